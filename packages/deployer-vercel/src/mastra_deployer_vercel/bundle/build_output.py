@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mastra_core.errors import BundleError
 from mastra_core.pipeline import Build, lay_out
 from mastra_deployer_vercel.settings import VercelDeployer
 
@@ -54,10 +53,12 @@ def write_output(build: Build, directory: Path, settings: VercelDeployer) -> Non
     :param settings: settings of the deployer.
     :raises BundleError: when the directory of static files is not in the build.
     """
+    from mastra_deployer.kit import copy_static_files
+
     function = directory / FUNCTION
     lay_out(build.directory / "app", function / "app")
     lay_out(build.directory / "vendor", function / "vendor")
-    _copy_static(build, directory, settings)
+    copy_static_files(build, settings.static, directory / OUTPUT / "static")
     _write_launcher(build, function)
     _write_json(function / ".vc-config.json", _build_function_config(build, settings))
     _write_json(directory / OUTPUT / "config.json", _build_output_config(settings))
@@ -97,18 +98,6 @@ def _build_output_config(settings: VercelDeployer) -> dict[str, Any]:
         "routes": [{"handle": "filesystem"}, {"src": "/(.*)", "dest": "/index"}],
         "crons": [dict(item) for item in settings.crons],
     }
-
-
-def _copy_static(build: Build, directory: Path, settings: VercelDeployer) -> None:
-    if not settings.static:
-        return
-    source = build.directory / "app" / settings.static
-    if not source.is_dir():
-        raise BundleError(
-            f"The directory of static files {settings.static!r} is not in the build.",
-            f'Add it: [tool.mastra.build] include = ["{settings.static}/**/*"].',
-        )
-    lay_out(source, directory / OUTPUT / "static")
 
 
 def _write_json(file: Path, content: Mapping[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from mastra_core.pipeline import Build, Bundle, Problem
 from mastra_deployer_vercel.bundle.build_output import FUNCTION
@@ -19,7 +18,6 @@ _PROJECT = re.compile(r"[a-z0-9._-]{1,100}")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _REGION = re.compile(r"[a-z]{3}\d")
 _MEMORY = (128, 4096)  # megabytes
-_CRON_FIELDS = 5
 
 
 def check_build(build: Build, settings: VercelDeployer) -> Iterator[Problem]:
@@ -82,19 +80,22 @@ def _check_settings(settings: VercelDeployer) -> Iterator[Problem]:
                 message=f"{region!r} is not a region of Vercel.",
                 hint="Use region ids such as iad1 or fra1.",
             )
-    path = PurePosixPath(settings.static)
-    if settings.static and (path.is_absolute() or ".." in path.parts):
-        yield Problem(
-            message=f"static={settings.static!r} is outside the project.",
-            hint="Use a directory of the project.",
-        )
+    from mastra_deployer.kit import check_project_path
+
+    if problem := check_project_path(settings.static, "static"):
+        yield problem
 
 
 def _check_crons(settings: VercelDeployer) -> Iterator[Problem]:
+    from mastra_deployer.kit import find_cron_problem
+
     for cron in settings.crons:
         path, schedule = cron.get("path", ""), cron.get("schedule", "")
-        if not path.startswith("/") or len(schedule.split()) != _CRON_FIELDS:
+        problem = find_cron_problem(schedule, names=False)
+        if not path.startswith("/"):
+            problem = f"{path!r} is not a path"
+        if problem:
             yield Problem(
-                message=f"The cron {dict(cron)!r} is invalid.",
+                message=f"The cron {dict(cron)!r} is invalid: {problem}.",
                 hint='Write {"path": "/api/...", "schedule": "0 5 * * *"}.',
             )

@@ -10,8 +10,6 @@ from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
 from mastra_deployer_vercel.bundle.build_output import FUNCTION, OUTPUT
-from mastra_deployer_vercel.preview.function_runtime import FunctionRuntime
-from mastra_deployer_vercel.preview.proxy import PreviewProxy
 
 __all__ = ("preview",)
 
@@ -26,7 +24,9 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
     :returns: the exit code; 130 after an interrupt.
     :raises ConfigError: when the Python version is not installed, or the port is in use.
     """
-    from mastra_deployer.kit import find_python
+    from mastra_deployer.kit import PreviewProxy, find_python
+    from mastra_deployer_vercel.preview.function_runtime import FunctionRuntime
+    from mastra_deployer_vercel.preview.proxy import build_rules
 
     python = find_python(bundle.manifest.python)
     if python is None:
@@ -36,21 +36,11 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
         )
     values = {name: value.reveal() for name, value in env.items()}
     with FunctionRuntime(bundle.directory / FUNCTION, python, values, _print_log) as runtime:
-        try:
-            server = PreviewProxy((host, port), runtime.port, bundle.directory / OUTPUT / "static")
-        except OSError as error:
-            raise ConfigError(
-                f"Cannot listen on {host}:{port}: {error.strerror}.", "Pass another --port."
-            ) from None
-        address = f"http://{host}:{server.server_address[1]}"
-        print(f"Vercel's runtime serves {bundle.manifest.entry} on {address}", file=sys.stderr)  # noqa: T201  # tells the user the address
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            return 130
-        finally:
-            server.server_close()
-    return 0
+        rules = build_rules(bundle.directory / OUTPUT / "static")
+        server = PreviewProxy(host, port, runtime.port, rules)
+        text = f"Vercel's runtime serves {bundle.manifest.entry} on {server.url}"
+        print(text, file=sys.stderr)  # noqa: T201  # tells the user the address
+        return server.serve_until_interrupted()
 
 
 def _print_log(message: dict[str, Any]) -> None:

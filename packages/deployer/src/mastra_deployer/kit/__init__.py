@@ -15,9 +15,15 @@ from mastra_deployer.kit.files.archive import (
     zip_directory,
 )
 from mastra_deployer.kit.files.archive_entries import ArchiveEntry, iter_entries
+from mastra_deployer.kit.files.cron import find_cron_problem
 from mastra_deployer.kit.files.gzip_writer import GzipWriter
 from mastra_deployer.kit.files.npm_package import NpmPackage, get_npm_package
 from mastra_deployer.kit.files.size_limits import check_compressed_size, check_size
+from mastra_deployer.kit.files.static_files import (
+    check_project_path,
+    copy_static_files,
+    find_static_file,
+)
 from mastra_deployer.kit.http.connect import connect
 from mastra_deployer.kit.http.open_client import open_client
 from mastra_deployer.kit.http.pages import iter_pages
@@ -34,6 +40,7 @@ from mastra_deployer.kit.resources.get_or_create import create_new, get_or_creat
 from mastra_deployer.kit.resources.poll import poll
 from mastra_deployer.kit.resources.require_deployed import require_deployed
 from mastra_deployer.kit.runtimes.bundled_python import BundledPython, open_interpreter
+from mastra_deployer.kit.runtimes.child_process import ChildProcess
 from mastra_deployer.kit.runtimes.find_node import find_node
 from mastra_deployer.kit.runtimes.find_python import find_python
 from mastra_deployer.kit.runtimes.platforms import (
@@ -42,6 +49,7 @@ from mastra_deployer.kit.runtimes.platforms import (
     PYODIDE,
     manylinux,
 )
+from mastra_deployer.kit.runtimes.preview_proxy import PreviewProxy, PreviewRules
 from mastra_deployer.kit.runtimes.python_entries import (
     iter_python_entries,
     iter_standard_library,
@@ -60,20 +68,27 @@ __all__ = (
     "TAR_END",
     "ArchiveEntry",
     "BundledPython",
+    "ChildProcess",
     "DeploymentTags",
     "FileManifest",
     "GzipWriter",
     "NpmPackage",
+    "PreviewProxy",
+    "PreviewRules",
     "check_compressed_size",
+    "check_project_path",
     "check_size",
     "connect",
     "convert_response_errors",
     "convert_sdk_errors",
+    "copy_static_files",
     "create_new",
     "env_store",
+    "find_cron_problem",
     "find_node",
     "find_object",
     "find_python",
+    "find_static_file",
     "find_unfinished",
     "follow_logs",
     "get_cache_directory",

@@ -1,0 +1,57 @@
+"""Put an app's static files into a bundle, and check the paths that settings name."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from mastra_core.errors import BundleError
+from mastra_core.pipeline import Build, Problem, lay_out
+
+__all__ = ("check_project_path", "copy_static_files", "find_static_file")
+
+
+def check_project_path(path: str, setting: str) -> Problem | None:
+    """Return an error for a path that leads out of the project, else ``None``.
+
+    :param path: relative to the project; empty for none.
+    :param setting: name of the setting that contains it, for the message.
+    """
+    parts = {*PurePosixPath(path).parts, *PureWindowsPath(path).parts}
+    if not (PurePosixPath(path).is_absolute() or PureWindowsPath(path).anchor or ".." in parts):
+        return None
+    return Problem(
+        message=f"{setting}={path!r} is outside the project.",
+        hint="Use a directory of the project.",
+    )
+
+
+def copy_static_files(build: Build, static: str, target: Path) -> None:
+    """Copy a directory of the app, whose files the platform itself serves.
+
+    :param build: the finished build.
+    :param static: the directory, relative to the project; nothing is copied where empty.
+    :param target: the directory to create.
+    :raises BundleError: when the directory is not in the build.
+    """
+    if not static:
+        return
+    source = build.directory / "app" / static
+    if not source.is_dir():
+        raise BundleError(
+            f"The directory of static files {static!r} is not in the build.",
+            f'Add it: [tool.mastra.build] include = ["{static}/**/*"].',
+        )
+    lay_out(source, target)
+
+
+def find_static_file(directory: Path, path: str) -> Path | None:
+    """Return the file that a platform serves for a request, or ``None``.
+
+    :param directory: of the static files; may be missing.
+    :param path: of the request, with or without a query.
+    """
+    if not directory.is_dir():
+        return None
+    root = directory.resolve()
+    file = (root / path.partition("?")[0].lstrip("/")).resolve()
+    return file if file.is_relative_to(root) and file.is_file() else None

@@ -1,0 +1,120 @@
+"""Run a bundle in a process of its own, and leave nothing of it behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Self, TypeVar
+
+from mastra_core.errors import DeploymentFailed
+from mastra_deployer.files.temporary import temporary_directory
+
+__all__ = ("ChildProcess",)
+
+T = TypeVar("T")
+_READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$0" && exec "$@"'
+_GRACE = 10.0  # seconds between SIGTERM and SIGKILL
+_INTERVAL = 0.05  # seconds
+
+
+class ChildProcess:
+    """A process with its descendants and a temporary directory: a context manager.
+
+    When the block ends, the whole process group is ended and the directory is removed.
+
+    :param directory: the working directory of the process. The process cannot write to it as a
+        user without root permissions, or as root on Linux.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        parent = Path(tempfile.gettempdir())
+        # A short name, because the path of a Unix socket has at most 104 bytes.
+        self.temporary = self._stack.enter_context(temporary_directory(parent, "mastra-"))
+        self._stack.callback(self.stop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start the process; what it prints appears on this process's output.
+
+        :param command: program and arguments.
+        :param environment: all its variables; ``TMPDIR`` is added where it is missing.
+        """
+        self._process = subprocess.Popen(
+            [*self._build_wrapper(), *command],
+            cwd=self._directory,
+            env={"TMPDIR": str(self.temporary), **environment},
+            start_new_session=True,
+        )
+
+    def wait_until_ready(
+        self, poll: Callable[[], T | None], *, name: str, timeout: float = 60
+    ) -> T:
+        """Wait until the process is ready, and return what ``poll`` returns then.
+
+        :param poll: called again and again; returns ``None`` while the process is not ready.
+        :param name: of the process, for messages: ``The app``.
+        :param timeout: seconds to wait.
+        :raises DeploymentFailed: when the process ends, or is not ready in time.
+        """
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            code = self.poll()
+            if (result := poll()) is not None:
+                return result
+            if code is not None:
+                raise DeploymentFailed(
+                    f"{name} does not start: its process ended with exit code {code}.",
+                    "See its output above.",
+                )
+            time.sleep(_INTERVAL)
+        raise DeploymentFailed(
+            f"{name} did not start within {timeout:.0f} seconds.",
+            "Move slow work out of the import of the app.",
+        )
+
+    def poll(self) -> int | None:
+        """Return the exit code of the process, or ``None`` while it runs."""
+        return self._process.poll() if self._process else None
+
+    def stop(self) -> None:
+        """End the process and all its descendants: by SIGTERM, after 10 seconds by SIGKILL."""
+        if self._process is None:
+            return
+        self._signal(signal.SIGTERM)
+        try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GRACE)
+        finally:
+            self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))  # descendants too
+            self._process.wait()
+
+    def _signal(self, number: int) -> None:
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.name == "posix":
+                os.killpg(self._process.pid, number)
+            else:
+                self._process.terminate()
+
+    def _build_wrapper(self) -> list[str]:
+        """Return the command that makes the directory read-only, for root on Linux."""
+        if sys.platform == "linux" and os.geteuid() == 0 and shutil.which("unshare"):
+            return ["unshare", "-m", "sh", "-c", _READ_ONLY, str(self._directory)]
+        return []
