@@ -6,7 +6,7 @@ import threading
 import httpx
 import pytest
 
-from mastra_core import MemoryEngine, MemoryStorage
+from mastra_core import Memory, MemoryEngine, MemoryStorage
 from mastra_core.agents import MemorySuspendedRuns
 from mastra_core.limits.shares import Shares
 from mastra_server import create_app
@@ -162,15 +162,11 @@ CALLS = pytest.mark.parametrize("call", [call_over_http, call_over_mcp])
 @CALLS
 def test_workflow_runs_over_mcp_that_suspend(call):
     with serve(engine=MemoryEngine(max_unfinished=8), server={"mcp": True}) as server:
-        for _ in range(20):
-            status, text = call(server, "run_approveWorkflow", {"topic": "x"}, ANN)
-            assert status == 409
-            assert "MCP cannot continue it" in text
-        runs = server.http.get(f"{APPROVE}/runs").json()["runs"]
-        assert {run["snapshot"]["status"] for run in runs} == {"canceled"}
+        texts = [call(server, "run_approveWorkflow", {"topic": "x"}, ANN)[1] for _ in range(10)]
+        assert ["is suspended" in text for text in texts] == [True] * 4 + [False] * 6
+        assert all("this caller may add no more" in text for text in texts[4:])
         started = server.http.post(f"{APPROVE}/start-async", json=TOPIC, headers=BOB)
         assert started.json()["status"] == "suspended"
-        assert call(server, "run_pureWorkflow", {"n": 1}, ANN)[0] == 200
 
 
 @CALLS
@@ -270,3 +266,37 @@ def test_large_responses_that_nobody_reads(monkeypatch):
         assert len(bob.read()) > 1_000_000
         assert len(opened[0].read()) > 1_000_000
     assert responses.UNSENT_BYTES.free == 80_000_000
+
+
+def create_thread(server, number, headers):
+    body = {"threadId": f"t{number}", "resourceId": f"invented-{number}"}
+    return server.http.post("/api/memory/threads?agentId=shout", json=body, headers=headers)
+
+
+def save_message(server, number, headers):
+    message = {"role": "user", "content": "x", "threadId": f"t{number}"}
+    body = {"messages": [{**message, "resourceId": f"invented-{number}"}]}
+    return server.http.post("/api/memory/save-messages?agentId=shout", json=body, headers=headers)
+
+
+def run_agent(server, number, headers):
+    body = {"messages": "x", "memory": {"thread": f"t{number}", "resource": f"invented-{number}"}}
+    return server.http.post("/api/agents/shout/generate", json=body, headers=headers)
+
+
+def clone_thread(server, number, headers):
+    create_thread(server, 0, headers)
+    body = {"newThreadId": f"t{number + 1}", "resourceId": f"invented-{number}"}
+    url = "/api/memory/threads/t0/clone?agentId=shout"
+    return server.http.post(url, json=body, headers=headers)
+
+
+@pytest.mark.parametrize("create", [create_thread, save_message, run_agent, clone_thread])
+def test_threads_of_invented_resources(create):
+    with serve(storage=MemoryStorage(max_threads=20), memory=Memory()) as server:
+        assert create_thread(server, "of-bob", BOB).status_code == 200
+        for number in range(60):
+            assert create(server, number, ANN).status_code == 200
+        url = "/api/memory/threads/tof-bob?agentId=shout"
+        assert server.http.get(url, headers=BOB).status_code == 200
+        assert create_thread(server, "latest", ANN).status_code == 200

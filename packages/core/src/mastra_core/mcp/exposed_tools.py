@@ -148,16 +148,12 @@ async def _run_workflow(
     engine = mastra.engine
     run = await engine.create(workflow, resource_id=caller.resource, caller=caller.name)
     await engine.start(run, value, caller.context)
-    try:
-        record = await run.wait()
-        status = record.status
-    finally:
-        await engine.cancel(run)  # nobody can continue a suspended run over MCP
-    if status == "success":
+    record = await run.wait()
+    if record.status == "success":
         return record.result
     if record.error is not None:
         raise Conflict(f"The workflow failed: {record.error.message}")
-    raise Conflict(f"The run was {status} and is canceled, because MCP cannot continue it.")
+    raise Conflict(f"The run {record.run_id!r} is {record.status}.")
 
 
 def _is_object(schema: dict[str, Any]) -> bool:

@@ -93,6 +93,7 @@ class Memory:
         id: str = "",
         title: str = "",
         metadata: Mapping[str, Any] | None = None,
+        caller: str = "",
     ) -> Thread:
         """Create a thread.
 
@@ -100,10 +101,15 @@ class Memory:
         :param id: id of the thread; generated where empty.
         :param title: title of the thread.
         :param metadata: metadata of the thread, JSON builtins.
+        :param caller: who the thread is counted for; by default the resource.
         :raises Conflict: when the id is taken.
         """
         thread = Thread(
-            id=id or generate_id(), resource=resource, title=title, metadata=dict(metadata or {})
+            id=id or generate_id(),
+            resource=resource,
+            title=title,
+            metadata=dict(metadata or {}),
+            caller=caller,
         )
         if not await self.storage.threads.create(thread):
             raise Conflict(f"There is a thread {thread.id!r} already.", "Leave the id out.")
@@ -196,7 +202,7 @@ class Memory:
         return await self.storage.threads.list_messages(_restrict_query(query, thread))
 
     async def save_messages(
-        self, messages: Sequence[StoredMessage], resource: str
+        self, messages: Sequence[StoredMessage], resource: str, caller: str = ""
     ) -> tuple[StoredMessage, ...]:
         """Add messages to threads of a resource; a missing thread is created.
 
@@ -205,6 +211,7 @@ class Memory:
 
         :param messages: the messages, with their thread ids.
         :param resource: owner of the threads.
+        :param caller: who new threads are counted for; by default the resource.
         :raises Forbidden: when a thread belongs to another resource; nothing is stored then.
         :raises Conflict: when another thread has a message of that id.
         """
@@ -216,7 +223,8 @@ class Memory:
             if known is not None:
                 require_access(known, resource)
         for thread_id, own in by_thread.items():
-            if not await self.storage.threads.append(Thread(id=thread_id, resource=resource), own):
+            thread = Thread(id=thread_id, resource=resource, caller=caller)
+            if not await self.storage.threads.append(thread, own):
                 raise Forbidden(f"The thread {thread_id!r} belongs to another resource.")
         return tuple(messages)
 

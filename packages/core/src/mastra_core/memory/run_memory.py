@@ -130,6 +130,7 @@ class RunMemory:
             resource=run_input.resource,
             title=run_input.thread_title or title,
             metadata=run_input.thread_metadata,
+            caller=run_input.caller,
         )
         return await self._memory.storage.threads.append(
             thread,

@@ -343,7 +343,8 @@ class MemoryThreads:
 
     def _put_thread(self, entry: _ThreadEntry) -> None:
         """Store a thread as the last changed one, with its present size."""
-        self._threads.put(entry.thread.id, entry, entry.thread.resource, entry.size)
+        thread = entry.thread
+        self._threads.put(thread.id, entry, thread.caller or thread.resource, entry.size)
 
     def _forget_thread(self, entry: _ThreadEntry) -> None:
         self._notes.pop(("thread", entry.thread.id))

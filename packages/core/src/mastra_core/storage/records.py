@@ -58,6 +58,8 @@ class Thread(_Record, frozen=True, kw_only=True):
     :param metadata: metadata of the application, JSON builtins.
     :param created_at: time of creation, milliseconds since the epoch.
     :param updated_at: time of the last change, milliseconds since the epoch.
+    :param caller: who a new thread is counted for, where the storage has bounds; the resource where
+        empty. It need not be stored.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Thread(_Record, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}
     created_at: int = msgspec.field(default_factory=now)
     updated_at: int = msgspec.field(default_factory=now)
+    caller: str = ""
 
 
 class StoredMessage(_Record, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from litestar.response.base import ASGIResponse
 from mastra_core.errors import Forbidden, NotFound
 from mastra_core.memory.memory import Memory, generate_id
 from mastra_core.storage import StoredMessage
+from mastra_server.http.callers import identify_caller
 from mastra_server.http.dates import format_iso
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
@@ -88,7 +89,7 @@ async def _save_messages(request: _Request) -> ASGIResponse:
         names = {"id": message.id, "threadId": message.thread, "resourceId": resource}
         saved.append({**item, **names, "createdAt": format_iso(message.created_at)})
     for resource, messages in by_resource.items():
-        await memory.save_messages(messages, resource)
+        await memory.save_messages(messages, resource, identify_caller(request.scope))
     return json_response({"messages": saved})
 
 

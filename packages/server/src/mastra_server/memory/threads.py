@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Request, delete, get, patch, post
 from litestar.response.base import ASGIResponse
 
 from mastra_core.memory.memory import Memory, generate_id
-from mastra_core.storage import MessageQuery, StoredMessage, Thread
+from mastra_core.storage import MessageQuery, Thread
 from mastra_core.storage.records import now
+from mastra_server.http.callers import identify_caller
 from mastra_server.http.dates import format_iso, parse_iso
 from mastra_server.http.request_body import read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
@@ -76,6 +78,7 @@ async def _create_thread(request: _Request) -> ASGIResponse:
         id=restrict_to_thread(request, body.thread_id or ""),
         title=body.title or "",
         metadata=body.metadata,
+        caller=identify_caller(request.scope),
     )
     return json_response(build_thread(thread))
 
@@ -163,7 +166,12 @@ async def _clone_thread(request: _Request) -> ASGIResponse:
     body = await read_body(request, CloneBody)
     resource = restrict_to_resource(request, body.resource_id or "")
     source = await load_owned_thread(request, memory)
-    thread, copies = await _create_clone(memory, source, resource or source.resource, body)
+    into = await _build_clone(memory, source, resource or source.resource, body)
+    into = msgspec.structs.replace(into, caller=identify_caller(request.scope))
+    query, only = _select_messages(source.id, body)
+    thread, copies = await memory.clone_thread(
+        source.id, source.resource, into=into, query=query, only=only
+    )
     fields = {
         "thread": build_thread(thread),
         "messageIdMap": {old_id: copy.id for old_id, copy in copies.items()},
@@ -188,21 +196,17 @@ ROUTES = (
 )
 
 
-async def _create_clone(
-    memory: Memory, source: Thread, resource: str, body: CloneBody
-) -> tuple[Thread, dict[str, StoredMessage]]:
-    query, only = _select_messages(source.id, body)
+async def _build_clone(memory: Memory, source: Thread, resource: str, body: CloneBody) -> Thread:
     last = await memory.storage.threads.recall(source.id, 1)
     clone = {"sourceThreadId": source.id, "clonedAt": format_iso(now())}
     if last.messages:
         clone["lastMessageId"] = last.messages[0].id
-    into = Thread(
+    return Thread(
         id=body.new_thread_id or generate_id(),
         resource=resource,
         title=f"Clone of {source.title}".strip() if body.title is None else body.title,
         metadata={**(body.metadata or {}), "clone": clone},
     )
-    return await memory.clone_thread(source.id, source.resource, into=into, query=query, only=only)
 
 
 def _select_messages(thread_id: str, body: CloneBody) -> tuple[MessageQuery, list[str] | None]:
