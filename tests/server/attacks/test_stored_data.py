@@ -138,3 +138,26 @@ def test_all_runs_of_a_workflow(server):
     assert page.json()["total"] == 20
     own, _ = send(server, "ann", "GET", f"{url}/runs")
     assert own.json()["total"] == 1
+
+
+def test_large_metadata_is_refused(server):
+    large, small = ({"text": "x" * size} for size in (70_000, 60_000))
+    message = {"threadId": "t", "role": "user", "resourceId": "mallory"}
+
+    def build_requests(metadata):
+        memory = {"thread": {"id": "run", "metadata": metadata}, "resource": "mallory"}
+        content = {"format": 2, "parts": [], "metadata": metadata}
+        yield (
+            "POST",
+            "/api/memory/threads",
+            {"resourceId": "mallory", "threadId": "t", "metadata": metadata},
+        )
+        yield "PATCH", "/api/memory/threads/t", {"metadata": metadata}
+        yield "POST", "/api/memory/threads/t/clone", {"metadata": metadata}
+        yield "POST", "/api/memory/save-messages", {"messages": [{**message, "content": content}]}
+        yield "POST", "/api/agents/shout/generate", {"messages": "x", "memory": memory}
+
+    for metadata, status in ((small, 200), (large, 400)):
+        for method, path, body in build_requests(metadata):
+            response, _ = send(server, "mallory", method, path, json=body)
+            assert response.status_code == status, (path, response.text)

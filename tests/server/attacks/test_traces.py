@@ -1,8 +1,10 @@
 """Test that no caller hides its traces, forces their export, or hides those of another."""
 
+import httpx
 import pytest
 
 from mastra_server import ApiKeys
+from tests.server.attacks.health import HealthWatcher
 from tests.server.sample_app import create_sample
 
 SERVER = """
@@ -27,6 +29,17 @@ def count(flags, ids, amount, **sampling):
 LOW = lambda index: f"{{index + 1:032x}}"  # below the bound of every ratio
 HIGH = lambda index: "f" * 24 + f"{{index:08x}}"  # above it
 {script}
+"""
+
+LARGE_TRACES = """
+from mastra_core import Mastra, Workflow, step
+
+@step
+def copy(item: int) -> int:
+    return item
+
+workflow = Workflow("copies").foreach(copy)
+mastra = Mastra(workflows={"copies": workflow}, server={"traces": True}, logger=False)
 """
 
 
@@ -94,3 +107,23 @@ def test_a_trace_id_of_another_caller(serve):
         assert "words-of-bob" not in read("ann", trace_id)
         assert "words-of-bob" in read("bob", trace_id)
         assert "words-of-ann" not in read("bob", trace_id)
+
+
+def test_worst_query_over_large_traces(process):
+    _, port = process(LARGE_TRACES)
+    members = [f"no-such-name-{number}" for number in range(100)]
+    condition = {"op": "in", "value": {"path": "name"}, "set": members}
+    conditions = [{"op": "or", "args": [condition] * 10}] * 8
+    where = {"op": "or", "args": [{"spans": {"some": each}} for each in conditions]}
+    times = {"from": "2000-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
+    query = {"timeRange": times, "where": where}
+    url = f"http://127.0.0.1:{port}/api"
+    with httpx.Client(timeout=60, trust_env=False) as client:
+        for _ in range(20):
+            body = {"inputData": list(range(245))}
+            client.post(f"{url}/workflows/copies/start-async", json=body)
+        watcher = HealthWatcher(port)
+        found = client.post(f"{url}/observability/traces/query", json=query)
+        watcher.stop()
+    assert (found.status_code, found.json()["traces"]) == (200, [])
+    assert watcher.longest < 0.3

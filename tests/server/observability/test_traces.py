@@ -312,6 +312,16 @@ def test_number_of_traces_is_bounded(store):
     assert len(store.list_traces()) == 1_000
 
 
+def test_traces_of_one_resource_leave_room_for_others(store):
+    for owner, amount in (("victim", 3), ("mallory", 3_000)):
+        for _ in range(amount):
+            with telemetry.start_span("run") as span:
+                telemetry.annotate(span, resource=owner)
+    owners = [trace[0].owner for trace in store.list_traces()]
+    assert owners.count("victim") == 3
+    assert owners.count("mallory") > 900
+
+
 def test_number_of_spans_is_bounded(store):
     with telemetry.start_span("run"):
         for _ in range(1_000):

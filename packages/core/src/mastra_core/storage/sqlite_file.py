@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mastra_core.storage.in_memory_threads import matches_metadata
 from mastra_core.storage.sqlite_errors import to_storage_error
@@ -142,4 +143,11 @@ def _execute_when_free(connection: Connection, statement: str, seconds: float) -
 def _matches_json(metadata: bytes, expected: bytes) -> bool:
     import msgspec
 
-    return matches_metadata(msgspec.json.decode(metadata), msgspec.json.decode(expected))
+    return matches_metadata(msgspec.json.decode(metadata), _decode_json(expected))
+
+
+@functools.lru_cache(maxsize=1)  # a query has the same value for every row
+def _decode_json(raw: bytes) -> Any:
+    import msgspec
+
+    return msgspec.json.decode(raw)

@@ -14,7 +14,13 @@ from mastra_server.agents.input_messages import parse_messages
 from mastra_server.agents.model_settings import read_model_settings
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.json_schemas import check_schema
-from mastra_server.http.request_body import MAX_ID_LENGTH, MAX_ITEMS, InvalidBody, read_body
+from mastra_server.http.request_body import (
+    MAX_ID_LENGTH,
+    MAX_ITEMS,
+    InvalidBody,
+    check_metadata,
+    read_body,
+)
 from mastra_server.http.request_context import (
     build_context,
     restrict_to_resource,
@@ -62,8 +68,12 @@ class _Memory(msgspec.Struct, rename="camel"):
     options: _Recall = msgspec.field(default_factory=_Recall)
 
     def to_input_fields(self) -> dict[str, Any]:
-        """Return the memory options as arguments of ``AgentInput``."""
+        """Return the memory options as arguments of ``AgentInput``.
+
+        :raises InvalidBody: when the metadata of the thread is too large.
+        """
         thread = _BodyThread(self.thread) if isinstance(self.thread, str) else self.thread
+        check_metadata(thread.metadata, "memory.thread.metadata")
         last = self.options.last_messages
         return {
             "thread": thread.id,

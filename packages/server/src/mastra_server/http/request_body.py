@@ -14,12 +14,14 @@ from mastra_server.http.content_type import require_json_type
 __all__ = (
     "MAX_ID_LENGTH",
     "MAX_ITEMS",
+    "MAX_METADATA_BYTES",
     "MAX_VALUES",
     "Id",
     "InvalidBody",
     "InvalidQuery",
     "MaybeId",
     "StructureError",
+    "check_metadata",
     "check_structure",
     "convert_value",
     "decode_json",
@@ -34,6 +36,7 @@ T = TypeVar("T")
 MAX_VALUES = 100_000  # of one body: commas, and brackets that open a list or an object
 MAX_ITEMS = 1000  # of a list of messages, tools or ids
 MAX_ID_LENGTH = 512
+MAX_METADATA_BYTES = 65_536  # of one thread or message, as JSON
 _MAX_DEPTH = 200
 _NO_STRUCTURE = bytes(set(range(256)) - set(b"[]{},"))
 _MAX_DIGITS = 15  # every storage and JavaScript can represent such a number exactly
@@ -189,6 +192,17 @@ def require_param(request: Request[Any, Any, Any], name: str) -> str:
     if not value:
         raise InvalidQuery(name, "Required")
     return value
+
+
+def check_metadata(metadata: dict[str, Any] | None, field: str) -> None:
+    """Check the size of metadata: queries that filter by it read the metadata of every record.
+
+    :param metadata: the metadata of a thread or message; ``None`` for none.
+    :param field: the path of the field, such as ``messages.0.metadata``.
+    :raises InvalidBody: when the metadata is larger than ``MAX_METADATA_BYTES``.
+    """
+    if metadata and len(msgspec.json.encode(metadata)) > MAX_METADATA_BYTES:
+        raise InvalidBody(field, f"Expected at most {MAX_METADATA_BYTES} bytes")
 
 
 def read_number_param(request: Request[Any, Any, Any], name: str) -> int | None:

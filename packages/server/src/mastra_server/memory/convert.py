@@ -11,7 +11,7 @@ from mastra_core.storage import Page, StoredMessage, Thread
 from mastra_core.storage.records import now
 from mastra_server.agents.input_messages import parse_parts
 from mastra_server.http.dates import format_iso, parse_iso
-from mastra_server.http.request_body import InvalidBody
+from mastra_server.http.request_body import InvalidBody, check_metadata
 
 __all__ = (
     "build_config",
@@ -73,13 +73,15 @@ def parse_saved_message(item: dict[str, Any], index: int, id: str) -> StoredMess
         raise InvalidBody(f"{where}.role", f"Expected one of {', '.join(_ROLES)}")
     content = item.get("content")
     metadata = content.get("metadata") if isinstance(content, dict) else None
+    metadata = metadata if isinstance(metadata, dict) else {}
+    check_metadata(metadata, f"{where}.content.metadata")
     return StoredMessage(
         id=str(item.get("id") or id),
         thread=thread,
         role=role,
         parts=parse_parts(item, where),
         created_at=parse_iso(item.get("createdAt"), f"{where}.createdAt") or now(),
-        metadata=metadata if isinstance(metadata, dict) else {},
+        metadata=metadata,
         content=content if isinstance(content, dict) else None,
     )
 

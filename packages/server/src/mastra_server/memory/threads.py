@@ -13,7 +13,7 @@ from mastra_core.storage import MessageQuery, Thread
 from mastra_core.storage.records import now
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.dates import format_iso, parse_iso
-from mastra_server.http.request_body import read_body
+from mastra_server.http.request_body import check_metadata, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response, list_response
 from mastra_server.memory.convert import build_message, build_pagination, build_thread
@@ -73,6 +73,7 @@ async def _create_thread(request: _Request) -> ASGIResponse:
     """Create a thread."""
     memory = require_memory(request)
     body = await read_body(request, CreateThreadBody)
+    check_metadata(body.metadata, "metadata")
     thread = await memory.create_thread(
         resource=restrict_to_resource(request, body.resource_id),
         id=restrict_to_thread(request, body.thread_id or ""),
@@ -107,6 +108,7 @@ async def _update_thread(request: _Request) -> ASGIResponse:
     """Update a thread; metadata is replaced as a whole."""
     memory = require_memory(request)
     body = await read_body(request, UpdateThreadBody)
+    check_metadata(body.metadata, "metadata")
     new_resource = restrict_to_resource(request, body.resource_id or "") or None
     thread = await load_owned_thread(request, memory)
     changed = await memory.update_thread(
@@ -164,6 +166,7 @@ async def _clone_thread(request: _Request) -> ASGIResponse:
     """Copy a thread, or some of its messages."""
     memory = require_memory(request)
     body = await read_body(request, CloneBody)
+    check_metadata(body.metadata, "metadata")
     resource = restrict_to_resource(request, body.resource_id or "")
     source = await load_owned_thread(request, memory)
     into = await _build_clone(memory, source, resource or source.resource, body)

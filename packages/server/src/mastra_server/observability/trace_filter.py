@@ -134,9 +134,8 @@ def _parse_operator(where: dict[str, Any], scope: str, at: str) -> _Test:
         value, members = _parse_operand(where.get("value"), scope, f"{at}.value"), where.get("set")
         if not isinstance(members, list) or not members or len(members) > _MAX_CONDITIONS:
             raise InvalidBody(f"{at}.set", f"Expected 1 to {_MAX_CONDITIONS} values")
-        return lambda facts, _: _test_known(
-            value(facts), lambda it: (it in members) is (op == "in")
-        )
+        is_member = _build_membership_test(members)
+        return lambda facts, _: _test_known(value(facts), lambda it: is_member(it) is (op == "in"))
     if op in ("includes", "notIncludes"):  # for arrays, but no field here is an array
         _parse_path(where.get("path"), scope, f"{at}.path")
         return lambda *_: False
@@ -186,6 +185,13 @@ def _parse_path(path: Any, scope: str, at: str) -> _Value:
     if not known:
         raise InvalidBody(at, f"Expected one of {', '.join(sorted(_FIELDS[scope]))}")
     return lambda facts: facts.get(path)
+
+
+def _build_membership_test(members: list[Any]) -> Callable[[Any], bool]:
+    """Build a test of whether a value is among the members, in constant time for most values."""
+    scalars = frozenset(each for each in members if not isinstance(each, dict | list))
+    others = [each for each in members if isinstance(each, dict | list)]
+    return lambda it: it in (others if isinstance(it, dict | list) else scalars)
 
 
 def _test_known(value: Any, test: Callable[[Any], bool]) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
@@ -21,6 +23,7 @@ __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
 _Key = tuple[int, int]
+_TURN = 0.005  # seconds for which a query may keep other requests waiting
 _CURSOR = re.compile(r"(?P<when>[0-9]{1,15})\.(?P<number>[0-9]{1,15})")
 
 
@@ -119,7 +122,7 @@ async def _query_traces(request: _Request) -> ASGIResponse:
     order = query.order_by[0] if query.order_by else _Order()
     descending = order.direction == "desc"
     roots = sorted(
-        _select_matching(request, query),
+        await _select_matching(request, query),
         key=lambda each: _get_sort_key(each, order),
         reverse=descending,
     )
@@ -175,15 +178,21 @@ async def _list_environments() -> ASGIResponse:
 ROUTES = (_query_traces, _list_entity_names, _list_environments)
 
 
-def _select_matching(request: _Request, query: _Question) -> list[SpanRecord]:
+async def _select_matching(request: _Request, query: _Question) -> list[SpanRecord]:
+    """Return the roots of the traces that match, and let other requests run meanwhile."""
     since = parse_iso(query.time_range.start, "timeRange.from") or 0
     until = parse_iso(query.time_range.end, "timeRange.to") or 0
     matches = build_condition(query.where)
-    return [
-        spans[0]
-        for spans in list_visible_traces(request)
-        if spans[0].ended is not None and since <= spans[0].started <= until and matches(spans)
-    ]
+    roots: list[SpanRecord] = []
+    turn_end = time.monotonic() + _TURN
+    for spans in list_visible_traces(request):
+        root = spans[0]
+        if root.ended is not None and since <= root.started <= until and matches(spans):
+            roots.append(root)
+        if time.monotonic() > turn_end:
+            await asyncio.sleep(0)
+            turn_end = time.monotonic() + _TURN
+    return roots
 
 
 def _get_sort_key(span: SpanRecord, order: _Order) -> _Key:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from mastra_core import Telemetry, telemetry
+from mastra_core.limits.caller_cache import CallerCache
 from mastra_server.observability.span_record import SpanRecord
 
 __all__ = ("TraceStore",)
@@ -19,13 +19,34 @@ _MAX_SPANS = 250  # per trace
 _MAX_BYTES = 32 * 1024 * 1024  # of all traces, approximately
 
 _ID = re.compile("[0-9a-f]{32}")
-_Trace = dict[int, SpanRecord]
+
+
+class _Trace:
+    """The spans of one trace, in the order they began."""
+
+    def __init__(self) -> None:
+        self.records: dict[int, SpanRecord] = {}
+        self.root: SpanRecord | None = None  # the newest root
+        self.owner = ""  # the resource of the newest tree whose resource is known
+        self.size = 0  # bytes of all spans, approximately
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether the newest tree runs and no owner of the trace is known yet."""
+        return not self.owner and self.root is not None and self.root.ended is None
+
+    def drop_oldest_tree(self) -> None:
+        """Drop the tree whose root began first."""
+        oldest = next(iter(self.records.values())).root
+        for span_id in [key for key, record in self.records.items() if record.root is oldest]:
+            self.size -= self.records.pop(span_id).size
 
 
 class TraceStore:
     """The latest traces of the process; the oldest are dropped when there are too many.
 
-    A trace can have several roots, each with its tree of spans.
+    The traces are divided among the resources that own them: one that records many traces loses its
+    own oldest ones. A trace can have several roots, each with its tree of spans.
 
     Request spans are not stored, so that the root of a trace is the run of an agent or a workflow,
     which users look for.
@@ -35,10 +56,10 @@ class TraceStore:
 
     def __init__(self, settings: Telemetry | None) -> None:
         self._settings = settings
-        self._traces: OrderedDict[int, _Trace] = OrderedDict()
+        self._traces: CallerCache[int, _Trace] = CallerCache(_MAX_TRACES, _MAX_BYTES)
+        self._starting: CallerCache[int, _Trace] = CallerCache(_MAX_TRACES, _MAX_BYTES // 4)
         self._left_out: set[int] = set()  # the ids of live spans of trees that are full
         self._numbers = itertools.count()
-        self._size = 0
         self._lock = threading.RLock()  # spans end in any thread; recording may start others
 
     def start(self) -> None:
@@ -61,15 +82,20 @@ class TraceStore:
             return
         context, parent = span.context, span.parent
         with self._lock:
-            trace = self._traces.setdefault(context.trace_id, {})
-            parent_record = trace.get(parent.span_id) if parent is not None else None
-            if parent_record is None and (parent is None or parent.span_id not in self._left_out):
-                self._make_room(context.trace_id)
-            elif parent_record is None or len(trace) >= _MAX_SPANS:
+            trace = self._get(context.trace_id) or _Trace()
+            parent_record = trace.records.get(parent.span_id) if parent is not None else None
+            is_root = parent_record is None and (
+                parent is None or parent.span_id not in self._left_out
+            )
+            if not is_root and (parent_record is None or len(trace.records) >= _MAX_SPANS):
                 self._left_out.add(context.span_id)
                 return
-            record = trace[context.span_id] = SpanRecord(span, parent_record, next(self._numbers))
-            self._add_size(record.size)
+            record = SpanRecord(span, parent_record, next(self._numbers))
+            if is_root:
+                _make_room(trace)
+                trace.root = record
+            trace.records[context.span_id] = record
+            self._put(context.trace_id, trace, record.size)
 
     def on_annotate(self, span: Any, attributes: Mapping[str, Any]) -> None:
         """Record data of a span that is not among its attributes.
@@ -90,7 +116,9 @@ class TraceStore:
     def list_traces(self) -> list[list[SpanRecord]]:
         """Return all traces, newest first, each with its spans in the order they began."""
         with self._lock:
-            return [list(trace.values()) for trace in reversed(self._traces.values()) if trace]
+            traces = [*self._traces, *self._starting]
+            traces.sort(key=lambda trace: trace.root.number if trace.root else 0, reverse=True)
+            return [list(trace.records.values()) for trace in traces]
 
     def get_trace(self, trace_id: str) -> list[SpanRecord]:
         """Return the spans of one trace; empty for an unknown trace.
@@ -99,31 +127,41 @@ class TraceStore:
         """
         number = int(trace_id, 16) if _ID.fullmatch(trace_id) else -1
         with self._lock:
-            return list(self._traces.get(number, {}).values())
-
-    def _make_room(self, trace_id: int) -> None:
-        """Prepare a trace for another root: drop its oldest trees while it is full.
-
-        Callers choose trace ids with ``traceparent``. One that sends the same id again and again
-        must not hide its later runs behind its first ones.
-        """
-        trace = self._traces[trace_id]
-        self._traces.move_to_end(trace_id)
-        while len(trace) >= _MAX_SPANS:
-            oldest = next(iter(trace.values())).root
-            for span_id in [key for key, record in trace.items() if record.root is oldest]:
-                self._size -= trace.pop(span_id).size
+            trace = self._get(number)
+            return list(trace.records.values()) if trace else []
 
     def _update(self, context: Any, change: Callable[[SpanRecord], None]) -> None:
         with self._lock:
-            record = self._traces.get(context.trace_id, {}).get(context.span_id)
-            if record is not None:
+            trace = self._get(context.trace_id)
+            record = trace.records.get(context.span_id) if trace else None
+            if trace is not None and record is not None:
                 before = record.size
                 change(record)
-                self._add_size(record.size - before)
+                trace.owner = record.root.owner or trace.owner
+                self._put(context.trace_id, trace, record.size - before)
 
-    def _add_size(self, by: int) -> None:
-        self._size += by
-        while len(self._traces) > _MAX_TRACES or self._size > _MAX_BYTES:
-            _, trace = self._traces.popitem(last=False)
-            self._size -= sum(record.size for record in trace.values())
+    def _get(self, trace_id: int) -> _Trace | None:
+        return self._traces.get(trace_id) or self._starting.get(trace_id)
+
+    def _put(self, trace_id: int, trace: _Trace, growth: int) -> None:
+        """Store a trace as the last changed one, and count it for its owner.
+
+        A trace whose owner is unknown is kept apart while it starts, so that it cannot displace the
+        traces of others.
+        """
+        trace.size += growth
+        traces, others = self._traces, self._starting
+        if trace.is_starting:
+            traces, others = others, traces
+        others.pop(trace_id)
+        traces.put(trace_id, trace, trace.owner, trace.size)
+
+
+def _make_room(trace: _Trace) -> None:
+    """Prepare a trace for another root: drop its oldest trees while it is full.
+
+    Callers choose trace ids with ``traceparent``. One that sends the same id again and again must
+    not hide its later runs behind its first ones.
+    """
+    while len(trace.records) >= _MAX_SPANS:
+        trace.drop_oldest_tree()
