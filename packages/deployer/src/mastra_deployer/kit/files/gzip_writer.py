@@ -47,6 +47,6 @@ class GzipWriter:
             self._crc.to_bytes(4, "little") + (self._size & 0xFFFFFFFF).to_bytes(4, "little")
         )
 
-    def _pass_on(self, compressed: bytes) -> None:
-        if compressed:
-            self._write(compressed)
+    def _pass_on(self, content: bytes) -> None:
+        if content:
+            self._write(content)

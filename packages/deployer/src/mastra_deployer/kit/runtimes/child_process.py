@@ -41,8 +41,9 @@ class ChildProcess:
 
     def __enter__(self) -> Self:
         parent = Path(tempfile.gettempdir())
-        # A short name, because the path of a Unix socket has at most 104 bytes.
-        self.temporary = self._stack.enter_context(temporary_directory(parent, "mastra-"))
+        # The prefix is that of child processes only: stale directories with it are removed. It is
+        # short, because the path of a Unix socket has at most 104 bytes.
+        self.temporary = self._stack.enter_context(temporary_directory(parent, "mastra-child-"))
         self._stack.callback(self.stop)
         return self
 

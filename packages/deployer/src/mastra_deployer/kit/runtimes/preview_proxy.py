@@ -185,16 +185,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         while not has_no_body and (chunk := response.read1(_CHUNK)):
-            self._write_chunk(chunk, chunked=length is None)
+            self._write_chunk(chunk, is_chunked=length is None)
         if length is None and not has_no_body:
             self.wfile.write(b"0\r\n\r\n")
 
     def _is_hidden(self, name: str) -> bool:
         return name in _HOP_BY_HOP or name.startswith(self.server.rules.hidden_headers)
 
-    def _write_chunk(self, chunk: bytes, *, chunked: bool) -> None:
+    def _write_chunk(self, chunk: bytes, *, is_chunked: bool) -> None:
         """Write and flush a chunk, so that streams arrive without delay."""
-        content = b"%x\r\n%s\r\n" % (len(chunk), chunk) if chunked else chunk
+        content = b"%x\r\n%s\r\n" % (len(chunk), chunk) if is_chunked else chunk
         self.wfile.write(content)
         self.wfile.flush()
 
