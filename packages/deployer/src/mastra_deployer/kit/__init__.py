@@ -15,6 +15,7 @@ from mastra_deployer.kit.http.response_errors import convert_response_errors
 from mastra_deployer.kit.http.response_lines import iter_lines
 from mastra_deployer.kit.http.response_objects import find_object, read_object
 from mastra_deployer.kit.http.sdk_errors import convert_sdk_errors
+from mastra_deployer.kit.http.websocket import iter_websocket_lines
 from mastra_deployer.kit.resources.deployment_tags import DeploymentTags
 from mastra_deployer.kit.resources.env_store import env_store
 from mastra_deployer.kit.resources.find_unfinished import find_unfinished
@@ -54,6 +55,7 @@ __all__ = (
     "is_loopback",
     "iter_lines",
     "iter_pages",
+    "iter_websocket_lines",
     "manylinux",
     "open_client",
     "poll",
