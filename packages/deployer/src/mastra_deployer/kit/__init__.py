@@ -32,6 +32,7 @@ from mastra_deployer.kit.http.response_errors import convert_response_errors
 from mastra_deployer.kit.http.response_lines import iter_lines
 from mastra_deployer.kit.http.response_objects import find_object, read_object
 from mastra_deployer.kit.http.sdk_errors import convert_sdk_errors
+from mastra_deployer.kit.http.websocket import iter_websocket_lines
 from mastra_deployer.kit.resources.deployment_tags import DeploymentTags
 from mastra_deployer.kit.resources.env_store import env_store
 from mastra_deployer.kit.resources.find_unfinished import find_unfinished
@@ -102,6 +103,7 @@ __all__ = (
     "iter_shared_libraries",
     "iter_standard_library",
     "iter_tar_member",
+    "iter_websocket_lines",
     "list_extension_modules",
     "manylinux",
     "open_client",

@@ -1,0 +1,73 @@
+"""Reads a WebSocket line by line; needs the package ``websockets``, the extra ``websocket``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from mastra_core.errors import ApiError, AuthError, ConfigError, DeployTimeout
+from mastra_deployer.kit.http.require_https import require_https
+from mastra_deployer.output.masking import mask
+
+__all__ = ("iter_websocket_lines",)
+
+_MAX_MESSAGE = 1 << 20  # bytes
+_REJECTED = (401, 403)
+
+
+def iter_websocket_lines(
+    url: str,
+    *,
+    subprotocol: str = "",
+    headers: Mapping[str, str] | None = None,
+    messages: Iterable[str] = (),
+    timeout: float = 60,
+) -> Iterator[str]:
+    """Yield the lines of all messages until the server closes the connection.
+
+    :param url: wss, or ws to this machine only.
+    :param subprotocol: to request from the server; none where empty.
+    :param headers: sent with the first request, such as ``Authorization``.
+    :param messages: sent first.
+    :param timeout: seconds to wait for the connection.
+    :raises ConfigError: for an unencrypted address, and where ``websockets`` is not installed.
+    :raises AuthError: when the server answers 401 or 403.
+    :raises ApiError: when the connection fails, or a message has more than 1 MiB.
+    :raises DeployTimeout: when the server does not accept the connection in time.
+    """
+    require_https(url.replace("ws", "http", 1) if url.startswith(("ws:", "wss:")) else url)
+    try:
+        from websockets.exceptions import InvalidStatus, WebSocketException
+        from websockets.sync.client import connect
+        from websockets.typing import Subprotocol
+    except ImportError:
+        raise ConfigError(
+            "The package websockets is not installed.",
+            'Install it: pip install "mastra-deployer[websocket]".',
+        ) from None
+    host = url.partition("//")[2].partition("/")[0].rpartition("@")[2]
+    try:
+        with connect(
+            url,
+            subprotocols=[Subprotocol(subprotocol)] if subprotocol else None,
+            additional_headers=dict(headers or {}),
+            open_timeout=timeout,
+            max_size=_MAX_MESSAGE,
+        ) as connection:
+            for message in messages:
+                connection.send(message)
+            for received in connection:
+                text = received if isinstance(received, str) else received.decode(errors="replace")
+                yield from text.splitlines()
+    except InvalidStatus as error:
+        status = error.response.status_code
+        message, hint = f"{host} answered {status} to a WebSocket.", "Run the same command again."
+        if status in _REJECTED:
+            raise AuthError(message, "Check the token and its permissions.") from error
+        raise ApiError(message, hint, status=status) from error
+    except TimeoutError as error:
+        raise DeployTimeout(f"{host} did not answer in time.", "Try again later.") from error
+    except (OSError, WebSocketException) as error:
+        raise ApiError(
+            f"The WebSocket to {host} failed: {mask(str(error))}.",
+            "Check the network; then run the same command again.",
+        ) from error

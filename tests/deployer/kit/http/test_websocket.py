@@ -1,0 +1,61 @@
+"""Lines of a WebSocket, from a real server."""
+
+import contextlib
+import http
+import threading
+
+import pytest
+from websockets.sync.server import serve
+
+from mastra_core.errors import ApiError, AuthError, ConfigError
+from mastra_deployer.kit import iter_websocket_lines
+
+
+@contextlib.contextmanager
+def run(handler, **options):
+    with serve(handler, "127.0.0.1", 0, **options) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}/tail"
+        server.shutdown()
+        thread.join()
+
+
+def test_lines_of_all_messages_are_read():
+    def tail(connection):
+        connection.send(f"{connection.subprotocol} {connection.recv()}")
+        connection.send("one\ntwo")
+        connection.send(b"three\xff")
+
+    with run(tail, subprotocols=["trace-v1"]) as url:
+        lines = list(iter_websocket_lines(url, subprotocol="trace-v1", messages=["hello"]))
+    assert lines == ["trace-v1 hello", "one", "two", "three\ufffd"]
+
+
+@pytest.mark.parametrize(("status", "error"), [(403, AuthError), (500, ApiError)])
+def test_a_rejected_connection_is_an_error(status, error):
+    def reject(connection, _):
+        return connection.respond(http.HTTPStatus(status), "no")
+
+    with run(print, process_request=reject) as url, pytest.raises(error, match=str(status)):
+        list(iter_websocket_lines(url))
+
+
+def test_a_message_that_is_too_large_is_an_api_error():
+    def flood(connection):
+        with contextlib.suppress(Exception):
+            connection.send("x" * (2 << 20))
+
+    with run(flood) as url, pytest.raises(ApiError):
+        list(iter_websocket_lines(url))
+
+
+@pytest.mark.parametrize("url", ["ws://acme.example/tail", "http://acme.example", "file:///x"])
+def test_an_unencrypted_address_is_refused(url):
+    with pytest.raises(ConfigError):
+        list(iter_websocket_lines(url))
+
+
+def test_an_unreachable_server_is_an_api_error():
+    with pytest.raises(ApiError, match=r"127\.0\.0\.1:1"):
+        list(iter_websocket_lines("ws://127.0.0.1:1/tail"))
