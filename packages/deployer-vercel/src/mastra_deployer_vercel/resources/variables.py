@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,17 @@ class Variables:
                 )
             else:
                 self._client.delete(path, extensions={"mastra_accept": (404,)})
+
+    def get_change_time(self) -> dt.datetime | None:
+        """Return when a variable of the environment was last set; ``None`` where there is none."""
+        environment = self._get_environment()
+        times = [
+            item.get("updatedAt") or item.get("createdAt") or 0
+            for item in self._fetch()
+            if environment in _list_environments(item)
+        ]
+        newest = max(times, default=0)
+        return dt.datetime.fromtimestamp(newest / 1000, dt.UTC) if newest else None
 
     def _fetch(self) -> Sequence[dict[str, Any]]:
         response = self._client.get(self._build_path(), extensions={"mastra_accept": (404,)})

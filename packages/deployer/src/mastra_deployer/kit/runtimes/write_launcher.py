@@ -29,5 +29,6 @@ def write_launcher(file: Path, manifest: BundleManifest) -> None:
     }
     text = _SOURCE.read_text(encoding="utf-8")
     for name, value in constants.items():
-        text = re.sub(rf"(?m)^{name} = .*$", lambda _, n=name, v=value: f"{n} = {v!r}", text)
+        head, tail = re.split(rf"(?m)^{name} = .*$", text, maxsplit=1)
+        text = f"{head}{name} = {value!r}{tail}"
     file.write_text(text, encoding="utf-8")
