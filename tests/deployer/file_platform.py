@@ -6,6 +6,7 @@ bent through the file.
 
 import dataclasses
 import datetime as dt
+import itertools
 import json
 from pathlib import Path
 from typing import ClassVar
@@ -15,6 +16,7 @@ from mastra_core.errors import AuthError, DeployError
 from mastra_core.hooks import hookimpl
 from mastra_core.pipeline import Bundle, Deployment, LogLine, Plan, Problem, Target
 
+TRIES = itertools.count(1)
 EMPTY = {"deployments": [], "live": [], "env": {}, "log": [], "calls": [], "bend": {}}
 
 
@@ -23,6 +25,10 @@ class PaperSettings:
     target: ClassVar[str] = "paper"
 
     file: str
+    region: str = dataclasses.field(
+        default="", metadata={"env": ("PAPER_REGION", "PAPER_DEFAULT_REGION")}
+    )
+    folder: str = dataclasses.field(default="plain", metadata={"default": "papers-{region}"})
     url: str = "http://127.0.0.1:9"
     token: Secret | None = dataclasses.field(default=None, metadata={"env": "PAPER_TOKEN"})
 
@@ -66,7 +72,8 @@ def mastra_target():
         name="paper",
         summary="A file",
         settings=PaperSettings,
-        credentials=("PAPER_TOKEN",),
+        credentials=("PAPER_TOKEN", "PAPER_PASS"),
+        optional_credentials=("PAPER_PASS",),
         requirements=("uvicorn>=0.38",),
         previews=True,
         reserved_variables=("SYSTEM_*", "REGION"),
@@ -118,8 +125,21 @@ def mastra_deploy(bundle, settings, credentials, request, report):
         paper.state["live"].append(item["id"])
     paper.save()
     header = {"x-bypass": Secret("bypass-1")} if paper.bend.get("protected") else {}
-    state = "ready" if request.wait else "building"
-    return paper.to_deployment(item, smoke_headers=header, state=state, next=("Read on.",))
+    drafts = paper.bend.get("drafts")
+    state = "ready" if request.wait or drafts == "ready" else "building"
+    more = {"sign_smoke": sign} if paper.bend.get("signed") else {}
+    return paper.to_deployment(
+        item,
+        smoke_headers=header,
+        state=state,
+        draft=bool(drafts),
+        next=("Read on.", settings.folder),
+        **more,
+    )
+
+
+def sign(url):
+    return {"x-bypass": Secret(f"signed {url.rpartition('/')[2]} {next(TRIES)}")}
 
 
 @hookimpl
@@ -129,8 +149,10 @@ def mastra_deployments(settings, credentials, limit):
 
 
 @hookimpl
-def mastra_promote(settings, credentials, id):
-    return Paper(settings, credentials, "promote").go_live(id)
+def mastra_promote(settings, credentials, id, fingerprint):
+    paper = Paper(settings, credentials, "promote")
+    paper.state["promoted"] = fingerprint
+    return paper.go_live(id)
 
 
 @hookimpl
@@ -172,7 +194,14 @@ class Store:
 
     def set(self, values):
         self.paper.state["env"] |= {name: value.reveal() for name, value in values.items()}
+        self.paper.state["changed"] = dt.datetime.now(dt.UTC).isoformat()
         self.paper.save()
+        return self.paper.bend.get("effect")
+
+    def get_change_time(self):
+        changed = self.paper.state.get("changed")
+        is_dated = changed and self.paper.bend.get("dated")
+        return dt.datetime.fromisoformat(changed) if is_dated else None
 
     def unset(self, names):
         for name in names:

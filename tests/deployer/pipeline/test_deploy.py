@@ -182,6 +182,88 @@ def test_no_wait_skips_the_smoke_test(world):
     assert world.site.asked == []
 
 
+def test_no_wait_publishes_a_draft_that_is_ready(world):
+    world.write(bend={"drafts": "ready"})
+    done = world.deploy("--prod", "--no-wait", "--json").ok().json
+    assert done["deployment"]["live"] is True and world.state["live"] == ["p1"]
+    assert world.site.asked == []
+
+
+def test_no_wait_never_leaves_a_draft_unpublished_in_silence(world):
+    world.write(bend={"drafts": True})
+    done = world.deploy("--prod", "--no-wait", "--json")
+    done.failed(9, "p1 is a draft", "not live", "mastra promote p1 --target paper")
+    assert done.json["deployment"]["id"] == "p1" and world.state["live"] == []
+    world.deploy("--preview", "--no-wait").ok()
+    world.deploy("--prod", "--no-promote").ok()
+    world.deploy("--prod", "--no-promote", "--no-wait").ok()
+    assert world.state["live"] == []
+
+
+def test_promote_gets_the_fingerprint_of_the_deploy(world):
+    world.write(bend={"drafts": True})
+    world.deploy("--prod").ok()
+    fingerprint = world.state["deployments"][0]["fingerprint"]
+    assert fingerprint and world.state["promoted"] == fingerprint
+    world.deploy("--preview").ok()
+    world.run("promote", "p2").ok()
+    assert world.state["promoted"] == "", "a preview has other variables"
+    world.run("promote", "p1").ok()
+    assert world.state["promoted"] == fingerprint
+
+
+def test_each_try_of_the_smoke_test_is_signed(world):
+    world.write(bend={"signed": True})
+    world.site.statuses = [503, 200]
+    done = world.deploy("--smoke", "/status", "--smoke-timeout", "30").ok()
+    assert world.site.asked == [("/status", "signed status 1"), ("/status", "signed status 2")]
+    assert "signed" not in done.out + done.err
+
+
+def test_a_deploy_after_a_change_of_variables_is_not_skipped(world):
+    skip = ("--prod", "--skip-if-unchanged", "--json")
+    world.write(bend={"effect": "next-deploy"})
+    world.deploy(*skip).ok()
+    assert world.deploy(*skip).ok().json["skipped"] is True
+    done = world.run("env", "set", "OTHER", OTHER="x").ok()
+    assert "counts from the next deploy: mastra deploy paper --prod" in done.out
+    assert world.deploy(*skip).ok().json["skipped"] is False
+    assert world.deploy(*skip).ok().json["skipped"] is True
+    world.write(bend={"effect": "now"})
+    assert world.run("env", "set", "OTHER", "--json", OTHER="y").ok().json["counts"] == "now"
+    assert world.deploy(*skip).ok().json["skipped"] is True
+
+
+def test_a_change_of_variables_from_another_machine_counts_too(world):
+    skip = ("--prod", "--skip-if-unchanged", "--json")
+    world.write(bend={"effect": "next-deploy", "dated": True})
+    world.deploy(*skip).ok()
+    world.run("env", "set", "OTHER", OTHER="x").ok()
+    shutil.rmtree(world.root / ".mastra-local")
+    assert world.deploy(*skip).ok().json["skipped"] is False
+    assert world.deploy(*skip).ok().json["skipped"] is True
+
+
+def test_a_stage_without_variables_of_its_own(world):
+    source = (world.root / "paper.py").read_text()
+    source = source.replace("previews=True,", 'previews=True, env_stages=("production",),')
+    (world.root / "paper.py").write_text(source)
+    world.run("env", "list", "--preview").failed(2, "no variables of its own for preview")
+    world.deploy("--preview", GREETING=None).ok()
+    assert world.state["env"] == {}
+    world.deploy("--prod").ok()
+    assert set(world.state["env"]) == {"GREETING"}
+
+
+def test_settings_from_several_variables_and_other_settings(world):
+    assert "plain" in world.deploy("--prod").ok().out
+    assert "papers-eu" in world.deploy("--prod", PAPER_DEFAULT_REGION="eu").ok().out
+
+
+def test_doctor_is_silent_about_optional_credentials(world):
+    assert "PAPER_PASS" not in world.run("doctor", "paper").ok().out
+
+
 def test_an_unchanged_deploy_is_skipped_from_any_machine(world):
     skip = ("--prod", "--skip-if-unchanged", "--json")
     assert world.deploy(*skip).ok().json["skipped"] is False

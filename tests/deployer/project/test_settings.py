@@ -11,6 +11,7 @@ from mastra_deployer.project.deployer_argument import EnvReference
 from mastra_deployer.project.settings import (
     collect_credentials,
     find_plaintext_secrets,
+    list_project_values,
     merge_settings,
     remove_secrets,
 )
@@ -102,3 +103,34 @@ def test_bundling_resolves_no_references():
 def test_empty_variable_counts_as_unset():
     entry = {"app": "a", "token": EnvReference(name="T")}
     assert merge(entry=entry, environ={"T": "", "CLOUD_TOKEN": ""}).token is None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Region:
+    target: ClassVar[str] = "region"
+    region: str = dataclasses.field(default="", metadata={"env": ("FIRST", "SECOND")})
+    key: Secret | None = dataclasses.field(default=None, metadata={"env": ("KEY", "OLD_KEY")})
+    api_url: str = dataclasses.field(
+        default="", metadata={"env": "API_URL", "default": "https://{region}.cloud.example"}
+    )
+
+
+def merge_region(**environ):
+    return merge_settings(Region, flags={}, environ=environ, table={}, entry={})
+
+
+def test_the_first_of_several_variables_counts():
+    assert merge_region(FIRST="a", SECOND="b").region == "a"
+    assert merge_region(FIRST=" ", SECOND="b").region == "b"
+    settings = merge_region(OLD_KEY="k")
+    assert collect_credentials(("KEY",), settings, {})["KEY"].reveal() == "k"
+
+
+def test_a_default_may_depend_on_another_setting():
+    assert merge_region(FIRST="eu").api_url == "https://eu.cloud.example"
+    assert merge_region(FIRST="eu", API_URL="http://127.0.0.1:1").api_url == "http://127.0.0.1:1"
+    assert merge_region().api_url == ""
+    table = {"region": "eu"}
+    settings = merge_settings(Region, flags={}, environ={}, table=table, entry={})
+    values = list_project_values(settings, flags={}, user_environ={})
+    assert values == {"region": "eu"}, "the project did not write the address"

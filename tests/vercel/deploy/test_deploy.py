@@ -177,9 +177,15 @@ def test_variables_and_logs(vercel, run, shop):
     assert "the shop is open" in run(shop, "logs").ok().out
 
 
+def test_staged_deployment_is_not_left_unpublished(vercel, deploy):
+    staged = ("--prod", "-s", "staged=true", "--no-wait")
+    deploy(*staged).failed(2, "--no-wait does not wait", "--no-promote")
+    assert not vercel.find_requests("POST"), "nothing was sent"
+
+
 def test_canary_uses_a_rolling_release(vercel, deploy, run, bundled_project):
     first = deploy("--prod", "--json").ok().json["deployment"]["id"]
-    second = deploy("--prod", "-s", "staged=true", "--no-smoke", "--no-wait", "--json").ok()
+    second = deploy("--prod", "-s", "staged=true", "--no-promote", "--no-wait", "--json").ok()
     second = second.json["deployment"]["id"]
     vercel.finish_deployments()
     options = ("-s", "project_name=shop", "--target", "vercel", "--json")
@@ -191,7 +197,7 @@ def test_canary_uses_a_rolling_release(vercel, deploy, run, bundled_project):
     run(bundled_project, "canary", second, "--percent", "10", *options).failed(
         6, "from 20 % to 10 %"
     )
-    third = deploy("--prod", "-s", "staged=true", "--no-smoke", "--no-wait", "--json").ok()
+    third = deploy("--prod", "-s", "staged=true", "--no-promote", "--no-wait", "--json").ok()
     vercel.finish_deployments()
     third = third.json["deployment"]["id"]
     run(bundled_project, "promote", third, *options).failed(6, second, "--percent 0")

@@ -20,7 +20,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import pluggy
 
@@ -40,11 +40,24 @@ from mastra_core.pipeline import (
 )
 from mastra_core.secret import Secret
 
-__all__ = ("NAME", "DeployerSpec", "EnvStore", "PluginSpec", "hookimpl", "hookspec")
+__all__ = (
+    "NAME",
+    "DatedEnvStore",
+    "DeployerSpec",
+    "EnvEffect",
+    "EnvStore",
+    "PluginSpec",
+    "hookimpl",
+    "hookspec",
+)
 
 NAME = "mastra"
 hookspec = pluggy.HookspecMarker(NAME)
 hookimpl = pluggy.HookimplMarker(NAME)
+
+
+EnvEffect: TypeAlias = Literal["now", "next-deploy"]
+"""When a change of variables counts: for running deployments at once, or from the next deploy."""
 
 
 class EnvStore(Protocol):
@@ -56,17 +69,27 @@ class EnvStore(Protocol):
         :returns: each variable's name, mapped to a short note on where it applies.
         """
 
-    def set(self, values: Mapping[str, Secret]) -> None:
+    def set(self, values: Mapping[str, Secret]) -> EnvEffect | None:
         """Create or replace variables.
 
         :param values: variable names, mapped to their values.
+        :returns: when the running deployments get the values; ``None`` where unknown.
         """
 
-    def unset(self, names: Iterable[str]) -> None:
+    def unset(self, names: Iterable[str]) -> EnvEffect | None:
         """Remove variables.
 
         :param names: the variables to remove; a name that is not stored is ignored.
+        :returns: when the running deployments lose the values; ``None`` where unknown.
         """
+
+
+@runtime_checkable
+class DatedEnvStore(EnvStore, Protocol):
+    """A store that knows when its variables changed, for ``--skip-if-unchanged``."""
+
+    def get_change_time(self) -> dt.datetime | None:
+        """Return when a variable was last set, with a time zone; ``None`` where none is stored."""
 
 
 class DeployerSpec:
@@ -193,7 +216,12 @@ class DeployerSpec:
 
     @hookspec(firstresult=True)
     def mastra_promote(
-        self, settings: Any, credentials: Mapping[str, Secret], id: str, report: Report
+        self,
+        settings: Any,
+        credentials: Mapping[str, Secret],
+        id: str,
+        report: Report,
+        fingerprint: str,
     ) -> Deployment:
         """Send all production traffic to a deployment, without building it again.
 
@@ -203,6 +231,8 @@ class DeployerSpec:
         :param credentials: those names of ``Target.credentials`` that have a value.
         :param id: the platform's id of the deployment.
         :param report: progress for the terminal.
+        :param fingerprint: ``DeployRequest.fingerprint`` of the deploy to production that made it,
+            to store as ``mastra_deploy`` does; empty where unknown, also for a preview.
         :returns: the deployment that is live now.
         :raises DeployError: when there is no such deployment.
         """

@@ -47,6 +47,7 @@ def mastra_target() -> Target:
         summary="a container image in any OCI registry, built and pushed without Docker",
         settings=OciDeployer,
         credentials=("OCI_PASSWORD", "OCI_USERNAME", "OCI_TOKEN"),
+        optional_credentials=("OCI_PASSWORD", "OCI_USERNAME", "OCI_TOKEN"),
         platforms=PLATFORMS,
         requirements=(
             "httptools>=0.6.3",

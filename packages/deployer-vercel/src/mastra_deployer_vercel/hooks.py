@@ -69,6 +69,7 @@ def mastra_target() -> Target:
         summary="functions on Vercel, by its HTTP API",
         settings=VercelDeployer,
         credentials=("VERCEL_TOKEN", "VERCEL_AUTOMATION_BYPASS_SECRET"),
+        optional_credentials=("VERCEL_AUTOMATION_BYPASS_SECRET",),
         platforms=tuple(
             Platform(python=python, wheels=f"{machine}-manylinux_2_28")
             for machine in _MACHINES
@@ -78,6 +79,7 @@ def mastra_target() -> Target:
         limits=Limits(size=SIZE),
         previews=True,
         persistent_disk=False,
+        short_lived=True,
         reserved_variables=_RESERVED,
     )
 

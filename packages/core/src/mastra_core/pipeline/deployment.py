@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from mastra_core.secret import Secret
@@ -39,6 +39,8 @@ class DeployRequest:
     :param git: state of the git repository, ``None`` outside of one.
     :param env: values of the app's variables, for the platform's secret store.
     :param wait: whether to wait until the deployment is live.
+    :param promote: whether this deploy publishes a draft; ``False`` leaves it unpublished, for
+        example for a canary.
     :param previous: the last deployment known on this machine, ``None`` where there is none.
     :param fingerprint: a keyed hash of the bundle and the values in ``env``. The key is derived
         from the credentials, so the platform may store the hash in the open. A deployer that can
@@ -52,6 +54,7 @@ class DeployRequest:
     git: Git | None = None
     env: Mapping[str, Secret] = dataclasses.field(default_factory=dict)
     wait: bool = True
+    promote: bool = True
     previous: Deployment | None = None
     fingerprint: str = ""
 
@@ -77,6 +80,9 @@ class Deployment:
     :param reachable: whether a request from this machine reaches the deployment. Without
         ``smoke_headers``, an unreachable deployment is not smoke tested.
     :param smoke_headers: headers that pass a request through the platform's protection.
+    :param sign_smoke: returns further headers for the URL of one request, such as a signature. It
+        is called for each try.
+    :param draft: whether a deployment that is ``building`` stays unpublished when it is ready.
     """
 
     target: str
@@ -94,6 +100,8 @@ class Deployment:
     next: tuple[str, ...] = ()
     reachable: bool = True
     smoke_headers: Mapping[str, Secret] = dataclasses.field(default_factory=dict)
+    sign_smoke: Callable[[str], Mapping[str, Secret]] | None = None
+    draft: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

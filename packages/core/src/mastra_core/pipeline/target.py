@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from mastra_core.pipeline.deployment import Stage
+
 __all__ = ("Limits", "Platform", "Target")
 
 
@@ -47,6 +49,9 @@ class Target:
     :param settings: a frozen dataclass with a class attribute ``target``; its fields are the keys
         of ``[tool.mastra.targets.NAME]``.
     :param credentials: environment variables that the deploy hooks receive as secrets.
+    :param optional_credentials: names among ``credentials`` that a deploy can do without, or that
+        the platform's own chain of profiles and roles may provide. ``mastra doctor`` does not warn
+        where they have no value.
     :param platforms: what a build may be staged for, the preferred one first.
     :param requirements: requirements of the runtime beside those of the app.
     :param limits: the limits of the platform.
@@ -55,6 +60,10 @@ class Target:
         not, no values are asked for and ``DeployRequest.env`` is empty.
     :param persistent_disk: whether files that the app writes still exist at its next start. Where
         they do not, the check warns about a database in a file.
+    :param short_lived: whether the app runs as many instances that end at any time. Where it does,
+        the check warns about runs and threads that are kept in the memory of one process.
+    :param env_stages: the stages that have variables of their own. A deploy to another stage gets
+        no values, and ``mastra env`` refuses it.
     :param remote: whether the app runs on another machine than the one that deploys it. Where it
         does, the check warns about values that point at this machine.
     :param reserved_variables: names of environment variables that the platform sets itself or
@@ -65,11 +74,14 @@ class Target:
     summary: str
     settings: type
     credentials: tuple[str, ...] = ()
+    optional_credentials: tuple[str, ...] = ()
     platforms: tuple[Platform, ...] = (Platform(),)
     requirements: tuple[str, ...] = ()
     limits: Limits = Limits()
     previews: bool = False
     stores_env: bool = True
     persistent_disk: bool = True
+    short_lived: bool = False
+    env_stages: tuple[Stage, ...] = ("production", "preview")
     remote: bool = True
     reserved_variables: tuple[str, ...] = ()

@@ -35,13 +35,6 @@ def check_build(build: Build, settings: VercelDeployer) -> Iterator[Problem]:
                 message=f"Vercel does not accept an environment variable named {name!r}.",
                 hint="Start the name with a letter; use letters, digits and '_'.",
             )
-    if build.manifest.registry.get("workflows") and build.manifest.serve.single_process:
-        yield Problem(
-            message="Workflow runs are kept in the memory of one function instance: a suspended "
-            "run is lost when its instance ends.",
-            hint="Complete runs within one request, or pass a durable engine: Mastra(engine=...).",
-            severity="warning",
-        )
 
 
 def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:

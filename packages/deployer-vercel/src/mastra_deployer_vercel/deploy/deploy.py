@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
 from mastra_core.secret import Secret
 from mastra_deployer.kit import find_unfinished, read_object
@@ -58,6 +59,7 @@ def deploy(
     :raises DeployTimeout: when it is not ready in time.
     """
     check_total_size(request.env)
+    _refuse_unpublished_draft(settings, request)
     with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as temp_dir:
         report.step("Packing the files")
         parts = pack_archive(bundle, Path(temp_dir))
@@ -74,6 +76,16 @@ def deploy(
             body = build_deployment_body(settings, project, bundle, request, parts)
             item = create_deployment(client, body, parts, report)
         return _finish(client, settings, request, item, report)
+
+
+def _refuse_unpublished_draft(settings: VercelDeployer, request: DeployRequest) -> None:
+    """Refuse a staged deployment that nothing would promote, before anything is sent."""
+    is_draft = settings.staged and request.environment == "production"
+    if is_draft and request.promote and not request.wait:
+        raise ConfigError(
+            "A staged deployment is promoted when it is ready, and --no-wait does not wait.",
+            "Deploy without --no-wait, or with --no-promote to leave it unpublished.",
+        )
 
 
 def _finish(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ApiError, DeployError
+from mastra_core.hooks import EnvEffect
 from mastra_core.pipeline import Stage
 from mastra_core.secret import Secret
 from mastra_deployer.kit import read_object
@@ -45,14 +47,15 @@ class Variables:
             if self._get_environment() in _list_environments(item)
         }
 
-    def set(self, values: Mapping[str, Secret]) -> None:
+    def set(self, values: Mapping[str, Secret]) -> EnvEffect:
         """Create or replace variables of type ``sensitive``: ``POST /v10/projects/{name}/env``.
 
         :param values: values by name.
+        :returns: a deployment keeps the variables with which it was created.
         :raises ApiError: when Vercel rejects some of them, which it reports in a response of 201.
         """
         if not values:
-            return
+            return "next-deploy"
         body = [
             {"key": name, "value": value.reveal(), "type": "sensitive", **self._build_scope()}
             for name, value in values.items()
@@ -71,13 +74,15 @@ class Variables:
                 "Correct them; the other variables are set. Nothing was deployed.",
                 status=response.status_code,
             )
+        return "next-deploy"
 
-    def unset(self, names: Iterable[str]) -> None:
+    def unset(self, names: Iterable[str]) -> EnvEffect:
         """Remove variables: ``DELETE /v9/projects/{name}/env/{id}``.
 
         A variable that other environments use too is kept for them, by ``PATCH``.
 
         :param names: names of the variables; unknown names are ignored.
+        :returns: a deployment keeps the variables with which it was created.
         """
         names_to_remove, environment = set(names), self._get_environment()
         for item in self._fetch():
@@ -91,6 +96,18 @@ class Variables:
                 )
             else:
                 self._client.delete(path, extensions={"mastra_accept": (404,)})
+        return "next-deploy"
+
+    def get_change_time(self) -> dt.datetime | None:
+        """Return when a variable of the environment was last set; ``None`` where there is none."""
+        environment = self._get_environment()
+        times = [
+            item.get("updatedAt") or item.get("createdAt") or 0
+            for item in self._fetch()
+            if environment in _list_environments(item)
+        ]
+        newest = max(times, default=0)
+        return dt.datetime.fromtimestamp(newest / 1000, dt.UTC) if newest else None
 
     def _fetch(self) -> Sequence[dict[str, Any]]:
         response = self._client.get(self._build_path(), extensions={"mastra_accept": (404,)})

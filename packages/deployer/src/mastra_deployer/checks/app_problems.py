@@ -41,6 +41,8 @@ def check_app(
     ]
     if not target.persistent_disk:
         problems += check.report_stores(target, values)
+    if target.short_lived and build.manifest.serve.single_process:
+        problems.append(_build_memory_problem(build, target))
     return problems
 
 
@@ -166,6 +168,17 @@ def _build_store_problem(store: DatabaseFile, place: str, target: Target) -> Pro
         + (f": declare {variable} in [tool.mastra.env], and set it." if variable else "."),
         severity="warning",
         where=place,
+    )
+
+
+def _build_memory_problem(build: Build, target: Target) -> Problem:
+    kept = "Workflow runs or threads" if build.manifest.registry.get("workflows") else "Threads"
+    return Problem(
+        message=f"{kept} are kept in the memory of one instance, which {target.name!r} may end at "
+        "any time: they are lost then, and unknown to other instances.",
+        hint="Give Mastra a durable engine=... and its memory a storage=... on the network, or "
+        "complete runs within one request.",
+        severity="warning",
     )
 
 

@@ -35,6 +35,7 @@ __all__ = ("deploy",)
 @click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
 @click.option("--skip-if-unchanged", is_flag=True, help="Do nothing if the same app is live.")
 @click.option("--no-wait", is_flag=True, help="Return after the upload.")
+@click.option("--no-promote", is_flag=True, help="Leave a draft unpublished.")
 @click.option("--smoke", metavar="PATH", help="Path of the smoke test; /health.")
 @click.option("--no-smoke", is_flag=True, help="Skip the smoke test.")
 @click.option("--smoke-timeout", type=float, default=45, help="Seconds until it must answer.")
@@ -50,6 +51,7 @@ def deploy(
     dry_run: bool,
     skip_if_unchanged: bool,
     no_wait: bool,
+    no_promote: bool,
     smoke: str | None,
     no_smoke: bool,
     smoke_timeout: float,
@@ -68,7 +70,9 @@ def deploy(
         session.report_problems(
             check_values(session.hooks.target, declared, session.environ), DeployError
         )
-        request = dataclasses.replace(request, message=message, wait=not no_wait)
+        request = dataclasses.replace(
+            request, message=message, wait=not no_wait, promote=not no_promote
+        )
         session.host_policy.check_addresses()
         terminal.step(f"Deploying to {stage} on {session.choice.name}")
         _run_doctor(session)
@@ -117,7 +121,8 @@ def _build_request(
     session: Session, declared: Environment, stage: Stage, branch: str
 ) -> DeployRequest:
     git = read_git_state(session.project.root)
-    stored = session.hooks.target.stores_env
+    target = session.hooks.target
+    stored = target.stores_env and stage in target.env_stages
     return DeployRequest(
         environment=stage,
         branch=branch or (git.branch if git else ""),

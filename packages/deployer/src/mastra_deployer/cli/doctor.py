@@ -61,9 +61,10 @@ def _collect_problems(session: Session) -> list[Problem]:
 
 def _check_locally(session: Session) -> Iterator[Problem]:
     target, access = session.hooks.target, session.access
-    absent = [name for name in target.credentials if name not in access.credentials]
+    required = [name for name in target.credentials if name not in target.optional_credentials]
+    absent = [name for name in required if name not in access.credentials]
     if absent:
-        # Not every credential is required, and the deployer's doctor knows which ones are.
+        # The deployer's own doctor knows whether the deploy can do without them.
         uncertain = bool(access.credentials) or session.hooks.has_hook("doctor")
         yield Problem(
             message=f"No value for {', '.join(absent)}.",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from mastra_core.errors import ConfigError
-from mastra_core.hooks import EnvStore
+from mastra_core.hooks import EnvEffect, EnvStore
 from mastra_core.pipeline import Stage
 from mastra_core.secret import Secret
 from mastra_deployer.checks.reserved_variables import refuse_reserved_variables
@@ -18,6 +19,7 @@ from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.session import Session
+from mastra_deployer.pipeline.variable_changes import record_change
 
 __all__ = ("env",)
 
@@ -69,8 +71,8 @@ def set_names(
     with Terminal(as_json=options.as_json) as terminal:
         session, store = _open_store(options, target, stage, terminal)
         refuse_reserved_variables(session.hooks.target, names)
-        store.set({name: _read_value(session, name, names, stdin=stdin) for name in names})
-        _answer_change(terminal, stage, set=names)
+        values = {name: _read_value(session, name, names, stdin=stdin) for name in names}
+        _answer_change(session, terminal, stage, [store.set(values)], set=names)
 
 
 @env.command("unset")
@@ -79,9 +81,8 @@ def set_names(
 def unset_names(options: Options, target: str, stage: Stage, names: tuple[str, ...]) -> None:
     """Remove each NAME from the platform."""
     with Terminal(as_json=options.as_json) as terminal:
-        _, store = _open_store(options, target, stage, terminal)
-        store.unset(names)
-        _answer_change(terminal, stage, unset=names)
+        session, store = _open_store(options, target, stage, terminal)
+        _answer_change(session, terminal, stage, [store.unset(names)], unset=names)
 
 
 @env.command("diff")
@@ -119,17 +120,21 @@ def sync(options: Options, target: str, stage: Stage, prune: bool) -> None:
         refuse_reserved_variables(session.hooks.target, values)
         declared = set(session.project.environment.names)
         extra = sorted(set(store.list()) - declared) if prune else []
-        if values:
-            store.set(values)
-        if extra:
-            store.unset(extra)
-        _answer_change(terminal, stage, set=tuple(values), unset=tuple(extra))
+        effects = [store.set(values)] if values else []
+        effects += [store.unset(extra)] if extra else []
+        _answer_change(session, terminal, stage, effects, set=tuple(values), unset=tuple(extra))
 
 
 def _open_store(
     options: Options, target: str, stage: Stage, terminal: Terminal
 ) -> tuple[Session, EnvStore]:
     session = options.platform_session(target, terminal)
+    stages = session.hooks.target.env_stages
+    if stage not in stages:
+        raise ConfigError(
+            f"The target {session.choice.name!r} has no variables of its own for {stage}.",
+            f"They are those of {stages[0]}." if stages else "Set them on the platform.",
+        )
     return session, session.hooks.get_env_store(session.access, stage)
 
 
@@ -153,11 +158,22 @@ def _read_value(session: Session, name: str, names: tuple[str, ...], *, stdin: b
 
 
 def _answer_change(
-    terminal: Terminal, stage: Stage, set: tuple[str, ...] = (), unset: tuple[str, ...] = ()
+    session: Session,
+    terminal: Terminal,
+    stage: Stage,
+    effects: Sequence[EnvEffect | None],
+    set: tuple[str, ...] = (),
+    unset: tuple[str, ...] = (),
 ) -> None:
+    effect = "next-deploy" if "next-deploy" in effects else next(iter(effects), None)
+    option = "--prod" if stage == "production" else "--preview"
+    command = f"mastra deploy {session.choice.name} {option}"
+    if effect == "next-deploy":
+        record_change(session.project, session.choice.name, stage)
     terminal.answer(
-        {"stage": stage, "set": list(set), "unset": list(unset)},
+        {"stage": stage, "set": list(set), "unset": list(unset), "counts": effect},
         *(f"set {name}" for name in set),
         *(f"unset {name}" for name in unset),
+        *([f"This counts from the next deploy: {command}."] if effect == "next-deploy" else []),
         *([] if set or unset else ["Nothing to do."]),
     )

@@ -7,6 +7,7 @@ import click
 from mastra_deployer.cli.deployment import answer_change
 from mastra_deployer.cli.options import TARGET, Options, target_options
 from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.pipeline.deployment_history import find_production_fingerprint
 
 __all__ = ("promote",)
 
@@ -20,5 +21,6 @@ def promote(options: Options, target: str, id: str) -> None:
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
         terminal.step(f"Promoting {id} on {session.choice.name}")
-        deployment = session.hooks.promote(session.access, id, terminal)
+        fingerprint = find_production_fingerprint(session.project, session.choice.name, id)
+        deployment = session.hooks.promote(session.access, id, terminal, fingerprint)
         answer_change(session, deployment, terminal)

@@ -12,6 +12,7 @@ from mastra_deployer.pipeline.deployment_history import find_last_deployment, re
 from mastra_deployer.pipeline.fingerprint import compute_deploy_fingerprint
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.pipeline.smoke_test import SmokeResult, choose_smoke_path, run_smoke_test
+from mastra_deployer.pipeline.variable_changes import forget_changes, has_changed_since
 
 __all__ = ("DeployOptions", "DeployOutcome", "deploy_bundle", "find_live_deployment")
 
@@ -71,9 +72,13 @@ def deploy_bundle(
         deployment = session.hooks.deploy(session.access, bundle, request, session.report)
     deployment = dataclasses.replace(deployment, fingerprint=deployment.fingerprint or fingerprint)
     record_deployment(session.project, session.choice.name, deployment)
+    forget_changes(session.project, session.choice.name, request.environment)
     if not request.wait:
-        return DeployOutcome(deployment=deployment)
-    return _finish_deploy(session, bundle, deployment, options, previous)
+        return DeployOutcome(deployment=_publish_without_waiting(session, request, deployment))
+    outcome = _finish_deploy(session, bundle, deployment, options, previous)
+    if request.promote and _is_ready_draft(deployment):
+        outcome = dataclasses.replace(outcome, deployment=_promote(session, deployment))
+    return outcome
 
 
 def find_live_deployment(session: Session) -> Deployment | None:
@@ -102,7 +107,7 @@ def _find_unchanged(session: Session, request: DeployRequest) -> Deployment | No
         if not _has_same_destination(deployment, request):
             continue
         is_current = deployment.state == "ready" and deployment.fingerprint == request.fingerprint
-        return deployment if is_current else None
+        return deployment if is_current and not has_changed_since(session, deployment) else None
     return None
 
 
@@ -128,15 +133,41 @@ def _finish_deploy(
         raise _build_failure(
             session, deployment, error, previous, roll_back=options.rollback_on_failure
         ) from None
-    if (
-        not deployment.live
-        and deployment.environment == "production"
-        and deployment.state == "ready"
-    ):
-        session.report.step(f"Promoting {deployment.id}")
-        deployment = session.hooks.promote(session.access, deployment.id, session.report)
-        record_deployment(session.project, session.choice.name, deployment)
     return DeployOutcome(deployment=deployment, smoke=result)
+
+
+def _publish_without_waiting(
+    session: Session, request: DeployRequest, deployment: Deployment
+) -> Deployment:
+    """Promote a draft that is ready, and refuse one that would stay unpublished.
+
+    :raises DeploymentFailed: for a draft that is still being built.
+    """
+    if not request.promote:
+        return deployment
+    if _is_ready_draft(deployment):
+        return _promote(session, deployment)
+    if deployment.draft and not deployment.live and deployment.environment == "production":
+        raise DeploymentFailed(
+            f"{deployment.id} is a draft that is still being built, so it is not live.",
+            f"Publish it when it is ready: mastra promote {deployment.id} --target "
+            f"{session.choice.name}. Or deploy without --no-wait.",
+            deployment=deployment,
+        )
+    return deployment
+
+
+def _is_ready_draft(deployment: Deployment) -> bool:
+    is_draft = not deployment.live and deployment.environment == "production"
+    return is_draft and deployment.state == "ready"
+
+
+def _promote(session: Session, draft: Deployment) -> Deployment:
+    session.report.step(f"Promoting {draft.id}")
+    live = session.hooks.promote(session.access, draft.id, session.report, draft.fingerprint)
+    live = dataclasses.replace(live, fingerprint=live.fingerprint or draft.fingerprint)
+    record_deployment(session.project, session.choice.name, live)
+    return live
 
 
 def _run_smoke_test(
@@ -148,7 +179,8 @@ def _run_smoke_test(
 ) -> SmokeResult | None:
     if not options.smoke_test:
         return None
-    if not deployment.reachable and not deployment.smoke_headers:
+    has_pass = deployment.smoke_headers or deployment.sign_smoke is not None
+    if not deployment.reachable and not has_pass:
         session.report.note(
             f"{deployment.url} is protected, so the smoke test was skipped.",
             "Give the target the credentials that pass its protection: "

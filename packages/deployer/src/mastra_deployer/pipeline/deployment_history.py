@@ -12,7 +12,12 @@ from mastra_core.pipeline import Deployment, Project, Stage
 from mastra_deployer.files.atomic_replace import replace_file
 from mastra_deployer.files.directories import get_local_file
 
-__all__ = ("find_last_deployment", "list_known_deployments", "record_deployment")
+__all__ = (
+    "find_last_deployment",
+    "find_production_fingerprint",
+    "list_known_deployments",
+    "record_deployment",
+)
 
 _MAX_ENTRIES = 100
 
@@ -62,6 +67,21 @@ def find_last_deployment(project: Project, name: str, environment: str) -> Deplo
     return next(
         (deployment for deployment in deployments if deployment.environment == environment), None
     )
+
+
+def find_production_fingerprint(project: Project, name: str, id: str) -> str:
+    """Return the recorded fingerprint of a deployment to production, or an empty text.
+
+    A preview has other variables, so its fingerprint says nothing about production.
+
+    :param project: the project that was deployed.
+    :param name: the user's name for the target.
+    :param id: the deployment's id.
+    """
+    for deployment in list_known_deployments(project, name):
+        if deployment.id == id and deployment.environment == "production":
+            return deployment.fingerprint
+    return ""
 
 
 def record_deployment(project: Project, name: str, deployment: Deployment) -> None:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TypeAlias
 
 import httpx
 import stamina
 
 from mastra_core.errors import ApiError, DeploymentFailed
 from mastra_core.pipeline import Deployment, Report
+from mastra_core.secret import Secret
 from mastra_deployer.kit.http.origin_transport import OriginTransport
 from mastra_deployer.kit.http.response_deadline import DeadlineExceeded, limit_time
+from mastra_deployer.plugins.untyped_calls import call_plugin
 
 __all__ = ("SmokeResult", "choose_smoke_path", "run_smoke_test")
+
+SignSmoke: TypeAlias = Callable[[str], Mapping[str, Secret]]
 
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 _REQUEST_TIMEOUT = 30  # seconds
@@ -65,13 +71,14 @@ def run_smoke_test(
         return None
     url = deployment.url.rstrip("/") + "/" + path.lstrip("/")
     report.step(f"Requesting {url}")
-    headers = {name: value.reveal() for name, value in deployment.smoke_headers.items()}
+    headers = _reveal(deployment.smoke_headers)
+    sign = deployment.sign_smoke
     # The token of a platform's protection must not follow a redirect to its login page.
     client = httpx.Client(
         headers=headers,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         timeout=_REQUEST_TIMEOUT,
-        follow_redirects=not headers,
+        follow_redirects=not headers and sign is None,
         transport=OriginTransport(url),
     )
     request_with_retry = stamina.retry(
@@ -79,7 +86,7 @@ def run_smoke_test(
     )(_request_once)
     try:
         with client:
-            return request_with_retry(client, url, first_failing_status)
+            return request_with_retry(client, url, first_failing_status, sign)
     except _UnhealthyResponse as error:
         raise DeploymentFailed(
             f"{url} {error}.",
@@ -89,15 +96,23 @@ def run_smoke_test(
         ) from None
 
 
+def _reveal(headers: Mapping[str, Secret]) -> dict[str, str]:
+    return {name: value.reveal() for name, value in headers.items()}
+
+
 class _UnhealthyResponse(Exception):
     """A missing or failing response, which a retry may cure."""
 
 
-def _request_once(client: httpx.Client, url: str, first_failing_status: int) -> SmokeResult:
+def _request_once(
+    client: httpx.Client, url: str, first_failing_status: int, sign: SignSmoke | None
+) -> SmokeResult:
+    # A signature is valid for minutes only, so each try has its own.
+    headers = _reveal(call_plugin("the deployer", "sign_smoke", lambda: sign(url))) if sign else {}
     started = time.monotonic()
     try:
         # The body may be endless, and its headers may arrive slowly.
-        with limit_time(_REQUEST_TIMEOUT), client.stream("GET", url) as response:
+        with limit_time(_REQUEST_TIMEOUT), client.stream("GET", url, headers=headers) as response:
             status, redirect = response.status_code, response.next_request
     except ApiError as error:
         raise _UnhealthyResponse(f"leads to a wrong address: {error.message.rstrip('.')}") from None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
-from mastra_core.hooks import EnvStore
+from mastra_core.hooks import DatedEnvStore, EnvEffect, EnvStore
 from mastra_core.secret import Secret
 from mastra_deployer.plugins.untyped_calls import call_plugin
 
@@ -27,19 +28,28 @@ class GuardedEnvStore:
         names: Mapping[str, str] = self._call(lambda: dict(self._store.list()))
         return names
 
-    def set(self, values: Mapping[str, Secret]) -> None:
-        """Create or replace variables.
+    def set(self, values: Mapping[str, Secret]) -> EnvEffect | None:
+        """Create or replace variables, and return when they count.
 
         :param values: variable names, mapped to their values.
         """
-        self._call(lambda: self._store.set(values))
+        effect: EnvEffect | None = self._call(lambda: self._store.set(values))
+        return effect
 
-    def unset(self, names: Iterable[str]) -> None:
-        """Remove variables.
+    def unset(self, names: Iterable[str]) -> EnvEffect | None:
+        """Remove variables, and return when that counts.
 
         :param names: the variables to remove.
         """
-        self._call(lambda: self._store.unset(names))
+        effect: EnvEffect | None = self._call(lambda: self._store.unset(names))
+        return effect
+
+    def get_change_time(self) -> dt.datetime | None:
+        """Return when a variable was last set; ``None`` where the deployer does not know."""
+        if not hasattr(self._store, "get_change_time"):
+            return None
+        time: dt.datetime | None = self._call(cast("DatedEnvStore", self._store).get_change_time)
+        return time
 
     def _call(self, call: Callable[[], object]) -> Any:
         return call_plugin(self._owner, "mastra_env", call)

@@ -203,16 +203,18 @@ class HookCaller(UntypedHookCaller):
         arguments = {**access._asdict(), "limit": limit}
         return self._call_for_list("mastra_deployments", Deployment, **arguments)
 
-    def promote(self, access: PlatformAccess, id: str, report: Report) -> Deployment:
+    def promote(
+        self, access: PlatformAccess, id: str, report: Report, fingerprint: str = ""
+    ) -> Deployment:
         """Make a deployment the live one.
 
         :param access: settings and credentials.
         :param id: the deployment's id.
         :param report: receives progress and notes.
+        :param fingerprint: that of the deploy to production that made it; empty where unknown.
         """
-        return self._call_deployer(
-            "mastra_promote", Deployment, **access._asdict(), id=id, report=report
-        )
+        arguments = {**access._asdict(), "id": id, "report": report, "fingerprint": fingerprint}
+        return self._call_deployer("mastra_promote", Deployment, **arguments)
 
     def rollback(self, access: PlatformAccess, id: str, report: Report) -> Deployment:
         """Make an earlier deployment the live one.
@@ -259,7 +261,7 @@ class HookCaller(UntypedHookCaller):
                 return
             yield check_item(self._name, "mastra_logs", LogLine, line)
 
-    def get_env_store(self, access: PlatformAccess, environment: Stage) -> EnvStore:
+    def get_env_store(self, access: PlatformAccess, environment: Stage) -> GuardedEnvStore:
         """Return the platform's store of environment variables.
 
         :param access: settings and credentials.

@@ -2,12 +2,15 @@
 
 For each key: ``-s key=value``, else the platform's own environment variable (named in the field's
 metadata, ``field(metadata={"env": "ACME_APP"})``), else ``[tool.mastra.targets.NAME]``, else
-``deployer=`` in the entry file.
+``deployer=`` in the entry file. The metadata may name several variables, of which the first with a
+value counts: ``{"env": ("ACME_REGION", "ACME_DEFAULT_REGION")}``. A default may depend on other
+settings: ``{"default": "https://{region}.acme.example"}``.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import string
 from collections.abc import Iterator, Mapping
 from typing import Any, get_origin, get_type_hints
 
@@ -22,6 +25,7 @@ __all__ = (
     "Credentials",
     "collect_credentials",
     "find_plaintext_secrets",
+    "get_variables",
     "list_project_values",
     "merge_settings",
     "remove_secrets",
@@ -58,12 +62,18 @@ def merge_settings(
                 raise ConfigError(message, suggest(key, fields))
             if isinstance(value, EnvReference) and not resolve:
                 values[key] = None
-            elif where == "-s" or not _get_platform_value(fields[key], environ):
+            elif where == "-s" or not _find_variable(fields[key], environ):
                 values[key] = _convert(value, hints[key], f"{key} ({where})", environ)
     for name, field in fields.items():
-        if name not in flags and (text := _get_platform_value(field, environ)):
-            values[name] = _convert(text, hints[name], field.metadata["env"], environ)
-    return _create_settings(settings_class, values, resolve=resolve)
+        if name not in flags and (variable := _find_variable(field, environ)):
+            values[name] = _convert(environ[variable].strip(), hints[name], variable, environ)
+    settings = _create_settings(settings_class, values, resolve=resolve)
+    derived = {
+        name: text
+        for name, field in fields.items()
+        if values.get(name) is None and (text := _derive_default(field, settings))
+    }
+    return dataclasses.replace(settings, **derived) if derived else settings
 
 
 class Credentials(dict[str, Secret]):
@@ -91,9 +101,9 @@ def collect_credentials(
         {name: Secret(environ[name]) for name in names if environ.get(name, "").strip()}
     )
     for field in dataclasses.fields(settings):
-        value, name = getattr(settings, field.name), field.metadata.get("env")
-        if name in names and isinstance(value, Secret):
-            credentials[name] = value
+        value = getattr(settings, field.name)
+        if isinstance(value, Secret):
+            credentials.update({name: value for name in get_variables(field) if name in names})
     return credentials
 
 
@@ -127,7 +137,8 @@ def list_project_values(
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         is_default = _has_default(field) and value == _get_default(field)
-        if field.name not in flags and not _get_platform_value(field, user_environ):
+        is_default = is_default or value == (_derive_default(field, settings) or None)
+        if field.name not in flags and not _find_variable(field, user_environ):
             text = "" if is_default else " ".join(_iter_texts(value))
             values.update({field.name: text} if text else {})
     return values
@@ -163,8 +174,27 @@ def remove_secrets(settings: Any) -> Any:
     return dataclasses.replace(settings, **replacements) if replacements else settings
 
 
-def _get_platform_value(field: dataclasses.Field[Any], environ: Mapping[str, str]) -> str:
-    return environ.get(field.metadata.get("env", ""), "").strip()
+def get_variables(field: dataclasses.Field[Any]) -> tuple[str, ...]:
+    """Return the platform's variables for a setting, the preferred one first.
+
+    :param field: the field of the settings class.
+    """
+    names = field.metadata.get("env", ())
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _find_variable(field: dataclasses.Field[Any], environ: Mapping[str, str]) -> str:
+    """Return the first variable of a setting that has a value, or an empty text."""
+    return next((name for name in get_variables(field) if environ.get(name, "").strip()), "")
+
+
+def _derive_default(field: dataclasses.Field[Any], settings: Any) -> str:
+    """Return the default that depends on other settings; empty while one of them has no value."""
+    template = field.metadata.get("default", "")
+    names = [name for _, name, _, _ in string.Formatter().parse(template) if name]
+    values = {name: getattr(settings, name) for name in names}
+    ready = template and all(value not in ("", None) for value in values.values())
+    return template.format(**values) if ready else ""
 
 
 def _convert(value: Any, hint: Any, where: str, environ: Mapping[str, str]) -> Any:

@@ -175,7 +175,9 @@ class Harness:
         with self.observe_call():
             deployment = self.caller.deploy(access, bundle, request, self.recorder)
             if wait and not deployment.live and environment == "production":
-                deployment = self.caller.promote(access, deployment.id, self.recorder)
+                deployment = self.caller.promote(
+                    access, deployment.id, self.recorder, deployment.fingerprint
+                )
         return self.record_result(deployment)
 
     def deploy_sample(self, change: str = "", environment: Stage = "production") -> Deployment:

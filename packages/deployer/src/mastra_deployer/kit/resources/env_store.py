@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
-from mastra_core.hooks import EnvStore
+from mastra_core.hooks import DatedEnvStore, EnvEffect, EnvStore
 from mastra_core.secret import Secret
 
 __all__ = ("env_store",)
@@ -47,20 +48,28 @@ class _ClosedStore(Generic[C]):
         with self._open_client() as client:
             return self._get_variables(client).list()
 
-    def set(self, values: Mapping[str, Secret]) -> None:
+    def set(self, values: Mapping[str, Secret]) -> EnvEffect | None:
         """Create or replace variables.
 
         :param values: values by name.
+        :returns: when the change counts; ``None`` where it is not known.
         """
         with self._open_client() as client:
             if self._create is not None:
                 self._create(client)
-            self._get_variables(client).set(values)
+            return self._get_variables(client).set(values)
 
-    def unset(self, names: Iterable[str]) -> None:
+    def unset(self, names: Iterable[str]) -> EnvEffect | None:
         """Remove variables.
 
         :param names: names of the variables; unknown names are ignored.
+        :returns: when the change counts; ``None`` where it is not known.
         """
         with self._open_client() as client:
-            self._get_variables(client).unset(names)
+            return self._get_variables(client).unset(names)
+
+    def get_change_time(self) -> dt.datetime | None:
+        """Return when a variable was last set; ``None`` where the platform does not say so."""
+        with self._open_client() as client:
+            variables = self._get_variables(client)
+            return variables.get_change_time() if isinstance(variables, DatedEnvStore) else None

@@ -29,6 +29,6 @@ def write_launcher(file: Path, manifest: BundleManifest) -> None:
     }
     text = _SOURCE.read_text(encoding="utf-8")
     for name, value in constants.items():
-        line = f"{name} = {value!r}".replace("\\", r"\\")
-        text = re.sub(rf"(?m)^{name} = .*$", line, text)
+        head, tail = re.split(rf"(?m)^{name} = .*$", text, maxsplit=1)
+        text = f"{head}{name} = {value!r}{tail}"
     file.write_text(text, encoding="utf-8")

@@ -86,13 +86,14 @@ def mastra_promote(
     credentials: Credentials,
     id: str,
     report: Report,
+    fingerprint: str,
 ) -> Deployment:
     """Make an existing deployment live in production."""
     from mastra_deployer_<<NAME>>.api import open_api
     from mastra_deployer_<<NAME>>.deploy import release
 
     with open_api(settings, credentials) as api:
-        return release(api, "production", id, report)
+        return release(api, "production", id, report, fingerprint=fingerprint)
 
 
 @hookimpl
