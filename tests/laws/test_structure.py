@@ -30,7 +30,6 @@ SHARED_BASENAMES = {
     "errors": "errors and their responses",
     "function": "a function of the user",
     "hooks": "hook specifications and their implementations",
-    "interpreters": "Python interpreters on this machine",
     "logs": "logs of an application",
     "messages": "messages of a conversation",
     "options": "options of commands and of runs",
