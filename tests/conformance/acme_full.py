@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 
 from mastra_deployer_acme.hooks import *  # noqa: F403  # the example's hooks are this module's too
-from mastra_deployer_acme.hooks import AcmeDeployer, Env, _connect, _find_app, _to_deployment
+from mastra_deployer_acme.hooks import AcmeDeployer, Env, _find_app, _open_api, _to_deployment
 
 from mastra_core.errors import DeployError, DeploymentFailed
 from mastra_core.hooks import hookimpl
@@ -18,7 +18,7 @@ def mastra_plan(
     from mastra_deployer.kit import FileManifest
 
     manifest, digest = FileManifest.from_directory(bundle.directory), bundle.manifest.digest
-    with _connect(settings, credentials) as client:
+    with _open_api(settings, credentials) as client:
         path = _find_path(client, settings)
         known = client.get(f"{path}/deployments").json()["deployments"] if path else []
         stored = client.get("/blobs").json()["digests"]
@@ -35,13 +35,13 @@ def mastra_plan(
 
 @hookimpl
 def mastra_promote(settings: AcmeDeployer, credentials: Env, id: str, report: Report) -> Deployment:
-    with _connect(settings, credentials) as client:
+    with _open_api(settings, credentials) as client:
         return _release(client, _find_path(client, settings), id)
 
 
 @hookimpl
 def mastra_rollback(settings: AcmeDeployer, credentials: Env, id: str) -> Deployment:
-    with _connect(settings, credentials) as client:
+    with _open_api(settings, credentials) as client:
         app = _find_app(client, settings) or {}
         target = id or app.get("previous", "")
         if not target:
@@ -51,7 +51,7 @@ def mastra_rollback(settings: AcmeDeployer, credentials: Env, id: str) -> Deploy
 
 @hookimpl
 def mastra_canary(settings: AcmeDeployer, credentials: Env, id: str, percent: int) -> Deployment:
-    with _connect(settings, credentials) as client:
+    with _open_api(settings, credentials) as client:
         path = _find_path(client, settings)
         if percent == 100:
             return _release(client, path, id)
@@ -66,7 +66,7 @@ def mastra_logs(
     from mastra_deployer.kit.clock import sleep
 
     offset = 0
-    with _connect(settings, credentials) as client:
+    with _open_api(settings, credentials) as client:
         app = _find_app(client, settings)
         query = {"deployment": id or app["live"]}
         while follow or not offset:
@@ -86,14 +86,14 @@ def mastra_env(settings: AcmeDeployer, credentials: Env, environment: str) -> "V
 
 @hookimpl
 def mastra_doctor(settings: AcmeDeployer, credentials: Env) -> list[Problem]:
-    with _connect(settings, credentials) as client:
+    with _open_api(settings, credentials) as client:
         client.get("/user")
     return []
 
 
 @hookimpl
 def mastra_destroy(settings: AcmeDeployer, credentials: Env) -> bool:
-    with _connect(settings, credentials) as client:
+    with _open_api(settings, credentials) as client:
         path = _find_path(client, settings)
         if path:
             client.delete(path)
@@ -122,7 +122,7 @@ class Variables:
         self.settings, self.credentials, self.stage = settings, credentials, stage
 
     def list(self) -> dict[str, str]:
-        with _connect(self.settings, self.credentials) as client:
+        with _open_api(self.settings, self.credentials) as client:
             path = _find_path(client, self.settings)
             names = client.get(f"{path}/env/{self.stage}").json()["names"] if path else []
         return dict.fromkeys(names, self.stage)
@@ -134,7 +134,7 @@ class Variables:
         self._put(dict.fromkeys(names))
 
     def _put(self, values: dict[str, str | None]) -> None:
-        with _connect(self.settings, self.credentials) as client:
+        with _open_api(self.settings, self.credentials) as client:
             client.put(f"{_find_path(client, self.settings)}/env/{self.stage}", json=values)
 
 

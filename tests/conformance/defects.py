@@ -4,7 +4,7 @@ from tests.conformance.deployer_sources import replace_source
 
 BUNDLE = "    build.copy_to(directory)\n"
 SEAL = '    return Bundle.seal(build, directory, "acme")\n'
-CLIENT = '    return connect(settings.api_url, credentials["ACME_TOKEN"])\n'
+CLIENT = '    return open_client(settings.api_url, credentials, "ACME_TOKEN", name="Acme")\n'
 UPLOAD = '        report.step("Uploading")\n'
 APP = "        app = get_or_create(\n"
 RELEASE = '        client.put(f"{path}/{stage}", json=release)\n'
@@ -75,7 +75,10 @@ TARGET = {
     "a KeyError for a missing token": (
         "missing_credentials_raise_auth_error",
         "KeyError",
-        ('credentials["ACME_TOKEN"])', 'dict(credentials)["ACME_TOKEN"])'),
+        (
+            'open_client(settings.api_url, credentials, "ACME_TOKEN", name="Acme")',
+            'open_client(settings.api_url, {"A": dict(credentials)["ACME_TOKEN"]}, "A")',
+        ),
     ),
 }
 
@@ -322,6 +325,7 @@ FAULTS = {
         "429",
         (
             CLIENT,
+            "    from mastra_deployer.kit import connect\n"
             "    client = connect(settings.api_url, credentials['ACME_TOKEN'])\n"
             "    send = client._transport.handle_request\n"
             "    def eager(request):\n        answer = client._transport._inner.handle_request(request)\n"
@@ -340,9 +344,9 @@ FAULTS = {
             "_find_app(client, settings) or _twice(lambda: _create_app(client, settings))",
         ),
         (
-            "def _connect(",
+            "def _open_api(",
             "def _twice(call):\n    from mastra_core.errors import ApiError\n    try:\n"
-            "        return call()\n    except ApiError:\n        return call()\n\n\ndef _connect(",
+            "        return call()\n    except ApiError:\n        return call()\n\n\ndef _open_api(",
         ),
     ),
     "a release before the files": (
@@ -703,6 +707,7 @@ SECRETS = {
         (
             CLIENT,
             "    from mastra_core.errors import ApiError\n"
+            "    from mastra_deployer.kit import connect\n"
             "    try:\n        client = connect(settings.api_url, credentials['ACME_TOKEN'])\n"
             "        client.get('/user')\n        return client\n    except ApiError as error:\n"
             "        raise ApiError(f\"{error} (token {credentials['ACME_TOKEN'].reveal()})\") from error\n",

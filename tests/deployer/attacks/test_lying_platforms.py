@@ -262,7 +262,11 @@ OWN_CLIENTS = {
     "http/origin_transport.py": "its connections",
     "pipeline/smoke_test.py": "requests the deployed app over the kit's connections, with limits",
     "testing/recording_proxy.py": "the proxy of the conformance suite",
-    "preview/proxy.py": "the local proxy of a preview",
+    "runtimes/preview_proxy.py": "the local proxy of a preview",
+    "testing/preview_process.py": "the conformance suite's requests to a preview",
+    "acceptance/app_process.py": "the acceptance suite's requests to the app under test",
+    "acceptance/app_fixtures.py": "the acceptance suite's requests to the app under test",
+    "acceptance/requests.py": "the acceptance suite's requests to the app under test",
 }
 CONNECTING = {"Client", "HTTPTransport", "HTTPConnection", "HTTPSConnection", "urlopen", "request"}
 

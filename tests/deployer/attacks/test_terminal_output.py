@@ -195,7 +195,12 @@ def test_every_unsafe_category_is_escaped():
 
 
 # Text of programs that another process runs, and that mastra reads.
-PROBES = {"project/interpreters.py", "bundler/verify/boot.py"}
+PROBES = {
+    "project/interpreters.py",
+    "bundler/verify/boot.py",
+    "kit/runtimes/bundled_python.py",
+    "kit/runtimes/serverless_launcher.py",
+}
 
 
 def test_nothing_else_prints():

@@ -222,5 +222,5 @@ def test_errors_in_a_serverless_function(app, mastra, find_python):
     for text, words in zip(parse_tracebacks(log), wanted, strict=True):
         check_frames(text, function, *words)
     with run_preview(app, out, BREAK="agents") as (log, url):
-        assert url is None
+        assert httpx.get(f"{url}/health", trust_env=False, timeout=30).status_code == 500
     check_frames("".join(log), function, "a module, at import", "a dependency")

@@ -11,7 +11,7 @@ from pydantic_ai.models.function import FunctionModel
 from mastra_core import Agent, Mastra, Memory, SqliteStorage, Workflow
 from tests.server import sample_agents, sample_app
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.full]
 
 PLACE = "@@place@@"
 DATES = [

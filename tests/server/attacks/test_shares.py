@@ -84,7 +84,6 @@ INPUTS = {
     "fallbackValue": {"structuredOutput": {"errorStrategy": "fallback", "fallbackValue": LARGE}},
     "clientTools": {"clientTools": {"a": {"description": LARGE}}},
     "thread": {"memory": {"thread": {"id": "t", "title": LARGE}, "resource": "r"}},
-    "metadata": {"memory": {"thread": {"id": "t", "metadata": {"a": LARGE}}, "resource": "r"}},
     "activeTools": {"activeTools": [LARGE]},
 }
 

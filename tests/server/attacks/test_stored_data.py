@@ -8,7 +8,7 @@ import pytest
 
 from mastra_core.agents import AgentInput, ApprovalRequired, SuspendedRun, TextPart
 from mastra_core.storage import SqliteStorage, StoredMessage, Thread
-from tests.memory import read_resident_bytes
+from tests.process_usage import read_resident_bytes
 from tests.server.attacks.health import HealthWatcher
 
 APP = """

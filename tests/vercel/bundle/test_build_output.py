@@ -99,24 +99,6 @@ def test_invalid_variable_names_are_reported(tmp_path):
     assert "'_PRIVATE'" in problem.message
 
 
-def test_in_memory_runs_are_warned_about(tmp_path):
-    build = make_build(
-        tmp_path, registry={"workflows": {"trip": {}}}, serve={"single_process": True}
-    )
-    problems = list(check_build(_convert_manifest(build), VercelDeployer(project_name="shop")))
-    assert [problem.severity for problem in problems] == ["warning"]
-
-
-def _convert_manifest(build):
-    import dataclasses
-
-    import msgspec
-
-    return dataclasses.replace(
-        build, manifest=msgspec.convert(msgspec.to_builtins(build.manifest), BundleManifest)
-    )
-
-
 def test_bundle_without_its_function_is_rejected(tmp_path):
     bundle = make_bundle(tmp_path)
     (bundle.directory / FUNCTION / ".vc-config.json").unlink()

@@ -9,7 +9,7 @@ import pytest
 from mastra_core import MemoryEngine, StepContext, Workflow, step
 
 ITEMS = [*range(4000)]
-PAUSE = 0.2  # seconds of CPU time between two turns of another task
+PAUSE = 2.0  # seconds of CPU time between two turns of another task
 
 
 @step(resume=int)

@@ -43,3 +43,4 @@ class RunOptions(TypedDict, total=False):
     stop_when: Sequence[StopCondition]
     timeout: float | None
     limits: Limits | None
+    caller: str

@@ -71,14 +71,18 @@ def ensure_local_directory(project: Project, *names: str) -> Path:
 
 
 def get_local_file(project: Project, *names: str) -> Path:
-    """Return the path of a file in a project's ``.mastra-local``; its directory is created.
+    """Return the path of a file in a project's ``.mastra-local``.
+
+    Its directory is created if nothing is in the way. Otherwise writing the file fails.
 
     :param project: the project.
     :param names: of the file, relative to ``.mastra-local``.
     :raises ConfigError: as ``ensure_local_directory`` does, also where the file is a link.
     """
-    file = ensure_local_directory(project, *names[:-1]) / names[-1]
+    file = ensure_local_directory(project).joinpath(*names)
     refuse_links(project.root, file)
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
     return file
 
 

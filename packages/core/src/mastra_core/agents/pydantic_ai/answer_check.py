@@ -129,7 +129,9 @@ class _Inliner:
         """Return the value of a keyword to evaluate, ``_OMITTED`` for any other keyword."""
         if key in _PLAIN_VALUES:
             return _OMITTED if _has_reference(value) else value
-        if key in _MAPS_OF_SCHEMAS and isinstance(value, dict):
+        if key in _MAPS_OF_SCHEMAS and not isinstance(value, dict):
+            raise InvalidInput(f"The schema of the answer is invalid: {key!r} is no object.", _HINT)
+        if key in _MAPS_OF_SCHEMAS:
             return {name: self._convert(each, targets) for name, each in value.items()}
         if isinstance(value, list) and (key in _LISTS_OF_SCHEMAS or key == "items"):
             return [self._convert(each, targets) for each in value]

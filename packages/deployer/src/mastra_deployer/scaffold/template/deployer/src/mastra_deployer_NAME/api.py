@@ -61,8 +61,8 @@ class Api:
     def create_app(self) -> None:
         """Create the app where it does not exist: PUT /apps/APP.
 
-        Where a platform creates by POST, use `mastra_deployer.kit.get_or_create`: it creates no second app when
-        a response is lost.
+        Where a platform creates by POST, use `mastra_deployer.kit.get_or_create`. It creates no
+        second app when a response is lost.
         """
         self._request("PUT", self._app, {})
 

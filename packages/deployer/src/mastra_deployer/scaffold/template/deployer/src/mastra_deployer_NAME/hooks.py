@@ -119,6 +119,7 @@ def mastra_env(
 ) -> EnvStore:
     """Open the store of a stage's variables."""
     from mastra_deployer.kit import env_store
+
     from mastra_deployer_<<NAME>>.api import open_api
     from mastra_deployer_<<NAME>>.manage import Variables
 
