@@ -5,6 +5,8 @@ import http.client
 import socket
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from mastra_server.http.connections import count_possible_connections
 
@@ -13,6 +15,7 @@ from mastra_core.limits.shares import Shares
 from mastra_server.http import connections
 from tests.server.sample_app import create_sample
 connections.CONNECTIONS = Shares(20)
+
 mastra = create_sample(server={"trusted_proxies": ["127.0.0.3"]})
 """
 
@@ -63,6 +66,16 @@ def test_connections_without_a_request(port):
         other, status = request_health(port, "127.0.0.2")
         stack.callback(other.close)
         assert status == 200
+
+
+def test_refused_websockets_are_not_counted(port):
+    """uvicorn hands such a connection to another protocol, which ends it."""
+    for _ in range(30):
+        with pytest.raises(InvalidStatus):
+            connect(f"ws://127.0.0.1:{port}/socket", proxy=None, open_timeout=10)
+    connection, status = request_health(port, "127.0.0.1")
+    connection.close()
+    assert status == 200
 
 
 def test_number_of_possible_connections():

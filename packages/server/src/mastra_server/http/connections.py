@@ -79,17 +79,28 @@ class LimitedConnection(HttpToolsProtocol):
 
         :param exc: the reason, ``None`` for a regular end.
         """
+        self._stop_limiting()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection to uvicorn's WebSocket protocol, which ends it without this one."""
+        self._stop_limiting()
+        super().handle_websocket_upgrade()
+
+    def _stop_limiting(self) -> None:
         self._cancel_timer()
         self._cancel_write_timer()
         if self._caller is not None:
             CONNECTIONS.release(self._caller)
             self._caller = None
-        super().connection_lost(exc)
 
     def _is_trusted_proxy(self) -> bool:
-        """Return whether the peer is a proxy, whose connections serve many clients."""
+        """Return whether the peer is a proxy, whose connections serve many clients.
+
+        The peer of a Unix socket has no address. It is a process of this machine.
+        """
         trusted: Any = getattr(self.config.loaded_app, "trusted_hosts", ())
-        return self.client is not None and self.client[0] in trusted
+        return self.client is None or self.client[0] in trusted
 
     def pause_writing(self) -> None:
         """Start the timeout of a client that does not read as fast as the server writes."""

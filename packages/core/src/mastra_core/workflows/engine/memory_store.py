@@ -32,6 +32,7 @@ class MemoryStore:
         self, max_finished: int, max_age: float, max_unfinished: int, max_bytes: int
     ) -> None:
         self._unfinished: dict[_Key, MemoryRun] = {}
+        # The unfinished runs without a start, by caller, oldest first.
         self._pending: dict[str, dict[_Key, None]] = {}
         self._finished: CallerCache[_Key, MemoryRun] = CallerCache(
             max_finished, max_bytes, max_age, self._remove_from_scopes
