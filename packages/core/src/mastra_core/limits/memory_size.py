@@ -13,7 +13,8 @@ __all__ = ("estimate_context_size", "estimate_json_size", "estimate_size")
 
 _VALUE_SIZE = 64  # bytes of a small object, or of an entry of a list or dictionary
 _WIDE_SIZE = 5  # bytes of a character in a text with an emoji: 4, and at least 1 of its UTF-8
-_JSON_TYPES = frozenset((dict, list, str, int, float, bool, type(None)))
+_SCALARS = frozenset((int, float, bool, type(None)))
+_JSON_TYPES = _SCALARS | {dict, list, str}
 
 
 def estimate_size(value: Any) -> int:
@@ -22,7 +23,7 @@ def estimate_size(value: Any) -> int:
     :param value: data that can be encoded as JSON. An object that cannot be encoded counts as one
         value.
     """
-    if value is None or isinstance(value, bool | int | float):
+    if type(value) in _SCALARS:
         return _VALUE_SIZE
     if isinstance(value, str) and not value.isascii():
         return _VALUE_SIZE + value.__sizeof__()

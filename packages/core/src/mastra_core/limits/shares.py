@@ -32,7 +32,7 @@ class Shares:
         :param caller: who would hold the part; empty for the application itself.
         :param amount: the size of the part.
         """
-        remaining = self.free - amount
+        remaining = self.capacity - self._total - amount
         held = self._held.get(caller, 0)
         return remaining >= 0 and (not caller or not held or held + amount <= remaining)
 

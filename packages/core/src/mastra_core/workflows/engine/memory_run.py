@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-__all__ = ("MemoryRun",)
+__all__ = ("BLOCK_SIZE", "MemoryRun")
 
+BLOCK_SIZE = 16_384  # bytes that are counted at a time, so that most events count none
 _RUN_SIZE = 4096  # bytes of a run without data
 _EVENT_SIZE = 512  # bytes of an event and its part of the record, without data
 _DATA_FIELDS: dict[type, tuple[str, ...]] = {
@@ -55,7 +56,7 @@ class MemoryRun:
     :param max_events: the maximum number of events.
     :param caller: who the run is counted for; empty for the application itself.
     :param scope: the resource that the creator is confined to; empty where it is not confined.
-    :param reserve: counts further bytes of the run, or fewer; raises where they are too many.
+    :param reserve: counts another number of bytes for the run; raises where they are too many.
 
     ``trace`` holds the ids of the span of the latest execution, where there is one. ``size`` is an
     estimate of the bytes that the run takes, and ``reserved`` the bytes that the store counts for
@@ -163,8 +164,10 @@ class MemoryRun:
         :param size: the bytes; negative for those that the run no longer takes.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
-        self._reserve(self, size)
-        self.size += size
+        size += self.size
+        if not self.reserved - BLOCK_SIZE < size <= self.reserved:
+            self._reserve(self, size)
+        self.size = size
 
     def add_event(self, event: RunEvent) -> None:
         """Record an event and wake the readers of the run.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from mastra_core.errors import TooManyRuns
 from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.shares import Shares
-from mastra_core.workflows.engine.memory_run import MemoryRun
+from mastra_core.workflows.engine.memory_run import BLOCK_SIZE, MemoryRun
 from mastra_core.workflows.engine.run_events import RunFinished
 
 __all__ = ("MemoryStore",)
@@ -83,9 +83,11 @@ class MemoryStore:
         :raises TooManyRuns: when the caller has too many unfinished runs that have started, or too
             large ones.
         """
-        if not self._fits(run):
+        try:
+            self._acquire(run)
+        except TooManyRuns:
             self._remove_pending_run(run.caller)
-        self._acquire(run)
+            self._acquire(run)
         self._pending.setdefault(run.caller, {})[run.key] = None
 
     def mark_started(self, run: MemoryRun) -> None:
@@ -101,19 +103,14 @@ class MemoryStore:
         self._finished.pop(run.key)
 
     def reserve(self, run: MemoryRun, size: int) -> None:
-        """Count further bytes of an unfinished run, or fewer.
+        """Count another number of bytes for an unfinished run.
 
         :param run: the run.
-        :param size: the bytes; negative for those that the run no longer takes.
+        :param size: the bytes that the run takes; they are rounded up where there is room.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
-        if run.key not in self._unfinished:
-            return
-        if size < 0:
-            self._bytes.release(run.caller, -size)
-        elif not self._bytes.try_acquire(run.caller, size):
-            raise self._build_size_error()
-        run.reserved += size
+        if run.key in self._unfinished:
+            self._reserve(run, size)
 
     def mark_finished(self, run: MemoryRun) -> None:
         """Move a run to the finished ones.
@@ -134,19 +131,24 @@ class MemoryStore:
         self._finished.pop(run.key)
         self._remove_from_scopes(run)
 
-    def _fits(self, run: MemoryRun) -> bool:
-        return self._places.fits(run.caller) and self._bytes.fits(run.caller, run.size)
-
     def _acquire(self, run: MemoryRun) -> None:
         """Add a run to the unfinished ones."""
         if not self._places.fits(run.caller):
             raise self._build_error()
-        if not self._bytes.try_acquire(run.caller, run.size):
-            raise self._build_size_error()
+        self._reserve(run, run.size)
         self._places.hold(run.caller)
-        run.reserved = run.size
         self._unfinished[run.key] = run
         self._scopes.setdefault(run.key[:2], {})[run.key[2]] = None
+
+    def _reserve(self, run: MemoryRun, size: int) -> None:
+        rounded = -(-size // BLOCK_SIZE) * BLOCK_SIZE
+        if rounded < run.reserved:
+            self._bytes.release(run.caller, run.reserved - rounded)
+        elif not self._bytes.try_acquire(run.caller, rounded - run.reserved):
+            rounded = max(size, run.reserved)
+            if not self._bytes.try_acquire(run.caller, rounded - run.reserved):
+                raise self._build_size_error()
+        run.reserved = rounded
 
     def _release(self, run: MemoryRun) -> bool:
         """Remove a run from the unfinished ones; return whether it was one of them."""
