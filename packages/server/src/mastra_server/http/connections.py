@@ -50,8 +50,8 @@ class LimitedConnection(HttpToolsProtocol):
     Trailers after a body in chunks count as part of the head.
     """
 
-    _field_size = 0  # bytes of the target and the complete fields
     _unparsed_size = 0  # bytes that were read since a head began or a part of a body ended
+    _read_size = 0  # bytes of the present read
     _in_head = True
     _has_read_body = False
     _shutting_down = False
@@ -114,27 +114,8 @@ class LimitedConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Start to count the bytes of another head."""
-        self._in_head, self._field_size, self._unparsed_size = True, 0, 0
+        self._in_head, self._unparsed_size = True, 0
         super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        """Count a part of the request's target.
-
-        :param url: the part.
-        """
-        self._field_size += len(url)
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header or a trailer, and stop parsing where there are too many.
-
-        :param name: the name of the field.
-        :param value: its value.
-        :raises _HeadTooLarge: when the head exceeds its limit.
-        """
-        self._field_size += len(name) + len(value) + _FIELD_OVERHEAD
-        self._check_fields()
-        super().on_header(name, value)
 
     def on_body(self, body: bytes) -> None:
         """Note that what was read contains a part of the body, which other code limits.
@@ -149,7 +130,9 @@ class LimitedConnection(HttpToolsProtocol):
 
         :raises _HeadTooLarge: when the head exceeds its limit.
         """
-        self._check_fields()
+        # A head of one small read, as nearly all are, needs no exact count.
+        if self._unparsed_size + self._read_size > MAX_HEAD_BYTES:
+            self._check_fields()
         self._in_head = False
         super().on_headers_complete()
         if self._shutting_down and not self._is_idle():
@@ -176,7 +159,7 @@ class LimitedConnection(HttpToolsProtocol):
 
         :param data: the bytes that were read; most requests arrive in one piece.
         """
-        self._has_read_body = False
+        self._has_read_body, self._read_size = False, len(data)
         super().data_received(data)
         self._unparsed_size = 0 if self._has_read_body else self._unparsed_size + len(data)
         if not self._in_head:
@@ -195,7 +178,8 @@ class LimitedConnection(HttpToolsProtocol):
             super().send_400_response(msg)
 
     def _check_fields(self) -> None:
-        if self._field_size > MAX_HEAD_BYTES:
+        sizes = (len(name) + len(value) + _FIELD_OVERHEAD for name, value in self.headers)
+        if len(self.url) + sum(sizes) > MAX_HEAD_BYTES:
             self._reject(_TOO_LARGE)
             raise _HeadTooLarge
 
