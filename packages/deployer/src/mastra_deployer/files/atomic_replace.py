@@ -57,18 +57,20 @@ def replace_directory(source: Path, destination: Path) -> None:
         ) from None
 
 
-def replace_file(file: Path, content: bytes, draft: Path) -> None:
+def replace_file(file: Path, content: bytes, draft: Path, *, mode: int = 0o666) -> None:
     """Write a file; readers see the old or the new content, never a mix.
 
     :param file: the file to write.
     :param content: of the file.
     :param draft: a path on the same file system that no other process writes. What is left there
         is deleted first, so that a link is not followed.
+    :param mode: permissions of the file, before the umask.
     :raises OSError: when it cannot be written.
     """
     try:
         draft.unlink(missing_ok=True)
-        with draft.open("xb") as stream:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with open(os.open(draft, flags, mode), "wb") as stream:  # noqa: PTH123  # a descriptor
             stream.write(content)
         draft.replace(file)
     except OSError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from mastra_core.errors import ConfigError
+from mastra_deployer.files.atomic_replace import replace_file
 
 __all__ = (
     "TRUST_VARIABLE",
@@ -66,12 +66,8 @@ def save_trust(store: TrustStore) -> None:
     content = {"hosts": sorted(set(store.hosts)), "files": dict(sorted(store.files.items()))}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        draft.replace(file)
+        replace_file(file, f"{json.dumps(content, indent=2)}\n".encode(), draft, mode=0o600)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
         raise ConfigError(
             f"{str(file)!r} cannot be written: {error.strerror}.",
             "Set MASTRA_CONFIG_DIR to a writable directory outside of your projects.",
