@@ -7,8 +7,9 @@ import threading
 import pytest
 from websockets.sync.server import serve
 
-from mastra_core.errors import ApiError, AuthError, ConfigError
+from mastra_core.errors import ApiError, AuthError, ConfigError, ConsentError
 from mastra_deployer.kit import iter_websocket_lines
+from mastra_deployer.trust.host_policy import HostPolicy, set_host_policy
 
 
 @contextlib.contextmanager
@@ -59,3 +60,18 @@ def test_an_unencrypted_address_is_refused(url):
 def test_an_unreachable_server_is_an_api_error():
     with pytest.raises(ApiError, match=r"127\.0\.0\.1:1"):
         list(iter_websocket_lines("ws://127.0.0.1:1/tail"))
+
+
+def test_a_host_that_only_the_project_names_gets_no_credentials():
+    connected = []
+
+    with run(connected.append) as url:
+        address = url.replace("ws:", "http:").removesuffix("/tail")
+        set_host_policy(HostPolicy({"api_url": address}, None, lambda host: None))
+        try:
+            with pytest.raises(ConsentError, match="api_url"):
+                list(iter_websocket_lines(url, headers={"Authorization": "Bearer secret-1"}))
+        finally:
+            set_host_policy(None)
+        assert connected == []
+        assert list(iter_websocket_lines(url)) == []

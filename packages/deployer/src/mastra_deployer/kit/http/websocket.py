@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from mastra_core.errors import ApiError, AuthError, ConfigError, DeployTimeout
 from mastra_deployer.kit.http.require_https import require_https
 from mastra_deployer.output.masking import mask
+from mastra_deployer.trust.host_policy import require_consent
 
 __all__ = ("iter_websocket_lines",)
 
@@ -29,12 +30,15 @@ def iter_websocket_lines(
     :param headers: sent with the first request, such as ``Authorization``.
     :param messages: sent first.
     :param timeout: seconds to wait for the connection.
+    :raises ConsentError: for a host that only the project's files name.
     :raises ConfigError: for an unencrypted address, and where ``websockets`` is not installed.
     :raises AuthError: when the server answers 401 or 403.
     :raises ApiError: when the connection fails, or a message has more than 1 MiB.
     :raises DeployTimeout: when the server does not accept the connection in time.
     """
-    require_https(url.replace("ws", "http", 1) if url.startswith(("ws:", "wss:")) else url)
+    address = url.replace("ws", "http", 1) if url.startswith(("ws:", "wss:")) else url
+    require_https(address)
+    require_consent(address)
     try:
         from websockets.exceptions import InvalidStatus, WebSocketException
         from websockets.sync.client import connect
