@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from mastra_core import hooks
+from mastra_deployer import kit
 from mastra_deployer.cli.main import cli
 from tests.laws.sources import PACKAGES, ROOT
 
@@ -173,3 +174,11 @@ def test_every_key_of_the_configuration_is_documented():
     for kind in (BuildConfig, CheckConfig, Config, EnvConfig):
         for key in kind.__struct_fields__:
             assert re.search(rf"\b{key}\b", text), key
+
+
+def test_the_page_of_the_kit_has_its_public_names():
+    text = (ROOT / "docs/kit.md").read_text(encoding="utf-8")
+    assert [name for name in kit.__all__ if name not in text] == []
+    rows = re.findall(r"^\| (\[?`.+?) \|", text.partition("\n## ")[0], re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)[`(]", row)}
+    assert named - set(kit.__all__) == set()
