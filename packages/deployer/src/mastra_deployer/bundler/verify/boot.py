@@ -19,7 +19,13 @@ from mastra_deployer.project.config import CheckConfig
 from mastra_deployer.project.discovery import find_module_file, get_config
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("boot_bundle", "boot_source", "check_entry", "get_launcher_file")
+__all__ = (
+    "boot_bundle",
+    "boot_source",
+    "check_entry",
+    "get_environment_file",
+    "get_launcher_file",
+)
 
 _CHILD = Path(__file__).parent / "source_child.py"
 # What a process needs to run; no variable of the user's own.
@@ -90,6 +96,13 @@ def get_launcher_file() -> Path:
     return Path(launcher.__file__)
 
 
+def get_environment_file() -> Path:
+    """Return the source file of a bundle's ``mastra_venv.py``."""
+    from mastra_core import virtual_environment
+
+    return Path(virtual_environment.__file__)
+
+
 def _build_environment(project: Project) -> dict[str, str]:
     """Return placeholders for declared variables, since a check runs where no secrets are.
 
@@ -104,7 +117,11 @@ def _build_environment(project: Project) -> dict[str, str]:
 def _run_child(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
     with temporary_directory(Path(tempfile.gettempdir()), "mastra-start-") as temporary:
         # An empty working directory, since an app must not depend on where it is started.
-        result = _run_process(command, environment, temporary)
+        directories = [temporary / "cwd", temporary / "tmp"]
+        for directory in directories:
+            directory.mkdir()
+        variables = {**environment, "TMPDIR": str(directories[1])}
+        result = _run_process(command, variables, directories[0])
     try:
         report: dict[str, Any] = json.loads(result.stdout)
     except ValueError:
