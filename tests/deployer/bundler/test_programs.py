@@ -5,7 +5,6 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
@@ -297,19 +296,22 @@ def write_programs(root):
 class Programs:
     """A project, its bundles, and the answers of its source."""
 
-    def __init__(self, root, mastra):
-        self.root, self.mastra = root, mastra
+    def __init__(self, root, mastra, python):
+        self.root, self.mastra, self.python = root, mastra, python
         house = write_programs(root)
         places = f"{os.environ['MASTRA_TEST_WHEELS']},{house}"
         self.environment = {"UV_FIND_LINKS": places}
 
-    def run(self, *arguments, **environment):
-        return self.mastra(*arguments, cwd=self.root, **self.environment, **environment).ok()
+    def run(self, *arguments):
+        options = ("--python", self.python)
+        return self.mastra(*arguments, *options, cwd=self.root, **self.environment).ok()
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory, mastra):
-    made = Programs(tmp_path_factory.mktemp("programs") / "shop", mastra)
+def programs(tmp_path_factory, mastra, find_python):
+    """One version of Python, which every target supports: wheels are compiled once."""
+    root = tmp_path_factory.mktemp("programs") / "shop"
+    made = Programs(root, mastra, find_python("3.12"))
     made.run("build")
     return made
 
@@ -332,7 +334,7 @@ def read_executables(directory):
 def source_answers(programs, tmp_path_factory):
     """The answers of the app that runs from its source, in an environment where it is installed."""
     home = tmp_path_factory.mktemp("source") / "venv"
-    run_uv(programs, "venv", "--quiet", "--python", sys.executable, home)
+    run_uv(programs, "venv", "--quiet", "--python", programs.python, home)
     run_uv(programs, "pip", "install", "--quiet", "--python", home, "-e", programs.root)
     path = f"{home / 'bin'}:{os.environ['PATH']}"
     with serve_from_source(programs.root, "mastra.index:mastra", home, PATH=path) as client:
@@ -351,7 +353,7 @@ def bundle_answers(programs, source_answers, serve_directory, tmp_path_factory):
     shutil.copytree(programs.root / ".mastra", bundle)
     hidden = programs.root.rename(programs.root.with_name("hidden"))
     try:
-        with serve_directory(bundle) as client:
+        with serve_directory(bundle, programs.python) as client:
             return call_tools(client, ALL)
     finally:
         hidden.rename(programs.root)
@@ -399,8 +401,7 @@ def test_changed_executable_bit_causes_a_build(programs):
 def function(programs, tmp_path_factory):
     """The function as Vercel unpacks it, and the modes in the uploaded archive."""
     directory = tmp_path_factory.mktemp("vercel")
-    options = ("-s", "project_name=shop", "--python", "3.12")
-    programs.run("bundle", "vercel", *options, "-o", directory / "bundle")
+    programs.run("bundle", "vercel", "-s", "project_name=shop", "-o", directory / "bundle")
     (directory / "parts").mkdir()
     content = b"".join(
         part.file.read_bytes()
@@ -436,9 +437,8 @@ def test_archives_keep_executables(function, image):
         assert names <= executables
 
 
-def test_programs_of_a_function(function, source_answers, find_python):
-    directory, python = function[0], find_python("3.12")
-    with FunctionRuntime(directory, python, {}, lambda _: None) as runtime:
+def test_programs_of_a_function(programs, function, source_answers):
+    with FunctionRuntime(function[0], programs.python, {}, lambda _: None) as runtime:
         url = f"http://127.0.0.1:{runtime.port}"
         with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
             assert call_tools(client, ALL) == source_answers
@@ -460,10 +460,9 @@ def test_scripts_run_without_the_launcher(programs, tmp_path):
     """From any directory, through a link, and with the host's packages out of reach."""
     bundle = shutil.copytree(programs.root / ".mastra", tmp_path / "elsewhere")
     (tmp_path / "say").symlink_to(bundle / "bin/tooled-say")
-    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     (tmp_path / "host").mkdir()
     (tmp_path / "host/convert.py").write_text("raise SystemExit('the host')")
-    (tmp_path / f"python{version}").symlink_to(sys.executable)
+    (tmp_path / "python3.12").symlink_to(programs.python)
     variables = {"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHONPATH": str(tmp_path / "host")}
     for command, answer in (
         ([bundle / "bin/shop-report"], "report of convert"),
