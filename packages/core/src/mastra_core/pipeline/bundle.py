@@ -102,12 +102,12 @@ def _list_entries(directory: Path) -> list[tuple[str, os.DirEntry[str]]]:
     return sorted(entries, key=lambda pair: pair[0])
 
 
-def _compute_digest(directory: Path, manifest: bytes, known: Mapping[Identity, str]) -> str:
+def _compute_digest(directory: Path, manifest: bytes, digests: Mapping[Identity, str]) -> str:
     """Return the SHA-256 of the manifest and of all files, with their names and contents."""
     facts = {**msgspec.json.decode(manifest), "digest": ""}
     digest = hashlib.sha256(msgspec.json.encode(facts, order="sorted"))
     for name, entry in _list_entries(directory):
         if name != MANIFEST:
-            content = known.get(get_identity(entry.stat())) or hash_file(entry.path)
+            content = digests.get(get_identity(entry.stat())) or hash_file(entry.path)
             digest.update(f"{name}\0{content}\0".encode())
     return digest.hexdigest()
