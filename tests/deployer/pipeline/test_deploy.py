@@ -383,6 +383,13 @@ def test_names_that_the_platform_reserves_are_refused(world):
     failed.failed(2, "'SYSTEM_ROLE' cannot be set, because 'paper' reserves this name")
 
 
+def test_a_prebuilt_bundle_with_a_name_reserved_since_is_refused(world):
+    deployer = world.root / "paper.py"
+    deployer.write_text(deployer.read_text().replace('"REGION")', '"COLOUR")'))
+    world.deploy().failed(2, "'COLOUR' cannot be set, because 'paper' reserves this name")
+    assert world.state["deployments"] == []
+
+
 def test_variables_are_synced_and_pruned(world):
     world.write(env={"OLD": "x"})
     result = world.run("env", "sync", "--json", COLOUR="red").ok().json
