@@ -50,6 +50,8 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param variables: agents, mapped to environment variables of which their model needs one.
     :param versions: versions of the packages that built the bundle.
     :param sizes: apparent bytes of the app and of each distribution.
+    :param executables: files of the bundle that are executable. Copies that lose these bits are
+        recognized by them.
     :param fingerprint: hash of all inputs of the build.
     :param digest: SHA-256 over the names and contents of all files and over this manifest without
         the digest. It identifies the whole content of the bundle.
@@ -72,6 +74,7 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     variables: dict[str, tuple[str, ...]] = {}
     versions: dict[str, str] = {}
     sizes: dict[str, int] = {}
+    executables: tuple[str, ...] = ()
     fingerprint: str = ""
     digest: str = ""
     metadata: dict[str, Any] = {}

@@ -13,6 +13,7 @@ import functools
 import hashlib
 import io
 import json
+import stat
 import zipfile
 from collections.abc import Callable
 from email.parser import HeaderParser
@@ -24,7 +25,7 @@ import msgspec
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
-from mastra_core.pipeline.file_tree import hash_file
+from mastra_core.pipeline.file_tree import hash_file, is_executable
 from mastra_deployer.bundler.uv import run_uv
 from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import (
@@ -41,6 +42,7 @@ INSTALLER_FILES = frozenset(
     ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
 )
 _INDEX = "wheel.json"
+_UNIX = 3  # the system that made a zip: installers apply modes only to this one
 _SKIPPED = frozenset((".git", ".venv", "__pycache__", ".mastra", ".mastra-local"))
 # Only at the top of a tree; deeper, directories of these names may be packages.
 _BUILD_RESULTS = frozenset(("build", "dist"))
@@ -80,7 +82,7 @@ def build_wheel(source: Path) -> Path:
 
 
 def hash_tree(source: Path) -> str:
-    """Hash names and contents of a source tree, without build results and caches.
+    """Hash names, contents and executable bits of a source tree, without build results and caches.
 
     :param source: the tree's directory.
     :returns: SHA-256 in hexadecimal digits.
@@ -91,7 +93,8 @@ def hash_tree(source: Path) -> str:
         if relative.parts[0] in _BUILD_RESULTS or not _SKIPPED.isdisjoint(relative.parts):
             continue
         if path.is_file():
-            digest.update(f"{relative.as_posix()}\0".encode())
+            mode = "755" if is_executable(path.stat()) else "644"
+            digest.update(f"{relative.as_posix()}\0{mode} ".encode())
             digest.update(bytes.fromhex(hash_file(path)))
     return digest.hexdigest()
 
@@ -168,8 +171,21 @@ def _write_wheel(distribution: metadata.Distribution, wheel: Path) -> None:
                 continue
             content = _read_installed_file(distribution, file)
             rows.append((name, compute_record_hash(content), len(content)))
-            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-        archive.writestr(zipfile.ZipInfo(record), format_record([*rows, (record, "", "")]))
+            entry = _create_entry(name, executable=_is_executable(distribution, file))
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+        content = format_record([*rows, (record, "", "")]).encode()
+        archive.writestr(_create_entry(record), content)
+
+
+def _create_entry(name: str, *, executable: bool = False) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name)
+    entry.create_system = _UNIX
+    entry.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
+    return entry
+
+
+def _is_executable(distribution: metadata.Distribution, file: metadata.PackagePath) -> bool:
+    return is_executable(Path(str(distribution.locate_file(file))).stat())
 
 
 def pack_tree(tree: Path, directory: Path) -> Path:

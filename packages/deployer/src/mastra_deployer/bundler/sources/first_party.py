@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Project
+from mastra_core.pipeline.file_tree import is_executable
 from mastra_deployer.bundler.sources.app_sources import AppSources
 from mastra_deployer.bundler.sources.own_metadata import build_own_metadata
 from mastra_deployer.bundler.sources.strip_deployer import check_deployer_imports, strip_deployer
@@ -66,7 +67,10 @@ def collect_sources(project: Project, packages: set[str]) -> AppSources:
     files |= build_own_metadata(project)
     _check_names(project, files)
     dropped = {name: reason for name, reason in collector.dropped.items() if name not in files}
-    return AppSources(files=files, dropped=dropped)
+    executables = frozenset(
+        _get_relative_name(project, path) for path in shipped if is_executable(path.stat())
+    )
+    return AppSources(files=files, dropped=dropped, executables=executables)
 
 
 def list_first_party_files(project: Project) -> list[Path]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from mastra_core.pipeline.file_tree import Identity, get_identity, hash_file
+from mastra_core.pipeline.file_tree import Identity, get_identity, hash_file, is_executable
 from mastra_deployer.bundler.own_wheels import format_record
 from mastra_deployer.bundler.vendor.bytecode import FinishedFile, finish_files
 from mastra_deployer.bundler.vendor.distributions import Distribution, read_record
@@ -36,7 +36,7 @@ __all__ = (
     "store_wheels",
 )
 
-_VERSION = "2"  # of the store's layout
+_VERSION = "3"  # of the store's layout
 _INDEX = "part.json"
 _FILES = "files"
 
@@ -156,6 +156,8 @@ def _link_file(source: str, target: str, file: FinishedFile, digests: dict[Ident
         is_untouched = (status.st_size, status.st_mtime_ns) == (file.size, file.mtime)
         if not is_untouched and hash_file(source) != file.sha256:
             return False
+        if os.name == "posix" and is_executable(status) != file.executable:
+            return False  # some archives of caches do not keep modes
     except OSError:
         return False
     digests[get_identity(status)] = file.sha256
@@ -169,7 +171,7 @@ def _link_or_copy(source: str, target: str) -> None:
     except FileExistsError:  # another distribution has the same file
         return
     except OSError:  # another file system, or one without hard links
-        shutil.copyfile(source, target)
+        shutil.copy(source, target)
 
 
 def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, ...]]:
