@@ -77,16 +77,22 @@ class Screen:
             command = format_studio_command(url, _get_api_prefix(registry))
             self._echo(f"  or in a browser: {command}")
 
-    def show_reload(self, names: Collection[str], seconds: float) -> None:
+    def show_reload(self, names: Collection[str], seconds: float, running: int = 0) -> None:
         """Report that a newer version serves.
 
         :param names: of the changed files.
         :param seconds: that the reload took.
+        :param running: how many requests the previous version has to finish.
         """
         milliseconds = _to_milliseconds(seconds)
-        if not self._emit_event("reloaded", ms=milliseconds, files=sorted(names)):
-            label = self._style("reloaded", fg="green")
-            self._print_line(label, f" in {milliseconds} ms: {_format_files(names)}")
+        files = sorted(names)
+        if self._emit_event("reloaded", ms=milliseconds, files=files, running=running):
+            return
+        label = self._style("reloaded", fg="green")
+        self._print_line(label, f" in {milliseconds} ms: {_format_files(names)}")
+        if running:
+            requests = "1 request" if running == 1 else f"{running} requests"
+            self._echo(f"  The previous version finishes {requests}.")
 
     def show_problem(self, problem: Problem, url: str, *, kept: bool) -> None:
         """Report that the saved version does not work.

@@ -169,12 +169,12 @@ class _Supervisor:
         self, version: Version, registry: Report, saved: Collection[str], started: float
     ) -> None:
         first, self._launch = self._launch is None, version.launch
-        await self._active.take_over(version, "" if first else self._options.debug)
+        running = await self._active.take_over(version, "" if first else self._options.debug)
         seconds = time.monotonic() - started
         if first:
             self._screen.show_ready(self._project.name, self._address.url, registry, seconds)
         else:
-            self._screen.show_reload(saved, seconds)
+            self._screen.show_reload(saved, seconds, running)
         self._prepare()
 
     def _prepare(self) -> None:
