@@ -116,11 +116,11 @@ def load(bundle):
     return operator.attrgetter(attribute)(module), module
 
 
-def check(bundle):
+def check(bundle, inspect=None):
     """Import the app and print its registry; the app's own output goes to stderr."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    report = observe(lambda: describe_app(bundle, load(bundle)[1]))
+    report = observe(lambda: (inspect or describe_app)(bundle, load(bundle)[1]))
     json.dump(report, out)
     out.close()
     sys.stdout.flush()

@@ -26,7 +26,7 @@ from mastra_deployer.bundler.sources.first_party import collect_sources
 from mastra_deployer.bundler.vendor.bytecode import finish_files
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor_dependencies
 from mastra_deployer.bundler.verify.boot import boot_source, get_launcher_file
-from mastra_deployer.bundler.verify.verify import verify_build
+from mastra_deployer.bundler.verify.verify import find_kind, verify_build
 from mastra_deployer.files.directories import get_vendor_reuse_directory
 from mastra_deployer.plugins.manager import list_tool_packages
 from mastra_deployer.project.deployer_argument import (
@@ -41,6 +41,7 @@ from mastra_deployer.project.interpreters import (
     find_project_interpreter,
     find_target_interpreter,
 )
+from mastra_deployer.project.wsgi_entry import WSGI_ADAPTER, is_wsgi_application
 
 __all__ = ("detect_kind", "lock_dependencies", "mastra_build")
 
@@ -59,6 +60,14 @@ from mastra_server import create_app
 mastra = {attribute}
 app = create_app(mastra)
 """
+_WSGI = """\
+# Made by mastra: the WSGI application of this bundle, as an ASGI application.
+from a2wsgi import WSGIMiddleware
+from {module} import {head}
+
+app = WSGIMiddleware({attribute}, workers={threads})
+"""
+_WSGI_THREADS = 40  # requests that a process handles at once; threads are started as needed
 SourceReport = Mapping[str, Any]
 
 
@@ -95,6 +104,10 @@ def mastra_build(
         staging.compile_app(kind, source)
         vendored, closure = installation.result()
     build = staging.create_build(kind, source, sources, vendored, closure)
+    if source is None and find_kind(project, build, interpreter) == "wsgi":
+        vendored, closure = staging.install_dependencies("wsgi")
+        staging.compile_app("wsgi", source)
+        build = staging.create_build("wsgi", source, sources, vendored, closure)
     return verify_build(project, build, interpreter, source, report)
 
 
@@ -106,20 +119,24 @@ def lock_dependencies(
     :param project: the app.
     :param target: the target, whose runtime requirements count too.
     :param platform: the platform to build for.
-    :param kind: ``mastra`` or ``asgi``.
+    :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param report: receives progress and notes.
     :raises BuildError: when they cannot be resolved.
     """
     own = OWN_DISTRIBUTIONS if kind == "mastra" else ()
-    return lock_closure(project, platform, target.requirements, own, report)
+    adapter = (WSGI_ADAPTER,) if kind == "wsgi" else ()
+    return lock_closure(project, platform, (*target.requirements, *adapter), own, report)
 
 
 def detect_kind(project: Project) -> str:
-    """Return ``mastra`` or ``asgi``, read from the entry file without running it.
+    """Return ``mastra``, ``asgi`` or ``wsgi``, read from the entry file without running it.
 
     :param project: the app.
     """
-    return "mastra" if find_mastra_calls(parse_source(find_module_file(project))) else "asgi"
+    tree = parse_source(find_module_file(project))
+    if find_mastra_calls(tree):
+        return "mastra"
+    return "wsgi" if is_wsgi_application(tree, project.attribute) else "asgi"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,8 +199,8 @@ class _Staging:
 
     def compile_app(self, kind: str, source: SourceReport | None) -> None:
         """Compile the app's own code and the module that makes it an ASGI application."""
-        if kind == "mastra":
-            self._write_asgi_module(source)
+        if kind != "asgi":
+            self._write_asgi_module(kind, source)
         if self.interpreter is not None:
             modules = [path.relative_to(self.app).as_posix() for path in self.app.rglob("*.py")]
             finish_files({self.app: sorted(modules)}, self.interpreter, protect=False)
@@ -216,13 +233,16 @@ class _Staging:
         entry = find_module_file(self.project)
         return read_deployer(entry, parse_source(entry))
 
-    def _write_asgi_module(self, source: SourceReport | None) -> None:
-        """Write the module whose ``app`` is served, made from the user's ``Mastra`` object."""
+    def _write_asgi_module(self, kind: str, source: SourceReport | None) -> None:
+        """Write the module whose ``app`` is served, made from the user's own object."""
         project = self.project
-        freeze = _FREEZE.format(adapters=source["adapters"]) if source else ""
-        head = project.attribute.partition(".")[0]
-        text = _ASGI.format(
-            freeze=freeze, module=project.module, head=head, attribute=project.attribute
+        adapters = source.get("adapters") if source else None
+        text = (_ASGI if kind == "mastra" else _WSGI).format(
+            freeze="" if adapters is None else _FREEZE.format(adapters=adapters),
+            module=project.module,
+            head=project.attribute.partition(".")[0],
+            attribute=project.attribute,
+            threads=_WSGI_THREADS,
         )
         root = self.app / project.import_root.relative_to(project.root)
         (root / "mastra_asgi.py").write_text(text, encoding="utf-8")

@@ -8,11 +8,14 @@ from pathlib import Path
 from mastra_core.errors import BuildError, ConfigError
 from mastra_core.pipeline import Project, Report
 from mastra_deployer.project.interpreters import Interpreter
+from mastra_deployer.project.wsgi_entry import WSGI_ADAPTER
 
 __all__ = ("SERVER_MODULES", "format_install_command", "install_runtime")
 
 # Modules that serve an app; a project need not depend on their distributions.
-SERVER_MODULES = frozenset(("litestar", "mastra_core", "mastra_server", "msgspec", "uvicorn"))
+SERVER_MODULES = frozenset(
+    ("a2wsgi", "litestar", "mastra_core", "mastra_server", "msgspec", "uvicorn")
+)
 
 
 _SERVER = "mastra-server[serve]"
@@ -40,7 +43,9 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
     try:
         with hold_build_lock(project, report):
             report.step(f"Installing the server for Python {platform.python}, once")
-            closure = lock_closure(project, platform, (_SERVER,), OWN_DISTRIBUTIONS, report)
+            closure = lock_closure(
+                project, platform, (_SERVER, WSGI_ADAPTER), OWN_DISTRIBUTIONS, report
+            )
             tree = home / f"{closure.fingerprint[:16]}-{interpreter.full_version}"
             if not tree.exists():
                 with temporary_directory(home) as temporary:

@@ -13,15 +13,17 @@ from typing import Any
 
 from mastra_core.agents.providers import get_requirements
 from mastra_core.errors import BuildError, ConfigError, MastraError
-from mastra_core.pipeline import Project
+from mastra_core.pipeline import Project, Report
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.project.config import CheckConfig
 from mastra_deployer.project.discovery import find_module_file, get_config
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("boot_bundle", "boot_source", "check_entry", "get_launcher_file")
+__all__ = ("APP_KINDS", "boot_bundle", "boot_source", "check_entry", "get_launcher_file")
 
+APP_KINDS = ("mastra", "asgi", "wsgi")  # what can be served; WSGI through an adapter
 _CHILD = Path(__file__).parent / "source_child.py"
+_REQUEST_CHILD = Path(__file__).parent / "request_child.py"
 # What a process needs to run; no variable of the user's own.
 _PASSED_VARIABLES = (
     "PATH",
@@ -36,6 +38,8 @@ _PASSED_VARIABLES = (
     "LD_LIBRARY_PATH",
 )
 _TIMEOUT = 60
+_SERVER_ERROR = 500
+_OWN_SERVERS = ("aiohttp", "tornado")  # frameworks that no ASGI server can serve
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|(?<=')[A-Z][A-Z0-9]+(?=')")
 
 
@@ -67,20 +71,24 @@ def boot_source(
     return registry
 
 
-def boot_bundle(project: Project, directory: Path, interpreter: Interpreter) -> dict[str, Any]:
-    """Start a staged app from nothing but its own files and return its report.
+def boot_bundle(
+    project: Project, directory: Path, interpreter: Interpreter, report: Report
+) -> dict[str, Any]:
+    """Start a staged app from nothing but its own files, send it a request, and return its report.
 
     :param project: the app.
     :param directory: of the build.
     :param interpreter: of the target's version.
+    :param report: receives notes.
     :raises BuildError: naming the missing module, variable or provider, and the cure.
     """
-    command = [interpreter.path, "-B", str(directory / "index.py"), "--check"]
-    report = _run_child(command, _build_environment(project))
-    if not report["ok"]:
-        raise _to_error(project, report["error"], directory / "app", BuildError)
-    _check_providers(report["registry"].get("missing", {}))
-    return report
+    arguments = [str(_REQUEST_CHILD), str(directory / "index.py"), str(_CHILD)]
+    result = _run_child([interpreter.path, "-B", *arguments], _build_environment(project))
+    if not result["ok"]:
+        raise _to_error(project, result["error"], directory / "app", BuildError)
+    _check_providers(result["registry"].get("missing", {}))
+    _check_response(project, result["registry"].get("request"), directory / "app", report)
+    return result
 
 
 def get_launcher_file() -> Path:
@@ -153,10 +161,11 @@ def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
         if objects:
             hint = f"Rename it, or write [tool.mastra] entry = '{project.module}:{objects[0]}'."
         raise ConfigError(f"{file} has no {project.attribute!r}.", hint)
-    if kind not in ("mastra", "asgi"):
+    if kind not in APP_KINDS:
         raise ConfigError(
-            f"{project.entry!r} is {kind}, neither a Mastra object nor an ASGI application.",
-            "Name the application itself, as for an ASGI server.",
+            f"{project.entry!r} is {kind}, neither a Mastra object nor an ASGI or WSGI "
+            "application.",
+            _suggest_application(kind),
         )
     if len(objects) > 1 and not _has_explicit_entry(project):
         raise ConfigError(
@@ -165,9 +174,46 @@ def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
         )
 
 
+def _suggest_application(kind: str) -> str:
+    if kind == "a factory":
+        return "Call it in the module, and name the result: app = create_app()."
+    if framework := next((name for name in _OWN_SERVERS if f" {name}." in kind), ""):
+        return (
+            f"{framework} has a server of its own and no ASGI or WSGI interface: move the routes "
+            "to Starlette, FastAPI or Flask, or deploy its server without mastra."
+        )
+    return "Name the application itself, as for an ASGI server."
+
+
 def _has_explicit_entry(project: Project) -> bool:
     """Return whether the user named the object, so that others beside it do not matter."""
     return bool(project.config.get("entry")) or not project.module.startswith("mastra")
+
+
+def _check_response(
+    project: Project, response: Mapping[str, Any] | None, app: Path, report: Report
+) -> None:
+    """Check that no exception reached the server before a response to the request."""
+    error = response["error"] if response else None
+    status = response["status"] if response else None
+    if error is None:
+        if status is not None and status >= _SERVER_ERROR:
+            report.note(
+                f"In isolation the app answers a request for an unknown path with {status}.",
+                "If this is not because a service is missing here, correct the app.",
+            )
+        return
+    reason = _to_error(project, error, app, BuildError)
+    if status is not None or (response and response["service"]):
+        report.note(
+            f"In isolation a request to the app raises an exception: {reason.message}",
+            "If this is not because a service is missing here, correct the app.",
+        )
+        return
+    raise BuildError(
+        f"The app starts, but does not answer a request: {reason.message}",
+        f"Check that {project.entry!r} is an ASGI or WSGI application.",
+    )
 
 
 def _check_providers(missing: Mapping[str, Sequence[str]]) -> None:

@@ -10,13 +10,29 @@ from typing import Any
 import msgspec
 
 from mastra_core.errors import BuildError
-from mastra_core.pipeline import MANIFEST, Build, Project, Report, Serve
+from mastra_core.pipeline import MANIFEST, Build, Project, Report, Serve, SilentReport
 from mastra_core.pipeline.file_tree import iter_files
 from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, extract_registry
-from mastra_deployer.bundler.verify.boot import boot_bundle
+from mastra_deployer.bundler.verify.boot import boot_bundle, check_entry
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("verify_build",)
+__all__ = ("find_kind", "verify_build")
+
+
+def find_kind(project: Project, build: Build, interpreter: Interpreter | None) -> str:
+    """Return what kind of application a build contains: ``mastra``, ``asgi`` or ``wsgi``.
+
+    A build whose source was not imported is started once for this.
+
+    :param project: the app.
+    :param build: the staged app.
+    :param interpreter: of the target's version; without one the kind is that of the build.
+    """
+    manifest = build.manifest
+    if manifest.kind != "asgi" or interpreter is None or not interpreter.can_run(manifest.wheels):
+        return manifest.kind
+    result = _boot_and_clean_up(project, build, interpreter, SilentReport())
+    return "wsgi" if result["registry"]["kind"] == "wsgi" else manifest.kind
 
 
 def verify_build(
@@ -48,6 +64,8 @@ def verify_build(
     report.step("Starting the app in isolation")
     result = _boot_and_clean_up(project, build, interpreter, report)
     registry = result["registry"]
+    if build.manifest.kind == "asgi":
+        check_entry(project, {**registry, "objects": ()})
     if source is not None:
         _compare(source, registry)
     serve = msgspec.convert(registry.get("serve", {}), Serve)
@@ -71,7 +89,7 @@ def _boot_and_clean_up(
     draft = build.directory / MANIFEST  # only for the launcher: each bundle gets its own
     before = {name for name, _ in iter_files(build.directory)}
     draft.write_bytes(msgspec.json.encode(build.manifest))
-    result = boot_bundle(project, build.directory, interpreter)
+    result = boot_bundle(project, build.directory, interpreter, report)
     draft.unlink()
     written = {name for name, _ in iter_files(build.directory)} - before
     for name in sorted(written):
