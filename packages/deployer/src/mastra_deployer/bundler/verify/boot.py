@@ -14,9 +14,12 @@ from typing import Any
 from mastra_core.agents.providers import get_requirements
 from mastra_core.errors import BuildError, ConfigError, MastraError
 from mastra_core.pipeline import Project, Report
+from mastra_deployer.bundler.verify.placeholders import PLACEHOLDER, build_placeholders
 from mastra_deployer.files.temporary import temporary_directory
+from mastra_deployer.output.masking import mask
 from mastra_deployer.project.config import CheckConfig
 from mastra_deployer.project.discovery import find_module_file, get_config
+from mastra_deployer.project.environment import read_environment
 from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("APP_KINDS", "boot_bundle", "boot_source", "check_entry", "get_launcher_file")
@@ -37,6 +40,8 @@ _PASSED_VARIABLES = (
     "TMP",
     "LD_LIBRARY_PATH",
 )
+_MISSING_FIELD = re.compile(r"^(\S+)\n +Field required", re.MULTILINE)
+_MAX_MESSAGE = 4000  # characters of an exception's message that are shown
 _TIMEOUT = 60
 _SERVER_ERROR = 500
 _OWN_SERVERS = ("aiohttp", "tornado")  # frameworks that no ASGI server can serve
@@ -59,7 +64,7 @@ def boot_source(
     launcher = get_launcher_file()
     arguments = [str(launcher), str(project.import_root), project.module, project.attribute]
     command = [interpreter.path, "-B", str(_CHILD), *arguments]
-    environment = {**dict.fromkeys(references, "placeholder"), **_build_environment(project)}
+    environment = {**dict.fromkeys(references, PLACEHOLDER), **_build_environment(project)}
     report = _run_child(command, environment)
     if not report["ok"]:
         error = report["error"]
@@ -99,14 +104,15 @@ def get_launcher_file() -> Path:
 
 
 def _build_environment(project: Project) -> dict[str, str]:
-    """Return placeholders for declared variables, since a check runs where no secrets are.
+    """Return placeholders for required variables, since a check runs where no secrets are.
 
-    Source and bundle get the same variables, so that they can be compared.
+    Source and bundle get the same variables, so that they can be compared. Optional variables stay
+    unset, as where a deploy has no value for them.
     """
     base = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
     check: CheckConfig = get_config(project).check
-    declared = dict.fromkeys(project.environment.names, "placeholder")
-    return {**declared, **base, **check.env, "PYTHONDONTWRITEBYTECODE": "1"}
+    required = build_placeholders(project.environment.required, read_environment(project))
+    return {**required, **base, **check.env, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _run_child(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -254,39 +260,51 @@ def _to_error(
     # The standard library's os module is frozen into the interpreter.
     if error["type"] == "KeyError" and last and last[0] == "<frozen os>":
         name = error["message"].strip("'\"")
+        problem = "optional" if name in project.environment.optional else "not declared"
         return kind(
-            f"{where}the environment variable {name!r} is read but not declared.",
+            f"{where}the environment variable {name!r} is read without a default but {problem}.",
             f'Declare it: [tool.mastra.env] required = ["{name}"].',
         )
-    message = _summarize_message(error["message"].strip()) or error["type"]
+    message = _shorten_message(mask(error["message"].strip())) or error["type"]
     prefix = "" if error["hint"] else f"{error['type']}: "
-    hint = _suggest_declaration(project, error["message"]) or error["hint"] or _suggest_fix(message)
-    return kind(f"{where}{prefix}{message}", hint)
+    hint = _suggest_declaration(project, message) or error["hint"]
+    return kind(f"{where}{prefix}{message}", hint or _suggest_fix(project, message, frames))
 
 
 def _suggest_declaration(project: Project, message: str) -> str:
-    """Return the cure where a library names a missing variable: only declared ones are set."""
+    """Return the cure where a library names a missing variable: only required ones are set."""
     if "environment variable" not in message:
         return ""
     for name in _VARIABLE.findall(message):
-        if name not in project.environment.names:
+        if name not in project.environment.required:
             return f'Declare it: [tool.mastra.env] required = ["{name}"].'
     return ""
 
 
-def _suggest_fix(message: str) -> str:
-    if "Field required" in message:  # pydantic's words, for a settings class too
+def _suggest_fix(project: Project, message: str, frames: Sequence[Sequence[Any]]) -> str:
+    """Return the cure of an error that no rule knows; a placeholder may be its cause."""
+    required = project.environment.required
+    undeclared = [name for name in _MISSING_FIELD.findall(message) if name.upper() not in required]
+    if undeclared:  # pydantic's words, for a settings class too
         return "If the values come from the environment, declare them in [tool.mastra.env]."
-    if "placeholder" in message:
-        return "Set a valid value for the check: [tool.mastra.check] env = { NAME = '...' }."
+    text = "\n".join([message, *(str(frame[3]) for frame in frames)]).upper()
+    names = [name for name in required if name.upper() in text]
+    if names or (required and PLACEHOLDER in message):
+        values = ", ".join(f"{name} = '...'" for name in names or required)
+        return (
+            "Each required variable has a placeholder here, which may not be a valid value. Set "
+            f"one for the check: [tool.mastra.check] env = {{ {values} }}. Or write a value to "
+            ".env: the placeholder is then of the same type."
+        )
     return "The app fails while it is imported; correct that line."
 
 
-def _summarize_message(message: str) -> str:
-    """Return the first line and the names of pydantic's missing fields, but never a value."""
-    first, _, rest = message.partition("\n")
-    fields = re.findall(r"^(\S+)\n +Field required", rest, re.MULTILINE)
-    return f"{first}: Field required: {', '.join(fields)}" if fields else first
+def _shorten_message(message: str) -> str:
+    """Return the whole message, or both ends of one that is very long."""
+    if len(message) <= _MAX_MESSAGE:
+        return message
+    half = _MAX_MESSAGE // 2
+    return f"{message[:half]}\n[...]\n{message[-half:]}"
 
 
 def _to_project_path(project: Project, file: str, app: Path) -> str:
