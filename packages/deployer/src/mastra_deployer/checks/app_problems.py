@@ -12,6 +12,7 @@ from mastra_deployer.checks.database_files import DatabaseFile
 from mastra_deployer.checks.known_variables import is_known_variable
 from mastra_deployer.checks.parsed_sources import FileFindings, ParsedSources
 from mastra_deployer.checks.reserved_variables import check_reserved_variables
+from mastra_deployer.checks.value_problems import VOLUME_HINT, describe_lost_file
 from mastra_deployer.project.discovery import get_config
 
 __all__ = ("check_app",)
@@ -161,11 +162,11 @@ def _build_optional_problem(name: str, places: Sequence[str]) -> Problem:
 
 def _build_store_problem(store: DatabaseFile, place: str, target: Target) -> Problem:
     variable = store.variable
+    network = "Use a database on the network"
+    network += f": declare {variable} in [tool.mastra.env], and set it." if variable else "."
     return Problem(
-        message=f"{store.text!r} is a database in a file, which {target.name!r} does not keep: its "
-        "disk is read-only or short-lived.",
-        hint="Use a database on the network"
-        + (f": declare {variable} in [tool.mastra.env], and set it." if variable else "."),
+        message=f"{store.text!r} is a database in a file, which {describe_lost_file(target)}",
+        hint=f"{VOLUME_HINT} {network}" if target.volumes else network,
         severity="warning",
         where=place,
     )
