@@ -226,8 +226,8 @@ def test_a_token_server_that_refuses_the_scope_of_the_mount_gives_a_token_withou
 
         def answer(request):
             if request.headers.get("authorization") != "Bearer t":
-                return 401, challenge, {}
-            return (404, {}, {}) if request.command == "HEAD" else (201, {"location": "/x"}, {})
+                return 401, challenge, b""
+            return (404, {}, b"") if request.command == "HEAD" else (201, {"location": "/x"}, b"")
 
         with serve(answer) as server:
             server.host = server.url.removeprefix("http://")
@@ -258,6 +258,47 @@ def test_an_upload_elsewhere_that_needs_a_login_names_that_host():
     assert f"at '{other.url}': 127.0.0.1 answered 401" in raised.value.message
     assert "No credentials are sent to another host" in raised.value.hint
     assert not [each for each in other.headers if "authorization" in map(str.lower, each)]
+
+
+def test_an_upload_that_continues_unencrypted_names_that_host_at_once():
+    """A registry behind a proxy that does not say that the client used https."""
+    with serve_registry(upload_origin="http://registry.example") as server:
+        with pytest.raises(ApiError) as raised:
+            push(server, SMALL)
+        assert [method for method, _, _ in server.requests] == ["HEAD", "POST"]
+    assert "at 'http://registry.example': " in raised.value.message
+    assert "which is not encrypted" in raised.value.message
+    assert "X-Forwarded-Proto" in raised.value.hint
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE])
+def test_a_token_that_expires_before_each_request_is_replaced(content):
+    """GitLab and Docker Hub: a token may expire in the middle of a push."""
+    tokens = iter(range(1000))
+    valid_tokens, stored = set(), []
+
+    def give_token(request):
+        token = f"t{next(tokens)}"
+        valid_tokens.add(f"Bearer {token}")
+        return 200, {}, {"token": token}
+
+    with serve(give_token) as token_server:
+        challenge = {"www-authenticate": f'Bearer realm="{token_server.url}/token"'}
+
+        def answer(request):
+            authorization = request.headers.get("authorization")
+            if authorization not in valid_tokens:
+                return 401, challenge, b""
+            valid_tokens.remove(authorization)
+            stored.append(request.body)
+            status = {"HEAD": 404, "PUT": 201}.get(request.command, 202)
+            return status, {"location": "/upload", "range": f"0-{len(b''.join(stored)) - 1}"}, b""
+
+        with serve(answer) as server:
+            server.host = server.url.removeprefix("http://")
+            login = Login(username="u", password=Secret("p-1"), source="a test", host=server.host)
+            push(server, content, login=login)
+    assert b"".join(stored) == content
 
 
 def test_progress_counts_what_is_sent_only():

@@ -19,7 +19,7 @@ import stamina
 from mastra_core.errors import ApiError, DeployError, DeployTimeout
 from mastra_deployer_oci.api.repository import Repository
 from mastra_deployer_oci.deploy.blob import Blob
-from mastra_deployer_oci.deploy.push_errors import build_push_error
+from mastra_deployer_oci.deploy.push_errors import build_push_error, is_connection_error
 from mastra_deployer_oci.deploy.push_progress import PushProgress
 from mastra_deployer_oci.deploy.resumable_upload import UploadSession
 from mastra_deployer_oci.deploy.upload_method import (
@@ -266,8 +266,9 @@ class BlobUpload:
             self._raise_classified(error)
 
     def _raise_classified(self, error: ApiError) -> None:
-        status = error.status
-        if status is None or (status >= _SERVER_ERROR and status != _NOT_IMPLEMENTED):
+        status = error.status or 0
+        is_server_error = status >= _SERVER_ERROR and status != _NOT_IMPLEMENTED
+        if is_server_error or is_connection_error(error):
             raise _UploadInterrupted(error) from error
         # A resumed upload that fails began at a wrong offset; nothing is known of the method.
         if status in _EXPIRED or (self._is_resumed and is_refusal(error)):

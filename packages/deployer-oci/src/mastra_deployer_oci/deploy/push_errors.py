@@ -8,7 +8,7 @@ from mastra_core.errors import ApiError, DeployError
 from mastra_deployer_oci.api.repository import Repository
 from mastra_deployer_oci.deploy.blob import Blob
 
-__all__ = ("build_push_error",)
+__all__ = ("build_push_error", "is_connection_error")
 
 _SERVER_ERROR = 500
 _TOO_LARGE = 413
@@ -26,19 +26,26 @@ def build_push_error(
     :param error: error of the upload.
     :returns: the error to raise.
     """
-    if not isinstance(error, ApiError) or error.status is None:
+    if not isinstance(error, ApiError) or is_connection_error(error):
         return error
     layer = f"the {blob.name} layer ({blob.size / 1e6:.1f} MB)"
-    repository, origin = registry.image.name, httpx.URL(registry.client.base_url)
-    text = f"{repository} rejected {layer}: {error.message}"
-    if location is not None and (location.scheme, location.netloc) != (
-        origin.scheme,
-        origin.netloc,
-    ):
+    repository, api = registry.image.name, registry.client.base_url
+    if location is not None and (location.scheme, location.netloc) != (api.scheme, api.netloc):
         address = f"{location.scheme}://{location.netloc.decode()}"
         text = f"{repository} continued the upload of {layer} at {address!r}: {error.message}"
         return ApiError(text, _build_location_hint(registry), status=error.status)
+    if error.status is None:
+        return error
+    text = f"{repository} rejected {layer}: {error.message}"
     return ApiError(text, _choose_hint(error.status), status=error.status)
+
+
+def is_connection_error(error: ApiError) -> bool:
+    """Return whether there was no response, because the connection failed.
+
+    :param error: error of a request.
+    """
+    return error.status is None and isinstance(error.__cause__, httpx.RequestError)
 
 
 def _choose_hint(status: int) -> str:
