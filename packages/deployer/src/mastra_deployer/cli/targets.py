@@ -59,35 +59,35 @@ def _describe_deployer(name: str, root: Path) -> dict[str, Any]:
     return {"name": name, "summary": line.target.summary, "verbs": verbs}
 
 
-def _escape(described: dict[str, Any]) -> dict[str, Any]:
-    name, summary = escape_line(described["name"]), escape_line(described["summary"])
-    return {**described, "name": name, "summary": summary}
+def _escape(deployer: dict[str, Any]) -> dict[str, Any]:
+    name, summary = escape_line(deployer["name"]), escape_line(deployer["summary"])
+    return {**deployer, "name": name, "summary": summary}
 
 
-def _format_table(described: list[dict[str, Any]]) -> list[str]:
+def _format_table(deployers: list[dict[str, Any]]) -> list[str]:
     """Return a row for each command, and a column for each target."""
-    names = [item["name"] for item in described]
+    names = [item["name"] for item in deployers]
     head = max(map(len, _COMMANDS.values()))
     rows = [
-        [_COMMANDS[verb].ljust(head), *_format_marks(verb, described)]
+        [_COMMANDS[verb].ljust(head), *_format_marks(verb, deployers)]
         for verb in _VERBS
-        if any(verb in item["verbs"] for item in described)
+        if any(verb in item["verbs"] for item in deployers)
     ]
     return ["  ".join(row).rstrip() for row in [[" " * head, *names], *rows]]
 
 
-def _format_marks(verb: str, described: list[dict[str, Any]]) -> list[str]:
+def _format_marks(verb: str, deployers: list[dict[str, Any]]) -> list[str]:
     return [
-        ("yes" if verb in item["verbs"] else "-").ljust(len(item["name"])) for item in described
+        ("yes" if verb in item["verbs"] else "-").ljust(len(item["name"])) for item in deployers
     ]
 
 
-def _format_summaries(described: list[dict[str, Any]]) -> list[str]:
+def _format_summaries(deployers: list[dict[str, Any]]) -> list[str]:
     width = get_terminal_width(sys.stdout)
-    head = max((len(item["name"]) for item in described), default=0) + 2
+    head = max((len(item["name"]) for item in deployers), default=0) + 2
     texts = (
         wrap_text(item["summary"], width, first=item["name"].ljust(head), indent=" " * head)
-        for item in described
+        for item in deployers
     )
     return [line for text in texts for line in text.split("\n")]
 
