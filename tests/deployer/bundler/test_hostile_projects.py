@@ -165,10 +165,16 @@ def test_a_build_needs_no_credentials(project, mastra, echo):
 @pytest.mark.slow
 def test_files_written_at_import_do_not_ship(project, mastra, echo):
     writes = "from pathlib import Path\nimport time\n"
-    writes += "(Path(__file__).parent / 'cache.json').write_text(str(time.time()))\nopen('app.log', 'a')\n"
+    writes += "for name in ('cache.json', *(f'{n}.pyi' for n in range(60))):\n"
+    writes += (
+        "    (Path(__file__).parent / name).write_text(str(time.time()))\nopen('app.log', 'a')\n"
+    )
     root = project({INDEX: writes + echo})
-    mastra("build", cwd=root).ok()
+    output = mastra("build", cwd=root).ok().err
+    assert "warning: The app writes 61 files beside its code when it is imported: app/" in output
+    assert output.count("Write to another directory") == 1 and "and 58 more" in output
     assert not list((root / ".mastra").rglob("app.log"))
+    assert not list((root / ".mastra").rglob("59.pyi"))
     assert not (root / "app.log").exists()
 
 

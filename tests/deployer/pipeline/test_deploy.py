@@ -264,6 +264,20 @@ def test_doctor_is_silent_about_optional_credentials(world):
     assert "PAPER_PASS" not in world.run("doctor", "paper").ok().out
 
 
+def test_doctor_is_silent_about_a_chain_of_credentials_that_the_platform_accepts(world):
+    """One of several ways to sign in is enough, as the deployer's own doctor knows."""
+    source = (world.root / "paper.py").read_text()
+    chain = source.replace('optional_credentials=("PAPER_PASS",),', "")
+    (world.root / "paper.py").write_text(chain)
+    assert "PAPER_PASS" not in world.run("doctor", "paper").ok().out
+    world.write(bend={"problems": [["warning", "Paper is slow."]]})
+    done = world.run("doctor", "paper").ok()
+    assert "PAPER_PASS" not in done.out and "warning: Paper is slow." in done.out
+    without_doctor = chain.replace("@hookimpl\ndef mastra_doctor", "def ask_paper")
+    (world.root / "paper.py").write_text(without_doctor)
+    assert "No value for PAPER_PASS" in world.run("doctor", "paper").ok().out
+
+
 def test_an_unchanged_deploy_is_skipped_from_any_machine(world):
     skip = ("--prod", "--skip-if-unchanged", "--json")
     assert world.deploy(*skip).ok().json["skipped"] is False

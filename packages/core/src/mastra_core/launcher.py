@@ -10,6 +10,7 @@ This file needs only the standard library, so that a wrong Python version gets a
 instead of a traceback. In the source tree it is `mastra_core/launcher.py`, copied as it is.
 """
 
+import errno
 import gc
 import importlib
 import json
@@ -314,13 +315,24 @@ def bind(host, port):
     try:
         listener.bind((host, port))
         listener.listen(2048)  # some systems report a port in use only here
-    except OSError as error:
-        fail(
-            "Cannot listen on %s:%d: %s." % (host, port, error.strerror or error),
-            "Stop the process that listens there, or set PORT (0 picks a free one) and HOST.",
-        )
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        fail("Cannot listen on %s:%d: %s." % (host, port, reason), suggest_address(host, error))
     listener.set_inheritable(True)
     return listener
+
+
+def suggest_address(host, error):
+    """Return the cure of an address that cannot be bound."""
+    if isinstance(error, (socket.gaierror, UnicodeError)) or error.errno == errno.EADDRNOTAVAIL:
+        setting = "Conda and others set HOST too: set" if os.environ.get("HOST") else "Set"
+        return "%r is no address of this machine. %s HOST=0.0.0.0 or another address." % (
+            host,
+            setting,
+        )
+    if error.errno == errno.EACCES:
+        return "Set PORT to 1024 or higher: lower ports need privileges."
+    return "Stop the process that listens there, or set PORT (0 picks a free one)."
 
 
 def echo(text):

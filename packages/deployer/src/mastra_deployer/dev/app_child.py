@@ -124,6 +124,8 @@ class App:
 
         uvicorn_log = logging.getLogger("uvicorn.error")
         uvicorn_log.disabled = True  # the parent reports a start that fails
+        if os.environ.get("MASTRA_TRACEBACKS") != "full":
+            uvicorn_log.addFilter(self.summarize_record)
         self.log = uvicorn_log
         self.config = uvicorn.Config(
             self.middleware, log_config=None, access_log=False, server_header=False
@@ -137,6 +139,18 @@ class App:
         )
         mixin = type("AppServer", (DrainingServer,), {"app": self})
         self.launcher.serve_one(self.config, listener, mixins=(mixin,))
+
+    def summarize_record(self, record):
+        """Replace a traceback in uvicorn's log by the user's own frames."""
+        error = record.exc_info and record.exc_info[1]
+        if error:
+            # By its path: the project's environment may lack mastra_core.
+            path = Path(self.launcher.__file__).with_name("exception_summary.py")
+            module = load_module("exception_summary", path)
+            summary, frames = module.summarize_exception(error)
+            text = "\n    ".join([f"{record.getMessage().strip()}: {summary}", *frames])
+            record.msg, record.args, record.exc_info, record.exc_text = text, (), None, None
+        return True
 
     def report_start(self, server):
         if server.started:

@@ -109,8 +109,9 @@ class DevOptions:
         return parse_port(values["PORT"], "PORT") if values.get("PORT") else None
 
 
-# Without it, pydevd prints a warning about modules that are frozen into the interpreter.
-_DEBUG_ENV = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+# With the first, logs show all frames. Without the second, pydevd prints a warning about modules
+# that are frozen into the interpreter.
+_DEBUG_ENV = {"MASTRA_TRACEBACKS": "full", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
 def collect_secrets(values: Mapping[str, str]) -> list[str]:

@@ -55,6 +55,8 @@ from mastra_deployer.trust.project_deployers import require_trusted_file
 __all__ = ("Session", "open_session", "raise_for_errors")
 
 _VERSION = re.compile(r"3\.\d+")
+_QUOTED = re.compile(r"'[^']*'")
+_MIN_ALIKE = 4  # problems of one kind that are one message with a count
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -285,7 +287,7 @@ def _warn_about_secrets(choice: TargetChoice, line: HookCaller, report: Report) 
     call = choice.call
     names = find_plaintext_secrets(line.target.settings, call.settings) if call else []
     if call and names:
-        report.note(
+        report.warn(
             f"{', '.join(names)} of {call.class_name} is in plain text in the source (line "
             f"{call.line}); the bundle does not contain it.",
             "Write Secret.env('NAME') and set the variable.",
@@ -302,13 +304,33 @@ def raise_for_errors(
     :param error_class: the class of the error to raise.
     :raises MastraError: of ``error_class``, when there are errors.
     """
-    for problem in problems:
-        if problem.severity != "error":
-            report.note(_format_problem(problem), problem.hint)
+    for alike in _group_by_kind(problems):
+        if alike[0].severity != "error":
+            show = report.warn if alike[0].severity == "warning" else report.note
+            show(_format_alike(alike), alike[0].hint)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         hint = "\n".join(problem.hint for problem in errors if problem.hint)
         raise error_class("\n".join(map(_format_problem, errors)), hint)
+
+
+def _group_by_kind(problems: Iterable[Problem]) -> list[list[Problem]]:
+    """Group problems with the same hint, whose messages differ in quoted names only."""
+    groups: dict[tuple[str, str, str], list[Problem]] = {}
+    for problem in problems:
+        kind = (problem.severity, problem.hint, _QUOTED.sub("''", problem.message))
+        groups.setdefault(kind, []).append(problem)
+    return list(groups.values())
+
+
+def _format_alike(alike: list[Problem]) -> str:
+    """Format problems of one kind: all of a few, else the first and the number of the others."""
+    if len(alike) < _MIN_ALIKE:
+        return "\n".join(map(_format_problem, alike))
+    places = list(dict.fromkeys(item.where for item in alike[1:] if item.where))
+    named = f": {', '.join(places[:_MIN_ALIKE])}" if places else ""
+    more = f" and {len(places) - _MIN_ALIKE} more places" if len(places) > _MIN_ALIKE else ""
+    return f"{_format_problem(alike[0])}\n{len(alike) - 1} others are of this kind{named}{more}."
 
 
 def _format_problem(problem: Problem) -> str:

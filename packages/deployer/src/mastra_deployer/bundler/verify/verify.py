@@ -14,6 +14,7 @@ from mastra_core.pipeline import MANIFEST, Build, Project, Report, Serve, Silent
 from mastra_core.pipeline.file_tree import iter_files
 from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, extract_registry
 from mastra_deployer.bundler.verify.boot import boot_bundle, check_entry
+from mastra_deployer.output.names import format_names
 from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("find_kind", "verify_build")
@@ -91,14 +92,20 @@ def _boot_and_clean_up(
     draft.write_bytes(msgspec.json.encode(build.manifest))
     result = boot_bundle(project, build.directory, interpreter, report)
     draft.unlink()
-    written = {name for name, _ in iter_files(build.directory)} - before
-    for name in sorted(written):
-        report.note(
-            f"The app writes {name} beside its code when it is imported; the file was deleted.",
+    written = sorted({name for name, _ in iter_files(build.directory)} - before)
+    for name in written:
+        (build.directory / name).unlink()
+    if written:
+        report.warn(
+            f"The app writes {_count_files(written)} beside its code when it is imported: "
+            f"{format_names(written)}. What it wrote was deleted.",
             "Write to another directory, and not at import: a bundle may be read-only.",
         )
-        (build.directory / name).unlink()
     return result
+
+
+def _count_files(names: list[str]) -> str:
+    return "a file" if len(names) == 1 else f"{len(names)} files"
 
 
 def _compare(source: Mapping[str, Any], bundle: Mapping[str, Any]) -> None:

@@ -45,7 +45,7 @@ _SINGLE = """\
 
 
 @click.command("host")
-@click.argument("kind")
+@click.argument("kind", default="")
 @click.option("--image", default="", help="The app's container image; default: of a target oci.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @project_options
@@ -55,7 +55,8 @@ def new_host(options: Options, kind: str, image: str, force: bool) -> None:
     KIND is docker, compose, kubernetes, systemd or procfile.
     """
     if kind not in _VALUES:
-        raise ConfigError(f"There are no files for {kind!r}.", suggest(kind, _VALUES))
+        message = f"There are no files for {kind!r}." if kind else "KIND is missing."
+        raise ConfigError(message, suggest(kind, _VALUES))
     project = find_project(options.directory, options.app)
     app = read_hosting(project, image)
     values = {**_build_values(app), **_VALUES[kind](app)}
