@@ -301,6 +301,15 @@ def test_unchanged_compares_with_the_live_deployment(world):
     assert done["skipped"] is False, "it was there once, and is not what users see"
 
 
+def test_a_preview_of_an_aborted_deploy_is_deployed_again(world):
+    skip = ("--skip-if-unchanged", "--json")
+    world.deploy(*skip).ok()
+    assert world.deploy(*skip).ok().json["skipped"] is True
+    aborted = {**world.state["deployments"][0], "live": False}
+    world.write(deployments=[aborted])
+    assert world.deploy(*skip).ok().json["skipped"] is False, "users do not see it"
+
+
 def test_a_branch_is_a_preview(world):
     done = world.deploy("--branch", "feature", "--message", "a note", "--json").ok().json
     assert done["deployment"]["environment"] == "preview"
