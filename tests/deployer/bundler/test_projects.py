@@ -113,12 +113,13 @@ def request_all(client, expected):
 
 
 @contextlib.contextmanager
-def serve_from_source(root, entry, environment):
+def serve_from_source(root, entry, environment, **variables):
     first = entry.partition(":")[0].partition(".")[0]
     imports = root / "src" if (root / "src" / first).exists() else root
     process = subprocess.Popen(
         [environment / "bin" / "python", TESTS / "deployer/source_server.py", imports, entry],
         cwd=root,
+        env={**os.environ, **variables},
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -33,7 +33,9 @@ PACKAGE_DIRECTORIES = ("site-packages", "dist-packages")
 def main(arguments):
     bundle = read_manifest(HERE)
     check_python(bundle)
-    isolate([os.path.join(HERE, path) for path in bundle["paths"]])
+    paths = [os.path.join(HERE, path) for path in bundle["paths"]]
+    isolate(paths)
+    prepare_children(paths)
     if arguments not in ([], ["--check"]):
         fail("Unknown argument %r." % arguments[0], "Run it without arguments, or with --check.")
     return check(bundle) if arguments else serve(bundle)
@@ -84,7 +86,6 @@ def isolate(paths):
     Packages that happen to be installed on the machine must neither help nor harm: a missing
     dependency must make the check of the bundle fail, instead of its first start elsewhere.
     """
-    os.environ.pop("PYTHONPATH", None)
     sys.dont_write_bytecode = True  # running a bundle must not change its digest
     sys.path[:] = [path for path in sys.path if is_standard_library(path)]
     sys.meta_path[:] = [it for it in sys.meta_path if "_frozen" in getattr(it, "__module__", "")]
@@ -97,6 +98,11 @@ def isolate(paths):
     sys.path_importer_cache.clear()
     sys.path[:0] = paths[:-1]
     site.addsitedir(paths[-1])
+
+
+def prepare_children(paths):
+    """Let new Python processes import what this one imports, and find its console scripts."""
+    importlib.import_module("mastra_venv").activate(paths, os.path.join(HERE, "bin"))
 
 
 def is_standard_library(path):
@@ -125,6 +131,7 @@ def check(bundle, inspect=None):
     json.dump(report, out)
     out.close()
     sys.stdout.flush()
+    sys.modules["mastra_venv"].deactivate()
     os._exit(0 if report["ok"] else 1)  # threads of the app must not keep the process alive
 
 

@@ -19,13 +19,22 @@ from mastra_deployer.bundler.metadata.build_state import compute_build_fingerpri
 from mastra_deployer.bundler.metadata.draft_manifest import draft_manifest
 from mastra_deployer.bundler.metadata.inventory import write_inventory
 from mastra_deployer.bundler.metadata.sbom import write_sbom
-from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, Closure, lock_closure
+from mastra_deployer.bundler.resolve.closure import (
+    OWN_DISTRIBUTIONS,
+    Closure,
+    lock_closure,
+    read_local_names,
+)
 from mastra_deployer.bundler.resolve.wheel_sizes import check_wheel_sizes
 from mastra_deployer.bundler.sources.app_sources import AppSources
+from mastra_deployer.bundler.sources.console_scripts import (
+    read_console_scripts,
+    write_console_scripts,
+)
 from mastra_deployer.bundler.sources.first_party import collect_sources
 from mastra_deployer.bundler.vendor.bytecode import finish_files
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor_dependencies
-from mastra_deployer.bundler.verify.boot import boot_source, get_launcher_file
+from mastra_deployer.bundler.verify.boot import boot_source, get_environment_file, get_launcher_file
 from mastra_deployer.bundler.verify.verify import find_kind, verify_build
 from mastra_deployer.files.directories import get_vendor_reuse_directory
 from mastra_deployer.plugins.manager import list_tool_packages
@@ -154,6 +163,10 @@ class _Staging:
     def app(self) -> Path:
         return self.directory / "app"
 
+    @property
+    def _import_root(self) -> Path:
+        return self.app / self.project.import_root.relative_to(self.project.root)
+
     def inspect_source(self) -> dict[str, Any] | None:
         """Import the app from source and return what it contains."""
         call = self._read_deployer_call()
@@ -198,7 +211,8 @@ class _Staging:
         return result, closure
 
     def compile_app(self, kind: str, source: SourceReport | None) -> None:
-        """Compile the app's own code and the module that makes it an ASGI application."""
+        """Compile the app's own code and the modules that are added to it."""
+        shutil.copyfile(get_environment_file(), self._import_root / "mastra_venv.py")
         if kind != "asgi":
             self._write_asgi_module(kind, source)
         if self.interpreter is not None:
@@ -219,6 +233,8 @@ class _Staging:
         write_inventory(self.project, self.platform, sources, vendored)
         shutil.copyfile(get_launcher_file(), self.directory / "index.py")
         manifest = draft_manifest(self.project, self.platform, kind, source, self.app, wheels)
+        texts = self._read_entry_points(sources, vendored, closure)
+        write_console_scripts(read_console_scripts(texts), manifest, self.directory)
         fingerprint = compute_build_fingerprint(
             sources.compute_written_digest(self.app), closure.fingerprint
         )
@@ -228,6 +244,18 @@ class _Staging:
             manifest=msgspec.structs.replace(manifest, fingerprint=fingerprint),
             digests=vendored.digests,
         )
+
+    def _read_entry_points(
+        self, sources: AppSources, dependencies: VendoredDependencies, closure: Closure
+    ) -> list[str]:
+        """Return the texts of ``entry_points.txt``: the app, local and direct dependencies."""
+        own = [name for name in sources.files if name.endswith(".dist-info/entry_points.txt")]
+        files = [self.app / name for name in own]
+        for name in (*read_local_names(closure), *sorted(closure.direct)):
+            if name in dependencies.wheels:
+                info = dependencies.distributions[name].info
+                files.append(self.directory / "vendor" / info / "entry_points.txt")
+        return [file.read_text("utf-8", "replace") for file in files if file.is_file()]
 
     def _read_deployer_call(self) -> DeployerCall | None:
         entry = find_module_file(self.project)
@@ -244,8 +272,7 @@ class _Staging:
             attribute=project.attribute,
             threads=_WSGI_THREADS,
         )
-        root = self.app / project.import_root.relative_to(project.root)
-        (root / "mastra_asgi.py").write_text(text, encoding="utf-8")
+        (self._import_root / "mastra_asgi.py").write_text(text, encoding="utf-8")
 
 
 def _find_interpreter(project: Project, platform: Platform, report: Report) -> Interpreter | None:

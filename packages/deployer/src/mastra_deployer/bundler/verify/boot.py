@@ -22,7 +22,14 @@ from mastra_deployer.project.discovery import find_module_file, get_config
 from mastra_deployer.project.environment import read_environment
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("APP_KINDS", "boot_bundle", "boot_source", "check_entry", "get_launcher_file")
+__all__ = (
+    "APP_KINDS",
+    "boot_bundle",
+    "boot_source",
+    "check_entry",
+    "get_environment_file",
+    "get_launcher_file",
+)
 
 APP_KINDS = ("mastra", "asgi", "wsgi")  # what can be served; WSGI through an adapter
 _CHILD = Path(__file__).parent / "source_child.py"
@@ -103,6 +110,13 @@ def get_launcher_file() -> Path:
     return Path(launcher.__file__)
 
 
+def get_environment_file() -> Path:
+    """Return the source file of a bundle's ``mastra_venv.py``."""
+    from mastra_core import virtual_environment
+
+    return Path(virtual_environment.__file__)
+
+
 def _build_environment(project: Project) -> dict[str, str]:
     """Return placeholders for required variables, since a check runs where no secrets are.
 
@@ -118,7 +132,11 @@ def _build_environment(project: Project) -> dict[str, str]:
 def _run_child(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
     with temporary_directory(Path(tempfile.gettempdir()), "mastra-start-") as temporary:
         # An empty working directory, since an app must not depend on where it is started.
-        result = _run_process(command, environment, temporary)
+        directories = [temporary / "cwd", temporary / "tmp"]
+        for directory in directories:
+            directory.mkdir()
+        variables = {**environment, "TMPDIR": str(directories[1])}
+        result = _run_process(command, variables, directories[0])
     try:
         report: dict[str, Any] = json.loads(result.stdout)
     except ValueError:

@@ -18,7 +18,9 @@ def main(index, source_child):
     source = load_module("mastra_source", source_child)
     bundle = launcher.read_manifest(launcher.HERE)
     launcher.check_python(bundle)
-    launcher.isolate([os.path.join(launcher.HERE, path) for path in bundle["paths"]])
+    paths = [os.path.join(launcher.HERE, path) for path in bundle["paths"]]
+    launcher.isolate(paths)
+    launcher.prepare_children(paths)
     launcher.check(bundle, lambda *imported: inspect_app(launcher, source, *imported))
 
 
