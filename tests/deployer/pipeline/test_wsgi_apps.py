@@ -167,7 +167,6 @@ REFUSED = {
         "async def app(scope, receive, send):\n    raise ValueError('on purpose')\n",
         "raising.py:2: ValueError: on purpose",
     ),
-    "silent": ("async def app(scope, receive, send): ...\n", "without sending a response"),
     "wrapped": (
         "import functools\ndef real(*args): return [b'x']\napp = functools.partial(real)\n",
         "does not answer a request",
@@ -206,6 +205,7 @@ import socket
 async def app(scope, receive, send):
     socket.create_connection(("127.0.0.1", 1))
 """
+SILENT = "async def app(scope, receive, send): ...\n"
 BROKEN_MIDDLEWARE = """\
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -224,6 +224,7 @@ app = Starlette(middleware=[Middleware(Broken)])
 
 def test_apps_that_need_their_startup_or_a_service_are_built(mastra, tmp_path):
     files = {"state.py": STATE, "service.py": NEEDS_SERVICE, "middle.py": BROKEN_MIDDLEWARE}
+    files["silent.py"] = SILENT
     root = write_project(tmp_path / "app", files, dependencies=("starlette",))
     done = mastra("build", "--app", "state:app", cwd=root).ok()
     assert "request" not in done.err
@@ -231,3 +232,5 @@ def test_apps_that_need_their_startup_or_a_service_are_built(mastra, tmp_path):
     assert "In isolation a request to the app raises an exception" in done.err
     done = mastra("build", "--app", "middle:app", cwd=root).ok()
     assert "middle.py:9: KeyError" in done.err
+    done = mastra("build", "--app", "silent:app", cwd=root).ok()
+    assert "answers a request for an unknown path with 500" in done.err

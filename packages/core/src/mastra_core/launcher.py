@@ -170,6 +170,7 @@ def format_error(error):
 
 
 def serve(bundle):
+    enter_project()
     check_environment(bundle)
     settings = bundle["serve"]
     host = os.environ.get("HOST") or settings["host"]
@@ -195,6 +196,20 @@ def serve(bundle):
     return (serve_many if workers > 1 else serve_one)(config, listener, announce)
 
 
+def announce_start(text):
+    echo(text)
+    echo("  relative paths start at %s" % os.getcwd())
+
+
+def enter_project():
+    """Let relative paths of the app start at the project, whatever directory it is started from.
+
+    A build replaces the whole directory .mastra, so the app must not keep a database there.
+    """
+    if os.path.basename(HERE) == ".mastra":
+        os.chdir(os.path.dirname(HERE))
+
+
 def serve_one(config, listener, announce="", mixins=()):
     import uvicorn
 
@@ -210,7 +225,7 @@ def serve_one(config, listener, announce="", mixins=()):
             await super().startup(sockets=sockets)
             gc.freeze()  # imported objects stay for good: collecting them would delay requests
             if self.started and announce:
-                echo(announce)
+                announce_start(announce)
                 start_preload(self.config.app)
 
     # uvicorn drains, then raises the signal again. A requested stop is a success.
@@ -265,7 +280,7 @@ def serve_many(config, listener, announce):
     command = [sys.executable, os.path.join(HERE, "index.py"), "--check"]
     if subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
         import_app(read_manifest(HERE))
-    echo("%s, %d workers" % (announce, config.workers))
+    announce_start("%s, %d workers" % (announce, config.workers))
     arguments = {"sockets": [listener]}
     if "target" in inspect.signature(Multiprocess).parameters:  # older versions of uvicorn
         arguments["target"] = Server(config).run

@@ -173,6 +173,7 @@ class _Supervisor:
         seconds = time.monotonic() - started
         if first:
             self._screen.show_ready(self._project.name, self._address.url, registry, seconds)
+            self._screen.step(f"Relative paths start at {self._project.root}")
         else:
             self._screen.show_reload(saved, seconds, running)
         self._prepare()

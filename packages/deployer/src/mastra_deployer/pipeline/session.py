@@ -31,6 +31,7 @@ from mastra_deployer.files.directories import (
 from mastra_deployer.files.lock import hold_build_lock
 from mastra_deployer.files.refuse_links import refuse_links
 from mastra_deployer.files.temporary import temporary_directory
+from mastra_deployer.files.written_files import keep_written_files
 from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.pipeline.targets import TargetChoice
 from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint, hash_build_inputs
@@ -178,6 +179,7 @@ class Session:
             self.report.step(f"Bundling for {self.choice.name}")
             bundle = self.hooks.bundle(build, staged, settings, self.report)
             self.report_problems(self.hooks.inspect(bundle, settings))
+            keep_written_files(self.project, destination, staged, self.report)
             replace_directory(staged, destination)
             save_vendor_directory(staged, get_vendor_reuse_directory(self.project))
         if facts:

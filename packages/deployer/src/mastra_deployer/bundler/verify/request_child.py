@@ -62,7 +62,7 @@ def send_request(launcher, bundle, app, path):
         return {"status": response.status, "error": None}
     error = response.error
     return {
-        "status": response.status,
+        "status": 500 if response.is_silent else response.status,  # what a server answers then
         "error": None if error is None else launcher.format_error(error),
         "service": response.startup_failed or isinstance(error, OSError),
     }
@@ -85,6 +85,7 @@ class Response:
     def __init__(self):
         self.status = None
         self.error = None
+        self.is_silent = False
         self.startup_failed = False
         self.state = {}
 
@@ -122,8 +123,7 @@ class Response:
         except Exception as error:  # noqa: BLE001  # any error of the app is reported
             self.error = error
         else:
-            if self.status is None:
-                self.error = RuntimeError("The app returned without sending a response.")
+            self.is_silent = self.status is None
 
     async def run_with_lifespan(self, stack, path):
         """Send the request between the startup and the shutdown of the lifespan."""
