@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from mastra_core.errors import DeployError
+from mastra_core.pipeline import Deployment
 from mastra_core.secret import Secret
 from mastra_deployer.testing.fixtures import SuiteFixtures
 from mastra_deployer.testing.harness import Harness
@@ -122,4 +123,5 @@ class ManagementTests(SuiteFixtures):
 
     @staticmethod
     def _get_message(harness: Harness, id: str) -> str:
-        return next(item.message for item in harness.call("deployments", 10) if item.id == id)
+        listed: list[Deployment] = harness.call("deployments", 10)
+        return next(item.message for item in listed if item.id == id)
