@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
 import re
 import threading
@@ -48,6 +49,7 @@ class DeviatingRegistry(ThreadingHTTPServer):
         self.host = f"127.0.0.1:{self.server_address[1]}"
         self.blobs, self.manifests, self.uploads = {}, {}, {}
         self.requests, self.headers = [], []
+        self.numbers = itertools.count(1)
         self.lock = threading.Lock()
         self.report_range = report_all
         self.chunk_status = 202  # of the answer to an accepted chunk
@@ -151,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
             digest = parse_qs(self.query)["mount"][0]
             self.server.blobs[digest] = b"mounted"
             return self._send(status, {"location": f"/v2/{name}/blobs/{digest}"})
-        number = str(len(self.server.uploads) + 1)
+        number = str(next(self.server.numbers))
         self.server.uploads[number] = Upload()
         return self._send(202, {**self._describe(name, number), **self.server.upload_headers})
 

@@ -11,6 +11,7 @@ from mastra_core.errors import ApiError
 from mastra_core.pipeline import SilentReport
 from mastra_deployer.kit.clock import skip_waits
 from mastra_deployer_oci.api.docker_auth import Login
+from mastra_deployer_oci.api.documents import MANIFEST_TYPE, Document
 from mastra_deployer_oci.api.reference import Reference
 from mastra_deployer_oci.api.repository import open_repository
 from mastra_deployer_oci.deploy.blob import Blob
@@ -311,6 +312,27 @@ def test_progress_counts_what_is_sent_only():
         report = Recorder()
         push(server, LARGE, SMALL, report=report)
     assert report.lines == ["The registry has all layers (17.8 MB)"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT"])
+def test_a_redirect_to_a_login_page_is_no_success(method):
+    """A gateway before a registry answers so when its session has ended."""
+
+    def answer(request):
+        if request.command == method:
+            return 302, {"location": "http://127.0.0.1:9/login"}, b""
+        status = {"HEAD": 404, "PUT": 201}.get(request.command, 202)
+        return status, {"location": "/upload"}, b""
+
+    with serve(answer) as server:
+        server.host = server.url.removeprefix("http://")
+        with pytest.raises(ApiError, match=rf"302 to {method} .*redirect to '127.0.0.1'"):
+            push(server, LARGE)
+        image = Reference.parse(f"{server.host}/team/app")
+        if method == "PUT":
+            document = Document(content=b"{}", media_type=MANIFEST_TYPE)
+            with pytest.raises(ApiError, match="redirect"), open_repository(image, None) as target:
+                target.put_manifest("latest", document)
 
 
 def test_an_upload_that_is_lost_begins_again():

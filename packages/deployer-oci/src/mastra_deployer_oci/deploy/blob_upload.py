@@ -17,6 +17,7 @@ import httpx
 import stamina
 
 from mastra_core.errors import ApiError, DeployError, DeployTimeout
+from mastra_deployer_oci.api.redirects import refuse_redirect
 from mastra_deployer_oci.api.repository import Repository
 from mastra_deployer_oci.deploy.blob import Blob
 from mastra_deployer_oci.deploy.push_errors import build_push_error, is_connection_error
@@ -185,12 +186,13 @@ class BlobUpload:
     def _request_upload(
         self, query: dict[str, str] | None = None, accept: tuple[int, ...] = ()
     ) -> httpx.Response:
-        return self._client.post(
+        response = self._client.post(
             f"/v2/{self._registry.image.repository}/blobs/uploads/",
             params=query or {},
             # An abandoned upload has no effect, so the request is safe to repeat.
             extensions={"mastra_idempotent": True, "mastra_accept": accept},
         )
+        return refuse_redirect(response, self._registry.image.registry)
 
     def _resume(self) -> bool:
         """Ask an unfinished upload for its offset: ``GET <upload>``.
@@ -215,6 +217,7 @@ class BlobUpload:
         self._sent_size += len(chunk)
         with self._classify_errors():
             response = self._client.patch(self._get_location(), content=chunk, headers=headers)
+            refuse_redirect(response, self._registry.image.registry)
         self._update_location(response)
         self._offset = end
         self._has_exact_ranges = self._has_exact_ranges and _read_offset(response) == end
@@ -232,9 +235,10 @@ class BlobUpload:
         self._sent_size += self._blob.size
         with self._blob.open() as file, self._classify_errors():
             content = _MeasuredFile(file, self._report_progress)
-            self._client.put(
+            response = self._client.put(
                 self._build_end_url(), content=content, headers=headers, extensions=limits
             )
+            refuse_redirect(response, self._registry.image.registry)
 
     def _finish(self) -> None:
         """Complete an upload in chunks: ``PUT <upload>?digest=``.
@@ -247,6 +251,7 @@ class BlobUpload:
             headers={"content-length": "0"},
             extensions={"mastra_accept": _END_REFUSED},
         )
+        refuse_redirect(response, self._registry.image.registry)
         if response.is_error:
             host, status = self._registry.image.registry, response.status_code
             message = f"{host} answered the end of an upload with status {status}."
