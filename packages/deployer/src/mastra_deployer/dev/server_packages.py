@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from mastra_core.errors import BuildError, ConfigError
-from mastra_core.pipeline import Project, Report
+from mastra_core.pipeline import Project, Report, SilentReport
 from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("SERVER_MODULES", "format_install_command", "install_runtime")
@@ -39,10 +39,12 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
     project = Project(root=home, import_root=home, module="", attribute="", name="dev")
     try:
         with hold_build_lock(project, report):
-            report.step(f"Installing the server for Python {platform.python}, once")
-            closure = lock_closure(project, platform, (_SERVER,), OWN_DISTRIBUTIONS, report)
+            is_first = not any(home.glob(f"*-{interpreter.full_version}"))
+            quiet = report if is_first else SilentReport()
+            closure = lock_closure(project, platform, (_SERVER,), OWN_DISTRIBUTIONS, quiet)
             tree = home / f"{closure.fingerprint[:16]}-{interpreter.full_version}"
             if not tree.exists():
+                report.step(f"Installing the server for Python {platform.python}, once")
                 with temporary_directory(home) as temporary:
                     new = Path(temporary) / "tree"
                     vendor_dependencies(
