@@ -68,7 +68,7 @@ class App:
         self.orders = orders
         for directory in orders["runtime"]:
             site.addsitedir(directory)  # last on the path: the project's own packages come first
-        self.first_party.install(orders["root"])
+        self.first_party.install(orders["roots"])
         for name in orders["preload"]:
             # An app that imports the module raises the error itself.
             with contextlib.suppress(Exception):

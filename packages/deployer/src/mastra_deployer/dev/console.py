@@ -71,15 +71,18 @@ class Screen:
     def _wrap(self, text: str, hint: str = "", label: str = "") -> str:
         return wrap_message(text, hint, get_terminal_width(sys.stderr), label=label)
 
-    def show_ready(self, name: str, url: str, registry: Mapping[str, Any], seconds: float) -> None:
+    def show_ready(
+        self, name: str, url: str, registry: Mapping[str, Any], seconds: float, token: str = ""
+    ) -> None:
         """Report that the first version serves.
 
         :param name: of the project.
         :param url: of the app.
         :param registry: what the app has.
         :param seconds: that the start took.
+        :param token: what the shell replaces by the token of an example; empty for none.
         """
-        example = format_curl(url, registry["example"])
+        example = format_curl(url, registry["example"], token)
         milliseconds = _to_milliseconds(seconds)
         if self._emit_event("ready", url=url, ms=milliseconds, curl=example, pid=os.getpid()):
             return
@@ -161,16 +164,18 @@ class _StyledText(str):
     __slots__ = ()
 
 
-def format_curl(url: str, example: Mapping[str, Any]) -> str:
+def format_curl(url: str, example: Mapping[str, Any], token: str = "") -> str:
     """Return a command line that sends a request to the app.
 
     :param url: of the app.
     :param example: method, path and body of the request.
+    :param token: what the shell replaces by the token of the request; empty for none.
     """
     command = ["curl", "-s", url + example["path"]]
     if example["method"] != "GET" or example["body"] is not None:
         command += ["-H", "content-type: application/json", "-d", json.dumps(example["body"])]
-    return shlex.join(command)
+    header = f' -H "authorization: Bearer {token}"' if token else ""
+    return shlex.join(command) + header
 
 
 def format_studio_command(url: str, prefix: str) -> str:

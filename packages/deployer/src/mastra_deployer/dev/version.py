@@ -42,6 +42,7 @@ class Launch:
     :param root: of the project; the working directory.
     :param import_root: first directory of the import path.
     :param values: the whole environment.
+    :param editables: import roots of packages that are installed as editable.
     :param runtime: directories with the server's packages, where the project's Python lacks them.
     :param quiet: do not log requests.
     :param debug: whether a debugger is used.
@@ -53,6 +54,7 @@ class Launch:
     root: Path
     import_root: Path
     values: Mapping[str, str] = dataclasses.field(repr=False)
+    editables: tuple[Path, ...] = ()
     runtime: tuple[str, ...] = ()
     quiet: bool = False
     debug: bool = False
@@ -109,7 +111,7 @@ class Version:
         await self._connect(parent)
         self._send(
             do="prepare",
-            root=str(launch.root),
+            roots=[str(launch.root), *map(str, launch.editables)],
             runtime=launch.runtime,
             preload=list(preload),
             quiet=launch.quiet,
