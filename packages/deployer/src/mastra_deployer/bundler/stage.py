@@ -17,7 +17,11 @@ from mastra_core.hooks import hookimpl
 from mastra_core.pipeline import Build, Platform, Project, Report, Target
 from mastra_deployer.bundler.metadata.build_state import compute_build_fingerprint
 from mastra_deployer.bundler.metadata.draft_manifest import draft_manifest
-from mastra_deployer.bundler.metadata.inventory import write_inventory
+from mastra_deployer.bundler.metadata.inventory import (
+    Inventory,
+    create_inventory,
+    write_inventory,
+)
 from mastra_deployer.bundler.metadata.sbom import write_sbom
 from mastra_deployer.bundler.resolve.closure import (
     OWN_DISTRIBUTIONS,
@@ -33,8 +37,10 @@ from mastra_deployer.bundler.sources.console_scripts import (
 )
 from mastra_deployer.bundler.sources.first_party import collect_sources
 from mastra_deployer.bundler.vendor.bytecode import finish_files
+from mastra_deployer.bundler.vendor.unused_requirements import find_imported_unused
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor_dependencies
 from mastra_deployer.bundler.verify.boot import boot_source, get_environment_file, get_launcher_file
+from mastra_deployer.bundler.verify.unresolved_imports import find_unresolved_imports
 from mastra_deployer.bundler.verify.verify import find_kind, verify_build
 from mastra_deployer.files.directories import get_vendor_reuse_directory
 from mastra_deployer.plugins.manager import list_tool_packages
@@ -103,21 +109,21 @@ def mastra_build(
         except BuildError:
             staging.check_source(inspection.result())  # its error may be more precise than this one
             raise
-        kind = detect_kind(project)
-        installation = pool.submit(staging.install_dependencies, kind)
+        kind, modules = detect_kind(project), sources.collect_modules()
+        installation = pool.submit(staging.install_dependencies, kind, modules)
         source = staging.check_source(inspection.result())
         if source and source["kind"] != kind:  # the Mastra object is not made in the entry file
             installation.result()
             kind = source["kind"]
-            installation = pool.submit(staging.install_dependencies, kind)
+            installation = pool.submit(staging.install_dependencies, kind, modules)
         staging.compile_app(kind, source)
         vendored, closure = installation.result()
-    build = staging.create_build(kind, source, sources, vendored, closure)
-    if source is None and find_kind(project, build, interpreter) == "wsgi":
-        vendored, closure = staging.install_dependencies("wsgi")
+    build, inventory = staging.create_build(kind, source, sources, vendored, closure)
+    if source is None and find_kind(project, build, interpreter, inventory) == "wsgi":
+        vendored, closure = staging.install_dependencies("wsgi", modules)
         staging.compile_app("wsgi", source)
-        build = staging.create_build("wsgi", source, sources, vendored, closure)
-    return verify_build(project, build, interpreter, source, report)
+        build, inventory = staging.create_build("wsgi", source, sources, vendored, closure)
+    return verify_build(project, build, interpreter, source, inventory, report)
 
 
 def lock_dependencies(
@@ -197,16 +203,26 @@ class _Staging:
         sources.write(self.app)
         return sources
 
-    def install_dependencies(self, kind: str) -> tuple[VendoredDependencies, Closure]:
+    def install_dependencies(
+        self, kind: str, modules: frozenset[str]
+    ) -> tuple[VendoredDependencies, Closure]:
         """Install the dependencies, in place of any from an earlier attempt."""
         directory = self.directory / "vendor"
         shutil.rmtree(directory, ignore_errors=True)
         closure = lock_dependencies(self.project, self.target, self.platform, kind, self.report)
         keep = frozenset(map(canonicalize_name, get_config(self.project).build.keep))
-        check_wheel_sizes(closure, self.platform, self.target, keep)
+        shipped = keep | find_imported_unused(modules)
+        check_wheel_sizes(closure, self.platform, self.target, shipped)
         saved = get_vendor_reuse_directory(self.project)
         result = vendor_dependencies(
-            closure, self.platform, keep, self.interpreter, directory, saved, self.report
+            closure,
+            self.platform,
+            keep,
+            self.interpreter,
+            directory,
+            saved,
+            self.report,
+            modules=modules,
         )
         return result, closure
 
@@ -226,11 +242,10 @@ class _Staging:
         sources: AppSources,
         vendored: VendoredDependencies,
         closure: Closure,
-    ) -> Build:
-        """Write manifest, inventory and bill of materials, and return the build."""
+    ) -> tuple[Build, Inventory]:
+        """Write manifest, inventory and bill of materials; return the build and its inventory."""
         wheels = vendored.wheels.values()
         write_sbom(self.project, wheels, self.directory / "mastra-sbom.json")
-        write_inventory(self.project, self.platform, sources, vendored)
         shutil.copyfile(get_launcher_file(), self.directory / "index.py")
         manifest = draft_manifest(self.project, self.platform, kind, source, self.app, wheels)
         texts = self._read_entry_points(sources, vendored, closure)
@@ -238,12 +253,17 @@ class _Staging:
         fingerprint = compute_build_fingerprint(
             sources.compute_written_digest(self.app), closure.fingerprint
         )
-        return Build(
+        missing = find_unresolved_imports(self.project, sources, vendored)
+        problems = [*missing, *sources.problems]
+        inventory = create_inventory(sources, vendored, problems, fingerprint)
+        write_inventory(self.project, self.platform, inventory)
+        build = Build(
             directory=self.directory,
             platform=self.platform,
             manifest=msgspec.structs.replace(manifest, fingerprint=fingerprint),
             digests=vendored.digests,
         )
+        return build, inventory
 
     def _read_entry_points(
         self, sources: AppSources, dependencies: VendoredDependencies, closure: Closure

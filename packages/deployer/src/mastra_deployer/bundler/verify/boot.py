@@ -14,7 +14,9 @@ from typing import Any
 from mastra_core.agents.providers import get_requirements
 from mastra_core.errors import BuildError, ConfigError, MastraError
 from mastra_core.pipeline import Project, Report
+from mastra_deployer.bundler.metadata.inventory import Inventory
 from mastra_deployer.bundler.verify.placeholders import PLACEHOLDER, build_placeholders
+from mastra_deployer.bundler.verify.pruned_cause import find_pruned_cause
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.output.masking import mask
 from mastra_deployer.project.config import CheckConfig
@@ -52,6 +54,7 @@ _MAX_MESSAGE = 4000  # characters of an exception's message that are shown
 _TIMEOUT = 60
 _SERVER_ERROR = 500
 _OWN_SERVERS = ("aiohttp", "tornado")  # frameworks that no ASGI server can serve
+_QUOTED = re.compile(r"'([\w./-]+)'")
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|(?<=')[A-Z][A-Z0-9]+(?=')")
 
 
@@ -84,22 +87,28 @@ def boot_source(
 
 
 def boot_bundle(
-    project: Project, directory: Path, interpreter: Interpreter, report: Report
+    project: Project,
+    directory: Path,
+    interpreter: Interpreter,
+    inventory: Inventory,
+    report: Report,
 ) -> dict[str, Any]:
     """Start a staged app from nothing but its own files, send it a request, and return its report.
 
     :param project: the app.
     :param directory: of the build.
     :param interpreter: of the target's version.
+    :param inventory: of the build, with what was left out.
     :param report: receives notes.
     :raises BuildError: naming the missing module, variable or provider, and the cure.
     """
     arguments = [str(_REQUEST_CHILD), str(directory / "index.py"), str(_CHILD)]
     result = _run_child([interpreter.path, "-B", *arguments], _build_environment(project))
     if not result["ok"]:
-        raise _to_error(project, result["error"], directory / "app", BuildError)
+        raise _to_bundle_error(project, result["error"], directory / "app", inventory)
     _check_providers(result["registry"].get("missing", {}))
-    _check_response(project, result["registry"].get("request"), directory / "app", report)
+    if response := result["registry"].get("request"):
+        _check_response(project, response, directory / "app", inventory, report)
     return result
 
 
@@ -215,11 +224,10 @@ def _has_explicit_entry(project: Project) -> bool:
 
 
 def _check_response(
-    project: Project, response: Mapping[str, Any] | None, app: Path, report: Report
+    project: Project, response: Mapping[str, Any], app: Path, inventory: Inventory, report: Report
 ) -> None:
     """Check that no exception reached the server before a response to the request."""
-    error = response["error"] if response else None
-    status = response["status"] if response else None
+    error, status = response["error"], response["status"]
     if error is None:
         if status is not None and status >= _SERVER_ERROR:
             report.note(
@@ -227,8 +235,8 @@ def _check_response(
                 "If this is not because a service is missing here, correct the app.",
             )
         return
-    reason = _to_error(project, error, app, BuildError)
-    if status is not None or (response and response["service"]):
+    reason = _to_bundle_error(project, error, app, inventory)
+    if status is not None or response["service"]:
         report.note(
             f"In isolation a request to the app raises an exception: {reason.message}",
             "If this is not because a service is missing here, correct the app.",
@@ -236,7 +244,9 @@ def _check_response(
         return
     raise BuildError(
         f"The app starts, but does not answer a request: {reason.message}",
-        f"Check that {project.entry!r} is an ASGI or WSGI application.",
+        reason.hint
+        if find_pruned_cause(error, inventory, project)
+        else f"Check that {project.entry!r} is an ASGI or WSGI application.",
     )
 
 
@@ -253,6 +263,16 @@ def _check_providers(missing: Mapping[str, Sequence[str]]) -> None:
 def _is_first_party(project: Project, module: str) -> bool:
     stem = project.import_root / module.partition(".")[0]
     return stem.is_dir() or stem.with_suffix(".py").is_file()
+
+
+def _to_bundle_error(
+    project: Project, error: Mapping[str, Any], app: Path, inventory: Inventory
+) -> MastraError:
+    """Convert an exception in the bundle to an error, which names what was left out, if any."""
+    converted = _to_error(project, error, app, BuildError)
+    if cause := find_pruned_cause(error, inventory, project):
+        return BuildError(f"{converted.message} {cause.message}", cause.hint)
+    return converted
 
 
 def _to_error(
@@ -301,6 +321,12 @@ def _suggest_declaration(project: Project, message: str) -> str:
 
 def _suggest_fix(project: Project, message: str, frames: Sequence[Sequence[Any]]) -> str:
     """Return the cure of an error that no rule knows; a placeholder may be its cause."""
+    for path in _QUOTED.findall(message):
+        if not path.startswith("/") and (project.root / path).exists():
+            return (
+                f"{path!r} is relative to the working directory, which is another one where a "
+                "bundle is served. Write it relative to the file: Path(__file__).parent / ..."
+            )
     required = project.environment.required
     undeclared = [name for name in _MISSING_FIELD.findall(message) if name.upper() not in required]
     if undeclared:  # pydantic's words, for a settings class too
