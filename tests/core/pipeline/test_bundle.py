@@ -3,6 +3,7 @@ import errno
 import json
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -215,13 +216,19 @@ def test_modes_are_normalized_whatever_the_umask(build, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "mode"), [("app/helper", 0o644), ("app/main.py", 0o755)])
-def test_changed_executable_bits_are_detected(build, tmp_path, name, mode):
+def test_changed_executable_bits_are_restored(build, tmp_path, name, mode):
     bundle = seal_with_umask(build, tmp_path / "bundle", 0o022)
-    assert Bundle.load(bundle.directory) == bundle
-    (bundle.directory / "notes.txt").chmod(0o600)
-    assert Bundle.load(bundle.directory) == bundle, "only executable bits count"
+    before = read_modes(bundle.directory)
     (bundle.directory / name).chmod(mode)
-    with pytest.raises(BundleError, match=f"executable bit of '{name}'") as caught:
+    assert Bundle.load(bundle.directory) == bundle
+    assert read_modes(bundle.directory) == before
+
+
+def test_executable_bits_that_cannot_be_restored_are_an_error(build, tmp_path, monkeypatch):
+    bundle = seal_with_umask(build, tmp_path / "bundle", 0o022)
+    (bundle.directory / "app/helper").chmod(0o644)
+    monkeypatch.setattr(Path, "chmod", refuse_to_change)
+    with pytest.raises(BundleError, match=r"'app/helper'.*Read-only") as caught:
         Bundle.load(bundle.directory)
     assert "tar" in caught.value.hint
 
@@ -232,6 +239,10 @@ def test_copies_keep_modes_where_links_are_impossible(build, tmp_path, monkeypat
     build.copy_to(tmp_path / "copy")
     assert stat.S_IMODE((tmp_path / "copy/app/helper").stat().st_mode) == 0o755
     assert stat.S_IMODE((tmp_path / "copy/app/main.py").stat().st_mode) == 0o644
+
+
+def refuse_to_change(self, mode):
+    raise OSError(errno.EROFS, "Read-only file system")
 
 
 def fail_to_link(*_):

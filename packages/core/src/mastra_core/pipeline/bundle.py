@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
@@ -74,6 +75,8 @@ class Bundle:
     def load(cls, directory: Path) -> Bundle:
         """Read a bundle from disk and verify its digest.
 
+        Executable bits that a copy has lost, such as an artifact of a CI system, are restored.
+
         :param directory: the directory of the bundle.
         :raises BundleError: when there is no bundle, or it was changed after it was sealed.
         """
@@ -101,7 +104,7 @@ class Bundle:
                 f"The bundle in {str(directory)!r} was changed after it was made.",
                 "Run mastra bundle again; put additional files into the project.",
             )
-        _check_executables(directory, manifest, entries)
+        _restore_executables(directory, manifest, entries)
         return cls(directory=directory, manifest=manifest)
 
     def iter_files(self) -> Iterator[Path]:
@@ -144,24 +147,29 @@ def _list_executables(entries: _Entries) -> tuple[str, ...]:
     return tuple(name for name, entry in entries if is_executable(entry.stat()))
 
 
-def _check_executables(directory: Path, manifest: BundleManifest, entries: _Entries) -> None:
-    """Check that the files of the manifest, and no others, are executable, where modes exist."""
-    changed = sorted(set(manifest.executables) ^ set(_list_executables(entries)))
-    if os.name == "posix" and changed:
-        raise BundleError(
-            f"The executable bit of {changed[0]!r} in the bundle {str(directory)!r} was changed "
-            "after the bundle was made.",
-            "Copy bundles with a program that keeps modes, such as tar, cp -p or rsync -p. "
-            "Or run mastra bundle again.",
-        )
+def _restore_executables(directory: Path, manifest: BundleManifest, entries: _Entries) -> None:
+    """Restore executable bits that a copy has lost, where modes exist."""
+    if os.name != "posix":
+        return
+    for name in sorted(set(manifest.executables) ^ set(_list_executables(entries))):
+        path = directory / name
+        mode = stat.S_IMODE(path.stat().st_mode)
+        try:
+            path.chmod(mode | 0o111 if name in manifest.executables else mode & ~0o111)
+        except OSError as error:
+            raise BundleError(
+                f"The executable bit of {name!r} in the bundle {str(directory)!r} was changed and "
+                f"cannot be restored ({error.strerror}).",
+                "Copy the bundle with a program that keeps modes, such as tar, cp -p or rsync -p.",
+            ) from error
 
 
-def _compute_digest(entries: _Entries, manifest: bytes, known: Mapping[Identity, str]) -> str:
+def _compute_digest(entries: _Entries, manifest: bytes, digests: Mapping[Identity, str]) -> str:
     """Return the SHA-256 of the manifest and of all files, with their names and contents."""
     facts = {**msgspec.json.decode(manifest), "digest": ""}
     digest = hashlib.sha256(msgspec.json.encode(facts, order="sorted"))
     for name, entry in entries:
         if name != MANIFEST:
-            content = known.get(get_identity(entry.stat())) or hash_file(entry.path)
+            content = digests.get(get_identity(entry.stat())) or hash_file(entry.path)
             digest.update(f"{name}\0{content}\0".encode())
     return digest.hexdigest()

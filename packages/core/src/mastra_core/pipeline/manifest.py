@@ -41,7 +41,8 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param python: Python version that the dependencies were installed for (``3.12``).
     :param wheels: platform that they were installed for, as uv names it.
     :param pure: whether there is no compiled code, so that any machine and any newer Python 3 fits.
-    :param kind: ``mastra``, or ``asgi`` for an app of another framework.
+    :param kind: ``mastra``, ``asgi`` for an app of another framework, or ``wsgi`` for an app of
+        another framework that is served through an adapter.
     :param entry: the user's ``module:attribute``.
     :param required: environment variables without which the app does not start.
     :param optional: environment variables that the app may read.

@@ -113,8 +113,8 @@ class _ArchiveWriter:
         self._write_part()
         return self._parts
 
-    def _buffer_bytes(self, compressed: bytes) -> None:
-        self._buffer.write(compressed)
+    def _buffer_bytes(self, data: bytes) -> None:
+        self._buffer.write(data)
         if self._buffer.tell() >= _PART_SIZE - _CHUNK:
             self._write_part()
 

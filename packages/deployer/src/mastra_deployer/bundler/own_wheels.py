@@ -13,6 +13,8 @@ import functools
 import hashlib
 import io
 import json
+import os
+import re
 import stat
 import zipfile
 from collections.abc import Callable
@@ -34,6 +36,7 @@ from mastra_deployer.files.directories import (
     publish_directory,
 )
 from mastra_deployer.files.temporary import discard_directory, temporary_directory
+from mastra_deployer.project.git import describe_version
 
 __all__ = ("build_wheel", "get_own_wheel", "hash_tree", "pack_tree")
 
@@ -43,6 +46,7 @@ INSTALLER_FILES = frozenset(
 )
 _INDEX = "wheel.json"
 _UNIX = 3  # the system that made a zip: installers apply modes only to this one
+_VERSION_VARIABLE = re.compile(r"SETUPTOOLS_SCM_PRETEND_VERSION\w*|PDM_BUILD_SCM_VERSION")
 _SKIPPED = frozenset((".git", ".venv", "__pycache__", ".mastra", ".mastra-local"))
 # Only at the top of a tree; deeper, directories of these names may be packages.
 _BUILD_RESULTS = frozenset(("build", "dist"))
@@ -76,9 +80,21 @@ def build_wheel(source: Path) -> Path:
     """
 
     def create(directory: Path) -> None:
-        run_uv(["build", "--quiet", "--wheel", "--out-dir", str(directory), str(source)])
+        run_uv(["build", "--wheel", "--out-dir", str(directory), str(source)])
 
-    return _get_cached_wheel(hash_tree(source), create)
+    return _get_cached_wheel(hash_tree(source) + _hash_history(source), create)
+
+
+def _hash_history(source: Path) -> str:
+    """Hash what a build backend may make a version of: tags, the commit, and variables."""
+    pyproject = source / "pyproject.toml"
+    if not pyproject.is_file() or "dynamic" not in pyproject.read_text("utf-8", "replace"):
+        return ""
+    variables = {
+        name: value for name, value in os.environ.items() if _VERSION_VARIABLE.fullmatch(name)
+    }
+    text = f"{describe_version(source)}\n{sorted(variables.items())}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def hash_tree(source: Path) -> str:
@@ -130,7 +146,7 @@ class _CachedWheel(msgspec.Struct, frozen=True):
 
 def _get_cached_wheel(key: str, create: Callable[[Path], None]) -> Path:
     """Return the cached wheel of ``key``; make it where it is missing or damaged."""
-    directory = get_cache_directory("wheels") / key[:32]
+    directory = get_cache_directory("wheels") / hashlib.sha256(key.encode()).hexdigest()[:32]
     if existing := _find_intact_wheel(directory):
         return existing
     discard_directory(directory)

@@ -17,7 +17,11 @@ from mastra_core.hooks import hookimpl
 from mastra_core.pipeline import Build, Platform, Project, Report, Target
 from mastra_deployer.bundler.metadata.build_state import compute_build_fingerprint
 from mastra_deployer.bundler.metadata.draft_manifest import draft_manifest
-from mastra_deployer.bundler.metadata.inventory import write_inventory
+from mastra_deployer.bundler.metadata.inventory import (
+    Inventory,
+    create_inventory,
+    write_inventory,
+)
 from mastra_deployer.bundler.metadata.sbom import write_sbom
 from mastra_deployer.bundler.resolve.closure import (
     OWN_DISTRIBUTIONS,
@@ -33,9 +37,11 @@ from mastra_deployer.bundler.sources.console_scripts import (
 )
 from mastra_deployer.bundler.sources.first_party import collect_sources
 from mastra_deployer.bundler.vendor.bytecode import finish_files
+from mastra_deployer.bundler.vendor.unused_requirements import find_imported_unused
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor_dependencies
 from mastra_deployer.bundler.verify.boot import boot_source, get_environment_file, get_launcher_file
-from mastra_deployer.bundler.verify.verify import verify_build
+from mastra_deployer.bundler.verify.unresolved_imports import find_unresolved_imports
+from mastra_deployer.bundler.verify.verify import find_kind, verify_build
 from mastra_deployer.files.directories import get_vendor_reuse_directory
 from mastra_deployer.plugins.manager import list_tool_packages
 from mastra_deployer.project.deployer_argument import (
@@ -50,6 +56,7 @@ from mastra_deployer.project.interpreters import (
     find_project_interpreter,
     find_target_interpreter,
 )
+from mastra_deployer.project.wsgi_entry import WSGI_ADAPTER, is_wsgi_application
 
 __all__ = ("detect_kind", "lock_dependencies", "mastra_build")
 
@@ -68,6 +75,14 @@ from mastra_server import create_app
 mastra = {attribute}
 app = create_app(mastra)
 """
+_WSGI = """\
+# Made by mastra: the WSGI application of this bundle, as an ASGI application.
+from a2wsgi import WSGIMiddleware
+from {module} import {head}
+
+app = WSGIMiddleware({attribute}, workers={threads})
+"""
+_WSGI_THREADS = 40  # requests that a process handles at once; threads are started as needed
 SourceReport = Mapping[str, Any]
 
 
@@ -94,17 +109,21 @@ def mastra_build(
         except BuildError:
             staging.check_source(inspection.result())  # its error may be more precise than this one
             raise
-        kind = detect_kind(project)
-        installation = pool.submit(staging.install_dependencies, kind)
+        kind, modules = detect_kind(project), sources.collect_modules()
+        installation = pool.submit(staging.install_dependencies, kind, modules)
         source = staging.check_source(inspection.result())
         if source and source["kind"] != kind:  # the Mastra object is not made in the entry file
             installation.result()
             kind = source["kind"]
-            installation = pool.submit(staging.install_dependencies, kind)
+            installation = pool.submit(staging.install_dependencies, kind, modules)
         staging.compile_app(kind, source)
         vendored, closure = installation.result()
-    build = staging.create_build(kind, source, sources, vendored, closure)
-    return verify_build(project, build, interpreter, source, report)
+    build, inventory = staging.create_build(kind, source, sources, vendored, closure)
+    if source is None and find_kind(project, build, interpreter, inventory) == "wsgi":
+        vendored, closure = staging.install_dependencies("wsgi", modules)
+        staging.compile_app("wsgi", source)
+        build, inventory = staging.create_build("wsgi", source, sources, vendored, closure)
+    return verify_build(project, build, interpreter, source, inventory, report)
 
 
 def lock_dependencies(
@@ -115,20 +134,24 @@ def lock_dependencies(
     :param project: the app.
     :param target: the target, whose runtime requirements count too.
     :param platform: the platform to build for.
-    :param kind: ``mastra`` or ``asgi``.
+    :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param report: receives progress and notes.
     :raises BuildError: when they cannot be resolved.
     """
     own = OWN_DISTRIBUTIONS if kind == "mastra" else ()
-    return lock_closure(project, platform, target.requirements, own, report)
+    adapter = (WSGI_ADAPTER,) if kind == "wsgi" else ()
+    return lock_closure(project, platform, (*target.requirements, *adapter), own, report)
 
 
 def detect_kind(project: Project) -> str:
-    """Return ``mastra`` or ``asgi``, read from the entry file without running it.
+    """Return ``mastra``, ``asgi`` or ``wsgi``, read from the entry file without running it.
 
     :param project: the app.
     """
-    return "mastra" if find_mastra_calls(parse_source(find_module_file(project))) else "asgi"
+    tree = parse_source(find_module_file(project))
+    if find_mastra_calls(tree):
+        return "mastra"
+    return "wsgi" if is_wsgi_application(tree, project.attribute) else "asgi"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,24 +203,34 @@ class _Staging:
         sources.write(self.app)
         return sources
 
-    def install_dependencies(self, kind: str) -> tuple[VendoredDependencies, Closure]:
+    def install_dependencies(
+        self, kind: str, modules: frozenset[str]
+    ) -> tuple[VendoredDependencies, Closure]:
         """Install the dependencies, in place of any from an earlier attempt."""
         directory = self.directory / "vendor"
         shutil.rmtree(directory, ignore_errors=True)
         closure = lock_dependencies(self.project, self.target, self.platform, kind, self.report)
         keep = frozenset(map(canonicalize_name, get_config(self.project).build.keep))
-        check_wheel_sizes(closure, self.platform, self.target, keep)
+        shipped = keep | find_imported_unused(modules)
+        check_wheel_sizes(closure, self.platform, self.target, shipped)
         saved = get_vendor_reuse_directory(self.project)
         result = vendor_dependencies(
-            closure, self.platform, keep, self.interpreter, directory, saved, self.report
+            closure,
+            self.platform,
+            keep,
+            self.interpreter,
+            directory,
+            saved,
+            self.report,
+            modules=modules,
         )
         return result, closure
 
     def compile_app(self, kind: str, source: SourceReport | None) -> None:
         """Compile the app's own code and the modules that are added to it."""
         shutil.copyfile(get_environment_file(), self._import_root / "mastra_venv.py")
-        if kind == "mastra":
-            self._write_asgi_module(source)
+        if kind != "asgi":
+            self._write_asgi_module(kind, source)
         if self.interpreter is not None:
             modules = [path.relative_to(self.app).as_posix() for path in self.app.rglob("*.py")]
             finish_files({self.app: sorted(modules)}, self.interpreter, protect=False)
@@ -209,11 +242,10 @@ class _Staging:
         sources: AppSources,
         vendored: VendoredDependencies,
         closure: Closure,
-    ) -> Build:
-        """Write manifest, inventory and bill of materials, and return the build."""
+    ) -> tuple[Build, Inventory]:
+        """Write manifest, inventory and bill of materials; return the build and its inventory."""
         wheels = vendored.wheels.values()
         write_sbom(self.project, wheels, self.directory / "mastra-sbom.json")
-        write_inventory(self.project, self.platform, sources, vendored)
         shutil.copyfile(get_launcher_file(), self.directory / "index.py")
         manifest = draft_manifest(self.project, self.platform, kind, source, self.app, wheels)
         texts = self._read_entry_points(sources, vendored, closure)
@@ -221,12 +253,17 @@ class _Staging:
         fingerprint = compute_build_fingerprint(
             sources.compute_written_digest(self.app), closure.fingerprint
         )
-        return Build(
+        missing = find_unresolved_imports(self.project, sources, vendored)
+        problems = [*missing, *sources.problems]
+        inventory = create_inventory(sources, vendored, problems, fingerprint)
+        write_inventory(self.project, self.platform, inventory)
+        build = Build(
             directory=self.directory,
             platform=self.platform,
             manifest=msgspec.structs.replace(manifest, fingerprint=fingerprint),
             digests=vendored.digests,
         )
+        return build, inventory
 
     def _read_entry_points(
         self, sources: AppSources, dependencies: VendoredDependencies, closure: Closure
@@ -244,13 +281,16 @@ class _Staging:
         entry = find_module_file(self.project)
         return read_deployer(entry, parse_source(entry))
 
-    def _write_asgi_module(self, source: SourceReport | None) -> None:
-        """Write the module whose ``app`` is served, made from the user's ``Mastra`` object."""
+    def _write_asgi_module(self, kind: str, source: SourceReport | None) -> None:
+        """Write the module whose ``app`` is served, made from the user's own object."""
         project = self.project
-        freeze = _FREEZE.format(adapters=source["adapters"]) if source else ""
-        head = project.attribute.partition(".")[0]
-        text = _ASGI.format(
-            freeze=freeze, module=project.module, head=head, attribute=project.attribute
+        adapters = source.get("adapters") if source else None
+        text = (_ASGI if kind == "mastra" else _WSGI).format(
+            freeze="" if adapters is None else _FREEZE.format(adapters=adapters),
+            module=project.module,
+            head=project.attribute.partition(".")[0],
+            attribute=project.attribute,
+            threads=_WSGI_THREADS,
         )
         (self._import_root / "mastra_asgi.py").write_text(text, encoding="utf-8")
 

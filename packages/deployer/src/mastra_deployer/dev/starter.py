@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from mastra_core.pipeline import Project
 from mastra_deployer.bundler.verify.boot import check_entry
 from mastra_deployer.dev.app_error import Problem, explain, problem_from_exit
 from mastra_deployer.dev.console import Screen
+from mastra_deployer.dev.editable_sources import find_editable_sources
 from mastra_deployer.dev.options import DevOptions, read_entry_source
 from mastra_deployer.dev.server_packages import SERVER_MODULES, install_runtime
 from mastra_deployer.dev.version import Launch, Report, Version, read_mtimes
@@ -43,6 +45,7 @@ class Starter:
         self._options = options
         self._screen = screen
         self._runtime = ""
+        self.editables: tuple[Path, ...] = ()
         self._preload: Sequence[str] = ()
         self._package_mtimes: Mapping[str, int] = {}
         self._standby: Version | None = None
@@ -59,8 +62,9 @@ class Starter:
         :raises StartError: when the import fails.
         :raises ConfigError: when the object is no application, or the server cannot be installed.
         """
-        launch = self._options.build_launch(project, values, self._runtime)
+        launch = self._options.build_launch(project, values, self._runtime, self.editables)
         version, report = await self._load(launch, project, debug)
+        self.editables = find_editable_sources(report.get("places", ()), project.root)
         if _lacks_server(report) and not self._runtime:
             await version.kill()
             tree = await asyncio.to_thread(install_runtime, launch.interpreter, self._screen)

@@ -13,8 +13,8 @@ from pathlib import Path
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Bundle, Project
 from mastra_core.pipeline.file_tree import iter_files
-from mastra_deployer.bundler.locks.workspace import find_workspace_root
 from mastra_deployer.project.interpreters import find_project_interpreter
+from mastra_deployer.project.workspace import find_workspace_root
 
 __all__ = ("verify_reproducible",)
 

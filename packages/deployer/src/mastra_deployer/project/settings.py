@@ -71,7 +71,7 @@ def merge_settings(
     derived = {
         name: text
         for name, field in fields.items()
-        if values.get(name) is None and (text := _derive_default(field, settings))
+        if values.get(name) in (None, "") and (text := _derive_default(field, settings))
     }
     return dataclasses.replace(settings, **derived) if derived else settings
 
@@ -227,13 +227,20 @@ def _create_settings(cls: type, values: dict[str, Any], *, resolve: bool) -> Any
     arguments = {
         name: item for name, item in values.items() if item is not None or name in unresolved
     }
-    missing = [name for name in required if name not in arguments]
+    missing = [name for name in required if _is_blank(arguments, name)]
     if missing:
         raise ConfigError(
             f"{cls.__name__} needs {', '.join(missing)}.",
             f"Pass -s {missing[0]}=..., or set it in [tool.mastra.targets] of pyproject.toml.",
         )
     return cls(**arguments)
+
+
+def _is_blank(arguments: Mapping[str, Any], name: str) -> bool:
+    """Return whether a setting has no value: an empty text, as of ``-s app=$APP``, is none."""
+    value = arguments.get(name, "")
+    text = value.reveal() if isinstance(value, Secret) else value
+    return isinstance(text, str) and not text.strip()
 
 
 def _has_default(field: dataclasses.Field[Any]) -> bool:

@@ -20,6 +20,7 @@ from mastra_deployer.bundler.locks.lock_source import LockSource, ResolverInput,
 from mastra_deployer.bundler.locks.select_lock import choose_source
 from mastra_deployer.bundler.own_wheels import get_own_wheel, hash_tree
 from mastra_deployer.bundler.resolve.lockfile import read_latest_lock, read_lock, write_lock
+from mastra_deployer.bundler.resolve.older_versions import report_older_versions
 from mastra_deployer.bundler.resolve.requirements import parse_names
 from mastra_deployer.bundler.resolve.resolver import Resolver
 from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
@@ -33,7 +34,7 @@ __all__ = ("OWN_DISTRIBUTIONS", "Closure", "lock_closure", "read_local_names")
 
 OWN_DISTRIBUTIONS = ("mastra-core", "mastra-server")
 # Format of the locks; changing it makes every project resolve again.
-_VERSION = "2"
+_VERSION = "3"
 # Variables that influence a resolution.
 _VARIABLES = (
     *("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_FIND_LINKS"),
@@ -99,6 +100,7 @@ def lock_closure(
             extra = [*requirements, *own]
             write_lock(_resolve(project, platform, source, extra, direct, draft), draft, lock)
         packages = _load_packages(lock) or []
+    report_older_versions(read_lock(lock) or "", platform, report)
     directories = _get_directories(packages)
     return Closure(
         lock=lock,

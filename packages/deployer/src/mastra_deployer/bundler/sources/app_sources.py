@@ -8,7 +8,9 @@ import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from mastra_core.pipeline import Problem
 from mastra_core.pipeline.file_tree import hash_file
+from mastra_deployer.bundler.sources.module_code import ModuleCode
 
 __all__ = ("AppSources",)
 
@@ -20,11 +22,21 @@ class AppSources:
     :param files: name from the project's root to the file's content, or to the file itself.
     :param dropped: names from the project's root that do not ship, each with the reason.
     :param executables: those of ``files`` that are executable.
+    :param code: the modules that ship, by name from the project's root.
+    :param included: files beside the packages that ship, each with the reason.
+    :param problems: files that the code names and that do not ship.
     """
 
     files: Mapping[str, bytes | Path]
     dropped: Mapping[str, str]
     executables: frozenset[str] = frozenset()
+    code: Mapping[str, ModuleCode] = dataclasses.field(default_factory=dict, repr=False)
+    included: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    def collect_modules(self) -> frozenset[str]:
+        """Return the dotted names that the code imports or names."""
+        return frozenset().union(*(code.modules for code in self.code.values()))
 
     def write(self, directory: Path) -> None:
         """Copy the files that ship, with mode 755 where they are executable and else with 644.

@@ -21,7 +21,7 @@ from mastra_core.pipeline.file_tree import Identity, get_identity, hash_file, is
 from mastra_deployer.bundler.own_wheels import format_record
 from mastra_deployer.bundler.vendor.bytecode import FinishedFile, finish_files
 from mastra_deployer.bundler.vendor.distributions import Distribution, read_record
-from mastra_deployer.bundler.vendor.prune import get_drop_reason
+from mastra_deployer.bundler.vendor.prune_files import KeepRule, find_dropped_files
 from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import get_cache_directory, publish_directory
 from mastra_deployer.files.temporary import discard_directory, temporary_directory
@@ -69,24 +69,24 @@ class PendingWheel(msgspec.Struct, frozen=True, kw_only=True):
     :param distribution: the installed distribution.
     :param tree: where it is installed; its files are moved from there.
     :param path: where to store it.
-    :param whole: whether nothing of it is pruned.
+    :param rule: what ships of it in any case.
     """
 
     distribution: Distribution
     tree: Path
     path: Path
-    whole: bool
+    rule: KeepRule
 
 
-def get_wheel_path(key: str, interpreter: Interpreter | None, *, whole: bool) -> Path:
+def get_wheel_path(key: str, interpreter: Interpreter | None, rule: KeepRule) -> Path:
     """Return the store's path of a wheel, which may not exist.
 
     :param key: identifies the wheel.
     :param interpreter: that compiles its bytecode, if any.
-    :param whole: whether nothing of it is pruned.
+    :param rule: what ships of it in any case.
     """
     interpreter_facts = f"{interpreter.full_version} {interpreter.cache_tag}" if interpreter else ""
-    facts = "\n".join((_VERSION, key, interpreter_facts, str(whole)))
+    facts = "\n".join((_VERSION, key, interpreter_facts, repr(rule)))
     return get_cache_directory("parts") / hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
@@ -181,8 +181,9 @@ def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, 
     dropped: dict[str, list[str]] = {}
     is_own_folder = _make_folder_check(pending.tree)
     created: set[str] = set()
+    reasons = find_dropped_files(pending.distribution, pending.tree, pending.rule)
     for name in pending.distribution.files:
-        if reason := get_drop_reason(name, whole=pending.whole):
+        if reason := reasons.get(name):
             dropped.setdefault(reason, []).append(name)
             continue
         folder = name.rpartition("/")[0]
