@@ -83,7 +83,12 @@ def serve(directory, program, *arguments, family=socket.AF_UNIX, **environment):
     with log.open("w") as file:
         process = subprocess.Popen(
             [sys.executable, "-c", program, directory, str(listener.fileno()), *arguments],
-            env={"PATH": os.environ["PATH"], "GREETING": "hi", **environment},
+            env={
+                "PATH": os.environ["PATH"],
+                "TMPDIR": str(directory),
+                "GREETING": "hi",
+                **environment,
+            },
             pass_fds=[listener.fileno()],
             stderr=file,
         )

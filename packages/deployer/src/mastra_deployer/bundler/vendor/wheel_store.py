@@ -157,7 +157,8 @@ def _link_file(source: str, target: str, file: FinishedFile, digests: dict[Ident
         if not is_untouched and hash_file(source) != file.sha256:
             return False
         if os.name == "posix" and is_executable(status) != file.executable:
-            return False  # some archives of caches do not keep modes
+            # Some archives of caches do not keep modes.
+            os.chmod(source, 0o555 if file.executable else 0o444)  # noqa: PTH101
     except OSError:
         return False
     digests[get_identity(status)] = file.sha256
