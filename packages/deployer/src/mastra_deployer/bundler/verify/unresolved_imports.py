@@ -12,12 +12,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from mastra_core.pipeline import Problem, Project
-from mastra_deployer.bundler.locks.workspace import find_workspace_root
 from mastra_deployer.bundler.sources.app_sources import AppSources
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies
 from mastra_deployer.output.other_places import format_other_places
 from mastra_deployer.project.ast_imports import StaticImport
 from mastra_deployer.project.config import read_pyproject
+from mastra_deployer.project.workspace import find_workspace_root
 
 __all__ = ("find_unresolved_imports",)
 
