@@ -93,7 +93,7 @@ def undeclared():
 
 def program():
     import binary
-    return subprocess.run(["sh", binary.find()], capture_output=True, text=True).stdout.strip()
+    return subprocess.run([binary.find()], capture_output=True, text=True).stdout.strip()
 
 
 def compiled():
