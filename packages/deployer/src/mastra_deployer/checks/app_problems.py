@@ -187,8 +187,9 @@ def _build_memory_problem(build: Build, target: Target) -> Problem:
     return Problem(
         message=f"{kept} are kept in the memory of one instance, which {target.name!r} may end at "
         "any time: they are lost then, and unknown to other instances.",
-        hint="Give Mastra a durable engine=... and its memory a storage=... on the network, or "
-        "complete runs within one request.",
+        hint="Complete each run within one request, or deploy to a target with a persistent disk, "
+        "such as 'server' or 'oci' with one instance, or give Mastra an engine=... and a "
+        "storage=... of your own that keep them on the network.",
         severity="warning",
     )
 

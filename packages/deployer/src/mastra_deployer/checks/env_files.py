@@ -14,19 +14,19 @@ _OWN = ("MASTRA_*", "UV_*", "OCI_*", "VERCEL_*")  # of mastra, its tools and its
 
 
 def check_env_files(
-    names: Iterable[str], declared: Environment, ignored: Collection[str]
+    names: Iterable[str], environment: Environment, patterns: Collection[str]
 ) -> Iterator[Problem]:
     """Yield a problem that lists the undeclared variables of ``.env`` and ``--env-file``.
 
     :param names: in these files, without those that only the deployer reads.
-    :param declared: the app's variables.
-    :param ignored: globs of variables that are not reported.
+    :param environment: the app's variables.
+    :param patterns: globs of variables that are not reported.
     """
-    known = {name.upper() for name in declared.names}
+    known = {name.upper() for name in environment.names}
     undeclared = [
         name
         for name in sorted(set(names))
-        if name.upper() not in known and not is_known_variable(name, (*ignored, *_OWN))
+        if name.upper() not in known and not is_known_variable(name, (*patterns, *_OWN))
     ]
     if not undeclared:
         return

@@ -46,6 +46,7 @@ from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.pipeline.targets import TargetChoice
 from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint, hash_build_inputs
 from mastra_deployer.plugins.hook_calls import HookCaller, PlatformAccess
+from mastra_deployer.project.config import read_pyproject
 from mastra_deployer.project.deployer_argument import EnvReference
 from mastra_deployer.project.discovery import get_config
 from mastra_deployer.project.environment import (
@@ -210,13 +211,13 @@ class Session:
         directory.mkdir()
         return self.hooks.build(self.project, platform, directory, self.report)
 
-    def report_file_variables(self, declared: Environment) -> None:
+    def report_file_variables(self, environment: Environment) -> None:
         """Report variables of ``.env`` that a preview and a deployment do not have.
 
-        :param declared: the variables of the project, or of a prebuilt bundle.
+        :param environment: the variables of the project, or of a prebuilt bundle.
         """
-        ignored = get_config(self.project).check.ignore
-        self.report_problems(check_env_files(self.file_variables, declared, ignored))
+        patterns = get_config(self.project).check.ignore
+        self.report_problems(check_env_files(self.file_variables, environment, patterns))
 
     def report_problems(
         self, problems: Iterable[Problem], error_class: type[MastraError] = BuildError
@@ -277,6 +278,7 @@ def open_session(
         table=choice.table,
         entry=choice.call.settings if choice.call else {},
         resolve=resolve,
+        project_name=str(read_pyproject(project.root).get("project", {}).get("name", "")),
     )
     _warn_about_secrets(choice, line, report)
     add_masked_values(_iter_secrets(project, line.target, settings, values))
