@@ -65,6 +65,8 @@ class DeviatingRegistry(ThreadingHTTPServer):
         self.mount_status = 202
         self.sets_cookie = False  # a write with the cookie and without a CSRF token is 403
         self.lost_answers = 0  # so many chunks arrive without an answer
+        self.server_errors = 0  # of blobs in one request; a part is kept where Range hides it
+        self.broken_wholes = 0  # so many blobs in one request arrive partly
         self.lost_uploads = 0  # so many uploads are unknown after their first chunk
         vars(self).update(deviations)
 
@@ -183,6 +185,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _complete(self, name, number, upload, body):
         if body and self.server.whole_refusal:
             return self._fail(self.server.whole_refusal[0], "X", self.server.whole_refusal[1])
+        if body and self.server.server_errors:
+            self.server.server_errors -= 1
+            upload.content += b"" if self.server.report_range is report_all else body[:100]
+            return self._fail(500, "UNKNOWN", "try again")
+        if body and self.server.broken_wholes:
+            self.server.broken_wholes -= 1
+            upload.content += body[:100]
+            self.close_connection = True
+            return None
         upload.content += body
         digest = _compute_digest(upload.content)
         if parse_qs(self.query).get("digest") != [digest]:

@@ -19,6 +19,7 @@ from mastra_deployer_oci.deploy.push import push_blobs
 from mastra_deployer_oci.deploy.upload_method import Whole, choose_first_method
 from tests.deployer.kit.scripted_server import serve
 from tests.oci.deviating_registry import (
+    report_all,
     report_first_chunk,
     report_last_chunk,
     report_nothing,
@@ -187,6 +188,22 @@ def test_a_lost_answer_at_a_registry_with_wrong_ranges_begins_again(report_range
     with serve_registry(report_range=report_range, lost_answers=1) as server:
         push(server, LARGE)
     assert list(server.blobs.values()) == [LARGE]
+
+
+def test_a_whole_blob_that_arrives_partly_is_sent_in_a_new_upload():
+    with serve_registry(broken_wholes=2) as server:
+        assert push(server, SMALL) == 3 * len(SMALL)
+    assert list(server.blobs.values()) == [SMALL]
+
+
+@pytest.mark.parametrize("report_range", [report_all, lambda upload: "0-0"])
+def test_a_server_error_for_a_whole_blob_repeats_it_in_the_same_upload(report_range):
+    """The second registry hides what it has, so a third request is in a new upload."""
+    with serve_registry(report_range=report_range, server_errors=1) as server:
+        push(server, SMALL)
+    assert list(server.blobs.values()) == [SMALL]
+    is_honest = report_range is report_all
+    assert server.list_sizes("PUT") == [len(SMALL)] * (2 if is_honest else 3)
 
 
 def test_a_lost_answer_at_an_honest_registry_repeats_nothing():

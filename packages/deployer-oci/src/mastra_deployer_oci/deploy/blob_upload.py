@@ -150,11 +150,12 @@ class BlobUpload:
 
     def _try_upload(self) -> None:
         """Upload once, from the offset that the registry has where that is known."""
-        if not self._is_first_attempt and self._registry.has_blob(self._blob.digest):
+        is_first, self._is_first_attempt = self._is_first_attempt, False
+        if not is_first and self._registry.has_blob(self._blob.digest):
             return self._report_progress(self._blob.size)
-        self._is_first_attempt = False
         if self._method.is_whole(self._blob.size):
-            return self._send_whole() if self._start() else None
+            is_ready = (not is_first and self._is_empty()) or self._start()
+            return self._send_whole() if is_ready else None
         if not self._resume() and not self._start():
             return None
         while self._offset < self._blob.size:
@@ -193,6 +194,17 @@ class BlobUpload:
             extensions={"mastra_idempotent": True, "mastra_accept": accept},
         )
         return refuse_redirect(response, self._registry.image.registry)
+
+    def _is_empty(self) -> bool:
+        """Return whether the registry still has an upload, and no byte of it: ``GET <upload>``."""
+        if self._location is None or not self._has_exact_ranges:
+            return False
+        response = self._client.get(self._location, extensions={"mastra_accept": _NO_STATE})
+        if response.is_error or response.headers.get("range") != "0-0":
+            return False
+        self._update_location(response)
+        self._is_resumed = True
+        return True
 
     def _resume(self) -> bool:
         """Ask an unfinished upload for its offset: ``GET <upload>``.
