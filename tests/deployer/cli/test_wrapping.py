@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 
-import click
 import pytest
 
 from mastra_deployer.output.names import format_names
@@ -56,6 +55,7 @@ def test_messages_fit_the_terminal(columns):
     assert ("warning: The quick brown fox jumps over\n" in text) == (columns == 40)
     assert text.count("is stale") == 1 and "59 others are of this kind" in " ".join(text.split())
     assert text.count("Save it.") == 1
+    assert "\x1b" not in text, "NO_COLOR is set"
 
 
 def test_without_a_terminal_a_message_is_one_line():
@@ -84,8 +84,7 @@ def run_on_terminal(columns):
         content += part
     os.close(parent)
     assert process.wait(30) == 0, content
-    text = content.decode().replace("\r\n", "\n")
-    return click.unstyle(text)
+    return content.decode().replace("\r\n", "\n")
 
 
 def read_part(parent):

@@ -140,6 +140,20 @@ def test_failed_import_is_tried_again(directory):
         assert client.get("/").text == "pool-1"
 
 
+def test_a_failed_import_is_explained_once_and_by_its_first_error(directory):
+    """What the first import left makes the second one fail with another error."""
+    code = directory / "code/main.py"
+    code.write_text(
+        "import sys\nassert not hasattr(sys, 'left'), 'unrelated'\nsys.left = 1\n1 / 0\n"
+    )
+    with serve(directory, HANDED) as (client, log):
+        assert [client.get("/").status_code for _ in range(3)] == [500] * 3
+        text = log.read_text()
+        assert text.count("Traceback") == 1 and "unrelated" not in text
+        still = "error: The application still cannot start: ZeroDivisionError: division by zero\n"
+        assert text.endswith(still) and text.count(still) >= 2
+
+
 def test_missing_variables_are_named_in_the_log_only(directory):
     with serve(directory, HANDED, GREETING="") as (client, log):
         response = client.get("/")

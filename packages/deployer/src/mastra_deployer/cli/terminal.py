@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from types import TracebackType
@@ -153,6 +154,8 @@ def print_message(severity: str, color: str, text: str, hint: str) -> None:
     """
     label = f"{severity}: "
     width = get_terminal_width(sys.stderr)
-    click.secho(label, fg=color, bold=severity == "error", err=True, nl=False)
+    plain = bool(os.environ.get("NO_COLOR"))
+    shown = label if plain else click.style(label, fg=color, bold=severity == "error")
+    click.echo(shown, err=True, nl=False)
     message = wrap_message(escape_text(text), escape_text(hint), width, label=label)
     click.echo(message, err=True)
