@@ -158,7 +158,7 @@ def _link_file(source: str, target: str, file: FinishedFile, digests: dict[Ident
             return False
         if os.name == "posix" and is_executable(status) != file.executable:
             # Some archives of caches do not keep modes.
-            os.chmod(source, 0o555 if file.executable else 0o444)  # noqa: PTH101
+            os.chmod(source, 0o555 if file.executable else 0o444)  # noqa: PTH101  # each file
     except OSError:
         return False
     digests[get_identity(status)] = file.sha256
