@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mastra_core import launcher
+from mastra_core import launcher, virtual_environment
 
 APP = """
 import os, sys, time
@@ -54,6 +54,7 @@ def bundle(tmp_path):
         else:
             shutil.copytree(vendor, directory / "vendor")
         shutil.copy(launcher.__file__, directory / "index.py")
+        shutil.copy(virtual_environment.__file__, directory / "app/mastra_venv.py")
         written = {
             "app": "main:app",
             "paths": ["app", "vendor"],

@@ -505,7 +505,7 @@ def test_values_are_checked_before_the_build(app, mastra):
         ("from mastra_core import Secret\nSecret.env('TOKEN').reveal()", ("'TOKEN'", "index.py:2")),
         (
             "import pydantic\nclass S(pydantic.BaseModel):\n    key: str\n    url: str\nS()",
-            ("index.py:5", "Field required: key, url"),
+            ("index.py:5", "key\n", "url\n", "Field required"),
         ),
     ],
 )

@@ -15,6 +15,7 @@ import time
 import pytest
 from uv import find_uv_bin
 
+from mastra_deployer.dev.options import DevOptions
 from tests.deployer.dev.dev_process import MASTRA, Dev, run_dev
 from tests.sample_projects import ECHO, write_project
 
@@ -268,3 +269,11 @@ def test_debug_waits_for_a_debugger_and_listens_again_after_a_save(tmp_path):
         dev.wait_for_line("A debugger can attach")
         Debugger(port).close()
         assert dev.ask().status_code == 200
+
+
+def test_console_scripts_of_the_project_are_on_path(tmp_path):
+    options = DevOptions(directory=write_project(tmp_path / "app", {INDEX: ECHO}))
+    launch = options.build_launch(options.find_project(), {"PATH": "/usr/bin"})
+    scripts = os.path.dirname(launch.interpreter.path)
+    assert launch.values["PATH"] == f"{scripts}{os.pathsep}/usr/bin"
+    assert options.build_launch(options.find_project(), {}).values["PATH"] == scripts

@@ -301,6 +301,15 @@ def test_unchanged_compares_with_the_live_deployment(world):
     assert done["skipped"] is False, "it was there once, and is not what users see"
 
 
+def test_a_preview_of_an_aborted_deploy_is_deployed_again(world):
+    skip = ("--skip-if-unchanged", "--json")
+    world.deploy(*skip).ok()
+    assert world.deploy(*skip).ok().json["skipped"] is True
+    aborted = {**world.state["deployments"][0], "live": False}
+    world.write(deployments=[aborted])
+    assert world.deploy(*skip).ok().json["skipped"] is False, "users do not see it"
+
+
 def test_a_branch_is_a_preview(world):
     done = world.deploy("--branch", "feature", "--message", "a note", "--json").ok().json
     assert done["deployment"]["environment"] == "preview"
@@ -395,6 +404,13 @@ def test_names_that_the_platform_reserves_are_refused(world):
     assert "'REGIONS' is reserved" not in failed.err
     failed = world.run("env", "sync", **values)
     failed.failed(2, "'SYSTEM_ROLE' cannot be set, because 'paper' reserves this name")
+
+
+def test_a_prebuilt_bundle_with_a_name_reserved_since_is_refused(world):
+    deployer = world.root / "paper.py"
+    deployer.write_text(deployer.read_text().replace('"REGION")', '"COLOUR")'))
+    world.deploy().failed(2, "'COLOUR' cannot be set, because 'paper' reserves this name")
+    assert world.state["deployments"] == []
 
 
 def test_variables_are_synced_and_pruned(world):

@@ -250,11 +250,11 @@ def from_mapping(type_: type[T], value: Any, where: str) -> T:
         raise ConfigError(f"{where}: {error}.", f"It takes {', '.join(known)}.") from None
 
 
-def _suggest_key(key: str, known: Sequence[str]) -> str:
+def _suggest_key(key: str, choices: Sequence[str]) -> str:
     import difflib
 
-    near = difflib.get_close_matches(key, known, 1)
-    return f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(known)}."
+    near = difflib.get_close_matches(key, choices, 1)
+    return f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(choices)}."
 
 
 def _check_setting_names(names: Sequence[str]) -> None:

@@ -267,12 +267,12 @@ def _require_package(what: str) -> Iterator[None]:
         ) from None
 
 
-def _check_type(what: str, setting: Any, allowed: tuple[str, ...]) -> None:
+def _check_type(what: str, setting: Any, choices: tuple[str, ...]) -> None:
     value = setting.get("type") if isinstance(setting, Mapping) else setting
-    if not isinstance(setting, Mapping) or value not in allowed:
+    if not isinstance(setting, Mapping) or value not in choices:
         raise ConfigError(
             f"The telemetry {what} type {value!r} does not exist.",
-            f'Write {what}={{"type": ...}} with {", ".join(allowed)}.',
+            f'Write {what}={{"type": ...}} with {", ".join(choices)}.',
         )
 
 

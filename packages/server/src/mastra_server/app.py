@@ -112,7 +112,7 @@ def create_app(mastra: Mastra) -> Litestar:
     )
     warn_about_open_routes(app, mastra)
     traced = trace_store is not None or mastra.telemetry is not None
-    app.asgi_handler = _wrap_layers(app.asgi_handler, mastra, metrics, traced=traced)
+    app.asgi_handler = _wrap_layers(app.asgi_handler, mastra, metrics, trace=traced)
     return app
 
 
@@ -167,7 +167,7 @@ def _choose_app_class(mastra: Mastra) -> type[Litestar]:
     return _PluginFreeApp if plain else StartupErrorApp
 
 
-def _wrap_layers(app: App, mastra: Mastra, metrics: Sequence[Metrics], *, traced: bool) -> App:
+def _wrap_layers(app: App, mastra: Mastra, metrics: Sequence[Metrics], *, trace: bool) -> App:
     settings = mastra.server
     if mastra.server_middleware:  # Litestar handles only what the routes raise
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
@@ -179,7 +179,7 @@ def _wrap_layers(app: App, mastra: Mastra, metrics: Sequence[Metrics], *, traced
         app = CorsHeaders(app, settings.cors, dev=_is_dev())
     if settings.https_only:
         app = HttpsOnly(app)
-    if traced:
+    if trace:
         app = RequestSpans(app)
     for collector in metrics:
         app = collector.wrap(app)

@@ -66,4 +66,12 @@ def test_an_object_that_does_not_exist_is_none(platform):
     with open_client(platform.url, CREDENTIALS, "ACME_TOKEN", name="Acme") as client:
         assert find_object(client, "/x") is None
         assert find_object(client, "/x", params={"a": "1"}) == {"id": 1}
-    assert platform.seen[-1][1] == "/x?a=1"
+        assert platform.seen[-1][1] == "/x?a=1"
+        for path, params, requested in (
+            ("/x?b=2&b=3", {"a": "1"}, "/x?b=2&b=3&a=1"),
+            ("/x?b=2", {}, "/x?b=2"),
+            ("/x?b=2", None, "/x?b=2"),
+            ("/x", {"a": ["1", "2"]}, "/x?a=1&a=2"),
+        ):
+            find_object(client, path, params=params)
+            assert platform.seen[-1][1] == requested

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import sysconfig
 import httpx
 import pytest
 
+from mastra_core import virtual_environment
 from mastra_core.pipeline import BundleManifest
 from mastra_deployer.kit import write_launcher
 
@@ -58,6 +60,7 @@ entry.serve(socket.socket(fileno=int(sys.argv[2])))
 def directory(tmp_path):
     (tmp_path / "code").mkdir()
     (tmp_path / "code/main.py").write_text(APP)
+    shutil.copy(virtual_environment.__file__, tmp_path / "code/mastra_venv.py")
     manifest = BundleManifest(
         app="main:app",
         paths=("code", sysconfig.get_path("purelib")),
@@ -80,7 +83,12 @@ def serve(directory, program, *arguments, family=socket.AF_UNIX, **environment):
     with log.open("w") as file:
         process = subprocess.Popen(
             [sys.executable, "-c", program, directory, str(listener.fileno()), *arguments],
-            env={"PATH": os.environ["PATH"], "GREETING": "hi", **environment},
+            env={
+                "PATH": os.environ["PATH"],
+                "TMPDIR": str(directory),
+                "GREETING": "hi",
+                **environment,
+            },
             pass_fds=[listener.fileno()],
             stderr=file,
         )

@@ -28,6 +28,6 @@ def reject_unsupported(run_input: AgentInput, framework: str, *names: str) -> No
             )
 
 
-def _list_supported(unsupported: tuple[str, ...]) -> list[str]:
+def _list_supported(excluded_names: tuple[str, ...]) -> list[str]:
     fields = msgspec.structs.fields(AgentInput)
-    return [field.name for field in fields if field.name not in unsupported]
+    return [field.name for field in fields if field.name not in excluded_names]

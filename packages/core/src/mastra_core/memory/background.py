@@ -49,10 +49,10 @@ class TitleTask:
             work = generator.generate(run_input.prompt, agent, run_input.context)
             self._task = asyncio.ensure_future(work)
 
-    async def finish(self, *, finished: bool) -> str:
+    async def finish(self, *, is_complete: bool) -> str:
         """Wait for the title.
 
-        :param finished: whether the run finished; else a title that is not ready is cancelled.
+        :param is_complete: whether the run finished; else a title that is not ready is cancelled.
         :returns: the title; empty where there is none.
         """
         import asyncio
@@ -60,7 +60,7 @@ class TitleTask:
         task, self._task = self._task, None
         if task is None:
             return ""
-        if not finished and not task.done():
+        if not is_complete and not task.done():
             task.cancel()
         await asyncio.wait([task])
         return "" if task.cancelled() else task.result()

@@ -14,17 +14,17 @@ __all__ = ("build_conversation", "drop_stored_calls", "to_messages")
 
 
 def build_conversation(
-    stored: Sequence[StoredMessage], new: Sequence[Message]
+    history: Sequence[StoredMessage], new: Sequence[Message]
 ) -> tuple[Message, ...]:
     """Build the conversation of stored and new messages.
 
     Models reject a call without a result right after it, a result without a call, and usually a
     conversation that starts with the assistant. Such parts are left out.
 
-    :param stored: the stored messages, oldest first.
+    :param history: the stored messages, oldest first.
     :param new: the new messages.
     """
-    before = [message for each in stored for message in to_messages(each)]
+    before = [message for each in history for message in to_messages(each)]
     messages = [*before, *new]
     users = [index for index, message in enumerate(messages) if message.role in ("user", "system")]
     first = min(users[0], len(before)) if users else 0
@@ -32,17 +32,17 @@ def build_conversation(
 
 
 def drop_stored_calls(
-    stored: Sequence[StoredMessage], new: Sequence[Message]
+    history: Sequence[StoredMessage], new: Sequence[Message]
 ) -> tuple[Message, ...]:
     """Return the new messages without tool calls that are stored already.
 
     Clients send those calls again beside the results of their client tools.
 
-    :param stored: the stored messages.
+    :param history: the stored messages.
     :param new: the new messages.
     """
     stored_ids = {
-        part.id for each in stored for part in each.parts if isinstance(part, ToolCallPart)
+        part.id for each in history for part in each.parts if isinstance(part, ToolCallPart)
     }
     stripped = [
         msgspec.structs.replace(
@@ -58,14 +58,14 @@ def drop_stored_calls(
     return tuple(message for message in stripped if message.parts)
 
 
-def to_messages(stored: StoredMessage) -> list[Message]:
+def to_messages(message: StoredMessage) -> list[Message]:
     """Convert a stored message; tool results become messages of their own.
 
-    :param stored: the stored message.
+    :param message: the stored message.
     """
-    groups = itertools.groupby(stored.parts, lambda part: isinstance(part, ToolResultPart))
+    groups = itertools.groupby(message.parts, lambda part: isinstance(part, ToolResultPart))
     return [
-        Message(role="tool" if results else stored.role, parts=tuple(parts))
+        Message(role="tool" if results else message.role, parts=tuple(parts))
         for results, parts in groups
     ]
 

@@ -110,7 +110,7 @@ class RunMemory:
     async def _save(self) -> None:
         try:
             finished = self._builder.finish is not None
-            is_stored = await self._append(await self._title_task.finish(finished=finished))
+            is_stored = await self._append(await self._title_task.finish(is_complete=finished))
         except StorageError as error:
             get_logger("mastra.memory").error(
                 "a run of the thread %r is not stored", self._caller_input.thread, exc_info=error
@@ -170,14 +170,14 @@ class RunMemory:
             tools=(*self.run_input.tools, *tools),
         )
 
-    def _build_history(self, added: int) -> History | None:
+    def _build_history(self, new_count: int) -> History | None:
         finish = self._builder.finish
         if finish is None or not finish.history or finish.reason == "suspended":
             return None
         if self._caller_input.history:
             return None
         return History(
-            agent=self._agent, data=finish.history, messages=self._recalled_count + added
+            agent=self._agent, data=finish.history, messages=self._recalled_count + new_count
         )
 
     def _build_user_messages(self) -> list[StoredMessage]:

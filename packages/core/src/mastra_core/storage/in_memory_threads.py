@@ -31,13 +31,13 @@ __all__ = ("MemoryThreads", "matches_metadata")
 _THREAD_SIZE = 1024  # bytes of a thread without messages
 
 
-def matches_metadata(metadata: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
+def matches_metadata(metadata: Mapping[str, Any], criteria: Mapping[str, Any]) -> bool:
     """Return whether metadata has every expected key with the expected value.
 
     :param metadata: the stored metadata.
-    :param expected: the expected keys and values.
+    :param criteria: the expected keys and values.
     """
-    return all(key in metadata and metadata[key] == value for key, value in expected.items())
+    return all(key in metadata and metadata[key] == value for key, value in criteria.items())
 
 
 class _ThreadEntry:
@@ -381,7 +381,7 @@ def _matches_query(message: StoredMessage, query: MessageQuery) -> bool:
     )
 
 
-def _build_page(found: list[Any], query: ThreadQuery | MessageQuery) -> Page[Any]:
-    ordered = found[::-1] if query.descending else found
+def _build_page(items: list[Any], query: ThreadQuery | MessageQuery) -> Page[Any]:
+    ordered = items[::-1] if query.descending else items
     end = None if query.per_page is None else query.offset + query.per_page
-    return Page(items=tuple(ordered[query.offset : end]), total=len(found))
+    return Page(items=tuple(ordered[query.offset : end]), total=len(items))

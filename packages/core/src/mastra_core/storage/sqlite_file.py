@@ -140,10 +140,10 @@ def _execute_when_free(connection: Connection, statement: str, seconds: float) -
             return
 
 
-def _matches_json(metadata: bytes, expected: bytes) -> bool:
+def _matches_json(metadata: bytes, criteria: bytes) -> bool:
     import msgspec
 
-    return matches_metadata(msgspec.json.decode(metadata), _decode_json(expected))
+    return matches_metadata(msgspec.json.decode(metadata), _decode_json(criteria))
 
 
 @functools.lru_cache(maxsize=1)  # a query has the same value for every row

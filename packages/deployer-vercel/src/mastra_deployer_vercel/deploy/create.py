@@ -150,6 +150,9 @@ def build_deployment_body(
         "meta": meta,
         "projectSettings": {"framework": None},
     }
+    # The project's variables may change between `set` and this request, when another deploy runs.
+    if request.env:
+        body["env"] = {name: value.reveal() for name, value in request.env.items()}
     if request.git is not None:
         body["gitMetadata"] = {
             "commitSha": request.git.commit,

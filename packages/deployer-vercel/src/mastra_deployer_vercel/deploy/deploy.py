@@ -47,7 +47,8 @@ def deploy(
     """Set the variables, upload the files, create the deployment, and wait until it is ready.
 
     The order makes every interruption harmless. A deployment gets its variables at its creation,
-    so setting them does not affect running deployments.
+    so setting them does not affect running deployments. The request that creates the deployment
+    carries its variables too, so that two deploys at once do not mix.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.

@@ -52,7 +52,9 @@ ALLOW_HOST = click.option(
 )
 _PROJECT = (
     click.option("--dir", "directory", type=_DIRECTORY, default=".", help="Project directory."),
-    click.option("--app", default="", help="module:attribute of an ASGI app or Mastra object."),
+    click.option(
+        "--app", default="", help="module:attribute of an ASGI or WSGI app or Mastra object."
+    ),
     click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object."),
     VERBOSE,
 )

@@ -85,11 +85,11 @@ class App:
         report["preload"] = [name for name in order["steady"] if name in sys.modules]
         report["places"] = [path for path in sys.path if Path(path).name in PACKAGES]
         self.link.send_report(event="imported", **report)
-        return report["ok"] and report["registry"]["kind"] in ("mastra", "asgi")
+        return report["ok"] and report["registry"]["kind"] in KINDS
 
     def import_app(self, order):
         found = self.source.inspect_entry(order["module"], order["attribute"])
-        if found["kind"] not in ("mastra", "asgi"):
+        if found["kind"] not in KINDS:
             return found
         import uvicorn  # noqa: F401  # a missing uvicorn must be reported now
 
@@ -101,6 +101,8 @@ class App:
         if found["kind"] == "mastra":
             # This is the project's mastra_server, not that of the mastra command.
             target = importlib.import_module("mastra_server").create_app(target)
+        elif found["kind"] == "wsgi":
+            target = wrap_wsgi(target)
         elif not self.source.accepts_arguments(target, 3):
             target = wrap_asgi2(target)
         quiet = self.orders["quiet"]
@@ -250,6 +252,13 @@ def do_nothing():
     pass
 
 
+def wrap_wsgi(target):
+    """Wrap a WSGI application as an ASGI 3 application, as in a bundle."""
+    from a2wsgi import WSGIMiddleware
+
+    return WSGIMiddleware(target, workers=WSGI_THREADS)
+
+
 def wrap_asgi2(target):
     """Wrap an ASGI 2 application, which is called twice, as an ASGI 3 application."""
 
@@ -260,7 +269,9 @@ def wrap_asgi2(target):
 
 
 HERE = Path(__file__).resolve().parent
+KINDS = ("mastra", "asgi", "wsgi")
 PACKAGES = ("site-packages", "dist-packages")
+WSGI_THREADS = 40
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

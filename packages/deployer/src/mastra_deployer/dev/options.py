@@ -85,11 +85,15 @@ class DevOptions:
         :param runtime: directory with the server's packages; empty where the project has them.
         :param editables: import roots of packages that are installed as editable.
         """
+        interpreter = find_project_interpreter(project)
+        # Console scripts of the project are found by name, as in a bundle.
+        scripts = str(Path(interpreter.path).parent)
+        path = os.pathsep.join(filter(None, (scripts, values.get("PATH"))))
         return Launch(
-            interpreter=find_project_interpreter(project),
+            interpreter=interpreter,
             root=project.root,
             import_root=project.import_root,
-            values={**values, **_DEV_ENV, **(_DEBUG_ENV if self.debug else {})},
+            values={**values, "PATH": path, **_DEV_ENV, **(_DEBUG_ENV if self.debug else {})},
             editables=editables,
             runtime=(runtime,) if runtime else (),
             quiet=self.quiet,

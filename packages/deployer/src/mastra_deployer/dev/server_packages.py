@@ -10,11 +10,14 @@ from pathlib import Path
 from mastra_core.errors import BuildError, ConfigError
 from mastra_core.pipeline import Project, Report, SilentReport
 from mastra_deployer.project.interpreters import Interpreter
+from mastra_deployer.project.wsgi_entry import WSGI_ADAPTER
 
 __all__ = ("SERVER_MODULES", "format_install_command", "install_runtime", "needs_runtime")
 
 # Modules that serve an app; a project need not depend on their distributions.
-SERVER_MODULES = frozenset(("litestar", "mastra_core", "mastra_server", "msgspec", "uvicorn"))
+SERVER_MODULES = frozenset(
+    ("a2wsgi", "litestar", "mastra_core", "mastra_server", "msgspec", "uvicorn")
+)
 
 
 _SERVER = "mastra-server[serve]"
@@ -53,7 +56,8 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
         with hold_build_lock(project, report):
             is_first = not any(home.glob(f"*-{interpreter.full_version}"))
             quiet = report if is_first else SilentReport()
-            closure = lock_closure(project, platform, (_SERVER,), OWN_DISTRIBUTIONS, quiet)
+            requirements = (_SERVER, WSGI_ADAPTER)
+            closure = lock_closure(project, platform, requirements, OWN_DISTRIBUTIONS, quiet)
             tree = home / f"{closure.fingerprint[:16]}-{interpreter.full_version}"
             if not tree.exists():
                 report.step(f"Installing the server for Python {platform.python}, once")

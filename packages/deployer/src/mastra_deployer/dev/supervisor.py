@@ -175,6 +175,7 @@ class _Supervisor:
             variable = registry["example"].get("token", "")
             token = self._options.format_token(self._project, variable)
             self._screen.show_ready(self._project.name, self._address.url, registry, seconds, token)
+            self._screen.step(f"Relative paths start at {self._project.root}")
         else:
             self._screen.show_reload(saved, seconds, running)
         self._prepare()

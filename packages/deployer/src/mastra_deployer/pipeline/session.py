@@ -11,12 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from mastra_core.errors import BuildError, ConfigError, MastraError
-from mastra_core.pipeline import Build, Bundle, Platform, Problem, Project, Report, Target
+from mastra_core.pipeline import (
+    Build,
+    Bundle,
+    Environment,
+    Platform,
+    Problem,
+    Project,
+    Report,
+    Target,
+)
 from mastra_core.secret import Secret
 from mastra_deployer.bundler import stage
 from mastra_deployer.bundler.metadata.build_state import load_build_state, save_build_state
 from mastra_deployer.bundler.vendor.vendor_reuse import save_vendor_directory
 from mastra_deployer.checks.app_problems import check_app
+from mastra_deployer.checks.env_files import check_env_files
 from mastra_deployer.files.atomic_replace import (
     choose_temporary_parent,
     repair_directory,
@@ -31,12 +41,19 @@ from mastra_deployer.files.directories import (
 from mastra_deployer.files.lock import hold_build_lock
 from mastra_deployer.files.refuse_links import refuse_links
 from mastra_deployer.files.temporary import temporary_directory
+from mastra_deployer.files.written_files import keep_written_files
 from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.pipeline.targets import TargetChoice
 from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint, hash_build_inputs
 from mastra_deployer.plugins.hook_calls import HookCaller, PlatformAccess
+from mastra_deployer.project.config import read_pyproject
+from mastra_deployer.project.deployer_argument import EnvReference
 from mastra_deployer.project.discovery import get_config
-from mastra_deployer.project.environment import read_environment, read_user_environment
+from mastra_deployer.project.environment import (
+    list_file_variables,
+    read_environment,
+    read_user_environment,
+)
 from mastra_deployer.project.interpreters import (
     Interpreter,
     find_project_interpreter,
@@ -45,6 +62,7 @@ from mastra_deployer.project.interpreters import (
 from mastra_deployer.project.settings import (
     collect_credentials,
     find_plaintext_secrets,
+    get_variables,
     list_project_values,
     merge_settings,
     remove_secrets,
@@ -70,6 +88,7 @@ class Session:
     :param environ: every known environment variable, from the environment and ``.env`` files.
     :param report: receives progress and notes.
     :param host_policy: decides which hosts may receive credentials.
+    :param file_variables: names in ``.env`` and ``--env-file`` that the deployer does not read.
     :param python: ``--python``: a version, or the path of an interpreter.
     :param wheels: ``--platform``, in uv's notation.
     :param notes: whether problems of severity ``note`` are shown too.
@@ -84,6 +103,7 @@ class Session:
     environ: Mapping[str, str]
     report: Report
     host_policy: HostPolicy
+    file_variables: frozenset[str] = frozenset()
     python: str = ""
     wheels: str = ""
     notes: bool = False
@@ -129,6 +149,7 @@ class Session:
         """
         destination = (output or self.output).absolute()
         refuse_links(self.project.root, destination)
+        self.report_file_variables(self.project.environment)
         platform = _choose_platform(
             self.project, self.hooks.target.platforms, self.python, self.wheels
         )
@@ -178,6 +199,7 @@ class Session:
             self.report.step(f"Bundling for {self.choice.name}")
             bundle = self.hooks.bundle(build, staged, settings, self.report)
             self.report_problems(self.hooks.inspect(bundle, settings))
+            keep_written_files(self.project, destination, staged, self.report)
             replace_directory(staged, destination)
             save_vendor_directory(staged, get_vendor_reuse_directory(self.project))
         if facts:
@@ -188,6 +210,14 @@ class Session:
     def _build(self, directory: Path, platform: Platform) -> Build:
         directory.mkdir()
         return self.hooks.build(self.project, platform, directory, self.report)
+
+    def report_file_variables(self, environment: Environment) -> None:
+        """Report variables of ``.env`` that a preview and a deployment do not have.
+
+        :param environment: the variables of the project, or of a prebuilt bundle.
+        """
+        patterns = get_config(self.project).check.ignore
+        self.report_problems(check_env_files(self.file_variables, environment, patterns))
 
     def report_problems(
         self, problems: Iterable[Problem], error_class: type[MastraError] = BuildError
@@ -248,6 +278,7 @@ def open_session(
         table=choice.table,
         entry=choice.call.settings if choice.call else {},
         resolve=resolve,
+        project_name=str(read_pyproject(project.root).get("project", {}).get("name", "")),
     )
     _warn_about_secrets(choice, line, report)
     add_masked_values(_iter_secrets(project, line.target, settings, values))
@@ -259,6 +290,7 @@ def open_session(
     )
     set_host_policy(policy)
     return Session(
+        file_variables=_list_file_variables(project, env_file, choice, line.target),
         project=project,
         choice=choice,
         hooks=line,
@@ -269,6 +301,18 @@ def open_session(
         python=python or choice.python,
         wheels=wheels or choice.platform,
     )
+
+
+def _list_file_variables(
+    project: Project, env_file: Path | None, choice: TargetChoice, target: Target
+) -> frozenset[str]:
+    """Return the names in files of variables, except those that only the deployer reads."""
+    fields = dataclasses.fields(target.settings)
+    used = {*target.credentials, *(name for field in fields for name in get_variables(field))}
+    values = choice.call.settings.values() if choice.call else ()
+    used |= {item.name for item in values if isinstance(item, EnvReference)}
+    used |= {item.name for item in values if isinstance(item, Secret)}
+    return list_file_variables(project, env_file) - used
 
 
 def _iter_secrets(

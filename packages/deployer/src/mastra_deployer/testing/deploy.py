@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 
 import pytest
@@ -63,7 +62,6 @@ class DeployTests(SuiteFixtures):
         shutil.rmtree(build.directory)
         shutil.rmtree(original.directory)
         environment = IsolatedEnvironment(harness.root / "isolated")
-        os.chdir(harness.root)
         with isolate(environment):
             harness.deploy(bundle)
         assert self.is_complete(harness.get_live(), bundle, {})

@@ -89,7 +89,7 @@ async def _list_suspended_runs(request: _Request) -> ASGIResponse:
 )
 async def _approve_tool_call(request: _Request) -> StreamResponse:
     """Approve a tool call and stream the rest of the run."""
-    return await _stream_decision(request, approved=True)
+    return await _stream_decision(request, approve=True)
 
 
 @post(
@@ -101,7 +101,7 @@ async def _approve_tool_call(request: _Request) -> StreamResponse:
 )
 async def _decline_tool_call(request: _Request) -> StreamResponse:
     """Decline a tool call and stream the rest of the run."""
-    return await _stream_decision(request, approved=False)
+    return await _stream_decision(request, approve=False)
 
 
 @post(
@@ -113,7 +113,7 @@ async def _decline_tool_call(request: _Request) -> StreamResponse:
 )
 async def _approve_and_wait(request: _Request) -> ASGIResponse:
     """Approve a tool call and respond when the run has ended."""
-    return await _generate_decision(request, approved=True)
+    return await _generate_decision(request, approve=True)
 
 
 @post(
@@ -125,7 +125,7 @@ async def _approve_and_wait(request: _Request) -> ASGIResponse:
 )
 async def _decline_and_wait(request: _Request) -> ASGIResponse:
     """Decline a tool call and respond when the run has ended."""
-    return await _generate_decision(request, approved=False)
+    return await _generate_decision(request, approve=False)
 
 
 @post(
@@ -162,24 +162,24 @@ ROUTES = (
 )
 
 
-async def _stream_decision(request: _Request, *, approved: bool) -> StreamResponse:
-    agent, run_input = await _read_decided_input(request, approved=approved)
+async def _stream_decision(request: _Request, *, approve: bool) -> StreamResponse:
+    agent, run_input = await _read_decided_input(request, approve=approve)
     return respond_with_stream(
         request, agent.id, run_input, resume_chunks(request, agent, run_input)
     )
 
 
-async def _generate_decision(request: _Request, *, approved: bool) -> ASGIResponse:
-    agent, run_input = await _read_decided_input(request, approved=approved)
+async def _generate_decision(request: _Request, *, approve: bool) -> ASGIResponse:
+    agent, run_input = await _read_decided_input(request, approve=approve)
     await take_suspended_run(get_suspended_runs(request), agent, run_input)
     return json_response(await generate_result(agent, run_input, get_suspended_runs(request)))
 
 
-async def _read_decided_input(request: _Request, *, approved: bool) -> tuple[AgentLike, AgentInput]:
+async def _read_decided_input(request: _Request, *, approve: bool) -> tuple[AgentLike, AgentInput]:
     agent, body = get_agent(request), await read_body(request, _Decided)
     run = await get_suspended_run(request, agent, body.run_id, body.resource_id)
     call = find_waiting_call(run, body.tool_call_id)
-    decision = Decision(approved=approved, reason=body.reason)
+    decision = Decision(approved=approve, reason=body.reason)
     return agent, build_resume_input(request, run, call.id, decision, body.request_context)
 
 

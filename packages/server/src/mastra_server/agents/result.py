@@ -37,20 +37,20 @@ __all__ = ("generate_result",)
 
 
 async def generate_result(
-    agent: AgentLike, run_input: AgentInput, suspended: SuspendedRuns
+    agent: AgentLike, run_input: AgentInput, suspended_runs: SuspendedRuns
 ) -> dict[str, Any]:
     """Run ``agent`` until it ends or is suspended, and build the response.
 
     :param agent: the agent.
     :param run_input: the input of the run.
-    :param suspended: the store that keeps the run if it is suspended.
+    :param suspended_runs: the store that keeps the run if it is suspended.
     :returns: the body of the response.
     :raises AgentFailed: when the run fails.
     """
     with start_agent_span(agent, run_input) as span:
         output = await agent.generate(run_input)
         if output.reason == "suspended":
-            await suspended.put(SuspendedRun.from_output(agent.id, run_input, output))
+            await suspended_runs.put(SuspendedRun.from_output(agent.id, run_input, output))
         transcript = _build_transcript(agent, run_input, output)
         record_agent_output(span, transcript)
         return _build_result(transcript, output, get_span_ids(span))

@@ -48,20 +48,20 @@ __all__ = ("stream_agent",)
 
 
 async def stream_agent(
-    agent: AgentLike, run_input: AgentInput, suspended: SuspendedRuns
+    agent: AgentLike, run_input: AgentInput, suspended_runs: SuspendedRuns
 ) -> AsyncGenerator[dict[str, Any]]:
     """Run ``agent`` and stream its chunks; never raise.
 
     :param agent: the agent.
     :param run_input: the input of the run.
-    :param suspended: the store that keeps the run if it is suspended.
+    :param suspended_runs: the store that keeps the run if it is suspended.
     :returns: the chunks.
     """
     transcript = Transcript(agent.id, run_input)
     writer = _ChunkWriter(transcript)
     with start_agent_span(agent, run_input) as span:
         try:
-            async with close_on_exit(stream_events(agent, run_input, suspended)) as events:
+            async with close_on_exit(stream_events(agent, run_input, suspended_runs)) as events:
                 async for event in events:
                     if isinstance(event, Failure):
                         record_agent_failure(span, event.message)
@@ -209,13 +209,15 @@ class _ChunkWriter:
         yield self._build_chunk("finish", self._build_summary(event.reason, event.usage))
         self._done = True
 
-    def _build_summary(self, reason: str, usage: Usage, continued: bool = False) -> dict[str, Any]:
+    def _build_summary(
+        self, reason: str, usage: Usage, is_continued: bool = False
+    ) -> dict[str, Any]:
         transcript = self._transcript
         turn = transcript.turns[-1]
         sent, added = build_request_messages(transcript), build_response_messages(transcript)
         return {
             "messageId": transcript.message_id,
-            "stepResult": {"reason": reason, "isContinued": continued},
+            "stepResult": {"reason": reason, "isContinued": is_continued},
             "metadata": {
                 "id": f"{transcript.message_id}-{len(transcript.turns)}",
                 "timestamp": format_iso(turn.started_at),

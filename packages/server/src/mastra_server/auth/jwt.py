@@ -107,11 +107,11 @@ def _require_library() -> None:
         )
 
 
-def _check_algorithms(requested: Sequence[str] | None, supported: Sequence[str]) -> list[str]:
-    for name in requested or ():
-        if name not in supported:
+def _check_algorithms(names: Sequence[str] | None, choices: Sequence[str]) -> list[str]:
+    for name in names or ():
+        if name not in choices:
             raise ConfigError(
                 f"The algorithm {name!r} does not work with this kind of key.",
-                f"Use one or more of {', '.join(supported)}.",
+                f"Use one or more of {', '.join(choices)}.",
             )
-    return list(requested or (supported if supported is _PUBLIC else ["HS256"]))
+    return list(names or (choices if choices is _PUBLIC else ["HS256"]))

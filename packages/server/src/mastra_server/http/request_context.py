@@ -75,11 +75,11 @@ def restrict_to_thread(request: ASGIConnection[Any, Any, Any, Any], thread: str 
     return _restrict(request, THREAD_KEY, thread)
 
 
-def _restrict(request: ASGIConnection[Any, Any, Any, Any], key: str, requested: str) -> str:
+def _restrict(request: ASGIConnection[Any, Any, Any, Any], key: str, value: str) -> str:
     own: str = request_context(request).get(key, "")
-    if own and requested and own != requested:
+    if own and value and own != value:
         raise Forbidden("Access denied")
-    return own or requested
+    return own or value
 
 
 def _read_query_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, Any]:

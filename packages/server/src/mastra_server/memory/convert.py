@@ -86,16 +86,16 @@ def parse_saved_message(item: dict[str, Any], index: int, id: str) -> StoredMess
     )
 
 
-def build_pagination(found: Page[Any], page: int, per_page: int | None) -> dict[str, Any]:
+def build_pagination(result: Page[Any], page: int, per_page: int | None) -> dict[str, Any]:
     """Build the pagination of a response.
 
-    :param found: the page from the storage.
+    :param result: the page from the storage.
     :param page: the number of the page, from 0.
     :param per_page: the size of a page, ``None`` for everything.
     """
-    has_more = per_page is not None and (page + 1) * per_page < found.total
+    has_more = per_page is not None and (page + 1) * per_page < result.total
     return {
-        "total": found.total,
+        "total": result.total,
         "page": page,
         "perPage": False if per_page is None else per_page,
         "hasMore": has_more,

@@ -63,13 +63,13 @@ class Responses:
             _MAX_RESPONSES, _MAX_BYTES, _MAX_AGE
         )
 
-    def put(self, stored: _StoredResponse, caller: str) -> None:
+    def put(self, entry: _StoredResponse, caller: str) -> None:
         """Store a response.
 
-        :param stored: the response with what is needed to continue it.
+        :param entry: the response with what is needed to continue it.
         :param caller: who the response is counted for.
         """
-        self._responses.put(stored.response["id"], stored, caller, estimate_size(stored))
+        self._responses.put(entry.response["id"], entry, caller, estimate_size(entry))
 
     def get(self, response_id: str, owner: str) -> _StoredResponse:
         """Return a response.
@@ -109,7 +109,7 @@ async def _create_response(request: _Request) -> ASGIResponse:
     run_input = _build_run_input(request, agent, body)
     await check_thread_access(agent, run_input)
     writer = ResponseWriter(run_input.run_id, body.model or agent.id, _get_request_fields(body))
-    events = _stream_events(request, agent, run_input, writer, stored=body.store is not False)
+    events = _stream_events(request, agent, run_input, writer, store=body.store is not False)
     if body.stream:
         # Litestar reads the return annotation, so it must not name StreamResponse.
         response: Any = sse_response(_encode_events(events))
@@ -213,7 +213,7 @@ async def _stream_events(
     run_input: AgentInput,
     writer: ResponseWriter,
     *,
-    stored: bool,
+    store: bool,
 ) -> AsyncGenerator[dict[str, Any]]:
     for chunk in writer.write_start():
         yield chunk
@@ -222,7 +222,7 @@ async def _stream_events(
     ) as events:
         async for event in events:
             for chunk in writer.write(event):
-                if stored and isinstance(event, Finish):
+                if store and isinstance(event, Finish):
                     _store_response(request, agent, run_input, writer, event)
                 yield chunk
 

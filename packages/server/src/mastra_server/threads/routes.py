@@ -39,7 +39,7 @@ _Request = Request[Any, Any, Any]
 _Resource = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 
 
-class _Said(msgspec.Struct):
+class _SentMessage(msgspec.Struct):
     contents: str | list[Any]
     metadata: dict[str, Any] = {}
 
@@ -54,16 +54,17 @@ class _Active(msgspec.Struct):
 
 
 class _Sent(msgspec.Struct, rename="camel"):
-    message: str | list[Any] | _Said
+    message: str | list[Any] | _SentMessage
     thread_id: Id
     resource_id: _Resource = ""
     if_idle: _Idle = msgspec.field(default_factory=_Idle)
     if_active: _Active = msgspec.field(default_factory=_Active)
 
     @property
-    def sent_message(self) -> _Said:
+    def sent_message(self) -> _SentMessage:
         """The message with its metadata."""
-        return self.message if isinstance(self.message, _Said) else _Said(self.message)
+        message = self.message
+        return message if isinstance(message, _SentMessage) else _SentMessage(message)
 
 
 class _ThreadsThread(msgspec.Struct, rename="camel"):
@@ -194,14 +195,14 @@ async def _prepend_echo(
             yield chunk
 
 
-def _build_signal(sent: _Said) -> dict[str, Any]:
+def _build_signal(message: _SentMessage) -> dict[str, Any]:
     return {
         "id": str(uuid.uuid4()),
         "type": "user",
         "tagName": "user",
-        "contents": sent.contents,
+        "contents": message.contents,
         "createdAt": format_iso(now()),
-        **({"metadata": sent.metadata} if sent.metadata else {}),
+        **({"metadata": message.metadata} if message.metadata else {}),
     }
 
 

@@ -33,7 +33,9 @@ def build_run_result(record: RunRecord, trace: dict[str, str]) -> dict[str, Any]
     :param trace: the trace id of the run, where it is traced.
     :returns: the body of the response.
     """
-    steps = {path: build_step(step) for path, step in _select_steps(record, nested=False).items()}
+    steps = {
+        path: build_step(step) for path, step in _select_steps(record, include_nested=False).items()
+    }
     result: dict[str, Any] = {
         "status": record.status,
         "steps": {"input": record.input, **steps},
@@ -55,14 +57,14 @@ def build_run_details(
     record: RunRecord,
     fields: frozenset[str] = frozenset(),
     *,
-    nested: bool = True,
+    include_nested: bool = True,
 ) -> dict[str, Any]:
     """Build the details of a run in its present state.
 
     :param workflow: the workflow.
     :param record: the record of the run.
     :param fields: the optional fields to include; all where empty.
-    :param nested: include the steps of nested workflows, by path.
+    :param include_nested: include the steps of nested workflows, by path.
     :returns: the body of the response.
     """
     required = {**_build_metadata(record), "status": record.status}
@@ -70,7 +72,7 @@ def build_run_details(
         **_build_outcome(record),
         **({"initialState": record.initial_state} if record.initial_state else {}),
         "payload": record.input,
-        "steps": _build_steps(record, nested=nested),
+        "steps": _build_steps(record, include_nested=include_nested),
         "activeStepsPath": locate_steps(workflow, record, "running"),
         "serializedStepGraph": workflow.build_graph(),
         "suspendedPaths": locate_steps(workflow, record, "suspended"),
@@ -91,7 +93,7 @@ def build_listed_run(workflow: Workflow, record: RunRecord) -> dict[str, Any]:
         "runId": record.run_id,
         "status": record.status,
         "value": record.state,
-        "context": {"input": record.input, **_build_steps(record, nested=False)},
+        "context": {"input": record.input, **_build_steps(record, include_nested=False)},
         "activePaths": _find_last_node(workflow, record),
         "stepExecutionPath": _list_executed(record),
         "activeStepsPath": locate_steps(workflow, record, "running"),
@@ -161,19 +163,19 @@ def _build_outcome(record: RunRecord) -> dict[str, Any]:
     return {"error": build_error(record.error)} if record.error else {}
 
 
-def _build_steps(record: RunRecord, *, nested: bool) -> dict[str, Any]:
+def _build_steps(record: RunRecord, *, include_nested: bool) -> dict[str, Any]:
     return {
         path: {"payload": step.payload, **build_step(step)}
-        for path, step in _select_steps(record, nested=nested).items()
+        for path, step in _select_steps(record, include_nested=include_nested).items()
     }
 
 
-def _select_steps(record: RunRecord, *, nested: bool) -> dict[str, StepRecord]:
+def _select_steps(record: RunRecord, *, include_nested: bool) -> dict[str, StepRecord]:
     """Return steps by path, without items; a group with a suspended step counts as suspended."""
     steps = {
         path: step
         for path, step in record.steps.items()
-        if "[" not in path and (nested or "." not in path)
+        if "[" not in path and (include_nested or "." not in path)
     }
     for path in record.suspended_steps if record.status == "suspended" else ():
         group = steps.get(get_outer_step(path))

@@ -103,7 +103,7 @@ async def _get_run_details(request: _Request) -> ASGIResponse:
     fields = frozenset(filter(None, request.query_params.get("fields", "").split(",")))
     nested = request.query_params.get("withNestedWorkflows", "true") != "false"
     return json_response(
-        build_run_details(get_workflow(request), run.record, fields, nested=nested)
+        build_run_details(get_workflow(request), run.record, fields, include_nested=nested)
     )
 
 

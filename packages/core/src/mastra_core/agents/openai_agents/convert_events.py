@@ -26,12 +26,12 @@ class EventConverter:
     """Converts the SDK's events, and finds where a model turn ends.
 
     :param decisions: decisions about the calls of the suspended run, by call id.
-    :param waited: the calls that waited for a decision.
+    :param pending_calls: the calls that waited for a decision.
     """
 
-    def __init__(self, decisions: Mapping[str, Decision], waited: list[ToolCall]) -> None:
+    def __init__(self, decisions: Mapping[str, Decision], pending_calls: list[ToolCall]) -> None:
         self._decisions = decisions
-        self._calls = {call.id: call for call in waited}
+        self._calls = {call.id: call for call in pending_calls}
         self._announced_ids = set(self._calls)
         self._has_results = False
         self._usage = Usage()

@@ -60,17 +60,17 @@ class _StopCapability(AbstractCapability[Any]):
 
 
 def build_stop_conditions(
-    conditions: Sequence[StopCondition], max_steps: int | None, seen: int
+    conditions: Sequence[StopCondition], max_steps: int | None, previous_count: int
 ) -> list[AbstractCapability[Any]]:
     """Build the capability that ends a run when a condition is true or its steps are used up.
 
     :param conditions: functions of the events so far.
     :param max_steps: maximum number of model turns, ``None`` for no maximum.
-    :param seen: number of messages before the run.
+    :param previous_count: number of messages before the run.
     """
     if max_steps is not None:
         conditions = [*conditions, step_count(max_steps)]
-    return [_StopCapability(conditions, seen)] if conditions else []
+    return [_StopCapability(conditions, previous_count)] if conditions else []
 
 
 def build_model_fallback(models: Sequence[Any]) -> list[AbstractCapability[Any]]:

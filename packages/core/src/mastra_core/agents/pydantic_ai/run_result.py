@@ -34,18 +34,20 @@ _OUTPUT_TOOL = "final_result"
 
 
 def build_events(
-    messages: Sequence[native.ModelMessage], seen: int, outputs: Sequence[ToolOutput] = ()
+    messages: Sequence[native.ModelMessage], previous_count: int, outputs: Sequence[ToolOutput] = ()
 ) -> list[AgentEvent]:
     """Build the events of a run, without the end of its last turn.
 
     :param messages: pydantic-ai's messages.
-    :param seen: number of messages before the run.
+    :param previous_count: number of messages before the run.
     :param outputs: outputs of tools while they ran.
     """
-    calls = {call.id: call for message in messages[:seen] for call in _list_calls(message)}
+    calls = {
+        call.id: call for message in messages[:previous_count] for call in _list_calls(message)
+    }
     events: list[AgentEvent] = []
     usage = Usage()  # of the current turn; a resumed turn was counted in the earlier run
-    for message in messages[seen:]:
+    for message in messages[previous_count:]:
         if isinstance(message, native.ModelRequest):
             events += _iter_results(message, calls, outputs)
             continue
@@ -175,9 +177,9 @@ def _list_calls(message: native.ModelMessage) -> list[ToolCall]:
 
 
 def _iter_results(
-    message: native.ModelRequest, calls: dict[str, ToolCall], written: Sequence[ToolOutput]
+    message: native.ModelRequest, calls: dict[str, ToolCall], outputs: Sequence[ToolOutput]
 ) -> Iterator[AgentEvent]:
     for part in message.parts:
         if isinstance(part, native.ToolReturnPart) and part.tool_call_id in calls:
-            yield from (each for each in written if each.id == part.tool_call_id)
+            yield from (each for each in outputs if each.id == part.tool_call_id)
             yield to_tool_result(part, calls)

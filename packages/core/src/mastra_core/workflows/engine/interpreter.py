@@ -191,7 +191,7 @@ async def _run_nested(
             until = time.time() + seconds
             key = f"{address.key}~{attempt}"
             sleep = functools.partial(journal.sleep, key, until)
-            await scope.activity.wait_for(key, sleep, timed=True)
+            await scope.activity.wait_for(key, sleep, is_timer=True)
         await journal.emit(f"{address.key}:again{attempt}", event)
         attempt, start = attempt + 1, None
 

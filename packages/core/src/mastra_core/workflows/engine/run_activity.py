@@ -34,16 +34,16 @@ class RunActivity:
         self._waits: dict[str, bool] = {}  # by key: whether the wait ends by itself
 
     async def wait_for(
-        self, key: str, wait: Callable[[], Awaitable[Any]], *, timed: bool = False
+        self, key: str, wait: Callable[[], Awaitable[Any]], *, is_timer: bool = False
     ) -> Any:
         """Await ``wait`` as an inactive part, and emit ``RunIdle`` if no part is active now.
 
         :param key: the key of the wait.
         :param wait: waits.
-        :param timed: whether the wait ends by itself, as a sleep does.
+        :param is_timer: whether the wait ends by itself, as a sleep does.
         :returns: the result of ``wait``.
         """
-        self._waits[key] = timed
+        self._waits[key] = is_timer
         try:
             await self._deactivate_part()
             return await wait()

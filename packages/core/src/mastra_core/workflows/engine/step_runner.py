@@ -170,7 +170,7 @@ async def wait(scope: Scope, address: StepAddress, seconds: float, name: str = "
     await scope.journal.emit(f"{address.key}:waiting{name}", event)
     key = f"{address.key}~{name}"
     sleep = functools.partial(scope.journal.sleep, key, until)
-    await scope.activity.wait_for(key, sleep, timed=True)
+    await scope.activity.wait_for(key, sleep, is_timer=True)
 
 
 async def _wait_for_resume(

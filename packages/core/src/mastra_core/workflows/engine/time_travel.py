@@ -130,19 +130,19 @@ def _find_previous_step(workflow: WorkflowDefinition, names: tuple[str, ...]) ->
 
 
 def _derive_input(
-    workflow: WorkflowDefinition, record: RunRecord, path: str, known: Mapping[str, Any]
+    workflow: WorkflowDefinition, record: RunRecord, path: str, step_outputs: Mapping[str, Any]
 ) -> Any:
     """Return the known output before the step at ``path``, or else its recorded input."""
     prefix, _, name = path.rpartition(".")
     inner = find_step(workflow, prefix).workflow if prefix else workflow
-    value = _derive_input(workflow, record, prefix, known) if prefix else record.input
+    value = _derive_input(workflow, record, prefix, step_outputs) if prefix else record.input
     for node in inner.nodes if inner is not None else ():
         if any(step.id == name for step in node.steps):
             break
         outputs = {
-            step.id: known[step_path]
+            step.id: step_outputs[step_path]
             for step in node.steps
-            if (step_path := f"{prefix}.{step.id}".lstrip(".")) in known
+            if (step_path := f"{prefix}.{step.id}".lstrip(".")) in step_outputs
         }
         if node.steps:
             value = outputs if not isinstance(node, Single) else [*outputs.values(), UNSET][0]

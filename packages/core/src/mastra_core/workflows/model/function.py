@@ -72,16 +72,16 @@ class Function:
         return {self.context_name: context} if self.context_name else {}
 
 
-def inspect_function(function: Callable[..., Any], *, typed: bool = False) -> Function:
+def inspect_function(function: Callable[..., Any], *, require_types: bool = False) -> Function:
     """Determine the arguments of a function by its type hints.
 
     A parameter is the context if its type is ``StepContext``, or if it is called ``context`` and
     has no type.
 
     :param function: the function.
-    :param typed: whether the input must have a type.
+    :param require_types: whether the input must have a type.
     :raises ConfigError: when the function takes more than one input, or an untyped one although
-        ``typed`` is set.
+        ``require_types`` is set.
     """
     if not callable(function):
         raise ConfigError(
@@ -91,7 +91,7 @@ def inspect_function(function: Callable[..., Any], *, typed: bool = False) -> Fu
     names = _list_parameters(function)
     contexts = [name for name in names if _is_context(name, hints)]
     inputs = [name for name in names if name not in contexts]
-    _check_inputs(function, inputs, hints, typed=typed)
+    _check_inputs(function, inputs, hints, require_types=require_types)
     return Function(
         function=function,
         input=hints.get(inputs[0], Any) if inputs else Any,
@@ -121,7 +121,7 @@ def _is_context(name: str, hints: dict[str, Any]) -> bool:
 
 
 def _check_inputs(
-    function: Callable[..., Any], inputs: list[str], hints: dict[str, Any], *, typed: bool
+    function: Callable[..., Any], inputs: list[str], hints: dict[str, Any], *, require_types: bool
 ) -> None:
     name = getattr(function, "__name__", repr(function))
     if len(inputs) > 1:
@@ -129,7 +129,7 @@ def _check_inputs(
             f"The step {name!r} takes {len(inputs)} inputs: {', '.join(inputs)}.",
             "Take one input, such as a dataclass or TypedDict, and optionally a StepContext.",
         )
-    if typed and inputs and inputs[0] not in hints:
+    if require_types and inputs and inputs[0] not in hints:
         raise ConfigError(
             f"The input {inputs[0]!r} of step {name!r} has no type.",
             f"Add its type, for example: {inputs[0]}: str",

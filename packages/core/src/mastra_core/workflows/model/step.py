@@ -79,7 +79,7 @@ def step(
     """
 
     def make(function: Callable[..., Any]) -> Step[Any, Any]:
-        call = inspect_function(function, typed=True)
+        call = inspect_function(function, require_types=True)
         return Step(
             id=id or function.__name__,
             description=description or inspect.getdoc(function) or "",

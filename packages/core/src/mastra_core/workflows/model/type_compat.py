@@ -53,46 +53,50 @@ def explain_mismatch(source: Any, target: Any) -> str:
 
 
 def _explain_mismatch(
-    source: mi.Type, target: mi.Type, path: str, seen: set[tuple[int, int]]
+    source: mi.Type, target: mi.Type, path: str, visited_pairs: set[tuple[int, int]]
 ) -> str:
     pair = (id(source), id(target))
-    if pair in seen:  # a recursive type
+    if pair in visited_pairs:  # a recursive type
         return ""
-    seen.add(pair)
+    visited_pairs.add(pair)
     reason = ""
     for one in _iter_shapes(source):
         for other in _iter_shapes(target):
-            reason = _compare_shapes(one, other, path, seen)
+            reason = _compare_shapes(one, other, path, visited_pairs)
             if not reason:
                 return ""
     return reason
 
 
-def _compare_shapes(one: _Shape, other: _Shape, path: str, seen: set[tuple[int, int]]) -> str:
+def _compare_shapes(
+    one: _Shape, other: _Shape, path: str, visited_pairs: set[tuple[int, int]]
+) -> str:
     if not one.kind or not other.kind:
         return ""
     if one.kind != other.kind:
         return f"{path or 'root'}: {one.name or one.kind} is not {other.name or other.kind}"
     if one.kind == "array":
-        return _compare_items(one.item, other.item, f"{path}[]", seen)
+        return _compare_items(one.item, other.item, f"{path}[]", visited_pairs)
     if one.kind == "object":
-        return next(filter(None, _iter_differences(one, other, path, seen)), "")
+        return next(filter(None, _iter_differences(one, other, path, visited_pairs)), "")
     return ""
 
 
 def _compare_items(
-    one: mi.Type | None, other: mi.Type | None, path: str, seen: set[tuple[int, int]]
+    one: mi.Type | None, other: mi.Type | None, path: str, visited_pairs: set[tuple[int, int]]
 ) -> str:
-    return "" if one is None or other is None else _explain_mismatch(one, other, path, seen)
+    return (
+        "" if one is None or other is None else _explain_mismatch(one, other, path, visited_pairs)
+    )
 
 
 def _iter_differences(
-    one: _Shape, other: _Shape, path: str, seen: set[tuple[int, int]]
+    one: _Shape, other: _Shape, path: str, visited_pairs: set[tuple[int, int]]
 ) -> Iterator[str]:
     prefix = f"{path}." if path else ""
     source_fields, target_fields = one.fields, other.fields
     if source_fields is None and target_fields is None:
-        yield _compare_items(one.item, other.item, f"{path}{{}}", seen)
+        yield _compare_items(one.item, other.item, f"{path}{{}}", visited_pairs)
     for name, (required, type_) in (target_fields or {}).items():
         always, source_type = (source_fields or {}).get(
             name, (False, None if source_fields else one.item)
@@ -100,10 +104,10 @@ def _iter_differences(
         if required and source_fields is not None and name not in source_fields:
             yield f"{prefix}{name}: missing"
         elif always or (required and source_fields is None):
-            yield _compare_items(source_type, type_, prefix + name, seen)
+            yield _compare_items(source_type, type_, prefix + name, visited_pairs)
     for name, (always, source_type) in (source_fields or {}).items():
         if always and target_fields is None:
-            yield _compare_items(source_type, other.item, prefix + name, seen)
+            yield _compare_items(source_type, other.item, prefix + name, visited_pairs)
         elif always and other.closed and name not in (target_fields or {}):
             yield f"{prefix}{name}: unknown field"
 

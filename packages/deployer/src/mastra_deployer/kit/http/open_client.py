@@ -21,29 +21,34 @@ __all__ = ("open_client",)
 def open_client(
     base_url: str,
     credentials: Mapping[str, Secret],
-    variable: str,
-    *,
+    *variables: str,
     name: str,
     hint: str = "",
     **options: Any,
 ) -> Iterator[httpx.Client]:
-    """Open a client whose bearer token is a credential; unexpected responses are ``ApiError``.
+    """Open a client with the user's credentials; unexpected responses are ``ApiError``.
 
-    This is ``connect`` within ``convert_response_errors``.
+    This is ``connect`` within ``convert_response_errors``. The first credential is the bearer
+    token, unless ``auth`` or ``before_attempt`` of ``connect`` authorizes the requests.
 
     :param base_url: the address of the API.
     :param credentials: values of the credentials that are set, as the hooks receive them.
-    :param variable: name of the credential that holds the token.
+    :param variables: names of the credentials that are required.
     :param name: the platform's name in errors.
     :param hint: where to create a token, for the error where the credential is not set.
     :param options: those of ``connect``.
     :returns: the client, closed at the end of the block.
-    :raises AuthError: when the credential is not set.
+    :raises AuthError: naming the credentials that are not set.
     """
-    if variable not in credentials:
-        raise AuthError(f"{variable} is not set.", hint or f"Create a token and set {variable}.")
+    missing = [variable for variable in variables if variable not in credentials]
+    if missing:
+        text = " and ".join(missing)
+        verb = "is" if len(missing) == 1 else "are"
+        raise AuthError(f"{text} {verb} not set.", hint or f"Create a token and set {text}.")
+    is_signed = options.keys() & {"auth", "before_attempt"}
+    token = credentials[variables[0]] if variables and not is_signed else None
     with (
         convert_response_errors(name),
-        connect(base_url, credentials[variable], name=name, **options) as client,
+        connect(base_url, token, name=name, **options) as client,
     ):
         yield client

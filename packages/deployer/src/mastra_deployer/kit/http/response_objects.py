@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 from mastra_core.errors import ApiError
 
@@ -30,14 +32,24 @@ def read_object(response: httpx.Response) -> dict[str, Any]:
     return content
 
 
-def find_object(client: httpx.Client, path: str, **options: Any) -> dict[str, Any] | None:
+def find_object(
+    client: httpx.Client, path: str, *, params: Mapping[str, Any] | None = None, **options: Any
+) -> dict[str, Any] | None:
     """Return the JSON object at a path, or ``None`` where the platform answers 404.
 
     :param client: of ``connect``.
     :param path: of a GET request.
-    :param options: those of ``client.get``, such as ``params``.
+    :param params: query parameters, added to those of ``path``.
+    :param options: those of ``client.get``.
     :raises ApiError: when the body is not a JSON object.
     """
     extensions = {**options.pop("extensions", {}), "mastra_accept": (_NOT_FOUND,)}
+    if params:
+        options["params"] = {**_read_query(path), **params}  # httpx would replace those of the path
     response = client.get(path, extensions=extensions, **options)
     return None if response.status_code == _NOT_FOUND else read_object(response)
+
+
+def _read_query(path: str) -> dict[str, Any]:
+    """Return the query parameters of a path; one that is repeated has a list."""
+    return parse_qs(urlsplit(path).query, keep_blank_values=True)

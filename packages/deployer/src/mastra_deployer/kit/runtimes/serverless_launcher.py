@@ -179,6 +179,12 @@ def add_paths():
     if paths[-1] not in sys.path:
         site.addsitedir(paths[-1])
     sys.path[:] = [*paths, *(path for path in sys.path if path not in paths)]
+    prepare_children(paths)
+
+
+def prepare_children(paths):
+    """Let new Python processes import from the bundle, and find its console scripts."""
+    importlib.import_module("mastra_venv").activate(paths, os.path.join(HERE, "bin"))
 
 
 def start_preload(user_app):
