@@ -370,8 +370,11 @@ def test_what_no_code_uses_does_not_ship(answers):
 
 
 def test_each_import_that_nothing_answers_is_a_warning(answers):
-    found = {item["message"].split("'")[1]: item for item in answers["problems"]}
-    found = {name: item for name, item in found.items() if "imported" in item["message"]}
+    found = {
+        item["message"].split("'")[1]: item
+        for item in answers["problems"]
+        if "is imported" in item["message"]
+    }
     assert found.keys() == {
         "jobs_only",
         "no_such_package",

@@ -466,7 +466,7 @@ def test_strict_fails_on_warnings_and_a_build_shows_them(app, mastra):
     done.failed(4, "'FROM_ELSEWHERE'", "OPENAI_API_KEY", "'sqlite:///data.db'")
     assert done.err.count("'sqlite:///data.db'") == 1
     built = mastra("bundle", "paper", cwd=app).ok()
-    assert "note: src/mastra/index.py:13: The environment variable 'FROM_ELSEWHERE'" in built.err
+    assert "warning: src/mastra/index.py:13: The environment variable 'FROM_ELSEWHERE'" in built.err
     assert "DEBUG" not in built.err
 
 

@@ -37,7 +37,7 @@ def test_check_and_every_build_report_them(project, mastra, echo):
     assert problem["severity"] == "warning" and "OPENAI_BASE_URL" in problem["message"]
     for word in ("Starting the app in isolation", "Nothing has changed"):
         built = mastra("build", cwd=root).ok()
-        assert word in built.err and "note: .env: " in built.err
+        assert word in built.err and "warning: .env: " in built.err
         assert "OPENAI_BASE_URL, but" not in built.err and SECRET not in built.err + done.out
     done = mastra("bundle", "acme", "-s", "app=shop", cwd=root).ok()
     assert "sets OPENAI_BASE_URL without" in done.err, "the deployer itself reads ACME_TOKEN"
