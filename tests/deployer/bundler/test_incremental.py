@@ -41,6 +41,7 @@ def test_unchanged_project_is_not_rebuilt(built_project, mastra):
     assert os.stat(built_project / ".mastra").st_ino == before
 
 
+@pytest.mark.full
 def test_damaged_deleted_and_restored_caches(cache, built_project, mastra):
     """Each kind of damage is repaired before the next one, so one cold build is enough."""
     first = read_digest(built_project)
@@ -210,6 +211,7 @@ def test_check_reproducible_compares_with_another_path(built_project, mastra):
     assert result.json["reproducible"] > 100
 
 
+@pytest.mark.full
 def test_check_reproducible_for_a_workspace_member(project, mastra, echo):
     files = {
         "pyproject.toml": '[tool.uv.workspace]\nmembers = ["apps/*"]\n',
@@ -251,6 +253,7 @@ def build_wheel(directory, *rest, **more):
     result.failed(4, "A second build differs in", "vendor/clock/now.py", "clock")
 
 
+@pytest.mark.full
 def test_builds_of_two_projects_share_a_cold_cache(project, echo, tmp_path):
     import sys
     from pathlib import Path

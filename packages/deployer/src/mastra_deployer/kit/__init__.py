@@ -4,6 +4,7 @@ Nothing here is specific to a platform. A deployer imports the kit inside its ho
 settings class can be imported where only mastra-core is installed.
 """
 
+from mastra_deployer.files.atomic_replace import replace_file
 from mastra_deployer.files.directories import get_cache_directory
 from mastra_deployer.kit.files.archive import (
     TAR_END,
@@ -122,6 +123,7 @@ __all__ = (
     "poll",
     "preview_handler",
     "read_object",
+    "replace_file",
     "require_consent",
     "require_deployed",
     "require_https",

@@ -45,7 +45,9 @@ class UntypedHookCaller:
         if not self.has_hook(verb):
             raise ConfigError(
                 f"The target {self.target.name!r} does not support {verb!r}.",
-                "`mastra targets` shows what each target supports.",
+                "Run `mastra build`, then `mastra start`."
+                if (self.target.name, verb) == ("server", "preview")
+                else "`mastra targets` shows what each target supports.",
             )
 
     def _call_deployer(self, hook: str, kind: type[T], **arguments: Any) -> T:
@@ -90,7 +92,7 @@ class UntypedHookCaller:
         try:
             self._call_hook(self._plugins, hook, **arguments)
         except Exception as error:  # noqa: BLE001  # a listener may raise anything
-            report.note(
+            report.warn(
                 f"{hook} of an ambient plugin failed: {error}",
                 "The build or deployment itself is complete; report this to the plugin's author.",
             )

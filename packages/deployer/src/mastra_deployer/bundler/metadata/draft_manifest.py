@@ -32,7 +32,7 @@ def draft_manifest(
 
     :param project: the app.
     :param platform: the platform of the build.
-    :param kind: ``mastra`` or ``asgi``.
+    :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param source: the app's report of an import from source; ``None`` where there is none.
     :param app: directory of the app's files in the build.
     :param wheels: the dependencies that ship.
@@ -40,7 +40,7 @@ def draft_manifest(
     root = project.import_root.relative_to(project.root)
     names = (file.name for wheel in wheels for file in wheel.files)
     return BundleManifest(
-        app="mastra_asgi:app" if kind == "mastra" else project.entry,
+        app=project.entry if kind == "asgi" else "mastra_asgi:app",
         paths=((Path("app") / root).as_posix(), "vendor"),
         python=platform.python,
         wheels=platform.wheels,

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import msgspec
 
-from mastra_core.pipeline.file_tree import Identity, get_identity, hash_file
+from mastra_core.pipeline.file_tree import Identity, get_identity, hash_file, is_executable
 from mastra_deployer.bundler.own_wheels import format_record
 from mastra_deployer.bundler.vendor.bytecode import FinishedFile, finish_files
 from mastra_deployer.bundler.vendor.distributions import Distribution, read_record
-from mastra_deployer.bundler.vendor.prune import get_drop_reason
+from mastra_deployer.bundler.vendor.prune_files import KeepRule, find_dropped_files
 from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import get_cache_directory, publish_directory
 from mastra_deployer.files.temporary import discard_directory, temporary_directory
@@ -36,7 +36,7 @@ __all__ = (
     "store_wheels",
 )
 
-_VERSION = "2"  # of the store's layout
+_VERSION = "3"  # of the store's layout
 _INDEX = "part.json"
 _FILES = "files"
 
@@ -69,24 +69,24 @@ class PendingWheel(msgspec.Struct, frozen=True, kw_only=True):
     :param distribution: the installed distribution.
     :param tree: where it is installed; its files are moved from there.
     :param path: where to store it.
-    :param whole: whether nothing of it is pruned.
+    :param rule: what ships of it in any case.
     """
 
     distribution: Distribution
     tree: Path
     path: Path
-    whole: bool
+    rule: KeepRule
 
 
-def get_wheel_path(key: str, interpreter: Interpreter | None, *, whole: bool) -> Path:
+def get_wheel_path(key: str, interpreter: Interpreter | None, rule: KeepRule) -> Path:
     """Return the store's path of a wheel, which may not exist.
 
     :param key: identifies the wheel.
     :param interpreter: that compiles its bytecode, if any.
-    :param whole: whether nothing of it is pruned.
+    :param rule: what ships of it in any case.
     """
     interpreter_facts = f"{interpreter.full_version} {interpreter.cache_tag}" if interpreter else ""
-    facts = "\n".join((_VERSION, key, interpreter_facts, str(whole)))
+    facts = "\n".join((_VERSION, key, interpreter_facts, repr(rule)))
     return get_cache_directory("parts") / hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
@@ -156,6 +156,9 @@ def _link_file(source: str, target: str, file: FinishedFile, digests: dict[Ident
         is_untouched = (status.st_size, status.st_mtime_ns) == (file.size, file.mtime)
         if not is_untouched and hash_file(source) != file.sha256:
             return False
+        if os.name == "posix" and is_executable(status) != file.executable:
+            # Some archives of caches do not keep modes.
+            os.chmod(source, 0o555 if file.executable else 0o444)  # noqa: PTH101  # each file
     except OSError:
         return False
     digests[get_identity(status)] = file.sha256
@@ -169,7 +172,7 @@ def _link_or_copy(source: str, target: str) -> None:
     except FileExistsError:  # another distribution has the same file
         return
     except OSError:  # another file system, or one without hard links
-        shutil.copyfile(source, target)
+        shutil.copy(source, target)
 
 
 def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, ...]]:
@@ -178,8 +181,9 @@ def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, 
     dropped: dict[str, list[str]] = {}
     is_own_folder = _make_folder_check(pending.tree)
     created: set[str] = set()
+    reasons = find_dropped_files(pending.distribution, pending.tree, pending.rule)
     for name in pending.distribution.files:
-        if reason := get_drop_reason(name, whole=pending.whole):
+        if reason := reasons.get(name):
             dropped.setdefault(reason, []).append(name)
             continue
         folder = name.rpartition("/")[0]

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from mastra_core.errors import BundleError
+from mastra_core.pipeline.file_tree import is_executable
 
 __all__ = ("ArchiveEntry", "iter_entries")
 
@@ -67,10 +68,8 @@ def iter_entries(
         if path.is_symlink():
             yield _create_link(path, target, keep=keep_links)
         else:
-            is_executable = (
-                bool(path.stat().st_mode & 0o100) if executables is None else name in executables
-            )
-            yield ArchiveEntry(path=target, mode=0o755 if is_executable else 0o644, source=path)
+            executable = is_executable(path.stat()) if executables is None else name in executables
+            yield ArchiveEntry(path=target, mode=0o755 if executable else 0o644, source=path)
 
 
 def _list_files(directory: Path) -> Iterator[str]:
