@@ -12,7 +12,6 @@ import httpx
 import pytest
 from uv import find_uv_bin
 
-from mastra_core.errors import BundleError
 from mastra_core.pipeline import Bundle
 from mastra_deployer_oci.bundle.image_plan import BLOBS, read_plan
 from mastra_deployer_vercel.bundle.build_output import FUNCTION
@@ -365,13 +364,14 @@ def test_program_answers_as_from_the_source(source_answers, bundle_answers, name
     assert bundle_answers[name] == source_answers[name]
 
 
-def test_executables_are_listed_and_checked(programs, tmp_path):
-    """A copy that lost its modes, as a zip or a download of a CI system, is refused."""
+def test_executables_are_listed_and_restored(programs, tmp_path):
+    """In a copy that lost its modes, as a zip or a download of a CI system."""
     bundle = Bundle.load(programs.root / ".mastra")
     assert {"app/src/mastra/helper", "vendor/tooled/driver"} <= set(bundle.manifest.executables)
     copy = shutil.copytree(bundle.directory, tmp_path / "copy", copy_function=shutil.copyfile)
-    with pytest.raises(BundleError, match="executable bit"):
-        Bundle.load(copy)
+    assert read_executables(copy) == []
+    Bundle.load(copy)
+    assert read_executables(copy) == read_executables(bundle.directory)
 
 
 def test_modes_do_not_depend_on_the_umask(programs):

@@ -89,12 +89,14 @@ def test_failures_are_one_line_and_the_own_frames(tmp_path):
         address = f"http://127.0.0.1:{provider.server_port}/v1"
         key = {"OPENAI_API_KEY": "sk-test-4711", "OPENAI_BASE_URL": address}
         with run_dev(root, **key) as dev:
-            dev.wait_until_ready()
+            dev.wait_until_ready().wait_for_line("Relative paths start at")
             for status, words in ((429, "status_code: 429"), (401, "status_code: 401")):
                 provider.status, before = status, len(dev.lines)
                 answer = post(dev, "/api/agents/writer/generate", {"messages": "hi"})
                 assert answer.status_code >= 400
-                (line,) = list_new_lines(dev, before)
+                lines = list_new_lines(dev, before)
+                assert len(lines) == 1, lines
+                line = lines[0]
                 assert re.search(r"agent 'writer' failed: \w+Error: ", line) and words in line
                 assert "sk-test-4711" not in line and len(line) < 600
             before = len(dev.lines)

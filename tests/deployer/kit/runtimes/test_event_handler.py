@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 import httpx
 import pytest
 
+from mastra_core import virtual_environment
 from mastra_core.pipeline import BundleManifest
 from mastra_deployer.kit import write_event_handler
 
@@ -72,9 +74,24 @@ sys.exit(preview_handler(
 """
 
 
+CALLS = """
+import json, sys
+sys.path.insert(0, "")
+import handler
+for line in sys.stdin:
+    try:
+        answer = {"result": handler.handler(json.loads(line), None)}
+    except ValueError as error:
+        answer = {"refused": str(error)}
+    print(json.dumps(answer), flush=True)
+handler.loop.run_until_complete(handler.launcher.INSTANCE.stop())
+"""
+
+
 def write_bundle(directory):
     (directory / "code").mkdir(parents=True)
     (directory / "code/main.py").write_text(APP)
+    shutil.copy(virtual_environment.__file__, directory / "code/mastra_venv.py")
     manifest = BundleManifest(
         app="main:app",
         paths=("code",),
@@ -165,19 +182,32 @@ def test_a_handler_that_cannot_be_imported_ends_the_preview(tmp_path):
 
 @pytest.fixture(scope="module")
 def call(tmp_path_factory):
-    """Return a function that calls the handler with an event of a platform."""
-    directory = write_bundle(tmp_path_factory.mktemp("direct") / "bundle")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(directory))
-        patch.setenv("GREETING", "hi")
-        before = set(sys.modules)
-        import handler
+    """Return a function that calls the handler with an event of a platform.
 
-        yield lambda event: handler.handler(event, None)
-        handler.loop.run_until_complete(handler.launcher.INSTANCE.stop())
-        handler.loop.close()
-        for name in set(sys.modules) - before:
-            del sys.modules[name]
+    The handler runs in a process of its own, because its start changes the whole process.
+    """
+    directory = write_bundle(tmp_path_factory.mktemp("direct") / "bundle")
+    process = subprocess.Popen(
+        [sys.executable, "-c", CALLS],
+        cwd=directory,
+        env={**os.environ, "GREETING": "hi"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def send_event(event):
+        process.stdin.write(json.dumps(event) + "\n")
+        process.stdin.flush()
+        answer = json.loads(process.stdout.readline())
+        if "refused" in answer:
+            raise ValueError(answer["refused"])
+        return answer["result"]
+
+    yield send_event
+    process.stdin.close()
+    assert process.wait(20) == 0
+    process.stdout.close()
 
 
 def build_event(path="/", stage="$default", **fields):
