@@ -273,3 +273,4 @@ def test_a_zip_in_memory_has_its_digest_in_the_platforms_forms(tmp_path):
     digest = hashlib.sha256(archive.content)
     assert archive.sha256 == digest.hexdigest()
     assert base64.b64decode(archive.sha256_base64) == digest.digest()
+    assert base64.b64decode(archive.content_base64) == archive.content

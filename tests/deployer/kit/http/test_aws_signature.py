@@ -64,6 +64,11 @@ def test_all_missing_credentials_are_named(platform):
         pass
 
 
+def test_a_missing_key_is_named():
+    with pytest.raises(AuthError, match="AWS_SECRET_ACCESS_KEY is not set"):
+        create_aws_signer({"AWS_ACCESS_KEY_ID": Secret("x")}, "lambda", "eu-west-1")
+
+
 def test_a_signed_client_sends_no_bearer_token(platform):
     with open_client(
         platform.url, KEYS, *NAMES, name="AWS", before_attempt=lambda *_: None

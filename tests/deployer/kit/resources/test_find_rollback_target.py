@@ -5,7 +5,7 @@ import pytest
 from mastra_core.errors import DeployError
 from mastra_deployer.kit import find_rollback_target
 
-DEPLOYMENTS = {"d1": "first", "d2": "second"}
+DEPLOYMENTS = {"d1": "first", "d2": "second", "d3": {}}
 
 
 def test_an_id_goes_before_the_previous_deployment():
@@ -20,6 +20,7 @@ def test_an_id_goes_before_the_previous_deployment():
         ("", None, "no earlier deployment"),
         ("d9", "d2", "no deployment 'd9'"),
         ("", "d9", "no deployment 'd9'"),
+        ("d3", "", "no deployment 'd3'"),
     ],
 )
 def test_nothing_to_go_back_to(id, previous, message):

@@ -27,14 +27,14 @@ from mastra_deployer.kit.files.static_files import (
     copy_static_files,
     find_static_file,
 )
-from mastra_deployer.kit.http.aws_signature import create_aws_signer
+from mastra_deployer.kit.http.aws_signature import AWS_CREDENTIALS, create_aws_signer
 from mastra_deployer.kit.http.connect import connect
 from mastra_deployer.kit.http.open_client import open_client
 from mastra_deployer.kit.http.pages import iter_pages
 from mastra_deployer.kit.http.require_https import is_loopback, require_https
 from mastra_deployer.kit.http.response_errors import convert_response_errors
 from mastra_deployer.kit.http.response_lines import iter_lines
-from mastra_deployer.kit.http.response_objects import find_object, read_object
+from mastra_deployer.kit.http.response_objects import find_object, list_objects, read_object
 from mastra_deployer.kit.http.sdk_errors import convert_sdk_errors
 from mastra_deployer.kit.http.websocket import iter_websocket_lines
 from mastra_deployer.kit.resources.deployment_tags import DeploymentTags
@@ -69,6 +69,7 @@ from mastra_deployer.kit.uploads.upload import upload
 from mastra_deployer.trust.host_policy import require_consent
 
 __all__ = (
+    "AWS_CREDENTIALS",
     "MANYLINUX_AARCH64",
     "MANYLINUX_X86_64",
     "PYODIDE",
@@ -115,6 +116,7 @@ __all__ = (
     "iter_tar_member",
     "iter_websocket_lines",
     "list_extension_modules",
+    "list_objects",
     "manylinux",
     "open_client",
     "open_interpreter",

@@ -22,10 +22,6 @@ from mastra_core.pipeline import (
     Target,
 )
 from mastra_core.secret import Secret
-from mastra_deployer.bundler import stage
-from mastra_deployer.bundler.metadata.build_state import load_build_state, save_build_state
-from mastra_deployer.bundler.vendor.vendor_reuse import save_vendor_directory
-from mastra_deployer.checks.app_problems import check_app
 from mastra_deployer.checks.env_files import check_env_files
 from mastra_deployer.files.atomic_replace import (
     choose_temporary_parent,
@@ -43,8 +39,8 @@ from mastra_deployer.files.refuse_links import refuse_links
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.files.written_files import keep_written_files
 from mastra_deployer.output.masking import add_masked_values
+from mastra_deployer.pipeline import build_hook
 from mastra_deployer.pipeline.targets import TargetChoice
-from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint, hash_build_inputs
 from mastra_deployer.plugins.hook_calls import HookCaller, PlatformAccess
 from mastra_deployer.project.config import read_pyproject
 from mastra_deployer.project.deployer_argument import EnvReference
@@ -164,11 +160,17 @@ class Session:
     def _hash_inputs(self, platform: Platform) -> str:
         if self.hooks.has_hook("build"):  # what a deployer's own build depends on is not known
             return ""
+        # The bundler is loaded on use: most commands build nothing.
+        from mastra_deployer.pipeline.up_to_date import hash_build_inputs
+
         settings = remove_secrets(self.settings)
         return hash_build_inputs(self.project, platform, settings, self.hooks.source_paths)
 
     def _reuse(self, destination: Path, platform: Platform, facts: str) -> Bundle | None:
         """Return the existing bundle where making it again would change nothing, else ``None``."""
+        from mastra_deployer.bundler.metadata.build_state import load_build_state
+        from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint
+
         state = load_build_state(self.project, destination) if facts else None
         if state is None or state.facts != facts:
             return None
@@ -184,6 +186,10 @@ class Session:
         return bundle
 
     def _build_and_bundle(self, destination: Path, platform: Platform, facts: str) -> Bundle:
+        from mastra_deployer.bundler.metadata.build_state import save_build_state
+        from mastra_deployer.bundler.vendor.vendor_reuse import save_vendor_directory
+        from mastra_deployer.checks.app_problems import check_app
+
         local_path = ensure_local_directory(self.project)
         settings = remove_secrets(self.settings)
         with (
@@ -269,7 +275,7 @@ def open_session(
     :raises ConsentError: for a deployer of the project that the user does not trust.
     :raises ConfigError: for an unknown target, an unknown setting or a wrong value.
     """
-    line = HookCaller(choice.deployer, project.root, stage, check_file)
+    line = HookCaller(choice.deployer, project.root, build_hook, check_file)
     values = read_environment(project, env_file)
     settings = merge_settings(
         line.target.settings,

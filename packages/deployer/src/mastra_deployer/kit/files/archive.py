@@ -54,6 +54,11 @@ class ZipArchive:
         return hashlib.sha256(self.content).hexdigest()
 
     @functools.cached_property
+    def content_base64(self) -> str:
+        """The bytes in base64, for a request in JSON."""
+        return base64.b64encode(self.content).decode()
+
+    @functools.cached_property
     def sha256_base64(self) -> str:
         """The digest in base64, such as ``CodeSha256`` of AWS Lambda."""
         return base64.b64encode(bytes.fromhex(self.sha256)).decode()

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 from mastra_core.errors import ConfigError
 from mastra_core.secret import Secret
+from mastra_deployer.kit.http.open_client import require_credentials
 
 if TYPE_CHECKING:  # httpx is loaded on use: importing the kit in ``mastra_target`` must cost little
     import httpx
 
-__all__ = ("create_aws_signer",)
+__all__ = ("AWS_CREDENTIALS", "create_aws_signer")
+
+AWS_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+"""The variables of AWS's keys; the last one is for temporary credentials only."""
 
 
 def create_aws_signer(
@@ -23,8 +27,12 @@ def create_aws_signer(
         ``AWS_SESSION_TOKEN`` for temporary credentials.
     :param service: the name of the service in signatures, such as ``lambda`` or ``s3``.
     :param region: the region in signatures.
+    :raises AuthError: when a key is not set.
     :raises ConfigError: where ``botocore`` is not installed.
     """
+    require_credentials(
+        credentials, AWS_CREDENTIALS[:2], "Set the keys of a user or a role of AWS."
+    )
     try:
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
@@ -33,8 +41,8 @@ def create_aws_signer(
         raise ConfigError(
             "The package botocore is not installed.", "Install it: pip install botocore."
         ) from None
-    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-    keys = Credentials(*(credentials[name].reveal() for name in names if name in credentials))
+    known = [credentials[name].reveal() for name in AWS_CREDENTIALS if name in credentials]
+    keys = Credentials(*known)
 
     def sign(request: httpx.Request, count: int) -> None:  # noqa: ARG001  # each is signed alike
         aws = AWSRequest(request.method, str(request.url), data=request.read())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import AuthError
@@ -14,7 +14,7 @@ from mastra_deployer.kit.http.response_errors import convert_response_errors
 if TYPE_CHECKING:  # httpx is loaded on use: importing the kit in ``mastra_target`` must cost little
     import httpx
 
-__all__ = ("open_client",)
+__all__ = ("open_client", "require_credentials")
 
 
 @contextlib.contextmanager
@@ -40,11 +40,7 @@ def open_client(
     :returns: the client, closed at the end of the block.
     :raises AuthError: naming the credentials that are not set.
     """
-    missing = [variable for variable in variables if variable not in credentials]
-    if missing:
-        text = " and ".join(missing)
-        verb = "is" if len(missing) == 1 else "are"
-        raise AuthError(f"{text} {verb} not set.", hint or f"Create a token and set {text}.")
+    require_credentials(credentials, variables, hint)
     is_signed = options.keys() & {"auth", "before_attempt"}
     token = credentials[variables[0]] if variables and not is_signed else None
     with (
@@ -52,3 +48,20 @@ def open_client(
         connect(base_url, token, name=name, **options) as client,
     ):
         yield client
+
+
+def require_credentials(
+    credentials: Mapping[str, Secret], variables: Iterable[str], hint: str = ""
+) -> None:
+    """Raise where a credential is not set.
+
+    :param credentials: values of the credentials that are set, as the hooks receive them.
+    :param variables: names of the credentials that are required.
+    :param hint: the cure; to create a token where empty.
+    :raises AuthError: naming the credentials that are not set.
+    """
+    missing = [variable for variable in variables if variable not in credentials]
+    if missing:
+        text = " and ".join(missing)
+        verb = "is" if len(missing) == 1 else "are"
+        raise AuthError(f"{text} {verb} not set.", hint or f"Create a token and set {text}.")
