@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
@@ -20,7 +19,6 @@ _ADDRESS = re.compile(r"(\w+://)(?:[^/\s@`]*@)?([^\s?`]*)(?:\?[^\s`]*)?")
 _USER_AND_PASSWORD = re.compile(r"\w+://([^/\s@:]*):?([^/\s@]*)@")
 
 
-_search_lock = threading.Lock()
 _NO_WHEEL = "A dependency has no wheel for the target."
 _NO_SOLUTION = "The dependencies cannot be resolved together."
 
@@ -41,12 +39,14 @@ def run_uv(
     :param text: uv's standard input.
     :raises BuildError: with uv's own explanation, and a cure where it is known.
     """
+    from uv import find_uv_bin
+
     variables = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
     # mastra's own environment must not decide what a project resolves to.
     variables.pop("VIRTUAL_ENV", None)
     variables.update(environment or {})
     result = subprocess.run(
-        [_find_uv(), *arguments],
+        [find_uv_bin(), *arguments],
         input=text,
         capture_output=True,
         text=True,
@@ -57,14 +57,6 @@ def run_uv(
     if result.returncode:
         raise _to_build_error(_redact_output(result.stderr, variables))
     return result.stdout
-
-
-def _find_uv() -> str:
-    """Return the path of uv; the standard library that it is searched with is not thread-safe."""
-    from uv import find_uv_bin
-
-    with _search_lock:
-        return find_uv_bin()
 
 
 def build_target_arguments(python: str, wheels: str) -> list[str]:
