@@ -8,6 +8,8 @@ import subprocess
 import pytest
 from uv import find_uv_bin
 
+from mastra_deployer.bundler.own_wheels import compute_record_hash
+from mastra_deployer.bundler.vendor.distributions import read_record
 from tests.sample_projects import write_project
 
 pytestmark = pytest.mark.slow
@@ -152,6 +154,23 @@ def _rewrite(file, change):
     content = change(file.read_bytes())
     file.unlink()
     file.write_bytes(content)
+
+
+def test_symbols_are_stripped_unless_they_are_kept(built_project, mastra):
+    vendor = built_project / ".mastra/vendor"
+    (library,) = vendor.glob("uvloop/loop.*.so")
+    size, name = library.stat().st_size, library.relative_to(vendor).as_posix()
+    (record,) = vendor.glob("uvloop-*.dist-info/RECORD")
+    rows = {row[0]: row for row in read_record(record.read_text())}
+    assert rows[name] == (name, compute_record_hash(library.read_bytes()), str(size))
+    document = json.loads((built_project / ".mastra/mastra-sbom.json").read_text())
+    (component,) = [item for item in document["components"] if item["name"] == "uvloop"]
+    assert component["properties"] == [{"name": "mastra:stripped", "value": name}]
+    with (built_project / "pyproject.toml").open("a") as file:
+        file.write("[tool.mastra.build]\nstrip = false\n")
+    mastra("build", cwd=built_project).ok()
+    assert library.stat().st_size > 4 * size
+    assert "mastra:stripped" not in (built_project / ".mastra/mastra-sbom.json").read_text()
 
 
 def test_second_project_reuses_stored_wheels(built_project, mastra, echo, tmp_path):

@@ -53,6 +53,8 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param sizes: apparent bytes of the app and of each distribution.
     :param executables: files of the bundle that are executable. Copies that lose these bits are
         recognized by them.
+    :param stripped: whether compiled libraries ship without symbols; an interpreter that a deployer
+        adds follows it.
     :param fingerprint: hash of all inputs of the build.
     :param digest: SHA-256 over the names and contents of all files and over this manifest without
         the digest. It identifies the whole content of the bundle.
@@ -76,6 +78,7 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     sizes: dict[str, int] = {}
     executables: tuple[str, ...] = ()
+    stripped: bool = True
     fingerprint: str = ""
     digest: str = ""
     metadata: dict[str, Any] = {}

@@ -79,7 +79,9 @@ def _write_interpreter_layer(
             source=settings.interpreter,
             preferred_path=build.platform.interpreter,
         ) as python:
-            return build_interpreter_layer(python, settings.user, blobs)
+            return build_interpreter_layer(
+                python, settings.user, blobs, strip=build.manifest.stripped
+            )
     except BundleError as error:
         raise BundleError(
             error.message, f"{error.hint.removesuffix('.')}, or use a base image: -s base=..."

@@ -213,7 +213,8 @@ class _Staging:
         directory = self.directory / "vendor"
         shutil.rmtree(directory, ignore_errors=True)
         closure = lock_dependencies(self.project, self.target, self.platform, kind, self.report)
-        keep = frozenset(map(canonicalize_name, get_config(self.project).build.keep))
+        config = get_config(self.project).build
+        keep = frozenset(map(canonicalize_name, config.keep))
         shipped = keep | find_imported_unused(modules)
         check_wheel_sizes(closure, self.platform, self.target, shipped)
         saved = get_vendor_reuse_directory(self.project)
@@ -226,6 +227,7 @@ class _Staging:
             saved,
             self.report,
             modules=modules,
+            strip=config.strip,
         )
         return result, closure
 

@@ -17,7 +17,11 @@ from mastra_deployer.kit.files.archive import (
     write_zip,
     zip_directory,
 )
-from mastra_deployer.kit.files.archive_entries import ArchiveEntry, iter_entries
+from mastra_deployer.kit.files.archive_entries import (
+    ArchiveEntry,
+    iter_entries,
+    strip_entries,
+)
 from mastra_deployer.kit.files.cron import find_cron_problem
 from mastra_deployer.kit.files.gzip_writer import GzipWriter
 from mastra_deployer.kit.files.npm_package import NpmPackage, get_npm_package
@@ -129,6 +133,7 @@ __all__ = (
     "require_https",
     "require_python",
     "split_file",
+    "strip_entries",
     "tar_directory",
     "upload",
     "write_event_handler",

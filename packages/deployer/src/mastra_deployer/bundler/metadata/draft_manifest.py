@@ -13,6 +13,7 @@ from mastra_core.pipeline import BundleManifest, Platform, Project, Serve
 from mastra_deployer.bundler.metadata.size_breakdown import measure_sizes
 from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS
 from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
+from mastra_deployer.project.discovery import get_config
 
 __all__ = ("COMPARED", "draft_manifest", "extract_registry")
 
@@ -54,6 +55,7 @@ def draft_manifest(
         variables=(source or {}).get("variables", {}),
         versions={name: metadata.version(name) for name in (*OWN_DISTRIBUTIONS, "mastra-deployer")},
         sizes=measure_sizes(app, wheels),
+        stripped=get_config(project).build.strip,
     )
 
 

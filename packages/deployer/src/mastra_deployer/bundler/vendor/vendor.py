@@ -68,6 +68,7 @@ def vendor_dependencies(
     report: Report,
     *,
     modules: frozenset[str] = frozenset(),
+    strip: bool = True,
 ) -> VendoredDependencies:
     """Lay the dependencies out in a directory.
 
@@ -79,9 +80,10 @@ def vendor_dependencies(
     :param saved: the dependencies of the previous bundle; may be missing.
     :param report: receives progress and notes.
     :param modules: dotted names that the app's own code imports or names.
+    :param strip: whether compiled libraries ship without symbols.
     :raises BuildError: when the cache is damaged again and again.
     """
-    vendorer = _Vendorer(closure, platform, keep, modules, interpreter, report)
+    vendorer = _Vendorer(closure, platform, keep, modules, interpreter, report, strip=strip)
     for _ in range(_TRIES):
         wheels = vendorer.ensure_wheels()
         digests: dict[Identity, str] = {}
@@ -117,7 +119,10 @@ class _Vendorer:
         modules: frozenset[str],
         interpreter: Interpreter | None,
         report: Report,
+        *,
+        strip: bool,
     ) -> None:
+        self._strip = strip
         self._closure, self._direct = closure, closure.direct
         self._packages = list_packages(closure, platform)
         self._platform, self._keep, self._modules = platform, keep, modules
@@ -189,7 +194,8 @@ class _Vendorer:
             if item.name not in self._dropped
         )
         return {
-            key: get_wheel_path(key, self._interpreter, self._rules[name]) for name, key in shipped
+            key: get_wheel_path(key, self._interpreter, self._rules[name], strip=self._strip)
+            for name, key in shipped
         }
 
     def _install_packages(self, packages: Sequence[Package]) -> dict[str, Installed]:
@@ -204,7 +210,13 @@ class _Vendorer:
             return
         self._report.step("Compiling dependencies")
         pending = [
-            PendingWheel(distribution=item, tree=tree, path=path, rule=self._rules[item.name])
+            PendingWheel(
+                distribution=item,
+                tree=tree,
+                path=path,
+                rule=self._rules[item.name],
+                strip=self._strip,
+            )
             for key, path in paths.items()
             for tree, item in (installed[key],)
         ]

@@ -10,8 +10,9 @@ from typing import BinaryIO
 
 from mastra_core.errors import BundleError
 from mastra_core.pipeline.file_tree import is_executable
+from mastra_deployer.files.strip_symbols import is_elf_file, strip_symbols
 
-__all__ = ("ArchiveEntry", "iter_entries")
+__all__ = ("ArchiveEntry", "iter_entries", "strip_entries")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,20 @@ def iter_entries(
         else:
             executable = is_executable(path.stat()) if executables is None else name in executables
             yield ArchiveEntry(path=target, mode=0o755 if executable else 0o644, source=path)
+
+
+def strip_entries(entries: Iterable[ArchiveEntry]) -> Iterator[ArchiveEntry]:
+    """Yield the entries, with compiled libraries and programs without symbols.
+
+    :param entries: of any kind.
+    """
+    for entry in entries:
+        stripped = None
+        if entry.source is not None and is_elf_file(entry.source):
+            stripped = strip_symbols(entry.source.read_bytes())
+        yield (
+            entry if stripped is None else dataclasses.replace(entry, source=None, content=stripped)
+        )
 
 
 def _list_files(directory: Path) -> Iterator[str]:
