@@ -154,12 +154,12 @@ class _ElfFile:
         result += bytes(-len(result) % _TABLE_ALIGNMENT)
         table = len(result)
         result += b"".join(_SECTION.pack(*section) for section in sections)
-        fields = list(self.header)
-        fields[5], fields[6] = _move(moved, self.header[5]), table
+        segments = _move(moved, self.header[5])
+        fields = (*self.header[:5], segments, table, *self.header[7:])
         result[: _HEADER.size] = _HEADER.pack(*fields)
         for number, segment in enumerate(self.segments):
             offset = _move(moved, segment.offset) if segment.file_size else 0
-            where = fields[5] + number * _SEGMENT.size
+            where = segments + number * _SEGMENT.size
             _SEGMENT.pack_into(result, where, *segment._replace(offset=offset))
         return bytes(result)
 

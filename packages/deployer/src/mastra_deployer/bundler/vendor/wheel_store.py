@@ -239,12 +239,12 @@ def _strip_files(directory: Path) -> tuple[str, ...]:
     )
 
 
-def _write_record(directory: Path, info: str, changed: Collection[str]) -> None:
+def _write_record(directory: Path, info: str, new_names: Collection[str]) -> None:
     """Update RECORD: without the files that do not ship, and with the hashes of changed files."""
     record = directory / info / "RECORD"
     rows = read_record(record.read_text(encoding="utf-8"))
     remaining = sorted(
-        _describe_file(directory, row[0]) if row[0] in changed else row
+        _describe_file(directory, row[0]) if row[0] in new_names else row
         for row in rows
         if (directory / row[0]).is_file()
     )
