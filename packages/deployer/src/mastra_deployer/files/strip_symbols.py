@@ -210,8 +210,8 @@ class _ElfFile:
                 parts.append(_Part(segment.offset, end, alignment))
         return parts
 
-    def _check(self, parts: Sequence[_Part], removed: set[int]) -> None:
-        """Check that the file has nothing besides its sections, and that nothing mapped is lost."""
+    def _check(self, parts: Sequence[_Part], numbers: set[int]) -> None:
+        """Check that sections can go, and that the parts contain everything that is mapped."""
         table_end = self.header[6] + len(self.sections) * _SECTION.size
         last = max(table_end, parts[-1].end, *(item.file_end for item in self.sections))
         mapped = [
@@ -221,7 +221,7 @@ class _ElfFile:
             *((item.offset, item.file_end) for item in self.sections if item.flags & _ALLOC),
         ]
         if (
-            not removed
+            not numbers
             or len(self.content) != last
             or any(
                 item.alignment > _MAX_ALIGNMENT for item in self.sections if not item.flags & _ALLOC
