@@ -139,7 +139,7 @@ def test_mastra_dev_shows_escapes(capsys, monkeypatch):
     screen.show_ready(EVIL, url, registry, 1.0)
     screen.show_reload([EVIL], 1.0)
     problem = Problem(message=EVIL, hint=EVIL, file=EVIL, line=1, code=((1, EVIL),))
-    screen.show_problem(problem, url, kept=True)
+    screen.show_problem(problem, url, has_version=True)
     text = capsys.readouterr().err
     assert find_unsafe(text) == set()
     assert text.count(SHOWN) == 11, text

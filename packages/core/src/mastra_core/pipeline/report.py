@@ -16,10 +16,10 @@ class Report(Protocol):
         :param text: what begins: ``"Resolving dependencies"``.
         """
 
-    def advance(self, done: int, total: int, unit: str = "B") -> None:
+    def advance(self, current: int, total: int, unit: str = "B") -> None:
         """Report the progress of the current piece of work.
 
-        :param done: the finished amount.
+        :param current: the finished amount.
         :param total: the whole amount.
         :param unit: ``B`` for bytes, or a noun.
         """
@@ -48,10 +48,10 @@ class SilentReport:
         :param text: what begins.
         """
 
-    def advance(self, done: int, total: int, unit: str = "B") -> None:
+    def advance(self, current: int, total: int, unit: str = "B") -> None:
         """Ignore the progress.
 
-        :param done: the finished amount.
+        :param current: the finished amount.
         :param total: the whole amount.
         :param unit: ``B`` for bytes, or a noun.
         """

@@ -180,10 +180,10 @@ class Repository:
         self._raise_for_digest(f"sha256:{hashlib.sha256(content).hexdigest()}", digest)
         return content
 
-    def _raise_for_digest(self, actual: str, expected: str) -> None:
-        if actual != expected:
+    def _raise_for_digest(self, actual: str, digest: str) -> None:
+        if actual != digest:
             raise ApiError(
-                f"{self.image.registry} sent content with digest {actual!r}, not {expected!r}.",
+                f"{self.image.registry} sent content with digest {actual!r}, not {digest!r}.",
                 "A proxy may alter the content; run the same command again.",
             )
 

@@ -23,14 +23,14 @@ def build_id(digest: str) -> str:
     return f"mastra-{digest.removeprefix('sha256:')[:12]}"
 
 
-def build_record_tag(created: dt.datetime, digest: str) -> str:
+def build_record_tag(creation_time: dt.datetime, digest: str) -> str:
     """Return the tag of a release record. The order of these tags by name is their order by time.
 
-    :param created: when the record was written.
+    :param creation_time: when the record was written.
     :param digest: digest of the image that the record describes.
     :returns: the tag.
     """
-    timestamp = f"{created:%Y%m%dt%H%M%S}{created.microsecond // 1000:03}z"
+    timestamp = f"{creation_time:%Y%m%dt%H%M%S}{creation_time.microsecond // 1000:03}z"
     return f"mastra-{timestamp}-{digest.removeprefix('sha256:')[:12]}"
 
 

@@ -49,8 +49,8 @@ def list_deployments(
                     image = registry.find_manifest(record.moves)
                     live_images[record.moves] = image.digest if image else ""
                 live = live_images[record.moves] == record.image
-                created = parse_record_time(first_records[short])
-                deployments.append(to_deployment(registry, record, live=live, created=created))
+                time = parse_record_time(first_records[short])
+                deployments.append(to_deployment(registry, record, live=live, creation_time=time))
         return deployments
 
 

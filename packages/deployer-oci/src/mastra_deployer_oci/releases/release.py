@@ -74,21 +74,21 @@ def _link_previous(record: Record, current: Record | None, *, same_app: bool) ->
     return dataclasses.replace(record, back=current.back if is_same_image else current.name)
 
 
-def _assign_name(record: Record, created: dt.datetime) -> Record:
+def _assign_name(record: Record, creation_time: dt.datetime) -> Record:
     return dataclasses.replace(
-        record, name=build_record_tag(created, record.image), created=created
+        record, name=build_record_tag(creation_time, record.image), created=creation_time
     )
 
 
 def to_deployment(
-    registry: Repository, record: Record, *, live: bool, created: dt.datetime | None = None
+    registry: Repository, record: Record, *, live: bool, creation_time: dt.datetime | None = None
 ) -> Deployment:
     """Convert a record to a deployment.
 
     :param registry: the target repository.
     :param record: the record.
     :param live: whether the record's tag points to the image.
-    :param created: when the image was first deployed; the record's own time where ``None``.
+    :param creation_time: when the image was first deployed; the record's own time where ``None``.
     :returns: the deployment.
     """
     return Deployment(
@@ -96,7 +96,7 @@ def to_deployment(
         id=build_id(record.image),
         url=f"{registry.image.name}@{record.image}",
         environment=record.environment,
-        created=created or record.created,
+        created=creation_time or record.created,
         live=live,
         message=record.message,
         commit=record.commit,

@@ -245,28 +245,28 @@ class _Staging:
         kind: str,
         source: SourceReport | None,
         sources: AppSources,
-        vendored: VendoredDependencies,
+        dependencies: VendoredDependencies,
         closure: Closure,
     ) -> tuple[Build, Inventory]:
         """Write manifest, inventory and bill of materials; return the build and its inventory."""
-        wheels = vendored.wheels.values()
+        wheels = dependencies.wheels.values()
         write_sbom(self.project, wheels, self.directory / "mastra-sbom.json")
         shutil.copyfile(get_launcher_file(), self.directory / "index.py")
         manifest = draft_manifest(self.project, self.platform, kind, source, self.app, wheels)
-        texts = self._read_entry_points(sources, vendored, closure)
+        texts = self._read_entry_points(sources, dependencies, closure)
         write_console_scripts(read_console_scripts(texts), manifest, self.directory)
         fingerprint = compute_build_fingerprint(
             sources.compute_written_digest(self.app), closure.fingerprint
         )
-        missing = find_unresolved_imports(self.project, sources, vendored)
+        missing = find_unresolved_imports(self.project, sources, dependencies)
         problems = [*missing, *sources.problems]
-        inventory = create_inventory(sources, vendored, problems, fingerprint)
+        inventory = create_inventory(sources, dependencies, problems, fingerprint)
         write_inventory(self.project, self.platform, inventory)
         build = Build(
             directory=self.directory,
             platform=self.platform,
             manifest=msgspec.structs.replace(manifest, fingerprint=fingerprint),
-            digests=vendored.digests,
+            digests=dependencies.digests,
         )
         return build, inventory
 

@@ -32,19 +32,19 @@ _DSN = re.compile(r"(?:^|\s)host=(\S+)", re.IGNORECASE)  # libpq: host=localhost
 
 
 def check_values(
-    target: Target, declared: Environment, values: Mapping[str, str]
+    target: Target, environment: Environment, values: Mapping[str, str]
 ) -> Iterator[Problem]:
     """Yield a problem for each value of the app's variables that cannot work on a target.
 
     Nothing is sent anywhere.
 
     :param target: the target.
-    :param declared: the app's variables.
+    :param environment: the app's variables.
     :param values: every known environment variable; only declared ones are checked.
     """
     if not (target.remote and target.stores_env):
         return
-    for name in declared.names:
+    for name in environment.names:
         value = values.get(name, "").strip()
         if is_file_store(value) and not target.persistent_disk:
             yield Problem(

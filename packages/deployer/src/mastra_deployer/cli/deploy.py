@@ -119,7 +119,7 @@ def _get_environment(session: Session, ready: Bundle | None) -> Environment:
 
 
 def _build_request(
-    session: Session, declared: Environment, stage: Stage, branch: str
+    session: Session, environment: Environment, stage: Stage, branch: str
 ) -> DeployRequest:
     git = read_git_state(session.project.root)
     target = session.hooks.target
@@ -128,7 +128,7 @@ def _build_request(
         environment=stage,
         branch=branch or (git.branch if git else ""),
         git=git,
-        env=select_app_variables(declared, session.environ, session.project) if stored else {},
+        env=select_app_variables(environment, session.environ, session.project) if stored else {},
         previous=find_last_deployment(session.project, session.choice.name, stage),
     )
 

@@ -23,27 +23,27 @@ class Progress:
         self._start = time.monotonic()
         self._quarter = 0
 
-    def format(self, done: int, total: int, unit: str) -> str:
+    def format(self, current: int, total: int, unit: str) -> str:
         """Return a line such as ``Uploading: 3.1 MB of 12.4 MB, 1.2 MB/s, 8 s left``.
 
-        :param done: amount that is done.
+        :param current: amount that is done.
         :param total: amount in all.
         :param unit: of both amounts; ``B`` for bytes.
         """
         elapsed = time.monotonic() - self._start
-        amount = f"{_format_amount(done, unit)} of {_format_amount(total, unit)}"
-        if elapsed < _MIN_SECONDS or not done:
+        amount = f"{_format_amount(current, unit)} of {_format_amount(total, unit)}"
+        if elapsed < _MIN_SECONDS or not current:
             return f"{self.step}: {amount}"
-        rate, left = done / elapsed, (total - done) * elapsed / done
+        rate, left = current / elapsed, (total - current) * elapsed / current
         return f"{self.step}: {amount}, {_format_amount(rate, unit)}/s, {left:.0f} s left"
 
-    def reaches_quarter(self, done: int, total: int) -> bool:
+    def reaches_quarter(self, current: int, total: int) -> bool:
         """Return whether progress has reached a further quarter since the last call.
 
-        :param done: amount that is done.
+        :param current: amount that is done.
         :param total: amount in all.
         """
-        quarter = _QUARTERS * done // total if total else 0
+        quarter = _QUARTERS * current // total if total else 0
         is_new = quarter > self._quarter
         self._quarter = max(quarter, self._quarter)
         return is_new

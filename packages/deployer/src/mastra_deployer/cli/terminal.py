@@ -64,17 +64,17 @@ class Terminal:
         elif not self._json:
             self._print_line(text)
 
-    def advance(self, done: int, total: int, unit: str = "B") -> None:
+    def advance(self, current: int, total: int, unit: str = "B") -> None:
         """Report the step's progress: redraw it on a terminal, or print a line at each quarter.
 
-        :param done: amount that is done.
+        :param current: amount that is done.
         :param total: amount in all.
         :param unit: of both amounts; ``B`` for bytes.
         """
-        text = self._progress.format(done, total, unit)
+        text = self._progress.format(current, total, unit)
         if self._status is not None:
             self._update_status(text)
-        elif self._progress.reaches_quarter(done, total) and not self._json:
+        elif self._progress.reaches_quarter(current, total) and not self._json:
             self._print_line(text)
 
     def _print_line(self, text: str) -> None:

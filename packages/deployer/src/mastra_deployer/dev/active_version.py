@@ -63,11 +63,11 @@ class ActiveVersion:
         number = f"{os.getpid()}-{self._problems}"
         kept = self._version is not None
         if self._version is not None:
-            near, far = render_page(problem, number, kept=True), render_redacted_page(number)
+            near, far = render_page(problem, number, has_version=True), render_redacted_page(number)
             self._version.show_page({"id": number, "near": near, "far": far})
         else:
             await self._placeholder.show(self._address.bind(), problem, number)
-        self._screen.show_problem(problem, self._address.url, kept=kept)
+        self._screen.show_problem(problem, self._address.url, has_version=kept)
 
     def retire(self, version: Version) -> None:
         """Drain a version that is not active, and end it.
@@ -96,7 +96,7 @@ class ActiveVersion:
         code = await asyncio.shield(version.exit_task)
         if self._version is version:
             self._version = None
-            await self.show_problem(problem_from_exit(code, served=True))
+            await self.show_problem(problem_from_exit(code, has_served=True))
 
     async def _drain(self, version: Version, *, stop: bool = False) -> None:
         self._retiring.add(version)

@@ -85,14 +85,14 @@ def problem_from_error(project: Project | None, error: MastraError) -> Problem:
     return Problem(message=found["rest"], hint=error.hint, file=name, line=line, code=code)
 
 
-def problem_from_exit(code: int, *, served: bool) -> Problem:
+def problem_from_exit(code: int, *, has_served: bool) -> Problem:
     """Describe a process that ended by itself.
 
     :param code: the exit code; negative for a signal.
-    :param served: whether the process had started to serve.
+    :param has_served: whether the process had started to serve.
     """
     reason = f"signal {-code}" if code < 0 else f"exit {code}"
-    phase = "while it served" if served else "while being imported"
+    phase = "while it served" if has_served else "while being imported"
     return Problem(
         message=f"The app ended its process {phase} ({reason}).",
         hint="The app's output above may name the cause. The app starts again at the next save.",

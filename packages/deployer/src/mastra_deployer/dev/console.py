@@ -39,10 +39,10 @@ class Screen:
         if not self._emit_event("step", message=text):
             self._print_line(self._style(text, dim=True))
 
-    def advance(self, done: int, total: int, unit: str = "B") -> None:
+    def advance(self, current: int, total: int, unit: str = "B") -> None:
         """Ignore progress of a step.
 
-        :param done: amount that is done.
+        :param current: amount that is done.
         :param total: amount in all.
         :param unit: of both amounts.
         """
@@ -113,16 +113,16 @@ class Screen:
             requests = "1 request" if running == 1 else f"{running} requests"
             self._echo(f"  The previous version finishes {requests}.")
 
-    def show_problem(self, problem: Problem, url: str, *, kept: bool) -> None:
+    def show_problem(self, problem: Problem, url: str, *, has_version: bool) -> None:
         """Report that the saved version does not work.
 
         :param problem: of the version.
         :param url: of the app.
-        :param kept: whether an earlier version serves.
+        :param has_version: whether an earlier version serves.
         """
         location = f"{problem.file}:{problem.line}: " if problem.file else ""
         data = {"message": problem.message, "hint": problem.hint, "file": problem.file}
-        if self._emit_event("broken", **data, line=problem.line, kept=kept, url=url):
+        if self._emit_event("broken", **data, line=problem.line, kept=has_version, url=url):
             return
         title = self._style("broken", fg="red", bold=True)
         label = f"{time.strftime('%H:%M:%S')} broken: "
@@ -132,7 +132,7 @@ class Screen:
             self._echo(f"{problem.line:8} | {source}")
         if problem.hint:
             self._echo("  ", self._wrap(problem.hint, label="  "))
-        if kept:
+        if has_version:
             self._echo(f"  The last working version still serves requests: {url}")
         else:
             self._echo(f"  Every request is answered with this error: {url}")

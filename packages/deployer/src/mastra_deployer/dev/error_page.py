@@ -43,12 +43,12 @@ _PAGE = """\
 """
 
 
-def render_page(problem: Problem, number: str, *, kept: bool) -> str:
+def render_page(problem: Problem, number: str, *, has_version: bool) -> str:
     """Render the page for the developer: message, location, lines around it, and hint.
 
     :param problem: to show.
     :param number: by which the page detects that it is outdated.
-    :param kept: whether an earlier version serves.
+    :param has_version: whether an earlier version serves.
     """
     parts = [f"<h1>{escape(problem.message)}</h1>"]
     if problem.file:
@@ -60,7 +60,7 @@ def render_page(problem: Problem, number: str, *, kept: bool) -> str:
     if len(problem.path) > 1:
         steps = "\n".join(escape(f"{file}:{line}  {text}") for file, line, text in problem.path)
         parts.append(f"<pre>{steps}</pre>")
-    if kept:
+    if has_version:
         parts.append("<p>The last working version still serves requests to the API.</p>")
     return _render_html("\n".join(parts), number)
 

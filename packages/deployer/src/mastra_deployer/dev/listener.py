@@ -36,18 +36,18 @@ class Address:
         if port is not None:
             self._set_listener(listen(host, port, f"Another {other}." if instance.other else ""))
 
-    def bind(self, preferred: int = _PORT) -> socket.socket:
+    def bind(self, port_hint: int = _PORT) -> socket.socket:
         """Return the listening socket; bind it on the first call.
 
-        :param preferred: port; the next free one is bound where it is taken.
+        :param port_hint: port; the next free one is bound where it is taken.
         """
         if self._listener is not None:
             return self._listener
-        listener = listen_near(self._host, preferred)
+        listener = listen_near(self._host, port_hint)
         port = listener.getsockname()[1]
-        if port != preferred:
+        if port != port_hint:
             self._report.note(
-                f"Port {preferred} is taken: using {port}.", "Pass --port to use another port."
+                f"Port {port_hint} is taken: using {port}.", "Pass --port to use another port."
             )
         return self._set_listener(listener)
 

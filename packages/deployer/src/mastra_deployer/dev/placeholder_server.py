@@ -98,7 +98,7 @@ class PlaceholderServer:
         is_local = self._access.is_loopback_request(client, headers.get("host", ""))
         if "text/html" in headers.get("accept", ""):
             if is_local:
-                page = render_page(self._problem, self._number, kept=False)
+                page = render_page(self._problem, self._number, has_version=False)
             else:
                 page = render_redacted_page(self._number)
             return _STATUS, "text/html; charset=utf-8", page

@@ -139,7 +139,7 @@ class Starter:
 
     def _check_report(self, project: Project, launch: Launch, report: Report) -> Report:
         if report["event"] == "exit":
-            raise StartError(problem_from_exit(report["code"], served=False))
+            raise StartError(problem_from_exit(report["code"], has_served=False))
         if not report["ok"]:
             raise StartError(explain(project, launch.interpreter, report["error"]))
         registry: Report = report["registry"]

@@ -120,7 +120,7 @@ class _Supervisor:
             attempt.cancel()
         await asyncio.wait({attempt})
 
-    async def _try_version(self, saved: Collection[str]) -> None:
+    async def _try_version(self, files: Collection[str]) -> None:
         started = time.monotonic()
         values: Mapping[str, str] = {}
         try:
@@ -131,7 +131,7 @@ class _Supervisor:
             self._report_missing_modules(registry)
             await self._serve(version, registry)
             self._switching = True
-            await self._take_over(version, registry, saved, started)
+            await self._take_over(version, registry, files, started)
         except StartError as error:
             problem = error.problem
         except MastraError as error:
@@ -162,22 +162,22 @@ class _Supervisor:
             return
         await version.kill()
         if report["event"] == "exit":
-            raise StartError(problem_from_exit(report["code"], served=False))
+            raise StartError(problem_from_exit(report["code"], has_served=False))
         raise StartError(explain(self._project, version.launch.interpreter, report["error"]))
 
     async def _take_over(
-        self, version: Version, registry: Report, saved: Collection[str], started: float
+        self, version: Version, registry: Report, files: Collection[str], start: float
     ) -> None:
         first, self._launch = self._launch is None, version.launch
         running = await self._active.take_over(version, "" if first else self._options.debug)
-        seconds = time.monotonic() - started
+        seconds = time.monotonic() - start
         if first:
             variable = registry["example"].get("token", "")
             token = self._options.format_token(self._project, variable)
             self._screen.show_ready(self._project.name, self._address.url, registry, seconds, token)
             self._screen.step(f"Relative paths start at {self._project.root}")
         else:
-            self._screen.show_reload(saved, seconds, running)
+            self._screen.show_reload(files, seconds, running)
         self._prepare()
 
     def _prepare(self) -> None:

@@ -100,17 +100,17 @@ def needs_repair(destination: Path) -> bool:
     return not backup.is_symlink() and (backup / MANIFEST).exists()
 
 
-def choose_temporary_parent(destination: Path, preferred: Path) -> Path:
+def choose_temporary_parent(destination: Path, default: Path) -> Path:
     """Return a directory for the files that will become ``destination``.
 
     It is on the same file system, since a rename cannot cross file systems.
 
     :param destination: the directory that will be replaced.
-    :param preferred: the directory to return where it is on that file system.
+    :param default: the directory to return where it is on that file system.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
-    same = destination.parent.stat().st_dev == preferred.stat().st_dev
-    return preferred if same else destination.parent
+    same = destination.parent.stat().st_dev == default.stat().st_dev
+    return default if same else destination.parent
 
 
 def _replace(source: Path, destination: Path) -> None:

@@ -12,17 +12,17 @@ __all__ = ("select_app_variables",)
 
 
 def select_app_variables(
-    declared: Environment, values: Mapping[str, str], project: Project | None = None
+    environment: Environment, values: Mapping[str, str], project: Project | None = None
 ) -> dict[str, Secret]:
     """Return the app's declared variables that have a value, as secrets.
 
-    :param declared: the variables of ``[tool.mastra.env]``.
+    :param environment: the variables of ``[tool.mastra.env]``.
     :param values: every known environment variable.
     :param project: the project whose code is searched, so that the error says where a missing
         variable is read.
     :raises ConfigError: when a required variable has no value.
     """
-    missing = [name for name in declared.required if not values.get(name, "").strip()]
+    missing = [name for name in environment.required if not values.get(name, "").strip()]
     if missing:
         from mastra_deployer.checks.variable_locations import locate_variables  # for the error only
 
@@ -33,4 +33,5 @@ def select_app_variables(
             f"Required environment variables are not set: {', '.join(missing)}.",
             "\n".join([hint, *reads]),
         )
-    return {name: Secret(values[name]) for name in declared.names if values.get(name, "").strip()}
+    names = [name for name in environment.names if values.get(name, "").strip()]
+    return {name: Secret(values[name]) for name in names}

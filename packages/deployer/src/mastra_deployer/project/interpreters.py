@@ -130,29 +130,29 @@ def find_project_interpreter(project: Project) -> Interpreter:
 
 
 def find_target_interpreter(
-    python: str, preferred: Interpreter, requested: str = ""
+    python: str, default: Interpreter, own_path: str = ""
 ) -> Interpreter | None:
     """Return an interpreter of this machine for a Python version, or ``None``.
 
     :param python: major and minor version.
-    :param preferred: used where its version fits.
-    :param requested: ``--python PATH``, which must fit.
+    :param default: used where its version fits.
+    :param own_path: ``--python PATH``, which must fit.
     :raises ConfigError: when the requested one does not run or is of another version.
     """
-    if requested:
-        interpreter = probe_interpreter(requested)
+    if own_path:
+        interpreter = probe_interpreter(own_path)
         if interpreter is None:
             raise ConfigError(
-                f"{requested!r} is not a Python interpreter that runs.", "Pass --python PATH."
+                f"{own_path!r} is not a Python interpreter that runs.", "Pass --python PATH."
             )
         if interpreter.python != python:
             raise ConfigError(
-                f"{requested!r} is Python {interpreter.python}, but the target needs {python}.",
+                f"{own_path!r} is Python {interpreter.python}, but the target needs {python}.",
                 f"Pass a Python {python}, or omit --python.",
             )
         return interpreter
-    if preferred.python == python:
-        return preferred
+    if default.python == python:
+        return default
     for path in _iter_candidates(python):
         interpreter = probe_interpreter(path)
         if interpreter is not None and interpreter.python == python:

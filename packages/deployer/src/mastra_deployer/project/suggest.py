@@ -8,14 +8,14 @@ from collections.abc import Iterable
 __all__ = ("suggest",)
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
+def suggest(word: str, words: Iterable[str]) -> str:
     """Return a hint that names the nearest known word, or all of them.
 
     :param word: the unknown word.
-    :param known: the words that exist.
+    :param words: the words that exist.
     """
-    known = sorted(known)
-    near = difflib.get_close_matches(word, known, 1)
+    words = sorted(words)
+    near = difflib.get_close_matches(word, words, 1)
     if near:
         return f"Did you mean {near[0]!r}?"
-    return f"Available: {', '.join(known)}." if known else "There are none."
+    return f"Available: {', '.join(words)}." if words else "There are none."

@@ -29,14 +29,14 @@ class Recorder(logging.Handler):
         """
         self.lines.append(str(text))
 
-    def advance(self, done: int, total: int, unit: str = "B") -> None:
+    def advance(self, current: int, total: int, unit: str = "B") -> None:
         """Record progress.
 
-        :param done: amount that is done.
+        :param current: amount that is done.
         :param total: amount in all.
         :param unit: of both amounts.
         """
-        self.lines.append(f"{done}/{total} {unit}")
+        self.lines.append(f"{current}/{total} {unit}")
 
     def note(self, text: str, hint: str = "") -> None:
         """Record a note.

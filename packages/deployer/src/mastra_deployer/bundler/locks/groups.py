@@ -51,16 +51,16 @@ def find_spelling(name: str, table: Iterable[str], key: str) -> str:
 
 
 def iter_group_lines(
-    tables: Mapping[str, Any], name: str, visited: frozenset[str] = frozenset()
+    tables: Mapping[str, Any], name: str, ancestors: frozenset[str] = frozenset()
 ) -> Iterator[str]:
     """Yield the lines of a dependency group, with those of included groups in their place.
 
     :param tables: the dependency groups by name.
     :param name: of the group.
-    :param visited: canonical spelling of the groups that include this one.
+    :param ancestors: canonical spelling of the groups that include this one.
     :raises ConfigError: for a group that includes itself, or one that does not exist.
     """
-    if name in visited:
+    if name in ancestors:
         raise ConfigError(
             f"The dependency group {name!r} includes itself.", "Remove one include-group."
         )
@@ -68,4 +68,4 @@ def iter_group_lines(
         if isinstance(item, str):
             yield item
         else:
-            yield from iter_group_lines(tables, str(item.get("include-group")), visited | {name})
+            yield from iter_group_lines(tables, str(item.get("include-group")), ancestors | {name})

@@ -77,9 +77,9 @@ def _build_input(
     request: LockRequest,
     pyproject: Mapping[str, Any],
     project_lines: list[str],
-    selected: list[str],
+    extra_lines: list[str],
     lines: list[str],
-    parsed: ParsedRequirements,
+    requirements: ParsedRequirements,
 ) -> ResolverInput:
     table = pyproject.get("project", {})
     is_static = bool(table) and "dependencies" not in table.get("dynamic", ())
@@ -87,23 +87,23 @@ def _build_input(
     flags += [f"--group={name}" for name in request.groups]
     return ResolverInput(
         lines=(
-            *parsed.indexes.to_lines(),
-            *(lines if is_static else [*project_lines, *selected, *lines]),
+            *requirements.indexes.to_lines(),
+            *(lines if is_static else [*project_lines, *extra_lines, *lines]),
         ),
-        constraints=tuple(parsed.constraints),
+        constraints=tuple(requirements.constraints),
         # uv reads the file itself, for the package sources of [tool.uv].
         pyproject=request.root / "pyproject.toml" if is_static else None,
         options=tuple(flags if is_static else ()),
-        hashes=collect_hashes(parsed.hashes),
+        hashes=collect_hashes(requirements.hashes),
     )
 
 
-def _list_files(root: Path, parsed: ParsedRequirements) -> tuple[Path, ...]:
+def _list_files(root: Path, requirements: ParsedRequirements) -> tuple[Path, ...]:
     directories = {root, find_workspace_root(root)}
     settings = [
         directory / name for directory in directories for name in ("pyproject.toml", "uv.toml")
     ]
-    return (*sorted(settings), *parsed.files)
+    return (*sorted(settings), *requirements.files)
 
 
 def _format_name(file: Path, project_lines: list[str]) -> str:

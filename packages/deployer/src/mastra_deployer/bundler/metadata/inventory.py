@@ -112,13 +112,13 @@ def read_inventory(project: Project, manifest: BundleManifest) -> Inventory | No
     )
 
 
-def _create_entry(name: str, vendored: VendoredDependencies) -> InventoryEntry:
-    distribution, wheel = vendored.distributions[name], vendored.wheels.get(name)
+def _create_entry(name: str, dependencies: VendoredDependencies) -> InventoryEntry:
+    distribution, wheel = dependencies.distributions[name], dependencies.wheels.get(name)
     return InventoryEntry(
         version=distribution.version,
-        requirers=vendored.requirers.get(name, ()),
+        requirers=dependencies.requirers.get(name, ()),
         tops=distribution.tops,
-        reason=vendored.dropped.get(name, ""),
+        reason=dependencies.dropped.get(name, ""),
         size=wheel.size if wheel else 0,
         dropped=wheel.dropped if wheel else {},
     )

@@ -86,15 +86,15 @@ def parse_names(lines: Iterable[str]) -> Mapping[str, frozenset[str]]:
     return found
 
 
-def _read_file(file: Path, parsed: ParsedRequirements, lines: list[str]) -> None:
-    if file in parsed.files:
+def _read_file(file: Path, requirements: ParsedRequirements, lines: list[str]) -> None:
+    if file in requirements.files:
         return
-    parsed.files.append(file)
+    requirements.files.append(file)
     for line in _iter_lines(file):
         if line.startswith("-"):
-            _parse_option(file, line, parsed, lines)
+            _parse_option(file, line, requirements, lines)
         else:
-            lines.append(_parse_requirement(file, line, parsed))
+            lines.append(_parse_requirement(file, line, requirements))
 
 
 def _iter_lines(file: Path) -> Iterator[str]:
@@ -103,7 +103,7 @@ def _iter_lines(file: Path) -> Iterator[str]:
             yield expand_variables(stripped, f"{str(file)!r}")
 
 
-def _parse_requirement(file: Path, line: str, parsed: ParsedRequirements) -> str:
+def _parse_requirement(file: Path, line: str, requirements: ParsedRequirements) -> str:
     hashes = _HASH.findall(line)
     requirement = re.sub(r"\s--\S+.*", "", line).strip()
     if local := _LOCAL.fullmatch(requirement):
@@ -120,23 +120,25 @@ def _parse_requirement(file: Path, line: str, parsed: ParsedRequirements) -> str
             "Write it like name==1.2, or name @ URL, or a path that starts with ./.",
         ) from None
     if hashes:
-        parsed.hashes.append((item.name, hashes))
+        requirements.hashes.append((item.name, hashes))
     return requirement
 
 
-def _parse_option(file: Path, line: str, parsed: ParsedRequirements, lines: list[str]) -> None:
+def _parse_option(
+    file: Path, line: str, requirements: ParsedRequirements, lines: list[str]
+) -> None:
     words = shlex.split(re.sub(r"^(-\w)(?=\S)", r"\1 ", line.replace("=", " ", 1)))
     flag, value = _SHORT.get(words[0], words[0]), words[1] if len(words) > 1 else ""
     if flag in ("--requirement", "--constraint"):
         _reject_remote(file, value)
-        target = lines if flag == "--requirement" else parsed.constraints
-        _read_file((file.parent / value).resolve(), parsed, target)
+        target = lines if flag == "--requirement" else requirements.constraints
+        _read_file((file.parent / value).resolve(), requirements, target)
     elif flag == "--editable":
         is_local = not re.match(r"git\+|\w+:|\w[\w.-]*(\[.*\])? @", value)
         rest = line.partition(words[0])[2].strip(" =")
-        lines.append(_parse_requirement(file, f"./{rest}" if is_local else rest, parsed))
+        lines.append(_parse_requirement(file, f"./{rest}" if is_local else rest, requirements))
     elif flag in _INDEX_OPTIONS:
-        parsed.indexes = _add_index_option(parsed.indexes, flag, value, file)
+        requirements.indexes = _add_index_option(requirements.indexes, flag, value, file)
     elif flag not in _IGNORED:
         raise ConfigError(
             f"{str(file)!r} has the option {flag!r}, which mastra does not support.",

@@ -221,8 +221,8 @@ class Resolver:
         return _render_package(package, _render_archive(wheel), package.get("marker", ""))
 
     def _make_paths_absolute(self, text: str) -> str:
-        def resolve(found: re.Match[str]) -> str:
-            return f'path = "{(self.temporary / found[1]).resolve().as_posix()}"'
+        def resolve(match: re.Match[str]) -> str:
+            return f'path = "{(self.temporary / match[1]).resolve().as_posix()}"'
 
         return re.sub(r'(?<=[{,] )path = "([^"]+)"', resolve, text)
 
@@ -251,12 +251,12 @@ def _is_source(package: Mapping[str, Any], platform: Platform) -> bool:
     return not any(is_compatible(get_file_name(file), platform) for file in wheels)
 
 
-def _restrict_files(package: dict[str, Any], allowed: frozenset[str]) -> dict[str, Any]:
+def _restrict_files(package: dict[str, Any], digests: frozenset[str]) -> dict[str, Any]:
     """Limit a package's files to those in the lock; files published later are not in it."""
     files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
-    if not allowed or not files:
+    if not digests or not files:
         return package
-    matching = {digest for file in files if (digest := _get_digest(file)) in allowed}
+    matching = {digest for file in files if (digest := _get_digest(file)) in digests}
     if not matching:
         raise BuildError(
             f"The index has other files of {package['name']} {package['version']} than the lock "

@@ -226,10 +226,10 @@ class _FileCollector:
             self._listed[top] = list(self._walk(top))
         return self._listed[top]
 
-    def _walk(self, top: Path, visited: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    def _walk(self, top: Path, ancestors: frozenset[Path] = frozenset()) -> Iterator[Path]:
         """Yield the files below ``top``; follow links inside the project, never in a circle."""
         real = top.resolve()
-        if real in visited:
+        if real in ancestors:
             return
         if self._is_excluded(top):
             self._drop(top, "[tool.mastra.build] exclude, or a deployer of the project")
@@ -247,7 +247,7 @@ class _FileCollector:
                 folder = path.relative_to(self._project.import_root)
                 self._tests[folder.as_posix()] = path
             elif path.is_file() or path.is_dir():
-                yield from self._walk(path, visited | {real})
+                yield from self._walk(path, ancestors | {real})
 
     def _is_excluded(self, path: Path) -> bool:
         name = path.relative_to(self._project.root).as_posix()

@@ -52,10 +52,10 @@ def strip_deployer(source: bytes, tree: ast.Module, deployer: DeployerCall) -> b
     return stripped
 
 
-def _verify_removed(stripped: bytes, orphans: set[str], deployer: DeployerCall) -> None:
+def _verify_removed(source: bytes, orphans: set[str], deployer: DeployerCall) -> None:
     """Parse the result again: a wrong position must never let a token into a bundle."""
     try:
-        nodes = list(ast.walk(ast.parse(stripped)))
+        nodes = list(ast.walk(ast.parse(source)))
     except SyntaxError:
         nodes = [deployer.keyword]
     if any(
@@ -96,11 +96,9 @@ def _get_imported_modules(node: ast.AST) -> Iterable[str]:
     return []
 
 
-def _find_orphans(tree: ast.Module, removed: list[ast.AST]) -> set[str]:
-    """Return the names that are used in ``removed`` and nowhere else."""
-    positions = {
-        _get_position(node) for root in removed for node in ast.walk(root) if _is_name(node)
-    }
+def _find_orphans(tree: ast.Module, roots: list[ast.AST]) -> set[str]:
+    """Return the names that are used in ``roots`` and nowhere else."""
+    positions = {_get_position(node) for root in roots for node in ast.walk(root) if _is_name(node)}
     candidates: set[str] = set()
     used: set[str] = _get_exported_names(tree)
     for node in ast.walk(tree):

@@ -78,8 +78,8 @@ class DependencyGraph:
                 requirers.setdefault(other, set()).add(node[0])
         return {name: tuple(sorted(by)) for name, by in requirers.items()}
 
-    def _walk(self, unused: Edges, without: set[str], more: Edges | None = None) -> set[Node]:
-        """Return the nodes reachable without the requirements in ``unused``."""
+    def _walk(self, unused_edges: Edges, without: set[str], more: Edges | None = None) -> set[Node]:
+        """Return the nodes reachable without the requirements in ``unused_edges``."""
         visited: set[Node] = set()
         pending = [*self._direct.items(), *(more or {}).items()]
         while pending:
@@ -88,7 +88,7 @@ class DependencyGraph:
             if node in visited or name not in self._distributions or name in without:
                 continue
             visited.add(node)
-            skipped = unused.get(name, frozenset())
+            skipped = unused_edges.get(name, frozenset())
             pending += [pair for pair in self._get_requirements(node) if pair[0] not in skipped]
         return visited
 

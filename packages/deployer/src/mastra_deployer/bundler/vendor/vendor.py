@@ -64,7 +64,7 @@ def vendor_dependencies(
     keep: frozenset[str],
     interpreter: Interpreter | None,
     target: Path,
-    saved: Path,
+    previous: Path,
     report: Report,
     *,
     modules: frozenset[str] = frozenset(),
@@ -77,7 +77,7 @@ def vendor_dependencies(
     :param keep: canonical names of distributions that are never pruned.
     :param interpreter: of the target's version, for bytecode; without one none is compiled.
     :param target: the directory to create.
-    :param saved: the dependencies of the previous bundle; may be missing.
+    :param previous: the dependencies of the previous bundle; may be missing.
     :param report: receives progress and notes.
     :param modules: dotted names that the app's own code imports or names.
     :param strip: whether compiled libraries ship without symbols.
@@ -89,7 +89,7 @@ def vendor_dependencies(
         digests: dict[Identity, str] = {}
         complete = [wheel for wheel in wheels.values() if wheel is not None]
         if len(complete) == len(wheels) and reuse_vendor_directory(
-            saved, complete, target, digests
+            previous, complete, target, digests
         ):
             return vendorer.build_result(complete, digests)
         linked = [
@@ -205,7 +205,7 @@ class _Vendorer:
         temporary = self._scratch.enter_context(temporary_directory(get_cache_directory("parts")))
         return install_packages(packages, self._closure, self._platform, temporary)
 
-    def _store_missing(self, paths: Mapping[str, Path], installed: Mapping[str, Installed]) -> None:
+    def _store_missing(self, paths: Mapping[str, Path], trees: Mapping[str, Installed]) -> None:
         if not paths:
             return
         self._report.step("Compiling dependencies")
@@ -218,7 +218,7 @@ class _Vendorer:
                 strip=self._strip,
             )
             for key, path in paths.items()
-            for tree, item in (installed[key],)
+            for tree, item in (trees[key],)
         ]
         store_wheels(pending, self._interpreter)
 
@@ -230,13 +230,13 @@ def _read_facts(key: str) -> _Facts | None:
     return read_checksummed_json(_get_facts_file(key), _Facts)
 
 
-def _save_facts(keys: Sequence[str], installed: Mapping[str, Installed]) -> dict[str, _Facts]:
+def _save_facts(keys: Sequence[str], trees: Mapping[str, Installed]) -> dict[str, _Facts]:
     if not keys:
         return {}
     saved: dict[str, _Facts] = {}
     with temporary_directory(get_cache_directory("facts")) as temporary:
         for key in keys:
-            distributions = installed[key][1:] if key in installed else ()
+            distributions = trees[key][1:] if key in trees else ()
             saved[key] = tuple(msgspec.structs.replace(item, files=()) for item in distributions)
             write_checksummed_json(_get_facts_file(key), saved[key], temporary)
     return saved

@@ -21,25 +21,25 @@ __all__ = ("reuse_vendor_directory", "save_vendor_directory")
 _VENDOR = "vendor"
 
 
-def save_vendor_directory(bundle: Path, saved: Path) -> None:
+def save_vendor_directory(bundle: Path, previous: Path) -> None:
     """Keep the dependencies of a replaced bundle, in place of those kept before.
 
     :param bundle: the directory of the replaced bundle.
-    :param saved: the directory to keep them in.
+    :param previous: the directory to keep them in.
     """
     if not (bundle / _VENDOR).is_dir():
         return
-    shutil.rmtree(saved, ignore_errors=True)
+    shutil.rmtree(previous, ignore_errors=True)
     with contextlib.suppress(OSError):  # on another file system a copy would save no time
-        (bundle / _VENDOR).rename(saved)
+        (bundle / _VENDOR).rename(previous)
 
 
 def reuse_vendor_directory(
-    saved: Path, wheels: Iterable[StoredWheel], target: Path, digests: dict[Identity, str]
+    previous: Path, wheels: Iterable[StoredWheel], target: Path, digests: dict[Identity, str]
 ) -> bool:
     """Move the kept dependencies to ``target`` where they are exactly the given wheels.
 
-    :param saved: the kept dependencies; may be missing.
+    :param previous: the kept dependencies; may be missing.
     :param wheels: the wheels that ship.
     :param target: the directory to create.
     :param digests: receives the SHA-256 of each file by its identity.
@@ -49,27 +49,27 @@ def reuse_vendor_directory(
     for wheel in wheels:
         for file in wheel.files:
             expected.setdefault(file.name, file)
-    file_digests = _read_digests(saved, expected)
+    file_digests = _read_digests(previous, expected)
     if file_digests is None or target.exists():  # an earlier attempt has created it
         return False
-    saved.rename(target)
+    previous.rename(target)
     digests.update(file_digests)
     return True
 
 
-def _read_digests(saved: Path, expected: dict[str, FinishedFile]) -> dict[Identity, str] | None:
+def _read_digests(directory: Path, files: dict[str, FinishedFile]) -> dict[Identity, str] | None:
     """Return the files' digests; ``None`` where one is missing, additional or was written to."""
     found: dict[Identity, str] = {}
     count = 0
     try:
-        for count, (name, entry) in enumerate(iter_files(saved), 1):  # noqa: B007  # it is counted
-            status, file = entry.stat(follow_symlinks=False), expected.get(name)
+        for count, (name, entry) in enumerate(iter_files(directory), 1):  # noqa: B007  # it is counted
+            status, file = entry.stat(follow_symlinks=False), files.get(name)
             if file is None or _is_changed(status, file):
                 return None
             found[get_identity(status)] = file.sha256
     except OSError:
         return None
-    return found if count == len(expected) else None
+    return found if count == len(files) else None
 
 
 def _is_changed(status: os.stat_result, file: FinishedFile) -> bool:

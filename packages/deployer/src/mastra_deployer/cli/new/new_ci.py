@@ -147,12 +147,12 @@ def _find_repository(root: Path) -> Path:
     return roots[0] if roots else root
 
 
-def _list_next_steps(system: str, written: Path, top: Path, secrets: list[str]) -> list[str]:
+def _list_next_steps(system: str, file: Path, top: Path, secrets: list[str]) -> list[str]:
     where = {
         "github": "Settings > Environments, in production and preview",
         "gitlab": "Settings > CI/CD > Variables, masked, scoped to production and preview/*",
     }[system]
     lines = [f"Set there ({where}): {', '.join(secrets)}."] if secrets else []
-    if system == "gitlab" and written.parent != top:
-        lines.append(f"Include it in {top / '.gitlab-ci.yml'}: {written.relative_to(top)}.")
+    if system == "gitlab" and file.parent != top:
+        lines.append(f"Include it in {top / '.gitlab-ci.yml'}: {file.relative_to(top)}.")
     return lines
