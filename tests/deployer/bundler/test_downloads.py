@@ -143,13 +143,14 @@ def test_malicious_wheel_writes_nothing_outside(project, mastra, tmp_path, cold_
 def test_wheel_without_required_metadata_is_reported(
     project, mastra, tmp_path, cold_cache, missing
 ):
-    write_wheel(tmp_path / "house", "evil", {"evil.py": ""}, without=(missing,))
-    root = project({"main.py": APP}, dependencies=("evil",))
+    # No index has this name, so no other version or source can take the wheel's place.
+    write_wheel(tmp_path / "house", "evil-of-mastra", {"evil.py": ""}, without=(missing,))
+    root = project({"main.py": APP}, dependencies=("evil-of-mastra",))
     here = {
         "MASTRA_CACHE_DIR": cold_cache["MASTRA_CACHE_DIR"],
         "UV_FIND_LINKS": str(tmp_path / "house"),
     }
-    mastra(*ASGI, cwd=root, **here).failed(4, "evil", missing)
+    mastra(*ASGI, cwd=root, **here).failed(4, "evil-of-mastra", missing)
 
 
 def test_wheel_with_unusual_file_names(project, mastra, tmp_path, cold_cache):
