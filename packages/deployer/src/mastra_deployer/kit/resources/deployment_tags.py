@@ -12,7 +12,8 @@ from mastra_core.pipeline import DeployRequest
 __all__ = ("DeploymentTags",)
 
 _TEXT = re.compile(r"(?P<message>.*?) ?\[mastra(?P<tags>(?: \w+=[^\s\]]*)+)\]", re.DOTALL)
-_IN_TEXT = ("fingerprint", "commit", "branch")  # the most important first
+_IN_TEXT = ("fingerprint", "stage", "commit", "branch")  # the most important first
+_KEPT = 2  # of these are always there
 _MORE = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -24,12 +25,15 @@ class DeploymentTags:
     :param message: description of the deployment.
     :param branch: name of the git branch.
     :param commit: hash of the git commit.
+    :param stage: ``production`` or ``preview``, for platforms whose own fields do not tell; a
+        deployer sets it.
     """
 
     fingerprint: str = ""
     message: str = ""
     branch: str = ""
     commit: str = ""
+    stage: str = ""
 
     @classmethod
     def from_request(cls, request: DeployRequest) -> DeploymentTags:
@@ -80,13 +84,13 @@ class DeploymentTags:
         """Return the tags as one readable line: ``Fix the cart [mastra fingerprint=...]``.
 
         The message is cut where the line would be too long. Then the branch and the commit are left
-        out. The fingerprint is always there.
+        out. The fingerprint and the stage are always there.
 
         :param limit: bytes of the line at most. A line of 256 bytes has 256 characters at most.
         :raises ValueError: when the limit has no place for the fingerprint.
         """
         message = " ".join(self.message.split())
-        for count in range(len(_IN_TEXT), 0, -1):
+        for count in range(len(_IN_TEXT), _KEPT - 1, -1):
             tags = self._format_tags(_IN_TEXT[:count])
             size = limit - len(tags.encode())
             if size >= 0:
