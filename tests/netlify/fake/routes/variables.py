@@ -33,6 +33,9 @@ def describe_variable(variable: Variable) -> dict[str, Any]:
 
 @route("GET", ENV)
 def list_variables(request: Request) -> Any:
+    if not request.get_query("site_id"):
+        request.find_team(request["account"])
+        return []  # the variables of the team
     return [describe_variable(item) for item in _find_site(request).variables.values()]
 
 
