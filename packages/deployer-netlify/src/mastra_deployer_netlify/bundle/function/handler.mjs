@@ -1,6 +1,15 @@
 // Starts the carried Python once per instance, and passes each request on to it over a Unix socket.
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -10,9 +19,14 @@ import { fileURLToPath } from "node:url";
 const here = dirname(fileURLToPath(import.meta.url));
 const facts = JSON.parse(readFileSync(join(here, "mastra.json"), "utf8"));
 const WITHOUT_BODY = new Set([204, 205, 304]);
-const HOP_BY_HOP = new Set(["connection", "keep-alive", "transfer-encoding", "upgrade"]);
-// Headers that a client may send to forge its address; the platform's own replaces them.
-const FORGEABLE = new Set(["forwarded", "x-forwarded-for", "x-real-ip", "content-length"]);
+const HOP_BY_HOP = new Set(["connection", "keep-alive", "te", "transfer-encoding", "upgrade"]);
+// Headers by which a client could forge its address; what the platform knows replaces them.
+const FORGEABLE = /^(?:forwarded|x-forwarded-.*|x-real-ip)$/;
+const CERTIFICATES = [
+  join(here, "vendor/certifi/cacert.pem"),
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/certs/ca-certificates.crt",
+];
 
 let app;
 
@@ -43,13 +57,15 @@ function spawnApp() {
   const address = join(directory, "app.sock");
   const python = join(here, facts.python);
   const run = [join(here, "host.py"), address];
-  const loader = facts.loader && join(here, facts.loader);
+  const loader = facts.loader && prepareLoader(join(here, facts.loader), directory);
   const [command, ...options] = loader
     ? [loader, "--library-path", join(here, facts.libraries), "--argv0", python, python, "-s", "-B"]
     : [python, "-s", "-B"];
   const child = spawn(command, [...options, ...run], {
     env: {
       ...process.env,
+      ...findCertificates(),
+      FORWARDED_ALLOW_IPS: "*", // only this process can open the socket
       LANG: "C.UTF-8",
       PYTHONHOME: join(here, facts.home),
       PYTHONUNBUFFERED: "1",
@@ -63,11 +79,30 @@ function spawnApp() {
       app = undefined; // the next request starts another child
       reject(new Error(`Python ended while it started (${signal ?? code}).`));
     });
-    child.stdio[3].once("data", () => resolve({ address, child }));
-    child.unref();
-    child.stdin.unref();
-    child.stdio[3].unref();
+    child.stdio[3].once("data", () => {
+      for (const handle of [child, child.stdin, child.stdio[3]]) handle.unref();
+      resolve({ address, child });
+    });
   });
+}
+
+// Return a loader that can be executed: a copy, where the function was unpacked without modes.
+function prepareLoader(loader, directory) {
+  try {
+    accessSync(loader, constants.X_OK);
+    return loader;
+  } catch {
+    const copy = join(directory, "loader");
+    copyFileSync(loader, copy);
+    chmodSync(copy, 0o755);
+    return copy;
+  }
+}
+
+// The carried OpenSSL looks for certificates where the machine that built it has them.
+function findCertificates() {
+  const file = process.env.SSL_CERT_FILE ?? CERTIFICATES.find((path) => existsSync(path));
+  return file ? { SSL_CERT_FILE: file } : {};
 }
 
 function forward(address, request, context) {
@@ -94,7 +129,7 @@ function forward(address, request, context) {
 }
 
 function isHidden(name) {
-  return HOP_BY_HOP.has(name) || FORGEABLE.has(name) || name === "host";
+  return HOP_BY_HOP.has(name) || FORGEABLE.test(name) || name === "host" || name === "content-length";
 }
 
 function toResponse(incoming, method) {
