@@ -33,6 +33,7 @@ async function invoke(request, response) {
     body: Buffer.concat(chunks).toString("base64"),
     isBase64Encoded: true,
     route: "/*",
+    netlifyDBURL: request.headers["x-stand-in-database"], // as Netlify sets it with each request
     flags: {},
     invocationMetadata: { function_name: "api", branch: "main", account_tier: "pro" },
   };

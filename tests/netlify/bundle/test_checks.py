@@ -5,17 +5,21 @@ import dataclasses
 import msgspec
 import pytest
 
+from mastra_core.pipeline import Bundle, SilentReport
 from mastra_deployer.testing.sample_app import sample_build
 from mastra_deployer_netlify import NetlifyDeployer
-from mastra_deployer_netlify.bundle.checks import check_build
-from mastra_deployer_netlify.hooks import mastra_target
+from mastra_deployer_netlify.bundle import checks
+from mastra_deployer_netlify.bundle.checks import check_build, inspect_bundle
+from mastra_deployer_netlify.hooks import mastra_bundle, mastra_target
 
 VALID = NetlifyDeployer(project_name="shop", region="fra", memory=2048, static="site")
 
 
 @pytest.fixture
 def build(tmp_path):
-    return sample_build(tmp_path, mastra_target())
+    directory = tmp_path / "build"
+    directory.mkdir()
+    return sample_build(directory, mastra_target())
 
 
 def test_valid_settings_have_no_problem(build):
@@ -47,3 +51,23 @@ def test_a_name_that_a_function_cannot_have_is_a_problem(build):
     problems = list(check_build(dataclasses.replace(build, manifest=manifest), VALID))
     assert [name for name in ("_BAD", "X") if any(repr(name) in p.message for p in problems)]
     assert len(problems) == 2
+
+
+@pytest.mark.parametrize("limit", ["_ZIPPED", "_UNZIPPED"])
+def test_a_function_over_a_limit_is_a_problem_with_its_largest_parts(
+    build, tmp_path, bootstrap, tiny_interpreter, monkeypatch, limit
+):
+    settings = dataclasses.replace(VALID, static="", interpreter=str(tiny_interpreter))
+    (tmp_path / "out").mkdir()
+    bundle = mastra_bundle(build, tmp_path / "out", settings, SilentReport())
+    assert list(inspect_bundle(bundle)) == []
+    monkeypatch.setattr(checks, limit, 100_000)
+    (problem,) = inspect_bundle(bundle)
+    assert "allows 100,000" in problem.message
+    assert "Python 3." in problem.hint and "app 0.3 MB" in problem.hint
+
+
+def test_a_bundle_without_its_function_is_a_problem(build):
+    bundle = Bundle.seal(build, build.directory, "netlify")
+    (problem,) = inspect_bundle(bundle)
+    assert "mastra bundle netlify" in problem.hint

@@ -65,6 +65,7 @@ async def app(scope, receive, send):
         "headers": [[name.decode(), value.decode()] for name, value in scope["headers"]],
         "size": len(body),
         "process": os.getpid(),
+        "database": os.environ.get("NETLIFY_DB_URL"),
         "certificates": len(ssl.create_default_context().get_ca_certs()),
     }
     text = b"" if status == 204 else json.dumps(facts).encode()
@@ -141,6 +142,17 @@ def test_a_client_cannot_forge_its_address(function):
     assert facts["client"][0] == "203.0.113.7"
     assert facts["scheme"] == "https"
     assert "6.6.6.6" not in str(facts["headers"])
+
+
+def test_variables_of_a_request_reach_the_app(function):
+    client, _ = function
+    assert client.get("/").json()["database"] is None
+    for url in ("postgres://one", "postgres://two"):
+        facts = client.get("/", headers={"x-stand-in-database": url}).json()
+        assert facts["database"] == url
+        assert "x-mastra-environment" not in str(facts["headers"])
+    forged = {"x-mastra-environment": "eyJORVRMSUZZX0RCX1VSTCI6ICJldmlsIn0="}
+    assert client.get("/", headers=forged).json()["database"] != "evil"
 
 
 @pytest.mark.parametrize("status", [204, 304, 404, 500])

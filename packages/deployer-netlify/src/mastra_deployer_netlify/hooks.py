@@ -93,8 +93,7 @@ def mastra_bundle(
     """
     from mastra_deployer_netlify.bundle.bundle import write_bundle
 
-    write_bundle(build, directory, settings, report)
-    return Bundle.seal(build, directory, "netlify")
+    return write_bundle(build, directory, settings, report)
 
 
 @hookimpl

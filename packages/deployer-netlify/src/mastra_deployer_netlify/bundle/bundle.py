@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mastra_core.pipeline import Build, Report
+import msgspec
+
+from mastra_core.pipeline import Build, Bundle, Report
 from mastra_deployer.kit import (
     ArchiveEntry,
     NpmPackage,
@@ -45,13 +48,16 @@ _ALL_PATHS = {"pattern": "/*", "expression": "^(?:\\/(.*))\\/?$"}
 _SOURCES = Path(__file__).with_name("function")
 
 
-def write_bundle(build: Build, directory: Path, settings: NetlifyDeployer, report: Report) -> None:
+def write_bundle(
+    build: Build, directory: Path, settings: NetlifyDeployer, report: Report
+) -> Bundle:
     """Write the function, its manifest and the static files into the directory of a bundle.
 
     :param build: the finished build.
     :param directory: the empty directory of the bundle.
     :param settings: settings of the deployer.
     :param report: receives progress.
+    :returns: the sealed bundle; the interpreter is one of the parts whose sizes it tells.
     :raises BundleError: when the app or the machine lacks what the bundle needs.
     """
     path = f"{FUNCTIONS}/{_NAME}.zip"
@@ -71,6 +77,9 @@ def write_bundle(build: Build, directory: Path, settings: NetlifyDeployer, repor
         _append(entries, file)
     copy_static_files(build, settings.static, directory / STATIC)
     write_functions(directory, [_build_config(path, settings)])
+    sizes = {**build.manifest.sizes, f"Python {build.platform.python}": interpreter.size}
+    manifest = msgspec.structs.replace(build.manifest, sizes=sizes)
+    return Bundle.seal(dataclasses.replace(build, manifest=manifest), directory, "netlify")
 
 
 def _iter_node_entries(bootstrap: Path, interpreter: Interpreter) -> Iterator[ArchiveEntry]:

@@ -70,7 +70,6 @@ def _check_sizes(bundle: Bundle, path: str) -> Iterator[Problem]:
     file = bundle.directory / path
     with zipfile.ZipFile(file) as archive:
         unzipped = sum(info.file_size for info in archive.infolist())
-    sizes = {**bundle.manifest.sizes, **bundle.manifest.metadata.get("sizes", {})}
     for size, limit, kind in (
         (file.stat().st_size, _ZIPPED, "zipped"),
         (unzipped, _UNZIPPED, "unzipped"),
@@ -78,7 +77,7 @@ def _check_sizes(bundle: Bundle, path: str) -> Iterator[Problem]:
         if size > limit:
             yield Problem(
                 message=f"The function has {size:,} bytes {kind}, and Netlify allows {limit:,}.",
-                hint=f"The largest parts: {format_largest(sizes)}.",
+                hint=f"The largest parts: {format_largest(bundle.manifest.sizes)}.",
             )
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import shutil
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -37,7 +38,7 @@ class Interpreter:
 
     :param python: path of the executable.
     :param loader: path of its dynamic loader; empty for a static Python.
-    :param size: bytes of the zip that contains both.
+    :param size: bytes of all its files, unzipped.
     """
 
     python: str
@@ -68,8 +69,13 @@ def write_interpreter(build: Build, source: str, file: Path) -> Interpreter:
     return Interpreter(
         python=f"{HOME}/bin/python{python.version}",
         loader=loaders[0] if loaders else "",
-        size=file.stat().st_size,
+        size=_measure(file),
     )
+
+
+def _measure(file: Path) -> int:
+    with zipfile.ZipFile(file) as archive:
+        return sum(info.file_size for info in archive.infolist())
 
 
 def _iter_libraries(python: BundledPython) -> Iterator[ArchiveEntry]:

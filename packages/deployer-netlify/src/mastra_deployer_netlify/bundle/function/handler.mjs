@@ -22,6 +22,8 @@ const WITHOUT_BODY = new Set([204, 205, 304]);
 const HOP_BY_HOP = new Set(["connection", "keep-alive", "te", "transfer-encoding", "upgrade"]);
 // Headers by which a client could forge its address; what the platform knows replaces them.
 const FORGEABLE = /^(?:forwarded|x-forwarded-.*|x-real-ip)$/;
+// Netlify sets some variables with each request only, such as NETLIFY_DB_URL.
+const ENVIRONMENT = "x-mastra-environment";
 const CERTIFICATES = [
   join(here, "vendor/certifi/cacert.pem"),
   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -39,9 +41,9 @@ export function startApp() {
 }
 
 export default async function handle(request, context) {
-  let address;
+  let started;
   try {
-    ({ address } = await startApp());
+    started = await startApp();
   } catch (error) {
     console.error(String(error.message ?? error));
     return new Response('{"error":"The application cannot start."}', {
@@ -49,7 +51,7 @@ export default async function handle(request, context) {
       headers: { "content-type": "application/json", "cache-control": "no-store" },
     });
   }
-  return forward(address, request, context);
+  return forward(started, request, context);
 }
 
 function spawnApp() {
@@ -81,7 +83,7 @@ function spawnApp() {
     });
     child.stdio[3].once("data", () => {
       for (const handle of [child, child.stdin, child.stdio[3]]) handle.unref();
-      resolve({ address, child });
+      resolve({ address, environment: { ...process.env } });
     });
   });
 }
@@ -105,15 +107,25 @@ function findCertificates() {
   return file ? { SSL_CERT_FILE: file } : {};
 }
 
-function forward(address, request, context) {
+// Return the variables that changed since the app got them; `null` removes one.
+function takeChanges(started) {
+  const names = new Set([...Object.keys(process.env), ...Object.keys(started.environment)]);
+  const changes = [...names].filter((name) => process.env[name] !== started.environment[name]);
+  started.environment = { ...process.env };
+  return Object.fromEntries(changes.map((name) => [name, process.env[name] ?? null]));
+}
+
+function forward(started, request, context) {
   const url = new URL(request.url);
   const headers = [...request.headers].filter(([name]) => !isHidden(name));
   headers.push(["host", url.host], ["x-forwarded-proto", url.protocol.slice(0, -1)]);
+  const changes = JSON.stringify(takeChanges(started));
+  if (changes !== "{}") headers.push([ENVIRONMENT, Buffer.from(changes).toString("base64")]);
   if (context?.ip) headers.push(["x-forwarded-for", context.ip]);
   return new Promise((resolve, reject) => {
     const outgoing = http.request(
       {
-        socketPath: address,
+        socketPath: started.address,
         agent: false,
         method: request.method,
         path: url.pathname + url.search,
@@ -129,7 +141,8 @@ function forward(address, request, context) {
 }
 
 function isHidden(name) {
-  return HOP_BY_HOP.has(name) || FORGEABLE.test(name) || name === "host" || name === "content-length";
+  const isReplaced = name === "host" || name === "content-length" || name === ENVIRONMENT;
+  return isReplaced || HOP_BY_HOP.has(name) || FORGEABLE.test(name);
 }
 
 function toResponse(incoming, method) {
