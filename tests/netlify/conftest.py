@@ -11,7 +11,7 @@ from tests.netlify.tiny_interpreter import write_tiny_interpreter
 _DOWNLOAD = """
 from mastra_core.pipeline import SilentReport
 from mastra_deployer.kit import get_npm_package
-from mastra_deployer_netlify.bundle.bundle import BOOTSTRAP
+from mastra_deployer_netlify.bundle.function_archive import BOOTSTRAP
 
 get_npm_package(BOOTSTRAP, SilentReport())
 """

@@ -8,7 +8,7 @@ import pytest
 from mastra_core.pipeline import Bundle, SilentReport
 from mastra_deployer.testing.sample_app import sample_build
 from mastra_deployer_netlify import NetlifyDeployer
-from mastra_deployer_netlify.bundle import checks
+from mastra_deployer_netlify.bundle import function_limits
 from mastra_deployer_netlify.bundle.checks import check_build, inspect_bundle
 from mastra_deployer_netlify.hooks import mastra_bundle, mastra_target
 
@@ -53,7 +53,7 @@ def test_a_name_that_a_function_cannot_have_is_a_problem(build):
     assert len(problems) == 2
 
 
-@pytest.mark.parametrize("limit", ["_ZIPPED", "_UNZIPPED"])
+@pytest.mark.parametrize("limit", ["ZIPPED", "UNZIPPED"])
 def test_a_function_over_a_limit_is_a_problem_with_its_largest_parts(
     build, tmp_path, bootstrap, tiny_interpreter, monkeypatch, limit
 ):
@@ -61,7 +61,7 @@ def test_a_function_over_a_limit_is_a_problem_with_its_largest_parts(
     (tmp_path / "out").mkdir()
     bundle = mastra_bundle(build, tmp_path / "out", settings, SilentReport())
     assert list(inspect_bundle(bundle)) == []
-    monkeypatch.setattr(checks, limit, 100_000)
+    monkeypatch.setattr(function_limits, limit, 100_000)
     (problem,) = inspect_bundle(bundle)
     assert "allows 100,000" in problem.message
     assert "Python 3." in problem.hint and "app 0.3 MB" in problem.hint

@@ -16,8 +16,6 @@ _FUNCTION = re.compile(r"[A-Za-z0-9_-]+")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")  # as AWS Lambda accepts them
 _REGIONS = "cmh dub fra gru iad lhr nrt pdx sfo sin syd yul".split()
 _MEMORY = (1024, 4096)  # megabytes
-_ZIPPED = 52_428_800  # bytes of a function's zip
-_UNZIPPED = 262_144_000  # bytes of a function's files
 
 
 def check_build(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
@@ -63,16 +61,13 @@ def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
 
 
 def _check_sizes(bundle: Bundle, path: str) -> Iterator[Problem]:
-    import zipfile
-
     from mastra_deployer.kit import format_largest
+    from mastra_deployer_netlify.bundle.function_limits import UNZIPPED, ZIPPED, measure_function
 
-    file = bundle.directory / path
-    with zipfile.ZipFile(file) as archive:
-        unzipped = sum(info.file_size for info in archive.infolist())
+    zipped, unzipped = measure_function(bundle.directory / path)
     for size, limit, kind in (
-        (file.stat().st_size, _ZIPPED, "zipped"),
-        (unzipped, _UNZIPPED, "unzipped"),
+        (zipped, ZIPPED, "zipped"),
+        (unzipped, UNZIPPED, "unzipped"),
     ):
         if size > limit:
             yield Problem(

@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import shutil
 import tempfile
-import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -24,6 +23,7 @@ from mastra_deployer.kit import (
     open_interpreter,
     write_zip,
 )
+from mastra_deployer_netlify.bundle.function_limits import measure_function
 
 __all__ = ("HOME", "LIBRARIES", "Interpreter", "write_interpreter")
 
@@ -46,12 +46,13 @@ class Interpreter:
     size: int
 
 
-def write_interpreter(build: Build, source: str, file: Path) -> Interpreter:
+def write_interpreter(build: Build, source: str, file: Path, *, bytecode: bool) -> Interpreter:
     """Write a zip with the interpreter; the app is appended to it.
 
     :param build: the build that the interpreter is for.
     :param source: the setting ``interpreter``.
     :param file: the new zip.
+    :param bytecode: whether the standard library has bytecode.
     :returns: where its parts are.
     :raises BundleError: when this machine has no suitable interpreter.
     :raises ConfigError: when the setting names no suitable one.
@@ -61,21 +62,17 @@ def write_interpreter(build: Build, source: str, file: Path) -> Interpreter:
         platform.python, _MACHINE, source=source, preferred_path=platform.interpreter
     ) as python:
         libraries = list(_iter_libraries(python))
-        cache = get_cache_directory("netlify-python") / f"{_compute_key(python, libraries)}.zip"
+        key = f"{_compute_key(python, libraries)}{'' if bytecode else '-source'}"
+        cache = get_cache_directory("netlify-python") / f"{key}.zip"
         if not cache.is_file():
-            _write_cache(python, libraries, cache)
+            _write_cache(python, libraries, cache, bytecode=bytecode)
         shutil.copyfile(cache, file)
     loaders = [entry.path for entry in libraries if "/ld-" in entry.path]
     return Interpreter(
         python=f"{HOME}/bin/python{python.version}",
         loader=loaders[0] if loaders else "",
-        size=_measure(file),
+        size=measure_function(file)[1],
     )
-
-
-def _measure(file: Path) -> int:
-    with zipfile.ZipFile(file) as archive:
-        return sum(info.file_size for info in archive.infolist())
 
 
 def _iter_libraries(python: BundledPython) -> Iterator[ArchiveEntry]:
@@ -85,16 +82,22 @@ def _iter_libraries(python: BundledPython) -> Iterator[ArchiveEntry]:
         yield dataclasses.replace(entry, path=f"{LIBRARIES}/{name}")
 
 
-def _write_cache(python: BundledPython, libraries: list[ArchiveEntry], cache: Path) -> None:
+def _write_cache(
+    python: BundledPython, libraries: list[ArchiveEntry], cache: Path, *, bytecode: bool
+) -> None:
     with tempfile.TemporaryDirectory(dir=cache.parent, ignore_cleanup_errors=True) as temporary:
         tree, draft = Path(temporary) / "tree", Path(temporary) / "draft.zip"
         tree.mkdir()
         entries = (*iter_python_entries(python, HOME, tree), *libraries)
         with draft.open("wb") as target:
-            # AWS Lambda unpacks no symbolic links that a tool on Windows could not make.
-            write_zip((entry for entry in entries if not entry.link), target)
+            write_zip((entry for entry in entries if _is_included(entry, bytecode)), target)
         with contextlib.suppress(FileExistsError):
             draft.replace(cache)
+
+
+def _is_included(entry: ArchiveEntry, bytecode: bool) -> bool:
+    """Return whether a function has an entry; it has no symbolic links."""
+    return not entry.link and (bytecode or not entry.path.endswith(".pyc"))
 
 
 def _compute_key(python: BundledPython, libraries: list[ArchiveEntry]) -> str:
