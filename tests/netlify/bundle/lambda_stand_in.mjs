@@ -24,6 +24,7 @@ async function invoke(request, response) {
   stream.setHead = ({ statusCode, multiValueHeaders }) =>
     response.writeHead(statusCode, multiValueHeaders).flushHeaders();
   stream.pipe(response);
+  response.on("close", () => stream.destroy()); // the client left, or has everything
   const url = new URL(request.url, "https://shop.netlify.app");
   const event = {
     rawUrl: url.href,

@@ -1,21 +1,17 @@
 """The zip of a function, unpacked and run by Node in a warm stand-in for AWS Lambda."""
 
-import contextlib
 import os
 import re
 import shutil
 import signal
-import subprocess
 import time
-import zipfile
 from pathlib import Path
 
-import httpx
 import pytest
 
 from mastra_deployer_netlify.bundle.output import FUNCTIONS
 from tests.conftest import run_mastra
-from tests.node import find_node
+from tests.netlify.bundle.function_process import get_log, run_function, unpack_function
 from tests.sample_projects import write_project
 
 pytestmark = pytest.mark.slow
@@ -71,7 +67,6 @@ async def app(scope, receive, send):
     text = b"" if status == 204 else json.dumps(facts).encode()
     await send({"type": "http.response.body", "body": text})
 """
-STAND_IN = Path(__file__).with_name("lambda_stand_in.mjs")
 
 
 @pytest.fixture(scope="module")
@@ -86,41 +81,11 @@ def archive(bootstrap, tmp_path_factory):
     shutil.rmtree(directory)
 
 
-def unpack(archive, directory, *, keep_modes=True):
-    with zipfile.ZipFile(archive) as file:
-        for info in file.infolist():
-            path = Path(file.extract(info, directory))
-            path.chmod(info.external_attr >> 16 & 0o777 if keep_modes else 0o644)
-    return directory
-
-
-@contextlib.contextmanager
-def run_function(directory):
-    """Run an instance; yield a client, and the directory for a failure and the log."""
-    temporary = directory.parent / f"{directory.name}-tmp"
-    temporary.mkdir()
-    environment = {"FAILURE": str(temporary / "failure"), "TMPDIR": str(temporary)}
-    log = (temporary / "log").open("wb")
-    process = subprocess.Popen(
-        [find_node(), str(STAND_IN), str(directory)],
-        env={"PATH": os.environ["PATH"], **environment},
-        stdout=subprocess.PIPE,
-        stderr=log,
-    )
-    with log, process, httpx.Client(trust_env=False, timeout=30) as client:
-        try:
-            port = int(process.stdout.readline())
-            client.base_url = f"http://127.0.0.1:{port}"
-            yield client, temporary
-        finally:
-            process.kill()
-
-
 @pytest.fixture(scope="module")
 def function(archive, tmp_path_factory):
     """The unpacked function, running."""
-    directory = unpack(archive, tmp_path_factory.mktemp("instance") / "function")
-    with run_function(directory) as (client, _):
+    directory = unpack_function(archive, tmp_path_factory.mktemp("instance") / "function")
+    with run_function(directory, FAILURE=str(directory.parent / "none")) as client:
         yield client, directory
 
 
@@ -167,6 +132,11 @@ def test_head_has_no_body(function):
     assert (response.status_code, response.content) == (200, b"")
 
 
+def test_a_body_of_unknown_length_arrives(function):
+    facts = function[0].request("DELETE", "/", content=iter([b"x" * 1000] * 100)).json()
+    assert facts["size"] == 100_000
+
+
 def test_a_stream_arrives_chunk_by_chunk(function):
     with function[0].stream("GET", "/stream") as response:
         times = [time.monotonic() for _ in response.iter_lines()]
@@ -186,15 +156,16 @@ def test_a_killed_python_is_replaced_at_the_next_request(function):
     client, _ = function
     process = client.get("/").json()["process"]
     os.kill(process, signal.SIGKILL)
-    time.sleep(0.2)
-    assert client.get("/").json()["process"] != process
+    time.sleep(0.1)
+    facts = client.post("/", content=b"hello").json()
+    assert facts["process"] != process
+    assert facts["size"] == 5
 
 
 def test_an_instance_without_modes_fails_recovers_and_leaves_nothing(archive, tmp_path):
-    directory = unpack(archive, tmp_path / "function", keep_modes=False)
-    temporary = tmp_path / "function-tmp"
-    failure = temporary / "failure"
-    with run_function(directory) as (client, _):
+    directory = unpack_function(archive, tmp_path / "function", keep_modes=False)
+    failure = tmp_path / "failure"
+    with run_function(directory, FAILURE=str(failure)) as client:
         process = client.get("/").json()["process"]
         failure.touch()
         os.kill(process, signal.SIGKILL)
@@ -202,7 +173,7 @@ def test_an_instance_without_modes_fails_recovers_and_leaves_nothing(archive, tm
         response = client.get("/")
         assert response.status_code == 500
         assert "only the log" not in response.text
-        assert "only the log" in (temporary / "log").read_text()
+        assert "only the log" in get_log(directory).read_text()
         failure.unlink()
         process = client.get("/").json()["process"]
     deadline = time.monotonic() + 5

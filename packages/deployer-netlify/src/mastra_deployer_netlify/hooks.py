@@ -61,7 +61,7 @@ def mastra_target() -> Target:
         settings=NetlifyDeployer,
         credentials=("NETLIFY_AUTH_TOKEN",),
         platforms=(Platform(wheels="x86_64-manylinux_2_28"),),
-        requirements=("uvicorn>=0.34",),
+        requirements=("uvicorn>=0.38", "httptools>=0.6.3"),
         previews=True,
         persistent_disk=False,
         short_lived=True,

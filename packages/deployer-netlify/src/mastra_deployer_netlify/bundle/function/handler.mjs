@@ -19,7 +19,11 @@ import { fileURLToPath } from "node:url";
 const here = dirname(fileURLToPath(import.meta.url));
 const facts = JSON.parse(readFileSync(join(here, "mastra.json"), "utf8"));
 const WITHOUT_BODY = new Set([204, 205, 304]);
-const HOP_BY_HOP = new Set(["connection", "keep-alive", "te", "transfer-encoding", "upgrade"]);
+const UNSENT = new Set(["ECONNREFUSED", "ENOENT"]);
+const LARGE_BODY = 65_536; // bytes
+const HOP_BY_HOP = new Set(
+  ["connection", "expect", "keep-alive", "te", "transfer-encoding", "upgrade"],
+);
 // Headers by which a client could forge its address; what the platform knows replaces them.
 const FORGEABLE = /^(?:forwarded|x-forwarded-.*|x-real-ip)$/;
 // Netlify sets some variables with each request only, such as NETLIFY_DB_URL.
@@ -51,7 +55,13 @@ export default async function handle(request, context) {
       headers: { "content-type": "application/json", "cache-control": "no-store" },
     });
   }
-  return forward(started, request, context);
+  try {
+    return await forward(started, request, context);
+  } catch (error) {
+    if (!UNSENT.has(error.code)) throw error;
+    app = undefined; // Python ended, and nothing of the request was sent
+    return forward(await startApp(), request, context);
+  }
 }
 
 function spawnApp() {
@@ -74,11 +84,11 @@ function spawnApp() {
     },
     stdio: ["pipe", "inherit", "inherit", "pipe"], // a closed stdin ends the child
   });
-  return new Promise((resolve, reject) => {
+  const starting = new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code, signal) => {
       rmSync(directory, { recursive: true, force: true });
-      app = undefined; // the next request starts another child
+      if (app === starting) app = undefined; // the next request starts another child
       reject(new Error(`Python ended while it started (${signal ?? code}).`));
     });
     child.stdio[3].once("data", () => {
@@ -86,6 +96,7 @@ function spawnApp() {
       resolve({ address, environment: { ...process.env } });
     });
   });
+  return starting;
 }
 
 // Return a loader that can be executed: a copy, where the function was unpacked without modes.
@@ -122,6 +133,14 @@ function forward(started, request, context) {
   const changes = JSON.stringify(takeChanges(started));
   if (changes !== "{}") headers.push([ENVIRONMENT, Buffer.from(changes).toString("base64")]);
   if (context?.ip) headers.push(["x-forwarded-for", context.ip]);
+  // Node does not frame the body of DELETE and OPTIONS by itself.
+  const size = request.headers.get("content-length");
+  const framing = size ? ["content-length", size] : ["transfer-encoding", "chunked"];
+  if (request.body) headers.push(framing);
+  // An app that refuses a large body answers without reading it. The connection would break while
+  // the body is sent, and the answer would be lost.
+  const asksFirst = request.body && (!size || Number(size) >= LARGE_BODY);
+  if (asksFirst) headers.push(["expect", "100-continue"]);
   return new Promise((resolve, reject) => {
     const outgoing = http.request(
       {
@@ -131,12 +150,17 @@ function forward(started, request, context) {
         path: url.pathname + url.search,
         headers: headers.flat(),
       },
-      (incoming) => resolve(toResponse(incoming, request.method)),
+      (incoming) => {
+        incoming.once("close", () => outgoing.destroy()); // also where the body was not sent
+        resolve(toResponse(incoming, request.method));
+      },
     );
     outgoing.on("error", reject);
     request.signal?.addEventListener("abort", () => outgoing.destroy());
-    if (request.body) Readable.fromWeb(request.body).pipe(outgoing);
-    else outgoing.end();
+    if (!request.body) return outgoing.end();
+    const send = () => Readable.fromWeb(request.body).pipe(outgoing);
+    if (asksFirst) outgoing.once("continue", send);
+    else outgoing.once("socket", (socket) => socket.once("connect", send));
   });
 }
 
