@@ -82,6 +82,8 @@ class Acme(ThreadingHTTPServer):
                 if stage == "production" and other is app.get_live(stage):
                     app.canary.clear()
                 return other
+        earlier = [each for each in app.history.get(stage, []) if each.deployment == id]
+        message = message or (earlier[-1].message if earlier else "")
         release = Release(deployment=id, env=dict(env), fingerprint=fingerprint, message=message)
         app.latest[stage] = release
         if self.processes:

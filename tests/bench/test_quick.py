@@ -87,6 +87,7 @@ def test_load(tmp_path):
         assert is_sane(sample.values()), (key, sample)
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_pack_others(tmp_path):
     samples, printed = run_script("pack_others.py", tmp_path, "--only", "plain")
@@ -95,6 +96,7 @@ def test_pack_others(tmp_path):
     assert_table(rows, ("ours", "pex", "shiv"), samples, printed)
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_vercel(tmp_path, find_python):
     find_python("3.12")

@@ -416,6 +416,14 @@ FAULTS = {
         "stopped answering",
         ("timeout=600,", "timeout=10**9,"),
     ),
+    "refusing not to wait after the upload": (
+        "deploy_without_wait_returns_building",
+        "Acme must be waited for",
+        (
+            RELEASE,
+            f"        if not request.wait:\n            raise DeployError('Acme must be waited for.')\n{RELEASE}",
+        ),
+    ),
     "waiting where nobody waits": (
         "deploy_without_wait_returns_building",
         "was not done after",
@@ -502,6 +510,17 @@ READ_ONLY = {
         (
             "created=created, **data)",
             'created=created, **{**data, "fingerprint": MARKS.get(data["id"], "")})',
+        ),
+    ),
+    "a fingerprint that is stored with the files": (
+        "an_aborted_deploy_leaves_no_fingerprint",
+        "of an aborted deploy",
+        (UPLOAD, f"{UPLOAD}        MARKS[digest] = request.fingerprint\n"),
+        ("Env = Mapping", "MARKS: dict[str, str] = {}\nEnv = Mapping"),
+        (
+            "created=created, **data)",
+            'created=created, **{**data, "fingerprint": data["fingerprint"]'
+            ' or MARKS.get(data["id"], "")})',
         ),
     ),
     "an error where there is no app": (
@@ -664,6 +683,26 @@ MANAGEMENT = {
         (
             "return dict.fromkeys(names, self.stage)",
             "return {name: getattr(self, 'known', {}).get(name, '') for name in names}",
+        ),
+    ),
+    "a message of the live deployment only": (
+        "a_message_survives_a_rollback",
+        "another deploy changed it",
+        (
+            "created=created, **data)",
+            'created=created, **{**data, "message": data["message"] if data["live"] else ""})',
+        ),
+    ),
+    "the message of the first deploy after a rollback": (
+        "a_message_survives_a_rollback",
+        "the rollback changed it",
+        ("Env = Mapping", "NOTES: dict[str, str] = {}\nBACK: list[str] = []\nEnv = Mapping"),
+        (UPLOAD, f"{UPLOAD}        NOTES.setdefault(digest, request.message)\n"),
+        ("        target = id or app", "        BACK.append(id)\n        target = id or app"),
+        (
+            "created=created, **data)",
+            'created=created, **{**data, "message": NOTES[data["id"]]'
+            ' if data["id"] in BACK else data["message"]})',
         ),
     ),
     "nothing destroyed": (

@@ -10,7 +10,7 @@ from mastra_deployer.testing import AppSuite
 from mastra_deployer.testing.acceptance.app_fixtures import KEY
 from mastra_deployer.testing.acceptance.app_process import write_app
 from mastra_server import create_app
-from tests.conformance.app_defects import DEFECTS
+from tests.conformance.app_defects import DEFECTS, buffer_response
 from tests.server.conftest import run_server
 
 pytestmark = pytest.mark.slow
@@ -62,6 +62,23 @@ def test_defect_is_caught(running_app, defect):
     running_app.app.defect = defect
     with pytest.raises((AssertionError, httpx.HTTPError)):
         run_test(DEFECTS[defect], running_app)
+
+
+def test_a_platform_that_buffers_responses_says_so(running_app):
+    class Buffered(AppSuite):
+        streams = False
+
+    running_app.app.defect = buffer_response
+    with pytest.raises(pytest.skip.Exception, match="streams = False"):
+        Buffered().test_streams_arrive_while_they_are_produced(running_app.http)
+    Buffered().test_an_agent_calls_a_tool(running_app.http)
+    words = [
+        {"type": "text-delta", "payload": {"text": f"s-{number} "}, "at": 1} for number in range(8)
+    ]
+    with pytest.raises(pytest.skip.Exception):
+        Buffered().test_client_gets_chunks_while_they_are_produced({"ticked": words})
+    with pytest.raises(AssertionError):  # a lost word is no matter of time
+        Buffered().test_client_gets_chunks_while_they_are_produced({"ticked": words[1:]})
 
 
 def test_an_override_needs_a_reason():

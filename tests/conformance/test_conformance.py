@@ -33,6 +33,18 @@ def test_the_home_directory_is_empty_during_tests(tmp_path):
     assert Path.home() == home
 
 
+def test_a_setting_may_have_several_variables(tmp_path):
+    source = read_source()
+    source = source.replace('{"env": "ACME_TOKEN"}', '{"env": ("ACME_TOKEN", "ACME_OLD_TOKEN")}')
+    module, acme = load_module(source, tmp_path), AcmeFake(tmp_path / "acme")
+    acme.start()
+    suite = DeployerSuite()
+    with suite.run_harness(module, acme, tmp_path / "h") as harness:
+        suite.test_bundling_needs_no_credentials(harness)
+    acme.stop()
+    unload_module(module, tmp_path)
+
+
 def test_the_example_is_short_enough_to_copy():
     with open(mastra_deployer_acme.hooks.__file__, encoding="utf-8") as source:
         assert len(source.readlines()) < 100

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mastra_core import launcher
+from mastra_core import launcher, virtual_environment
 
 APP = """
 import os, sys, time
@@ -54,6 +54,7 @@ def bundle(tmp_path):
         else:
             shutil.copytree(vendor, directory / "vendor")
         shutil.copy(launcher.__file__, directory / "index.py")
+        shutil.copy(virtual_environment.__file__, directory / "app/mastra_venv.py")
         written = {
             "app": "main:app",
             "paths": ["app", "vendor"],
@@ -140,7 +141,9 @@ def test_newer_bundle_on_an_older_python(bundle):
         ({"PORT": "abc"}, ["PORT is 'abc'", "0 to 65535"]),
         ({"PORT": "70000"}, ["PORT is '70000'"]),
         ({"PORT": "-1"}, ["PORT is '-1'"]),
-        ({"HOST": "203.0.113.7", "PORT": "0"}, ["Cannot listen on 203.0.113.7:0", "HOST"]),
+        ({"HOST": "203.0.113.7", "PORT": "0"}, ["Cannot listen on 203.0.113.7:0", "HOST=0.0.0.0"]),
+        ({"HOST": "x86_64-conda-linux-gnu"}, ["is no address of this machine", "Conda"]),
+        ({"HOST": f"{'x' * 70}.example"}, ["is no address of this machine"]),
         ({"WEB_CONCURRENCY": "many"}, ["WEB_CONCURRENCY is 'many'"]),
         ({"WEB_CONCURRENCY": "0"}, ["WEB_CONCURRENCY is '0'", "1 or more"]),
     ],

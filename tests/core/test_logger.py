@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import re
 
 import pytest
 
@@ -140,6 +141,50 @@ def test_exception(build_logger, format):
     assert "test_logger.py" in text
     if format == "json":
         assert build_logger.lines()[0]["error"].startswith("Traceback")
+
+
+def fail_inside(depth):
+    if depth:
+        return fail_inside(depth - 1)
+    return json.loads("{")  # its frames are those of the standard library
+
+
+def test_the_console_names_an_exception_in_one_line(build_logger):
+    logger = build_logger("console", level="info")
+    try:
+        fail_inside(0)
+    except ValueError:
+        logger.exception("it failed", extra={"path": "/x"})
+    first, second = build_logger.text().splitlines()
+    assert "it failed: JSONDecodeError: Expecting" in first and first.endswith(" path=/x")
+    assert re.search(r"\(\S*test_logger\.py:\d+ in fail_inside\)", first)
+    assert re.fullmatch(r" {4}\S*test_logger\.py:\d+ in test_the_console\w+", second)
+
+
+def test_a_cause_a_group_and_a_long_message_are_one_line(build_logger):
+    logger = build_logger("console", level="info")
+    try:
+        try:
+            exec("raise OSError('no disk\\n' + 'x' * 400)")
+        except OSError as error:
+            raise RuntimeError("the job failed") from error
+    except RuntimeError as error:
+        group = ExceptionGroup("many", [error])
+        logger.log(logging.ERROR, "it failed", exc_info=group)
+    (line,) = [each for each in build_logger.text().splitlines() if each[:1] != " "]
+    assert "it failed: RuntimeError: the job failed, caused by OSError: no disk xxx" in line
+    assert "x..." in line and len(line) < 600
+
+
+def test_debug_shows_every_frame(build_logger, monkeypatch):
+    for settings, variable in (({"level": "debug"}, ""), ({"level": "info"}, "full")):
+        monkeypatch.setenv("MASTRA_TRACEBACKS", variable)
+        logger = build_logger("console", **settings)
+        try:
+            fail_inside(0)
+        except ValueError:
+            logger.exception("it failed")
+        assert "Traceback" in build_logger.text() and "json/decoder.py" in build_logger.text()
 
 
 @pytest.mark.parametrize("settings", [{"level": "loud"}, {"format": "xml"}])

@@ -50,6 +50,7 @@ class Paper:
 
     def to_deployment(self, item, **more):
         live = item["environment"] == "preview" or item["id"] in self.state["live"][-1:]
+        live = item.get("live", live)
         known = {**item, "created": dt.datetime.fromisoformat(item["created"]), "live": live}
         return Deployment(target="paper", url=self.url, **{**known, **more})
 

@@ -9,7 +9,7 @@ from tests.laws.sources import PACKAGES, module_name, shown, sources, tree
 
 FIELD = re.compile(r"^\s*:param (\*{0,2}\w+):", re.MULTILINE)
 # Where pluggy, Click, Litestar or a file that other Pythons run decides what is written.
-EXEMPT = re.compile(r"_child$|launcher$|\.hooks$|mastra_deployer\.cli\.")
+EXEMPT = re.compile(r"_child$|launcher$|event_handler$|\.hooks$|mastra_deployer\.cli\.")
 
 
 def documented(node):

@@ -208,7 +208,10 @@ def test_only_the_publishing_job_gets_an_identity_token():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PROJECTS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name == "core" else pytest.mark.full) for name in PROJECTS],
+)
 def test_a_wheel_is_the_same_from_a_checkout_a_copy_and_an_sdist(name, tmp_path):
     """The copy has no git: neither tags nor history may change a byte."""
     copy = tmp_path / "copy"

@@ -94,6 +94,7 @@ def test_deployments_are_listed_inspected_and_removed(run_linked, vercel):
     assert vercel.fake.list_resources() == []
 
 
+@pytest.mark.full
 def test_rollback_and_promote(run_linked, vercel):
     for _ in range(2):
         run_linked("deploy", "--prebuilt", "--yes", "--prod", "--force")
@@ -118,6 +119,7 @@ def test_variables_are_added_listed_and_removed(run_linked, vercel):
     assert vercel.fake.find_project().env == {}
 
 
+@pytest.mark.full
 def test_rolling_release_is_configured_approved_completed_and_aborted(run_linked, vercel):
     run_linked("deploy", "--prebuilt", "--yes")
     roll = ("rolling-release",)

@@ -1,6 +1,9 @@
 import dataclasses
+import errno
 import json
 import os
+import stat
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +20,7 @@ from mastra_core.pipeline import (
     SilentReport,
 )
 from mastra_core.pipeline.bundle import _compute_digest as compute_digest
+from mastra_core.pipeline.bundle import _list_entries as list_entries
 from mastra_core.pipeline.file_tree import get_identity
 
 
@@ -138,7 +142,7 @@ def test_file_is_no_bundle(tmp_path):
 def test_newer_manifest_is_read(bundle):
     file = bundle.directory / MANIFEST
     newer = {**json.loads(file.read_bytes()), "later": 1, "digest": ""}
-    newer["digest"] = compute_digest(bundle.directory, json.dumps(newer).encode(), {})
+    newer["digest"] = compute_digest(list_entries(bundle.directory), json.dumps(newer).encode(), {})
     file.write_text(json.dumps(newer))
     found = Bundle.load(bundle.directory)
     assert found.manifest.entry == bundle.manifest.entry
@@ -169,6 +173,80 @@ def test_copy_to_copies_everything_and_keeps_other_files(build, tmp_path):
     assert (target / "vercel.json").read_text() == "{}"
     assert (target / "link.txt").is_symlink()
     assert build.app == "main:app"
+
+
+def seal_with_umask(build, directory, umask):
+    """Seal a bundle with an executable helper, in a process with this umask."""
+    before = os.umask(umask)
+    try:
+        build.copy_to(directory)
+        for name, mode in {
+            "app/helper": 0o777,
+            "vendor/lib/tool": 0o555,
+            "notes.txt": 0o666,
+        }.items():
+            (directory / name).write_text("#!/bin/sh\n")
+            (directory / name).chmod(mode & ~umask)
+        return Bundle.seal(build, directory, "acme")
+    finally:
+        os.umask(before)
+
+
+def read_modes(directory):
+    return {
+        path.relative_to(directory).as_posix(): stat.S_IMODE(path.stat().st_mode)
+        for path in (directory, *directory.rglob("*"))
+    }
+
+
+def test_modes_are_normalized_whatever_the_umask(build, tmp_path):
+    bundles = [
+        seal_with_umask(build, tmp_path / f"{umask:o}", umask) for umask in (0, 0o022, 0o027, 0o077)
+    ]
+    assert len({bundle.manifest.digest for bundle in bundles}) == 1
+    modes = read_modes(bundles[0].directory)
+    assert all(read_modes(bundle.directory) == modes for bundle in bundles)
+    assert (modes["."], modes["app"], modes["app/main.py"], modes[MANIFEST]) == (
+        *(0o755, 0o755, 0o644, 0o644),
+    )
+    assert (modes["app/helper"], modes["vendor/lib/tool"], modes["notes.txt"]) == (
+        *(0o755, 0o555, 0o644),
+    )
+    assert bundles[0].manifest.executables == ("app/helper", "vendor/lib/tool")
+
+
+@pytest.mark.parametrize(("name", "mode"), [("app/helper", 0o644), ("app/main.py", 0o755)])
+def test_changed_executable_bits_are_restored(build, tmp_path, name, mode):
+    bundle = seal_with_umask(build, tmp_path / "bundle", 0o022)
+    before = read_modes(bundle.directory)
+    (bundle.directory / name).chmod(mode)
+    assert Bundle.load(bundle.directory) == bundle
+    assert read_modes(bundle.directory) == before
+
+
+def test_executable_bits_that_cannot_be_restored_are_an_error(build, tmp_path, monkeypatch):
+    bundle = seal_with_umask(build, tmp_path / "bundle", 0o022)
+    (bundle.directory / "app/helper").chmod(0o644)
+    monkeypatch.setattr(Path, "chmod", refuse_to_change)
+    with pytest.raises(BundleError, match=r"'app/helper'.*Read-only") as caught:
+        Bundle.load(bundle.directory)
+    assert "tar" in caught.value.hint
+
+
+def test_copies_keep_modes_where_links_are_impossible(build, tmp_path, monkeypatch):
+    (build.directory / "app/helper").touch(mode=0o755)
+    monkeypatch.setattr(os, "link", fail_to_link)
+    build.copy_to(tmp_path / "copy")
+    assert stat.S_IMODE((tmp_path / "copy/app/helper").stat().st_mode) == 0o755
+    assert stat.S_IMODE((tmp_path / "copy/app/main.py").stat().st_mode) == 0o644
+
+
+def refuse_to_change(self, mode):
+    raise OSError(errno.EROFS, "Read-only file system")
+
+
+def fail_to_link(*_):
+    raise OSError(errno.EXDEV, "another file system")
 
 
 def test_pipeline_types_are_frozen_and_keyword_only(build, bundle):

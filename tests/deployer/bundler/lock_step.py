@@ -22,6 +22,9 @@ class RecordingReport:
     def step(self, text):
         self.steps.append(text)
 
+    def warn(self, text, hint=""):
+        self.note(text, hint)
+
     def note(self, text, hint=""):
         self.notes.append(f"{text} {hint}")
 

@@ -8,6 +8,8 @@ import subprocess
 import pytest
 from uv import find_uv_bin
 
+from mastra_deployer.bundler.own_wheels import compute_record_hash
+from mastra_deployer.bundler.vendor.distributions import read_record
 from tests.sample_projects import write_project
 
 pytestmark = pytest.mark.slow
@@ -41,6 +43,7 @@ def test_unchanged_project_is_not_rebuilt(built_project, mastra):
     assert os.stat(built_project / ".mastra").st_ino == before
 
 
+@pytest.mark.full
 def test_damaged_deleted_and_restored_caches(cache, built_project, mastra):
     """Each kind of damage is repaired before the next one, so one cold build is enough."""
     first = read_digest(built_project)
@@ -153,6 +156,23 @@ def _rewrite(file, change):
     file.write_bytes(content)
 
 
+def test_symbols_are_stripped_unless_they_are_kept(built_project, mastra):
+    vendor = built_project / ".mastra/vendor"
+    (library,) = vendor.glob("uvloop/loop.*.so")
+    size, name = library.stat().st_size, library.relative_to(vendor).as_posix()
+    (record,) = vendor.glob("uvloop-*.dist-info/RECORD")
+    rows = {row[0]: row for row in read_record(record.read_text())}
+    assert rows[name] == (name, compute_record_hash(library.read_bytes()), str(size))
+    document = json.loads((built_project / ".mastra/mastra-sbom.json").read_text())
+    (component,) = [item for item in document["components"] if item["name"] == "uvloop"]
+    assert component["properties"] == [{"name": "mastra:stripped", "value": name}]
+    with (built_project / "pyproject.toml").open("a") as file:
+        file.write("[tool.mastra.build]\nstrip = false\n")
+    mastra("build", cwd=built_project).ok()
+    assert library.stat().st_size > 4 * size
+    assert "mastra:stripped" not in (built_project / ".mastra/mastra-sbom.json").read_text()
+
+
 def test_second_project_reuses_stored_wheels(built_project, mastra, echo, tmp_path):
 
     other = write_project(tmp_path / "other", {INDEX: echo}, dependencies=("mastra-core", "idna"))
@@ -210,6 +230,7 @@ def test_check_reproducible_compares_with_another_path(built_project, mastra):
     assert result.json["reproducible"] > 100
 
 
+@pytest.mark.full
 def test_check_reproducible_for_a_workspace_member(project, mastra, echo):
     files = {
         "pyproject.toml": '[tool.uv.workspace]\nmembers = ["apps/*"]\n',
@@ -251,6 +272,7 @@ def build_wheel(directory, *rest, **more):
     result.failed(4, "A second build differs in", "vendor/clock/now.py", "clock")
 
 
+@pytest.mark.full
 def test_builds_of_two_projects_share_a_cold_cache(project, echo, tmp_path):
     import sys
     from pathlib import Path

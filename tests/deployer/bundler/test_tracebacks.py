@@ -178,14 +178,17 @@ def test_errors_at_import(moved_bundle, where, words, last):
 
 
 def test_errors_in_another_framework(tmp_path, mastra, serve_directory):
-    source = "async def app(scope, receive, send):\n    raise ValueError(scope['type'])\n"
+    source = (
+        "async def app(scope, receive, send):\n    if scope.get('path') == '/':\n"
+        "        raise ValueError(scope['type'])\n"
+    )
     root = write_project(tmp_path / "app", {"main.py": source}, dependencies=())
     mastra("build", "--app", "main:app", cwd=root).ok()
     with serve_directory(root / ".mastra") as client:
         assert client.get("/").status_code == 500
     text = "".join(client.log)
     check_frames(text, root)
-    assert f'{root}/.mastra/app/main.py", line 2, in app\n    raise ValueError' in text
+    assert f'{root}/.mastra/app/main.py", line 3, in app\n    raise ValueError' in text
 
 
 @contextlib.contextmanager

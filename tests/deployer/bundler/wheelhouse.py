@@ -10,7 +10,9 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 
-def write_wheel(house, name, files, *, record=None, without=(), metadata="", link=None):
+def write_wheel(
+    house, name, files, *, record=None, without=(), metadata="", link=None, executables=()
+):
     """A wheel of these texts, or files on disk; ``record`` replaces its RECORD, ``link`` is a name and its target."""
     info = f"{name.replace('-', '_')}-1.dist-info"
     head = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n{metadata}"
@@ -28,7 +30,10 @@ def write_wheel(house, name, files, *, record=None, without=(), metadata="", lin
             if isinstance(text, Path):  # too large to be held
                 wheel.write(text, file)
             elif file.rpartition("/")[2] not in without:
-                wheel.writestr(file, text.encode("utf-8", "surrogateescape"))
+                entry = ZipInfo(file)
+                entry.create_system, entry.compress_type = 3, ZIP_DEFLATED
+                entry.external_attr = (0o100755 if file in executables else 0o100644) << 16
+                wheel.writestr(entry, text.encode("utf-8", "surrogateescape"))
         if link:
             entry = ZipInfo(link[0])
             entry.create_system, entry.external_attr = 3, 0o120777 << 16

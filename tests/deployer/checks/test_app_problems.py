@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from mastra_core.pipeline import Build, BundleManifest, Environment, Platform, Project, Target
+from mastra_core.pipeline import (
+    Build,
+    BundleManifest,
+    Environment,
+    Platform,
+    Project,
+    Serve,
+    Target,
+)
 from mastra_deployer.checks.app_problems import check_app
 from mastra_deployer.checks.parsed_sources import ParsedSources
 from mastra_deployer.checks.value_problems import check_values, find_local_host, is_file_store
@@ -284,8 +292,14 @@ def test_severity_of_values_depends_on_the_target():
     assert get_severities(Target(**facts, remote=False), **values) == {}
     assert get_severities(Target(**facts, stores_env=False), **values) == {}
 
+    containers = Target(**facts, persistent_disk=False, volumes=True)
+    warnings = {"A": "warning", "B": "warning", "C": "warning"}
+    assert get_severities(containers, **values) == warnings
 
-def check_source(tmp_path, source, *, required=(), optional=(), models=None, values=None, **facts):
+
+def check_source(
+    tmp_path, source, *, required=(), optional=(), models=None, values=None, serve=None, **facts
+):
     """Return the problems of an app of one module, as `severity: message`."""
     build, platform = tmp_path / "build", Platform(python="3.11", wheels="any")
     (build / "app").mkdir(parents=True)
@@ -297,6 +311,7 @@ def check_source(tmp_path, source, *, required=(), optional=(), models=None, val
         python="3.11",
         wheels="any",
         variables=models or {},
+        serve=serve or Serve(),
     )
     project = Project(
         root=tmp_path,
@@ -309,7 +324,7 @@ def check_source(tmp_path, source, *, required=(), optional=(), models=None, val
     target = Target(name="acme", summary="", settings=Environment, **facts)
     made = Build(directory=build, platform=platform, manifest=manifest)
     found = check_app(project, target, made, values or {})
-    return [f"{item.severity} {item.where}: {item.message}" for item in found]
+    return [f"{item.severity} {item.where}: {item.message} {item.hint}" for item in found]
 
 
 def test_each_variable_is_reported_once_with_its_places(tmp_path):
@@ -358,6 +373,18 @@ def test_database_file_is_reported_without_a_persistent_disk(tmp_path):
     )
     assert check_source(tmp_path / "2", source, values={"Db": "postgresql://db"}, **functions) == []
     assert check_source(tmp_path / "3", source, optional=("Db",)) == []
+    (problem,) = check_source(tmp_path / "4", source, **functions, volumes=True)
+    assert "which 'acme' keeps on a volume only, and for one instance only." in problem
+    assert "Run one instance" in problem and "mastra new host" in problem
+
+
+def test_runs_in_memory_are_reported_where_instances_are_short_lived(tmp_path):
+    kept = Serve(single_process=True)
+    (problem,) = check_source(tmp_path / "1", "", serve=kept, short_lived=True)
+    assert problem.startswith("warning : Threads are kept in the memory of one instance")
+    assert "which 'acme' may end at any time" in problem
+    assert check_source(tmp_path / "2", "", serve=kept) == []
+    assert check_source(tmp_path / "3", "", short_lived=True) == []
 
 
 APP = {
@@ -439,7 +466,7 @@ def test_strict_fails_on_warnings_and_a_build_shows_them(app, mastra):
     done.failed(4, "'FROM_ELSEWHERE'", "OPENAI_API_KEY", "'sqlite:///data.db'")
     assert done.err.count("'sqlite:///data.db'") == 1
     built = mastra("bundle", "paper", cwd=app).ok()
-    assert "note: src/mastra/index.py:13: The environment variable 'FROM_ELSEWHERE'" in built.err
+    assert "warning: src/mastra/index.py:13: The environment variable 'FROM_ELSEWHERE'" in built.err
     assert "DEBUG" not in built.err
 
 
@@ -478,7 +505,7 @@ def test_values_are_checked_before_the_build(app, mastra):
         ("from mastra_core import Secret\nSecret.env('TOKEN').reveal()", ("'TOKEN'", "index.py:2")),
         (
             "import pydantic\nclass S(pydantic.BaseModel):\n    key: str\n    url: str\nS()",
-            ("index.py:5", "Field required: key, url"),
+            ("index.py:5", "key\n", "url\n", "Field required"),
         ),
     ],
 )

@@ -194,7 +194,7 @@ def test_unknown_target_names_the_install_command(project, mastra, echo):
 
 
 def test_missing_target(project, mastra, echo):
-    mastra("deploy", cwd=project({INDEX: echo})).failed(2, "no target to deploy to")
+    mastra("deploy", cwd=project({INDEX: echo})).failed(2, "needs a target")
 
 
 def test_a_target_that_cannot_deploy(project, mastra, echo):

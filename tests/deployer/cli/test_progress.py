@@ -48,7 +48,10 @@ def test_json_is_one_object_and_no_progress(capsys):
         terminal.answer({"done": True})
     out, err = capsys.readouterr()
     assert err == ""
-    assert out == '{"ok": true, "done": true, "notes": [{"message": "Look.", "hint": "Here."}]}\n'
+    assert out == (
+        '{"ok": true, "done": true, "notes": '
+        '[{"severity": "note", "message": "Look.", "hint": "Here."}]}\n'
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals need Unix")

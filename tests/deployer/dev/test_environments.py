@@ -15,6 +15,7 @@ import time
 import pytest
 from uv import find_uv_bin
 
+from mastra_deployer.dev.options import DevOptions
 from tests.deployer.dev.dev_process import MASTRA, Dev, run_dev
 from tests.sample_projects import ECHO, write_project
 
@@ -125,6 +126,61 @@ def test_a_missing_server_is_installed_and_a_missing_deployer_ignored(tmp_path):
         assert dev.ask().json()["text"] == str(root / ".venv")
 
 
+WORKSPACE = "[tool.uv.workspace]\nmembers = ['packages/*']\n"
+LIBRARY = """\
+[project]
+name = "words"
+version = "0"
+requires-python = ">=3.11"
+[build-system]
+requires = []
+build-backend = "hatchling.build"
+"""
+
+
+def create_workspace(root):
+    """Create a workspace whose environment has the member `words` as an editable package.
+
+    The records of the installation are those that uv writes.
+    """
+    (root / "packages").mkdir(parents=True)
+    (root / "pyproject.toml").write_text(WORKSPACE)
+    library = root / "packages/words"
+    (library / "src/words").mkdir(parents=True)
+    (library / "pyproject.toml").write_text(LIBRARY)
+    (library / "src/words/__init__.py").write_text("WORD = 'one'\n")
+    create_bare_environment(root)
+    (places,) = (root / ".venv/lib").glob("python*/site-packages")
+    (places / "words.pth").write_text(f"{library}/src\n")
+    record = places / "words-0.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: words\nVersion: 0\n")
+    content = {"url": library.as_uri(), "dir_info": {"editable": True}}
+    (record / "direct_url.json").write_text(json.dumps(content))
+    source = "import sys\nfrom words import WORD\n" + ECHO.replace(
+        "echo: {text}", "{WORD} {sys.prefix}"
+    )
+    return write_project(root / "packages/app", {INDEX: source}), library / "src/words/__init__.py"
+
+
+def test_a_member_of_a_workspace_has_its_environment_and_reloads_with_its_siblings(tmp_path):
+    app, sibling = create_workspace(tmp_path / "space")
+    with run_dev(app, VIRTUAL_ENV="") as dev:
+        first = dev.wait_until_ready().ask().json()["text"]
+        assert first == f"one {tmp_path}/space/.venv"
+        dev.save(INDEX, (app / INDEX).read_text() + "# saved\n")
+        dev.wait_for_line("reloaded in")
+        for word in ("two", "six"):  # of the same length, in the same second
+            sibling.write_text(f"WORD = {word!r}\n")
+            dev.wait_for_line(r"reloaded in .*: \.\./words/src/words/__init__\.py$")
+            assert dev.ask().json()["text"].split(" ")[0] == word
+        sibling.write_text("WORD = missing\n")
+        dev.wait_for_line(r"broken: \.\./words/src/words/__init__\.py:1: NameError")
+    with run_dev(app, VIRTUAL_ENV="") as again:
+        again.wait_for_line("broken: ")
+        assert "Installing" not in again.text and "Resolving" not in again.text
+
+
 def test_debug_needs_debugpy_and_prints_the_install_command(tmp_path):
     root = write_project(tmp_path / "app", {INDEX: ECHO})
     create_bare_environment(root)
@@ -213,3 +269,11 @@ def test_debug_waits_for_a_debugger_and_listens_again_after_a_save(tmp_path):
         dev.wait_for_line("A debugger can attach")
         Debugger(port).close()
         assert dev.ask().status_code == 200
+
+
+def test_console_scripts_of_the_project_are_on_path(tmp_path):
+    options = DevOptions(directory=write_project(tmp_path / "app", {INDEX: ECHO}))
+    launch = options.build_launch(options.find_project(), {"PATH": "/usr/bin"})
+    scripts = os.path.dirname(launch.interpreter.path)
+    assert launch.values["PATH"] == f"{scripts}{os.pathsep}/usr/bin"
+    assert options.build_launch(options.find_project(), {}).values["PATH"] == scripts

@@ -264,6 +264,20 @@ def test_doctor_is_silent_about_optional_credentials(world):
     assert "PAPER_PASS" not in world.run("doctor", "paper").ok().out
 
 
+def test_doctor_is_silent_about_a_chain_of_credentials_that_the_platform_accepts(world):
+    """One of several ways to sign in is enough, as the deployer's own doctor knows."""
+    source = (world.root / "paper.py").read_text()
+    chain = source.replace('optional_credentials=("PAPER_PASS",),', "")
+    (world.root / "paper.py").write_text(chain)
+    assert "PAPER_PASS" not in world.run("doctor", "paper").ok().out
+    world.write(bend={"problems": [["warning", "Paper is slow."]]})
+    done = world.run("doctor", "paper").ok()
+    assert "PAPER_PASS" not in done.out and "warning: Paper is slow." in done.out
+    without_doctor = chain.replace("@hookimpl\ndef mastra_doctor", "def ask_paper")
+    (world.root / "paper.py").write_text(without_doctor)
+    assert "No value for PAPER_PASS" in world.run("doctor", "paper").ok().out
+
+
 def test_an_unchanged_deploy_is_skipped_from_any_machine(world):
     skip = ("--prod", "--skip-if-unchanged", "--json")
     assert world.deploy(*skip).ok().json["skipped"] is False
@@ -285,6 +299,15 @@ def test_unchanged_compares_with_the_live_deployment(world):
     world.deploy("--prod", GREETING="second").ok()
     done = world.deploy(*skip).ok().json
     assert done["skipped"] is False, "it was there once, and is not what users see"
+
+
+def test_a_preview_of_an_aborted_deploy_is_deployed_again(world):
+    skip = ("--skip-if-unchanged", "--json")
+    world.deploy(*skip).ok()
+    assert world.deploy(*skip).ok().json["skipped"] is True
+    aborted = {**world.state["deployments"][0], "live": False}
+    world.write(deployments=[aborted])
+    assert world.deploy(*skip).ok().json["skipped"] is False, "users do not see it"
 
 
 def test_a_branch_is_a_preview(world):
@@ -381,6 +404,13 @@ def test_names_that_the_platform_reserves_are_refused(world):
     assert "'REGIONS' is reserved" not in failed.err
     failed = world.run("env", "sync", **values)
     failed.failed(2, "'SYSTEM_ROLE' cannot be set, because 'paper' reserves this name")
+
+
+def test_a_prebuilt_bundle_with_a_name_reserved_since_is_refused(world):
+    deployer = world.root / "paper.py"
+    deployer.write_text(deployer.read_text().replace('"REGION")', '"COLOUR")'))
+    world.deploy().failed(2, "'COLOUR' cannot be set, because 'paper' reserves this name")
+    assert world.state["deployments"] == []
 
 
 def test_variables_are_synced_and_pruned(world):

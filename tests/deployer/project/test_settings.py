@@ -59,6 +59,14 @@ def test_unknown_and_missing_settings():
         merge()
 
 
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_text_is_no_value_of_a_required_setting(text):
+    for layer in ({"flags": {"app": text}}, {"table": {"app": text}}, {"entry": {"app": text}}):
+        with pytest.raises(ConfigError, match=r"Cloud needs app\."):
+            merge(**layer)
+    assert merge(flags={"app": "a", "team": text}).team == text, "an optional one may be emptied"
+
+
 def test_references_are_resolved_from_the_environment():
     found = merge(
         entry={"app": EnvReference(name="APP", default="d"), "token": EnvReference(name="T")}
@@ -134,3 +142,9 @@ def test_a_default_may_depend_on_another_setting():
     settings = merge_settings(Region, flags={}, environ={}, table=table, entry={})
     values = list_project_values(settings, flags={}, user_environ={})
     assert values == {"region": "eu"}, "the project did not write the address"
+
+
+def test_an_empty_text_counts_as_unset_for_a_derived_default():
+    flags = {"region": "eu", "api_url": ""}
+    settings = merge_settings(Region, flags=flags, environ={}, table={}, entry={})
+    assert settings.api_url == "https://eu.cloud.example"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
 from tests.files import find_text
 
@@ -36,6 +37,23 @@ def test_the_tests_of_a_new_project_pass(tmp_path, mastra):
     )
     assert done.returncode == 0, done.stdout
     assert "2 passed" in done.stdout
+
+
+def test_a_new_project_is_locked_as_its_readme_says(tmp_path, mastra):
+    """Until the first release no index has mastra's packages."""
+    done = mastra("new", "shop", cwd=tmp_path).ok()
+    assert "README.md says how" in done.out
+    root = tmp_path / "shop"
+    commands = (root / "README.md").read_text().rpartition("```\nfor name in")[2]
+    assert "export UV_FIND_LINKS=$PWD/wheels" in commands and "packages/$name" in commands
+    variables = {"UV_FIND_LINKS": os.environ["MASTRA_TEST_WHEELS"]}
+    subprocess.run(
+        [find_uv_bin(), "lock", "-q"], cwd=root, env={**os.environ, **variables}, check=True
+    )
+    mastra("build", "--locked", cwd=root, **variables).ok()
+    assert (root / ".mastra/index.py").exists()
+    again = mastra("check", "--locked", "--strict", cwd=root, **variables)
+    assert again.ok().out
 
 
 def test_new_refuses_a_directory_with_files_and_a_bad_name(tmp_path, mastra):

@@ -234,6 +234,7 @@ def test_the_scripts_bundle_deploy_and_roll_back(shop, mastra, tmp_path, serve_d
     assert not list(root.rglob("pwned"))
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_the_scripts_of_gitlab_bundle_deploy_and_roll_back(shop, mastra, tmp_path, serve_directory):
     root = shop()

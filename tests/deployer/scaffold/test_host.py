@@ -215,6 +215,90 @@ def test_runs_that_live_in_one_process_are_not_scaled(shop, mastra):
     assert "durable engine" in text
 
 
+STORED = "logger=False, storage='sqlite:///{}', memory=Memory())"
+IMPORTS = "from mastra_core import Mastra", "from mastra_core import Mastra, Memory"
+
+
+@pytest.fixture
+def stored(project, echo):
+    """Make a project whose memory is a database in a file."""
+
+    def make(path="app.db", config=""):
+        source = echo.replace("logger=False)", STORED.format(path)).replace(*IMPORTS)
+        return project({"src/mastra/index.py": source}, config)
+
+    return make
+
+
+def test_kubernetes_runs_one_pod_with_a_volume_for_a_database(stored, mastra):
+    root = stored("state/app.db")
+    output = mastra("new", "host", "kubernetes", cwd=root).ok().err
+    assert "'sqlite:///state/app.db' (src/mastra/index.py:6)" in output
+    assert "a volume at /data/state" in output
+    files = sorted(map(str, (root / "kubernetes").iterdir()))
+    done = run(find_tool("kubernetes-validate"), "--strict", *files)
+    assert done.returncode == 0, done.stdout + done.stderr
+    deployment = yaml.safe_load((root / "kubernetes/deployment.yaml").read_text())["spec"]
+    assert deployment["strategy"] == {"type": "Recreate"}
+    container, pod = load_pod(root)["containers"][0], load_pod(root)
+    assert container["workingDir"] == "/data"
+    assert [each["mountPath"] for each in container["volumeMounts"]] == ["/tmp", "/data/state"]
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsUser"]
+    claim = yaml.safe_load((root / "kubernetes/volume.yaml").read_text())["metadata"]["name"]
+    assert pod["volumes"][1]["persistentVolumeClaim"]["claimName"] == claim
+    scaler = yaml.safe_load((root / "kubernetes/autoscaler.yaml").read_text())["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (1, 1)
+
+
+@pytest.mark.parametrize("image", ["", "registry.example/team/shop:1"])
+def test_compose_mounts_a_directory_for_a_database(stored, mastra, image):
+    root = stored("/var/data/app.db")
+    answer = mastra("new", "host", "compose", "--image", image, cwd=root).ok()
+    assert "sudo install -d -o 65532 -g 65532 data" in answer.out
+    schema = ("--builtin-schema", "vendor.compose-spec")
+    done = run(find_tool("check-jsonschema"), *schema, root / "compose.yaml")
+    assert done.returncode == 0, done.stdout
+    service = yaml.safe_load((root / "compose.yaml").read_text())["services"]["app"]
+    assert service["volumes"][-1]["target"] == "/var/data"
+    assert service["volumes"][-1]["bind"] == {"create_host_path": False}
+    assert len(service["volumes"]) == (1 if image else 2)
+
+
+def test_docker_has_a_directory_for_a_database_that_the_user_owns(stored, mastra):
+    root = stored()
+    answer = mastra("new", "host", "docker", cwd=root).ok()
+    assert "-v app-data:/data app" in answer.out
+    text = (root / "Dockerfile").read_text()
+    assert 'RUN ["install", "-d", "-o", "65532", "-g", "65532", "/data"]\nWORKDIR /data\n' in text
+    assert 'CMD ["python", "/app/index.py"]' in text
+    done = run(find_tool("hadolint"), "--no-fail", "--format", "json", root / "Dockerfile")
+    assert json.loads(done.stdout) == []
+
+
+def test_systemd_has_a_directory_for_a_database(stored, mastra):
+    root = stored("state/app.db")
+    mastra("new", "host", "systemd", cwd=root).ok()
+    assert "\nStateDirectory=app app/state\n" in (root / "systemd/app.service").read_text()
+    root = stored("/data/app.db")
+    mastra("new", "host", "systemd", "--force", cwd=root).failed(2, "'/data'", "sqlite:///app.db")
+
+
+@pytest.mark.parametrize("path", ["/app.db", "/tmp/app.db", "/app/app.db", "../app.db"])
+def test_a_database_that_no_volume_can_keep_is_refused(stored, mastra, path):
+    root = stored(path)
+    where = "src/mastra/index.py:6: 'sqlite:///"
+    mastra("new", "host", "kubernetes", cwd=root).failed(2, where, "sqlite:////data/app.db")
+
+
+def test_a_database_that_a_variable_replaces_needs_no_volume(stored, mastra):
+    root = stored(config='[tool.mastra.env]\nrequired = ["DB"]\n')
+    index = root / "src/mastra/index.py"
+    text = index.read_text().replace("'sqlite:///app.db'", "os.environ.get('DB', 'sqlite:///a.db')")
+    index.write_text(f"import os\n{text}")
+    mastra("new", "host", "kubernetes", cwd=root).ok()
+    assert not (root / "kubernetes/volume.yaml").exists()
+
+
 def test_an_app_of_another_framework_gets_a_tcp_probe(project, mastra):
     root = project({"main.py": ASGI}, "", dependencies=())
     mastra("new", "host", "kubernetes", "--app", "main:app", cwd=root).ok()

@@ -16,7 +16,8 @@ from mastra_deployer_oci.api.docker_auth import Login
 from mastra_deployer_oci.api.reference import Reference
 from mastra_deployer_oci.api.repository import open_repository
 from mastra_deployer_oci.deploy.base_image import load_base
-from mastra_deployer_oci.deploy.push import Blob, push_blobs
+from mastra_deployer_oci.deploy.blob import Blob
+from mastra_deployer_oci.deploy.push import push_blobs
 from tests.deployer.attacks import hostile_server
 from tests.deployer.kit.scripted_server import serve
 
@@ -267,6 +268,8 @@ def test_an_upload_that_continues_elsewhere_carries_no_credentials(registry, oth
         b"",
     )
     push(registry)
+    assert {seen[0] for seen in other.seen} == {"PUT"}
+    push(registry, bytes(9 << 20))
     assert {seen[0] for seen in other.seen} == {"PATCH", "PUT"}
     assert list_secrets(other) == []
 

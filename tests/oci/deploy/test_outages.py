@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from tests.oci.registries import Registry, find_program
@@ -33,12 +34,18 @@ def test_deploy_resumes_after_registry_restart(proxy, registry, oci, bundle):
     proxy.should_break = lambda method, path, number: False
     registry.start()
     assert run("deployments", "--json").ok().json["deployments"] == []
-    stored = registry.list_blobs()
+    # A registry that dies while it stores a blob has the file, but does not know the blob.
+    stored = [name for name in registry.list_blobs() if has_blob(registry, name)]
     proxy.requests.clear()
     run("deploy", "--prebuilt", bundle, "--prod").ok()
     uploads = [path for path in proxy.list_paths("PUT") if "digest=" in path]
     assert not [path for path in uploads for name in stored if name in path], "sent twice"
     assert len(uploads) + len(stored) >= 4
+
+
+def has_blob(registry, name):
+    url = f"http://{registry.host}/v2/team/app/blobs/sha256:{name}"
+    return httpx.head(url, trust_env=False).status_code == 200
 
 
 def test_lost_responses_and_broken_connections_are_retried(proxy, oci, bundle):

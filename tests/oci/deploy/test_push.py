@@ -69,6 +69,7 @@ def test_tag_moves_last(proxy, oci, bundle):
     assert sum(path.endswith("/manifests/latest") for path in writes) == 1
 
 
+@pytest.mark.full
 def test_images_are_reproducible(start, oci, mastra, project, echo, tmp_path):  # fixtures
     """Another directory, cache and registry; the same bytes."""
     manifests = []

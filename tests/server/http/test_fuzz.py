@@ -48,7 +48,8 @@ def replace_ids(told, names):
     return told
 
 
-def test_generated_requests(serve, tmp_path):
+@pytest.mark.parametrize("examples", [5, pytest.param(40, marks=pytest.mark.full)])
+def test_generated_requests(serve, tmp_path, examples):
     memory = Memory(working_memory=True)
     storage = SqliteStorage(tmp_path / "app.db")
     settings = {"openapi": True, "traces": True, "mcp": True, "run_timeout": 5}
@@ -62,15 +63,15 @@ def test_generated_requests(serve, tmp_path):
         told = replace_ids(server.http.get("/api/openapi.json").json(), names)
         (tmp_path / "openapi.json").write_text(json.dumps(told))
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", "openapi.json"]
-        options = ["--url", server.url, "--checks", ",".join(CHECKS), "--max-examples", "15"]
+        options = ["--url", server.url, "--checks", ",".join(CHECKS), "--max-examples"]
         more = ["--phases", "examples,coverage,fuzzing", "--no-color", "--seed", "1"]
         done = subprocess.run(
-            [*command, *options, *more],
+            [*command, *options, str(examples), *more],
             cwd=tmp_path,
             env={**os.environ, "NO_PROXY": "127.0.0.1"},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
             check=False,
         )
         assert server.http.get("/health").status_code == 200

@@ -290,6 +290,18 @@ def test_plan_limits_are_checked_before_the_build(vercel, run, shop):
     )
 
 
+def test_project_name_is_the_name_of_the_project(tmp_path, mastra):
+    root = write_project(tmp_path / "app", {INDEX: ECHO})
+    pyproject = root / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace('"app"', '"Corner_Shop.eu"', 1))
+    options = ("bundle", "vercel", "--python", "3.12")
+    mastra(*options, cwd=root).ok()
+    pyproject.write_text(pyproject.read_text().replace('"Corner_Shop.eu"', '"a---b"', 1))
+    mastra(*options, cwd=root).ok()
+    pyproject.unlink()
+    mastra(*options, cwd=root).failed(2, "VercelDeployer needs project_name")
+
+
 def test_invalid_project_name_is_reported(run, shop):
     run(shop, "deploy", "-s", "project_name=My_Shop").failed(4, "'My_Shop'", "lower-case")
 

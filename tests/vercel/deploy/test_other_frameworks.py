@@ -16,6 +16,14 @@ app = FastAPI()
 async def item(number: int = 0) -> dict:
     return {"number": number}
 """
+FLASK = """\
+from flask import Flask
+app = Flask(__name__)
+
+@app.get("/items/<int:number>")
+def item(number):
+    return {"number": number}
+"""
 DJANGO = {
     "site_/__init__.py": "",
     "site_/settings.py": 'SECRET_KEY = "test"\nROOT_URLCONF = "site_.urls"\nALLOWED_HOSTS = ["*"]\n'
@@ -33,6 +41,7 @@ DJANGO = {
 }
 APPS = {
     "fastapi": ({"main.py": FASTAPI}, "main:app", "/items/7", '{"number":7}'),
+    "flask": ({"main.py": FLASK}, "main:app", "/items/7", '{"number":7}'),
     "starlette": (
         {"src/web/app.py": STARLETTE, "src/web/__init__.py": ""},
         "web.app:app",

@@ -5,6 +5,7 @@ The builder compares the description of the source with that of the bundle.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ from mastra_core.mastra import Mastra
 from mastra_core.memory.memory_agent import get_memory
 
 __all__ = ("describe", "find_missing_providers")
+
+_DRAIN_TIMEOUT = 5  # seconds
+_DEV_DRAIN_TIMEOUT = 300  # a person waits for the request, and nothing waits for the process
 
 
 def describe(mastra: Mastra) -> dict[str, Any]:
@@ -35,7 +39,7 @@ def describe(mastra: Mastra) -> dict[str, Any]:
         "serve": {
             "host": mastra.server.host,
             "port": mastra.server.port,
-            "drain": mastra.server.drain_timeout,
+            "drain": _get_drain_timeout(mastra),
             "proxies": list(mastra.server.trusted_proxies),
             "api_prefix": mastra.server.api_prefix,
             "single_process": _is_single_process(mastra),
@@ -55,6 +59,13 @@ def find_missing_providers(mastra: Mastra) -> dict[str, list[str]]:
         if modules:
             missing[key] = modules
     return missing
+
+
+def _get_drain_timeout(mastra: Mastra) -> float:
+    """Return the seconds that running requests get; a save under ``mastra dev`` should end none."""
+    if mastra.server.drain_timeout is not None:
+        return mastra.server.drain_timeout
+    return _DEV_DRAIN_TIMEOUT if os.environ.get("MASTRA_DEV") == "true" else _DRAIN_TIMEOUT
 
 
 def _is_single_process(mastra: Mastra) -> bool:

@@ -10,6 +10,7 @@ This file needs only the standard library, so that a wrong Python version gets a
 instead of a traceback. In the source tree it is `mastra_core/launcher.py`, copied as it is.
 """
 
+import errno
 import gc
 import importlib
 import json
@@ -32,7 +33,9 @@ PACKAGE_DIRECTORIES = ("site-packages", "dist-packages")
 def main(arguments):
     bundle = read_manifest(HERE)
     check_python(bundle)
-    isolate([os.path.join(HERE, path) for path in bundle["paths"]])
+    paths = [os.path.join(HERE, path) for path in bundle["paths"]]
+    isolate(paths)
+    prepare_children(paths)
     if arguments not in ([], ["--check"]):
         fail("Unknown argument %r." % arguments[0], "Run it without arguments, or with --check.")
     return check(bundle) if arguments else serve(bundle)
@@ -83,7 +86,6 @@ def isolate(paths):
     Packages that happen to be installed on the machine must neither help nor harm: a missing
     dependency must make the check of the bundle fail, instead of its first start elsewhere.
     """
-    os.environ.pop("PYTHONPATH", None)
     sys.dont_write_bytecode = True  # running a bundle must not change its digest
     sys.path[:] = [path for path in sys.path if is_standard_library(path)]
     sys.meta_path[:] = [it for it in sys.meta_path if "_frozen" in getattr(it, "__module__", "")]
@@ -96,6 +98,11 @@ def isolate(paths):
     sys.path_importer_cache.clear()
     sys.path[:0] = paths[:-1]
     site.addsitedir(paths[-1])
+
+
+def prepare_children(paths):
+    """Let new Python processes import what this one imports, and find its console scripts."""
+    importlib.import_module("mastra_venv").activate(paths, os.path.join(HERE, "bin"))
 
 
 def is_standard_library(path):
@@ -116,14 +123,15 @@ def load(bundle):
     return operator.attrgetter(attribute)(module), module
 
 
-def check(bundle):
+def check(bundle, inspect=None):
     """Import the app and print its registry; the app's own output goes to stderr."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    report = observe(lambda: describe_app(bundle, load(bundle)[1]))
+    report = observe(lambda: (inspect or describe_app)(bundle, load(bundle)[1]))
     json.dump(report, out)
     out.close()
     sys.stdout.flush()
+    sys.modules["mastra_venv"].deactivate()
     os._exit(0 if report["ok"] else 1)  # threads of the app must not keep the process alive
 
 
@@ -162,6 +170,7 @@ def format_error(error):
 
 
 def serve(bundle):
+    enter_project()
     check_environment(bundle)
     settings = bundle["serve"]
     host = os.environ.get("HOST") or settings["host"]
@@ -187,6 +196,20 @@ def serve(bundle):
     return (serve_many if workers > 1 else serve_one)(config, listener, announce)
 
 
+def announce_start(text):
+    echo(text)
+    echo("  relative paths start at %s" % os.getcwd())
+
+
+def enter_project():
+    """Let relative paths of the app start at the project, whatever directory it is started from.
+
+    A build replaces the whole directory .mastra, so the app must not keep a database there.
+    """
+    if os.path.basename(HERE) == ".mastra":
+        os.chdir(os.path.dirname(HERE))
+
+
 def serve_one(config, listener, announce="", mixins=()):
     import uvicorn
 
@@ -202,7 +225,7 @@ def serve_one(config, listener, announce="", mixins=()):
             await super().startup(sockets=sockets)
             gc.freeze()  # imported objects stay for good: collecting them would delay requests
             if self.started and announce:
-                echo(announce)
+                announce_start(announce)
                 start_preload(self.config.app)
 
     # uvicorn drains, then raises the signal again. A requested stop is a success.
@@ -257,7 +280,7 @@ def serve_many(config, listener, announce):
     command = [sys.executable, os.path.join(HERE, "index.py"), "--check"]
     if subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
         import_app(read_manifest(HERE))
-    echo("%s, %d workers" % (announce, config.workers))
+    announce_start("%s, %d workers" % (announce, config.workers))
     arguments = {"sockets": [listener]}
     if "target" in inspect.signature(Multiprocess).parameters:  # older versions of uvicorn
         arguments["target"] = Server(config).run
@@ -314,13 +337,24 @@ def bind(host, port):
     try:
         listener.bind((host, port))
         listener.listen(2048)  # some systems report a port in use only here
-    except OSError as error:
-        fail(
-            "Cannot listen on %s:%d: %s." % (host, port, error.strerror or error),
-            "Stop the process that listens there, or set PORT (0 picks a free one) and HOST.",
-        )
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        fail("Cannot listen on %s:%d: %s." % (host, port, reason), suggest_address(host, error))
     listener.set_inheritable(True)
     return listener
+
+
+def suggest_address(host, error):
+    """Return the cure of an address that cannot be bound."""
+    if isinstance(error, (socket.gaierror, UnicodeError)) or error.errno == errno.EADDRNOTAVAIL:
+        setting = "Conda and others set HOST too: set" if os.environ.get("HOST") else "Set"
+        return "%r is no address of this machine. %s HOST=0.0.0.0 or another address." % (
+            host,
+            setting,
+        )
+    if error.errno == errno.EACCES:
+        return "Set PORT to 1024 or higher: lower ports need privileges."
+    return "Stop the process that listens there, or set PORT (0 picks a free one)."
 
 
 def echo(text):

@@ -73,7 +73,9 @@ def create_logger(
     handler = logging.StreamHandler(stream)
     is_console = _is_for_terminal(stream) if format == "auto" else format == "console"
     handler.setFormatter(
-        _ConsoleFormatter(_supports_colour(stream)) if is_console else _JsonFormatter()
+        _ConsoleFormatter(_supports_colour(stream), tracebacks=_shows_tracebacks(level))
+        if is_console
+        else _JsonFormatter()
     )
     logger = logging.getLogger(name)
     for each in {logger, get_logger("mastra")}:
@@ -98,6 +100,11 @@ def _is_for_terminal(stream: TextIO) -> bool:
 def _supports_colour(stream: TextIO) -> bool:
     """Return whether to use colours: the terminal is capable and ``NO_COLOR`` is not set."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _shows_tracebacks(level: str) -> bool:
+    """Return whether the console shows every frame, as `mastra dev --debug` makes it do."""
+    return level == "debug" or os.environ.get("MASTRA_TRACEBACKS") == "full"
 
 
 def get_extra_fields(record: logging.LogRecord) -> dict[str, Any]:
@@ -162,9 +169,10 @@ class _JsonFormatter(logging.Formatter):
 
 
 class _ConsoleFormatter(logging.Formatter):
-    def __init__(self, colour: bool = False) -> None:
+    def __init__(self, colour: bool = False, *, tracebacks: bool = False) -> None:
         super().__init__()
         self._colour = colour
+        self._tracebacks = tracebacks
 
     def format(self, record: logging.LogRecord) -> str:
         time = f"{dt.datetime.fromtimestamp(record.created).astimezone():%H:%M:%S}"
@@ -174,10 +182,16 @@ class _ConsoleFormatter(logging.Formatter):
             colour = _COLOURS.get(record.levelno, "0")
             time, level, name = _dim(time), f"\x1b[{colour}m{level}\x1b[0m", _dim(name)
             fields = _dim(fields) if fields else ""
-        text = f"{time} {level} {name} {record.getMessage()}{fields}"
-        if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
-        return text
+        message, rest = record.getMessage(), ""
+        if record.exc_info and self._tracebacks:
+            rest = "\n" + self.formatException(record.exc_info)
+        elif record.exc_info and record.exc_info[1]:
+            from mastra_core.exception_summary import summarize_exception
+
+            summary, frames = summarize_exception(record.exc_info[1])
+            message += f": {summary}"
+            rest = "".join(f"\n    {frame}" for frame in frames)
+        return f"{time} {level} {name} {message}{fields}{rest}"
 
 
 def _dim(text: str) -> str:

@@ -125,7 +125,8 @@ class Server:
         413.
     :param timeout: seconds to the first byte of a response; then the server answers with 504.
     :param run_timeout: seconds that a streamed agent run may take, with or without a client.
-    :param drain_timeout: seconds that running requests get after SIGTERM.
+    :param drain_timeout: seconds that running requests get after SIGTERM, and under ``mastra dev``
+        after a save; by default 5, and 300 under ``mastra dev``.
     :param trusted_proxies: addresses or networks whose ``X-Forwarded-*`` headers are trusted.
     :raises ConfigError: for an invalid prefix, an ``auth`` without ``authenticate``, or an invalid
         name in ``model_settings``.
@@ -150,7 +151,7 @@ class Server:
     body_limit: int = 4_718_592
     timeout: float = 180
     run_timeout: float = 3600
-    drain_timeout: float = 5
+    drain_timeout: float | None = None
     trusted_proxies: Sequence[str] = ()
 
     def __post_init__(self) -> None:

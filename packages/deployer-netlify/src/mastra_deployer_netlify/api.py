@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from mastra_core.errors import AuthError
 from mastra_core.secret import Secret
 from mastra_deployer_netlify.settings import NetlifyDeployer
 
@@ -96,17 +97,20 @@ def get_socket_address(settings: NetlifyDeployer) -> str:
 
 @contextlib.contextmanager
 def _open(address: str, credentials: Mapping[str, Secret]) -> Iterator[httpx.Client]:
-    from mastra_deployer.kit import open_client
+    from mastra_deployer.kit import connect, convert_response_errors
 
-    with open_client(
-        address,
-        credentials,
-        TOKEN,
-        name="Netlify",
-        hint=_TOKEN_HINT,
-        hints=HINTS,
-        before_attempt=_count_attempts,
-    ) as client:
+    if TOKEN not in credentials:
+        raise AuthError(f"{TOKEN} is not set.", _TOKEN_HINT)
+    with (
+        convert_response_errors("Netlify"),
+        connect(
+            address,
+            credentials[TOKEN],
+            name="Netlify",
+            hints=HINTS,
+            before_attempt=_count_attempts,
+        ) as client,
+    ):
         yield client
 
 

@@ -56,6 +56,8 @@ def mastra_target() -> Target:
         ),
         previews=True,
         stores_env=False,
+        persistent_disk=False,
+        volumes=True,
     )
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,25 +30,36 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
     :raises BundleError: when a layer cannot be unpacked.
     :raises ConfigError: when this machine lacks the Python version.
     """
+    from mastra_deployer.kit import ChildProcess
+
+    with ChildProcess(Path("/"), read_only=False) as child:
+        root = child.temporary / "image"
+        root.mkdir()
+        _unpack(bundle, root)
+        values = {name: value.reveal() for name, value in env.items()}
+        values |= {"HOST": host, "PORT": str(port)}
+        child.start(*_build_process(bundle, root, values))
+        return child.wait()
+
+
+def _build_process(
+    bundle: Bundle, root: Path, values: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command that starts the app, and all variables of its environment."""
     from mastra_deployer_oci.bundle.image_plan import read_plan
 
     plan = read_plan(bundle.directory)
-    with tempfile.TemporaryDirectory(prefix="mastra-preview-") as directory:
-        root = Path(directory)
-        _unpack(bundle, root)
-        container = plan.config["config"]
-        values = dict(item.split("=", 1) for item in container["Env"])
-        values |= {name: value.reveal() for name, value in env.items()}
-        values |= {"HOST": host, "PORT": str(port)}
-        chroot = shutil.which("chroot")
-        if not plan.base and chroot and sys.platform == "linux" and os.geteuid() == 0:
-            _print(f"Running the image in its own root directory, as user {container['User']}.")
-            command = [chroot, f"--userspec={container['User']}", str(root), *container["Cmd"]]
-            return _run(command, values)
-        python = _find_host_python(bundle.manifest.python)
-        _print(f"Running the app with {python}, outside the image's root directory.")
-        host_environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(root)}
-        return _run([python, str(root / "app" / "index.py")], {**values, **host_environment})
+    container = plan.config["config"]
+    environment = {**dict(item.split("=", 1) for item in container["Env"]), **values}
+    chroot = shutil.which("chroot")
+    if not plan.base and chroot and sys.platform == "linux" and os.geteuid() == 0:
+        _print(f"Running the image in its own root directory, as user {container['User']}.")
+        command = [chroot, f"--userspec={container['User']}", str(root), *container["Cmd"]]
+        return command, {"TMPDIR": "/tmp", **environment}  # noqa: S108  # that of the image
+    python = _find_host_python(bundle.manifest.python)
+    _print(f"Running the app with {python}, outside the image's root directory.")
+    host_environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(root)}
+    return [python, str(root / "app" / "index.py")], {**environment, **host_environment}
 
 
 def _unpack(bundle: Bundle, root: Path) -> None:
@@ -79,13 +88,6 @@ def _find_host_python(version: str) -> str:
             f"Install it, or bundle for Python {sys.version_info[0]}.{sys.version_info[1]}.",
         )
     return path
-
-
-def _run(command: list[str], environment: Mapping[str, str]) -> int:
-    try:
-        return subprocess.run(command, env=dict(environment), check=False, cwd="/").returncode
-    except KeyboardInterrupt:
-        return 130
 
 
 def _print(text: str) -> None:

@@ -15,7 +15,8 @@ __all__ = ("VercelDeployer",)
 class VercelDeployer:
     """Settings: in ``deployer=``, in ``[tool.mastra.targets.vercel]``, or as ``-s key=value``.
 
-    :param project_name: name of the project; the project is created where it does not exist.
+    :param project_name: name of the project, which is created where it does not exist; the name in
+        pyproject.toml where empty.
     :param team_id: id (``team_...``) or slug of the team; the token's own scope where empty.
     :param max_duration: seconds that a request may take; the default of the plan where ``None``.
     :param memory: memory of the function in megabytes; the default of the plan where ``None``.
@@ -34,7 +35,7 @@ class VercelDeployer:
 
     target: ClassVar[str] = "vercel"
 
-    project_name: str
+    project_name: str = dataclasses.field(default="", metadata={"default": "{project}"})
     team_id: str = dataclasses.field(default="", metadata={"env": "VERCEL_TEAM_ID"})
     max_duration: int | None = None
     memory: int | None = None

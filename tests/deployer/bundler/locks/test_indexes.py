@@ -136,7 +136,7 @@ def test_build_stores_no_credentials(project, mastra, index):
         f"--extra-index-url {secret}/simple\nprivate-one\nprivatesource\n"
         f"private-two @ {secret}/files/private_two-2.0-py3-none-any.whl\n"
     )
-    source = "import private_one, private_two, privatesource\n\nasync def app(*_):\n    pass\n"
+    source = "import private_one, private_two, privatesource\n\nasync def app(scope, receive, send):\n    pass\n"
     root = project({"main.py": source, "requirements.txt": lines}, dependencies=())
     seen, stop = set(), threading.Event()
     watcher = threading.Thread(target=record_argument_lists, args=(seen, stop))

@@ -156,6 +156,7 @@ def test_include_and_exclude(project, mastra, echo):
         "src/mastra/index.py",
         "src/mastra/words.txt",
         "src/mastra_asgi.py",
+        "src/mastra_venv.py",
     }
     config = config.replace("prompts", "no-such")
     project(files, config)

@@ -8,9 +8,11 @@ import pytest
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Platform
+from mastra_deployer.kit import PYODIDE
 from mastra_deployer.project.interpreters import probe_interpreter
 from tests.deployer.bundler.lock_step import (
     ARM,
+    RecordingReport,
     format_pyproject,
     get_versions,
     lock_project,
@@ -32,6 +34,15 @@ def files(tmp_path_factory):
     sdist(folder, "oldwheel", "2.0")
     wheel(folder, "oldwheel", "1.0")
     sdist(folder, "compiledcee", "1.0", {"compiledcee.c": C_SOURCE})
+    wheel(folder, "needspure", "3.0", requires=["pureone"])
+    wheel(folder, "needspure", "1.0")
+    wheel(folder, "steppingdown", "2.0", "cp312-cp312-win_amd64")
+    wheel(folder, "steppingdown", "2.0", "cp311-cp311-macosx_11_0_arm64")
+    wheel(folder, "steppingdown", "1.5")
+    wheel(folder, "needsstep", "2.0", requires=["steppingdown>=2"])
+    wheel(folder, "needsstep", "1.0", requires=["steppingdown<2"])
+    sdist(folder, "failing", "2.0", {"failing.c": "#error no\n"})
+    wheel(folder, "failing", "1.0")
     wheel(folder, "abroadonly", "1.0", "cp312-cp312-win_amd64")
     wheel(folder, "abroadonly", "1.0", "cp311-cp311-macosx_11_0_arm64")
     wheel(folder, "betweenboth", "3.0", requires=["abroadonly"])
@@ -47,17 +58,91 @@ def format_requirements(folder, *lines):
     return "\n".join([f"--find-links {folder}", *lines, ""])
 
 
-def test_pure_source_fits_every_target_and_wheels_are_preferred(tmp_path, files):
+def test_pure_source_fits_every_target_and_the_newest_version_counts(tmp_path, files):
     root = write_project(
         tmp_path, {"requirements.txt": format_requirements(files, "pureone", "oldwheel", "idna")}
     )
     closure = lock_project(root, ARM)
     found = get_versions(closure)
-    assert (found["pureone"], found["oldwheel"]) == ("1.0", "1.0")
+    assert (found["pureone"], found["oldwheel"]) == ("1.0", "2.0")
     assert "pureone-1.0-py3-none-any.whl" in closure.lock.read_text()
     other = lock_project(root, MUSL)
     assert get_versions(other) == found
     assert other.fingerprint == closure.fingerprint
+
+
+def resolve_with_uv(root, *arguments):
+    """Return the versions that plain uv chooses."""
+    command = ["pip", "compile", "-q", "--no-header", "--no-annotate", "--python-version", "3.11"]
+    run_uv(*command, *arguments, "-o", "plain.txt", "requirements.txt", cwd=root)
+    lines = (root / "plain.txt").read_text().splitlines()
+    return dict(line.split("==") for line in lines if "==" in line)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("needspure", "oldwheel"),
+        ("needspure<3", "pureone"),
+        ("idna<3.7", "needspure", "compiledcee"),
+    ],
+)
+def test_versions_are_those_of_uv(tmp_path, files, lines):
+    text = format_requirements(files, *lines)
+    root = write_project(tmp_path, {"requirements.txt": text})
+    report = RecordingReport()
+    closure = lock_project(root, probe_interpreter(sys.executable).platform, report=report)
+    assert get_versions(closure) == resolve_with_uv(root)
+    assert not [note for note in report.notes if "has no wheel" in note]
+
+
+def test_published_packages_have_the_versions_of_uv(tmp_path):
+    """Both have a newest version with a dependency that is only published as source."""
+    root = write_project(tmp_path, {"requirements.txt": "graphene-django\nlangdetect\n"})
+    found = get_versions(lock_project(root))
+    assert found == resolve_with_uv(root) and int(found["graphene-django"].split(".")[0]) >= 3
+
+
+def test_an_older_version_is_reported_where_the_target_lacks_a_wheel(tmp_path, files):
+    root = write_project(
+        tmp_path, {"requirements.txt": format_requirements(files, "needsstep", "pureone")}
+    )
+    for _ in range(2):  # the second time from the kept versions
+        report = RecordingReport()
+        found = get_versions(lock_project(root, ARM, report=report))
+        assert found == {"needsstep": "1.0", "steppingdown": "1.5", "pureone": "1.0"}
+        notes = "\n".join(report.notes)
+        assert "steppingdown 1.5 is used, because steppingdown 2.0 has no wheel for" in notes
+        assert "pureone" not in notes
+
+
+def test_a_lock_is_never_altered(tmp_path, files):
+    root = write_offline_project(tmp_path, files, "steppingdown==2.0")
+    with pytest.raises(BuildError, match=r"steppingdown 2\.0 has no wheel for"):
+        lock_project(root, ARM, locked=True)
+
+
+def test_source_that_fails_is_refused_and_an_older_wheel_is_named(tmp_path, files):
+    root = write_project(tmp_path, {"requirements.txt": format_requirements(files, "failing")})
+    with pytest.raises(BuildError, match="'failing' is available as source only") as caught:
+        lock_project(root, probe_interpreter(sys.executable).platform)
+    assert "failing 1.0 has a wheel: require failing==1.0" in caught.value.hint
+    (root / "requirements.txt").write_text(format_requirements(files, "failing<2"))
+    assert get_versions(lock_project(root)) == {"failing": "1.0"}
+
+
+def test_pyodide_takes_pure_sources_and_older_versions(tmp_path, files):
+    for version in ("2.0", "1.9"):
+        wheel(tmp_path, "nowasm", version, "cp314-cp314-manylinux_2_28_x86_64")
+    wheel(tmp_path, "nowasm", "1.8")
+    text = format_requirements(files, f"--find-links {tmp_path}", "nowasm", "pureone")
+    root, report = write_project(tmp_path / "app", {"requirements.txt": text}), RecordingReport()
+    found = get_versions(lock_project(root, PYODIDE, report=report))
+    assert found == {"nowasm": "1.8", "pureone": "1.0"}
+    assert any("nowasm 1.8 is used, because nowasm 2.0 has no wheel" in it for it in report.notes)
+    (root / "requirements.txt").write_text(text.replace("nowasm", "nowasm>1.8"))
+    with pytest.raises(BuildError, match=r"no wheel for Pyodide .* of 'nowasm' 2\.0"):
+        lock_project(root, PYODIDE)
 
 
 def test_compiled_code_is_for_this_machine_only(tmp_path, files):

@@ -1,6 +1,8 @@
 """Archives: reproducible, readable by other programs, and written with constant memory."""
 
+import base64
 import gzip
+import hashlib
 import io
 import os
 import shutil
@@ -18,6 +20,7 @@ from mastra_deployer.kit import (
     TAR_END,
     ArchiveEntry,
     GzipWriter,
+    create_zip,
     iter_entries,
     iter_tar_member,
     split_file,
@@ -51,7 +54,7 @@ def write_files(root, files):
     return root
 
 
-def create_zip(root, **options):
+def zip_in_memory(root, **options):
     target = io.BytesIO()
     zip_directory(root, target, **options)
     return target.getvalue()
@@ -63,7 +66,7 @@ def create_tar(root, **options):
     return target.getvalue()
 
 
-@pytest.mark.parametrize("pack", [create_zip, create_tar])
+@pytest.mark.parametrize("pack", [zip_in_memory, create_tar])
 def test_times_modes_and_order_of_creation_do_not_change_the_bytes(tree, tmp_path, pack):
     other = write_files(tmp_path / "other", dict(reversed(FILES.items())))
     for number, name in enumerate(FILES):
@@ -74,7 +77,7 @@ def test_times_modes_and_order_of_creation_do_not_change_the_bytes(tree, tmp_pat
 
 
 def test_a_zip_holds_every_file_with_its_mode(tree):
-    with zipfile.ZipFile(io.BytesIO(create_zip(tree, executables=RUN))) as archive:
+    with zipfile.ZipFile(io.BytesIO(zip_in_memory(tree, executables=RUN))) as archive:
         assert archive.testzip() is None
         assert archive.namelist() == sorted(FILES)
         for name, content in FILES.items():
@@ -108,13 +111,13 @@ def test_gzip_header_has_no_name_and_no_time(tree):
 
 def test_only_the_given_paths_are_written(tree):
     paths = ["c/data.bin", "index.py"]
-    with zipfile.ZipFile(io.BytesIO(create_zip(tree, paths=reversed(paths)))) as archive:
+    with zipfile.ZipFile(io.BytesIO(zip_in_memory(tree, paths=reversed(paths)))) as archive:
         assert archive.namelist() == paths
     with tarfile.open(fileobj=io.BytesIO(create_tar(tree, paths=iter(paths)))) as archive:
         assert archive.getnames() == paths
 
 
-@pytest.mark.parametrize("pack", [create_zip, create_tar])
+@pytest.mark.parametrize("pack", [zip_in_memory, create_tar])
 def test_symbolic_links_are_rejected(tree, pack):
     (tree / "link").symlink_to("index.py")
     with pytest.raises(BundleError, match="link"):
@@ -124,12 +127,12 @@ def test_symbolic_links_are_rejected(tree, pack):
 def test_an_existing_file_is_replaced(tree, tmp_path):
     (tmp_path / "a.zip").write_bytes(b"older and longer" * 10_000)
     zip_directory(tree, tmp_path / "a.zip")
-    assert (tmp_path / "a.zip").read_bytes() == create_zip(tree)
+    assert (tmp_path / "a.zip").read_bytes() == zip_in_memory(tree)
     tar_directory(tree, tmp_path / "a.tgz")
     assert (tmp_path / "a.tgz").read_bytes() == create_tar(tree)
 
 
-@pytest.mark.parametrize("pack", [create_zip, create_tar])
+@pytest.mark.parametrize("pack", [zip_in_memory, create_tar])
 def test_the_executable_bit_of_files_is_kept(tree, pack):
     """Other bits depend on the umask of the machine."""
     (tree / RUN[0]).chmod(0o744)
@@ -194,7 +197,7 @@ def test_a_tar_is_its_members_and_an_end(tree):
     assert create_tar(tree, compress=False) == expected.getvalue()
 
 
-@pytest.mark.parametrize("pack", [create_zip, create_tar])
+@pytest.mark.parametrize("pack", [zip_in_memory, create_tar])
 def test_a_file_that_changes_meanwhile_is_an_error(tmp_path, pack):
     writer = subprocess.Popen(
         [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
@@ -270,3 +273,15 @@ def test_memory_stays_flat_for_200_megabytes(tmp_path):
     command = [sys.executable, "-c", MEMORY, tmp_path / "tree", tmp_path / "out"]
     done = subprocess.run(command, capture_output=True, check=True)
     assert int(done.stdout) < 20_000_000
+
+
+def test_a_zip_in_memory_has_its_digest_in_the_platforms_forms(tmp_path):
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    archive = create_zip(tmp_path, paths=["a"], executables={"a"})
+    zip_directory(tmp_path, file := io.BytesIO(), paths=["a"], executables={"a"})
+    assert archive.content == file.getvalue()
+    digest = hashlib.sha256(archive.content)
+    assert archive.sha256 == digest.hexdigest()
+    assert base64.b64decode(archive.sha256_base64) == digest.digest()
+    assert base64.b64decode(archive.content_base64) == archive.content

@@ -4,7 +4,7 @@ import pytest
 
 from mastra_core import Secret
 from mastra_core.errors import ApiError, AuthError
-from mastra_deployer.kit import find_object, open_client, read_object
+from mastra_deployer.kit import find_object, list_objects, open_client, read_object
 from tests.deployer.kit.scripted_server import serve
 
 CREDENTIALS = {"ACME_TOKEN": Secret("acme-token-1")}
@@ -66,4 +66,26 @@ def test_an_object_that_does_not_exist_is_none(platform):
     with open_client(platform.url, CREDENTIALS, "ACME_TOKEN", name="Acme") as client:
         assert find_object(client, "/x") is None
         assert find_object(client, "/x", params={"a": "1"}) == {"id": 1}
-    assert platform.seen[-1][1] == "/x?a=1"
+        assert platform.seen[-1][1] == "/x?a=1"
+        for path, params, requested in (
+            ("/x?b=2&b=3", {"a": "1"}, "/x?b=2&b=3&a=1"),
+            ("/x?b=2", {}, "/x?b=2"),
+            ("/x?b=2", None, "/x?b=2"),
+            ("/x", {"a": ["1", "2"]}, "/x?a=1&a=2"),
+        ):
+            find_object(client, path, params=params)
+            assert platform.seen[-1][1] == requested
+
+
+def test_a_list_is_read_page_by_page(platform):
+    platform.answers = [
+        (200, {}, {"items": [{"id": 1}], "next": "p2"}),
+        (200, {}, {"items": [{"id": 2}], "next": None}),
+        (404, {}, {}),
+    ]
+    with open_client(platform.url, CREDENTIALS, "ACME_TOKEN", name="Acme") as client:
+        found = list_objects(client, "/x?size=1", "items", "after", "next", params={"app": "a"})
+        assert found == [{"id": 1}, {"id": 2}]
+        assert list_objects(client, "/x", "items", "after", "next") == []
+    paths = [seen[1] for seen in platform.seen]
+    assert paths == ["/x?size=1&app=a", "/x?size=1&app=a&after=p2", "/x"]

@@ -131,3 +131,14 @@ def test_an_error_of_the_kit_within_an_sdk_is_kept(platform):
 def test_other_exceptions_pass(platform):
     with pytest.raises(ZeroDivisionError), convert_sdk_errors("Acme", openai.OpenAIError):
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    "arguments", [((BotoCoreError, ClientError),), ("x",), (ValueError(),), ()]
+)
+def test_an_argument_that_is_no_class_is_refused_before_the_call(arguments):
+    with (
+        pytest.raises(TypeError, match="convert_sdk_errors"),
+        convert_sdk_errors("AWS", *arguments),
+    ):
+        pytest.fail("the call was made")

@@ -84,6 +84,27 @@ def test_the_message_is_cut_first_and_the_branch_left_out_next():
     assert found.message.startswith("mmm") and found.message.endswith("\u2026")
 
 
+@given(message=st.text(st.sampled_from("ab []=") | st.characters()), limit=st.integers(9, 300))
+def test_a_message_without_tags_is_the_whole_text(message, limit):
+    text = DeploymentTags(message=message).to_text(limit)
+    assert len(text.encode()) <= limit
+    found = DeploymentTags.from_text(text)
+    message = " ".join(message.split())
+    assert found == DeploymentTags(message=found.message)
+    assert found.message == message or message.startswith(found.message.rstrip("\u2026"))
+
+
+@pytest.mark.parametrize("ends", range(3))
+def test_a_message_that_looks_like_tags_survives_without_tags(ends):
+    tags = DeploymentTags(message="m [mastra fingerprint=evil]" + " [mastra]" * ends)
+    assert DeploymentTags.from_text(tags.to_text()) == tags
+
+
+def test_tags_without_values_are_not_written():
+    assert DeploymentTags().to_text() == ""
+    assert DeploymentTags(message="m").to_text() == "m"
+
+
 def test_a_field_without_place_for_the_fingerprint_is_refused():
     with pytest.raises(ValueError, match="no place"):
         TAGS.to_text(60)

@@ -1,6 +1,7 @@
 """The store of variables for commands, over a platform's HTTP API."""
 
 import contextlib
+import datetime as dt
 
 import pytest
 
@@ -58,6 +59,23 @@ def test_each_call_opens_a_client_and_closes_it(store, platform, opened):
     calls = [f"{method} {path}" for method, path, _ in platform.seen]
     assert calls == ["GET /env", "PUT /app", "PUT /env", "DELETE /env/KEY", "DELETE /env/OTHER"]
     assert len(opened) == 3 and all(client.is_closed for client in opened)
+
+
+def test_a_change_has_a_time_only_where_the_platform_dates_its_variables(platform):
+    class DatedVariables(Variables):
+        def get_change_time(self):
+            found = find_object(self.client, "/env") or {}
+            return dt.datetime.fromtimestamp(found["changed"], dt.UTC) if found else None
+
+    def open_api():
+        return connect(platform.url)
+
+    platform.answers = [(200, {}, {"changed": 1_800_000_000})]
+    changed = env_store(open_api, DatedVariables).get_change_time()
+    assert changed == dt.datetime(2027, 1, 15, 8, tzinfo=dt.UTC)
+    platform.answers = [(404, {}, {})]
+    assert env_store(open_api, DatedVariables).get_change_time() is None
+    assert env_store(open_api, Variables).get_change_time() is None
 
 
 def test_variables_of_an_app_that_does_not_exist_are_empty(store, platform):

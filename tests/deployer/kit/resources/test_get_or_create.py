@@ -27,7 +27,8 @@ class AppStore:
         if self.rejections:
             return self.rejections.pop(0), {}, {}
         self.apps.append(len(self.apps))
-        return (self.faults.pop(0) if self.faults else 201), {}, self.apps[-1]
+        fault = self.faults.pop(0) if self.faults else 201
+        return fault, {}, {"code": "taken"} if fault == 412 else self.apps[-1]
 
 
 @pytest.fixture
@@ -43,7 +44,9 @@ def create(store):
             found = client.get("/apps").json()
             return {"id": found[0]} if found else None
 
-        yield lambda: get_or_create(find, lambda: {"id": client.post("/apps").json()})
+        yield lambda **options: get_or_create(
+            find, lambda: {"id": client.post("/apps").json()}, **options
+        )
 
 
 def test_an_existing_app_is_not_created(create, store):
@@ -86,6 +89,20 @@ def test_a_rejected_create_is_not_looked_up(create, store, status):
     with pytest.raises(ApiError) as raised:
         create()
     assert raised.value.status == status
+
+
+@pytest.mark.parametrize("code", [412, "taken"])
+def test_a_conflict_in_the_words_of_the_platform_is_looked_up(create, store, code):
+    store.faults = [412]
+    assert create(conflict_codes=(code,)) == {"id": 0}
+    assert store.apps == [0]
+
+
+def test_a_conflict_without_the_object_is_the_platforms_error(create, store):
+    store.rejections = [412]
+    with pytest.raises(ApiError) as raised:
+        create(conflict_codes=(412,))
+    assert raised.value.status == 412
 
 
 def test_a_rejected_token_raises_auth_error(create, store):

@@ -73,3 +73,11 @@ def test_a_process_that_is_never_ready_is_an_error(tmp_path, code, timeout, mess
         with pytest.raises(DeploymentFailed, match=message):
             child.wait_until_ready(lambda: None, name="The app", timeout=timeout)
     assert child.poll() is not None
+
+
+def test_a_process_may_write_where_the_directory_is_not_read_only(tmp_path):
+    with ChildProcess(tmp_path, read_only=False) as child:
+        code = "open('written', 'w').close(); raise SystemExit(5)"
+        child.start([sys.executable, "-c", code], {})
+        assert child.wait() == 5
+    assert (tmp_path / "written").exists()

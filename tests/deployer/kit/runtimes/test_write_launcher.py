@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import sysconfig
 import httpx
 import pytest
 
+from mastra_core import virtual_environment
 from mastra_core.pipeline import BundleManifest
 from mastra_deployer.kit import write_launcher
 
@@ -58,6 +60,7 @@ entry.serve(socket.socket(fileno=int(sys.argv[2])))
 def directory(tmp_path):
     (tmp_path / "code").mkdir()
     (tmp_path / "code/main.py").write_text(APP)
+    shutil.copy(virtual_environment.__file__, tmp_path / "code/mastra_venv.py")
     manifest = BundleManifest(
         app="main:app",
         paths=("code", sysconfig.get_path("purelib")),
@@ -80,7 +83,12 @@ def serve(directory, program, *arguments, family=socket.AF_UNIX, **environment):
     with log.open("w") as file:
         process = subprocess.Popen(
             [sys.executable, "-c", program, directory, str(listener.fileno()), *arguments],
-            env={"PATH": os.environ["PATH"], "GREETING": "hi", **environment},
+            env={
+                "PATH": os.environ["PATH"],
+                "TMPDIR": str(directory),
+                "GREETING": "hi",
+                **environment,
+            },
             pass_fds=[listener.fileno()],
             stderr=file,
         )
@@ -130,6 +138,20 @@ def test_failed_import_is_tried_again(directory):
         assert "broken at import" in log.read_text() and "main.py" in log.read_text()
         cure.touch()
         assert client.get("/").text == "pool-1"
+
+
+def test_a_failed_import_is_explained_once_and_by_its_first_error(directory):
+    """What the first import left makes the second one fail with another error."""
+    code = directory / "code/main.py"
+    code.write_text(
+        "import sys\nassert not hasattr(sys, 'left'), 'unrelated'\nsys.left = 1\n1 / 0\n"
+    )
+    with serve(directory, HANDED) as (client, log):
+        assert [client.get("/").status_code for _ in range(3)] == [500] * 3
+        text = log.read_text()
+        assert text.count("Traceback") == 1 and "unrelated" not in text
+        still = "error: The application still cannot start: ZeroDivisionError: division by zero\n"
+        assert text.endswith(still) and text.count(still) >= 2
 
 
 def test_missing_variables_are_named_in_the_log_only(directory):

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
-from mastra_core.errors import McpFailed
+from mastra_core.errors import ConfigError, McpFailed
 from mastra_core.logger import get_logger
 from mastra_core.mcp.sdk import import_sdk_module
 
@@ -46,13 +46,14 @@ class Connection:
 
         :param connect: creates the SDK's client.
         :raises McpFailed: when the server does not respond in time.
+        :raises ConfigError: when the SDK is missing or too old.
         """
         self._task = asyncio.create_task(self._run(connect), name=f"MCP server {self._name}")
         try:
             await asyncio.wait_for(asyncio.shield(self._client), self._timeout)
         except BaseException as error:
             await self.close()
-            if not isinstance(error, Exception):
+            if not isinstance(error, Exception) or isinstance(error, ConfigError):
                 raise
             raise self._to_error("cannot be reached", error) from None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+import functools
+from importlib import import_module, metadata
 from typing import Any
 
 from mastra_core.errors import ConfigError
@@ -14,8 +15,9 @@ def import_sdk_module(name: str) -> Any:
     """Import a module of the SDK or of one of its dependencies.
 
     :param name: dotted name of the module.
-    :raises ConfigError: when the extra ``mcp`` is not installed.
+    :raises ConfigError: when the extra ``mcp`` is not installed, or the SDK is too old.
     """
+    _require_version()
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
@@ -23,3 +25,18 @@ def import_sdk_module(name: str) -> Any:
             f"The Model Context Protocol needs {error.name!r}, which is not installed.",
             "Install the extra: pip install 'mastra-core[mcp]'.",
         ) from None
+
+
+@functools.cache
+def _require_version() -> None:
+    """Check the version of the SDK: version 1 has other modules and names."""
+    try:
+        version = metadata.version("mcp")
+    except metadata.PackageNotFoundError:
+        return
+    if version.partition(".")[0] == "1":
+        raise ConfigError(
+            f"The package mcp {version} is installed, and mastra needs mcp 2.3 or newer.",
+            "Install the extra: pip install --upgrade 'mastra-core[mcp]'. If another package "
+            "requires mcp<2, use a version of it that does not.",
+        )

@@ -17,8 +17,8 @@ __all__ = ("Build",)
 class Build:
     """The app, its dependencies and a manifest without a target, in one directory.
 
-    The directory holds ``index.py`` (the launcher), ``app/`` and ``vendor/``. Copy from it, or move
-    it as a whole; never change it.
+    The directory holds ``index.py`` (the launcher), ``app/``, ``vendor/`` and, where there are
+    console scripts, ``bin/``. Copy from it, or move it as a whole; never change it.
 
     :param directory: the staged files.
     :param platform: the Python version and the wheels it was staged for.

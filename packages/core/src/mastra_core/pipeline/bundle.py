@@ -5,15 +5,23 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from mastra_core.errors import BundleError
 from mastra_core.pipeline.build import Build
-from mastra_core.pipeline.file_tree import Identity, get_identity, hash_file, iter_files
+from mastra_core.pipeline.file_tree import (
+    Identity,
+    get_identity,
+    hash_file,
+    is_executable,
+    iter_files,
+    normalize_mode,
+)
 from mastra_core.pipeline.manifest import BundleManifest
 
 __all__ = ("MANIFEST", "Bundle")
@@ -36,6 +44,9 @@ class Bundle:
     def seal(cls, build: Build, directory: Path, target: str, **metadata: Any) -> Bundle:
         """Write the manifest of a finished directory, as the last step of ``mastra_bundle``.
 
+        The modes of all files and directories are normalized, so that they do not depend on the
+        umask.
+
         :param build: the build that the files come from.
         :param directory: the finished directory.
         :param target: name of the target.
@@ -44,16 +55,27 @@ class Bundle:
         :raises BundleError: when the directory contains a symbolic link.
         """
         (directory / MANIFEST).unlink(missing_ok=True)
-        facts = msgspec.structs.replace(build.manifest, target=target, metadata=metadata, digest="")
-        digest = _compute_digest(directory, msgspec.json.encode(facts), build.digests)
+        entries = _list_entries(directory)
+        _normalize_modes(directory, entries)
+        facts = msgspec.structs.replace(
+            build.manifest,
+            target=target,
+            metadata=metadata,
+            executables=_list_executables(entries),
+            digest="",
+        )
+        digest = _compute_digest(entries, msgspec.json.encode(facts), build.digests)
         manifest = msgspec.structs.replace(facts, digest=digest)
         text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=2)
         (directory / MANIFEST).write_bytes(text + b"\n")
+        normalize_mode(directory / MANIFEST, (directory / MANIFEST).stat())
         return cls(directory=directory, manifest=manifest)
 
     @classmethod
     def load(cls, directory: Path) -> Bundle:
         """Read a bundle from disk and verify its digest.
+
+        Executable bits that a copy has lost, such as an artifact of a CI system, are restored.
 
         :param directory: the directory of the bundle.
         :raises BundleError: when there is no bundle, or it was changed after it was sealed.
@@ -76,11 +98,13 @@ class Bundle:
                 f"A path of {MANIFEST} in {str(directory)!r} leads out of the bundle.",
                 "Run mastra bundle again.",
             )
-        if manifest.digest != _compute_digest(directory, content, {}):
+        entries = _list_entries(directory)
+        if manifest.digest != _compute_digest(entries, content, {}):
             raise BundleError(
                 f"The bundle in {str(directory)!r} was changed after it was made.",
                 "Run mastra bundle again; put additional files into the project.",
             )
+        _restore_executables(directory, manifest, entries)
         return cls(directory=directory, manifest=manifest)
 
     def iter_files(self) -> Iterator[Path]:
@@ -88,7 +112,10 @@ class Bundle:
         return (Path(entry.path) for _, entry in _list_entries(self.directory))
 
 
-def _list_entries(directory: Path) -> list[tuple[str, os.DirEntry[str]]]:
+_Entries: TypeAlias = list[tuple[str, "os.DirEntry[str]"]]
+
+
+def _list_entries(directory: Path) -> _Entries:
     """Return every file with its name, sorted by name."""
     entries = []
     for name, entry in iter_files(directory):
@@ -102,11 +129,46 @@ def _list_entries(directory: Path) -> list[tuple[str, os.DirEntry[str]]]:
     return sorted(entries, key=lambda pair: pair[0])
 
 
-def _compute_digest(directory: Path, manifest: bytes, digests: Mapping[Identity, str]) -> str:
+def _normalize_modes(directory: Path, entries: _Entries) -> None:
+    """Normalize the modes of the files and of all directories that contain them."""
+    directories = {""}
+    for name, entry in entries:
+        normalize_mode(entry.path, entry.stat())
+        parent = name.rpartition("/")[0]
+        while parent not in directories:
+            directories.add(parent)
+            parent = parent.rpartition("/")[0]
+    for name in directories:
+        path = directory / name
+        normalize_mode(path, path.stat())
+
+
+def _list_executables(entries: _Entries) -> tuple[str, ...]:
+    return tuple(name for name, entry in entries if is_executable(entry.stat()))
+
+
+def _restore_executables(directory: Path, manifest: BundleManifest, entries: _Entries) -> None:
+    """Restore executable bits that a copy has lost, where modes exist."""
+    if os.name != "posix":
+        return
+    for name in sorted(set(manifest.executables) ^ set(_list_executables(entries))):
+        path = directory / name
+        mode = stat.S_IMODE(path.stat().st_mode)
+        try:
+            path.chmod(mode | 0o111 if name in manifest.executables else mode & ~0o111)
+        except OSError as error:
+            raise BundleError(
+                f"The executable bit of {name!r} in the bundle {str(directory)!r} was changed and "
+                f"cannot be restored ({error.strerror}).",
+                "Copy the bundle with a program that keeps modes, such as tar, cp -p or rsync -p.",
+            ) from error
+
+
+def _compute_digest(entries: _Entries, manifest: bytes, digests: Mapping[Identity, str]) -> str:
     """Return the SHA-256 of the manifest and of all files, with their names and contents."""
     facts = {**msgspec.json.decode(manifest), "digest": ""}
     digest = hashlib.sha256(msgspec.json.encode(facts, order="sorted"))
-    for name, entry in _list_entries(directory):
+    for name, entry in entries:
         if name != MANIFEST:
             content = digests.get(get_identity(entry.stat())) or hash_file(entry.path)
             digest.update(f"{name}\0{content}\0".encode())

@@ -5,11 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ("Identity", "get_identity", "hash_file", "iter_files", "lay_out")
+__all__ = (
+    "Identity",
+    "get_identity",
+    "hash_file",
+    "is_executable",
+    "iter_files",
+    "lay_out",
+    "normalize_mode",
+)
 
 Identity: TypeAlias = tuple[int, int, int, int]
 """Device, inode, size and modification time of a file, the same for all its hard links."""
@@ -60,6 +69,30 @@ def get_identity(status: os.stat_result) -> Identity:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
+def is_executable(status: os.stat_result) -> bool:
+    """Return whether the owner of a file may execute it.
+
+    :param status: the result of ``stat``.
+    """
+    return bool(status.st_mode & stat.S_IXUSR)
+
+
+def normalize_mode(path: str | Path, status: os.stat_result) -> None:
+    """Change the mode of a file or directory to one that does not depend on the umask.
+
+    The mode is 755 for directories and executable files and 644 for other files. Without write
+    permission for the owner it is 555 or 444. Windows has no such modes.
+
+    :param path: the file or directory.
+    :param status: the result of ``stat`` for it.
+    """
+    mode = 0o755 if is_executable(status) else 0o644
+    if not status.st_mode & stat.S_IWUSR:
+        mode &= 0o555
+    if os.name == "posix" and stat.S_IMODE(status.st_mode) != mode:
+        os.chmod(path, mode)  # noqa: PTH101  # called for each file of a bundle
+
+
 def hash_file(path: str | Path) -> str:
     """Return the SHA-256 of a file's content in hexadecimal.
 
@@ -76,4 +109,4 @@ def _link_or_copy(source: str, target: str) -> None:
     try:
         os.link(source, target)
     except OSError:  # another file system, or one without links; or the file is there already
-        shutil.copyfile(source, target)
+        shutil.copy(source, target)

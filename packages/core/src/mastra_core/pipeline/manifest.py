@@ -41,7 +41,8 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param python: Python version that the dependencies were installed for (``3.12``).
     :param wheels: platform that they were installed for, as uv names it.
     :param pure: whether there is no compiled code, so that any machine and any newer Python 3 fits.
-    :param kind: ``mastra``, or ``asgi`` for an app of another framework.
+    :param kind: ``mastra``, ``asgi`` for an app of another framework, or ``wsgi`` for an app of
+        another framework that is served through an adapter.
     :param entry: the user's ``module:attribute``.
     :param required: environment variables without which the app does not start.
     :param optional: environment variables that the app may read.
@@ -50,6 +51,10 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param variables: agents, mapped to environment variables of which their model needs one.
     :param versions: versions of the packages that built the bundle.
     :param sizes: apparent bytes of the app and of each distribution.
+    :param executables: files of the bundle that are executable. Copies that lose these bits are
+        recognized by them.
+    :param stripped: whether compiled libraries ship without symbols; an interpreter that a deployer
+        adds follows it.
     :param fingerprint: hash of all inputs of the build.
     :param digest: SHA-256 over the names and contents of all files and over this manifest without
         the digest. It identifies the whole content of the bundle.
@@ -72,6 +77,8 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     variables: dict[str, tuple[str, ...]] = {}
     versions: dict[str, str] = {}
     sizes: dict[str, int] = {}
+    executables: tuple[str, ...] = ()
+    stripped: bool = True
     fingerprint: str = ""
     digest: str = ""
     metadata: dict[str, Any] = {}

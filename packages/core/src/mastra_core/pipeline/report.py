@@ -31,6 +31,13 @@ class Report(Protocol):
         :param hint: what the user may do.
         """
 
+    def warn(self, text: str, hint: str = "") -> None:
+        """Report something that stops nothing now, and probably makes the app fail later.
+
+        :param text: one sentence.
+        :param hint: what the user may do.
+        """
+
 
 class SilentReport:
     """A report that ignores everything."""
@@ -51,6 +58,13 @@ class SilentReport:
 
     def note(self, text: str, hint: str = "") -> None:
         """Ignore the note.
+
+        :param text: one sentence.
+        :param hint: what the user may do.
+        """
+
+    def warn(self, text: str, hint: str = "") -> None:
+        """Ignore the warning.
 
         :param text: one sentence.
         :param hint: what the user may do.

@@ -61,6 +61,8 @@ class Target:
         not, no values are asked for and ``DeployRequest.env`` is empty.
     :param persistent_disk: whether files that the app writes still exist at its next start. Where
         they do not, the check warns about a database in a file.
+    :param volumes: whether a volume, which keeps files, can be mounted into an instance that has no
+        persistent disk. The check then names that way too.
     :param short_lived: whether the app runs as many instances that end at any time. Where it does,
         the check warns about runs and threads that are kept in the memory of one process.
     :param env_stages: the stages that have variables of their own. A deploy to another stage gets
@@ -84,6 +86,7 @@ class Target:
     previews: bool = False
     stores_env: bool = True
     persistent_disk: bool = True
+    volumes: bool = False
     short_lived: bool = False
     env_stages: tuple[Stage, ...] = ("production", "preview")
     remote: bool = True

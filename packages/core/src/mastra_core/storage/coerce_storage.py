@@ -16,8 +16,9 @@ _HINT = 'Pass "sqlite:///file.db", "memory:", or an object like SqliteStorage("f
 def as_storage(value: Any) -> Storage:
     """Convert a value to a storage.
 
-    ``sqlite:///file.db`` is relative to the working directory, ``sqlite:////data/file.db`` is
-    absolute.
+    ``sqlite:///file.db`` is relative to the working directory, which is the project's directory
+    under ``mastra dev``, ``mastra start`` and ``python .mastra/index.py``. ``sqlite:////data/file.db``
+    is absolute.
 
     :param value: a storage, a URL, or ``None`` for a storage in this process.
     :raises ConfigError: for anything else.

@@ -24,7 +24,8 @@ class RegistryAuth(httpx.Auth):
     """Basic authentication, or bearer tokens that are fetched from the registry's token server.
 
     :param login: the login; ``None`` for anonymous access, which many registries allow for reading.
-    :param scopes: scopes to request tokens for, ``repository:team/app:pull,push``.
+    :param scopes: scopes to request tokens for, ``repository:team/app:pull,push``. Where the token
+        server rejects them, only the first one is requested.
     """
 
     def __init__(self, login: Login | None, scopes: Sequence[str]) -> None:
@@ -77,6 +78,10 @@ class RegistryAuth(httpx.Auth):
         response = yield request
         response.read()
         host = request.url.host
+        if response.status_code in _REJECTED and len(self._scopes) > 1:
+            # The first scope is required; the others, from which layers are mounted, are not.
+            self._scopes = self._scopes[:1]
+            return (yield from self._fetch_token(challenge))
         if response.status_code in _REJECTED:
             raise AuthError(
                 f"{host} gave no token for {' '.join(self._scopes)!r} ({response.status_code}).",

@@ -14,6 +14,7 @@ from mastra_core.secret import Secret
 from mastra_deployer.kit import convert_response_errors, is_loopback, iter_pages, read_object
 from mastra_deployer_oci.api.docker_auth import Login, find_stored_login, login_from_credentials
 from mastra_deployer_oci.api.documents import INDEX, MANIFEST_TYPE, Document
+from mastra_deployer_oci.api.redirects import refuse_redirect
 from mastra_deployer_oci.api.reference import DOCKER_HUB, Reference
 from mastra_deployer_oci.settings import OciDeployer
 
@@ -127,12 +128,14 @@ class Repository:
 
         :param pointer: tag or digest.
         :param document: manifest or index.
+        :raises ApiError: when the registry rejects it, or answers with a redirect.
         """
-        self.client.put(
+        response = self.client.put(
             f"{self._root}/manifests/{pointer}",
             content=document.content,
             headers={"content-type": document.media_type},
         )
+        refuse_redirect(response, self.image.registry)
 
     def delete_manifest(self, digest: str) -> None:
         """Delete a manifest, if it exists: ``DELETE /v2/<name>/manifests/<digest>``.
@@ -140,7 +143,9 @@ class Repository:
         :param digest: digest of the manifest.
         :raises ApiError: when the registry does not allow it.
         """
-        self.client.delete(f"{self._root}/manifests/{digest}", extensions=_ACCEPT_NOT_FOUND)
+        url = f"{self._root}/manifests/{digest}"
+        response = self.client.delete(url, extensions=_ACCEPT_NOT_FOUND)
+        refuse_redirect(response, self.image.registry)
 
     def list_tags(self) -> list[str]:
         """List all tags, page by page: ``GET /v2/<name>/tags/list``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import shutil
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: R
     :param report: receives progress.
     :returns: the sealed bundle.
     """
-    from mastra_deployer_oci.bundle.image_config import build_image_config
+    from mastra_deployer_oci.bundle.image_config import build_image_config, find_image_python
     from mastra_deployer_oci.bundle.image_layout import write_layout
     from mastra_deployer_oci.bundle.image_plan import BLOBS, ImagePlan, write_plan
     from mastra_deployer_oci.bundle.layers import write_layer
@@ -48,7 +49,8 @@ def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: R
         layers.append(_write_interpreter_layer(build, settings, architecture, blobs))
     report.step("Writing the layers")
     layers.append(write_layer("dependencies", _iter_dependencies(build), blobs))
-    layers.append(write_layer("app", _iter_app(build), blobs))
+    python = find_image_python(settings)
+    layers.append(write_layer("app", _iter_app(build, python), blobs))
     base = "" if settings.base == SCRATCH else settings.base.format(python=build.platform.python)
     plan = ImagePlan(
         base=str(Reference.parse(base)) if base else "",
@@ -77,7 +79,9 @@ def _write_interpreter_layer(
             source=settings.interpreter,
             preferred_path=build.platform.interpreter,
         ) as python:
-            return build_interpreter_layer(python, settings.user, blobs)
+            return build_interpreter_layer(
+                python, settings.user, blobs, strip=build.manifest.stripped
+            )
     except BundleError as error:
         raise BundleError(
             error.message, f"{error.hint.removesuffix('.')}, or use a base image: -s base=..."
@@ -93,7 +97,7 @@ def _iter_dependencies(build: Build) -> Iterator[ArchiveEntry]:
         yield ArchiveEntry(path=f"{HOME}/{_SBOM}", source=build.directory / _SBOM)
 
 
-def _iter_app(build: Build) -> Iterator[ArchiveEntry]:
+def _iter_app(build: Build, python: str) -> Iterator[ArchiveEntry]:
     from mastra_core.pipeline import MANIFEST
     from mastra_deployer.kit import ArchiveEntry, iter_entries
     from mastra_deployer_oci.bundle.image_config import HOME
@@ -102,15 +106,26 @@ def _iter_app(build: Build) -> Iterator[ArchiveEntry]:
     text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=2)
     yield from iter_entries(build.directory / "app", f"{HOME}/app", keep_links=True)
     yield ArchiveEntry(path=f"{HOME}/index.py", source=build.directory / "index.py")
+    for entry in iter_entries(build.directory / "bin", f"{HOME}/bin"):
+        yield _set_interpreter(entry, python) if python.startswith("/") else entry
     yield ArchiveEntry(path=f"{HOME}/{MANIFEST}", content=text + b"\n")
+
+
+def _set_interpreter(entry: ArchiveEntry, python: str) -> ArchiveEntry:
+    """Name the image's own interpreter in a console script: an image may lack ``env``."""
+    with entry.open() as content:
+        lines = content.read().partition(b"\n")
+    return dataclasses.replace(entry, source=None, content=f"#!{python}\n".encode() + lines[2])
 
 
 def _hash_app(build: Build) -> str:
     """Hash the app's own sources; the digest is the same for every platform."""
-    root = build.directory / "app"
+    from mastra_deployer.kit import iter_entries
+
     digest = hashlib.sha256(build.manifest.python.encode())
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and path.suffix != ".pyc":
-            digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
-            digest.update(path.read_bytes())
+    for entry in iter_entries(build.directory / "app", keep_links=True):
+        if not entry.path.endswith(".pyc"):
+            digest.update(f"{entry.path}\0{entry.mode:o} {entry.get_size()}\0".encode())
+            with entry.open() as content:
+                digest.update(content.read())
     return f"sha256:{digest.hexdigest()}"

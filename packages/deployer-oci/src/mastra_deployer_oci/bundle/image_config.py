@@ -13,7 +13,7 @@ from mastra_deployer_oci.bundle.interpreter_layer import PREFIX
 from mastra_deployer_oci.bundle.layers import Layer
 from mastra_deployer_oci.settings import SCRATCH, OciDeployer
 
-__all__ = ("HOME", "build_image_config")
+__all__ = ("HOME", "build_image_config", "find_image_python")
 
 HOME = "app"  # directory of the app; layers name paths without a leading slash
 _SECOND = 1_000_000_000  # nanoseconds, the unit of image configs
@@ -54,7 +54,7 @@ def build_image_config(
 
 def _build_container(settings: OciDeployer, manifest: BundleManifest) -> dict[str, Any]:
     port = settings.port or manifest.serve.port
-    python = f"/{PREFIX}/bin/python" if settings.base == SCRATCH else settings.python
+    python = find_image_python(settings)
     container: dict[str, Any] = {
         "User": settings.user,
         "WorkingDir": f"/{HOME}",
@@ -73,6 +73,14 @@ def _build_container(settings: OciDeployer, manifest: BundleManifest) -> dict[st
             "Retries": 3,
         }
     return container
+
+
+def find_image_python(settings: OciDeployer) -> str:
+    """Return the command that starts Python in the image.
+
+    :param settings: settings of the deployer.
+    """
+    return f"/{PREFIX}/bin/python" if settings.base == SCRATCH else settings.python
 
 
 def _build_environment(settings: OciDeployer, port: int) -> list[str]:

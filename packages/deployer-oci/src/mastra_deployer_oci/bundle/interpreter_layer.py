@@ -16,6 +16,7 @@ from mastra_deployer.kit import (
     iter_shared_libraries,
     iter_standard_library,
     list_extension_modules,
+    strip_entries,
 )
 from mastra_deployer_oci.bundle.layer_cache import get_or_create_layer
 from mastra_deployer_oci.bundle.layers import Layer, write_layer
@@ -30,31 +31,33 @@ _SWITCH = "passwd: files\ngroup: files\nhosts: files dns\n"
 _CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 
 
-def build_interpreter_layer(python: BundledPython, user: str, blobs: Path) -> Layer:
+def build_interpreter_layer(python: BundledPython, user: str, blobs: Path, *, strip: bool) -> Layer:
     """Write a layer with an interpreter, its shared libraries, a user and CA certificates.
 
     :param python: the interpreter.
     :param user: user that runs the app, ``user[:group]`` in numbers.
     :param blobs: directory of the bundle's blobs.
+    :param strip: whether the interpreter ships without symbols, as the manifest says.
     :returns: the layer.
     """
 
     def write(blobs: Path) -> Layer:
         with tempfile.TemporaryDirectory(prefix="mastra-layer-") as temp_dir:
             entries = [*iter_python_entries(python, PREFIX, Path(temp_dir)), *system_entries]
-            return write_layer(f"Python {python.full_version}", entries, blobs)
+            written = strip_entries(entries) if strip else entries
+            return write_layer(f"Python {python.full_version}", written, blobs)
 
     libraries = iter_shared_libraries(python.path, list_extension_modules(python))
     system_entries = [*libraries, *_iter_system_entries(user)]
-    return get_or_create_layer(_compute_cache_key(python, system_entries), blobs, write)
+    return get_or_create_layer(_compute_cache_key(python, system_entries, strip), blobs, write)
 
 
-def _compute_cache_key(python: BundledPython, extra: list[ArchiveEntry]) -> str:
+def _compute_cache_key(python: BundledPython, extra: list[ArchiveEntry], strip: bool) -> str:
     """Hash the size and time of each input.
 
     Reading the inputs would take as long as packing them.
     """
-    digest = hashlib.sha256(f"1 {zlib.ZLIB_RUNTIME_VERSION} {python}".encode())
+    digest = hashlib.sha256(f"2 {zlib.ZLIB_RUNTIME_VERSION} {python} {strip}".encode())
     files = [python.path, *iter_standard_library(python)]
     files += [entry.source for entry in extra if entry.source]
     for path in files:

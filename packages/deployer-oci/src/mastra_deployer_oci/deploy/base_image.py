@@ -15,7 +15,7 @@ from mastra_deployer_oci.api.docker_auth import find_stored_login
 from mastra_deployer_oci.api.documents import Document
 from mastra_deployer_oci.api.reference import DIGEST, Reference
 from mastra_deployer_oci.api.repository import Repository, open_repository, open_target
-from mastra_deployer_oci.deploy.push import Blob
+from mastra_deployer_oci.deploy.blob import Blob
 from mastra_deployer_oci.settings import OciDeployer
 
 __all__ = ("BaseImage", "list_base_blobs", "load_base", "open_base")

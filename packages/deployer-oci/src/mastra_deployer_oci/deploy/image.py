@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # the settings class must load without what only deploying ne
     from mastra_deployer_oci.api.documents import Document
     from mastra_deployer_oci.api.repository import Repository
     from mastra_deployer_oci.deploy.base_image import BaseImage
-    from mastra_deployer_oci.deploy.push import Blob
+    from mastra_deployer_oci.deploy.blob import Blob
 
 __all__ = ("DeployImage", "open_image")
 
@@ -115,7 +115,7 @@ def _assemble_image(
 
 def _list_app_blobs(bundle: Bundle) -> list[Blob]:
     from mastra_deployer_oci.bundle.image_plan import BLOBS, read_plan
-    from mastra_deployer_oci.deploy.push import Blob
+    from mastra_deployer_oci.deploy.blob import Blob
 
     def locate(digest: str) -> Path:
         return bundle.directory / BLOBS / digest.removeprefix("sha256:")
@@ -132,7 +132,7 @@ def _list_app_blobs(bundle: Bundle) -> list[Blob]:
 
 
 def _build_config_blob(config: Document) -> Blob:
-    from mastra_deployer_oci.deploy.push import Blob
+    from mastra_deployer_oci.deploy.blob import Blob
 
     size = len(config.content)
     return Blob(name="config", digest=config.digest, size=size, content=config.content)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from mastra_deployer.kit import get_cache_directory
+from mastra_deployer.kit import get_cache_directory, replace_file
 from mastra_deployer_oci.api.reference import Reference
 
 __all__ = ("UploadSession",)
@@ -62,9 +62,7 @@ class UploadSession:
         with contextlib.suppress(OSError):
             self.file.parent.mkdir(parents=True, exist_ok=True)
             draft = self.file.with_suffix(f".{os.getpid()}")
-            draft.touch(mode=0o600)
-            draft.write_text(str(location), encoding="utf-8")
-            draft.replace(self.file)
+            replace_file(self.file, str(location).encode(), draft, mode=0o600)
 
     def delete(self) -> None:
         """Delete the stored address, after the upload finished or expired."""

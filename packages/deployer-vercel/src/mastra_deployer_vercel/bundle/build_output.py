@@ -56,8 +56,9 @@ def write_output(build: Build, directory: Path, settings: VercelDeployer) -> Non
     from mastra_deployer.kit import copy_static_files
 
     function = directory / FUNCTION
-    lay_out(build.directory / "app", function / "app")
-    lay_out(build.directory / "vendor", function / "vendor")
+    for name in ("app", "vendor", "bin"):
+        if (build.directory / name).is_dir():
+            lay_out(build.directory / name, function / name)
     copy_static_files(build, settings.static, directory / OUTPUT / "static")
     _write_launcher(build, function)
     _write_json(function / ".vc-config.json", _build_function_config(build, settings))

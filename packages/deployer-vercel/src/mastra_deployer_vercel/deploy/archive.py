@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mastra_core.pipeline import Bundle
-from mastra_deployer.kit import TAR_END, ArchiveEntry, GzipWriter, iter_tar_member
+from mastra_deployer.kit import TAR_END, GzipWriter, iter_entries, iter_tar_member
 from mastra_deployer_vercel.bundle.build_output import FUNCTION, OUTPUT
 
 __all__ = ("ArchivePart", "pack_archive")
@@ -55,17 +55,11 @@ def pack_archive(bundle: Bundle, directory: Path) -> list[ArchivePart]:
     :param directory: an empty directory for the parts.
     :returns: the parts, in order.
     """
-    paths = sorted(
-        path.relative_to(bundle.directory).as_posix()
-        for path in (bundle.directory / OUTPUT).rglob("*")
-        if path.is_file()
-    )
+    entries = {entry.path: entry for entry in iter_entries(bundle.directory / OUTPUT, OUTPUT)}
     writer = _ArchiveWriter(directory)
-    for group in _group_paths(bundle.directory, paths):
+    for group in _group_paths(bundle.directory, list(entries)):
         for name in group:
-            # Vercel's own client sends no other mode.
-            entry = ArchiveEntry(path=name, source=bundle.directory / name)
-            for content in iter_tar_member(entry):
+            for content in iter_tar_member(entries[name]):
                 writer.write(content)
         writer.end_part()
     return writer.finish()

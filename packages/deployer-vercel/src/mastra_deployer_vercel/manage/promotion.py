@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import DeployError, DeploymentFailed
 from mastra_core.pipeline import Deployment, Report
-from mastra_deployer.kit import poll
+from mastra_deployer.kit import find_rollback_target, poll
 from mastra_deployer_vercel.api import build_project_path
 from mastra_deployer_vercel.deploy.create import MARK_KEY, request_deployment, wait_until_ready
 from mastra_deployer_vercel.resources.deployments import (
@@ -82,7 +83,9 @@ def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Re
     :raises DeployError: when there is no deployment to go back to.
     """
     project = get_project(client, settings)
-    item = find_deployment(client, id or _find_previous(client, project))
+    item = find_rollback_target(
+        id, lambda: _find_previous(client, project), functools.partial(find_deployment, client)
+    )
     if get_stage(item) != "production":
         raise DeployError(
             f"{item['id']} is a preview and was never live, so it cannot be rolled back to.",
@@ -110,7 +113,7 @@ def roll_back_to(client: httpx.Client, settings: VercelDeployer, id: str, report
 
 
 def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
-    """Return the previous live deployment: from the last move, else by the order of creation."""
+    """Return the previous live deployment: from the last move, else by creation; empty for none."""
     live = get_live_id(dict(project))
     last_request = project.get("lastAliasRequest") or {}
     if last_request.get("toDeploymentId") == live and last_request.get("fromDeploymentId"):
@@ -120,12 +123,7 @@ def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
     )
     ids = [get_id(item) for item in items]
     earlier = ids[ids.index(live) + 1 :] if live in ids else ids
-    if not earlier:
-        raise DeployError(
-            "There is no earlier production deployment to go back to.",
-            "List the deployments: mastra deployments vercel.",
-        )
-    return earlier[0]
+    return earlier[0] if earlier else ""
 
 
 def _wait_for_domains(

@@ -12,6 +12,7 @@ import json
 import os
 import queue
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -54,7 +55,8 @@ class FunctionRuntime:
             listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
             listener.bind(address)
             listener.listen(1)
-            child.start(self._build_command(), self._build_environment(address))
+            python = self._create_environment(child.temporary / "python")
+            child.start(self._build_command(python), self._build_environment(address))
             threading.Thread(target=self._read_messages, args=(listener,), daemon=True).start()
             self.port = child.wait_until_ready(
                 self._read_start, name="The app", timeout=_START_TIMEOUT
@@ -65,12 +67,21 @@ class FunctionRuntime:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def _build_command(self) -> list[str]:
+    def _create_environment(self, directory: Path) -> str:
+        """Create a virtual environment without packages, and return its interpreter.
+
+        As on the platform, no packages of this machine are importable, also for the processes that
+        the app starts.
+        """
+        command = [self._python, "-I", "-m", "venv", "--without-pip", "--symlinks", str(directory)]
+        subprocess.run(command, check=True)
+        return str(directory / "bin" / "python")
+
+    def _build_command(self, python: str) -> list[str]:
         handler = json.loads((self._function / ".vc-config.json").read_text())["handler"]
         module = handler.rpartition(".")[0]
         code = f"import sys; sys.path.insert(0, '.'); import {module}"
-        # As on the platform: no site-packages of this machine and no PYTHON* variables.
-        return [self._python, "-I", "-S", "-c", code]
+        return [python, "-I", "-c", code]
 
     def _build_environment(self, address: str) -> dict[str, str]:
         config = json.loads((self._function / ".vc-config.json").read_text())

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
 from mastra_deployer_vercel.bundle.build_output import FUNCTION, OUTPUT
@@ -24,16 +23,11 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
     :returns: the exit code; 130 after an interrupt.
     :raises ConfigError: when the Python version is not installed, or the port is in use.
     """
-    from mastra_deployer.kit import PreviewProxy, find_python
+    from mastra_deployer.kit import PreviewProxy, require_python
     from mastra_deployer_vercel.preview.function_runtime import FunctionRuntime
     from mastra_deployer_vercel.preview.proxy import build_rules
 
-    python = find_python(bundle.manifest.python)
-    if python is None:
-        raise ConfigError(
-            f"Python {bundle.manifest.python}, which the bundle needs, is not installed.",
-            "Install it, or bundle for another version: --python 3.X.",
-        )
+    python = require_python(bundle.manifest.python)
     values = {name: value.reveal() for name, value in env.items()}
     with FunctionRuntime(bundle.directory / FUNCTION, python, values, _print_log) as runtime:
         rules = build_rules(bundle.directory / OUTPUT / "static")

@@ -13,6 +13,9 @@ import functools
 import hashlib
 import io
 import json
+import os
+import re
+import stat
 import zipfile
 from collections.abc import Callable
 from email.parser import HeaderParser
@@ -24,7 +27,7 @@ import msgspec
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
-from mastra_core.pipeline.file_tree import hash_file
+from mastra_core.pipeline.file_tree import hash_file, is_executable
 from mastra_deployer.bundler.uv import run_uv
 from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import (
@@ -33,6 +36,7 @@ from mastra_deployer.files.directories import (
     publish_directory,
 )
 from mastra_deployer.files.temporary import discard_directory, temporary_directory
+from mastra_deployer.project.git import describe_version
 
 __all__ = ("build_wheel", "get_own_wheel", "hash_tree", "pack_tree")
 
@@ -41,6 +45,8 @@ INSTALLER_FILES = frozenset(
     ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
 )
 _INDEX = "wheel.json"
+_UNIX = 3  # the system that made a zip: installers apply modes only to this one
+_VERSION_VARIABLE = re.compile(r"SETUPTOOLS_SCM_PRETEND_VERSION\w*|PDM_BUILD_SCM_VERSION")
 _SKIPPED = frozenset((".git", ".venv", "__pycache__", ".mastra", ".mastra-local"))
 # Only at the top of a tree; deeper, directories of these names may be packages.
 _BUILD_RESULTS = frozenset(("build", "dist"))
@@ -74,13 +80,25 @@ def build_wheel(source: Path) -> Path:
     """
 
     def create(directory: Path) -> None:
-        run_uv(["build", "--quiet", "--wheel", "--out-dir", str(directory), str(source)])
+        run_uv(["build", "--wheel", "--out-dir", str(directory), str(source)])
 
-    return _get_cached_wheel(hash_tree(source), create)
+    return _get_cached_wheel(hash_tree(source) + _hash_history(source), create)
+
+
+def _hash_history(source: Path) -> str:
+    """Hash what a build backend may make a version of: tags, the commit, and variables."""
+    pyproject = source / "pyproject.toml"
+    if not pyproject.is_file() or "dynamic" not in pyproject.read_text("utf-8", "replace"):
+        return ""
+    variables = {
+        name: value for name, value in os.environ.items() if _VERSION_VARIABLE.fullmatch(name)
+    }
+    text = f"{describe_version(source)}\n{sorted(variables.items())}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def hash_tree(source: Path) -> str:
-    """Hash names and contents of a source tree, without build results and caches.
+    """Hash names, contents and executable bits of a source tree, without build results and caches.
 
     :param source: the tree's directory.
     :returns: SHA-256 in hexadecimal digits.
@@ -91,7 +109,8 @@ def hash_tree(source: Path) -> str:
         if relative.parts[0] in _BUILD_RESULTS or not _SKIPPED.isdisjoint(relative.parts):
             continue
         if path.is_file():
-            digest.update(f"{relative.as_posix()}\0".encode())
+            mode = "755" if is_executable(path.stat()) else "644"
+            digest.update(f"{relative.as_posix()}\0{mode} ".encode())
             digest.update(bytes.fromhex(hash_file(path)))
     return digest.hexdigest()
 
@@ -127,7 +146,7 @@ class _CachedWheel(msgspec.Struct, frozen=True):
 
 def _get_cached_wheel(key: str, create: Callable[[Path], None]) -> Path:
     """Return the cached wheel of ``key``; make it where it is missing or damaged."""
-    directory = get_cache_directory("wheels") / key[:32]
+    directory = get_cache_directory("wheels") / hashlib.sha256(key.encode()).hexdigest()[:32]
     if existing := _find_intact_wheel(directory):
         return existing
     discard_directory(directory)
@@ -168,8 +187,21 @@ def _write_wheel(distribution: metadata.Distribution, wheel: Path) -> None:
                 continue
             content = _read_installed_file(distribution, file)
             rows.append((name, compute_record_hash(content), len(content)))
-            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-        archive.writestr(zipfile.ZipInfo(record), format_record([*rows, (record, "", "")]))
+            entry = _create_entry(name, executable=_is_executable(distribution, file))
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+        content = format_record([*rows, (record, "", "")]).encode()
+        archive.writestr(_create_entry(record), content)
+
+
+def _create_entry(name: str, *, executable: bool = False) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name)
+    entry.create_system = _UNIX
+    entry.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
+    return entry
+
+
+def _is_executable(distribution: metadata.Distribution, file: metadata.PackagePath) -> bool:
+    return is_executable(Path(str(distribution.locate_file(file))).stat())
 
 
 def pack_tree(tree: Path, directory: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import sysconfig
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,16 +18,31 @@ from mastra_core.hooks import hookimpl
 from mastra_core.pipeline import Build, Platform, Project, Report, Target
 from mastra_deployer.bundler.metadata.build_state import compute_build_fingerprint
 from mastra_deployer.bundler.metadata.draft_manifest import draft_manifest
-from mastra_deployer.bundler.metadata.inventory import write_inventory
+from mastra_deployer.bundler.metadata.inventory import (
+    Inventory,
+    create_inventory,
+    write_inventory,
+)
 from mastra_deployer.bundler.metadata.sbom import write_sbom
-from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, Closure, lock_closure
+from mastra_deployer.bundler.resolve.closure import (
+    OWN_DISTRIBUTIONS,
+    Closure,
+    lock_closure,
+    read_local_names,
+)
 from mastra_deployer.bundler.resolve.wheel_sizes import check_wheel_sizes
 from mastra_deployer.bundler.sources.app_sources import AppSources
+from mastra_deployer.bundler.sources.console_scripts import (
+    read_console_scripts,
+    write_console_scripts,
+)
 from mastra_deployer.bundler.sources.first_party import collect_sources
 from mastra_deployer.bundler.vendor.bytecode import finish_files
+from mastra_deployer.bundler.vendor.unused_requirements import find_imported_unused
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor_dependencies
-from mastra_deployer.bundler.verify.boot import boot_source, get_launcher_file
-from mastra_deployer.bundler.verify.verify import verify_build
+from mastra_deployer.bundler.verify.boot import boot_source, get_environment_file, get_launcher_file
+from mastra_deployer.bundler.verify.unresolved_imports import find_unresolved_imports
+from mastra_deployer.bundler.verify.verify import find_kind, verify_build
 from mastra_deployer.files.directories import get_vendor_reuse_directory
 from mastra_deployer.plugins.manager import list_tool_packages
 from mastra_deployer.project.deployer_argument import (
@@ -41,6 +57,7 @@ from mastra_deployer.project.interpreters import (
     find_project_interpreter,
     find_target_interpreter,
 )
+from mastra_deployer.project.wsgi_entry import WSGI_ADAPTER, is_wsgi_application
 
 __all__ = ("detect_kind", "lock_dependencies", "mastra_build")
 
@@ -59,6 +76,14 @@ from mastra_server import create_app
 mastra = {attribute}
 app = create_app(mastra)
 """
+_WSGI = """\
+# Made by mastra: the WSGI application of this bundle, as an ASGI application.
+from a2wsgi import WSGIMiddleware
+from {module} import {head}
+
+app = WSGIMiddleware({attribute}, workers={threads})
+"""
+_WSGI_THREADS = 40  # requests that a process handles at once; threads are started as needed
 SourceReport = Mapping[str, Any]
 
 
@@ -75,6 +100,8 @@ def mastra_build(
     :param report: receives progress and notes.
     :raises BuildError: when a step fails, naming the cure.
     """
+    # Threads that initialize it at once would see half of it in Python 3.11 and 3.12.
+    sysconfig.get_config_vars()
     interpreter = _find_interpreter(project, platform, report)
     staging = _Staging(project, target, platform, directory, interpreter, report)
     report.step("Reading the app")
@@ -85,17 +112,21 @@ def mastra_build(
         except BuildError:
             staging.check_source(inspection.result())  # its error may be more precise than this one
             raise
-        kind = detect_kind(project)
-        installation = pool.submit(staging.install_dependencies, kind)
+        kind, modules = detect_kind(project), sources.collect_modules()
+        installation = pool.submit(staging.install_dependencies, kind, modules)
         source = staging.check_source(inspection.result())
         if source and source["kind"] != kind:  # the Mastra object is not made in the entry file
             installation.result()
             kind = source["kind"]
-            installation = pool.submit(staging.install_dependencies, kind)
+            installation = pool.submit(staging.install_dependencies, kind, modules)
         staging.compile_app(kind, source)
         vendored, closure = installation.result()
-    build = staging.create_build(kind, source, sources, vendored, closure)
-    return verify_build(project, build, interpreter, source, report)
+    build, inventory = staging.create_build(kind, source, sources, vendored, closure)
+    if source is None and find_kind(project, build, interpreter, inventory) == "wsgi":
+        vendored, closure = staging.install_dependencies("wsgi", modules)
+        staging.compile_app("wsgi", source)
+        build, inventory = staging.create_build("wsgi", source, sources, vendored, closure)
+    return verify_build(project, build, interpreter, source, inventory, report)
 
 
 def lock_dependencies(
@@ -106,20 +137,24 @@ def lock_dependencies(
     :param project: the app.
     :param target: the target, whose runtime requirements count too.
     :param platform: the platform to build for.
-    :param kind: ``mastra`` or ``asgi``.
+    :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param report: receives progress and notes.
     :raises BuildError: when they cannot be resolved.
     """
     own = OWN_DISTRIBUTIONS if kind == "mastra" else ()
-    return lock_closure(project, platform, target.requirements, own, report)
+    adapter = (WSGI_ADAPTER,) if kind == "wsgi" else ()
+    return lock_closure(project, platform, (*target.requirements, *adapter), own, report)
 
 
 def detect_kind(project: Project) -> str:
-    """Return ``mastra`` or ``asgi``, read from the entry file without running it.
+    """Return ``mastra``, ``asgi`` or ``wsgi``, read from the entry file without running it.
 
     :param project: the app.
     """
-    return "mastra" if find_mastra_calls(parse_source(find_module_file(project))) else "asgi"
+    tree = parse_source(find_module_file(project))
+    if find_mastra_calls(tree):
+        return "mastra"
+    return "wsgi" if is_wsgi_application(tree, project.attribute) else "asgi"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +171,10 @@ class _Staging:
     @property
     def app(self) -> Path:
         return self.directory / "app"
+
+    @property
+    def _import_root(self) -> Path:
+        return self.app / self.project.import_root.relative_to(self.project.root)
 
     def inspect_source(self) -> dict[str, Any] | None:
         """Import the app from source and return what it contains."""
@@ -167,23 +206,36 @@ class _Staging:
         sources.write(self.app)
         return sources
 
-    def install_dependencies(self, kind: str) -> tuple[VendoredDependencies, Closure]:
+    def install_dependencies(
+        self, kind: str, modules: frozenset[str]
+    ) -> tuple[VendoredDependencies, Closure]:
         """Install the dependencies, in place of any from an earlier attempt."""
         directory = self.directory / "vendor"
         shutil.rmtree(directory, ignore_errors=True)
         closure = lock_dependencies(self.project, self.target, self.platform, kind, self.report)
-        keep = frozenset(map(canonicalize_name, get_config(self.project).build.keep))
-        check_wheel_sizes(closure, self.platform, self.target, keep)
+        config = get_config(self.project).build
+        keep = frozenset(map(canonicalize_name, config.keep))
+        shipped = keep | find_imported_unused(modules)
+        check_wheel_sizes(closure, self.platform, self.target, shipped)
         saved = get_vendor_reuse_directory(self.project)
         result = vendor_dependencies(
-            closure, self.platform, keep, self.interpreter, directory, saved, self.report
+            closure,
+            self.platform,
+            keep,
+            self.interpreter,
+            directory,
+            saved,
+            self.report,
+            modules=modules,
+            strip=config.strip,
         )
         return result, closure
 
     def compile_app(self, kind: str, source: SourceReport | None) -> None:
-        """Compile the app's own code and the module that makes it an ASGI application."""
-        if kind == "mastra":
-            self._write_asgi_module(source)
+        """Compile the app's own code and the modules that are added to it."""
+        shutil.copyfile(get_environment_file(), self._import_root / "mastra_venv.py")
+        if kind != "asgi":
+            self._write_asgi_module(kind, source)
         if self.interpreter is not None:
             modules = [path.relative_to(self.app).as_posix() for path in self.app.rglob("*.py")]
             finish_files({self.app: sorted(modules)}, self.interpreter, protect=False)
@@ -195,37 +247,57 @@ class _Staging:
         sources: AppSources,
         vendored: VendoredDependencies,
         closure: Closure,
-    ) -> Build:
-        """Write manifest, inventory and bill of materials, and return the build."""
+    ) -> tuple[Build, Inventory]:
+        """Write manifest, inventory and bill of materials; return the build and its inventory."""
         wheels = vendored.wheels.values()
         write_sbom(self.project, wheels, self.directory / "mastra-sbom.json")
-        write_inventory(self.project, self.platform, sources, vendored)
         shutil.copyfile(get_launcher_file(), self.directory / "index.py")
         manifest = draft_manifest(self.project, self.platform, kind, source, self.app, wheels)
+        texts = self._read_entry_points(sources, vendored, closure)
+        write_console_scripts(read_console_scripts(texts), manifest, self.directory)
         fingerprint = compute_build_fingerprint(
             sources.compute_written_digest(self.app), closure.fingerprint
         )
-        return Build(
+        missing = find_unresolved_imports(self.project, sources, vendored)
+        problems = [*missing, *sources.problems]
+        inventory = create_inventory(sources, vendored, problems, fingerprint)
+        write_inventory(self.project, self.platform, inventory)
+        build = Build(
             directory=self.directory,
             platform=self.platform,
             manifest=msgspec.structs.replace(manifest, fingerprint=fingerprint),
             digests=vendored.digests,
         )
+        return build, inventory
+
+    def _read_entry_points(
+        self, sources: AppSources, dependencies: VendoredDependencies, closure: Closure
+    ) -> list[str]:
+        """Return the texts of ``entry_points.txt``: the app, local and direct dependencies."""
+        own = [name for name in sources.files if name.endswith(".dist-info/entry_points.txt")]
+        files = [self.app / name for name in own]
+        for name in (*read_local_names(closure), *sorted(closure.direct)):
+            if name in dependencies.wheels:
+                info = dependencies.distributions[name].info
+                files.append(self.directory / "vendor" / info / "entry_points.txt")
+        return [file.read_text("utf-8", "replace") for file in files if file.is_file()]
 
     def _read_deployer_call(self) -> DeployerCall | None:
         entry = find_module_file(self.project)
         return read_deployer(entry, parse_source(entry))
 
-    def _write_asgi_module(self, source: SourceReport | None) -> None:
-        """Write the module whose ``app`` is served, made from the user's ``Mastra`` object."""
+    def _write_asgi_module(self, kind: str, source: SourceReport | None) -> None:
+        """Write the module whose ``app`` is served, made from the user's own object."""
         project = self.project
-        freeze = _FREEZE.format(adapters=source["adapters"]) if source else ""
-        head = project.attribute.partition(".")[0]
-        text = _ASGI.format(
-            freeze=freeze, module=project.module, head=head, attribute=project.attribute
+        adapters = source.get("adapters") if source else None
+        text = (_ASGI if kind == "mastra" else _WSGI).format(
+            freeze="" if adapters is None else _FREEZE.format(adapters=adapters),
+            module=project.module,
+            head=project.attribute.partition(".")[0],
+            attribute=project.attribute,
+            threads=_WSGI_THREADS,
         )
-        root = self.app / project.import_root.relative_to(project.root)
-        (root / "mastra_asgi.py").write_text(text, encoding="utf-8")
+        (self._import_root / "mastra_asgi.py").write_text(text, encoding="utf-8")
 
 
 def _find_interpreter(project: Project, platform: Platform, report: Report) -> Interpreter | None:

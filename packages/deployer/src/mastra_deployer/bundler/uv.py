@@ -151,6 +151,13 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "Run `uv lock`, and commit the result.",
     ),
     (
+        ("unable to detect version", "error getting the version from source `vcs`")
+        + ("setuptools-scm was unable", "no version file and no vcs", "versioningit"),
+        "The version of a project comes from its git history, which is missing here.",
+        "Build from a git checkout with its tags (in CI: fetch-depth: 0), or set "
+        "SETUPTOOLS_SCM_PRETEND_VERSION=1.2.3, or write the version into pyproject.toml.",
+    ),
+    (
         ("failed to build", "build backend returned an error"),
         "A dependency is available as source only, and does not build here.",
         "Use a version that has wheels, or set UV_FIND_LINKS to a directory with one.",

@@ -8,15 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mastra_core.agents.providers import find_providers
 from mastra_core.pipeline import Build, Problem, Project, Target
+from mastra_deployer.bundler.metadata.inventory import read_inventory
 from mastra_deployer.checks.database_files import DatabaseFile
 from mastra_deployer.checks.known_variables import is_known_variable
 from mastra_deployer.checks.parsed_sources import FileFindings, ParsedSources
 from mastra_deployer.checks.reserved_variables import check_reserved_variables
+from mastra_deployer.checks.value_problems import VOLUME_HINT, describe_lost_file
+from mastra_deployer.output.other_places import format_other_places
 from mastra_deployer.project.discovery import get_config
 
 __all__ = ("check_app",)
-
-_MAX_SHOWN = 5  # places of one variable
 
 
 def check_app(
@@ -33,6 +34,7 @@ def check_app(
     sources = ParsedSources(root, build.directory / build.manifest.paths[0], root.rglob("*.py"))
     check = _AppCheck(project, build, sources)
     problems = [
+        *check.report_missing(),
         *check.report_unparsed(),
         *check.report_undeclared(),
         *check.report_models(),
@@ -51,7 +53,7 @@ class _AppCheck:
 
     def __init__(self, project: Project, build: Build, sources: ParsedSources) -> None:
         self._sources = sources
-        self._project = project
+        self._project, self._build = project, build
         self._ignored = get_config(project).check.ignore
         self._wanted = build.manifest.variables
         self._keys = {name for names in self._wanted.values() for name in names}
@@ -59,6 +61,15 @@ class _AppCheck:
             item for item in sources.iter_findings() if not self._is_ignored(item.path)
         ]
         self._declared = {name.upper() for name in project.environment.names}
+
+    def report_missing(self) -> Iterator[Problem]:
+        """Report what the code imports or opens and the bundle does not contain."""
+        inventory = read_inventory(self._project, self._build.manifest)
+        # A deployer's own build writes no inventory, so the existing one may be of another build.
+        if inventory and inventory.fingerprint == self._build.manifest.fingerprint:
+            for problem in inventory.problems:
+                if not self._is_ignored(problem.where.rpartition(":")[0]):
+                    yield problem
 
     def report_unparsed(self) -> Iterator[Problem]:
         for item in self._findings:
@@ -141,7 +152,7 @@ def _group_by_name(findings: Sequence[FileFindings]) -> dict[str, list[tuple[str
 def _build_required_problem(name: str, places: Sequence[str]) -> Problem:
     return Problem(
         message=f"The environment variable {name!r} is read but not declared"
-        f"{_format_others(places)}.",
+        f"{format_other_places(places)}.",
         hint=f'Declare it: [tool.mastra.env] required = ["{name}"], or optional if the app works '
         "without it.",
         severity="warning",
@@ -152,7 +163,7 @@ def _build_required_problem(name: str, places: Sequence[str]) -> Problem:
 def _build_optional_problem(name: str, places: Sequence[str]) -> Problem:
     return Problem(
         message=f"The environment variable {name!r} is read with a default but not declared"
-        f"{_format_others(places)}.",
+        f"{format_other_places(places)}.",
         hint=f'To set it with a deploy, declare it: [tool.mastra.env] optional = ["{name}"].',
         severity="note",
         where=places[0],
@@ -161,11 +172,11 @@ def _build_optional_problem(name: str, places: Sequence[str]) -> Problem:
 
 def _build_store_problem(store: DatabaseFile, place: str, target: Target) -> Problem:
     variable = store.variable
+    network = "Use a database on the network"
+    network += f": declare {variable} in [tool.mastra.env], and set it." if variable else "."
     return Problem(
-        message=f"{store.text!r} is a database in a file, which {target.name!r} does not keep: its "
-        "disk is read-only or short-lived.",
-        hint="Use a database on the network"
-        + (f": declare {variable} in [tool.mastra.env], and set it." if variable else "."),
+        message=f"{store.text!r} is a database in a file, which {describe_lost_file(target)}",
+        hint=f"{VOLUME_HINT} {network}" if target.volumes else network,
         severity="warning",
         where=place,
     )
@@ -176,16 +187,11 @@ def _build_memory_problem(build: Build, target: Target) -> Problem:
     return Problem(
         message=f"{kept} are kept in the memory of one instance, which {target.name!r} may end at "
         "any time: they are lost then, and unknown to other instances.",
-        hint="Give Mastra a durable engine=... and its memory a storage=... on the network, or "
-        "complete runs within one request.",
+        hint="Complete each run within one request, or deploy to a target with a persistent disk, "
+        "such as 'server' or 'oci' with one instance, or give Mastra an engine=... and a "
+        "storage=... of your own that keep them on the network.",
         severity="warning",
     )
-
-
-def _format_others(places: Sequence[str]) -> str:
-    others = list(dict.fromkeys(places))[1:]
-    more = f" and {len(others) - _MAX_SHOWN} more" if len(others) > _MAX_SHOWN else ""
-    return f" (also in {', '.join(others[:_MAX_SHOWN])}{more})" if others else ""
 
 
 def _format_list(noun: str, names: Sequence[str]) -> str:

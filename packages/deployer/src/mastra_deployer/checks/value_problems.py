@@ -8,7 +8,19 @@ from collections.abc import Iterator, Mapping
 
 from mastra_core.pipeline import Environment, Problem, Target
 
-__all__ = ("check_values", "find_local_host", "is_file_store")
+__all__ = (
+    "VOLUME_HINT",
+    "check_values",
+    "describe_lost_file",
+    "find_local_host",
+    "is_file_store",
+)
+
+VOLUME_HINT = (
+    "Run one instance, with a volume where the file is: `mastra new host kubernetes`, compose or "
+    "docker writes that. For several instances:"
+)
+_NETWORK_HINT = "Use a database on the network."
 
 _NAMES = ("localhost", "host.docker.internal", "host.containers.internal")
 _INSIDE_A_CLUSTER = ".cluster.local"  # ends in .local, but is not a name of the local network
@@ -36,19 +48,29 @@ def check_values(
         value = values.get(name, "").strip()
         if is_file_store(value) and not target.persistent_disk:
             yield Problem(
-                message=f"{name} points at a file, which {target.name!r} does not keep: its disk "
-                "is read-only or short-lived.",
-                hint="Use a database on the network.",
+                message=f"{name} points at a file, which {describe_lost_file(target)}",
+                hint=f"{VOLUME_HINT} {_NETWORK_HINT}" if target.volumes else _NETWORK_HINT,
+                severity="warning" if target.volumes else "error",
             )
         elif host := find_local_host(value):
             # Without a persistent disk nothing else runs beside the app.
-            is_certain = "://" in value and not target.persistent_disk
+            is_certain = "://" in value and not (target.persistent_disk or target.volumes)
             yield Problem(
                 message=f"{name} points at this machine ({host}), but the app runs on "
                 f"{target.name!r}.",
                 hint="Set an address that the app can reach from there: --env-file FILE.",
                 severity="error" if is_certain else "warning",
             )
+
+
+def describe_lost_file(target: Target) -> str:
+    """Return the end of a sentence that says how long a target keeps a file.
+
+    :param target: without a persistent disk.
+    """
+    if target.volumes:
+        return f"{target.name!r} keeps on a volume only, and for one instance only."
+    return f"{target.name!r} does not keep: its disk is read-only or short-lived."
 
 
 def find_local_host(value: str) -> str:

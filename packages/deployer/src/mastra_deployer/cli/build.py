@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from mastra_deployer.bundler.metadata.size_breakdown import sort_by_size
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.files.human_size import format_bytes
+from mastra_deployer.output.wrap import get_terminal_width, wrap_text
 from mastra_deployer.pipeline.reproducible import verify_reproducible
 from mastra_deployer.pipeline.session import Session
 
@@ -93,16 +95,30 @@ def format_lines(bundle: Bundle, inventory: Inventory | None = None) -> list[str
     :param inventory: with what was left out.
     """
     manifest = bundle.manifest
-    names = [f"{kind} {', '.join(items)}" for kind, items in manifest.registry.items() if items]
-    parts = sort_by_size(manifest.sizes, 5).items()
-    shares = ", ".join(f"{name} {format_bytes(size)}" for name, size in parts)
-    total = format_bytes(sum(manifest.sizes.values()))
+    rows = [(kind, ", ".join(items)) for kind, items in manifest.registry.items() if items]
+    rows.append(("runs on", f"Python {manifest.python}, {manifest.wheels}"))
+    rows.append(("size", format_bytes(sum(manifest.sizes.values()))))
+    rows += [("", row) for row in _format_sizes(sort_by_size(manifest.sizes, 5))]
+    rows += [("left out", text) for text in (_format_left_out(inventory) if inventory else ())]
     return [
         f"Bundled {manifest.entry} for {manifest.target}: {os.path.relpath(bundle.directory)}",
-        *(f"  {name}" for name in names),
-        f"  {total} for Python {manifest.python} on {manifest.wheels} ({shares})",
-        *(_format_left_out(inventory) if inventory else ()),
+        *_align(rows),
     ]
+
+
+def _align(rows: list[tuple[str, str]]) -> Iterator[str]:
+    """Yield rows of a label and a text, whose texts begin in the same column."""
+    width, head = get_terminal_width(sys.stdout), max(len(label) for label, _ in rows) + 4
+    for label, text in rows:
+        first = f"  {label}".ljust(head)
+        yield from wrap_text(text, width, first=first, indent=" " * head).split("\n")
+
+
+def _format_sizes(sizes: Mapping[str, int]) -> list[str]:
+    """Return a line for each part, with the sizes aligned on the right."""
+    texts = {name: format_bytes(size) for name, size in sizes.items()}
+    name_width, size_width = max(map(len, texts)), max(map(len, texts.values()))
+    return [f"{name.ljust(name_width)}  {text.rjust(size_width)}" for name, text in texts.items()]
 
 
 def _format_left_out(inventory: Inventory) -> Iterator[str]:
@@ -113,4 +129,4 @@ def _format_left_out(inventory: Inventory) -> Iterator[str]:
     if names or files:
         more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
         listed = f"{', '.join(names[:_MAX_NAMES])}{more}; " if names else ""
-        yield f"  left out: {listed}{files} tests, stubs and headers (--explain NAME says why)"
+        yield f"{listed}{files} tests, stubs and headers (`--explain NAME` says why)"

@@ -10,6 +10,7 @@ import click
 
 from mastra_core.errors import ConfigError, DeployError
 from mastra_core.pipeline import Bundle, DeployRequest, Environment, Stage
+from mastra_deployer.checks.reserved_variables import refuse_reserved_variables
 from mastra_deployer.checks.value_problems import check_values
 from mastra_deployer.cli.deployment import format_lines, to_json
 from mastra_deployer.cli.options import Options, build_options
@@ -134,6 +135,9 @@ def _build_request(
 
 def _load_prebuilt(session: Session, directory: Path) -> Bundle:
     bundle = session.hooks.load_bundle(directory.absolute())
+    manifest = bundle.manifest
+    # The bundle may be older than the deployer that is installed now.
+    refuse_reserved_variables(session.hooks.target, (*manifest.required, *manifest.optional))
     session.report_problems(session.hooks.inspect(bundle, remove_secrets(session.settings)))
     return bundle
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterator
 
 import click
@@ -13,6 +14,7 @@ from mastra_deployer.checks.value_problems import check_values
 from mastra_deployer.cli.options import Options, target_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.output.masking import mask
+from mastra_deployer.output.wrap import get_terminal_width, wrap_message
 from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.session import Session
 
@@ -29,6 +31,8 @@ def doctor(options: Options, target: str) -> None:
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
+        if not session.hooks.has_hook("doctor"):
+            session.hooks.require_hook("deploy")
         terminal.step(f"Checking {session.choice.name}")
         problems = [
             dataclasses.replace(item, message=mask(item.message), hint=mask(item.hint))
@@ -38,10 +42,10 @@ def doctor(options: Options, target: str) -> None:
             {"severity": item.severity, "message": item.message, "hint": item.hint}
             for item in problems
         ]
-        if any(item.severity == "error" for item in problems):
+        if _has_errors(problems):
             raise DeployError(*_join_errors(problems))
-        texts = (f"{item.severity}: {item.message} {item.hint}" for item in problems)
-        lines = [" ".join(text.split("\n")) for text in texts]
+        width = get_terminal_width(sys.stdout)
+        lines = [line for item in problems for line in _format_problem(item, width)]
         ready = f"A deploy to {session.choice.name} can begin."
         terminal.answer({"target": session.choice.name, "problems": data}, *lines, ready)
 
@@ -49,17 +53,25 @@ def doctor(options: Options, target: str) -> None:
 def _collect_problems(session: Session) -> list[Problem]:
     """Return all problems; the platform's error is raised where it is the only error."""
     local = list(_check_locally(session))
+    absent = list(_check_credentials(session))
     try:
-        return [*local, *_check_platform(session)]
+        found = _check_platform(session)
+        # A deployer that reaches its platform has the credentials that it needs.
+        is_accepted = session.hooks.has_hook("doctor") and not _has_errors(found)
+        return [*([] if is_accepted else absent), *local, *found]
     except ConsentError:
         raise
     except MastraError as error:
-        if not any(item.severity == "error" for item in local):
+        if not _has_errors([*absent, *local]):
             raise
-        return [*local, Problem(message=error.message, hint=error.hint)]
+        return [*absent, *local, Problem(message=error.message, hint=error.hint)]
 
 
-def _check_locally(session: Session) -> Iterator[Problem]:
+def _has_errors(problems: list[Problem]) -> bool:
+    return any(item.severity == "error" for item in problems)
+
+
+def _check_credentials(session: Session) -> Iterator[Problem]:
     target, access = session.hooks.target, session.access
     required = [name for name in target.credentials if name not in target.optional_credentials]
     absent = [name for name in required if name not in access.credentials]
@@ -71,6 +83,10 @@ def _check_locally(session: Session) -> Iterator[Problem]:
             hint="Set it in the environment or in .env.",
             severity="warning" if uncertain else "error",
         )
+
+
+def _check_locally(session: Session) -> Iterator[Problem]:
+    target = session.hooks.target
     if target.stores_env:
         try:
             select_app_variables(session.project.environment, session.environ, session.project)
@@ -84,6 +100,12 @@ def _check_platform(session: Session) -> list[Problem]:
         return session.hooks.diagnose(session.access)
     message = f"The deployer of {session.choice.name} cannot check its platform."
     return [Problem(message=message, severity="warning")]
+
+
+def _format_problem(problem: Problem, width: int) -> list[str]:
+    label = f"{problem.severity}: "
+    text = wrap_message(problem.message, problem.hint, width, label=label)
+    return f"{label}{text}".split("\n")
 
 
 def _join_errors(problems: list[Problem]) -> tuple[str, str]:

@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     verbose = "-v" in arguments or "--verbose" in arguments
     try:
-        code = cli.main(args=arguments, standalone_mode=False)
+        code = cli.main(args=arguments, prog_name="mastra", standalone_mode=False)
     except Exception as error:  # noqa: BLE001  # every error is printed as a sentence
         code = _print_error(error, as_json="--json" in arguments, verbose=verbose)
     except KeyboardInterrupt:
@@ -83,11 +83,15 @@ def main(arguments: list[str] | None = None) -> None:
 def _print_error(error: Exception, *, as_json: bool, verbose: bool) -> int:
     if isinstance(error, click.Abort):
         return 130
-    from mastra_deployer.output.escape import escape_text
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
     from mastra_deployer.output.masking import mask
 
     if verbose and not isinstance(error, click.ClickException):
         import traceback
+
+        from mastra_deployer.output.escape import escape_text
 
         trace = "".join(traceback.format_exception(error))
         click.echo(escape_text(mask(trace)), err=True, nl=False)
@@ -99,11 +103,9 @@ def _print_error(error: Exception, *, as_json: bool, verbose: bool) -> int:
         kind = type(error).__name__
         data: dict[str, Any] = {"type": kind, "message": message, "hint": hint, "exit_code": code}
         click.echo(json.dumps({"ok": False, "error": data, **_get_deployment(error)}))
-    click.secho("error: ", fg="red", bold=True, err=True, nl=False)
-    click.echo(escape_text(message), err=True)
-    if hint:
-        lines = (f"  {escape_text(line)}" for line in hint.split("\n"))
-        click.echo("\n".join(lines), err=True)
+    from mastra_deployer.cli.terminal import print_message
+
+    print_message("error", "red", message, hint)
     return code
 
 
@@ -123,7 +125,7 @@ def _describe_error(error: Exception) -> tuple[str, str, int]:
     if isinstance(error, MastraError):
         return error.message, error.hint, error.exit_code
     if isinstance(error, click.ClickException):
-        return error.format_message(), "`mastra COMMAND --help` shows its options.", 2
+        return error.format_message(), _get_usage_hint(error), 2
     if isinstance(error, OSError):
         return _format_os_error(error), _get_os_hint(error), 1
     return (
@@ -131,6 +133,21 @@ def _describe_error(error: Exception) -> tuple[str, str, int]:
         "This is a defect of mastra; run again with -v and report what it prints.",
         1,
     )
+
+
+def _get_usage_hint(error: click.ClickException) -> str:
+    """Return the cure of a wrong command line, for the command that refused it."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "mastra COMMAND"
+    hint = f"`{path} --help` shows its arguments and options."
+    if isinstance(error, click.NoSuchOption) and context and context.parent is None:
+        return f"Options come after the command: `mastra COMMAND {error.option_name}`."
+    names = {param.name for param in context.command.params} if context else set()
+    if isinstance(error, click.MissingParameter) and error.param and error.param.name == "id":
+        return f"`mastra deployments` lists the IDs. {hint}"
+    if "unexpected extra argument" in error.message and "target" in names:
+        return f"A target is named with --target. {hint}"
+    return hint
 
 
 def _get_os_hint(error: OSError) -> str:

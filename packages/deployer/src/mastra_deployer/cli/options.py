@@ -11,10 +11,16 @@ from typing import Any
 import click
 
 from mastra_core.errors import ConfigError
+from mastra_core.pipeline import Project
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.dev.allowed_hosts import parse_hosts
 from mastra_deployer.pipeline.session import Session, open_session
-from mastra_deployer.pipeline.targets import SERVER, choose_target
+from mastra_deployer.pipeline.targets import (
+    SERVER,
+    TargetChoice,
+    choose_target,
+    list_target_names,
+)
 from mastra_deployer.project.discovery import find_project, require_lock
 from mastra_deployer.trust.project_deployers import allow_file, require_trusted_file
 
@@ -46,7 +52,9 @@ ALLOW_HOST = click.option(
 )
 _PROJECT = (
     click.option("--dir", "directory", type=_DIRECTORY, default=".", help="Project directory."),
-    click.option("--app", default="", help="module:attribute of an ASGI app or Mastra object."),
+    click.option(
+        "--app", default="", help="module:attribute of an ASGI or WSGI app or Mastra object."
+    ),
     click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object."),
     VERBOSE,
 )
@@ -121,7 +129,8 @@ class Options:
         project = find_project(self.directory, self.app, sources=sources)
         if self.locked:
             project = require_lock(project)
-        choice = SERVER if target == "server" else choose_target(project, target, self.env)
+        _refuse_target_as_id(project, target)
+        choice = SERVER if target == "server" else _choose_target(project, target, self.env)
         return open_session(
             project,
             choice,
@@ -133,6 +142,31 @@ class Options:
             resolve=resolve,
             check_file=check_file,
             confirm=terminal.confirm_host,
+        )
+
+
+def _choose_target(project: Project, target: str, env: str) -> TargetChoice:
+    return choose_target(project, target, env, _format_usage("TARGET"))
+
+
+def _format_usage(target: str) -> str:
+    """Return the command line of this command that names a target."""
+    context = click.get_current_context()
+    takes_argument = any(
+        param.name == "target" and isinstance(param, click.Argument)
+        for param in context.command.params
+    )
+    words = [word for word in context.command_path.split(" ") if word]
+    return " ".join([*words, *([target] if takes_argument else ["--target", target])])
+
+
+def _refuse_target_as_id(project: Project, target: str) -> None:
+    """Raise where the command got a target's name in the place of a deployment's id."""
+    named = click.get_current_context().params.get("id")
+    if named and not target and named in list_target_names(project):
+        raise ConfigError(
+            f"{named!r} is a target, and this command takes the ID of a deployment.",
+            f"Name the target with an option: `{_format_usage(named)}`.",
         )
 
 

@@ -31,10 +31,11 @@ def preview(options: Options, target: str, prebuilt: Path | None, host: str, por
         session.hooks.require_hook("preview")
         settings = remove_secrets(session.settings)
         bundle = session.hooks.load_bundle(prebuilt.absolute()) if prebuilt else session.bundle()
-        if prebuilt:
-            raise_for_errors(session.hooks.inspect(bundle, settings), terminal)
         manifest = bundle.manifest
         declared = Environment(required=manifest.required, optional=manifest.optional)
+        if prebuilt:
+            raise_for_errors(session.hooks.inspect(bundle, settings), terminal)
+            session.report_file_variables(declared)
         env = select_app_variables(declared, session.environ)
     # An exception runs every `finally`, so the deployer stops the processes that it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -8,7 +8,8 @@ import sys
 
 import click
 
-from mastra_core.pipeline import Bundle
+from mastra_core.errors import BundleError
+from mastra_core.pipeline import MANIFEST, Bundle
 from mastra_deployer.cli.options import ENV_FILE, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.files.atomic_replace import needs_repair, repair_directory
@@ -33,6 +34,8 @@ def start(options: Options, port: int | None, host: str | None) -> None:
     if needs_repair(directory):
         with hold_build_lock(project, Terminal()):
             repair_directory(directory)
+    if not (directory / MANIFEST).is_file():
+        raise BundleError(f"There is no bundle in {str(directory)!r}.", "Run: mastra build.")
     bundle = Bundle.load(directory)
     interpreter = find_target_interpreter(bundle.manifest.python, find_project_interpreter(project))
     values = read_environment(project, options.env_file)

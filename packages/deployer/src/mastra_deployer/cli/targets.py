@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import click
 from mastra_core.errors import ConsentError, MastraError
 from mastra_deployer.cli.options import Options, project_options
 from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.output.escape import escape_line
+from mastra_deployer.output.wrap import get_terminal_width, wrap_text
 from mastra_deployer.plugins.hook_calls import HookCaller
 from mastra_deployer.plugins.manager import list_installed_deployers
 from mastra_deployer.project.config import parse_config, read_pyproject
@@ -17,6 +21,7 @@ from mastra_deployer.project.config import parse_config, read_pyproject
 __all__ = ("targets",)
 
 _VERBS = "deploy plan deployments promote rollback canary logs env doctor destroy preview".split()
+_COMMANDS = {verb: verb for verb in _VERBS} | {"plan": "deploy --dry-run"}
 
 
 @click.command()
@@ -31,11 +36,14 @@ def targets(options: Options) -> None:
         _describe_deployer(deployer, root)
         for deployer in sorted(set(deployers.values()) - {item["name"] for item in installed})
     ]
+    shown = [_escape(item) for item in (*installed, *private)]
     terminal = Terminal(as_json=options.as_json)
     terminal.answer(
         {"installed": installed, "private": private, "configured": deployers},
-        *(_format_line(item) for item in (*installed, *private)),
-        *(f"{name}: configured here, deployer {deployer}" for name, deployer in deployers.items()),
+        *_format_table(shown),
+        "",
+        *_format_summaries(shown),
+        *_format_configured(deployers),
     )
 
 
@@ -51,6 +59,42 @@ def _describe_deployer(name: str, root: Path) -> dict[str, Any]:
     return {"name": name, "summary": line.target.summary, "verbs": verbs}
 
 
-def _format_line(item: dict[str, Any]) -> str:
-    verbs = f" ({', '.join(item['verbs'])})" if item["verbs"] else ""
-    return f"{item['name']}: {item['summary']}{verbs}"
+def _escape(deployer: dict[str, Any]) -> dict[str, Any]:
+    name, summary = escape_line(deployer["name"]), escape_line(deployer["summary"])
+    return {**deployer, "name": name, "summary": summary}
+
+
+def _format_table(deployers: list[dict[str, Any]]) -> list[str]:
+    """Return a row for each command, and a column for each target."""
+    names = [item["name"] for item in deployers]
+    head = max(map(len, _COMMANDS.values()))
+    rows = [
+        [_COMMANDS[verb].ljust(head), *_format_marks(verb, deployers)]
+        for verb in _VERBS
+        if any(verb in item["verbs"] for item in deployers)
+    ]
+    return ["  ".join(row).rstrip() for row in [[" " * head, *names], *rows]]
+
+
+def _format_marks(verb: str, deployers: list[dict[str, Any]]) -> list[str]:
+    return [
+        ("yes" if verb in item["verbs"] else "-").ljust(len(item["name"])) for item in deployers
+    ]
+
+
+def _format_summaries(deployers: list[dict[str, Any]]) -> list[str]:
+    width = get_terminal_width(sys.stdout)
+    head = max((len(item["name"]) for item in deployers), default=0) + 2
+    texts = (
+        wrap_text(item["summary"], width, first=item["name"].ljust(head), indent=" " * head)
+        for item in deployers
+    )
+    return [line for text in texts for line in text.split("\n")]
+
+
+def _format_configured(deployers: Mapping[str, str]) -> list[str]:
+    if not deployers:
+        return []
+    head = max(map(len, deployers)) + 2
+    rows = [escape_line(f"{name.ljust(head)}{deployer}") for name, deployer in deployers.items()]
+    return ["", "Configured here, each with its deployer:", *(f"  {row}" for row in rows)]

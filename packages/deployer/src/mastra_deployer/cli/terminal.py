@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from types import TracebackType
@@ -14,9 +15,10 @@ import click
 from mastra_deployer.cli.progress import Progress
 from mastra_deployer.output.escape import escape_line, escape_text
 from mastra_deployer.output.masking import mask
+from mastra_deployer.output.wrap import get_terminal_width, wrap_message
 from mastra_deployer.trust.trust_store import load_trust, save_trust
 
-__all__ = ("Terminal",)
+__all__ = ("Terminal", "print_message")
 
 
 class Terminal:
@@ -90,11 +92,21 @@ class Terminal:
         :param text: the note.
         :param hint: what to do about it.
         """
+        self._print_message("note", "cyan", text, hint)
+
+    def warn(self, text: str, hint: str = "") -> None:
+        """Print a warning of something that probably makes the app fail later.
+
+        :param text: the warning.
+        :param hint: what to do about it.
+        """
+        self._print_message("warning", "yellow", text, hint)
+
+    def _print_message(self, severity: str, color: str, text: str, hint: str) -> None:
         text, hint = mask(text), mask(hint)
-        self._notes.append({"message": text, "hint": hint})
+        self._notes.append({"severity": severity, "message": text, "hint": hint})
         if not self._json:
-            click.secho("note: ", fg="yellow", err=True, nl=False)
-            click.echo(escape_text(f"{text}\n  {hint}" if hint else text), err=True)
+            print_message(severity, color, text, hint)
 
     def confirm_host(self, host: str, setting: str) -> bool:
         """Ask whether credentials may go to a host, and store the consent.
@@ -130,3 +142,20 @@ class Terminal:
             click.echo(json.dumps({"ok": True, **result, "notes": self._notes}))
         else:
             click.echo("\n".join(map(escape_line, lines)))
+
+
+def print_message(severity: str, color: str, text: str, hint: str) -> None:
+    """Print a message and its hint to stderr, wrapped at the words on a terminal.
+
+    :param severity: what the line begins with.
+    :param color: of the severity.
+    :param text: the message.
+    :param hint: what to do about it; may be empty.
+    """
+    label = f"{severity}: "
+    width = get_terminal_width(sys.stderr)
+    plain = bool(os.environ.get("NO_COLOR"))
+    shown = label if plain else click.style(label, fg=color, bold=severity == "error")
+    click.echo(shown, err=True, nl=False)
+    message = wrap_message(escape_text(text), escape_text(hint), width, label=label)
+    click.echo(message, err=True)

@@ -35,21 +35,24 @@ class ActiveVersion:
         self._tasks: set[asyncio.Task[None]] = set()
         self._problems = 0
 
-    async def take_over(self, version: Version, debug: str = "") -> None:
+    async def take_over(self, version: Version, debug: str = "") -> int:
         """Make a version that already serves active, and drain the previously active version.
 
         :param version: the new version.
         :param debug: ``host:port`` on which the new version listens for a debugger, once the old
             version has ended; empty for none.
+        :returns: how many requests the previously active version has to finish.
         """
         old, self._version = self._version, version
         self._placeholder.stop()
         self._spawn(self._watch(version))
         if old is not None:
-            await old.drain()
+            running = await old.drain()
             self._spawn(self._wait_for_exit(old, version, debug))
-        elif debug:
+            return running
+        if debug:
             version.attach_debugger(debug)
+        return 0
 
     async def show_problem(self, problem: Problem) -> None:
         """Show a problem in browsers, and where no version works, in every response.
@@ -74,11 +77,13 @@ class ActiveVersion:
         self._spawn(self._drain(version))
 
     async def shut_down(self) -> None:
-        """Drain all versions and end them."""
+        """Drain the active version, cancel the requests of older versions, and end all."""
         self._placeholder.stop()
+        for older in self._retiring:
+            self._spawn(older.cancel())
         version, self._version = self._version, None
         if version is not None:
-            self.retire(version)
+            self._spawn(self._drain(version, stop=True))
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -93,9 +98,9 @@ class ActiveVersion:
             self._version = None
             await self.show_problem(problem_from_exit(code, served=True))
 
-    async def _drain(self, version: Version) -> None:
+    async def _drain(self, version: Version, *, stop: bool = False) -> None:
         self._retiring.add(version)
-        await version.drain()
+        await version.drain(stop=stop)
         await self._wait_for_exit(version)
 
     async def _wait_for_exit(

@@ -1,10 +1,11 @@
 """Runs in the project's Python: imports the app from source, describes it, and serves it.
 
 Orders arrive over a socket, one JSON object a line, and reports are sent back in the same way.
-``go`` starts the import, ``serve`` carries the listening socket, and ``page``, ``debug`` and
-``leave`` may follow. When the parent ends, the socket is closed, and this process ends too.
+``go`` starts the import, ``serve`` carries the listening socket, and ``page``, ``debug``, ``leave``
+and ``cancel`` may follow. When the parent ends, the socket is closed, and this process ends too.
 """
 
+import asyncio
 import base64
 import contextlib
 import importlib.util
@@ -21,12 +22,13 @@ from pathlib import Path
 ACCEPT_GRACE = 0.15  # seconds for a connection that was just accepted to send its request
 DEBUGGER_INTERVAL = 0.25  # seconds between two attempts to listen for a debugger
 DEBUGGER_ATTEMPTS = 20  # attempts after which a note is printed
+ORPHAN_DRAIN = 2  # seconds that running requests get when the parent has died
 ORPHAN_GRACE = 3  # seconds after the drain until a process without a parent is killed
 
 
 def main(launcher_path, channel, root):
     names = ("first_party_child", "middleware_child", "routes_child", "local_access_child")
-    parts = [load_module(name) for name in names]
+    parts = [load_module(name) for name in (*names, "websockets_child")]
     link = load_module("control_channel_child").ControlChannel(int(channel))
     launcher = load_module("mastra_launcher", launcher_path)
     source = load_module("source_child", HERE.parent / "bundler" / "verify" / "source_child.py")
@@ -53,19 +55,20 @@ def load_module(name, path=""):
 class App:
     """The user's application in this process."""
 
-    def __init__(self, link, launcher, source, first_party, middleware, routes, access):
+    def __init__(self, link, launcher, source, first_party, middleware, routes, access, sockets):
         self.link = link
         self.launcher, self.source, self.routes = launcher, source, routes
         self.first_party, self.middleware_module = first_party, middleware
-        self.access_module = access
+        self.access_module, self.sockets = access, sockets
         self.orders = {}
+        self.server = None  # once it starts
 
     def prepare(self, orders):
         """Set the import path and preload libraries, which no save changes."""
         self.orders = orders
         for directory in orders["runtime"]:
             site.addsitedir(directory)  # last on the path: the project's own packages come first
-        self.first_party.install(orders["root"])
+        self.first_party.install(orders["roots"])
         for name in orders["preload"]:
             # An app that imports the module raises the error itself.
             with contextlib.suppress(Exception):
@@ -82,11 +85,11 @@ class App:
         report["preload"] = [name for name in order["steady"] if name in sys.modules]
         report["places"] = [path for path in sys.path if Path(path).name in PACKAGES]
         self.link.send_report(event="imported", **report)
-        return report["ok"] and report["registry"]["kind"] in ("mastra", "asgi")
+        return report["ok"] and report["registry"]["kind"] in KINDS
 
     def import_app(self, order):
         found = self.source.inspect_entry(order["module"], order["attribute"])
-        if found["kind"] not in ("mastra", "asgi"):
+        if found["kind"] not in KINDS:
             return found
         import uvicorn  # noqa: F401  # a missing uvicorn must be reported now
 
@@ -98,10 +101,15 @@ class App:
         if found["kind"] == "mastra":
             # This is the project's mastra_server, not that of the mastra command.
             target = importlib.import_module("mastra_server").create_app(target)
+        elif found["kind"] == "wsgi":
+            target = wrap_wsgi(target)
         elif not self.source.accepts_arguments(target, 3):
             target = wrap_asgi2(target)
         quiet = self.orders["quiet"]
-        self.middleware = self.middleware_module.DevMiddleware(target, quiet, access)
+        self.open_sockets = self.sockets.OpenWebSockets()
+        self.middleware = self.middleware_module.DevMiddleware(
+            target, quiet, access, self.open_sockets
+        )
         return found
 
     def build_access(self, target, kind):
@@ -116,19 +124,33 @@ class App:
 
         uvicorn_log = logging.getLogger("uvicorn.error")
         uvicorn_log.disabled = True  # the parent reports a start that fails
+        if os.environ.get("MASTRA_TRACEBACKS") != "full":
+            uvicorn_log.addFilter(self.summarize_record)
         self.log = uvicorn_log
-        self.link.handlers.update(
-            page=self.show_page, debug=self.attach_debugger, leave=self.request_shutdown
+        self.config = uvicorn.Config(
+            self.middleware, log_config=None, access_log=False, server_header=False
         )
         self.link.on_disconnect = self.exit_orphaned
-        config = uvicorn.Config(
-            self.middleware,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=self.orders["drain"],
+        self.link.set_handlers(
+            page=self.show_page,
+            debug=self.attach_debugger,
+            leave=self.request_shutdown,
+            cancel=self.cancel_requests,
         )
-        self.launcher.serve_one(config, listener, mixins=(build_server_mixin(self),))
+        mixin = type("AppServer", (DrainingServer,), {"app": self})
+        self.launcher.serve_one(self.config, listener, mixins=(mixin,))
+
+    def summarize_record(self, record):
+        """Replace a traceback in uvicorn's log by the user's own frames."""
+        error = record.exc_info and record.exc_info[1]
+        if error:
+            # By its path: the project's environment may lack mastra_core.
+            path = Path(self.launcher.__file__).with_name("exception_summary.py")
+            module = load_module("exception_summary", path)
+            summary, frames = module.summarize_exception(error)
+            text = "\n    ".join([f"{record.getMessage().strip()}: {summary}", *frames])
+            record.msg, record.args, record.exc_info, record.exc_text = text, (), None, None
+        return True
 
     def report_start(self, server):
         if server.started:
@@ -165,49 +187,76 @@ class App:
         if wait:
             debugpy.wait_for_client()  # noqa: T100  # see above
 
-    def request_shutdown(self, _order=None):
+    def request_shutdown(self, order):
+        """Accept no more requests, and end once the running ones have finished, or in time."""
+        self.config.timeout_graceful_shutdown = order["drain"]
         os.kill(os.getpid(), signal.SIGTERM)
+
+    def cancel_requests(self, _order=None):
+        """Cancel the running requests, so that the drain ends."""
+        if self.server is not None:
+            self.server.loop.call_soon_threadsafe(self.server.cancel_tasks)
 
     def exit_orphaned(self):
         """End after the parent has died: drain, and exit after a deadline."""
-        self.request_shutdown()
-        time.sleep(self.orders["drain"] + ORPHAN_GRACE)
+        self.request_shutdown({"drain": ORPHAN_DRAIN})
+        time.sleep(ORPHAN_DRAIN)
+        self.cancel_requests()
+        time.sleep(ORPHAN_GRACE)
         os._exit(1)
 
 
-def build_server_mixin(app):
-    """Build a mixin for uvicorn's server that reports when the server starts and shuts down."""
-    import asyncio
+class DrainingServer:
+    """Extends uvicorn's server: it reports its start, and drains all connections."""
 
-    class ShutdownReporter:
-        loop = None
+    app = None
+    loop = None
+    has_closed = False
 
-        async def startup(self, sockets=None):
-            self.loop = asyncio.get_running_loop()
-            try:
-                await super().startup(sockets)
-            finally:  # some versions of uvicorn raise SystemExit
-                app.report_start(self)
+    async def startup(self, sockets=None):
+        self.loop = asyncio.get_running_loop()
+        self.app.server = self
+        try:
+            await super().startup(sockets)
+        finally:  # some versions of uvicorn raise SystemExit
+            self.app.report_start(self)
 
-        def handle_exit(self, sig, frame):
-            super().handle_exit(sig, frame)
-            if self.loop is not None:
-                self.loop.call_soon_threadsafe(self.close_listeners)
+    def handle_exit(self, sig, frame):
+        super().handle_exit(sig, frame)
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self.close_listeners)
 
-        def close_listeners(self):
-            """Stop accepting connections now, not at the next tick: the next version does."""
-            if not app.log.disabled:
-                app.log.disabled = True  # uvicorn would log each stream that is cut off
-                for server in self.servers:
-                    server.close()
-                app.link.send_report(event="closed")
+    def close_listeners(self):
+        """Stop accepting connections now, not at the next tick: the next version does."""
+        if not self.has_closed:
+            self.has_closed = True
+            for server in self.servers:
+                server.close()
+            self.app.link.send_report(event="closed", requests=len(self.server_state.tasks))
 
-        async def shutdown(self, sockets=None):
-            self.close_listeners()
-            await asyncio.sleep(ACCEPT_GRACE)
-            await super().shutdown(sockets)
+    async def shutdown(self, sockets=None):
+        self.close_listeners()
+        await asyncio.sleep(ACCEPT_GRACE)
+        self.app.open_sockets.close_idle()
+        for connection in self.server_state.connections:
+            if self.app.sockets.is_websocket(connection):
+                connection.shutdown = do_nothing  # uvicorn's would cut it off at once
+        await super().shutdown(sockets)
 
-    return ShutdownReporter
+    def cancel_tasks(self):
+        for task in self.server_state.tasks:
+            task.cancel()
+
+
+def do_nothing():
+    pass
+
+
+def wrap_wsgi(target):
+    """Wrap a WSGI application as an ASGI 3 application, as in a bundle."""
+    from a2wsgi import WSGIMiddleware
+
+    return WSGIMiddleware(target, workers=WSGI_THREADS)
 
 
 def wrap_asgi2(target):
@@ -220,7 +269,9 @@ def wrap_asgi2(target):
 
 
 HERE = Path(__file__).resolve().parent
+KINDS = ("mastra", "asgi", "wsgi")
 PACKAGES = ("site-packages", "dist-packages")
+WSGI_THREADS = 40
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -14,6 +14,7 @@ from mastra_core.errors import MastraError
 from mastra_core.pipeline import Project
 from mastra_deployer.dev.server_packages import format_install_command
 from mastra_deployer.project.interpreters import Interpreter
+from mastra_deployer.project.workspace import find_workspace_root
 
 __all__ = ("Problem", "explain", "problem_from_error", "problem_from_exit")
 
@@ -130,7 +131,7 @@ def _is_own(project: Project, file: str) -> bool:
     if file.startswith("<"):  # frozen into the interpreter, or compiled by exec
         return False
     path = Path(os.path.realpath(file))
-    inside = path.is_relative_to(os.path.realpath(project.root))
+    inside = path.is_relative_to(find_workspace_root(project.root))
     return inside and _INSTALLED.isdisjoint(path.parts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -13,6 +14,8 @@ import click
 
 from mastra_deployer.dev.app_error import Problem
 from mastra_deployer.output.escape import escape_text
+from mastra_deployer.output.names import format_names
+from mastra_deployer.output.wrap import get_terminal_width, wrap_message
 
 __all__ = ("Screen", "format_curl")
 
@@ -50,20 +53,36 @@ class Screen:
         :param text: the note.
         :param hint: what to do about it.
         """
-        if not self._emit_event("note", message=text, hint=hint):
-            self._echo(self._style("note: ", fg="yellow"), text)
-            if hint:
-                self._echo(f"  {hint}")
+        self._show_message("note", "cyan", text, hint)
 
-    def show_ready(self, name: str, url: str, registry: Mapping[str, Any], seconds: float) -> None:
+    def warn(self, text: str, hint: str = "") -> None:
+        """Print a warning that stops nothing.
+
+        :param text: the warning.
+        :param hint: what to do about it.
+        """
+        self._show_message("warning", "yellow", text, hint)
+
+    def _show_message(self, kind: str, color: str, text: str, hint: str) -> None:
+        if not self._emit_event(kind, message=text, hint=hint):
+            label = f"{kind}: "
+            self._echo(self._style(label, fg=color), self._wrap(text, hint, label))
+
+    def _wrap(self, text: str, hint: str = "", label: str = "") -> str:
+        return wrap_message(text, hint, get_terminal_width(sys.stderr), label=label)
+
+    def show_ready(
+        self, name: str, url: str, registry: Mapping[str, Any], seconds: float, token: str = ""
+    ) -> None:
         """Report that the first version serves.
 
         :param name: of the project.
         :param url: of the app.
         :param registry: what the app has.
         :param seconds: that the start took.
+        :param token: what the shell replaces by the token of an example; empty for none.
         """
-        example = format_curl(url, registry["example"])
+        example = format_curl(url, registry["example"], token)
         milliseconds = _to_milliseconds(seconds)
         if self._emit_event("ready", url=url, ms=milliseconds, curl=example, pid=os.getpid()):
             return
@@ -77,16 +96,22 @@ class Screen:
             command = format_studio_command(url, _get_api_prefix(registry))
             self._echo(f"  or in a browser: {command}")
 
-    def show_reload(self, names: Collection[str], seconds: float) -> None:
+    def show_reload(self, names: Collection[str], seconds: float, running: int = 0) -> None:
         """Report that a newer version serves.
 
         :param names: of the changed files.
         :param seconds: that the reload took.
+        :param running: how many requests the previous version has to finish.
         """
         milliseconds = _to_milliseconds(seconds)
-        if not self._emit_event("reloaded", ms=milliseconds, files=sorted(names)):
-            label = self._style("reloaded", fg="green")
-            self._print_line(label, f" in {milliseconds} ms: {_format_files(names)}")
+        files = sorted(names)
+        if self._emit_event("reloaded", ms=milliseconds, files=files, running=running):
+            return
+        label = self._style("reloaded", fg="green")
+        self._print_line(label, f" in {milliseconds} ms: {format_names(files, _MAX_FILES)}")
+        if running:
+            requests = "1 request" if running == 1 else f"{running} requests"
+            self._echo(f"  The previous version finishes {requests}.")
 
     def show_problem(self, problem: Problem, url: str, *, kept: bool) -> None:
         """Report that the saved version does not work.
@@ -100,12 +125,13 @@ class Screen:
         if self._emit_event("broken", **data, line=problem.line, kept=kept, url=url):
             return
         title = self._style("broken", fg="red", bold=True)
-        self._print_line(title, f": {location}{problem.message}")
+        label = f"{time.strftime('%H:%M:%S')} broken: "
+        self._print_line(title, ": ", self._wrap(f"{location}{problem.message}", label=label))
         source = dict(problem.code).get(problem.line, "")
         if source:
             self._echo(f"{problem.line:8} | {source}")
         if problem.hint:
-            self._echo(f"  {problem.hint}")
+            self._echo("  ", self._wrap(problem.hint, label="  "))
         if kept:
             self._echo(f"  The last working version still serves requests: {url}")
         else:
@@ -138,16 +164,18 @@ class _StyledText(str):
     __slots__ = ()
 
 
-def format_curl(url: str, example: Mapping[str, Any]) -> str:
+def format_curl(url: str, example: Mapping[str, Any], token: str = "") -> str:
     """Return a command line that sends a request to the app.
 
     :param url: of the app.
     :param example: method, path and body of the request.
+    :param token: what the shell replaces by the token of the request; empty for none.
     """
     command = ["curl", "-s", url + example["path"]]
     if example["method"] != "GET" or example["body"] is not None:
         command += ["-H", "content-type: application/json", "-d", json.dumps(example["body"])]
-    return shlex.join(command)
+    header = f' -H "authorization: Bearer {token}"' if token else ""
+    return shlex.join(command) + header
 
 
 def format_studio_command(url: str, prefix: str) -> str:
@@ -174,12 +202,6 @@ def _list_routes(registry: Mapping[str, Any]) -> Sequence[str]:
         for kind, action in actions
         for key in registry.get(kind, ())
     ]
-
-
-def _format_files(names: Collection[str]) -> str:
-    first = sorted(names)[:_MAX_FILES]
-    more = len(names) - len(first)
-    return ", ".join(first) + (f" and {more} more" if more else "")
 
 
 def _to_milliseconds(seconds: float) -> int:

@@ -37,6 +37,13 @@ class ControlChannel:
             for order in map(json.loads, lines):
                 self.handlers.get(order["do"], self.orders.put)(order)
 
+    def set_handlers(self, **handlers):
+        """Call these functions for their orders, also for those that have arrived already."""
+        self.handlers.update(handlers)
+        while not self.orders.empty():
+            order = self.orders.get()
+            self.handlers[order["do"]](order)
+
     def wait(self, do):
         order = self.orders.get()
         if order["do"] != do:

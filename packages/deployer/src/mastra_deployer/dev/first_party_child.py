@@ -30,9 +30,9 @@ class FirstPartyLoader(machinery.SourceFileLoader):
             super().set_data(path, data, _mode=_mode)
 
 
-def install(root):
-    """Use the loader for everything below ``root`` that is not an installed package."""
-    root = Path(root).resolve()
+def install(roots):
+    """Use the loader for everything below ``roots`` that is not an installed package."""
+    roots = [Path(root).resolve() for root in roots]
     kinds = (
         (machinery.ExtensionFileLoader, machinery.EXTENSION_SUFFIXES),
         (FirstPartyLoader, machinery.SOURCE_SUFFIXES),
@@ -42,7 +42,8 @@ def install(root):
     def finder(path):
         directory = Path(path).resolve()
         is_installed = set(OTHERS) & set(directory.parts)
-        if not directory.is_relative_to(root) or not directory.is_dir() or is_installed:
+        is_own = any(directory.is_relative_to(root) for root in roots)
+        if not is_own or not directory.is_dir() or is_installed:
             raise ImportError("not the project's own", path=path)
         return machinery.FileFinder(path, *kinds)
 

@@ -3,12 +3,15 @@
 It refuses requests of foreign web pages, logs requests, and shows a page after a broken save.
 """
 
+import asyncio
 import json
+import logging
 import os
 import sys
 import time
 
 PROBE = "/__mastra/dev"  # where the page polls whether it is outdated
+CANCELLED = "The version of the app that ran this request has ended. Send the request again."
 
 
 class DevMiddleware:
@@ -18,10 +21,11 @@ class DevMiddleware:
     after the next one has taken over, and would be cut while a request is sent.
     """
 
-    def __init__(self, app, quiet, access):
+    def __init__(self, app, quiet, access, sockets):
         self.app = app
         self.quiet = quiet
         self.access = access
+        self.sockets = sockets
         self.page = None
         self.error = None
         self.state = getattr(app, "state", None)  # where the server sets that it drains
@@ -33,6 +37,8 @@ class DevMiddleware:
         problem = self.find_problem(scope)
         if problem:
             return await self.refuse(scope, send, problem)
+        if scope["type"] == "websocket":
+            return await self.sockets.run(self.app, scope, receive, send)
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         if scope["path"] == PROBE:
@@ -74,12 +80,12 @@ class DevMiddleware:
 
     async def handle_request(self, scope, receive, send):
         start = time.perf_counter()
-        status = 500  # of a response that never started
+        status, has_started = 500, False  # the status of a response that never starts
 
         async def watch(message):
-            nonlocal status
+            nonlocal status, has_started
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, has_started = message["status"], True
                 message = {
                     **message,
                     "headers": add_connection_close(scope, message.get("headers", ())),
@@ -88,6 +94,14 @@ class DevMiddleware:
 
         try:
             await self.app(scope, receive, watch)
+        except asyncio.CancelledError:
+            if not asyncio.current_task().cancelling():  # the app raises it
+                raise
+            logging.getLogger("uvicorn.error").disabled = True  # it logs each stream that is cut
+            if has_started:
+                raise
+            status = 503
+            await send_response(send, status, "application/json", json.dumps({"error": CANCELLED}))
         finally:
             if not self.quiet:
                 self.log_request(scope, status, (time.perf_counter() - start) * 1000)

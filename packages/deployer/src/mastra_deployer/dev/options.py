@@ -6,6 +6,8 @@ import ast
 import contextlib
 import dataclasses
 import os
+import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -70,25 +72,52 @@ class DevOptions:
         return read_environment(project, self.env_file, DEVELOPMENT_ENV_FILES)
 
     def build_launch(
-        self, project: Project, values: Mapping[str, str], runtime: str = ""
+        self,
+        project: Project,
+        values: Mapping[str, str],
+        runtime: str = "",
+        editables: tuple[Path, ...] = (),
     ) -> Launch:
         """Return the parameters of a process for the project.
 
         :param project: as it is saved now.
         :param values: the app's environment.
         :param runtime: directory with the server's packages; empty where the project has them.
+        :param editables: import roots of packages that are installed as editable.
         """
+        interpreter = find_project_interpreter(project)
+        # Console scripts of the project are found by name, as in a bundle.
+        scripts = str(Path(interpreter.path).parent)
+        path = os.pathsep.join(filter(None, (scripts, values.get("PATH"))))
         return Launch(
-            interpreter=find_project_interpreter(project),
+            interpreter=interpreter,
             root=project.root,
             import_root=project.import_root,
-            values={**values, **_DEV_ENV, **(_DEBUG_ENV if self.debug else {})},
+            values={**values, "PATH": path, **_DEV_ENV, **(_DEBUG_ENV if self.debug else {})},
+            editables=editables,
             runtime=(runtime,) if runtime else (),
             quiet=self.quiet,
             debug=bool(self.debug),
             address=self.host,
             hosts=self.get_hosts(project),
         )
+
+    def format_token(self, project: Project, name: str) -> str:
+        """Return what a shell replaces by the value of a variable, which is never printed.
+
+        :param project: whose environment files are read.
+        :param name: of the variable; empty for none.
+        """
+        if not name or name in os.environ:
+            return f"${name}" if name else ""
+        files = [*([self.env_file] if self.env_file else [])]
+        files += [project.root / each for each in reversed(DEVELOPMENT_ENV_FILES)]
+        line = re.compile(rf"^{re.escape(name)}=", re.MULTILINE)
+        for file in files:
+            if file.is_file() and line.search(file.read_text(encoding="utf-8", errors="replace")):
+                script = f"s/^{name}=//p"
+                return f"$(sed -n {shlex.quote(script)} {shlex.quote(os.path.relpath(file))})"
+        return f"${name}"
 
     def get_hosts(self, project: Project) -> tuple[str, ...]:
         """Return the names of ``--allow-host`` and of ``[tool.mastra.dev] hosts``.
@@ -109,8 +138,9 @@ class DevOptions:
         return parse_port(values["PORT"], "PORT") if values.get("PORT") else None
 
 
-# Without it, pydevd prints a warning about modules that are frozen into the interpreter.
-_DEBUG_ENV = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+# With the first, logs show all frames. Without the second, pydevd prints a warning about modules
+# that are frozen into the interpreter.
+_DEBUG_ENV = {"MASTRA_TRACEBACKS": "full", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
 def collect_secrets(values: Mapping[str, str]) -> list[str]:

@@ -38,13 +38,17 @@ def listen(host: str, port: int, other: str = "") -> socket.socket:
     """
     try:
         return _bind(host, port)
-    except (socket.gaierror, UnicodeError):  # the name cannot be resolved
+    except (OSError, UnicodeError) as error:
+        unknown = isinstance(error, socket.gaierror | UnicodeError)  # it cannot be resolved
+        if unknown or getattr(error, "errno", 0) == errno.EADDRNOTAVAIL:
+            raise ConfigError(
+                f"{host!r} is no address of this machine.",
+                "Pass --host 127.0.0.1, or 0.0.0.0 for all.",
+            ) from None
+        if getattr(error, "errno", 0) == errno.EACCES:
+            other = "Pass a --port of 1024 or higher: lower ports need privileges."
         raise ConfigError(
-            f"{host!r} is no address of this machine.", "Pass --host 127.0.0.1, or 0.0.0.0 for all."
-        ) from None
-    except OSError as error:
-        raise ConfigError(
-            f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}.",
+            f"Cannot listen on {host}:{port}: {os.strerror(getattr(error, 'errno', 0) or 0)}.",
             other or "Stop what listens there, or pass another --port (0 picks a free port).",
         ) from None
 

@@ -5,16 +5,26 @@ import os
 
 def describe_routes(target, kind):
     if kind == "mastra":
-        example = build_mastra_example(target)
-        return {
-            "routes": [],
-            "example": {**example, "path": target.server.api_prefix + example["path"]},
-        }
+        return {"routes": [], "example": build_authorized_example(target)}
     routes = list(iter_routes(getattr(target, "routes", ())))
     simple = [path for methods, path in routes if "GET" in methods and "{" not in path]
     path = "/" if "/" in simple or not simple else simple[0]
     described = [[", ".join(sorted(methods)), path] for methods, path in routes]
     return {"routes": described, "example": {"method": "GET", "path": path, "body": None}}
+
+
+def build_authorized_example(mastra):
+    """Build a request that the server's authentication accepts."""
+    auth = mastra.server.auth
+    example = build_mastra_example(mastra)
+    example["path"] = mastra.server.api_prefix + example["path"]
+    if auth is None:
+        return example
+    names = auth.list_variables() if hasattr(auth, "list_variables") else ()
+    known = [name for name in names if os.environ.get(name)]
+    if known:
+        return {**example, "token": known[0]}
+    return {"method": "GET", "path": "/health", "body": None}
 
 
 def build_mastra_example(mastra):

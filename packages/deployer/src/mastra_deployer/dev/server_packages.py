@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import shlex
 from pathlib import Path
 
 from mastra_core.errors import BuildError, ConfigError
-from mastra_core.pipeline import Project, Report
+from mastra_core.pipeline import Project, Report, SilentReport
 from mastra_deployer.project.interpreters import Interpreter
+from mastra_deployer.project.wsgi_entry import WSGI_ADAPTER
 
-__all__ = ("SERVER_MODULES", "format_install_command", "install_runtime")
+__all__ = ("SERVER_MODULES", "format_install_command", "install_runtime", "needs_runtime")
 
 # Modules that serve an app; a project need not depend on their distributions.
-SERVER_MODULES = frozenset(("litestar", "mastra_core", "mastra_server", "msgspec", "uvicorn"))
+SERVER_MODULES = frozenset(
+    ("a2wsgi", "litestar", "mastra_core", "mastra_server", "msgspec", "uvicorn")
+)
 
 
 _SERVER = "mastra-server[serve]"
+
+
+def needs_runtime(interpreter: Interpreter) -> bool:
+    """Return whether an earlier start had to install the server for this interpreter.
+
+    The app is then imported once, and not first without the server.
+
+    :param interpreter: of the project.
+    """
+    with contextlib.suppress(OSError, ConfigError):  # a cache that cannot be written
+        return _get_marker(interpreter).exists()
+    return False
 
 
 def install_runtime(interpreter: Interpreter, report: Report) -> Path:
@@ -29,26 +46,28 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
     """
     from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, lock_closure
     from mastra_deployer.bundler.vendor.vendor import vendor_dependencies
-    from mastra_deployer.files.directories import get_cache_directory, publish_directory
+    from mastra_deployer.files.directories import publish_directory
     from mastra_deployer.files.lock import hold_build_lock
     from mastra_deployer.files.temporary import temporary_directory
 
-    platform = interpreter.platform
-    home = get_cache_directory("dev") / f"{platform.wheels}-{platform.python}"
-    home.mkdir(exist_ok=True)
+    platform, home = interpreter.platform, _get_home(interpreter)
     project = Project(root=home, import_root=home, module="", attribute="", name="dev")
     try:
         with hold_build_lock(project, report):
-            report.step(f"Installing the server for Python {platform.python}, once")
-            closure = lock_closure(project, platform, (_SERVER,), OWN_DISTRIBUTIONS, report)
+            is_first = not any(home.glob(f"*-{interpreter.full_version}"))
+            quiet = report if is_first else SilentReport()
+            requirements = (_SERVER, WSGI_ADAPTER)
+            closure = lock_closure(project, platform, requirements, OWN_DISTRIBUTIONS, quiet)
             tree = home / f"{closure.fingerprint[:16]}-{interpreter.full_version}"
             if not tree.exists():
+                report.step(f"Installing the server for Python {platform.python}, once")
                 with temporary_directory(home) as temporary:
                     new = Path(temporary) / "tree"
                     vendor_dependencies(
                         closure, platform, frozenset(), interpreter, new, home / "-", report
                     )
                     publish_directory(new, tree)
+            _get_marker(interpreter).touch()
             return tree
     except BuildError as error:
         raise ConfigError(
@@ -56,6 +75,20 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
             f"{error.message.partition(chr(10))[0]}",
             f"Install it there: {format_install_command(interpreter, shlex.quote(_SERVER))}.",
         ) from None
+
+
+def _get_home(interpreter: Interpreter) -> Path:
+    from mastra_deployer.files.directories import get_cache_directory
+
+    platform = interpreter.platform
+    home = get_cache_directory("dev") / f"{platform.wheels}-{platform.python}"
+    home.mkdir(exist_ok=True)
+    return home
+
+
+def _get_marker(interpreter: Interpreter) -> Path:
+    key = hashlib.sha256(interpreter.path.encode()).hexdigest()[:16]
+    return _get_home(interpreter) / f"{key}.needs-server"
 
 
 def format_install_command(interpreter: Interpreter, requirement: str) -> str:

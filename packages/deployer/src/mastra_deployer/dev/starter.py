@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
+from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project
 from mastra_deployer.bundler.verify.boot import check_entry
 from mastra_deployer.dev.app_error import Problem, explain, problem_from_exit
 from mastra_deployer.dev.console import Screen
+from mastra_deployer.dev.editable_sources import find_editable_sources
 from mastra_deployer.dev.options import DevOptions, read_entry_source
-from mastra_deployer.dev.server_packages import SERVER_MODULES, install_runtime
+from mastra_deployer.dev.server_packages import (
+    SERVER_MODULES,
+    install_runtime,
+    needs_runtime,
+)
 from mastra_deployer.dev.version import Launch, Report, Version, read_mtimes
 from mastra_deployer.project.discovery import find_module_file
 
@@ -43,6 +50,7 @@ class Starter:
         self._options = options
         self._screen = screen
         self._runtime = ""
+        self.editables: tuple[Path, ...] = ()
         self._preload: Sequence[str] = ()
         self._package_mtimes: Mapping[str, int] = {}
         self._standby: Version | None = None
@@ -59,18 +67,26 @@ class Starter:
         :raises StartError: when the import fails.
         :raises ConfigError: when the object is no application, or the server cannot be installed.
         """
-        launch = self._options.build_launch(project, values, self._runtime)
+        launch = self._options.build_launch(project, values, self._runtime, self.editables)
+        if not self._runtime and needs_runtime(launch.interpreter):
+            with contextlib.suppress(ConfigError):  # the environment may have the server by now
+                await self._install_runtime(launch)
+            launch = self._options.build_launch(project, values, self._runtime, self.editables)
         version, report = await self._load(launch, project, debug)
+        self.editables = find_editable_sources(report.get("places", ()), project.root)
         if _lacks_server(report) and not self._runtime:
             await version.kill()
-            tree = await asyncio.to_thread(install_runtime, launch.interpreter, self._screen)
-            self._runtime = str(tree)
+            await self._install_runtime(launch)
             return await self.import_app(project, values, debug)
         try:
             return version, self._check_report(project, launch, report)
         except BaseException:
             await version.kill()
             raise
+
+    async def _install_runtime(self, launch: Launch) -> None:
+        tree = await asyncio.to_thread(install_runtime, launch.interpreter, self._screen)
+        self._runtime = str(tree)
 
     def prepare(self, launch: Launch) -> None:
         """Start a standby process for the next save, after a short delay.

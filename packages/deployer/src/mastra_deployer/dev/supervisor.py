@@ -105,7 +105,7 @@ class _Supervisor:
                 if attempt.done():
                     attempt.result()
                     saved.clear()
-                    watcher.update_project(self._project)
+                    watcher.update_project(self._project, self._starter.editables)
                 saved |= await change
                 await self._cancel_attempt(attempt)
                 attempt = asyncio.create_task(self._try_version(frozenset(saved)))
@@ -169,12 +169,15 @@ class _Supervisor:
         self, version: Version, registry: Report, saved: Collection[str], started: float
     ) -> None:
         first, self._launch = self._launch is None, version.launch
-        await self._active.take_over(version, "" if first else self._options.debug)
+        running = await self._active.take_over(version, "" if first else self._options.debug)
         seconds = time.monotonic() - started
         if first:
-            self._screen.show_ready(self._project.name, self._address.url, registry, seconds)
+            variable = registry["example"].get("token", "")
+            token = self._options.format_token(self._project, variable)
+            self._screen.show_ready(self._project.name, self._address.url, registry, seconds, token)
+            self._screen.step(f"Relative paths start at {self._project.root}")
         else:
-            self._screen.show_reload(saved, seconds)
+            self._screen.show_reload(saved, seconds, running)
         self._prepare()
 
     def _prepare(self) -> None:

@@ -16,9 +16,11 @@ from mastra_core.pipeline import Project
 from mastra_deployer.bundler.verify.boot import get_launcher_file
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("DRAIN", "Launch", "Report", "Version", "read_mtimes")
+__all__ = ("Launch", "Report", "Version", "read_mtimes")
 
-DRAIN = 2  # seconds that requests of an outdated version get to finish
+_DRAIN_TIMEOUT = 300  # seconds that running requests of an app without a Mastra object get
+_EXIT_GRACE = 3  # seconds after the drain until the process is killed
+_STOP_DRAIN = 2  # seconds that running requests get at the end of ``mastra dev``
 _CHILD = Path(__file__).parent / "app_child.py"
 # Slow libraries that a standby process imports early. Their import does not depend on the
 # environment or on other modules.
@@ -40,6 +42,7 @@ class Launch:
     :param root: of the project; the working directory.
     :param import_root: first directory of the import path.
     :param values: the whole environment.
+    :param editables: import roots of packages that are installed as editable.
     :param runtime: directories with the server's packages, where the project's Python lacks them.
     :param quiet: do not log requests.
     :param debug: whether a debugger is used.
@@ -51,6 +54,7 @@ class Launch:
     root: Path
     import_root: Path
     values: Mapping[str, str] = dataclasses.field(repr=False)
+    editables: tuple[Path, ...] = ()
     runtime: tuple[str, ...] = ()
     quiet: bool = False
     debug: bool = False
@@ -75,6 +79,7 @@ class Version:
         self.launch = launch
         self._on_report = on_report
         self.package_mtimes: dict[str, int] = {}
+        self._drain_timeout: float = _DRAIN_TIMEOUT
         self._process = process
         self._reports: asyncio.Queue[Report] = asyncio.Queue()
         self.exit_task = asyncio.create_task(process.wait())
@@ -106,11 +111,10 @@ class Version:
         await self._connect(parent)
         self._send(
             do="prepare",
-            root=str(launch.root),
+            roots=[str(launch.root), *map(str, launch.editables)],
             runtime=launch.runtime,
             preload=list(preload),
             quiet=launch.quiet,
-            drain=DRAIN,
             address=launch.address,
             hosts=launch.hosts,
         )
@@ -135,6 +139,8 @@ class Version:
         )
         report = await self.wait_for_report("imported")
         self.package_mtimes = read_mtimes(report.get("places", ()))
+        serve = (report.get("registry") or {}).get("serve", {})
+        self._drain_timeout = serve.get("drain", _DRAIN_TIMEOUT)
         return report
 
     async def serve(self, listener: socket.socket) -> Report:
@@ -163,17 +169,30 @@ class Version:
             if getter.result()["event"] in events:
                 return getter.result()
 
-    async def drain(self) -> None:
-        """Let the process accept no more requests, finish the accepted ones, and end."""
-        self._send(do="leave")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.wait_for_report("closed"), 1)
+    async def drain(self, *, stop: bool = False) -> int:
+        """Let the process accept no more requests, finish the accepted ones, and end.
 
-    async def wait_for_exit(self, seconds: float = DRAIN + 3) -> None:
-        """Wait until the process has ended, and kill it after a timeout.
-
-        :param seconds: the timeout.
+        :param stop: whether ``mastra dev`` ends: the requests then get two seconds.
+        :returns: how many requests are running.
         """
+        if stop:
+            self._drain_timeout = min(self._drain_timeout, _STOP_DRAIN)
+        self._send(do="leave", drain=self._drain_timeout)
+        with contextlib.suppress(TimeoutError):
+            report = await asyncio.wait_for(self.wait_for_report("closed"), 1)
+            return int(report.get("requests", 0))
+        return 0
+
+    async def wait_for_exit(self) -> None:
+        """Wait until the process has drained and ended, and kill it after a timeout."""
+        await self._wait_or_kill(self._drain_timeout + _EXIT_GRACE)
+
+    async def cancel(self) -> None:
+        """Cancel the requests of a process that drains, and wait until it has ended."""
+        self._send(do="cancel")
+        await self._wait_or_kill(_EXIT_GRACE)
+
+    async def _wait_or_kill(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self.exit_task), seconds)
         await self.kill()

@@ -18,23 +18,21 @@ from mastra_deployer.bundler.sources.first_party import (
 )
 from mastra_deployer.project.discovery import get_config
 from mastra_deployer.project.environment import DEVELOPMENT_ENV_FILES
+from mastra_deployer.project.workspace import find_workspace_root
 
 __all__ = ("FileWatcher",)
 
 _STEP = 50  # milliseconds of silence after which several saves are one
-# Temporary files of editors, and files that programs write while they run.
-_TRANSIENT = (
-    "*~",
-    "*.swp",
-    "*.swx",
-    "*.swo",
-    "#*#",
-    "4913",
-    "*.tmp",
-    "*.bak",
-    "*___jb_*",
-    "*.orig",
-) + ("*.log", "*.pid", "*.sock", "*.lock", "*.db", "*.db-*", "*.sqlite*", "*-journal", "*.wal")
+# Temporary files of editors: they are ignored everywhere.
+_EDITORS = (
+    *("*~", "*.swp", "*.swx", "*.swo", "#*#", ".#*", "4913", "*.tmp", "*.tmp.*", "*.bak", "*.orig"),
+    *("*___jb_*", "*.rej", "*.vsctmp", ".goutputstream-*", "*.kate-swp", "*.sublime-*"),
+)
+# Files that programs write while they run: they are ignored unless `include` matches them.
+_WRITTEN = (
+    *("*.log", "*.pid", "*.sock", "*.lock", "*.db", "*.db-*", "*.sqlite*", "*-journal"),
+    "*.wal",
+)
 _PROJECT = ("pyproject.toml", "uv.lock", "pylock.toml", "requirements.txt", *DEVELOPMENT_ENV_FILES)
 DirectoryId = tuple[str, int]
 
@@ -53,6 +51,8 @@ class FileWatcher:
         self._report = report
         self._queue: asyncio.Queue[set[str]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
+        self._workspace = find_workspace_root(project.root)
+        self._editables: tuple[Path, ...] = ()
         self._watched: list[list[DirectoryId]] = []
         self._start()
 
@@ -71,12 +71,13 @@ class FileWatcher:
             if found:
                 return found
 
-    def update_project(self, project: Project) -> None:
+    def update_project(self, project: Project, editables: tuple[Path, ...]) -> None:
         """Use the current configuration.
 
         :param project: as it is saved now.
+        :param editables: import roots of packages that are installed as editable.
         """
-        self._project = project
+        self._project, self._editables = project, editables
         if self._list_directories() != self._watched:
             self._start()
 
@@ -112,7 +113,7 @@ class FileWatcher:
                 )
 
     async def _queue_changes(self, paths: list[str], *, deep: bool, polling: bool) -> None:
-        from watchfiles import awatch
+        from watchfiles import Change, awatch
 
         saves = awatch(
             *paths,
@@ -123,17 +124,27 @@ class FileWatcher:
             ignore_permission_denied=True,
         )
         async for changes in saves:
-            self._queue.put_nowait({path for _, path in changes})
+            created = {path for kind, path in changes if kind is Change.added}
+            deleted = {path for kind, path in changes if kind is Change.deleted}
+            temporary = _list_missing(created & deleted)  # an editor wrote them, to rename them
+            self._queue.put_nowait({path for _, path in changes} - temporary)
 
     def _list_directories(self) -> list[list[DirectoryId]]:
         """Return the directories to watch with and without subdirectories.
 
         Each has its inode, since a directory may be replaced by another of the same name.
         """
-        root, start = self._project.root, self._project.import_root
-        tops = [path for path in iter_top_modules(start) if path.is_dir()] if start.is_dir() else []
+        starts = [self._project.import_root, *self._editables]
+        tops = [
+            path
+            for start in starts
+            if start.is_dir()
+            for path in iter_top_modules(start)
+            if path.is_dir()
+        ]
         deep = {*tops, *self._iter_included()}
-        flat = {root, start, *([self._env_file.parent] if self._env_file else [])}
+        files = [self._env_file.parent] if self._env_file else []
+        flat = {self._project.root, self._workspace, *starts, *files}
         return [_add_inodes(deep), _add_inodes(flat)]
 
     def _iter_included(self) -> Iterator[Path]:
@@ -151,27 +162,36 @@ class FileWatcher:
         root = self._project.root
         if path == self._env_file:
             return True
-        if not path.is_relative_to(root) or path.is_dir():
+        if path.is_dir() or _matches_any(path.name, _EDITORS):
+            return False
+        if path.parent in (root, self._workspace) and path.name in _PROJECT:
+            return True
+        if any(self._is_code(path, start) for start in self._editables):
+            return True
+        if not path.is_relative_to(root):
             return False
         name = path.relative_to(root).as_posix()
-        if path.parent == root and path.name in _PROJECT:
-            return True
         build = get_config(self._project).build
         if _matches_any(name, build.exclude):
             return False
-        return self._is_code(path) or _matches_any(name, build.include)
+        is_code = self._is_code(path, self._project.import_root)
+        return is_code or _matches_any(name, build.include)
 
-    def _is_code(self, path: Path) -> bool:
-        if not path.is_relative_to(self._project.import_root):
+    def _is_code(self, path: Path, start: Path) -> bool:
+        if not path.is_relative_to(start):
             return False
-        parts = path.relative_to(self._project.import_root).parts
-        ignored = (*NOT_SHIPPED, *_TRANSIENT, *TESTS)
+        parts = path.relative_to(start).parts
+        ignored = (*NOT_SHIPPED, *_WRITTEN, *TESTS)
         if NOT_CODE & set(parts) or any(_matches_any(part, ignored) for part in parts):
             return False
         return len(parts) > 1 or path.suffix == ".py"
 
     def _to_relative(self, path: str) -> str:
         return os.path.relpath(path, self._project.root)
+
+
+def _list_missing(paths: Iterable[str]) -> set[str]:
+    return {path for path in paths if not Path(path).exists()}
 
 
 def _add_inodes(paths: Iterable[Path]) -> list[DirectoryId]:

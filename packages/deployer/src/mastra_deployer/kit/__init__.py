@@ -4,9 +4,12 @@ Nothing here is specific to a platform. A deployer imports the kit inside its ho
 settings class can be imported where only mastra-core is installed.
 """
 
+from mastra_deployer.files.atomic_replace import replace_file
 from mastra_deployer.files.directories import get_cache_directory
 from mastra_deployer.kit.files.archive import (
     TAR_END,
+    ZipArchive,
+    create_zip,
     iter_tar_member,
     split_file,
     tar_directory,
@@ -14,7 +17,11 @@ from mastra_deployer.kit.files.archive import (
     write_zip,
     zip_directory,
 )
-from mastra_deployer.kit.files.archive_entries import ArchiveEntry, iter_entries
+from mastra_deployer.kit.files.archive_entries import (
+    ArchiveEntry,
+    iter_entries,
+    strip_entries,
+)
 from mastra_deployer.kit.files.cron import find_cron_problem
 from mastra_deployer.kit.files.gzip_writer import GzipWriter
 from mastra_deployer.kit.files.npm_package import NpmPackage, get_npm_package
@@ -28,17 +35,19 @@ from mastra_deployer.kit.files.static_files import (
     copy_static_files,
     find_static_file,
 )
+from mastra_deployer.kit.http.aws_signature import AWS_CREDENTIALS, create_aws_signer
 from mastra_deployer.kit.http.connect import connect
 from mastra_deployer.kit.http.open_client import open_client
 from mastra_deployer.kit.http.pages import iter_pages
 from mastra_deployer.kit.http.require_https import is_loopback, require_https
 from mastra_deployer.kit.http.response_errors import convert_response_errors
 from mastra_deployer.kit.http.response_lines import iter_lines
-from mastra_deployer.kit.http.response_objects import find_object, read_object
+from mastra_deployer.kit.http.response_objects import find_object, list_objects, read_object
 from mastra_deployer.kit.http.sdk_errors import convert_sdk_errors
 from mastra_deployer.kit.http.websocket import iter_websocket_lines
 from mastra_deployer.kit.resources.deployment_tags import DeploymentTags
 from mastra_deployer.kit.resources.env_store import env_store
+from mastra_deployer.kit.resources.find_rollback_target import find_rollback_target
 from mastra_deployer.kit.resources.find_unfinished import find_unfinished
 from mastra_deployer.kit.resources.follow_logs import follow_logs
 from mastra_deployer.kit.resources.get_or_create import create_new, get_or_create
@@ -47,13 +56,14 @@ from mastra_deployer.kit.resources.require_deployed import require_deployed
 from mastra_deployer.kit.runtimes.bundled_python import BundledPython, open_interpreter
 from mastra_deployer.kit.runtimes.child_process import ChildProcess
 from mastra_deployer.kit.runtimes.find_node import find_node
-from mastra_deployer.kit.runtimes.find_python import find_python
+from mastra_deployer.kit.runtimes.find_python import find_python, require_python
 from mastra_deployer.kit.runtimes.platforms import (
     MANYLINUX_AARCH64,
     MANYLINUX_X86_64,
     PYODIDE,
     manylinux,
 )
+from mastra_deployer.kit.runtimes.preview_handler import preview_handler
 from mastra_deployer.kit.runtimes.preview_proxy import PreviewProxy, PreviewRules
 from mastra_deployer.kit.runtimes.python_entries import (
     iter_python_entries,
@@ -61,12 +71,13 @@ from mastra_deployer.kit.runtimes.python_entries import (
     list_extension_modules,
 )
 from mastra_deployer.kit.runtimes.shared_libraries import iter_shared_libraries
-from mastra_deployer.kit.runtimes.write_launcher import write_launcher
+from mastra_deployer.kit.runtimes.write_launcher import write_event_handler, write_launcher
 from mastra_deployer.kit.uploads.file_manifest import FileManifest
 from mastra_deployer.kit.uploads.upload import upload
 from mastra_deployer.trust.host_policy import require_consent
 
 __all__ = (
+    "AWS_CREDENTIALS",
     "MANYLINUX_AARCH64",
     "MANYLINUX_X86_64",
     "PYODIDE",
@@ -80,6 +91,7 @@ __all__ = (
     "NpmPackage",
     "PreviewProxy",
     "PreviewRules",
+    "ZipArchive",
     "check_compressed_size",
     "check_project_path",
     "check_size",
@@ -87,12 +99,15 @@ __all__ = (
     "convert_response_errors",
     "convert_sdk_errors",
     "copy_static_files",
+    "create_aws_signer",
     "create_new",
+    "create_zip",
     "env_store",
     "find_cron_problem",
     "find_node",
     "find_object",
     "find_python",
+    "find_rollback_target",
     "find_static_file",
     "find_unfinished",
     "follow_logs",
@@ -110,17 +125,23 @@ __all__ = (
     "iter_tar_member",
     "iter_websocket_lines",
     "list_extension_modules",
+    "list_objects",
     "manylinux",
     "open_client",
     "open_interpreter",
     "poll",
+    "preview_handler",
     "read_object",
+    "replace_file",
     "require_consent",
     "require_deployed",
     "require_https",
+    "require_python",
     "split_file",
+    "strip_entries",
     "tar_directory",
     "upload",
+    "write_event_handler",
     "write_launcher",
     "write_tar",
     "write_zip",

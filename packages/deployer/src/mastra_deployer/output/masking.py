@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-__all__ = ("add_masked_values", "mask", "redact")
+__all__ = ("add_masked_values", "is_public_word", "mask", "redact")
 
 _SHORT = 4
 _LONG_WORD = 8  # letters from which on a value of letters only is masked
@@ -52,6 +52,14 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
+def is_public_word(value: str) -> bool:
+    """Return whether a value is a common word, such as ``true`` or ``info``, which hides nothing.
+
+    :param value: of a variable.
+    """
+    return value.lower() in _WORDS
+
+
 def _iter_forms(value: str) -> Iterator[str]:
     """Yield a value, and the forms that messages quote it in."""
     text = value.strip()
@@ -64,6 +72,6 @@ def _iter_forms(value: str) -> Iterator[str]:
 
 
 def _is_secret(value: str) -> bool:
-    if len(value) < _SHORT or value.lower() in _WORDS:
+    if len(value) < _SHORT or is_public_word(value):
         return False
     return len(value) >= _LONG_WORD or not value.isalpha()

@@ -112,10 +112,10 @@ def _find_unchanged(session: Session, request: DeployRequest) -> Deployment | No
 
 
 def _has_same_destination(deployment: Deployment, request: DeployRequest) -> bool:
-    if deployment.environment != request.environment:
+    if deployment.environment != request.environment or not deployment.live:
         return False
     if request.environment == "production":
-        return deployment.live
+        return True
     return not deployment.branch or deployment.branch == request.branch
 
 

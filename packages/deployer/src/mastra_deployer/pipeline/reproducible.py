@@ -1,4 +1,4 @@
-"""Build a second time under other conditions and compare every byte."""
+"""Build a second time under other conditions and compare every byte and every mode."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Bundle, Project
 from mastra_core.pipeline.file_tree import iter_files
-from mastra_deployer.bundler.locks.workspace import find_workspace_root
 from mastra_deployer.project.interpreters import find_project_interpreter
+from mastra_deployer.project.workspace import find_workspace_root
 
 __all__ = ("verify_reproducible",)
 
@@ -105,10 +105,9 @@ def _build_again(project: Project, arguments: Sequence[str], temporary: Path) ->
 
 def _list_differences(one: Path, other: Path) -> list[str]:
     names = {name for tree in (one, other) for name, _ in iter_files(tree)}
-    return sorted(
-        name for name in names if _read_content(one / name) != _read_content(other / name)
-    )
+    return sorted(name for name in names if _read_file(one / name) != _read_file(other / name))
 
 
-def _read_content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+def _read_file(path: Path) -> tuple[int, bytes] | None:
+    """Return the mode and the content of a file, or ``None`` where it is missing."""
+    return (path.stat().st_mode, path.read_bytes()) if path.is_file() else None

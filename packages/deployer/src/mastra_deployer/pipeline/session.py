@@ -11,12 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from mastra_core.errors import BuildError, ConfigError, MastraError
-from mastra_core.pipeline import Build, Bundle, Platform, Problem, Project, Report, Target
+from mastra_core.pipeline import (
+    Build,
+    Bundle,
+    Environment,
+    Platform,
+    Problem,
+    Project,
+    Report,
+    Target,
+)
 from mastra_core.secret import Secret
-from mastra_deployer.bundler import stage
-from mastra_deployer.bundler.metadata.build_state import load_build_state, save_build_state
-from mastra_deployer.bundler.vendor.vendor_reuse import save_vendor_directory
-from mastra_deployer.checks.app_problems import check_app
+from mastra_deployer.checks.env_files import check_env_files
 from mastra_deployer.files.atomic_replace import (
     choose_temporary_parent,
     repair_directory,
@@ -31,12 +37,19 @@ from mastra_deployer.files.directories import (
 from mastra_deployer.files.lock import hold_build_lock
 from mastra_deployer.files.refuse_links import refuse_links
 from mastra_deployer.files.temporary import temporary_directory
+from mastra_deployer.files.written_files import keep_written_files
 from mastra_deployer.output.masking import add_masked_values
+from mastra_deployer.pipeline import build_hook
 from mastra_deployer.pipeline.targets import TargetChoice
-from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint, hash_build_inputs
 from mastra_deployer.plugins.hook_calls import HookCaller, PlatformAccess
+from mastra_deployer.project.config import read_pyproject
+from mastra_deployer.project.deployer_argument import EnvReference
 from mastra_deployer.project.discovery import get_config
-from mastra_deployer.project.environment import read_environment, read_user_environment
+from mastra_deployer.project.environment import (
+    list_file_variables,
+    read_environment,
+    read_user_environment,
+)
 from mastra_deployer.project.interpreters import (
     Interpreter,
     find_project_interpreter,
@@ -45,6 +58,7 @@ from mastra_deployer.project.interpreters import (
 from mastra_deployer.project.settings import (
     collect_credentials,
     find_plaintext_secrets,
+    get_variables,
     list_project_values,
     merge_settings,
     remove_secrets,
@@ -55,6 +69,8 @@ from mastra_deployer.trust.project_deployers import require_trusted_file
 __all__ = ("Session", "open_session", "raise_for_errors")
 
 _VERSION = re.compile(r"3\.\d+")
+_QUOTED = re.compile(r"'[^']*'")
+_MIN_ALIKE = 4  # problems of one kind that are one message with a count
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,6 +84,7 @@ class Session:
     :param environ: every known environment variable, from the environment and ``.env`` files.
     :param report: receives progress and notes.
     :param host_policy: decides which hosts may receive credentials.
+    :param file_variables: names in ``.env`` and ``--env-file`` that the deployer does not read.
     :param python: ``--python``: a version, or the path of an interpreter.
     :param wheels: ``--platform``, in uv's notation.
     :param notes: whether problems of severity ``note`` are shown too.
@@ -82,6 +99,7 @@ class Session:
     environ: Mapping[str, str]
     report: Report
     host_policy: HostPolicy
+    file_variables: frozenset[str] = frozenset()
     python: str = ""
     wheels: str = ""
     notes: bool = False
@@ -127,6 +145,7 @@ class Session:
         """
         destination = (output or self.output).absolute()
         refuse_links(self.project.root, destination)
+        self.report_file_variables(self.project.environment)
         platform = _choose_platform(
             self.project, self.hooks.target.platforms, self.python, self.wheels
         )
@@ -141,11 +160,17 @@ class Session:
     def _hash_inputs(self, platform: Platform) -> str:
         if self.hooks.has_hook("build"):  # what a deployer's own build depends on is not known
             return ""
+        # The bundler is loaded on use: most commands build nothing.
+        from mastra_deployer.pipeline.up_to_date import hash_build_inputs
+
         settings = remove_secrets(self.settings)
         return hash_build_inputs(self.project, platform, settings, self.hooks.source_paths)
 
     def _reuse(self, destination: Path, platform: Platform, facts: str) -> Bundle | None:
         """Return the existing bundle where making it again would change nothing, else ``None``."""
+        from mastra_deployer.bundler.metadata.build_state import load_build_state
+        from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint
+
         state = load_build_state(self.project, destination) if facts else None
         if state is None or state.facts != facts:
             return None
@@ -161,6 +186,10 @@ class Session:
         return bundle
 
     def _build_and_bundle(self, destination: Path, platform: Platform, facts: str) -> Bundle:
+        from mastra_deployer.bundler.metadata.build_state import save_build_state
+        from mastra_deployer.bundler.vendor.vendor_reuse import save_vendor_directory
+        from mastra_deployer.checks.app_problems import check_app
+
         local_path = ensure_local_directory(self.project)
         settings = remove_secrets(self.settings)
         with (
@@ -176,6 +205,7 @@ class Session:
             self.report.step(f"Bundling for {self.choice.name}")
             bundle = self.hooks.bundle(build, staged, settings, self.report)
             self.report_problems(self.hooks.inspect(bundle, settings))
+            keep_written_files(self.project, destination, staged, self.report)
             replace_directory(staged, destination)
             save_vendor_directory(staged, get_vendor_reuse_directory(self.project))
         if facts:
@@ -186,6 +216,14 @@ class Session:
     def _build(self, directory: Path, platform: Platform) -> Build:
         directory.mkdir()
         return self.hooks.build(self.project, platform, directory, self.report)
+
+    def report_file_variables(self, environment: Environment) -> None:
+        """Report variables of ``.env`` that a preview and a deployment do not have.
+
+        :param environment: the variables of the project, or of a prebuilt bundle.
+        """
+        patterns = get_config(self.project).check.ignore
+        self.report_problems(check_env_files(self.file_variables, environment, patterns))
 
     def report_problems(
         self, problems: Iterable[Problem], error_class: type[MastraError] = BuildError
@@ -237,7 +275,7 @@ def open_session(
     :raises ConsentError: for a deployer of the project that the user does not trust.
     :raises ConfigError: for an unknown target, an unknown setting or a wrong value.
     """
-    line = HookCaller(choice.deployer, project.root, stage, check_file)
+    line = HookCaller(choice.deployer, project.root, build_hook, check_file)
     values = read_environment(project, env_file)
     settings = merge_settings(
         line.target.settings,
@@ -246,6 +284,7 @@ def open_session(
         table=choice.table,
         entry=choice.call.settings if choice.call else {},
         resolve=resolve,
+        project_name=str(read_pyproject(project.root).get("project", {}).get("name", "")),
     )
     _warn_about_secrets(choice, line, report)
     add_masked_values(_iter_secrets(project, line.target, settings, values))
@@ -257,6 +296,7 @@ def open_session(
     )
     set_host_policy(policy)
     return Session(
+        file_variables=_list_file_variables(project, env_file, choice, line.target),
         project=project,
         choice=choice,
         hooks=line,
@@ -267,6 +307,18 @@ def open_session(
         python=python or choice.python,
         wheels=wheels or choice.platform,
     )
+
+
+def _list_file_variables(
+    project: Project, env_file: Path | None, choice: TargetChoice, target: Target
+) -> frozenset[str]:
+    """Return the names in files of variables, except those that only the deployer reads."""
+    fields = dataclasses.fields(target.settings)
+    used = {*target.credentials, *(name for field in fields for name in get_variables(field))}
+    values = choice.call.settings.values() if choice.call else ()
+    used |= {item.name for item in values if isinstance(item, EnvReference)}
+    used |= {item.name for item in values if isinstance(item, Secret)}
+    return list_file_variables(project, env_file) - used
 
 
 def _iter_secrets(
@@ -285,7 +337,7 @@ def _warn_about_secrets(choice: TargetChoice, line: HookCaller, report: Report) 
     call = choice.call
     names = find_plaintext_secrets(line.target.settings, call.settings) if call else []
     if call and names:
-        report.note(
+        report.warn(
             f"{', '.join(names)} of {call.class_name} is in plain text in the source (line "
             f"{call.line}); the bundle does not contain it.",
             "Write Secret.env('NAME') and set the variable.",
@@ -302,13 +354,33 @@ def raise_for_errors(
     :param error_class: the class of the error to raise.
     :raises MastraError: of ``error_class``, when there are errors.
     """
-    for problem in problems:
-        if problem.severity != "error":
-            report.note(_format_problem(problem), problem.hint)
+    for alike in _group_by_kind(problems):
+        if alike[0].severity != "error":
+            show = report.warn if alike[0].severity == "warning" else report.note
+            show(_format_alike(alike), alike[0].hint)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         hint = "\n".join(problem.hint for problem in errors if problem.hint)
         raise error_class("\n".join(map(_format_problem, errors)), hint)
+
+
+def _group_by_kind(problems: Iterable[Problem]) -> list[list[Problem]]:
+    """Group problems with the same hint, whose messages differ in quoted names only."""
+    groups: dict[tuple[str, str, str], list[Problem]] = {}
+    for problem in problems:
+        kind = (problem.severity, problem.hint, _QUOTED.sub("''", problem.message))
+        groups.setdefault(kind, []).append(problem)
+    return list(groups.values())
+
+
+def _format_alike(alike: list[Problem]) -> str:
+    """Format problems of one kind: all of a few, else the first and the number of the others."""
+    if len(alike) < _MIN_ALIKE:
+        return "\n".join(map(_format_problem, alike))
+    places = list(dict.fromkeys(item.where for item in alike[1:] if item.where))
+    named = f": {', '.join(places[:_MIN_ALIKE])}" if places else ""
+    more = f" and {len(places) - _MIN_ALIKE} more places" if len(places) > _MIN_ALIKE else ""
+    return f"{_format_problem(alike[0])}\n{len(alike) - 1} others are of this kind{named}{more}."
 
 
 def _format_problem(problem: Problem) -> str:

@@ -46,7 +46,7 @@ def choose_smoke_path(kind: str, path: str | None) -> tuple[str, int]:
     A Mastra app has ``/health``. Of an app of another framework only ``/`` is known, which should
     not respond with a 5xx.
 
-    :param kind: ``mastra`` or ``asgi``.
+    :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param path: the user's own path; ``None`` for the default of ``kind``.
     """
     if path is not None:

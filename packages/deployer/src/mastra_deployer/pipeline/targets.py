@@ -14,7 +14,7 @@ from mastra_deployer.project.deployer_argument import DeployerCall, read_deploye
 from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
 from mastra_deployer.project.suggest import suggest
 
-__all__ = ("SERVER", "TargetChoice", "choose_target")
+__all__ = ("SERVER", "TargetChoice", "choose_target", "list_target_names")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,9 @@ class TargetChoice:
 SERVER = TargetChoice(name="server", deployer="server", table={})
 
 
-def choose_target(project: Project, name: str = "", env: str = "") -> TargetChoice:
+def choose_target(
+    project: Project, name: str = "", env: str = "", usage: str = "mastra deploy TARGET"
+) -> TargetChoice:
     """Choose the target called ``name``.
 
     Without a name it is that of ``deployer=``, or the only one configured.
@@ -48,6 +50,7 @@ def choose_target(project: Project, name: str = "", env: str = "") -> TargetChoi
     :param project: the project.
     :param name: the user's name for the target; may be empty.
     :param env: applies ``[tool.mastra.targets.NAME.env.ENV]``.
+    :param usage: the command line that names a target, for the hint.
     :raises ConfigError: when no target or several fit.
     """
     targets = get_config(project).targets
@@ -56,9 +59,8 @@ def choose_target(project: Project, name: str = "", env: str = "") -> TargetChoi
     name = name or called_deployer or (next(iter(targets)) if len(targets) == 1 else "")
     if not name:
         raise ConfigError(
-            "There is no target to deploy to." if not targets else "There are several targets.",
-            "Name one as TARGET or with --target. "
-            f"{suggest('', {**targets, **list_installed_deployers()})}",
+            "The command needs a target." if not targets else "There are several targets.",
+            f"Name one: `{usage}`. {suggest('', list_target_names(project))}",
         )
     table = dict(targets.get(name, {}))
     deployer = str(table.pop("deployer", name))
@@ -71,6 +73,14 @@ def choose_target(project: Project, name: str = "", env: str = "") -> TargetChoi
         table=table,
         call=call if called_deployer in (name, deployer) else None,
     )
+
+
+def list_target_names(project: Project) -> list[str]:
+    """Return the names of the targets that can be deployed to.
+
+    :param project: whose configured targets count beside the installed deployers.
+    """
+    return sorted({*get_config(project).targets, *list_installed_deployers()} - {SERVER.name})
 
 
 def _apply_environment(name: str, table: dict[str, Any], env: str) -> dict[str, Any]:

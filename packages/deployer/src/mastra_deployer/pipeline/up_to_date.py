@@ -33,7 +33,7 @@ def compute_current_fingerprint(
     :param project: the app.
     :param target: the target, whose runtime requirements count too.
     :param platform: the platform to build for.
-    :param kind: ``mastra`` or ``asgi``.
+    :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     """
     sources = collect_sources(project, list_tool_packages())
     closure = lock_dependencies(project, target, platform, kind, SilentReport())

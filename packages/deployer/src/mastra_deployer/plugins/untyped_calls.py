@@ -91,7 +91,7 @@ class UntypedHookCaller:
         try:
             self._call_hook(self._plugins, hook, **arguments)
         except Exception as error:  # noqa: BLE001  # a listener may raise anything
-            report.note(
+            report.warn(
                 f"{hook} of an ambient plugin failed: {error}",
                 "The build or deployment itself is complete; report this to the plugin's author.",
             )

@@ -8,7 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeGuard
 
-__all__ = ("NameResolver", "ParsedModule", "collect_imports", "get_dotted_name")
+__all__ = (
+    "NameResolver",
+    "ParsedModule",
+    "collect_imports",
+    "get_dotted_name",
+    "to_absolute_name",
+)
 
 ConstantLookup = Callable[[str], str | None]
 
@@ -67,6 +73,19 @@ def collect_imports(nodes: Iterable[ast.AST]) -> dict[str, str]:
     return names
 
 
+def to_absolute_name(origin: str, package: str) -> str:
+    """Return the absolute form of a dotted name; one without dots at its start stays as it is.
+
+    :param origin: the name as imported, such as ``..config.KEY``.
+    :param package: the package that relative imports start from (``shop`` in ``shop/agents.py``).
+    """
+    level = len(origin) - len(origin.lstrip("."))
+    if not level:
+        return origin
+    parts = package.split(".")[: len(package.split(".")) - level + 1]
+    return ".".join(filter(None, [*parts, origin.lstrip(".")]))
+
+
 class NameResolver:
     """Resolve names within one module.
 
@@ -83,7 +102,7 @@ class NameResolver:
         bound = Counter(_iter_bindings(code.nodes))
         imported = collect_imports(code.nodes)
         self._imports = {
-            name: _to_absolute(origin, package)
+            name: to_absolute_name(origin, package)
             for name, origin in imported.items()
             if not bound[name]
         }
@@ -179,11 +198,3 @@ def _iter_loops(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
 
 def _is_list(node: ast.expr) -> TypeGuard[ast.Tuple | ast.List | ast.Set]:
     return isinstance(node, ast.Tuple | ast.List | ast.Set)
-
-
-def _to_absolute(origin: str, package: str) -> str:
-    level = len(origin) - len(origin.lstrip("."))
-    if not level:
-        return origin
-    parts = package.split(".")[: len(package.split(".")) - level + 1]
-    return ".".join([*parts, origin.lstrip(".")])

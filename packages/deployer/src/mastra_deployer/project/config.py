@@ -47,6 +47,7 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     :param include: globs from the project's root: files that ship beside the packages.
     :param exclude: globs from the project's root: files that do not ship.
     :param keep: distributions that are never pruned.
+    :param strip: whether compiled libraries ship without symbol tables and debug information.
     :param extras: optional dependencies of the project that ship.
     :param groups: dependency groups that ship.
     :param lock: the lock file to use in place of the usual one.
@@ -56,6 +57,7 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
+    strip: bool = True
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     lock: str = ""

@@ -29,7 +29,7 @@ def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Pro
     ``src/mastra/__init__.py``.
 
     :param directory: the project's directory.
-    :param app: ``module:attribute`` of any ASGI application or ``Mastra`` object.
+    :param app: ``module:attribute`` of any ASGI or WSGI application or ``Mastra`` object.
     :param sources: whether there must be an entry. With ``False``, for commands that have a bundle,
         a project without one gets an empty ``module``.
     :raises ConfigError: when there is no entry, or there are two.

@@ -12,7 +12,13 @@ from pathlib import Path
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project
 
-__all__ = ("DEVELOPMENT_ENV_FILES", "ENV_FILES", "read_environment", "read_user_environment")
+__all__ = (
+    "DEVELOPMENT_ENV_FILES",
+    "ENV_FILES",
+    "list_file_variables",
+    "read_environment",
+    "read_user_environment",
+)
 
 ENV_FILES = (".env",)
 DEVELOPMENT_ENV_FILES = (".env", ".env.local", ".env.development")  # the later wins
@@ -35,6 +41,16 @@ def read_environment(
     for file in files:
         values.update(_read_env_file(file))
     return {**values, **os.environ}
+
+
+def list_file_variables(project: Project, env_file: Path | None = None) -> frozenset[str]:
+    """Return the names that ``.env`` and ``--env-file`` set.
+
+    :param project: the project whose files are read.
+    :param env_file: ``--env-file``.
+    """
+    files = [*(project.root / name for name in ENV_FILES), *([env_file] if env_file else [])]
+    return frozenset(name for file in files for name in _read_env_file(file))
 
 
 def read_user_environment(project: Project, env_file: Path | None = None) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mastra_core.pipeline import Git
 
-__all__ = ("read_git_state",)
+__all__ = ("describe_version", "read_git_state")
 
 _FILTER = re.compile(r"filter\..*\.(clean|process|required)", re.DOTALL)
 _OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
@@ -43,6 +43,14 @@ def read_git_state(root: Path) -> Git | None:
         branch=branch.encode(errors="replace").decode(),
         dirty=_has_changes(root),
     )
+
+
+def describe_version(root: Path) -> str:
+    """Return the latest tag, the number of commits since then, and the commit; may be empty.
+
+    :param root: a directory of the repository.
+    """
+    return _run_git(root, "describe", "--tags", "--long", "--always") or ""
 
 
 def _has_changes(root: Path) -> bool:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Platform, Project
+from mastra_deployer.project.workspace import find_workspace_root
 
 __all__ = (
     "Interpreter",
@@ -112,14 +113,15 @@ def parse_glibc(wheels: str) -> int:
 def find_project_interpreter(project: Project) -> Interpreter:
     """Return the interpreter that has the project's dependencies.
 
-    It is that of ``$VIRTUAL_ENV``, else of the project's ``.venv``, else the one that runs mastra.
+    It is that of ``$VIRTUAL_ENV``, else of the project's or of its workspace's ``.venv``, else the
+    one that runs mastra.
 
     :param project: the project.
     :raises ConfigError: when the environment's Python does not run.
     """
     home = os.environ.get("VIRTUAL_ENV")
     candidates = [Path(home)] if home else []
-    candidates.append(project.root / ".venv")
+    candidates += [project.root / ".venv", find_workspace_root(project.root) / ".venv"]
     for directory in candidates:
         path = _get_python_path(directory)
         if path.exists():

@@ -4,14 +4,16 @@ For each key: ``-s key=value``, else the platform's own environment variable (na
 metadata, ``field(metadata={"env": "ACME_APP"})``), else ``[tool.mastra.targets.NAME]``, else
 ``deployer=`` in the entry file. The metadata may name several variables, of which the first with a
 value counts: ``{"env": ("ACME_REGION", "ACME_DEFAULT_REGION")}``. A default may depend on other
-settings: ``{"default": "https://{region}.acme.example"}``.
+settings, ``{"default": "https://{region}.acme.example"}``, or be the project's name,
+``{"default": "{project}"}``.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_origin, get_type_hints
 
 import msgspec
@@ -31,6 +33,8 @@ __all__ = (
     "remove_secrets",
 )
 
+_PROJECT = "{project}"  # a default: the project's name, in the characters of a host name
+
 
 def merge_settings(
     settings_class: type,
@@ -40,6 +44,7 @@ def merge_settings(
     table: Mapping[str, Any],
     entry: Mapping[str, Any],
     resolve: bool = True,
+    project_name: str = "",
 ) -> Any:
     """Create an instance of a deployer's settings class.
 
@@ -50,6 +55,7 @@ def merge_settings(
     :param entry: the arguments of ``deployer=`` in the entry file.
     :param resolve: whether references to the environment are resolved. Only deploying does: a
         bundle is made without credentials, so a setting that is a reference is ``None`` in it.
+    :param project_name: the ``name`` in pyproject.toml, for settings that default to it.
     :raises ConfigError: for an unknown or missing key, or a value of the wrong type.
     """
     fields = {field.name: field for field in dataclasses.fields(settings_class)}
@@ -71,9 +77,19 @@ def merge_settings(
     derived = {
         name: text
         for name, field in fields.items()
-        if values.get(name) is None and (text := _derive_default(field, settings))
+        if values.get(name) in (None, "")
+        and (text := _derive_default(field, settings, project_name))
     }
-    return dataclasses.replace(settings, **derived) if derived else settings
+    settings = dataclasses.replace(settings, **derived) if derived else settings
+    _require_settings(
+        settings_class,
+        [
+            name
+            for name, field in fields.items()
+            if field.metadata.get("default") == _PROJECT and not getattr(settings, name)
+        ],
+    )
+    return settings
 
 
 class Credentials(dict[str, Secret]):
@@ -188,9 +204,12 @@ def _find_variable(field: dataclasses.Field[Any], environ: Mapping[str, str]) ->
     return next((name for name in get_variables(field) if environ.get(name, "").strip()), "")
 
 
-def _derive_default(field: dataclasses.Field[Any], settings: Any) -> str:
-    """Return the default that depends on other settings; empty while one of them has no value."""
+def _derive_default(field: dataclasses.Field[Any], settings: Any, project_name: str = "") -> str:
+    """Return the default that depends on the project's name or on other settings, if it has any."""
     template = field.metadata.get("default", "")
+    if template == _PROJECT:
+        name = re.sub(r"[^a-z0-9._-]+", "-", project_name.lower())
+        return re.sub(r"-{2,}", "-", name).strip("-.")
     names = [name for _, name, _, _ in string.Formatter().parse(template) if name]
     values = {name: getattr(settings, name) for name in names}
     ready = template and all(value not in ("", None) for value in values.values())
@@ -220,6 +239,14 @@ def _is_secret(hint: Any) -> bool:
     return hint is Secret or hint == (Secret | None)
 
 
+def _require_settings(cls: type, missing: Sequence[str]) -> None:
+    if missing:
+        raise ConfigError(
+            f"{cls.__name__} needs {', '.join(missing)}.",
+            f"Pass -s {missing[0]}=..., or set it in [tool.mastra.targets] of pyproject.toml.",
+        )
+
+
 def _create_settings(cls: type, values: dict[str, Any], *, resolve: bool) -> Any:
     """Create the settings; without ``resolve``, a required setting may be ``None``."""
     required = [field.name for field in dataclasses.fields(cls) if not _has_default(field)]
@@ -227,13 +254,15 @@ def _create_settings(cls: type, values: dict[str, Any], *, resolve: bool) -> Any
     arguments = {
         name: item for name, item in values.items() if item is not None or name in unresolved
     }
-    missing = [name for name in required if name not in arguments]
-    if missing:
-        raise ConfigError(
-            f"{cls.__name__} needs {', '.join(missing)}.",
-            f"Pass -s {missing[0]}=..., or set it in [tool.mastra.targets] of pyproject.toml.",
-        )
+    _require_settings(cls, [name for name in required if _is_blank(arguments, name)])
     return cls(**arguments)
+
+
+def _is_blank(arguments: Mapping[str, Any], name: str) -> bool:
+    """Return whether a setting has no value: an empty text, as of ``-s app=$APP``, is none."""
+    value = arguments.get(name, "")
+    text = value.reveal() if isinstance(value, Secret) else value
+    return isinstance(text, str) and not text.strip()
 
 
 def _has_default(field: dataclasses.Field[Any]) -> bool:

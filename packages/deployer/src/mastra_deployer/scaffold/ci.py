@@ -107,11 +107,7 @@ def get_target_python(project: Project, target: Target | None = None) -> str:
 
 
 def _choose_target(project: Project, name: str) -> TargetChoice:
-    try:
-        choice = choose_target(project, name)
-    except ConfigError as error:
-        hint = error.hint.replace("mastra deploy TARGET", "mastra new ci SYSTEM --target TARGET")
-        raise ConfigError(error.message, hint) from None
+    choice = choose_target(project, name, usage="mastra new ci SYSTEM --target TARGET")
     if not _TARGET.fullmatch(choice.name):
         raise ConfigError(
             f"The target name {choice.name!r} cannot be used in a pipeline.",

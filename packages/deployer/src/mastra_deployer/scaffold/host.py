@@ -11,6 +11,7 @@ from mastra_core.pipeline import Bundle, BundleManifest, Project, Serve
 from mastra_deployer.files.directories import OUTPUT_DIRECTORY
 from mastra_deployer.project.discovery import get_config
 from mastra_deployer.scaffold.ci import get_target_python, is_mastra_app
+from mastra_deployer.scaffold.data_directories import Database, find_databases
 
 __all__ = ("Hosting", "read_hosting", "to_host_name")
 
@@ -31,6 +32,7 @@ class Hosting:
     :param optional: names of variables that the app may use.
     :param mastra: whether Mastra serves the app, with ``/health`` and ``/ready``.
     :param single: whether runs are kept in the process, so that there must be only one.
+    :param databases: the databases in files that the app writes.
     :param image: a container image of the app; empty where unknown.
     :param wheels: the platform of the bundle in ``.mastra``; empty without a bundle.
     """
@@ -43,6 +45,7 @@ class Hosting:
     optional: tuple[str, ...]
     mastra: bool
     single: bool
+    databases: tuple[Database, ...]
     image: str
     wheels: str
 
@@ -73,6 +76,7 @@ def read_hosting(project: Project, image: str = "") -> Hosting:
         optional=environment.optional,
         mastra=mastra,
         single=serve.single_process if manifest else mastra,
+        databases=find_databases(project),
         image=image or _find_image(project),
         wheels=manifest.wheels if manifest else "",
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from mastra_core.errors import ConfigError
 from mastra_deployer.files.refuse_links import refuse_links
 
-__all__ = ("get_compatible_range", "render_template", "write_files")
+__all__ = ("get_compatible_range", "is_on_index", "render_template", "write_files")
 
 _TEMPLATES = Path(__file__).parent / "template"
 # Braces, dollar and percent signs have a meaning in the rendered files.
@@ -68,6 +68,16 @@ def get_compatible_range(distribution: str) -> str:
     major, minor, *_ = metadata.version(distribution).split(".")
     following = f"0.{int(minor) + 1}" if major == "0" else str(int(major) + 1)
     return f">={major}.{minor},<{following}"
+
+
+def is_on_index(distribution: str) -> bool:
+    """Return whether a distribution was installed from a package index.
+
+    Installers record any other origin, such as a wheel or a clone.
+
+    :param distribution: an installed distribution.
+    """
+    return metadata.distribution(distribution).read_text("direct_url.json") is None
 
 
 def _render_value(match: re.Match[str], values: Mapping[str, str]) -> str:

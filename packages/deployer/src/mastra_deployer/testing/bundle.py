@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mastra_core.pipeline import Bundle
+from mastra_deployer.project.settings import get_variables
 from mastra_deployer.testing.fixtures import SuiteFixtures
 from mastra_deployer.testing.harness import Harness
 from mastra_deployer.testing.isolated_env import (
@@ -79,7 +80,7 @@ class BundleTests(SuiteFixtures):
         """The bytes are the same with and without credentials in the environment."""
         target = harness.caller.target
         fields = dataclasses.fields(target.settings)
-        names = {*target.credentials, *(field.metadata.get("env", "") for field in fields)} - {""}
+        names = {*target.credentials, *(name for field in fields for name in get_variables(field))}
         with pytest.MonkeyPatch.context() as patch:
             for name in names:
                 patch.delenv(name, raising=False)

@@ -141,11 +141,19 @@ class FaultTests(SuiteFixtures):
             harness.deploy(bundle)
 
     def test_deploy_without_wait_returns_building(self, harness: Harness) -> None:
-        """Without waiting, a deploy sends everything and returns the state ``building``."""
+        """Without waiting, a deploy returns ``building``, or refuses before it sends anything."""
         self.require(harness, "deploy", "can_hang")
         harness.platform.hang_deployments()
-        deployment = harness.deploy(harness.bundle(), wait=False)
-        assert deployment.state == "building", "the state is not building"
+        error, bundle = None, harness.bundle()
+        with harness.record_requests() as requests:
+            try:
+                deployment = harness.deploy(bundle, wait=False)
+            except DeployError as refusal:
+                error = refusal
+        if error is None:
+            assert deployment.state == "building", "the state is not building"
+        elif not all(map(self.is_read, requests)):
+            raise error
 
     def test_deploy_survives_random_faults(self, harness: Harness) -> None:
         """Three in ten requests fail at random: repeated runs end live, never live in part."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from mastra_core.errors import DeployError
+from mastra_core.pipeline import Deployment
 from mastra_core.secret import Secret
 from mastra_deployer.testing.fixtures import SuiteFixtures
 from mastra_deployer.testing.harness import Harness
@@ -61,6 +62,18 @@ class ManagementTests(SuiteFixtures):
             harness.call("rollback", "", harness.recorder)
         assert harness.get_live() == before
 
+    def test_a_message_survives_a_rollback(self, harness: Harness) -> None:
+        """A deployment keeps the message of its latest deploy, while another is live and after."""
+        self.require(harness, "rollback", "messages")
+        self.require(harness, "deployments")
+        bundle = harness.bundle()
+        harness.deploy(bundle, message="the first words")
+        first = harness.deploy(bundle, message="the latest words").id
+        harness.deploy(harness.bundle("new"), message="other words")
+        assert self._get_message(harness, first) == "the latest words", "another deploy changed it"
+        harness.call("rollback", first, harness.recorder)
+        assert self._get_message(harness, first) == "the latest words", "the rollback changed it"
+
     def test_variables_survive_a_deploy(self, harness: Harness) -> None:
         """Variables are set, replaced and removed; a deploy keeps those that it does not set."""
         self.require(harness, "env")
@@ -107,3 +120,8 @@ class ManagementTests(SuiteFixtures):
         assert harness.platform.get_live("production") is not None, (
             "the app cannot be deployed again"
         )
+
+    @staticmethod
+    def _get_message(harness: Harness, id: str) -> str:
+        listed: list[Deployment] = harness.call("deployments", 10)
+        return next(item.message for item in listed if item.id == id)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mastra_core.errors import AuthError
+from mastra_core.errors import AuthError, DeployError
 from mastra_core.pipeline import LogLine, Plan, Problem
 from mastra_deployer.testing.fault_injection import LOST, fail_from
 from mastra_deployer.testing.fixtures import SuiteFixtures
@@ -117,6 +117,25 @@ class ReadOnlyTests(SuiteFixtures):
             if not self.is_complete(harness.get_live(), bundle, env):
                 assert self._get_fingerprint(harness) != mark, f"it is of an aborted deploy ({cut})"
 
+    def test_an_aborted_deploy_leaves_no_fingerprint(self, harness: Harness) -> None:
+        """Promoted later, an aborted deploy has its fingerprint only with its variables."""
+        self.require(harness, "deployments")
+        self.require(harness, "deploy")
+        self.require(harness, "promote")
+        harness.deploy_sample()
+        with harness.record_requests() as requests:
+            harness.deploy(harness.bundle("second"), env=_change_env(harness, "second"))
+        for cut in range(len(requests)):
+            mark, known = f"cut-{cut}", self._list_ids(harness)
+            env = _change_env(harness, mark) if harness.caller.target.stores_env else {}
+            bundle = harness.bundle(mark)
+            harness.deploy_with_faults(bundle, fail_from(cut, LOST), env=env, fingerprint=mark)
+            for name in self._list_ids(harness) - known:
+                with contextlib.suppress(DeployError):  # it is not complete
+                    harness.call("promote", name, harness.recorder)
+            if not self.is_complete(harness.get_live(), bundle, env):
+                assert self._get_fingerprint(harness) != mark, f"it is of an aborted deploy ({cut})"
+
     def test_a_missing_app_has_no_deployments(self, harness: Harness) -> None:
         """Before the first deploy the list is empty, without an error."""
         self.require(harness, "deployments")
@@ -198,6 +217,10 @@ class ReadOnlyTests(SuiteFixtures):
         lines = harness.call("logs", id, since, follow=follow)
         with harness.observe_call(), contextlib.closing(lines):
             return list(itertools.islice(lines, limit))
+
+    @staticmethod
+    def _list_ids(harness: Harness) -> set[str]:
+        return {item.id for item in harness.call("deployments", 10)}
 
     @staticmethod
     def _get_fingerprint(harness: Harness) -> str:

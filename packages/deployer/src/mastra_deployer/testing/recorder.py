@@ -46,6 +46,14 @@ class Recorder(logging.Handler):
         """
         self.lines.append(f"{text}\n{hint}")
 
+    def warn(self, text: str, hint: str = "") -> None:
+        """Record a warning.
+
+        :param text: the warning.
+        :param hint: what to do about it.
+        """
+        self.note(text, hint)
+
     def emit(self, record: logging.LogRecord) -> None:
         """Record a log record with its traceback.
 

@@ -45,6 +45,10 @@ class ApiKeys:
         names = [name for name in self._keys if hmac.compare_digest(self._get_digest(name), digest)]
         return {"id": names[0]} if names else None
 
+    def list_variables(self) -> list[str]:
+        """Return the names of the environment variables that keys are read from."""
+        return [key.name for key in self._keys.values() if isinstance(key, Secret) and key.name]
+
     def resource(self, user: Mapping[str, str]) -> str:
         """Return the resource that ``user`` is restricted to; empty where it is not restricted.
 

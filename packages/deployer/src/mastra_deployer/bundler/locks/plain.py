@@ -16,7 +16,6 @@ from mastra_deployer.bundler.locks.lock_source import (
     ResolverInput,
     collect_hashes,
 )
-from mastra_deployer.bundler.locks.workspace import find_workspace_root
 from mastra_deployer.bundler.own_wheels import build_wheel
 from mastra_deployer.bundler.resolve.requirements import (
     ParsedRequirements,
@@ -24,6 +23,7 @@ from mastra_deployer.bundler.resolve.requirements import (
     read_requirements,
 )
 from mastra_deployer.project.config import read_pyproject
+from mastra_deployer.project.workspace import find_workspace_root
 
 __all__ = ("read_plain", "read_project_requirements")
 

@@ -17,8 +17,8 @@ from mastra_deployer.bundler.locks.poetry import read_poetry_lock
 from mastra_deployer.bundler.locks.pylock import read_pylock
 from mastra_deployer.bundler.locks.script import read_script, read_script_block
 from mastra_deployer.bundler.locks.uvlock import read_uv_lock
-from mastra_deployer.bundler.locks.workspace import find_workspace_root
 from mastra_deployer.project.discovery import find_module_file, get_config
+from mastra_deployer.project.workspace import find_workspace_root
 
 __all__ = ("choose_source", "has_lock")
 

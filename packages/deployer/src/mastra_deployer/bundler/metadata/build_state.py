@@ -112,7 +112,8 @@ def _hash_output(directory: Path) -> str:
     """Hash the manifest's content and each file's status; the other files are not read."""
     digest = hashlib.sha256((directory / MANIFEST).read_bytes())
     entries = (
-        (name, entry.inode(), *_get_size_and_time(entry)) for name, entry in iter_files(directory)
+        (name, entry.inode(), entry.stat(follow_symlinks=False).st_mode, *_get_size_and_time(entry))
+        for name, entry in iter_files(directory)
     )
     digest.update(repr(sorted(entries)).encode())
     return digest.hexdigest()

@@ -13,6 +13,7 @@ from mastra_core.pipeline import BundleManifest, Platform, Project, Serve
 from mastra_deployer.bundler.metadata.size_breakdown import measure_sizes
 from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS
 from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
+from mastra_deployer.project.discovery import get_config
 
 __all__ = ("COMPARED", "draft_manifest", "extract_registry")
 
@@ -32,7 +33,7 @@ def draft_manifest(
 
     :param project: the app.
     :param platform: the platform of the build.
-    :param kind: ``mastra`` or ``asgi``.
+    :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param source: the app's report of an import from source; ``None`` where there is none.
     :param app: directory of the app's files in the build.
     :param wheels: the dependencies that ship.
@@ -40,7 +41,7 @@ def draft_manifest(
     root = project.import_root.relative_to(project.root)
     names = (file.name for wheel in wheels for file in wheel.files)
     return BundleManifest(
-        app="mastra_asgi:app" if kind == "mastra" else project.entry,
+        app=project.entry if kind == "asgi" else "mastra_asgi:app",
         paths=((Path("app") / root).as_posix(), "vendor"),
         python=platform.python,
         wheels=platform.wheels,
@@ -54,6 +55,7 @@ def draft_manifest(
         variables=(source or {}).get("variables", {}),
         versions={name: metadata.version(name) for name in (*OWN_DISTRIBUTIONS, "mastra-deployer")},
         sizes=measure_sizes(app, wheels),
+        stripped=get_config(project).build.strip,
     )
 
 

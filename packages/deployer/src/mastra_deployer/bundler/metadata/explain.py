@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 from mastra_core.pipeline import Bundle, Project
 from mastra_deployer.bundler.metadata.inventory import Inventory, InventoryEntry
+from mastra_deployer.bundler.sources.named_files import is_private
 
 __all__ = ("explain",)
 
@@ -31,6 +33,8 @@ def explain(name: str, inventory: Inventory, project: Project, bundle: Bundle) -
         *_explain_modules(name, inventory, bundle),
         *_explain_distribution(name, inventory),
     ]
+    if not sentences and (file := _find_project_file(name, project)):
+        return [_explain_project_file(file, inventory)]
     return list(dict.fromkeys(sentences)) or [_explain_unknown(name, inventory)]
 
 
@@ -41,16 +45,22 @@ def _explain_own_files(name: str, inventory: Inventory, project: Project) -> Ite
     names = {name.rstrip("/"), f"{stem}.py", f"{stem}/__init__.py", stem}
     for file in inventory.app:
         if file in names:
-            importers = ", ".join(_find_importers(name, inventory, project)[:_MAX_SHOWN])
-            yield f"{file} ships: it is the app's own code" + (
-                f", imported by {importers}." if importers else "."
-            )
+            yield _explain_shipped_file(name, file, inventory, project)
     submodules = [file for file in inventory.app if file.startswith(f"{stem}/")]
     if submodules and f"{stem}/__init__.py" not in inventory.app:
         yield f"{stem}/ ships, a package without __init__.py: {len(submodules)} files."
     for file, reason in inventory.dropped.items():
         if any(candidate == file or candidate.startswith(f"{file}/") for candidate in names):
             yield f"{file} does not ship: {reason}. {_suggest_fix(file, reason)}"
+
+
+def _explain_shipped_file(name: str, file: str, inventory: Inventory, project: Project) -> str:
+    if file in inventory.included:
+        return f"{file} ships: {inventory.included[file]}."
+    importers = ", ".join(_find_importers(name, inventory, project)[:_MAX_SHOWN])
+    return f"{file} ships: it is the app's own code" + (
+        f", imported by {importers}." if importers else "."
+    )
 
 
 def _find_importers(name: str, inventory: Inventory, project: Project) -> list[str]:
@@ -160,10 +170,44 @@ def _find_requirement_chain(name: str, inventory: Inventory) -> list[str]:
     return ["nothing"]
 
 
+def _find_project_file(name: str, project: Project) -> str:
+    """Return a file or directory of the project by its name from the root, or an empty name."""
+    path = Path(os.path.normpath(project.root / name))
+    if path == project.root or not path.is_relative_to(project.root) or not path.exists():
+        return ""
+    relative = path.relative_to(project.root).as_posix()
+    return f"{relative}/" if path.is_dir() else relative
+
+
+def _explain_project_file(file: str, inventory: Inventory) -> str:
+    """Explain a file of the project that is outside of the packages."""
+    inside = [name for name in inventory.app if name.startswith(file)]
+    if file.endswith("/") and inside:
+        reasons = sorted({inventory.included.get(name, "the app's own code") for name in inside})
+        return f"{file} ships with {len(inside)} files: {', '.join(reasons)}."
+    if is_private(PurePosixPath(file).name):
+        return (
+            f"{file} does not ship: it may be a secret or a database. Pass values in environment "
+            "variables, and keep data in a database outside of the bundle."
+        )
+    for problem in inventory.problems:
+        if f"'{file.rstrip('/')}" in problem.message:
+            return f"{file} does not ship: {problem.where} names it. {problem.hint}"
+    pattern = f"{file}**/*" if file.endswith("/") else file
+    return (
+        f"{file} does not ship: it is outside of the packages that the entry reaches, and no code "
+        f'that ships names it. To ship it: [tool.mastra.build] include = ["{pattern}"].'
+    )
+
+
 def _explain_unknown(name: str, inventory: Inventory) -> str:
     tops = {top for item in inventory.distributions.values() for top in item.tops}
     close = difflib.get_close_matches(name, [*tops, *inventory.distributions], 1)
     guess = f" Did you mean {close[0]}?" if close else ""
+    if "/" in name:
+        return (
+            f"There is no file {name} in the project, and no module or distribution of that name."
+        )
     return (
         f"{name} is in neither the project nor its dependencies.{guess} "
         "Add the distribution that has it to the dependencies in pyproject.toml."

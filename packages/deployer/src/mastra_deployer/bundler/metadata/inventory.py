@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from mastra_core.pipeline import BundleManifest, Platform, Project
+from mastra_core.pipeline import BundleManifest, Platform, Problem, Project
 from mastra_deployer.bundler.sources.app_sources import AppSources
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies
 from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import get_local_file
 
-__all__ = ("Inventory", "InventoryEntry", "read_inventory", "write_inventory")
+__all__ = (
+    "Inventory",
+    "InventoryEntry",
+    "create_inventory",
+    "read_inventory",
+    "write_inventory",
+)
 
 
 class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,11 +47,17 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     :param app: names of the app's files that ship, from the project's root.
     :param dropped: those that do not, with the reason.
     :param distributions: by canonical name.
+    :param problems: what the code imports or opens and the build does not contain.
+    :param fingerprint: of the build.
+    :param included: files beside the packages that ship, each with the reason.
     """
 
     app: tuple[str, ...]
     dropped: dict[str, str]
     distributions: dict[str, InventoryEntry]
+    problems: tuple[Problem, ...] = ()
+    fingerprint: str = ""
+    included: dict[str, str] = {}
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -52,23 +65,38 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
         return {name: item.reason for name, item in self.distributions.items() if item.reason}
 
 
-def write_inventory(
-    project: Project, platform: Platform, sources: AppSources, vendored: VendoredDependencies
-) -> None:
+def create_inventory(
+    sources: AppSources,
+    dependencies: VendoredDependencies,
+    problems: Sequence[Problem],
+    fingerprint: str,
+) -> Inventory:
+    """Create the inventory of a build.
+
+    :param sources: the app's own files.
+    :param dependencies: its dependencies.
+    :param problems: what the code imports or opens and the build does not contain.
+    :param fingerprint: of the build.
+    """
+    return Inventory(
+        app=tuple(sources.files),
+        dropped=dict(sources.dropped),
+        distributions={
+            name: _create_entry(name, dependencies) for name in sorted(dependencies.distributions)
+        },
+        problems=tuple(problems),
+        fingerprint=fingerprint,
+        included=dict(sources.included),
+    )
+
+
+def write_inventory(project: Project, platform: Platform, inventory: Inventory) -> None:
     """Save the inventory of a build until the next one for the same platform.
 
     :param project: the app.
     :param platform: the platform of the build.
-    :param sources: the app's own files.
-    :param vendored: its dependencies.
+    :param inventory: to save.
     """
-    inventory = Inventory(
-        app=tuple(sources.files),
-        dropped=dict(sources.dropped),
-        distributions={
-            name: _create_entry(name, vendored) for name in sorted(vendored.distributions)
-        },
-    )
     file = _get_inventory_file(project, platform.python, platform.wheels)
     write_checksummed_json(file, inventory)
 

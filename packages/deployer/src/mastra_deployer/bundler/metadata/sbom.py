@@ -42,4 +42,8 @@ def _build_component(wheel: StoredWheel) -> dict[str, Any]:
     }
     if wheel.license:
         component["licenses"] = [{"expression": wheel.license}]
+    if wheel.stripped:
+        component["properties"] = [
+            {"name": "mastra:stripped", "value": name} for name in wheel.stripped
+        ]
     return component

@@ -12,25 +12,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from mastra_core.pipeline import Platform, Project, Report
 from mastra_deployer.bundler.locks.indexes import remove_credentials
 from mastra_deployer.bundler.locks.lock_source import LockSource, ResolverInput, check_python
 from mastra_deployer.bundler.locks.select_lock import choose_source
 from mastra_deployer.bundler.own_wheels import get_own_wheel, hash_tree
 from mastra_deployer.bundler.resolve.lockfile import read_latest_lock, read_lock, write_lock
+from mastra_deployer.bundler.resolve.older_versions import report_older_versions
 from mastra_deployer.bundler.resolve.requirements import parse_names
 from mastra_deployer.bundler.resolve.resolver import Resolver
 from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
 from mastra_deployer.bundler.resolve.tool_distributions import find_tool_distributions
 from mastra_deployer.files.directories import ensure_local_directory
 from mastra_deployer.files.temporary import temporary_directory
+from mastra_deployer.project.config import read_pyproject
 from mastra_deployer.project.discovery import get_config
 
-__all__ = ("OWN_DISTRIBUTIONS", "Closure", "lock_closure")
+__all__ = ("OWN_DISTRIBUTIONS", "Closure", "lock_closure", "read_local_names")
 
 OWN_DISTRIBUTIONS = ("mastra-core", "mastra-server")
 # Format of the locks; changing it makes every project resolve again.
-_VERSION = "2"
+_VERSION = "3"
 # Variables that influence a resolution.
 _VARIABLES = (
     *("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_FIND_LINKS"),
@@ -96,6 +100,7 @@ def lock_closure(
             extra = [*requirements, *own]
             write_lock(_resolve(project, platform, source, extra, direct, draft), draft, lock)
         packages = _load_packages(lock) or []
+    report_older_versions(read_lock(lock) or "", platform, report)
     directories = _get_directories(packages)
     return Closure(
         lock=lock,
@@ -106,6 +111,15 @@ def lock_closure(
         root=project.root,
         environment=_build_install_environment(source),
     )
+
+
+def read_local_names(closure: Closure) -> list[str]:
+    """Return the canonical names of the local projects, as their pyproject.toml has them.
+
+    :param closure: the locked dependencies.
+    """
+    tables = [read_pyproject(path).get("project", {}) for path in closure.directories]
+    return sorted(canonicalize_name(str(table["name"])) for table in tables if "name" in table)
 
 
 def _resolve(

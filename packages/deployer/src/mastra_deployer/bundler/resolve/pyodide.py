@@ -32,6 +32,7 @@ __all__ = (
     "build_resolve_arguments",
     "fit_lock",
     "is_pyodide",
+    "list_unfit",
     "strip_compiled_code",
 )
 
@@ -112,6 +113,21 @@ def fit_lock(text: str, root: Path, platform: Platform) -> str:
     if missing:
         raise _build_missing_error(missing, platform)
     return "[[packages]]\n".join(kept)
+
+
+def list_unfit(text: str, platform: Platform) -> list[tuple[str, str]]:
+    """Return name and version of each package that has wheels, but none that runs on Pyodide.
+
+    :param text: a universal pylock.toml.
+    :param platform: the platform to build for.
+    """
+    return [
+        (package["name"], package["version"])
+        for package in tomllib.loads(text).get("packages", [])
+        if package.get("wheels")
+        and _is_applicable(package, platform)
+        and _choose_wheel(package, platform) is None
+    ]
 
 
 def strip_compiled_code(tree: Path) -> None:

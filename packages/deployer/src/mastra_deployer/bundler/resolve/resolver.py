@@ -1,20 +1,34 @@
-"""Choose versions for a target: a wheel where possible, source where no version has a wheel."""
+"""Choose the versions that uv would choose, and an older one where the target lacks a wheel."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import re
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from mastra_core.errors import BuildError
-from mastra_core.pipeline import Project
+from mastra_core.pipeline import Platform, Project
 from mastra_deployer.bundler.locks.indexes import remove_credentials
+from mastra_deployer.bundler.resolve.markers import evaluate_marker
 from mastra_deployer.bundler.resolve.missing_wheels import build_missing_wheels_error
-from mastra_deployer.bundler.resolve.pyodide import build_resolve_arguments, fit_lock, is_pyodide
+from mastra_deployer.bundler.resolve.older_versions import (
+    format_older_version,
+    list_lacking,
+    list_older_versions,
+    list_versions,
+)
+from mastra_deployer.bundler.resolve.pyodide import (
+    build_resolve_arguments,
+    fit_lock,
+    is_pyodide,
+    list_unfit,
+)
 from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
 from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, is_compatible
 from mastra_deployer.bundler.uv import build_target_arguments, is_unsolvable, run_uv
@@ -23,6 +37,8 @@ __all__ = ("Resolver",)
 
 _PACKAGE = "[[packages]]\n"
 _OLDEST = "3.11"
+_MAX_STEPS = 30  # versions of one package that are tried for Pyodide
+_FAILED = re.compile(r"Failed to (?:build|download and build|fetch)[^`]*`([\w.-]+)(?:==|@| )")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,48 +65,93 @@ class Resolver:
 
         :raises BuildError: naming what prevents a resolution.
         """
-        try:
-            text = self._compile_lock([":all:"])
-        except BuildError as error:
-            if is_pyodide(self.builder.platform) or not is_unsolvable(error):
-                raise
-            text = self._resolve_with_sources()
+        with ThreadPoolExecutor(1) as pool:
+            universal = pool.submit(self._compile_universal)
+            newest = self._compile_newest()
+            lacking = list_lacking(universal.result(), self.builder.platform)
+        text = self._find_older_versions(newest, lacking)
+        head = "".join(map(format_older_version, list_older_versions(lacking, text)))
         text = remove_credentials(self._make_paths_absolute(text))
-        if is_pyodide(self.builder.platform):
-            return fit_lock(text, self.temporary, self.builder.platform)
-        head, *chunks = text.split(_PACKAGE)
+        first, *chunks = text.split(_PACKAGE)
         packages = tomllib.loads(text).get("packages", [])
         written = [self._render_locked(*item) for item in zip(chunks, packages, strict=True)]
-        return _PACKAGE.join([head, *written])
+        text = _PACKAGE.join([first, *written])
+        if is_pyodide(self.builder.platform):
+            text = fit_lock(text, self.temporary, self.builder.platform)
+        return head + text
 
-    def _resolve_with_sources(self) -> str:
-        """Resolve with sources, then replace each by a wheel where some version has one."""
+    def _compile_newest(self) -> str:
+        """Return the lock that plain uv makes, with sources where there is no wheel."""
         try:
-            text = self._compile_lock([])
+            return self._compile_lock()
         except BuildError as error:
-            raise (
-                (self._build_missing_error() or error) if is_unsolvable(error) else error
-            ) from None
-        wheels: list[str] = []
-        seen: set[str] = set()
-        while pending := sorted(set(_iter_names_without_wheels(text)) - seen):
-            name = pending[0]
-            seen.add(name)
+            if is_unsolvable(error):
+                raise (self._build_missing_error() or error) from None
+            raise self._suggest_wheel(error) from None
+
+    def _find_older_versions(self, newest: str, lacking: Mapping[str, str]) -> str:
+        """Return a lock in which packages without a wheel for the target are older, where possible.
+
+        A package without any wheel stays: it is built from source. A package whose version is
+        pinned, and that only has wheels for other platforms, is built from source on this platform.
+        """
+        if is_pyodide(self.builder.platform):
+            return self._find_pyodide_versions(newest)
+        text, wheels, seen = newest, list[str](), set[str]()
+        while pending := sorted({*_iter_sources(text)} & lacking.keys() - seen):
+            seen.add(pending[0])
             try:
-                text = self._compile_lock([*wheels, name])
-                wheels.append(name)
+                text = self._compile_lock([*wheels, pending[0]])
+                wheels.append(pending[0])
             except BuildError as error:
                 if not is_unsolvable(error):
                     raise
         # Wheels for other machines prove that there is compiled code, without compiling it.
-        is_foreign = not self.builder.is_native and any(_iter_names_without_wheels(text))
+        is_foreign = not self.builder.is_native and bool({*_iter_sources(text)} & lacking.keys())
         if is_foreign and (missing_error := self._build_missing_error()) is not None:
             raise missing_error
         return text
 
-    def _compile_lock(self, binary: Sequence[str]) -> str:
+    def _find_pyodide_versions(self, newest: str) -> str:
+        """Return a lock whose packages all have a wheel for Pyodide, else the newest versions.
+
+        uv does not know the tags of Pyodide, so each version without a wheel is excluded in turn.
+        """
+        text, excluded = newest, list[str]()
+        for _ in range(_MAX_STEPS):
+            unfit = list_unfit(text, self.builder.platform)
+            if not unfit:
+                return text
+            excluded += [f"{name}<{version}" for name, version in unfit]
+            try:
+                text = self._compile_lock(constraints=excluded)
+            except BuildError as error:
+                if not is_unsolvable(error):
+                    raise
+                break
+        return newest
+
+    def _suggest_wheel(self, error: BuildError, name: str = "") -> BuildError:
+        """Return an error of a build from source, with the version that has a wheel in its hint."""
+        found = _FAILED.search(error.message)
+        name = name or (found[1] if found else "")
+        try:
+            versions = dict(list_versions(self._compile_lock([name]))) if name else {}
+        except BuildError:
+            versions = {}
+        if name not in versions:
+            return error
+        return BuildError(
+            error.message,
+            f"{name} {versions[name]} has a wheel: require {name}=={versions[name]}, if it is new "
+            f"enough. {error.hint}",
+        )
+
+    def _compile_lock(self, binary: Sequence[str] = (), constraints: Sequence[str] = ()) -> str:
         """Run uv and return its lock; packages in ``binary`` are resolved to wheels only."""
         lock = self.temporary / "pylock.made.toml"
+        limits = self.temporary / "limits.txt"
+        limits.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8")
         if self.previous:
             lock.write_bytes(self.previous)
         platform = self.builder.platform
@@ -100,6 +161,7 @@ class Resolver:
             else build_target_arguments(platform.python, platform.wheels)
         )
         flags = [flag for name in binary for flag in ("--only-binary", name)]
+        flags += ["--constraint", str(limits)] if constraints else []
         self._run_compile("--format", "pylock.toml", "--output-file", str(lock), *flags, *target)
         text = lock.read_text(encoding="utf-8")
         # The resolver knew the target's Python; uv installs with the one that it runs on.
@@ -112,31 +174,51 @@ class Resolver:
             environment=self.builder.environment,
         )
 
+    def _compile_universal(self) -> str:
+        """Return a lock for every platform, whose packages list all their wheels; may be empty."""
+        lock = self.temporary / "pylock.every.toml"
+        try:
+            self._run_compile(
+                "--format", "pylock.toml", "--output-file", str(lock), *self._universal_arguments
+            )
+        except BuildError:  # the resolution for the target has the same error, or none
+            return ""
+        return lock.read_text(encoding="utf-8")
+
+    @property
+    def _universal_arguments(self) -> list[str]:
+        # From the oldest Python on, to list wheels for other versions than the target's too.
+        python = min(self.builder.platform.python, _OLDEST)
+        return ["--universal", "--python", sys.executable, "--python-version", python]
+
     def _build_missing_error(self) -> BuildError | None:
         """Build the error that names each package without a wheel; ``None`` where uv fails."""
-        platform = self.builder.platform
-        lock = self.temporary / "pylock.every.toml"
-        # From the oldest Python on, to list wheels for other versions than the target's too.
-        every = ["--universal", "--python-version", min(platform.python, _OLDEST)]
+        text = self._compile_universal()
+        if not text:
+            return None
         try:
-            self._run_compile("--format", "pylock.toml", "--output-file", str(lock), *every)
-            needed = self._run_compile("--annotation-style", "line", *every)
+            needed = self._run_compile("--annotation-style", "line", *self._universal_arguments)
         except BuildError:
             return None
-        packages = tomllib.loads(lock.read_text(encoding="utf-8")).get("packages", [])
-        return build_missing_wheels_error(packages, platform, needed)
+        packages = tomllib.loads(text).get("packages", [])
+        return build_missing_wheels_error(packages, self.builder.platform, needed)
 
     def _render_locked(self, chunk: str, package: dict[str, Any]) -> str:
         """Render a package: build its source, and keep only files that the lock allows."""
-        if "directory" in package:
+        platform = self.builder.platform
+        marker = package.get("marker")
+        if "directory" in package or (marker and not evaluate_marker(marker, platform)):
             return chunk
         restricted = _restrict_files(package, self.hashes.get(package["name"], frozenset()))
-        if not _is_source(restricted, self.builder.platform):
+        if not _is_source(restricted, platform):
             return chunk if restricted == package else _render_package(restricted)
         source = package.get("sdist") or package["archive"]
         url = source.get("url") or (self.temporary / source["path"]).resolve().as_uri()
-        wheel = self.builder.build_archive(package["name"], url, source["hashes"]["sha256"])
-        return _render_package(package, _render_archive(wheel))
+        try:
+            wheel = self.builder.build_archive(package["name"], url, source["hashes"]["sha256"])
+        except BuildError as error:
+            raise self._suggest_wheel(error, package["name"]) from None
+        return _render_package(package, _render_archive(wheel), package.get("marker", ""))
 
     def _make_paths_absolute(self, text: str) -> str:
         def resolve(found: re.Match[str]) -> str:
@@ -153,16 +235,19 @@ def _render_archive(wheel: Path) -> str:
     return f'archive = {{ path = "{path}", hashes = {{ sha256 = "{digest}" }} }}'
 
 
-def _iter_names_without_wheels(text: str) -> Iterator[str]:
+def _iter_sources(text: str) -> Iterator[str]:
+    """Yield the names of packages without a wheel for the target."""
     for package in tomllib.loads(text).get("packages", []):
         if "sdist" in package and not package.get("wheels"):
             yield package["name"]
 
 
-def _is_source(package: Mapping[str, Any], platform: Any) -> bool:
+def _is_source(package: Mapping[str, Any], platform: Platform) -> bool:
     if "archive" in package:
         return not get_file_name(package["archive"]).endswith(".whl")
     wheels = package.get("wheels", [])
+    if is_pyodide(platform):  # its wheels are chosen later
+        return not wheels
     return not any(is_compatible(get_file_name(file), platform) for file in wheels)
 
 
@@ -189,9 +274,10 @@ def _get_digest(file: Mapping[str, Any]) -> str:
     return str(file.get("hashes", {}).get("sha256", ""))
 
 
-def _render_package(package: Mapping[str, Any], files: str = "") -> str:
+def _render_package(package: Mapping[str, Any], files: str = "", marker: str = "") -> str:
     """Render a package as a ``packages`` entry of a pylock.toml."""
     lines = [f'name = "{package["name"]}"', f'version = "{package["version"]}"']
+    lines += [f"marker = {json.dumps(marker)}"] if marker else []
     return "\n".join([*lines, files or _render_wheels(package["wheels"]), "", ""])
 
 

@@ -13,7 +13,7 @@ from mastra_core.errors import BuildError
 from mastra_core.pipeline import Platform, Target
 from mastra_deployer.bundler.resolve.closure import Closure
 from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, is_compatible
-from mastra_deployer.bundler.vendor.prune import UNUSED
+from mastra_deployer.bundler.vendor.unused_requirements import UNUSED
 
 __all__ = ("check_wheel_sizes", "measure_wheels")
 
@@ -31,7 +31,7 @@ def check_wheel_sizes(
     :param closure: the locked dependencies.
     :param platform: the platform to build for.
     :param target: the target, which has the limits.
-    :param keep: canonical names of distributions that ship as a whole.
+    :param keep: canonical names of distributions that ship in any case.
     :raises BuildError: naming the largest packages.
     """
     limits = target.limits

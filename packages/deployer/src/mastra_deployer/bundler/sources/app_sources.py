@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from mastra_core.pipeline import Problem
 from mastra_core.pipeline.file_tree import hash_file
+from mastra_deployer.bundler.sources.module_code import ModuleCode
 
 __all__ = ("AppSources",)
 
@@ -19,13 +21,25 @@ class AppSources:
 
     :param files: name from the project's root to the file's content, or to the file itself.
     :param dropped: names from the project's root that do not ship, each with the reason.
+    :param executables: those of ``files`` that are executable.
+    :param code: the modules that ship, by name from the project's root.
+    :param included: files beside the packages that ship, each with the reason.
+    :param problems: files that the code names and that do not ship.
     """
 
     files: Mapping[str, bytes | Path]
     dropped: Mapping[str, str]
+    executables: frozenset[str] = frozenset()
+    code: Mapping[str, ModuleCode] = dataclasses.field(default_factory=dict, repr=False)
+    included: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    def collect_modules(self) -> frozenset[str]:
+        """Return the dotted names that the code imports or names."""
+        return frozenset().union(*(code.modules for code in self.code.values()))
 
     def write(self, directory: Path) -> None:
-        """Copy the files that ship.
+        """Copy the files that ship, with mode 755 where they are executable and else with 644.
 
         :param directory: mirrors the project's root afterwards.
         """
@@ -36,20 +50,22 @@ class AppSources:
                 target.write_bytes(content)
             else:
                 shutil.copyfile(content, target)
+            target.chmod(0o755 if name in self.executables else 0o644)
 
     def compute_digest(self) -> str:
-        """Return the SHA-256 of names and contents as they are now."""
-        return _hash_files(self.files)
+        """Return the SHA-256 of names, contents and executable bits as they are now."""
+        return _hash_files(self.files, self.executables)
 
     def compute_written_digest(self, directory: Path) -> str:
         """Return the digest of the copies, since the originals may have changed.
 
         :param directory: the directory given to ``write``.
         """
-        return _hash_files({name: directory / name for name in self.files})
+        files = {name: directory / name for name in self.files}
+        return _hash_files(files, self.executables)
 
 
-def _hash_files(files: Mapping[str, bytes | Path]) -> str:
+def _hash_files(files: Mapping[str, bytes | Path], executables: Collection[str]) -> str:
     digest = hashlib.sha256()
     for name, content in files.items():
         content_hash = (
@@ -57,5 +73,6 @@ def _hash_files(files: Mapping[str, bytes | Path]) -> str:
             if isinstance(content, bytes)
             else hash_file(content)
         )
-        digest.update(f"{name}\0{content_hash}\0".encode())
+        mode = "755" if name in executables else "644"
+        digest.update(f"{name}\0{mode} {content_hash}\0".encode())
     return digest.hexdigest()

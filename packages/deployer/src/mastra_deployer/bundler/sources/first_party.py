@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 import fnmatch
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mastra_core.errors import BuildError
-from mastra_core.pipeline import Project
+from mastra_core.pipeline import Problem, Project
+from mastra_core.pipeline.file_tree import is_executable
 from mastra_deployer.bundler.sources.app_sources import AppSources
+from mastra_deployer.bundler.sources.module_code import ModuleCode, parse_module
+from mastra_deployer.bundler.sources.named_files import find_named_files, is_private
 from mastra_deployer.bundler.sources.own_metadata import build_own_metadata
 from mastra_deployer.bundler.sources.strip_deployer import check_deployer_imports, strip_deployer
+from mastra_deployer.bundler.vendor.code_usage import TEST_NAMES, iter_test_directories
 from mastra_deployer.project.deployer_argument import read_deployer
 from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
 
@@ -25,22 +28,14 @@ __all__ = (
     "list_first_party_files",
 )
 
-# Never code of an application, even where its code imports them.
-NOT_CODE = frozenset(
-    (
-        "tests",
-        "test",
-        "__pycache__",
-        "node_modules",
-        "build",
-        "dist",
-        "venv",
-        "env",
-        "site-packages",
-    )
-)
+# Never code of an application, wherever they are.
+NOT_CODE = frozenset(("__pycache__", "node_modules", "site-packages"))
 NOT_SHIPPED = (".*", "*.pyc", "*.pyo", "*.egg-info")
 TESTS = ("conftest.py", "test_*.py", "*_test.py")  # unless the app imports one
+# In the import root, tools write directories of these names. Inside a package they are code.
+_OUTPUTS = frozenset(("build", "dist", "env", "venv"))
+# Found at well-known addresses of a web site, which are named by a standard (RFC 8615).
+_WELL_KNOWN = ".well-known"
 
 
 def collect_sources(project: Project, packages: set[str]) -> AppSources:
@@ -57,16 +52,28 @@ def collect_sources(project: Project, packages: set[str]) -> AppSources:
         source = strip_deployer(source, tree, deployer)
     collector = _FileCollector(project, entry, source)
     shipped = collector.collect_files()
-    for path in shipped:
-        if path.suffix == ".py":
-            check_deployer_imports(path, collector.get_tree(path), packages)
+    for path, code in collector.code.items():
+        if not packages.isdisjoint(code.names):
+            check_deployer_imports(path, code.tree, packages)
     files: dict[str, bytes | Path] = {
         _get_relative_name(project, path): source if path == entry else path for path in shipped
     }
     files |= build_own_metadata(project)
     _check_names(project, files)
     dropped = {name: reason for name, reason in collector.dropped.items() if name not in files}
-    return AppSources(files=files, dropped=dropped)
+    executables = frozenset(
+        _get_relative_name(project, path) for path in shipped if is_executable(path.stat())
+    )
+    return AppSources(
+        files=files,
+        dropped=dropped,
+        executables=executables,
+        code={_get_relative_name(project, path): code for path, code in collector.code.items()},
+        included={
+            _get_relative_name(project, path): reason for path, reason in collector.included.items()
+        },
+        problems=collector.problems,
+    )
 
 
 def list_first_party_files(project: Project) -> list[Path]:
@@ -92,9 +99,17 @@ class _FileCollector:
         config = get_config(project)
         self._build = config.build
         self._root = project.root.resolve()
-        self._trees: dict[Path, ast.AST] = {}
         self._listed: dict[Path, list[Path]] = {}
+        first = project.module.partition(".")[0]
+        self._known = {first: project.import_root / first}
+        self._known |= {path.stem: path for path in iter_top_modules(project.import_root)}
+        self._tests: dict[str, Path] = {}
+        self.code: dict[Path, ModuleCode] = {}
+        self._names: set[str] = set()
+        self._modules: set[str] = set()
         self.dropped: dict[str, str] = {}
+        self.included: dict[Path, str] = {}
+        self.problems: tuple[Problem, ...] = ()
         # A private deployer never ships, wherever in the project it is.
         deployers = (str(table.get("deployer", "")) for table in config.targets.values())
         self._tools = {
@@ -102,20 +117,92 @@ class _FileCollector:
         }
 
     def collect_files(self) -> list[Path]:
-        files = {path for top in self._find_reached_modules() for path in self._list_files(top)}
-        used = {
-            name
-            for path in files
-            if path.suffix == ".py"
-            for name in self._get_mentioned_names(path)
-        }
-        selected = {path for path in files if not _is_test(path) or path.stem in used}
-        for path in files - selected:
-            self._drop(path, "a test that nothing imports")
+        selected = self._select_files()
         included = self._collect_included()
         for path in included:
             self._check_link(path)
-        return sorted(selected | included)
+        self._read_files(included)
+        self.included = dict.fromkeys(included - selected, "[tool.mastra.build] include")
+        self._include_named_files(selected | included)
+        return sorted(selected | self.included.keys())
+
+    def _include_named_files(self, files: set[Path]) -> None:
+        """Include well-known directories that the code names, and report what else it names."""
+        folders = {parent for path in files for parent in path.parents}
+
+        def is_settled(path: Path) -> bool:
+            excluded = self._is_excluded(path) or self._is_excluded(path / "file")
+            return path in files or path in folders or excluded
+
+        named = find_named_files(self._project, self.code, is_settled)
+        self.problems = named.problems
+        for top, place in named.shipped.items():
+            reason = f"it is in {top.name!r}, which {place} names"
+            self.included |= dict.fromkeys(self._walk_data(top), reason)
+
+    def _walk_data(self, top: Path) -> Iterator[Path]:
+        """Yield the files of a directory that nobody has listed: no secrets, and no links out."""
+        for path in sorted(top.iterdir()):
+            if _is_generated(path.name) or (path.is_dir() and _is_foreign(path)):
+                self._drop(path, "hidden, or generated by a tool")
+            elif is_private(path.name):
+                self._drop(path, "it may be a secret or a database")
+            elif path.is_symlink() and not path.resolve().is_relative_to(top.resolve()):
+                self._drop(path, "a link out of its directory")
+            elif path.is_dir():
+                yield from self._walk_data(path)
+            elif not self._is_excluded(path):
+                yield path
+
+    def _select_files(self) -> set[Path]:
+        """Return the files of each top-level package or module that the entry reaches.
+
+        A string that is the dotted name of first-party code counts as a use of it: settings modules
+        and app lists of frameworks are written like that. Tests ship if code that ships uses them.
+        """
+        reached = {self._project.module.partition(".")[0]}
+        while True:
+            starts = [self._known[name] for name in reached] + self._find_used_tests()
+            files = {path for start in starts for path in self._list_files(start)}
+            selected = {path for path in files if not _is_test(path) or path.stem in self._names}
+            if not self._read_files(selected):
+                break
+            reached |= {name for name in self._known if self._is_reached(name)}
+        for path in [*(files - selected), *set(self._tests.values()).difference(starts)]:
+            self._drop(path, "a test that nothing imports")
+        for name in self._known.keys() - reached:
+            self._drop(self._known[name], "no code that ships imports or names it")
+        return selected
+
+    def _find_used_tests(self) -> list[Path]:
+        """Return the directories of tests in packages that code which ships uses."""
+        used = {folder for module in self._modules for folder in iter_test_directories(module)}
+        return [self._tests[folder] for folder in used if folder in self._tests]
+
+    def _is_reached(self, name: str) -> bool:
+        if name in _OUTPUTS | TEST_NAMES and self._known[name].is_dir():
+            # A word like "build" in a string says nothing: the directory may be a tool's output.
+            return any(self._exists(module, name) for module in self._modules)
+        return name in self._names
+
+    def _exists(self, module: str, top: str) -> bool:
+        if module.partition(".")[0] != top:
+            return False
+        stem = self._project.import_root.joinpath(*module.split("."))
+        return (stem / "__init__.py").is_file() or stem.with_suffix(".py").is_file()
+
+    def _read_files(self, paths: Iterable[Path]) -> bool:
+        """Read the code of files, and return whether any was not read before."""
+        unread = [path for path in paths if path.suffix == ".py" and path not in self.code]
+        for path in unread:
+            package = ""
+            if path.is_relative_to(self._project.import_root):
+                package = ".".join(path.parent.relative_to(self._project.import_root).parts)
+            source = self._source if path == self._entry else path.read_bytes()
+            self.code[path] = code = parse_module(source, package)
+            self._names |= code.names
+            self._modules |= code.modules
+        return bool(unread)
 
     def _collect_included(self) -> set[Path]:
         files: set[Path] = set()
@@ -133,26 +220,6 @@ class _FileCollector:
                 )
             files |= {path for path in matches if not self._is_excluded(path)}
         return files
-
-    def _find_reached_modules(self) -> set[Path]:
-        """Return the top-level packages and modules reached from the entry, by import or by name.
-
-        A string that is the dotted name of first-party code counts as a use of it: settings modules
-        and app lists of frameworks are written like that.
-        """
-        first = self._project.module.partition(".")[0]
-        known = {path.stem: path for path in iter_top_modules(self._project.import_root)}
-        reached: set[str] = set()
-        pending = {first}
-        while pending:
-            name = pending.pop()
-            reached.add(name)
-            for path in self._list_files(known[name]):
-                if path.suffix == ".py" and not _is_test(path):
-                    pending |= (self._get_mentioned_names(path) & known.keys()) - reached
-        for name in known.keys() - reached:
-            self._drop(known[name], "no code that ships imports or names it")
-        return {known[name] for name in reached}
 
     def _list_files(self, top: Path) -> list[Path]:
         if top not in self._listed:
@@ -172,10 +239,13 @@ class _FileCollector:
             yield top
             return
         for path in sorted(top.iterdir()):
-            if any(fnmatch.fnmatch(path.name, pattern) for pattern in NOT_SHIPPED):
+            if _is_generated(path.name):
                 self._drop(path, "hidden, or generated by a tool")
-            elif path.is_dir() and path.name in NOT_CODE:
-                self._drop(path, "a directory of that name is not application code")
+            elif path.is_dir() and _is_foreign(path):
+                self._drop(path, "it contains installed packages, not application code")
+            elif path.is_dir() and path.name in TEST_NAMES:
+                folder = path.relative_to(self._project.import_root)
+                self._tests[folder.as_posix()] = path
             elif path.is_file() or path.is_dir():
                 yield from self._walk(path, visited | {real})
 
@@ -203,16 +273,6 @@ class _FileCollector:
         if path.name != "__pycache__":
             self.dropped[_get_relative_name(self._project, path)] = reason
 
-    def get_tree(self, path: Path) -> ast.AST:
-        """Return the syntax tree of a file as it ships."""
-        if path not in self._trees:
-            source = self._source if path == self._entry else path.read_bytes()
-            self._trees[path] = _parse_leniently(source)
-        return self._trees[path]
-
-    def _get_mentioned_names(self, path: Path) -> set[str]:
-        return _collect_names(self.get_tree(path))
-
 
 def _get_relative_name(project: Project, path: Path) -> str:
     return path.relative_to(project.root).as_posix()
@@ -230,22 +290,11 @@ def _check_names(project: Project, names: Iterable[str]) -> None:
             ) from None
 
 
-def _parse_leniently(source: bytes) -> ast.AST:
-    """Return a syntax tree; an empty one for a file that this Python cannot parse.
-
-    It may be a template, or newer than the Python that mastra runs on. The app's own Python, which
-    imports it, decides.
-    """
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError):
-        return ast.Module(body=[], type_ignores=[])
-
-
 def iter_top_modules(root: Path) -> Iterator[Path]:
     """Yield the packages and modules in the import root.
 
-    Packages come last, since Python prefers them to a module of the same name.
+    Packages come last, since Python prefers them to a module of the same name. A directory that is
+    named like the output of a tool counts only if it is a package.
 
     :param root: the import root.
     """
@@ -253,31 +302,26 @@ def iter_top_modules(root: Path) -> Iterator[Path]:
     for path in entries:
         if path.name.startswith("."):
             continue
-        code = path.is_dir() and path.name not in NOT_CODE and _has_code(path)
-        if path.suffix == ".py" or code:
+        if path.suffix == ".py" or (path.is_dir() and _has_code(path)):
             yield path
 
 
 def _has_code(directory: Path) -> bool:
-    return (
-        directory.name.isidentifier()
-        and not (directory / "pyvenv.cfg").exists()
-        and next(directory.rglob("*.py"), None) is not None
-    )
+    if not directory.name.isidentifier() or _is_foreign(directory):
+        return False
+    if directory.name in _OUTPUTS:
+        return (directory / "__init__.py").is_file()
+    return next(directory.rglob("*.py"), None) is not None
+
+
+def _is_foreign(directory: Path) -> bool:
+    """Return whether a directory holds what a tool has installed."""
+    return directory.name in NOT_CODE or (directory / "pyvenv.cfg").exists()
+
+
+def _is_generated(name: str) -> bool:
+    return name != _WELL_KNOWN and any(fnmatch.fnmatch(name, it) for it in NOT_SHIPPED)
 
 
 def _is_test(path: Path) -> bool:
     return any(fnmatch.fnmatch(path.name, pattern) for pattern in TESTS)
-
-
-def _collect_names(tree: ast.AST) -> set[str]:
-    """Return the parts of every dotted name that a module imports, and its strings' first parts."""
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(part for alias in node.names for part in alias.name.split("."))
-        elif isinstance(node, ast.ImportFrom):
-            names.update((node.module or "").split("."), (alias.name for alias in node.names))
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            names.add(node.value.partition(".")[0].partition(":")[0])
-    return names

@@ -20,6 +20,7 @@ from mastra_deployer.project.config import read_pyproject
 
 __all__ = ("build_own_metadata",)
 
+_MAX_LINES = 12  # of the output of a build that are shown
 _FILES = ("METADATA", "entry_points.txt")
 
 
@@ -29,13 +30,14 @@ def build_own_metadata(project: Project) -> dict[str, bytes]:
     A version that only the build backend knows is read from a built wheel.
 
     :param project: the app.
+    :raises BuildError: when that build fails.
     """
     pyproject = read_pyproject(project.root)
     table = pyproject.get("project") or pyproject.get("tool", {}).get("poetry", {})
     is_package = pyproject.get("tool", {}).get("uv", {}).get("package", True)
     if "build-system" not in pyproject or not is_package or "name" not in table:
         return {}
-    texts = _render_metadata(table) if "version" in table else _read_built_metadata(project)
+    texts = _render_metadata(table) if "version" in table else _read_built_metadata(project, table)
     if not texts:
         return {}
     stem = canonicalize_name(str(table["name"])).replace("-", "_")
@@ -73,11 +75,19 @@ def _iter_entry_points(table: Mapping[str, Any]) -> Iterator[str]:
             yield ""
 
 
-def _read_built_metadata(project: Project) -> dict[str, str]:
+def _read_built_metadata(project: Project, table: Mapping[str, Any]) -> dict[str, str]:
     try:
         wheel = build_wheel(project.root)
-    except BuildError:  # no metadata then, as in a checkout that is not installed
-        return {}
+    except BuildError as error:
+        if "version" not in table.get("dynamic", ()):
+            return {}  # no metadata then, as in a checkout that is not installed
+        first, _, output = error.message.partition("\n")
+        hint = "Correct the build, or write the version into pyproject.toml: version = '1.2.3'."
+        raise BuildError(
+            f"The version of {table['name']!r} comes from its build backend, which fails:\n"
+            f"{_shorten_output(output)}",
+            error.hint if "git history" in first else hint,
+        ) from None
     with zipfile.ZipFile(wheel) as archive:
         files = {
             name.rpartition("/")[2]: archive.read(name).decode()
@@ -85,6 +95,11 @@ def _read_built_metadata(project: Project) -> dict[str, str]:
             if name.rpartition("/")[0].endswith(".dist-info")
         }
     return {name: files[name] for name in _FILES if name in files}
+
+
+def _shorten_output(output: str) -> str:
+    """Return the end of the output of a build, which has the reason."""
+    return "\n".join([line for line in output.splitlines() if line.strip()][-_MAX_LINES:])
 
 
 def _parse_version(metadata: str) -> str:

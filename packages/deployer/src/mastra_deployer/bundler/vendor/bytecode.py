@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
@@ -23,6 +24,9 @@ _CHILD = Path(__file__).parent / "bytecode_child.py"
 _FILE_ERROR = 3  # exit code of the child: a file could not be read or written
 
 
+_Row: TypeAlias = tuple[str, str, int, int, str, bool]
+
+
 class FinishedFile(msgspec.Struct, frozen=True, array_like=True):
     """A file as it ships.
 
@@ -30,12 +34,14 @@ class FinishedFile(msgspec.Struct, frozen=True, array_like=True):
     :param size: in bytes.
     :param mtime: in nanoseconds; with the size it shows whether the file was written to since.
     :param sha256: of its content, in hexadecimal digits.
+    :param executable: whether its owner may execute it.
     """
 
     name: str
     size: int
     mtime: int
     sha256: str
+    executable: bool = False
 
 
 def finish_files(
@@ -59,7 +65,7 @@ def finish_files(
 
 def _run_child(
     interpreter: Interpreter | None, protect: bool, pairs: list[tuple[str, str]]
-) -> list[tuple[str, str, int, int, str]]:
+) -> list[_Row]:
     python = interpreter.path if interpreter else sys.executable
     job = msgspec.json.encode((interpreter is not None, protect, pairs))
     result = subprocess.run(
@@ -76,4 +82,4 @@ def _run_child(
             f"{python!r} could not compile the bundle (exit {result.returncode}): {message}",
             "Check the free memory, or build with another --python.",
         )
-    return msgspec.json.decode(result.stdout, type=list[tuple[str, str, int, int, str]])
+    return msgspec.json.decode(result.stdout, type=list[_Row])

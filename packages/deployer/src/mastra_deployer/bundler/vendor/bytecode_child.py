@@ -1,8 +1,8 @@
 """Compile modules in the target's Python, and describe each finished file.
 
 stdin: JSON: whether to compile, whether to make files read-only, and a directory and a name below
-it for each file. stdout: JSON: directory, name, size, time and SHA-256 of each file that then
-exists.
+it for each file. stdout: JSON: directory, name, size, time, SHA-256 and whether it is executable,
+for each file that then exists.
 """
 
 import errno
@@ -12,6 +12,7 @@ import importlib.util
 import json
 import marshal
 import os
+import stat
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -79,10 +80,11 @@ def write_bytecode(root, name, code):
 
 def describe_file(root, name, sha256, protecting):
     path = f"{root}/{name}"
-    if protecting and os.name == "posix":
-        os.chmod(path, 0o444)  # bundles contain hard links to it
     status = os.stat(path)
-    return root, name, status.st_size, status.st_mtime_ns, sha256
+    executable = bool(status.st_mode & stat.S_IXUSR)
+    if protecting and os.name == "posix":
+        os.chmod(path, 0o555 if executable else 0o444)  # bundles contain hard links to it
+    return root, name, status.st_size, status.st_mtime_ns, sha256, executable
 
 
 def main(compiling, protecting, pairs):

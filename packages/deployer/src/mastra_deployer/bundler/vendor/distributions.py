@@ -11,6 +11,8 @@ import msgspec
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
+from mastra_deployer.bundler.vendor.code_usage import CodeUsage, read_code_usage
+from mastra_deployer.bundler.vendor.unused_requirements import list_undeclared_targets
 
 __all__ = ("TOOL_GROUPS", "Distribution", "read_distributions", "read_record")
 
@@ -33,6 +35,7 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
         environment does not know.
     :param tops: what it puts on ``sys.path``, by name without endings.
     :param files: names relative to the tree, from its RECORD.
+    :param usage: what its code uses; its imports are canonical names of distributions.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     tool: bool = False
     tops: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    usage: CodeUsage = CodeUsage()
 
 
 def read_distributions(tree: Path) -> dict[str, Distribution]:
@@ -71,16 +75,26 @@ def _read_distribution(info: Path) -> Distribution:
     name = canonicalize_name(str(headers["Name"]))
     record = read_record(_read_metadata(info / "RECORD"))
     names = tuple(row[0] for row in record)
+    requires = tuple(headers.get_all("Requires-Dist") or ())
     return Distribution(
         name=name,
         version=str(headers["Version"]),
         info=info.name,
-        requires=tuple(headers.get_all("Requires-Dist") or ()),
+        requires=requires,
         license=headers["License-Expression"] or "",
         tool=name != "mastra-server" and _has_tool_entry_points(info),
         tops=_get_top_level_names(names),
         files=names,
+        usage=_read_usage(info.parent, name, names, requires),
     )
+
+
+def _read_usage(
+    tree: Path, name: str, files: tuple[str, ...], requires: tuple[str, ...]
+) -> CodeUsage:
+    targets = list_undeclared_targets(name, requires)
+    usage = read_code_usage(tree, files, targets.keys())
+    return msgspec.structs.replace(usage, imports=tuple(targets[top] for top in usage.imports))
 
 
 def _read_metadata(file: Path) -> str:

@@ -1,35 +1,27 @@
-"""Decide which dependencies ship: no distribution that is unused, no file that cannot run.
+"""Decide which distributions ship.
 
 A distribution is dropped only when nothing needs it except a requirement in ``UNUSED``, which is a
-list of tested facts. Metadata always ships: frameworks read it. Single modules of a distribution
-always ship: a dynamic import may need them.
+list of tested facts, and no code that ships imports it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import TypeAlias
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from mastra_core.pipeline import Platform
-from mastra_deployer.bundler.own_wheels import INSTALLER_FILES
 from mastra_deployer.bundler.resolve.markers import build_marker_environment
 from mastra_deployer.bundler.vendor.distributions import Distribution
+from mastra_deployer.bundler.vendor.unused_requirements import UNUSED
 
-__all__ = ("PRUNE_VERSION", "UNUSED", "DependencyGraph", "Edges", "Node", "get_drop_reason")
+__all__ = ("PRUNE_VERSION", "DependencyGraph", "Edges", "Node")
 
-PRUNE_VERSION = "4"
+PRUNE_VERSION = "5"
 
-# By requirer: what it requires for its command line or its test client, never to serve.
-UNUSED: Mapping[str, frozenset[str]] = {
-    "litestar": frozenset(("click", "httpx", "polyfactory", "rich", "rich-click")),
-}
-_UNUSED_SUFFIXES = frozenset((".pyi", ".h", ".hpp", ".c", ".cpp", ".pyx", ".pxd", ".pyc", ".a"))
-_UNUSED_DIRECTORIES = frozenset(("tests", "test", "__pycache__"))
 Edges: TypeAlias = Mapping[str, frozenset[str]]
 Node: TypeAlias = tuple[str, frozenset[str]]
 """A distribution's canonical name, and the extras that are required of it."""
@@ -41,12 +33,18 @@ class DependencyGraph:
     :param distributions: of the closure, by canonical name.
     :param direct: what the project and the target require themselves, with extras.
     :param platform: whose markers apply.
+    :param app_requirements: canonical names of distributions that the app's own code imports.
     """
 
     def __init__(
-        self, distributions: Mapping[str, Distribution], direct: Edges, platform: Platform
+        self,
+        distributions: Mapping[str, Distribution],
+        direct: Edges,
+        platform: Platform,
+        app_requirements: frozenset[str] = frozenset(),
     ) -> None:
         self._distributions, self._direct = distributions, direct
+        self._app_requirements = app_requirements
         self._environment = build_marker_environment(platform)
         self._edges: dict[Node, tuple[Node, ...]] = {}
 
@@ -56,9 +54,10 @@ class DependencyGraph:
         :param keep: canonical names of distributions that are kept whole.
         """
         tools = {name for name, item in self._distributions.items() if item.tool}
-        needed = {name for name, _ in self._walk(UNUSED, tools)}
+        kept = dict.fromkeys(keep | self._app_requirements, frozenset[str]())
+        needed = {name for name, _ in self._walk(UNUSED, tools, kept)}
         reasons = dict.fromkeys(tools, "offers deployers or plugins")
-        for name in {name for name, _ in self._walk({}, set())} - needed - keep - tools:
+        for name in {name for name, _ in self._walk({}, set())} - needed - tools:
             edges = [
                 other for other, unused in UNUSED.items() if name in unused and other in needed
             ]
@@ -79,10 +78,10 @@ class DependencyGraph:
                 requirers.setdefault(other, set()).add(node[0])
         return {name: tuple(sorted(by)) for name, by in requirers.items()}
 
-    def _walk(self, unused: Edges, without: set[str]) -> set[Node]:
+    def _walk(self, unused: Edges, without: set[str], more: Edges | None = None) -> set[Node]:
         """Return the nodes reachable without the requirements in ``unused``."""
         visited: set[Node] = set()
-        pending = list(self._direct.items())
+        pending = [*self._direct.items(), *(more or {}).items()]
         while pending:
             node = pending.pop()
             name = node[0]
@@ -95,34 +94,17 @@ class DependencyGraph:
 
     def _get_requirements(self, node: Node) -> tuple[Node, ...]:
         if node not in self._edges:
-            requirements = map(_parse_requirement, self._distributions[node[0]].requires)
-            self._edges[node] = tuple(
-                (canonicalize_name(item.name), frozenset(item.extras))
-                for item in requirements
-                if _is_applicable(item, self._environment, node[1])
+            distribution = self._distributions[node[0]]
+            requirements = map(_parse_requirement, distribution.requires)
+            self._edges[node] = (
+                *(
+                    (canonicalize_name(item.name), frozenset(item.extras))
+                    for item in requirements
+                    if _is_applicable(item, self._environment, node[1])
+                ),
+                *((name, frozenset[str]()) for name in distribution.usage.imports),
             )
         return self._edges[node]
-
-
-def get_drop_reason(name: str, *, whole: bool) -> str:
-    """Return why a file of a distribution does not ship; empty where it ships.
-
-    :param name: relative to the tree.
-    :param whole: whether only the installer's own files are dropped.
-    """
-    path = PurePosixPath(name)
-    if name.startswith("bin/") or ".." in path.parts or path.is_absolute():
-        return "a script outside of the packages"
-    if path.parent.name == "__pycache__":
-        return "bytecode of another build"
-    if path.parent.suffix == ".dist-info":
-        return "a file of the installer" if path.name in INSTALLER_FILES else ""
-    if whole:
-        return ""
-    # The first part is the package itself, which may be called "test".
-    if not _UNUSED_DIRECTORIES.isdisjoint(path.parts[1:-1]):
-        return "tests"
-    return "source of compiled code, or type stubs" if path.suffix in _UNUSED_SUFFIXES else ""
 
 
 def _parse_requirement(line: str) -> Requirement:

@@ -16,6 +16,8 @@ from mastra_deployer.bundler.resolve.packages import Package, list_packages
 from mastra_deployer.bundler.vendor.distributions import Distribution
 from mastra_deployer.bundler.vendor.install import Installed, install_packages
 from mastra_deployer.bundler.vendor.prune import DependencyGraph
+from mastra_deployer.bundler.vendor.prune_files import KeepRule, build_keep_rule
+from mastra_deployer.bundler.vendor.unused_requirements import find_imported_unused
 from mastra_deployer.bundler.vendor.vendor_reuse import reuse_vendor_directory
 from mastra_deployer.bundler.vendor.wheel_store import (
     PendingWheel,
@@ -64,6 +66,9 @@ def vendor_dependencies(
     target: Path,
     saved: Path,
     report: Report,
+    *,
+    modules: frozenset[str] = frozenset(),
+    strip: bool = True,
 ) -> VendoredDependencies:
     """Lay the dependencies out in a directory.
 
@@ -74,9 +79,11 @@ def vendor_dependencies(
     :param target: the directory to create.
     :param saved: the dependencies of the previous bundle; may be missing.
     :param report: receives progress and notes.
+    :param modules: dotted names that the app's own code imports or names.
+    :param strip: whether compiled libraries ship without symbols.
     :raises BuildError: when the cache is damaged again and again.
     """
-    vendorer = _Vendorer(closure, platform, keep, interpreter, report)
+    vendorer = _Vendorer(closure, platform, keep, modules, interpreter, report, strip=strip)
     for _ in range(_TRIES):
         wheels = vendorer.ensure_wheels()
         digests: dict[Identity, str] = {}
@@ -109,12 +116,16 @@ class _Vendorer:
         closure: Closure,
         platform: Platform,
         keep: frozenset[str],
+        modules: frozenset[str],
         interpreter: Interpreter | None,
         report: Report,
+        *,
+        strip: bool,
     ) -> None:
+        self._strip = strip
         self._closure, self._direct = closure, closure.direct
         self._packages = list_packages(closure, platform)
-        self._platform, self._keep = platform, keep
+        self._platform, self._keep, self._modules = platform, keep, modules
         self._interpreter, self._report = interpreter, report
         self._have: dict[str, Distribution] = {}
         self._dropped: dict[str, str] = {}
@@ -154,10 +165,25 @@ class _Vendorer:
         installed = self._install_packages(unknown)
         known |= _save_facts([item.key for item in unknown], installed)
         self._have = {item.name: item for facts in known.values() for item in facts or ()}
-        self._needs = DependencyGraph(self._have, self._direct, self._platform)
+        imported = find_imported_unused(self._modules)
+        self._needs = DependencyGraph(self._have, self._direct, self._platform, imported)
         self._dropped = self._needs.find_unneeded(self._keep)
+        self._rules = self._build_rules()
         self._known = known
         return installed
+
+    def _build_rules(self) -> dict[str, KeepRule]:
+        """Return what ships of each distribution in any case, by canonical name."""
+        shipped = {name: item for name, item in self._have.items() if name not in self._dropped}
+        return {
+            name: build_keep_rule(
+                item,
+                self._modules,
+                [other.usage for other in shipped.values() if other is not item],
+                whole=name in self._keep,
+            )
+            for name, item in shipped.items()
+        }
 
     def _get_paths(self) -> dict[str, Path]:
         """Return the store's path of each wheel that ships, by package key, sorted by name."""
@@ -168,7 +194,7 @@ class _Vendorer:
             if item.name not in self._dropped
         )
         return {
-            key: get_wheel_path(key, self._interpreter, whole=name in self._keep)
+            key: get_wheel_path(key, self._interpreter, self._rules[name], strip=self._strip)
             for name, key in shipped
         }
 
@@ -184,7 +210,13 @@ class _Vendorer:
             return
         self._report.step("Compiling dependencies")
         pending = [
-            PendingWheel(distribution=item, tree=tree, path=path, whole=item.name in self._keep)
+            PendingWheel(
+                distribution=item,
+                tree=tree,
+                path=path,
+                rule=self._rules[item.name],
+                strip=self._strip,
+            )
             for key, path in paths.items()
             for tree, item in (installed[key],)
         ]

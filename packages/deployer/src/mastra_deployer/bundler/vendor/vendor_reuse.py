@@ -7,11 +7,12 @@ build, which then needs one rename instead of thousands of links and deletions.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from mastra_core.pipeline.file_tree import Identity, get_identity, iter_files
+from mastra_core.pipeline.file_tree import Identity, get_identity, is_executable, iter_files
 from mastra_deployer.bundler.vendor.bytecode import FinishedFile
 from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
 
@@ -63,9 +64,15 @@ def _read_digests(saved: Path, expected: dict[str, FinishedFile]) -> dict[Identi
     try:
         for count, (name, entry) in enumerate(iter_files(saved), 1):  # noqa: B007  # it is counted
             status, file = entry.stat(follow_symlinks=False), expected.get(name)
-            if file is None or (status.st_size, status.st_mtime_ns) != (file.size, file.mtime):
+            if file is None or _is_changed(status, file):
                 return None
             found[get_identity(status)] = file.sha256
     except OSError:
         return None
     return found if count == len(expected) else None
+
+
+def _is_changed(status: os.stat_result, file: FinishedFile) -> bool:
+    if os.name == "posix" and is_executable(status) != file.executable:
+        return True
+    return (status.st_size, status.st_mtime_ns) != (file.size, file.mtime)

@@ -12,18 +12,25 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import msgspec
 
-from mastra_core.pipeline.file_tree import Identity, get_identity, hash_file
-from mastra_deployer.bundler.own_wheels import format_record
+from mastra_core.pipeline.file_tree import (
+    Identity,
+    get_identity,
+    hash_file,
+    is_executable,
+    iter_files,
+)
+from mastra_deployer.bundler.own_wheels import compute_record_hash, format_record
 from mastra_deployer.bundler.vendor.bytecode import FinishedFile, finish_files
 from mastra_deployer.bundler.vendor.distributions import Distribution, read_record
-from mastra_deployer.bundler.vendor.prune import get_drop_reason
+from mastra_deployer.bundler.vendor.prune_files import KeepRule, find_dropped_files
 from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import get_cache_directory, publish_directory
+from mastra_deployer.files.strip_symbols import strip_file
 from mastra_deployer.files.temporary import discard_directory, temporary_directory
 from mastra_deployer.project.interpreters import Interpreter
 
@@ -36,7 +43,7 @@ __all__ = (
     "store_wheels",
 )
 
-_VERSION = "2"  # of the store's layout
+_VERSION = "4"  # of the store's layout
 _INDEX = "part.json"
 _FILES = "files"
 
@@ -49,6 +56,7 @@ class StoredWheel(msgspec.Struct, frozen=True, kw_only=True):
     :param license: its SPDX expression, if any.
     :param files: what ships of it.
     :param dropped: its files that do not ship, by reason.
+    :param stripped: its files that ship without symbols.
     """
 
     name: str
@@ -56,6 +64,7 @@ class StoredWheel(msgspec.Struct, frozen=True, kw_only=True):
     license: str
     files: tuple[FinishedFile, ...]
     dropped: dict[str, tuple[str, ...]]
+    stripped: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -69,24 +78,29 @@ class PendingWheel(msgspec.Struct, frozen=True, kw_only=True):
     :param distribution: the installed distribution.
     :param tree: where it is installed; its files are moved from there.
     :param path: where to store it.
-    :param whole: whether nothing of it is pruned.
+    :param rule: what ships of it in any case.
+    :param strip: whether its libraries ship without symbols.
     """
 
     distribution: Distribution
     tree: Path
     path: Path
-    whole: bool
+    rule: KeepRule
+    strip: bool
 
 
-def get_wheel_path(key: str, interpreter: Interpreter | None, *, whole: bool) -> Path:
+def get_wheel_path(
+    key: str, interpreter: Interpreter | None, rule: KeepRule, *, strip: bool
+) -> Path:
     """Return the store's path of a wheel, which may not exist.
 
     :param key: identifies the wheel.
     :param interpreter: that compiles its bytecode, if any.
-    :param whole: whether nothing of it is pruned.
+    :param rule: what ships of it in any case.
+    :param strip: whether its libraries ship without symbols.
     """
     interpreter_facts = f"{interpreter.full_version} {interpreter.cache_tag}" if interpreter else ""
-    facts = "\n".join((_VERSION, key, interpreter_facts, str(whole)))
+    facts = "\n".join((_VERSION, key, interpreter_facts, repr(rule), f"strip={strip}"))
     return get_cache_directory("parts") / hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
@@ -112,19 +126,21 @@ def store_wheels(pending: Sequence[PendingWheel], interpreter: Interpreter | Non
         return
     with temporary_directory(get_cache_directory("parts")) as temporary:
         directories = [Path(temporary) / str(number) for number in range(len(pending))]
-        dropped = [
-            _move_files(item, directory / _FILES)
-            for item, directory in zip(pending, directories, strict=True)
-        ]
+        dropped, stripped = [], []
+        for item, directory in zip(pending, directories, strict=True):
+            dropped.append(_move_files(item, directory / _FILES))
+            stripped.append(_strip_files(directory / _FILES) if item.strip else ())
+            _write_record(directory / _FILES, item.distribution.info, stripped[-1])
         names = {directory / _FILES: _list_names(directory / _FILES) for directory in directories}
         finished = finish_files(names, interpreter, protect=True)
-        for item, directory, dropped_files in zip(pending, directories, dropped, strict=True):
+        for number, (item, directory) in enumerate(zip(pending, directories, strict=True)):
             wheel = StoredWheel(
                 name=item.distribution.name,
                 version=item.distribution.version,
                 license=item.distribution.license,
                 files=tuple(sorted(finished[directory / _FILES], key=lambda file: file.name)),
-                dropped=dropped_files,
+                dropped=dropped[number],
+                stripped=stripped[number],
             )
             write_checksummed_json(directory / _INDEX, wheel)
             publish_directory(directory, item.path)
@@ -156,6 +172,9 @@ def _link_file(source: str, target: str, file: FinishedFile, digests: dict[Ident
         is_untouched = (status.st_size, status.st_mtime_ns) == (file.size, file.mtime)
         if not is_untouched and hash_file(source) != file.sha256:
             return False
+        if os.name == "posix" and is_executable(status) != file.executable:
+            # Some archives of caches do not keep modes.
+            os.chmod(source, 0o555 if file.executable else 0o444)  # noqa: PTH101  # each file
     except OSError:
         return False
     digests[get_identity(status)] = file.sha256
@@ -169,17 +188,18 @@ def _link_or_copy(source: str, target: str) -> None:
     except FileExistsError:  # another distribution has the same file
         return
     except OSError:  # another file system, or one without hard links
-        shutil.copyfile(source, target)
+        shutil.copy(source, target)
 
 
 def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, ...]]:
-    """Move the files that ship to ``directory``, update RECORD, and return the others by reason."""
+    """Move the files that ship to ``directory``, and return the others by reason."""
     directory.mkdir(parents=True)
     dropped: dict[str, list[str]] = {}
     is_own_folder = _make_folder_check(pending.tree)
     created: set[str] = set()
+    reasons = find_dropped_files(pending.distribution, pending.tree, pending.rule)
     for name in pending.distribution.files:
-        if reason := get_drop_reason(name, whole=pending.whole):
+        if reason := reasons.get(name):
             dropped.setdefault(reason, []).append(name)
             continue
         folder = name.rpartition("/")[0]
@@ -188,7 +208,6 @@ def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, 
                 (directory / folder).mkdir(parents=True, exist_ok=True)
                 created.add(folder)
             os.rename(f"{pending.tree}/{name}", f"{directory}/{name}")  # noqa: PTH104  # for each file
-    _write_record(directory / pending.distribution.info / "RECORD", directory)
     return {reason: tuple(names) for reason, names in dropped.items()}
 
 
@@ -211,12 +230,32 @@ def _is_regular(path: str) -> bool:
         return False
 
 
-def _write_record(record: Path, directory: Path) -> None:
+def _strip_files(directory: Path) -> tuple[str, ...]:
+    """Strip the libraries and programs below a directory, and return the names of those changed."""
+    return tuple(
+        name
+        for name, entry in sorted(iter_files(directory), key=lambda pair: pair[0])
+        if (".so" in entry.name or is_executable(entry.stat())) and strip_file(directory / name)
+    )
+
+
+def _write_record(directory: Path, info: str, new_names: Collection[str]) -> None:
+    """Update RECORD: without the files that do not ship, and with the hashes of changed files."""
+    record = directory / info / "RECORD"
     rows = read_record(record.read_text(encoding="utf-8"))
-    remaining = sorted(row for row in rows if (directory / row[0]).is_file())
+    remaining = sorted(
+        _describe_file(directory, row[0]) if row[0] in new_names else row
+        for row in rows
+        if (directory / row[0]).is_file()
+    )
     # The file may be a hard link to uv's cache: write a new one, never into the old one.
     record.unlink()
     record.write_text(format_record([*remaining]), encoding="utf-8")
+
+
+def _describe_file(directory: Path, name: str) -> tuple[str, str, str]:
+    content = (directory / name).read_bytes()
+    return name, compute_record_hash(content), str(len(content))
 
 
 def _list_names(directory: Path) -> list[str]:

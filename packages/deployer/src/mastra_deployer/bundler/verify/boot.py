@@ -13,15 +13,29 @@ from typing import Any
 
 from mastra_core.agents.providers import get_requirements
 from mastra_core.errors import BuildError, ConfigError, MastraError
-from mastra_core.pipeline import Project
+from mastra_core.pipeline import Project, Report
+from mastra_deployer.bundler.metadata.inventory import Inventory
+from mastra_deployer.bundler.verify.placeholders import PLACEHOLDER, build_placeholders
+from mastra_deployer.bundler.verify.pruned_cause import find_pruned_cause
 from mastra_deployer.files.temporary import temporary_directory
+from mastra_deployer.output.masking import mask
 from mastra_deployer.project.config import CheckConfig
 from mastra_deployer.project.discovery import find_module_file, get_config
+from mastra_deployer.project.environment import read_environment
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("boot_bundle", "boot_source", "check_entry", "get_launcher_file")
+__all__ = (
+    "APP_KINDS",
+    "boot_bundle",
+    "boot_source",
+    "check_entry",
+    "get_environment_file",
+    "get_launcher_file",
+)
 
+APP_KINDS = ("mastra", "asgi", "wsgi")  # what can be served; WSGI through an adapter
 _CHILD = Path(__file__).parent / "source_child.py"
+_REQUEST_CHILD = Path(__file__).parent / "request_child.py"
 # What a process needs to run; no variable of the user's own.
 _PASSED_VARIABLES = (
     "PATH",
@@ -35,7 +49,12 @@ _PASSED_VARIABLES = (
     "TMP",
     "LD_LIBRARY_PATH",
 )
+_MISSING_FIELD = re.compile(r"^(\S+)\n +Field required", re.MULTILINE)
+_MAX_MESSAGE = 4000  # characters of an exception's message that are shown
 _TIMEOUT = 60
+_SERVER_ERROR = 500
+_OWN_SERVERS = ("aiohttp", "tornado")  # frameworks that no ASGI server can serve
+_QUOTED = re.compile(r"'([\w./-]+)'")
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|(?<=')[A-Z][A-Z0-9]+(?=')")
 
 
@@ -55,7 +74,7 @@ def boot_source(
     launcher = get_launcher_file()
     arguments = [str(launcher), str(project.import_root), project.module, project.attribute]
     command = [interpreter.path, "-B", str(_CHILD), *arguments]
-    environment = {**dict.fromkeys(references, "placeholder"), **_build_environment(project)}
+    environment = {**dict.fromkeys(references, PLACEHOLDER), **_build_environment(project)}
     report = _run_child(command, environment)
     if not report["ok"]:
         error = report["error"]
@@ -67,20 +86,30 @@ def boot_source(
     return registry
 
 
-def boot_bundle(project: Project, directory: Path, interpreter: Interpreter) -> dict[str, Any]:
-    """Start a staged app from nothing but its own files and return its report.
+def boot_bundle(
+    project: Project,
+    directory: Path,
+    interpreter: Interpreter,
+    inventory: Inventory,
+    report: Report,
+) -> dict[str, Any]:
+    """Start a staged app from nothing but its own files, send it a request, and return its report.
 
     :param project: the app.
     :param directory: of the build.
     :param interpreter: of the target's version.
+    :param inventory: of the build, with what was left out.
+    :param report: receives notes.
     :raises BuildError: naming the missing module, variable or provider, and the cure.
     """
-    command = [interpreter.path, "-B", str(directory / "index.py"), "--check"]
-    report = _run_child(command, _build_environment(project))
-    if not report["ok"]:
-        raise _to_error(project, report["error"], directory / "app", BuildError)
-    _check_providers(report["registry"].get("missing", {}))
-    return report
+    arguments = [str(_REQUEST_CHILD), str(directory / "index.py"), str(_CHILD)]
+    result = _run_child([interpreter.path, "-B", *arguments], _build_environment(project))
+    if not result["ok"]:
+        raise _to_bundle_error(project, result["error"], directory / "app", inventory)
+    _check_providers(result["registry"].get("missing", {}))
+    if response := result["registry"].get("request"):
+        _check_response(project, response, directory / "app", inventory, report)
+    return result
 
 
 def get_launcher_file() -> Path:
@@ -90,21 +119,33 @@ def get_launcher_file() -> Path:
     return Path(launcher.__file__)
 
 
-def _build_environment(project: Project) -> dict[str, str]:
-    """Return placeholders for declared variables, since a check runs where no secrets are.
+def get_environment_file() -> Path:
+    """Return the source file of a bundle's ``mastra_venv.py``."""
+    from mastra_core import virtual_environment
 
-    Source and bundle get the same variables, so that they can be compared.
+    return Path(virtual_environment.__file__)
+
+
+def _build_environment(project: Project) -> dict[str, str]:
+    """Return placeholders for required variables, since a check runs where no secrets are.
+
+    Source and bundle get the same variables, so that they can be compared. Optional variables stay
+    unset, as where a deploy has no value for them.
     """
     base = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
     check: CheckConfig = get_config(project).check
-    declared = dict.fromkeys(project.environment.names, "placeholder")
-    return {**declared, **base, **check.env, "PYTHONDONTWRITEBYTECODE": "1"}
+    required = build_placeholders(project.environment.required, read_environment(project))
+    return {**required, **base, **check.env, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _run_child(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
     with temporary_directory(Path(tempfile.gettempdir()), "mastra-start-") as temporary:
         # An empty working directory, since an app must not depend on where it is started.
-        result = _run_process(command, environment, temporary)
+        directories = [temporary / "cwd", temporary / "tmp"]
+        for directory in directories:
+            directory.mkdir()
+        variables = {**environment, "TMPDIR": str(directories[1])}
+        result = _run_process(command, variables, directories[0])
     try:
         report: dict[str, Any] = json.loads(result.stdout)
     except ValueError:
@@ -153,10 +194,11 @@ def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
         if objects:
             hint = f"Rename it, or write [tool.mastra] entry = '{project.module}:{objects[0]}'."
         raise ConfigError(f"{file} has no {project.attribute!r}.", hint)
-    if kind not in ("mastra", "asgi"):
+    if kind not in APP_KINDS:
         raise ConfigError(
-            f"{project.entry!r} is {kind}, neither a Mastra object nor an ASGI application.",
-            "Name the application itself, as for an ASGI server.",
+            f"{project.entry!r} is {kind}, neither a Mastra object nor an ASGI or WSGI "
+            "application.",
+            _suggest_application(kind),
         )
     if len(objects) > 1 and not _has_explicit_entry(project):
         raise ConfigError(
@@ -165,9 +207,47 @@ def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
         )
 
 
+def _suggest_application(kind: str) -> str:
+    if kind == "a factory":
+        return "Call it in the module, and name the result: app = create_app()."
+    if framework := next((name for name in _OWN_SERVERS if f" {name}." in kind), ""):
+        return (
+            f"{framework} has a server of its own and no ASGI or WSGI interface: move the routes "
+            "to Starlette, FastAPI or Flask, or deploy its server without mastra."
+        )
+    return "Name the application itself, as for an ASGI server."
+
+
 def _has_explicit_entry(project: Project) -> bool:
     """Return whether the user named the object, so that others beside it do not matter."""
     return bool(project.config.get("entry")) or not project.module.startswith("mastra")
+
+
+def _check_response(
+    project: Project, response: Mapping[str, Any], app: Path, inventory: Inventory, report: Report
+) -> None:
+    """Check that no exception reached the server before a response to the request."""
+    error, status = response["error"], response["status"]
+    if error is None:
+        if status is not None and status >= _SERVER_ERROR:
+            report.note(
+                f"In isolation the app answers a request for an unknown path with {status}.",
+                "If this is not because a service is missing here, correct the app.",
+            )
+        return
+    reason = _to_bundle_error(project, error, app, inventory)
+    if status is not None or response["service"]:
+        report.note(
+            f"In isolation a request to the app raises an exception: {reason.message}",
+            "If this is not because a service is missing here, correct the app.",
+        )
+        return
+    raise BuildError(
+        f"The app starts, but does not answer a request: {reason.message}",
+        reason.hint
+        if find_pruned_cause(error, inventory, project)
+        else f"Check that {project.entry!r} is an ASGI or WSGI application.",
+    )
 
 
 def _check_providers(missing: Mapping[str, Sequence[str]]) -> None:
@@ -183,6 +263,16 @@ def _check_providers(missing: Mapping[str, Sequence[str]]) -> None:
 def _is_first_party(project: Project, module: str) -> bool:
     stem = project.import_root / module.partition(".")[0]
     return stem.is_dir() or stem.with_suffix(".py").is_file()
+
+
+def _to_bundle_error(
+    project: Project, error: Mapping[str, Any], app: Path, inventory: Inventory
+) -> MastraError:
+    """Convert an exception in the bundle to an error, which names what was left out, if any."""
+    converted = _to_error(project, error, app, BuildError)
+    if cause := find_pruned_cause(error, inventory, project):
+        return BuildError(f"{converted.message} {cause.message}", cause.hint)
+    return converted
 
 
 def _to_error(
@@ -208,39 +298,57 @@ def _to_error(
     # The standard library's os module is frozen into the interpreter.
     if error["type"] == "KeyError" and last and last[0] == "<frozen os>":
         name = error["message"].strip("'\"")
+        problem = "optional" if name in project.environment.optional else "not declared"
         return kind(
-            f"{where}the environment variable {name!r} is read but not declared.",
+            f"{where}the environment variable {name!r} is read without a default but {problem}.",
             f'Declare it: [tool.mastra.env] required = ["{name}"].',
         )
-    message = _summarize_message(error["message"].strip()) or error["type"]
+    message = _shorten_message(mask(error["message"].strip())) or error["type"]
     prefix = "" if error["hint"] else f"{error['type']}: "
-    hint = _suggest_declaration(project, error["message"]) or error["hint"] or _suggest_fix(message)
-    return kind(f"{where}{prefix}{message}", hint)
+    hint = _suggest_declaration(project, message) or error["hint"]
+    return kind(f"{where}{prefix}{message}", hint or _suggest_fix(project, message, frames))
 
 
 def _suggest_declaration(project: Project, message: str) -> str:
-    """Return the cure where a library names a missing variable: only declared ones are set."""
+    """Return the cure where a library names a missing variable: only required ones are set."""
     if "environment variable" not in message:
         return ""
     for name in _VARIABLE.findall(message):
-        if name not in project.environment.names:
+        if name not in project.environment.required:
             return f'Declare it: [tool.mastra.env] required = ["{name}"].'
     return ""
 
 
-def _suggest_fix(message: str) -> str:
-    if "Field required" in message:  # pydantic's words, for a settings class too
+def _suggest_fix(project: Project, message: str, frames: Sequence[Sequence[Any]]) -> str:
+    """Return the cure of an error that no rule knows; a placeholder may be its cause."""
+    for path in _QUOTED.findall(message):
+        if not path.startswith("/") and (project.root / path).exists():
+            return (
+                f"{path!r} is relative to the working directory, which is another one where a "
+                "bundle is served. Write it relative to the file: Path(__file__).parent / ..."
+            )
+    required = project.environment.required
+    undeclared = [name for name in _MISSING_FIELD.findall(message) if name.upper() not in required]
+    if undeclared:  # pydantic's words, for a settings class too
         return "If the values come from the environment, declare them in [tool.mastra.env]."
-    if "placeholder" in message:
-        return "Set a valid value for the check: [tool.mastra.check] env = { NAME = '...' }."
+    text = "\n".join([message, *(str(frame[3]) for frame in frames)]).upper()
+    names = [name for name in required if name.upper() in text]
+    if names or (required and PLACEHOLDER in message):
+        values = ", ".join(f"{name} = '...'" for name in names or required)
+        return (
+            "Each required variable has a placeholder here, which may not be a valid value. Set "
+            f"one for the check: [tool.mastra.check] env = {{ {values} }}. Or write a value to "
+            ".env: the placeholder is then of the same type."
+        )
     return "The app fails while it is imported; correct that line."
 
 
-def _summarize_message(message: str) -> str:
-    """Return the first line and the names of pydantic's missing fields, but never a value."""
-    first, _, rest = message.partition("\n")
-    fields = re.findall(r"^(\S+)\n +Field required", rest, re.MULTILINE)
-    return f"{first}: Field required: {', '.join(fields)}" if fields else first
+def _shorten_message(message: str) -> str:
+    """Return the whole message, or both ends of one that is very long."""
+    if len(message) <= _MAX_MESSAGE:
+        return message
+    half = _MAX_MESSAGE // 2
+    return f"{message[:half]}\n[...]\n{message[-half:]}"
 
 
 def _to_project_path(project: Project, file: str, app: Path) -> str:

@@ -50,14 +50,45 @@ def inspect_entry(module_name, attribute):
 
 
 def get_kind(entry, core):
+    """Return ``mastra``, ``asgi``, ``wsgi``, ``missing``, or words for any other object."""
     if core is not None and isinstance(entry, core.Mastra):
         return "mastra"
     if entry is None:
         return "missing"
     if not callable(entry):
         return f"of type {type(entry).__name__}"
-    kinds = ((3, "asgi"), (2, "a WSGI application"), (1, "asgi"), (0, "a factory"))
-    return next((kind for count, kind in kinds if accepts_arguments(entry, count)), "a callable")
+    return get_class_kind(entry) if inspect.isclass(entry) else get_callable_kind(entry)
+
+
+def get_callable_kind(entry):
+    """Return the kind of an object by the arguments of its call."""
+    if accepts_arguments(entry, 2) and (not accepts_arguments(entry, 3) or has_wsgi_names(entry)):
+        return "wsgi"
+    is_asgi2 = accepts_arguments(entry, 1) and "scope" in get_parameters(entry)
+    if accepts_arguments(entry, 3) or is_asgi2:
+        return "asgi"
+    if inspect.isfunction(entry) and accepts_arguments(entry, 0):
+        return "a factory"
+    return f"of type {type(entry).__module__}.{type(entry).__qualname__}"
+
+
+def get_class_kind(entry):
+    """Return the kind of a class: an ASGI server makes an instance of it for each request."""
+    if hasattr(entry, "__await__") or "scope" in get_parameters(entry):
+        return "asgi"
+    return f"the class {entry.__qualname__}"
+
+
+def has_wsgi_names(function):
+    """Return whether a function that also accepts three arguments is WSGI by its names."""
+    return bool({"environ", "env", "start_response"} & set(get_parameters(function)[:2]))
+
+
+def get_parameters(function):
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []
 
 
 def accepts_arguments(function, count):

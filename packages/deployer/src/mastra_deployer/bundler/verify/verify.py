@@ -10,13 +10,34 @@ from typing import Any
 import msgspec
 
 from mastra_core.errors import BuildError
-from mastra_core.pipeline import MANIFEST, Build, Project, Report, Serve
+from mastra_core.pipeline import MANIFEST, Build, Project, Report, Serve, SilentReport
 from mastra_core.pipeline.file_tree import iter_files
 from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, extract_registry
-from mastra_deployer.bundler.verify.boot import boot_bundle
+from mastra_deployer.bundler.metadata.inventory import Inventory
+from mastra_deployer.bundler.verify.boot import boot_bundle, check_entry
+from mastra_deployer.output.names import format_names
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("verify_build",)
+__all__ = ("find_kind", "verify_build")
+
+
+def find_kind(
+    project: Project, build: Build, interpreter: Interpreter | None, inventory: Inventory
+) -> str:
+    """Return what kind of application a build contains: ``mastra``, ``asgi`` or ``wsgi``.
+
+    A build whose source was not imported is started once for this.
+
+    :param project: the app.
+    :param build: the staged app.
+    :param interpreter: of the target's version; without one the kind is that of the build.
+    :param inventory: of the build, with what was left out.
+    """
+    manifest = build.manifest
+    if manifest.kind != "asgi" or interpreter is None or not interpreter.can_run(manifest.wheels):
+        return manifest.kind
+    result = _boot_and_clean_up(project, build, interpreter, inventory, SilentReport())
+    return "wsgi" if result["registry"]["kind"] == "wsgi" else manifest.kind
 
 
 def verify_build(
@@ -24,6 +45,7 @@ def verify_build(
     build: Build,
     interpreter: Interpreter | None,
     source: Mapping[str, Any] | None,
+    inventory: Inventory,
     report: Report,
 ) -> Build:
     """Start a build in isolation and check that it contains everything its source has.
@@ -32,6 +54,7 @@ def verify_build(
     :param build: the staged app.
     :param interpreter: of the target's version; without one nothing is checked.
     :param source: the report of an import from source; ``None`` where nothing is compared.
+    :param inventory: of the build, with what was left out.
     :param report: receives progress and notes.
     :returns: the build with what the app reports of itself in its manifest.
     :raises BuildError: when the app does not start, or lacks something.
@@ -46,8 +69,10 @@ def verify_build(
         )
         return build
     report.step("Starting the app in isolation")
-    result = _boot_and_clean_up(project, build, interpreter, report)
+    result = _boot_and_clean_up(project, build, interpreter, inventory, report)
     registry = result["registry"]
+    if build.manifest.kind == "asgi":
+        check_entry(project, {**registry, "objects": ()})
     if source is not None:
         _compare(source, registry)
     serve = msgspec.convert(registry.get("serve", {}), Serve)
@@ -65,22 +90,32 @@ def _describe_machine(interpreter: Interpreter) -> str:
 
 
 def _boot_and_clean_up(
-    project: Project, build: Build, interpreter: Interpreter, report: Report
+    project: Project,
+    build: Build,
+    interpreter: Interpreter,
+    inventory: Inventory,
+    report: Report,
 ) -> dict[str, Any]:
     """Start the build and return its report; files that the app writes meanwhile are deleted."""
     draft = build.directory / MANIFEST  # only for the launcher: each bundle gets its own
     before = {name for name, _ in iter_files(build.directory)}
     draft.write_bytes(msgspec.json.encode(build.manifest))
-    result = boot_bundle(project, build.directory, interpreter)
+    result = boot_bundle(project, build.directory, interpreter, inventory, report)
     draft.unlink()
-    written = {name for name, _ in iter_files(build.directory)} - before
-    for name in sorted(written):
-        report.note(
-            f"The app writes {name} beside its code when it is imported; the file was deleted.",
+    written = sorted({name for name, _ in iter_files(build.directory)} - before)
+    for name in written:
+        (build.directory / name).unlink()
+    if written:
+        report.warn(
+            f"The app writes {_count_files(written)} beside its code when it is imported: "
+            f"{format_names(written)}. What it wrote was deleted.",
             "Write to another directory, and not at import: a bundle may be read-only.",
         )
-        (build.directory / name).unlink()
     return result
+
+
+def _count_files(names: list[str]) -> str:
+    return "a file" if len(names) == 1 else f"{len(names)} files"
 
 
 def _compare(source: Mapping[str, Any], bundle: Mapping[str, Any]) -> None:

@@ -10,10 +10,29 @@ import click
 from mastra_core.errors import ConfigError
 from mastra_deployer.cli.options import VERBOSE
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.scaffold.render import get_compatible_range, render_template, write_files
+from mastra_deployer.scaffold.render import (
+    get_compatible_range,
+    is_on_index,
+    render_template,
+    write_files,
+)
 
 __all__ = ("new_app", "require_empty")
 
+_UNRELEASED = """\
+
+## uv lock
+
+The packages of mastra are not on an index yet. Build their wheels in a clone of mastra, and let uv
+find them there:
+
+```
+for name in core server deployer; do uv build --wheel --out-dir wheels packages/$name; done
+export UV_FIND_LINKS=$PWD/wheels
+```
+
+Then `uv lock`, `uv sync` and `mastra build` work in this project, also with `--locked`.\
+"""
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
@@ -30,13 +49,17 @@ def new_app(app: Path, as_json: bool) -> None:
             "Use letters, digits, '-', '_' and '.'; begin and end with a letter or digit.",
         )
     require_empty(app)
-    values = {"name": name, "pin": get_compatible_range("mastra-core")}
+    is_released = is_on_index("mastra-core")
+    pin = get_compatible_range("mastra-core")
+    values = {"name": name, "pin": pin, "unreleased": "" if is_released else _UNRELEASED}
     written = write_files(render_template("app", values), app)
+    note = () if is_released else ("`uv lock` needs wheels of mastra: README.md says how.",)
     Terminal(as_json=as_json).answer(
         {"project": str(app.absolute()), "files": [str(path) for path in written]},
         f"Created {app}/. Next:",
         f"  cd {app} && mastra dev",
         "and to serve it in production: mastra build && python .mastra/index.py",
+        *note,
     )
 
 

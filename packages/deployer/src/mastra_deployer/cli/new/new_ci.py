@@ -33,7 +33,7 @@ echo "url=$url" >> "$GITHUB_OUTPUT\"""",
 
 
 @click.command("ci")
-@click.argument("system")
+@click.argument("system", default="")
 @click.option("-t", "--target", default="", help="Target to deploy to; the only one by default.")
 @click.option("--branch", default="main", help="Branch that is deployed to production: main.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
@@ -45,7 +45,8 @@ def new_ci(options: Options, system: str, target: str, branch: str, force: bool)
     request and to production from the branch, and has a manual rollback.
     """
     if system not in _SYSTEMS:
-        raise ConfigError(f"There are no files for {system!r}.", suggest(system, _SYSTEMS))
+        message = f"There are no files for {system!r}." if system else "SYSTEM is missing."
+        raise ConfigError(message, suggest(system, _SYSTEMS))
     if not _BRANCH.fullmatch(branch):
         raise ConfigError(f"{branch!r} is not a valid name of a branch.", "Pass --branch main.")
     project = find_project(options.directory, options.app)

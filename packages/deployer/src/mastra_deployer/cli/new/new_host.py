@@ -12,6 +12,7 @@ from mastra_deployer.cli.options import Options, project_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.project.discovery import find_project
 from mastra_deployer.project.suggest import suggest
+from mastra_deployer.scaffold.data_directories import list_directories
 from mastra_deployer.scaffold.host import Hosting, read_hosting
 from mastra_deployer.scaffold.render import render_template, write_files
 
@@ -30,13 +31,21 @@ _TCP_PROBE = (
     "import os, socket; "
     "socket.create_connection(('127.0.0.1', int(os.environ['PORT'])), timeout=3).close()"
 )
+_HOME = "/data"  # working directory of a container that writes databases
+_RECREATE = (
+    "# The old pod ends before the new one starts: both would write the databases.\ntype: Recreate"
+)
+_ROLLING = "type: RollingUpdate\nrollingUpdate:\n  maxSurge: 1\n  maxUnavailable: 0"
+_SINGLE_DATABASE = """\
+# The app writes databases in files, which one pod at a time may do, so there is only one replica.
+# With databases on the network, raise both numbers."""
 _SINGLE = """\
 # Workflow runs are kept in one process, so there is only one replica. With a durable engine,
 # Mastra(engine=...), raise both numbers."""
 
 
 @click.command("host")
-@click.argument("kind")
+@click.argument("kind", default="")
 @click.option("--image", default="", help="The app's container image; default: of a target oci.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @project_options
@@ -46,10 +55,14 @@ def new_host(options: Options, kind: str, image: str, force: bool) -> None:
     KIND is docker, compose, kubernetes, systemd or procfile.
     """
     if kind not in _VALUES:
-        raise ConfigError(f"There are no files for {kind!r}.", suggest(kind, _VALUES))
+        message = f"There are no files for {kind!r}." if kind else "KIND is missing."
+        raise ConfigError(message, suggest(kind, _VALUES))
     project = find_project(options.directory, options.app)
     app = read_hosting(project, image)
-    files = render_template(f"host/{kind}", {**_build_values(app), **_VALUES[kind](app)})
+    values = {**_build_values(app), **_VALUES[kind](app)}
+    files = render_template(f"host/{kind}", values)
+    if kind == "kubernetes" and app.databases:
+        files |= render_template("host/kubernetes-volume", values)
     written = write_files(files, project.root, force=force)
     terminal = Terminal(as_json=options.as_json)
     _report_notes(kind, app, terminal)
@@ -75,16 +88,44 @@ def _build_values(app: Hosting) -> dict[str, str]:
 
 
 def _build_compose_values(app: Hosting) -> dict[str, str]:
-    mounted = (
+    python = (
         "# Mounts the bundle of `mastra build`, so no image has to be built.\n"
-        f"image: python:{app.python}-slim\n"
-        'command: [python, /app/index.py]\nvolumes:\n  - "./.mastra:/app:ro"'
+        f"image: python:{app.python}-slim\ncommand: [python, /app/index.py]"
     )
+    mounts = [] if app.image else ['  - "./.mastra:/app:ro"']
+    mounts += [
+        f"  - type: bind\n    source: ./{name}\n    target: {directory}\n"
+        "    bind:\n      create_host_path: false"
+        for name, directory in _list_volumes(app)
+    ]
     required = [f"{name}: ${{{name}:?set it in .env}}" for name in app.required]
     return {
-        "source": f"image: {app.image}" if app.image else mounted,
+        "source": f"image: {app.image}" if app.image else python,
+        "working_directory": f"working_dir: {_HOME}" if app.databases else "",
+        "volumes": "\n".join(["volumes:", *mounts]) if mounts else "",
         "environment": "\n".join([*required, *(f"{name}:" for name in app.optional)]),
     }
+
+
+def _build_docker_values(app: Hosting) -> dict[str, str]:
+    if not app.databases:
+        return {"home": "", "index": "index.py"}
+    directories = json.dumps([directory for _, directory in _list_volumes(app)])[1:-1]
+    return {
+        "home": "# The app writes databases here: mount volumes, or a removed container takes them "
+        f'along.\nRUN ["install", "-d", "-o", "65532", "-g", "65532", {directories}]\n'
+        f"WORKDIR {_HOME}\n",
+        "index": "/app/index.py",
+    }
+
+
+def _list_volumes(app: Hosting) -> list[tuple[str, str]]:
+    """Return the volumes: their names, and the directories that they are mounted at."""
+    directories = list_directories(app.databases, _HOME)
+    return [
+        (f"data-{number}" if number > 1 else "data", directory)
+        for number, directory in enumerate(directories, 1)
+    ]
 
 
 def _build_kubernetes_values(app: Hosting) -> dict[str, str]:
@@ -92,28 +133,51 @@ def _build_kubernetes_values(app: Hosting) -> dict[str, str]:
     entries += [
         f"{_render_secret_reference(app, name)}\n      optional: true" for name in app.optional
     ]
+    volumes = _list_volumes(app)
+    single = app.single or bool(volumes)
     return {
+        "strategy": _RECREATE if volumes else _ROLLING,
+        "file_group": "fsGroup: 65532" if volumes else "",
+        "working_directory": f"workingDir: {_HOME}" if volumes else "",
+        "mounts": "\n".join(
+            f"- name: data\n  mountPath: {directory}\n  subPath: {name}"
+            for name, directory in volumes
+        ),
+        "volumes": f"- name: data\n  persistentVolumeClaim:\n    claimName: {app.name}-data"
+        if volumes
+        else "",
         "grace": str(_ENDPOINT_DELAY + app.drain + _KILL_MARGIN),
         "image": _get_image(app),
         "environment": "\n".join(entries),
         "liveness_probe": _render_probe(app, "/health"),
         "readiness_probe": _render_probe(app, "/ready"),
-        "scaling": _SINGLE if app.single else "",
-        "min_replicas": "1" if app.single else "2",
-        "max_replicas": "1" if app.single else "10",
+        "scaling": (_SINGLE_DATABASE if volumes else _SINGLE) if single else "",
+        "min_replicas": "1" if single else "2",
+        "max_replicas": "1" if single else "10",
     }
 
 
 def _build_systemd_values(app: Hosting) -> dict[str, str]:
+    home = f"/var/lib/{app.name}"
+    directories = list_directories(app.databases, home)
+    foreign = [each for each in directories if each != home and not each.startswith(f"{home}/")]
+    if foreign:
+        raise ConfigError(
+            f"The app writes a database to {foreign[0]!r}, which the unit's own user cannot write.",
+            f"Write it relative to the working directory, 'sqlite:///app.db', which is {home}.",
+        )
     names = [*app.required, *(f"{name} (optional)" for name in app.optional)] or ["none declared"]
     return {
         "variables": "\n".join(f"#   {name}" for name in names),
+        "state_directories": " ".join(
+            each.removeprefix("/var/lib/") for each in sorted({home, *directories})
+        ),
         "optional": "" if app.required else "-",
     }
 
 
 _VALUES: dict[str, Callable[[Hosting], dict[str, str]]] = {
-    "docker": lambda _: {},
+    "docker": _build_docker_values,
     "compose": _build_compose_values,
     "kubernetes": _build_kubernetes_values,
     "systemd": _build_systemd_values,
@@ -147,6 +211,8 @@ def _report_notes(kind: str, app: Hosting, terminal: Terminal) -> None:
             f"The bundle in .mastra is for {app.wheels}, and the container needs manylinux.",
             "Build it with --platform x86_64-manylinux_2_28, or aarch64-manylinux_2_28.",
         )
+    if kind in _CONTAINERS and app.databases:
+        _report_databases(app, terminal)
     if kind == "kubernetes" and not app.image:
         terminal.note(
             f"No image is known, so {_get_image(app)} is written.",
@@ -154,14 +220,33 @@ def _report_notes(kind: str, app: Hosting, terminal: Terminal) -> None:
         )
 
 
+def _report_databases(app: Hosting, terminal: Terminal) -> None:
+    listed = ", ".join(f"{each.text!r} ({each.where})" for each in app.databases)
+    directories = " and ".join(directory for _, directory in _list_volumes(app))
+    terminal.note(
+        f"The app writes databases in files: {listed}. There is one instance, with a volume at "
+        f"{directories}.",
+        "For several instances, use a database on the network.",
+    )
+    for each in app.databases:
+        if not each.path:
+            terminal.note(
+                f"The path of {each.text!r} ({each.where}) is known only at run time.",
+                f"Let it be below {_HOME}, which is the working directory and a volume.",
+            )
+
+
 def _list_next_steps(kind: str, app: Hosting) -> list[str]:
     values = " --env-file .env" if app.required or app.optional else ""
+    volumes = _list_volumes(app) if kind in _CONTAINERS else []
+    mounts = "".join(f" -v {app.name}-{name}:{directory}" for name, directory in volumes)
+    folders = [f"sudo install -d -o 65532 -g 65532 {name}" for name, _ in volumes]
     return {
         "docker": [
             f"mastra build && docker build -t {app.name} .",
-            f"docker run --rm --read-only -p {app.port}:{app.port}{values} {app.name}",
+            f"docker run --rm --read-only -p {app.port}:{app.port}{mounts}{values} {app.name}",
         ],
-        "compose": ["mastra build && docker compose up -d --wait"],
+        "compose": [*folders, "mastra build && docker compose up -d --wait"],
         "kubernetes": [
             "mastra deploy oci --prod, or docker build and push",
             f"kubectl create secret generic {app.name}-env --from-env-file=.env",

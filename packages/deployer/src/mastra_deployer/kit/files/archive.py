@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import dataclasses
+import functools
+import hashlib
+import io
 import stat
 import tarfile
 import zipfile
@@ -16,6 +21,8 @@ from mastra_deployer.kit.files.gzip_writer import GzipWriter
 
 __all__ = (
     "TAR_END",
+    "ZipArchive",
+    "create_zip",
     "iter_tar_member",
     "split_file",
     "tar_directory",
@@ -30,6 +37,50 @@ _BEST = 9  # level of compression
 _CHUNK = 1 << 20
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can express
 _UNIX = 3  # the system that made a zip: readers apply modes only to this one
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ZipArchive:
+    """A zip in memory with its digest, in the forms in which platforms state it.
+
+    :param content: the bytes of the zip.
+    """
+
+    content: bytes
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """The digest in hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @functools.cached_property
+    def content_base64(self) -> str:
+        """The bytes in base64, for a request in JSON."""
+        return base64.b64encode(self.content).decode()
+
+    @functools.cached_property
+    def sha256_base64(self) -> str:
+        """The digest in base64, such as ``CodeSha256`` of AWS Lambda."""
+        return base64.b64encode(bytes.fromhex(self.sha256)).decode()
+
+
+def create_zip(
+    directory: Path,
+    *,
+    paths: Iterable[str] | None = None,
+    executables: Collection[str] | None = None,
+) -> ZipArchive:
+    """Return a directory's files as a zip with its digest, as ``zip_directory`` writes it.
+
+    :param directory: that holds the files.
+    :param paths: the files to write, relative to ``directory``; all files where left out.
+    :param executables: those of ``paths`` that get mode 755; where left out, the files that their
+        owner may execute.
+    :raises BundleError: for a symbolic link.
+    """
+    file = io.BytesIO()
+    zip_directory(directory, file, paths=paths, executables=executables)
+    return ZipArchive(content=file.getvalue())
 
 
 def zip_directory(

@@ -9,8 +9,10 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from mastra_core.errors import BundleError
+from mastra_core.pipeline.file_tree import is_executable
+from mastra_deployer.files.strip_symbols import is_elf_file, strip_symbols
 
-__all__ = ("ArchiveEntry", "iter_entries")
+__all__ = ("ArchiveEntry", "iter_entries", "strip_entries")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,10 +69,22 @@ def iter_entries(
         if path.is_symlink():
             yield _create_link(path, target, keep=keep_links)
         else:
-            is_executable = (
-                bool(path.stat().st_mode & 0o100) if executables is None else name in executables
-            )
-            yield ArchiveEntry(path=target, mode=0o755 if is_executable else 0o644, source=path)
+            executable = is_executable(path.stat()) if executables is None else name in executables
+            yield ArchiveEntry(path=target, mode=0o755 if executable else 0o644, source=path)
+
+
+def strip_entries(entries: Iterable[ArchiveEntry]) -> Iterator[ArchiveEntry]:
+    """Yield the entries, with compiled libraries and programs without symbols.
+
+    :param entries: of any kind.
+    """
+    for entry in entries:
+        stripped = None
+        if entry.source is not None and is_elf_file(entry.source):
+            stripped = strip_symbols(entry.source.read_bytes())
+        yield (
+            entry if stripped is None else dataclasses.replace(entry, source=None, content=stripped)
+        )
 
 
 def _list_files(directory: Path) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import AuthError
@@ -14,36 +14,54 @@ from mastra_deployer.kit.http.response_errors import convert_response_errors
 if TYPE_CHECKING:  # httpx is loaded on use: importing the kit in ``mastra_target`` must cost little
     import httpx
 
-__all__ = ("open_client",)
+__all__ = ("open_client", "require_credentials")
 
 
 @contextlib.contextmanager
 def open_client(
     base_url: str,
     credentials: Mapping[str, Secret],
-    variable: str,
-    *,
+    *variables: str,
     name: str,
     hint: str = "",
     **options: Any,
 ) -> Iterator[httpx.Client]:
-    """Open a client whose bearer token is a credential; unexpected responses are ``ApiError``.
+    """Open a client with the user's credentials; unexpected responses are ``ApiError``.
 
-    This is ``connect`` within ``convert_response_errors``.
+    This is ``connect`` within ``convert_response_errors``. The first credential is the bearer
+    token, unless ``auth`` or ``before_attempt`` of ``connect`` authorizes the requests.
 
     :param base_url: the address of the API.
     :param credentials: values of the credentials that are set, as the hooks receive them.
-    :param variable: name of the credential that holds the token.
+    :param variables: names of the credentials that are required.
     :param name: the platform's name in errors.
     :param hint: where to create a token, for the error where the credential is not set.
     :param options: those of ``connect``.
     :returns: the client, closed at the end of the block.
-    :raises AuthError: when the credential is not set.
+    :raises AuthError: naming the credentials that are not set.
     """
-    if variable not in credentials:
-        raise AuthError(f"{variable} is not set.", hint or f"Create a token and set {variable}.")
+    require_credentials(credentials, variables, hint)
+    is_signed = options.keys() & {"auth", "before_attempt"}
+    token = credentials[variables[0]] if variables and not is_signed else None
     with (
         convert_response_errors(name),
-        connect(base_url, credentials[variable], name=name, **options) as client,
+        connect(base_url, token, name=name, **options) as client,
     ):
         yield client
+
+
+def require_credentials(
+    credentials: Mapping[str, Secret], variables: Iterable[str], hint: str = ""
+) -> None:
+    """Raise where a credential is not set.
+
+    :param credentials: values of the credentials that are set, as the hooks receive them.
+    :param variables: names of the credentials that are required.
+    :param hint: the cure; to create a token where empty.
+    :raises AuthError: naming the credentials that are not set.
+    """
+    missing = [variable for variable in variables if variable not in credentials]
+    if missing:
+        text = " and ".join(missing)
+        verb = "is" if len(missing) == 1 else "are"
+        raise AuthError(f"{text} {verb} not set.", hint or f"Create a token and set {text}.")

@@ -29,12 +29,15 @@ def convert_sdk_errors(
     kit, that error is raised.
 
     :param name: the platform's name in errors.
-    :param exceptions: the SDK's base exceptions, such as ``cloudflare.CloudflareError``.
+    :param exceptions: the SDK's base exceptions, one argument for each:
+        ``convert_sdk_errors("AWS", BotoCoreError, ClientError)``.
     :param hints: hints by the platform's code, or by status.
     :raises AuthError: for 401, 403 and missing credentials.
     :raises ApiError: for any other exception of the SDK.
     :raises DeployTimeout: when the SDK got no response in time.
+    :raises TypeError: before the block, when an argument is no exception class.
     """
+    _require_classes(exceptions)
     try:
         yield
         return
@@ -44,6 +47,18 @@ def convert_sdk_errors(
             failure = _convert(name, error, hints or {})
             failure.__cause__ = error
     raise failure  # outside the handler: an own error would become its own context
+
+
+def _require_classes(exceptions: tuple[object, ...]) -> None:
+    """Raise now for what Python would refuse only at the first error of the SDK."""
+    if not exceptions:
+        raise TypeError("convert_sdk_errors needs the base exceptions of the SDK.")
+    for item in exceptions:
+        if not (isinstance(item, type) and issubclass(item, BaseException)):
+            raise TypeError(
+                f"convert_sdk_errors takes exception classes, each as an argument of its own, and "
+                f"not {item!r}."
+            )
 
 
 def _find_own_error(error: BaseException | None) -> MastraError | None:

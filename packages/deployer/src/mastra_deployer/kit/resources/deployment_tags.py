@@ -11,7 +11,10 @@ from mastra_core.pipeline import DeployRequest
 
 __all__ = ("DeploymentTags",)
 
-_TEXT = re.compile(r"(?P<message>.*?) ?\[mastra(?P<tags>(?: \w+=[^\s\]]*)+)\]", re.DOTALL)
+_NO_TAGS = " [mastra]"  # ends a message that would be read as tags
+_TEXT = re.compile(
+    r"(?P<message>.*?) ?\[mastra(?P<tags>(?: \w+=[^\s\]]*)+)\](?P<ends>(?: \[mastra\])*)", re.DOTALL
+)
 _IN_TEXT = ("fingerprint", "stage", "commit", "branch")  # the most important first
 _KEPT = 2  # of these are always there
 _MORE = "\N{HORIZONTAL ELLIPSIS}"
@@ -76,6 +79,8 @@ class DeploymentTags:
         found = _TEXT.fullmatch(text.strip())
         if found is None:
             return cls(message=text)
+        if found["ends"]:
+            return cls(message=found[0].removesuffix(_NO_TAGS))
         pairs = (pair.split("=", 1) for pair in found["tags"].split())
         tags = {name: unquote(value) for name, value in pairs if name in _IN_TEXT}
         return cls(message=found["message"], **tags)
@@ -84,13 +89,16 @@ class DeploymentTags:
         """Return the tags as one readable line: ``Fix the cart [mastra fingerprint=...]``.
 
         The message is cut where the line would be too long. Then the branch and the commit are left
-        out. The fingerprint and the stage are always there.
+        out. The fingerprint and the stage are always there. Without any of these, the line is the
+        message.
 
         :param limit: bytes of the line at most. A line of 256 bytes has 256 characters at most.
         :raises ValueError: when the limit has no place for the fingerprint.
         """
         message = " ".join(self.message.split())
-        for count in range(len(_IN_TEXT), _KEPT - 1, -1):
+        if not any(getattr(self, name) for name in _IN_TEXT):
+            return _mark_message(message, limit)
+        for count in range(len(_IN_TEXT), 0, -1):
             tags = self._format_tags(_IN_TEXT[:count])
             size = limit - len(tags.encode())
             if size >= 0:
@@ -107,6 +115,14 @@ def _name_keys(pattern: str) -> dict[str, str]:
     """Return the key of each field."""
     names = (field.name for field in dataclasses.fields(DeploymentTags))
     return {name: pattern.format(name=name, Name=name.capitalize()) for name in names}
+
+
+def _mark_message(message: str, limit: int) -> str:
+    """Return a message without tags, so that ``from_text`` reads it as a message."""
+    text = _truncate(message, limit)
+    if not _TEXT.fullmatch(text):
+        return text
+    return _truncate(message, limit - len(_NO_TAGS)) + _NO_TAGS
 
 
 def _truncate(text: str, size: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import TypeVar
 
 from mastra_core.errors import ApiError, DeployTimeout
@@ -16,7 +16,12 @@ _LOOKUP_DELAYS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds; a list may lag behin
 _AMBIGUOUS = frozenset((408, 409, 425))  # this request or another one may have created it
 
 
-def get_or_create(find: Callable[[], T | None], create: Callable[[], T]) -> T:
+def get_or_create(
+    find: Callable[[], T | None],
+    create: Callable[[], T],
+    *,
+    conflict_codes: Collection[int | str] = (),
+) -> T:
     """Return the existing resource, or create it; it is never created twice.
 
     ``create`` may have worked although its response was lost (no response, 408, 409, 425, 5xx).
@@ -25,12 +30,16 @@ def get_or_create(find: Callable[[], T | None], create: Callable[[], T]) -> T:
 
     :param find: returns the resource, or ``None`` where it does not exist.
     :param create: creates the resource and returns it.
+    :param conflict_codes: further statuses and codes of the platform that mean "another request may
+        have created it", such as 412 or ``EntityAlreadyExists``.
     :returns: what ``find`` or ``create`` returned.
     :raises ApiError: from ``create``, when the resource is not found afterwards.
     :raises DeployTimeout: from ``create``, when the resource is not found afterwards.
     """
     existing = find()
-    return _create_once(find, create) if existing is None else existing
+    if existing is not None:
+        return existing
+    return _create_once(find, create, frozenset(conflict_codes))
 
 
 def create_new(
@@ -56,15 +65,17 @@ def create_new(
     def find() -> T | None:
         return next((item for item in list_similar() if get_id(item) not in existing), None)
 
-    return _create_once(find, create)
+    return _create_once(find, create, frozenset())
 
 
-def _create_once(find: Callable[[], T | None], create: Callable[[], T]) -> T:
+def _create_once(
+    find: Callable[[], T | None], create: Callable[[], T], conflict_codes: frozenset[int | str]
+) -> T:
     """Create a resource, or find it after an ambiguous failure."""
     try:
         return create()
     except (ApiError, DeployTimeout) as error:
-        if not _is_ambiguous(error):
+        if not _is_ambiguous(error, conflict_codes):
             raise
         existing = _find_with_retries(find)
         if existing is None:
@@ -84,6 +95,9 @@ def _find_with_retries(find: Callable[[], T | None]) -> T | None:
     return None
 
 
-def _is_ambiguous(error: ApiError | DeployTimeout) -> bool:
+def _is_ambiguous(error: ApiError | DeployTimeout, conflict_codes: frozenset[int | str]) -> bool:
     status = error.status if isinstance(error, ApiError) else None
+    code = error.code if isinstance(error, ApiError) else ""
+    if status in conflict_codes or code in conflict_codes:
+        return True
     return status is None or status >= 500 or status in _AMBIGUOUS  # noqa: PLR2004  # the server's own errors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import TypeVar
 
 from mastra_core.errors import DeployError
@@ -19,6 +20,6 @@ def require_deployed(value: T | None, message: str, hint: str = "") -> T:
     :param hint: the cure; to deploy first where empty.
     :raises DeployError: when there is nothing.
     """
-    if value is None or value == "":
+    if value is None or (isinstance(value, Sized) and not len(value)):
         raise DeployError(message, hint or "Deploy first: mastra deploy.")
     return value

@@ -23,6 +23,7 @@ T = TypeVar("T")
 _READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$0" && exec "$@"'
 _GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 _INTERVAL = 0.05  # seconds
+_INTERRUPTED = 130  # exit code
 
 
 class ChildProcess:
@@ -30,12 +31,14 @@ class ChildProcess:
 
     When the block ends, the whole process group is ended and the directory is removed.
 
-    :param directory: the working directory of the process. The process cannot write to it as a
-        user without root permissions, or as root on Linux.
+    :param directory: the working directory of the process.
+    :param read_only: keep the process from writing to the directory as a user without root
+        permissions, or as root on Linux.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, read_only: bool = True) -> None:
         self._directory = directory
+        self._is_read_only = read_only
         self._process: subprocess.Popen[bytes] | None = None
         self._stack = contextlib.ExitStack()
 
@@ -93,6 +96,13 @@ class ChildProcess:
         """Return the exit code of the process, or ``None`` while it runs."""
         return self._process.poll() if self._process else None
 
+    def wait(self) -> int:
+        """Wait until the process ends, and return its exit code; 130 after an interrupt."""
+        try:
+            return self._process.wait() if self._process else 0
+        except KeyboardInterrupt:
+            return _INTERRUPTED
+
     def stop(self) -> None:
         """End the process and all its descendants: by SIGTERM, after 10 seconds by SIGKILL."""
         if self._process is None:
@@ -116,6 +126,8 @@ class ChildProcess:
 
     def _build_wrapper(self) -> list[str]:
         """Return the command that makes the directory read-only, for root on Linux."""
+        if not self._is_read_only:
+            return []
         if sys.platform == "linux" and os.geteuid() == 0 and shutil.which("unshare"):
             return ["unshare", "-m", "sh", "-c", _READ_ONLY, str(self._directory)]
         return []

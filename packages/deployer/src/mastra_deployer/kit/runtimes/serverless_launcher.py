@@ -69,6 +69,8 @@ class Instance:
     def __init__(self):
         self.state = {}
         self.imported = None
+        self.failure = None  # of the first import: a later one may fail because of what it left
+        self.reported = None
         self.lifespan = None
         self.lock = asyncio.Lock()
 
@@ -77,9 +79,17 @@ class Instance:
         if self.imported is None:
             check_environment()
             add_paths()
-            name, _, attribute = APP.partition(":")
-            self.imported = operator.attrgetter(attribute)(importlib.import_module(name))
+            try:
+                self.imported = self.import_app()
+            except (Exception, SystemExit) as error:
+                self.failure = self.failure or error
+                raise
+            self.failure = None
         return self.imported
+
+    def import_app(self):
+        name, _, attribute = APP.partition(":")
+        return operator.attrgetter(attribute)(importlib.import_module(name))
 
     async def start(self):
         """Return the started app; requests that arrive meanwhile wait for the same start."""
@@ -169,6 +179,12 @@ def add_paths():
     if paths[-1] not in sys.path:
         site.addsitedir(paths[-1])
     sys.path[:] = [*paths, *(path for path in sys.path if path not in paths)]
+    prepare_children(paths)
+
+
+def prepare_children(paths):
+    """Let new Python processes import from the bundle, and find its console scripts."""
+    importlib.import_module("mastra_venv").activate(paths, os.path.join(HERE, "bin"))
 
 
 def start_preload(user_app):
@@ -185,11 +201,18 @@ def run_preload(mastra):
 
 
 def log_error(error):
-    if isinstance(error, StartError):
-        print("error: %s" % error, file=sys.stderr, flush=True)
+    """Print why the app cannot start: the traceback once, and then its last line only."""
+    cause = error if isinstance(error, StartError) else INSTANCE.failure or error
+    if isinstance(cause, StartError):
+        text = "error: %s\n" % cause
+    elif cause is INSTANCE.reported:
+        last = traceback.format_exception_only(type(cause), cause)[-1]
+        text = "error: The application still cannot start: %s" % last
     else:
-        traceback.print_exception(type(error), error, error.__traceback__)
-        sys.stderr.flush()
+        text = "".join(traceback.format_exception(type(cause), cause, cause.__traceback__))
+        INSTANCE.reported = cause
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 INSTANCE = Instance()

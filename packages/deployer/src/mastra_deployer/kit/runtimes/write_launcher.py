@@ -1,15 +1,17 @@
-"""Writes the launcher of a function into a bundle."""
+"""Writes the launcher of a function, and a handler of HTTP events, into a bundle."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from mastra_core.pipeline import BundleManifest
 
-__all__ = ("write_launcher",)
+__all__ = ("write_event_handler", "write_launcher")
 
-_SOURCE = Path(__file__).with_name("serverless_launcher.py")
+_LAUNCHER = Path(__file__).with_name("serverless_launcher.py")
+_EVENT_HANDLER = Path(__file__).with_name("event_handler.py")
 _CONNECTION = "mastra_server.http.connections:LimitedConnection"
 
 
@@ -27,7 +29,26 @@ def write_launcher(file: Path, manifest: BundleManifest) -> None:
         "REQUIRED": tuple(manifest.required),
         "HTTP": _CONNECTION if manifest.kind == "mastra" else "auto",
     }
-    text = _SOURCE.read_text(encoding="utf-8")
+    _write_source(file, _LAUNCHER, constants)
+
+
+def write_event_handler(file: Path, manifest: BundleManifest) -> None:
+    """Write a module whose ``handler(event, context)`` answers HTTP events with the app.
+
+    The events are those of a function URL of AWS Lambda, and of an HTTP API of API Gateway. The
+    launcher is written beside the module: ``handler_app.py`` beside ``handler.py``.
+
+    :param file: the new file, in the directory that ``manifest.paths`` are relative to.
+    :param manifest: the manifest of the build.
+    """
+    launcher = file.with_name(f"{file.stem}_app.py")
+    write_launcher(launcher, manifest)
+    _write_source(file, _EVENT_HANDLER, {"LAUNCHER": launcher.stem})
+
+
+def _write_source(file: Path, source: Path, constants: Mapping[str, object]) -> None:
+    """Copy a module, with other values of its constants."""
+    text = source.read_text(encoding="utf-8")
     for name, value in constants.items():
         head, tail = re.split(rf"(?m)^{name} = .*$", text, maxsplit=1)
         text = f"{head}{name} = {value!r}{tail}"

@@ -62,6 +62,7 @@ class AgentTests(AppFixtures):
 
     def test_streams_arrive_while_they_are_produced(self, app_client: httpx.Client) -> None:
         """Streams run side by side, and the first word of each arrives long before the last."""
+        self.require_streams()
 
         def read_stream(name: str) -> list[float]:
             times, words = [], []

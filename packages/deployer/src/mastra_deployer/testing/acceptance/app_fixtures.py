@@ -25,6 +25,8 @@ class AppFixtures:
     :cvar options: further options of that command: ``("-s", "app=shop", "--python", "3.12")``.
     :cvar body_limit: the largest body of a request in bytes, on the platform or of the server.
     :cvar shared_memory: all requests reach one process, so that runs in memory can be resumed.
+    :cvar streams: each chunk of a response arrives at once. Where a platform sends a response as a
+        whole, tests of the time of chunks are skipped.
     :cvar reports_disconnects: the app learns that a client has left.
     :cvar requires_npm_client: a missing Node or npm registry is a failure and no reason to skip.
     :cvar variables: environment variables that the app needs.
@@ -34,6 +36,7 @@ class AppFixtures:
     options: ClassVar[Sequence[str]] = ()
     body_limit: ClassVar[int] = 4_718_592
     shared_memory: ClassVar[bool] = True
+    streams: ClassVar[bool] = True
     reports_disconnects: ClassVar[bool] = True
     requires_npm_client: ClassVar[bool] = False
     variables: ClassVar[Mapping[str, str]] = {
@@ -72,3 +75,8 @@ class AppFixtures:
         """Skip the test where requests reach several processes."""
         if not self.shared_memory:
             pytest.skip(f"{type(self).__name__} says shared_memory = False")
+
+    def require_streams(self) -> None:
+        """Skip the test where the platform sends a response as a whole."""
+        if not self.streams:
+            pytest.skip(f"{type(self).__name__} says streams = False")

@@ -32,14 +32,11 @@ def roll_back(api: Api, id: str, report: Report) -> Deployment:
     :param report: receives progress.
     :raises DeployError: when nothing was live before.
     """
-    from mastra_deployer.kit import require_deployed
+    from mastra_deployer.kit import find_rollback_target
 
-    id = require_deployed(
-        id or api.get_previous(),
-        "The app has no earlier deployment in production.",
-        "`mastra deployments` lists the deployments.",
-    )
-    return release(api, "production", id, report)
+    known = {data["id"]: data for data in api.list_deployments()}
+    target = find_rollback_target(id, api.get_previous, known.get)
+    return release(api, "production", target["id"], report)
 
 
 def diagnose(

@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Mapping
 
 from mastra_core import Secret
-from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Bundle
 
 __all__ = ("preview",)
@@ -22,16 +21,10 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
     :param env: the app's variables.
     :raises ConfigError: when this machine has no interpreter of the bundle's version.
     """
-    from mastra_deployer.kit import find_python
+    from mastra_deployer.kit import require_python
 
-    python = find_python(bundle.manifest.python)
-    if python is None:
-        raise ConfigError(
-            f"This machine has no Python {bundle.manifest.python}, which the bundle needs.",
-            "Install it, or bundle for another version: --python 3.X.",
-        )
     values = {name: value.reveal() for name, value in env.items()}
-    command = [python, "index.py"]
+    command = [require_python(bundle.manifest.python), "index.py"]
     try:
         return subprocess.run(  # noqa: S603  # no shell, and no text of others
             command,

@@ -1,0 +1,232 @@
+"""Give the Python processes that an app starts the packages of its bundle, and no others.
+
+The launcher of a bundle changes the import path of its own process only. New Python processes
+therefore get a virtual environment: a link to the interpreter, and the paths of the bundle in place
+of packages. It also applies where a process is started with other variables or with ``-I``, and it
+changes nothing for other programs.
+
+A bundle may be read-only, and its path is known only at the start. So the environment is in the
+directory for temporary files. Processes that run the same bundle share it, and the last one removes
+it. Each holds a lock on it, so that programs that clean up old temporary files leave it alone.
+
+A build contains this file as ``mastra_venv.py``. It needs only the standard library.
+"""
+
+from __future__ import annotations
+
+import atexit
+import binascii
+import contextlib
+import importlib
+import operator
+import os
+import site
+import stat
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ("activate", "deactivate", "run_script")
+
+_DIRECTORIES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # the owner is checked
+# A module, because a .pth file of a virtual environment is read twice at each start.
+_MODULE = """\
+import site
+import sys
+
+sys.dont_write_bytecode = True
+sys.path[:0] = {first}
+site.addsitedir({last})
+"""
+_CONFIG = """\
+home = {home}
+include-system-site-packages = false
+version = {version}
+"""
+_locks: dict[str, tuple[int, int]] = {}  # by environment: the descriptor, and the process's id
+
+
+def activate(paths: Sequence[str], scripts: str) -> str:
+    """Set ``sys.executable`` and ``PATH`` for the processes that are started from now on.
+
+    :param paths: absolute directories for ``sys.path``, the dependencies last.
+    :param scripts: the directory of the bundle's console scripts; may be missing.
+    :returns: path of the environment; empty where no directory is writable. The variable
+        ``PYTHONPATH`` then takes its place.
+    """
+    os.environ.pop("PYTHONPATH", None)
+    root = _ensure_environment(paths)
+    directories = [scripts, os.path.join(paths[-1], "bin")]
+    if root:
+        sys.executable = os.path.join(root, "bin", "python")
+        directories.insert(0, os.path.join(root, "bin"))
+    else:
+        os.environ.update(PYTHONPATH=os.pathsep.join(paths), PYTHONNOUSERSITE="1")
+    previous = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    added = [path for path in directories if os.path.isdir(path) and path not in previous]
+    os.environ["PATH"] = os.pathsep.join(added + previous)
+    return root
+
+
+def deactivate() -> None:
+    """Remove the environment, unless another process runs the same bundle."""
+    for root, (descriptor, process) in list(_locks.items()):
+        if process == os.getpid():  # a fork shares the lock of its parent
+            del _locks[root]
+            with contextlib.suppress(OSError):
+                _lock(descriptor, exclusive=True)
+                _remove_tree(root)
+            os.close(descriptor)
+
+
+def run_script(paths: Sequence[str], scripts: str, reference: str) -> None:
+    """Run a console script in the environment, and exit with its result.
+
+    :param paths: as for ``activate``.
+    :param scripts: as for ``activate``.
+    :param reference: the entry point, ``module:attribute``.
+    """
+    root = activate(paths, scripts)
+    if not root:
+        sys.path[:0] = paths[:-1]
+        site.addsitedir(paths[-1])
+    elif not _is_same_directory(sys.prefix, root):
+        os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606  # no shell
+    module, _, attribute = reference.partition(":")
+    sys.exit(operator.attrgetter(attribute)(importlib.import_module(module))())
+
+
+def _ensure_environment(paths: Sequence[str]) -> str:
+    """Return the path of a complete environment; empty where none can be written."""
+    python = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable or "")
+    if os.name != "posix" or not os.path.isfile(python):
+        return ""
+    files = _render_files(paths, python)
+    key = binascii.crc32(repr(files).encode())
+    name = f"mastra-venv-{os.geteuid()}-{key:08x}"
+    own = [sys.prefix] if os.path.basename(sys.prefix) == name else []
+    temporary = [os.environ["TMPDIR"]] if os.environ.get("TMPDIR") else []
+    for root in (*own, *(os.path.join(path, name) for path in (*temporary, *_DIRECTORIES))):
+        with contextlib.suppress(OSError):
+            _open_environment(root, files, python)
+            return root
+    return ""
+
+
+def _render_files(paths: Sequence[str], python: str) -> dict[str, str]:
+    """Return the texts of the environment's files by name."""
+    threading = "t" if "t" in getattr(sys, "abiflags", "") else ""
+    library = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}{threading}/site-packages"
+    version = ".".join(map(str, sys.version_info[:3]))
+    code = _MODULE.format(first=ascii(list(paths[:-1])), last=ascii(paths[-1]))
+    return {
+        "pyvenv.cfg": _CONFIG.format(home=os.path.dirname(python), version=version),
+        f"{library}/mastra_paths.py": code,
+        f"{library}/mastra_paths.pth": "import mastra_paths\n",
+    }
+
+
+def _open_environment(root: str, files: Mapping[str, str], python: str) -> None:
+    """Lock an environment until the process ends, and complete it.
+
+    :raises OSError: where it cannot be written, or belongs to another user.
+    """
+    if _locks.get(root, (0, 0))[1] == os.getpid():
+        return
+    descriptor = _create_locked(root)
+    try:
+        _write_environment(root, files, python)
+    except OSError:
+        os.close(descriptor)
+        raise
+    if not _locks:
+        atexit.register(deactivate)
+    _locks[root] = descriptor, os.getpid()
+
+
+def _create_locked(root: str) -> int:
+    """Create a directory where it is missing, and return the descriptor that holds its lock."""
+    while True:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(root, 0o755)
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            _check_owner(os.fstat(descriptor), root)
+            _lock(descriptor, exclusive=False)
+            if _is_same_directory(root, descriptor):  # else another process has just removed it
+                return descriptor
+        except OSError:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _check_owner(status: os.stat_result, root: str) -> None:
+    """Refuse a directory that another user has created or can write."""
+    if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError(f"{root!r} belongs to another user")
+
+
+def _lock(descriptor: int, *, exclusive: bool) -> None:
+    """Lock a directory for all its users, or for this process only if nobody else uses it."""
+    import fcntl
+
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH)
+
+
+def _is_same_directory(path: str, other: str | int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.stat(other))
+    except FileNotFoundError:
+        return False
+
+
+def _write_environment(root: str, files: Mapping[str, str], python: str) -> None:
+    """Write what is missing or differs, each file in one step, since processes share them."""
+    minor = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    links = {"bin/python": python, "bin/python3": "python", f"bin/{minor}": "python"}
+    for name in (*files, *links):
+        parts = name.split("/")[:-1]
+        for count in range(1, len(parts) + 1):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(os.path.join(root, *parts[:count]), 0o755)
+    for name, text in files.items():
+        _replace(os.path.join(root, name), text, _read_text, _write_text)
+    for name, target in links.items():
+        _replace(os.path.join(root, name), target, os.readlink, _create_link)
+
+
+def _replace(
+    path: str, content: str, read: Callable[[str], str], write: Callable[[str, str], None]
+) -> None:
+    with contextlib.suppress(OSError):
+        if read(path) == content:
+            return
+    draft = f"{path}.{os.getpid()}"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(draft)
+    write(draft, content)
+    os.replace(draft, path)
+
+
+def _read_text(path: str) -> str:
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        return file.read()
+
+
+def _write_text(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
+
+
+def _create_link(path: str, target: str) -> None:
+    os.symlink(target, path)
+
+
+def _remove_tree(root: str) -> None:
+    for directory, folders, files in os.walk(root, topdown=False):
+        for name in files:
+            os.unlink(os.path.join(directory, name))
+        for name in folders:
+            os.rmdir(os.path.join(directory, name))
+    os.rmdir(root)

@@ -1,0 +1,34 @@
+"""Refuse a redirect where a registry must store something."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mastra_core.errors import ApiError
+
+if TYPE_CHECKING:  # httpx is imported on connecting, so that mastra_target stays cheap
+    import httpx
+
+__all__ = ("refuse_redirect",)
+
+
+def refuse_redirect(response: httpx.Response, registry: str) -> httpx.Response:
+    """Return the answer to a request that changes something, unless it is a redirect.
+
+    A redirect, such as one to a login page, means that nothing was stored.
+
+    :param response: answer of the registry.
+    :param registry: host of the registry.
+    :returns: the same response.
+    :raises ApiError: for a redirect.
+    """
+    if not response.is_redirect:
+        return response
+    request = response.request
+    host = response.next_request.url.host if response.next_request else ""
+    raise ApiError(
+        f"{registry} answered {response.status_code} to {request.method} {request.url.path}, a "
+        f"redirect to {host!r}.",
+        "Nothing was stored. Check the address of the registry, and any login page before it.",
+        status=response.status_code,
+    )

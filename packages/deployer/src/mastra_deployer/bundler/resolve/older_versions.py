@@ -1,0 +1,101 @@
+"""Record in a lock which versions are older than the newest, because a wheel is missing."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from packaging.version import Version
+
+from mastra_core.pipeline import Platform, Report
+from mastra_deployer.bundler.resolve.markers import evaluate_marker
+from mastra_deployer.bundler.resolve.pyodide import is_pyodide, list_unfit
+from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, is_compatible
+
+__all__ = (
+    "OlderVersion",
+    "format_older_version",
+    "list_older_versions",
+    "list_versions",
+    "report_older_versions",
+)
+
+_LINE = re.compile(r"^# older: (\S+) (\S+) (\S+)$", re.MULTILINE)
+
+
+class OlderVersion(NamedTuple):
+    """A package of which the target lacks a wheel of the newest version.
+
+    :param name: of the package.
+    :param version: the version that is used.
+    :param newest: the version that uv chooses for a platform with all wheels.
+    """
+
+    name: str
+    version: str
+    newest: str
+
+
+def list_versions(text: str) -> Iterator[tuple[str, str]]:
+    """Yield name and version of each package of a pylock.toml.
+
+    :param text: the lock.
+    """
+    for package in tomllib.loads(text).get("packages", []):
+        if "version" in package:
+            yield package["name"], package["version"]
+
+
+def list_lacking(text: str, platform: Platform) -> dict[str, str]:
+    """Return name and version of each package that has wheels, but none for a platform.
+
+    :param text: a pylock.toml for every platform.
+    :param platform: the target's.
+    """
+    if is_pyodide(platform):
+        return dict(list_unfit(text, platform))
+    return {
+        package["name"]: package["version"]
+        for package in tomllib.loads(text).get("packages", [])
+        if package.get("wheels")
+        and ("marker" not in package or evaluate_marker(package["marker"], platform))
+        and not any(is_compatible(get_file_name(file), platform) for file in package["wheels"])
+    }
+
+
+def list_older_versions(newest: Mapping[str, str], text: str) -> list[OlderVersion]:
+    """Return the packages that are older in a lock than the newest version.
+
+    :param newest: versions by name.
+    :param text: the lock that is used.
+    """
+    return [
+        OlderVersion(name, version, newest[name])
+        for name, version in list_versions(text)
+        if name in newest and Version(version) < Version(newest[name])
+    ]
+
+
+def format_older_version(item: OlderVersion) -> str:
+    """Return the comment of a lock that records an older version.
+
+    :param item: the package.
+    """
+    return f"# older: {item.name} {item.version} {item.newest}\n"
+
+
+def report_older_versions(text: str, platform: Platform, report: Report) -> None:
+    """Report the older versions that a lock records.
+
+    :param text: the lock.
+    :param platform: the target's.
+    :param report: receives a note for each package.
+    """
+    for name, version, newest in _LINE.findall(text):
+        report.note(
+            f"{name} {version} is used, because {name} {newest} has no wheel for {platform}.",
+            "Build for another Python (--python) or platform (--platform), or set UV_FIND_LINKS to "
+            "a directory with a wheel.",
+        )

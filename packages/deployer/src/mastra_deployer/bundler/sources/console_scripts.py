@@ -1,0 +1,85 @@
+"""Write the console scripts of the app and of its direct dependencies into a build."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from mastra_core.pipeline import BundleManifest
+
+__all__ = ("SCRIPTS", "read_console_scripts", "write_console_scripts")
+
+SCRIPTS = "bin"
+"""The directory of console scripts in a build."""
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_REFERENCE = re.compile(r"[\w.]+:[\w.]+")
+_SCRIPT = '''\
+#!/usr/bin/env {python}
+"""Run the console script {name!r}. Made by mastra."""
+
+import os
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+PATHS = [os.path.join(ROOT, path) for path in {paths!r}]
+sys.path[0] = PATHS[0]
+
+import mastra_venv
+
+mastra_venv.run_script(PATHS, os.path.join(ROOT, "{scripts}"), {reference!r})
+'''
+
+
+def read_console_scripts(texts: Iterable[str]) -> dict[str, str]:
+    """Return the console scripts of ``entry_points.txt`` files: entry point by name.
+
+    Of scripts with the same name the first one counts.
+
+    :param texts: the contents of the files.
+    """
+    scripts: dict[str, str] = {}
+    for text in texts:
+        for name, reference in _iter_entries(text):
+            scripts.setdefault(name, reference)
+    return scripts
+
+
+def write_console_scripts(
+    scripts: Mapping[str, str], manifest: BundleManifest, directory: Path
+) -> None:
+    """Write executable scripts, which also run without the launcher and at any path.
+
+    :param scripts: entry point by name.
+    :param manifest: of the build.
+    :param directory: of the build.
+    """
+    python = "python3" if manifest.pure else f"python{manifest.python}"
+    for name, reference in sorted(scripts.items()):
+        file = directory / SCRIPTS / name
+        file.parent.mkdir(exist_ok=True)
+        text = _SCRIPT.format(
+            python=python,
+            name=name,
+            paths=manifest.paths,
+            scripts=SCRIPTS,
+            reference=reference,
+        )
+        file.write_text(text, encoding="utf-8")
+        file.chmod(0o755)
+
+
+def _iter_entries(text: str) -> Iterator[tuple[str, str]]:
+    parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]  # names have upper case
+    try:
+        parser.read_string(text)
+    except configparser.Error:  # no installer makes scripts of it
+        return
+    if not parser.has_section("console_scripts"):
+        return
+    for name, value in parser.items("console_scripts"):
+        reference = value.partition("[")[0].replace(" ", "")
+        if _NAME.fullmatch(name) and _REFERENCE.fullmatch(reference):
+            yield name, reference

@@ -1,0 +1,82 @@
+"""Read one module of the app: its imports, and the names that its strings mention."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+import warnings
+
+from mastra_deployer.project.ast_imports import StaticImport, read_imports
+
+__all__ = ("ModuleCode", "parse_module")
+
+_MAX_LENGTH = 200  # of a string that is a path or a dotted name
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?::\w+)?")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModuleCode:
+    """One module of the app as it ships.
+
+    :param tree: its syntax tree; empty for a file that this Python cannot parse.
+    :param nodes: all nodes of the tree.
+    :param names: the parts of each dotted name that it imports, and the first part of each string.
+    :param modules: absolute dotted names that it imports, and strings that look like such names:
+        settings modules and app lists of frameworks are written like that.
+    :param imports: its static imports.
+    :param words: the parts of its strings as paths, and what it imports by name.
+    """
+
+    tree: ast.Module
+    nodes: tuple[ast.AST, ...]
+    names: frozenset[str]
+    modules: frozenset[str]
+    imports: tuple[StaticImport, ...]
+    words: frozenset[str]
+
+
+def parse_module(source: bytes, package: str) -> ModuleCode:
+    """Parse a module.
+
+    A file that this Python cannot parse has no names: it may be a template, or newer than the
+    Python that mastra runs on. The app's own Python, which imports it, decides.
+
+    :param source: the file's bytes.
+    :param package: the package that relative imports start from.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # warnings about the app's own code are not wanted
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError):
+            tree = ast.Module(body=[], type_ignores=[])
+    nodes = tuple(ast.walk(tree))
+    imports = tuple(read_imports(nodes, package))
+    names, strings = _collect_names(nodes)
+    dotted = {text.partition(":")[0] for text in strings if _DOTTED.fullmatch(text)}
+    return ModuleCode(
+        tree=tree,
+        nodes=nodes,
+        names=frozenset(names),
+        modules=frozenset(dotted).union(*(item.modules for item in imports)),
+        imports=imports,
+        words=frozenset(word for text in strings for word in text.split("/"))
+        | {name for item in imports for name in item.names},
+    )
+
+
+def _collect_names(nodes: tuple[ast.AST, ...]) -> tuple[set[str], set[str]]:
+    """Return the parts of imports, with the first part of each string, and the short strings."""
+    names: set[str] = set()
+    strings: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names.update(part for alias in node.names for part in alias.name.split("."))
+        elif isinstance(node, ast.ImportFrom):
+            names.update((node.module or "").split("."), (alias.name for alias in node.names))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names.add(node.value.partition(".")[0].partition(":")[0])
+            if len(node.value) <= _MAX_LENGTH:
+                strings.add(node.value)
+    return names, strings

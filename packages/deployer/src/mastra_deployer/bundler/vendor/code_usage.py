@@ -1,0 +1,158 @@
+"""Read from a distribution's own code which of its unusual files are used at run time.
+
+Stubs, headers and tests ship only if the code says so. Each module is searched for a few words, and
+only the modules that contain them are looked at closely, because a first build reads every module
+of every dependency.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import warnings
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from mastra_deployer.project.ast_imports import read_imports
+from mastra_deployer.project.ast_names import to_absolute_name
+
+__all__ = ("SOURCE_SUFFIXES", "TEST_NAMES", "CodeUsage", "iter_test_directories", "read_code_usage")
+
+TEST_NAMES = frozenset(("tests", "test"))
+SOURCE_SUFFIXES = frozenset((".h", ".hpp", ".c", ".cpp", ".pyx", ".pxd", ".a"))
+_STUBS = re.compile(rb"""\bpyi['"]|\battach_stub\b""")
+_SOURCES = re.compile(rb"""['"/]([\w-]+\.(?:hpp|h|cpp|c|pyx|pxd|a))['"]""")
+_TEST_IMPORT = re.compile(
+    rb"""^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#]*)"""
+    rb"""|import[ \t]+([^\n#]*))""",
+    re.MULTILINE,
+)
+_TEST = re.compile(rb"[. (,\t\n]tests?[., )\n]")
+_TEST_STRING = re.compile(rb"""(?<=['"])[A-Za-z_][\w.]*\.tests?\.[\w.]+(?=['"])""")
+_WORD = re.compile(r"\w+")
+
+
+class CodeUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """What the code of a distribution uses of itself and of other distributions.
+
+    :param tests: directories of tests that it imports modules of, by the directory of tests that
+        the import is in; an empty name is all other code.
+    :param stubs: whether it reads the stubs beside its modules.
+    :param foreign_stubs: whether it reads the stubs of other distributions, as type checkers do.
+    :param sources: names of headers and sources of compiled code that it names.
+    :param imports: those of given modules that it cannot be imported without.
+    """
+
+    tests: dict[str, tuple[str, ...]] = {}
+    stubs: bool = False
+    foreign_stubs: bool = False
+    sources: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+
+
+def read_code_usage(tree: Path, names: Iterable[str], targets: Collection[str]) -> CodeUsage:
+    """Read what the modules of a distribution use.
+
+    :param tree: the directory that it is installed in.
+    :param names: of its files, relative to the tree.
+    :param targets: names of top-level modules whose imports count.
+    """
+    names = list(names)
+    reader = _Reader(
+        targets, sources=any(PurePosixPath(it).suffix in SOURCE_SUFFIXES for it in names)
+    )
+    for name in names:
+        if name.endswith(".py") and ".." not in name:
+            reader.read(name, _read_bytes(tree / name))
+    has_typeshed = any("/typeshed/" in name for name in names)
+    return CodeUsage(
+        tests={place: tuple(sorted(found)) for place, found in sorted(reader.tests.items())},
+        stubs=reader.stubs,
+        foreign_stubs=reader.stubs and has_typeshed,
+        sources=tuple(sorted(reader.sources)),
+        imports=tuple(sorted(reader.imports)),
+    )
+
+
+def iter_test_directories(module: str) -> Iterator[str]:
+    """Yield the directories of tests that a dotted name leads into, the outermost first.
+
+    :param module: such as ``astropy.tests.helper``, which leads into ``astropy/tests``.
+    """
+    parts = module.split(".")
+    for number, part in enumerate(parts):
+        if number and part in TEST_NAMES:
+            yield "/".join(parts[: number + 1])
+
+
+class _Reader:
+    """Collect what modules use."""
+
+    def __init__(self, targets: Collection[str], *, sources: bool) -> None:
+        self._targets = set(targets)
+        self._has_sources = sources
+        self.tests: dict[str, set[str]] = defaultdict(set)
+        self.stubs = False
+        self.sources: set[str] = set()
+        self.imports: set[str] = set()
+
+    def read(self, name: str, source: bytes) -> None:
+        package = name.rpartition("/")[0].replace("/", ".")
+        places = [*iter_test_directories(package)]
+        place = places[-1] if places else ""
+        if b"test" in source and _TEST.search(source):
+            self.tests[place].update(_iter_imported_tests(source, package))
+            if not self.tests[place]:
+                del self.tests[place]
+        if place:
+            return
+        if not self.stubs and (b"pyi" in source or b"attach_stub" in source):
+            self.stubs = _STUBS.search(source) is not None
+        if self._has_sources:
+            self.sources.update(match.decode() for match in _SOURCES.findall(source))
+        targets = {name for name in self._targets - self.imports if name.encode() in source}
+        if targets and _make_import_pattern(frozenset(targets)).search(source):
+            self.imports.update(_iter_needed_imports(source, package, targets))
+
+
+@functools.cache
+def _make_import_pattern(names: frozenset[str]) -> re.Pattern[bytes]:
+    listed = "|".join(sorted(names)).encode()
+    return re.compile(rb"^[ \t]*(?:import|from)[ \t]+(?:" + listed + rb")\b", re.MULTILINE)
+
+
+def _iter_needed_imports(source: bytes, package: str, targets: Collection[str]) -> Iterator[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # warnings about the code of a dependency are not shown
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return
+    for item in read_imports(ast.walk(tree), package):
+        top = item.module.partition(".")[0]
+        if top in targets and not item.optional:
+            yield top
+
+
+def _iter_imported_tests(source: bytes, package: str) -> Iterator[str]:
+    for module, names, plain in _TEST_IMPORT.findall(source):
+        if b"test" in module or b"test" in names:
+            base = to_absolute_name(module.decode(), package)
+            for name in ("", *_WORD.findall(names.decode("utf-8", "replace"))):
+                yield from iter_test_directories(f"{base}.{name}")
+        elif b"test" in plain:
+            for part in plain.decode("utf-8", "replace").split(","):
+                yield from iter_test_directories(part.strip().partition(" ")[0])
+    for text in _TEST_STRING.findall(source) if b".test" in source else ():
+        yield from iter_test_directories(text.decode())
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # the RECORD lists a file that is not there
+        return b""

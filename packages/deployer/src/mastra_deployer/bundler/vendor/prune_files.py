@@ -1,0 +1,137 @@
+"""Decide which files of a distribution ship: none that cannot run, and all that its code uses.
+
+Metadata always ships: frameworks read it. Single modules of a distribution always ship: a dynamic
+import may need them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from mastra_deployer.bundler.own_wheels import INSTALLER_FILES
+from mastra_deployer.bundler.vendor.code_usage import (
+    SOURCE_SUFFIXES,
+    TEST_NAMES,
+    CodeUsage,
+    iter_test_directories,
+)
+from mastra_deployer.bundler.vendor.distributions import Distribution
+
+__all__ = ("KeepRule", "build_keep_rule", "find_dropped_files")
+
+_HEAD = 512  # bytes of a script that show its interpreter
+
+
+class KeepRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What ships of one distribution beyond what its own code uses.
+
+    :param whole: whether everything ships, except files of the installer.
+    :param stubs: whether its type stubs ship.
+    :param tests: directories of tests that other code imports.
+    """
+
+    whole: bool = False
+    stubs: bool = False
+    tests: tuple[str, ...] = ()
+
+
+def build_keep_rule(
+    distribution: Distribution,
+    modules: Iterable[str],
+    others: Iterable[CodeUsage],
+    *,
+    whole: bool,
+) -> KeepRule:
+    """Return what the app and the other distributions that ship need of a distribution.
+
+    :param distribution: the distribution.
+    :param modules: dotted names that the app imports or names.
+    :param others: what the other distributions use.
+    :param whole: whether the project keeps all of it.
+    """
+    if whole:
+        return KeepRule(whole=True)
+    others = list(others)
+    wanted = {folder for module in modules for folder in iter_test_directories(module)}
+    wanted.update(folder for item in others for folder in item.tests.get("", ()))
+    own = _find_used_tests(distribution.usage.tests, ())
+    tests = {folder for folder in wanted if folder.partition("/")[0] in distribution.tops} - own
+    return KeepRule(
+        stubs=any(item.foreign_stubs for item in others) and not distribution.usage.stubs,
+        tests=tuple(sorted(tests)),
+    )
+
+
+def find_dropped_files(distribution: Distribution, tree: Path, rule: KeepRule) -> dict[str, str]:
+    """Return the files of a distribution that do not ship, each with the reason.
+
+    :param distribution: with the names of its files.
+    :param tree: the directory that it is installed in.
+    :param rule: what ships of it in any case.
+    """
+    usage = distribution.usage
+    tests = _find_used_tests(usage.tests, rule.tests)
+    names = set(distribution.files)
+    dropped: dict[str, str] = {}
+    for name in distribution.files:
+        reason = _get_installer_reason(name, tree)
+        if not reason and not rule.whole and ".dist-info/" not in name:
+            reason = _get_unused_reason(name, names, tests, usage, stubs=rule.stubs)
+        if reason:
+            dropped[name] = reason
+    return dropped
+
+
+def _find_used_tests(tests: Mapping[str, tuple[str, ...]], more: Iterable[str]) -> set[str]:
+    """Return the directories of tests that code outside of tests uses, directly or not."""
+    used: set[str] = set()
+    pending = {*tests.get("", ()), *more}
+    while pending:
+        folder = pending.pop()
+        used.add(folder)
+        pending |= set(tests.get(folder, ())) - used
+    return used
+
+
+def _get_installer_reason(name: str, tree: Path) -> str:
+    path = PurePosixPath(name)
+    if ".." in path.parts or path.is_absolute():
+        return "a file outside of the packages"
+    if path.parent.name == "__pycache__":
+        return "bytecode of another build"
+    if path.parent.suffix == ".dist-info" and path.name in INSTALLER_FILES:
+        return "a file of the installer"
+    if name.startswith("bin/") and _is_python_script(tree / name):
+        return "a script that starts this machine's Python"
+    return ""
+
+
+def _get_unused_reason(
+    name: str, names: set[str], tests: set[str], usage: CodeUsage, *, stubs: bool
+) -> str:
+    path = PurePosixPath(name)
+    # The first part is the package itself, which may be called "test".
+    for number, part in enumerate(path.parts[:-1]):
+        if number and part in TEST_NAMES and "/".join(path.parts[: number + 1]) not in tests:
+            return "tests"
+    if path.suffix == ".pyi" and not (stubs or usage.stubs):
+        return "type stubs"
+    if path.suffix in SOURCE_SUFFIXES and path.name not in usage.sources:
+        return "source of compiled code"
+    # Without its source, a compiled module in this place is the module itself.
+    return "bytecode of another build" if path.suffix == ".pyc" and name[:-1] in names else ""
+
+
+def _is_python_script(file: Path) -> bool:
+    """Return whether a program is a script for Python, whose path on this machine it contains."""
+    try:
+        with file.open("rb") as script:
+            head = script.read(_HEAD)
+    except OSError:
+        return False
+    first, _, rest = head.partition(b"\n")
+    # Where the path is too long for a first line, a shell replaces itself with Python.
+    return first.startswith(b"#!") and (b"python" in first or rest.startswith(b"'''exec'"))

@@ -1,0 +1,54 @@
+"""List what distributions require or import but never use to serve."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from packaging.utils import canonicalize_name
+
+__all__ = ("UNUSED", "find_imported_unused", "list_undeclared_targets")
+
+# By requirer: what it requires or imports for its command line, its test client or its own
+# debugging, never to serve. Each entry is tested.
+UNUSED: Mapping[str, frozenset[str]] = {
+    "litestar": frozenset(("click", "httpx", "polyfactory", "rich", "rich-click")),
+    "pydantic": frozenset(("rich",)),
+}
+# Modules of a requirer that need what is listed above.
+_NEEDING_MODULES: Mapping[str, frozenset[str]] = {
+    "litestar.cli": frozenset(("click", "rich", "rich-click")),
+    "litestar.testing": frozenset(("httpx",)),
+}
+_TARGETS = frozenset().union(*UNUSED.values())
+_NAME = re.compile(r"[\w.-]+")
+
+
+def find_imported_unused(modules: Iterable[str]) -> frozenset[str]:
+    """Return the distributions of the list that the imports of an app need.
+
+    :param modules: dotted names that the app imports or names.
+    """
+    found: set[str] = set()
+    for module in modules:
+        if (name := canonicalize_name(module.partition(".")[0])) in _TARGETS:
+            found.add(name)
+        for needing, targets in _NEEDING_MODULES.items():
+            if module == needing or module.startswith(f"{needing}."):
+                found |= targets
+    return frozenset(found)
+
+
+def list_undeclared_targets(name: str, requires: Iterable[str]) -> dict[str, str]:
+    """Return the listed distributions whose import makes a distribution need them.
+
+    What it declares counts as declared: an extra that is not chosen is not needed.
+
+    :param name: canonical name of the importing distribution.
+    :param requires: its ``Requires-Dist`` lines.
+    :returns: canonical names by the name of the top-level module.
+    """
+    matches = (_NAME.match(line.strip()) for line in requires)
+    declared = {canonicalize_name(match[0]) for match in matches if match}
+    targets = _TARGETS - declared - UNUSED.get(name, frozenset()) - {name}
+    return {target.replace("-", "_"): target for target in targets}

@@ -1,0 +1,152 @@
+"""Start a staged bundle in isolation, and send its app one request without a network.
+
+This module runs in the Python of the target. It uses only the standard library and the bundle.
+"""
+
+import asyncio
+import importlib.util
+import operator
+import os
+import sys
+
+TIMEOUT = 10  # seconds for one request, and for the startup of a lifespan
+PATH = "/mastra-start-check"  # no route of an app
+
+
+def main(index, source_child):
+    launcher = load_module("mastra_launcher", index)
+    source = load_module("mastra_source", source_child)
+    bundle = launcher.read_manifest(launcher.HERE)
+    launcher.check_python(bundle)
+    paths = [os.path.join(launcher.HERE, path) for path in bundle["paths"]]
+    launcher.isolate(paths)
+    launcher.prepare_children(paths)
+    launcher.check(bundle, lambda *imported: inspect_app(launcher, source, *imported))
+
+
+def load_module(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def inspect_app(launcher, source, bundle, module):
+    """Return the app's registry, what kind of object it is, and how it answers a request."""
+    registry = launcher.describe_app(bundle, module)
+    app = operator.attrgetter(bundle["app"].partition(":")[2])(module)
+    kind = source.get_kind(app, None)
+    if kind != "asgi":
+        return {**registry, "kind": kind}
+    prefix = registry.get("serve", {}).get("api_prefix", "")
+    path = prefix + "/agents" if bundle["kind"] == "mastra" else PATH
+    return {**registry, "kind": kind, "request": send_request(launcher, bundle, app, path)}
+
+
+def send_request(launcher, bundle, app, path):
+    """Return how an app answers: its status, and the exception that reached the server.
+
+    The lifespan of the app runs only where the request fails without it, because its startup may
+    need services that the build machine lacks.
+    """
+    stack = app if bundle["kind"] == "mastra" else build_stack(app)
+    loop = asyncio.new_event_loop()  # never closed: the process ends without waiting for the app
+    asyncio.set_event_loop(loop)
+    response = Response()
+    try:
+        loop.run_until_complete(response.run(stack, path))
+        if response.error is not None and response.status is None:
+            response = Response()
+            loop.run_until_complete(response.run_with_lifespan(stack, path))
+    except TimeoutError:
+        return {"status": response.status, "error": None}
+    error = response.error
+    return {
+        "status": 500 if response.is_silent else response.status,  # what a server answers then
+        "error": None if error is None else launcher.format_error(error),
+        "service": response.startup_failed or isinstance(error, OSError),
+    }
+
+
+def build_stack(app):
+    """Wrap an app as the server does, which decides between the versions of ASGI."""
+    try:
+        import uvicorn
+    except ImportError:  # the platform has a server of its own
+        return app
+    config = uvicorn.Config(app, ws="none", log_config=None)
+    config.load()
+    return config.loaded_app
+
+
+class Response:
+    """The response of an app to one request."""
+
+    def __init__(self):
+        self.status = None
+        self.error = None
+        self.is_silent = False
+        self.startup_failed = False
+        self.state = {}
+
+    async def run(self, stack, path):
+        received = [{"type": "http.request", "body": b"", "more_body": False}]
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "headers": [(b"host", b"localhost"), (b"accept", b"*/*")],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 3000),
+            "state": self.state,
+        }
+
+        async def receive():
+            if received:
+                return received.pop()
+            return await asyncio.Event().wait()  # the client stays connected
+
+        async def send(message):
+            if message["type"] == "http.response.start":
+                self.status = message["status"]
+
+        try:
+            await asyncio.wait_for(stack(scope, receive, send), TIMEOUT)
+        except TimeoutError:
+            raise
+        except Exception as error:  # noqa: BLE001  # any error of the app is reported
+            self.error = error
+        else:
+            self.is_silent = self.status is None
+
+    async def run_with_lifespan(self, stack, path):
+        """Send the request between the startup and the shutdown of the lifespan."""
+        received, sent = asyncio.Queue(), asyncio.Queue()
+        scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": self.state}
+        received.put_nowait({"type": "lifespan.startup"})
+
+        async def run_lifespan():
+            try:
+                await stack(scope, received.get, sent.put)
+            except Exception as error:  # noqa: BLE001  # without a lifespan an app may raise
+                self.startup_failed = isinstance(error, OSError)
+            sent.put_nowait({"type": ""})
+
+        task = asyncio.ensure_future(run_lifespan())
+        message = await asyncio.wait_for(sent.get(), TIMEOUT)
+        if message["type"] == "lifespan.startup.failed":
+            self.startup_failed = True
+        await self.run(stack, path)
+        if not task.done():
+            received.put_nowait({"type": "lifespan.shutdown"})
+            await asyncio.wait([task], timeout=TIMEOUT)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

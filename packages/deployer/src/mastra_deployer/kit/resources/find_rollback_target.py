@@ -1,0 +1,31 @@
+"""Finds the deployment that a rollback makes live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from mastra_deployer.kit.resources.require_deployed import require_deployed
+
+__all__ = ("find_rollback_target",)
+
+T = TypeVar("T")
+
+_LIST_HINT = "`mastra deployments` lists the deployments."
+
+
+def find_rollback_target(
+    id: str, find_previous: Callable[[], str | None], find: Callable[[str], T | None]
+) -> T:
+    """Return the deployment with an id, or else the one that was live before.
+
+    :param id: as ``mastra_rollback`` receives it; empty for the previous deployment.
+    :param find_previous: returns the id of the deployment that was live before in production;
+        ``None`` or empty where there is none.
+    :param find: returns the deployment with an id, or ``None``.
+    :raises DeployError: when there is no such deployment.
+    """
+    target = require_deployed(
+        id or find_previous(), "The app has no earlier deployment in production.", _LIST_HINT
+    )
+    return require_deployed(find(target), f"There is no deployment {target!r}.", _LIST_HINT)

@@ -1,0 +1,30 @@
+"""The default ``mastra_build``, which loads the bundler when it is called.
+
+Commands that build nothing, such as ``mastra deployments``, start without the bundler.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mastra_core.hooks import hookimpl
+from mastra_core.pipeline import Build, Platform, Project, Report, Target
+
+__all__ = ("mastra_build",)
+
+
+@hookimpl(trylast=True)
+def mastra_build(
+    project: Project, target: Target, platform: Platform, directory: Path, report: Report
+) -> Build:
+    """Stage the app for a CPython platform; a deployer's own hook comes first.
+
+    :param project: the app.
+    :param target: the target, whose runtime requirements count too.
+    :param platform: the platform to build for.
+    :param directory: an empty directory for the build.
+    :param report: receives progress.
+    """
+    from mastra_deployer.bundler import stage
+
+    return stage.mastra_build(project, target, platform, directory, report)

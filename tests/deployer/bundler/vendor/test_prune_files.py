@@ -1,0 +1,209 @@
+"""Which files of a distribution ship: those that its code, or other code, uses."""
+
+import pytest
+
+from mastra_deployer.bundler.vendor.code_usage import read_code_usage
+from mastra_deployer.bundler.vendor.distributions import Distribution
+from mastra_deployer.bundler.vendor.prune_files import (
+    KeepRule,
+    build_keep_rule,
+    find_dropped_files,
+)
+from mastra_deployer.bundler.vendor.unused_requirements import (
+    find_imported_unused,
+    list_undeclared_targets,
+)
+
+
+@pytest.fixture
+def install(tmp_path):
+    """Install files of a distribution: `install({"kit/__init__.py": "..."})`."""
+
+    def install_files(files, name="kit"):
+        for path, text in files.items():
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_bytes(text.encode() if isinstance(text, str) else text)
+        tops = tuple(sorted({path.partition("/")[0] for path in files if path.endswith(".py")}))
+        usage = read_code_usage(tmp_path, files, list_undeclared_targets(name, ()).keys())
+        info = f"{name}-1.dist-info"
+        return Distribution(
+            name=name, version="1", info=info, tops=tops, files=tuple(files), usage=usage
+        )
+
+    return install_files
+
+
+def list_dropped(distribution, tree, rule=None):
+    return set(find_dropped_files(distribution, tree, rule or KeepRule()))
+
+
+UNUSED_FILES = {
+    "kit/__init__.py": "text = 'a test of tests, in pyi.md'\n",
+    "kit/__init__.pyi": "",
+    "kit/core.h": "",
+    "kit/core.pyx": "",
+    "kit/tests/__init__.py": "",
+    "kit/tests/test_core.py": "from kit.tests import data\nfrom kit.test.more import x\n",
+    "kit/tests/data.json": "{}",
+    "kit/test/more.py": "",
+    "kit/old.pyc": b"",
+    "kit/old.py": "",
+    "bin/kit": "#!/machine/venv/bin/python\n",
+    "bin/kit-long": "#!/bin/sh\n'''exec' '/machine/a very long path/python' \"$0\" \"$@\"\n' '''\n",
+}
+
+
+def test_files_that_no_code_uses_are_dropped(install, tmp_path):
+    kept = {"kit/__init__.py", "kit/old.py"}
+    assert list_dropped(install(UNUSED_FILES), tmp_path) == UNUSED_FILES.keys() - kept
+
+
+def test_keep_ships_everything_but_scripts_of_this_machine(install, tmp_path):
+    dropped = list_dropped(install(UNUSED_FILES), tmp_path, KeepRule(whole=True))
+    assert dropped == {"bin/kit", "bin/kit-long"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from pathlib import Path\nPath(__file__).with_suffix('.pyi').read_text()\n",
+        "import lazy_loader as lazy\n__getattr__, *_ = lazy.attach_stub(__name__, __file__)\n",
+        "from lazy_loader import attach_stub\n__getattr__ = attach_stub(__name__, __file__)[0]\n",
+        "SUFFIXES = ('.py', '.pyi')\n",
+        'import glob\nglob.glob("*.pyi")\n',
+    ],
+)
+def test_stubs_ship_if_code_reads_them(install, tmp_path, source):
+    files = {"kit/__init__.py": source, "kit/__init__.pyi": "", "kit/sub/x.pyi": ""}
+    assert list_dropped(install(files), tmp_path) == set()
+
+
+def test_stubs_of_all_ship_beside_a_type_checker(install, tmp_path):
+    checker = {"checker/find.py": "STUB = '.pyi'\n", "checker/typeshed/stdlib/os.pyi": ""}
+    usage = install(checker, "checker").usage
+    other = install({"kit/__init__.py": "", "kit/__init__.pyi": ""})
+    assert list_dropped(other, tmp_path) == {"kit/__init__.pyi"}
+    rule = build_keep_rule(other, (), [usage], whole=False)
+    assert list_dropped(other, tmp_path, rule) == set()
+    reader = install({"reader/__init__.py": "STUB = '.pyi'\n"}, "reader").usage
+    assert build_keep_rule(other, (), [reader], whole=False) == KeepRule()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from kit.tests import helper\n",
+        "from .tests import helper\n",
+        "from . import tests\n",
+        "from . import (\n    core,\n    tests,\n)\n",
+        "import json, kit.tests.helper as h\n",
+        "def run():\n    from .tests.helper import run\n    return run()\n",
+        "RUNNER = 'kit.tests.helper.Runner'\n",
+    ],
+)
+def test_tests_ship_if_code_imports_them(install, tmp_path, source):
+    files = {
+        "kit/__init__.py": source,
+        "kit/core.py": "",
+        "kit/tests/__init__.py": "",
+        "kit/tests/helper.py": "from kit.test.more import x\n",
+        "kit/tests/words.txt": "",
+        "kit/tests/tests/test_helper.py": "",
+        "kit/test/more.py": "",
+        "kit/sub/tests/test_sub.py": "",
+    }
+    expected = {"kit/tests/tests/test_helper.py", "kit/sub/tests/test_sub.py"}
+    assert list_dropped(install(files), tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "# from kit.tests import x\n",
+        '"""\n>>> from kit.tests import x\n"""\n',
+        "test = tests = 1\n",
+    ],
+)
+def test_tests_that_code_only_mentions_are_dropped(install, tmp_path, source):
+    files = {"kit/__init__.py": source, "kit/tests/__init__.py": ""}
+    assert list_dropped(install(files), tmp_path) == {"kit/tests/__init__.py"}
+
+
+def test_tests_ship_if_other_code_imports_them(install, tmp_path):
+    kit = install({"kit/__init__.py": "", "kit/tests/helper.py": "", "kit/sub/tests/x.py": ""})
+    assert build_keep_rule(kit, ["kit", "kit.sub"], [], whole=False) == KeepRule()
+    rule = build_keep_rule(kit, ["kit.tests.helper.run"], [], whole=False)
+    assert list_dropped(kit, tmp_path, rule) == {"kit/sub/tests/x.py"}
+    user = install({"user/__init__.py": "from kit.sub.tests import x\n"}, "user").usage
+    rule = build_keep_rule(kit, [], [user], whole=False)
+    assert list_dropped(kit, tmp_path, rule) == {"kit/tests/helper.py"}
+
+
+def test_a_package_named_test_ships(install, tmp_path):
+    assert list_dropped(install({"test/__init__.py": "", "test/core.py": ""}), tmp_path) == set()
+
+
+def test_headers_ship_if_code_names_them(install, tmp_path):
+    files = {
+        "kit/__init__.py": "import os\nopen(os.path.join(os.path.dirname(__file__), 'run.h'))\n",
+        "kit/launch.py": "HEADER = f'{ROOT}/include/launch.cpp'\n",
+        "kit/run.h": "",
+        "kit/include/launch.cpp": "",
+        "kit/include/build.h": "",
+    }
+    assert list_dropped(install(files), tmp_path) == {"kit/include/build.h"}
+
+
+def test_a_compiled_module_without_source_ships(install, tmp_path):
+    assert list_dropped(install({"kit/__init__.py": "", "kit/secret.pyc": b""}), tmp_path) == set()
+
+
+def test_programs_that_are_no_scripts_for_python_ship(install, tmp_path):
+    files = {
+        "kit/__init__.py": "",
+        "bin/kit": b"\x7fELF\x02\x01\x01",
+        "bin/kit.sh": "#!/bin/sh\necho kit\n",
+        "bin/kit.pl": "#!/usr/bin/env perl\n",
+        "bin/kit-cli": "#!/usr/bin/env python3\n",
+    }
+    assert list_dropped(install(files), tmp_path) == {"bin/kit-cli"}
+
+
+@pytest.mark.parametrize(
+    ("source", "imports"),
+    [
+        ("import rich\n", ("rich",)),
+        ("def show():\n    from rich.table import Table\n", ("rich",)),
+        ("import rich_click as click\n", ("rich_click",)),
+        ("try:\n    import rich\nexcept ImportError:\n    rich = None\n", ()),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import httpx\n", ()),
+        ("import contextlib\nwith contextlib.suppress(ImportError):\n    import httpx\n", ()),
+        ("from . import rich\n", ()),
+        ("import richer\n", ()),
+    ],
+)
+def test_only_imports_that_must_succeed_count(install, source, imports):
+    assert install({"kit/__init__.py": source}).usage.imports == imports
+
+
+def test_imports_that_are_declared_or_listed_do_not_count():
+    assert "rich" in list_undeclared_targets("kit", ["httpx>=1; extra == 'http'"])
+    assert "httpx" not in list_undeclared_targets("kit", ["httpx>=1; extra == 'http'"])
+    assert "rich" not in list_undeclared_targets("pydantic", [])
+    assert "rich_click" not in list_undeclared_targets("kit", ["Rich_Click"])
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("httpx", {"httpx"}),
+        ("rich.logging.RichHandler", {"rich"}),
+        ("rich_click.rich_command", {"rich-click"}),
+        ("litestar.testing.TestClient", {"httpx"}),
+        ("litestar.testing_tools", set()),
+        ("litestar", set()),
+        ("richer", set()),
+    ],
+)
+def test_imports_of_the_app_keep_distributions(module, names):
+    assert find_imported_unused([module]) == names

@@ -1,0 +1,79 @@
+"""Mistakes on the command line: each error names the cure, which works."""
+
+import pytest
+
+from mastra_deployer.cli.main import main
+from tests.sample_projects import ECHO, write_project
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    return write_project(tmp_path_factory.mktemp("hints") / "app", {"src/mastra/index.py": ECHO})
+
+
+@pytest.fixture
+def run(app, capsys, monkeypatch):
+    """Run the command in this process; returns the exit code and both outputs."""
+    monkeypatch.chdir(app)
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        return ended.value.code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("start", ["There is no bundle in", "Run: mastra build."]),
+        ("start acme", ["`mastra start --help`"]),
+        ("deploy", ["needs a target", "`mastra deploy TARGET`", "acme"]),
+        ("bundle", ["`mastra bundle TARGET`"]),
+        ("preview", ["`mastra preview TARGET`"]),
+        ("doctor", ["`mastra doctor TARGET`"]),
+        ("logs", ["`mastra logs --target TARGET`"]),
+        ("env list", ["`mastra env list --target TARGET`"]),
+        ("promote x", ["`mastra promote --target TARGET`"]),
+        ("logs acme", ["'acme' is a target", "`mastra logs --target acme`"]),
+        ("rollback acme", ["'acme' is a target", "`mastra rollback --target acme`"]),
+        ("promote acme", ["'acme' is a target", "`mastra promote --target acme`"]),
+        ("promote", ["'ID'", "`mastra deployments`"]),
+        ("new ci github", ["`mastra new ci SYSTEM --target TARGET`"]),
+        ("new ci github acme", ["--target"]),
+        ("new ci", ["SYSTEM is missing", "github, gitlab"]),
+        ("new host", ["KIND is missing", "compose"]),
+        ("preview server", ["does not support 'preview'", "`mastra start`"]),
+        ("doctor server", ["does not support 'deploy'", "`mastra targets`"]),
+        ("-v", ["`mastra COMMAND -v`"]),
+        ("dev --host no.such.invalid --port 0", ["no address of this machine", "127.0.0.1"]),
+        ("dev --host 192.0.2.1 --port 0", ["no address of this machine", "127.0.0.1"]),
+    ],
+)
+def test_a_mistake_names_the_cure(run, line, words):
+    code, _, err = run(*line.split(" "))
+    assert code in (2, 5)
+    assert err.startswith("error: ") and "\n  " in err
+    assert [word for word in words if word not in err] == [], err
+    if "Available" in err:
+        assert "server" not in err, "nothing is deployed to it"
+
+
+def test_a_group_without_a_command_shows_its_help(run):
+    code, _, err = run("env")
+    assert code == 2
+    assert err.startswith("Usage: mastra env") and "sync" in err
+
+
+def test_targets_are_a_table_of_commands(run):
+    code, out, _ = run("targets")
+    assert code == 0
+    head, *rows = out.split("\n\n")[0].splitlines()
+    columns = head.split()
+    table = {row[:16].strip(): row[16:].split() for row in rows}
+    assert {"acme", "oci", "server", "vercel"} <= set(columns)
+    assert table["deploy"][columns.index("acme")] == "yes"
+    assert table["deploy"][columns.index("server")] == "-"
+    assert table["deploy --dry-run"][columns.index("vercel")] == "yes"
+    assert all(row[: len(row)].rstrip() == row and len(row) <= len(head) + 3 for row in rows)

@@ -1,0 +1,90 @@
+"""A preview leaves no process and no file behind."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+DIGEST = "0" * 64
+APP = """
+import os, signal, subprocess, sys, time
+helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+with open(os.environ["REPORT"] + ".draft", "w") as file:
+    file.write(f"{os.getpid()} {helper.pid} {os.environ['HOME']} {os.environ['PORT']}")
+os.rename(os.environ["REPORT"] + ".draft", os.environ["REPORT"])
+time.sleep(float(os.environ["SECONDS"]))
+raise SystemExit(3)
+"""
+RUN = """
+import sys, types
+from pathlib import Path
+from mastra_core import Secret
+from mastra_deployer_oci.preview import preview
+directory, report, seconds = sys.argv[1:]
+manifest = types.SimpleNamespace(python="%d.%d" % sys.version_info[:2])
+bundle = types.SimpleNamespace(directory=Path(directory), manifest=manifest)
+env = {"REPORT": Secret(report), "SECONDS": Secret(seconds)}
+sys.exit(preview(bundle, "127.0.0.1", 4711, env))
+"""
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """The directory of a bundle whose image has a base and one layer."""
+    (tmp_path / "bundle/blobs/sha256").mkdir(parents=True)
+    with tarfile.open(tmp_path / "bundle/blobs/sha256" / DIGEST, "w") as layer:
+        info = tarfile.TarInfo("app/index.py")
+        info.size = len(APP.encode())
+        layer.addfile(info, io.BytesIO(APP.encode()))
+    digest = f"sha256:{DIGEST}"
+    layer = {"digest": digest, "diff": digest, "size": 1, "unpacked": 1, "purpose": "app"}
+    plan = {
+        "app": "app",
+        "base": "registry.example/python:3",
+        "config": {"config": {"Env": ["LANG=C.UTF-8"], "User": "65532:65532"}},
+        "architecture": "amd64",
+        "layers": [layer],
+    }
+    (tmp_path / "bundle/mastra-image.json").write_text(json.dumps(plan))
+    return tmp_path / "bundle"
+
+
+def start_preview(directory, report, seconds):
+    command = [sys.executable, "-c", RUN, str(directory), str(report), str(seconds)]
+    process = subprocess.Popen(command, start_new_session=True)
+    deadline = time.monotonic() + 30
+    while not report.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return process, report.read_text().split()
+
+
+def wait_until_ended(pids):
+    deadline = time.monotonic() + 5
+    while any(Path(f"/proc/{pid}").exists() and not is_zombie(pid) for pid in pids):
+        assert time.monotonic() < deadline, "a process is left behind"
+        time.sleep(0.02)
+
+
+def is_zombie(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(("seconds", "code"), [(600, 130), (0.1, 3)])
+def test_the_end_of_a_preview_ends_all_processes(directory, tmp_path, seconds, code):
+    process, (app, helper, home, port) = start_preview(directory, tmp_path / "report", seconds)
+    assert port == "4711"
+    if code == 130:  # of Ctrl-C
+        os.kill(process.pid, signal.SIGINT)
+    assert process.wait(20) == code
+    wait_until_ended((app, helper))
+    assert not Path(home).exists(), "the unpacked image is left behind"
