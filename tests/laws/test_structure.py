@@ -11,6 +11,7 @@ LARGEST_DIRECTORY = 25  # modules
 
 # A basename that several directories use, and the one meaning that it has in all of them.
 SHARED_BASENAMES = {
+    "api": "the client of a platform's API",
     "app": "an ASGI application",
     "archive": "an archive of files that is sent",
     "build": "the build stage of the pipeline",
@@ -21,6 +22,7 @@ SHARED_BASENAMES = {
     "convert": "conversions between stored objects and the wire format",
     "convert_events": "a framework's events as events of an agent",
     "convert_messages": "messages of an agent as a framework's messages",
+    "create": "creating a deployment",
     "definition": "the data that an agent or a workflow is made from",
     "deploy": "the deploy stage of the pipeline",
     "deployment": "one deployment on a platform",
@@ -36,6 +38,7 @@ SHARED_BASENAMES = {
     "plan": "what a deploy would change",
     "platforms": "Python versions and machines that builds are for",
     "preview": "mastra preview",
+    "promotion": "making another deployment the live one",
     "project": "the user's project, here and on a platform",
     "protocol": "the protocols of a directory",
     "request": "the body of a request",
@@ -52,6 +55,7 @@ SHARED_BASENAMES = {
     "targets": "targets as a user names them",
     "time_travel": "starting a run again at a step",
     "tools": "tools",
+    "variables": "the environment variables of an app on a platform",
 }
 
 

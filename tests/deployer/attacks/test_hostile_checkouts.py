@@ -50,6 +50,12 @@ DEPLOYERS = {
         {"VERCEL_TOKEN": SECRET},
         "mastra_deployer_vercel.VercelDeployer",
     ),
+    "netlify": Deployer(
+        {"project_name": "shop"},
+        "NETLIFY_API_URL",
+        {"NETLIFY_AUTH_TOKEN": SECRET},
+        "mastra_deployer_netlify.NetlifyDeployer",
+    ),
     "oci": Deployer(
         {"image": "registry.example/team/shop", "base": "scratch+python"},
         "OCI_REGISTRY_URL",

@@ -467,6 +467,16 @@ def test_missing_hook_is_reported_at_once(world):
         world.run(*command.split()).failed(2, "'paper' does not support", "mastra targets")
 
 
+def test_an_error_for_a_missing_hook_has_the_alternative_of_the_target(world):
+    source = (world.root / "paper.py").read_text()
+    source = source.replace("def mastra_canary(", "def _canary(").replace(
+        "@hookimpl\ndef _", "def _"
+    )
+    alternative = 'alternatives={"canary": "Use two drawers."}, settings='
+    (world.root / "paper.py").write_text(source.replace("settings=", alternative, 1))
+    world.run("canary", "x", "--percent", "1").failed(2, "'paper' does not support", "two drawers")
+
+
 def test_output_never_contains_the_token(world):
     for command in ("deployments", "doctor", "env list", "logs", "deploy paper --prebuilt out -v"):
         done = world.run(*command.split(), "-s", f"url={world.site.url}", "--json")

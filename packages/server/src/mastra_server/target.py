@@ -38,6 +38,7 @@ def mastra_target() -> Target:
             "uvloop>=0.21 ; sys_platform != 'win32'",
         ),
         remote=False,
+        alternatives={"preview": "Run `mastra build`, then `mastra start`."},
     )
 
 

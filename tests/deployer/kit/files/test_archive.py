@@ -167,6 +167,17 @@ def test_entries_are_files_links_and_directories(tmp_path):
         assert archive.read("bin/python") == b"python3.12" and archive.read("note") == b"text"
 
 
+def test_entries_are_appended_to_a_zip(tmp_path):
+    first, second = ArchiveEntry(path="a", content=b"1"), ArchiveEntry(path="b", content=b"2")
+    both, file = io.BytesIO(), tmp_path / "a.zip"
+    write_zip([first, second], both)
+    with file.open("wb") as target:
+        write_zip([first], target)
+    with file.open("r+b") as target:
+        write_zip([second], target, append=True)
+    assert file.read_bytes() == both.getvalue()
+
+
 def test_links_are_kept_on_request(tree):
     (tree / "link").symlink_to("index.py")
     links = [item for item in iter_entries(tree, "app", keep_links=True) if item.link]

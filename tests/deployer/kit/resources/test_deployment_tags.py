@@ -1,5 +1,7 @@
 """Tags of a deployment, in fields and in one short text."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +67,14 @@ def test_the_fingerprint_survives_any_message(message, branch, limit):
     assert found.fingerprint == FINGERPRINT
     assert found.branch in ("", branch)
     assert " ".join(message.split()).startswith(found.message.removesuffix("\u2026").rstrip())
+
+
+@pytest.mark.parametrize("limit", [110, 256])
+def test_the_stage_is_kept_where_the_commit_is_left_out(limit):
+    tags = dataclasses.replace(TAGS, message="m" * 300, branch="b" * 200, stage="production")
+    found = DeploymentTags.from_text(tags.to_text(limit))
+    assert (found.fingerprint, found.stage) == (FINGERPRINT, "production")
+    assert DeploymentTags.from_text(TAGS.to_text()).stage == ""
 
 
 def test_the_message_is_cut_first_and_the_branch_left_out_next():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from mastra_core.pipeline.deployment import Stage
 
@@ -70,6 +71,8 @@ class Target:
         does, the check warns about values that point at this machine.
     :param reserved_variables: names of environment variables that the platform sets itself or
         refuses, as patterns with ``*`` (``AWS_*``). The app may not declare or set them.
+    :param alternatives: what to do in place of a command that the platform cannot do, by the verb
+        of the missing hook: ``{"canary": "Deploy a draft, ..."}``. It is the hint of the error.
     """
 
     name: str
@@ -88,3 +91,4 @@ class Target:
     env_stages: tuple[Stage, ...] = ("production", "preview")
     remote: bool = True
     reserved_variables: tuple[str, ...] = ()
+    alternatives: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -25,7 +25,11 @@ from mastra_deployer.kit.files.archive_entries import (
 from mastra_deployer.kit.files.cron import find_cron_problem
 from mastra_deployer.kit.files.gzip_writer import GzipWriter
 from mastra_deployer.kit.files.npm_package import NpmPackage, get_npm_package
-from mastra_deployer.kit.files.size_limits import check_compressed_size, check_size
+from mastra_deployer.kit.files.size_limits import (
+    check_compressed_size,
+    check_size,
+    format_largest,
+)
 from mastra_deployer.kit.files.static_files import (
     check_project_path,
     copy_static_files,
@@ -107,6 +111,7 @@ __all__ = (
     "find_static_file",
     "find_unfinished",
     "follow_logs",
+    "format_largest",
     "get_cache_directory",
     "get_npm_package",
     "get_or_create",

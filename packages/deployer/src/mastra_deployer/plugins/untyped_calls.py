@@ -45,9 +45,8 @@ class UntypedHookCaller:
         if not self.has_hook(verb):
             raise ConfigError(
                 f"The target {self.target.name!r} does not support {verb!r}.",
-                "Run `mastra build`, then `mastra start`."
-                if (self.target.name, verb) == ("server", "preview")
-                else "`mastra targets` shows what each target supports.",
+                self.target.alternatives.get(verb)
+                or "`mastra targets` shows what each target supports.",
             )
 
     def _call_deployer(self, hook: str, kind: type[T], **arguments: Any) -> T:

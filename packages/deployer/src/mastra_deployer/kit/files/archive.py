@@ -136,13 +136,15 @@ def tar_directory(
             stream.close()
 
 
-def write_zip(entries: Iterable[ArchiveEntry], file: IO[bytes]) -> None:
+def write_zip(entries: Iterable[ArchiveEntry], file: IO[bytes], *, append: bool = False) -> None:
     """Write a compressed zip of entries, in their order, all dated 1980.
 
     :param entries: the entries.
-    :param file: open for writing.
+    :param file: open for writing; with ``append``, for reading too.
+    :param append: whether the entries come after those that the zip in ``file`` has, which are not
+        compressed again.
     """
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(file, "a" if append else "w", zipfile.ZIP_DEFLATED) as archive:
         for entry in entries:
             mode = 0o777 if entry.link else entry.mode
             info = zipfile.ZipInfo(f"{entry.path}/" if entry.directory else entry.path, _EARLIEST)

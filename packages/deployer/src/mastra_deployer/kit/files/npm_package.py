@@ -94,7 +94,7 @@ def _download(package: NpmPackage, registry: str, file: Path) -> None:
     """``GET /NAME/-/NAME-VERSION.tgz`` of the registry."""
     digest = hashlib.sha512()
     with (
-        connect(registry, name="npm's registry") as client,
+        connect(registry, name="npm's registry", consent=False) as client,
         client.stream("GET", registry + package.path) as response,
         file.open("wb") as target,
     ):

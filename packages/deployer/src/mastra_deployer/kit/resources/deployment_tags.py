@@ -15,7 +15,8 @@ _NO_TAGS = " [mastra]"  # ends a message that would be read as tags
 _TEXT = re.compile(
     r"(?P<message>.*?) ?\[mastra(?P<tags>(?: \w+=[^\s\]]*)+)\](?P<ends>(?: \[mastra\])*)", re.DOTALL
 )
-_IN_TEXT = ("fingerprint", "commit", "branch")  # the most important first
+_IN_TEXT = ("fingerprint", "stage", "commit", "branch")  # the most important first
+_KEPT = 2  # of these are always there
 _MORE = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -27,12 +28,15 @@ class DeploymentTags:
     :param message: description of the deployment.
     :param branch: name of the git branch.
     :param commit: hash of the git commit.
+    :param stage: ``production`` or ``preview``, for platforms whose own fields do not tell; a
+        deployer sets it.
     """
 
     fingerprint: str = ""
     message: str = ""
     branch: str = ""
     commit: str = ""
+    stage: str = ""
 
     @classmethod
     def from_request(cls, request: DeployRequest) -> DeploymentTags:
@@ -85,8 +89,8 @@ class DeploymentTags:
         """Return the tags as one readable line: ``Fix the cart [mastra fingerprint=...]``.
 
         The message is cut where the line would be too long. Then the branch and the commit are left
-        out. The fingerprint is always there. Without fingerprint, branch and commit, the line is
-        the message.
+        out. The fingerprint and the stage are always there. Without any of these, the line is the
+        message.
 
         :param limit: bytes of the line at most. A line of 256 bytes has 256 characters at most.
         :raises ValueError: when the limit has no place for the fingerprint.

@@ -1,0 +1,120 @@
+"""Client for Netlify's HTTP API, and the addresses of its other services."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from mastra_core.errors import AuthError
+from mastra_core.secret import Secret
+from mastra_deployer_netlify.settings import NetlifyDeployer
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ("HINTS", "get_log_address", "get_socket_address", "open_api", "open_logs")
+
+TOKEN = "NETLIFY_AUTH_TOKEN"  # noqa: S105  # the name of a variable
+_API_HOST = "api.netlify.com"
+_LOGS = "https://analytics.services.netlify.com"
+_SOCKET = "wss://socketeer.services.netlify.com"
+_RETRY_COUNT = "X-Nf-Retry-Count"
+_TOKEN_HINT = "Create a token at app.netlify.com/user/applications and set NETLIFY_AUTH_TOKEN."  # noqa: S105  # no token
+_TEAM_HINT = "Check scope; the token may be of an account that is not in this team."
+_PLAN_HINT = "The team or its plan does not include this; see the team's billing page."
+_SERVER_HINT = "Netlify failed; see netlifystatus.com, then run the command again."
+_LIMIT_HINT = (
+    "Netlify allows 3 deploys in a minute and 100 in a day. Wait, then run the same command again; "
+    "files that Netlify has are not sent again."
+)
+_VERSION_HINT = "This version of mastra-deployer-netlify is too old for Netlify; update it."
+HINTS: Mapping[str | int, str] = {
+    401: _TOKEN_HINT,
+    402: _PLAN_HINT,
+    403: _TEAM_HINT,
+    404: "Check project_name and scope; the token may be for another team.",
+    410: _VERSION_HINT,
+    413: "The request was too large; reduce the size of the app.",
+    422: "Correct the setting that the message names.",
+    426: _VERSION_HINT,
+    429: _LIMIT_HINT,
+    **dict.fromkeys(range(500, 600), _SERVER_HINT),
+}
+
+
+@contextlib.contextmanager
+def open_api(
+    settings: NetlifyDeployer, credentials: Mapping[str, Secret]
+) -> Iterator[httpx.Client]:
+    """Open a client of the API; errors get a hint.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :returns: the client, closed at the end of the block.
+    :raises AuthError: when the token is missing or rejected.
+    """
+    with _open(settings.api_url, credentials) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def open_logs(
+    settings: NetlifyDeployer, credentials: Mapping[str, Secret]
+) -> Iterator[httpx.Client]:
+    """Open a client of the service that has the history of the log.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :returns: the client, closed at the end of the block.
+    :raises AuthError: when the token is missing or rejected.
+    """
+    with _open(get_log_address(settings), credentials) as client:
+        yield client
+
+
+def get_log_address(settings: NetlifyDeployer) -> str:
+    """Return the address of the log's history; with another ``api_url``, its host has it too.
+
+    :param settings: settings of the deployer.
+    :returns: the address without a path.
+    """
+    address = urlsplit(settings.api_url)
+    return _LOGS if address.hostname == _API_HOST else f"{address.scheme}://{address.netloc}"
+
+
+def get_socket_address(settings: NetlifyDeployer) -> str:
+    """Return the address of the WebSocket; with another ``api_url``, its host has it too.
+
+    :param settings: settings of the deployer.
+    :returns: the address without a path.
+    """
+    address = urlsplit(settings.api_url)
+    scheme = "ws" if address.scheme == "http" else "wss"
+    return _SOCKET if address.hostname == _API_HOST else f"{scheme}://{address.netloc}"
+
+
+@contextlib.contextmanager
+def _open(address: str, credentials: Mapping[str, Secret]) -> Iterator[httpx.Client]:
+    from mastra_deployer.kit import connect, convert_response_errors
+
+    if TOKEN not in credentials:
+        raise AuthError(f"{TOKEN} is not set.", _TOKEN_HINT)
+    with (
+        convert_response_errors("Netlify"),
+        connect(
+            address,
+            credentials[TOKEN],
+            name="Netlify",
+            hints=HINTS,
+            before_attempt=_count_attempts,
+        ) as client,
+    ):
+        yield client
+
+
+def _count_attempts(request: httpx.Request, count: int) -> None:
+    """Tell Netlify how often a request was sent before, as its own clients do."""
+    if count:
+        request.headers[_RETRY_COUNT] = str(count)

@@ -1,0 +1,21 @@
+"""The limits of a function on Netlify."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+__all__ = ("UNZIPPED", "ZIPPED", "measure_function")
+
+ZIPPED = 52_428_800  # bytes of a function's zip
+UNZIPPED = 262_144_000  # bytes of a function's files
+
+
+def measure_function(file: Path) -> tuple[int, int]:
+    """Return the bytes of a function's zip, and of the files in it.
+
+    :param file: the zip.
+    """
+    with zipfile.ZipFile(file) as archive:
+        unzipped = sum(info.file_size for info in archive.infolist())
+    return file.stat().st_size, unzipped

@@ -1,0 +1,111 @@
+"""The part of a function's zip that is the same for every app: Python and its libraries."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from mastra_core.pipeline import Build
+from mastra_deployer.kit import (
+    ArchiveEntry,
+    BundledPython,
+    get_cache_directory,
+    iter_python_entries,
+    iter_shared_libraries,
+    iter_standard_library,
+    list_extension_modules,
+    open_interpreter,
+    write_zip,
+)
+from mastra_deployer_netlify.bundle.function_limits import measure_function
+
+__all__ = ("HOME", "LIBRARIES", "Interpreter", "write_interpreter")
+
+HOME = "python"
+LIBRARIES = "lib"
+_MACHINE = "x86_64"  # the only one of Netlify's functions
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Interpreter:
+    """Where the parts of the carried Python are in the function.
+
+    :param python: path of the executable.
+    :param loader: path of its dynamic loader; empty for a static Python.
+    :param size: bytes of all its files, unzipped.
+    """
+
+    python: str
+    loader: str
+    size: int
+
+
+def write_interpreter(build: Build, source: str, file: Path, *, bytecode: bool) -> Interpreter:
+    """Write a zip with the interpreter; the app is appended to it.
+
+    :param build: the build that the interpreter is for.
+    :param source: the setting ``interpreter``.
+    :param file: the new zip.
+    :param bytecode: whether the standard library has bytecode.
+    :returns: where its parts are.
+    :raises BundleError: when this machine has no suitable interpreter.
+    :raises ConfigError: when the setting names no suitable one.
+    """
+    platform = build.platform
+    with open_interpreter(
+        platform.python, _MACHINE, source=source, preferred_path=platform.interpreter
+    ) as python:
+        libraries = list(_iter_libraries(python))
+        key = f"{_compute_key(python, libraries)}{'' if bytecode else '-source'}"
+        cache = get_cache_directory("netlify-python") / f"{key}.zip"
+        if not cache.is_file():
+            _write_cache(python, libraries, cache, bytecode=bytecode)
+        shutil.copyfile(cache, file)
+    loaders = [entry.path for entry in libraries if "/ld-" in entry.path]
+    return Interpreter(
+        python=f"{HOME}/bin/python{python.version}",
+        loader=loaders[0] if loaders else "",
+        size=measure_function(file)[1],
+    )
+
+
+def _iter_libraries(python: BundledPython) -> Iterator[ArchiveEntry]:
+    """Yield loader and libraries, all in one directory."""
+    for entry in iter_shared_libraries(python.path, list_extension_modules(python)):
+        name = PurePosixPath(entry.path).name
+        yield dataclasses.replace(entry, path=f"{LIBRARIES}/{name}")
+
+
+def _write_cache(
+    python: BundledPython, libraries: list[ArchiveEntry], cache: Path, *, bytecode: bool
+) -> None:
+    with tempfile.TemporaryDirectory(dir=cache.parent, ignore_cleanup_errors=True) as temporary:
+        tree, draft = Path(temporary) / "tree", Path(temporary) / "draft.zip"
+        tree.mkdir()
+        entries = (*iter_python_entries(python, HOME, tree), *libraries)
+        with draft.open("wb") as target:
+            write_zip((entry for entry in entries if _is_included(entry, bytecode)), target)
+        with contextlib.suppress(FileExistsError):
+            draft.replace(cache)
+
+
+def _is_included(entry: ArchiveEntry, bytecode: bool) -> bool:
+    """Return whether a function has an entry; it has no symbolic links."""
+    return not entry.link and (bytecode or not entry.path.endswith(".pyc"))
+
+
+def _compute_key(python: BundledPython, libraries: list[ArchiveEntry]) -> str:
+    """Hash the size and time of each input: reading the inputs would take as long as packing."""
+    digest = hashlib.sha256(f"1 {zlib.ZLIB_RUNTIME_VERSION} {python}".encode())
+    files = [python.path, *iter_standard_library(python)]
+    files += [entry.source for entry in libraries if entry.source]
+    for path in files:
+        state = path.stat()
+        digest.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

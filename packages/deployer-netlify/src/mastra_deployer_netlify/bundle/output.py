@@ -1,0 +1,135 @@
+"""The layout of a bundle: zipped functions, their manifest, and static files.
+
+    .netlify/functions/NAME.zip        one function
+    .netlify/functions/manifest.json   what Netlify has to know about each function
+    static/                            files that Netlify's CDN serves
+
+This is also where Netlify's command line looks for functions. A deploy reads only these files.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mastra_core.errors import BundleError
+
+__all__ = (
+    "FUNCTIONS",
+    "STATIC",
+    "FunctionConfig",
+    "read_functions",
+    "write_functions",
+)
+
+FUNCTIONS = ".netlify/functions"
+STATIC = "static"
+_MANIFEST = f"{FUNCTIONS}/manifest.json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FunctionConfig:
+    """One function, with the fields of an entry of ``functions`` in ``manifest.json``.
+
+    :param name: name of the function: letters, digits, ``_`` and ``-``.
+    :param path: path of its zip, relative to the bundle.
+    :param runtime: runtime of the upload, such as ``nodejs24.x``.
+    :param invocation_mode: ``stream``, ``buffer`` or ``background``.
+    :param routes: the routes, as the API takes them.
+    :param build_data: facts that Netlify needs to run the function.
+    :param region: region of the function; the site's where empty.
+    :param memory: memory in megabytes; Netlify's default where ``None``.
+    """
+
+    name: str
+    path: str
+    runtime: str = "nodejs24.x"
+    invocation_mode: str = "stream"
+    routes: tuple[dict[str, Any], ...] = ()
+    build_data: dict[str, Any] = dataclasses.field(default_factory=dict)
+    region: str = ""
+    memory: int | None = None
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the entry of ``functions_config`` in the request for a deployment."""
+        optional = {"region": self.region, "memory": self.memory}
+        return {
+            "display_name": self.name,
+            "generator": "mastra",
+            "routes": [dict(route) for route in self.routes],
+            "build_data": self.build_data,
+            **{name: value for name, value in optional.items() if value},
+        }
+
+
+def write_functions(directory: Path, functions: Sequence[FunctionConfig]) -> None:
+    """Write ``manifest.json``.
+
+    :param directory: the directory of the bundle.
+    :param functions: the functions, whose zips are in the bundle.
+    """
+    content = {"version": 1, "functions": [_to_entry(function) for function in functions]}
+    text = msgspec.json.format(msgspec.json.encode(content, order="sorted"), indent=2)
+    (directory / _MANIFEST).write_bytes(text + b"\n")
+
+
+def read_functions(directory: Path) -> tuple[FunctionConfig, ...]:
+    """Read ``manifest.json``.
+
+    :param directory: the directory of the bundle.
+    :returns: the functions.
+    :raises BundleError: when it is missing or invalid, or a zip is missing.
+    """
+    try:
+        content = msgspec.json.decode((directory / _MANIFEST).read_bytes())
+        functions = tuple(_to_function(entry) for entry in content["functions"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BundleError(
+            f"The bundle has no valid {_MANIFEST}: {error}.", "Bundle again: mastra bundle netlify."
+        ) from None
+    for function in functions:
+        if not (directory / function.path).is_file():
+            raise BundleError(
+                f"The bundle has no {function.path}.", "Bundle again: mastra bundle netlify."
+            )
+    return functions
+
+
+def _to_entry(function: FunctionConfig) -> dict[str, Any]:
+    optional = {"region": function.region, "memory": function.memory}
+    return {
+        "name": function.name,
+        "path": function.path,
+        "runtime": "js",
+        "runtimeVersion": function.runtime,
+        "invocationMode": function.invocation_mode,
+        "routes": [_to_camel(route) for route in function.routes],
+        "buildData": function.build_data,
+        **{name: value for name, value in optional.items() if value},
+    }
+
+
+def _to_function(entry: dict[str, Any]) -> FunctionConfig:
+    return FunctionConfig(
+        name=str(entry["name"]),
+        path=str(entry["path"]),
+        runtime=str(entry.get("runtimeVersion") or entry["runtime"]),
+        invocation_mode=str(entry.get("invocationMode") or "stream"),
+        routes=tuple(_to_snake(route) for route in entry.get("routes") or ()),
+        build_data=dict(entry.get("buildData") or {}),
+        region=str(entry.get("region") or ""),
+        memory=entry.get("memory"),
+    )
+
+
+def _to_camel(route: dict[str, Any]) -> dict[str, Any]:
+    """Rename the one field that the manifest and the API name differently."""
+    return {"preferStatic" if name == "prefer_static" else name: route[name] for name in route}
+
+
+def _to_snake(route: dict[str, Any]) -> dict[str, Any]:
+    return {"prefer_static" if name == "preferStatic" else name: route[name] for name in route}

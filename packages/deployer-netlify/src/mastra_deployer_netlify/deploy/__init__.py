@@ -1,0 +1,1 @@
+"""Deploying: create a deployment, send what Netlify lacks, and wait."""

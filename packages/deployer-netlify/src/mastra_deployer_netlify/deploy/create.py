@@ -1,0 +1,159 @@
+"""Create a deployment, and wait until Netlify is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.errors import ApiError, DeploymentFailed
+from mastra_core.pipeline import DeployRequest, Report
+from mastra_deployer.kit import create_new, poll, read_object
+from mastra_deployer_netlify.deploy.files import BundleFiles
+from mastra_deployer_netlify.resources.deployments import (
+    FAILED_STATES,
+    build_title,
+    get_deployment,
+    iter_deployments,
+)
+from mastra_deployer_netlify.resources.variables import SCOPES
+from mastra_deployer_netlify.settings import NetlifyDeployer
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ("create_deployment", "is_draft", "wait_until_ready", "wait_until_required")
+
+_SEARCH_LIMIT = 20  # newest deployments, for one whose response was lost
+_MAX_SYNCHRONOUS_FILES = 100  # Netlify's own client asks for a later answer above this number
+_PREVIEW_BRANCH = "mastra-preview"
+# States in which a deployment knows which files it requires.
+_PREPARED = ("prepared", "uploading", "uploaded", "processing", "processed", "ready")
+
+
+def is_draft(settings: NetlifyDeployer, request: DeployRequest) -> bool:
+    """Return whether a deployment is created as a draft, which is published afterwards or never.
+
+    A deploy that does not wait publishes directly, because nobody would publish its draft.
+
+    :param settings: settings of the deployer.
+    :param request: options of the deploy.
+    """
+    if request.environment != "production":
+        return False
+    return not request.promote or (settings.staged and request.wait)
+
+
+def create_deployment(
+    client: httpx.Client,
+    site: Mapping[str, Any],
+    settings: NetlifyDeployer,
+    request: DeployRequest,
+    files: BundleFiles,
+) -> dict[str, Any]:
+    """Create a deployment: ``POST /sites/{id}/deploys``. A lost response creates no second one.
+
+    The request has the variables too, because it is not documented which context a draft gets.
+
+    :param client: client of Netlify's API.
+    :param site: the site, as Netlify describes it.
+    :param settings: settings of the deployer.
+    :param request: options of the deploy.
+    :param files: the files of the bundle.
+    :returns: the new deployment, as Netlify describes it.
+    :raises ApiError: when Netlify rejects the request.
+    """
+    path, query = f"/sites/{site['id']}/deploys", {"title": build_title(request)}
+    body = _build_body(settings, request, files)
+
+    def create() -> dict[str, Any]:
+        item = read_object(client.post(path, params=query, json=body))
+        if not item.get("id"):  # a large deployment was answered without content at times
+            raise ApiError(
+                "Netlify answered the request for a deployment without an id.",
+                "Run the same command again.",
+            )
+        return item
+
+    return create_new(
+        lambda: iter_deployments(client, str(site["id"]), _SEARCH_LIMIT),
+        create,
+        get_id=lambda item: str(item["id"]),
+    )
+
+
+def _build_body(
+    settings: NetlifyDeployer, request: DeployRequest, files: BundleFiles
+) -> dict[str, Any]:
+    content = files.to_body()
+    environment = [
+        {"key": name, "value": value.reveal(), "is_secret": True, "scopes": list(SCOPES)}
+        for name, value in request.env.items()
+    ]
+    return {
+        **content,
+        "async": len(content["files"]) > _MAX_SYNCHRONOUS_FILES,
+        "draft": is_draft(settings, request),
+        # A deployment of another branch than production's is never published.
+        **({"branch": _PREVIEW_BRANCH} if request.environment == "preview" else {}),
+        **({"environment": environment} if environment else {}),
+    }
+
+
+def wait_until_required(
+    client: httpx.Client, site_id: str, item: dict[str, Any], settings: NetlifyDeployer
+) -> dict[str, Any]:
+    """Wait until Netlify has compared all digests with its files.
+
+    :param client: client of Netlify's API.
+    :param site_id: id of the site.
+    :param item: the deployment, as Netlify describes it.
+    :param settings: settings of the deployer; ``timeout`` is used.
+    :returns: the deployment with ``required`` and ``required_functions``.
+    :raises DeploymentFailed: when the deployment fails.
+    :raises DeployTimeout: when it takes too long.
+    """
+    if "required" in item or "required_functions" in item:
+        return item
+    return _poll(client, site_id, str(item["id"]), settings, _PREPARED, None)
+
+
+def wait_until_ready(
+    client: httpx.Client, site_id: str, id: str, settings: NetlifyDeployer, report: Report
+) -> dict[str, Any]:
+    """Poll a deployment until it is ready: ``GET /sites/{site_id}/deploys/{id}``.
+
+    :param client: client of Netlify's API.
+    :param site_id: id of the site.
+    :param id: id of the deployment.
+    :param settings: settings of the deployer; ``timeout`` is used.
+    :param report: receives progress.
+    :returns: the deployment, as Netlify describes it.
+    :raises DeploymentFailed: when the deployment fails.
+    :raises DeployTimeout: when it is not ready in time.
+    """
+    return _poll(client, site_id, id, settings, ("ready",), report)
+
+
+def _poll(
+    client: httpx.Client,
+    site_id: str,
+    id: str,
+    settings: NetlifyDeployer,
+    states: tuple[str, ...],
+    report: Report | None,
+) -> dict[str, Any]:
+    final_states = (*states, *FAILED_STATES)
+    item = poll(
+        lambda: get_deployment(client, site_id, id),
+        lambda each: each.get("state") in final_states,
+        timeout=settings.timeout,
+        description=f"the deployment {id}",
+        report=report,
+    )
+    if item.get("state") in FAILED_STATES:
+        reason = item.get("error_message") or item["state"]
+        raise DeploymentFailed(
+            f"Netlify could not make {id} ready: {reason}",
+            f"See its log: {item.get('admin_url') or 'https://app.netlify.com'}/deploys/{id}",
+        )
+    return item

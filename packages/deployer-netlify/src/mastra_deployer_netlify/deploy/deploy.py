@@ -1,0 +1,167 @@
+"""Deploy a bundle: site, variables, deployment, files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.errors import ApiError, AuthError, DeployError, DeployTimeout
+from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
+from mastra_core.secret import Secret
+from mastra_deployer.kit import find_unfinished
+from mastra_deployer_netlify.api import open_api
+from mastra_deployer_netlify.deploy.create import (
+    create_deployment,
+    is_draft,
+    wait_until_ready,
+    wait_until_required,
+)
+from mastra_deployer_netlify.deploy.files import BundleFiles, send_missing_files
+from mastra_deployer_netlify.resources.deployments import (
+    get_deployment,
+    iter_deployments,
+    to_deployment,
+)
+from mastra_deployer_netlify.resources.site import (
+    fetch_site,
+    find_production_block,
+    get_or_create_site,
+)
+from mastra_deployer_netlify.resources.variables import Variables, check_total_size
+from mastra_deployer_netlify.settings import NetlifyDeployer
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ("deploy",)
+
+_SEARCH_LIMIT = 20  # newest deployments to search for an unfinished one
+
+
+def deploy(
+    bundle: Bundle,
+    settings: NetlifyDeployer,
+    credentials: Mapping[str, Secret],
+    request: DeployRequest,
+    report: Report,
+) -> Deployment:
+    """Set the variables, create the deployment, send what Netlify lacks, and wait.
+
+    The order makes every interruption harmless. A deployment gets its variables with the request
+    that creates it, and is not published before it is complete.
+
+    :param bundle: the bundle to deploy.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param request: options of the deploy.
+    :param report: receives progress.
+    :returns: the new deployment.
+    :raises DeployError: when the site would not publish the deployment.
+    :raises DeploymentFailed: when the deployment fails.
+    :raises DeployTimeout: when it is not ready in time.
+    """
+    check_total_size(request.env)
+    files = BundleFiles.from_bundle(bundle)
+    with open_api(settings, credentials) as client:
+        site = get_or_create_site(client, settings)
+        _refuse_blocked_site(site, request)
+        variables = Variables(client, site, request.environment)
+        if published := _find_unchanged(site, variables, request):
+            report.note(
+                f"{published.id} has the same files and variables, so no deployment was made.",
+                "Another --message makes one.",
+            )
+            return published
+        report.step("Setting variables")
+        variables.set(request.env)
+        item = _find_unfinished(client, site, settings, request)
+        if item is None:
+            report.step("Creating the deployment")
+            item = create_deployment(client, site, settings, request, files)
+        with _cancel_when_rejected(client, str(item["id"])):
+            _refuse_other_context(client, site, request, item)
+            item = wait_until_required(client, str(site["id"]), item, settings)
+            send_missing_files(client, item, files, report)
+        if request.wait:
+            report.step("Waiting until the deployment is ready")
+            item = wait_until_ready(client, str(site["id"]), str(item["id"]), settings, report)
+            return to_deployment(item, fetch_site(client, site))
+        return to_deployment(item, site)
+
+
+def _refuse_blocked_site(site: Mapping[str, Any], request: DeployRequest) -> None:
+    """Refuse a deploy that Netlify would not publish, before anything is sent."""
+    error = find_production_block(site)
+    if error is not None and request.environment == "production" and request.promote:
+        raise error
+
+
+def _find_unchanged(
+    site: Mapping[str, Any], variables: Variables, request: DeployRequest
+) -> Deployment | None:
+    """Return the published deployment if a new one would be the same: each one costs credits."""
+    item = site.get("published_deploy")
+    if not item or request.environment != "production" or not request.promote:
+        return None
+    deployment = to_deployment(item, site)
+    is_same = deployment.fingerprint == request.fingerprint != ""
+    if not is_same or request.message not in ("", deployment.message):
+        return None
+    change_time = variables.get_change_time()
+    return deployment if change_time is None or change_time <= deployment.created else None
+
+
+def _find_unfinished(
+    client: httpx.Client,
+    site: Mapping[str, Any],
+    settings: NetlifyDeployer,
+    request: DeployRequest,
+) -> dict[str, Any] | None:
+    """Return the deployment that an interrupted run of this deploy created, with what it lacks."""
+    site_id = str(site["id"])
+    item = find_unfinished(
+        iter_deployments(client, site_id, _SEARCH_LIMIT),
+        request,
+        lambda each: to_deployment(each, site),
+    )
+    if item is None or bool(item.get("draft")) != is_draft(settings, request):
+        return None
+    return get_deployment(client, site_id, str(item["id"]))
+
+
+@contextlib.contextmanager
+def _cancel_when_rejected(client: httpx.Client, id: str) -> Iterator[None]:
+    """Cancel a deployment that Netlify does not accept: ``POST /deploys/{id}/cancel``.
+
+    After a lost connection it stays, so that the next run goes on with it.
+    """
+    try:
+        yield
+    except DeployError as error:
+        is_broken = isinstance(error, ApiError) and error.status is None
+        if not is_broken and not isinstance(error, DeployTimeout):
+            with contextlib.suppress(ApiError, AuthError):
+                client.post(f"/deploys/{id}/cancel", extensions={"mastra_idempotent": True})
+        raise
+
+
+def _refuse_other_context(
+    client: httpx.Client, site: Mapping[str, Any], request: DeployRequest, item: Mapping[str, Any]
+) -> None:
+    """Refuse a draft for production that would lack variables.
+
+    It is not documented which context a draft gets. The values of the request are in the deployment
+    itself; those that only Netlify's store has belong to the context.
+    """
+    context = str(item.get("context") or "production")
+    if request.environment != "production" or context == "production":
+        return
+    stored = Variables(client, site, "production").list()
+    names = [name for name in stored if name not in request.env and "all" not in stored[name]]
+    if names:
+        raise DeployError(
+            f"Netlify gave the draft the context {context!r}, in which these variables have no "
+            f"value for production: {', '.join(sorted(names))}.",
+            "Deploy with their values, or publish without a draft: -s staged=false.",
+        )

@@ -1,0 +1,183 @@
+"""Digests of a bundle's files, and the upload of those that Netlify lacks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from mastra_core.errors import ApiError, BundleError, DeployError
+from mastra_core.pipeline import Bundle, Report
+from mastra_deployer.kit import FileManifest, format_largest, upload
+from mastra_deployer_netlify.bundle.output import FUNCTIONS, STATIC, FunctionConfig, read_functions
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ("BundleFiles", "send_missing_files")
+
+_CONCURRENCY = 4
+_SIZE_MESSAGES = ("50mb", "must be smaller", "larger than", "too large")
+_SIZE_STATUS = 413
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BundleFiles:
+    """The files of a bundle by digest.
+
+    :param static: static files, by SHA-1.
+    :param functions: functions, by the SHA-256 of their zip.
+    :param paths: paths of the zips, by the SHA-256.
+    :param sizes: bytes of each part of the app, for errors.
+    """
+
+    static: FileManifest
+    functions: Mapping[str, FunctionConfig]
+    paths: Mapping[str, Path]
+    sizes: Mapping[str, int]
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle) -> BundleFiles:
+        """Compute the digests of a bundle's files.
+
+        :param bundle: the bundle to deploy.
+        :raises BundleError: when two functions have the same content, which Netlify mixes up.
+        """
+        zips = FileManifest.from_directory(bundle.directory / FUNCTIONS)
+        functions: dict[str, FunctionConfig] = {}
+        paths: dict[str, Path] = {}
+        for function in read_functions(bundle.directory):
+            digest = zips.paths[Path(function.path).name]
+            if digest in functions:
+                raise BundleError(
+                    f"The functions {functions[digest].name!r} and {function.name!r} have the same "
+                    "content, and Netlify would run only one of them.",
+                    "Put the name of each function into its zip.",
+                )
+            functions[digest], paths[digest] = function, bundle.directory / function.path
+        static = FileManifest.from_directory(bundle.directory / STATIC, "sha1")
+        return cls(static=static, functions=functions, paths=paths, sizes=bundle.manifest.sizes)
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the fields of the request for a deployment that describe the files."""
+        return {
+            "files": {path: self.static.paths[path] for path in sorted(self.static.paths)},
+            "functions": {function.name: digest for digest, function in self.functions.items()},
+            "functions_config": {
+                function.name: function.to_config() for function in self.functions.values()
+            },
+        }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Upload:
+    """One request that sends content.
+
+    :param path: path of the endpoint.
+    :param file: the file to send.
+    :param size: its bytes.
+    :param query: parameters of a function.
+    :param function: name of the function; empty for a static file.
+    """
+
+    path: str
+    file: Path
+    size: int
+    query: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    function: str = ""
+
+
+def send_missing_files(
+    client: httpx.Client, item: Mapping[str, Any], files: BundleFiles, report: Report
+) -> None:
+    """Send the content that a deployment still requires: ``PUT /deploys/{id}/files/{path}``.
+
+    Functions are sent by ``PUT /deploys/{id}/functions/{name}``. Content is named by its digest, so
+    that a request may be repeated.
+
+    :param client: client of Netlify's API.
+    :param item: the deployment, as Netlify describes it.
+    :param files: the files of the bundle.
+    :param report: receives progress.
+    :raises ApiError: when Netlify rejects a file.
+    :raises DeployError: when Netlify requires a content that the bundle does not have.
+    """
+    uploads = [*_iter_functions(item, files), *_iter_static_files(item, files)]
+    if not uploads:
+        return
+    report.step("Uploading")
+
+    def send(each: _Upload) -> None:
+        _send(client, each, files)
+
+    upload(uploads, send, report=report, size=lambda each: each.size, concurrency=_CONCURRENCY)
+
+
+def _iter_static_files(item: Mapping[str, Any], files: BundleFiles) -> Iterator[_Upload]:
+    for digest in item.get("required") or ():
+        paths = files.static.files.get(digest)
+        if not paths:
+            raise _build_digest_error(digest)
+        name = paths[0].relative_to(files.static.directory).as_posix()
+        size = files.static.sizes[digest]
+        yield _Upload(path=f"/deploys/{item['id']}/files/{quote(name)}", file=paths[0], size=size)
+
+
+def _iter_functions(item: Mapping[str, Any], files: BundleFiles) -> Iterator[_Upload]:
+    for digest in item.get("required_functions") or ():
+        function = files.functions.get(digest)
+        if function is None:
+            raise _build_digest_error(digest)
+        file = files.paths[digest]
+        yield _Upload(
+            path=f"/deploys/{item['id']}/functions/{function.name}",
+            file=file,
+            size=file.stat().st_size,
+            query={"runtime": function.runtime, "invocation_mode": function.invocation_mode},
+            function=function.name,
+        )
+
+
+def _send(client: httpx.Client, each: _Upload, files: BundleFiles) -> None:
+    try:
+        client.put(
+            each.path,
+            params={**each.query, "size": str(each.size)},
+            content=each.file.read_bytes(),
+            headers={"content-type": "application/octet-stream"},
+            # Netlify answers uploads with a valid token by 401 now and then.
+            extensions={"mastra_retry_401": True},
+        )
+    except ApiError as error:
+        if not each.function or error.status is None:
+            raise
+        hint = _choose_hint(error, files)
+        raise ApiError(
+            f"Netlify rejected the function {each.function!r}: {error.message}",
+            hint,
+            status=error.status,
+            code=error.code,
+        ) from error
+
+
+def _choose_hint(error: ApiError, files: BundleFiles) -> str:
+    message = error.message.lower()
+    if error.status == _SIZE_STATUS or any(text in message for text in _SIZE_MESSAGES):
+        return (
+            "A function may have 52,428,800 bytes zipped and 262,144,000 unzipped. The largest "
+            f"parts: {format_largest(files.sizes)}."
+        )
+    if "reserved key" in message:
+        return "Rename the environment variable that AWS Lambda reserves."
+    if "4kb" in message or "environment variables exceed" in message:
+        return "The variables of site and team count too; remove some of them at Netlify."
+    return error.hint
+
+
+def _build_digest_error(digest: str) -> DeployError:
+    return DeployError(
+        f"Netlify requires the content {digest!r}, which the bundle does not have.",
+        "Run the same command again; if the error stays, update mastra-deployer-netlify.",
+    )

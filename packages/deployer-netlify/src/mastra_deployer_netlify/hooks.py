@@ -1,0 +1,248 @@
+"""The hooks of the Netlify deployer. Each hook imports the module that does the work."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from mastra_core import Secret
+from mastra_core.hooks import EnvStore, hookimpl
+from mastra_core.pipeline import (
+    Build,
+    Bundle,
+    Deployment,
+    DeployRequest,
+    LogLine,
+    Platform,
+    Problem,
+    Report,
+    Stage,
+    Target,
+)
+from mastra_deployer_netlify.bundle.checks import check_build, inspect_bundle
+from mastra_deployer_netlify.settings import NetlifyDeployer
+
+__all__ = (
+    "mastra_bundle",
+    "mastra_check",
+    "mastra_deploy",
+    "mastra_deployments",
+    "mastra_destroy",
+    "mastra_doctor",
+    "mastra_env",
+    "mastra_inspect",
+    "mastra_logs",
+    "mastra_promote",
+    "mastra_rollback",
+    "mastra_target",
+)
+
+# Names that AWS Lambda or Netlify sets; https://docs.netlify.com/build/configure-builds/environment-variables/
+_RESERVED = (
+    *("AWS_*", "LAMBDA_*", "NETLIFY", "NETLIFY_DEV", "NETLIFY_LOCAL", "SITE_ID", "SITE_NAME"),
+    *("BRANCH", "BUILD_ID", "CACHED_COMMIT_REF", "COMMIT_REF", "CONTEXT", "DEPLOY_ID"),
+    *("DEPLOY_PRIME_URL", "DEPLOY_URL", "HEAD", "INCOMING_HOOK_*", "PULL_REQUEST"),
+    *("REPOSITORY_URL", "REVIEW_ID", "URL"),
+)
+# Netlify's split tests are between branches, and the body of their request is not documented.
+_CANARY = (
+    "Netlify splits traffic between branches only. Deploy a draft by --prod --no-promote, test it "
+    "at its address, run mastra promote, and mastra rollback if necessary."
+)
+
+
+@hookimpl
+def mastra_target() -> Target:
+    """Describe the target: a Node function that carries a Python, on Amazon Linux 2023."""
+    return Target(
+        name="netlify",
+        summary="a function on Netlify, by its HTTP API",
+        settings=NetlifyDeployer,
+        credentials=("NETLIFY_AUTH_TOKEN",),
+        platforms=(Platform(wheels="x86_64-manylinux_2_28"),),
+        requirements=("uvicorn>=0.38", "httptools>=0.6.3"),
+        previews=True,
+        persistent_disk=False,
+        short_lived=True,
+        reserved_variables=_RESERVED,
+        alternatives={"canary": _CANARY},
+    )
+
+
+@hookimpl
+def mastra_check(build: Build, settings: NetlifyDeployer) -> Iterable[Problem]:
+    """Check the settings and the names of variables.
+
+    :param build: the build that is about to be bundled.
+    :param settings: settings of the deployer.
+    """
+    return check_build(build, settings)
+
+
+@hookimpl
+def mastra_bundle(
+    build: Build, directory: Path, settings: NetlifyDeployer, report: Report
+) -> Bundle:
+    """Write one zipped function, its manifest, and the static files.
+
+    :param build: the finished build.
+    :param directory: the empty directory of the bundle.
+    :param settings: settings of the deployer.
+    :param report: receives progress.
+    """
+    from mastra_deployer_netlify.bundle.bundle import write_bundle
+
+    return write_bundle(build, directory, settings, report)
+
+
+@hookimpl
+def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
+    """Check the layout of a bundle and the sizes of its functions.
+
+    :param bundle: the bundle to check.
+    """
+    return inspect_bundle(bundle)
+
+
+@hookimpl
+def mastra_deploy(
+    bundle: Bundle,
+    settings: NetlifyDeployer,
+    credentials: Mapping[str, Secret],
+    request: DeployRequest,
+    report: Report,
+) -> Deployment:
+    """Create the deployment, send what Netlify lacks, and wait until it is ready.
+
+    :param bundle: the bundle to deploy.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param request: options of the deploy.
+    :param report: receives progress.
+    """
+    from mastra_deployer_netlify.deploy.deploy import deploy
+
+    return deploy(bundle, settings, credentials, request, report)
+
+
+@hookimpl
+def mastra_deployments(
+    settings: NetlifyDeployer, credentials: Mapping[str, Secret], limit: int
+) -> list[Deployment]:
+    """List the deployments of the site, newest first: ``GET /sites/{id}/deploys``.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param limit: how many deployments to return at most.
+    :returns: the deployments; empty while there is no site.
+    """
+    from mastra_deployer_netlify.manage.deployments import list_deployments
+
+    return list_deployments(settings, credentials, limit)
+
+
+@hookimpl
+def mastra_promote(
+    settings: NetlifyDeployer, credentials: Mapping[str, Secret], id: str, report: Report
+) -> Deployment:
+    """Publish a deployment, a draft too, by restoring it.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param id: id of the deployment.
+    :param report: receives progress.
+    """
+    from mastra_deployer_netlify.api import open_api
+    from mastra_deployer_netlify.manage.promotion import promote
+
+    with open_api(settings, credentials) as client:
+        return promote(client, settings, id, report)
+
+
+@hookimpl
+def mastra_rollback(
+    settings: NetlifyDeployer, credentials: Mapping[str, Secret], id: str, report: Report
+) -> Deployment:
+    """Publish an earlier deployment again, by restoring it.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param id: id of the deployment to go back to; empty for the previous one.
+    :param report: receives progress.
+    """
+    from mastra_deployer_netlify.api import open_api
+    from mastra_deployer_netlify.manage.promotion import rollback
+
+    with open_api(settings, credentials) as client:
+        return rollback(client, settings, id, report)
+
+
+@hookimpl
+def mastra_logs(
+    settings: NetlifyDeployer,
+    credentials: Mapping[str, Secret],
+    id: str,
+    since: dt.datetime | None,
+    follow: bool,
+) -> Iterator[LogLine]:
+    """Yield the log of a deployment's functions.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param id: id of the deployment; empty for the live one.
+    :param since: time of the first line; one hour ago when ``None``.
+    :param follow: whether to wait for further lines.
+    """
+    from mastra_deployer_netlify.manage.logs import read_logs
+
+    return read_logs(settings, credentials, id, since, follow=follow)
+
+
+@hookimpl
+def mastra_env(
+    settings: NetlifyDeployer, credentials: Mapping[str, Secret], environment: Stage
+) -> EnvStore:
+    """Return the store of the site's variables for one stage.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param environment: ``production`` or ``preview``.
+    """
+    from mastra_deployer.kit import env_store
+    from mastra_deployer_netlify.api import open_api
+    from mastra_deployer_netlify.resources.site import find_site, get_or_create_site
+    from mastra_deployer_netlify.resources.variables import Variables
+
+    return env_store(
+        lambda: open_api(settings, credentials),
+        lambda client: Variables(client, find_site(client, settings), environment),
+        create=lambda client: get_or_create_site(client, settings),
+    )
+
+
+@hookimpl
+def mastra_doctor(
+    settings: NetlifyDeployer, credentials: Mapping[str, Secret]
+) -> Iterable[Problem]:
+    """Check the token, the team, the limits of the plan, and the site's lock and name.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    """
+    from mastra_deployer_netlify.manage.doctor import diagnose
+
+    return diagnose(settings, credentials)
+
+
+@hookimpl
+def mastra_destroy(settings: NetlifyDeployer, credentials: Mapping[str, Secret]) -> bool:
+    """Delete the site, its deployments and its variables: ``DELETE /sites/{id}``.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :returns: whether there was a site.
+    """
+    from mastra_deployer_netlify.manage.deployments import destroy
+
+    return destroy(settings, credentials)

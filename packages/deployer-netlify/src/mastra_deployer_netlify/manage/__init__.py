@@ -1,0 +1,1 @@
+"""Commands for existing deployments: lists, promotion, logs, checks."""

@@ -1,0 +1,124 @@
+"""Change the published deployment: promote and roll back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.errors import DeployError
+from mastra_core.pipeline import Deployment, Report
+from mastra_deployer.kit import poll
+from mastra_deployer_netlify.resources.deployments import (
+    get_deployment,
+    get_stage,
+    iter_deployments,
+    to_deployment,
+)
+from mastra_deployer_netlify.resources.site import (
+    fetch_site,
+    find_production_block,
+    get_published_id,
+    get_site,
+)
+from mastra_deployer_netlify.settings import NetlifyDeployer
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ("promote", "rollback")
+
+_TIMEOUT = 120.0  # seconds until the site serves another deployment
+_SEARCH_LIMIT = 100
+
+
+def promote(client: httpx.Client, settings: NetlifyDeployer, id: str, report: Report) -> Deployment:
+    """Publish a deployment: ``POST /sites/{site_id}/deploys/{id}/restore``.
+
+    A preview has other variables, so it is refused: Netlify does not tell the digests of its
+    functions, which a second deployment would need.
+
+    :param client: client of Netlify's API.
+    :param settings: settings of the deployer.
+    :param id: id of the deployment.
+    :param report: receives progress.
+    :returns: the deployment that is live now.
+    :raises DeployError: when it does not exist, is a preview or is not ready, or the site is
+        locked.
+    """
+    site = get_site(client, settings)
+    item = get_deployment(client, str(site["id"]), id)
+    if get_stage(item) != "production":
+        raise DeployError(
+            f"{id} is a preview, and has the variables of previews.",
+            "Deploy the app to production: mastra deploy netlify --prod. Files that Netlify has "
+            "are not sent again.",
+        )
+    return _publish(client, site, item, report)
+
+
+def rollback(
+    client: httpx.Client, settings: NetlifyDeployer, id: str, report: Report
+) -> Deployment:
+    """Publish an earlier deployment again: ``POST /sites/{site_id}/deploys/{id}/restore``.
+
+    :param client: client of Netlify's API.
+    :param settings: settings of the deployer.
+    :param id: id of the deployment to go back to; empty for the one that was live before.
+    :param report: receives progress.
+    :returns: the deployment that is live now.
+    :raises DeployError: when there is no deployment to go back to.
+    """
+    site = get_site(client, settings)
+    item = get_deployment(client, str(site["id"]), id or _find_previous(client, site))
+    if get_stage(item) != "production":
+        raise DeployError(
+            f"{item['id']} is a preview and was never live, so it cannot be rolled back to.",
+            "List the deployments: mastra deployments netlify.",
+        )
+    return _publish(client, site, item, report)
+
+
+def _find_previous(client: httpx.Client, site: Mapping[str, Any]) -> str:
+    """Return the deployment that was published last before the current one."""
+    live = get_published_id(site)
+    items = iter_deployments(client, str(site["id"]), _SEARCH_LIMIT)
+    candidates = [
+        item
+        for item in items
+        if item.get("published_at") and item["id"] != live and item.get("state") == "ready"
+    ]
+    if not candidates:
+        raise DeployError(
+            "There is no earlier production deployment to go back to.",
+            "List the deployments: mastra deployments netlify.",
+        )
+    return str(max(candidates, key=lambda item: str(item["published_at"]))["id"])
+
+
+def _publish(
+    client: httpx.Client,
+    site: Mapping[str, Any],
+    item: Mapping[str, Any],
+    report: Report,
+) -> Deployment:
+    deployment_id = str(item["id"])
+    if get_published_id(site) == deployment_id:
+        return to_deployment(item, site)
+    if item.get("state") != "ready":
+        raise DeployError(
+            f"{deployment_id} cannot be published: its state is {str(item.get('state'))!r}.",
+            "Wait until it is ready, or deploy again.",
+        )
+    if error := find_production_block(site):
+        raise error
+    report.step(f"Publishing {deployment_id}")
+    path = f"/sites/{site['id']}/deploys/{deployment_id}/restore"
+    client.post(path, extensions={"mastra_idempotent": True})
+    final_site = poll(
+        lambda: fetch_site(client, site),
+        lambda each: get_published_id(each) == deployment_id,
+        timeout=_TIMEOUT,
+        interval=0.5,
+        description=f"publishing {deployment_id}",
+    )
+    return to_deployment(get_deployment(client, str(site["id"]), deployment_id), final_site)

@@ -1,0 +1,1 @@
+"""Objects of Netlify: teams, sites, deployments, variables."""

@@ -1,0 +1,161 @@
+"""Find or create the site of an app."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.errors import ApiError, DeployError
+from mastra_deployer.kit import get_or_create, read_object, require_deployed
+from mastra_deployer_netlify.resources.lists import iter_objects
+from mastra_deployer_netlify.resources.team import get_team
+from mastra_deployer_netlify.settings import NetlifyDeployer
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = (
+    "fetch_site",
+    "find_in_other_team",
+    "find_production_block",
+    "find_site",
+    "get_or_create_site",
+    "get_published_id",
+    "get_site",
+)
+
+_MAX_SITES = 1000  # whose names contain project_name
+_UNPROCESSABLE = 422
+_LOCK_HINT = (
+    "Unlock it at Netlify (Deploys, 'Unlock to start auto publishing'), or make a draft with "
+    "--no-promote."
+)
+_GIT_HINT = (
+    "Allow other deploys in the site's settings at Netlify, or make a draft with --no-promote."
+)
+
+
+def find_site(client: httpx.Client, settings: NetlifyDeployer) -> dict[str, Any] | None:
+    """Find the site by its exact name: ``GET /{account_slug}/sites``.
+
+    :param client: client of Netlify's API.
+    :param settings: settings of the deployer.
+    :returns: the site, as Netlify describes it, or ``None``.
+    """
+    return _find_by_name(client, settings, f"/{get_team(client, settings)['slug']}/sites")
+
+
+def find_in_other_team(client: httpx.Client, settings: NetlifyDeployer) -> str:
+    """Return the slug of the token's team that has a site of this name: ``GET /sites``.
+
+    :param client: client of Netlify's API.
+    :param settings: settings of the deployer.
+    :returns: the slug; empty where no team of the token has such a site.
+    """
+    site = _find_by_name(client, settings, "/sites") or {}
+    return str(site.get("account_slug") or "")
+
+
+def get_site(client: httpx.Client, settings: NetlifyDeployer) -> dict[str, Any]:
+    """Find the site by its exact name.
+
+    :param client: client of Netlify's API.
+    :param settings: settings of the deployer.
+    :returns: the site, as Netlify describes it.
+    :raises DeployError: when it does not exist.
+    """
+    return require_deployed(
+        find_site(client, settings),
+        f"Netlify has no site {settings.project_name!r} in this team.",
+        "Deploy first, or check project_name and scope.",
+    )
+
+
+def fetch_site(client: httpx.Client, site: Mapping[str, Any]) -> dict[str, Any]:
+    """Fetch the current state of a site: ``GET /sites/{id}``.
+
+    :param client: client of Netlify's API.
+    :param site: the site, as Netlify described it before.
+    :returns: the site, as Netlify describes it.
+    """
+    return read_object(client.get(f"/sites/{site['id']}"))
+
+
+def get_or_create_site(client: httpx.Client, settings: NetlifyDeployer) -> dict[str, Any]:
+    """Find the site, or create it: ``POST /{account_slug}/sites``.
+
+    :param client: client of Netlify's API.
+    :param settings: settings of the deployer.
+    :returns: the site, as Netlify describes it.
+    :raises DeployError: when another team has a site of this name.
+    """
+    path = f"/{get_team(client, settings)['slug']}/sites"
+
+    def find() -> dict[str, Any] | None:
+        return _find_by_name(client, settings, path)
+
+    def create() -> dict[str, Any]:
+        try:
+            return read_object(client.post(path, json={"name": settings.project_name}))
+        except ApiError as error:
+            if error.status != _UNPROCESSABLE:
+                raise
+            existing = find()  # another deploy may have created it meanwhile
+            if existing is None:
+                raise _build_name_error(client, settings, error) from error
+            return existing
+
+    return get_or_create(find, create)
+
+
+def get_published_id(site: Mapping[str, Any]) -> str:
+    """Return the id of the deployment that the site publishes.
+
+    :param site: the site, as Netlify describes it.
+    :returns: the id; empty when there is none.
+    """
+    return str((site.get("published_deploy") or {}).get("id") or "")
+
+
+def find_production_block(site: Mapping[str, Any]) -> DeployError | None:
+    """Return why Netlify would not publish a deployment of the API, or ``None``.
+
+    :param site: the site, as Netlify describes it.
+    :returns: the error to raise or to report.
+    """
+    name = site.get("name")
+    if (site.get("published_deploy") or {}).get("locked"):
+        return DeployError(
+            f"The site {name!r} is locked to the deployment {get_published_id(site)}.", _LOCK_HINT
+        )
+    if site.get("prevent_non_git_prod_deploys"):
+        return DeployError(f"The site {name!r} publishes deployments from git only.", _GIT_HINT)
+    return None
+
+
+def _find_by_name(
+    client: httpx.Client, settings: NetlifyDeployer, path: str
+) -> dict[str, Any] | None:
+    """Compare names exactly: Netlify's filter also returns sites whose names contain the name."""
+    query = {"name": settings.project_name}
+    sites = iter_objects(client, path, _MAX_SITES, query)
+    return next((site for site in sites if site.get("name") == settings.project_name), None)
+
+
+def _build_name_error(
+    client: httpx.Client, settings: NetlifyDeployer, error: ApiError
+) -> DeployError:
+    name = settings.project_name
+    if owner := find_in_other_team(client, settings):
+        return DeployError(
+            f"The site {name!r} is in your team {owner!r}.",
+            f"Set scope={owner}, or choose another project_name.",
+        )
+    if "unique" not in error.message and "taken" not in error.message:
+        return error
+    suffix = hashlib.sha256(f"{settings.scope} {name}".encode()).hexdigest()[:8]
+    return DeployError(
+        f"The name {name!r} is taken by a site of somebody else: site names are unique on Netlify.",
+        f"Choose another project_name, such as {name}-{suffix}.",
+    )

@@ -1,0 +1,44 @@
+"""Settings of the Netlify deployer."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from mastra_core import Secret
+
+__all__ = ("NetlifyDeployer",)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetlifyDeployer:
+    """Settings: in ``deployer=``, in ``[tool.mastra.targets.netlify]``, or as ``-s key=value``.
+
+    :param project_name: name of the site, unique on Netlify; the site is created where it does not
+        exist.
+    :param scope: slug of the team; the token's only team where empty.
+    :param region: region of the function, as Netlify names it (``fra``); the site's where empty.
+    :param memory: memory of the function in megabytes; Netlify's default where ``None``.
+    :param interpreter: a directory, a ``.tar.gz`` or a ``.tar.zst`` with the Python to put into
+        the function; an interpreter of this machine where empty.
+    :param static: directory of the project whose files Netlify's CDN serves.
+    :param staged: create a production deployment as a draft; it is promoted after its smoke test.
+    :param timeout: seconds to wait until the deployment is ready.
+    :param token: personal access token, the credential ``NETLIFY_AUTH_TOKEN``.
+    :param api_url: base URL of Netlify's API, with its path.
+    """
+
+    target: ClassVar[str] = "netlify"
+
+    project_name: str
+    scope: str = ""
+    region: str = ""
+    memory: int | None = None
+    interpreter: str = ""
+    static: str = ""
+    staged: bool = True
+    timeout: int = 900
+    token: Secret | None = dataclasses.field(default=None, metadata={"env": "NETLIFY_AUTH_TOKEN"})
+    api_url: str = dataclasses.field(
+        default="https://api.netlify.com/api/v1", metadata={"env": "NETLIFY_API_URL"}
+    )

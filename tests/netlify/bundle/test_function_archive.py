@@ -1,0 +1,58 @@
+"""The zip of a function: smaller steps where it would be too large."""
+
+import zipfile
+
+import pytest
+
+from mastra_core.pipeline import SilentReport
+from mastra_deployer.testing.sample_app import sample_build
+from mastra_deployer_netlify.bundle import function_archive
+from mastra_deployer_netlify.bundle.function_limits import measure_function
+from mastra_deployer_netlify.hooks import mastra_target
+
+pytestmark = pytest.mark.usefixtures("bootstrap")
+
+
+class NoteReport(SilentReport):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text, hint=""):
+        self.notes.append((text, hint))
+
+
+@pytest.fixture
+def write(tmp_path, tiny_interpreter):
+    """Write the function of an app with bytecode, and return its names and the notes."""
+    (tmp_path / "build").mkdir()
+    build = sample_build(tmp_path / "build", mastra_target())
+    (build.directory / "vendor/parrot/__pycache__").mkdir()
+    (build.directory / "vendor/parrot/__pycache__/x.pyc").write_bytes(b"x" * 200_000)
+    file = tmp_path / "api.zip"
+
+    def run():
+        report = NoteReport()
+        function_archive.write_function(build, str(tiny_interpreter), file, report)
+        with zipfile.ZipFile(file) as archive:
+            return archive.namelist(), report.notes, measure_function(file)[1]
+
+    return run
+
+
+def test_a_function_within_the_limits_has_all_bytecode(write):
+    names, notes, _ = write()
+    assert "vendor/parrot/__pycache__/x.pyc" in names
+    assert notes == []
+
+
+def test_a_function_over_a_limit_loses_bytecode_step_by_step(write, monkeypatch):
+    _, _, size = write()
+    monkeypatch.setattr(function_archive, "UNZIPPED", size - 1)
+    names, notes, smaller_size = write()
+    assert size - smaller_size == 200_000
+    assert "vendor/parrot/__init__.py" in names
+    assert not [name for name in names if name.endswith(".pyc")]
+    ((text, hint),) = notes
+    assert f"{size:,} unzipped" in text and "standard library only" in hint
+    monkeypatch.setattr(function_archive, "UNZIPPED", smaller_size - 1)
+    assert [hint for _, hint in write()[1]][1].startswith("It has no bytecode")
