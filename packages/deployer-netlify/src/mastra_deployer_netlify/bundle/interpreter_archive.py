@@ -21,6 +21,7 @@ from mastra_deployer.kit import (
     iter_standard_library,
     list_extension_modules,
     open_interpreter,
+    strip_entries,
     write_zip,
 )
 from mastra_deployer_netlify.bundle.function_limits import measure_function
@@ -57,15 +58,15 @@ def write_interpreter(build: Build, source: str, file: Path, *, bytecode: bool) 
     :raises BundleError: when this machine has no suitable interpreter.
     :raises ConfigError: when the setting names no suitable one.
     """
-    platform = build.platform
+    platform, strip = build.platform, build.manifest.stripped
     with open_interpreter(
         platform.python, _MACHINE, source=source, preferred_path=platform.interpreter
     ) as python:
         libraries = list(_iter_libraries(python))
-        key = f"{_compute_key(python, libraries)}{'' if bytecode else '-source'}"
+        key = f"{_compute_key(python, libraries, strip)}{'' if bytecode else '-source'}"
         cache = get_cache_directory("netlify-python") / f"{key}.zip"
         if not cache.is_file():
-            _write_cache(python, libraries, cache, bytecode=bytecode)
+            _write_cache(python, libraries, cache, bytecode=bytecode, strip=strip)
         shutil.copyfile(cache, file)
     loaders = [entry.path for entry in libraries if "/ld-" in entry.path]
     return Interpreter(
@@ -83,14 +84,20 @@ def _iter_libraries(python: BundledPython) -> Iterator[ArchiveEntry]:
 
 
 def _write_cache(
-    python: BundledPython, libraries: list[ArchiveEntry], cache: Path, *, bytecode: bool
+    python: BundledPython,
+    libraries: list[ArchiveEntry],
+    cache: Path,
+    *,
+    bytecode: bool,
+    strip: bool,
 ) -> None:
     with tempfile.TemporaryDirectory(dir=cache.parent, ignore_cleanup_errors=True) as temporary:
         tree, draft = Path(temporary) / "tree", Path(temporary) / "draft.zip"
         tree.mkdir()
         entries = (*iter_python_entries(python, HOME, tree), *libraries)
+        included = (entry for entry in entries if _is_included(entry, bytecode))
         with draft.open("wb") as target:
-            write_zip((entry for entry in entries if _is_included(entry, bytecode)), target)
+            write_zip(strip_entries(included) if strip else included, target)
         with contextlib.suppress(FileExistsError):
             draft.replace(cache)
 
@@ -100,9 +107,9 @@ def _is_included(entry: ArchiveEntry, bytecode: bool) -> bool:
     return not entry.link and (bytecode or not entry.path.endswith(".pyc"))
 
 
-def _compute_key(python: BundledPython, libraries: list[ArchiveEntry]) -> str:
+def _compute_key(python: BundledPython, libraries: list[ArchiveEntry], strip: bool) -> str:
     """Hash the size and time of each input: reading the inputs would take as long as packing."""
-    digest = hashlib.sha256(f"1 {zlib.ZLIB_RUNTIME_VERSION} {python}".encode())
+    digest = hashlib.sha256(f"2 {zlib.ZLIB_RUNTIME_VERSION} {python} {strip}".encode())
     files = [python.path, *iter_standard_library(python)]
     files += [entry.source for entry in libraries if entry.source]
     for path in files:
