@@ -1,9 +1,9 @@
-"""Wheels that are made of installed files and of local projects keep executable bits."""
+"""Wheels that are made of installed files and of local projects."""
 
 import stat
 from zipfile import ZipFile
 
-from mastra_deployer.bundler.own_wheels import hash_tree, pack_tree
+from mastra_deployer.bundler.own_wheels import get_own_wheel, hash_tree, pack_tree
 
 INFO = "tool-1.dist-info"
 
@@ -40,3 +40,13 @@ def test_hash_of_a_local_project_covers_executable_bits_only(tmp_path):
     assert hash_tree(tree) == first
     (tree / "tool/driver").chmod(0o644)
     assert hash_tree(tree) != first
+
+
+def test_each_cache_has_its_own_wheel(tmp_path, monkeypatch):
+    paths = []
+    for name in ("one", "two"):
+        monkeypatch.setenv("MASTRA_CACHE_DIR", str(tmp_path / name))
+        paths += [get_own_wheel("mastra-core"), get_own_wheel("mastra-core")]
+    assert paths[0] == paths[1] and paths[2] == paths[3]
+    assert all(path.is_file() for path in paths)
+    assert paths[0].is_relative_to(tmp_path / "one") and paths[2].is_relative_to(tmp_path / "two")

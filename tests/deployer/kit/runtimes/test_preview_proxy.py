@@ -54,6 +54,7 @@ def test_bodies_up_to_the_limit_arrive(app, chunked):
         refused = client.post("/", content=body(1001))
         assert client.get("/again").status_code == 200
     assert refused.status_code == 413 and refused.json() == {"code": "TOO_LARGE"}
+    assert refused.headers["connection"] == "close", "no further request is sent on it"
     assert app.bodies == [b"x" * 1000, b""]
 
 

@@ -52,13 +52,19 @@ _SKIPPED = frozenset((".git", ".venv", "__pycache__", ".mastra", ".mastra-local"
 _BUILD_RESULTS = frozenset(("build", "dist"))
 
 
-@functools.cache
 def get_own_wheel(name: str) -> Path:
     """Return a wheel of an installed distribution.
 
     :param name: of the distribution.
     :raises BuildError: when it is not installed beside mastra, or is incomplete.
     """
+    return _get_own_wheel(name, get_cache_directory("wheels"))
+
+
+@functools.cache
+def _get_own_wheel(name: str, cache: Path) -> Path:
+    """Return a wheel of an installed distribution; another cache has another file."""
+    del cache  # read where the wheel is stored
     try:
         distribution = metadata.distribution(name)
     except metadata.PackageNotFoundError:

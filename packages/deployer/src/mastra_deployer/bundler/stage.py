@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import sysconfig
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -100,8 +99,6 @@ def mastra_build(
     :param report: receives progress and notes.
     :raises BuildError: when a step fails, naming the cure.
     """
-    # Threads that initialize it at once would see half of it in Python 3.11 and 3.12.
-    sysconfig.get_config_vars()
     interpreter = _find_interpreter(project, platform, report)
     staging = _Staging(project, target, platform, directory, interpreter, report)
     report.step("Reading the app")

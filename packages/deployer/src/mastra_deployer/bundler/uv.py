@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
@@ -19,6 +20,9 @@ _ADDRESS = re.compile(r"(\w+://)(?:[^/\s@`]*@)?([^\s?`]*)(?:\?[^\s`]*)?")
 _USER_AND_PASSWORD = re.compile(r"\w+://([^/\s@:]*):?([^/\s@]*)@")
 
 
+# uv's package looks up its program by it. Of two threads that initialize it at once, one sees half
+# of it in Python 3.11 and 3.12, and builds start threads.
+sysconfig.get_config_vars()
 _NO_WHEEL = "A dependency has no wheel for the target."
 _NO_SOLUTION = "The dependencies cannot be resolved together."
 
