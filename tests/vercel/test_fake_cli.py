@@ -82,6 +82,7 @@ def test_prebuilt_output_is_deployed_as_files_and_as_an_archive(run_linked, verc
     assert vercel.fake.find_live_deployment("preview")
 
 
+@pytest.mark.full
 def test_deployments_are_listed_inspected_and_removed(run_linked, vercel):
     run_linked("deploy", "--prebuilt", "--yes")
     deployment = find_live(vercel)
@@ -111,6 +112,7 @@ def test_rollback_and_promote(run_linked, vercel):
     assert find_live(vercel).id not in {first.id, second.id, preview.id}
 
 
+@pytest.mark.full
 def test_variables_are_added_listed_and_removed(run_linked, vercel):
     run_linked("env", "add", "API_KEY", "production", stdin="hush")
     assert [v.value for v in vercel.fake.find_project().env.values()] == ["hush"]
@@ -140,6 +142,7 @@ def test_rolling_release_is_configured_approved_completed_and_aborted(run_linked
     assert vercel.fake.get_traffic() == {canary: 100}
 
 
+@pytest.mark.full
 def test_runtime_logs_are_read(run_linked, vercel):
     run_linked("deploy", "--prebuilt", "--yes")
     vercel.fake.write_log("hello from the app")

@@ -315,6 +315,7 @@ async def get_generate_outcome(agent, prompt):
     return "finished"
 
 
+@pytest.mark.full
 def test_thousand_runs_leak_nothing():
     """Mix complete runs, faults and closed streams in all formats, eight at a time."""
     agents = [build_agent(kind, timeout=20) for kind in MODELS]

@@ -84,6 +84,7 @@ def record_failed_steps(disk, size, build, check_unchanged):
     pytest.fail("it never worked")
 
 
+@pytest.mark.full
 def test_full_cache_disk_is_reported(disk, project, mastra):
     """The disk is full while wheels are packed, packages installed and modules compiled."""
     root = project({MAIN: APP}, dependencies=NEEDS)

@@ -89,6 +89,7 @@ def test_switching_back_produces_the_same_bytes(built_project, mastra, echo):
     assert read_digest(built_project) == first
 
 
+@pytest.mark.full
 def test_saved_vendor_directory_is_reused_when_intact(built_project, mastra, echo):
     vendors = []
     for word in ("one", "two", "three"):
@@ -184,6 +185,7 @@ def test_second_project_reuses_stored_wheels(built_project, mastra, echo, tmp_pa
     assert (two.stat().st_mode & 0o222) == 0
 
 
+@pytest.mark.full
 def test_distributions_that_share_a_file_keep_their_own_version(project, mastra, echo, tmp_path):
     """Both wheels have ``shared.py``; another project needs only the second."""
     from zipfile import ZipFile
@@ -247,6 +249,7 @@ def test_check_reproducible_for_a_workspace_member(project, mastra, echo):
     assert (house / "apps/shop/.mastra/vendor/idna-3.7.dist-info").is_dir()
 
 
+@pytest.mark.full
 def test_check_reproducible_finds_random_content(project, mastra, echo):
     """A local dependency's build backend writes the time into the wheel."""
     backend = """\

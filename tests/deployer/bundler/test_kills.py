@@ -64,6 +64,7 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
+@pytest.mark.full
 def test_killed_build_leaves_a_complete_bundle(project, mastra, cache, serve_directory, tmp_path):
     """Every second build starts with an empty cache; the bundle is the old or the new one."""
     root = project({MAIN: APP}, dependencies=("idna",))

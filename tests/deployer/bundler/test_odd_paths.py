@@ -106,6 +106,7 @@ def measure_peak_memory(*arguments, cwd, cache):
     return int(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.full
 def test_large_files_are_streamed(project, mastra, tmp_path, monkeypatch):
     """200 MB of data in the app, and as much in a dependency."""
     with (tmp_path / "large.bin").open("wb") as file:

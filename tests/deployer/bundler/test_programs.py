@@ -437,6 +437,7 @@ def test_archives_keep_executables(function, image):
         assert names <= executables
 
 
+@pytest.mark.full
 def test_programs_of_a_function(programs, function, source_answers):
     with FunctionRuntime(function[0], programs.python, {}, lambda _: None) as runtime:
         url = f"http://127.0.0.1:{runtime.port}"
@@ -444,6 +445,7 @@ def test_programs_of_a_function(programs, function, source_answers):
             assert call_tools(client, ALL) == source_answers
 
 
+@pytest.mark.full
 def test_programs_of_an_image_without_shell_and_writable_disk(image, source_answers):
     """Only /dev/shm is writable, as in a container with a read-only disk."""
     require_root()

@@ -60,6 +60,7 @@ def test_wheels_that_are_too_large_are_not_installed(bundle, tmp_path, limits, m
     assert not (tmp_path / "cache" / "parts").exists()
 
 
+@pytest.mark.full
 def test_the_installed_and_the_compressed_bundle_are_checked(bundle, tmp_path):
     bundle("size=12_000_000").failed(4, "The bundle has", "small allows 12.0 MB", "litestar")
     # Above half of the wheels, which may be files that do not ship.

@@ -104,6 +104,7 @@ def test_deployer_in_the_entry_file_is_found_and_does_not_ship(acme, deploy, pro
     assert not {"mastra_deployer", "mastra_deployer_acme", "stamina"} & vendored
 
 
+@pytest.mark.full
 def test_a_token_in_the_source_is_warned_about_and_does_not_ship(deploy, project, echo):
     source = "from mastra_deployer_acme import AcmeDeployer\n" + echo.replace(
         "logger=", f"deployer=AcmeDeployer(app='shop', token='{TOKEN}'), logger="
@@ -125,6 +126,7 @@ def test_values_of_declared_variables_reach_the_app_and_nothing_else(deploy, pro
     assert not find_text(root / ".mastra-local", "hullo-4711")
 
 
+@pytest.mark.full
 def test_prebuilt_deploys_the_given_bundle(acme, deploy, project, mastra, echo):
     root = project({INDEX: echo})
     out = root / "out"
@@ -181,6 +183,7 @@ def test_a_killed_deploy_is_continued(acme, deploy_bundle, bundled_project):
     assert sent + before == len(list((acme.directory / "blobs").iterdir()))
 
 
+@pytest.mark.full
 def test_an_interrupted_deploy_is_continued(acme, deploy_bundle, bundled_project):
     acme.broken_uploads = 10**9
     code, stderr = _stop_deploy(bundled_project, acme, signal.SIGINT)
@@ -222,6 +225,7 @@ def test_targets_lists_the_commands_of_acme(mastra, project, echo):
     assert done["configured"] == {"eu": "acme"}
 
 
+@pytest.mark.full
 def test_a_configured_target_with_an_overlay(acme, deploy, project, echo):
     config = (
         '[tool.mastra.targets.eu]\ndeployer = "acme"\napp = "shop"\n'

@@ -44,6 +44,7 @@ def test_another_platform_is_built_but_not_started(tmp_path, mastra, echo, proje
     assert "was not started" in done.err
 
 
+@pytest.mark.full
 def test_a_build_is_started_where_the_machine_has_its_glibc(mastra, echo, project):
     own = probe_interpreter(sys.executable)
     if not own.glibc:

@@ -18,6 +18,7 @@ def list_layers(host, tag="latest"):
     return image["Layers"]
 
 
+@pytest.mark.full
 def test_only_changed_layers_are_sent(proxy, oci, project, echo):
     root, run = project({INDEX: echo}), oci(proxy.host)
     first = run("deploy", "--prod", "--json", cwd=root).ok().json["deployment"]

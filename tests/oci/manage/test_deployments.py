@@ -54,6 +54,7 @@ def live(proxy):
     return get_live_id
 
 
+@pytest.mark.full
 def test_each_rollback_goes_back_one_release(bundles, run, deploy, live, proxy):
     first, second, third = (deploy(bundle, "--prod") for bundle in bundles)
     assert live() == third
@@ -152,6 +153,7 @@ def test_destroy_reports_a_registry_without_delete(bundles, run, deploy, registr
     run("destroy", "--yes").failed(6, "does not allow deleting", "configuration")
 
 
+@pytest.mark.full
 def test_second_platform_is_merged(mastra, run, deploy, proxy, project, echo, oci):  # fixtures
     root = project({INDEX: echo})
     arm = ["--platform", "aarch64-manylinux_2_28"]

@@ -50,11 +50,11 @@ def run_script(python, script):
 @pytest.mark.parametrize(
     ("sampling", "expected"),
     [
-        ("", "all"),
+        pytest.param("", "all", marks=pytest.mark.full),
         ("type='parent_based', probability=1", "all"),
         ("type='ratio', probability=0.25", "some"),
-        ("type='parent_based', probability=0.25", "some"),
-        ("type='always_off'", "none"),
+        pytest.param("type='parent_based', probability=0.25", "some", marks=pytest.mark.full),
+        pytest.param("type='always_off'", "none", marks=pytest.mark.full),
     ],
 )
 def test_callers_do_not_decide_on_sampling(python, sampling, expected):

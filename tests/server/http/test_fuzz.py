@@ -48,7 +48,7 @@ def replace_ids(told, names):
     return told
 
 
-@pytest.mark.parametrize("examples", [5, pytest.param(40, marks=pytest.mark.full)])
+@pytest.mark.parametrize("examples", [2, pytest.param(40, marks=pytest.mark.full)])
 def test_generated_requests(serve, tmp_path, examples):
     memory = Memory(working_memory=True)
     storage = SqliteStorage(tmp_path / "app.db")

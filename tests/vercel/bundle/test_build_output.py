@@ -171,6 +171,7 @@ def test_large_archive_is_split_into_more_parts(tmp_path, monkeypatch):
     assert len(files[f"{FUNCTION}/vendor/noise.bin"]) == 7_000_000
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_bundles_are_reproducible(tmp_path, mastra):
     digests = []

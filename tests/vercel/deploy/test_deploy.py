@@ -132,6 +132,7 @@ def test_first_deployment_becomes_production_with_a_note(vercel, deploy):
     assert any("first deployment" in note["message"] for note in done["notes"])
 
 
+@pytest.mark.full
 def test_protected_preview_is_smoke_tested_only_with_the_bypass(vercel, deploy):
     deploy("--prod").ok()
     done = deploy("--json").ok().json
@@ -144,6 +145,7 @@ def test_protected_preview_is_smoke_tested_only_with_the_bypass(vercel, deploy):
     assert secret not in done.out + done.err
 
 
+@pytest.mark.full
 def test_staged_deployment_is_promoted_after_its_smoke_test(vercel, deploy):
     first = deploy("--prod", "--json").ok().json["deployment"]
     secret = "c" * 32
@@ -156,6 +158,7 @@ def test_staged_deployment_is_promoted_after_its_smoke_test(vercel, deploy):
     assert vercel.find_requests("POST", "/promote/")
 
 
+@pytest.mark.full
 def test_dry_run_only_reads(vercel, deploy):
     plan = deploy("--dry-run", "--json").ok().json["plan"]
     assert plan["creates"] == ["project shop", "preview deployment"]
@@ -166,6 +169,7 @@ def test_dry_run_only_reads(vercel, deploy):
     assert plan["upload"] == 0 and plan["creates"] == ["preview deployment"]
 
 
+@pytest.mark.full
 def test_variables_and_logs(vercel, run, shop):
     run(shop, "deploy", "--prod").ok()
     assert run(shop, "env", "list", "--json").ok().json["names"] == {"GREETING": "production"}
@@ -183,6 +187,7 @@ def test_staged_deployment_is_not_left_unpublished(vercel, deploy):
     assert not vercel.find_requests("POST"), "nothing was sent"
 
 
+@pytest.mark.full
 def test_canary_uses_a_rolling_release(vercel, deploy, run, bundled_project):
     first = deploy("--prod", "--json").ok().json["deployment"]["id"]
     second = deploy("--prod", "-s", "staged=true", "--no-promote", "--no-wait", "--json").ok()
@@ -311,6 +316,7 @@ def test_entry_that_reads_an_undeclared_variable(run, shop):
     run(shop, "deploy").failed(2, "UNDECLARED", "Declare it")
 
 
+@pytest.mark.full
 def test_aborted_upload_resumes(vercel, deploy):
     deploy("--prod", VERCEL_API_URL="http://127.0.0.1:9").failed(8, "cannot be reached")
     vercel.add_fault("POST", "/v2/files", UPLOAD_QUOTA, times=50, skip=5)

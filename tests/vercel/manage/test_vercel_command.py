@@ -36,6 +36,7 @@ def vercel_cli(vercel, tmp_path):
     return command
 
 
+@pytest.mark.full
 def test_list_inspect_rollback_and_promote(vercel, run, vercel_cli, tmp_path):
     root = write_project(tmp_path / "app", {"src/mastra/index.py": ECHO})
     options = ("-s", "project_name=shop", "--python", "3.12", "--prod", "--json")

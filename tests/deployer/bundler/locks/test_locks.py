@@ -280,6 +280,7 @@ def test_unchanged_lock_is_loaded_quickly(tmp_path, monkeypatch):
     assert time.perf_counter() - began < 0.5  # measured: 0.01
 
 
+@pytest.mark.full
 def test_locked_option_of_every_building_command(project, mastra, echo):
     root = project({"src/mastra/index.py": echo}, dependencies=())
     for verb in (["build"], ["check"], ["bundle", "server"]):

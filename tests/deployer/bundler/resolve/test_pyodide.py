@@ -165,6 +165,7 @@ def test_bundle_runs_in_pyodide(bundle):
     }
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_all_incompatible_packages_are_named(root, mastra, tmp_path):
     write_project(
