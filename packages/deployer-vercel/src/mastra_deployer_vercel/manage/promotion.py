@@ -167,7 +167,7 @@ def _redeploy_to_production(
     if not files:
         raise DeployError(
             f"{item['id']} was not deployed by mastra, so its files are unknown.",
-            "Deploy to production: mastra deploy --prod.",
+            "Deploy again: mastra deploy --prod.",
         )
     new_meta = {**meta, MARK_KEY: f"{get_id(item)} to production"}
     report.step("Deploying the same files to production")
@@ -184,7 +184,7 @@ def _redeploy_to_production(
     )
     if "error" in result:
         raise DeployError(
-            f"Vercel no longer has the files of {item['id']}.",
+            f"Vercel no longer has the files of the deployment {item['id']}.",
             "Deploy to production: mastra deploy --prod.",
         )
     unstaged_settings = dataclasses.replace(settings, staged=False)

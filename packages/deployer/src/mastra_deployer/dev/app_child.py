@@ -188,7 +188,7 @@ class App:
             debugpy.wait_for_client()  # noqa: T100  # see above
 
     def request_shutdown(self, order):
-        """Accept no more requests, and end once the running ones have finished, or in time."""
+        """Accept no more requests, and end when the running ones end or their time is over."""
         self.config.timeout_graceful_shutdown = order["drain"]
         os.kill(os.getpid(), signal.SIGTERM)
 

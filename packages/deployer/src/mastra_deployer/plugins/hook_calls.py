@@ -304,7 +304,7 @@ class HookCaller(UntypedHookCaller):
 
 
 def _mask_values(values: Mapping[str, Secret]) -> None:
-    """Mask the app's variables in all output: a platform may repeat a value that it refuses."""
+    """Mask the values of the app's variables in all output; an error may quote such a value."""
     add_masked_values(value.reveal() for value in values.values())
 
 

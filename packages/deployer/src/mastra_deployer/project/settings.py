@@ -140,7 +140,7 @@ def find_plaintext_secrets(settings_class: type, arguments: Mapping[str, Any]) -
 def list_project_values(
     settings: Any, *, flags: Mapping[str, str], user_environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the texts of settings that come from the project's files, by setting.
+    """Return the settings that come from the project's files: each name with its value as text.
 
     That is every setting that differs from its default, unless the user set it by a flag or by the
     platform's variable in the real environment.

@@ -37,7 +37,7 @@ class _Element(Protocol):
     height: float
 
     def draw(self, x: float, y: float) -> Iterator[str]:
-        """Yield its SVG elements; ``x`` is its middle and ``y`` its top, in pixels."""
+        """Yield the part's SVG elements, with its middle at ``x`` and its top at ``y`` pixels."""
 
 
 def render_svg(workflow: WorkflowDefinition) -> str:
