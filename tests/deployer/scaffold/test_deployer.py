@@ -46,7 +46,7 @@ def test_the_generated_package_installs_and_passes_its_own_tests(package, tmp_pa
     install = ("pip", "install", "--quiet", "--no-deps", "--target", str(site), str(package))
     run(find_uv_bin(), *install, cwd=tmp_path)
     output = mastra("targets", cwd=tmp_path, PYTHONPATH=str(site)).ok().out
-    assert "fly-io  Fly Io's machines, which run `python index.py`" in output
+    assert "fly-io Fly Io's machines, which run `python index.py`" in " ".join(output.split())
     targets = mastra("targets", "--json", cwd=tmp_path, PYTHONPATH=str(site)).ok().json
     (verbs,) = (each["verbs"] for each in targets["installed"] if each["name"] == "fly-io")
     assert ", ".join(verbs) == (
