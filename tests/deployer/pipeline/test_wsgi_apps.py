@@ -136,6 +136,7 @@ def test_bundle_answers_as_the_source(site, mastra, serve_directory, tmp_path, a
         shutil.move(site.with_name("away"), site)
 
 
+@pytest.mark.full
 def test_image_and_dev_serve_the_same_app(site, mastra, serve_directory, tmp_path):
     mastra("bundle", "oci", "--app", "main:app", "-s", "image=localhost/team/app", cwd=site,
            VIRTUAL_ENV="").ok()  # fmt: skip

@@ -113,6 +113,7 @@ def test_deployments_are_listed(bundles, run, deploy):
     assert len(run("deployments", "--limit", "1", "--json").ok().json["deployments"]) == 1
 
 
+@pytest.mark.full
 def test_deploy_interrupted_before_tagging_is_not_live(bundles, run, deploy, live, proxy):
     first = deploy(bundles[0], "--prod")
     proxy.should_break = lambda method, path, number: method == "PUT" and path.endswith("/latest")

@@ -114,6 +114,7 @@ def test_promote_rollback_list_and_destroy(vercel, deploy, run, bundled_project)
     assert deployments["deployments"] == []
 
 
+@pytest.mark.full
 def test_preview_is_promoted_without_uploading(vercel, deploy, run, bundled_project):
     deploy("--prod").ok()
     preview = deploy("--json").ok().json["deployment"]
