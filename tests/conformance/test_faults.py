@@ -28,4 +28,4 @@ def test_one_deployment_is_live_after_random_faults(tmp_path):
         suite.test_deploy_survives_random_faults(harness)
         failed = sum(exchange.fault is not None for exchange in harness.proxy.exchanges)
     acme.stop()
-    assert failed > 100
+    assert failed > 50, "too few faults to show anything; retries decide how many there are"
