@@ -284,7 +284,7 @@ def open_session(
         table=choice.table,
         entry=choice.call.settings if choice.call else {},
         resolve=resolve,
-        project_name=_read_project_name(project.root),
+        project_name=str(read_pyproject(project.root).get("project", {}).get("name", "")),
     )
     _warn_about_secrets(choice, line, report)
     add_masked_values(_iter_secrets(project, line.target, settings, values))
@@ -430,9 +430,3 @@ def _probe_option(python: str) -> Interpreter | None:
             f"{python!r} is not a Python interpreter that runs.", "Pass --python PATH or 3.X."
         )
     return interpreter
-
-
-def _read_project_name(root: Path) -> str:
-    """Return ``name`` in ``[project]``; the checks of the project report a wrong type."""
-    table = read_pyproject(root).get("project")
-    return str(table.get("name", "")) if isinstance(table, dict) else ""

@@ -94,14 +94,35 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     targets: dict[str, dict[str, Any]] = {}
 
 
+# The tables that several modules read; each one comes after those that contain it.
+_TABLES = (
+    ("project",),
+    ("dependency-groups",),
+    ("tool",),
+    ("tool", "uv"),
+    ("tool", "uv", "workspace"),
+)
+
+
 def read_pyproject(root: Path) -> dict[str, Any]:
     """Read pyproject.toml; return an empty table where there is none.
 
     :param root: the project's directory.
-    :raises ConfigError: when it is not TOML.
+    :raises ConfigError: when it is not TOML, or has another value in place of a table.
     """
     file = root / "pyproject.toml"
-    return read_toml(file) if file.is_file() else {}
+    document = read_toml(file) if file.is_file() else {}
+    for keys in _TABLES:
+        value: Any = document
+        for key in keys:
+            value = value.get(key, {})
+        if not isinstance(value, dict):
+            name = ".".join(keys)
+            raise ConfigError(
+                f"{str(file)!r} has {name} = {value!r}, which is no table.",
+                f"Write it as a table: [{name}].",
+            )
+    return document
 
 
 def read_toml(file: Path) -> dict[str, Any]:

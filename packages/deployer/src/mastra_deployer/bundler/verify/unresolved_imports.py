@@ -60,7 +60,7 @@ class _BundledModules:
     def __init__(
         self, project: Project, sources: AppSources, dependencies: VendoredDependencies
     ) -> None:
-        self._project, self._sources, self._vendored = project, sources, dependencies
+        self._project, self._sources, self._dependencies = project, sources, dependencies
         files = {project.root / name for name in sources.files}
         self._files = files | {parent for path in files for parent in path.parents}
         # A directory of the app may be put on sys.path, so a module is found by its last name too.
@@ -154,7 +154,7 @@ class _BundledModules:
         """
         modules: set[str] = set()
         folders: set[str] = set()
-        for wheel in self._vendored.wheels.values():
+        for wheel in self._dependencies.wheels.values():
             for file in wheel.files:
                 if file.name.endswith(_SUFFIXES):
                     folder, _, name = file.name.rpartition("/")
