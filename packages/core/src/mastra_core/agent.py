@@ -167,7 +167,7 @@ class Agent:
 
         :param history: a ``Finish.history``.
         :param turns: how many turns to keep.
-        :returns: the shorter history; empty where it cannot be cut.
+        :returns: the shorter history; empty if it cannot be cut.
         """
         shortened: bytes = self._get_runner().truncate_history(history, turns)  # type: ignore[attr-defined]  # not part of the protocol
         return shortened

@@ -73,14 +73,14 @@ class EnvStore(Protocol):
         """Create or replace variables.
 
         :param values: variable names, mapped to their values.
-        :returns: when the running deployments get the values; ``None`` where unknown.
+        :returns: when the running deployments get the values; ``None`` if unknown.
         """
 
     def unset(self, names: Iterable[str]) -> EnvEffect | None:
         """Remove variables.
 
         :param names: the variables to remove; a name that is not stored is ignored.
-        :returns: when the running deployments lose the values; ``None`` where unknown.
+        :returns: when the running deployments lose the values; ``None`` if unknown.
         """
 
 
@@ -89,7 +89,7 @@ class DatedEnvStore(EnvStore, Protocol):
     """A store that knows when its variables changed, for ``--skip-if-unchanged``."""
 
     def get_change_time(self) -> dt.datetime | None:
-        """Return when a variable was last set, with a time zone; ``None`` where none is stored."""
+        """Return when a variable was last set, with a time zone; ``None`` if none is stored."""
 
 
 class DeployerSpec:
@@ -108,7 +108,7 @@ class DeployerSpec:
     ) -> Build | None:
         """Stage the app for one platform in the empty ``directory``.
 
-        Mastra's own implementation is called last. A deployer implements this hook only where the
+        Mastra's own implementation is called last. A deployer implements this hook only if the
         platform is truly different, and may return ``None`` to leave the build to Mastra.
 
         :param project: the user's project.
@@ -232,7 +232,7 @@ class DeployerSpec:
         :param id: the platform's id of the deployment.
         :param report: progress for the terminal.
         :param fingerprint: ``DeployRequest.fingerprint`` of the deploy to production that made it,
-            to store as ``mastra_deploy`` does; empty where unknown, also for a preview.
+            to store as ``mastra_deploy`` does; empty if unknown, also for a preview.
         :returns: the deployment that is live now.
         :raises DeployError: when there is no such deployment.
         """

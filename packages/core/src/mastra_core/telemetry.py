@@ -158,7 +158,7 @@ def remove_listener(listener: SpanListener) -> None:
 def start_span(
     name: str, attributes: Mapping[str, Any] | None = None, **options: Any
 ) -> Iterator[Span]:
-    """Start a span around a block; yield ``None`` where nothing is recorded.
+    """Start a span around a block; yield ``None`` if nothing is recorded.
 
     :param name: name of the span.
     :param attributes: attributes of the span.
@@ -288,7 +288,7 @@ def _trusts_callers(sampling: Mapping[str, Any]) -> bool:
 
 
 def _get_provider(settings: Telemetry) -> Any:
-    """Return the SDK's provider of this process; create it where there is none.
+    """Return the SDK's provider of this process; create it if there is none.
 
     OpenTelemetry allows one provider in a process and cannot remove it again. A provider of the SDK
     that the application has set is used as it is.

@@ -55,8 +55,8 @@ class ToolContext:
     :param request_context: values that the caller and the server's middleware set.
     :param run_id: id of the run that called the tool, empty for a direct call.
     :param call_id: id of the model's call, empty for a direct call.
-    :param thread: id of the conversation, empty where there is none.
-    :param resource: owner of the conversation, empty where there is none.
+    :param thread: id of the conversation, empty if there is none.
+    :param resource: owner of the conversation, empty if there is none.
     :param resume_data: data that was provided after ``suspend``; ``None`` on the first execution.
     :param writer: sends an output to the readers of the run; set by the framework.
     :param counter: adds token usage to the run; set by the framework.
@@ -110,7 +110,7 @@ class Tool(Generic[P, R_co]):
         the function.
     :param function: sync or async; its parameters are the tool's input.
     :param input: type of the input, a struct with one field for each parameter; or a JSON Schema.
-    :param output: type of the result; ``Any`` where the function has no return annotation.
+    :param output: type of the result; ``Any`` if the function has no return annotation.
     :param requires_approval: whether a person must approve each call; or a function, sync or async,
         of the tool's parameters that decides for one call.
     :param context_names: names of the parameters that receive the ``ToolContext``.
@@ -131,7 +131,7 @@ class Tool(Generic[P, R_co]):
 
     @property
     def output_schema(self) -> dict[str, Any] | None:
-        """JSON Schema of the result, or ``None`` where the type is unknown."""
+        """JSON Schema of the result, or ``None`` if the type is unknown."""
         return None if self.output is Any else to_json_schema(self.output)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:

@@ -50,7 +50,7 @@ def activate(paths: Sequence[str], scripts: str) -> str:
 
     :param paths: absolute directories for ``sys.path``, the dependencies last.
     :param scripts: the directory of the bundle's console scripts; may be missing.
-    :returns: path of the environment; empty where no directory is writable. The variable
+    :returns: path of the environment; empty if no directory is writable. The variable
         ``PYTHONPATH`` then takes its place.
     """
     os.environ.pop("PYTHONPATH", None)
@@ -96,7 +96,7 @@ def run_script(paths: Sequence[str], scripts: str, reference: str) -> None:
 
 
 def _ensure_environment(paths: Sequence[str]) -> str:
-    """Return the path of a complete environment; empty where none can be written."""
+    """Return the path of a complete environment; empty if none can be written."""
     python = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable or "")
     if os.name != "posix" or not os.path.isfile(python):
         return ""

@@ -16,7 +16,7 @@ class RunTimedOut(RequestError):
     """A run exceeded its timeout.
 
     :param message: what is wrong, in one sentence.
-    :param hint: the cure; empty where there is none.
+    :param hint: the cure; empty if there is none.
     """
 
     status = 504

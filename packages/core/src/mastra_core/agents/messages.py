@@ -239,6 +239,6 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def prompt(self) -> str:
-        """The text of the last user message, empty where there is none."""
+        """The text of the last user message, empty if there is none."""
         texts = [message.text for message in self.messages if message.role == "user"]
         return texts[-1] if texts else ""

@@ -31,8 +31,8 @@ __all__ = ("AgentFailed", "AgentInfo", "AgentLike", "AgentOutput", "build_output
 class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A description of an agent that needs no run.
 
-    :param instructions: the instructions, empty where they are a function.
-    :param provider: the model's provider (``openai``), empty where unknown.
+    :param instructions: the instructions, empty if they are a function.
+    :param provider: the model's provider (``openai``), empty if unknown.
     :param model: name of the model without the provider.
     :param tools: the tools.
     :param agents: the agents that it can call, by key.
@@ -69,7 +69,7 @@ class AgentOutput(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def history(self) -> bytes:
-        """The framework's own serialised messages, to continue from; empty where there are none."""
+        """The framework's own serialised messages, to continue from; empty if there are none."""
         finishes = [event for event in self.events if isinstance(event, Finish)]
         return finishes[-1].history if finishes else b""
 

@@ -122,7 +122,7 @@ def get_provider_variables(provider: str) -> tuple[str, ...]:
     """Return the environment variables of a provider; one of them has to be set.
 
     :param provider: name of the provider.
-    :returns: the variables, empty where they are unknown.
+    :returns: the variables, empty if they are unknown.
     """
     return _VARIABLES.get(provider, ())
 

@@ -13,7 +13,7 @@ _DEFAULTS = AgentInput()
 
 
 def reject_unsupported(run_input: AgentInput, framework: str, *names: str) -> None:
-    """Raise an error where an input sets one of the named options.
+    """Raise an error if an input sets one of the named options.
 
     :param run_input: the input of the run.
     :param framework: name of the framework, for the message.

@@ -60,7 +60,7 @@ class CallerCache(Generic[K, V]):
         return iter([entry.value for entry in self._entries.values()])
 
     def get(self, key: K) -> V | None:
-        """Return an entry, ``None`` where there is none.
+        """Return an entry, ``None`` if there is none.
 
         :param key: the key.
         """
@@ -86,7 +86,7 @@ class CallerCache(Generic[K, V]):
             self._remove_oldest(caller)
 
     def pop(self, key: K) -> V | None:
-        """Remove an entry and return it, ``None`` where there is none.
+        """Remove an entry and return it, ``None`` if there is none.
 
         :param key: the key.
         """

@@ -60,7 +60,7 @@ def estimate_json_size(raw: bytes) -> int:
 
 
 def _encode_object(value: Any) -> Any:
-    """Convert an object to JSON builtins, to ``None`` where that is impossible."""
+    """Convert an object to JSON builtins, to ``None`` if that is impossible."""
     try:
         return dump(value)
     except (TypeError, ValueError):

@@ -53,7 +53,7 @@ class TitleTask:
         """Wait for the title.
 
         :param is_complete: whether the run finished; else a title that is not ready is cancelled.
-        :returns: the title; empty where there is none.
+        :returns: the title; empty if there is none.
         """
         import asyncio
 

@@ -286,7 +286,7 @@ class Memory:
 
         :param thread_id: id of the thread.
         :param resource: owner of the thread.
-        :returns: the notes, empty where there are none.
+        :returns: the notes, empty if there are none.
         """
         owner = thread_id if self.scope == "thread" else resource
         return await self.storage.threads.get_working_memory(self.scope, owner, resource)
@@ -350,7 +350,7 @@ def require_access(thread: Thread, resource: str | None) -> Thread:
 def require_run_access(thread: Thread | None, thread_id: str, resource: str) -> None:
     """Check whether a run may use a thread.
 
-    :param thread: the thread, ``None`` where it does not exist yet.
+    :param thread: the thread, ``None`` if it does not exist yet.
     :param thread_id: id of the thread.
     :param resource: the resource of the run.
     :raises InvalidInput: for an empty resource.

@@ -22,7 +22,7 @@ def get_memory(agent: AgentLike) -> Memory | None:
     """Return the memory of an agent.
 
     :param agent: any agent.
-    :returns: the memory, ``None`` where there is none.
+    :returns: the memory, ``None`` if there is none.
     """
     memory = getattr(agent, "memory", None)
     return memory if isinstance(memory, Memory) else None

@@ -39,8 +39,8 @@ _TYPE_INSTRUCTION = (
 class WorkingMemory:
     """The form of the notes.
 
-    :param template: text to fill in, empty where there is a type.
-    :param type_: type of the notes as JSON, ``None`` where there is a template.
+    :param template: text to fill in, empty if there is a type.
+    :param type_: type of the notes as JSON, ``None`` if there is a template.
     :param scope: what the notes are about: ``thread`` or ``resource``.
     """
 
@@ -130,7 +130,7 @@ def as_working_memory(value: Any, scope: Scope) -> WorkingMemory | None:
 
     :param value: ``True``, a template, a type, or ``None`` or ``False`` for none.
     :param scope: what the notes are about: ``thread`` or ``resource``.
-    :returns: the working memory, ``None`` where it is disabled.
+    :returns: the working memory, ``None`` if it is disabled.
     :raises ConfigError: for an empty text, or a type without a JSON form.
     """
     if value is None or value is False:

@@ -27,7 +27,7 @@ _BLOCK_SIZE = 1 << 20
 
 
 def lay_out(source: Path, target: Path) -> None:
-    """Copy a tree of files by hard links, or as copies where the file system has no hard links.
+    """Copy a tree of files by hard links, or as copies if the file system has no hard links.
 
     Linking is about fifteen times faster than copying. Linked files share their content, so replace
     a file and never write into it; the files of the dependency cache are read-only for this reason.

@@ -120,7 +120,7 @@ class MemoryThreads:
         """Return a thread.
 
         :param thread_id: id of the thread.
-        :returns: the thread, ``None`` where there is none.
+        :returns: the thread, ``None`` if there is none.
         """
         entry = self._threads.get(thread_id)
         return entry.thread if entry else None
@@ -143,7 +143,7 @@ class MemoryThreads:
         """Store a new thread.
 
         :param thread: the thread.
-        :returns: ``False`` where the id is taken.
+        :returns: ``False`` if the id is taken.
         """
         if self._threads.get(thread.id) is not None:
             return False
@@ -155,7 +155,7 @@ class MemoryThreads:
 
         :param thread: the thread.
         :param resource: the owner that the stored thread must have; ``None`` for any.
-        :returns: ``False`` where there is no such thread.
+        :returns: ``False`` if there is no such thread.
         """
         entry = self._threads.get(thread.id)
         if entry is None or resource not in (None, entry.thread.resource):
@@ -169,7 +169,7 @@ class MemoryThreads:
 
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.
-        :returns: ``False`` where there is no such thread.
+        :returns: ``False`` if there is no such thread.
         """
         entry = self._threads.get(thread_id)
         if entry is None or resource not in (None, entry.thread.resource):
@@ -194,7 +194,7 @@ class MemoryThreads:
         :param create: whether to create a missing thread.
         :param history: the framework's own history of the thread.
         :param after: the thread's position that the history was written for.
-        :returns: ``False`` where nothing was stored.
+        :returns: ``False`` if nothing was stored.
         :raises Conflict: when another thread has a message of that id.
         """
         entry = self._threads.get(thread.id)
@@ -297,7 +297,7 @@ class MemoryThreads:
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param resource: the owner that an existing thread must have; ``None`` for any.
-        :returns: the notes, empty where there are none.
+        :returns: the notes, empty if there are none.
         """
         if resource not in (None, self._get_owner(scope, owner, resource)):
             return ""

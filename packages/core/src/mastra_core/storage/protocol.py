@@ -33,7 +33,7 @@ class ThreadStore(Protocol):
         """Return a thread.
 
         :param thread_id: id of the thread.
-        :returns: the thread, ``None`` where there is none.
+        :returns: the thread, ``None`` if there is none.
         """
 
     async def find(self, query: ThreadQuery) -> Page[Thread]:
@@ -46,7 +46,7 @@ class ThreadStore(Protocol):
         """Store a new thread.
 
         :param thread: the thread.
-        :returns: ``False`` where the id is taken.
+        :returns: ``False`` if the id is taken.
         """
 
     async def update(self, thread: Thread, resource: str | None = None) -> bool:
@@ -54,7 +54,7 @@ class ThreadStore(Protocol):
 
         :param thread: the thread.
         :param resource: the owner that the stored thread must have; ``None`` for any.
-        :returns: ``False`` where there is no such thread.
+        :returns: ``False`` if there is no such thread.
         """
 
     async def delete(self, thread_id: str, resource: str | None = None) -> bool:
@@ -62,7 +62,7 @@ class ThreadStore(Protocol):
 
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.
-        :returns: ``False`` where there is no such thread.
+        :returns: ``False`` if there is no such thread.
         """
 
     async def append(
@@ -85,7 +85,7 @@ class ThreadStore(Protocol):
         :param create: whether to create a missing thread.
         :param history: the framework's own history of the thread.
         :param after: the thread's position that the history was written for.
-        :returns: ``False`` where nothing was stored, because there is no such thread or it belongs
+        :returns: ``False`` if nothing was stored, because there is no such thread or it belongs
             to another resource.
         :raises Conflict: when another thread has a message of that id.
         """
@@ -111,7 +111,7 @@ class ThreadStore(Protocol):
         :param message_id: id of the message.
         :param before: how many earlier messages.
         :param after: how many later messages.
-        :returns: the messages, empty where there is no such message.
+        :returns: the messages, empty if there is no such message.
         """
 
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
@@ -136,7 +136,7 @@ class ThreadStore(Protocol):
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param resource: the owner that an existing thread must have; ``None`` for any.
-        :returns: the notes, empty where there are none.
+        :returns: the notes, empty if there are none.
         """
 
     async def change_working_memory(

@@ -54,7 +54,7 @@ class Thread(_Record, frozen=True, kw_only=True):
 
     :param id: id of the thread.
     :param resource: owner of the thread: a user, a customer, a project.
-    :param title: title of the thread, empty where there is none.
+    :param title: title of the thread, empty if there is none.
     :param metadata: metadata of the application, JSON builtins.
     :param created_at: time of creation, milliseconds since the epoch.
     :param updated_at: time of the last change, milliseconds since the epoch.
@@ -109,7 +109,7 @@ class History(_Record, frozen=True, kw_only=True):
 class Recall(_Record, frozen=True, kw_only=True):
     """What a run needs to know of its thread, read in one transaction.
 
-    :param thread: the thread, ``None`` where there is none yet.
+    :param thread: the thread, ``None`` if there is none yet.
     :param messages: the last messages, oldest first.
     :param history: the framework's own history, where it covers the latest message.
     :param position: changes with every message that is added; see ``ThreadStore.append``.

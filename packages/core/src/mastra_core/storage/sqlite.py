@@ -21,7 +21,7 @@ class SqliteStorage:
     Stored data survives every end of the process. If the machine loses power, the data of the last
     moments may be lost.
 
-    :param path: path of the file, which is created where it is missing; its directory must exist.
+    :param path: path of the file, which is created if it is missing; its directory must exist.
     :param busy_timeout: seconds to wait while another process writes.
     :param max_suspended: seconds after which a suspended run is removed.
     :param max_suspended_runs: maximum number of suspended runs, divided among the callers.

@@ -142,7 +142,7 @@ class SqliteSuspendedRuns:
         return _decode_run(select_single(rows.fetchall(), run_id))
 
     def _check_share(self, sql: Connection, caller: str, size: int) -> None:
-        """Raise an error where the caller may not store another run of this size."""
+        """Raise an error if the caller may not store another run of this size."""
         places, held_bytes = Shares(self._limit), Shares(self._max_bytes)
         for is_own, number, total in sql.execute(_SUM, (caller, caller)):
             places.hold(caller if is_own else "", number)

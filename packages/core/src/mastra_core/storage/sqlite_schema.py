@@ -128,7 +128,7 @@ def _apply_versions(connection: Connection, path: str) -> None:
 
 
 def _read_version(connection: Connection) -> int:
-    """Return the version of the tables; 0 where there are none."""
+    """Return the version of the tables; 0 if there are none."""
     tables = "SELECT 1 FROM sqlite_master WHERE name = 'mastra_schema'"
     if connection.execute(tables).fetchone() is None:
         return 0

@@ -70,7 +70,7 @@ class SqliteThreads:
         """Return a thread.
 
         :param thread_id: id of the thread.
-        :returns: the thread, ``None`` where there is none.
+        :returns: the thread, ``None`` if there is none.
         """
         return await self._file.read(lambda sql: _read_thread(sql, thread_id))
 
@@ -93,7 +93,7 @@ class SqliteThreads:
         """Store a new thread.
 
         :param thread: the thread.
-        :returns: ``False`` where the id is taken.
+        :returns: ``False`` if the id is taken.
         """
         row = to_thread_row(thread)
         return await self._file.write(lambda sql: sql.execute(_INSERT_THREAD, row).rowcount > 0)
@@ -103,7 +103,7 @@ class SqliteThreads:
 
         :param thread: the thread.
         :param resource: the owner that the stored thread must have; ``None`` for any.
-        :returns: ``False`` where there is no such thread.
+        :returns: ``False`` if there is no such thread.
         """
         name, *row = to_thread_row(thread)
         update = (*row, name, resource)
@@ -114,7 +114,7 @@ class SqliteThreads:
 
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.
-        :returns: ``False`` where there is no such thread.
+        :returns: ``False`` if there is no such thread.
         """
 
         def work(sql: Connection) -> bool:
@@ -144,7 +144,7 @@ class SqliteThreads:
         :param create: whether to create a missing thread.
         :param history: the framework's own history of the thread.
         :param after: the thread's position that the history was written for.
-        :returns: ``False`` where nothing was stored.
+        :returns: ``False`` if nothing was stored.
         :raises Conflict: when another thread has a message of that id.
         """
 
@@ -251,7 +251,7 @@ class SqliteThreads:
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param resource: the owner that an existing thread must have; ``None`` for any.
-        :returns: the notes, empty where there are none.
+        :returns: the notes, empty if there are none.
         """
 
         def work(sql: Connection) -> str:

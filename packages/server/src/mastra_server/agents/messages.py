@@ -141,7 +141,7 @@ def build_ui_message(transcript: Transcript, trace: dict[str, str]) -> dict[str,
 
 
 def _get_thread_fields(transcript: Transcript) -> dict[str, str]:
-    """Return the ids of thread and resource; nothing where the run has no thread."""
+    """Return the ids of thread and resource; nothing if the run has no thread."""
     run_input = transcript.run_input
     return (
         {"threadId": run_input.thread, "resourceId": run_input.resource} if run_input.thread else {}

@@ -113,7 +113,7 @@ def find_waiting_call(run: SuspendedRun, call_id: str | None) -> ApprovalRequire
     """Return the tool call that is decided.
 
     :param run: the suspended run.
-    :param call_id: the id of the call; may be ``None`` where the run waits for a single call.
+    :param call_id: the id of the call; may be ``None`` if the run waits for a single call.
     :raises InvalidBody: when ``run`` does not wait for the call, or waits for several.
     """
     for event in run.waiting:

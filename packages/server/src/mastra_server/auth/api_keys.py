@@ -50,7 +50,7 @@ class ApiKeys:
         return [key.name for key in self._keys.values() if isinstance(key, Secret) and key.name]
 
     def resource(self, user: Mapping[str, str]) -> str:
-        """Return the resource that ``user`` is restricted to; empty where it is not restricted.
+        """Return the resource that ``user`` is restricted to; empty if it is not restricted.
 
         :param user: the user.
         """

@@ -68,7 +68,7 @@ class KeySet:
         return await self._find_new_key(key_id)
 
     async def _find_new_key(self, key_id: str | None) -> Any:
-        """Return a key that is not cached, after a request where one may be sent."""
+        """Return a key that is not cached, after a request if one may be sent."""
         if self._is_known_as_missing(key_id):
             raise KeyNotFound
         task = self._begin_refresh()

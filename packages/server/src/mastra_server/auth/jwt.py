@@ -64,7 +64,7 @@ class Jwt:
 
         :param token: the token of the caller.
         :param _: the connection, which is not needed.
-        :returns: the claims, ``None`` where any check fails.
+        :returns: the claims, ``None`` if any check fails.
         :raises KeysUnavailable: when the issuer's keys cannot be fetched.
         """
         import jwt
@@ -85,7 +85,7 @@ class Jwt:
         return claims if not self._claim or claims.get(self._claim) else None
 
     def resource(self, user: Mapping[str, Any]) -> str:
-        """Return the resource that ``user`` is restricted to; empty where there is none.
+        """Return the resource that ``user`` is restricted to; empty if there is none.
 
         :param user: the claims of the user.
         """

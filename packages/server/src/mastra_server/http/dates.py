@@ -48,7 +48,7 @@ def read_date_param(request: Request[Any, Any, Any], name: str) -> int | None:
 
     :param request: the request.
     :param name: the name of the parameter.
-    :returns: milliseconds since the epoch, ``None`` where the parameter is missing.
+    :returns: milliseconds since the epoch, ``None`` if the parameter is missing.
     :raises InvalidQuery: for anything but an ISO date.
     """
     text: str = request.query_params.get(name, "")

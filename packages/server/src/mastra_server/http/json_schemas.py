@@ -16,7 +16,7 @@ _MAX_DEPTH = 200
 def check_schema(schema: Any, field: str) -> None:
     """Check the size of a schema, and its size with every reference replaced by its target.
 
-    :param schema: the decoded schema; ``None`` where there is none.
+    :param schema: the decoded schema; ``None`` if there is none.
     :param field: the path of the field, for the error.
     :raises InvalidBody: for a schema that is too large, or whose references nest too deeply or
             have no target within the schema.

@@ -34,7 +34,7 @@ def to_declared_path(path: str, prefix: str) -> str:
 
     :param path: the path of the request.
     :param prefix: the prefix that the API is served under.
-    :returns: the path below ``/api``; empty where it does not belong to the API.
+    :returns: the path below ``/api``; empty if it does not belong to the API.
     """
     inside = path == prefix or path.startswith(f"{prefix}/")
     return _DECLARED_PREFIX + path.removeprefix(prefix) if inside else ""

@@ -140,7 +140,7 @@ def read_json_param(request: Request[Any, Any, Any], name: str, type_: type[T]) 
     :param request: the request.
     :param name: the name of the parameter.
     :param type_: the type to decode to.
-    :returns: the decoded value, ``None`` where the parameter is missing.
+    :returns: the decoded value, ``None`` if the parameter is missing.
     :raises InvalidQuery: for invalid JSON, or JSON of another type.
     """
     text: str = request.query_params.get(name, "")
@@ -168,7 +168,7 @@ def convert_value(value: Any, type_: type[T], where: str = "") -> T:
 
 
 def read_id_param(request: Request[Any, Any, Any], name: str) -> str:
-    """Read a query parameter that is an id; empty where the parameter is missing.
+    """Read a query parameter that is an id; empty if the parameter is missing.
 
     :param request: the request.
     :param name: the name of the parameter.
@@ -210,7 +210,7 @@ def read_number_param(request: Request[Any, Any, Any], name: str) -> int | None:
 
     :param request: the request.
     :param name: the name of the parameter.
-    :returns: the number, ``None`` where the parameter is missing.
+    :returns: the number, ``None`` if the parameter is missing.
     :raises InvalidQuery: for anything but digits, or for a number of more than 15 digits.
     """
     text: str = request.query_params.get(name, "")

@@ -56,7 +56,7 @@ def find_memory(request: _Request) -> Memory | None:
     """Return the memory of the agent in the query, or the application's where the query names none.
 
     :param request: the request.
-    :returns: the memory, ``None`` where the agent has none.
+    :returns: the memory, ``None`` if the agent has none.
     :raises NotFound: when there is no such agent.
     """
     mastra: Mastra = request.app.state.mastra

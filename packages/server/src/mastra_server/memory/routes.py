@@ -61,7 +61,7 @@ async def _get_status(request: _Request) -> ASGIResponse:
     errors=(404,),
 )
 async def _get_config(request: _Request) -> ASGIResponse:
-    """Get the configuration of an agent's memory; ``null`` where it has none."""
+    """Get the configuration of an agent's memory; ``null`` if it has none."""
     memory = find_memory(request)
     return json_response({"config": memory and build_config(memory)})
 

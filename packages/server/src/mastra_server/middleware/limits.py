@@ -115,7 +115,7 @@ class TimeLimit:
 
 
 def _get_content_length(scope: Scope) -> int:
-    """Return the ``content-length`` of the body, -1 where there is none."""
+    """Return the ``content-length`` of the body, -1 if there is none."""
     length = 0
     for name, value in scope["headers"]:
         if name == b"transfer-encoding":

@@ -108,7 +108,7 @@ class SpanRecord:
 
     @property
     def owner(self) -> str:
-        """The resource of the run, empty where it is unknown."""
+        """The resource of the run, empty if it is unknown."""
         return self.facts.get("resourceId", "")
 
     def to_fields(self) -> dict[str, Any]:

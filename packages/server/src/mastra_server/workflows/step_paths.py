@@ -30,7 +30,7 @@ def get_outer_step(path: str) -> str:
 
 
 def get_item_index(path: str) -> int | None:
-    """Return the index of the ``foreach`` item in ``path``, ``None`` where there is none.
+    """Return the index of the ``foreach`` item in ``path``, ``None`` if there is none.
 
     :param path: the path of a step.
     """
@@ -80,7 +80,7 @@ def resolve_step(workflow: Workflow, path: str | list[str] | None) -> str:
 
     :param workflow: the workflow.
     :param path: the ids in a list, or joined by dots; may be empty.
-    :returns: the path; empty where the client names no step.
+    :returns: the path; empty if the client names no step.
     :raises InvalidBody: when there is no such step.
     """
     name = ".".join(path) if isinstance(path, list) else path or ""

@@ -45,7 +45,7 @@ class EventConverter:
 
         :param mode: the stream mode of the item: ``messages``, ``updates`` or ``values``.
         :param value: the item.
-        :returns: the events; empty where the item has no meaning for a run.
+        :returns: the events; empty if the item has no meaning for a run.
         """
         if mode == "messages":
             return self._convert_chunk(value[0])

@@ -40,7 +40,7 @@ class EventConverter:
         """Convert one event of the SDK.
 
         :param event: the SDK's event.
-        :returns: the events; empty where the SDK's event has no meaning for a run.
+        :returns: the events; empty if the SDK's event has no meaning for a run.
         """
         if event.type == "raw_response_event":
             return self._convert_raw(event.data)

@@ -40,7 +40,7 @@ def build_deferred_results(
     :param history: pydantic-ai's messages.
     :param allow_partial: whether a call without a decision may wait again; else each call needs
         one.
-    :returns: the results; ``None`` where the history waits for none.
+    :returns: the results; ``None`` if the history waits for none.
     :raises InvalidInput: for a decision about another call, or a missing decision.
     """
     pending = find_pending_calls(history) if run_input.history else {}

@@ -29,7 +29,7 @@ _URLS: dict[str, Any] = {
 def split_history(run_input: AgentInput) -> tuple[Any, list[native.ModelMessage]]:
     """Return the prompt of a run and the messages before it.
 
-    The prompt is ``None`` where the last message is not the user's. The model then continues from
+    The prompt is ``None`` if the last message is not the user's. The model then continues from
     the history, for example after the results of client tools.
 
     :param run_input: the input of the run.

@@ -97,7 +97,7 @@ class PydanticAgent:
 
         :param history: a ``Finish.history``.
         :param turns: how many turns to keep.
-        :returns: the shorter history; empty where it cannot be cut.
+        :returns: the shorter history; empty if it cannot be cut.
         """
         return truncate_history(history, turns)
 

@@ -55,8 +55,8 @@ class MemoryRun:
     :param record: the record of the run, which its events change.
     :param max_events: the maximum number of events.
     :param caller: who the run is counted for; empty for the application itself.
-    :param scope: the resource that the creator is confined to; empty where it is not confined.
-    :param reserve: counts another number of bytes for the run; raises where they are too many.
+    :param scope: the resource that the creator is confined to; empty if it is not confined.
+    :param reserve: counts another number of bytes for the run; raises if they are too many.
 
     ``trace`` holds the ids of the span of the latest execution, where there is one. ``size`` is an
     estimate of the bytes that the run takes, and ``reserved`` the bytes that the store counts for

@@ -50,7 +50,7 @@ class MemoryStore:
         return [*self._unfinished.values()]
 
     def find(self, workflow_id: str, run_id: str) -> MemoryRun | None:
-        """Return a run, ``None`` where there is none; that of an unconfined creator is preferred.
+        """Return a run, ``None`` if there is none; that of an unconfined creator is preferred.
 
         :param workflow_id: the id of the workflow.
         :param run_id: the id of the run.
@@ -61,7 +61,7 @@ class MemoryStore:
         return None
 
     def find_in_scope(self, workflow_id: str, run_id: str, scope: str) -> MemoryRun | None:
-        """Return a run that a caller may access, ``None`` where there is none.
+        """Return a run that a caller may access, ``None`` if there is none.
 
         :param workflow_id: the id of the workflow.
         :param run_id: the id of the run.

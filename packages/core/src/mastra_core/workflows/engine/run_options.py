@@ -30,7 +30,7 @@ class StartPoint(msgspec.Struct, frozen=True, kw_only=True):
     def descend(self) -> StartPoint | None:
         """Return the start point relative to the workflow that is first in ``path``.
 
-        :returns: ``None`` where the path ends there, so that the workflow begins normally.
+        :returns: ``None`` if the path ends there, so that the workflow begins normally.
         """
         return msgspec.structs.replace(self, path=self.path[1:]) if self.path[1:] else None
 

@@ -117,7 +117,7 @@ def _iter_other_steps(
 def _find_previous_step(workflow: WorkflowDefinition, names: tuple[str, ...]) -> str:
     """Return the path of the step whose output is the input of the step at ``names``.
 
-    The path is empty where the input is not the output of exactly one step.
+    The path is empty if the input is not the output of exactly one step.
     """
     prefix = "".join(f"{name}." for name in names[:-1])
     inner = find_step(workflow, prefix[:-1]).workflow if prefix else workflow

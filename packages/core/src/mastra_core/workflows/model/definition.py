@@ -44,7 +44,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     :param id: the id, unique within a workflow.
     :param call: the function, and the arguments that it takes.
     :param description: the description.
-    :param input: the type of the input; ``Any`` where the function takes none.
+    :param input: the type of the input; ``Any`` if the function takes none.
     :param output: the type of the output.
     :param resume: the type of the data that ``resume`` must pass.
     :param suspend: the type of the payload of ``suspend``.
@@ -98,7 +98,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
         A plain function runs in a worker thread, so that it does not block the event loop.
 
         :param value: the input.
-        :param context: the context; optional where the function takes none.
+        :param context: the context; optional if the function takes none.
         :raises InvalidInput: when ``value`` does not fit the type of the input.
         """
         bound = self.call.bind(value, context)
@@ -284,17 +284,17 @@ class WorkflowDefinition(Generic[In, Out]):
 
     @property
     def input_schema(self) -> dict[str, Any] | None:
-        """The JSON Schema of the input, or ``None`` where its type is not known."""
+        """The JSON Schema of the input, or ``None`` if its type is not known."""
         return _to_json_schema(self.input_type)
 
     @property
     def output_schema(self) -> dict[str, Any] | None:
-        """The JSON Schema of the result, or ``None`` where its type is not known."""
+        """The JSON Schema of the result, or ``None`` if its type is not known."""
         return _to_json_schema(self.output_type)
 
     @property
     def state_schema(self) -> dict[str, Any] | None:
-        """The JSON Schema of the shared state, or ``None`` where it has no type."""
+        """The JSON Schema of the shared state, or ``None`` if it has no type."""
         return _to_json_schema(Any if self.state is None else self.state)
 
 

@@ -22,8 +22,8 @@ class Function:
     :param function: the callable.
     :param input: the type of its input.
     :param output: the type of its result.
-    :param input_name: the name of the input's parameter; empty where it takes none.
-    :param context_name: the name of the context's parameter; empty where it takes none.
+    :param input_name: the name of the input's parameter; empty if it takes none.
+    :param context_name: the name of the context's parameter; empty if it takes none.
     :param awaits: whether it is a coroutine function.
     :param input_first: whether the input's parameter comes before the context's.
     """
@@ -46,7 +46,7 @@ class Function:
         """Bind the arguments that the function takes.
 
         :param value: the input.
-        :param context: the context; may be ``None`` where the function takes none.
+        :param context: the context; may be ``None`` if the function takes none.
         :returns: a callable without parameters.
         :raises InvalidInput: when ``value`` does not fit the type of the input.
         """

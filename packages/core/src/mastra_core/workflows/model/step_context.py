@@ -46,7 +46,7 @@ class StepContext:
     :param resume_data: the data passed to ``resume``, of the step's ``resume`` type; ``None`` on
         the first execution.
     :param request_context: values from the caller and from middleware.
-    :param resource: the owner of the run, empty where it has none.
+    :param resource: the owner of the run, empty if it has none.
     :param writer: sends a numbered chunk to the readers of the run.
     :param attempt: the number of the attempt, from 1.
     :param iteration: the number of the loop's iteration, from 1; 0 outside a loop.

@@ -1,6 +1,6 @@
 """Decide whether values of one type can be valid for another type.
 
-Types are incompatible only where no value can be valid. A type that cannot be inspected is
+Types are incompatible only if no value can be valid. A type that cannot be inspected is
 compatible with all types.
 """
 
