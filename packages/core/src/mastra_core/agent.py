@@ -103,7 +103,7 @@ class Agent:
 
     @property
     def callable_tools(self) -> tuple[Tool, ...]:
-        """Everything the model may call: the tools, and the other agents as tools."""
+        """The tools that the model may call; other agents are among them, as tools."""
         return (*self.tools, *(build_agent_tool(key, agent) for key, agent in self.agents.items()))
 
     def info(self) -> AgentInfo:
@@ -139,7 +139,7 @@ class Agent:
     def stream(
         self, input: AgentInput | str, /, **overrides: Unpack[RunOptions]
     ) -> AsyncGenerator[AgentEvent, None]:
-        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
+        """Run the agent and yield its events; a failed run ends with ``Failure``.
 
         Closing the stream stops the run and the request to the model.
 

@@ -32,7 +32,7 @@ class AgentDefinition(Protocol):
 
     @property
     def callable_tools(self) -> tuple[Tool, ...]:
-        """Everything the model may call: the tools, and the other agents as tools."""
+        """The tools that the model may call; other agents are among them, as tools."""
 
     def info(self) -> AgentInfo:
         """Describe the agent without running it."""

@@ -53,7 +53,7 @@ class FunctionAgent:
         return await collect(self.stream(input))
 
     async def stream(self, input: AgentInput, /) -> AsyncGenerator[AgentEvent, None]:
-        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
+        """Run the agent and yield its events; a failed run ends with ``Failure``.
 
         :param input: the input of the run.
         """
@@ -91,7 +91,7 @@ def _get_name(function: Callable[..., Any]) -> str:
 
 
 def to_failure(error: Exception, agent: str) -> Failure:
-    """Convert an exception to the event that ends a run; the traceback goes only to the log.
+    """Convert an exception to the last event of a run; log the traceback.
 
     :param error: the exception.
     :param agent: id of the agent.

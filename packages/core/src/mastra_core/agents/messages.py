@@ -179,8 +179,8 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param stop_when: functions of the events so far; the run ends when one of them is true.
     :param timeout: seconds that the whole run may take.
     :param limits: the usage limits of the run.
-    :param caller: who the run is counted for, where a store has bounds; empty for the application
-        itself.
+    :param caller: the caller whose limits the run counts toward, where a store has bounds; empty
+        for the application itself.
     """
 
     messages: tuple[Message, ...] = ()

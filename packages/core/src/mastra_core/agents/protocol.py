@@ -128,7 +128,7 @@ class AgentLike(Protocol):
         """
 
     def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        """Run, yielding each event as it happens; a failed run ends in ``Failure``.
+        """Run the agent and yield its events; a failed run ends with ``Failure``.
 
         :param input: the input of the run.
         """

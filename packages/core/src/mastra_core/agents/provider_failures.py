@@ -31,7 +31,7 @@ _BY_NAME = {
 
 
 def to_provider_failure(error: Exception, agent: str) -> Failure:
-    """Convert an error to the event that ends a run; the traceback goes only to the log.
+    """Convert an error to the last event of a run; log the traceback.
 
     :param error: an exception of a framework or of a provider's SDK.
     :param agent: id of the agent.

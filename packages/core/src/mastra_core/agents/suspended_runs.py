@@ -171,7 +171,7 @@ class SuspendedRuns(Protocol):
     """
 
     async def put(self, run: SuspendedRun) -> None:
-        """Store a run; it replaces a run with the same key.
+        """Store a run, and replace a stored run with the same key.
 
         :param run: the run.
         :raises TooManyRuns: when its caller has too many suspended runs. A run that waits for a
@@ -189,7 +189,7 @@ class SuspendedRuns(Protocol):
         """
 
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run and remove it from the store; of two concurrent callers one gets it.
+        """Return a run and remove it from the store; only one of two callers gets it.
 
         :param agent_id: id of the agent.
         :param run_id: id of the run.
@@ -222,7 +222,7 @@ class MemorySuspendedRuns:
         self._runs: dict[_Key, tuple[SuspendedRun, int]] = {}
 
     async def put(self, run: SuspendedRun) -> None:
-        """Store a run; it replaces a run with the same key.
+        """Store a run, and replace a stored run with the same key.
 
         :param run: the run.
         :raises TooManyRuns: when its caller has too many suspended runs, or too large ones.

@@ -69,7 +69,7 @@ class CallerCache(Generic[K, V]):
         return None if entry is None else entry.value
 
     def put(self, key: K, value: V, caller: str, size: int) -> None:
-        """Add an entry as the newest; it replaces an entry with the same key.
+        """Add an entry as the newest, and replace an entry with the same key.
 
         :param key: the key.
         :param value: the value.

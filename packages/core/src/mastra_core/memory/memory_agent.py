@@ -84,7 +84,7 @@ class AgentWithMemory:
         return output if not output.events else _set_message_id(output, run_memory)
 
     def stream(self, input: AgentInput | str, /, **overrides: Any) -> AsyncIterator[AgentEvent]:
-        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
+        """Run the agent and yield its events; a failed run ends with ``Failure``.
 
         The thread is stored before ``Finish`` is yielded.
 

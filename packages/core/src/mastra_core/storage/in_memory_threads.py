@@ -151,7 +151,7 @@ class MemoryThreads:
         return True
 
     async def update(self, thread: Thread, resource: str | None = None) -> bool:
-        """Replace a thread; its messages stay.
+        """Replace the data of a thread, and keep its messages.
 
         :param thread: the thread.
         :param resource: the owner that the stored thread must have; ``None`` for any.
@@ -264,7 +264,7 @@ class MemoryThreads:
         )
 
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
-        """Return the messages with these ids; ids that do not exist are skipped.
+        """Return the messages with these ids, and skip unknown ids.
 
         :param message_ids: ids of the messages.
         """
@@ -272,7 +272,7 @@ class MemoryThreads:
         return tuple(entry.messages[message_id] for message_id, entry in entries if entry)
 
     async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
-        """Delete messages; those of other resources stay.
+        """Delete messages, except those of other resources.
 
         :param message_ids: ids of the messages.
         :param resource: the owner that their threads must have; ``None`` for any.
@@ -310,7 +310,7 @@ class MemoryThreads:
         change: Callable[[str], str],
         resource: str | None = None,
     ) -> str:
-        """Replace the notes by ``change(notes)``.
+        """Replace the notes with ``change(notes)``.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.

@@ -50,7 +50,7 @@ class ThreadStore(Protocol):
         """
 
     async def update(self, thread: Thread, resource: str | None = None) -> bool:
-        """Replace a thread; its messages stay.
+        """Replace the data of a thread, and keep its messages.
 
         :param thread: the thread.
         :param resource: the owner that the stored thread must have; ``None`` for any.
@@ -115,13 +115,13 @@ class ThreadStore(Protocol):
         """
 
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
-        """Return the messages with these ids; ids that do not exist are skipped.
+        """Return the messages with these ids, and skip unknown ids.
 
         :param message_ids: ids of the messages.
         """
 
     async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
-        """Delete messages; those of other resources stay.
+        """Delete messages, except those of other resources.
 
         :param message_ids: ids of the messages.
         :param resource: the owner that their threads must have; ``None`` for any.
@@ -146,7 +146,7 @@ class ThreadStore(Protocol):
         change: Callable[[str], str],
         resource: str | None = None,
     ) -> str:
-        """Replace the notes by ``change(notes)``, without a concurrent change in between.
+        """Replace the notes with ``change(notes)``, without a concurrent change in between.
 
         An exception of ``change`` is raised to the caller, and nothing is stored.
 

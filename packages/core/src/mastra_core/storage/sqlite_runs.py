@@ -52,7 +52,7 @@ class SqliteSuspendedRuns:
         self._max_bytes = max_bytes
 
     async def put(self, run: SuspendedRun) -> None:
-        """Store a run; it replaces a run with the same key.
+        """Store a run, and replace a stored run with the same key.
 
         :param run: the run.
         :raises TooManyRuns: when its caller has too many suspended runs, or too large ones.
@@ -83,7 +83,7 @@ class SqliteSuspendedRuns:
         return await self._file.read(lambda sql: self._read_run(sql, agent_id, run_id, resource))
 
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run and remove it from the store; of two concurrent callers one gets it.
+        """Return a run and remove it from the store; only one of two callers gets it.
 
         :param agent_id: id of the agent.
         :param run_id: id of the run.

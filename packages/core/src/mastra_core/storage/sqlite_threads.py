@@ -99,7 +99,7 @@ class SqliteThreads:
         return await self._file.write(lambda sql: sql.execute(_INSERT_THREAD, row).rowcount > 0)
 
     async def update(self, thread: Thread, resource: str | None = None) -> bool:
-        """Replace a thread; its messages stay.
+        """Replace the data of a thread, and keep its messages.
 
         :param thread: the thread.
         :param resource: the owner that the stored thread must have; ``None`` for any.
@@ -215,14 +215,14 @@ class SqliteThreads:
         return await self._file.read(lambda sql: _read_surrounding(sql, message_id, before, after))
 
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
-        """Return the messages with these ids; ids that do not exist are skipped.
+        """Return the messages with these ids, and skip unknown ids.
 
         :param message_ids: ids of the messages.
         """
         return await self._file.read(lambda sql: tuple(_iter_messages(sql, message_ids)))
 
     async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
-        """Delete messages; those of other resources stay.
+        """Delete messages, except those of other resources.
 
         :param message_ids: ids of the messages.
         :param resource: the owner that their threads must have; ``None`` for any.
@@ -267,7 +267,7 @@ class SqliteThreads:
         change: Callable[[str], str],
         resource: str | None = None,
     ) -> str:
-        """Replace the notes by ``change(notes)``.
+        """Replace the notes with ``change(notes)``.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.

@@ -71,7 +71,8 @@ class LiveRuns:
         :param run_id: the id of the run.
         :param agent_id: the id of the agent.
         :param owner: the resource that the caller is restricted to; empty for none.
-        :param caller: who the run is counted for; empty for the application itself.
+        :param caller: the caller whose limits the run counts toward; empty for the application
+            itself.
         :param size: the bytes of the run's input.
         :returns: the run.
         :raises Conflict: when a run with this id is still running.

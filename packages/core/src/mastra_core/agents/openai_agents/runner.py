@@ -64,7 +64,7 @@ class OpenAIAgent:
         return await collect(self.stream(input))
 
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
+        """Run the agent and yield its events; a failed run ends with ``Failure``.
 
         :param input: the input of the run.
         """

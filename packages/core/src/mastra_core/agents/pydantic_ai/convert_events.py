@@ -71,7 +71,7 @@ class EventConverter:
         return build_stop_events(stop.messages, stop.usage, self._counted_usage)
 
     def _close_turn(self) -> list[AgentEvent]:
-        """End the turn that made the tool calls, once the model writes after their results."""
+        """End the turn of the tool calls when the model writes after their results."""
         if not self._has_results:
             return []
         self._has_results = False

@@ -42,7 +42,7 @@ _RUN: tuple[tuple[type[Exception], str, int], ...] = (
 
 
 def to_run_failure(error: Exception, agent: str) -> Failure:
-    """Convert an error to the event that ends a run; the traceback goes only to the log.
+    """Convert an error to the last event of a run; log the traceback.
 
     :param error: the exception.
     :param agent: id of the agent.

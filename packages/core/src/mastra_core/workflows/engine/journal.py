@@ -24,7 +24,7 @@ class Journal(Protocol):
         """The id of the run."""
 
     async def call_once(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """Await ``call`` unless ``key`` has an outcome already; return the outcome of ``key``.
+        """Return the outcome of ``key``; await ``call`` if there is none yet.
 
         :param key: the key of the call.
         :param call: calls the function of the user.

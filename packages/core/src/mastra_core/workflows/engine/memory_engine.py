@@ -82,7 +82,8 @@ class MemoryEngine:
         :param run_id: the id of the run; a random UUID by default. If the creator has a run of the
             workflow with this id, that run is returned.
         :param resource_id: the owner of the run.
-        :param caller: who the run is counted for; empty for the application itself.
+        :param caller: the caller whose limits the run counts toward; empty for the application
+            itself.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
             of runs that others create are then free for it, and its own ids for others.
         :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
@@ -253,7 +254,7 @@ class MemoryEngine:
         )
 
     async def cancel(self, run: Run) -> None:
-        """Cancel a run; a finished run stays as it is.
+        """Cancel a run; do nothing if it has finished.
 
         The run has ended when this returns. The result of a step that ignores the cancellation is
         discarded.

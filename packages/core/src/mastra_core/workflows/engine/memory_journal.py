@@ -78,7 +78,7 @@ class MemoryJournal:
         return any(wait in self._resume_data for wait in key.removeprefix("idle:").split("|"))
 
     async def call_once(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """Await ``call`` unless ``key`` has an outcome already; return the outcome of ``key``.
+        """Return the outcome of ``key``; await ``call`` if there is none yet.
 
         :param key: the key of the call.
         :param call: calls the function of the user.

@@ -54,7 +54,7 @@ class MemoryRun:
     :param workflow: the workflow.
     :param record: the record of the run, which its events change.
     :param max_events: the maximum number of events.
-    :param caller: who the run is counted for; empty for the application itself.
+    :param caller: the caller whose limits the run counts toward; empty for the application itself.
     :param scope: the resource that the creator is confined to; empty if it is not confined.
     :param reserve: counts another number of bytes for the run; raises if they are too many.
 
@@ -99,7 +99,7 @@ class MemoryRun:
 
     @property
     def position(self) -> int:
-        """The number of events, which is the offset of the next one."""
+        """The number of events, which is the offset of the next event."""
         return len(self._events)
 
     def begin(

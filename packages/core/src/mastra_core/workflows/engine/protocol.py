@@ -22,7 +22,7 @@ class Run(Protocol):
 
     @property
     def position(self) -> int:
-        """The number of events, which is the offset of the next one."""
+        """The number of events, which is the offset of the next event."""
 
     async def wait(self) -> RunRecord:
         """Wait until the run has finished, is paused, or waits for ``resume``.
@@ -64,8 +64,8 @@ class Engine(Protocol):
         :param resource_id: the owner of the run.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
             of runs that others create are then free for it, and its own ids for others.
-        :param caller: who the run is counted for, where the engine has bounds; empty for the
-            application itself.
+        :param caller: the caller whose limits the run counts toward, where the engine has bounds;
+            empty for the application itself.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         """
 
@@ -163,7 +163,7 @@ class Engine(Protocol):
         """
 
     async def cancel(self, run: Run) -> None:
-        """Cancel a run; a finished run stays as it is.
+        """Cancel a run; do nothing if it has finished.
 
         :param run: the run.
         """
