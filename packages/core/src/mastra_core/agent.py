@@ -39,7 +39,7 @@ _IMPORT_LOCK = threading.RLock()
 
 
 class Agent:
-    """An agent of instructions, a model and tools.
+    """An agent with instructions, a model and tools.
 
     :param name: display name, and the id where ``id`` is empty.
     :param instructions: the system prompt: text, where ``{{ name }}`` stands for a value of the
@@ -153,7 +153,7 @@ class Agent:
         )
 
     def preload(self) -> None:
-        """Import what the first run would import, for this agent and those that it calls.
+        """Import the modules that the first run needs, for this agent and the agents that it calls.
 
         :raises ConfigError: when the extra ``agents`` is not installed.
         """
@@ -163,7 +163,7 @@ class Agent:
             self._runner = runner
 
     def truncate_history(self, history: bytes, turns: int) -> bytes:
-        """Cut a serialised history down to its last turns.
+        """Shorten a serialised history to its last turns.
 
         :param history: a ``Finish.history``.
         :param turns: how many turns to keep.

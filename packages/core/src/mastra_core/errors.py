@@ -51,7 +51,7 @@ __all__ = (
 
 
 class MastraError(Exception):
-    """The base of all errors of mastra: one sentence, and a hint with the cure.
+    """The base of all errors of mastra: a message of one sentence, and a hint with the cure.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
     :param hint: the cure; empty only if there is none.
@@ -79,7 +79,7 @@ class ConfigError(MastraError):
 
 
 class ConsentError(ConfigError):
-    """The project's files name a host for credentials, or code, that the user does not trust.
+    """The user has not consented to a host or file that the project's files name.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
     :param hint: the cure; empty only if there is none.
@@ -163,7 +163,7 @@ class ApiError(DeployError):
 
 
 class DeploymentFailed(DeployError):
-    """The platform accepted the bundle, then failed to build or start the app.
+    """The platform accepted the bundle, but could not build or start the app.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
     :param hint: the cure; empty only if there is none.
@@ -188,7 +188,7 @@ class DeployTimeout(DeployError):
 
 
 class AgentFailed(MastraError):
-    """A run ended in ``Failure``; the message is safe to show to the caller.
+    """A run ended in ``Failure``. A caller may see the message.
 
     :param message: what went wrong, in one sentence.
     :param hint: the cure; empty if there is none.
@@ -250,7 +250,7 @@ class InvalidInput(RequestError):
 
 
 class Forbidden(RequestError):
-    """The caller may not access the resource: it belongs to another caller.
+    """The resource belongs to another caller.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
     :param hint: the cure; empty only if there is none.

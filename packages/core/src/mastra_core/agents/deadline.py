@@ -23,9 +23,9 @@ class RunTimedOut(RequestError):
 
 
 async def iter_with_timeout(events: AsyncIterator[T], seconds: float | None) -> AsyncGenerator[T]:
-    """Yield the events of a stream that must end within a time.
+    """Yield the events of a stream; raise an error when its time is over.
 
-    A timeout interrupts only the wait for an event, never the reader of the events.
+    The timeout interrupts only the wait for an event. It never interrupts the reader of the events.
 
     :param events: the stream.
     :param seconds: the timeout; ``None`` for no timeout.

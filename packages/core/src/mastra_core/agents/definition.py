@@ -14,7 +14,7 @@ __all__ = ("AgentDefinition",)
 
 
 class AgentDefinition(Protocol):
-    """The arguments of ``mastra_core.Agent``, whose documentation describes each of them."""
+    """The arguments of ``mastra_core.Agent``, which documents them."""
 
     id: str
     name: str

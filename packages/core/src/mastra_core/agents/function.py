@@ -20,9 +20,9 @@ __all__ = ("FunctionAgent",)
 class FunctionAgent:
     """An agent that calls an async function or generator with one parameter.
 
-    A parameter annotated ``AgentInput`` receives the whole input; any other parameter receives the
-    text of the last user message. A function returns text, or any JSON-able object as a structured
-    answer. A generator yields pieces of text, or events.
+    A parameter annotated with ``AgentInput`` receives the whole input. Any other parameter receives
+    the text of the last user message. A function returns text, or any JSON-able object as a
+    structured answer. A generator yields pieces of text, or events.
 
     :param function: the function or generator.
     :raises ConfigError: when the function does not have exactly one parameter.
@@ -33,7 +33,7 @@ class FunctionAgent:
         if len(parameters) != 1:
             raise ConfigError(
                 f"The agent function {_get_name(function)!r} takes {len(parameters)} arguments.",
-                "Give it one: the user's text, or an AgentInput.",
+                "Give the function one parameter: the user's text, or an AgentInput.",
             )
         self._function = function
         self._takes_input = resolve_hints(function).get(parameters[0].name) is AgentInput
@@ -41,7 +41,7 @@ class FunctionAgent:
         self.description = (inspect.getdoc(function) or "").partition("\n")[0]
 
     def info(self) -> AgentInfo:
-        """Return an empty description: nothing is known of a function."""
+        """Return an empty description, because nothing is known about a function."""
         return AgentInfo()
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:

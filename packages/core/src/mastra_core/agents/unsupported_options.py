@@ -1,4 +1,4 @@
-"""Rejection of run options that a framework cannot fulfil; no option is ignored silently."""
+"""Reject run options that a framework does not support, so that none is ignored silently."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def reject_unsupported(run_input: AgentInput, framework: str, *names: str) -> No
         if getattr(run_input, name) != getattr(_DEFAULTS, name):
             raise InvalidInput(
                 f"An agent of {framework} does not support the option {name!r} for one run.",
-                f"Set it on the agent, or use one of {', '.join(_list_supported(names))}.",
+                f"Set the option on the agent, or use one of {', '.join(_list_supported(names))}.",
             )
 
 

@@ -1,4 +1,4 @@
-"""A bounded cache in which no caller can remove the entries of another one by adding its own."""
+"""A bounded cache in which a caller's new entries never remove the entries of another caller."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class CallerCache(Generic[K, V]):
-    """A cache that is bounded by number, bytes and age, oldest first.
+    """A cache with limits for number, bytes and age; old entries are removed first.
 
-    When a bound is exceeded, the caller that adds an entry loses its own oldest entry if it holds
-    more than the caller of the oldest entry of all. Otherwise the oldest entry of all is removed.
-    Each operation takes constant time.
+    When a limit is exceeded, the oldest entry is removed. There is one exception: if the caller
+    that adds an entry holds more than the owner of the oldest entry, the caller loses its own
+    oldest entry. Each operation takes constant time.
 
     :param max_entries: the maximum number of entries.
     :param max_bytes: the maximum size of all entries.
@@ -60,7 +60,7 @@ class CallerCache(Generic[K, V]):
         return iter([entry.value for entry in self._entries.values()])
 
     def get(self, key: K) -> V | None:
-        """Return an entry, ``None`` if there is none.
+        """Return an entry, or ``None`` if there is none.
 
         :param key: the key.
         """
@@ -86,7 +86,7 @@ class CallerCache(Generic[K, V]):
             self._remove_oldest(caller)
 
     def pop(self, key: K) -> V | None:
-        """Remove an entry and return it, ``None`` if there is none.
+        """Remove and return an entry; return ``None`` if there is none.
 
         :param key: the key.
         """
@@ -121,6 +121,6 @@ class CallerCache(Generic[K, V]):
             self._on_remove(value)
 
     def _measure_share(self, caller: str) -> float:
-        """Return the part of the cache that a caller fills, by number or by bytes."""
+        """Return a caller's share of the cache, by number or by bytes."""
         number = len(self._keys[caller]) / self._max_entries
         return max(number, self._sizes[caller] / self._max_bytes)

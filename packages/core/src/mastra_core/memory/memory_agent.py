@@ -29,7 +29,7 @@ def get_memory(agent: AgentLike) -> Memory | None:
 
 
 class AgentWithMemory:
-    """Runs an agent with the earlier messages of its thread, and stores the new ones.
+    """Runs an agent with the earlier messages of its thread, and stores the new messages.
 
     Runs without a thread are passed on unchanged. Every other attribute is read from the agent.
 
@@ -127,7 +127,7 @@ def _set_message_id(output: AgentOutput, run_memory: RunMemory) -> AgentOutput:
 
 
 def _to_failure(error: MastraError, agent: str) -> Failure:
-    """Convert an error of the memory; storage errors are hidden from the caller."""
+    """Convert an error of the memory to the end of a run; hide storage errors from the caller."""
     if isinstance(error, RequestError):
         return Failure(message=error.message, kind=type(error).__name__, status=error.status)
     to_failure(error, agent)

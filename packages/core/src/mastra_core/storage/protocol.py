@@ -21,12 +21,12 @@ __all__ = ("Storage", "ThreadStore")
 
 
 class ThreadStore(Protocol):
-    """Stores threads, their messages, and working memory.
+    """A store for threads, their messages, and working memory.
 
     Each call is one transaction: it stores everything or nothing. Messages keep the order in which
-    they were added. A call with a ``resource`` has no effect on the threads of other resources. The
-    store checks the owner in the transaction of the change, because somebody else may delete a
-    thread and create it again at any time.
+    they were added. A call with a ``resource`` has no effect on threads of other resources. The
+    store checks the owner in the transaction of the change, because another caller may delete and
+    create the thread at any time.
     """
 
     async def get(self, thread_id: str) -> Thread | None:
@@ -76,9 +76,9 @@ class ThreadStore(Protocol):
     ) -> bool:
         """Add messages at the end of a thread, in one transaction.
 
-        The title of ``thread`` is set where the stored thread has none. A message whose id the
-        thread has already is replaced in its place. ``history`` is stored only if the thread's
-        position is still ``after``. It is dropped with the next change of any message.
+        If the stored thread has no title, the title of ``thread`` is set. A message replaces the
+        message with the same id, at the same position. ``history`` is stored only if the thread's
+        position is still ``after``. The next change of any message deletes the history.
 
         :param thread: the thread.
         :param messages: the messages.
@@ -91,7 +91,7 @@ class ThreadStore(Protocol):
         """
 
     async def recall(self, thread_id: str, last: int) -> Recall:
-        """Return a thread and its last messages; the time does not depend on the thread's length.
+        """Return a thread and its last messages, in a time that does not depend on its length.
 
         :param thread_id: id of the thread.
         :param last: how many messages.
@@ -106,7 +106,7 @@ class ThreadStore(Protocol):
     async def get_surrounding(
         self, message_id: str, before: int, after: int
     ) -> tuple[StoredMessage, ...]:
-        """Return a message and the messages around it in its thread, oldest first.
+        """Return a message and the messages around it, oldest first.
 
         :param message_id: id of the message.
         :param before: how many earlier messages.
@@ -146,9 +146,9 @@ class ThreadStore(Protocol):
         change: Callable[[str], str],
         resource: str | None = None,
     ) -> str:
-        """Replace the notes with ``change(notes)``, without a concurrent change in between.
+        """Replace the notes with ``change(notes)``, in one transaction.
 
-        An exception of ``change`` is raised to the caller, and nothing is stored.
+        If ``change`` raises an exception, nothing is stored.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
@@ -162,11 +162,11 @@ class ThreadStore(Protocol):
 
 @runtime_checkable
 class Storage(Protocol):
-    """A place where an application keeps what outlives a run."""
+    """A place for the data of an application that must survive a run."""
 
     @property
     def single_process(self) -> bool:
-        """Whether the stored data is known only to this process."""
+        """Whether only this process knows the stored data."""
 
     @property
     def threads(self) -> ThreadStore:
@@ -177,10 +177,10 @@ class Storage(Protocol):
         """Suspended runs of agents."""
 
     async def open(self) -> None:
-        """Open the storage, so that a problem is found at start-up.
+        """Open the storage, so that a problem is reported at start-up.
 
         :raises StorageError: when the storage cannot be used.
         """
 
     async def close(self) -> None:
-        """Release files and connections; the next call opens them again."""
+        """Close files and connections; the next call opens them again."""

@@ -137,7 +137,7 @@ class SqliteThreads:
         history: History | None = None,
         after: int = 0,
     ) -> bool:
-        """Add messages at the end of a thread, in one transaction; see ``ThreadStore``.
+        """Add messages at the end of a thread in one transaction, as ``ThreadStore`` defines.
 
         :param thread: the thread.
         :param messages: the messages.
@@ -206,7 +206,7 @@ class SqliteThreads:
     async def get_surrounding(
         self, message_id: str, before: int, after: int
     ) -> tuple[StoredMessage, ...]:
-        """Return a message and the messages around it in its thread, oldest first.
+        """Return a message and the messages around it, oldest first.
 
         :param message_id: id of the message.
         :param before: how many earlier messages.
@@ -334,7 +334,7 @@ def _read_history(sql: Connection, thread_id: str) -> History | None:
 
 
 def _read_newest(sql: Connection, thread_id: str, last: int) -> tuple[StoredMessage, ...]:
-    """Return the newest messages, oldest first, as many as one run may receive."""
+    """Return the newest messages that one run may receive, oldest first."""
     messages: list[StoredMessage] = []
     size = 0
     for row in sql.execute(_LAST, (thread_id, last)):
@@ -348,7 +348,7 @@ def _read_newest(sql: Connection, thread_id: str, last: int) -> tuple[StoredMess
 def _put_messages(sql: Connection, thread_id: str, messages: Iterable[StoredMessage]) -> None:
     for message in messages:
         if not sql.execute(_PUT_MESSAGE, to_message_row(message)).rowcount:
-            raise Conflict(f"Another thread has the message {message.id!r}.")
+            raise Conflict(f"Another thread already has a message with the id {message.id!r}.")
     _mark_changed(sql, thread_id)
 
 
@@ -358,7 +358,7 @@ def _mark_changed(sql: Connection, thread_id: str) -> None:
 
 
 def _iter_messages(sql: Connection, message_ids: Sequence[str]) -> Iterable[StoredMessage]:
-    """Yield messages by id, with one query per id: the values of one statement are limited."""
+    """Yield messages by id, with one query for each id, because SQLite limits bound values."""
     for name in dict.fromkeys(message_ids):
         row = sql.execute(f"SELECT {MESSAGE} FROM mastra_messages WHERE id = ?", (name,)).fetchone()
         if row:

@@ -23,7 +23,7 @@ __all__ = ("EventConverter",)
 
 
 class EventConverter:
-    """Converts a graph's stream to events, and finds where a model turn ends.
+    """Converts the stream of a graph to events, and finds the end of each model turn.
 
     :ivar state: the last state of the graph.
     :ivar is_interrupted: whether an interrupt waits for a person.
@@ -95,7 +95,7 @@ class EventConverter:
         return [*events, *calls]
 
     def _convert_unstreamed_text(self, message: native.AIMessage) -> list[AgentEvent]:
-        """Return the text of a message that a node wrote itself, without a streaming model."""
+        """Return the text of a message that a node wrote without a streaming model."""
         text, streamed = message.text, self._text
         self._text = streamed.replace(text, "", 1)
         return [TextDelta(text=text)] if text and text not in streamed else []

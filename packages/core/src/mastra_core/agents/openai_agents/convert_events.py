@@ -23,7 +23,7 @@ _REASONING = ("response.reasoning_summary_text.delta", "response.reasoning_text.
 
 
 class EventConverter:
-    """Converts the SDK's events, and finds where a model turn ends.
+    """Converts the events of the SDK, and finds the end of each model turn.
 
     :param decisions: decisions about the calls of the suspended run, by call id.
     :param pending_calls: the calls that waited for a decision.

@@ -29,7 +29,7 @@ __all__ = ("EventConverter",)
 
 
 class EventConverter:
-    """Converts pydantic-ai's events, and finds where a model turn ends.
+    """Converts the events of pydantic-ai, and finds the end of each model turn.
 
     :param run: the running pydantic-ai agent.
     """
@@ -64,7 +64,7 @@ class EventConverter:
                 return []
 
     def finish_stopped(self, stop: RunStopped) -> list[AgentEvent]:
-        """Return the end of a run that a stop condition ended.
+        """Return the last events of a run that a stop condition ended.
 
         :param stop: the exception that the stop condition raised.
         """

@@ -42,7 +42,7 @@ def find_step(workflow: WorkflowDefinition, path: str) -> Step[Any, Any]:
 
 
 def find_suspended_step(record: RunRecord, step: str = "", label: str = "") -> str:
-    """Find the suspended step that a caller names, and return its path.
+    """Find the suspended step that a caller means, and return its path.
 
     :param record: the record of the run.
     :param step: the path of the step, or of a group in which one step is suspended; may be empty
