@@ -1,7 +1,7 @@
-"""List the operations of Mastra that this server does not support, each with the reason.
+"""List the operations of Mastra that this server does not support, with the reasons.
 
-The operations are no routes, because every route costs startup time. The list is searched only
-if no route matches.
+The operations have no routes, because every route takes startup time. The list is searched only if
+no route matches.
 """
 
 from __future__ import annotations
