@@ -1,4 +1,4 @@
-"""A bounded cache in which no caller can remove the entries of another one by adding its own."""
+"""A bounded cache in which a caller's new entries never remove the entries of another caller."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class _Share(msgspec.Struct):
 
 
 class CallerCache(Generic[K, V]):
-    """A cache that is bounded by number, bytes and age, oldest first.
+    """A cache with limits for number, bytes and age; old entries are removed first.
 
-    When a bound is exceeded, the caller that adds an entry loses its own oldest entry if it holds
-    more than the caller of the oldest entry of all. Otherwise the oldest entry of all is removed.
-    Each operation takes constant time.
+    When a limit is exceeded, the oldest entry is removed. There is one exception: if the caller
+    that adds an entry holds more than the owner of the oldest entry, the caller loses its own
+    oldest entry. Each operation takes constant time.
 
     :param max_entries: the maximum number of entries.
     :param max_bytes: the maximum size of all entries.
@@ -66,7 +66,7 @@ class CallerCache(Generic[K, V]):
         return iter([entry.value for entry in self._entries.values()])
 
     def get(self, key: K) -> V | None:
-        """Return an entry, ``None`` where there is none.
+        """Return an entry, or ``None`` if there is none.
 
         :param key: the key.
         """
@@ -75,7 +75,7 @@ class CallerCache(Generic[K, V]):
         return None if entry is None else entry.value
 
     def put(self, key: K, value: V, caller: str, size: int) -> None:
-        """Add an entry as the newest; it replaces an entry with the same key.
+        """Add an entry as the newest, and replace an entry with the same key.
 
         :param key: the key.
         :param value: the value.
@@ -95,7 +95,7 @@ class CallerCache(Generic[K, V]):
             self._remove_oldest(caller)
 
     def pop(self, key: K) -> V | None:
-        """Remove an entry and return it, ``None`` where there is none.
+        """Remove and return an entry; return ``None`` if there is none.
 
         :param key: the key.
         """
@@ -131,5 +131,5 @@ class CallerCache(Generic[K, V]):
             self._on_remove(value)
 
     def _measure(self, share: _Share) -> float:
-        """Return the part of the cache that a caller fills, by number or by bytes."""
+        """Return the part of the cache that a share takes, by number or by bytes."""
         return max(len(share.keys) / self._max_entries, share.size / self._max_bytes)

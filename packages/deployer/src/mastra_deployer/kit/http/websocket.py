@@ -26,7 +26,7 @@ def iter_websocket_lines(
     """Yield the lines of all messages until the server closes the connection.
 
     :param url: wss, or ws to this machine only.
-    :param subprotocol: to request from the server; none where empty.
+    :param subprotocol: to request from the server; none if empty.
     :param headers: sent with the first request, such as ``Authorization``.
     :param messages: sent first.
     :param timeout: seconds to wait for the connection.
