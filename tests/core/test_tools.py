@@ -153,6 +153,8 @@ def test_invalid_data_names_the_field(hint, data, path):
 class Title(str):
     """A string of a library, such as numpy.str_."""
 
+    __slots__ = ()
+
     def __str__(self):
         return "not the content"
 

@@ -19,6 +19,7 @@ from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.deploy import DeployOptions, DeployOutcome, deploy_bundle
 from mastra_deployer.pipeline.deployment_history import find_last_deployment
+from mastra_deployer.pipeline.fingerprint import compute_deploy_fingerprint
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.project.git import read_git_state
 from mastra_deployer.project.settings import remove_secrets
@@ -78,6 +79,8 @@ def deploy(
         terminal.step(f"Deploying to {stage} on {session.choice.name}")
         _run_doctor(session)
         bundle = ready or session.bundle()
+        fingerprint = compute_deploy_fingerprint(bundle, request, session.access)
+        request = dataclasses.replace(request, fingerprint=fingerprint)
         if dry_run:
             return answer_plan(session, bundle, request, terminal)
         care = DeployOptions(
@@ -87,7 +90,7 @@ def deploy(
             rollback_on_failure=rollback_on_failure,
             skip_if_unchanged=skip_if_unchanged,
         )
-        return _answer(deploy_bundle(session, bundle, request, care), terminal)
+        return _answer(session, deploy_bundle(session, bundle, request, care), terminal)
 
 
 def _choose_stage(session: Session, stage: Stage | None, branch: str) -> Stage:
@@ -148,10 +151,14 @@ def _run_doctor(session: Session) -> None:
         session.report_problems(session.hooks.diagnose(session.access), DeployError)
 
 
-def _answer(outcome: DeployOutcome, terminal: Terminal) -> None:
+def _answer(session: Session, outcome: DeployOutcome, terminal: Terminal) -> None:
     smoke = dataclasses.asdict(outcome.smoke) if outcome.smoke else None
     data: dict[str, Any] = {"skipped": outcome.skipped, "smoke": smoke}
     first = ["Nothing has changed; nothing was sent."] if outcome.skipped else []
     last = [f"  It answers {outcome.smoke.status} at {outcome.smoke.url}"] if outcome.smoke else []
-    lines = [*first, *format_lines(outcome.deployment), *last]
-    terminal.answer({"deployment": to_json(outcome.deployment), **data}, *lines)
+    deployment = outcome.deployment
+    if not deployment.live and deployment.environment == "production":
+        command = f"mastra promote {deployment.id} --target {session.choice.name}"
+        last.append(f"  Publish it with: {command}")
+    lines = [*first, *format_lines(deployment), *last]
+    terminal.answer({"deployment": to_json(deployment), **data}, *lines)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from mastra_core.errors import DeploymentFailed, MastraError
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
 from mastra_deployer.pipeline.deployment_history import find_last_deployment, record_deployment
-from mastra_deployer.pipeline.fingerprint import compute_deploy_fingerprint
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.pipeline.smoke_test import SmokeResult, choose_smoke_path, run_smoke_test
 from mastra_deployer.pipeline.variable_changes import forget_changes, has_changed_since
@@ -59,18 +58,18 @@ def deploy_bundle(
 
     :param session: project, target and settings.
     :param bundle: the bundle to deploy.
-    :param request: environment, variables and options of the deploy.
+    :param request: environment, variables, options and fingerprint of the deploy.
     :param options: smoke test, rollback and skipping.
     :raises DeploymentFailed: when the smoke test fails; the error says what users see now.
     """
-    fingerprint = compute_deploy_fingerprint(bundle, request, session.access)
-    request = dataclasses.replace(request, fingerprint=fingerprint)
     if options.skip_if_unchanged and (existing := _find_unchanged(session, request)):
         return DeployOutcome(deployment=existing, skipped=True)
     previous = find_live_deployment(session) if options.rollback_on_failure else None
     with _explain_interrupt(session.report):
         deployment = session.hooks.deploy(session.access, bundle, request, session.report)
-    deployment = dataclasses.replace(deployment, fingerprint=deployment.fingerprint or fingerprint)
+    deployment = dataclasses.replace(
+        deployment, fingerprint=deployment.fingerprint or request.fingerprint
+    )
     record_deployment(session.project, session.choice.name, deployment)
     forget_changes(session.project, session.choice.name, request.environment)
     if not request.wait:
@@ -205,11 +204,27 @@ def _build_failure(
         state = ""
     elif not deployment.live:
         state = " It was not promoted; users still see the previous deployment."
-    elif not roll_back:
-        state = " Users see this deployment; roll back with: mastra rollback."
-    else:
+    elif roll_back:
         state = _roll_back(session, deployment, previous)
-    return DeploymentFailed(error.message + state, error.hint, deployment=deployment)
+    else:
+        state = " Users see this deployment."
+    return DeploymentFailed(
+        error.message + state,
+        " ".join([*_suggest_commands(session, deployment, roll_back=roll_back), error.hint]),
+        deployment=deployment,
+    )
+
+
+def _suggest_commands(
+    session: Session, deployment: Deployment, *, roll_back: bool
+) -> Iterator[str]:
+    """Yield the commands that help after a failed smoke test, if the deployer has them."""
+    option = f"--target {session.choice.name}"
+    if session.hooks.has_hook("logs"):
+        yield f"Read the app's log: mastra logs {option}."
+    is_live = deployment.live and deployment.environment == "production"
+    if is_live and not roll_back and session.hooks.has_hook("rollback"):
+        yield f"Roll back with: mastra rollback {option}."
 
 
 def _roll_back(session: Session, deployment: Deployment, previous: Deployment | None) -> str:

@@ -90,8 +90,7 @@ def run_smoke_test(
     except _UnhealthyResponse as error:
         raise DeploymentFailed(
             f"{url} {error}.",
-            "Read the app's log: mastra logs. To request another path, pass --smoke PATH; to skip "
-            "the smoke test, pass --no-smoke.",
+            "To request another path, pass --smoke PATH; to skip the smoke test, pass --no-smoke.",
             deployment=deployment,
         ) from None
 

@@ -33,7 +33,7 @@ class Exchange:
     :param index: number of requests before this one since the rule was applied.
     :param method: in upper case.
     :param path: with the query.
-    :param headers: names in lower case; values are not recorded.
+    :param headers: by name in lower case, without the values of credentials.
     :param body: the whole content.
     :param fault: the injected fault, if any.
     """
@@ -41,7 +41,7 @@ class Exchange:
     index: int
     method: str
     path: str
-    headers: tuple[str, ...]
+    headers: Mapping[str, str]
     body: bytes
     fault: Fault | None = None
 

@@ -37,7 +37,8 @@ class SuiteFixtures:
     :cvar reserved_variables: names of variables that the platform sets itself and refuses.
     :cvar random_fault_runs: number of deploys that are tested with random faults.
     :cvar max_requests: requests that one call may send before the proxy answers 403.
-    :cvar url_setting: the field of the settings that takes the platform's address; may be empty.
+    :cvar url_setting: the field of the settings that takes the platform's address, or a tuple of
+        such fields; may be empty.
     :cvar url_env: an environment variable that takes the address; may be empty.
     :cvar credentials: values of all credentials but the first, by name.
     """
@@ -52,7 +53,7 @@ class SuiteFixtures:
     reserved_variables: ClassVar[tuple[str, ...]] = ()
     random_fault_runs: ClassVar[int] = 2
     max_requests: ClassVar[int] = 2000
-    url_setting: ClassVar[str] = "api_url"
+    url_setting: ClassVar[str | tuple[str, ...]] = "api_url"
     url_env: ClassVar[str] = ""
     credentials: ClassVar[Mapping[str, str]] = {}
 
@@ -84,8 +85,9 @@ class SuiteFixtures:
         :param platform: a fake of the platform.
         :param root: a directory that does not exist yet.
         """
+        names = self.url_setting
         options = HarnessOptions(
-            url_setting=self.url_setting,
+            url_settings=names if isinstance(names, tuple) else (names,) if names else (),
             url_env=self.url_env,
             credentials=self.credentials,
             skip_waits=self.skip_waits,

@@ -44,14 +44,14 @@ _METHODS = {
 class HarnessOptions:
     """How a deployer is configured for the proxy.
 
-    :param url_setting: the field of its settings that takes the platform's address; empty for none.
+    :param url_settings: the fields of its settings that take an address of the platform.
     :param url_env: an environment variable that takes the address; empty for none.
     :param credentials: values of all credentials but the first, by name.
     :param skip_waits: returns a context in which waits take no time.
     :param max_requests: requests that one call may send before the proxy answers 403.
     """
 
-    url_setting: str
+    url_settings: tuple[str, ...]
     url_env: str
     credentials: Mapping[str, str]
     skip_waits: Callable[[], AbstractContextManager[None]]
@@ -89,8 +89,8 @@ class Harness:
     @property
     def settings_table(self) -> dict[str, Any]:
         """The deployer's settings as a table of pyproject.toml."""
-        address = {self.options.url_setting: self.proxy.url} if self.options.url_setting else {}
-        return {**self.platform.get_settings(), **address}
+        names = self.options.url_settings
+        return {**self.platform.get_settings(), **dict.fromkeys(names, self.proxy.url)}
 
     def build_access(self, token: str | None = None) -> PlatformAccess:
         """Return settings and credentials.
@@ -99,7 +99,11 @@ class Harness:
         """
         target = self.caller.target
         settings = merge_settings(
-            target.settings, flags={}, environ={}, table=self.settings_table, entry={}
+            target.settings,
+            flags={},
+            environ={self.options.url_env: self.proxy.url},
+            table=self.settings_table,
+            entry={},
         )
         token = self.platform.token if token is None else token
         values = {**dict.fromkeys(target.credentials[:1], token), **self.options.credentials}

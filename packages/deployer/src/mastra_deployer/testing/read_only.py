@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import hashlib
 import itertools
 import time
 from collections.abc import Callable, Sequence
@@ -244,9 +245,11 @@ class ReadOnlyTests(SuiteFixtures):
 
     def _compare_plan(self, harness: Harness, change: str) -> None:
         bundle, before = harness.bundle(change), len(harness.platform.list_resources())
-        plan: Plan = harness.call("plan", bundle, harness.build_request())
+        fingerprint = hashlib.sha256(change.encode()).hexdigest()
+        request = harness.build_request(fingerprint=fingerprint)
+        plan: Plan = harness.call("plan", bundle, request)
         with harness.record_requests() as requests:
-            harness.deploy(bundle)
+            harness.deploy(bundle, fingerprint=fingerprint)
         created = len(harness.platform.list_resources()) - before
         assert plan.creates or not created, f"{created} resources were created, and none planned"
         assert created or not plan.creates, f"planned, and not created: {plan.creates}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import http.client
+import re
 import socket
 import struct
 import threading
@@ -24,6 +25,7 @@ _HOP = frozenset(
     "upgrade expect content-length".split()
 )
 Headers = Sequence[tuple[str, str]]
+_SECRET_HEADER = re.compile("auth|cookie|key|secret|signature|token", re.IGNORECASE)
 _TIMEOUT = 30.0  # seconds for a response of the platform
 
 
@@ -132,8 +134,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         body = self._read_body()
-        names = tuple(name.lower() for name in self.headers)
-        exchange = Exchange(index=0, method=self.command, path=self.path, headers=names, body=body)
+        headers = {
+            name.lower(): "" if _SECRET_HEADER.search(name) else text
+            for name, text in self.headers.items()
+        }
+        exchange = Exchange(
+            index=0, method=self.command, path=self.path, headers=headers, body=body
+        )
         fault = self.server.record(exchange).fault
         if fault and fault.kind == "answer":
             self._send(fault.status, list(fault.headers.items()), fault.body)
