@@ -11,6 +11,7 @@ instead of a traceback. In the source tree it is `mastra_core/launcher.py`, copi
 """
 
 import errno
+import functools
 import gc
 import importlib
 import json
@@ -107,13 +108,27 @@ def prepare_children(paths):
 
 def is_standard_library(path):
     path = os.path.abspath(path) if path else os.getcwd()
-    if any(part in PACKAGE_DIRECTORIES for part in path.split(os.sep)):
-        return False
     if os.path.basename(path) == "python%d%d.zip" % sys.version_info[:2]:
         return True
+    # Homebrew moves sys.base_prefix to a link, while sys.path keeps the directory behind it.
+    return is_in_library(path) or is_in_library(os.path.realpath(path))
+
+
+def is_in_library(path):
+    path = os.path.normcase(path)
+    for root in get_library_roots():
+        if path == root or path.startswith(root + os.sep):
+            return not any(part in PACKAGE_DIRECTORIES for part in path[len(root) :].split(os.sep))
+    return False
+
+
+@functools.lru_cache(maxsize=None)  # noqa: UP033  # Python 3.8 must read this
+def get_library_roots():
+    """Return the directories of the standard library, as they are named and as they are."""
     roots = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
     roots.add(os.path.join(sys.base_prefix, "DLLs"))  # where Windows keeps compiled modules
-    return any(path == root or path.startswith(root + os.sep) for root in roots)
+    roots.add(os.path.dirname(os.__file__))
+    return {os.path.normcase(name) for root in roots for name in (root, os.path.realpath(root))}
 
 
 def load(bundle):

@@ -18,6 +18,12 @@ __all__ = ("build_parameters_type", "dump", "resolve_hints", "to_json_schema", "
 
 _REF = "#/$defs/{name}"
 _SCALARS = frozenset((str, int, bool, float, type(None)))  # their values are JSON as they are
+# Of a subclass, these return an instance of the base.
+_CONVERSIONS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
+)
 
 
 def to_json_schema(type_: Any) -> dict[str, Any]:
@@ -171,6 +177,9 @@ def resolve_hints(function: Callable[..., Any]) -> dict[str, Any]:
 def _encode(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
+    for base, convert in _CONVERSIONS:  # numpy.str_ and numpy.float64, for example
+        if isinstance(value, base):
+            return convert(value)
     raise TypeError(f"{_get_type_name(type(value))} has no JSON form")
 
 

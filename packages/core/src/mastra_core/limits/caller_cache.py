@@ -22,6 +22,13 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
     added_at: float
 
 
+class _Share(msgspec.Struct):
+    """What one caller holds: the keys of its entries, oldest first, and their size."""
+
+    keys: dict[Any, None]
+    size: int = 0
+
+
 class CallerCache(Generic[K, V]):
     """A cache with limits for number, bytes and age; old entries are removed first.
 
@@ -47,8 +54,7 @@ class CallerCache(Generic[K, V]):
         self._max_age = max_age
         self._on_remove = on_remove
         self._entries: dict[K, _Entry] = {}
-        self._keys: dict[str, dict[K, None]] = {}
-        self._sizes: dict[str, int] = {}
+        self._shares: dict[str, _Share] = {}
         self._size = 0
 
     def __len__(self) -> int:
@@ -78,8 +84,11 @@ class CallerCache(Generic[K, V]):
         """
         self.pop(key)
         self._entries[key] = _Entry(value, caller, size, time.monotonic())
-        self._keys.setdefault(caller, {})[key] = None
-        self._sizes[caller] = self._sizes.get(caller, 0) + size
+        share = self._shares.get(caller)
+        if share is None:
+            share = self._shares[caller] = _Share({})
+        share.keys[key] = None
+        share.size += size
         self._size += size
         self._remove_expired()
         while len(self._entries) > self._max_entries or self._size > self._max_bytes:
@@ -93,12 +102,12 @@ class CallerCache(Generic[K, V]):
         entry = self._entries.pop(key, None)
         if entry is None:
             return None
+        share = self._shares[entry.caller]
+        del share.keys[key]
+        share.size -= entry.size
         self._size -= entry.size
-        self._sizes[entry.caller] -= entry.size
-        keys = self._keys[entry.caller]
-        del keys[key]
-        if not keys:
-            del self._keys[entry.caller], self._sizes[entry.caller]
+        if not share.keys:
+            del self._shares[entry.caller]
         return entry.value  # type: ignore[no-any-return]  # a generic Struct would be slower
 
     def _remove_expired(self) -> None:
@@ -111,8 +120,9 @@ class CallerCache(Generic[K, V]):
 
     def _remove_oldest(self, adding: str) -> None:
         key, entry = next(iter(self._entries.items()))
-        if adding in self._keys and self._measure_share(adding) > self._measure_share(entry.caller):
-            key = next(iter(self._keys[adding]))
+        share = None if entry.caller == adding else self._shares.get(adding)
+        if share and self._measure(share) > self._measure(self._shares[entry.caller]):
+            key = next(iter(share.keys))
         self._remove(key)
 
     def _remove(self, key: K) -> None:
@@ -120,7 +130,6 @@ class CallerCache(Generic[K, V]):
         if value is not None and self._on_remove is not None:
             self._on_remove(value)
 
-    def _measure_share(self, caller: str) -> float:
-        """Return a caller's share of the cache, by number or by bytes."""
-        number = len(self._keys[caller]) / self._max_entries
-        return max(number, self._sizes[caller] / self._max_bytes)
+    def _measure(self, share: _Share) -> float:
+        """Return the part of the cache that a share takes, by number or by bytes."""
+        return max(len(share.keys) / self._max_entries, share.size / self._max_bytes)

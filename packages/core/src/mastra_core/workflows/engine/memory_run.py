@@ -176,16 +176,16 @@ class MemoryRun:
         :raises MastraError: when the run has the maximum number of events.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
-        if len(self._events) >= self._max_events and not isinstance(event, RunFinished):
+        is_end = type(event) is RunFinished
+        if len(self._events) >= self._max_events and not is_end:
             raise MastraError(
                 f"The run has more than {self._max_events} events, the maximum for one run.",
                 "Split the work into several runs, or raise MemoryEngine(max_events=...).",
             )
-        size = self._measure(event)
-        if isinstance(event, RunFinished):  # the end is always recorded
-            self.size += size
-        else:
-            self.count_bytes(size)
+        size = self.size + self._measure(event)
+        if size > self.reserved and not is_end:  # the end is always recorded
+            self._reserve(self, size)
+        self.size = size
         self._events.append(event)
         self.record.apply(event)
         for watcher in self._watchers:

@@ -37,7 +37,8 @@ class MemoryStore:
         self._finished: CallerCache[_Key, MemoryRun] = CallerCache(
             max_finished, max_bytes, max_age, self._remove_from_scopes
         )
-        self._scopes: dict[tuple[str, str], dict[str, None]] = {}  # of runs with the same id
+        # The scopes of confined creators, by the ids of workflow and run.
+        self._scopes: dict[tuple[str, str], dict[str, None]] = {}
         self._places = Shares(max_unfinished)
         self._bytes = Shares(max_bytes)
 
@@ -138,7 +139,8 @@ class MemoryStore:
         self._reserve(run, run.size)
         self._places.hold(run.caller)
         self._unfinished[run.key] = run
-        self._scopes.setdefault(run.key[:2], {})[run.key[2]] = None
+        if scope := run.key[2]:
+            self._scopes.setdefault(run.key[:2], {})[scope] = None
 
     def _reserve(self, run: MemoryRun, size: int) -> None:
         rounded = -(-size // BLOCK_SIZE) * BLOCK_SIZE
@@ -161,16 +163,17 @@ class MemoryStore:
         return True
 
     def _remove_from_scopes(self, run: MemoryRun) -> None:
-        scopes = self._scopes.get(run.key[:2], {})
-        scopes.pop(run.key[2], None)
-        if not scopes:
-            self._scopes.pop(run.key[:2], None)
+        scope = run.key[2]
+        if scope and (scopes := self._scopes.get(run.key[:2])):
+            scopes.pop(scope, None)
+            if not scopes:
+                del self._scopes[run.key[:2]]
 
     def _remove_from_pending(self, run: MemoryRun) -> None:
-        runs = self._pending.get(run.caller, {})
-        runs.pop(run.key, None)
-        if not runs:
-            self._pending.pop(run.caller, None)
+        if runs := self._pending.get(run.caller):
+            runs.pop(run.key, None)
+            if not runs:
+                del self._pending[run.caller]
 
     def _remove_pending_run(self, caller: str) -> None:
         """Remove the oldest run that the caller created but never started."""
