@@ -40,7 +40,7 @@ def test_missing_entry(project, mastra):
 
 
 def test_missing_directory(mastra, tmp_path):
-    mastra("build", "--dir", tmp_path / "nowhere").failed(2, "There is no directory", "nowhere")
+    mastra("build", "--dir", tmp_path / "nowhere").failed(2, "nowhere", "does not exist")
 
 
 def test_an_entry_that_raises_names_file_and_line(project, mastra, echo):
