@@ -193,5 +193,5 @@ def test_bundle_rejects_paths_as_digests(tmp_path):
     layer = {"purpose": "x", "digest": "sha256:../../secret", "diff": "", "size": 1, "unpacked": 1}
     parts = {"base": "", "architecture": "amd64", "layers": [layer], "config": {}, "app": ""}
     (tmp_path / "mastra-image.json").write_text(json.dumps(parts))
-    with pytest.raises(BundleError, match="is not a digest"):
+    with pytest.raises(BundleError, match="is not a valid digest"):
         read_plan(tmp_path)

@@ -156,7 +156,7 @@ class FaultTests(SuiteFixtures):
             raise error
 
     def test_deploy_survives_random_faults(self, harness: Harness) -> None:
-        """With random faults in 30 % of requests, repeated deploys succeed and are never partial."""
+        """With random faults in 30 % of requests, repeated deploys succeed and are not partial."""
         self.require(harness, "deploy")
         for seed in range(self.random_fault_runs):
             harness.platform.reset()
