@@ -337,7 +337,7 @@ def test_a_branch_is_a_preview(world):
     done = world.deploy("--branch", "feature", "--message", "a note", "--json").ok().json
     assert done["deployment"]["environment"] == "preview"
     assert (done["deployment"]["branch"], done["deployment"]["message"]) == ("feature", "a note")
-    world.deploy("--branch", "feature", "--prod").failed(2, "exclude each other")
+    world.deploy("--branch", "feature", "--prod").failed(2, "cannot be combined")
 
 
 def test_doctor_runs_before_the_build(world):

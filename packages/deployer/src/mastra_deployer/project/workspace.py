@@ -1,4 +1,4 @@
-"""Find the workspace of a uv project: several projects with one lock at their root."""
+"""Find the workspace of a uv project, in which several projects share a lock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ("find_workspace_root",)
 
 
 def find_workspace_root(root: Path) -> Path:
-    """Return the root of the workspace that a project is a member of, else the project's own.
+    """Return the root of a project's workspace, or else the project's own root.
 
     :param root: the project's directory.
     """

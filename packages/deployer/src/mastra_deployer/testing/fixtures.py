@@ -24,7 +24,7 @@ _END = "-----END CERTIFICATE-----"
 
 
 class SuiteFixtures:
-    """Fixtures, switches and predicates; authors override those that differ for their platform.
+    """Fixtures, switches and predicates, which authors override for their platform.
 
     :cvar incremental: the platform takes files one by one, so that a change sends that file only;
         where it takes one archive, an unchanged one is not sent again either.
@@ -71,7 +71,7 @@ class SuiteFixtures:
     def harness(
         self, deployer: object, platform: FakePlatform, tmp_path: Path
     ) -> Iterator[Harness]:
-        """Yield the harness: the deployer and the platform, connected by the proxy."""
+        """Yield the harness, in which the proxy connects the deployer and the platform."""
         with self.run_harness(deployer, platform, tmp_path / "harness") as harness:
             yield harness
 
@@ -105,7 +105,7 @@ class SuiteFixtures:
         harness.proxy.stop()
 
     def skip_waits(self) -> AbstractContextManager[None]:
-        """Return a context in which the kit's waits take no time; SDKs may need more."""
+        """Return a context in which waits of the kit take no time; SDKs may need more."""
         return skip_waits()
 
     def is_read(self, exchange: Exchange) -> bool:
@@ -123,7 +123,7 @@ class SuiteFixtures:
         return exchange.method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
 
     def get_expected_files(self, bundle: Bundle) -> Mapping[str, bytes]:
-        """Return the files that must be live for a bundle, by path as the platform stores them.
+        """Return the files that must be live for a bundle, by their path on the platform.
 
         ``mastra-bundle.json`` may be live or not.
 
@@ -136,7 +136,7 @@ class SuiteFixtures:
         }
 
     def is_complete(self, live: Live, bundle: Bundle, env: Mapping[str, str]) -> bool:
-        """Return whether exactly a bundle's files are live, and at least the given variables.
+        """Return whether exactly a bundle's files, and at least the given variables, are live.
 
         :param live: what users see.
         :param bundle: the bundle that was deployed.
@@ -146,7 +146,7 @@ class SuiteFixtures:
         return files == self.get_expected_files(bundle) and env.items() <= dict(live.env).items()
 
     def require(self, harness: Harness, verb: str, *switches: str) -> None:
-        """Skip the test where the deployer lacks a hook, or a switch is off.
+        """Skip the test if the deployer does not have a hook, or if a switch is off.
 
         :param harness: whose deployer is tested.
         :param verb: the hook's name without ``mastra_``.
@@ -162,7 +162,7 @@ class SuiteFixtures:
 def _write_one_authority(file: Path) -> str:
     """Write a file with a single certificate authority, and return its path.
 
-    Nothing here uses https, and an HTTP client takes longer to load all authorities than to deploy.
+    The tests use no https, and loading all certificate authorities would take longer than a deploy.
     """
     first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition(_END)
     file.write_text(f"{first}{end}\n", encoding="utf-8")

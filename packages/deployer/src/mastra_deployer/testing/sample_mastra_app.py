@@ -1,4 +1,4 @@
-"""A small Mastra app with an agent and a workflow, staged as ``mastra build`` stages one."""
+"""Stage a small Mastra app with an agent and a workflow, as ``mastra build`` does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find an interpreter that a bundle carries: a given one, or one of this machine."""
+"""Find an interpreter for a bundle: a given interpreter, or one of this machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ print(json.dumps([
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BundledPython:
-    """An interpreter, as it describes itself.
+    """An interpreter and its own description.
 
     :param path: path of the executable, with symbolic links resolved.
     :param version: version with two numbers, ``3.12``.
@@ -54,9 +54,10 @@ class BundledPython:
 def open_interpreter(
     version: str, machine: str, *, source: str = "", preferred_path: str = ""
 ) -> Iterator[BundledPython]:
-    """Find the interpreter to put into a bundle; an archive is unpacked until the block ends.
+    """Find the interpreter for a bundle; an unpacked archive exists until the block ends.
 
-    An interpreter of this machine is enough: its shared libraries can be put into the bundle too.
+    An interpreter of this machine is enough, because the bundle can also contain its shared
+    libraries.
 
     :param version: version with two numbers, ``3.12``.
     :param machine: machine name, ``x86_64``.
@@ -82,7 +83,7 @@ def _find_installed(version: str, machine: str, preferred_path: str) -> BundledP
         if python and (python.version, python.machine, python.libc) == (version, machine, "glibc"):
             return python
     raise BundleError(
-        f"Python {version} for Linux on {machine}, which the bundle carries, was not found.",
+        f"The bundle needs Python {version} for Linux on {machine}, which was not found.",
         "Install it, or pass -s interpreter=PATH.",
     )
 
@@ -92,7 +93,7 @@ def _iter_candidates(version: str, preferred_path: str) -> Iterator[str]:
 
 
 def _probe(path: str) -> BundledPython | None:
-    """Run an interpreter to learn its version and paths; return ``None`` when it does not run."""
+    """Run an interpreter to read its version and paths; return ``None`` if it does not run."""
     try:
         process = subprocess.run(
             [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True
@@ -118,7 +119,7 @@ def _find_in_tree(tree: Path, version: str, machine: str, source: str) -> Bundle
     python = next(filter(None, map(_probe, map(str, paths))), None)
     if python is None:
         raise ConfigError(
-            f"interpreter={source!r} has no Python {version} that runs on this machine.",
+            f"interpreter={source!r} contains no Python {version} that runs on this machine.",
             "Pass a Python with bin/python3.X for this machine, such as python-build-standalone.",
         )
     if python.machine != machine:

@@ -1,4 +1,4 @@
-"""Turn an interpreter into the entries of a bundle: executable, standard library, bytecode."""
+"""Make the entries of a bundle from an interpreter: executable, standard library, bytecode."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def iter_standard_library(python: BundledPython) -> Iterator[Path]:
 def iter_python_entries(
     python: BundledPython, prefix: str, temp_dir: Path
 ) -> Iterator[ArchiveEntry]:
-    """Yield an interpreter without tests and desktop parts, compiled to bytecode.
+    """Yield an interpreter with bytecode, and without tests and desktop parts.
 
     :param python: the interpreter.
     :param prefix: its directory in the bundle, ``usr/local``.
@@ -67,7 +67,7 @@ def _select_ignored(directory: str, names: list[str]) -> set[str]:
 
 
 def _compile_library(python: BundledPython, prefix: str, tree: Path) -> None:
-    """Compile to bytecode without time stamps: archives give every file the same date."""
+    """Compile to bytecode without time stamps, because archives change the date of files."""
     mode = ["--invalidation-mode", "unchecked-hash"]
     process = subprocess.run(
         [str(python.path), "-I", "-S", "-m", "compileall", "-qq", "-f", "-j", "0", *mode]

@@ -1,4 +1,4 @@
-"""Find the shared libraries of an interpreter, for a bundle that does not rely on the system's."""
+"""Find the shared libraries of an interpreter, so that a bundle can contain them."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _ASSUMED = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _LoaderTrace:
-    """Libraries by their name, and the path of the loader that found them."""
+    """Libraries by name, and the path of the loader that found them."""
 
     libraries: dict[str, Path]
     loader: str
 
 
 def iter_shared_libraries(executable: Path, modules: Sequence[Path]) -> Iterator[ArchiveEntry]:
-    """Yield the loader and every shared library that an interpreter needs, at their own paths.
+    """Yield the loader and all shared libraries that an interpreter needs, at their own paths.
 
-    With them the bundle runs where the system's C library is older or missing.
+    With these files, the bundle runs even if the system's C library is older or missing.
 
     :param executable: the interpreter.
     :param modules: its extension modules, all in one directory.
@@ -61,7 +61,7 @@ def _find_assumed(directory: Path) -> dict[str, Path]:
 
 
 def _trace_libraries(executable: Path, modules: Sequence[Path]) -> _LoaderTrace:
-    """Ask the dynamic loader which libraries it would load; nothing is run."""
+    """Ask the dynamic loader which libraries it would load, without running the program."""
     excluded = ("LD_LIBRARY_PATH", "LD_PRELOAD")
     environment = {name: value for name, value in os.environ.items() if name not in excluded}
     environment["LD_TRACE_LOADED_OBJECTS"] = "1"
