@@ -63,6 +63,11 @@ class Interpreter:
         """The platform that a build for this interpreter is staged for."""
         return Platform(python=self.python, wheels=self.wheels)
 
+    @property
+    def machine(self) -> str:
+        """The machine in words, with the version of its glibc."""
+        return self.wheels + (f" with glibc 2.{self.glibc}" if self.glibc else "")
+
     def can_run(self, wheels: str) -> bool:
         """Return whether this interpreter loads wheels of a platform.
 
