@@ -4,7 +4,7 @@ import pytest
 
 from mastra_core.errors import ApiError, AuthError, ConfigError, DeployError
 from tests.netlify.suite import NetlifyFixtures
-from tests.vercel.fake.transport.faults import NOT_JSON, Fault
+from tests.platform_fakes.faults import NOT_JSON, Fault
 
 
 def build_fault(status, message):

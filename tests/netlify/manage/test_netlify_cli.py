@@ -8,7 +8,7 @@ import pytest
 
 from tests.netlify.suite import NetlifyFixtures
 from tests.node import find_node
-from tests.vercel.fake.contract.npm import ensure_installed
+from tests.npm import ensure_installed
 
 pytestmark = [pytest.mark.slow, pytest.mark.full]
 
