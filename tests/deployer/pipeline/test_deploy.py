@@ -115,7 +115,7 @@ def test_deploy_runs_a_smoke_test(world):
     assert done["skipped"] is False
     assert world.site.asked == [("/health", None)]
     text = world.deploy("--prod").ok().out
-    assert "is live (production, p2)" in text and "Read on." in text and "answers 200" in text
+    assert "is live (production, p2)" in text and "Read on." in text and "responds with 200" in text
 
 
 def test_smoke_path_and_slow_start(world):

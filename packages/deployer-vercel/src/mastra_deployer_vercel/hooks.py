@@ -78,6 +78,7 @@ def mastra_target() -> Target:
         requirements=(_RUNTIME,),
         limits=Limits(size=SIZE),
         previews=True,
+        native_previews=True,
         persistent_disk=False,
         short_lived=True,
         reserved_variables=_RESERVED,

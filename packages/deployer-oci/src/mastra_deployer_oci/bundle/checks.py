@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Build, Bundle, Problem
-from mastra_deployer_oci.api.reference import Reference
+from mastra_deployer_oci.api.reference import DOCKER_HUB, Reference
 from mastra_deployer_oci.bundle.platforms import to_architecture
 from mastra_deployer_oci.settings import SCRATCH, OciDeployer
 
 __all__ = ("check_build", "inspect_bundle")
 
 _LAST_PORT = 65535
+_EMPTY = (DOCKER_HUB, "library/scratch")  # Docker's name for no base image; it cannot be pulled
 
 
 def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
@@ -66,6 +67,11 @@ def _check_base(settings: OciDeployer, build: Build) -> None:
     if settings.base == SCRATCH:
         return
     base = Reference.parse(settings.base.format(python=build.platform.python))
+    if (base.registry, base.repository) == _EMPTY:
+        raise ConfigError(
+            f"base={settings.base!r} is an empty image without a Python.",
+            f"Write base={SCRATCH}, so that the image carries a Python, or name an image with one.",
+        )
     if "alpine" in base.tag:
         raise ConfigError(
             f"The base image {str(base)!r} is Alpine with musl, but the wheels need glibc.",

@@ -40,6 +40,7 @@ from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.files.written_files import keep_written_files
 from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.pipeline import build_hook
+from mastra_deployer.pipeline.choose_platform import choose_platform, choose_preview_platform
 from mastra_deployer.pipeline.targets import TargetChoice
 from mastra_deployer.plugins.hook_calls import HookCaller, PlatformAccess
 from mastra_deployer.project.config import read_pyproject
@@ -49,11 +50,6 @@ from mastra_deployer.project.environment import (
     list_file_variables,
     read_environment,
     read_user_environment,
-)
-from mastra_deployer.project.interpreters import (
-    Interpreter,
-    find_project_interpreter,
-    probe_interpreter,
 )
 from mastra_deployer.project.settings import (
     collect_credentials,
@@ -68,7 +64,6 @@ from mastra_deployer.trust.project_deployers import require_trusted_file
 
 __all__ = ("Session", "open_session", "raise_for_errors")
 
-_VERSION = re.compile(r"3\.\d+")
 _QUOTED = re.compile(r"'[^']*'")
 _MIN_ALIKE = 4  # problems of one kind that are one message with a count
 
@@ -143,12 +138,30 @@ class Session:
             next build may use this one.
         :raises MastraError: at the first error; the output is then unchanged.
         """
-        destination = (output or self.output).absolute()
+        platforms = self.hooks.target.platforms
+        platform = choose_platform(self.project, platforms, self.python, self.wheels)
+        return self._bundle(platform, (output or self.output).absolute(), reuse=reuse)
+
+    def bundle_preview(self) -> Bundle:
+        """Make the bundle that a preview on this machine runs.
+
+        It is that of a deploy where this machine runs it. Otherwise it is made for this machine, in
+        another directory, where the target's preview runs such a bundle.
+
+        :raises ConfigError: before anything is built, when no bundle for the target runs here.
+        :raises MastraError: as ``bundle`` does.
+        """
+        choice = choose_preview_platform(
+            self.project, self.hooks.target, self.python, self.wheels, self.report
+        )
+        output = self.output
+        if choice.is_local:
+            output = self.project.local_directory / "previews" / output.name
+        return self._bundle(choice.platform, output.absolute(), reuse=True)
+
+    def _bundle(self, platform: Platform, destination: Path, *, reuse: bool) -> Bundle:
         refuse_links(self.project.root, destination)
         self.report_file_variables(self.project.environment)
-        platform = _choose_platform(
-            self.project, self.hooks.target.platforms, self.python, self.wheels
-        )
         with hold_build_lock(self.project, self.report):
             repair_directory(destination)
             facts = self._hash_inputs(platform) if reuse else ""
@@ -387,48 +400,3 @@ def _format_alike(alike: list[Problem]) -> str:
 
 def _format_problem(problem: Problem) -> str:
     return f"{problem.where}: {problem.message}" if problem.where else problem.message
-
-
-def _choose_platform(
-    project: Project, platforms: tuple[Platform, ...], python: str, wheels: str
-) -> Platform:
-    """Choose the platform of a build: the requested one, or else the project's own."""
-    interpreter = _probe_option(python)
-    project_python = find_project_interpreter(project)
-    version = interpreter.python if interpreter else python or get_config(project).python
-    candidates = [
-        platform
-        for platform in platforms
-        if (platform.python or version or project_python.python)
-        == (version or platform.python or project_python.python)
-        and (platform.wheels or wheels or project_python.wheels)
-        == (wheels or platform.wheels or project_python.wheels)
-    ]
-    if not candidates:
-        listed = "; ".join(map(str, platforms))
-        raise ConfigError(
-            f"The target does not support Python {version or project_python.python} on "
-            f"{wheels or project_python.wheels}.",
-            f"It supports: {listed}.",
-        )
-    chosen = next(
-        (item for item in candidates if item.python == project_python.python and not version),
-        candidates[0],
-    )
-    return Platform(
-        python=version or chosen.python or project_python.python,
-        wheels=wheels or chosen.wheels or project_python.wheels,
-        interpreter=interpreter.path if interpreter else "",
-    )
-
-
-def _probe_option(python: str) -> Interpreter | None:
-    """Return the interpreter of ``--python PATH``; ``None`` if the option has a version."""
-    if not python or _VERSION.fullmatch(python):
-        return None
-    interpreter = probe_interpreter(python)
-    if interpreter is None:
-        raise ConfigError(
-            f"{python!r} is not a working Python interpreter.", "Pass --python PATH or 3.X."
-        )
-    return interpreter

@@ -64,6 +64,11 @@ class Interpreter:
         """The platform of builds for this interpreter."""
         return Platform(python=self.python, wheels=self.wheels)
 
+    @property
+    def machine(self) -> str:
+        """The machine in words, with the version of its glibc."""
+        return self.wheels + (f" with glibc 2.{self.glibc}" if self.glibc else "")
+
     def can_run(self, wheels: str) -> bool:
         """Return whether this interpreter can use wheels of a platform.
 

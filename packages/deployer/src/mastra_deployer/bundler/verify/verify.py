@@ -63,8 +63,8 @@ def verify_build(
         return build
     if not interpreter.can_run(build.platform.wheels):
         report.note(
-            f"The build is for {build.platform.wheels}, but this machine is "
-            f"{_describe_machine(interpreter)}. Therefore the app was not started.",
+            f"The build is for {build.platform.wheels}, but this machine is {interpreter.machine}. "
+            "Therefore the app was not started.",
             f"Start it once on {build.platform.wheels}: python index.py --check.",
         )
         return build
@@ -83,10 +83,6 @@ def verify_build(
         variables=registry.get("variables", {}),
     )
     return dataclasses.replace(build, manifest=manifest)
-
-
-def _describe_machine(interpreter: Interpreter) -> str:
-    return interpreter.wheels + (f" with glibc 2.{interpreter.glibc}" if interpreter.glibc else "")
 
 
 def _boot_and_clean_up(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mastra_core.errors import BundleError, ConfigError
 from mastra_deployer.kit.runtimes.find_python import find_python
+from mastra_deployer.project.interpreters import probe_interpreter
 
 __all__ = ("BundledPython", "open_interpreter")
 
@@ -23,7 +24,7 @@ import json, os, platform, sys, sysconfig
 print(json.dumps([
     os.path.realpath(sys.executable), "%d.%d" % sys.version_info[:2], platform.python_version(),
     platform.machine(), platform.libc_ver()[0], os.path.realpath(sysconfig.get_path("stdlib")),
-    sys.platlibdir if hasattr(sys, "platlibdir") else "lib",
+    sys.platlibdir if hasattr(sys, "platlibdir") else "lib", sys.platform,
 ]))
 """
 
@@ -39,6 +40,7 @@ class BundledPython:
     :param libc: name of the C library, ``glibc``; empty when it is unknown.
     :param library: directory of the standard library.
     :param platlibdir: ``sys.platlibdir``, ``lib`` or ``lib64``.
+    :param system: ``sys.platform``, ``linux``.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class BundledPython:
     libc: str
     library: Path
     platlibdir: str
+    system: str = "linux"
 
 
 @contextlib.contextmanager
@@ -78,10 +81,18 @@ def open_interpreter(
 
 
 def _find_installed(version: str, machine: str, preferred_path: str) -> BundledPython:
+    expected = (version, machine, "glibc", "linux")
     for path in _iter_candidates(version, preferred_path):
         python = _probe(path)
-        if python and (python.version, python.machine, python.libc) == (version, machine, "glibc"):
+        if python and (python.version, python.machine, python.libc, python.system) == expected:
             return python
+    own = probe_interpreter(sys.executable)
+    if own and not own.can_run(f"{machine}-manylinux2014"):
+        raise BundleError(
+            f"The bundle carries Python {version} for Linux on {machine} with glibc, and the "
+            f"Pythons of this machine are for {own.machine}.",
+            f"Bundle on Linux on {machine}, such as in CI or in a container.",
+        )
     raise BundleError(
         f"The bundle needs Python {version} for Linux on {machine}, which was not found.",
         "Install it, or pass -s interpreter=PATH.",
@@ -98,7 +109,9 @@ def _probe(path: str) -> BundledPython | None:
         process = subprocess.run(
             [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True
         )
-        executable, version, full, machine, libc, library, folder = json.loads(process.stdout)
+        executable, version, full, machine, libc, library, folder, system = json.loads(
+            process.stdout
+        )
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
     return BundledPython(
@@ -109,6 +122,7 @@ def _probe(path: str) -> BundledPython | None:
         libc=libc,
         library=Path(library),
         platlibdir=folder,
+        system=system,
     )
 
 
@@ -119,13 +133,15 @@ def _find_in_tree(tree: Path, version: str, machine: str, source: str) -> Bundle
     python = next(filter(None, map(_probe, map(str, paths))), None)
     if python is None:
         raise ConfigError(
-            f"interpreter={source!r} contains no Python {version} that runs on this machine.",
-            "Pass a Python with bin/python3.X for this machine, such as python-build-standalone.",
+            f"interpreter={source!r} has no Python {version} that runs on this machine.",
+            f"Pass a Python with bin/python3.X for Linux on {machine}, such as "
+            "python-build-standalone, and bundle on such a machine.",
         )
-    if python.machine != machine:
+    if (python.system, python.machine) != ("linux", machine):
         raise ConfigError(
-            f"interpreter={source!r} is for {python.machine}, but the bundle is for {machine}.",
-            f"Pass an interpreter for {machine}.",
+            f"interpreter={source!r} is for {python.system} on {python.machine}, but the bundle is "
+            f"for linux on {machine}.",
+            f"Pass an interpreter for Linux on {machine}, and bundle on such a machine.",
         )
     return python
 
