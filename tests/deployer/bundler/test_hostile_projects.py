@@ -289,4 +289,6 @@ def test_prebuilt_needs_no_sources(project, mastra, echo, tmp_path):
     done = mastra("deploy", "acme", "-s", "app=shop", "--prebuilt", out, cwd=empty, **nowhere)
     done.failed(8, "cannot be reached")
     (out / "app/link").symlink_to("/etc")
-    mastra("deploy", "acme", "-s", "app=s", "--prebuilt", out, cwd=empty).failed(5, "has a link")
+    mastra("deploy", "acme", "-s", "app=s", "--prebuilt", out, cwd=empty).failed(
+        5, "contains a symbolic link"
+    )

@@ -1,6 +1,6 @@
-"""Description of an application as data.
+"""Describe an application as data.
 
-The builder compares the description of the source with that of the bundle.
+A build compares the description of the source with the description of the bundle.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DEV_DRAIN_TIMEOUT = 300  # a person waits for the request, and nothing waits fo
 
 
 def describe(mastra: Mastra) -> dict[str, Any]:
-    """Describe everything that is registered, and what the server needs.
+    """Describe all registered objects and the needs of the server.
 
     :param mastra: the application.
     :returns: JSON builtins.
@@ -62,14 +62,14 @@ def find_missing_providers(mastra: Mastra) -> dict[str, list[str]]:
 
 
 def _get_drain_timeout(mastra: Mastra) -> float:
-    """Return the seconds that running requests get; a save under ``mastra dev`` should end none."""
+    """Return the time for running requests in seconds; ``mastra dev`` has a longer default."""
     if mastra.server.drain_timeout is not None:
         return mastra.server.drain_timeout
     return _DEV_DRAIN_TIMEOUT if os.environ.get("MASTRA_DEV") == "true" else _DRAIN_TIMEOUT
 
 
 def _is_single_process(mastra: Mastra) -> bool:
-    """Return whether runs or threads exist in one process only, unknown to any other process."""
+    """Return whether runs or threads exist in the memory of one process only."""
     memories = [memory for agent in mastra.agents.values() if (memory := get_memory(agent))]
     return (bool(mastra.workflows) and mastra.engine.single_process) or any(
         memory.storage.single_process for memory in memories

@@ -10,7 +10,7 @@ __all__ = ("BundleManifest", "Serve")
 
 
 class Serve(msgspec.Struct, frozen=True, kw_only=True):
-    """Defaults of the launcher's server, where the environment sets nothing.
+    """Defaults of the server in the bundle's launcher; environment variables override them.
 
     :param host: address to bind.
     :param port: port to bind.
@@ -30,9 +30,10 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a deployer, a launcher or a person may read of a bundle without running it.
+    """The facts about a bundle that deployers, launchers and people read without running it.
 
-    It holds no time and no path of the build machine: the same inputs give the same bytes.
+    The manifest contains no time and no path of the build machine, so the same inputs give the same
+    bytes.
 
     :param format: version of the format.
     :param target: name of the target, empty in a build.

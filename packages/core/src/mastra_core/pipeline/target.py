@@ -1,4 +1,4 @@
-"""The description of a platform by its deployer."""
+"""A deployer's description of its platform."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ("Limits", "Platform", "Target")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Platform:
-    """What a build is staged for.
+    """A Python version and a kind of machine, for which an app is staged.
 
     :param python: Python version, ``"3.12"``; empty for the project's own.
     :param wheels: the platform of the wheels, as uv names it (``x86_64-manylinux_2_28``); empty for
@@ -43,7 +43,7 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Target:
-    """A platform, as its deployer describes it.
+    """A platform, as described by its deployer.
 
     :param name: the argument of ``mastra deploy NAME``.
     :param summary: one line for ``mastra targets``.

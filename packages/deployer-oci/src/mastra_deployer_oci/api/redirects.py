@@ -1,4 +1,4 @@
-"""Refuse a redirect where a registry must store something."""
+"""Refuse a redirect if a registry must store something."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ class Reference:
 
     :param registry: host of the registry, with its port where one was given.
     :param repository: path of the repository in the registry.
-    :param tag: the tag; empty where none was given.
-    :param digest: ``sha256:...``; empty where none was given.
+    :param tag: the tag; empty if none was given.
+    :param digest: ``sha256:...``; empty if none was given.
     """
 
     registry: str

@@ -38,7 +38,7 @@ def write_layer(purpose: str, entries: Iterable[ArchiveEntry], blobs: Path) -> L
 
     :param purpose: what the layer contains, for messages.
     :param entries: the entries, in any order.
-    :param blobs: directory of the bundle's blobs; created where it does not exist.
+    :param blobs: directory of the bundle's blobs; created if it does not exist.
     :returns: the layer.
     """
     blobs.mkdir(parents=True, exist_ok=True)

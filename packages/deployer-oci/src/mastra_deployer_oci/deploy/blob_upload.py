@@ -338,7 +338,7 @@ class _MeasuredFile(io.BufferedReader):
 
 
 def _read_offset(response: httpx.Response) -> int:
-    """Return the number of bytes that the registry reports; 0 where it reports none."""
+    """Return the number of bytes that the registry reports; 0 if it reports none."""
     match = _RANGE.fullmatch(response.headers.get("range", ""))
     # "0-0" means either no byte or one byte; chunks always have more than one.
     last = int(match[1]) if match else 0

@@ -67,7 +67,7 @@ def is_refusal(error: ApiError) -> bool:
 
 
 def choose_next_method(method: UploadMethod, size: int, error: ApiError) -> UploadMethod | None:
-    """Return the method to try after a refusal, or ``None`` where there is none.
+    """Return the method to try after a refusal, or ``None`` if there is none.
 
     :param method: the refused method.
     :param size: bytes of the blob.

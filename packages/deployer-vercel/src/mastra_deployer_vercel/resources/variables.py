@@ -99,7 +99,7 @@ class Variables:
         return "next-deploy"
 
     def get_change_time(self) -> dt.datetime | None:
-        """Return when a variable of the environment was last set; ``None`` where there is none."""
+        """Return when a variable of the environment was last set; ``None`` if there is none."""
         environment = self._get_environment()
         times = [
             item.get("updatedAt") or item.get("createdAt") or 0

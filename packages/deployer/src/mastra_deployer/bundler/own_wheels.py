@@ -151,7 +151,7 @@ class _CachedWheel(msgspec.Struct, frozen=True):
 
 
 def _get_cached_wheel(key: str, create: Callable[[Path], None]) -> Path:
-    """Return the cached wheel of ``key``; make it where it is missing or damaged."""
+    """Return the cached wheel of ``key``; make it if it is missing or damaged."""
     directory = get_cache_directory("wheels") / hashlib.sha256(key.encode()).hexdigest()[:32]
     if existing := _find_intact_wheel(directory):
         return existing

@@ -109,7 +109,7 @@ class ParsedSources:
         )
 
     def _parse(self, path: Path) -> ParsedModule | str:
-        """Parse a file; return the reason as a string where it cannot be parsed."""
+        """Parse a file; return the reason as a string if it cannot be parsed."""
         try:
             return ParsedModule.parse(self._files[path])
         except SyntaxError as error:

@@ -1,4 +1,4 @@
-"""The version of the app that serves requests, or the placeholder where none works."""
+"""The version of the app that serves requests, or the placeholder if none works."""
 
 from __future__ import annotations
 

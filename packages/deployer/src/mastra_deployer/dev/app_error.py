@@ -29,7 +29,7 @@ class Problem:
 
     :param message: one sentence.
     :param hint: how to fix the error.
-    :param file: relative to the project; empty where the error is in none of its files.
+    :param file: relative to the project; empty if the error is in none of its files.
     :param line: number of the line, from 1.
     :param code: the lines around, with their numbers.
     :param path: the user's frames on the way to the error: file, line and text.

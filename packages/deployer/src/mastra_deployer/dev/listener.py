@@ -39,7 +39,7 @@ class Address:
     def bind(self, port_hint: int = _PORT) -> socket.socket:
         """Return the listening socket; bind it on the first call.
 
-        :param port_hint: port; the next free one is bound where it is taken.
+        :param port_hint: port; the next free one is bound if it is taken.
         """
         if self._listener is not None:
             return self._listener

@@ -36,7 +36,7 @@ class DevOptions:
     :param directory: of the project.
     :param app: ``module:attribute``; empty to find it.
     :param host: address to bind.
-    :param port: port to bind; ``None`` where the user gave none.
+    :param port: port to bind; ``None`` if the user gave none.
     :param debug: ``host:port`` on which a debugger is awaited; empty for none.
     :param quiet: do not log requests.
     :param env_file: variables are read from this file too.
@@ -82,7 +82,7 @@ class DevOptions:
 
         :param project: as it is saved now.
         :param values: the app's environment.
-        :param runtime: directory with the server's packages; empty where the project has them.
+        :param runtime: directory with the server's packages; empty if the project has them.
         :param editables: import roots of packages that are installed as editable.
         """
         interpreter = find_project_interpreter(project)
@@ -156,7 +156,7 @@ def read_entry_source(entry: Path) -> bytes | None:
     """Return the source of the entry file without the deployer, which may not be installed.
 
     :param entry: path of the entry file.
-    :returns: the source, or ``None`` where there is no deployer or it cannot be removed.
+    :returns: the source, or ``None`` if there is no deployer or it cannot be removed.
     """
     with contextlib.suppress(MastraError, SyntaxError, ValueError):
         content = entry.read_bytes()

@@ -38,7 +38,7 @@ def write_checksummed_json(file: Path, value: Any, temporary: Path | None = None
 
 
 def read_checksummed_json(file: Path, kind: type[T]) -> T | None:
-    """Return the file's value; ``None`` where the file is missing or damaged.
+    """Return the file's value; ``None`` if the file is missing or damaged.
 
     :param file: the file to read.
     :param kind: the value's type.

@@ -80,7 +80,7 @@ def remove_stale_directories(parent: Path, prefix: str = "tmp-") -> None:
 
 
 def _lock_directory(path: str, *, wait: bool) -> int | None:
-    """Lock a directory; return ``None`` where another process holds it or it cannot be locked."""
+    """Lock a directory; return ``None`` if another process holds it or it cannot be locked."""
     if os.name == "nt":  # Windows has no locks on directories
         return None
     import fcntl

@@ -20,7 +20,7 @@ _MAX_SHOWN = 3
 def keep_written_files(project: Project, old: Path, new: Path, report: Report) -> None:
     """Copy the files that an app wrote into a bundle to ``.mastra-written`` of the project.
 
-    A running app may have them open, so they are linked where the file system can.
+    A running app may have them open, so they are linked if the file system can.
 
     :param project: the app.
     :param old: the bundle that is about to be replaced; may be missing.

@@ -16,7 +16,7 @@ _SPACE = "\ue000"  # stands for a space at which a line is not broken
 
 
 def get_terminal_width(stream: TextIO) -> int:
-    """Return the columns of a terminal; 0 where the stream is none, so that nothing is wrapped.
+    """Return the columns of a terminal; 0 if the stream is none, so that nothing is wrapped.
 
     :param stream: such as ``sys.stderr``.
     """

@@ -44,7 +44,7 @@ class DeployOutcome:
 
     :param deployment: the deployment that was made or found.
     :param skipped: whether nothing was sent because the deployment already exists.
-    :param smoke: result of the smoke test; ``None`` where none ran.
+    :param smoke: result of the smoke test; ``None`` if none ran.
     """
 
     deployment: Deployment

@@ -271,7 +271,7 @@ def open_session(
     :param resolve: whether settings that refer to the environment are looked up.
     :param check_file: raises for a deployer of the project that must not run.
     :param confirm: asks the user whether credentials may go to a host that a setting of the
-        project names; ``None`` where nobody can be asked.
+        project names; ``None`` if nobody can be asked.
     :raises ConsentError: for a deployer of the project that the user does not trust.
     :raises ConfigError: for an unknown target, an unknown setting or a wrong value.
     """

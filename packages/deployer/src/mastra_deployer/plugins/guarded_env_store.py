@@ -45,7 +45,7 @@ class GuardedEnvStore:
         return effect
 
     def get_change_time(self) -> dt.datetime | None:
-        """Return when a variable was last set; ``None`` where the deployer does not know."""
+        """Return when a variable was last set; ``None`` if the deployer does not know."""
         if not hasattr(self._store, "get_change_time"):
             return None
         time: dt.datetime | None = self._call(cast("DatedEnvStore", self._store).get_change_time)

@@ -211,7 +211,7 @@ class HookCaller(UntypedHookCaller):
         :param access: settings and credentials.
         :param id: the deployment's id.
         :param report: receives progress and notes.
-        :param fingerprint: that of the deploy to production that made it; empty where unknown.
+        :param fingerprint: that of the deploy to production that made it; empty if unknown.
         """
         arguments = {**access._asdict(), "id": id, "report": report, "fingerprint": fingerprint}
         return self._call_deployer("mastra_promote", Deployment, **arguments)

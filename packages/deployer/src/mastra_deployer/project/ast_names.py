@@ -1,4 +1,4 @@
-"""Resolve names of one module without running it, where the result is certain."""
+"""Resolve names of one module without running it, if the result is certain."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ class NameResolver:
         return [string] if string else []
 
     def resolve_string(self, node: ast.expr) -> str | None:
-        """Return the string that an expression stands for; ``None`` where this is not certain.
+        """Return the string that an expression stands for; ``None`` if this is not certain.
 
         :param node: the expression.
         """

@@ -76,7 +76,7 @@ def _list_filters(root: Path) -> list[str] | None:
 
 
 def _run_git(root: Path, *arguments: str) -> str | None:
-    """Run git and return what it prints; ``None`` where it fails."""
+    """Run git and return what it prints; ``None`` if it fails."""
     try:
         result = subprocess.run(
             ["git", "-C", str(root), *_OPTIONS, *arguments],  # noqa: S607  # the user's own git, from PATH

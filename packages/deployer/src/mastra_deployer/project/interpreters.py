@@ -163,7 +163,7 @@ def find_target_interpreter(
 def _iter_candidates(python: str) -> Iterator[str]:
     """Yield paths of candidates, the cheapest search first.
 
-    pyenv's shims are skipped: they work only where a version is chosen.
+    pyenv's shims are skipped: they work only if a version is chosen.
     """
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     for pattern in (f"versions/{python}.*/bin/python", f"versions/{python}/bin/python"):

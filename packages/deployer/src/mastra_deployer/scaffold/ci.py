@@ -38,7 +38,7 @@ class Pipeline:
     :param secrets: the credentials and the app's variables, which a deploy sets on the platform.
     :param install: commands that create ``.venv`` with the project, its tests and the tools.
     :param test: the command that tests.
-    :param smoke: path of the smoke test; empty where Mastra does not serve the app.
+    :param smoke: path of the smoke test; empty if Mastra does not serve the app.
     :param previews: whether the target has previews.
     :param rollback: whether the target can roll back.
     :param locked: whether the project has a lock, so that a build must use it.

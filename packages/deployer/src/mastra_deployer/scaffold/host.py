@@ -33,7 +33,7 @@ class Hosting:
     :param mastra: whether Mastra serves the app, with ``/health`` and ``/ready``.
     :param single: whether runs are kept in the process, so that there must be only one.
     :param databases: the databases in files that the app writes.
-    :param image: a container image of the app; empty where unknown.
+    :param image: a container image of the app; empty if unknown.
     :param wheels: the platform of the bundle in ``.mastra``; empty without a bundle.
     """
 

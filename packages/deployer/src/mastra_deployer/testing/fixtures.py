@@ -30,9 +30,9 @@ class SuiteFixtures:
         where it takes one archive, an unchanged one is not sent again either.
     :cvar can_fail: a deployment can be accepted and fail afterwards.
     :cvar can_hang: a deployment can be accepted and never finish.
-    :cvar previews: previews are tested, where the target has them.
-    :cvar canary: shares of traffic are tested, where the deployer has the hook.
-    :cvar logs: the log is tested, where the deployer has the hook.
+    :cvar previews: previews are tested, if the target has them.
+    :cvar canary: shares of traffic are tested, if the deployer has the hook.
+    :cvar logs: the log is tested, if the deployer has the hook.
     :cvar messages: the platform can store a short text with a deployment.
     :cvar reserved_variables: names of variables that the platform sets itself and refuses.
     :cvar random_fault_runs: number of deploys that are tested with random faults.
@@ -107,7 +107,7 @@ class SuiteFixtures:
         return skip_waits()
 
     def is_read(self, exchange: Exchange) -> bool:
-        """Return whether a request changes nothing; override it where reads use POST.
+        """Return whether a request changes nothing; override it if reads use POST.
 
         :param exchange: the request.
         """

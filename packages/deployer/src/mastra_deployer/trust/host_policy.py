@@ -24,7 +24,7 @@ class HostPolicy:
 
     :param values: texts of settings that come from the project's files, by setting.
     :param confirm: asks the user whether a host is trusted; receives the host and the setting.
-        ``None`` where nobody can be asked.
+        ``None`` if nobody can be asked.
     :param announce: shows a host that is about to receive credentials.
     """
 
@@ -98,7 +98,7 @@ class HostPolicy:
 
 
 class _Current:
-    """The policy of the command that runs; ``None`` where a deployer is used without a command."""
+    """The policy of the command that runs; ``None`` if a deployer is used without a command."""
 
     policy: HostPolicy | None = None
 

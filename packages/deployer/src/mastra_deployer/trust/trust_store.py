@@ -40,7 +40,7 @@ class TrustStore(msgspec.Struct, kw_only=True):
 
 
 def load_trust() -> TrustStore:
-    """Return what the user trusts; nothing where nothing was stored.
+    """Return what the user trusts; nothing if nothing was stored.
 
     :raises ConfigError: when the file cannot be read.
     """

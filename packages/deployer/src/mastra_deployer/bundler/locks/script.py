@@ -18,7 +18,7 @@ _BLOCK = re.compile(r"^# /// script\s*$\n((?:^#(?: .*)?$\n)+?)^# ///\s*$", re.MU
 
 
 def read_script_block(entry: Path) -> dict[str, Any] | None:
-    """Return the ``# /// script`` block of a file; ``None`` where it has none.
+    """Return the ``# /// script`` block of a file; ``None`` if it has none.
 
     :param entry: the file.
     :raises ConfigError: for several blocks, or one that is not TOML.

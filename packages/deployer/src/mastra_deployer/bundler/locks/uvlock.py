@@ -80,7 +80,7 @@ def _run_export(request: LockRequest, data: dict[str, Any], flags: Sequence[str]
     try:
         return run_uv([*command, "--locked", *python], cwd=request.root)
     except BuildError as error:
-        # uv compares the lock with the project only where it finds a Python that fits.
+        # uv compares the lock with the project only if it finds a Python that fits.
         if "No interpreter found" not in error.message:
             raise
     pins = Pins(name="uv.lock", update="uv lock")

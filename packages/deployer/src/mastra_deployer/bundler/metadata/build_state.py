@@ -62,7 +62,7 @@ def compute_build_fingerprint(sources: str, closure: str) -> str:
 
 
 def load_build_state(project: Project, directory: Path) -> BuildState | None:
-    """Load the state of an output; ``None`` where there is none.
+    """Load the state of an output; ``None`` if there is none.
 
     :param project: the app.
     :param directory: the output.

@@ -34,7 +34,7 @@ def draft_manifest(
     :param project: the app.
     :param platform: the platform of the build.
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
-    :param source: the app's report of an import from source; ``None`` where there is none.
+    :param source: the app's report of an import from source; ``None`` if there is none.
     :param app: directory of the app's files in the build.
     :param wheels: the dependencies that ship.
     """

@@ -28,7 +28,7 @@ class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     :param version: of the distribution.
     :param requirers: who requires it; an empty name is the project itself or its target.
     :param tops: what it puts on ``sys.path``.
-    :param reason: why it does not ship; empty where it ships.
+    :param reason: why it does not ship; empty if it ships.
     :param size: of what ships, in bytes.
     :param dropped: its files that do not ship, by reason.
     """
@@ -102,7 +102,7 @@ def write_inventory(project: Project, platform: Platform, inventory: Inventory) 
 
 
 def read_inventory(project: Project, manifest: BundleManifest) -> Inventory | None:
-    """Load the inventory of the last build for a bundle's platform; ``None`` where there is none.
+    """Load the inventory of the last build for a bundle's platform; ``None`` if there is none.
 
     :param project: the app.
     :param manifest: of the bundle.

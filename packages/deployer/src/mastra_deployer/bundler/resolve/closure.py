@@ -216,7 +216,7 @@ def _compute_key(
 
 
 def _load_packages(lock: Path) -> list[dict[str, Any]] | None:
-    """Return the packages of a lock; ``None`` where there is no valid one.
+    """Return the packages of a lock; ``None`` if there is no valid one.
 
     A lock is invalid when a local project's requirements have changed, or a wheel that was built is
     no longer in the cache.

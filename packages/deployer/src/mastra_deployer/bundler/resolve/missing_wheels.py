@@ -27,7 +27,7 @@ def build_missing_wheels_error(
     :param packages: of a lock for every platform.
     :param platform: the target's.
     :param requirements: the same packages as requirement lines with ``# via`` comments.
-    :returns: ``None`` where every package has a wheel.
+    :returns: ``None`` if every package has a wheel.
     """
     via = {canonicalize_name(name): requirers for name, requirers in _VIA.findall(requirements)}
     sentences = [

@@ -68,7 +68,7 @@ def measure_wheels(
 
 
 def _get_size(table: Mapping[str, Any], platform: Platform) -> int:
-    """Return the size of the smallest wheel that fits; 0 where it is not known."""
+    """Return the size of the smallest wheel that fits; 0 if it is not known."""
     if "archive" in table:
         return _read_size(table["archive"])
     files = [

@@ -25,7 +25,7 @@ _FILES = ("METADATA", "entry_points.txt")
 
 
 def build_own_metadata(project: Project) -> dict[str, bytes]:
-    """Return the files of the project's ``.dist-info`` by name; none where it is not a package.
+    """Return the files of the project's ``.dist-info`` by name; none if it is not a package.
 
     A version that only the build backend knows is read from a built wheel.
 

@@ -156,7 +156,7 @@ class _PathReader:
             yield from filter(None, (self._evaluate(it) for it in items))
 
     def _evaluate(self, node: ast.expr, depth: int = 0) -> _Location | None:
-        """Return the path that an expression stands for; ``None`` where it is none."""
+        """Return the path that an expression stands for; ``None`` if it is none."""
         if (text := _get_text(node)) is not None:
             return _Location(Path(text), "" if text.startswith("/") else "cwd")
         evaluate = self._evaluators.get(type(node))

@@ -65,7 +65,7 @@ def compile_module(source, name):
 
 
 def write_bytecode(root, name, code):
-    """Write bytecode and return its file's name; ``None`` where the name would be too long."""
+    """Write bytecode and return its file's name; ``None`` if the name would be too long."""
     bytecode_name = importlib.util.cache_from_source(name)
     try:
         os.makedirs(os.path.dirname(f"{root}/{bytecode_name}"), exist_ok=True)

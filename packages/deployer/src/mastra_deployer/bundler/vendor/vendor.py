@@ -133,7 +133,7 @@ class _Vendorer:
     def ensure_wheels(self) -> dict[Path, StoredWheel | None]:
         """Return every wheel that ships by its path; install and store those that are missing.
 
-        A value is ``None`` where another build found the wheel damaged and discarded it.
+        A value is ``None`` if another build found the wheel damaged and discarded it.
         """
         for kind in ("parts", "facts", "wheels"):
             remove_stale_directories(get_cache_directory(kind))
@@ -223,7 +223,7 @@ class _Vendorer:
         store_wheels(pending, self._interpreter)
 
 
-_Facts = tuple[Distribution, ...]  # empty where the target's markers exclude the package
+_Facts = tuple[Distribution, ...]  # empty if the target's markers exclude the package
 
 
 def _read_facts(key: str) -> _Facts | None:

@@ -58,7 +58,7 @@ def reuse_vendor_directory(
 
 
 def _read_digests(directory: Path, files: dict[str, FinishedFile]) -> dict[Identity, str] | None:
-    """Return the files' digests; ``None`` where one is missing, additional or was written to."""
+    """Return the files' digests; ``None`` if one is missing, additional or was written to."""
     found: dict[Identity, str] = {}
     count = 0
     try:

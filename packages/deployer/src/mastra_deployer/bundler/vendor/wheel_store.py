@@ -108,7 +108,7 @@ def read_stored_wheel(path: Path) -> StoredWheel | None:
     """Read a stored wheel; one that cannot be read is discarded.
 
     :param path: in the store.
-    :returns: ``None`` where there is none.
+    :returns: ``None`` if there is none.
     """
     wheel = read_checksummed_json(path / _INDEX, StoredWheel)
     if wheel is None:

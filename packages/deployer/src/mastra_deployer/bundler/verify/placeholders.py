@@ -32,7 +32,7 @@ def build_placeholders(names: Iterable[str], values: Mapping[str, str]) -> dict[
 def build_placeholder(value: str) -> str:
     """Return a value of the same type: a number, an address, a date, a list, a key or text.
 
-    :param value: the real value, which may be secret; empty where there is none.
+    :param value: the real value, which may be secret; empty if there is none.
     """
     text = value.strip()
     if is_public_word(text):

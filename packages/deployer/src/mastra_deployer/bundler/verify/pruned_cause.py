@@ -29,7 +29,7 @@ class PrunedCause(NamedTuple):
 def find_pruned_cause(
     error: Mapping[str, Any], inventory: Inventory, project: Project
 ) -> PrunedCause | None:
-    """Return what was left out and made a start fail; ``None`` where nothing is known.
+    """Return what was left out and made a start fail; ``None`` if nothing is known.
 
     :param error: the exception as data: message, missing module and frames.
     :param inventory: of the build.

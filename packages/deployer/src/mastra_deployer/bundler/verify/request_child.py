@@ -46,7 +46,7 @@ def inspect_app(launcher, source, bundle, module):
 def send_request(launcher, bundle, app, path):
     """Return how an app answers: its status, and the exception that reached the server.
 
-    The lifespan of the app runs only where the request fails without it, because its startup may
+    The lifespan of the app runs only if the request fails without it, because its startup may
     need services that the build machine lacks.
     """
     stack = app if bundle["kind"] == "mastra" else build_stack(app)

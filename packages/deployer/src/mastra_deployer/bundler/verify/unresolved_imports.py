@@ -107,7 +107,7 @@ class _BundledModules:
         )
 
     def _find_own_file(self, module: str) -> Path | None:
-        """Return the project's file of a module; ``None`` where it is none of its modules."""
+        """Return the project's file of a module; ``None`` if it is none of its modules."""
         stem = self._project.import_root.joinpath(*module.split("."))
         for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
             if path.is_file():

@@ -53,7 +53,7 @@ def verify_build(
     :param project: the app.
     :param build: the staged app.
     :param interpreter: of the target's version; without one nothing is checked.
-    :param source: the report of an import from source; ``None`` where nothing is compared.
+    :param source: the report of an import from source; ``None`` if nothing is compared.
     :param inventory: of the build, with what was left out.
     :param report: receives progress and notes.
     :returns: the build with what the app reports of itself in its manifest.

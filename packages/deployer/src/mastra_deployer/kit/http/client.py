@@ -155,7 +155,7 @@ class PlatformClient(httpx.Client):
 
 
 class _BearerAuth(httpx.Auth):
-    """Reveals the token only where the header is set; a function is called for each attempt."""
+    """Reveals the token only if the header is set; a function is called for each attempt."""
 
     def __init__(self, token: Token) -> None:
         self._token = token

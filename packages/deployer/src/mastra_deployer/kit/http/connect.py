@@ -36,7 +36,7 @@ def connect(
     """Return a client for one platform's API; it may be shared between threads.
 
     Idempotent requests are repeated after 408, 425, 429, 5xx and lost connections, six attempts
-    in all. Other requests are repeated only where the platform certainly did not begin: the
+    in all. Other requests are repeated only if the platform certainly did not begin: the
     connection was refused, 429, a 403 with a used-up allowance, or 503 with ``Retry-After``. A
     wait that the platform states is kept, up to a minute, for twelve attempts in all. A body that
     cannot be sent twice is sent once.
@@ -49,7 +49,7 @@ def connect(
     Each attempt is authorized by itself, so no attempt carries an old token or signature.
 
     Authorization and ``headers`` are sent to the origin of ``base_url`` only, and only its
-    challenges are answered. Redirects are followed only where a request asks for it, five at most,
+    challenges are answered. Redirects are followed only if a request asks for it, five at most,
     and never to an unencrypted address or from the internet into a private network. No cookies are
     kept. ``client.stream`` reads a response in parts; its limits are 16 GiB and an hour. A request
     may set its own limits in ``extensions=``: ``{"mastra_max_size": 4096, "mastra_max_seconds":

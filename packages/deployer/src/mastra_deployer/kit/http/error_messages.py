@@ -98,7 +98,7 @@ def _extract_from_body(response: httpx.Response) -> str:
 
 
 def _parse_json(response: httpx.Response) -> Any:
-    """Return the body as JSON, or ``None`` where it is not JSON or nested too deeply."""
+    """Return the body as JSON, or ``None`` if it is not JSON or nested too deeply."""
     try:
         return json.loads(response.content)
     except (ValueError, RecursionError):

@@ -36,7 +36,7 @@ def read_object(response: httpx.Response) -> dict[str, Any]:
 def find_object(
     client: httpx.Client, path: str, *, params: Mapping[str, Any] | None = None, **options: Any
 ) -> dict[str, Any] | None:
-    """Return the JSON object at a path, or ``None`` where the platform answers 404.
+    """Return the JSON object at a path, or ``None`` if the platform answers 404.
 
     :param client: of ``connect``.
     :param path: of a GET request.

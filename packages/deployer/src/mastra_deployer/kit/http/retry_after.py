@@ -32,10 +32,10 @@ def is_rate_limited(status: int, headers: Mapping[str, str]) -> bool:
 
 
 def parse_retry_after(status: int, headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait, or ``None`` where the response states none.
+    """Return the seconds to wait, or ``None`` if the response states none.
 
     Times are compared with the platform's own ``Date``, so a wrong local clock does no harm. The
-    reset of an allowance counts only where nothing remains of it, because some platforms send it
+    reset of an allowance counts only if nothing remains of it, because some platforms send it
     with every response.
 
     :param status: of the response.

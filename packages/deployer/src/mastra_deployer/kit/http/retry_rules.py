@@ -41,7 +41,7 @@ class RetryableResponse(Exception):
 
     @property
     def retry_after(self) -> float | None:
-        """The seconds that the platform asks to wait; ``None`` where it states none."""
+        """The seconds that the platform asks to wait; ``None`` if it states none."""
         return parse_retry_after(self.response.status_code, self.response.headers)
 
 
@@ -55,7 +55,7 @@ class RetryRules:
     codes: frozenset[int | str] = frozenset()
 
     def classify(self, response: httpx.Response) -> RetryableResponse | None:
-        """Return the response as an exception where a later attempt may succeed.
+        """Return the response as an exception if a later attempt may succeed.
 
         :param response: of one attempt.
         """

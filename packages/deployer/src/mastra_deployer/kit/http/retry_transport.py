@@ -1,4 +1,4 @@
-"""Sends a request again where that is safe and the failure may pass.
+"""Sends a request again if that is safe and the failure may pass.
 
 tenacity provides the schedule of retries. Each wait goes through the kit's clock, so that an upload
 can end the wait and tests can skip it. stamina, which is built on tenacity, accepts no sleep

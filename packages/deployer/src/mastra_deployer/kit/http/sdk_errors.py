@@ -123,5 +123,5 @@ def _find_message(error: BaseException) -> str:
 
 
 def _get(value: Any, name: str) -> Any:
-    """Return an entry of a mapping or an attribute; ``None`` where there is none."""
+    """Return an entry of a mapping or an attribute; ``None`` if there is none."""
     return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)

@@ -30,7 +30,7 @@ def iter_websocket_lines(
 
     :param url: wss, or ws to this machine only.
     :param home: address of the platform's API, which may have named ``url``.
-    :param subprotocol: to request from the server; none where empty.
+    :param subprotocol: to request from the server; none if empty.
     :param headers: sent with the first request, such as ``Authorization``.
     :param messages: sent first.
     :param timeout: seconds to wait for the connection.

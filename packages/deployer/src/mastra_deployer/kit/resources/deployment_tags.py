@@ -22,7 +22,7 @@ _MORE = "\N{HORIZONTAL ELLIPSIS}"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DeploymentTags:
-    """The fields of a ``Deployment`` that come from the request; empty where unknown.
+    """The fields of a ``Deployment`` that come from the request; empty if unknown.
 
     :param fingerprint: the fingerprint of the request.
     :param message: description of the deployment.

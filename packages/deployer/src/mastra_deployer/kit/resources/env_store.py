@@ -52,7 +52,7 @@ class _ClosedStore(Generic[C]):
         """Create or replace variables.
 
         :param values: values by name.
-        :returns: when the change counts; ``None`` where it is not known.
+        :returns: when the change counts; ``None`` if it is not known.
         """
         with self._open_client() as client:
             if self._create is not None:
@@ -63,13 +63,13 @@ class _ClosedStore(Generic[C]):
         """Remove variables.
 
         :param names: names of the variables; unknown names are ignored.
-        :returns: when the change counts; ``None`` where it is not known.
+        :returns: when the change counts; ``None`` if it is not known.
         """
         with self._open_client() as client:
             return self._get_variables(client).unset(names)
 
     def get_change_time(self) -> dt.datetime | None:
-        """Return when a variable was last set; ``None`` where the platform does not say so."""
+        """Return when a variable was last set; ``None`` if the platform does not say so."""
         with self._open_client() as client:
             variables = self._get_variables(client)
             return variables.get_change_time() if isinstance(variables, DatedEnvStore) else None

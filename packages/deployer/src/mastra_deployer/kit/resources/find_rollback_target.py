@@ -21,7 +21,7 @@ def find_rollback_target(
 
     :param id: as ``mastra_rollback`` receives it; empty for the previous deployment.
     :param find_previous: returns the id of the deployment that was live before in production;
-        ``None`` or empty where there is none.
+        ``None`` or empty if there is none.
     :param find: returns the deployment with an id, or ``None``.
     :raises DeployError: when there is no such deployment.
     """

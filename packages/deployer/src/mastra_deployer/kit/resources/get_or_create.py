@@ -28,7 +28,7 @@ def get_or_create(
     So the resource is then looked up again for about 15 seconds. ``create`` is never called
     again: on the next run, ``find`` returns the resource.
 
-    :param find: returns the resource, or ``None`` where it does not exist.
+    :param find: returns the resource, or ``None`` if it does not exist.
     :param create: creates the resource and returns it.
     :param conflict_codes: further statuses and codes of the platform that mean "another request may
         have created it", such as 412 or ``EntityAlreadyExists``.

@@ -15,7 +15,7 @@ T = TypeVar("T")
 def require_deployed(value: T | None, message: str, hint: str = "") -> T:
     """Return a value that was found on the platform.
 
-    :param value: what was found; ``None`` or empty where there is nothing.
+    :param value: what was found; ``None`` or empty if there is nothing.
     :param message: the error, such as ``Acme has no app 'shop'.``
     :param hint: the cure; to deploy first where empty.
     :raises DeployError: when there is nothing.

@@ -57,7 +57,7 @@ class ChildProcess:
         """Start the process; what it prints appears on this process's output.
 
         :param command: program and arguments.
-        :param environment: all its variables; ``TMPDIR`` is added where it is missing.
+        :param environment: all its variables; ``TMPDIR`` is added if it is missing.
         """
         self._process = subprocess.Popen(
             [*self._build_wrapper(), *command],

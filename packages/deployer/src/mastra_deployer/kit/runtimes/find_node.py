@@ -48,7 +48,7 @@ def _iter_candidates() -> Iterator[str]:
 
 
 def _read_version(path: str) -> str:
-    """Return the version of a Node program; empty where it does not run, such as a shim."""
+    """Return the version of a Node program; empty if it does not run, such as a shim."""
     try:
         result = subprocess.run([path, "--version"], capture_output=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
