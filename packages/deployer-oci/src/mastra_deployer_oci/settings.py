@@ -22,7 +22,7 @@ class OciDeployer:
         ``scratch+python`` there is no base: the image brings an interpreter and the shared
         libraries that it needs.
     :param interpreter: for ``scratch+python``: a directory or an archive with the Python to put
-        into the image; an interpreter of this machine where empty.
+        into the image. Where empty, an interpreter of this machine, else one that uv downloads.
     :param python: command that starts Python in the base image.
     :param tag: tag of production.
     :param user: user that runs the app, ``user[:group]`` in numbers.

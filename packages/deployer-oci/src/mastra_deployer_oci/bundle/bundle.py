@@ -46,7 +46,7 @@ def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: R
     layers: list[Layer] = []
     if settings.base == SCRATCH:
         report.step("Writing the interpreter layer")
-        layers.append(_write_interpreter_layer(build, settings, architecture, blobs))
+        layers.append(_write_interpreter_layer(build, settings, architecture, blobs, report))
     report.step("Writing the layers")
     layers.append(write_layer("dependencies", _iter_dependencies(build), blobs))
     python = find_image_python(settings)
@@ -67,21 +67,20 @@ def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: R
 
 
 def _write_interpreter_layer(
-    build: Build, settings: OciDeployer, architecture: str, blobs: Path
+    build: Build, settings: OciDeployer, architecture: str, blobs: Path, report: Report
 ) -> Layer:
-    from mastra_deployer.kit import open_interpreter
+    from mastra_deployer.kit import get_interpreter
     from mastra_deployer_oci.bundle.interpreter_layer import build_interpreter_layer
 
     try:
-        with open_interpreter(
+        python = get_interpreter(
             build.platform.python,
             to_machine(architecture),
+            report,
             source=settings.interpreter,
             preferred_path=build.platform.interpreter,
-        ) as python:
-            return build_interpreter_layer(
-                python, settings.user, blobs, strip=build.manifest.stripped
-            )
+        )
+        return build_interpreter_layer(python, settings.user, blobs, strip=build.manifest.stripped)
     except BundleError as error:
         raise BundleError(
             error.message, f"{error.hint.removesuffix('.')}, or use a base image: -s base=..."

@@ -57,7 +57,7 @@ def _compute_cache_key(python: BundledPython, extra: list[ArchiveEntry], strip: 
 
     Reading the inputs would take as long as packing them.
     """
-    digest = hashlib.sha256(f"2 {zlib.ZLIB_RUNTIME_VERSION} {python} {strip}".encode())
+    digest = hashlib.sha256(f"3 {zlib.ZLIB_RUNTIME_VERSION} {python} {strip}".encode())
     files = [python.path, *iter_standard_library(python)]
     files += [entry.source for entry in extra if entry.source]
     for path in files:

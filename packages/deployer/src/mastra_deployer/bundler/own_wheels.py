@@ -28,7 +28,6 @@ from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline.file_tree import hash_file, is_executable
-from mastra_deployer.bundler.uv import run_uv
 from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import (
     convert_cache_errors,
@@ -37,6 +36,7 @@ from mastra_deployer.files.directories import (
 )
 from mastra_deployer.files.temporary import discard_directory, temporary_directory
 from mastra_deployer.project.git import describe_version
+from mastra_deployer.project.uv import run_uv
 
 __all__ = ("build_wheel", "get_own_wheel", "hash_tree", "pack_tree")
 

@@ -20,8 +20,8 @@ from mastra_deployer.bundler.locks.pins import Pins
 from mastra_deployer.bundler.locks.plain import read_project_requirements
 from mastra_deployer.bundler.resolve.markers import evaluate_marker
 from mastra_deployer.bundler.resolve.tool_distributions import find_tool_distributions
-from mastra_deployer.bundler.uv import run_uv
 from mastra_deployer.project.config import read_pyproject, read_toml
+from mastra_deployer.project.uv import run_uv
 
 __all__ = ("export_lock", "read_uv_lock")
 

@@ -31,7 +31,7 @@ from mastra_deployer.bundler.resolve.pyodide import (
 )
 from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
 from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, is_compatible
-from mastra_deployer.bundler.uv import build_target_arguments, is_unsolvable, run_uv
+from mastra_deployer.project.uv import build_target_arguments, is_unsolvable, run_uv
 
 __all__ = ("Resolver",)
 

@@ -21,10 +21,10 @@ from mastra_core.pipeline import Platform, Project
 from mastra_deployer.bundler.locks.indexes import remove_credentials
 from mastra_deployer.bundler.own_wheels import build_wheel, pack_tree
 from mastra_deployer.bundler.resolve.wheel_tags import is_compatible
-from mastra_deployer.bundler.uv import run_uv
 from mastra_deployer.files.directories import get_cache_directory, publish_directory
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.project.interpreters import find_project_interpreter, find_target_interpreter
+from mastra_deployer.project.uv import run_uv
 
 __all__ = ("SourceBuilder", "build_local_wheel")
 

@@ -15,8 +15,8 @@ from mastra_deployer.bundler.resolve.pyodide import (
     is_pyodide,
     strip_compiled_code,
 )
-from mastra_deployer.bundler.uv import build_target_arguments, run_uv
 from mastra_deployer.bundler.vendor.distributions import Distribution, read_distributions
+from mastra_deployer.project.uv import build_target_arguments, run_uv
 
 __all__ = ("Installed", "install_packages")
 
