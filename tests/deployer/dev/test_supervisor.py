@@ -85,6 +85,7 @@ def test_a_broken_save_keeps_the_last_good_version(fresh):
         ("def broken(:\n", rf"broken: {INDEX}:1: SyntaxError: invalid syntax"),
         ("import no_such_module\n", rf"{INDEX}:1: There is no module 'no_such_module'"),
         ("import os\nos.environ['NO_SUCH']\n", rf"{INDEX}:2: The environment variable 'NO_SUCH'"),
+        ("raise OSError('one\\n  two')\n", r"^    two$"),
         ("mastra = 1\n", "is of type int, neither a Mastra object nor an ASGI"),
         ("import os\nos._exit(3)\n", r"The app ended its process while being imported \(exit 3\)"),
     ],

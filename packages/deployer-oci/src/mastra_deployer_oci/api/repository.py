@@ -275,5 +275,9 @@ def open_target(
     scopes = [f"repository:{image.repository}:{actions}"]
     if mount_from and mount_from != image.repository:
         scopes.append(f"repository:{mount_from}:pull")
-    login_hint = "Set OCI_USERNAME and OCI_PASSWORD, or OCI_TOKEN, or run:"
+    login_hint = (
+        f"Check the login from {login.source} and its permissions, or run:"
+        if login
+        else "Set OCI_USERNAME and OCI_PASSWORD, or OCI_TOKEN, or run:"
+    )
     return open_repository(image, login, settings.api_url, scopes=scopes, login_hint=login_hint)

@@ -13,8 +13,13 @@ from typing import Any
 from mastra_core.errors import MastraError
 from mastra_core.pipeline import Project
 from mastra_deployer.dev.server_packages import format_install_command
+from mastra_deployer.output.shorten import shorten_message
+from mastra_deployer.project.declared_dependencies import (
+    find_install_command,
+    read_declared_names,
+)
 from mastra_deployer.project.interpreters import Interpreter
-from mastra_deployer.project.workspace import find_workspace_root
+from mastra_deployer.project.workspace import find_member, find_workspace_root
 
 __all__ = ("Problem", "explain", "problem_from_error", "problem_from_exit")
 
@@ -27,7 +32,7 @@ _LOCATION = re.compile(r"(?P<file>/.+?):(?P<line>\d+)(:\d+)?: (?P<rest>.*)", re.
 class Problem:
     """An error of the app: its message, its hint and its location.
 
-    :param message: one sentence.
+    :param message: one sentence, or the whole message of the user's exception.
     :param hint: how to fix the error.
     :param file: relative to the project; empty if the error is in none of its files.
     :param line: number of the line, from 1.
@@ -113,7 +118,7 @@ def _describe_error(
             f"The environment variable {name!r} is not set.",
             f"Write {name}=... to .env, or export it.",
         )
-    message = error["message"].strip().partition("\n")[0]
+    message = shorten_message(error["message"].strip())
     kind = "" if error["hint"] else error["type"]
     return ": ".join(filter(None, (kind, message))), error["hint"]
 
@@ -123,7 +128,14 @@ def _get_module_hint(project: Project, interpreter: Interpreter, module: str) ->
     stem = project.import_root / first
     if stem.is_dir() or stem.with_suffix(".py").is_file():
         return f"{first!r} belongs to the project. Correct the import, or create the module."
-    line = format_install_command(interpreter, shlex.quote(first.replace("_", "-")))
+    name = first.replace("_", "-").lower()
+    member, declared = find_member(project.root, module), read_declared_names(project.root)
+    if member and member not in declared:
+        return f"It is the workspace member {member!r}. Declare and install it: uv add {member}."
+    line = format_install_command(interpreter, shlex.quote(name))
+    if member or name in declared:
+        line = find_install_command(project.root) or line
+        return f"The project requires it, but {interpreter.path} does not have it. Run: {line}."
     return f"If the package has that name, add it to the dependencies and run: {line}."
 
 

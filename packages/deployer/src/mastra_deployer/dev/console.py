@@ -126,7 +126,10 @@ class Screen:
             return
         title = self._style("broken", fg="red", bold=True)
         label = f"{time.strftime('%H:%M:%S')} broken: "
-        self._print_line(title, ": ", self._wrap(f"{location}{problem.message}", label=label))
+        first, *others = problem.message.split("\n")
+        self._print_line(title, ": ", self._wrap(f"{location}{first}", label=label))
+        for line in others:
+            self._echo("  ", line)
         source = dict(problem.code).get(problem.line, "")
         if source:
             self._echo(f"{problem.line:8} | {source}")

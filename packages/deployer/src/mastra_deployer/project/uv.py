@@ -23,6 +23,7 @@ _USER_AND_PASSWORD = re.compile(r"\w+://([^/\s@:]*):?([^/\s@]*)@")
 # uv's package looks up its program by it. Of two threads that initialize it at once, one sees half
 # of it in Python 3.11 and 3.12, and builds start threads.
 sysconfig.get_config_vars()
+_OUTDATED_LOCK = "uv.lock does not match pyproject.toml."
 _NO_WHEEL = "A dependency has no wheel for the target."
 _NO_SOLUTION = "The dependencies cannot be resolved together."
 
@@ -108,6 +109,8 @@ def _to_build_error(stderr: str) -> BuildError:
     normalized = " ".join(text.lower().split())
     for phrases, message, hint in _KNOWN:
         if any(phrase in normalized for phrase in phrases):
+            if message == _OUTDATED_LOCK:  # uv's text names --locked, which the user did not pass
+                return BuildError(message, hint)
             return BuildError(f"{message}\n{text}", hint)
     return BuildError(f"uv failed:\n{text}", "See uv's message above; `mastra -v` shows more.")
 
@@ -153,8 +156,9 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
     ),
     (
         ("needs to be updated",),
-        "uv.lock does not match pyproject.toml.",
-        "Run `uv lock`, and commit the result.",
+        _OUTDATED_LOCK,
+        "Run `uv lock`, and commit the result. If pyproject.toml has not changed, set the indexes "
+        "and UV_FIND_LINKS as they were when uv.lock was made.",
     ),
     (
         ("unable to detect version", "error getting the version from source `vcs`")

@@ -19,6 +19,7 @@ from mastra_deployer.bundler.verify.placeholders import PLACEHOLDER, build_place
 from mastra_deployer.bundler.verify.pruned_cause import find_pruned_cause
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.output.masking import mask
+from mastra_deployer.output.shorten import shorten_message
 from mastra_deployer.project.config import CheckConfig
 from mastra_deployer.project.discovery import find_module_file, get_config
 from mastra_deployer.project.environment import read_environment
@@ -50,7 +51,6 @@ _PASSED_VARIABLES = (
     "LD_LIBRARY_PATH",
 )
 _MISSING_FIELD = re.compile(r"^(\S+)\n +Field required", re.MULTILINE)
-_MAX_MESSAGE = 4000  # characters of an exception's message that are shown
 _TIMEOUT = 60
 _SERVER_ERROR = 500
 _OWN_SERVERS = ("aiohttp", "tornado")  # frameworks that no ASGI server can serve
@@ -303,7 +303,7 @@ def _to_error(
             f"{where}the environment variable {name!r} is read without a default, but {problem}.",
             f'Declare it: [tool.mastra.env] required = ["{name}"].',
         )
-    message = _shorten_message(mask(error["message"].strip())) or error["type"]
+    message = shorten_message(mask(error["message"].strip())) or error["type"]
     prefix = "" if error["hint"] else f"{error['type']}: "
     hint = _suggest_declaration(project, message) or error["hint"]
     return kind(f"{where}{prefix}{message}", hint or _suggest_fix(project, message, frames))
@@ -341,14 +341,6 @@ def _suggest_fix(project: Project, message: str, frames: Sequence[Sequence[Any]]
             "write a value to .env. The placeholder then has the same type."
         )
     return "The import of the app fails. Correct that line."
-
-
-def _shorten_message(message: str) -> str:
-    """Return a message, and shorten a very long message in the middle."""
-    if len(message) <= _MAX_MESSAGE:
-        return message
-    half = _MAX_MESSAGE // 2
-    return f"{message[:half]}\n[...]\n{message[-half:]}"
 
 
 def _to_project_path(project: Project, file: str, app: Path) -> str:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import functools
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from mastra_core.pipeline import Problem, Project
@@ -17,7 +15,8 @@ from mastra_deployer.bundler.vendor.vendor import VendoredDependencies
 from mastra_deployer.output.other_places import format_other_places
 from mastra_deployer.project.ast_imports import StaticImport
 from mastra_deployer.project.config import read_pyproject
-from mastra_deployer.project.workspace import find_workspace_root
+from mastra_deployer.project.declared_dependencies import read_name
+from mastra_deployer.project.workspace import find_member
 
 __all__ = ("find_unresolved_imports",)
 
@@ -92,7 +91,7 @@ class _BundledModules:
         if own is not None:
             return _suggest_include(self._to_name(own), self._get_reason(own))
         distribution = canonicalize_name(module.partition(".")[0])
-        if member := self._find_member(module):
+        if member := find_member(self._project.root, module):
             return (
                 f"It is the workspace member {member!r}. Declare it with `uv add {member}`, "
                 "because a bundle contains only declared members."
@@ -165,15 +164,6 @@ class _BundledModules:
                         folder = folder.rpartition("/")[0]
         return frozenset(modules), frozenset(folders)
 
-    def _find_member(self, module: str) -> str:
-        """Return the name of the workspace member with a module; empty if there is none."""
-        top = module.partition(".")[0]
-        for directory, name in _iter_members(find_workspace_root(self._project.root)):
-            for stem in (directory / "src" / top, directory / top):
-                if stem.is_dir() or stem.with_suffix(".py").is_file():
-                    return name
-        return ""
-
     def _find_optional_table(self, distribution: str) -> str:
         """Return the setting for the group or extra that requires a distribution."""
         pyproject = read_pyproject(self._project.root)
@@ -183,25 +173,8 @@ class _BundledModules:
         }
         for key, table in tables.items():
             for name, lines in table.items():
-                if any(_get_name(line) == distribution for line in lines):
+                if any(read_name(line) == distribution for line in lines):
                     return f'{key} = ["{name}"]'
-        return ""
-
-
-def _iter_members(workspace: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the directory and the name of each member of a uv workspace."""
-    table = read_pyproject(workspace).get("tool", {}).get("uv", {}).get("workspace", {})
-    for pattern in table.get("members", ()):
-        for directory in sorted(workspace.glob(pattern)):
-            if (directory / "pyproject.toml").is_file():
-                project = read_pyproject(directory).get("project", {})
-                yield directory, str(project.get("name") or directory.name)
-
-
-def _get_name(line: object) -> str:
-    try:
-        return canonicalize_name(Requirement(str(line)).name)
-    except InvalidRequirement:  # a group may include another group
         return ""
 
 
