@@ -61,7 +61,7 @@ def test_a_dripping_answer_ends_at_the_time_limit(platform, answer):
     start = time.monotonic()
     with (
         connect(platform.url, TOKEN, max_seconds=0.25) as client,
-        pytest.raises(DeployTimeout, match=r"did not complete its answer to GET /x in 0\.25 s"),
+        pytest.raises(DeployTimeout, match=r"did not complete its response to GET /x in 0\.25 s"),
     ):
         client.get("/x")
     assert time.monotonic() - start < 1.5

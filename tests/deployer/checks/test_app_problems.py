@@ -375,7 +375,7 @@ def test_database_file_is_reported_without_a_persistent_disk(tmp_path):
     assert check_source(tmp_path / "2", source, values={"Db": "postgresql://db"}, **functions) == []
     assert check_source(tmp_path / "3", source, optional=("Db",)) == []
     (problem,) = check_source(tmp_path / "4", source, **functions, volumes=True)
-    assert "which 'acme' keeps on a volume only, and for one instance only." in problem
+    assert "which 'acme' keeps only on a volume, and only for one instance." in problem
     assert "Run one instance" in problem and "mastra new host" in problem
 
 

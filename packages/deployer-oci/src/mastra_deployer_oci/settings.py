@@ -15,7 +15,7 @@ SCRATCH = "scratch+python"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OciDeployer:
-    """Settings: in ``deployer=``, in ``[tool.mastra.targets.oci]``, or as ``-s key=value``.
+    """The settings, from ``deployer=``, ``[tool.mastra.targets.oci]`` or ``-s key=value``.
 
     :param image: repository to push to, ``registry.example/team/app``, without a tag.
     :param base: base image; ``{python}`` is replaced by the app's Python version. With

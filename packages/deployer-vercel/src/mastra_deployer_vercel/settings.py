@@ -13,7 +13,7 @@ __all__ = ("VercelDeployer",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VercelDeployer:
-    """Settings: in ``deployer=``, in ``[tool.mastra.targets.vercel]``, or as ``-s key=value``.
+    """The settings, from ``deployer=``, ``[tool.mastra.targets.vercel]`` or ``-s key=value``.
 
     :param project_name: name of the project, which is created if it does not exist; the name in
         pyproject.toml where empty.

@@ -13,7 +13,7 @@ __all__ = ("Blob",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Blob:
-    """A blob to push, from a file or from memory.
+    """A blob to push, in a file or in memory.
 
     :param name: name of the blob, for messages.
     :param digest: digest of the blob.
@@ -31,7 +31,7 @@ class Blob:
     mount: str = ""
 
     def open(self) -> IO[bytes]:
-        """Open the content of the blob, to be closed by the caller."""
+        """Open the content of the blob; the caller must close it."""
         return self.fetch_file().open("rb") if self.fetch_file else io.BytesIO(self.content)
 
     def read(self, offset: int, size: int) -> bytes:

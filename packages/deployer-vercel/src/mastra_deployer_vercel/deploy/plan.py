@@ -1,4 +1,4 @@
-"""Plan a deploy: compare a bundle with what Vercel has."""
+"""Plan a deploy by comparing a bundle with Vercel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def plan_deploy(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Return what a deploy would create, change and upload; Vercel is only read.
+    """Return what a deploy would create, change and upload, by only reading from Vercel.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.

@@ -1,8 +1,8 @@
 """Remove symbol tables and debug information from ELF files.
 
-What the loader maps keeps its content and its address: sections without the flag ``ALLOC`` are cut
-out of the file, and the segments behind them move forward. The same input gives the same bytes on
-every machine. A file of another kind, or with anything unusual, is left as it is.
+Sections without the flag ``ALLOC`` are removed, and the segments behind them move forward. The
+content and the addresses in memory do not change. The same input gives the same bytes on every
+machine. Other files, and files with an unusual structure, stay unchanged.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class _Section(NamedTuple):
 
 
 class _Unusual(Exception):
-    """The file is none that can be stripped safely."""
+    """The file cannot be stripped safely."""
 
 
 def is_elf_file(path: Path) -> bool:
-    """Return whether a file is an ELF file of a kind that can be stripped.
+    """Return whether a file is an ELF file that can be stripped.
 
     :param path: of the file.
     """
@@ -65,7 +65,7 @@ def is_elf_file(path: Path) -> bool:
 
 
 def strip_file(path: Path) -> bool:
-    """Strip a file in place, keeping its mode.
+    """Strip a file in place, and keep its mode.
 
     :param path: of any file that nobody else reads meanwhile.
     :returns: whether it is smaller now.
@@ -186,7 +186,7 @@ class _ElfFile:
         return self.content[start : self.content.index(b"\0", start)]
 
     def _find_parts(self) -> list[_Part]:
-        """Return the parts of the file that are mapped, in order; those that touch are one."""
+        """Return the mapped parts of the file in order; join parts that touch."""
         parts: list[_Part] = []
         loaded = [item for item in self.segments if item.type == LOAD and item.file_size]
         for segment in sorted(loaded, key=lambda item: item.offset):
@@ -202,7 +202,7 @@ class _ElfFile:
         return parts
 
     def _check(self, parts: Sequence[_Part], numbers: set[int]) -> None:
-        """Check that sections can go, and that the parts contain everything that is mapped."""
+        """Check that the sections can be removed, and that the parts contain all mapped data."""
         segments = self.header[5]
         table_end = self.header[6] + len(self.sections) * _SECTION.size
         last = max(table_end, parts[-1].end, *(item.file_end for item in self.sections))
@@ -231,7 +231,7 @@ class _Part(NamedTuple):
 
 
 def _move_parts(parts: Sequence[_Part]) -> list[_Part]:
-    """Move the parts forward; the offset of each keeps its remainder, which mapping needs."""
+    """Move the parts forward, with the same remainder of each offset, as mapping requires."""
     moved: list[_Part] = []
     end = 0
     for part in parts:

@@ -1,7 +1,7 @@
-"""Tools for deployer authors: an HTTP client, files by digest, parallel uploads, archives.
+"""Provide tools for deployer authors: HTTP client, parallel uploads, archives, previews.
 
-Nothing here is specific to a platform. A deployer imports the kit inside its hooks, so that its
-settings class can be imported where only mastra-core is installed.
+Nothing here is specific to a platform. A deployer imports the kit inside its hooks. Its settings
+class can then be imported in an environment with only mastra-core.
 """
 
 from mastra_deployer.files.atomic_replace import replace_file

@@ -10,7 +10,7 @@ from mastra_core.secret import Secret
 
 __all__ = ("check_variable_size", "refuse_large_variables")
 
-_HINT = "Store large values outside the environment, and load them when the app starts."
+_HINT = "Store large values in another place, and load them when the app starts."
 
 
 def check_variable_size(target: Target, values: Mapping[str, str]) -> list[Problem]:

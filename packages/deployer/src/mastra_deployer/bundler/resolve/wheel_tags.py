@@ -1,4 +1,4 @@
-"""Tell from their file names which wheels a target takes."""
+"""Decide by the file name whether a target can install a wheel."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def is_compatible(name: str, platform: Platform) -> bool:
 
 
 def parse_tags(name: str) -> frozenset[Tag]:
-    """Return the tags in a wheel's file name; an empty set for a file that is no wheel.
+    """Return the tags in the file name of a wheel; empty for other files.
 
     :param name: the file name.
     """
@@ -43,7 +43,7 @@ def parse_tags(name: str) -> frozenset[Tag]:
 
 
 def list_platforms(names: Iterable[str], python: str) -> list[str]:
-    """Return the platforms that wheels are for.
+    """Return the platforms of wheels.
 
     :param names: file names of wheels.
     :param python: the version whose platforms are wanted, ``3.12``. Where no wheel is for it, each

@@ -1,4 +1,4 @@
-"""Install packages of a lock for the target's platform; uv fetches, checks and unpacks them."""
+"""Install packages of a lock for the target's platform; uv downloads, checks and unpacks them."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _match_packages(
 
 
 def _find_shared(distributions: dict[str, Distribution]) -> set[str]:
-    """Return the names of distributions that have a file in common with another one."""
+    """Return the names of distributions that share a file with another distribution."""
     counts = Counter(name for item in distributions.values() for name in set(item.files))
     return {
         item.name for item in distributions.values() if any(counts[name] > 1 for name in item.files)

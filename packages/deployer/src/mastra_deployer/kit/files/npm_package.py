@@ -1,4 +1,4 @@
-"""Download pinned packages from npm's registry, without npm."""
+"""Download pinned packages from the npm registry, without npm."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _REGISTRY = "https://registry.npmjs.org"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NpmPackage:
-    """One version of a package, with the hash of its published tarball.
+    """One version of a package, and the hash of its published tarball.
 
     :param name: of the package, ``@scope/name`` or ``name``.
     :param version: of the package.
@@ -51,9 +51,9 @@ class NpmPackage:
 
 
 def get_npm_package(package: NpmPackage, report: Report, *, registry: str = "") -> Path:
-    """Return a directory of mastra's cache with the files of a package; download what is missing.
+    """Return the cached directory with the files of a package; download it if necessary.
 
-    No script of the package is run, and its dependencies are not installed. Files keep their
+    No script of the package runs, and its dependencies are not installed. Files keep their
     executable bit.
 
     :param package: the package.
@@ -105,9 +105,9 @@ def _download(package: NpmPackage, registry: str, file: Path) -> None:
             target.write(chunk)
     if f"sha512-{base64.b64encode(digest.digest()).decode()}" != package.integrity:
         raise DeployError(
-            f"{registry!r} sent a {package.name} {package.version} that differs from the "
-            "published one.",
-            "Run the same command again; if the error stays, ask the registry's operator.",
+            f"{registry!r} sent a {package.name} {package.version} that differs from the published "
+            "version.",
+            "Run the same command again. If the error remains, ask the operator of the registry.",
         )
 
 
@@ -135,7 +135,7 @@ def _unpack(package: NpmPackage, file: Path, directory: Path) -> None:
 
 
 def _iter_members(archive: tarfile.TarFile, directory: str) -> Iterator[tarfile.TarInfo]:
-    """Yield the files below a directory of the package; the top directory may have any name."""
+    """Yield the files below a directory of the package, whatever its top directory."""
     prefix = f"{directory.strip('/')}/" if directory else ""
     for member in archive:
         name = member.name.partition("/")[2]

@@ -21,6 +21,7 @@ import json, os, platform, sys, sysconfig
 print(json.dumps([
     os.path.realpath(sys.executable), "%d.%d" % sys.version_info[:2], platform.python_version(),
     platform.machine(), platform.libc_ver()[0], os.path.realpath(sysconfig.get_path("stdlib")),
+    sys.platform,
 ]))
 """
 
@@ -63,13 +64,15 @@ def _iter_candidates(version: str, preferred_path: str) -> Iterator[str]:
 
 
 def _probe(path: str) -> BundledPython | None:
-    """Run an interpreter to learn its version and paths; return ``None`` when it does not run."""
+    """Run an interpreter of Linux to read its version and paths; return ``None`` for others."""
     try:
         process = subprocess.run(
             [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True
         )
-        executable, version, full, machine, libc, library = json.loads(process.stdout)
+        executable, version, full, machine, libc, library, system = json.loads(process.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    if system != "linux":
         return None
     return BundledPython(
         path=Path(executable),

@@ -1,4 +1,4 @@
-"""Turn an interpreter into the entries of a bundle: executable, standard library, bytecode."""
+"""Make the entries of a bundle from an interpreter: executable, standard library, bytecode."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _select_ignored(directory: str, names: list[str]) -> set[str]:
 
 
 def _compile_library(python: BundledPython, prefix: str, tree: Path) -> None:
-    """Compile to bytecode without time stamps: archives give every file the same date."""
+    """Compile to bytecode without time stamps, because archives change the date of files."""
     mode = ["--invalidation-mode", "unchecked-hash"]
     compiler = find_python(python.version) or str(python.path)
     if not _runs(compiler):

@@ -1,4 +1,4 @@
-"""Find the shared libraries of an interpreter, for a bundle that does not rely on the system's."""
+"""Find the shared libraries of an interpreter, so that a bundle can contain them."""
 
 from __future__ import annotations
 
