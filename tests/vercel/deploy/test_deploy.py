@@ -279,7 +279,7 @@ def test_rejected_variable_stops_the_deploy(vercel, run, shop):
         ("sqlite:///shop.db", "read-only"),
         ("file:///tmp/shop", "read-only"),
         ("postgresql://u:p4711@localhost:5432/shop", "this machine"),
-        ("x" * 66_000, "65536"),
+        ("x" * 66_000, "65,536"),
     ],
 )
 def test_invalid_values_are_found_before_uploading(vercel, run, shop, value, message):

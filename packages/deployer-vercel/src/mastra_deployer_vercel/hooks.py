@@ -76,7 +76,7 @@ def mastra_target() -> Target:
             for python in PYTHONS
         ),
         requirements=(_RUNTIME,),
-        limits=Limits(size=SIZE),
+        limits=Limits(size=SIZE, variables=64 * 1024),
         previews=True,
         native_previews=True,
         persistent_disk=False,

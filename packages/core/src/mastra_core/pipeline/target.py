@@ -35,10 +35,17 @@ class Limits:
 
     :param size: maximum bytes of the unpacked bundle; 0 for no limit.
     :param compressed: maximum bytes of the bundle as an archive; 0 for no limit.
+    :param variables: maximum bytes of the names and values of all environment variables; 0 for no
+        limit.
+    :param request: maximum bytes of the body of a request; 0 for no limit.
+    :param seconds: maximum duration of a request; 0 for no limit.
     """
 
     size: int = 0
     compressed: int = 0
+    variables: int = 0
+    request: int = 0
+    seconds: float = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

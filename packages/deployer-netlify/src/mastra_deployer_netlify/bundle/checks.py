@@ -16,6 +16,7 @@ _FUNCTION = re.compile(r"[A-Za-z0-9_-]+")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")  # as AWS Lambda accepts them
 _REGIONS = "cmh dub fra gru iad lhr nrt pdx sfo sin syd yul".split()
 _MEMORY = (1024, 4096)  # megabytes
+_STREAMED = 20_971_520  # bytes of a streamed response
 
 
 def check_build(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
@@ -28,6 +29,7 @@ def check_build(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
     from mastra_deployer.kit import check_project_path
 
     yield from _check_settings(settings)
+    yield from _check_files(build, settings)
     if problem := check_project_path(settings.static, "static"):
         yield problem
     for name in (*build.manifest.required, *build.manifest.optional):
@@ -58,6 +60,23 @@ def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
                 hint="Use letters, digits, '_' and '-'.",
             )
         yield from _check_sizes(bundle, function.path)
+
+
+def _check_files(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
+    """Name the files of the app that no response can carry; the CDN serves those of ``static``."""
+    root = build.directory / "app"
+    served = root / settings.static if settings.static else None
+    for path in sorted(root.rglob("*")):
+        if served is not None and path.is_relative_to(served):
+            continue
+        if path.is_file() and (size := path.stat().st_size) > _STREAMED:
+            yield Problem(
+                message=f"{path.relative_to(root).as_posix()!r} has {size:,} bytes, and a response "
+                f"of a function may have {_STREAMED:,}.",
+                hint="If the app sends this file, let Netlify's CDN serve its directory: "
+                "static=DIRECTORY.",
+                severity="note",
+            )
 
 
 def _check_sizes(bundle: Bundle, path: str) -> Iterator[Problem]:

@@ -26,7 +26,7 @@ from mastra_deployer_vercel.resources.deployments import (
     to_deployment,
 )
 from mastra_deployer_vercel.resources.project import get_or_create_project
-from mastra_deployer_vercel.resources.variables import Variables, check_total_size
+from mastra_deployer_vercel.resources.variables import Variables
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ def deploy(
     :raises DeploymentFailed: when the deployment fails.
     :raises DeployTimeout: when it is not ready in time.
     """
-    check_total_size(request.env)
     _refuse_unpublished_draft(settings, request)
     with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as temp_dir:
         report.step("Packing the files")

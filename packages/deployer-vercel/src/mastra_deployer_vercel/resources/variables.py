@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mastra_core.errors import ApiError, DeployError
+from mastra_core.errors import ApiError
 from mastra_core.hooks import EnvEffect
 from mastra_core.pipeline import Stage
 from mastra_core.secret import Secret
@@ -17,9 +17,7 @@ from mastra_deployer_vercel.settings import VercelDeployer
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("Variables", "check_total_size")
-
-_MAX_SIZE = 64 * 1024  # bytes of all names and values of a deployment
+__all__ = ("Variables",)
 
 
 class Variables:
@@ -126,20 +124,6 @@ class Variables:
         if custom := self._get_custom_environment():
             return {"customEnvironmentIds": [custom]}
         return {"target": [self._stage]}
-
-
-def check_total_size(values: Mapping[str, Secret]) -> None:
-    """Check the total size of the variables before anything is sent.
-
-    :param values: values by name.
-    :raises DeployError: when they exceed Vercel's limit.
-    """
-    size = sum(len(name) + len(value.reveal().encode()) for name, value in values.items())
-    if size > _MAX_SIZE:
-        raise DeployError(
-            f"The environment variables have {size} bytes, but Vercel allows {_MAX_SIZE}.",
-            "Store large values in another place, and load them when the app starts.",
-        )
 
 
 def _list_environments(item: Mapping[str, Any]) -> list[str]:

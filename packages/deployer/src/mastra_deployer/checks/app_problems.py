@@ -12,6 +12,7 @@ from mastra_deployer.bundler.metadata.inventory import read_inventory
 from mastra_deployer.checks.database_files import DatabaseFile
 from mastra_deployer.checks.known_variables import is_known_variable
 from mastra_deployer.checks.parsed_sources import FileFindings, ParsedSources
+from mastra_deployer.checks.request_limits import check_request_limits
 from mastra_deployer.checks.reserved_variables import check_reserved_variables
 from mastra_deployer.checks.value_problems import VOLUME_HINT, describe_lost_file
 from mastra_deployer.output.other_places import format_other_places
@@ -41,6 +42,7 @@ def check_app(
         *check.report_unused(),
         *check_reserved_variables(target, project.environment.names),
     ]
+    problems += check_request_limits(target, build)
     if not target.persistent_disk:
         problems += check.report_stores(target, values)
     if target.short_lived and build.manifest.serve.single_process:

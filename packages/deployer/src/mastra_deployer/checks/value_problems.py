@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from mastra_core.pipeline import Environment, Problem, Target
+from mastra_deployer.plugins.variable_size import check_variable_size
 
 __all__ = (
     "VOLUME_HINT",
@@ -44,6 +45,8 @@ def check_values(
     """
     if not (target.remote and target.stores_env):
         return
+    declared = {name: values[name] for name in environment.names if values.get(name)}
+    yield from check_variable_size(target, declared)
     for name in environment.names:
         value = values.get(name, "").strip()
         if is_file_store(value) and not target.persistent_disk:

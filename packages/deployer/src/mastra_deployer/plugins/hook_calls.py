@@ -31,6 +31,7 @@ from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.plugins.guarded_env_store import GuardedEnvStore
 from mastra_deployer.plugins.manager import load_deployer, load_plugins
 from mastra_deployer.plugins.untyped_calls import UntypedHookCaller, call_plugin, check_item
+from mastra_deployer.plugins.variable_size import refuse_large_variables
 from mastra_deployer.trust.project_deployers import require_trusted_file
 
 __all__ = ("HookCaller", "PlatformAccess")
@@ -174,6 +175,7 @@ class HookCaller(UntypedHookCaller):
         :param request: environment, variables and options of the deploy.
         """
         _mask_values(request.env)
+        refuse_large_variables(self.target, request.env)
         return self._call_deployer(
             "mastra_plan", Plan, **access._asdict(), bundle=bundle, request=request
         )
@@ -189,6 +191,7 @@ class HookCaller(UntypedHookCaller):
         :param report: receives progress and notes.
         """
         _mask_values(request.env)
+        refuse_large_variables(self.target, request.env)
         arguments = {**access._asdict(), "bundle": bundle, "request": request, "report": report}
         deployment = self._call_deployer("mastra_deploy", Deployment, **arguments)
         self._notify_stage_finished("deploy", deployment, report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mastra_core.errors import ConfigError, DeployError
+from mastra_core.errors import ApiError, ConfigError, DeployError
 from mastra_core.pipeline import Report
 from mastra_deployer.files.directories import (
     convert_cache_errors,
@@ -94,6 +95,7 @@ def _download(package: NpmPackage, registry: str, file: Path) -> None:
     """``GET /NAME/-/NAME-VERSION.tgz`` of the registry."""
     digest = hashlib.sha512()
     with (
+        _explain_outage(package),
         connect(registry, name="npm's registry", consent=False) as client,
         client.stream("GET", registry + package.path) as response,
         file.open("wb") as target,
@@ -107,6 +109,22 @@ def _download(package: NpmPackage, registry: str, file: Path) -> None:
             "version.",
             "Run the same command again. If the error remains, ask the operator of the registry.",
         )
+
+
+@contextlib.contextmanager
+def _explain_outage(package: NpmPackage) -> Iterator[None]:
+    """Within the block, name the package and the cures where the registry is out of reach."""
+    try:
+        yield
+    except ApiError as error:
+        if error.status is not None:
+            raise
+        raise ApiError(
+            f"{package.name} {package.version} is not in the cache, and npm's registry did not "
+            f"send it: {error.message}",
+            "Run the same command where the registry can be reached, once: the cache keeps the "
+            "package. Or set NPM_CONFIG_REGISTRY to a mirror.",
+        ) from error
 
 
 def _unpack(package: NpmPackage, file: Path, directory: Path) -> None:
