@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mastra_core import launcher, virtual_environment
+from tests.emulated_python import create_python
 
 APP = """
 import os, sys, time
@@ -72,10 +73,10 @@ def bundle(tmp_path):
     return make
 
 
-def run(directory, *arguments, **environment):
+def run(directory, *arguments, python=sys.executable, **environment):
     base = {key: os.environ[key] for key in ("PATH", "HOME", "SYSTEMROOT") if key in os.environ}
     return subprocess.run(
-        [sys.executable, directory / "index.py", *arguments],
+        [python, directory / "index.py", *arguments],
         env={**base, **environment},
         cwd="/",
         capture_output=True,
@@ -241,6 +242,50 @@ app = found
 """
     report = check(bundle(source), PYTHONPATH=str(elsewhere))
     assert report["ok"], report
+
+
+# What Homebrew's sitecustomize does: the prefix becomes a link, and sys.path is left as it is.
+HOMEBREW = """
+import os, site, sys
+sys.executable = sys._base_executable = os.path.join({opt!r}, "bin", "python3")
+site.PREFIXES[:] = [{opt!r}]
+sys.prefix = sys.exec_prefix = sys.base_prefix = sys.base_exec_prefix = {opt!r}
+"""
+IMPORTS = """
+import __future__, asyncio, json, sqlite3, ssl, subprocess, sys
+try:
+    import stray
+except ImportError:
+    stray = None
+assert stray is None, "an installed package is importable"
+child = "import __future__, sqlite3, helper, sys; print(sys.prefix)"
+done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True)
+assert not done.returncode, done.stderr
+app = done
+"""
+
+
+@pytest.mark.skipif(bool(getattr(sys, "_framework", "")), reason="a framework has one place")
+@pytest.mark.parametrize("kind", ["homebrew", "links"])
+def test_python_behind_links(bundle, tmp_path, kind):
+    """Homebrew's Python has a link as its prefix; others have links in place of their files."""
+    cellar, opt = tmp_path / "Cellar/python/3", tmp_path / "opt/python"
+    opt.parent.mkdir()
+    opt.symlink_to(cellar)
+    modules = {"sitecustomize": HOMEBREW.format(opt=str(opt))} if kind == "homebrew" else {}
+    create_python(cellar, **modules)
+    shared = tmp_path / "shared-packages"
+    packages = cellar / "lib" / f"python{HERE}" / "site-packages"
+    packages.rename(shared)  # Homebrew's packages are behind a link too
+    packages.symlink_to(shared)
+    (shared / "stray.py").write_text("")
+    directory = bundle(IMPORTS)
+    (directory / "app" / "helper.py").write_text("")
+    python = cellar / "bin/python3"
+    seen = subprocess.run([python, "-c", "import stray"], capture_output=True, check=False)
+    assert not seen.returncode, seen.stderr
+    done = run(directory, "--check", python=python)
+    assert json.loads(done.stdout)["ok"], done.stdout
 
 
 def test_vendored_packages_and_path_files_are_importable(bundle, tmp_path):

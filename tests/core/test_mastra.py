@@ -131,11 +131,17 @@ def test_description_is_data():
             "proxies": [],
             "api_prefix": "/api",
             "single_process": True,
+            "body_limit": 0,
+            "timeouts": {},
         },
     }
     chat = Mastra(agents={"chat": Agent(name="c", model="openai:gpt-5")}, logger=False)
     assert describe(chat)["variables"] == {"chat": ["OPENAI_API_KEY"]}
     assert describe(Mastra(logger=False))["serve"]["single_process"] is False
+    own = {"body_limit": 9, "timeout": 1, "run_timeout": 2}
+    timed = Agent(name="t", model="test", timeout=3)
+    serve = describe(Mastra(agents={"t": timed}, server=own, logger=False))["serve"]
+    assert serve["body_limit"] == 9 and sorted(serve["timeouts"].values()) == [1, 2, 3]
     assert find_missing_providers(mastra) == {}
 
 

@@ -150,6 +150,37 @@ def test_invalid_data_names_the_field(hint, data, path):
     assert path in caught.value.message
 
 
+class Title(str):  # as those of libraries
+    """A string of a library, such as numpy.str_."""
+
+    __slots__ = ()
+
+    def __str__(self):
+        return "not the content"
+
+
+class Count(int):
+    """A number of a library."""
+
+
+class Share(float):
+    """A number of a library, such as numpy.float64."""
+
+
+def test_subclass_of_a_json_type_is_its_content():
+    @tool
+    def read(text: str) -> dict[str, Any]:
+        return {"title": Title(text), "count": [Count(3)], "share": Share(0.5)}
+
+    result = asyncio.run(read.execute({"text": "notes"}))
+    assert result == {"title": "notes", "count": [3], "share": 0.5}
+    assert [type(item) for item in (result["title"], *result["count"], result["share"])] == [
+        str,
+        int,
+        float,
+    ]
+
+
 def test_sync_function_does_not_block_the_loop():
     def get_thread() -> int:
         return threading.get_ident()

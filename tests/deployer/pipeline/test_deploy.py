@@ -115,7 +115,7 @@ def test_deploy_runs_a_smoke_test(world):
     assert done["skipped"] is False
     assert world.site.asked == [("/health", None)]
     text = world.deploy("--prod").ok().out
-    assert "is live (production, p2)" in text and "Read on." in text and "answers 200" in text
+    assert "is live (production, p2)" in text and "Read on." in text and "responds with 200" in text
 
 
 def test_smoke_path_and_slow_start(world):
@@ -133,6 +133,28 @@ def test_failing_response_fails_the_deploy(world):
     done.failed(9, "responds with status 500", "mastra rollback")
     assert done.json["deployment"]["id"] == "p1"
     assert done.json["error"]["exit_code"] == 9
+
+
+def test_a_failed_smoke_test_names_only_commands_that_the_deployer_has(world):
+    world.site.statuses = [500]
+    done = world.deploy("--prod").failed(9, "mastra logs --target paper")
+    assert "mastra rollback --target paper" in done.err
+    source = (world.root / "paper.py").read_text()
+    for verb in ("logs", "rollback"):
+        source = source.replace(f"@hookimpl\ndef mastra_{verb}(", f"def _{verb}(")
+    (world.root / "paper.py").write_text(source)
+    done = world.deploy("--prod").failed(9, "--smoke PATH")
+    assert "mastra logs" not in done.err and "mastra rollback" not in done.err
+
+
+def test_a_dry_run_has_the_fingerprint_of_the_deploy(world):
+    source = (world.root / "paper.py").read_text()
+    note = source.replace('notes=("First.",)', "notes=(request.fingerprint,)")
+    assert note != source
+    (world.root / "paper.py").write_text(note)
+    plan = world.deploy("--prod", "--dry-run", "--json").ok().json["plan"]
+    world.deploy("--prod").ok()
+    assert plan["notes"] == [world.state["deployments"][0]["fingerprint"]]
 
 
 def test_unreachable_address_fails_the_deploy(world):
@@ -195,7 +217,8 @@ def test_no_wait_never_leaves_a_draft_unpublished_in_silence(world):
     done.failed(9, "p1 is a draft", "not live", "mastra promote p1 --target paper")
     assert done.json["deployment"]["id"] == "p1" and world.state["live"] == []
     world.deploy("--preview", "--no-wait").ok()
-    world.deploy("--prod", "--no-promote").ok()
+    draft = world.deploy("--prod", "--no-promote").ok()
+    assert "Publish it with: mastra promote p3 --target paper" in draft.out
     world.deploy("--prod", "--no-promote", "--no-wait").ok()
     assert world.state["live"] == []
 
@@ -314,7 +337,7 @@ def test_a_branch_is_a_preview(world):
     done = world.deploy("--branch", "feature", "--message", "a note", "--json").ok().json
     assert done["deployment"]["environment"] == "preview"
     assert (done["deployment"]["branch"], done["deployment"]["message"]) == ("feature", "a note")
-    world.deploy("--branch", "feature", "--prod").failed(2, "exclude each other")
+    world.deploy("--branch", "feature", "--prod").failed(2, "cannot be combined")
 
 
 def test_doctor_runs_before_the_build(world):

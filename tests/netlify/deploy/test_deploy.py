@@ -10,7 +10,7 @@ from mastra_deployer.testing.fault_injection import RESET
 from mastra_deployer_netlify.bundle.output import FUNCTIONS
 from mastra_deployer_netlify.deploy.files import BundleFiles
 from tests.netlify.suite import NetlifyFixtures
-from tests.vercel.fake.transport.faults import Fault
+from tests.platform_fakes.faults import Fault
 
 UNAUTHORIZED = Fault(status=401, raw=b"", headers={})
 BROKEN = Fault(status=500, raw=b'{"error": "oops"}', headers={})

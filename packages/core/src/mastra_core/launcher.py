@@ -11,6 +11,7 @@ instead of a traceback. In the source tree it is `mastra_core/launcher.py`, copi
 """
 
 import errno
+import functools
 import gc
 import importlib
 import json
@@ -50,7 +51,7 @@ def read_manifest(directory):
 
 
 def check_python(bundle):
-    """Check the Python version and the machine type, on which compiled dependencies depend."""
+    """Check the Python version and the machine type, because compiled code needs both."""
     expected = tuple(int(part) for part in bundle["python"].split("."))
     version = sys.version_info[:2]
     if version != expected and not (bundle["pure"] and version > expected):
@@ -81,10 +82,10 @@ def get_machine():
 
 
 def isolate(paths):
-    """Leave only the standard library and the bundle importable.
+    """Make only the standard library and the bundle importable.
 
-    Packages that happen to be installed on the machine must neither help nor harm: a missing
-    dependency must make the check of the bundle fail, instead of its first start elsewhere.
+    Packages that are installed on the machine must have no effect. Otherwise a missing dependency
+    could be found only at the first start on another machine.
     """
     sys.dont_write_bytecode = True  # running a bundle must not change its digest
     sys.path[:] = [path for path in sys.path if is_standard_library(path)]
@@ -101,30 +102,44 @@ def isolate(paths):
 
 
 def prepare_children(paths):
-    """Let new Python processes import what this one imports, and find its console scripts."""
+    """Let child Python processes import the same modules, and find the console scripts."""
     importlib.import_module("mastra_venv").activate(paths, os.path.join(HERE, "bin"))
 
 
 def is_standard_library(path):
     path = os.path.abspath(path) if path else os.getcwd()
-    if any(part in PACKAGE_DIRECTORIES for part in path.split(os.sep)):
-        return False
     if os.path.basename(path) == "python%d%d.zip" % sys.version_info[:2]:
         return True
+    # Homebrew moves sys.base_prefix to a link, while sys.path keeps the directory behind it.
+    return is_in_library(path) or is_in_library(os.path.realpath(path))
+
+
+def is_in_library(path):
+    path = os.path.normcase(path)
+    for root in get_library_roots():
+        if path == root or path.startswith(root + os.sep):
+            return not any(part in PACKAGE_DIRECTORIES for part in path[len(root) :].split(os.sep))
+    return False
+
+
+@functools.lru_cache(maxsize=None)  # noqa: UP033  # Python 3.8 must read this
+def get_library_roots():
+    """Return the directories of the standard library, as they are named and as they are."""
     roots = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
     roots.add(os.path.join(sys.base_prefix, "DLLs"))  # where Windows keeps compiled modules
-    return any(path == root or path.startswith(root + os.sep) for root in roots)
+    roots.add(os.path.dirname(os.__file__))
+    return {os.path.normcase(name) for root in roots for name in (root, os.path.realpath(root))}
 
 
 def load(bundle):
-    """Return the app and its module."""
+    """Return the app and the module that contains it."""
     name, _, attribute = bundle["app"].partition(":")
     module = importlib.import_module(name)
     return operator.attrgetter(attribute)(module), module
 
 
 def check(bundle, inspect=None):
-    """Import the app and print its registry; the app's own output goes to stderr."""
+    """Import the app and print its registry; send the app's own output to stderr."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     report = observe(lambda: (inspect or describe_app)(bundle, load(bundle)[1]))
@@ -202,7 +217,7 @@ def announce_start(text):
 
 
 def enter_project():
-    """Let relative paths of the app start at the project, whatever directory it is started from.
+    """Change the working directory to the project, so that relative paths of the app start there.
 
     A build replaces the whole directory .mastra, so the app must not keep a database there.
     """
@@ -237,10 +252,10 @@ def serve_one(config, listener, announce="", mixins=()):
 
 
 def start_preload(app):
-    """Import what the agents need, in a thread, once the server accepts connections.
+    """Import the agents' modules in a thread, when the server accepts connections.
 
-    /health and the requests that need no agent are answered meanwhile. A request for an agent that
-    arrives early waits as long as it would have waited for its own imports.
+    Meanwhile, the server answers /health and requests that need no agent. An early request for an
+    agent waits for the same imports that it would need anyway.
     """
     mastra = getattr(getattr(app, "state", None), "mastra", None)
     if mastra is not None:
@@ -255,7 +270,7 @@ def run_preload(mastra):
 
 
 def create_worker_app():
-    """Return the app of a worker process, which preloads once the app has started."""
+    """Return the app for a worker process; it starts the preload after its own start."""
     app = load(read_manifest(HERE))[0]
 
     async def run_app(scope, receive, send):
@@ -330,7 +345,7 @@ def parse_workers(settings):
 
 
 def bind(host, port):
-    """Bind the port before the app is imported, so that a port in use is reported at once."""
+    """Bind the port before the import of the app, so that a used port is reported at once."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     if os.name == "posix":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -345,7 +360,7 @@ def bind(host, port):
 
 
 def suggest_address(host, error):
-    """Return the cure of an address that cannot be bound."""
+    """Return the cure for an address that cannot be bound."""
     if isinstance(error, (socket.gaierror, UnicodeError)) or error.errno == errno.EADDRNOTAVAIL:
         setting = "Conda and others set HOST too: set" if os.environ.get("HOST") else "Set"
         return "%r is no address of this machine. %s HOST=0.0.0.0 or another address." % (

@@ -1,17 +1,18 @@
-"""Give the Python processes that an app starts the packages of its bundle, and no others.
+"""Give an app's child Python processes the packages of the bundle, and no others.
 
-The launcher of a bundle changes the import path of its own process only. New Python processes
-therefore get a virtual environment: a link to the interpreter, and the paths of the bundle in place
-of packages. It also applies where a process is started with other variables or with ``-I``, and it
-changes nothing for other programs.
+The launcher of a bundle changes only the import path of its own process. Child Python processes
+therefore get a virtual environment: a link to the interpreter, and the paths of the bundle. The
+environment also works for a process that is started with other variables or with ``-I``. Nothing
+changes for other programs.
 
-Where the process was started by a dynamic loader of its own, with its own libraries, a shell script
-in place of the link starts the interpreter the same way. Where the console scripts of a bundle have
-lost their executable bits, the environment also has scripts that run them.
+If a dynamic loader was started by name to run the interpreter, with libraries of its own, a shell
+script replaces the link. The script starts the interpreter in the same way. If the console scripts
+of a bundle have lost their executable bits, the environment also contains scripts that run them.
 
-A bundle may be read-only, and its path is known only at the start. So the environment is in the
-directory for temporary files. Processes that run the same bundle share it, and the last one removes
-it. Each holds a lock on it, so that programs that clean up old temporary files leave it alone.
+A bundle may be read-only, and its path is known only at the start. The environment is therefore in
+a directory for temporary files. Processes that run the same bundle share the environment, and the
+last process removes it. Each process holds a lock on the environment. Programs that delete old
+temporary files respect such a lock.
 
 A build contains this file as ``mastra_venv.py``. It needs only the standard library.
 """
@@ -62,12 +63,12 @@ _locks: dict[str, tuple[int, int]] = {}  # by environment: the descriptor, and t
 
 
 def activate(paths: Sequence[str], scripts: str) -> str:
-    """Set ``sys.executable`` and ``PATH`` for the processes that are started from now on.
+    """Set ``sys.executable`` and ``PATH`` for all later child processes.
 
     :param paths: absolute directories for ``sys.path``, the dependencies last.
     :param scripts: the directory of the bundle's console scripts; may be missing.
-    :returns: path of the environment; empty where no directory is writable. The variable
-        ``PYTHONPATH`` then takes its place.
+    :returns: path of the environment; empty if no directory is writable. The variable
+        ``PYTHONPATH`` is then used instead.
     """
     os.environ.pop("PYTHONPATH", None)
     root = _ensure_environment(paths, scripts)
@@ -84,7 +85,7 @@ def activate(paths: Sequence[str], scripts: str) -> str:
 
 
 def deactivate() -> None:
-    """Remove the environment, unless another process runs the same bundle."""
+    """Remove the environment, unless another process still uses it."""
     for root, (descriptor, process) in list(_locks.items()):
         if process == os.getpid():  # a fork shares the lock of its parent
             del _locks[root]
@@ -95,7 +96,7 @@ def deactivate() -> None:
 
 
 def run_script(paths: Sequence[str], scripts: str, reference: str) -> None:
-    """Run a console script in the environment, and exit with its result.
+    """Run a console script in the environment, and exit with its exit code.
 
     :param paths: as for ``activate``.
     :param scripts: as for ``activate``.
@@ -112,7 +113,7 @@ def run_script(paths: Sequence[str], scripts: str, reference: str) -> None:
 
 
 def _ensure_environment(paths: Sequence[str], scripts: str) -> str:
-    """Return the path of a complete environment; empty where none can be written."""
+    """Return the path of a complete environment; empty if no directory is writable."""
     python = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable or "")
     if os.name != "posix" or not os.path.isfile(python):
         return ""
@@ -175,7 +176,7 @@ def _quote(text: str) -> str:
 
 
 def _render_files(paths: Sequence[str], python: str) -> dict[str, str]:
-    """Return the texts of the environment's files by name."""
+    """Return the files of the environment: their names and texts."""
     threading = "t" if "t" in getattr(sys, "abiflags", "") else ""
     library = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}{threading}/site-packages"
     version = ".".join(map(str, sys.version_info[:3]))
@@ -188,7 +189,7 @@ def _render_files(paths: Sequence[str], python: str) -> dict[str, str]:
 
 
 def _open_environment(root: str, files: Mapping[str, str], python: str) -> None:
-    """Lock an environment until the process ends, and complete it.
+    """Lock an environment until the process ends, and complete its files.
 
     :raises OSError: where it cannot be written, or belongs to another user.
     """
@@ -206,7 +207,7 @@ def _open_environment(root: str, files: Mapping[str, str], python: str) -> None:
 
 
 def _create_locked(root: str) -> int:
-    """Create a directory where it is missing, and return the descriptor that holds its lock."""
+    """Create a directory if it is missing, and return a descriptor for its lock."""
     while True:
         with contextlib.suppress(FileExistsError):
             os.mkdir(root, 0o755)
@@ -223,13 +224,13 @@ def _create_locked(root: str) -> int:
 
 
 def _check_owner(status: os.stat_result, root: str) -> None:
-    """Refuse a directory that another user has created or can write."""
+    """Raise an error if another user created the directory or can write to it."""
     if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise PermissionError(f"{root!r} belongs to another user")
 
 
 def _lock(descriptor: int, *, exclusive: bool) -> None:
-    """Lock a directory for all its users, or for this process only if nobody else uses it."""
+    """Take a shared lock on a directory; or an exclusive lock, if nobody else has a lock."""
     import fcntl
 
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH)
@@ -243,7 +244,7 @@ def _is_same_directory(path: str, other: str | int) -> bool:
 
 
 def _write_environment(root: str, files: Mapping[str, str], python: str) -> None:
-    """Write what is missing or differs, each file in one step, since processes share them."""
+    """Write missing and different files, each in one step, because processes share them."""
     links = {name: python if name == _LINKS[0] else "python" for name in _LINKS}
     links = {name: target for name, target in links.items() if name not in files}
     for name in (*files, *links):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from mastra_core.errors import AuthError
 from mastra_core.secret import Secret
 from mastra_deployer_netlify.settings import NetlifyDeployer
 
@@ -44,10 +43,9 @@ HINTS: Mapping[str | int, str] = {
 }
 
 
-@contextlib.contextmanager
 def open_api(
     settings: NetlifyDeployer, credentials: Mapping[str, Secret]
-) -> Iterator[httpx.Client]:
+) -> AbstractContextManager[httpx.Client]:
     """Open a client of the API; errors get a hint.
 
     :param settings: settings of the deployer.
@@ -55,14 +53,12 @@ def open_api(
     :returns: the client, closed at the end of the block.
     :raises AuthError: when the token is missing or rejected.
     """
-    with _open(settings.api_url, credentials) as client:
-        yield client
+    return _open(settings.api_url, credentials)
 
 
-@contextlib.contextmanager
 def open_logs(
     settings: NetlifyDeployer, credentials: Mapping[str, Secret]
-) -> Iterator[httpx.Client]:
+) -> AbstractContextManager[httpx.Client]:
     """Open a client of the service that has the history of the log.
 
     :param settings: settings of the deployer.
@@ -70,8 +66,7 @@ def open_logs(
     :returns: the client, closed at the end of the block.
     :raises AuthError: when the token is missing or rejected.
     """
-    with _open(get_log_address(settings), credentials) as client:
-        yield client
+    return _open(get_log_address(settings), credentials)
 
 
 def get_log_address(settings: NetlifyDeployer) -> str:
@@ -95,23 +90,18 @@ def get_socket_address(settings: NetlifyDeployer) -> str:
     return _SOCKET if address.hostname == _API_HOST else f"{scheme}://{address.netloc}"
 
 
-@contextlib.contextmanager
-def _open(address: str, credentials: Mapping[str, Secret]) -> Iterator[httpx.Client]:
-    from mastra_deployer.kit import connect, convert_response_errors
+def _open(address: str, credentials: Mapping[str, Secret]) -> AbstractContextManager[httpx.Client]:
+    from mastra_deployer.kit import open_client
 
-    if TOKEN not in credentials:
-        raise AuthError(f"{TOKEN} is not set.", _TOKEN_HINT)
-    with (
-        convert_response_errors("Netlify"),
-        connect(
-            address,
-            credentials[TOKEN],
-            name="Netlify",
-            hints=HINTS,
-            before_attempt=_count_attempts,
-        ) as client,
-    ):
-        yield client
+    return open_client(
+        address,
+        credentials,
+        TOKEN,
+        name="Netlify",
+        hint=_TOKEN_HINT,
+        hints=HINTS,
+        before_attempt=_count_attempts,
+    )
 
 
 def _count_attempts(request: httpx.Request, count: int) -> None:

@@ -13,6 +13,7 @@ from mastra_core.pipeline import (
     Bundle,
     Deployment,
     DeployRequest,
+    Limits,
     LogLine,
     Platform,
     Problem,
@@ -21,6 +22,7 @@ from mastra_core.pipeline import (
     Target,
 )
 from mastra_deployer_netlify.bundle.checks import check_build, inspect_bundle
+from mastra_deployer_netlify.bundle.function_limits import REQUEST, SECONDS
 from mastra_deployer_netlify.settings import NetlifyDeployer
 
 __all__ = (
@@ -46,6 +48,8 @@ _RESERVED = (
     *("DEPLOY_PRIME_URL", "DEPLOY_URL", "HEAD", "INCOMING_HOOK_*", "PULL_REQUEST"),
     *("REPOSITORY_URL", "REVIEW_ID", "URL"),
 )
+# Variables as AWS Lambda limits them; https://docs.netlify.com/build/functions/overview/
+_LIMITS = Limits(variables=4096, request=REQUEST, seconds=SECONDS)
 # Netlify's split tests are between branches, and the body of their request is not documented.
 _CANARY = (
     "Netlify splits traffic between branches only. Deploy a draft by --prod --no-promote, test it "
@@ -63,6 +67,7 @@ def mastra_target() -> Target:
         credentials=("NETLIFY_AUTH_TOKEN",),
         platforms=(Platform(wheels="x86_64-manylinux_2_28"),),
         requirements=("uvicorn>=0.38", "httptools>=0.6.3"),
+        limits=_LIMITS,
         previews=True,
         persistent_disk=False,
         short_lived=True,

@@ -20,7 +20,7 @@ class NetlifyDeployer:
     :param region: region of the function, as Netlify names it (``fra``); the site's where empty.
     :param memory: memory of the function in megabytes; Netlify's default where ``None``.
     :param interpreter: a directory, a ``.tar.gz`` or a ``.tar.zst`` with the Python to put into
-        the function; an interpreter of this machine where empty.
+        the function. Where empty, an interpreter of this machine, else one that uv downloads.
     :param static: directory of the project whose files Netlify's CDN serves.
     :param staged: create a production deployment as a draft; it is promoted after its smoke test.
     :param timeout: seconds to wait until the deployment is ready.

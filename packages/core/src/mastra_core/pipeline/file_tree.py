@@ -27,10 +27,10 @@ _BLOCK_SIZE = 1 << 20
 
 
 def lay_out(source: Path, target: Path) -> None:
-    """Copy a tree of files by hard links, or as copies where the file system has no hard links.
+    """Copy a tree of files with hard links, or as real copies if hard links are impossible.
 
     Linking is about fifteen times faster than copying. Linked files share their content, so replace
-    a file and never write into it; the files of the dependency cache are read-only for this reason.
+    a file, and never write into it. For this reason, files in the dependency cache are read-only.
 
     :param source: the directory to copy.
     :param target: the new directory, which may exist.
@@ -45,7 +45,7 @@ def lay_out(source: Path, target: Path) -> None:
 
 
 def iter_files(directory: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield every file and link below a directory, with its relative name, unordered.
+    """Yield each file and link below a directory with its relative name, in any order.
 
     :param directory: the root of the tree.
     """
@@ -62,7 +62,7 @@ def iter_files(directory: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
 
 
 def get_identity(status: os.stat_result) -> Identity:
-    """Return the identity of a file, which changes with its content, without reading the file.
+    """Return a value that changes with the content of a file, without reading the file.
 
     :param status: the result of ``stat``.
     """
@@ -78,10 +78,10 @@ def is_executable(status: os.stat_result) -> bool:
 
 
 def normalize_mode(path: str | Path, status: os.stat_result) -> None:
-    """Change the mode of a file or directory to one that does not depend on the umask.
+    """Normalize the mode of a file or directory, so that it does not depend on the umask.
 
-    The mode is 755 for directories and executable files and 644 for other files. Without write
-    permission for the owner it is 555 or 444. Windows has no such modes.
+    The mode of directories and executable files is 755. The mode of other files is 644. If the
+    owner has no write permission, the modes are 555 and 444. On Windows, nothing changes.
 
     :param path: the file or directory.
     :param status: the result of ``stat`` for it.

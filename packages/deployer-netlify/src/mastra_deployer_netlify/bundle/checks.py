@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mastra_core.errors import BundleError
 from mastra_core.pipeline import Build, Bundle, Problem
+from mastra_deployer_netlify.bundle.function_limits import RESPONSE
 from mastra_deployer_netlify.settings import NetlifyDeployer
 
 __all__ = ("check_build", "inspect_bundle")
@@ -28,6 +29,7 @@ def check_build(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
     from mastra_deployer.kit import check_project_path
 
     yield from _check_settings(settings)
+    yield from _check_files(build, settings)
     if problem := check_project_path(settings.static, "static"):
         yield problem
     for name in (*build.manifest.required, *build.manifest.optional):
@@ -58,6 +60,23 @@ def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
                 hint="Use letters, digits, '_' and '-'.",
             )
         yield from _check_sizes(bundle, function.path)
+
+
+def _check_files(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
+    """Name the files of the app that no response can carry; the CDN serves those of ``static``."""
+    root = build.directory / "app"
+    served = root / settings.static if settings.static else None
+    for path in sorted(root.rglob("*")):
+        if served is not None and path.is_relative_to(served):
+            continue
+        if path.is_file() and (size := path.stat().st_size) > RESPONSE:
+            yield Problem(
+                message=f"{path.relative_to(root).as_posix()!r} has {size:,} bytes, and a response "
+                f"of a function may have {RESPONSE:,}.",
+                hint="If the app sends this file, let Netlify's CDN serve its directory: "
+                "static=DIRECTORY.",
+                severity="note",
+            )
 
 
 def _check_sizes(bundle: Bundle, path: str) -> Iterator[Problem]:

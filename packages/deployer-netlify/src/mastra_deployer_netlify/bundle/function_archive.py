@@ -57,12 +57,12 @@ def write_function(build: Build, source: str, file: Path, report: Report) -> Int
     :raises BundleError: when this machine has no suitable interpreter.
     """
     bootstrap = get_npm_package(BOOTSTRAP, report)
-    interpreter = _write(build, source, file, bootstrap, "all")
+    interpreter = _write(build, source, file, bootstrap, "all", report)
     for bytecode, cost in _COSTS.items():
         zipped, unzipped = measure_function(file)
         if zipped <= ZIPPED and unzipped <= UNZIPPED:
             break
-        interpreter = _write(build, source, file, bootstrap, bytecode)
+        interpreter = _write(build, source, file, bootstrap, bytecode, report)
         report.note(
             f"With more bytecode, the function has {zipped:,} bytes zipped and {unzipped:,} "
             "unzipped, which is more than Netlify allows.",
@@ -72,9 +72,9 @@ def write_function(build: Build, source: str, file: Path, report: Report) -> Int
 
 
 def _write(
-    build: Build, source: str, file: Path, bootstrap: Path, bytecode: Bytecode
+    build: Build, source: str, file: Path, bootstrap: Path, bytecode: Bytecode, report: Report
 ) -> Interpreter:
-    interpreter = write_interpreter(build, source, file, bytecode=bytecode != "none")
+    interpreter = write_interpreter(build, source, file, report, bytecode=bytecode != "none")
     with tempfile.TemporaryDirectory(prefix="mastra-netlify-") as temporary:
         launcher = Path(temporary) / "app_launcher.py"
         write_launcher(launcher, build.manifest)

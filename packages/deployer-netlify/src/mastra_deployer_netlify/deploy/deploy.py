@@ -28,7 +28,7 @@ from mastra_deployer_netlify.resources.site import (
     find_production_block,
     get_or_create_site,
 )
-from mastra_deployer_netlify.resources.variables import Variables, check_total_size
+from mastra_deployer_netlify.resources.variables import Variables
 from mastra_deployer_netlify.settings import NetlifyDeployer
 
 if TYPE_CHECKING:
@@ -61,7 +61,6 @@ def deploy(
     :raises DeploymentFailed: when the deployment fails.
     :raises DeployTimeout: when it is not ready in time.
     """
-    check_total_size(request.env)
     files = BundleFiles.from_bundle(bundle)
     with open_api(settings, credentials) as client:
         site = get_or_create_site(client, settings)

@@ -68,7 +68,9 @@ def read_logs(
         if deployment == get_published_id(site) and functions:
             message = _build_message(site, functions[0], credentials[TOKEN])
             address = f"{get_socket_address(settings)}/function/logs"
-            yield from follow_logs(lambda: _stream_lines(address, message), after=last)
+            yield from follow_logs(
+                lambda: _stream_lines(address, settings.api_url, message), after=last
+            )
         else:
             yield from follow_logs(
                 lambda: (
@@ -136,9 +138,9 @@ def _build_message(site: Mapping[str, Any], function: Mapping[str, Any], token: 
     )
 
 
-def _stream_lines(address: str, message: str) -> Iterator[tuple[str, LogLine]]:
+def _stream_lines(address: str, home: str, message: str) -> Iterator[tuple[str, LogLine]]:
     """Yield the lines of one WebSocket until Netlify closes it."""
-    for text in iter_websocket_lines(address, messages=[message]):
+    for text in iter_websocket_lines(address, home=home, messages=[message]):
         try:
             row = json.loads(text)
         except ValueError:

@@ -16,7 +16,7 @@ from mastra_deployer_netlify.resources.lists import read_objects
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("SCOPES", "Variables", "check_total_size")
+__all__ = ("SCOPES", "Variables")
 
 SCOPES = ("builds", "functions", "runtime")  # all that a secret may have
 _CONTEXTS: Mapping[Stage, tuple[str, ...]] = {
@@ -24,7 +24,6 @@ _CONTEXTS: Mapping[Stage, tuple[str, ...]] = {
     "preview": ("deploy-preview", "branch-deploy"),
 }
 _ALL = ("production", "deploy-preview", "branch-deploy", "dev")  # what the context "all" means
-_MAX_SIZE = 4096  # bytes of all names and values of a function; AWS Lambda's limit
 
 
 class Variables:
@@ -173,21 +172,6 @@ class Variables:
         if self._site is None:
             raise DeployError("Netlify has no site for these variables.", "Deploy first.")
         return self._site
-
-
-def check_total_size(values: Mapping[str, Secret]) -> None:
-    """Check the total size of the variables before anything is sent.
-
-    :param values: values by name.
-    :raises DeployError: when they exceed the limit of a function.
-    """
-    size = sum(len(name) + len(value.reveal().encode()) for name, value in values.items())
-    if size > _MAX_SIZE:
-        raise DeployError(
-            f"The environment variables have {size} bytes; a function on Netlify may have "
-            f"{_MAX_SIZE}.",
-            "Store large values outside the environment, and load them when the app starts.",
-        )
 
 
 def _list_contexts(item: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Client for one repository of a registry: the OCI distribution API."""
+"""A client for one repository of a registry, with the OCI distribution API."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NOT_FOUND = 404
 
 
 class Repository:
-    """A repository of a registry; a context manager that closes its client.
+    """A repository of a registry; as a context manager, it closes its client.
 
     :param client: HTTP client, as ``kit.connect`` returns it.
     :param image: registry and repository.
@@ -170,7 +170,7 @@ class Repository:
             return (), None
         tags = read_object(response).get("tags") or ()
         if not all(isinstance(tag, str) for tag in tags):
-            self._raise_invalid("its list of tags has something other than texts")
+            self._raise_invalid("its list of tags contains something other than texts")
         next_page = _NEXT.search(response.headers.get("link", ""))
         # Only the path is kept: all pages come from the registry itself.
         following = response.url.join(next_page[1]).raw_path.decode() if next_page else None
@@ -184,12 +184,12 @@ class Repository:
         if actual != digest:
             raise ApiError(
                 f"{self.image.registry} sent content with digest {actual!r}, not {digest!r}.",
-                "A proxy may alter the content; run the same command again.",
+                "A proxy may change the content. Run the same command again.",
             )
 
     def _raise_invalid(self, reason: str) -> NoReturn:
         raise ApiError(
-            f"{self.image.registry} does not answer as a registry does: {reason}.",
+            f"{self.image.registry} does not behave like a registry: {reason}.",
             "Check the address of the registry, and any proxy before it.",
         )
 
@@ -207,7 +207,7 @@ def get_api_url(registry: str) -> str:
 
 
 def get_login_host(image: Reference, api: str = "") -> str:
-    """Return the host whose login authorizes requests: the host that receives the requests.
+    """Return the host whose login authorizes requests: the host that receives them.
 
     :param image: registry and repository.
     :param api: base URL of the API; derived from the registry where empty.
@@ -224,7 +224,7 @@ def open_repository(
     scopes: Sequence[str] = (),
     login_hint: str = "Run:",
 ) -> Repository:
-    """Open a repository.
+    """Open a repository with a login, if there is one.
 
     :param image: registry and repository.
     :param login: login at the registry; ``None`` for anonymous access.
@@ -275,5 +275,9 @@ def open_target(
     scopes = [f"repository:{image.repository}:{actions}"]
     if mount_from and mount_from != image.repository:
         scopes.append(f"repository:{mount_from}:pull")
-    login_hint = "Set OCI_USERNAME and OCI_PASSWORD, or OCI_TOKEN, or run:"
+    login_hint = (
+        f"Check the login from {login.source} and its permissions, or run:"
+        if login
+        else "Set OCI_USERNAME and OCI_PASSWORD, or OCI_TOKEN, or run:"
+    )
     return open_repository(image, login, settings.api_url, scopes=scopes, login_hint=login_hint)

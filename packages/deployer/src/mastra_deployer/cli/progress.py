@@ -1,4 +1,4 @@
-"""Formats the progress of a step: amount, rate and time left."""
+"""Format the progress of a step: amount, rate and remaining time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Progress:
         return f"{self.step}: {amount}, {_format_amount(rate, unit)}/s, {left:.0f} s left"
 
     def reaches_quarter(self, current: int, total: int) -> bool:
-        """Return whether progress has reached a further quarter since the last call.
+        """Return whether the progress has reached a further quarter since the last call.
 
         :param current: amount that is done.
         :param total: amount in all.

@@ -1,4 +1,4 @@
-"""Replaces secrets by ``****``: a platform may repeat what it was sent."""
+"""Replace secrets with ``****``, because a platform may repeat them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _masked: set[str] = set()
 
 
 def add_masked_values(values: Iterable[str]) -> None:
-    """Mask these values in everything that ``mask`` returns in this process.
+    """Mask these values in all results of ``mask`` in this process.
 
-    Values of less than four characters, words of less than eight letters and common words are not
-    masked: they would make messages and tracebacks unreadable.
+    Short values, words of less than eight letters, and common words are not masked, because masking
+    them would make messages unreadable.
 
     :param values: credentials, and values of the app's variables.
     """
@@ -31,7 +31,7 @@ def add_masked_values(values: Iterable[str]) -> None:
 
 
 def mask(text: str) -> str:
-    """Return a text of a platform or a log, without the values of ``add_masked_values``.
+    """Return a text of a platform or a log, with the values of ``add_masked_values`` masked.
 
     :param text: any text.
     """
@@ -53,7 +53,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def is_public_word(value: str) -> bool:
-    """Return whether a value is a common word, such as ``true`` or ``info``, which hides nothing.
+    """Return whether a value is a common word, such as ``true`` or ``info``, and not a secret.
 
     :param value: of a variable.
     """
@@ -61,7 +61,7 @@ def is_public_word(value: str) -> bool:
 
 
 def _iter_forms(value: str) -> Iterator[str]:
-    """Yield a value, and the forms that messages quote it in."""
+    """Yield a value, and the forms in which messages quote it."""
     text = value.strip()
     yield text
     yield " ".join(text.split())

@@ -1,4 +1,4 @@
-"""Request a deployment until it responds well, or a timeout passes."""
+"""Request a deployment until it responds correctly or a timeout is reached."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class SmokeResult:
 
 
 def choose_smoke_path(kind: str, path: str | None) -> tuple[str, int]:
-    """Return the path to request, and the first HTTP status that is a failure.
+    """Return the path to request, and the first HTTP status that counts as a failure.
 
-    A Mastra app has ``/health``. Of an app of another framework only ``/`` is known, which should
+    A Mastra app has ``/health``. For an app of another framework, the path is ``/``, which should
     not respond with a 5xx.
 
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
@@ -57,7 +57,7 @@ def choose_smoke_path(kind: str, path: str | None) -> tuple[str, int]:
 def run_smoke_test(
     deployment: Deployment, path: str, first_failing_status: int, report: Report, *, timeout: float
 ) -> SmokeResult | None:
-    """Request a deployment, again and again, until it responds well.
+    """Request a deployment repeatedly until it responds correctly.
 
     :param deployment: the deployment, with its URL and headers.
     :param path: the path to request.
@@ -90,8 +90,7 @@ def run_smoke_test(
     except _UnhealthyResponse as error:
         raise DeploymentFailed(
             f"{url} {error}.",
-            "Read the app's log: mastra logs. To request another path, pass --smoke PATH; to skip "
-            "the smoke test, pass --no-smoke.",
+            "To request another path, pass --smoke PATH. To skip the smoke test, pass --no-smoke.",
             deployment=deployment,
         ) from None
 
@@ -101,7 +100,7 @@ def _reveal(headers: Mapping[str, Secret]) -> dict[str, str]:
 
 
 class _UnhealthyResponse(Exception):
-    """A missing or failing response, which a retry may cure."""
+    """A missing or failing response; a later request may succeed."""
 
 
 def _request_once(

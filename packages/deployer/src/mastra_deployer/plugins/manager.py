@@ -1,10 +1,9 @@
 """Find, load and register deployers and ambient plugins.
 
-A deployer (entry point group ``mastra.deployers``) is loaded by its name, so that no other
-deployer can break it or answer in its place. Ambient plugins (``mastra.plugins``) are all loaded
-and may only observe and report problems. Each group has its own hook specification and its own
-plugin manager: in a shared one, an ambient plugin with a ``mastra_deploy`` would win silently
-and receive the credentials.
+A deployer (entry point group ``mastra.deployers``) is loaded by its name, so that other deployers
+have no effect. Ambient plugins (``mastra.plugins``) are all loaded, and may only observe and report
+problems. Each group has its own hook specification and its own plugin manager. In a shared plugin
+manager, an ambient plugin with a ``mastra_deploy`` would be called and get the credentials.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ _REQUIRED_HOOKS = ("mastra_target", "mastra_bundle")
 
 
 def list_installed_deployers() -> dict[str, list[EntryPoint]]:
-    """Return the entry points of every deployer in mastra's environment by name.
+    """Return the entry points of all installed deployers by name, without loading them.
 
     None of them is loaded.
     """
@@ -53,7 +52,7 @@ def list_installed_deployers() -> dict[str, list[EntryPoint]]:
 
 
 def list_tool_packages() -> set[str]:
-    """Return the import names of deployer and plugin packages, which must not be in a bundle."""
+    """Return the import names of deployer and plugin packages, which no bundle may contain."""
     entries = [*entry_points(group=DEPLOYERS), *entry_points(group=PLUGINS)]
     names = {entry.module.partition(".")[0] for entry in entries}
     return (names | {"mastra_deployer"}) - {"mastra_server"}
@@ -89,7 +88,7 @@ def load_deployer(
     for hook in _REQUIRED_HOOKS:
         if not getattr(manager.hook, hook).get_hookimpls():
             raise PluginError(
-                f"The deployer {name!r} has no {hook}, which every deployer needs.",
+                f"The deployer {name!r} does not have {hook}, which every deployer needs.",
                 "See docs/hooks.md.",
             )
     return manager
@@ -98,7 +97,7 @@ def load_deployer(
 def load_plugins() -> pluggy.PluginManager:
     """Load every ambient plugin into a new plugin manager.
 
-    Those named in ``MASTRA_DISABLE_PLUGINS`` are skipped.
+    Plugins in ``MASTRA_DISABLE_PLUGINS`` are skipped.
 
     :raises PluginError: naming the distribution that cannot be loaded or breaks the hook contract.
     """
@@ -124,8 +123,8 @@ def _find_entry_point(name: str) -> EntryPoint:
     claims = sorted({_get_distribution_name(entry) for entry in entries})
     if len(claims) > 1:
         raise PluginError(
-            f"Two packages claim the target {name!r}: {' and '.join(claims)}.",
-            f"Uninstall one: pip uninstall {claims[1]}.",
+            f"Two packages provide the target {name!r}: {' and '.join(claims)}.",
+            f"Uninstall one of them: pip uninstall {claims[1]}.",
         )
     return entries[0]
 
@@ -199,7 +198,7 @@ def register_checked(
             if inspect.iscoroutinefunction(implementation.function):
                 raise PluginError(
                     f"{owner} has an async {caller.name}, but hooks are synchronous.",
-                    "Make it a plain function and call asyncio.run inside it.",
+                    "Make it a plain function, and call asyncio.run inside of it.",
                 )
 
 

@@ -1,4 +1,4 @@
-"""A small Mastra app with an agent and a workflow, staged as ``mastra build`` stages one."""
+"""Stage a small Mastra app with an agent and a workflow, as ``mastra build`` does."""
 
 from __future__ import annotations
 
@@ -54,11 +54,9 @@ def find_local_platform(target: Target) -> Platform | None:
         return None
     for item in target.platforms:
         python, wheels = item.python or own.python, item.wheels or own.wheels
-        system, machine = wheels.partition("-")[2], wheels.partition("-")[0]
-        is_here = own.wheels.startswith(machine) and ("linux" in system) == (
-            sys.platform == "linux"
-        )
-        if is_here and find_python(python):
+        found = find_python(python)
+        interpreter = probe_interpreter(found) if found else None
+        if interpreter and interpreter.can_run(wheels):
             return Platform(python=python, wheels=wheels)
     return None
 

@@ -12,7 +12,7 @@ _DELTAS = ("text-delta", "reasoning-delta")
 
 
 async def to_ui_chunks(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[dict[str, Any]]:
-    """Convert chunks to parts; skip chunks that have no counterpart.
+    """Convert chunks to parts, and skip chunks that have no equivalent.
 
     :param chunks: the chunks of an agent's stream.
     :returns: the parts.

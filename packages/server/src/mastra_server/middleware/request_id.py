@@ -1,4 +1,4 @@
-"""Give each request an id: the caller's where it is valid, else a new one."""
+"""Give each request an id: the caller's id if it is valid, or else a new one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Count the active parts of a run: a run whose parts all wait is suspended or sleeps.
+"""Count the active parts of a run, to notice when all parts wait.
 
-A part that starts concurrent parts passes its own count to them, and takes the count back from the
-part that ends last.
+A part that starts concurrent parts passes its own count to them. The part that ends last returns
+the count.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ("RunActivity",)
 
 
 class RunActivity:
-    """The number of active parts of one execution, and the waits of the others.
+    """The number of active parts of one execution, and the waits of the other parts.
 
     :param journal: receives a ``RunIdle`` event when no part is active.
     """
@@ -36,7 +36,7 @@ class RunActivity:
     async def wait_for(
         self, key: str, wait: Callable[[], Awaitable[Any]], *, is_timer: bool = False
     ) -> Any:
-        """Await ``wait`` as an inactive part, and emit ``RunIdle`` if no part is active now.
+        """Await ``wait`` as an inactive part; emit ``RunIdle`` if no active part remains.
 
         :param key: the key of the wait.
         :param wait: waits.
@@ -52,7 +52,7 @@ class RunActivity:
             self._active_count += 1
 
     async def run_concurrently(self, jobs: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
-        """Run several parts concurrently; the first failure cancels the others and is raised.
+        """Run several parts concurrently; raise the first failure, and cancel the other parts.
 
         :param jobs: the parts.
         :returns: their results, in order.

@@ -58,7 +58,7 @@ def as_step(
     retry: Retry | int | None = None,
     timeout: float | None = None,
 ) -> Step[Any, Any]:
-    """Convert a typed function, an agent, a tool, a workflow or another step to a step.
+    """Convert a typed function, agent, tool, workflow or step to a step.
 
     :param value: the value to convert.
     :param id: the id of the step; that of ``value`` by default.
@@ -78,8 +78,8 @@ def _coerce_step(value: Any, output: Any) -> Step[Any, Any]:
         return create_agent_step(value, output)
     if output is not None:
         raise ConfigError(
-            f"output={output!r} is passed for {value!r}, which is not an agent.",
-            "Remove output=...; it sets the output type of an agent only.",
+            f"output={output!r} was passed for {value!r}, which is not an agent.",
+            "Remove output=..., because it only sets the output type of an agent.",
         )
     if isinstance(value, Step):
         return value
@@ -100,7 +100,7 @@ def _create_workflow_step(workflow: WorkflowDefinition) -> Step[Any, Any]:
         raise ConfigError(f"The workflow {workflow.id!r} has no steps.", "Add one: .then(step).")
 
     def do_nothing() -> None:
-        """Do nothing; the interpreter executes the workflow instead."""
+        """Do nothing, because the interpreter itself executes a nested workflow."""
 
     return Step(
         id=workflow.id,

@@ -1,4 +1,4 @@
-"""The decorator that turns a typed function into a step."""
+"""The decorator that converts a typed function to a step."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def step(
     retry: Retry | int | None = None,
     timeout: float | None = None,
 ) -> Any:
-    """Create a step from a typed function; a decorator with or without arguments.
+    """Create a step from a typed function; use it as a decorator, also with arguments.
 
     The function takes an input, a ``StepContext``, both or neither.
 

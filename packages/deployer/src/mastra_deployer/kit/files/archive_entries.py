@@ -51,9 +51,9 @@ def iter_entries(
     executables: Collection[str] | None = None,
     keep_links: bool = False,
 ) -> Iterator[ArchiveEntry]:
-    """Yield an entry for every file of a directory, sorted by path, with mode 644 or 755.
+    """Yield an entry for each file of a directory, sorted by path, with mode 644 or 755.
 
-    Other bits of the files' modes depend on the umask of the machine and are left out.
+    All other mode bits depend on the machine's umask, and are left out.
 
     :param directory: that contains the files.
     :param prefix: a directory that all paths are put below.
@@ -74,7 +74,7 @@ def iter_entries(
 
 
 def strip_entries(entries: Iterable[ArchiveEntry]) -> Iterator[ArchiveEntry]:
-    """Yield the entries, with compiled libraries and programs without symbols.
+    """Yield the entries, and remove symbols from compiled libraries and programs.
 
     :param entries: of any kind.
     """
@@ -96,7 +96,7 @@ def _list_files(directory: Path) -> Iterator[str]:
 def _create_link(path: Path, target: str, *, keep: bool) -> ArchiveEntry:
     if not keep:
         raise BundleError(
-            f"{str(path)!r} is a symbolic link, and the archive may contain only files.",
-            "Replace the link by the file itself.",
+            f"{str(path)!r} is a symbolic link, but the archive may contain only files.",
+            "Replace the link with the file itself.",
         )
     return ArchiveEntry(path=target, link=str(path.readlink()))

@@ -1,4 +1,4 @@
-"""An HTTP proxy on this machine that behaves as a platform in front of an app."""
+"""Simulate a platform in front of an app with an HTTP proxy on this machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAX_LINE = 1024  # bytes of the line before a chunk
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PreviewRules:
-    """What a platform does with requests and responses.
+    """The rules by which a platform changes requests and responses.
 
     :param static: directory of static files, which are served first; may not exist.
     :param max_body: bytes of a request's body; 0 for no limit.
@@ -47,7 +47,7 @@ class PreviewRules:
 
 
 class PreviewProxy(ThreadingHTTPServer):
-    """Serves static files, and passes other requests on to an app by the rules of a platform.
+    """Serves static files, and passes other requests to an app, with a platform's rules.
 
     :param host: address to listen on.
     :param port: port to listen on; 0 for any free port.
@@ -99,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815  # names of the standard library
 
     def _read_body(self) -> bytes | None:
-        """Return the body of the request; ``None`` when it is too large.
+        """Return the body of the request; ``None`` if it is too large.
 
         :raises ValueError: for an invalid length.
         """
@@ -218,4 +218,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Log nothing: the app logs its own requests."""
+        """Log nothing, because the app logs its own requests."""

@@ -2,11 +2,11 @@
 
     app              the ASGI application, for a runtime that serves ASGI itself
     serve(listener)  serve on a bound socket, also one of AF_UNIX, until the process is stopped
-    preload()        import what the agents need, for a runtime that grants time before a request
+    preload()        import the agents' modules, for a runtime that initializes before a request
 
 The app is imported with this file. Its lifespan runs once for each instance, at the runtime's own
-lifespan event or else at the first request. Where the app cannot start, a request is answered with
-status 500, the traceback is printed to stderr, and the next request tries again.
+lifespan event or at the first request. If the app cannot start, the response has status 500, and
+the traceback is printed to stderr. The next request tries again.
 
 This file needs only the standard library. `mastra_deployer.kit.write_launcher` writes it into a
 bundle, with the constants below.
@@ -32,7 +32,7 @@ BODY = b'{"error":"The application cannot start."}'
 
 
 class StartError(Exception):
-    """The app cannot start; the message says why."""
+    """The app cannot start. The message contains the reason."""
 
 
 async def app(scope, receive, send):
@@ -67,7 +67,7 @@ def serve(listener, drain=5, **settings):
 
 
 class Instance:
-    """The user's app: imported, then started once."""
+    """The user's app, which is imported and then started once."""
 
     def __init__(self):
         self.state = {}
@@ -78,7 +78,7 @@ class Instance:
         self.lock = asyncio.Lock()
 
     def load(self):
-        """Import the app; a failed import is tried again at the next call."""
+        """Import the app; after a failure, the next call tries again."""
         if self.imported is None:
             check_environment()
             add_paths()
@@ -112,7 +112,7 @@ class Instance:
 
 
 class Lifespan:
-    """The lifespan of an ASGI app, in a task of its own."""
+    """The lifespan of an ASGI app, in a separate task."""
 
     def __init__(self, app, state):
         self.app, self.state = app, state
@@ -146,7 +146,7 @@ class Lifespan:
 
 
 async def run_lifespan(receive, send):
-    """Start the app early; a failure is left to the first request, which tries again."""
+    """Start the app early; after a failure, the first request tries again."""
     await receive()
     try:
         await INSTANCE.start()
@@ -177,7 +177,7 @@ def check_environment():
 
 
 def add_paths():
-    """Import from the bundle first; the runtime's own packages stay importable."""
+    """Import from the bundle first, but keep the runtime's own packages importable."""
     paths = [os.path.join(HERE, path) for path in PATHS]
     if paths[-1] not in sys.path:
         site.addsitedir(paths[-1])
@@ -186,18 +186,18 @@ def add_paths():
 
 
 def prepare_children(paths):
-    """Let new Python processes import from the bundle, and find its console scripts."""
+    """Let child Python processes import from the bundle and find its console scripts."""
     importlib.import_module("mastra_venv").activate(paths, os.path.join(HERE, "bin"))
 
 
 def start_preload(user_app):
-    """Import what the agents need, in a thread, while the first requests are answered."""
+    """Import the agents' modules in a thread, while the first requests are answered."""
     if find_mastra(user_app) is not None:
         threading.Thread(target=preload, name="preload", daemon=True).start()
 
 
 def preload():
-    """Import what the agents need; an app that could not be imported is left alone."""
+    """Import the agents' modules; do nothing if the app could not be imported."""
     mastra = find_mastra(INSTANCE.imported)
     if mastra is not None:
         from mastra_core import preload as preload_mastra
@@ -210,7 +210,7 @@ def find_mastra(user_app):
 
 
 def log_error(error):
-    """Print why the app cannot start: the traceback once, and then its last line only."""
+    """Print why the app cannot start: the traceback once, and later only its last line."""
     cause = error if isinstance(error, StartError) else INSTANCE.failure or error
     if isinstance(cause, StartError):
         text = "error: %s\n" % cause

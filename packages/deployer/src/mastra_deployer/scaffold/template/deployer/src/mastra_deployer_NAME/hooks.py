@@ -39,6 +39,7 @@ def mastra_target() -> Target:
         platforms=(Platform(wheels="x86_64-manylinux_2_28"),),
         requirements=("uvicorn>=0.38", "httptools>=0.6.3"),
         previews=True,
+        native_previews=True,
     )
 
 

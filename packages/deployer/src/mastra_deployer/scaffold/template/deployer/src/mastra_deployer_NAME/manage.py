@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from mastra_core import Secret
-from mastra_core.errors import AuthError
 from mastra_core.pipeline import Deployment, Problem, Report, Stage
 
 from mastra_deployer_<<NAME>>.api import Api, open_api
@@ -42,17 +41,17 @@ def roll_back(api: Api, id: str, report: Report) -> Deployment:
 def diagnose(
     settings: <<cls>>,
     credentials: Mapping[str, Secret],
-) -> Iterator[Problem]:
+) -> list[Problem]:
     """Check that <<title>> accepts the token.
 
     :param settings: with the address of the API.
     :param credentials: with the token.
+    :returns: the problems found.
+    :raises AuthError: when the token is missing or rejected.
     """
-    try:
-        with open_api(settings, credentials) as api:
-            api.get_user()
-    except AuthError as error:
-        yield Problem(message=error.message, hint=error.hint)
+    with open_api(settings, credentials) as api:
+        api.get_user()
+    return []
 
 
 class Variables:
