@@ -36,6 +36,7 @@ BOOTSTRAP = NpmPackage(
 )
 FUNCTION = "api"
 _SOURCES = Path(__file__).with_name("function")
+_MODULES = ("app_process.mjs", "handler.mjs", "invocation.mjs")
 Bytecode = Literal["all", "standard library", "none"]
 # What a smaller function costs, as measured with an app of 40 MB.
 _COSTS: Mapping[Bytecode, str] = {
@@ -88,7 +89,9 @@ def _write(
 
 
 def _iter_app_entries(build: Build, bytecode: Bytecode) -> Iterator[ArchiveEntry]:
-    for name in ("app", "vendor"):
+    for name in ("app", "vendor", "bin"):
+        if not (build.directory / name).is_dir():
+            continue
         for entry in iter_entries(build.directory / name, name):
             if bytecode == "all" or not entry.path.endswith(".pyc"):
                 yield entry
@@ -96,7 +99,6 @@ def _iter_app_entries(build: Build, bytecode: Bytecode) -> Iterator[ArchiveEntry
 
 def _iter_node_entries(bootstrap: Path, interpreter: Interpreter) -> Iterator[ArchiveEntry]:
     """Yield the files that Netlify's builder adds to a function, and ours."""
-    entry_point = (_SOURCES / "entry_point.mjs").read_bytes()
     metadata = {"bootstrap_version": BOOTSTRAP.version, "version": 1}
     facts = {
         "function": FUNCTION,  # two functions with the same content would be one to Netlify
@@ -106,12 +108,13 @@ def _iter_node_entries(bootstrap: Path, interpreter: Interpreter) -> Iterator[Ar
         "python": interpreter.python,
     }
     export = b'export { handler } from "./___netlify-entry-point.mjs";\n'
-    yield ArchiveEntry(path="___netlify-entry-point.mjs", content=entry_point)
+    yield ArchiveEntry(path="___netlify-entry-point.mjs", source=_SOURCES / "entry_point.mjs")
     yield ArchiveEntry(path="___netlify-bootstrap.mjs", source=bootstrap / "dist/index.js")
     yield ArchiveEntry(path="___netlify-metadata.json", content=_encode(metadata))
     yield ArchiveEntry(path="___netlify-telemetry.mjs", content=b"export {};\n")
     yield ArchiveEntry(path=f"{FUNCTION}.mjs", content=export)
-    yield ArchiveEntry(path="handler.mjs", source=_SOURCES / "handler.mjs")
+    for name in _MODULES:
+        yield ArchiveEntry(path=name, source=_SOURCES / name)
     yield ArchiveEntry(path="host.py", source=Path(__file__).with_name("host_child.py"))
     yield ArchiveEntry(path="mastra.json", content=_encode(facts))
 
