@@ -25,7 +25,7 @@ async def app(scope, receive, send):
 LINUX = "x86_64-manylinux_2_28"
 IMAGE = ("-s", "image=localhost:1/site")
 SITE = ("-s", "project_name=site")
-REFUSAL = f"The bundle is for {LINUX}, and this machine is aarch64-apple-darwin"
+REFUSAL = f"The bundle is for {LINUX}, but this machine is aarch64-apple-darwin"
 
 
 class Machine:

@@ -12,7 +12,7 @@ UNZIPPED = 262_144_000  # bytes of a function's files
 
 
 def measure_function(file: Path) -> tuple[int, int]:
-    """Return the bytes of a function's zip, and of the files in it.
+    """Return the bytes of a function's zip, and the bytes of all files in it.
 
     :param file: the zip.
     """

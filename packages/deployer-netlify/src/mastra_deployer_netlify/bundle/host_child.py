@@ -1,4 +1,4 @@
-"""Serve the app on the Unix socket that the handler names, until its end of stdin closes."""
+"""Serve the app on the Unix socket of the handler, until the handler ends."""
 
 import base64
 import json
@@ -12,13 +12,13 @@ _ENVIRONMENT = b"x-mastra-environment"  # variables that Netlify sets with a req
 
 
 def watch_parent() -> None:
-    """End this process as soon as the handler ends, however it ends."""
+    """End this process as soon as the handler ends, in any way."""
     sys.stdin.buffer.read()
     os._exit(0)
 
 
 def serve_app(address: str) -> None:
-    """Import the app, tell the handler that it may send requests, and serve them.
+    """Import the app, tell the handler that the app is ready, and serve its requests.
 
     :param address: path of the new Unix socket.
     """
@@ -34,7 +34,7 @@ def serve_app(address: str) -> None:
 
 
 def _update_environment(app: Any) -> Any:
-    """Wrap the app, so that variables of the handler's header are set before each request."""
+    """Wrap the app, so that it sets the variables in the handler's header before each request."""
 
     async def wrapper(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
