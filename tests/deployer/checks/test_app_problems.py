@@ -383,7 +383,7 @@ def test_runs_in_memory_are_reported_where_instances_are_short_lived(tmp_path):
     kept = Serve(single_process=True)
     (problem,) = check_source(tmp_path / "1", "", serve=kept, short_lived=True)
     assert problem.startswith("warning : Threads are kept in the memory of one instance")
-    assert "which 'acme' may end at any time" in problem
+    assert "'acme' may end this instance at any time" in problem
     assert check_source(tmp_path / "2", "", serve=kept) == []
     assert check_source(tmp_path / "3", "", short_lived=True) == []
 

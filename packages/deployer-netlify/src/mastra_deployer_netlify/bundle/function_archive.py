@@ -39,8 +39,8 @@ _SOURCES = Path(__file__).with_name("function")
 Bytecode = Literal["all", "standard library", "none"]
 # What a smaller function costs, as measured with an app of 40 MB.
 _COSTS: Mapping[Bytecode, str] = {
-    "standard library": "It has only the bytecode of the standard library, so an instance starts about "
-    "three times slower.",
+    "standard library": "It has only the bytecode of the standard library, so an instance starts "
+    "about three times slower.",
     "none": "It has no bytecode, so an instance starts about four times slower.",
 }
 
