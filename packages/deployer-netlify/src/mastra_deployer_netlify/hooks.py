@@ -102,7 +102,7 @@ def mastra_bundle(
 
 @hookimpl
 def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
-    """Check the layout of a bundle and the sizes of its functions.
+    """Check the layout of a bundle, and the sizes of its functions.
 
     :param bundle: the bundle to check.
     """
