@@ -66,7 +66,7 @@ def _build_process(
 
 
 def _restore_scripts(directory: Path, version: str) -> None:
-    """Let console scripts start Python by its name: this machine lacks the image's path."""
+    """Replace the image's path of Python in console scripts, because it is missing here."""
     for file in directory.glob("*"):
         first, _, rest = file.read_bytes().partition(b"\n")
         if not first.startswith(b"#!/usr/bin/env "):

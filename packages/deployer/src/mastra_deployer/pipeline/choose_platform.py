@@ -1,4 +1,4 @@
-"""Choose the platform of a bundle: what a deploy needs, and what a preview on this machine runs."""
+"""Choose the platform of a bundle, for a deploy or for a preview on this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VERSION = re.compile(r"3\.\d+")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PreviewPlatform:
-    """The platform that a preview is built for.
+    """The platform of a preview.
 
     :param platform: the platform.
     :param is_local: whether it is that of this machine, which the target does not have.
@@ -35,7 +35,7 @@ class PreviewPlatform:
 def choose_platform(
     project: Project, platforms: tuple[Platform, ...], python: str, wheels: str
 ) -> Platform:
-    """Choose the platform to build for: the requested one, else the project's own.
+    """Choose the platform to build for: the requested one, or else the project's own.
 
     :param project: the app.
     :param platforms: those of the target, the preferred one first.
@@ -79,7 +79,7 @@ def _probe_option(python: str) -> Interpreter | None:
     interpreter = probe_interpreter(python)
     if interpreter is None:
         raise ConfigError(
-            f"{python!r} is not a Python interpreter that runs.", "Pass --python PATH or 3.X."
+            f"{python!r} is not a working Python interpreter.", "Pass --python PATH or 3.X."
         )
     return interpreter
 
@@ -108,16 +108,16 @@ def choose_preview_platform(
     if not target.native_previews:
         raise _build_refusal(deployed.wheels, interpreter)
     report.note(
-        f"The preview has the packages for {interpreter.wheels}, which is this machine. A deploy "
-        f"has those for {deployed.wheels}.",
-        "Preview on such a machine, or in CI, to try the same files.",
+        f"The preview has the packages for this machine ({interpreter.wheels}). A deploy has the "
+        f"packages for {deployed.wheels}.",
+        "To try the same files, run the preview on such a machine or in CI.",
     )
     local = dataclasses.replace(deployed, wheels=interpreter.wheels)
     return PreviewPlatform(platform=local, is_local=True)
 
 
 def check_runs_here(project: Project, manifest: BundleManifest) -> None:
-    """Check that a bundle that was made before runs on this machine.
+    """Check that an existing bundle runs on this machine.
 
     :param project: the project that the command runs in.
     :param manifest: of the bundle.
@@ -130,7 +130,7 @@ def check_runs_here(project: Project, manifest: BundleManifest) -> None:
 
 
 def _find_interpreter(project: Project, platform: Platform) -> Interpreter:
-    """Return the Python that runs a bundle here; the project's own where that version is missing.
+    """Return a Python that runs a bundle here: of its version, or else the project's own.
 
     Both have the same machine and C library.
     """
@@ -140,8 +140,8 @@ def _find_interpreter(project: Project, platform: Platform) -> Interpreter:
 
 def _build_refusal(wheels: str, interpreter: Interpreter) -> ConfigError:
     return ConfigError(
-        f"The bundle is for {wheels}, and this machine is {interpreter.machine}: the bundle does "
-        "not run here.",
+        f"The bundle is for {wheels}, and this machine is {interpreter.machine}, so the bundle "
+        "does not run here.",
         "Run the app with `mastra build` and `mastra start`, or with `mastra dev`. To preview the "
-        f"bundle, use a machine with {wheels}, such as one of CI.",
+        f"bundle, use a machine with {wheels}, for example in CI.",
     )

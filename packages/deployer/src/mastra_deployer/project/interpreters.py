@@ -66,7 +66,7 @@ class Interpreter:
 
     @property
     def machine(self) -> str:
-        """The machine in words, with the version of its glibc."""
+        """The machine as text, with the version of its glibc."""
         return self.wheels + (f" with glibc 2.{self.glibc}" if self.glibc else "")
 
     def can_run(self, wheels: str) -> bool:

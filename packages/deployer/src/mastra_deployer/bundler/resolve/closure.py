@@ -219,7 +219,7 @@ def _compute_key(
 
 
 def _load_packages(lock: Path) -> list[dict[str, Any]] | None:
-    """Return the packages of a lock; ``None`` if there is no valid one.
+    """Return the packages of a lock, or ``None`` without a valid lock.
 
     A lock is invalid if the requirements of a local project have changed, or a built wheel is no
     longer in the cache.
