@@ -161,6 +161,31 @@ def test_port_in_use(bundle):
         check_refusal(run(bundle(), PORT=str(port)), f"127.0.0.1:{port}", "set PORT")
 
 
+# On macOS, SO_REUSEADDR lets two processes listen on one port, as SO_REUSEPORT does elsewhere.
+SHARED_PORTS = """
+import socket
+set_option = socket.socket.setsockopt
+def setsockopt(self, level, option, *values):
+    if level == socket.SOL_SOCKET and option == socket.SO_REUSEADDR:
+        option = socket.SO_REUSEPORT
+    set_option(self, level, option, *values)
+socket.socket.setsockopt = setsockopt
+"""
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="the system shares no ports")
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # a server's default
+def test_port_in_use_where_two_processes_can_bind_it(bundle, tmp_path, host):
+    (tmp_path / "sitecustomize.py").write_text(SHARED_PORTS)
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = run(bundle(), PORT=port, HOST=host, PYTHONPATH=str(tmp_path))
+    check_refusal(done, f"Cannot listen on {host}:{port}: ", "set PORT")
+
+
 def test_missing_required_variable(bundle):
     directory = bundle(required=["API_KEY", "REGION", "HOME"])
     check_refusal(run(directory), "not set: API_KEY, REGION.", "mastra start")

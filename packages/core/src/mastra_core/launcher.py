@@ -345,18 +345,43 @@ def parse_workers(settings):
 
 
 def bind(host, port):
-    """Bind the port before the import of the app, so that a used port is reported at once."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    if os.name == "posix":
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Bind the port before the app is imported, so that a port in use is reported at once."""
     try:
-        listener.bind((host, port))
-        listener.listen(2048)  # some systems report a port in use only here
+        listener = open_listener(host, port)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         fail("Cannot listen on %s:%d: %s." % (host, port, reason), suggest_address(host, error))
     listener.set_inheritable(True)
     return listener
+
+
+def open_listener(host, port):
+    """Return a listening socket, or raise an OSError or a UnicodeError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if port and is_served(family, host, port):
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    listener = socket.socket(family)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)  # some systems report a port in use only here
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def is_served(family, host, port):
+    """Return whether a process listens on a port; macOS lets a second one bind it."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    with socket.socket(family) as probe:
+        probe.settimeout(0.5)
+        try:
+            probe.connect((address, port))
+            return probe.getsockname() != probe.getpeername()  # else it has met itself
+        except (OSError, UnicodeError):
+            return False
 
 
 def suggest_address(host, error):
