@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 
 from mastra_core import launcher, virtual_environment
-from tests.emulated_python import create_python
+from tests.emulated_python import (
+    create_free_threaded_python,
+    create_mac_python,
+    create_musl_python,
+    create_python,
+)
 
 APP = """
 import os, sys, time
@@ -130,6 +135,49 @@ def test_bundle_for_another_python_or_machine(bundle, manifest, words):
 )
 def test_compatible_bundle(bundle, manifest):
     assert check(bundle(**manifest))["ok"]
+
+
+@pytest.fixture(scope="module")
+def emulated(tmp_path_factory):
+    """Pythons by what they say of themselves."""
+    directory = tmp_path_factory.mktemp("pythons")
+    kinds = {
+        "mac": create_mac_python,
+        "musl": create_musl_python,
+        "free-threaded": create_free_threaded_python,
+    }
+    return {kind: create(directory / kind) for kind, create in kinds.items()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="emulates other systems on Linux")
+@pytest.mark.parametrize(
+    ("kind", "wheels", "words"),
+    [
+        (
+            "",
+            "unknown-linux-musl",
+            ["unknown-linux-musl, but this machine is linux ", " with glibc 2."],
+        ),
+        ("", "manylinux_2_99", ["manylinux_2_99, but this machine is linux ", " with glibc 2."]),
+        ("musl", "manylinux_2_28", ["with another C library than glibc."]),
+        ("mac", "manylinux_2_28", ["manylinux_2_28, but this machine is darwin aarch64."]),
+        ("free-threaded", "manylinux_2_28", ["is a free-threading build", "Run it with python3."]),
+        ("musl", "unknown-linux-musl", []),
+        ("", "unknown-linux-gnu", []),
+        ("", "manylinux2014", []),
+    ],
+)
+def test_compiled_code_needs_its_c_library_and_its_abi(bundle, emulated, kind, wheels, words):
+    python = emulated.get(kind, sys.executable)
+    directory = bundle(wheels=f"{platform.machine()}-{wheels}", pure=False)
+    done = run(directory, "--check", python=python)
+    if words:
+        check_refusal(done, *words)
+        (directory / "mastra-bundle.json").write_text(
+            (directory / "mastra-bundle.json").read_text().replace('"pure": false', '"pure": true')
+        )
+        done = run(directory, "--check", python=python)
+    assert json.loads(done.stdout)["ok"], "a bundle without compiled code runs everywhere"
 
 
 def test_newer_bundle_on_an_older_python(bundle):
