@@ -23,6 +23,7 @@ _USER_AND_PASSWORD = re.compile(r"\w+://([^/\s@:]*):?([^/\s@]*)@")
 # uv's package looks up its program by it. Of two threads that initialize it at once, one sees half
 # of it in Python 3.11 and 3.12, and builds start threads.
 sysconfig.get_config_vars()
+_NOISE = r"^error: |\s*^For more information, try '--help'\.$"
 _OUTDATED_LOCK = "uv.lock does not match pyproject.toml."
 _NO_WHEEL = "A dependency has no wheel for the target."
 _NO_SOLUTION = "The dependencies cannot be resolved together."
@@ -105,7 +106,7 @@ def _iter_secrets(variables: Mapping[str, str]) -> Iterator[str]:
 
 
 def _to_build_error(stderr: str) -> BuildError:
-    text = re.sub(r"^error: ", "", stderr, flags=re.MULTILINE)
+    text = re.sub(_NOISE, "", stderr, flags=re.MULTILINE)
     normalized = " ".join(text.lower().split())
     for phrases, message, hint in _KNOWN:
         if any(phrase in normalized for phrase in phrases):
@@ -151,6 +152,11 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "is in uv's cache.",
         "Check the network and try again, or set UV_INDEX_URL / UV_FIND_LINKS to a reachable "
         "index.",
+    ),
+    (
+        ("--python-platform <python_platform>",),
+        "The platform is not one that uv knows.",
+        "Pass one of uv's names, such as --platform x86_64-manylinux_2_28.",
     ),
     (
         ("needs to be updated",),

@@ -393,7 +393,7 @@ def _choose_platform(
     """Choose the platform to build for: the requested one, else the project's own."""
     interpreter = _probe_option(python)
     project_python = find_project_interpreter(project)
-    version = interpreter.python if interpreter else python or get_config(project).python
+    version = interpreter.python if interpreter else python or _read_configured_version(project)
     candidates = [
         platform
         for platform in platforms
@@ -418,6 +418,16 @@ def _choose_platform(
         wheels=wheels or chosen.wheels or project_python.wheels,
         interpreter=interpreter.path if interpreter else "",
     )
+
+
+def _read_configured_version(project: Project) -> str:
+    version = get_config(project).python
+    if version and not _VERSION.fullmatch(version):
+        raise ConfigError(
+            f"[tool.mastra] python: {version!r} is not a version of Python 3.",
+            'Write major and minor version: python = "3.12".',
+        )
+    return version
 
 
 def _probe_option(python: str) -> Interpreter | None:
