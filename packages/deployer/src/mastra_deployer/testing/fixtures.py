@@ -136,7 +136,7 @@ class SuiteFixtures:
         }
 
     def is_complete(self, live: Live, bundle: Bundle, env: Mapping[str, str]) -> bool:
-        """Return whether exactly a bundle's files, and at least the given variables, are live.
+        """Return whether all files of a bundle, no other files, and the given variables are live.
 
         :param live: what users see.
         :param bundle: the bundle that was deployed.
