@@ -159,7 +159,7 @@ def _load_module(root: Path, name: str) -> ModuleType:
             "Correct deployer = '...' in [tool.mastra.targets].",
         )
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up while it is being executed
+    sys.modules[name] = module  # dataclasses look up their module during its execution
     try:
         spec.loader.exec_module(module)
     except Exception as error:

@@ -118,7 +118,7 @@ def check_python(requires: str, platform: Platform, where: str) -> None:
             f"{where} requires Python {requires!r}, which is not a version specifier.",
             "Write it like '>=3.11'.",
         ) from None
-    # The target's patch release is not known: one that fits is enough.
+    # The target's patch release is unknown, so one matching release is enough.
     if any(specifier.contains(f"{platform.python}.{patch}") for patch in range(100)):
         return
     raise BuildError(

@@ -21,7 +21,8 @@ _HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "transfer-encoding", "te", "upgrade", "trailer")
 )
 _CHUNK = 65536
-_MAX_DISCARDED = 64_000_000  # bytes that are read of a too large body, so that the client can read
+# Bytes of a too large body that are read, so that the client can read the response.
+_MAX_DISCARDED = 64_000_000
 _MAX_LINE = 1024  # bytes of the line before a chunk
 
 
@@ -206,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", content_type)
         self.send_header("content-length", str(len(content)))
-        if self.close_connection:  # else the client sends its next request on it
+        if self.close_connection:  # otherwise the client sends its next request on this connection
             self.send_header("connection", "close")
         self.end_headers()
         if self.command != "HEAD":

@@ -16,8 +16,8 @@ __all__ = ("upload",)
 T = TypeVar("T")
 R = TypeVar("R")
 
-_MAX_THREADS = 25  # more threads on one client only wait for one another
-_GRACE_PERIOD = 5.0  # seconds that requests under way get once one has failed
+_MAX_THREADS = 25  # with more threads, requests of one client only wait for one another
+_GRACE_PERIOD = 5.0  # seconds for active requests after one request has failed
 
 
 def upload(
