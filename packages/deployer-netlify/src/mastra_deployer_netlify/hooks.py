@@ -34,6 +34,7 @@ __all__ = (
     "mastra_env",
     "mastra_inspect",
     "mastra_logs",
+    "mastra_preview",
     "mastra_promote",
     "mastra_rollback",
     "mastra_target",
@@ -250,3 +251,20 @@ def mastra_destroy(settings: NetlifyDeployer, credentials: Mapping[str, Secret])
     from mastra_deployer_netlify.manage.deployments import destroy
 
     return destroy(settings, credentials)
+
+
+@hookimpl
+def mastra_preview(
+    bundle: Bundle, settings: NetlifyDeployer, host: str, port: int, env: Mapping[str, Secret]
+) -> int:
+    """Run the zip of the function on this machine, under Netlify's own bootstrap.
+
+    :param bundle: the bundle to run.
+    :param settings: settings of the deployer.
+    :param host: address to listen on.
+    :param port: port to listen on.
+    :param env: environment variables of the app.
+    """
+    from mastra_deployer_netlify.preview.preview import preview
+
+    return preview(bundle, settings, host, port, env)

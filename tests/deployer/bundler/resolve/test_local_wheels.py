@@ -8,10 +8,10 @@ import pytest
 
 from mastra_core.errors import BuildError, ConfigError
 from mastra_core.pipeline import Platform
-from mastra_deployer.bundler.macos_version import get_macos_version
 from mastra_deployer.bundler.resolve.source_builds import build_local_wheel
 from mastra_deployer.bundler.resolve.wheel_tags import describe_platform, is_compatible
 from mastra_deployer.project.interpreters import probe_interpreter
+from mastra_deployer.project.macos_version import get_macos_version
 from tests.emulated_python import create_mac_python, create_musl_python, share_packages
 
 # A build backend that names its wheel as setuptools names one with compiled code.

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mastra_core.errors import BuildError
-from mastra_deployer.bundler.macos_version import MACOS_VARIABLE, get_macos_version, is_macos
+from mastra_deployer.project.macos_version import MACOS_VARIABLE, get_macos_version, is_macos
 
 __all__ = ("build_target_arguments", "is_unsolvable", "run_uv")
 

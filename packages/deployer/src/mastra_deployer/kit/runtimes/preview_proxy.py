@@ -145,7 +145,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _forward(self, body: bytes) -> None:
         upstream = http.client.HTTPConnection("127.0.0.1", self.server.app_port)
         try:
-            upstream.request(self.command, self.path, body or None, self._build_headers(body))
+            upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self._iter_headers(body):
+                upstream.putheader(name, value)
+            upstream.endheaders(body or None)
             response = upstream.getresponse()
         except (ConnectionError, http.client.HTTPException):
             upstream.close()
@@ -160,20 +163,22 @@ class _Handler(BaseHTTPRequestHandler):
             ):  # either side closed the connection
                 self.close_connection = True
 
-    def _build_headers(self, body: bytes) -> dict[str, str]:
-        headers = {
-            name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP
-        }
-        if body and "content-length" not in map(str.lower, headers):  # it came in chunks
-            headers["content-length"] = str(len(body))
+    def _iter_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
+        """Yield the headers of the client, of which no platform header can be one, then those."""
         client = self.client_address[0]
-        return {
-            **headers,
+        added = {
+            "content-length": str(len(body)),
             "x-forwarded-for": client,
             "x-forwarded-proto": "http",
             "x-forwarded-host": self.headers.get("host", ""),
             **self.server.rules.build_headers(client),
         }
+        if not body and "content-length" not in self.headers:
+            del added["content-length"]
+        for name, value in self.headers.items():
+            if name.lower() not in _HOP_BY_HOP and name.lower() not in added:
+                yield name, value
+        yield from added.items()
 
     def _relay(self, response: http.client.HTTPResponse) -> None:
         self.send_response(response.status)
