@@ -164,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
 
     def _iter_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
-        """Yield the headers of the client, of which no platform header can be one, then those."""
+        """Yield the client's headers without those of the platform, then the platform's headers."""
         client = self.client_address[0]
         added = {
             "content-length": str(len(body)),
