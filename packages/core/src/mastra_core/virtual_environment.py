@@ -191,7 +191,7 @@ def _render_files(paths: Sequence[str], python: str) -> dict[str, str]:
 def _open_environment(root: str, files: Mapping[str, str], python: str) -> None:
     """Lock an environment until the process ends, and complete its files.
 
-    :raises OSError: where it cannot be written, or belongs to another user.
+    :raises OSError: if it cannot be written, or belongs to another user.
     """
     if _locks.get(root, (0, 0))[1] == os.getpid():
         return

@@ -17,7 +17,7 @@ __all__ = ("Build",)
 class Build:
     """One directory with an app, its dependencies and a manifest, for all targets of a platform.
 
-    The directory holds ``index.py`` (the launcher), ``app/``, ``vendor/`` and, where there are
+    The directory holds ``index.py`` (the launcher), ``app/``, ``vendor/`` and, if there are
     console scripts, ``bin/``. Copy files from the directory, or move the whole directory. Never
     change its files.
 

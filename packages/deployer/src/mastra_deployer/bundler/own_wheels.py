@@ -86,7 +86,7 @@ def build_wheel(source: Path, interpreter: Interpreter | None = None) -> Path:
 
     :param source: the project's directory.
     :param interpreter: the Python that builds it, whose version compiled code is for; that of
-        mastra where left out.
+        mastra if left out.
     :raises BuildError: when it does not build.
     """
     python = interpreter.path if interpreter else sys.executable

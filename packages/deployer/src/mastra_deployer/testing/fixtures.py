@@ -27,7 +27,7 @@ class SuiteFixtures:
     """Fixtures, switches and predicates, which authors override for their platform.
 
     :cvar incremental: the platform takes files one by one, so that a change sends that file only;
-        where it takes one archive, an unchanged one is not sent again either.
+        if it takes one archive, an unchanged one is not sent again either.
     :cvar can_fail: a deployment can be accepted and fail afterwards.
     :cvar can_hang: a deployment can be accepted and never finish.
     :cvar previews: previews are tested, if the target has them.

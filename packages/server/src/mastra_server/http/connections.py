@@ -31,7 +31,7 @@ def count_possible_connections() -> int:
     """Return the number of connections that the process can open beside its files."""
     try:
         import resource
-    except ImportError:  # Windows, where the number is not limited
+    except ImportError:  # Windows, if the number is not limited
         return 65_536
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(min(files, 1_048_576) - _OWN_FILES, 16)

@@ -52,7 +52,7 @@ class ResolverInput:
     """The requirements that uv must resolve.
 
     :param lines: requirements, or options of a requirements file.
-    :param constraints: versions that apply where a package is needed anyway.
+    :param constraints: versions that apply if a package is needed anyway.
     :param pyproject: read by uv itself, for the package sources of [tool.uv].
     :param options: of uv, for ``pyproject``.
     :param hashes: SHA-256 that a lock allows, by canonical name; packages not in it may have any.

@@ -36,7 +36,7 @@ def upload(
     :param items: sent in this order.
     :param send: runs in threads; retries are up to the client it uses.
     :param report: receives the bytes sent as progress.
-    :param size: returns the bytes of an item, for progress; each counts 1 where left out.
+    :param size: returns the bytes of an item, for progress; each counts 1 if left out.
     :param concurrency: calls at a time, 25 at most.
     :returns: the results, in the order of the items.
     :raises Exception: the first one that ``send`` raised; items that wait are not sent then.
