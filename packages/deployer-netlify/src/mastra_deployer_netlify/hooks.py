@@ -258,7 +258,7 @@ def mastra_destroy(settings: NetlifyDeployer, credentials: Mapping[str, Secret])
 def mastra_preview(
     bundle: Bundle, settings: NetlifyDeployer, host: str, port: int, env: Mapping[str, Secret]
 ) -> int:
-    """Run the zip of the function on this machine, under Netlify's own bootstrap.
+    """Run the function's zip on this machine, with Netlify's own bootstrap.
 
     :param bundle: the bundle to run.
     :param settings: settings of the deployer.

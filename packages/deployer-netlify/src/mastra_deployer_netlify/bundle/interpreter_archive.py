@@ -30,7 +30,7 @@ __all__ = ("HOME", "LIBRARIES", "Interpreter", "write_interpreter")
 
 HOME = "python"
 LIBRARIES = "lib"
-_MACHINE = "x86_64"  # the only one of Netlify's functions
+_MACHINE = "x86_64"  # Netlify's functions run only on this machine type
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -113,7 +113,8 @@ def _to_build_error(stderr: str) -> BuildError:
     normalized = " ".join(text.lower().split())
     for phrases, message, hint in _KNOWN:
         if any(phrase in normalized for phrase in phrases):
-            if message == _OUTDATED_LOCK:  # uv's text names --locked, which the user did not pass
+            # Uv's message names --locked, which the user did not pass.
+            if message == _OUTDATED_LOCK:
                 return BuildError(message, hint)
             return BuildError(f"{message}\n{text}", hint)
     return BuildError(f"uv failed:\n{text}", "See uv's message above; `mastra -v` shows more.")

@@ -345,8 +345,8 @@ def _suggest_fix(project: Project, message: str, frames: Sequence[Sequence[Any]]
         missing = ", ".join(f"{name} = '...'" for name in names or required)
         return (
             "During this check, each required variable has a placeholder, which may not be a "
-            f"valid value. Set a value for the check: [tool.mastra.check] env = {{ {missing} }}. Or "
-            "write a value to .env. The placeholder then has the same type."
+            f"valid value. Set a value for the check: [tool.mastra.check] env = {{ {missing} }}. "
+            "Or write a value to .env. The placeholder then has the same type."
         )
     return "The import of the app fails. Correct that line."
 
