@@ -56,9 +56,9 @@ def main() -> int:
 
 def get_kind() -> str:
     """Return the kind of this machine, a key of ``REFUSED``."""
-    if sys.platform == "linux":
+    if platform.system() == "Linux":
         return "linux" if platform.libc_ver()[0] == "glibc" else "musl"
-    return {"darwin": "macos", "win32": "windows"}[sys.platform]
+    return {"Darwin": "macos", "Windows": "windows"}[platform.system()]
 
 
 def run(*arguments: str, cwd: Path) -> str:
