@@ -111,7 +111,7 @@ class TestDeploy(NetlifyFixtures):
     def test_the_limit_of_a_day_is_told(self, harness, platform):
         platform.platform.deploys_per_window = 0
         platform.platform.reset_seconds = 80_000
-        with pytest.raises(ApiError, match="22 hours") as raised:
+        with pytest.raises(ApiError, match="again only after 22 hours") as raised:
             harness.deploy_sample()
         assert "100 in a day" in raised.value.hint
         assert platform.get_published() is None

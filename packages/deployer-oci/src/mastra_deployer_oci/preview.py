@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tarfile
 from collections.abc import Mapping
@@ -12,6 +11,8 @@ from pathlib import Path
 from mastra_core.errors import BundleError, ConfigError
 from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
+from mastra_deployer_oci import preview_child
+from mastra_deployer_oci.bundle.image_config import HOME
 
 __all__ = ("preview",)
 
@@ -20,7 +21,7 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
     """Unpack the layers of a bundle, and start the app.
 
     As root on Linux, the app of an image without a base image runs in its own ``chroot``. Otherwise
-    the app runs with an interpreter of this machine.
+    the app runs with an interpreter of this machine. The working directory is that of the image.
 
     :param bundle: the bundle to run.
     :param host: address to listen on.
@@ -51,15 +52,25 @@ def _build_process(
     plan = read_plan(bundle.directory)
     container = plan.config["config"]
     environment = {**dict(item.split("=", 1) for item in container["Env"]), **values}
-    chroot = shutil.which("chroot")
-    if not plan.base and chroot and sys.platform == "linux" and os.geteuid() == 0:
-        _print(f"Running the image in its own root directory, as user {container['User']}.")
-        command = [chroot, f"--userspec={container['User']}", str(root), *container["Cmd"]]
+    start, user = [sys.executable, "-ISE", preview_child.__file__], container["User"]
+    if not plan.base and sys.platform == "linux" and os.geteuid() == 0:
+        _print(f"Running the image in its own root directory, as user {user}.")
+        command = [*start, str(root), user, container["WorkingDir"], *container["Cmd"]]
         return command, {"TMPDIR": "/tmp", **environment}  # noqa: S108  # that of the image
-    python = _find_host_python(bundle.manifest.python)
+    python, app = _find_host_python(bundle.manifest.python), root / HOME
     _print(f"Running the app with {python}, outside the image's root directory.")
+    _restore_scripts(app / "bin", bundle.manifest.python)
     host_environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(root)}
-    return [python, str(root / "app" / "index.py")], {**environment, **host_environment}
+    command = [*start, "/", user, str(app), python, str(app / "index.py")]
+    return command, {**environment, **host_environment}
+
+
+def _restore_scripts(directory: Path, version: str) -> None:
+    """Replace the image's path of Python in console scripts, because it is missing here."""
+    for file in directory.glob("*"):
+        first, _, rest = file.read_bytes().partition(b"\n")
+        if not first.startswith(b"#!/usr/bin/env "):
+            file.write_bytes(f"#!/usr/bin/env python{version}\n".encode() + rest)
 
 
 def _unpack(bundle: Bundle, root: Path) -> None:

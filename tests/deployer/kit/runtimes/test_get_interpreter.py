@@ -183,7 +183,7 @@ def test_uv_downloads_an_interpreter_once(mirror, cache):
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
-        ("content", "its checksum is not the published one"),
+        ("content", "its checksum is not the published checksum"),
         ("network", "Connection refused"),
         ("offline", "[Nn]etwork connectivity is disabled"),
         ("setting", "downloads are not allowed"),

@@ -150,7 +150,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
-    """The input of one run: the messages, and options that override those of the agent.
+    """The input of one run: the messages, and options that replace options of the agent.
 
     :param messages: the conversation, oldest first; the last message is usually the user's.
     :param history: ``Finish.history`` of an earlier run of the same agent.

@@ -251,7 +251,7 @@ class Memory:
         query: MessageQuery | None = None,
         only: Collection[str] | None = None,
     ) -> tuple[Thread, dict[str, StoredMessage]]:
-        """Copy a thread and its messages under new ids.
+        """Copy a thread and its messages, with new ids.
 
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.

@@ -31,7 +31,7 @@ class Git:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DeployRequest:
-    """The options of a deploy. A new flag becomes a field here, never a change of a hook.
+    """The options of a deploy; a new option becomes a field here, so hooks do not change.
 
     :param environment: ``preview`` or ``production``.
     :param branch: name of the git branch, empty if there is none.

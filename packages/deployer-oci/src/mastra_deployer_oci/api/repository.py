@@ -122,7 +122,7 @@ class Repository:
         return Document(content=response.content, media_type=media_type)
 
     def put_manifest(self, pointer: str, document: Document) -> None:
-        """Store a document under a tag or its digest: ``PUT /v2/<name>/manifests/<tag or digest>``.
+        """Store a document under a tag or a digest: ``PUT /v2/<name>/manifests/<tag or digest>``.
 
         Moving a tag is one such request.
 
@@ -138,7 +138,7 @@ class Repository:
         refuse_redirect(response, self.image.registry)
 
     def delete_manifest(self, digest: str) -> None:
-        """Delete a manifest, if it exists: ``DELETE /v2/<name>/manifests/<digest>``.
+        """Delete a manifest if it exists: ``DELETE /v2/<name>/manifests/<digest>``.
 
         :param digest: digest of the manifest.
         :raises ApiError: when the registry does not allow it.

@@ -74,7 +74,7 @@ class _Digest:
 
 
 def _add_parents(entries: Iterable[ArchiveEntry]) -> Iterator[ArchiveEntry]:
-    """Sort the entries by path and add their parent directories."""
+    """Sort the entries by path, and add their parent directories."""
     by_path = {entry.path: entry for entry in entries}
     for path in list(by_path):
         for parent in PurePosixPath(path).parents:

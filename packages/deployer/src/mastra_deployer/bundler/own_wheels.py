@@ -16,6 +16,7 @@ import json
 import os
 import re
 import stat
+import sys
 import zipfile
 from collections.abc import Callable
 from email.parser import HeaderParser
@@ -36,6 +37,7 @@ from mastra_deployer.files.directories import (
 )
 from mastra_deployer.files.temporary import discard_directory, temporary_directory
 from mastra_deployer.project.git import describe_version
+from mastra_deployer.project.interpreters import Interpreter
 from mastra_deployer.project.uv import run_uv
 
 __all__ = ("build_wheel", "get_own_wheel", "hash_tree", "pack_tree")
@@ -76,20 +78,25 @@ def _get_own_wheel(name: str, cache: Path) -> Path:
     return build_wheel(source) if source else _pack_installed(distribution)
 
 
-def build_wheel(source: Path) -> Path:
-    """Build a wheel of a local project, once for each state of its files.
+def build_wheel(source: Path, interpreter: Interpreter | None = None) -> Path:
+    """Build a wheel of a local project, once for each state of its files and each Python.
 
     A wheel with compiled code works only on this machine. For another machine, the installation
     fails.
 
     :param source: the project's directory.
+    :param interpreter: the Python that builds it, whose version compiled code is for; that of
+        mastra where left out.
     :raises BuildError: when it does not build.
     """
+    python = interpreter.path if interpreter else sys.executable
+    facts = f"{interpreter.python} {interpreter.wheels}" if interpreter else ""
 
     def create(directory: Path) -> None:
-        run_uv(["build", "--wheel", "--out-dir", str(directory), str(source)])
+        # Without a Python, uv takes the first one that it finds.
+        run_uv(["build", "--wheel", "--python", python, "--out-dir", str(directory), str(source)])
 
-    return _get_cached_wheel(hash_tree(source) + _hash_history(source), create)
+    return _get_cached_wheel(hash_tree(source) + _hash_history(source) + facts, create)
 
 
 def _hash_history(source: Path) -> str:

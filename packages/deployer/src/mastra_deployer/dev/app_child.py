@@ -76,7 +76,7 @@ class App:
         self.link.send_report(event="prepared")
 
     def run_import(self, order):
-        """Import the app and report its registry or its error."""
+        """Import the app, and report its registry or its error."""
         if order["source"] is not None:
             self.first_party.replace(order["file"], base64.b64decode(order["source"]))
         if order["debug"]:

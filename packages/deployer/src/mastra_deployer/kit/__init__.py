@@ -6,6 +6,7 @@ class can then be imported in an environment with only mastra-core.
 
 from mastra_deployer.files.atomic_replace import replace_file
 from mastra_deployer.files.directories import get_cache_directory
+from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.kit.files.archive import (
     TAR_END,
     ZipArchive,
@@ -141,6 +142,7 @@ __all__ = (
     "split_file",
     "strip_entries",
     "tar_directory",
+    "temporary_directory",
     "upload",
     "write_event_handler",
     "write_launcher",

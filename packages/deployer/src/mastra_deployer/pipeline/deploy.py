@@ -218,7 +218,7 @@ def _build_failure(
 def _suggest_commands(
     session: Session, deployment: Deployment, *, roll_back: bool
 ) -> Iterator[str]:
-    """Yield the commands that help after a failed smoke test, if the deployer has them."""
+    """Yield commands that help after a failed smoke test, if the deployer supports them."""
     option = f"--target {session.choice.name}"
     if session.hooks.has_hook("logs"):
         yield f"Read the app's log: mastra logs {option}."

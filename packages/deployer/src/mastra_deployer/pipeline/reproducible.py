@@ -109,5 +109,5 @@ def _list_differences(one: Path, other: Path) -> list[str]:
 
 
 def _read_file(path: Path) -> tuple[int, bytes] | None:
-    """Return the mode and the content of a file, or ``None`` if it is missing."""
+    """Return the mode and the content of a file, or ``None`` if the file is missing."""
     return (path.stat().st_mode, path.read_bytes()) if path.is_file() else None

@@ -308,7 +308,7 @@ class HookCaller(UntypedHookCaller):
 
 
 def _mask_values(values: Mapping[str, Secret]) -> None:
-    """Mask the values of the app's variables in all output; an error may quote such a value."""
+    """Mask the values of the app's variables in all output, because errors may contain them."""
     add_masked_values(value.reveal() for value in values.values())
 
 

@@ -173,7 +173,7 @@ def _load_module(root: Path, name: str) -> ModuleType:
 def register_checked(
     manager: pluggy.PluginManager, plugin: Any, owner: str, *, ambient: bool = False
 ) -> None:
-    """Register a plugin and check its hooks.
+    """Register a plugin, and check its hooks.
 
     :param manager: the plugin manager to register it with.
     :param plugin: the object that has the hooks.

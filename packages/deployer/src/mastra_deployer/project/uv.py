@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mastra_core.errors import BuildError
+from mastra_deployer.project.macos_version import MACOS_VARIABLE, get_macos_version, is_macos
 
 __all__ = ("build_target_arguments", "is_unsolvable", "run_uv")
 
@@ -49,6 +50,8 @@ def run_uv(
     variables = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
     # mastra's own environment must not decide what a project resolves to.
     variables.pop("VIRTUAL_ENV", None)
+    if any(map(is_macos, arguments)):
+        variables[MACOS_VARIABLE] = "{}.{}".format(*get_macos_version())
     variables.update(environment or {})
     result = subprocess.run(
         [find_uv_bin(), *arguments],

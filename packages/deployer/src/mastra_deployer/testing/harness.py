@@ -234,7 +234,7 @@ class Harness:
             )
 
     def record_result(self, result: T) -> T:
-        """Record a result as output, and return it.
+        """Record a result as output, and return the result.
 
         :param result: what a hook returned.
         """

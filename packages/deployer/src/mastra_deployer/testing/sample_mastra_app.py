@@ -64,7 +64,7 @@ def find_local_platform(target: Target) -> Platform | None:
 def build_mastra_app(
     directory: Path, caller: HookCaller, platform: Platform, report: Report
 ) -> Build:
-    """Write the project and stage it.
+    """Write the project, and stage it.
 
     :param directory: an empty directory.
     :param caller: calls the deployer's hooks.

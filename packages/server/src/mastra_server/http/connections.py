@@ -113,7 +113,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().resume_writing()
 
     def on_message_begin(self) -> None:
-        """Start to count the bytes of another head."""
+        """Start to count the bytes of the next head."""
         self._in_head, self._unparsed_size = True, 0
         super().on_message_begin()
 

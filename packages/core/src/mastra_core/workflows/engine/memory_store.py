@@ -133,7 +133,7 @@ class MemoryStore:
         self._remove_from_scopes(run)
 
     def _acquire(self, run: MemoryRun) -> None:
-        """Add a run to the unfinished ones."""
+        """Add a run to the unfinished runs."""
         if not self._places.fits(run.caller):
             raise self._build_error()
         self._reserve(run, run.size)

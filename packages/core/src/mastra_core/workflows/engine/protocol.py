@@ -33,7 +33,7 @@ class Run(Protocol):
     def iter_events(
         self, offset: int = 0, *, until_finished: bool = False
     ) -> AsyncIterator[RunEvent]:
-        """Yield the events of the run until it has finished, is paused or waits for ``resume``.
+        """Yield the events of the run, until it has ended, is paused or waits for ``resume``.
 
         :param offset: the number of events to skip.
         :param until_finished: whether to go on until the run has finished.

@@ -1,4 +1,4 @@
-"""The description of a workflow as data: its steps and its nodes in order.
+"""The data of a workflow: its steps, and its nodes in order.
 
 Workflows contain nodes, nodes contain steps, and a step may contain a nested workflow. Therefore
 all three classes are in one module.
@@ -156,7 +156,7 @@ class Branch:
 
 @dataclasses.dataclass(frozen=True)
 class ForEach(Single):
-    """One step for each item of a list; the output is the list of outputs.
+    """One step that runs for each item of a list; the output is the list of outputs.
 
     :param step: the step.
     :param concurrency: the maximum number of items at a time.
@@ -174,7 +174,7 @@ class ForEach(Single):
 
 @dataclasses.dataclass(frozen=True)
 class Loop(Single):
-    """One step that is repeated on its own output.
+    """One step that repeats on its own output.
 
     :param step: the step.
     :param condition: the condition, which is evaluated after each iteration.
@@ -295,7 +295,7 @@ class WorkflowDefinition(Generic[In, Out]):
 
     @property
     def state_schema(self) -> dict[str, Any] | None:
-        """The JSON Schema of the shared state, or ``None`` if it has no type."""
+        """The JSON Schema of the shared state, or ``None`` if the state has no type."""
         return _to_json_schema(Any if self.state is None else self.state)
 
 

@@ -25,6 +25,7 @@ from mastra_deployer.bundler.resolve.requirements import parse_names
 from mastra_deployer.bundler.resolve.resolver import Resolver
 from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
 from mastra_deployer.bundler.resolve.tool_distributions import find_tool_distributions
+from mastra_deployer.bundler.resolve.wheel_tags import describe_platform
 from mastra_deployer.files.directories import ensure_local_directory
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.project.config import read_pyproject
@@ -211,12 +212,14 @@ def _compute_key(
     ]
     variables = [remove_credentials(os.environ.get(name, "")) for name in _VARIABLES]
     inputs = [source.name, source.direct, build.extras, build.groups, build.lock, variables]
-    text = json.dumps([_VERSION, str(platform), platform.interpreter, contents, inputs, *facts])
+    text = json.dumps(
+        [_VERSION, describe_platform(platform), platform.interpreter, contents, inputs, *facts]
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _load_packages(lock: Path) -> list[dict[str, Any]] | None:
-    """Return the packages of a lock; ``None`` if there is no valid one.
+    """Return the packages of a lock, or ``None`` without a valid lock.
 
     A lock is invalid if the requirements of a local project have changed, or a built wheel is no
     longer in the cache.

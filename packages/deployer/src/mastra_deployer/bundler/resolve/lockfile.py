@@ -16,7 +16,7 @@ _HEAD = re.compile(r"# mastra (\d+) ([0-9a-f]{64})\n")
 
 
 def read_lock(lock: Path) -> str | None:
-    """Return the text of a lock; ``None`` if it is missing or damaged.
+    """Return the text of a lock, or ``None`` if the file is missing or damaged.
 
     :param lock: the file.
     """

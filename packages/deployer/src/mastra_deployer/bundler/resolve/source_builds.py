@@ -23,7 +23,11 @@ from mastra_deployer.bundler.own_wheels import build_wheel, pack_tree
 from mastra_deployer.bundler.resolve.wheel_tags import is_compatible
 from mastra_deployer.files.directories import get_cache_directory, publish_directory
 from mastra_deployer.files.temporary import temporary_directory
-from mastra_deployer.project.interpreters import find_project_interpreter, find_target_interpreter
+from mastra_deployer.project.interpreters import (
+    Interpreter,
+    find_project_interpreter,
+    find_target_interpreter,
+)
 from mastra_deployer.project.uv import run_uv
 
 __all__ = ("SourceBuilder", "build_local_wheel")
@@ -130,16 +134,25 @@ class SourceBuilder:
         )
 
 
-def build_local_wheel(directory: Path, platform: Platform) -> Path:
+def build_local_wheel(directory: Path, platform: Platform, interpreter: Interpreter | None) -> Path:
     """Build a wheel of a local project.
 
     :param directory: the project's directory.
     :param platform: the platform to build for.
+    :param interpreter: of the target's version; ``None`` where this machine has none.
     :raises BuildError: when it has compiled code, which fits this machine only.
     """
-    wheel = build_wheel(directory)
-    if is_compatible(wheel.name, platform):
+    wheel = build_wheel(directory, interpreter)
+    is_native = interpreter is not None and interpreter.can_run(platform.wheels)
+    if is_compatible(wheel.name, platform) and (wheel.stem.endswith("-any") or is_native):
         return wheel
+    if interpreter is None:
+        raise BuildError(
+            f"The local project {str(directory)!r} has compiled code, and this machine has no "
+            f"Python {platform.python} to compile it for.",
+            f"Install Python {platform.python}, or pass --python PATH, or build for another "
+            "version: --python 3.X.",
+        )
     raise BuildError(
         f"The local project {str(directory)!r} has compiled code. Its wheel is for this machine, "
         f"not for {platform}: {wheel.name}.",

@@ -1,4 +1,4 @@
-"""Write the console scripts of the app and of its direct dependencies into a build."""
+"""Write the console scripts of the app and its direct dependencies into a build."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ class _Vendorer:
     ) -> None:
         self._strip = strip
         self._closure, self._direct = closure, closure.direct
-        self._packages = list_packages(closure, platform)
+        self._packages = list_packages(closure, platform, interpreter)
         self._platform, self._keep, self._modules = platform, keep, modules
         self._interpreter, self._report = interpreter, report
         self._have: dict[str, Distribution] = {}

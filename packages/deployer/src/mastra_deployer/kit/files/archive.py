@@ -1,4 +1,4 @@
-"""Write reproducible zip and tar archives without holding them in memory."""
+"""Write reproducible zip and tar archives without loading them into memory."""
 
 from __future__ import annotations
 

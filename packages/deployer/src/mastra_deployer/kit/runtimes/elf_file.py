@@ -1,4 +1,4 @@
-"""Read what a program or a library needs to run from its ELF file, without running it."""
+"""Read from an ELF file what the program or library needs, without running it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ElfFile:
 
     @property
     def libc(self) -> str:
-        """The C library that it is built for: ``glibc``, ``musl``, or empty where unknown."""
+        """The C library of the file: ``glibc``, ``musl``, or empty if unknown."""
         if "/ld-musl-" in self.loader:
             return "musl"
         return "glibc" if "/ld-" in self.loader or "/ld64" in self.loader else ""
@@ -120,11 +120,11 @@ def _iter_dynamic_entries(
 
 
 def _find_offset(segments: tuple[Segment, ...], address: int) -> int:
-    """Return where in the file the byte is that is mapped at an address."""
+    """Return the position in the file of the byte that is mapped at an address."""
     for item in segments:
         if item.type == LOAD and item.address <= address < item.address + item.file_size:
             return address - item.address + item.offset
-    raise ValueError(f"nothing of the file is mapped at {address:#x}")
+    raise ValueError(f"no part of the file is mapped at {address:#x}")
 
 
 def _read_text(view: mmap.mmap, offset: int) -> str:

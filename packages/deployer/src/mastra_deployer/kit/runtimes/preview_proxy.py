@@ -14,6 +14,7 @@ from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_deployer.kit.files.static_files import find_static_file
+from mastra_deployer.kit.runtimes.open_listener import open_listener
 
 __all__ = ("PreviewProxy", "PreviewRules")
 
@@ -60,11 +61,15 @@ class PreviewProxy(ThreadingHTTPServer):
 
     def __init__(self, host: str, port: int, app_port: int, rules: PreviewRules) -> None:
         try:
-            super().__init__((host, port), _Handler)
-        except OSError as error:
+            listener = open_listener(host, port)
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise ConfigError(
-                f"Cannot listen on {host}:{port}: {error.strerror}.", "Pass another --port."
+                f"Cannot listen on {host}:{port}: {reason}.", "Pass another --port or --host."
             ) from None
+        super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
         self.app_port, self.rules = app_port, rules
         self.url = f"http://{host}:{self.server_address[1]}"
 
@@ -144,7 +149,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _forward(self, body: bytes) -> None:
         upstream = http.client.HTTPConnection("127.0.0.1", self.server.app_port)
         try:
-            upstream.request(self.command, self.path, body or None, self._build_headers(body))
+            upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self._iter_headers(body):
+                upstream.putheader(name, value)
+            upstream.endheaders(body or None)
             response = upstream.getresponse()
         except (ConnectionError, http.client.HTTPException):
             upstream.close()
@@ -159,20 +167,22 @@ class _Handler(BaseHTTPRequestHandler):
             ):  # either side closed the connection
                 self.close_connection = True
 
-    def _build_headers(self, body: bytes) -> dict[str, str]:
-        headers = {
-            name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP
-        }
-        if body and "content-length" not in map(str.lower, headers):  # it came in chunks
-            headers["content-length"] = str(len(body))
+    def _iter_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
+        """Yield the headers of the client, of which no platform header can be one, then those."""
         client = self.client_address[0]
-        return {
-            **headers,
+        added = {
+            "content-length": str(len(body)),
             "x-forwarded-for": client,
             "x-forwarded-proto": "http",
             "x-forwarded-host": self.headers.get("host", ""),
             **self.server.rules.build_headers(client),
         }
+        if not body and "content-length" not in self.headers:
+            del added["content-length"]
+        for name, value in self.headers.items():
+            if name.lower() not in _HOP_BY_HOP and name.lower() not in added:
+                yield name, value
+        yield from added.items()
 
     def _relay(self, response: http.client.HTTPResponse) -> None:
         self.send_response(response.status)

@@ -2,6 +2,7 @@
 
     app              the ASGI application, for a runtime that serves ASGI itself
     serve(listener)  serve on a bound socket, also one of AF_UNIX, until the process is stopped
+    preload()        import what the agents need, for a runtime that grants time before a request
 
 The app is imported with this file. Its lifespan runs once for each instance, at the runtime's own
 lifespan event or at the first request. If the app cannot start, the response has status 500, and
@@ -47,7 +48,8 @@ async def app(scope, receive, send):
     await user_app(scope, receive, send)
 
 
-def serve(listener, drain=5):
+def serve(listener, drain=5, **settings):
+    """Serve, with further settings of uvicorn, and wait `drain` seconds for the last requests."""
     import uvicorn
 
     config = uvicorn.Config(
@@ -59,6 +61,7 @@ def serve(listener, drain=5):
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=drain,
+        **settings,
     )
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -189,15 +192,21 @@ def prepare_children(paths):
 
 def start_preload(user_app):
     """Import the agents' modules in a thread, while the first requests are answered."""
-    mastra = getattr(getattr(user_app, "state", None), "mastra", None)
+    if find_mastra(user_app) is not None:
+        threading.Thread(target=preload, name="preload", daemon=True).start()
+
+
+def preload():
+    """Import the agents' modules; do nothing if the app could not be imported."""
+    mastra = find_mastra(INSTANCE.imported)
     if mastra is not None:
-        threading.Thread(target=run_preload, args=(mastra,), name="preload", daemon=True).start()
+        from mastra_core import preload as preload_mastra
+
+        preload_mastra(mastra)
 
 
-def run_preload(mastra):
-    from mastra_core import preload
-
-    preload(mastra)
+def find_mastra(user_app):
+    return getattr(getattr(user_app, "state", None), "mastra", None)
 
 
 def log_error(error):
