@@ -70,6 +70,7 @@ class TestDeploy(NetlifyFixtures):
         assert harness.deploy(bundle, fingerprint="abc").id != first.id
         assert platform.get_published().env["STORED"] == "1"
         assert len(platform.list_deploys()) == 4
+        assert len(platform.find_requests("PUT", "/functions/")) == 1, "it was sent again"
 
     def test_another_deploy_does_not_go_on_with_it(self, harness, platform):
         bundle = harness.bundle()

@@ -5,9 +5,9 @@ therefore get a virtual environment: a link to the interpreter, and the paths of
 environment also works for a process that is started with other variables or with ``-I``. Nothing
 changes for other programs.
 
-If a dynamic loader of its own started the process, a shell script replaces the link and starts the
-interpreter in the same way. If the console scripts of a bundle have lost their executable bits, the
-environment also has scripts that run them.
+If a dynamic loader was started by name to run the interpreter, with libraries of its own, a shell
+script replaces the link. The script starts the interpreter in the same way. If the console scripts
+of a bundle have lost their executable bits, the environment also contains scripts that run them.
 
 A bundle may be read-only, and its path is known only at the start. The environment is therefore in
 a directory for temporary files. Processes that run the same bundle share the environment, and the

@@ -11,9 +11,9 @@ from typing import Any
 from mastra_deployer.kit import ChildProcess
 from mastra_deployer_netlify.bundle.function_limits import REQUEST, RESPONSE, SECONDS
 
-__all__ = ("build_node_command", "build_python_command", "run_instance")
+__all__ = ("STAND_IN", "build_node_command", "build_python_command", "run_instance")
 
-_STAND_IN = Path(__file__).with_name("lambda_stand_in.mjs")
+STAND_IN = Path(__file__).with_name("lambda_stand_in.mjs")
 _PYTHON_SIDE = Path(__file__).with_name("python_side_child.py")
 
 
@@ -57,7 +57,7 @@ def build_node_command(
         "request": REQUEST,
         "response": RESPONSE,
     }
-    return [node, str(_STAND_IN), json.dumps({**defaults, **settings})]
+    return [node, str(STAND_IN), json.dumps({**defaults, **settings})]
 
 
 def build_python_command(directory: Path, port_file: Path) -> Sequence[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -32,14 +31,13 @@ def preview(
     :param port: port to listen on; 0 for any free port.
     :param env: environment variables of the app.
     :returns: the exit code; 130 after an interrupt.
-    :raises ConfigError: when this machine cannot run the function, or the port is in use.
+    :raises ConfigError: when the port is in use.
     """
     from mastra_deployer.kit import PreviewProxy, temporary_directory
     from mastra_deployer_netlify.preview.function_instance import run_instance
     from mastra_deployer_netlify.preview.rules import build_rules
     from mastra_deployer_netlify.preview.unpack_function import unpack_function
 
-    _check_machine()
     function = read_functions(bundle.directory)[0]
     environment = {
         **_build_environment(function, settings),
@@ -54,15 +52,6 @@ def preview(
             runtime = "Netlify's bootstrap" if node else "Its Python"
             _print(f"{runtime} serves {bundle.manifest.entry} on {server.url}")
             return server.serve_until_interrupted()
-
-
-def _check_machine() -> None:
-    machine = f"{platform.system()} on {platform.machine()}"
-    if machine != "Linux on x86_64":
-        raise ConfigError(
-            f"A function for Netlify runs on Linux on x86_64, but this machine is {machine}.",
-            "Run the preview in a Linux container for x86_64. Or run the app with `mastra start`.",
-        )
 
 
 def _build_environment(function: FunctionConfig, settings: NetlifyDeployer) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import BundleManifest, Platform, Project, Report, Target
@@ -18,6 +19,17 @@ from mastra_deployer.project.interpreters import (
 __all__ = ("PreviewPlatform", "check_runs_here", "choose_platform", "choose_preview_platform")
 
 _VERSION = re.compile(r"3\.\d+")
+# The platforms that uv chooses wheels for, and a bundle can run on.
+_PLATFORM = re.compile(
+    r"(x86_64|aarch64)-(manylinux2014|manylinux_2_(17|28|3[1-9]|40)|unknown-linux-(gnu|musl)"
+    r"|apple-darwin|pc-windows-msvc)|i686-pc-windows-msvc"
+)
+# uv's short names.
+_ALIASES = {
+    "linux": "x86_64-unknown-linux-gnu",
+    "macos": "aarch64-apple-darwin",
+    "windows": "x86_64-pc-windows-msvc",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,11 +53,15 @@ def choose_platform(
     :param platforms: those of the target, the preferred one first.
     :param python: ``--python``: a version, or the path of an interpreter; may be empty.
     :param wheels: ``--platform``, in uv's notation; may be empty.
-    :raises ConfigError: when the target does not support what is requested.
+    :raises ConfigError: when the target does not support what is requested, or no wheels can be
+        chosen for it.
     """
     interpreter = _probe_option(python)
     project_python = find_project_interpreter(project)
-    version = interpreter.python if interpreter else python or get_config(project).python
+    for item in filter(None, (interpreter, project_python, probe_interpreter(sys.executable))):
+        _refuse_free_threading(item)
+    wheels = _ALIASES.get(wheels, wheels)
+    version = interpreter.python if interpreter else python or _read_configured_version(project)
     candidates = [
         platform
         for platform in platforms
@@ -65,11 +81,44 @@ def choose_platform(
         (item for item in candidates if item.python == project_python.python and not version),
         candidates[0],
     )
+    if not chosen.wheels:
+        _check_wheels(wheels or project_python.wheels)
     return Platform(
         python=version or chosen.python or project_python.python,
         wheels=wheels or chosen.wheels or project_python.wheels,
         interpreter=interpreter.path if interpreter else "",
     )
+
+
+def _check_wheels(wheels: str) -> None:
+    """Check that wheels can be chosen for a platform that the target does not name itself."""
+    if not _PLATFORM.fullmatch(wheels):
+        raise ConfigError(
+            f"{wheels!r} is no platform that mastra builds for.",
+            "Pass --platform with x86_64 or aarch64, such as x86_64-manylinux_2_28, "
+            "aarch64-unknown-linux-musl, aarch64-apple-darwin or x86_64-pc-windows-msvc.",
+        )
+
+
+def _refuse_free_threading(interpreter: Interpreter) -> None:
+    """Refuse a Python that makes uv choose wheels that only free-threading builds load."""
+    if interpreter.is_free_threaded:
+        raise ConfigError(
+            f"The Python {interpreter.path!r} is a free-threading build, and a bundle needs the "
+            "wheels of a Python with the GIL.",
+            f"Create the environment with another Python: uv venv --python {interpreter.python}"
+            f"+gil, or python{interpreter.python} -m venv.",
+        )
+
+
+def _read_configured_version(project: Project) -> str:
+    version = get_config(project).python
+    if version and not _VERSION.fullmatch(version):
+        raise ConfigError(
+            f"[tool.mastra] python: {version!r} is not a version of Python 3.",
+            'Write major and minor version: python = "3.12".',
+        )
+    return version
 
 
 def _probe_option(python: str) -> Interpreter | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_deployer.kit.files.static_files import find_static_file
+from mastra_deployer.kit.runtimes.open_listener import open_listener
 
 __all__ = ("PreviewProxy", "PreviewRules")
 
@@ -61,11 +62,15 @@ class PreviewProxy(ThreadingHTTPServer):
 
     def __init__(self, host: str, port: int, app_port: int, rules: PreviewRules) -> None:
         try:
-            super().__init__((host, port), _Handler)
-        except OSError as error:
+            listener = open_listener(host, port)
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise ConfigError(
-                f"Cannot listen on {host}:{port}: {error.strerror}.", "Pass another --port."
+                f"Cannot listen on {host}:{port}: {reason}.", "Pass another --port or --host."
             ) from None
+        super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
         self.app_port, self.rules = app_port, rules
         self.url = f"http://{host}:{self.server_address[1]}"
 

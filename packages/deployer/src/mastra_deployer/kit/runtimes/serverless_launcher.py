@@ -2,7 +2,7 @@
 
     app              the ASGI application, for a runtime that serves ASGI itself
     serve(listener)  serve on a bound socket, also one of AF_UNIX, until the process is stopped
-    preload()        import what the agents need, for a runtime that grants time before a request
+    preload()        import the agents' modules, for a runtime that initializes before a request
 
 The app is imported with this file. Its lifespan runs once for each instance, at the runtime's own
 lifespan event or at the first request. If the app cannot start, the response has status 500, and

@@ -83,6 +83,10 @@ class Api:
         """Store content by its digest: PUT /blobs/SHA256."""
         self._client.put(f"/blobs/{digest}", content=content)
 
+    def list_blobs(self) -> set[str]:
+        """Return the digests whose content <<title>> has: GET /blobs."""
+        return set(self._request("GET", "/blobs").get("digests", ()))
+
     def list_env(self, stage: Stage) -> list[str]:
         """Return the names of a stage's variables: GET /apps/APP/env/STAGE."""
         return list(self._request("GET", f"{self._app}/env/{stage}").get("names", ()))
@@ -112,9 +116,22 @@ class Api:
         """Return the state of a stage's latest release: GET /apps/APP/stages/STAGE."""
         return self._request("GET", f"{self._app}/stages/{stage}")
 
-    def get_previous(self) -> str:
-        """Return the id that was live before in production, or "": GET /apps/APP."""
-        return str(self._request("GET", self._app).get("previous", ""))
+    def get_app(self) -> dict[str, Any]:
+        """Return the app, with the ids "live" and "previous"; {} without one: GET /apps/APP."""
+        return self._request("GET", self._app)
+
+    def set_share(self, id: str, percent: int) -> dict[str, Any]:
+        """Send a share of production's traffic to a deployment: PUT /apps/APP/share."""
+        return self._request("PUT", f"{self._app}/share", {"deployment": id, "percent": percent})
+
+    def list_lines(self, id: str, since: str) -> list[dict[str, Any]]:
+        """Return a deployment's log, oldest first: GET /apps/APP/deployments/ID/log.
+
+        :param id: of the deployment.
+        :param since: time of the first line, in ISO 8601; empty for all lines.
+        """
+        path = f"{self._app}/deployments/{quote(id, safe='')}/log"
+        return list(self._client.get(path, params={"since": since}).json()["lines"])
 
     def list_deployments(self) -> list[dict[str, Any]]:
         """Return all deployments, the newest first: GET /apps/APP/deployments."""
