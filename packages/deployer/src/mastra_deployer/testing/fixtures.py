@@ -163,5 +163,5 @@ def _write_one_authority(file: Path) -> str:
     Nothing here uses https, and an HTTP client takes longer to load all authorities than to deploy.
     """
     first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition(_END)
-    file.write_text(f"{first}{end}\n", encoding="utf-8")
+    file.write_text(f"{first}{end}\n", encoding="utf-8", newline="\n")
     return str(file)

@@ -70,7 +70,7 @@ def _trace_libraries(executable: Path, modules: Sequence[Path]) -> _LoaderTrace:
     process = subprocess.run(
         [str(executable), "-I", "-S", "-c", ""],  # a static interpreter has no loader and runs this
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         env=environment,
         cwd=modules[0].parent if modules else None,
