@@ -152,7 +152,9 @@ class Resolver:
         """Run uv and return its lock; packages in ``binary`` may only use wheels."""
         lock = self.temporary / "pylock.made.toml"
         limits = self.temporary / "limits.txt"
-        limits.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8")
+        limits.write_text(
+            "".join(f"{line}\n" for line in constraints), encoding="utf-8", newline="\n"
+        )
         if self.previous:
             lock.write_bytes(self.previous)
         platform = self.builder.platform
