@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mastra_core import launcher, virtual_environment
+from mastra_deployer.project.interpreters import probe_interpreter
 from tests.emulated_python import (
     create_free_threaded_python,
     create_mac_python,
@@ -34,7 +35,7 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": scope["path"].encode()})
 """
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
-MACHINE = f"{platform.machine()}-{'manylinux_2_28' if sys.platform == 'linux' else sys.platform}"
+MACHINE = probe_interpreter(sys.executable).wheels
 
 
 @pytest.fixture(scope="module")

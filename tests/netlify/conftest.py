@@ -17,6 +17,7 @@ from mastra_deployer_netlify.preview.unpack_function import unpack_function
 from tests.conftest import run_mastra
 from tests.netlify.function_process import run_function
 from tests.netlify.tiny_interpreter import write_tiny_interpreter
+from tests.npm import ensure_installed
 from tests.sample_projects import write_project
 
 _APP = Path(__file__).with_name("function_app.py")
@@ -37,6 +38,7 @@ required = ["FAILURE"]
 optional = ["NETLIFY_DB_URL"]
 """
 
+_CLI = "netlify-cli@27.10.2"
 _DOWNLOAD = """
 from mastra_core.pipeline import SilentReport
 from mastra_deployer.kit import get_npm_package
@@ -59,6 +61,12 @@ def bootstrap():
 def tiny_interpreter(tmp_path_factory):
     """A directory that passes for a Python, for bundles that are never run."""
     return write_tiny_interpreter(tmp_path_factory.mktemp("netlify") / "interpreter")
+
+
+@pytest.fixture(scope="session")
+def cli_script():
+    """Netlify's own command, installed before a test has an empty home directory."""
+    return ensure_installed(_CLI) / "node_modules/netlify-cli/bin/run.js"
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import subprocess
 import time
 import zipfile
@@ -25,6 +26,42 @@ def unpack_without_modes(archive, directory):
     return directory
 
 
+def find_foreign_files(maps, directory):
+    """Return the files of the host that a process has loaded, apart from data of locales."""
+    files = set(re.findall(r"(/\S+)$", maps, re.MULTILINE))
+    allowed = ("/locale/", "/gconv/")
+    return [
+        path
+        for path in files
+        if not path.startswith(str(directory)) and not any(part in path for part in allowed)
+    ]
+
+
+def check_children(results, directory):
+    """Check what the path `/children` of `function_app.py` has returned."""
+    executable, _, greeting = results["code"].partition(" ")
+    assert greeting == "hello from a child", results["code"]
+    assert Path(executable).name == "python"
+    for name in ("isolated", "bare"):
+        assert results[name] == results["code"]
+    for name in ("module", "by name", "spawned"):
+        assert results[name] == "hello from a child", name
+    for name in ("script", "dependency"):
+        assert results[name].startswith("Running uvicorn"), name
+    assert find_foreign_files(results["maps"], directory) == []
+
+
+def wait_for_port(file, process):
+    """Return the port that an instance has written to a file, which is removed."""
+    deadline = time.monotonic() + 60
+    while not file.exists():
+        assert process.poll() is None and time.monotonic() < deadline, "the function does not start"
+        time.sleep(0.01)
+    port = file.read_text()
+    file.unlink()
+    return port
+
+
 class FunctionInstance:
     """A running instance: `client` sends requests, `log` is a file, `temporary` is its `/tmp`."""
 
@@ -40,7 +77,7 @@ class FunctionInstance:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
         self.client = httpx.Client(trust_env=False, timeout=30)
-        self._wait_for_port(port_file)
+        self.client.base_url = f"http://127.0.0.1:{wait_for_port(port_file, self.process)}"
 
     def set_event(self, **fields):
         """Set fields of the events of the next requests."""
@@ -50,15 +87,6 @@ class FunctionInstance:
         self.client.close()
         self.process.kill()
         self.process.wait()
-
-    def _wait_for_port(self, file):
-        deadline = time.monotonic() + 60
-        while not file.exists():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.01)
-        self.client.base_url = f"http://127.0.0.1:{file.read_text()}"
-        file.unlink()
 
 
 @contextlib.contextmanager

@@ -60,6 +60,7 @@ def test_machine_without_wheels(app, tmp_path, monkeypatch):
     assert choose_platform(app, ANY, "", "x86_64-manylinux_2_28").wheels == "x86_64-manylinux_2_28"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="emulates other systems on Linux")
 def test_free_threading_build(app, tmp_path, monkeypatch):
     python = create_free_threaded_python(tmp_path / f"pyenv/versions/{HERE}.99")
     refusal = "is a free-threading build, and a bundle needs the wheels of a Python with the GIL"

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,10 @@ from tests.conftest import Result
 from tests.emulated_python import create_mac_python, share_packages
 from tests.sample_projects import write_project
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="emulates other systems on Linux"),
+]
 ASGI = """\
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":

@@ -1,14 +1,18 @@
 """The processes of a function: its Python, those that the app starts, and what they leave."""
 
 import os
-import re
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.netlify.function_process import run_function, unpack_without_modes
+from tests.netlify.function_process import (
+    check_children,
+    find_foreign_files,
+    run_function,
+    unpack_without_modes,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -28,34 +32,10 @@ def wait_until_ended(*processes):
         time.sleep(0.02)
 
 
-def find_foreign_files(maps, directory):
-    """Return the files of the host that a process has loaded, apart from data of locales."""
-    files = set(re.findall(r"(/\S+)$", maps, re.MULTILINE))
-    allowed = ("/locale/", "/gconv/")
-    return [
-        path
-        for path in files
-        if not path.startswith(str(directory)) and not any(part in path for part in allowed)
-    ]
-
-
 def test_nothing_of_the_host_is_loaded(function, function_directory):
     process = function.client.get("/").json()["process"]
     maps = Path(f"/proc/{process}/maps").read_text()
     assert find_foreign_files(maps, function_directory) == []
-
-
-def check_children(results, directory):
-    executable, _, greeting = results["code"].partition(" ")
-    assert greeting == "hello from a child", results["code"]
-    assert Path(executable).name == "python"
-    for name in ("isolated", "bare"):
-        assert results[name] == results["code"]
-    for name in ("module", "by name", "spawned"):
-        assert results[name] == "hello from a child", name
-    for name in ("script", "dependency"):
-        assert results[name].startswith("Running uvicorn"), name
-    assert find_foreign_files(results["maps"], directory) == []
 
 
 def test_children_of_the_app_have_its_packages_and_libraries(function, function_directory):
@@ -78,10 +58,10 @@ def test_a_killed_python_is_replaced_and_a_failed_start_is_tried_again(
     with run_function(function_directory, tmp_path / "tmp", {"FAILURE": str(failure)}) as function:
         client = function.client
         process = client.get("/").json()["process"]
-        os.kill(process, signal.SIGKILL)
+        kill(process)
         assert client.post("/", content=b"hello").json()["process"] != process
         failure.touch()
-        os.kill(client.get("/").json()["process"], signal.SIGKILL)
+        kill(client.get("/").json()["process"])
         for _ in range(2):
             response = client.get("/")
             assert response.status_code == 500
@@ -89,6 +69,11 @@ def test_a_killed_python_is_replaced_and_a_failed_start_is_tried_again(
         assert "a word that only the log has" in function.log.read_text()
         failure.unlink()
         assert client.get("/").status_code == 200
+
+
+def kill(process):
+    os.kill(process, signal.SIGKILL)
+    wait_until_ended(process)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -115,6 +115,6 @@ def test_without_node_the_python_side_runs_alone(function_bundle, temporary, tmp
         check_answers(preview.client)
         assert len(preview.client.get("/much?65536").content) == 65_536
         output = preview.stop()
-    assert "Node 22 or newer was not found" in output
+    assert "does not have Node 22 or newer" in output
     assert "The Python side of the function runs alone" in output
     assert "Its Python serves main:app" in output

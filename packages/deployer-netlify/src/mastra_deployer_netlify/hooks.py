@@ -22,6 +22,7 @@ from mastra_core.pipeline import (
     Target,
 )
 from mastra_deployer_netlify.bundle.checks import check_build, inspect_bundle
+from mastra_deployer_netlify.bundle.function_limits import REQUEST, SECONDS
 from mastra_deployer_netlify.settings import NetlifyDeployer
 
 __all__ = (
@@ -48,7 +49,7 @@ _RESERVED = (
     *("REPOSITORY_URL", "REVIEW_ID", "URL"),
 )
 # Variables as AWS Lambda limits them; https://docs.netlify.com/build/functions/overview/
-_LIMITS = Limits(variables=4096, request=6_291_456, seconds=60)
+_LIMITS = Limits(variables=4096, request=REQUEST, seconds=SECONDS)
 # Netlify's split tests are between branches, and the body of their request is not documented.
 _CANARY = (
     "Netlify splits traffic between branches only. Deploy a draft with --prod --no-promote, and "
@@ -257,7 +258,7 @@ def mastra_destroy(settings: NetlifyDeployer, credentials: Mapping[str, Secret])
 def mastra_preview(
     bundle: Bundle, settings: NetlifyDeployer, host: str, port: int, env: Mapping[str, Secret]
 ) -> int:
-    """Run the zip of the function on this machine, under Netlify's own bootstrap.
+    """Run the function's zip on this machine, with Netlify's own bootstrap.
 
     :param bundle: the bundle to run.
     :param settings: settings of the deployer.

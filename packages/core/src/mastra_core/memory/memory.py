@@ -98,7 +98,7 @@ class Memory:
         """Create a thread.
 
         :param resource: owner of the thread.
-        :param id: id of the thread; generated where empty.
+        :param id: id of the thread; generated if empty.
         :param title: title of the thread.
         :param metadata: metadata of the thread, JSON builtins.
         :param caller: who the thread is counted for; by default the resource.

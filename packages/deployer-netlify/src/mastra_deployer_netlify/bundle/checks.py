@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mastra_core.errors import BundleError
 from mastra_core.pipeline import Build, Bundle, Problem
+from mastra_deployer_netlify.bundle.function_limits import RESPONSE
 from mastra_deployer_netlify.settings import NetlifyDeployer
 
 __all__ = ("check_build", "inspect_bundle")
@@ -16,7 +17,6 @@ _FUNCTION = re.compile(r"[A-Za-z0-9_-]+")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")  # as AWS Lambda accepts them
 _REGIONS = "cmh dub fra gru iad lhr nrt pdx sfo sin syd yul".split()
 _MEMORY = (1024, 4096)  # megabytes
-_STREAMED = 20_971_520  # bytes of a streamed response
 
 
 def check_build(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
@@ -70,10 +70,10 @@ def _check_files(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
     for path in sorted(root.rglob("*")):
         if served is not None and path.is_relative_to(served):
             continue
-        if path.is_file() and (size := path.stat().st_size) > _STREAMED:
+        if path.is_file() and (size := path.stat().st_size) > RESPONSE:
             yield Problem(
                 message=f"{path.relative_to(root).as_posix()!r} has {size:,} bytes, but a "
-                f"response of a function may have only {_STREAMED:,}.",
+                f"response of a function may have only {RESPONSE:,}.",
                 hint="If the app sends this file, let Netlify's CDN serve its directory "
                 "with static=DIRECTORY.",
                 severity="note",

@@ -40,7 +40,7 @@ _MODULES = ("app_process.mjs", "handler.mjs", "invocation.mjs")
 Bytecode = Literal["all", "standard library", "none"]
 # What a smaller function costs, as measured with an app of 40 MB.
 _COSTS: Mapping[Bytecode, str] = {
-    "standard library": "It has only the bytecode of the standard library, so an instance starts "
+    "standard library": "It has only the bytecode of the standard library: an instance starts "
     "about three times slower.",
     "none": "It has no bytecode, so an instance starts about four times slower.",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 __all__ = ("REQUEST", "RESPONSE", "SECONDS", "UNZIPPED", "ZIPPED", "measure_function")
@@ -19,6 +18,8 @@ def measure_function(file: Path) -> tuple[int, int]:
 
     :param file: the zip.
     """
+    import zipfile
+
     with zipfile.ZipFile(file) as archive:
         unzipped = sum(info.file_size for info in archive.infolist())
     return file.stat().st_size, unzipped

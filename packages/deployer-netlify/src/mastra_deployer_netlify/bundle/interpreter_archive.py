@@ -30,7 +30,7 @@ __all__ = ("HOME", "LIBRARIES", "Interpreter", "write_interpreter")
 
 HOME = "python"
 LIBRARIES = "lib"
-_MACHINE = "x86_64"  # the only one of Netlify's functions
+_MACHINE = "x86_64"  # Netlify's functions run only on this machine type
 _GLIBC = "2.34"  # of Amazon Linux 2023, which runs Node 20 and newer
 
 

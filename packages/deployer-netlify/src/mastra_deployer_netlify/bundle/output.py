@@ -41,7 +41,7 @@ class FunctionConfig:
     :param invocation_mode: ``stream``, ``buffer`` or ``background``.
     :param routes: the routes, as the API takes them.
     :param build_data: facts that Netlify needs to run the function.
-    :param region: region of the function; the site's where empty.
+    :param region: region of the function; the site's if empty.
     :param memory: memory in megabytes; Netlify's default where ``None``.
     """
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ("create_deployment", "is_draft", "wait_until_ready", "wait_until_required")
 
-_SEARCH_LIMIT = 20  # newest deployments, for one whose response was lost
+_SEARCH_LIMIT = 20  # newest deployments to search after a lost response
 _MAX_SYNCHRONOUS_FILES = 100  # Netlify's own client asks for a later answer above this number
 _PREVIEW_BRANCH = "mastra-preview"
 # States in which a deployment knows which files it requires.
@@ -67,7 +67,7 @@ def create_deployment(
 
     def create() -> dict[str, Any]:
         item = read_object(client.post(path, params=query, json=body))
-        if not item.get("id"):  # a large deployment was answered without content at times
+        if not item.get("id"):  # the response for a large deployment may be empty
             raise ApiError(
                 "Netlify's response to the request for a deployment has no id.",
                 "Run the same command again.",

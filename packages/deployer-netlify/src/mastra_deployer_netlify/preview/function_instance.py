@@ -1,4 +1,4 @@
-"""Run one instance of an unpacked function: in a stand-in for AWS Lambda, or its Python alone."""
+"""Run one instance of an unpacked function, with a stand-in for AWS Lambda or without Node."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 from mastra_deployer.kit import ChildProcess
 from mastra_deployer_netlify.bundle.function_limits import REQUEST, RESPONSE, SECONDS
 
-__all__ = ("build_node_command", "build_python_command", "run_instance")
+__all__ = ("STAND_IN", "build_node_command", "build_python_command", "run_instance")
 
-_STAND_IN = Path(__file__).with_name("lambda_stand_in.mjs")
+STAND_IN = Path(__file__).with_name("lambda_stand_in.mjs")
 _PYTHON_SIDE = Path(__file__).with_name("python_side_child.py")
 
 
@@ -57,11 +57,11 @@ def build_node_command(
         "request": REQUEST,
         "response": RESPONSE,
     }
-    return [node, str(_STAND_IN), json.dumps({**defaults, **settings})]
+    return [node, str(STAND_IN), json.dumps({**defaults, **settings})]
 
 
 def build_python_command(directory: Path, port_file: Path) -> Sequence[str]:
-    """Return the command that runs the Python side of a function, by its own loader.
+    """Return the command that runs the Python side of a function, with its own loader.
 
     :param directory: the unpacked function.
     :param port_file: a new file, which gets the port.

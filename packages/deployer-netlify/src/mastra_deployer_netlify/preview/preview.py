@@ -1,9 +1,8 @@
-"""``mastra preview netlify``: serve the function behind a proxy, as Netlify does."""
+"""Serve the function behind a proxy that behaves like Netlify."""
 
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -32,14 +31,13 @@ def preview(
     :param port: port to listen on; 0 for any free port.
     :param env: environment variables of the app.
     :returns: the exit code; 130 after an interrupt.
-    :raises ConfigError: when this machine cannot run the function, or the port is in use.
+    :raises ConfigError: when the port is in use.
     """
     from mastra_deployer.kit import PreviewProxy, temporary_directory
     from mastra_deployer_netlify.preview.function_instance import run_instance
     from mastra_deployer_netlify.preview.rules import build_rules
     from mastra_deployer_netlify.preview.unpack_function import unpack_function
 
-    _check_machine()
     function = read_functions(bundle.directory)[0]
     environment = {
         **_build_environment(function, settings),
@@ -56,15 +54,6 @@ def preview(
             return server.serve_until_interrupted()
 
 
-def _check_machine() -> None:
-    machine = f"{platform.system()} on {platform.machine()}"
-    if machine != "Linux on x86_64":
-        raise ConfigError(
-            f"A function for Netlify runs on Linux on x86_64, but this machine is {machine}.",
-            "Run the preview in a Linux container for x86_64, or the app by mastra start.",
-        )
-
-
 def _build_environment(function: FunctionConfig, settings: NetlifyDeployer) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", ""),
@@ -76,7 +65,7 @@ def _build_environment(function: FunctionConfig, settings: NetlifyDeployer) -> d
 
 
 def _find_node() -> str | None:
-    """Return the path of Node; where there is none, say what the preview lacks without it."""
+    """Return the path of Node; without Node, print what is missing in the preview."""
     from mastra_deployer.kit import find_node
 
     try:
@@ -84,7 +73,7 @@ def _find_node() -> str | None:
     except ConfigError as error:
         _print(
             f"{error.message} The Python side of the function runs alone, without Netlify's "
-            f"bootstrap and without its limits for responses.\n  {error.hint}"
+            f"bootstrap and its limits for responses.\n  {error.hint}"
         )
         return None
 

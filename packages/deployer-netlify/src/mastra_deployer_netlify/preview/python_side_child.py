@@ -2,7 +2,7 @@
 
 PYTHON python_side_child.py DIRECTORY PORT-FILE
 
-The Python that the function carries runs this file. It needs only the standard library.
+The function's own Python runs this file. The file needs only the standard library.
 """
 
 import socket

@@ -197,7 +197,7 @@ class Repository:
 def get_api_url(registry: str) -> str:
     """Return the base URL of a registry's API: https, or http for a loopback address.
 
-    :param registry: host of the registry, with its port where one is given.
+    :param registry: host of the registry, with its port if one is given.
     :returns: the URL.
     """
     if registry == DOCKER_HUB:
@@ -210,7 +210,7 @@ def get_login_host(image: Reference, api: str = "") -> str:
     """Return the host whose login authorizes requests: the host that receives them.
 
     :param image: registry and repository.
-    :param api: base URL of the API; derived from the registry where empty.
+    :param api: base URL of the API; derived from the registry if empty.
     """
     address = (api or get_api_url(image.registry)).rstrip("/")
     return DOCKER_HUB if address == _HUB_API else urlsplit(address).netloc.rpartition("@")[2]
@@ -228,8 +228,8 @@ def open_repository(
 
     :param image: registry and repository.
     :param login: login at the registry; ``None`` for anonymous access.
-    :param api: base URL of the API; derived from the registry where empty.
-    :param scopes: scopes to request tokens for; permission to pull where empty.
+    :param api: base URL of the API; derived from the registry if empty.
+    :param scopes: scopes to request tokens for; permission to pull if empty.
     :param login_hint: first part of the hint after a rejected login; ``docker login HOST`` is
         appended to it.
     :returns: the repository, to be closed by the caller.

@@ -66,7 +66,7 @@ def get_own_wheel(name: str) -> Path:
 @functools.cache
 def _get_own_wheel(name: str, cache: Path) -> Path:
     """Return a wheel of an installed distribution; each cache directory has its own."""
-    del cache  # read where the wheel is stored
+    del cache  # read when the wheel is stored
     try:
         distribution = metadata.distribution(name)
     except metadata.PackageNotFoundError:
@@ -86,7 +86,7 @@ def build_wheel(source: Path, interpreter: Interpreter | None = None) -> Path:
 
     :param source: the project's directory.
     :param interpreter: the Python that builds it, whose version compiled code is for; that of
-        mastra where left out.
+        mastra if left out.
     :raises BuildError: when it does not build.
     """
     python = interpreter.path if interpreter else sys.executable

@@ -61,7 +61,7 @@ def choose_platform(
     for item in filter(None, (interpreter, project_python, probe_interpreter(sys.executable))):
         _refuse_free_threading(item)
     wheels = _ALIASES.get(wheels, wheels)
-    version = interpreter.python if interpreter else python or get_config(project).python
+    version = interpreter.python if interpreter else python or _read_configured_version(project)
     candidates = [
         platform
         for platform in platforms
@@ -109,6 +109,16 @@ def _refuse_free_threading(interpreter: Interpreter) -> None:
             f"Create the environment with another Python: uv venv --python {interpreter.python}"
             f"+gil, or python{interpreter.python} -m venv.",
         )
+
+
+def _read_configured_version(project: Project) -> str:
+    version = get_config(project).python
+    if version and not _VERSION.fullmatch(version):
+        raise ConfigError(
+            f"[tool.mastra] python: {version!r} is not a version of Python 3.",
+            'Write major and minor version: python = "3.12".',
+        )
+    return version
 
 
 def _probe_option(python: str) -> Interpreter | None:

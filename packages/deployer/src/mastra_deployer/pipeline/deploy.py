@@ -15,7 +15,7 @@ from mastra_deployer.pipeline.variable_changes import forget_changes, has_change
 
 __all__ = ("DeployOptions", "DeployOutcome", "deploy_bundle", "find_live_deployment")
 
-_SEARCHED_DEPLOYMENTS = 50  # to find the live one, or an unchanged one
+_SEARCHED_DEPLOYMENTS = 50  # deployments to search for the live one or an unchanged one
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ _NOT_COPIED = (
     *(".mastra", "tmp-*", "builds", "bundles", "made"),  # Mastra's own, except resolved locks
 )
 _COMMAND = "import sys; from mastra_deployer.cli.main import main; main(sys.argv[1:])"
-# Another time zone, locale and hash seed, so that a dependence on one of them shows.
+# With another time zone, locale and hash seed, a dependence on one of them shows.
 _OTHER_ENVIRONMENT = {
     "TZ": "Pacific/Kiritimati",
     "LC_ALL": "C",

@@ -57,7 +57,7 @@ def _read(project: Project) -> set[str]:
     try:
         return set(json.loads(_get_file(project).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
-        return set()  # as if nothing was changed from this machine
+        return set()  # as if this machine had changed nothing
 
 
 def _write(project: Project, changes: set[str]) -> None:

@@ -35,7 +35,7 @@ class EnvReference:
     """A setting that refers to an environment variable.
 
     :param name: the variable.
-    :param default: the value where the variable is not set.
+    :param default: the value if the variable is not set.
     """
 
     name: str
@@ -50,7 +50,7 @@ class DeployerCall:
     :param class_name: the class's name.
     :param settings: literal values, secrets and ``EnvReference`` by keyword.
     :param keyword: the ``deployer=...`` argument.
-    :param assignment: the statement that assigns the call to a name, where a name was used.
+    :param assignment: the statement that assigns the call to a name, if a name was used.
     :param line: the line of the call.
     """
 

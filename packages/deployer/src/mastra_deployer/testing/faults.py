@@ -28,8 +28,8 @@ from mastra_deployer.testing.harness import Harness
 
 __all__ = ("FaultTests",)
 
-_MAX_RUNS = 8  # with random faults: each run gets further, how far is random
-_MAX_REPEATS = 30  # of a deploy in which each request that must not be repeated fails once
+_MAX_RUNS = 8  # with random faults; each run makes some progress
+_MAX_REPEATS = 30  # of a deploy in which each unrepeatable request fails once
 _SHARE = 0.3  # of the requests get a random fault
 _MESSAGE = "the moon is in the wrong house"
 

@@ -110,7 +110,7 @@ class LiveRun:
 
         :param after: the number of frames that the reader has received; by default it gets those
             since the run last started. A comment replaces frames that are no longer in the log.
-        :returns: the frames, joined where several are ready.
+        :returns: the frames, joined if several are ready.
         """
         reader = _Reader(self._start_position if after is None else min(after, self.position))
         self._readers.add(reader)

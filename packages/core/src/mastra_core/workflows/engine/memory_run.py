@@ -122,7 +122,7 @@ class MemoryRun:
     def replace_context(self, context: Mapping[str, Any] | None) -> None:
         """Replace the request context in place, because the steps hold the same mapping.
 
-        :param context: the new request context; the previous one stays where it is empty.
+        :param context: the new request context; the previous one stays if it is empty.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         if not context:

@@ -107,7 +107,7 @@ class MemoryStore:
         """Change the number of bytes that are counted for an unfinished run.
 
         :param run: the run.
-        :param size: the bytes that the run takes; they are rounded up where there is room.
+        :param size: the bytes that the run takes; they are rounded up if there is room.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         if run.key in self._unfinished:

@@ -64,7 +64,7 @@ class Engine(Protocol):
         :param resource_id: the owner of the run.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
             of runs that others create are then free for it, and its own ids for others.
-        :param caller: the caller whose limits the run counts toward, where the engine has bounds;
+        :param caller: the caller whose limits the run counts toward, if the engine has bounds;
             empty for the application itself.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         """

@@ -48,7 +48,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     :param output: the type of the output.
     :param resume: the type of the data that ``resume`` must pass.
     :param suspend: the type of the payload of ``suspend``.
-    :param retry: the retry policy; that of the workflow by default.
+    :param retry: the retry policy; by default, that of the workflow.
     :param timeout: the seconds that one attempt may take.
     :param workflow: the nested workflow that is executed instead of ``call``.
     :param kind: what the step was created from.
@@ -230,8 +230,8 @@ class WorkflowDefinition(Generic[In, Out]):
     """The data of a workflow; ``Workflow`` adds methods that append nodes.
 
     :param id: the id; callers can also use the registration key.
-    :param input: the type of the input; that of the first step by default.
-    :param output: the type of the result; that of the last step by default.
+    :param input: the type of the input; by default, the input type of the first step.
+    :param output: the type of the result; by default, the output type of the last step.
     :param description: the description.
     :param nodes: the nodes; the methods append them.
     :param state: the type of the state that the steps share; any mapping by default.

@@ -36,7 +36,7 @@ class NpmPackage:
     :param version: of the package.
     :param integrity: ``sha512-`` and the hash in base64, as in ``dist.integrity`` of npm's
         registry and in ``package-lock.json``.
-    :param directory: the only directory of the package that is unpacked; all files where empty.
+    :param directory: the only directory of the package that is unpacked; all files if empty.
     """
 
     name: str
@@ -58,7 +58,7 @@ def get_npm_package(package: NpmPackage, report: Report, *, registry: str = "") 
 
     :param package: the package.
     :param report: receives progress.
-    :param registry: address of a mirror, from a setting; ``NPM_CONFIG_REGISTRY`` where empty, as
+    :param registry: address of a mirror, from a setting; ``NPM_CONFIG_REGISTRY`` if empty, as
         for npm itself, and then npm's own registry.
     :raises ApiError: when the registry rejects the request.
     :raises ConfigError: when the cache cannot be written, or the registry's address is invalid.

@@ -23,7 +23,7 @@ class BundledPython:
 
     :param path: path of the executable, with symbolic links resolved.
     :param version: version with two numbers, ``3.12``.
-    :param full_version: version with three numbers, ``3.12.1``; with two where it is unknown.
+    :param full_version: version with three numbers, ``3.12.1``; with two if it is unknown.
     :param machine: machine name, ``x86_64``.
     :param libc: name of the C library, ``glibc``; empty for a static interpreter.
     :param library: directory of the standard library.

@@ -16,7 +16,7 @@ _DEFAULTS = ("lib64", "usr/lib64", "lib", "usr/lib")
 class LibrarySearch:
     """The directories that a program searches for libraries.
 
-    Those of the system count only where it has the program's loader, which a machine of another
+    Those of the system count only if it has the program's loader, which a machine of another
     kind does not have.
 
     :param executable: the program.

@@ -22,7 +22,8 @@ _HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "transfer-encoding", "te", "upgrade", "trailer")
 )
 _CHUNK = 65536
-_MAX_DISCARDED = 64_000_000  # bytes that are read of a too large body, so that the client can read
+# Bytes of a too large body that are read, so that the client can read the response.
+_MAX_DISCARDED = 64_000_000
 _MAX_LINE = 1024  # bytes of the line before a chunk
 
 
@@ -168,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
 
     def _iter_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
-        """Yield the headers of the client, of which no platform header can be one, then those."""
+        """Yield the client's headers without those of the platform, then the platform's headers."""
         client = self.client_address[0]
         added = {
             "content-length": str(len(body)),
@@ -216,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", content_type)
         self.send_header("content-length", str(len(content)))
-        if self.close_connection:  # else the client sends its next request on it
+        if self.close_connection:  # otherwise the client sends its next request on this connection
             self.send_header("connection", "close")
         self.end_headers()
         if self.command != "HEAD":

@@ -229,7 +229,7 @@ class FakePlatform(ThreadingHTTPServer):
         return {"deployments": [app.describe(id, self.get_stage(app, id)) for id in newest]}
 
     def get_stage(self, app: App, id: str) -> str:
-        """Return the stage where a deployment is live, else the one it was created for."""
+        """Return the stage in which a deployment is live, or else its original stage."""
         live = app.get_live("production")
         if live and live.deployment == id:
             return "production"

@@ -1,4 +1,4 @@
-"""The requests of <<title>>'s HTTP API that deploying needs: one method for each."""
+"""The requests to <<title>>'s HTTP API: one method for each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import httpx
 
 _ACCEPT_MISSING = {"mastra_accept": (404,)}  # returns a 404 in place of raising
-# What users can do about an error, by <<title>>'s own code or by status.
+# Hints for errors, by <<title>>'s own code or by status.
 _HINTS: Mapping[str | int, str] = {
     401: "Create a new token at <<title>> and set <<ENV>>_TOKEN.",
     403: "Create a token for the team that owns the app.",
@@ -59,7 +59,7 @@ class Api:
         return str(self._request("GET", "/user")["name"])
 
     def create_app(self) -> None:
-        """Create the app where it does not exist: PUT /apps/APP.
+        """Create the app if it does not exist: PUT /apps/APP.
 
         Where a platform creates by POST, use `mastra_deployer.kit.get_or_create`. It creates no
         second app when a response is lost.
@@ -144,7 +144,7 @@ class Api:
     def _request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Send a request; without a body, a missing resource gives an empty result."""
+        """Send a request; for a missing resource, return an empty result."""
         from mastra_deployer.kit import read_object
 
         extensions = _ACCEPT_MISSING if body is None else {}

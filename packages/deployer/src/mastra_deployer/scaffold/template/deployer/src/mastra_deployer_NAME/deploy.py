@@ -1,4 +1,4 @@
-"""Uploads a bundle and makes it live."""
+"""Upload a bundle, and make it live."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def plan(api: Api, bundle: Bundle, request: DeployRequest) -> Plan:
 
 
 def deploy(api: Api, bundle: Bundle, request: DeployRequest, report: Report) -> Deployment:
-    """Upload first and release last, so that an aborted deploy changes nothing for users.
+    """Upload first and release last, so that an aborted deploy has no effect on users.
 
     :param api: of the app.
     :param bundle: the bundle to deploy.
@@ -60,8 +60,8 @@ def deploy(api: Api, bundle: Bundle, request: DeployRequest, report: Report) -> 
         report=report,
         size=lambda digest: manifest.get_size([digest]),
     )
-    # Stored with the release: a deploy that is aborted before leaves no fingerprint, and two
-    # deploys at once do not mix code and variables.
+    # The fingerprint is stored with the release. An aborted deploy therefore leaves no
+    # fingerprint, and two deploys at once do not mix code and variables.
     values = {name: value.reveal() for name, value in request.env.items()}
     return release(
         api, stage, id, report, fingerprint=request.fingerprint, env=values, wait=request.wait

@@ -33,7 +33,7 @@ Credentials = Mapping[str, Secret]
 
 @hookimpl
 def mastra_target() -> Target:
-    """Describe <<title>>, without network and heavy imports."""
+    """Describe <<title>>, without the network and without heavy imports."""
     return Target(
         name="<<name>>",
         summary="<<title>>'s machines, which run `python index.py`",

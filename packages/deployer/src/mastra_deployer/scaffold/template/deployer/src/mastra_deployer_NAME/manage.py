@@ -1,4 +1,4 @@
-"""Manages existing deployments, the app's variables, and the app itself."""
+"""Manage existing deployments, the app's variables, and the app itself."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def diagnose(
 
 
 class Variables:
-    """The variables of one stage; <<title>> stores values and never returns them."""
+    """The variables of one stage; <<title>> never returns their values."""
 
     def __init__(self, api: Api, stage: Stage) -> None:
         self._api = api
@@ -114,6 +114,6 @@ class Variables:
         self._api.set_env(self._stage, {name: value.reveal() for name, value in values.items()})
 
     def unset(self, names: Iterable[str]) -> None:
-        """Remove variables; unknown names are ignored."""
+        """Remove variables, and ignore unknown names."""
         self._api.create_app()
         self._api.set_env(self._stage, dict.fromkeys(names))
