@@ -166,7 +166,11 @@ def _suggest_type(text: str) -> str:
     key = text.partition(" - at `$.")[2].rstrip("`").rpartition(".")[2]
     expected = text.partition("Expected `")[2].partition("`")[0]
     example = {"array": '["..."]', "str": '"..."', "bool": "true"}.get(expected)
-    return f"Write it as {key} = {example}." if key.isalpha() and example else "See docs/configuration.md."
+    return (
+        f"Write it as {key} = {example}."
+        if key.isalpha() and example
+        else "See docs/configuration.md."
+    )
 
 
 def _suggest_fix(error: msgspec.ValidationError) -> str:
