@@ -14,6 +14,13 @@ from pathlib import Path
 import pytest
 
 from mastra_core import launcher, virtual_environment
+from mastra_deployer.project.interpreters import probe_interpreter
+from tests.emulated_python import (
+    create_free_threaded_python,
+    create_mac_python,
+    create_musl_python,
+    create_python,
+)
 
 APP = """
 import os, sys, time
@@ -28,7 +35,7 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": scope["path"].encode()})
 """
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
-MACHINE = f"{platform.machine()}-{'manylinux_2_28' if sys.platform == 'linux' else sys.platform}"
+MACHINE = probe_interpreter(sys.executable).wheels
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +79,10 @@ def bundle(tmp_path):
     return make
 
 
-def run(directory, *arguments, **environment):
+def run(directory, *arguments, python=sys.executable, **environment):
     base = {key: os.environ[key] for key in ("PATH", "HOME", "SYSTEMROOT") if key in os.environ}
     return subprocess.run(
-        [sys.executable, directory / "index.py", *arguments],
+        [python, directory / "index.py", *arguments],
         env={**base, **environment},
         cwd="/",
         capture_output=True,
@@ -131,6 +138,52 @@ def test_compatible_bundle(bundle, manifest):
     assert check(bundle(**manifest))["ok"]
 
 
+@pytest.fixture(scope="module")
+def emulated(tmp_path_factory):
+    """Pythons by what they say of themselves."""
+    directory = tmp_path_factory.mktemp("pythons")
+    kinds = {
+        "mac": create_mac_python,
+        "musl": create_musl_python,
+        "free-threaded": create_free_threaded_python,
+        # Python 3.11 on Windows, in an environment without variables.
+        "nameless": lambda prefix: create_python(prefix, platform="def machine(): return ''"),
+    }
+    return {kind: create(directory / kind) for kind, create in kinds.items()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="emulates other systems on Linux")
+@pytest.mark.parametrize(
+    ("kind", "wheels", "words"),
+    [
+        (
+            "",
+            "unknown-linux-musl",
+            ["unknown-linux-musl, but this machine is linux ", " with glibc 2."],
+        ),
+        ("", "manylinux_2_99", ["manylinux_2_99, but this machine is linux ", " with glibc 2."]),
+        ("musl", "manylinux_2_28", ["with another C library than glibc."]),
+        ("mac", "manylinux_2_28", ["manylinux_2_28, but this machine is darwin aarch64."]),
+        ("free-threaded", "manylinux_2_28", ["is a free-threading build", "Run it with python3."]),
+        ("musl", "unknown-linux-musl", []),
+        ("nameless", "manylinux_2_28", []),
+        ("", "unknown-linux-gnu", []),
+        ("", "manylinux2014", []),
+    ],
+)
+def test_compiled_code_needs_its_c_library_and_its_abi(bundle, emulated, kind, wheels, words):
+    python = emulated.get(kind, sys.executable)
+    directory = bundle(wheels=f"{platform.machine()}-{wheels}", pure=False)
+    done = run(directory, "--check", python=python)
+    if words:
+        check_refusal(done, *words)
+        (directory / "mastra-bundle.json").write_text(
+            (directory / "mastra-bundle.json").read_text().replace('"pure": false', '"pure": true')
+        )
+        done = run(directory, "--check", python=python)
+    assert json.loads(done.stdout)["ok"], "a bundle without compiled code runs everywhere"
+
+
 def test_newer_bundle_on_an_older_python(bundle):
     check_refusal(run(bundle(python="3.99", pure=True), "--check"), "3.99")
 
@@ -158,6 +211,31 @@ def test_port_in_use(bundle):
         taken.listen()
         port = taken.getsockname()[1]
         check_refusal(run(bundle(), PORT=str(port)), f"127.0.0.1:{port}", "set PORT")
+
+
+# On macOS, SO_REUSEADDR lets two processes listen on one port, as SO_REUSEPORT does elsewhere.
+SHARED_PORTS = """
+import socket
+set_option = socket.socket.setsockopt
+def setsockopt(self, level, option, *values):
+    if level == socket.SOL_SOCKET and option == socket.SO_REUSEADDR:
+        option = socket.SO_REUSEPORT
+    set_option(self, level, option, *values)
+socket.socket.setsockopt = setsockopt
+"""
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="the system shares no ports")
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # a server's default
+def test_port_in_use_where_two_processes_can_bind_it(bundle, tmp_path, host):
+    (tmp_path / "sitecustomize.py").write_text(SHARED_PORTS)
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = run(bundle(), PORT=port, HOST=host, PYTHONPATH=str(tmp_path))
+    check_refusal(done, f"Cannot listen on {host}:{port}: ", "set PORT")
 
 
 def test_missing_required_variable(bundle):
@@ -241,6 +319,50 @@ app = found
 """
     report = check(bundle(source), PYTHONPATH=str(elsewhere))
     assert report["ok"], report
+
+
+# What Homebrew's sitecustomize does: the prefix becomes a link, and sys.path is left as it is.
+HOMEBREW = """
+import os, site, sys
+sys.executable = sys._base_executable = os.path.join({opt!r}, "bin", "python3")
+site.PREFIXES[:] = [{opt!r}]
+sys.prefix = sys.exec_prefix = sys.base_prefix = sys.base_exec_prefix = {opt!r}
+"""
+IMPORTS = """
+import __future__, asyncio, json, sqlite3, ssl, subprocess, sys
+try:
+    import stray
+except ImportError:
+    stray = None
+assert stray is None, "an installed package is importable"
+child = "import __future__, sqlite3, helper, sys; print(sys.prefix)"
+done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True)
+assert not done.returncode, done.stderr
+app = done
+"""
+
+
+@pytest.mark.skipif(bool(getattr(sys, "_framework", "")), reason="a framework has one place")
+@pytest.mark.parametrize("kind", ["homebrew", "links"])
+def test_python_behind_links(bundle, tmp_path, kind):
+    """Homebrew's Python has a link as its prefix; others have links in place of their files."""
+    cellar, opt = tmp_path / "Cellar/python/3", tmp_path / "opt/python"
+    opt.parent.mkdir()
+    opt.symlink_to(cellar)
+    modules = {"sitecustomize": HOMEBREW.format(opt=str(opt))} if kind == "homebrew" else {}
+    create_python(cellar, **modules)
+    shared = tmp_path / "shared-packages"
+    packages = cellar / "lib" / f"python{HERE}" / "site-packages"
+    packages.rename(shared)  # Homebrew's packages are behind a link too
+    packages.symlink_to(shared)
+    (shared / "stray.py").write_text("")
+    directory = bundle(IMPORTS)
+    (directory / "app" / "helper.py").write_text("")
+    python = cellar / "bin/python3"
+    seen = subprocess.run([python, "-c", "import stray"], capture_output=True, check=False)
+    assert not seen.returncode, seen.stderr
+    done = run(directory, "--check", python=python)
+    assert json.loads(done.stdout)["ok"], done.stdout
 
 
 def test_vendored_packages_and_path_files_are_importable(bundle, tmp_path):

@@ -35,9 +35,9 @@ def test_falsy_item_is_found():
     "name", ["", "a/b", "a b", "a?b", ".", "..", "-a", "ä", "a\n", "x" * 129, 7, None]
 )
 def test_name_that_is_invalid_in_a_url(name):
-    with pytest.raises(ConfigError, match="cannot stand in a URL"):
+    with pytest.raises(ConfigError, match="cannot be part of a URL"):
         Registry("thing", {name: Thing("fine")})
-    with pytest.raises(ConfigError, match="cannot stand in a URL"):
+    with pytest.raises(ConfigError, match="cannot be part of a URL"):
         Registry("thing", {"fine": Thing(name)})
 
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.vercel.fake.contract.npm import get_cli_command
+from tests.vercel.fake.contract.packages import get_cli_command
 from tests.vercel.fake.contract.schemas import find_violations
 from tests.vercel.fake_client import make_output, open_client
 

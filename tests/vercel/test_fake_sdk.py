@@ -10,7 +10,7 @@ import pytest
 from tests.node import find_node
 from tests.vercel import fake
 from tests.vercel.fake import contract
-from tests.vercel.fake.contract.npm import get_sdk_directory
+from tests.vercel.fake.contract.packages import get_sdk_directory
 from tests.vercel.fake.contract.schemas import find_violations
 from tests.vercel.fake.transport.api import RecordedRequest
 from tests.vercel.fake_client import make_output, open_client

@@ -69,7 +69,7 @@ def test_bounds_hold_for_random_calls():
         values = list_values(cache)
         assert len(values) == len(cache) <= 20
         assert sum(sizes[value] for value in values) == cache._size <= 300
-        assert sum(cache._sizes.values()) == cache._size
+        assert sum(share.size for share in cache._shares.values()) == cache._size
     for key in range(60):
         cache.pop(key)
-    assert not (cache._keys or cache._sizes or cache._size)
+    assert not (cache._shares or cache._size)

@@ -73,7 +73,7 @@ def test_results(answers):
         ("broken", "broken failed."),
         ("nobody", "no tool 'nobody'"),
         ("wrong", "number"),
-        ("silent", "'message' is not text"),
+        ("silent", "'message' must be text"),
         ("broke", "it broke"),
     ],
 )

@@ -729,7 +729,7 @@ def test_application_without_a_memory():
         ({"memory": {"working_memory": " "}}, "template of working memory is empty"),
         ({"memory": {"working_memory": int}}, "is not an object"),
         ({"memory": {"generate_title": 3}}, "3 is not an agent"),
-        ({"storage": "redis://x"}, "No storage is known"),
+        ({"storage": "redis://x"}, "is of an unknown kind"),
     ],
 )
 def test_invalid_settings(settings, message):
@@ -757,7 +757,7 @@ def test_answer_is_returned_when_storing_fails(storage, run, logs):
         raise StorageError("The disk is full.")
 
     assert run(add_memory(fail_run, storage).generate(build_input())).text == "paid for"
-    assert "is not stored" in logs.text
+    assert "cannot be stored" in logs.text
 
 
 def test_thread_that_another_resource_creates_again_is_not_changed(storage, run):

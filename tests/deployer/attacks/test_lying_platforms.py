@@ -61,7 +61,7 @@ def test_a_dripping_answer_ends_at_the_time_limit(platform, answer):
     start = time.monotonic()
     with (
         connect(platform.url, TOKEN, max_seconds=0.25) as client,
-        pytest.raises(DeployTimeout, match=r"did not complete its answer to GET /x in 0\.25 s"),
+        pytest.raises(DeployTimeout, match=r"did not complete its response to GET /x in 0\.25 s"),
     ):
         client.get("/x")
     assert time.monotonic() - start < 1.5
@@ -132,7 +132,7 @@ def test_an_answer_that_is_not_json_is_an_api_error(client, platform, answer):
 def test_an_answer_with_other_content_is_an_api_error(client, platform, content):
     platform.answers = [(200, {}, content)]
     with (
-        pytest.raises(ApiError, match="A response of Acme has other content than expected"),
+        pytest.raises(ApiError, match="The content of a response of Acme is not as expected"),
         convert_response_errors("Acme"),
     ):
         int(client.get("/x").json()["id"])
@@ -258,6 +258,7 @@ def test_errors_of_limits_have_a_hint(client, platform):
 
 # Who opens connections: the kit, and code that talks to processes on this machine only.
 OWN_CLIENTS = {
+    "http/websocket.py": "checks the address as the client of connect does",
     "http/client.py": "the client of connect",
     "http/origin_transport.py": "its connections",
     "pipeline/smoke_test.py": "requests the deployed app over the kit's connections, with limits",
@@ -278,15 +279,20 @@ def test_no_other_module_opens_connections():
         for package in PACKAGES
         if package.startswith("deployer")
         for path in sources(package)
-        if re.search("httpx|http.client|urllib", path.read_text(encoding="utf-8"))
+        if re.search("httpx|http.client|urllib|websockets", path.read_text(encoding="utf-8"))
         for node in ast.walk(tree(path))
-        if isinstance(node, ast.Call) and _opens_connection(ast.unparse(node.func))
+        if _opens_connection(node)
     }
     assert places - set(OWN_CLIENTS) == set()
-    assert "http/origin_transport.py" in places
+    assert {"http/origin_transport.py", "http/websocket.py"} <= places
 
 
-def _opens_connection(name):
+def _opens_connection(node):
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").startswith("websockets.") and "client" in node.module
+    if not isinstance(node, ast.Call):
+        return False
+    name = ast.unparse(node.func)
     module, _, function = name.rpartition(".")
     return module in ("httpx", "http.client", "urllib.request", "request") and (
         function in CONNECTING or (module == "httpx" and function in ("get", "post", "stream"))

@@ -174,7 +174,7 @@ def test_files_written_at_import_do_not_ship(project, mastra, echo):
     )
     root = project({INDEX: writes + echo})
     output = mastra("build", cwd=root).ok().err
-    assert "warning: The app writes 61 files beside its code when it is imported: app/" in output
+    assert "warning: The app writes 61 files beside its code during the import: app/" in output
     assert output.count("Write to another directory") == 1 and "and 58 more" in output
     assert not list((root / ".mastra").rglob("app.log"))
     assert not list((root / ".mastra").rglob("59.pyi"))
@@ -289,4 +289,6 @@ def test_prebuilt_needs_no_sources(project, mastra, echo, tmp_path):
     done = mastra("deploy", "acme", "-s", "app=shop", "--prebuilt", out, cwd=empty, **nowhere)
     done.failed(8, "cannot be reached")
     (out / "app/link").symlink_to("/etc")
-    mastra("deploy", "acme", "-s", "app=s", "--prebuilt", out, cwd=empty).failed(5, "has a link")
+    mastra("deploy", "acme", "-s", "app=s", "--prebuilt", out, cwd=empty).failed(
+        5, "contains a symbolic link"
+    )

@@ -40,7 +40,7 @@ def test_missing_entry(project, mastra):
 
 
 def test_missing_directory(mastra, tmp_path):
-    mastra("build", "--dir", tmp_path / "nowhere").failed(2, "There is no directory", "nowhere")
+    mastra("build", "--dir", tmp_path / "nowhere").failed(2, "nowhere", "does not exist")
 
 
 def test_an_entry_that_raises_names_file_and_line(project, mastra, echo):
@@ -93,12 +93,12 @@ def test_unreadable_deployer_argument(project, mastra, echo, deployer, why):
 def test_a_deployer_through_double_star(project, mastra, echo):
     source = "from mastra_deployer_acme import AcmeDeployer\n" + echo
     source = source.replace("logger=False", "**{'deployer': AcmeDeployer(app='x')}")
-    mastra("build", cwd=project({INDEX: source})).failed(4, "AcmeDeployer", "keyword of the call")
+    mastra("build", cwd=project({INDEX: source})).failed(4, "AcmeDeployer", "keyword argument")
 
 
 def test_a_deployer_import_that_would_ship(project, mastra, echo):
     files = {INDEX: echo, "src/mastra/other.py": "import mastra_deployer_acme\n"}
-    mastra("build", cwd=project(files)).failed(4, "other.py:1", "deployers do not ship")
+    mastra("build", cwd=project(files)).failed(4, "other.py:1", "must not contain deployers")
 
 
 def test_a_syntax_error_names_file_and_line(project, mastra, echo):

@@ -11,7 +11,7 @@ from typing import Any
 from jsonschema import Draft4Validator
 
 from tests.netlify.fake.server import RecordedRequest
-from tests.vercel.fake.contract.npm import ensure_installed
+from tests.npm import ensure_installed
 
 PACKAGE = "@netlify/open-api@2.60.0"
 BASE = "/api/v1"

@@ -20,9 +20,9 @@ from tests.netlify.fake.routes import (  # noqa: F401  # importing a module regi
 )
 from tests.netlify.fake.routing import ApiError, Request, Response, find_route
 from tests.netlify.fake.state import Deploy, Platform, Site, Team
-from tests.vercel.fake.transport.connection import HttpConnection
-from tests.vercel.fake.transport.faults import Fault, FaultQueue
-from tests.vercel.fake.transport.listener import Listener
+from tests.platform_fakes.connection import HttpConnection
+from tests.platform_fakes.faults import Fault, FaultQueue
+from tests.platform_fakes.listener import Listener
 
 TOKEN, TEAM = "nfp_fakefakefakefakefakefake", "acme"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")

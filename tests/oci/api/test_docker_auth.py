@@ -126,4 +126,4 @@ def _sleep(seconds):
 
 def test_plain_http_is_rejected_for_remote_registries(oci, bundle):
     run = oci("registry.example", OCI_REGISTRY_URL="http://registry.example")
-    run("deploy", "--prebuilt", bundle, "--prod", **KNOWN).failed(2, "in the clear", "https")
+    run("deploy", "--prebuilt", bundle, "--prod", **KNOWN).failed(2, "without encryption", "https")

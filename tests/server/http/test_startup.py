@@ -23,7 +23,7 @@ def test_unusable_storage_fails_the_startup():
         [sys.executable, "-c", SERVE], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 3
-    assert "'/nowhere/app.db' cannot be opened.\nCreate its directory" in done.stderr
+    assert "'/nowhere/app.db' cannot be opened.\nCreate the directory of the file" in done.stderr
     assert "Traceback" not in done.stderr
 
 

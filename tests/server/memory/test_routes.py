@@ -175,10 +175,10 @@ def test_working_memory(results):
 
 def test_unsupported_operations(results):
     assert results["search"]["status"] == 501
-    assert "Semantic recall is not offered" in results["search"]["message"]
+    assert "does not support semantic recall" in results["search"]["message"]
     for name in ("observations", "observed"):
         assert results[name]["status"] == 501
-        assert "Observational memory is not offered" in results[name]["message"]
+        assert "does not support observational memory" in results[name]["message"]
 
 
 class Auth:

@@ -7,6 +7,7 @@ use `http://` for a host with a loopback address.
 
 from __future__ import annotations
 
+from tests.platform_fakes.faults import NOT_JSON, Fault
 from tests.vercel.fake.server import FakeVercel
 from tests.vercel.fake.state.deployment import BuildSpeed, Outcome
 from tests.vercel.fake.transport.faults import (
@@ -14,12 +15,10 @@ from tests.vercel.fake.transport.faults import (
     API_RETIRED,
     BUILDS_LIMITED,
     CLIENT_RETIRED,
-    NOT_JSON,
     PAYMENT_REQUIRED,
     TOO_LARGE,
     TRANSFERRING,
     UPLOAD_QUOTA,
-    Fault,
     make_error,
     make_rate_limit_error,
 )

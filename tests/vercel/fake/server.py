@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.platform_fakes.faults import Fault
+from tests.platform_fakes.listener import Listener
 from tests.vercel.fake.routes.accounts import Plan, Team, Token, User
 from tests.vercel.fake.routes.projects import Project
 from tests.vercel.fake.routes.rolling_releases import get_traffic_shares
@@ -17,8 +19,6 @@ from tests.vercel.fake.state.deployment import BuildSpeed, Deployment, Outcome
 from tests.vercel.fake.state.platform_state import PlatformState, Runner
 from tests.vercel.fake.state.progress import advance
 from tests.vercel.fake.transport.api import RecordedRequest, make_connection_handler
-from tests.vercel.fake.transport.faults import Fault
-from tests.vercel.fake.transport.listener import Listener
 
 TOKEN = "vcp_fakefakefakefakefakefake"
 TEAM = "team_acme"

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from tests.sample_projects import ECHO, write_project
-from tests.vercel.fake.contract.npm import get_cli_command
+from tests.vercel.fake.contract.packages import get_cli_command
 
 pytestmark = pytest.mark.slow
 

@@ -74,3 +74,20 @@ def test_preview_matches_the_platform_and_stops_cleanly(preview_client):
     stderr = preview_client.process.communicate(timeout=30)[1]
     assert preview_client.process.returncode == 143
     assert "asked for /a/b" in stderr and "Traceback" not in stderr
+
+
+def test_system_without_unix_sockets():
+    """Python on Windows has none."""
+    code = """
+import socket, sys
+del socket.AF_UNIX
+from mastra_core.errors import ConfigError
+from mastra_deployer_vercel.preview.preview import preview
+try:
+    preview(None, "127.0.0.1", 0, {})
+except ConfigError as error:
+    sys.exit(f"{error.message} {error.hint}")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "needs Unix sockets" in done.stderr and "WSL" in done.stderr
+    assert "Traceback" not in done.stderr

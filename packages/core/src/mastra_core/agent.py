@@ -1,4 +1,4 @@
-"""The built-in agent. pydantic-ai executes it, and is loaded on the first run."""
+"""The built-in agent, which imports pydantic-ai at its first run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _IMPORT_LOCK = threading.RLock()
 
 
 class Agent:
-    """An agent of instructions, a model and tools.
+    """An agent with instructions, a model and tools.
 
     :param name: display name, and the id where ``id`` is empty.
     :param instructions: the system prompt: text, where ``{{ name }}`` stands for a value of the
@@ -103,11 +103,11 @@ class Agent:
 
     @property
     def callable_tools(self) -> tuple[Tool, ...]:
-        """Everything the model may call: the tools, and the other agents as tools."""
+        """The tools that the model may call, including other agents as tools."""
         return (*self.tools, *(build_agent_tool(key, agent) for key, agent in self.agents.items()))
 
     def info(self) -> AgentInfo:
-        """Describe the agent without running it; no framework is loaded."""
+        """Describe the agent without a run and without importing a framework."""
         first = self.models[0]
         provider, model = split_model_name(first)
         return AgentInfo(
@@ -139,7 +139,7 @@ class Agent:
     def stream(
         self, input: AgentInput | str, /, **overrides: Unpack[RunOptions]
     ) -> AsyncGenerator[AgentEvent, None]:
-        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
+        """Run the agent and yield its events; a failed run ends with ``Failure``.
 
         Closing the stream stops the run and the request to the model.
 
@@ -153,7 +153,7 @@ class Agent:
         )
 
     def preload(self) -> None:
-        """Import what the first run would import, for this agent and those that it calls.
+        """Import the modules that the first run needs, for this agent and the agents that it calls.
 
         :raises ConfigError: when the extra ``agents`` is not installed.
         """
@@ -163,11 +163,11 @@ class Agent:
             self._runner = runner
 
     def truncate_history(self, history: bytes, turns: int) -> bytes:
-        """Cut a serialised history down to its last turns.
+        """Shorten a serialised history to its last turns.
 
         :param history: a ``Finish.history``.
         :param turns: how many turns to keep.
-        :returns: the shorter history; empty where it cannot be cut.
+        :returns: the shorter history; empty if it cannot be cut.
         """
         shortened: bytes = self._get_runner().truncate_history(history, turns)  # type: ignore[attr-defined]  # not part of the protocol
         return shortened

@@ -1,6 +1,6 @@
-"""Description of an application as data.
+"""Describe an application as data.
 
-The builder compares the description of the source with that of the bundle.
+A build compares the description of the source with the description of the bundle.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.providers import find_missing_modules
 from mastra_core.mastra import Mastra
 from mastra_core.memory.memory_agent import get_memory
+from mastra_core.server import Server
 
 __all__ = ("describe", "find_missing_providers")
 
 _DRAIN_TIMEOUT = 5  # seconds
-_DEV_DRAIN_TIMEOUT = 300  # a person waits for the request, and nothing waits for the process
+_DEV_DRAIN_TIMEOUT = 300  # in development, nothing waits for the process to end
 
 
 def describe(mastra: Mastra) -> dict[str, Any]:
-    """Describe everything that is registered, and what the server needs.
+    """Describe all registered objects and the needs of the server.
 
     :param mastra: the application.
     :returns: JSON builtins.
@@ -43,6 +44,8 @@ def describe(mastra: Mastra) -> dict[str, Any]:
             "proxies": list(mastra.server.trusted_proxies),
             "api_prefix": mastra.server.api_prefix,
             "single_process": _is_single_process(mastra),
+            "body_limit": _get_own_value(mastra.server, "body_limit") or 0,
+            "timeouts": _list_timeouts(mastra),
         },
     }
 
@@ -62,14 +65,33 @@ def find_missing_providers(mastra: Mastra) -> dict[str, list[str]]:
 
 
 def _get_drain_timeout(mastra: Mastra) -> float:
-    """Return the seconds that running requests get; a save under ``mastra dev`` should end none."""
+    """Return the time for running requests in seconds; ``mastra dev`` has a longer default."""
     if mastra.server.drain_timeout is not None:
         return mastra.server.drain_timeout
     return _DEV_DRAIN_TIMEOUT if os.environ.get("MASTRA_DEV") == "true" else _DRAIN_TIMEOUT
 
 
+def _list_timeouts(mastra: Mastra) -> dict[str, float]:
+    """Return the timeouts that the app sets itself, by the name of the setting."""
+    timeouts = {
+        f"Server({name}=...)": _get_own_value(mastra.server, name)
+        for name in ("timeout", "run_timeout")
+    }
+    timeouts |= {
+        f"The timeout of the agent {key!r}": getattr(agent, "timeout", None)
+        for key, agent in mastra.agents.items()
+    }
+    return {name: value for name, value in timeouts.items() if isinstance(value, int | float)}
+
+
+def _get_own_value(server: Server, name: str) -> Any:
+    """Return a setting of the server that differs from its default, else ``None``."""
+    value = getattr(server, name)
+    return None if value == getattr(Server, name) else value
+
+
 def _is_single_process(mastra: Mastra) -> bool:
-    """Return whether runs or threads exist in one process only, unknown to any other process."""
+    """Return whether runs or threads exist in the memory of one process only."""
     memories = [memory for agent in mastra.agents.values() if (memory := get_memory(agent))]
     return (bool(mastra.workflows) and mastra.engine.single_process) or any(
         memory.storage.single_process for memory in memories

@@ -51,10 +51,10 @@ __all__ = (
 
 
 class MastraError(Exception):
-    """The base of all errors of mastra: one sentence, and a hint with the cure.
+    """The base of all errors of mastra: a message of one sentence, and a hint with the cure.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     """
 
     exit_code: ClassVar[int] = 1
@@ -69,20 +69,20 @@ class MastraError(Exception):
 
 
 class ConfigError(MastraError):
-    """The project, its settings or its environment is invalid.
+    """The project, its settings or the environment is invalid.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     """
 
     exit_code = 2
 
 
 class ConsentError(ConfigError):
-    """The project's files name a host for credentials, or code, that the user does not trust.
+    """The user has not consented to a host or file that the project's files name.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     """
 
     exit_code = 11
@@ -92,7 +92,7 @@ class PluginError(MastraError):
     """A deployer or an ambient plugin broke the contract of the hooks.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     """
 
     exit_code = 3
@@ -102,7 +102,7 @@ class BuildError(MastraError):
     """The project cannot be staged, or the staged app does not start.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     """
 
     exit_code = 4
@@ -112,7 +112,7 @@ class BundleError(MastraError):
     """The staged app does not fit the target.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     """
 
     exit_code = 5
@@ -122,18 +122,18 @@ class DeployError(MastraError):
     """The platform did not accept the bundle.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     """
 
     exit_code = 6
 
 
 class AuthError(DeployError):
-    """Credentials are missing, or the platform refused them.
+    """Credentials are missing, or were refused by the platform.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
-    :param code: the platform's error code (``forbidden``), empty where it has none.
+    :param hint: the cure; empty only if there is none.
+    :param code: the platform's error code (``forbidden``), empty if it has none.
     """
 
     exit_code = 7
@@ -147,9 +147,9 @@ class ApiError(DeployError):
     """The deployer cannot use the platform's response.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
-    :param status: HTTP status of the response, ``None`` where there was no response.
-    :param code: the platform's error code (``rate_limited``), empty where it has none.
+    :param hint: the cure; empty only if there is none.
+    :param status: HTTP status of the response, ``None`` if there was no response.
+    :param code: the platform's error code (``rate_limited``), empty if it has none.
     """
 
     exit_code = 8
@@ -163,11 +163,11 @@ class ApiError(DeployError):
 
 
 class DeploymentFailed(DeployError):
-    """The platform accepted the bundle, then failed to build or start the app.
+    """The platform accepted the bundle, but could not build or start the app.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
-    :param deployment: the failed deployment, ``None`` where it is unknown.
+    :param hint: the cure; empty only if there is none.
+    :param deployment: the failed deployment, ``None`` if it is unknown.
     """
 
     exit_code = 9
@@ -181,17 +181,17 @@ class DeployTimeout(DeployError):
     """The deployment did not reach a final state within the timeout.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     """
 
     exit_code = 10
 
 
 class AgentFailed(MastraError):
-    """A run ended in ``Failure``; the message is safe to show to the caller.
+    """A run ended in ``Failure``. A caller may see the message.
 
     :param message: what went wrong, in one sentence.
-    :param hint: the cure; empty where there is none.
+    :param hint: the cure; empty if there is none.
     :param kind: name of the kind of error (``ModelRateLimitError``).
     :param status: HTTP status of the response that reports the error.
     """
@@ -210,7 +210,7 @@ class StorageError(MastraError):
     Examples are a full disk and a damaged file.
 
     :param message: what is wrong, in one sentence that names the file.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     """
 
 
@@ -218,7 +218,7 @@ class McpFailed(MastraError):
     """An MCP server cannot be reached or does not respond.
 
     :param message: what is wrong, in one sentence that names the server.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     """
 
 
@@ -228,7 +228,7 @@ class RequestError(MastraError):
     The class attribute ``status`` is the HTTP status of the response.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     """
 
     status: ClassVar[int] = 400
@@ -238,7 +238,7 @@ class InvalidInput(RequestError):
     """Data does not fit the declared type.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     :param issues: one ``(field, message)`` pair for each value that does not fit.
     """
 
@@ -250,10 +250,10 @@ class InvalidInput(RequestError):
 
 
 class Forbidden(RequestError):
-    """The caller may not access the resource: it belongs to another caller.
+    """The resource belongs to another caller.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     """
 
     status = 403
@@ -263,7 +263,7 @@ class NotFound(RequestError):
     """No agent, workflow, tool or run has that name.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     """
 
     status = 404
@@ -273,7 +273,7 @@ class Conflict(RequestError):
     """The run is in a state that does not allow the operation.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     """
 
     status = 409
@@ -283,7 +283,7 @@ class TooManyRuns(RequestError):
     """The bounded journal is full of runs that have not finished.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
-    :param hint: the cure; empty only where there is none.
+    :param hint: the cure; empty only if there is none.
     """
 
     status = 429

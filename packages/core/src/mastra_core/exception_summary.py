@@ -1,4 +1,4 @@
-"""Summarize an exception by the user's own lines of code, for a log that people read."""
+"""Summarize an exception for a log that people read, by the lines of the user's code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ("summarize_exception",)
 
 _INSTALLED = ("site-packages", "dist-packages")
-_MAX_MESSAGE = 300  # characters; a provider may answer with a whole page
+_MAX_MESSAGE = 300  # characters; a provider's response may be a whole page
 _MAX_FRAMES = 5
 # Where dependencies are: this package's neighbours, also in a bundle, and the standard library.
 _OTHERS = (
@@ -21,10 +21,10 @@ _OTHERS = (
 
 
 def summarize_exception(error: BaseException) -> tuple[str, tuple[str, ...]]:
-    """Return a line that names an exception, and the user's frames that lead to it.
+    """Return one line for an exception, and the frames of the user's code that led to it.
 
-    The line contains the innermost of these frames; the others follow, from the inside out. Frames
-    of the framework and of other packages are left out.
+    The line contains the innermost frame. The other frames follow, from the inside out. Frames of
+    the framework and of other packages are left out.
 
     :param error: the exception.
     """
@@ -37,7 +37,7 @@ def summarize_exception(error: BaseException) -> tuple[str, tuple[str, ...]]:
 
 
 def _iter_chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what caused it; a group counts as its first exception."""
+    """Yield an exception and its causes; for a group, use its first exception."""
     seen: set[int] = set()
     each: BaseException | None = error
     while each is not None and id(each) not in seen:
@@ -57,7 +57,7 @@ def _format_error(error: BaseException) -> str:
 
 
 def _iter_own_frames(error: BaseException) -> Iterator[str]:
-    """Yield the user's frames of a traceback, from the inside out."""
+    """Yield the frames of a traceback that are in the user's code, from the inside out."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if _is_own(frame.filename):
             yield f"{_shorten(frame.filename)}:{frame.lineno} in {frame.name}"
@@ -73,7 +73,7 @@ def _is_own(file: str) -> bool:
 
 
 def _shorten(file: str) -> str:
-    """Return the path from the working directory, where the file is below it."""
+    """Shorten a path to the part below the working directory, if it is there."""
     try:
         return str(Path(file).resolve().relative_to(Path.cwd()))
     except (OSError, ValueError):

@@ -1,15 +1,15 @@
-"""The hooks that a deployer or a plugin implements.
+"""The hooks of deployers and plugins.
 
     from mastra_core.hooks import hookimpl
 
     @hookimpl
     def mastra_target() -> Target: ...
 
-This module loads pluggy, so only the tool imports it, never an app. A deployer is a module (or any
-object) named by an entry point of the group ``mastra.deployers``; it implements ``DeployerSpec``.
-An ambient plugin is named by an entry point of the group ``mastra.plugins``; it implements
-``PluginSpec`` and nothing else. All hooks are synchronous: a coroutine is never ``None``, so an
-async hook could not decline. An implementation names only the arguments that it needs.
+This module loads pluggy, so only the tool imports it, never an app. A deployer is a module, or any
+other object, that implements ``DeployerSpec``. An entry point of the group ``mastra.deployers``
+names it. An ambient plugin implements only ``PluginSpec``. An entry point of the group
+``mastra.plugins`` names it. All hooks are synchronous. (An async hook would return a coroutine,
+never ``None``, so it could not decline.) An implementation has only the parameters that it needs.
 """
 
 # mypy: disable-error-code="empty-body"
@@ -66,30 +66,30 @@ class EnvStore(Protocol):
     def list(self) -> Mapping[str, str]:
         """Return the stored variables without their values.
 
-        :returns: each variable's name, mapped to a short note on where it applies.
+        :returns: the name of each variable, mapped to a short note about its stages.
         """
 
     def set(self, values: Mapping[str, Secret]) -> EnvEffect | None:
         """Create or replace variables.
 
         :param values: variable names, mapped to their values.
-        :returns: when the running deployments get the values; ``None`` where unknown.
+        :returns: when the running deployments get the values; ``None`` if unknown.
         """
 
     def unset(self, names: Iterable[str]) -> EnvEffect | None:
         """Remove variables.
 
         :param names: the variables to remove; a name that is not stored is ignored.
-        :returns: when the running deployments lose the values; ``None`` where unknown.
+        :returns: when the running deployments lose the values; ``None`` if unknown.
         """
 
 
 @runtime_checkable
 class DatedEnvStore(EnvStore, Protocol):
-    """A store that knows when its variables changed, for ``--skip-if-unchanged``."""
+    """A store that knows the time of its last change, for ``--skip-if-unchanged``."""
 
     def get_change_time(self) -> dt.datetime | None:
-        """Return when a variable was last set, with a time zone; ``None`` where none is stored."""
+        """Return the time of the last change, with a time zone; ``None`` if unknown."""
 
 
 class DeployerSpec:
@@ -99,7 +99,7 @@ class DeployerSpec:
     def mastra_target(self) -> Target:
         """Describe the platform.
 
-        This hook is called first and often: no network access and no heavy imports.
+        This hook is called first, and often. It must not use the network or import heavy modules.
         """
 
     @hookspec(firstresult=True)
@@ -108,8 +108,8 @@ class DeployerSpec:
     ) -> Build | None:
         """Stage the app for one platform in the empty ``directory``.
 
-        Mastra's own implementation is called last. A deployer implements this hook only where the
-        platform is truly different, and may return ``None`` to leave the build to Mastra.
+        Mastra's own implementation is called last. A deployer implements this hook only for an
+        unusual platform. It may return ``None`` to use Mastra's implementation.
 
         :param project: the user's project.
         :param target: the platform, as ``mastra_target`` describes it.
@@ -124,7 +124,7 @@ class DeployerSpec:
     def mastra_check(self, build: Build, settings: Any) -> Iterable[Problem]:
         """Find problems of the app or the settings on this platform, before bundling.
 
-        Called without network access.
+        The hook must not use the network.
 
         :param build: the staged app.
         :param settings: an instance of ``Target.settings``.
@@ -133,7 +133,7 @@ class DeployerSpec:
 
     @hookspec(firstresult=True)
     def mastra_bundle(self, build: Build, directory: Path, settings: Any, report: Report) -> Bundle:
-        """Arrange the build's files in the empty ``directory`` as the platform expects them.
+        """Arrange the build's files in the empty ``directory`` as the platform expects.
 
         An implementation ends with ``Bundle.seal``. The hook gets no credentials, so a bundle
         cannot contain any.
@@ -150,7 +150,7 @@ class DeployerSpec:
     def mastra_inspect(self, bundle: Bundle, settings: Any) -> Iterable[Problem]:
         """Find problems of the finished bundle, such as its size or layout.
 
-        Called after bundling and for ``--prebuilt``, without network access.
+        The hook is called after bundling and for ``--prebuilt``. It must not use the network.
 
         :param bundle: the sealed bundle.
         :param settings: an instance of ``Target.settings``.
@@ -187,8 +187,8 @@ class DeployerSpec:
     ) -> Deployment:
         """Deploy the bundle.
 
-        An interrupted deploy leaves the app either unchanged or completely replaced. When the
-        deploy is run again, nothing is uploaded twice.
+        After an interruption, the app must be either unchanged or completely replaced. The next
+        deploy must not repeat uploads.
 
         :param bundle: the sealed bundle.
         :param settings: an instance of ``Target.settings``.
@@ -205,8 +205,8 @@ class DeployerSpec:
     ) -> list[Deployment]:
         """List the app's deployments, newest first.
 
-        ``Deployment.live`` marks the deployments that serve traffic. For an app that does not exist
-        yet, return an empty list and raise no error.
+        ``Deployment.live`` marks the deployments that serve traffic. If the app does not exist yet,
+        return an empty list.
 
         :param settings: an instance of ``Target.settings``.
         :param credentials: those names of ``Target.credentials`` that have a value.
@@ -223,7 +223,7 @@ class DeployerSpec:
         report: Report,
         fingerprint: str,
     ) -> Deployment:
-        """Send all production traffic to a deployment, without building it again.
+        """Send all production traffic to a deployment, without a new build.
 
         Promoting the live deployment changes nothing.
 
@@ -232,7 +232,7 @@ class DeployerSpec:
         :param id: the platform's id of the deployment.
         :param report: progress for the terminal.
         :param fingerprint: ``DeployRequest.fingerprint`` of the deploy to production that made it,
-            to store as ``mastra_deploy`` does; empty where unknown, also for a preview.
+            to store as ``mastra_deploy`` does; empty if unknown, also for a preview.
         :returns: the deployment that is live now.
         :raises DeployError: when there is no such deployment.
         """
@@ -305,7 +305,7 @@ class DeployerSpec:
 
     @hookspec(firstresult=True)
     def mastra_doctor(self, settings: Any, credentials: Mapping[str, Secret]) -> Iterable[Problem]:
-        """Check on the platform whether a deploy would work: token, scopes, names, quotas.
+        """Check on the platform whether a deploy would succeed: token, scopes, names and quotas.
 
         The hook only reads. It is also called before every deploy, so that a wrong token is
         reported before the build. An ``error`` stops the deploy. An app that does not exist yet is
@@ -320,7 +320,7 @@ class DeployerSpec:
     def mastra_destroy(
         self, settings: Any, credentials: Mapping[str, Secret], report: Report
     ) -> bool:
-        """Remove the app with all its deployments.
+        """Remove the app and all its deployments.
 
         :param settings: an instance of ``Target.settings``.
         :param credentials: those names of ``Target.credentials`` that have a value.
@@ -332,7 +332,7 @@ class DeployerSpec:
     def mastra_preview(
         self, bundle: Bundle, settings: Any, host: str, port: int, env: Mapping[str, Secret]
     ) -> int:
-        """Run the bundle on this machine the way the platform would, until interrupted.
+        """Run the bundle on this machine as on the platform, until the user interrupts it.
 
         :param bundle: the sealed bundle.
         :param settings: an instance of ``Target.settings``.
@@ -344,7 +344,7 @@ class DeployerSpec:
 
 
 class PluginSpec:
-    """The hooks of an ambient plugin, which observes and reports problems but never deploys."""
+    """The hooks of an ambient plugin; such a plugin reports problems but never deploys."""
 
     @hookspec
     def mastra_check(self, build: Build, settings: Any) -> Iterable[Problem]:

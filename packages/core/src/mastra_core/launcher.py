@@ -11,6 +11,7 @@ instead of a traceback. In the source tree it is `mastra_core/launcher.py`, copi
 """
 
 import errno
+import functools
 import gc
 import importlib
 import json
@@ -50,7 +51,7 @@ def read_manifest(directory):
 
 
 def check_python(bundle):
-    """Check the Python version and the machine type, on which compiled dependencies depend."""
+    """Check the Python version and the machine, on which compiled dependencies depend."""
     expected = tuple(int(part) for part in bundle["python"].split("."))
     version = sys.version_info[:2]
     if version != expected and not (bundle["pure"] and version > expected):
@@ -59,11 +60,24 @@ def check_python(bundle):
             % (bundle["python"], *version),
             "Run it with python%s, or build with --python %d.%d." % (bundle["python"], *version),
         )
-    machine, system = parse_machine(bundle["wheels"]), sys.platform
-    if not bundle["pure"] and machine and machine != (system, get_machine()):
+    if not bundle["pure"]:
+        check_machine(bundle)
+
+
+def check_machine(bundle):
+    if "t" in getattr(sys, "abiflags", "") or "free-threading build" in sys.version:
         fail(
-            "This bundle was built for %s, but this machine is %s %s."
-            % (bundle["wheels"], system, get_machine()),
+            "This bundle was built for Python %s, but this Python is a free-threading build, which "
+            "loads other packages." % bundle["python"],
+            "Run it with python%s." % bundle["python"],
+        )
+    machine, libc = parse_machine(bundle["wheels"]), parse_libc(bundle["wheels"])
+    here = (sys.platform, get_machine())
+    if machine and (machine != here or not is_compatible_libc(libc)):
+        name = "%s %s" % platform.libc_ver() if is_glibc() else "another C library than glibc"
+        words = "%s %s%s" % (*here, " with " + name if libc and here[0] == "linux" else "")
+        fail(
+            "This bundle was built for %s, but this machine is %s." % (bundle["wheels"], words),
             "Build it on this machine, or with --platform.",
         )
 
@@ -75,16 +89,39 @@ def parse_machine(wheels):
     return next(((system, machine) for word, system in systems if word in rest), None)
 
 
+def parse_libc(wheels):
+    """Return (`glibc`, 28) for `x86_64-manylinux_2_28`; None for a system with one C library."""
+    if "linux" not in wheels:
+        return None
+    if "musl" in wheels:
+        return ("musl", 0)
+    minor = wheels.rpartition("manylinux_2_")[2]
+    return ("glibc", int(minor) if minor.isdigit() else 0)
+
+
+def is_compatible_libc(libc):
+    """Return whether this Python's C library is the same, and for glibc not older."""
+    if libc is None or not is_glibc():
+        return libc is None or libc[0] != "glibc"
+    return libc[0] == "glibc" and int(platform.libc_ver()[1].split(".")[1]) >= libc[1]
+
+
+def is_glibc():
+    return platform.libc_ver()[0] == "glibc"
+
+
 def get_machine():
-    machine = platform.machine().lower()
-    return {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    # In an environment without variables Windows does not name the machine.
+    machine = platform.machine().lower() or sysconfig.get_platform().rpartition("-")[2]
+    machine = {"amd64": "x86_64", "arm64": "aarch64", "win32": "i686"}.get(machine, machine)
+    return "i686" if machine == "x86_64" and sys.maxsize < 2**32 else machine
 
 
 def isolate(paths):
-    """Leave only the standard library and the bundle importable.
+    """Make only the standard library and the bundle importable.
 
-    Packages that happen to be installed on the machine must neither help nor harm: a missing
-    dependency must make the check of the bundle fail, instead of its first start elsewhere.
+    Packages that are installed on the machine must have no effect. Otherwise a missing dependency
+    could be found only at the first start on another machine.
     """
     sys.dont_write_bytecode = True  # running a bundle must not change its digest
     sys.path[:] = [path for path in sys.path if is_standard_library(path)]
@@ -101,30 +138,44 @@ def isolate(paths):
 
 
 def prepare_children(paths):
-    """Let new Python processes import what this one imports, and find its console scripts."""
+    """Let child Python processes import the same modules, and find the console scripts."""
     importlib.import_module("mastra_venv").activate(paths, os.path.join(HERE, "bin"))
 
 
 def is_standard_library(path):
     path = os.path.abspath(path) if path else os.getcwd()
-    if any(part in PACKAGE_DIRECTORIES for part in path.split(os.sep)):
-        return False
     if os.path.basename(path) == "python%d%d.zip" % sys.version_info[:2]:
         return True
+    # Homebrew moves sys.base_prefix to a link, while sys.path keeps the directory behind it.
+    return is_in_library(path) or is_in_library(os.path.realpath(path))
+
+
+def is_in_library(path):
+    path = os.path.normcase(path)
+    for root in get_library_roots():
+        if path == root or path.startswith(root + os.sep):
+            return not any(part in PACKAGE_DIRECTORIES for part in path[len(root) :].split(os.sep))
+    return False
+
+
+@functools.lru_cache(maxsize=None)  # noqa: UP033  # Python 3.8 must read this
+def get_library_roots():
+    """Return the directories of the standard library, with and without symbolic links."""
     roots = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
     roots.add(os.path.join(sys.base_prefix, "DLLs"))  # where Windows keeps compiled modules
-    return any(path == root or path.startswith(root + os.sep) for root in roots)
+    roots.add(os.path.dirname(os.__file__))
+    return {os.path.normcase(name) for root in roots for name in (root, os.path.realpath(root))}
 
 
 def load(bundle):
-    """Return the app and its module."""
+    """Return the app and the module that contains it."""
     name, _, attribute = bundle["app"].partition(":")
     module = importlib.import_module(name)
     return operator.attrgetter(attribute)(module), module
 
 
 def check(bundle, inspect=None):
-    """Import the app and print its registry; the app's own output goes to stderr."""
+    """Import the app and print its registry; send the app's own output to stderr."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     report = observe(lambda: (inspect or describe_app)(bundle, load(bundle)[1]))
@@ -136,7 +187,7 @@ def check(bundle, inspect=None):
 
 
 def observe(call):
-    """Call a function and report its result, its duration and its error."""
+    """Call a function, and report its result, duration or error."""
     started = time.perf_counter()
     try:
         report = {"ok": True, "registry": call()}
@@ -202,7 +253,7 @@ def announce_start(text):
 
 
 def enter_project():
-    """Let relative paths of the app start at the project, whatever directory it is started from.
+    """Change the working directory to the project, so that relative paths of the app start there.
 
     A build replaces the whole directory .mastra, so the app must not keep a database there.
     """
@@ -237,10 +288,10 @@ def serve_one(config, listener, announce="", mixins=()):
 
 
 def start_preload(app):
-    """Import what the agents need, in a thread, once the server accepts connections.
+    """Import the agents' modules in a thread, when the server accepts connections.
 
-    /health and the requests that need no agent are answered meanwhile. A request for an agent that
-    arrives early waits as long as it would have waited for its own imports.
+    Meanwhile, the server answers /health and requests that need no agent. An early request for an
+    agent waits for the same imports that it would need anyway.
     """
     mastra = getattr(getattr(app, "state", None), "mastra", None)
     if mastra is not None:
@@ -255,7 +306,7 @@ def run_preload(mastra):
 
 
 def create_worker_app():
-    """Return the app of a worker process, which preloads once the app has started."""
+    """Return the app for a worker process; it starts the preload after its own start."""
     app = load(read_manifest(HERE))[0]
 
     async def run_app(scope, receive, send):
@@ -331,12 +382,8 @@ def parse_workers(settings):
 
 def bind(host, port):
     """Bind the port before the app is imported, so that a port in use is reported at once."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    if os.name == "posix":
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
-        listener.listen(2048)  # some systems report a port in use only here
+        listener = open_listener(host, port)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         fail("Cannot listen on %s:%d: %s." % (host, port, reason), suggest_address(host, error))
@@ -344,8 +391,37 @@ def bind(host, port):
     return listener
 
 
+def open_listener(host, port):
+    """Return a listening socket, or raise an OSError or a UnicodeError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if port and is_served(family, host, port):
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    listener = socket.socket(family)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)  # some systems report a port in use only here
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def is_served(family, host, port):
+    """Return whether a process listens on a port; macOS lets a second one bind it."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    with socket.socket(family) as probe:
+        probe.settimeout(0.5)
+        try:
+            probe.connect((address, port))
+            return probe.getsockname() != probe.getpeername()  # else it has met itself
+        except (OSError, UnicodeError):
+            return False
+
+
 def suggest_address(host, error):
-    """Return the cure of an address that cannot be bound."""
+    """Return the cure for an address that cannot be bound."""
     if isinstance(error, (socket.gaierror, UnicodeError)) or error.errno == errno.EADDRNOTAVAIL:
         setting = "Conda and others set HOST too: set" if os.environ.get("HOST") else "Set"
         return "%r is no address of this machine. %s HOST=0.0.0.0 or another address." % (

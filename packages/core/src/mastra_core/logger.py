@@ -1,4 +1,4 @@
-"""Logging on the standard library: readable on a terminal, JSON lines everywhere else."""
+"""Write readable logs on a terminal, and JSON lines everywhere else."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def create_logger(
 ) -> logging.Logger:
     """Create the application's logger, which also handles the framework's log records.
 
-    ``extra={...}`` becomes fields of the line; fields with the name of a credential show ``****``.
+    Items of ``extra={...}`` become fields of the line. A field shows ``****`` if its name is the
+    name of a credential.
 
     :param name: name of the logger.
     :param level: ``debug``, ``info``, ``warn``, ``error`` or ``silent``.
@@ -86,7 +87,7 @@ def create_logger(
 
 
 def get_logger(name: str) -> logging.Logger:
-    """Return the framework's logger for one of its parts.
+    """Return the logger for one part of the framework.
 
     :param name: name of the logger (``mastra.agents``).
     """
@@ -98,12 +99,12 @@ def _is_for_terminal(stream: TextIO) -> bool:
 
 
 def _supports_colour(stream: TextIO) -> bool:
-    """Return whether to use colours: the terminal is capable and ``NO_COLOR`` is not set."""
+    """Return whether to use colours: the terminal supports them and ``NO_COLOR`` is not set."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _shows_tracebacks(level: str) -> bool:
-    """Return whether the console shows every frame, as `mastra dev --debug` makes it do."""
+    """Return whether the console shows every frame, as under `mastra dev --debug`."""
     return level == "debug" or os.environ.get("MASTRA_TRACEBACKS") == "full"
 
 
@@ -117,7 +118,7 @@ def get_extra_fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def mask_credentials(fields: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return ``fields`` with ``****`` in place of values whose key is named like a credential.
+    """Return ``fields`` with ``****`` in place of credentials, which are found by their keys.
 
     Nested mappings and lists are masked too. If a key contains dots, its last part is checked as
     well.

@@ -35,7 +35,7 @@ __all__ = ("Mastra",)
 
 
 class Mastra:
-    """An application: agents, workflows and tools, and how they are served.
+    """An application: agents, workflows, tools, and the settings of its server.
 
     Nested settings are dataclasses or plain mappings with the same keys.
 
@@ -118,7 +118,7 @@ class Mastra:
         return self.tools.find(name)
 
     def _attach_memory(self, agent: AgentLike) -> AgentLike:
-        """Return ``agent`` with its own memory, or else with the memory of this application."""
+        """Return ``agent`` with a memory: its own, or else the memory of this application."""
         if self.memory is not None and get_memory(agent) is None:
             agent = AgentWithMemory(agent, self.memory)
         memory = get_memory(agent)
@@ -139,10 +139,10 @@ def _convert_each(items: Mapping[str, Any] | None, what: str, convert: Any) -> d
 
 
 def _build_agents(items: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Convert each value to an agent, and name an agent without a name after its key.
+    """Convert each value to an agent; an agent without a name gets its key as the name.
 
-    A plain function whose ``__name__`` is already taken is named after its key as well, because
-    modules often use the same function name.
+    If the ``__name__`` of a plain function is already taken, the function gets its key as well.
+    Functions of several modules often have the same name.
     """
     agents = _convert_each(items, "agents", as_agent)
     names = Counter(name for key, agent in agents.items() for name in {key, agent.id})

@@ -1,4 +1,4 @@
-"""Exception messages that are safe to show to a caller, without what looks like a credential."""
+"""Remove credentials from exception messages, so that a caller may see them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _CREDENTIAL = r"""
 def safe_message(error: BaseException) -> str:
     """Return the message of an error, with ``****`` in place of credentials.
 
-    User code raises the errors of its libraries, and their messages quote URLs and headers.
+    Errors of libraries may contain URLs and headers with credentials.
 
     :param error: any exception.
-    :returns: the message; the name of the class where the message is empty.
+    :returns: the message; the name of the class if the message is empty.
     """
     text = str(error) or type(error).__name__
     # Compiled on first use, because most processes never need it.

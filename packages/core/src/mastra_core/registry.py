@@ -1,4 +1,4 @@
-"""Objects by name: by registration key or by their own id."""
+"""Find objects by their registration key or by their own id."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ T = TypeVar("T", bound=_HasId)
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """A read-only mapping by key, whose ``find`` also searches by id.
+    """A read-only mapping by key; its method ``find`` also searches by id.
 
     :param kind: what error messages call an item (``agent``).
     :param items: the items by key.
-    :raises ConfigError: for a name that cannot stand in a URL, or a name of two different items.
+    :raises ConfigError: for a name that cannot be part of a URL, or a name of two different items.
     """
 
     def __init__(self, kind: str, items: Mapping[str, T]) -> None:
@@ -62,8 +62,8 @@ class Registry(Mapping[str, T], Generic[T]):
         for name in names:
             if not isinstance(name, str) or not _NAME.fullmatch(name):
                 raise ConfigError(
-                    f"The {self._kind} name {name!r} cannot stand in a URL.",
-                    "Use letters, digits, '_', '-' and '.', at most 128 of them.",
+                    f"The {self._kind} name {name!r} cannot be part of a URL.",
+                    "Use at most 128 characters: letters, digits, '_', '-' and '.'.",
                 )
         other = self._by_id.get(item.id) or self._items.get(item.id, item)
         if other is not item or self._by_id.get(key, item) is not item:

@@ -1,7 +1,7 @@
-"""JSON Schema from Python types, and validation of data against those types.
+"""Create JSON Schemas from Python types, and validate data against these types.
 
-msgspec does the work, since every bundle contains it. Types of pydantic are recognised by their
-attributes and passed to pydantic, which is imported only then.
+This module uses msgspec, because every bundle contains it. Types of pydantic are recognised by
+their attributes. Only for such types, pydantic is imported.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def to_json_schema(type_: Any) -> dict[str, Any]:
         )
     except TypeError as error:
         raise ConfigError(
-            f"The type {_get_type_name(type_)} cannot be described as JSON: {error}",
+            f"The type {_get_type_name(type_)} has no JSON Schema: {error}",
             "Use a dataclass, TypedDict, msgspec.Struct, pydantic model or a built-in type.",
         ) from None
     return _inline_root(schema, definitions)
 
 
 def _inline_root(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Replace a reference at the root by its definition: clients expect ``properties`` there."""
+    """Replace a root reference with its definition, because clients expect ``properties`` there."""
     name = schema.get("$ref", "").removeprefix("#/$defs/")
     if name:
         schema = dict(definitions[name])
@@ -63,7 +63,7 @@ def _inline_root(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[st
 
 
 def _lift_definitions(node: Any, into: dict[str, Any]) -> Any:
-    """Move definitions that pydantic nests beside one type to the root, where references point."""
+    """Move pydantic's nested definitions to the root, because references point to the root."""
     if isinstance(node, list):
         return [_lift_definitions(item, into) for item in node]
     if not isinstance(node, dict):
@@ -86,7 +86,7 @@ def validate(type_: Any, value: Any) -> Any:
 
     :param type_: the type; a JSON Schema and ``Any`` accept everything.
     :param value: JSON builtins.
-    :raises InvalidInput: for the first value that does not fit, with its path.
+    :raises InvalidInput: for the first value that does not match, with its path.
     """
     if type(value) is type_ and type_ in _SCALARS:
         return value
@@ -107,7 +107,7 @@ def validate(type_: Any, value: Any) -> Any:
 def _fill_defaults(value: Any) -> Any:
     """Set the defaults of dataclasses on the instance.
 
-    msgspec leaves the defaults on the class, and would not encode them from there.
+    msgspec leaves the defaults on the class, and does not encode them there.
     """
     if isinstance(value, list | dict):
         for item in value.values() if isinstance(value, dict) else value:
@@ -145,7 +145,8 @@ def build_parameters_type(function: Callable[..., Any], skip: tuple[type, ...] =
             continue
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise ConfigError(
-                f"The function {function.__name__!r} takes *{name}, which has no schema.",
+                f"The function {function.__name__!r} has the parameter *{name}, which has no "
+                "schema.",
                 "Name each parameter and give it a type.",
             )
         if name not in hints:
@@ -159,7 +160,7 @@ def build_parameters_type(function: Callable[..., Any], skip: tuple[type, ...] =
 
 
 def resolve_hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """Resolve the type hints of a function, with their ``Annotated`` extras.
+    """Return the type hints of a function as types, with their ``Annotated`` extras.
 
     :param function: any function.
     :raises ConfigError: when a name in a hint cannot be resolved.

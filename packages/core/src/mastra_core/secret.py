@@ -1,4 +1,4 @@
-"""Secrets: values that are never printed by accident."""
+"""Hold secrets that are never printed by accident."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ __all__ = ("Secret",)
 
 
 class Secret:
-    """A credential: prints as ``****`` and returns its value only from ``reveal()``.
+    """A credential that prints as ``****``; only ``reveal()`` returns its value.
 
     ``Secret("value")`` holds a value. ``Secret.env("NAME")`` holds the name of an environment
-    variable that is read when ``reveal()`` is called, so an entry file that uses it can be built
-    where the variable is not set.
+    variable. ``reveal()`` reads the variable. A build therefore does not need the variable.
 
     :param value: the value.
     :raises ConfigError: for an empty value, because an empty token is always a mistake.
@@ -25,13 +24,15 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         if not (value or "").strip():  # os.getenv gives None
-            raise ConfigError("A secret is empty.", "Set the environment variable it comes from.")
+            raise ConfigError(
+                "A secret is empty.", "Set the environment variable that it comes from."
+            )
         self._value = value
         self._name = ""
 
     @classmethod
     def env(cls, name: str) -> Secret:
-        """Refer to an environment variable, which only ``reveal()`` reads.
+        """Return a secret that refers to an environment variable; ``reveal()`` reads the variable.
 
         :param name: name of the variable.
         """
@@ -41,7 +42,7 @@ class Secret:
 
     @property
     def name(self) -> str:
-        """Name of the environment variable that the secret refers to; empty for a held value."""
+        """The environment variable of the secret; empty if the secret holds a value."""
         return self._name
 
     def reveal(self) -> str:
@@ -75,5 +76,5 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "a Secret cannot be pickled, because its value would leave this process as plain text"
+            "a Secret cannot be pickled, because its value would leave this process unencrypted"
         )

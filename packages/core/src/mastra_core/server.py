@@ -1,4 +1,4 @@
-"""Settings of the HTTP server; the server itself is ``mastra_server``."""
+"""Settings of the HTTP server. The package ``mastra_server`` contains the server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cors:
-    """Which pages of other origins may call the server.
+    """The settings for pages of other origins that call the server.
 
     :param origins: allowed origins; ``*`` allows every origin.
     :param credentials: whether browsers may send cookies and credentials; needs named origins.
@@ -33,14 +33,15 @@ class Cors:
     def __post_init__(self) -> None:
         if self.credentials and "*" in self.origins:
             raise ConfigError(
-                "Cors(credentials=True) would let every web page act with its visitor's login.",
+                "Cors(credentials=True) with '*' would let every web page act with its visitor's "
+                "login.",
                 "Name the pages, such as origins=['https://app.example.com'].",
             )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RateLimit:
-    """How many requests one client may send.
+    """The number of requests that one client may send.
 
     :param amount: the limit, such as ``100/minute`` or ``5/second``.
     :param by: a function of the request that returns the client's key; by default the key is the
@@ -56,7 +57,7 @@ class RateLimit:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ApiRoute:
-    """A custom endpoint beside those of the API.
+    """A custom endpoint in addition to the endpoints of the API.
 
     :param path: path from the root, with parameters in braces: ``/orders/{order}``.
     :param handler: ``async def handler(request)``, which returns data, text or a response.
@@ -74,8 +75,8 @@ class ApiRoute:
     def __post_init__(self) -> None:
         if not callable(self.handler):
             raise ConfigError(
-                f"The handler {self.handler!r} of the route {self.path!r} cannot be called.",
-                "Pass async def handler(request).",
+                f"The handler {self.handler!r} of the route {self.path!r} is not callable.",
+                "Pass an async function: async def handler(request).",
             )
         if not self.path.startswith("/"):
             raise ConfigError(
@@ -96,7 +97,7 @@ class ApiRoute:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Server:
-    """How the server behaves.
+    """The settings of the HTTP server.
 
     :param host: address to bind; the environment variable ``HOST`` overrides it.
     :param port: port to bind; ``PORT`` overrides it.
@@ -158,15 +159,15 @@ class Server:
         object.__setattr__(self, "api_prefix", _normalize_prefix(self.api_prefix))
         if self.auth is not None and not callable(getattr(self.auth, "authenticate", None)):
             raise ConfigError(
-                f"The auth {self.auth!r} has no method authenticate(token, request).",
-                "Pass ApiKeys(...), Jwt(...) or an object with that method.",
+                f"The object auth={self.auth!r} has no method authenticate(token, request).",
+                "Pass ApiKeys(...), Jwt(...) or an object with this method.",
             )
         _check_setting_names(self.model_settings)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Middleware:
-    """Code that runs around requests.
+    """A function or class that runs around requests.
 
     :param handler: ``async def handler(request, next)``, or an ASGI middleware class.
     :param path: ``/api/*`` covers ``/api`` and everything below it; ``*`` covers every route. An
@@ -180,7 +181,7 @@ class Middleware:
     def __post_init__(self) -> None:
         if not callable(self.handler):
             raise ConfigError(
-                f"The middleware handler {self.handler!r} cannot be called.",
+                f"The middleware handler {self.handler!r} is not callable.",
                 "Pass async def handler(request, next), or an ASGI middleware class.",
             )
         if self.path and self.path != "*" and not self.path.startswith("/"):
@@ -231,7 +232,7 @@ def from_mapping(type_: type[T], value: Any, where: str) -> T:
     :param type_: a dataclass.
     :param value: an instance of ``type_``, or a mapping of its fields.
     :param where: what error messages call the value (``server.cors``).
-    :raises ConfigError: for an unknown key; the hint has the nearest known one.
+    :raises ConfigError: for an unknown key; the hint contains the nearest known key.
     """
     if isinstance(value, type_):
         return value
@@ -262,12 +263,12 @@ def _check_setting_names(names: Sequence[str]) -> None:
         if isinstance(names, str) or not (name.isidentifier() and name == name.lower()):
             raise ConfigError(
                 f"model_settings contains {name!r}, which is not the name of a setting.",
-                "Write names in snake_case: model_settings=['parallel_tool_calls'].",
+                "Write names in snake_case, such as model_settings=['parallel_tool_calls'].",
             )
 
 
 def _normalize_prefix(text: str) -> str:
-    """Return ``text`` with one leading slash and no trailing slash, as the client writes it."""
+    """Return ``text`` with a leading slash and without a trailing slash."""
     prefix = "/" + "/".join(part for part in text.split("/") if part)
     if set(prefix) & set("?#{}*% ") or ".." in prefix:
         raise ConfigError(

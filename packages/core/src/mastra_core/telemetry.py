@@ -1,8 +1,8 @@
-"""OpenTelemetry traces.
+"""Record and export OpenTelemetry traces.
 
-Spans are recorded only after a ``Telemetry``, which exports them, was started, or after a listener
-was added in this process. Only then is OpenTelemetry's SDK loaded (the extra
-``mastra-core[telemetry]``).
+Spans are recorded only after a ``Telemetry`` was started or a listener was added. A ``Telemetry``
+exports spans. A listener receives spans in this process. OpenTelemetry's SDK (the extra
+``mastra-core[telemetry]``) is not loaded before.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Span = Any  # opentelemetry.trace.Span, or None where nothing is recorded
 
 
 class SpanListener(Protocol):
-    """Receives the spans of this process; called in the thread where a span starts or ends."""
+    """A receiver of the spans of this process; it is called in the thread of the span."""
 
     def on_start(self, span: Span) -> None:
         """Receive a span that started.
@@ -46,7 +46,7 @@ class SpanListener(Protocol):
         """
 
     def on_annotate(self, span: Span, attributes: Mapping[str, Any]) -> None:
-        """Receive attributes of a span that are not exported.
+        """Receive attributes of a span; these attributes are not exported.
 
         :param span: the span.
         :param attributes: the attributes, as ``annotate`` got them.
@@ -61,7 +61,7 @@ class SpanListener(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Telemetry:
-    """Where the spans of requests, agents and workflows are exported.
+    """The export of the spans of requests, agents and workflows.
 
     :param service_name: ``service.name`` of the resource; ``OTEL_SERVICE_NAME`` overrides it.
     :param sampling: ``{"type": "always_on" | "always_off" | "ratio" | "parent_based"}``; the last
@@ -84,7 +84,7 @@ class Telemetry:
         _parse_probability(self.sampling)
 
     def start(self) -> None:
-        """Export spans from now on, until every started ``Telemetry`` has been stopped.
+        """Start to export spans, until every started ``Telemetry`` has been stopped.
 
         The first started ``Telemetry`` of a process determines the exporter.
 
@@ -101,7 +101,7 @@ class Telemetry:
         _update_active()
 
     def stop(self) -> None:
-        """Export the remaining spans, for at most five seconds, and shut the exporter down."""
+        """Export the remaining spans for at most five seconds, and shut down the exporter."""
         started = _process.senders.pop(id(self), None)
         if started is None or _process.senders:
             return
@@ -112,7 +112,7 @@ class Telemetry:
 
 
 class _Process:
-    """State that exists once in a process."""
+    """The state that exists once in a process."""
 
     def __init__(self) -> None:
         self.exporter: Any = None
@@ -126,7 +126,7 @@ _process = _Process()
 
 
 def add_listener(listener: SpanListener, settings: Telemetry | None = None) -> None:
-    """Pass every span of this process to ``listener`` from now on.
+    """Start to pass every span of this process to ``listener``.
 
     Nothing is passed while the SDK is disabled (``OTEL_SDK_DISABLED``).
 
@@ -158,7 +158,7 @@ def remove_listener(listener: SpanListener) -> None:
 def start_span(
     name: str, attributes: Mapping[str, Any] | None = None, **options: Any
 ) -> Iterator[Span]:
-    """Start a span around a block; yield ``None`` where nothing is recorded.
+    """Start a span around a block; yield ``None`` if spans are not recorded.
 
     :param name: name of the span.
     :param attributes: attributes of the span.
@@ -175,10 +175,10 @@ def start_span(
 
 
 def extract_parent(headers: Mapping[str, str]) -> Any:
-    """Return the context of a caller's ``traceparent``, as the parent of the request's span.
+    """Return a caller's ``traceparent`` as the parent context for the request's span.
 
-    The caller chooses the trace id. Whether the trace is sampled is decided here, as for a trace
-    that begins here: a caller must be able neither to hide its trace nor to force its export.
+    The caller chooses the trace id. This process decides whether to sample the trace, as for a
+    trace of its own. A caller can therefore neither hide its trace nor force its export.
 
     :param headers: the headers of the request.
     :returns: OpenTelemetry's context.
@@ -209,7 +209,7 @@ def is_sdk_installed() -> bool:
 
 
 def annotate(span: Span, **attributes: Any) -> None:
-    """Pass attributes of a span to the listeners of this process; they are not exported.
+    """Pass attributes of a span to the listeners of this process, without exporting them.
 
     :param span: the span.
     :param attributes: ``input``, ``output``, ``run``, ``thread``, ``resource``, and ``error`` as a
@@ -220,7 +220,7 @@ def annotate(span: Span, **attributes: Any) -> None:
 
 
 def get_span_ids(span: Span) -> dict[str, str]:
-    """Return the ids of a span as a caller gets them.
+    """Return the ids of a span in the form for callers.
 
     :param span: the span, or ``None``.
     :returns: ``traceId`` and ``spanId`` in hexadecimal; empty for ``None`` or an invalid span.
@@ -237,7 +237,7 @@ def _update_active() -> None:
 
 
 def _is_sampled() -> bool:
-    """Return the decision of the provider's sampler about a new trace."""
+    """Return the sampling decision of the provider for a new trace."""
     from opentelemetry import trace
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import TracerProvider
@@ -288,7 +288,7 @@ def _trusts_callers(sampling: Mapping[str, Any]) -> bool:
 
 
 def _get_provider(settings: Telemetry) -> Any:
-    """Return the SDK's provider of this process; create it where there is none.
+    """Return the SDK's provider of this process, and create it if necessary.
 
     OpenTelemetry allows one provider in a process and cannot remove it again. A provider of the SDK
     that the application has set is used as it is.
@@ -318,7 +318,7 @@ def _build_processor(export: Mapping[str, Any]) -> Any:
 
 
 def _build_listener_processor() -> Any:
-    """Return a span processor that calls the listeners; a provider cannot remove it again."""
+    """Build a span processor that calls all listeners; a provider cannot remove a processor."""
     from opentelemetry.sdk.trace import SpanProcessor
 
     class ListenerProcessor(SpanProcessor):

@@ -1,4 +1,4 @@
-"""Tools: typed functions that a model or a caller may call."""
+"""Tools: typed functions for models and callers."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class ToolSuspension(BaseException):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ToolContext:
-    """The context of one tool call; a parameter annotated with this type receives it.
+    """The context of one tool call, for a parameter that is annotated with this type.
 
     :param request_context: values that the caller and the server's middleware set.
     :param run_id: id of the run that called the tool, empty for a direct call.
     :param call_id: id of the model's call, empty for a direct call.
-    :param thread: id of the conversation, empty where there is none.
-    :param resource: owner of the conversation, empty where there is none.
+    :param thread: id of the conversation, empty if there is none.
+    :param resource: owner of the conversation, empty if there is none.
     :param resume_data: data that was provided after ``suspend``; ``None`` on the first execution.
     :param writer: sends an output to the readers of the run; set by the framework.
     :param counter: adds token usage to the run; set by the framework.
@@ -72,14 +72,14 @@ class ToolContext:
     counter: Callable[[Any], None] | None = dataclasses.field(default=None, repr=False)
 
     def suspend(self, payload: Any = None) -> NoReturn:
-        """Stop the tool here; it is executed again from its start once somebody provides data.
+        """Stop the tool here; when somebody provides data, it is executed again from its start.
 
         :param payload: what that person needs to see, any JSON-able value.
         :raises Conflict: in a direct call, which cannot wait.
         """
         if not self.call_id:
             raise Conflict(
-                "The tool waits for data, and a direct call cannot wait.",
+                "The tool waits for data, but a direct call cannot wait.",
                 "Call the tool in a run of an agent.",
             )
         raise ToolSuspension(dump(payload))
@@ -93,7 +93,7 @@ class ToolContext:
             await self.writer(value)
 
     def count_usage(self, usage: Usage) -> None:
-        """Add tokens that the tool used to those of the run.
+        """Add tokens that the tool used to the usage of the run.
 
         :param usage: the tokens.
         """
@@ -103,14 +103,14 @@ class ToolContext:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tool(Generic[P, R_co]):
-    """A function that an agent or an HTTP caller may call.
+    """A function that agents and HTTP callers may call.
 
     :param id: the name that a model calls the tool by.
     :param description: text that tells the model when to call the tool; by default the docstring of
         the function.
     :param function: sync or async; its parameters are the tool's input.
     :param input: type of the input, a struct with one field for each parameter; or a JSON Schema.
-    :param output: type of the result; ``Any`` where the function has no return annotation.
+    :param output: type of the result; ``Any`` if the function has no return annotation.
     :param requires_approval: whether a person must approve each call; or a function, sync or async,
         of the tool's parameters that decides for one call.
     :param context_names: names of the parameters that receive the ``ToolContext``.
@@ -131,11 +131,11 @@ class Tool(Generic[P, R_co]):
 
     @property
     def output_schema(self) -> dict[str, Any] | None:
-        """JSON Schema of the result, or ``None`` where the type is unknown."""
+        """The JSON Schema of the result, or ``None`` if the type is unknown."""
         return None if self.output is Any else to_json_schema(self.output)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Call the function itself, so that a decorated function stays callable.
+        """Call the function directly, as without the decorator.
 
         :param args: positional arguments of the function.
         :param kwargs: keyword arguments of the function.
@@ -143,7 +143,7 @@ class Tool(Generic[P, R_co]):
         return self.function(*args, **kwargs)
 
     def parse_arguments(self, data: Any) -> dict[str, Any]:
-        """Validate ``data`` and return the values of the function's parameters.
+        """Validate ``data``, and return the arguments for the function.
 
         :param data: JSON builtins; ``None`` for no arguments.
         :returns: parameter names, mapped to values of the declared types.
@@ -155,7 +155,7 @@ class Tool(Generic[P, R_co]):
         return {name: getattr(arguments, name) for name in self.input.__struct_fields__}
 
     async def is_approval_required(self, values: Mapping[str, Any]) -> bool:
-        """Return whether a person must approve a call with these values.
+        """Return whether a person must approve a call with these arguments.
 
         :param values: validated arguments, as ``parse_arguments`` returns them.
         """
@@ -208,7 +208,7 @@ class Tool(Generic[P, R_co]):
         values = self.parse_arguments(data)
         if check_approval and await self.is_approval_required(values):
             raise Conflict(
-                f"The tool {self.id!r} requires approval, and a direct call cannot wait for it.",
+                f"The tool {self.id!r} requires approval, but a direct call cannot wait for it.",
                 "Call the tool in a run of an agent or a workflow, where a person can approve it.",
             )
         return await self.call(values, context)
@@ -231,7 +231,7 @@ def tool(
     description: str = "",
     requires_approval: bool | Callable[..., Any] = False,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
-    """Convert a typed function to a ``Tool``; used as ``@tool`` or ``@tool(...)``.
+    """Convert a typed function to a ``Tool``; use it as ``@tool`` or ``@tool(...)``.
 
     :param function: a sync or async function whose parameters have types.
     :param id: the name that a model calls the tool by; by default the function's name.
@@ -269,7 +269,7 @@ class Toolbox(Protocol):
     """A source of tools that are known only at run time, such as a server."""
 
     async def list_tools(self) -> Sequence[Tool]:
-        """Return the tools that the source offers now."""
+        """Return the tools that the source offers at this moment."""
 
 
 def is_toolbox(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Numbers of tokens that a model used."""
+"""The numbers of tokens that a model used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ("Usage",)
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Numbers of tokens as counted by the provider; zero where it does not report them.
+    """Numbers of tokens, as the provider reports them; zero if it does not report them.
 
     :param input_tokens: tokens of the input.
     :param output_tokens: tokens of the output.

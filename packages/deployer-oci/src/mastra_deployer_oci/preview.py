@@ -18,10 +18,10 @@ __all__ = ("preview",)
 
 
 def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
-    """Unpack the layers of a bundle and start the app.
+    """Unpack the layers of a bundle, and start the app.
 
-    On Linux, as root, and for an image without a base the app runs in a ``chroot`` of its own.
-    Otherwise it runs with an interpreter of this machine. The working directory is the image's.
+    As root on Linux, the app of an image without a base image runs in its own ``chroot``. Otherwise
+    the app runs with an interpreter of this machine. The working directory is that of the image.
 
     :param bundle: the bundle to run.
     :param host: address to listen on.
@@ -46,7 +46,7 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
 def _build_process(
     bundle: Bundle, root: Path, values: Mapping[str, str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Return the command that starts the app, and all variables of its environment."""
+    """Return the command that starts the app, and its environment."""
     from mastra_deployer_oci.bundle.image_plan import read_plan
 
     plan = read_plan(bundle.directory)
@@ -66,7 +66,7 @@ def _build_process(
 
 
 def _restore_scripts(directory: Path, version: str) -> None:
-    """Let console scripts start Python by its name: this machine lacks the image's path."""
+    """Replace the image's path of Python in console scripts, because it is missing here."""
     for file in directory.glob("*"):
         first, _, rest = file.read_bytes().partition(b"\n")
         if not first.startswith(b"#!/usr/bin/env "):
@@ -100,8 +100,9 @@ def _find_host_python(version: str) -> str:
     path = find_python(version)
     if path is None:
         raise ConfigError(
-            f"Python {version}, which runs the app, is not installed on this machine.",
-            f"Install it, or bundle for Python {sys.version_info[0]}.{sys.version_info[1]}.",
+            f"The app needs Python {version}, which is not installed on this machine.",
+            "Install it, or build the bundle for Python "
+            f"{sys.version_info[0]}.{sys.version_info[1]}.",
         )
     return path
 

@@ -1,8 +1,8 @@
-"""Build the ASGI application: the routes and the layers that every request passes through.
+"""Build the ASGI application: its routes, and the layers around them.
 
 From the outside in: canonical path, request id, metrics, span, HTTPS, CORS, rate limit, time limit,
-body limit, error boundary, the user's middleware, Litestar's routes. A layer that the settings do
-not need is left out, because each layer costs time on every request.
+body limit, error boundary, the user's middleware, Litestar's routes. Layers that the settings do
+not need are left out, because each layer takes time in every request.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ __all__ = ("create_app",)
 
 
 class _PluginFreeApp(StartupErrorApp):
-    """Litestar without the default plugins for other libraries' types.
+    """Litestar without the default plugins for types of other libraries.
 
-    msgspec reads and writes the bodies here. With its plugins, Litestar would import pydantic
-    wherever it is installed, which costs 300 ms of every cold start.
+    This server reads and writes bodies with msgspec. With its plugins, Litestar would import
+    pydantic if it is installed, which takes 300 ms of every cold start.
     """
 
     @staticmethod
@@ -72,7 +72,8 @@ def create_app(mastra: Mastra) -> Litestar:
     """Build the ASGI application that serves ``mastra``.
 
     ``app.state.mastra`` is the ``Mastra`` object itself. Code that stops the process may set
-    ``app.state.draining`` first: ``/ready`` then answers 503 while running requests still finish.
+    ``app.state.draining`` first. ``/ready`` then responds with 503, and active requests still
+    finish.
 
     :param mastra: the agents, workflows, tools and server settings to serve.
     :returns: the Litestar application.
@@ -139,7 +140,7 @@ def _should_keep_logs(mastra: Mastra) -> bool:
 
 
 def _create_trace_store(mastra: Mastra) -> tuple[TraceStore | None, tuple[Any, ...]]:
-    """Return the trace store and its routes, imported only where traces are kept."""
+    """Return the trace store and its routes, and import them only if traces are kept."""
     if not _should_keep_traces(mastra):
         return None, ()
     from mastra_server.observability import trace_query, traces
@@ -149,7 +150,7 @@ def _create_trace_store(mastra: Mastra) -> tuple[TraceStore | None, tuple[Any, .
 
 
 def _should_keep_traces(mastra: Mastra) -> bool:
-    """Return whether traces are kept; in development only where OpenTelemetry is installed."""
+    """Return whether traces are kept; in development, only if OpenTelemetry is installed."""
     enabled = mastra.server.traces
     return _is_dev() and is_sdk_installed() if enabled is None else enabled
 
@@ -159,9 +160,9 @@ def _is_dev() -> bool:
 
 
 def _choose_app_class(mastra: Mastra) -> type[Litestar]:
-    """Return the class of the application.
+    """Return the application class, with or without Litestar's plugins.
 
-    A user's Litestar handlers may take types that Litestar's plugins read, such as pydantic models.
+    A user's Litestar handlers may have types that need Litestar's plugins, such as pydantic models.
     """
     plain = all(isinstance(item, ApiRoute) for item in mastra.server.api_routes)
     return _PluginFreeApp if plain else StartupErrorApp
@@ -209,5 +210,5 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
         if trace_store is not None:
             trace_store.stop()
         if mastra.telemetry is not None:
-            # Off the event loop: an unreachable collector blocks for seconds.
+            # In a thread, because an unreachable collector blocks for seconds.
             await asyncio.to_thread(mastra.telemetry.stop)

@@ -1,6 +1,6 @@
 """Define the ``server`` target: a directory that ``python index.py`` serves on any machine.
 
-The server itself never imports this module. It is the simplest example of a deployer.
+The server itself never imports this module. The module is the simplest example of a deployer.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ __all__ = ("ServerSettings", "mastra_bundle", "mastra_target")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """Settings of the ``server`` target: none, because environment variables set port and host."""
+    """The settings of the ``server`` target: none, because variables set port and host."""
 
     target: ClassVar[str] = "server"
 
 
 @hookimpl
 def mastra_target() -> Target:
-    """Return the target for any machine with a matching Python.
+    """Return the target for all machines with the right Python version.
 
     :returns: the description of the ``server`` target.
     """
@@ -44,7 +44,7 @@ def mastra_target() -> Target:
 
 @hookimpl
 def mastra_bundle(build: Build, directory: Path) -> Bundle:
-    """Move the build into the bundle's directory unchanged; the launcher in the build serves it.
+    """Move the build unchanged into the bundle's directory; its launcher serves the app.
 
     :param build: the finished build.
     :param directory: where the bundle goes.

@@ -50,7 +50,7 @@ def test_foreach_over_an_input_that_is_not_a_list(engine):
     workflow = Workflow("w", input=dict).map(lambda n: n["x"]).foreach(add_one)
     record = run_workflow(engine, workflow, {"x": 3})
     assert (record.status, record.error.name) == ("failed", "InvalidInput")
-    assert "The foreach step 'add_one' needs a list, and its input is 3" in record.error.message
+    assert "The foreach step 'add_one' needs a list, but its input is 3" in record.error.message
 
 
 def test_foreach_with_a_failing_item(engine):

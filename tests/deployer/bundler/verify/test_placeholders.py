@@ -112,4 +112,4 @@ def test_failure_shows_the_whole_message_and_the_cure(project, mastra, echo):
     done = mastra(
         "build", cwd=project({INDEX: "import os\nos.environ['SENTRY_DSN']\n" + echo}, CONFIG)
     )
-    done.failed(2, "'SENTRY_DSN' is read without a default but optional", "required =")
+    done.failed(2, "'SENTRY_DSN' is read without a default, but optional", "required =")

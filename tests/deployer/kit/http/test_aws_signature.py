@@ -26,7 +26,9 @@ def platform():
 
 def open_signed(platform, credentials):
     signer = create_aws_signer(credentials, "lambda", "eu-west-1")
-    return open_client(platform.url, credentials, *NAMES, name="AWS", before_attempt=signer)
+    return open_client(
+        platform.url, credentials, *NAMES, name="AWS", bearer=False, before_attempt=signer
+    )
 
 
 def compute_signature(platform, index):
@@ -71,7 +73,7 @@ def test_a_missing_key_is_named():
 
 def test_a_signed_client_sends_no_bearer_token(platform):
     with open_client(
-        platform.url, KEYS, *NAMES, name="AWS", before_attempt=lambda *_: None
+        platform.url, KEYS, *NAMES, name="AWS", bearer=False, before_attempt=lambda *_: None
     ) as client:
         client.get("/x")
     with open_client(platform.url, {}, name="Open") as client:

@@ -22,6 +22,18 @@ def test_the_credential_is_the_token(platform):
     assert platform.seen == [("GET", "/x", "Bearer acme-token-1")]
 
 
+def test_what_is_called_before_each_attempt_keeps_the_token(platform):
+    def add_count(request, count):
+        request.headers["x-retry-count"] = str(count)
+
+    with open_client(
+        platform.url, CREDENTIALS, "ACME_TOKEN", name="Acme", before_attempt=add_count
+    ) as client:
+        client.get("/x")
+    assert platform.seen == [("GET", "/x", "Bearer acme-token-1")]
+    assert platform.headers[0]["x-retry-count"] == "0"
+
+
 def test_a_missing_credential_is_named_with_the_cure(platform):
     with (
         pytest.raises(AuthError, match="ACME_TOKEN is not set") as raised,

@@ -29,7 +29,9 @@ def test_lines_of_all_messages_are_read():
         connection.send(b"three\xff")
 
     with run(tail, subprotocols=["trace-v1"]) as url:
-        lines = list(iter_websocket_lines(url, subprotocol="trace-v1", messages=["hello"]))
+        lines = list(
+            iter_websocket_lines(url, home=url, subprotocol="trace-v1", messages=["hello"])
+        )
     assert lines == ["trace-v1 hello", "one", "two", "three\ufffd"]
 
 
@@ -39,7 +41,7 @@ def test_a_rejected_connection_is_an_error(status, error):
         return connection.respond(http.HTTPStatus(status), "no")
 
     with run(print, process_request=reject) as url, pytest.raises(error, match=str(status)):
-        list(iter_websocket_lines(url))
+        list(iter_websocket_lines(url, home=url))
 
 
 def test_a_message_that_is_too_large_is_an_api_error():
@@ -48,18 +50,40 @@ def test_a_message_that_is_too_large_is_an_api_error():
             connection.send("x" * (2 << 20))
 
     with run(flood) as url, pytest.raises(ApiError):
-        list(iter_websocket_lines(url))
+        list(iter_websocket_lines(url, home=url))
 
 
 @pytest.mark.parametrize("url", ["ws://acme.example/tail", "http://acme.example", "file:///x"])
 def test_an_unencrypted_address_is_refused(url):
     with pytest.raises(ConfigError):
-        list(iter_websocket_lines(url))
+        list(iter_websocket_lines(url, home=url))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://acme.example/tail",
+        "wss://127.0.0.1:1/tail",
+        "wss://localhost:1/tail",
+        "wss://10.0.0.5/tail",
+        "wss://169.254.169.254/tail",
+        "wss://[::1]/tail",
+    ],
+)
+def test_a_platform_on_the_internet_cannot_send_the_client_elsewhere(url):
+    with pytest.raises(ApiError, match=r"acme\.example refers to"):
+        list(iter_websocket_lines(url, home="https://acme.example/v1"))
+
+
+@pytest.mark.parametrize("home", ["http://localhost:1", "ws://127.0.0.1:1"])
+def test_a_platform_on_this_machine_may_name_another_port(home):
+    with run(lambda connection: connection.send("one")) as url:
+        assert list(iter_websocket_lines(url, home=home)) == ["one"]
 
 
 def test_an_unreachable_server_is_an_api_error():
     with pytest.raises(ApiError, match=r"127\.0\.0\.1:1"):
-        list(iter_websocket_lines("ws://127.0.0.1:1/tail"))
+        list(iter_websocket_lines("ws://127.0.0.1:1/tail", home="http://127.0.0.1:2"))
 
 
 def test_a_host_that_only_the_project_names_gets_no_credentials():
@@ -70,8 +94,12 @@ def test_a_host_that_only_the_project_names_gets_no_credentials():
         set_host_policy(HostPolicy({"api_url": address}, None, lambda host: None))
         try:
             with pytest.raises(ConsentError, match="api_url"):
-                list(iter_websocket_lines(url, headers={"Authorization": "Bearer secret-1"}))
+                list(
+                    iter_websocket_lines(
+                        url, home=url, headers={"Authorization": "Bearer secret-1"}
+                    )
+                )
         finally:
             set_host_policy(None)
         assert connected == []
-        assert list(iter_websocket_lines(url)) == []
+        assert list(iter_websocket_lines(url, home=url)) == []

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tests.node import find_node
-from tests.vercel.fake.contract.npm import get_sdk_directory
+from tests.vercel.fake.contract.packages import get_sdk_directory
 from tests.vercel.fake.transport.api import RecordedRequest
 
 

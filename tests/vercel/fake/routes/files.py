@@ -27,7 +27,7 @@ def upload_file(request: Request) -> Response:
         request.platform.limits.uploads_left is not None
         and request.platform.limits.uploads_left <= 0
     ):
-        return UPLOAD_QUOTA.to_response()
+        return Response.from_fault(UPLOAD_QUOTA)
     digest = request.headers.get("x-vercel-digest") or request.headers.get("x-now-digest", "")
     _validate(request, digest)
     file = get_file_path(request.platform, request.scope, digest)

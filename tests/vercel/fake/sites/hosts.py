@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.platform_fakes.connection import HttpConnection
 from tests.vercel.fake.routes.protection import BYPASS_HEADER, is_visible
 from tests.vercel.fake.routes.rolling_releases import get_traffic_shares
 from tests.vercel.fake.routes.runtime_logs import add_log_row
@@ -20,7 +21,6 @@ from tests.vercel.fake.sites.build_output import load_function_config
 from tests.vercel.fake.sites.route_match import RouteMatch, match_route
 from tests.vercel.fake.state.deployment import Deployment
 from tests.vercel.fake.state.platform_state import PlatformState
-from tests.vercel.fake.transport.connection import HttpConnection
 
 MAX_BODY = 4_500_000  # bytes of a body
 _HOP = frozenset(
@@ -73,6 +73,8 @@ class SiteHosts:
         sites = self
 
         class SiteConnection(HttpConnection):
+            server_version = "Vercel"
+
             def respond(self, content: bytes) -> None:
                 _SiteRequest(sites, self, host(), content).respond()
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.platform_fakes.faults import FaultQueue
 from tests.vercel.fake.routes.accounts import Team, Token, User
 from tests.vercel.fake.state.deployment import BuildSpeed, Deployment, Outcome
-from tests.vercel.fake.transport.faults import FaultQueue
 from tests.vercel.fake.transport.rate_limits import RateLimiter
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.platform_fakes.connection import HttpConnection
 from tests.vercel.fake.routes import (  # noqa: F401  # importing a module registers its routes
     aliases,
     build_events,
@@ -29,7 +30,6 @@ from tests.vercel.fake.routes import (  # noqa: F401  # importing a module regis
 )
 from tests.vercel.fake.routes.accounts import authorize
 from tests.vercel.fake.state.platform_state import PlatformState
-from tests.vercel.fake.transport.connection import HttpConnection
 from tests.vercel.fake.transport.request import ApiError, Request, Response
 from tests.vercel.fake.transport.routing import find_route
 
@@ -63,6 +63,8 @@ def make_connection_handler(
     """Return the handler for connections to the API's port."""
 
     class ApiConnection(HttpConnection):
+        server_version = "Vercel"
+
         def respond(self, content: bytes) -> None:
             address = urlsplit(self.path)
             query = parse_qs(address.query, keep_blank_values=True)
@@ -95,7 +97,7 @@ def make_connection_handler(
 def _respond(request: Request) -> Response:
     fault = request.platform.faults.take(request.method, request.path)
     if fault is not None:
-        return fault.to_response()
+        return Response.from_fault(fault)
     headers: Mapping[str, str] = {}
     try:
         route, request.arguments = find_route(request.method, request.path)

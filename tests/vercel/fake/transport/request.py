@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tests.platform_fakes.faults import Fault
+
 if TYPE_CHECKING:
     from tests.vercel.fake.routes.accounts import Token
     from tests.vercel.fake.state.platform_state import PlatformState
@@ -42,6 +44,10 @@ class Response:
     body: Any = None
     raw: bytes | Iterator[bytes] | None = None
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def from_fault(cls, fault: Fault) -> Response:
+        return cls(status=fault.status, raw=fault.raw, headers=fault.headers)
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -1,10 +1,9 @@
-"""Selection of the adapter that converts an object to an agent.
+"""Select the adapter that converts an object to an agent.
 
-An adapter is found by the name of the module of the object's class, or of a package above that
-module; the base classes are searched too. No framework is imported to recognise its objects.
-Built-in adapters are in a table; others come from the entry-point group ``mastra.agents``. A bundle
-contains the adapters of this group, because reading the metadata of all installed distributions
-costs 40 ms at every cold start.
+The module of the object's class, or a package above it, identifies the adapter. The base classes
+are searched too. No framework is imported for this. Built-in adapters are in a table; others come
+from the entry-point group ``mastra.agents``. A bundle contains the adapters of this group, because
+reading the metadata of all installed distributions costs 40 ms at every cold start.
 """
 
 from __future__ import annotations
@@ -43,14 +42,14 @@ def as_agent(value: Any) -> AgentLike:
     if adapter is None:
         raise ConfigError(
             f"{value!r} is not an agent.",
-            "Pass an Agent, an async function, a pydantic-ai agent, or install an adapter for "
+            "Pass an Agent, an async function or a pydantic-ai agent, or install an adapter for "
             f"{_get_top_level_package(type(value))!r} (entry-point group mastra.agents).",
         )
     return _load_adapter(adapter)(value)
 
 
 def freeze_adapters(adapters: Mapping[str, str]) -> None:
-    """Use exactly these adapters and search for no others.
+    """Use exactly these adapters, and search for no others.
 
     :param adapters: module or package of a class, mapped to ``module:attribute`` of its adapter.
     """
@@ -73,7 +72,7 @@ def _find_adapters(value: Any) -> list[str]:
 
 
 def _list_packages(cls: type) -> list[str]:
-    """Return the module of ``cls`` and the packages above it, innermost first."""
+    """Return the module of ``cls`` and its parent packages, innermost first."""
     parts = cls.__module__.split(".")
     return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
 
@@ -91,7 +90,7 @@ def _load_adapter(reference: str) -> Callable[[Any], AgentLike]:
     except (ImportError, AttributeError) as error:
         raise PluginError(
             f"The agent adapter {reference!r} cannot be loaded: {error}.",
-            "Update or uninstall the package that provides it.",
+            "Update or uninstall the package that contains the adapter.",
         ) from None
 
 

@@ -16,16 +16,16 @@ class RunTimedOut(RequestError):
     """A run exceeded its timeout.
 
     :param message: what is wrong, in one sentence.
-    :param hint: the cure; empty where there is none.
+    :param hint: the cure; empty if there is none.
     """
 
     status = 504
 
 
 async def iter_with_timeout(events: AsyncIterator[T], seconds: float | None) -> AsyncGenerator[T]:
-    """Yield the events of a stream that must end within a time.
+    """Yield the events of a stream; raise an error when its time is over.
 
-    A timeout interrupts only the wait for an event, never the reader of the events.
+    The timeout interrupts only the wait for an event. It never interrupts the reader of the events.
 
     :param events: the stream.
     :param seconds: the timeout; ``None`` for no timeout.

@@ -14,7 +14,7 @@ __all__ = ("AgentDefinition",)
 
 
 class AgentDefinition(Protocol):
-    """The arguments of ``mastra_core.Agent``, whose documentation describes each of them."""
+    """The arguments of ``mastra_core.Agent``, which documents them."""
 
     id: str
     name: str
@@ -32,7 +32,7 @@ class AgentDefinition(Protocol):
 
     @property
     def callable_tools(self) -> tuple[Tool, ...]:
-        """Everything the model may call: the tools, and the other agents as tools."""
+        """The tools that the model may call, including other agents as tools."""
 
     def info(self) -> AgentInfo:
         """Describe the agent without running it."""

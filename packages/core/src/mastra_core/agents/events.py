@@ -2,8 +2,8 @@
 
 A run begins with ``Start``. Each model turn has deltas, tool calls and results, and ends with a
 ``StepFinish``. The run ends with one ``Finish``; a failed run ends with ``Failure`` instead. A run
-that waits for a person reports what it waits for (``ApprovalRequired``, ``ToolSuspended``) and ends
-with a ``Finish`` whose reason is ``suspended``.
+may wait for a person. It then reports the calls that wait (``ApprovalRequired``,
+``ToolSuspended``), and ends with a ``Finish`` whose reason is ``suspended``.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class ToolResult(_Event, frozen=True, tag="tool-result", kw_only=True):
 
 
 class ToolOutput(_Event, frozen=True, tag="tool-output", kw_only=True):
-    """An output of a tool while it runs; for a sub-agent, one of its events.
+    """An output of a running tool; for a sub-agent, one event of the sub-agent.
 
     :param id: id of the ``ToolCall``.
     :param name: name of the tool.
@@ -181,7 +181,7 @@ class Finish(_Event, frozen=True, tag="finish", kw_only=True):
     """The run ended.
 
     :param reason: ``stop``; ``tool-calls`` where the caller must call tools or the model was not
-        called again; ``suspended`` where a person must decide; ``length`` where the answer was cut.
+        called again; ``suspended`` where a person must decide; ``length`` if the answer was cut.
     :param object: the structured answer, ``None`` for a text.
     :param usage: the sum of the tokens of all turns.
     :param history: the framework's own serialised messages, opaque to everything else.

@@ -20,9 +20,9 @@ __all__ = ("FunctionAgent",)
 class FunctionAgent:
     """An agent that calls an async function or generator with one parameter.
 
-    A parameter annotated ``AgentInput`` receives the whole input; any other parameter receives the
-    text of the last user message. A function returns text, or any JSON-able object as a structured
-    answer. A generator yields pieces of text, or events.
+    A parameter annotated with ``AgentInput`` receives the whole input. Any other parameter receives
+    the text of the last user message. A function returns text, or any JSON-able object as a
+    structured answer. A generator yields pieces of text, or events.
 
     :param function: the function or generator.
     :raises ConfigError: when the function does not have exactly one parameter.
@@ -33,7 +33,7 @@ class FunctionAgent:
         if len(parameters) != 1:
             raise ConfigError(
                 f"The agent function {_get_name(function)!r} takes {len(parameters)} arguments.",
-                "Give it one: the user's text, or an AgentInput.",
+                "Give the function one parameter: the user's text, or an AgentInput.",
             )
         self._function = function
         self._takes_input = resolve_hints(function).get(parameters[0].name) is AgentInput
@@ -41,7 +41,7 @@ class FunctionAgent:
         self.description = (inspect.getdoc(function) or "").partition("\n")[0]
 
     def info(self) -> AgentInfo:
-        """Return an empty description: nothing is known of a function."""
+        """Return an empty description, because nothing is known about a function."""
         return AgentInfo()
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
@@ -53,7 +53,7 @@ class FunctionAgent:
         return await collect(self.stream(input))
 
     async def stream(self, input: AgentInput, /) -> AsyncGenerator[AgentEvent, None]:
-        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
+        """Run the agent and yield its events; a failed run ends with ``Failure``.
 
         :param input: the input of the run.
         """
@@ -91,7 +91,7 @@ def _get_name(function: Callable[..., Any]) -> str:
 
 
 def to_failure(error: Exception, agent: str) -> Failure:
-    """Convert an exception to the event that ends a run; the traceback goes only to the log.
+    """Convert an exception to the last event of a run; log the traceback.
 
     :param error: the exception.
     :param agent: id of the agent.

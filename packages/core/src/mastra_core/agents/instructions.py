@@ -1,4 +1,4 @@
-"""Instructions of an agent: text, a template, or a function; both read the request context."""
+"""Render the instructions of an agent: text, a template or a function."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def render_instructions(instructions: Instructions, context: Mapping[str, 
     """Return the instructions of one run.
 
     ``{{ name }}`` and ``{{ user.name }}`` stand for values of the request context. A template only
-    looks values up; it executes nothing, and a value is not searched for further placeholders.
+    looks up values and executes nothing. Placeholders inside of a value are not replaced.
 
     :param instructions: text, a template, or a function of the request context.
     :param context: the request context.
@@ -36,7 +36,7 @@ async def render_instructions(instructions: Instructions, context: Mapping[str, 
     text = await result if inspect.isawaitable(result) else result
     if not isinstance(text, str):
         raise ConfigError(
-            f"The function of the instructions returned {type(text).__name__!r}.", "Return text."
+            f"The instructions function returned {type(text).__name__!r}.", "Return text."
         )
     return text
 

@@ -1,4 +1,4 @@
-"""The input of a run: messages without a framework, and the options of the caller."""
+"""The input of a run: messages that no framework defines, and the options of the caller."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     :param role: ``system``, ``user``, ``assistant`` or ``tool``.
     :param parts: the content.
-    :param id: id of a user's message in the memory, which creates one where it is empty.
+    :param id: id of a user's message in the memory, which creates one if it is empty.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -105,7 +105,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientTool(msgspec.Struct, frozen=True, kw_only=True):
-    """A tool that runs on the caller's side; the model knows only its description.
+    """A tool that the caller executes; the model knows only its description.
 
     :param name: name of the tool.
     :param description: text that tells the model when to call the tool.
@@ -118,7 +118,7 @@ class ClientTool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person decided about one call of a suspended run.
+    """A person's decision about one call of a suspended run.
 
     :param approved: whether the call may be executed.
     :param reason: the reason of a declined call, passed to the model.
@@ -133,7 +133,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The usage limits of one run; a run that would exceed one fails.
+    """The usage limits of one run; a run that would exceed a limit fails.
 
     :param requests: maximum number of requests to the model.
     :param tool_calls: maximum number of tool calls.
@@ -150,7 +150,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
-    """The input of one run: the messages, and options that override those of the agent.
+    """The input of one run: the messages, and options that replace options of the agent.
 
     :param messages: the conversation, oldest first; the last message is usually the user's.
     :param history: ``Finish.history`` of an earlier run of the same agent.
@@ -179,8 +179,8 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param stop_when: functions of the events so far; the run ends when one of them is true.
     :param timeout: seconds that the whole run may take.
     :param limits: the usage limits of the run.
-    :param caller: who the run is counted for, where a store has bounds; empty for the application
-        itself.
+    :param caller: the caller whose limits the run counts toward, if a store has bounds; empty
+        for the application itself.
     """
 
     messages: tuple[Message, ...] = ()
@@ -213,7 +213,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_value(cls, input: AgentInput | str, overrides: Mapping[str, Any]) -> AgentInput:
-        """Build an input with some of its fields replaced.
+        """Convert a value to an input, and replace some of its fields.
 
         :param input: the input, or the user's message.
         :param overrides: names of fields, mapped to their values.
@@ -223,22 +223,22 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(input, **overrides) if overrides else input
 
     def drop_code(self) -> AgentInput:
-        """Return the input without its functions, types and model objects."""
+        """Return the input without functions, types and model objects."""
         return msgspec.structs.replace(self, output=None, model=None, tools=(), stop_when=())
 
     def estimate_size(self) -> int:
-        """Estimate the bytes that the data of the input takes in memory, with the context."""
+        """Estimate the memory of the input's data and its context, in bytes."""
         data = msgspec.structs.replace(self.drop_code(), context={})
         return estimate_size(data) + estimate_context_size(self.context)
 
     @property
     def new_messages(self) -> tuple[Message, ...]:
-        """The messages after the last answer, which no earlier history contains."""
+        """The messages after the last answer; no earlier history contains them."""
         answers = [index for index, each in enumerate(self.messages) if each.role == "assistant"]
         return self.messages[answers[-1] + 1 :] if answers else self.messages
 
     @property
     def prompt(self) -> str:
-        """The text of the last user message, empty where there is none."""
+        """The text of the last user message; empty if there is none."""
         texts = [message.text for message in self.messages if message.role == "user"]
         return texts[-1] if texts else ""

@@ -1,4 +1,4 @@
-"""Import what the registered agents need, before the first request needs it."""
+"""Import the modules of the registered agents before the first request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ("preload", "preload_agents")
 
 
 class _Application(Protocol):
-    """The part of ``Mastra`` that is needed; importing ``Mastra`` itself would be a circle."""
+    """The part of ``Mastra`` that this module needs, which avoids a circular import."""
 
     @property
     def agents(self) -> Mapping[str, Any]:
@@ -21,8 +21,8 @@ class _Application(Protocol):
 def preload(mastra: _Application) -> None:
     """Import the frameworks and the model clients of all registered agents.
 
-    The first call of an agent would import them. No network is used, and no model is created. An
-    agent that cannot be prepared is left to its first call, which reports the error.
+    The first call of an agent would import them. No network is used, and no model is created. If an
+    agent cannot be prepared, its first call reports the error.
 
     :param mastra: the application.
     """

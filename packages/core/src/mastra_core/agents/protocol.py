@@ -29,10 +29,10 @@ __all__ = ("AgentFailed", "AgentInfo", "AgentLike", "AgentOutput", "build_output
 
 
 class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A description of an agent that needs no run.
+    """A description of an agent, available without a run.
 
-    :param instructions: the instructions, empty where they are a function.
-    :param provider: the model's provider (``openai``), empty where unknown.
+    :param instructions: the instructions, empty if they are a function.
+    :param provider: the model's provider (``openai``), empty if unknown.
     :param model: name of the model without the provider.
     :param tools: the tools.
     :param agents: the agents that it can call, by key.
@@ -69,7 +69,7 @@ class AgentOutput(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def history(self) -> bytes:
-        """The framework's own serialised messages, to continue from; empty where there are none."""
+        """The serialised messages of the framework, from which a run can continue."""
         finishes = [event for event in self.events if isinstance(event, Finish)]
         return finishes[-1].history if finishes else b""
 
@@ -85,7 +85,7 @@ class AgentOutput(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reasoning(self) -> str:
-        """The model's reasoning, as far as the provider returns it."""
+        """The model's reasoning, if the provider returns it."""
         return "".join(event.text for event in self.events if isinstance(event, ReasoningDelta))
 
     @property
@@ -95,7 +95,7 @@ class AgentOutput(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def waiting(self) -> list[ApprovalRequired | ToolSuspended]:
-        """The calls that a person must decide before the run can continue."""
+        """The calls for which a person must decide before the run can continue."""
         return [
             event for event in self.events if isinstance(event, ApprovalRequired | ToolSuspended)
         ]
@@ -107,7 +107,7 @@ class AgentLike(Protocol):
 
     @property
     def id(self) -> str:
-        """Id of the agent; callers address the agent by this id or by its registration key."""
+        """The id of the agent. Callers address the agent by this id or by its registration key."""
 
     @property
     def name(self) -> str:
@@ -115,10 +115,10 @@ class AgentLike(Protocol):
 
     @property
     def description(self) -> str:
-        """What the agent is for, in one sentence; may be empty."""
+        """The purpose of the agent, in one sentence; may be empty."""
 
     def info(self) -> AgentInfo:
-        """Describe the agent without running it; fast, and imports no framework."""
+        """Describe the agent quickly, without a run and without importing a framework."""
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
         """Run to the end.
@@ -128,7 +128,7 @@ class AgentLike(Protocol):
         """
 
     def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        """Run, yielding each event as it happens; a failed run ends in ``Failure``.
+        """Run the agent and yield its events; a failed run ends with ``Failure``.
 
         :param input: the input of the run.
         """
@@ -151,7 +151,8 @@ async def collect(events: AsyncIterator[AgentEvent]) -> AgentOutput:
 def build_output(events: Sequence[AgentEvent]) -> AgentOutput:
     """Build the output of a run from its events.
 
-    The text is that of the last turn: text before a tool call is not the answer.
+    The text of the output is the text of the last turn. Text before a tool call is not part of the
+    answer.
 
     :param events: the events of a run that did not fail.
     """

@@ -1,8 +1,7 @@
-"""Errors of model providers as sentences that are safe to show to a caller.
+"""Describe errors of model providers in sentences that a caller may see.
 
-A provider's response is not safe: it may quote keys, addresses and accounts. The response goes only
-to the log. The SDKs of the providers have no base class in common, but their errors use the same
-names and HTTP statuses.
+A provider's response may contain keys, addresses and accounts, so only the log gets it. The SDKs of
+the providers have no base class in common, but their errors use the same names and HTTP statuses.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ __all__ = ("to_provider_failure",)
 _BY_STATUS = (
     (range(401, 404), "refused the application's credentials", 502),
     (range(408, 409), "did not answer in time", 504),
-    (range(413, 414), "cannot take a conversation of this length", 413),
+    (range(413, 414), "cannot process a conversation of this length", 413),
     (range(429, 430), "refused the request because of its rate limit", 429),
     (range(400, 500), "refused the request", 422),
     (range(504, 505), "did not answer in time", 504),
@@ -31,7 +30,7 @@ _BY_NAME = {
 
 
 def to_provider_failure(error: Exception, agent: str) -> Failure:
-    """Convert an error to the event that ends a run; the traceback goes only to the log.
+    """Convert an error to the last event of a run; log the traceback.
 
     :param error: an exception of a framework or of a provider's SDK.
     :param agent: id of the agent.

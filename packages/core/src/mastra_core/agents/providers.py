@@ -1,4 +1,4 @@
-"""What the providers of model strings need: modules to import, and variables with a key."""
+"""Modules and environment variables that the providers of model strings need."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "test": (),
     "xai": ("xai_sdk",),
 }
-# The extra of pydantic-ai that installs each module above, where it is not called like the module.
+# The extra of pydantic-ai that installs each module above, if it is not called like the module.
 _EXTRAS = {
     "boto3": "bedrock",
     "google.genai": "google",
@@ -84,7 +84,7 @@ def parse_models(model: Any) -> tuple[Any, ...]:
         if isinstance(each, str) and ":" not in each and each != "test":
             raise ConfigError(
                 f"The model {each!r} names no provider.",
-                f'Write "openai:{each}", or the name of its provider.',
+                f'Write "openai:{each}", or another provider in place of openai.',
             )
     return models
 
@@ -101,7 +101,7 @@ def split_model_name(model: Any) -> tuple[str, str]:
 
 
 def get_model_modules(provider: str) -> tuple[str, ...]:
-    """Return the modules of ``pydantic_ai.models`` that run the models of a provider.
+    """Return the modules of ``pydantic_ai.models`` that a provider's models need.
 
     :param provider: name of the provider.
     """
@@ -109,9 +109,9 @@ def get_model_modules(provider: str) -> tuple[str, ...]:
 
 
 def get_provider_modules(provider: str) -> tuple[str, ...]:
-    """Return the modules of a provider; one of them has to be installed.
+    """Return the modules of a provider; at least one must be installed.
 
-    Every provider that is not in the table speaks OpenAI's protocol through OpenAI's SDK.
+    All other providers are called through OpenAI's SDK, with OpenAI's protocol.
 
     :param provider: name of the provider.
     """
@@ -119,16 +119,16 @@ def get_provider_modules(provider: str) -> tuple[str, ...]:
 
 
 def get_provider_variables(provider: str) -> tuple[str, ...]:
-    """Return the environment variables of a provider; one of them has to be set.
+    """Return the environment variables of a provider; at least one must be set.
 
     :param provider: name of the provider.
-    :returns: the variables, empty where they are unknown.
+    :returns: the variables, empty if they are unknown.
     """
     return _VARIABLES.get(provider, ())
 
 
 def find_missing_modules(modules: Iterable[str]) -> list[str]:
-    """Return the modules that cannot be imported; none of them is imported.
+    """Return the modules that are not installed, without importing any of them.
 
     :param modules: dotted module names.
     """
@@ -136,7 +136,7 @@ def find_missing_modules(modules: Iterable[str]) -> list[str]:
 
 
 def get_requirements(modules: Iterable[str]) -> list[str]:
-    """Return what to install for the missing modules of an agent.
+    """Return the packages to install for the missing modules of an agent.
 
     :param modules: modules that ``AgentInfo.requires`` lists.
     :returns: requirements as pip takes them (``mastra-core[agents]``).
@@ -150,12 +150,12 @@ def get_requirements(modules: Iterable[str]) -> list[str]:
 
 
 def list_providers() -> list[tuple[str, tuple[str, ...]]]:
-    """Return every provider whose variables are known, with these variables."""
+    """Return every provider with known variables, and these variables."""
     return list(_VARIABLES.items())
 
 
 def find_providers(variables: Sequence[str]) -> list[str]:
-    """Return the providers whose variables are exactly the given ones.
+    """Return the providers that have exactly the given variables.
 
     :param variables: names of environment variables.
     """

@@ -1,4 +1,4 @@
-"""An agent as a tool of another agent."""
+"""Wrap an agent as a tool of another agent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
     """Build a tool ``agent-KEY`` that runs an agent.
 
     The tool forwards the agent's events, adds its tokens to those of the calling run, and returns
-    its answer. The agent gets the request context, but nothing of the conversation.
+    its answer. The agent gets the request context, but not the conversation.
 
     :param key: key of the agent in ``Agent(agents=...)``.
     :param agent: the agent to run.
@@ -40,9 +40,9 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
         output = await collect(forward_events())
         if output.reason == "suspended":
             raise AgentFailed(
-                f"The agent {agent.id!r} needs a decision, but it is called as a tool and cannot "
-                "wait for one.",
-                "Move the tool that needs approval to the calling agent.",
+                f"The agent {agent.id!r} needs a decision, but an agent that is called as a tool "
+                "cannot wait for one.",
+                "Give the tool that needs approval to the calling agent instead.",
             )
         return output.text if output.object is None else output.object
 

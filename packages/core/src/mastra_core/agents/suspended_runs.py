@@ -1,4 +1,4 @@
-"""Suspended runs: their stored form, and the protocol of their store."""
+"""The stored form of suspended runs, and the protocol of their store."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
     def to_input(
         self, decisions: Mapping[str, Decision], context: Mapping[str, Any] | None = None
     ) -> AgentInput:
-        """Build the input that resumes the run.
+        """Build the input to resume the run.
 
         :param decisions: decisions by call id.
         :param context: the request context.
@@ -95,7 +95,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
         for call in decisions:
             if call not in waiting_ids:
                 raise InvalidInput(
-                    f"The run {self.run_id!r} does not wait for the call {call!r}.",
+                    f"The run {self.run_id!r} is not waiting for the call {call!r}.",
                     f"It waits for {', '.join(map(repr, sorted(waiting_ids)))}.",
                 )
         return msgspec.structs.replace(
@@ -107,7 +107,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SuspendedRunQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which suspended runs of an agent to return, newest first.
+    """A query for suspended runs of an agent; the newest run is first.
 
     :param agent: id of the agent.
     :param resource: owner of the runs; ``None`` for any.
@@ -137,7 +137,7 @@ class SuspendedRunQuery(msgspec.Struct, frozen=True, kw_only=True):
         return self.page * self.per_page
 
     def matches(self, run: SuspendedRun) -> bool:
-        """Return whether a run is one of those to return.
+        """Return whether a run matches the query.
 
         :param run: the run.
         """
@@ -166,20 +166,20 @@ class SuspendedRunPage(msgspec.Struct, frozen=True, kw_only=True):
 class SuspendedRuns(Protocol):
     """The protocol of a store of suspended runs.
 
-    The key of a run is its agent, its resource and its id. Callers choose ids, so two resources may
-    each have a run with the same id.
+    The key of a run consists of its agent, its resource and its id. Callers choose ids. Two
+    resources may therefore use the same id.
     """
 
     async def put(self, run: SuspendedRun) -> None:
-        """Store a run; it replaces a run with the same key.
+        """Store a run, and replace a stored run with the same key.
 
         :param run: the run.
-        :raises TooManyRuns: when its caller has too many suspended runs. A run that waits for a
-            decision is never removed to make room.
+        :raises TooManyRuns: when its caller has too many suspended runs. A waiting run is never
+            removed to make room.
         """
 
     async def get(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run and keep it in the store.
+        """Return a run, and keep it in the store.
 
         :param agent_id: id of the agent.
         :param run_id: id of the run.
@@ -189,7 +189,7 @@ class SuspendedRuns(Protocol):
         """
 
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run and remove it from the store; of two concurrent callers one gets it.
+        """Return a run and remove it from the store; only one of two callers gets it.
 
         :param agent_id: id of the agent.
         :param run_id: id of the run.
@@ -222,7 +222,7 @@ class MemorySuspendedRuns:
         self._runs: dict[_Key, tuple[SuspendedRun, int]] = {}
 
     async def put(self, run: SuspendedRun) -> None:
-        """Store a run; it replaces a run with the same key.
+        """Store a run, and replace a stored run with the same key.
 
         :param run: the run.
         :raises TooManyRuns: when its caller has too many suspended runs, or too large ones.
@@ -239,7 +239,7 @@ class MemorySuspendedRuns:
         self._runs[key] = run, size
 
     async def get(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run and keep it in the store.
+        """Return a run, and keep it in the store.
 
         :param agent_id: id of the agent.
         :param run_id: id of the run.
@@ -250,7 +250,7 @@ class MemorySuspendedRuns:
         return self._runs[self._find_key(agent_id, run_id, resource)][0]
 
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run and remove it from the store.
+        """Return a run, and remove it from the store.
 
         :param agent_id: id of the agent.
         :param run_id: id of the run.
@@ -297,7 +297,7 @@ class MemorySuspendedRuns:
 
 
 def select_single(matches: Sequence[T], run_id: str) -> T:
-    """Return the only element of a list of suspended runs.
+    """Return the only element of a list of suspended runs, or raise an error.
 
     :param matches: what a store has found for a run id.
     :param run_id: id of the run.
@@ -309,7 +309,7 @@ def select_single(matches: Sequence[T], run_id: str) -> T:
     if len(matches) > 1:
         raise Conflict(
             f"Several resources have a suspended run {run_id!r}.",
-            "Name the owner of the run: resourceId in a request, resource in Python.",
+            "Name the owner of the run: resourceId in a request, or resource in Python.",
         )
     return matches[0]
 

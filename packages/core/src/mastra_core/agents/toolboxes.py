@@ -1,4 +1,4 @@
-"""Toolboxes of agents: listing their tools, and closing them."""
+"""List the tools of an agent's toolboxes, and close toolboxes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ("close_toolboxes", "list_tools")
 
 
 async def list_tools(toolboxes: Iterable[Toolbox]) -> list[Tool]:
-    """Return the tools that toolboxes offer now.
+    """Return the tools that toolboxes offer at this moment.
 
     :param toolboxes: the toolboxes.
     :raises AgentFailed: when a toolbox does not respond.
@@ -24,7 +24,7 @@ async def list_tools(toolboxes: Iterable[Toolbox]) -> list[Tool]:
 
 
 async def close_toolboxes(agents: Iterable[Any]) -> None:
-    """Close the toolboxes of agents and of their sub-agents, where they have ``aclose``.
+    """Close the toolboxes of agents and sub-agents, if they have ``aclose``.
 
     :param agents: the agents.
     """

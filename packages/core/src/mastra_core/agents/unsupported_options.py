@@ -1,4 +1,4 @@
-"""Rejection of run options that a framework cannot fulfil; no option is ignored silently."""
+"""Reject run options that a framework does not support, so that none is ignored silently."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DEFAULTS = AgentInput()
 
 
 def reject_unsupported(run_input: AgentInput, framework: str, *names: str) -> None:
-    """Raise an error where an input sets one of the named options.
+    """Raise an error if an input sets one of the named options.
 
     :param run_input: the input of the run.
     :param framework: name of the framework, for the message.
@@ -24,7 +24,7 @@ def reject_unsupported(run_input: AgentInput, framework: str, *names: str) -> No
         if getattr(run_input, name) != getattr(_DEFAULTS, name):
             raise InvalidInput(
                 f"An agent of {framework} does not support the option {name!r} for one run.",
-                f"Set it on the agent, or use one of {', '.join(_list_supported(names))}.",
+                f"Set the option on the agent, or use one of {', '.join(_list_supported(names))}.",
             )
 
 

@@ -1,4 +1,4 @@
-"""A bounded cache in which no caller can remove the entries of another one by adding its own."""
+"""A bounded cache in which a caller's new entries never remove the entries of another caller."""
 
 from __future__ import annotations
 
@@ -22,12 +22,19 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
     added_at: float
 
 
-class CallerCache(Generic[K, V]):
-    """A cache that is bounded by number, bytes and age, oldest first.
+class _Share(msgspec.Struct):
+    """The entries of one caller: their keys, oldest first, and their size."""
 
-    When a bound is exceeded, the caller that adds an entry loses its own oldest entry if it holds
-    more than the caller of the oldest entry of all. Otherwise the oldest entry of all is removed.
-    Each operation takes constant time.
+    keys: dict[Any, None]
+    size: int = 0
+
+
+class CallerCache(Generic[K, V]):
+    """A cache with limits for number, bytes and age; old entries are removed first.
+
+    When a limit is exceeded, the oldest entry is removed. There is one exception: if the caller
+    that adds an entry holds more than the owner of the oldest entry, the caller loses its own
+    oldest entry. Each operation takes constant time.
 
     :param max_entries: the maximum number of entries.
     :param max_bytes: the maximum size of all entries.
@@ -47,8 +54,7 @@ class CallerCache(Generic[K, V]):
         self._max_age = max_age
         self._on_remove = on_remove
         self._entries: dict[K, _Entry] = {}
-        self._keys: dict[str, dict[K, None]] = {}
-        self._sizes: dict[str, int] = {}
+        self._shares: dict[str, _Share] = {}
         self._size = 0
 
     def __len__(self) -> int:
@@ -60,7 +66,7 @@ class CallerCache(Generic[K, V]):
         return iter([entry.value for entry in self._entries.values()])
 
     def get(self, key: K) -> V | None:
-        """Return an entry, ``None`` where there is none.
+        """Return an entry, or ``None`` if there is none.
 
         :param key: the key.
         """
@@ -69,7 +75,7 @@ class CallerCache(Generic[K, V]):
         return None if entry is None else entry.value
 
     def put(self, key: K, value: V, caller: str, size: int) -> None:
-        """Add an entry as the newest; it replaces an entry with the same key.
+        """Add an entry as the newest, and replace an entry with the same key.
 
         :param key: the key.
         :param value: the value.
@@ -78,27 +84,30 @@ class CallerCache(Generic[K, V]):
         """
         self.pop(key)
         self._entries[key] = _Entry(value, caller, size, time.monotonic())
-        self._keys.setdefault(caller, {})[key] = None
-        self._sizes[caller] = self._sizes.get(caller, 0) + size
+        share = self._shares.get(caller)
+        if share is None:
+            share = self._shares[caller] = _Share({})
+        share.keys[key] = None
+        share.size += size
         self._size += size
         self._remove_expired()
         while len(self._entries) > self._max_entries or self._size > self._max_bytes:
             self._remove_oldest(caller)
 
     def pop(self, key: K) -> V | None:
-        """Remove an entry and return it, ``None`` where there is none.
+        """Remove and return an entry; return ``None`` if there is none.
 
         :param key: the key.
         """
         entry = self._entries.pop(key, None)
         if entry is None:
             return None
+        share = self._shares[entry.caller]
+        del share.keys[key]
+        share.size -= entry.size
         self._size -= entry.size
-        self._sizes[entry.caller] -= entry.size
-        keys = self._keys[entry.caller]
-        del keys[key]
-        if not keys:
-            del self._keys[entry.caller], self._sizes[entry.caller]
+        if not share.keys:
+            del self._shares[entry.caller]
         return entry.value  # type: ignore[no-any-return]  # a generic Struct would be slower
 
     def _remove_expired(self) -> None:
@@ -111,8 +120,9 @@ class CallerCache(Generic[K, V]):
 
     def _remove_oldest(self, adding: str) -> None:
         key, entry = next(iter(self._entries.items()))
-        if adding in self._keys and self._measure_share(adding) > self._measure_share(entry.caller):
-            key = next(iter(self._keys[adding]))
+        share = None if entry.caller == adding else self._shares.get(adding)
+        if share and self._measure(share) > self._measure(self._shares[entry.caller]):
+            key = next(iter(share.keys))
         self._remove(key)
 
     def _remove(self, key: K) -> None:
@@ -120,7 +130,6 @@ class CallerCache(Generic[K, V]):
         if value is not None and self._on_remove is not None:
             self._on_remove(value)
 
-    def _measure_share(self, caller: str) -> float:
-        """Return the part of the cache that a caller fills, by number or by bytes."""
-        number = len(self._keys[caller]) / self._max_entries
-        return max(number, self._sizes[caller] / self._max_bytes)
+    def _measure(self, share: _Share) -> float:
+        """Return the part of the cache that a share takes, by number or by bytes."""
+        return max(len(share.keys) / self._max_entries, share.size / self._max_bytes)

@@ -35,8 +35,8 @@ def estimate_size(value: Any) -> int:
 def estimate_context_size(context: Mapping[str, Any]) -> int:
     """Estimate the bytes that a request context takes in memory.
 
-    An object that middleware stores in the context belongs to the application, so it counts as one
-    value, whatever it refers to.
+    An object that a middleware stores in the context belongs to the application. It counts as one
+    value.
 
     :param context: the request context.
     """
@@ -50,7 +50,7 @@ def estimate_context_size(context: Mapping[str, Any]) -> int:
 
 
 def estimate_json_size(raw: bytes) -> int:
-    """Estimate the bytes that JSON takes in memory when it is decoded.
+    """Estimate the memory that JSON takes after decoding, in bytes.
 
     :param raw: the JSON.
     """
@@ -60,7 +60,7 @@ def estimate_json_size(raw: bytes) -> int:
 
 
 def _encode_object(value: Any) -> Any:
-    """Convert an object to JSON builtins, to ``None`` where that is impossible."""
+    """Convert an object to JSON builtins, or to ``None`` if that is impossible."""
     try:
         return dump(value)
     except (TypeError, ValueError):
@@ -68,7 +68,7 @@ def _encode_object(value: Any) -> Any:
 
 
 def _estimate_any_size(value: Any) -> int:
-    """Estimate the size of a value that may have no JSON."""
+    """Estimate the size of a value, even if the value has no JSON form."""
     try:
         return estimate_size(value)
     except (TypeError, ValueError, RecursionError):

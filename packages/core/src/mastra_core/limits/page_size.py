@@ -8,7 +8,7 @@ __all__ = ("PageSize",)
 
 
 class PageSize:
-    """The size of the records of a page that were read so far.
+    """The size of a page's records that were read so far.
 
     :param maximum: the maximum size in bytes; ``None`` for no maximum.
     """
@@ -27,5 +27,5 @@ class PageSize:
         if self._maximum is not None and self._size > self._maximum:
             raise InvalidInput(
                 f"The page is larger than {self._maximum} bytes, so perPage must be smaller.",
-                "Pass perPage in a request, and per_page in Python.",
+                "Set a smaller perPage in a request, or per_page in Python.",
             )

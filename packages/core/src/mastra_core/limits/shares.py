@@ -1,4 +1,4 @@
-"""Divide a capacity among callers, so that no caller takes what another one needs."""
+"""Divide a capacity among callers, so that no caller uses up the others' share."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ __all__ = ("Shares",)
 
 
 class Shares:
-    """A capacity of which each caller may hold as much as remains free.
+    """A capacity that callers share; each caller may hold as much as remains free.
 
-    A caller that is alone gets half of the capacity. With two such callers each gets a third, and a
-    third is free for others. The empty caller is the application itself, which may hold everything.
-    A caller that holds nothing may take any amount that is free. Each operation takes constant
-    time.
+    A caller that is alone gets half of the capacity. Two such callers get a third each, and a third
+    remains free for others. The empty caller is the application itself, and may hold everything. A
+    caller that holds nothing may take everything that is free. Each operation takes constant time.
 
     :param capacity: the number of things, or of bytes, that all callers hold together at most.
     """
@@ -27,7 +26,7 @@ class Shares:
         return self.capacity - self._total
 
     def fits(self, caller: str, amount: int = 1) -> bool:
-        """Return whether the caller may hold a further part of the capacity.
+        """Return whether the caller may take a further part of the capacity.
 
         :param caller: who would hold the part; empty for the application itself.
         :param amount: the size of the part.
@@ -37,7 +36,7 @@ class Shares:
         return remaining >= 0 and (not caller or not held or held + amount <= remaining)
 
     def try_acquire(self, caller: str, amount: int = 1) -> bool:
-        """Take a part of the capacity; return whether the caller may hold it.
+        """Take a part of the capacity, and return whether the caller may hold it.
 
         :param caller: who holds the part; empty for the application itself.
         :param amount: the size of the part.
@@ -48,7 +47,7 @@ class Shares:
         return True
 
     def hold(self, caller: str, amount: int = 1) -> None:
-        """Count a part as held, whether or not it fits.
+        """Count a part as held, even if it exceeds the capacity.
 
         :param caller: who holds the part.
         :param amount: the size of the part.

@@ -1,4 +1,4 @@
-"""The Model Context Protocol: a server's tools for an agent, and an application as a server.
+"""Use the tools of MCP servers in agents, and serve an application over MCP.
 
 The package needs the extra ``mcp``, which is imported on first use.
 """

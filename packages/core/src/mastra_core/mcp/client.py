@@ -25,11 +25,11 @@ _LIST_TTL = 300.0  # seconds until the server's tools are listed again
 
 
 class McpClient:
-    """The tools of one MCP server; pass it in the ``tools`` of an ``Agent``.
+    """The tools of one MCP server, for the ``tools`` of an ``Agent``.
 
-    The client connects when the first run needs a tool, and again when the connection was lost. The
-    server of the application closes the client. In other programs, use the client
-    as ``async with``, or call ``aclose``.
+    The client connects when the first run needs a tool, and again after a lost connection. The
+    server of the application closes the client. In other programs, use the client as ``async
+    with``, or call ``aclose``.
 
     :param command: a program that speaks the protocol over its standard input and output.
     :param url: URL of a server that speaks the protocol over HTTP.
@@ -60,7 +60,7 @@ class McpClient:
     ) -> None:
         if isinstance(command, str) or bool(command) == bool(url):
             raise ConfigError(
-                "An McpClient needs either a command or a URL, and got both or neither.",
+                "An McpClient needs either a command or a URL, but it got both or neither.",
                 'Pass command=["program", "argument"], or url="https://...".',
             )
         self.name = name
@@ -78,7 +78,7 @@ class McpClient:
         self._listed_at = float("-inf")
 
     async def list_tools(self) -> list[Tool]:
-        """Return the tools that the server offers.
+        """Return the tools of the server.
 
         :raises McpFailed: when the server does not respond.
         :raises ConfigError: when the extra ``mcp`` is not installed.
@@ -101,7 +101,7 @@ class McpClient:
         return parse_result(await connection.request(lambda client: client.call_tool(name, values)))
 
     async def aclose(self) -> None:
-        """Disconnect from the server in every event loop; the client may be used again."""
+        """Disconnect from the server in every event loop; a later use connects again."""
         await self._disconnect()
         for loop in list(self._connections):
             self._connections.pop(loop).request_close()
@@ -137,7 +137,7 @@ class McpClient:
             await connection.close()
 
     async def _list_with_retry(self) -> list[Any]:
-        """List the server's tools; retry once on a new connection: listing has no side effect."""
+        """List the server's tools; retry once on a new connection, because listing is safe."""
         try:
             found = await self._fetch_pages()
         except McpFailed:
@@ -161,7 +161,7 @@ class McpClient:
                 return found
 
     async def _get_connection(self) -> Connection:
-        """Return the connection of this event loop; open one where there is none that works."""
+        """Return this event loop's connection, and open a new one if necessary."""
         import asyncio
 
         from mastra_core.mcp.connection import Connection
@@ -180,14 +180,14 @@ class McpClient:
             return connection
 
     def _drop_closed_loops(self) -> None:
-        """Drop connections of closed event loops, which would otherwise stay in memory."""
+        """Drop connections of closed event loops, because they would stay in memory."""
         for loop in [each for each in list(self._locks) if each.is_closed()]:
             self._locks.pop(loop, None)
             self._connections.pop(loop, None)
 
     @property
     def _label(self) -> str:
-        """Name of the server in messages, without secrets."""
+        """The name of the server for messages, without secrets."""
         if self.name or self._command:
             return self.name or self._command[0]
         from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""A connection to an MCP server, held open by a task of its own.
+"""A connection to an MCP server that a separate task keeps open.
 
 The SDK requires that the task that opens a connection also closes it. The task of an agent's run
 cannot do so, because it ends earlier than the connection.
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Connection:
-    """One connected client of the SDK.
+    """One connected client of the MCP SDK.
 
     :param name: name of the server in messages.
     :param timeout: seconds to connect, and to answer a request.
@@ -38,7 +38,7 @@ class Connection:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the connection was lost, so that another one is needed."""
+        """Whether the connection was lost and must be opened again."""
         return self._is_broken or (self._task is not None and self._task.done())
 
     async def open(self, connect: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
@@ -58,7 +58,7 @@ class Connection:
             raise self._to_error("cannot be reached", error) from None
 
     async def request(self, send: Callable[[Any], Awaitable[T]]) -> T:
-        """Send a request and wait for its response.
+        """Send a request, and wait for the response.
 
         :param send: sends the request by the SDK's client.
         :raises McpFailed: when the connection is lost, or the response does not come in time.
@@ -92,7 +92,7 @@ class Connection:
             await asyncio.wait({self._task})
 
     def request_close(self) -> None:
-        """Ask the connection's event loop, from another event loop, to close the connection."""
+        """Ask the connection's event loop to close the connection; call it from any event loop."""
         with contextlib.suppress(RuntimeError):  # a closed loop has closed the connection already
             self._client.get_loop().call_soon_threadsafe(self._stop.set)
 
@@ -121,7 +121,7 @@ class Connection:
 
 
 def _is_server_error(error: BaseException) -> bool:
-    """Return whether the error is a response of the server, so that the connection is intact."""
+    """Return whether the error came from the server; then the connection still works."""
     types = import_sdk_module("mcp_types")
     return (
         isinstance(error, import_sdk_module("mcp").MCPError)

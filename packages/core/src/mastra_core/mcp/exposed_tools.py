@@ -1,4 +1,4 @@
-"""The tools of an application as an MCP server."""
+"""Offer the agents, workflows and tools of an application as MCP tools."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class McpCaller(msgspec.Struct, frozen=True, kw_only=True):
     """The caller of a tool of the server.
 
     :param context: the request context of the run that the call starts.
-    :param resource: owner of that run, empty where the caller is not restricted to a resource.
+    :param resource: owner of that run, empty if the caller is not restricted to a resource.
     :param thread: conversation of that run, empty for none.
     :param name: who that run is counted for; empty for the application itself, which has no limit.
     """
@@ -49,7 +49,7 @@ class ExposedTool(msgspec.Struct, frozen=True, kw_only=True):
     :param description: text that tells a model when to call the tool.
     :param input_schema: JSON Schema of the arguments, an object.
     :param call: takes the arguments and the caller, and returns JSON builtins.
-    :param output_schema: JSON Schema of the result, ``None`` where it is unknown.
+    :param output_schema: JSON Schema of the result, ``None`` if it is unknown.
     """
 
     name: str
@@ -60,7 +60,7 @@ class ExposedTool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_exposed_tools(mastra: Mastra) -> dict[str, ExposedTool]:
-    """Build the tools: agents as ``ask_KEY``, workflows as ``run_KEY``, tools by their keys.
+    """Build the MCP tools: agents as ``ask_KEY``, workflows as ``run_KEY``, tools by their keys.
 
     A tool that requires approval is left out, because no person could be asked.
 
@@ -82,7 +82,8 @@ def build_exposed_tools(mastra: Mastra) -> dict[str, ExposedTool]:
         if offer.name in by_name:
             raise ConfigError(
                 f"Two tools of the MCP server have the name {offer.name!r}.",
-                "Agents are exposed as ask_KEY, workflows as run_KEY; use another key for one.",
+                "Agents are exposed as ask_KEY and workflows as run_KEY. Use another key for one "
+                "of them.",
             )
         by_name[offer.name] = offer
     return by_name
@@ -126,7 +127,7 @@ async def _call_tool(tool: Tool, arguments: dict[str, Any], caller: McpCaller) -
 async def _ask_agent(agent: AgentLike, arguments: dict[str, Any], caller: McpCaller) -> Any:
     message = arguments.get("message")
     if not isinstance(message, str):
-        raise InvalidInput("The argument 'message' is not text.")
+        raise InvalidInput("The argument 'message' must be text.")
     run_input = AgentInput(
         messages=(Message.user(message),),
         context=caller.context,
@@ -137,7 +138,9 @@ async def _ask_agent(agent: AgentLike, arguments: dict[str, Any], caller: McpCal
     )
     output = await agent.generate(run_input)
     if output.waiting:
-        raise Conflict("The agent waits for a person's decision, which MCP cannot transmit.")
+        raise Conflict(
+            "The agent waits for a person's decision, and MCP cannot transmit a decision."
+        )
     return output.text if output.object is None else output.object
 
 
@@ -161,7 +164,7 @@ def _is_object(schema: dict[str, Any]) -> bool:
 
 
 def _to_object_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return an object schema, as MCP requires; any other schema becomes the property ``input``."""
+    """Return an object schema, which MCP requires; wrap other schemas in the property ``input``."""
     if _is_object(schema):
         return {"type": "object", **schema}
     return {"type": "object", "properties": {"input": schema}, "required": ["input"]}

@@ -1,4 +1,4 @@
-"""Conversion of tool results from and to the protocol's form."""
+"""Convert tool results to and from the form of the MCP protocol."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ("parse_result", "to_error_result", "to_result")
 
 
 def parse_result(result: Any) -> Any:
-    """Return the data of an MCP result, or its text where it has no data.
+    """Return the data of an MCP result, or its text if it has no data.
 
-    A tool's error is meant for the model, so it is returned and not raised.
+    A tool's error is for the model, so this function returns the error.
 
     :param result: the SDK's result.
     """
@@ -32,7 +32,7 @@ def parse_result(result: Any) -> Any:
 
 
 def to_result(value: Any) -> Any:
-    """Convert a value to a result of the protocol: text, and structured content for an object.
+    """Convert a value to an MCP result: text, and structured content for an object.
 
     :param value: JSON builtins.
     """
@@ -44,7 +44,7 @@ def to_result(value: Any) -> Any:
 
 
 def to_error_result(message: str) -> Any:
-    """Build a result that reports an error, so that the model can read it and try again.
+    """Build a result that reports an error to the model.
 
     :param message: the error message.
     """

@@ -1,4 +1,4 @@
-"""Import of the MCP SDK, which is an optional dependency."""
+"""Import the MCP SDK, which is an optional dependency."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ("import_sdk_module",)
 
 
 def import_sdk_module(name: str) -> Any:
-    """Import a module of the SDK or of one of its dependencies.
+    """Import a module of the SDK, or a module that the SDK needs.
 
     :param name: dotted name of the module.
     :raises ConfigError: when the extra ``mcp`` is not installed, or the SDK is too old.
@@ -29,14 +29,14 @@ def import_sdk_module(name: str) -> Any:
 
 @functools.cache
 def _require_version() -> None:
-    """Check the version of the SDK: version 1 has other modules and names."""
+    """Check that the SDK has version 2, because version 1 has other modules and names."""
     try:
         version = metadata.version("mcp")
     except metadata.PackageNotFoundError:
         return
     if version.partition(".")[0] == "1":
         raise ConfigError(
-            f"The package mcp {version} is installed, and mastra needs mcp 2.3 or newer.",
+            f"The package mcp {version} is installed, but mastra needs mcp 2.3 or newer.",
             "Install the extra: pip install --upgrade 'mastra-core[mcp]'. If another package "
             "requires mcp<2, use a version of it that does not.",
         )

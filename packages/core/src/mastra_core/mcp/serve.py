@@ -1,4 +1,4 @@
-"""Serve an application over MCP: agents, workflows and tools become MCP tools."""
+"""Serve the agents, workflows and tools of an application as MCP tools."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GetCaller = Callable[[Mapping[str, Any]], McpCaller]
 
 
 async def serve_stdio(mastra: Mastra) -> None:
-    """Serve an application over standard input and output until the input ends.
+    """Serve an application over standard input and output, until the input ends.
 
     :param mastra: the application.
     :raises ConfigError: when the extra ``mcp`` is not installed, or two tools have the same name.
@@ -52,7 +52,7 @@ class McpApp:
 
     @contextlib.asynccontextmanager
     async def run(self) -> AsyncGenerator[None]:
-        """Accept requests while the context is open; an object can enter it only once."""
+        """Accept requests until the context ends; an object can enter the context only once."""
         async with self._manager.run():
             yield
 

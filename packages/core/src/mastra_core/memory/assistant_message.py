@@ -20,7 +20,7 @@ __all__ = ("AssistantMessageBuilder",)
 
 
 class AssistantMessageBuilder:
-    """Collects the events of a run and builds the parts of its message.
+    """Collects the events of a run, and builds the parts of its stored message.
 
     :ivar finish: the end of the run; ``None`` while it goes on or where it failed.
     """
@@ -57,11 +57,11 @@ class AssistantMessageBuilder:
                 self.finish = event
 
     def build_parts(self) -> tuple[Part, ...]:
-        """Build the parts to store.
+        """Build the parts of the message to store.
 
-        Of a run that did not finish, only the answered tool calls are stored, because those calls
-        have happened. Incomplete text and unanswered calls are dropped, except calls that the
-        caller will answer.
+        If the run did not finish, only tool calls with a result are stored, because these calls
+        have happened. Incomplete text is dropped. Calls without a result are dropped too, except
+        calls that the caller will answer.
         """
         finish = self.finish
         if finish is None or finish.reason == "suspended":
@@ -72,7 +72,7 @@ class AssistantMessageBuilder:
         return tuple(self._parts)
 
     def _close_turn(self, *, open_calls: bool = False) -> None:
-        """Store the parts of a turn: its text, its tool calls and their results."""
+        """Add the parts of a turn: its text, and its tool calls with results."""
         if self._text:
             self._parts.append(TextPart(text=self._text))
         self._parts += self._files

@@ -1,4 +1,4 @@
-"""Tasks that finish even when their caller is cancelled."""
+"""Run tasks to their end, even if their caller is cancelled."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _tasks: set[asyncio.Task[Any]] = set()  # an event loop holds only weak referenc
 
 
 async def run_to_completion(work: Coroutine[Any, Any, None]) -> None:
-    """Wait for a coroutine, which continues even if the caller is cancelled.
+    """Wait for a coroutine, and let it continue if the caller is cancelled.
 
     :param work: the coroutine.
     """
@@ -31,13 +31,13 @@ async def run_to_completion(work: Coroutine[Any, Any, None]) -> None:
 
 
 class TitleTask:
-    """Generates a title while the run goes on, so that the title does not delay the run."""
+    """Generates a title during the run, so that the title does not delay the run."""
 
     def __init__(self) -> None:
         self._task: asyncio.Task[str] | None = None
 
     def start(self, generator: TitleGenerator, run_input: AgentInput, agent: AgentLike) -> None:
-        """Start to generate a title if the input contains a user's message.
+        """Start to generate a title, if the input contains a user's message.
 
         :param generator: generates the title.
         :param run_input: the input of the run.
@@ -50,10 +50,10 @@ class TitleTask:
             self._task = asyncio.ensure_future(work)
 
     async def finish(self, *, is_complete: bool) -> str:
-        """Wait for the title.
+        """Wait for the title; cancel it if the run failed.
 
         :param is_complete: whether the run finished; else a title that is not ready is cancelled.
-        :returns: the title; empty where there is none.
+        :returns: the title; empty if there is none.
         """
         import asyncio
 

@@ -1,4 +1,4 @@
-"""Conversion of stored messages to messages that a model accepts."""
+"""Convert stored messages to messages that models accept."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ("build_conversation", "drop_stored_calls", "to_messages")
 def build_conversation(
     history: Sequence[StoredMessage], new: Sequence[Message]
 ) -> tuple[Message, ...]:
-    """Build the conversation of stored and new messages.
+    """Build a conversation from stored and new messages.
 
-    Models reject a call without a result right after it, a result without a call, and usually a
-    conversation that starts with the assistant. Such parts are left out.
+    Most models reject a call that its result does not follow directly, a result without a call, and
+    a conversation that starts with the assistant. Such parts are left out.
 
     :param history: the stored messages, oldest first.
     :param new: the new messages.
@@ -34,9 +34,9 @@ def build_conversation(
 def drop_stored_calls(
     history: Sequence[StoredMessage], new: Sequence[Message]
 ) -> tuple[Message, ...]:
-    """Return the new messages without tool calls that are stored already.
+    """Return the new messages without tool calls that are already stored.
 
-    Clients send those calls again beside the results of their client tools.
+    Clients send such calls again, together with the results of their client tools.
 
     :param history: the stored messages.
     :param new: the new messages.
@@ -59,7 +59,7 @@ def drop_stored_calls(
 
 
 def to_messages(message: StoredMessage) -> list[Message]:
-    """Convert a stored message; tool results become messages of their own.
+    """Convert a stored message to messages; each tool result becomes a message of its own.
 
     :param message: the stored message.
     """
@@ -71,7 +71,7 @@ def to_messages(message: StoredMessage) -> list[Message]:
 
 
 def _drop_unpaired(messages: Sequence[Message]) -> list[Message]:
-    """Drop calls without a result, and results without a call."""
+    """Remove calls without a result, and results without a call."""
     pairs = _find_pairs(messages)
     stripped = [
         msgspec.structs.replace(
@@ -88,7 +88,7 @@ def _drop_unpaired(messages: Sequence[Message]) -> list[Message]:
 
 
 def _find_pairs(messages: Sequence[Message]) -> set[tuple[int, int]]:
-    """Return the positions of calls with their results right after them, and of the results."""
+    """Return the positions of all calls that their results follow, and of these results."""
     pairs: set[tuple[int, int]] = set()
     open_calls: dict[str, tuple[int, int]] = {}
     for index, message in enumerate(messages):

@@ -1,4 +1,4 @@
-"""Memory: conversations, and what an agent receives of them."""
+"""Store conversations, and pass them to agents."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Memory:
     """Stores conversations, and adds their latest messages and notes to new runs.
 
     Runs with a thread and a resource (``AgentInput.thread``, ``.resource``) use the memory. A
-    thread belongs to one resource. With a ``resource``, methods reject the threads of any other
-    resource. Without a ``resource``, they are for code that may access every thread.
+    thread belongs to one resource. If a method gets a ``resource``, it rejects threads of other
+    resources. Without a ``resource``, it accepts every thread.
 
     :param last_messages: how many stored messages a run receives; all that an agent does in one run
         is one message. 0 for none.
@@ -71,13 +71,13 @@ class Memory:
 
     @property
     def storage(self) -> Storage:
-        """The storage: the given one, or else one in this process."""
+        """The storage of the memory; by default in this process."""
         if self._storage is None:
             self._storage = MemoryStorage()
         return self._storage
 
     def use_storage(self, storage: Any) -> None:
-        """Use a storage, unless one was given already; called by ``Mastra``.
+        """Use the storage of ``Mastra``, unless this memory has its own.
 
         :param storage: a storage or its URL.
         """
@@ -98,7 +98,7 @@ class Memory:
         """Create a thread.
 
         :param resource: owner of the thread.
-        :param id: id of the thread; generated where empty.
+        :param id: id of the thread; generated if empty.
         :param title: title of the thread.
         :param metadata: metadata of the thread, JSON builtins.
         :param caller: who the thread is counted for; by default the resource.
@@ -112,7 +112,7 @@ class Memory:
             caller=caller,
         )
         if not await self.storage.threads.create(thread):
-            raise Conflict(f"There is a thread {thread.id!r} already.", "Leave the id out.")
+            raise Conflict(f"The thread {thread.id!r} already exists.", "Leave the id out.")
         return thread
 
     async def get_thread(self, thread_id: str, resource: str | None = None) -> Thread:
@@ -129,7 +129,7 @@ class Memory:
         return require_access(thread, resource)
 
     async def check_access(self, thread_id: str, resource: str) -> None:
-        """Check whether a run may use a thread, before the run starts.
+        """Check before a run whether it may use its thread.
 
         :param thread_id: id of the thread, which may not exist yet.
         :param resource: the resource of the run.
@@ -139,7 +139,7 @@ class Memory:
         require_run_access(await self.storage.threads.get(thread_id), thread_id, resource)
 
     async def list_threads(self, query: ThreadQuery | None = None) -> Page[Thread]:
-        """Return the threads that match a query; by default all, the last updated first.
+        """Return the threads that match a query; by default all, the latest change first.
 
         :param query: the query.
         """
@@ -177,7 +177,7 @@ class Memory:
         return changed
 
     async def delete_thread(self, thread_id: str, resource: str | None = None) -> None:
-        """Delete a thread, its messages and its notes.
+        """Delete a thread with its messages and notes.
 
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.
@@ -204,10 +204,10 @@ class Memory:
     async def save_messages(
         self, messages: Sequence[StoredMessage], resource: str, caller: str = ""
     ) -> tuple[StoredMessage, ...]:
-        """Add messages to threads of a resource; a missing thread is created.
+        """Add messages to threads of a resource, and create missing threads.
 
-        The messages of one thread are added in one transaction. A message whose id the thread has
-        already is replaced.
+        The messages of one thread are added in one transaction. If the thread already has a message
+        with the same id, that message is replaced.
 
         :param messages: the messages, with their thread ids.
         :param resource: owner of the threads.
@@ -251,7 +251,7 @@ class Memory:
         query: MessageQuery | None = None,
         only: Collection[str] | None = None,
     ) -> tuple[Thread, dict[str, StoredMessage]]:
-        """Copy a thread and its messages under new ids.
+        """Copy a thread and its messages, with new ids.
 
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.
@@ -277,7 +277,7 @@ class Memory:
             if only is None or each.id in only
         }
         if not await self.storage.threads.create(target):
-            raise Conflict(f"There is a thread {target.id!r} already.", "Leave the id out.")
+            raise Conflict(f"The thread {target.id!r} already exists.", "Leave the id out.")
         await self.storage.threads.append(target, tuple(copies.values()), create=False)
         return target, copies
 
@@ -286,13 +286,13 @@ class Memory:
 
         :param thread_id: id of the thread.
         :param resource: owner of the thread.
-        :returns: the notes, empty where there are none.
+        :returns: the notes, empty if there are none.
         """
         owner = thread_id if self.scope == "thread" else resource
         return await self.storage.threads.get_working_memory(self.scope, owner, resource)
 
     async def update_working_memory(self, thread_id: str, resource: str, text: str) -> None:
-        """Replace the notes in the scope of this memory.
+        """Replace the notes of a thread or resource.
 
         :param thread_id: id of the thread.
         :param resource: owner of the thread.
@@ -301,7 +301,7 @@ class Memory:
         """
         if self.notes_form is None:
             raise InvalidInput(
-                "Working memory is not enabled.", "Set Memory(working_memory=...) in the app."
+                "The memory has no working memory.", "Set Memory(working_memory=...) in the app."
             )
         text = self.notes_form.validate(text)
         owner = thread_id if self.scope == "thread" else resource
@@ -333,7 +333,7 @@ def as_memory(value: Memory | Mapping[str, Any]) -> Memory:
 
 
 def require_access(thread: Thread, resource: str | None) -> Thread:
-    """Return the thread if the resource may access it.
+    """Return the thread, or raise an error if the resource may not access it.
 
     :param thread: the thread.
     :param resource: the resource; ``None`` may access everything.
@@ -350,7 +350,7 @@ def require_access(thread: Thread, resource: str | None) -> Thread:
 def require_run_access(thread: Thread | None, thread_id: str, resource: str) -> None:
     """Check whether a run may use a thread.
 
-    :param thread: the thread, ``None`` where it does not exist yet.
+    :param thread: the thread, ``None`` if it does not exist yet.
     :param thread_id: id of the thread.
     :param resource: the resource of the run.
     :raises InvalidInput: for an empty resource.
@@ -358,7 +358,7 @@ def require_run_access(thread: Thread | None, thread_id: str, resource: str) -> 
     """
     if not resource:
         raise InvalidInput(
-            f"The run has the thread {thread_id!r} and no resource.",
+            f"The run has the thread {thread_id!r}, but no resource.",
             "Pass the owner of the thread: resource='user-1'.",
         )
     if thread is not None:

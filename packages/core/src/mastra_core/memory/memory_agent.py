@@ -22,14 +22,14 @@ def get_memory(agent: AgentLike) -> Memory | None:
     """Return the memory of an agent.
 
     :param agent: any agent.
-    :returns: the memory, ``None`` where there is none.
+    :returns: the memory, ``None`` if there is none.
     """
     memory = getattr(agent, "memory", None)
     return memory if isinstance(memory, Memory) else None
 
 
 class AgentWithMemory:
-    """Runs an agent with the earlier messages of its thread, and stores the new ones.
+    """Runs an agent with the earlier messages of its thread, and stores the new messages.
 
     Runs without a thread are passed on unchanged. Every other attribute is read from the agent.
 
@@ -84,7 +84,7 @@ class AgentWithMemory:
         return output if not output.events else _set_message_id(output, run_memory)
 
     def stream(self, input: AgentInput | str, /, **overrides: Any) -> AsyncIterator[AgentEvent]:
-        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
+        """Run the agent and yield its events; a failed run ends with ``Failure``.
 
         The thread is stored before ``Finish`` is yielded.
 
@@ -127,7 +127,7 @@ def _set_message_id(output: AgentOutput, run_memory: RunMemory) -> AgentOutput:
 
 
 def _to_failure(error: MastraError, agent: str) -> Failure:
-    """Convert an error of the memory; storage errors are hidden from the caller."""
+    """Convert an error of the memory to the end of a run; hide storage errors from the caller."""
     if isinstance(error, RequestError):
         return Failure(message=error.message, kind=type(error).__name__, status=error.status)
     to_failure(error, agent)

@@ -1,4 +1,4 @@
-"""The memory of one run: what the run receives from its thread, and what is stored of the run."""
+"""Load the memory of one run, and store the run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class RunMemory:
 
     @classmethod
     async def start(cls, agent: AgentLike, memory: Memory, run_input: AgentInput) -> RunMemory:
-        """Read what the run needs to know of its thread.
+        """Load the thread and the notes of the run.
 
         :param agent: the agent of the run.
         :param memory: the memory.
@@ -91,16 +91,16 @@ class RunMemory:
         )
 
     def set_message_id(self, start: Start) -> Start:
-        """Return a start event with the id of the stored answer.
+        """Return a start event that contains the id of the stored answer.
 
         :param start: the event.
         """
         return msgspec.structs.replace(start, message_id=self.message_id)
 
     async def save(self) -> None:
-        """Store the run once, even if the caller is cancelled.
+        """Store the run, even if the caller is cancelled; later calls do nothing.
 
-        A run that cannot be stored does not fail: its answer exists and has been paid for.
+        If the run cannot be stored, it still succeeds, because the answer exists and was paid for.
         """
         if self._is_saved:
             return
@@ -113,12 +113,13 @@ class RunMemory:
             is_stored = await self._append(await self._title_task.finish(is_complete=finished))
         except StorageError as error:
             get_logger("mastra.memory").error(
-                "a run of the thread %r is not stored", self._caller_input.thread, exc_info=error
+                "a run of the thread %r cannot be stored", self._caller_input.thread, exc_info=error
             )
             return
         if not is_stored:
             get_logger("mastra.memory").warning(
-                "a run is not stored: the thread %r was deleted or belongs to another resource",
+                "a run is not stored, because the thread %r was deleted or belongs to another "
+                "resource",
                 self._caller_input.thread,
             )
 
@@ -204,11 +205,11 @@ class RunMemory:
 def _find_native_history(
     agent: AgentLike, recall: Recall, run_input: AgentInput, last_messages: int
 ) -> History | None:
-    """Return the framework's own history of the thread, where it has all that the run must receive.
+    """Return the thread's history in the framework's format, if the run can use it.
 
-    The history must be written by this agent, with no later message in the thread, and the run may
-    add only one message of the user. A history that is longer than the recalled messages is cut, or
-    not used if the agent cannot cut it.
+    This agent must have written the history, and the thread must have no later message. The run may
+    add only one message, from the user. A history with too many turns is shortened. If the agent
+    cannot shorten it, the history is not used.
     """
     history = recall.history
     if (
@@ -228,7 +229,7 @@ def _find_native_history(
 
 
 def _get_writer(agent: AgentLike) -> str:
-    """Return the name under which the history is written: agent id and framework."""
+    """Return the name of a history's writer: agent id and framework."""
     return f"{agent.id} ({type(agent).__module__})"
 
 

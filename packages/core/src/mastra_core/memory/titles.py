@@ -33,7 +33,7 @@ class TitleGenerator:
         :param text: the user's first message.
         :param agent: the agent of the thread.
         :param context: the request context.
-        :returns: the title; empty where the agent failed, and the error is logged.
+        :returns: the title; empty if the agent failed. The error is then logged.
         """
         generator = self._agent or agent
         run_input = AgentInput(

@@ -1,4 +1,4 @@
-"""Working memory: notes that the model updates by a tool, and reads in every run."""
+"""Notes that the model reads in every run and updates with a tool."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _TYPE_INSTRUCTION = (
 
 
 class WorkingMemory:
-    """The form of the notes.
+    """The working memory of an agent: the form of its notes, and the tool that changes them.
 
-    :param template: text to fill in, empty where there is a type.
-    :param type_: type of the notes as JSON, ``None`` where there is a template.
+    :param template: text to fill in, empty if there is a type.
+    :param type_: type of the notes as JSON, ``None`` if there is a template.
     :param scope: what the notes are about: ``thread`` or ``resource``.
     """
 
@@ -51,7 +51,7 @@ class WorkingMemory:
 
     @property
     def template_text(self) -> str:
-        """The form as text: the template, or the JSON Schema of the type."""
+        """The form as text: the template, or the type's JSON Schema."""
         if self.type is None:
             return self.template
         return msgspec.json.encode(to_json_schema(self.type)).decode()
@@ -71,7 +71,7 @@ class WorkingMemory:
         )
 
     def build_tool(self, threads: ThreadStore, owner: str, resource: str) -> Tool:
-        """Build the tool by which the model updates the notes.
+        """Build the tool that updates the notes.
 
         :param threads: the store of the notes.
         :param owner: id of the thread or resource that the notes are about.
@@ -83,7 +83,7 @@ class WorkingMemory:
         return _build_text_tool(save) if self.type is None else self._build_typed_tool(save)
 
     def validate(self, text: str) -> str:
-        """Return ``text`` where it fits the form.
+        """Return ``text``, or raise an error if it does not match the form.
 
         :param text: the notes.
         :raises InvalidInput: when the text is not JSON of the type.
@@ -98,7 +98,7 @@ class WorkingMemory:
         return text
 
     def merge(self, old: str, change: dict[str, Any]) -> str:
-        """Return the notes with a change merged in, as in RFC 7396.
+        """Return the notes after a change, merged as in RFC 7396.
 
         :param old: the notes before the change.
         :param change: the change, JSON builtins.
@@ -130,7 +130,7 @@ def as_working_memory(value: Any, scope: Scope) -> WorkingMemory | None:
 
     :param value: ``True``, a template, a type, or ``None`` or ``False`` for none.
     :param scope: what the notes are about: ``thread`` or ``resource``.
-    :returns: the working memory, ``None`` where it is disabled.
+    :returns: the working memory, ``None`` if it is disabled.
     :raises ConfigError: for an empty text, or a type without a JSON form.
     """
     if value is None or value is False:
@@ -145,7 +145,8 @@ def as_working_memory(value: Any, scope: Scope) -> WorkingMemory | None:
         return WorkingMemory("", value, scope)
     if not value.strip():
         raise ConfigError(
-            "The template of working memory is empty.", "List the fields that the agent fills in."
+            "The template of working memory is empty.",
+            "Write a template with the fields that the agent fills in.",
         )
     return WorkingMemory(value, None, scope)
 

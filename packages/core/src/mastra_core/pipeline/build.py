@@ -1,4 +1,4 @@
-"""The build: the app, staged for one platform."""
+"""The build: an app that is staged for one platform."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ __all__ = ("Build",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Build:
-    """The app, its dependencies and a manifest without a target, in one directory.
+    """One directory with an app, its dependencies and a manifest, for all targets of a platform.
 
-    The directory holds ``index.py`` (the launcher), ``app/``, ``vendor/`` and, where there are
-    console scripts, ``bin/``. Copy from it, or move it as a whole; never change it.
+    The directory holds ``index.py`` (the launcher), ``app/``, ``vendor/`` and, if there are
+    console scripts, ``bin/``. Copy files from the directory, or move the whole directory. Never
+    change its files.
 
     :param directory: the staged files.
     :param platform: the Python version and the wheels it was staged for.
@@ -34,20 +35,20 @@ class Build:
 
     @property
     def app(self) -> str:
-        """ASGI import string (``mastra_asgi:app``); a deployer needs to know nothing else."""
+        """The ASGI import string (``mastra_asgi:app``), the only name of the app to use."""
         return self.manifest.app
 
     def copy_to(self, directory: Path) -> None:
         """Copy the whole build to ``directory``.
 
-        Files may be hard links: replace a file, never write into it.
+        Files may be hard links, so replace a file, and never write into it.
 
         :param directory: a directory, which may exist.
         """
         lay_out(self.directory, directory)
 
     def move_to(self, directory: Path) -> None:
-        """Move the whole build to ``directory``, which is faster than ``copy_to``.
+        """Move the whole build to ``directory``; moving is faster than ``copy_to``.
 
         On another file system the build is copied.
 

@@ -1,4 +1,4 @@
-"""The bundle: a directory in the layout of one target, with everything that a deploy needs."""
+"""The bundle: a directory with everything that a deploy needs, in the layout of a target."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import msgspec
 from mastra_core.errors import BundleError
 from mastra_core.pipeline.build import Build
 from mastra_core.pipeline.file_tree import (
+    HAS_MODES,
     Identity,
     get_identity,
     hash_file,
@@ -31,7 +32,7 @@ MANIFEST = "mastra-bundle.json"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """A complete directory for one target, made by ``mastra bundle``.
+    """A complete directory for one target, which ``mastra bundle`` creates.
 
     :param directory: the files, with the manifest ``mastra-bundle.json``.
     :param manifest: the facts of the bundle.
@@ -44,8 +45,7 @@ class Bundle:
     def seal(cls, build: Build, directory: Path, target: str, **metadata: Any) -> Bundle:
         """Write the manifest of a finished directory, as the last step of ``mastra_bundle``.
 
-        The modes of all files and directories are normalized, so that they do not depend on the
-        umask.
+        The modes of all files and directories are normalized. They do not depend on the umask.
 
         :param build: the build that the files come from.
         :param directory: the finished directory.
@@ -73,9 +73,10 @@ class Bundle:
 
     @classmethod
     def load(cls, directory: Path) -> Bundle:
-        """Read a bundle from disk and verify its digest.
+        """Read a bundle from disk, and verify its digest.
 
-        Executable bits that a copy has lost, such as an artifact of a CI system, are restored.
+        A copy, such as an artifact of a CI system, may have lost executable bits. They are
+        restored.
 
         :param directory: the directory of the bundle.
         :raises BundleError: when there is no bundle, or it was changed after it was sealed.
@@ -85,7 +86,7 @@ class Bundle:
             manifest = msgspec.json.decode(content, type=BundleManifest)
         except (FileNotFoundError, NotADirectoryError):
             raise BundleError(
-                f"There is no bundle in {str(directory)!r}: {MANIFEST} is missing.",
+                f"There is no bundle in {str(directory)!r}, because {MANIFEST} is missing.",
                 "Run: mastra bundle TARGET.",
             ) from None
         except msgspec.DecodeError as error:
@@ -95,20 +96,20 @@ class Bundle:
             ) from None
         if any(".." in PurePosixPath(path).parts for path in manifest.paths):
             raise BundleError(
-                f"A path of {MANIFEST} in {str(directory)!r} leads out of the bundle.",
+                f"A path in {MANIFEST} in {str(directory)!r} leads out of the bundle.",
                 "Run mastra bundle again.",
             )
         entries = _list_entries(directory)
         if manifest.digest != _compute_digest(entries, content, {}):
             raise BundleError(
                 f"The bundle in {str(directory)!r} was changed after it was made.",
-                "Run mastra bundle again; put additional files into the project.",
+                "Run mastra bundle again. To add files to the bundle, put them into the project.",
             )
         _restore_executables(directory, manifest, entries)
         return cls(directory=directory, manifest=manifest)
 
     def iter_files(self) -> Iterator[Path]:
-        """Return every file of the bundle, sorted by name, including the manifest."""
+        """Yield every file of the bundle with the manifest, sorted by name."""
         return (Path(entry.path) for _, entry in _list_entries(self.directory))
 
 
@@ -116,13 +117,13 @@ _Entries: TypeAlias = list[tuple[str, "os.DirEntry[str]"]]
 
 
 def _list_entries(directory: Path) -> _Entries:
-    """Return every file with its name, sorted by name."""
+    """Return all files with their names, sorted by name."""
     entries = []
     for name, entry in iter_files(directory):
         if entry.is_symlink():
             raise BundleError(
-                f"The bundle has a link: {entry.path!r}.",
-                "Replace the link by a copy of its file.",
+                f"The bundle contains a symbolic link: {entry.path!r}.",
+                "Replace the link with a copy of its file.",
             )
         if entry.is_file():
             entries.append((name, entry))
@@ -130,7 +131,7 @@ def _list_entries(directory: Path) -> _Entries:
 
 
 def _normalize_modes(directory: Path, entries: _Entries) -> None:
-    """Normalize the modes of the files and of all directories that contain them."""
+    """Normalize the modes of files and of all directories that contain them."""
     directories = {""}
     for name, entry in entries:
         normalize_mode(entry.path, entry.stat())
@@ -144,12 +145,12 @@ def _normalize_modes(directory: Path, entries: _Entries) -> None:
 
 
 def _list_executables(entries: _Entries) -> tuple[str, ...]:
-    return tuple(name for name, entry in entries if is_executable(entry.stat()))
+    return tuple(name for name, entry in entries if is_executable(entry.path, entry.stat()))
 
 
 def _restore_executables(directory: Path, manifest: BundleManifest, entries: _Entries) -> None:
-    """Restore executable bits that a copy has lost, where modes exist."""
-    if os.name != "posix":
+    """Restore executable bits that a copy has lost; do nothing on Windows."""
+    if not HAS_MODES:
         return
     for name in sorted(set(manifest.executables) ^ set(_list_executables(entries))):
         path = directory / name
@@ -165,7 +166,7 @@ def _restore_executables(directory: Path, manifest: BundleManifest, entries: _En
 
 
 def _compute_digest(entries: _Entries, manifest: bytes, digests: Mapping[Identity, str]) -> str:
-    """Return the SHA-256 of the manifest and of all files, with their names and contents."""
+    """Return the SHA-256 of the manifest and of all files, including their names."""
     facts = {**msgspec.json.decode(manifest), "digest": ""}
     digest = hashlib.sha256(msgspec.json.encode(facts, order="sorted"))
     for name, entry in entries:

@@ -31,17 +31,17 @@ class Git:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DeployRequest:
-    """The options of a deploy. A new flag becomes a field here, never a change of a hook.
+    """The options of a deploy; a new option becomes a field here, so hooks do not change.
 
     :param environment: ``preview`` or ``production``.
-    :param branch: name of the git branch, empty where there is none.
-    :param message: description of the deployment, empty where there is none.
+    :param branch: name of the git branch, empty if there is none.
+    :param message: description of the deployment, empty if there is none.
     :param git: state of the git repository, ``None`` outside of one.
     :param env: values of the app's variables, for the platform's secret store.
     :param wait: whether to wait until the deployment is live.
     :param promote: whether this deploy publishes a draft; ``False`` leaves it unpublished, for
         example for a canary.
-    :param previous: the last deployment known on this machine, ``None`` where there is none.
+    :param previous: the last deployment known on this machine, ``None`` if there is none.
     :param fingerprint: a keyed hash of the bundle and the values in ``env``. The key is derived
         from the credentials, so the platform may store the hash in the open. A deployer that can
         store it returns it in ``Deployment.fingerprint``; then an unchanged deploy can be skipped
@@ -65,17 +65,17 @@ class Deployment:
 
     :param target: name of the target.
     :param id: the platform's id, which ``mastra promote`` and ``mastra rollback`` take.
-    :param url: URL of the deployment, or its name where it has no URL.
+    :param url: URL of the deployment, or its name if it has no URL.
     :param environment: ``preview`` or ``production``.
     :param created: time of creation, with a time zone.
     :param live: whether the deployment serves users. ``mastra_deploy`` returns ``False`` for a
         draft, which is smoke tested with ``smoke_headers`` and then promoted.
     :param state: ``building``, ``ready`` or ``failed``; ``building`` where the deploy did not wait.
-    :param percent: share of the traffic in percent, ``None`` where traffic is not split.
-    :param branch: name of the git branch, empty where unknown.
-    :param message: description of the deployment, empty where there is none.
-    :param commit: hash of the git commit, empty where unknown.
-    :param fingerprint: the fingerprint of the request, empty where the platform does not store it.
+    :param percent: share of the traffic in percent, ``None`` if traffic is not split.
+    :param branch: name of the git branch, empty if unknown.
+    :param message: description of the deployment, empty if there is none.
+    :param commit: hash of the git commit, empty if unknown.
+    :param fingerprint: the fingerprint of the request, empty if the platform does not store it.
     :param next: what to read or do next, one line each.
     :param reachable: whether a request from this machine reaches the deployment. Without
         ``smoke_headers``, an unreachable deployment is not smoke tested.

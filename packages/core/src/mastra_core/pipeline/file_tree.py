@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 __all__ = (
+    "HAS_MODES",
     "Identity",
     "get_identity",
     "hash_file",
@@ -20,17 +21,21 @@ __all__ = (
     "normalize_mode",
 )
 
+HAS_MODES = os.name == "posix"
+"""Whether files say that they are executable; on Windows they do not."""
+
 Identity: TypeAlias = tuple[int, int, int, int]
 """Device, inode, size and modification time of a file, the same for all its hard links."""
 
 _BLOCK_SIZE = 1 << 20
+_PROGRAM_HEADS = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 
 
 def lay_out(source: Path, target: Path) -> None:
-    """Copy a tree of files by hard links, or as copies where the file system has no hard links.
+    """Copy a tree of files with hard links, or as real copies if hard links are impossible.
 
     Linking is about fifteen times faster than copying. Linked files share their content, so replace
-    a file and never write into it; the files of the dependency cache are read-only for this reason.
+    a file, and never write into it. For this reason, files in the dependency cache are read-only.
 
     :param source: the directory to copy.
     :param target: the new directory, which may exist.
@@ -45,7 +50,7 @@ def lay_out(source: Path, target: Path) -> None:
 
 
 def iter_files(directory: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield every file and link below a directory, with its relative name, unordered.
+    """Yield each file and link below a directory with its relative name, in any order.
 
     :param directory: the root of the tree.
     """
@@ -62,34 +67,46 @@ def iter_files(directory: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
 
 
 def get_identity(status: os.stat_result) -> Identity:
-    """Return the identity of a file, which changes with its content, without reading the file.
+    """Return a value that changes with the content of a file, without reading the file.
 
     :param status: the result of ``stat``.
     """
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def is_executable(status: os.stat_result) -> bool:
+def is_executable(path: str | Path, status: os.stat_result) -> bool:
     """Return whether the owner of a file may execute it.
 
-    :param status: the result of ``stat``.
+    On a system without modes, programs of Linux and macOS and scripts count as executable, so that
+    a bundle that is made there has modes elsewhere.
+
+    :param path: the file.
+    :param status: the result of ``stat`` for it.
     """
-    return bool(status.st_mode & stat.S_IXUSR)
+    if HAS_MODES:
+        return bool(status.st_mode & stat.S_IXUSR)
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  # called for each file of a bundle
+            return file.read(4).startswith(_PROGRAM_HEADS)
+    except OSError:  # a directory
+        return False
 
 
 def normalize_mode(path: str | Path, status: os.stat_result) -> None:
-    """Change the mode of a file or directory to one that does not depend on the umask.
+    """Normalize the mode of a file or directory, so that it does not depend on the umask.
 
-    The mode is 755 for directories and executable files and 644 for other files. Without write
-    permission for the owner it is 555 or 444. Windows has no such modes.
+    The mode of directories and executable files is 755. The mode of other files is 644. If the
+    owner has no write permission, the modes are 555 and 444. On Windows, nothing changes.
 
     :param path: the file or directory.
     :param status: the result of ``stat`` for it.
     """
-    mode = 0o755 if is_executable(status) else 0o644
+    if not HAS_MODES:
+        return
+    mode = 0o755 if is_executable(path, status) else 0o644
     if not status.st_mode & stat.S_IWUSR:
         mode &= 0o555
-    if os.name == "posix" and stat.S_IMODE(status.st_mode) != mode:
+    if stat.S_IMODE(status.st_mode) != mode:
         os.chmod(path, mode)  # noqa: PTH101  # called for each file of a bundle
 
 

@@ -13,9 +13,9 @@ class LogLine:
     """One line of an app's log.
 
     :param text: the line without its newline.
-    :param time: when the line was logged, with a time zone; ``None`` where the platform does not
+    :param time: when the line was logged, with a time zone; ``None`` if the platform does not
         say.
-    :param level: ``debug``, ``info``, ``warning`` or ``error``; empty where the platform does not
+    :param level: ``debug``, ``info``, ``warning`` or ``error``; empty if the platform does not
         say.
     """
 

@@ -10,7 +10,7 @@ __all__ = ("BundleManifest", "Serve")
 
 
 class Serve(msgspec.Struct, frozen=True, kw_only=True):
-    """Defaults of the launcher's server, where the environment sets nothing.
+    """Defaults of the server in the bundle's launcher; environment variables override them.
 
     :param host: address to bind.
     :param port: port to bind.
@@ -19,6 +19,8 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     :param api_prefix: path of the API.
     :param single_process: whether runs live in one process, so that several workers would lose
         them.
+    :param body_limit: maximum bytes of a request body, where the app sets it; 0 for the default.
+    :param timeouts: seconds that the app sets for requests and runs, by the name of the setting.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  # a server in a container that binds loopback is unreachable
@@ -27,12 +29,15 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     proxies: tuple[str, ...] = ()
     api_prefix: str = "/api"
     single_process: bool = False
+    body_limit: int = 0
+    timeouts: dict[str, float] = {}
 
 
 class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a deployer, a launcher or a person may read of a bundle without running it.
+    """The facts about a bundle that deployers, launchers and people read without running it.
 
-    It holds no time and no path of the build machine: the same inputs give the same bytes.
+    The manifest contains no time and no path of the build machine, so the same inputs give the same
+    bytes.
 
     :param format: version of the format.
     :param target: name of the target, empty in a build.

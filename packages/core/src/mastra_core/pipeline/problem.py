@@ -13,7 +13,7 @@ class Problem:
     """One finding of a check.
 
     :param message: what is wrong, in one sentence.
-    :param hint: the cure; empty where there is none.
+    :param hint: the cure; empty if there is none.
     :param severity: an ``error`` stops the pipeline, a ``warning`` is shown, a ``note`` is shown
         only by ``mastra check``.
     :param where: file and line, or empty.

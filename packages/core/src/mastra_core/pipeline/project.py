@@ -12,7 +12,7 @@ __all__ = ("Environment", "Project")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Environment:
-    """Names, never values, of the environment variables that the app declares.
+    """Names of the environment variables that the app declares, without values.
 
     :param required: without these the app does not start, and nothing is uploaded.
     :param optional: set on the platform where they have a value.
@@ -55,5 +55,5 @@ class Project:
 
     @property
     def local_directory(self) -> Path:
-        """The directory ``.mastra-local``, which holds mastra's own files and is ignored by git."""
+        """The directory ``.mastra-local`` with mastra's own files; git ignores it."""
         return self.root / ".mastra-local"

@@ -1,4 +1,4 @@
-"""The protocol by which the stages report progress; the terminal's implementation is elsewhere."""
+"""The protocol through which the stages report their progress."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ("Report", "SilentReport")
 
 
 class Report(Protocol):
-    """Progress for people; it never receives secrets."""
+    """A progress report for people; it never contains secrets."""
 
     def step(self, text: str) -> None:
-        """Report that a piece of work begins.
+        """Report the beginning of a piece of work.
 
         :param text: what begins: ``"Resolving dependencies"``.
         """
@@ -25,14 +25,14 @@ class Report(Protocol):
         """
 
     def note(self, text: str, hint: str = "") -> None:
-        """Report something that is worth knowing and stops nothing.
+        """Report useful information that does not stop the command.
 
         :param text: one sentence.
         :param hint: what the user may do.
         """
 
     def warn(self, text: str, hint: str = "") -> None:
-        """Report something that stops nothing now, and probably makes the app fail later.
+        """Report a problem that does not stop the command, but may make the app fail later.
 
         :param text: one sentence.
         :param hint: what the user may do.

@@ -1,4 +1,4 @@
-"""The description of a platform by its deployer."""
+"""A deployer's description of its platform."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ("Limits", "Platform", "Target")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Platform:
-    """What a build is staged for.
+    """A Python version and a kind of machine, for which an app is staged.
 
     :param python: Python version, ``"3.12"``; empty for the project's own.
     :param wheels: the platform of the wheels, as uv names it (``x86_64-manylinux_2_28``); empty for
@@ -35,15 +35,22 @@ class Limits:
 
     :param size: maximum bytes of the unpacked bundle; 0 for no limit.
     :param compressed: maximum bytes of the bundle as an archive; 0 for no limit.
+    :param variables: maximum bytes of the names and values of all environment variables; 0 for no
+        limit.
+    :param request: maximum bytes of the body of a request; 0 for no limit.
+    :param seconds: maximum duration of a request; 0 for no limit.
     """
 
     size: int = 0
     compressed: int = 0
+    variables: int = 0
+    request: int = 0
+    seconds: float = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Target:
-    """A platform, as its deployer describes it.
+    """A platform, as described by its deployer.
 
     :param name: the argument of ``mastra deploy NAME``.
     :param summary: one line for ``mastra targets``.
@@ -57,6 +64,8 @@ class Target:
     :param requirements: requirements of the runtime beside those of the app.
     :param limits: the limits of the platform.
     :param previews: whether a deployment can be a preview.
+    :param native_previews: whether ``mastra_preview`` also runs a bundle whose packages are for
+        this machine. Without it a preview is refused if no platform of the target runs.
     :param stores_env: whether the platform stores the values of the app's variables. Where it does
         not, no values are asked for and ``DeployRequest.env`` is empty.
     :param persistent_disk: whether files that the app writes still exist at its next start. Where
@@ -84,6 +93,7 @@ class Target:
     requirements: tuple[str, ...] = ()
     limits: Limits = Limits()
     previews: bool = False
+    native_previews: bool = False
     stores_env: bool = True
     persistent_disk: bool = True
     volumes: bool = False

@@ -16,9 +16,9 @@ _HINT = 'Pass "sqlite:///file.db", "memory:", or an object like SqliteStorage("f
 def as_storage(value: Any) -> Storage:
     """Convert a value to a storage.
 
-    ``sqlite:///file.db`` is relative to the working directory, which is the project's directory
-    under ``mastra dev``, ``mastra start`` and ``python .mastra/index.py``. ``sqlite:////data/file.db``
-    is absolute.
+    The path in ``sqlite:///file.db`` is relative to the working directory. Under ``mastra dev``,
+    ``mastra start`` and ``python .mastra/index.py``, this is the project's directory. The path in
+    ``sqlite:////data/file.db`` is absolute.
 
     :param value: a storage, a URL, or ``None`` for a storage in this process.
     :raises ConfigError: for anything else.
@@ -41,10 +41,10 @@ def _from_url(url: str) -> Storage:
         from mastra_core.storage.sqlite import SqliteStorage
 
         return SqliteStorage(path)
-    raise ConfigError(f"No storage is known for {_mask_url(url)!r}.", _HINT)
+    raise ConfigError(f"The storage {_mask_url(url)!r} is of an unknown kind.", _HINT)
 
 
 def _mask_url(url: str) -> str:
-    """Return the URL without the part before ``@``, which may contain a password."""
+    """Return the URL without the part before ``@``, because it may contain a password."""
     scheme, separator, rest = url.partition("://")
     return f"{scheme}://****@{rest.rpartition('@')[2]}" if separator and "@" in rest else url

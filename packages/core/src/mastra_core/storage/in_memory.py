@@ -1,4 +1,4 @@
-"""The default storage: in this process, with a maximum size."""
+"""The default storage: in the memory of this process, with a maximum size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ("MemoryStorage",)
 
 
 class MemoryStorage:
-    """Stores everything in this process; all data is lost when the process ends.
+    """Stores everything in this process; the data is lost when the process ends.
 
     :param max_threads: maximum number of threads, and of notes of working memory; the one that was
         not changed for the longest time is removed first.
@@ -31,7 +31,7 @@ class MemoryStorage:
         self.suspended_runs: SuspendedRuns = MemorySuspendedRuns()
 
     async def open(self) -> None:
-        """Do nothing: no resource is needed."""
+        """Do nothing, because no resource is needed."""
 
     async def close(self) -> None:
-        """Do nothing: no resource is held, and the data stays."""
+        """Do nothing, because no resource is open; keep the data."""

@@ -1,4 +1,4 @@
-"""Threads in this process; no call awaits anything, so each is atomic."""
+"""Store threads in this process; no method awaits anything, so each call is atomic."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _THREAD_SIZE = 1024  # bytes of a thread without messages
 
 
 def matches_metadata(metadata: Mapping[str, Any], criteria: Mapping[str, Any]) -> bool:
-    """Return whether metadata has every expected key with the expected value.
+    """Return whether metadata contains all expected keys and values.
 
     :param metadata: the stored metadata.
     :param criteria: the expected keys and values.
@@ -41,7 +41,7 @@ def matches_metadata(metadata: Mapping[str, Any], criteria: Mapping[str, Any]) -
 
 
 class _ThreadEntry:
-    """A thread with its messages, in the order in which they were added."""
+    """A thread and its messages, oldest first."""
 
     def __init__(self, thread: Thread) -> None:
         self.thread = thread
@@ -53,12 +53,12 @@ class _ThreadEntry:
 
     @property
     def size(self) -> int:
-        """The bytes that the thread takes, estimated."""
+        """The estimated memory of the thread, in bytes."""
         history = len(self.history.data) if self.history else 0
         return self._size + history + estimate_size(self.thread)
 
     def put_message(self, message: StoredMessage) -> None:
-        """Add a message at the end, or replace the message with its id.
+        """Add a message at the end, or replace the message with the same id.
 
         :param message: the message.
         """
@@ -68,14 +68,14 @@ class _ThreadEntry:
         self.messages[message.id] = message
 
     def get_message_size(self, message_id: str) -> int:
-        """Return the bytes that a message takes, estimated.
+        """Return the estimated memory of a message, in bytes.
 
         :param message_id: id of the message.
         """
         return self._sizes[message_id]
 
     def get_newest_messages(self, last: int) -> list[StoredMessage]:
-        """Return the newest messages, newest first, as many as one run may receive.
+        """Return the newest messages that one run may receive, newest first.
 
         :param last: how many messages at most.
         """
@@ -98,7 +98,7 @@ class _ThreadEntry:
 
 
 class MemoryThreads:
-    """The ``ThreadStore`` of ``MemoryStorage``.
+    """The thread store of ``MemoryStorage``.
 
     :param max_threads: maximum number of threads, and of notes of working memory.
     :param max_messages: maximum number of messages of one thread.
@@ -120,7 +120,7 @@ class MemoryThreads:
         """Return a thread.
 
         :param thread_id: id of the thread.
-        :returns: the thread, ``None`` where there is none.
+        :returns: the thread, ``None`` if there is none.
         """
         entry = self._threads.get(thread_id)
         return entry.thread if entry else None
@@ -143,7 +143,7 @@ class MemoryThreads:
         """Store a new thread.
 
         :param thread: the thread.
-        :returns: ``False`` where the id is taken.
+        :returns: ``False`` if the id is taken.
         """
         if self._threads.get(thread.id) is not None:
             return False
@@ -151,11 +151,11 @@ class MemoryThreads:
         return True
 
     async def update(self, thread: Thread, resource: str | None = None) -> bool:
-        """Replace a thread; its messages stay.
+        """Replace the data of a thread, and keep its messages.
 
         :param thread: the thread.
         :param resource: the owner that the stored thread must have; ``None`` for any.
-        :returns: ``False`` where there is no such thread.
+        :returns: ``False`` if there is no such thread.
         """
         entry = self._threads.get(thread.id)
         if entry is None or resource not in (None, entry.thread.resource):
@@ -169,7 +169,7 @@ class MemoryThreads:
 
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.
-        :returns: ``False`` where there is no such thread.
+        :returns: ``False`` if there is no such thread.
         """
         entry = self._threads.get(thread_id)
         if entry is None or resource not in (None, entry.thread.resource):
@@ -187,14 +187,14 @@ class MemoryThreads:
         history: History | None = None,
         after: int = 0,
     ) -> bool:
-        """Add messages at the end of a thread, in one transaction; see ``ThreadStore``.
+        """Add messages at the end of a thread in one transaction, as ``ThreadStore`` defines.
 
         :param thread: the thread.
         :param messages: the messages.
         :param create: whether to create a missing thread.
         :param history: the framework's own history of the thread.
         :param after: the thread's position that the history was written for.
-        :returns: ``False`` where nothing was stored.
+        :returns: ``False`` if nothing was stored.
         :raises Conflict: when another thread has a message of that id.
         """
         entry = self._threads.get(thread.id)
@@ -249,7 +249,7 @@ class MemoryThreads:
     async def get_surrounding(
         self, message_id: str, before: int, after: int
     ) -> tuple[StoredMessage, ...]:
-        """Return a message and the messages around it in its thread, oldest first.
+        """Return a message and the messages around it, oldest first.
 
         :param message_id: id of the message.
         :param before: how many earlier messages.
@@ -264,7 +264,7 @@ class MemoryThreads:
         )
 
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
-        """Return the messages with these ids; ids that do not exist are skipped.
+        """Return the messages with these ids, and skip unknown ids.
 
         :param message_ids: ids of the messages.
         """
@@ -272,7 +272,7 @@ class MemoryThreads:
         return tuple(entry.messages[message_id] for message_id, entry in entries if entry)
 
     async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
-        """Delete messages; those of other resources stay.
+        """Delete messages, except those of other resources.
 
         :param message_ids: ids of the messages.
         :param resource: the owner that their threads must have; ``None`` for any.
@@ -297,7 +297,7 @@ class MemoryThreads:
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param resource: the owner that an existing thread must have; ``None`` for any.
-        :returns: the notes, empty where there are none.
+        :returns: the notes, empty if there are none.
         """
         if resource not in (None, self._get_owner(scope, owner, resource)):
             return ""
@@ -310,13 +310,13 @@ class MemoryThreads:
         change: Callable[[str], str],
         resource: str | None = None,
     ) -> str:
-        """Replace the notes by ``change(notes)``.
+        """Replace the notes with ``change(notes)``.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param change: returns the new notes for the old ones.
-        :param resource: who the notes are counted for, and the owner that an existing thread must
-            have; ``None`` for any.
+        :param resource: the caller whose limits the notes count toward, and the owner that an
+            existing thread must have; ``None`` for any.
         :returns: the new notes.
         :raises Forbidden: when the thread belongs to another resource.
         :raises StorageError: when the notes are too large for the storage.
@@ -330,19 +330,19 @@ class MemoryThreads:
         if self._notes.get(key) is None:
             raise StorageError(
                 f"The notes about {owner!r} are too large for the storage in memory.",
-                "Shorten them, or raise max_bytes of MemoryStorage.",
+                "Shorten the notes, or raise max_bytes of MemoryStorage.",
             )
         return notes
 
     def _get_owner(self, scope: Scope, owner: str, resource: str | None) -> str:
-        """Return the resource that notes belong to and are counted for."""
+        """Return the resource that owns notes, for the limits."""
         if scope == "resource":
             return owner
         entry = self._threads.get(owner)
         return entry.thread.resource if entry else resource or ""
 
     def _put_thread(self, entry: _ThreadEntry) -> None:
-        """Store a thread as the last changed one, with its present size."""
+        """Store a thread with its present size, as the thread that was changed last."""
         thread = entry.thread
         self._threads.put(thread.id, entry, thread.caller or thread.resource, entry.size)
 
@@ -369,7 +369,7 @@ class MemoryThreads:
     def _check_owner(self, thread_id: str, messages: Iterable[StoredMessage]) -> None:
         for message in messages:
             if self._thread_ids.get(message.id, thread_id) != thread_id:
-                raise Conflict(f"Another thread has the message {message.id!r}.")
+                raise Conflict(f"Another thread already has a message with the id {message.id!r}.")
 
 
 def _matches_query(message: StoredMessage, query: MessageQuery) -> bool:

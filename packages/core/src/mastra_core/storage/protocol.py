@@ -21,19 +21,19 @@ __all__ = ("Storage", "ThreadStore")
 
 
 class ThreadStore(Protocol):
-    """Stores threads, their messages, and working memory.
+    """A store for threads, their messages, and working memory.
 
     Each call is one transaction: it stores everything or nothing. Messages keep the order in which
-    they were added. A call with a ``resource`` has no effect on the threads of other resources. The
-    store checks the owner in the transaction of the change, because somebody else may delete a
-    thread and create it again at any time.
+    they were added. A call with a ``resource`` has no effect on threads of other resources. The
+    store checks the owner in the transaction of the change, because another caller may delete and
+    create the thread at any time.
     """
 
     async def get(self, thread_id: str) -> Thread | None:
         """Return a thread.
 
         :param thread_id: id of the thread.
-        :returns: the thread, ``None`` where there is none.
+        :returns: the thread, ``None`` if there is none.
         """
 
     async def find(self, query: ThreadQuery) -> Page[Thread]:
@@ -46,15 +46,15 @@ class ThreadStore(Protocol):
         """Store a new thread.
 
         :param thread: the thread.
-        :returns: ``False`` where the id is taken.
+        :returns: ``False`` if the id is taken.
         """
 
     async def update(self, thread: Thread, resource: str | None = None) -> bool:
-        """Replace a thread; its messages stay.
+        """Replace the data of a thread, and keep its messages.
 
         :param thread: the thread.
         :param resource: the owner that the stored thread must have; ``None`` for any.
-        :returns: ``False`` where there is no such thread.
+        :returns: ``False`` if there is no such thread.
         """
 
     async def delete(self, thread_id: str, resource: str | None = None) -> bool:
@@ -62,7 +62,7 @@ class ThreadStore(Protocol):
 
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.
-        :returns: ``False`` where there is no such thread.
+        :returns: ``False`` if there is no such thread.
         """
 
     async def append(
@@ -76,22 +76,22 @@ class ThreadStore(Protocol):
     ) -> bool:
         """Add messages at the end of a thread, in one transaction.
 
-        The title of ``thread`` is set where the stored thread has none. A message whose id the
-        thread has already is replaced in its place. ``history`` is stored only if the thread's
-        position is still ``after``. It is dropped with the next change of any message.
+        If the stored thread has no title, the title of ``thread`` is set. A message replaces the
+        message with the same id, at the same position. ``history`` is stored only if the thread's
+        position is still ``after``. The next change of any message deletes the history.
 
         :param thread: the thread.
         :param messages: the messages.
         :param create: whether to create a missing thread.
         :param history: the framework's own history of the thread.
         :param after: the thread's position that the history was written for.
-        :returns: ``False`` where nothing was stored, because there is no such thread or it belongs
+        :returns: ``False`` if nothing was stored, because there is no such thread or it belongs
             to another resource.
         :raises Conflict: when another thread has a message of that id.
         """
 
     async def recall(self, thread_id: str, last: int) -> Recall:
-        """Return a thread and its last messages; the time does not depend on the thread's length.
+        """Return a thread and its last messages, in a time that does not depend on its length.
 
         :param thread_id: id of the thread.
         :param last: how many messages.
@@ -106,22 +106,22 @@ class ThreadStore(Protocol):
     async def get_surrounding(
         self, message_id: str, before: int, after: int
     ) -> tuple[StoredMessage, ...]:
-        """Return a message and the messages around it in its thread, oldest first.
+        """Return a message and the messages around it, oldest first.
 
         :param message_id: id of the message.
         :param before: how many earlier messages.
         :param after: how many later messages.
-        :returns: the messages, empty where there is no such message.
+        :returns: the messages, empty if there is no such message.
         """
 
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
-        """Return the messages with these ids; ids that do not exist are skipped.
+        """Return the messages with these ids, and skip unknown ids.
 
         :param message_ids: ids of the messages.
         """
 
     async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
-        """Delete messages; those of other resources stay.
+        """Delete messages, except those of other resources.
 
         :param message_ids: ids of the messages.
         :param resource: the owner that their threads must have; ``None`` for any.
@@ -136,7 +136,7 @@ class ThreadStore(Protocol):
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param resource: the owner that an existing thread must have; ``None`` for any.
-        :returns: the notes, empty where there are none.
+        :returns: the notes, empty if there are none.
         """
 
     async def change_working_memory(
@@ -146,15 +146,15 @@ class ThreadStore(Protocol):
         change: Callable[[str], str],
         resource: str | None = None,
     ) -> str:
-        """Replace the notes by ``change(notes)``, without a concurrent change in between.
+        """Replace the notes with ``change(notes)``, in one transaction.
 
-        An exception of ``change`` is raised to the caller, and nothing is stored.
+        If ``change`` raises an exception, nothing is stored.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param change: returns the new notes for the old ones.
-        :param resource: who the notes are counted for, and the owner that an existing thread must
-            have; ``None`` for any.
+        :param resource: the caller whose limits the notes count toward, and the owner that an
+            existing thread must have; ``None`` for any.
         :returns: the new notes.
         :raises Forbidden: when the thread belongs to another resource.
         """
@@ -162,11 +162,11 @@ class ThreadStore(Protocol):
 
 @runtime_checkable
 class Storage(Protocol):
-    """A place where an application keeps what outlives a run."""
+    """A place for the data of an application that must survive a run."""
 
     @property
     def single_process(self) -> bool:
-        """Whether the stored data is known only to this process."""
+        """Whether only this process knows the stored data."""
 
     @property
     def threads(self) -> ThreadStore:
@@ -177,10 +177,10 @@ class Storage(Protocol):
         """Suspended runs of agents."""
 
     async def open(self) -> None:
-        """Open the storage, so that a problem is found at start-up.
+        """Open the storage, so that a problem is reported at start-up.
 
         :raises StorageError: when the storage cannot be used.
         """
 
     async def close(self) -> None:
-        """Release files and connections; the next call opens them again."""
+        """Close files and connections; the next call opens them again."""

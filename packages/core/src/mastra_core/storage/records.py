@@ -1,4 +1,4 @@
-"""Stored records of conversations, and the queries for them."""
+"""The stored records of conversations, and queries for these records."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def build_owner_error(thread_id: str) -> Forbidden:
 
 
 def now() -> int:
-    """Return the current time in milliseconds since the epoch, the unit of all stored times."""
+    """Return the current time in milliseconds since the epoch, as stored times are."""
     return time.time_ns() // 1_000_000
 
 
@@ -54,12 +54,12 @@ class Thread(_Record, frozen=True, kw_only=True):
 
     :param id: id of the thread.
     :param resource: owner of the thread: a user, a customer, a project.
-    :param title: title of the thread, empty where there is none.
+    :param title: title of the thread, empty if there is none.
     :param metadata: metadata of the application, JSON builtins.
     :param created_at: time of creation, milliseconds since the epoch.
     :param updated_at: time of the last change, milliseconds since the epoch.
-    :param caller: who a new thread is counted for, where the storage has bounds; the resource where
-        empty. It need not be stored.
+    :param caller: the caller whose limits a new thread counts toward; if empty, the resource. It
+        need not be stored.
     """
 
     id: str
@@ -72,7 +72,7 @@ class Thread(_Record, frozen=True, kw_only=True):
 
 
 class StoredMessage(_Record, frozen=True, kw_only=True):
-    """One message of a thread: a user's message, or all that an agent did in one run.
+    """One message of a thread: of a user, or with everything that an agent did in one run.
 
     :param id: id of the message.
     :param thread: id of the thread.
@@ -94,7 +94,7 @@ class StoredMessage(_Record, frozen=True, kw_only=True):
 
 
 class History(_Record, frozen=True, kw_only=True):
-    """The messages of a thread as the framework of one agent serialises them.
+    """The messages of a thread, in the format of one agent's framework.
 
     :param agent: the writer, which alone can read it.
     :param data: the serialised messages.
@@ -107,9 +107,9 @@ class History(_Record, frozen=True, kw_only=True):
 
 
 class Recall(_Record, frozen=True, kw_only=True):
-    """What a run needs to know of its thread, read in one transaction.
+    """The data that a run needs of its thread, read in one transaction.
 
-    :param thread: the thread, ``None`` where there is none yet.
+    :param thread: the thread, ``None`` if there is none yet.
     :param messages: the last messages, oldest first.
     :param history: the framework's own history, where it covers the latest message.
     :param position: changes with every message that is added; see ``ThreadStore.append``.
@@ -133,7 +133,7 @@ class _PageQuery(_Record, frozen=True, kw_only=True):
 
 
 class ThreadQuery(_PageQuery, frozen=True, kw_only=True):
-    """Which threads to return, and in which order.
+    """A query for threads, with their order.
 
     :param page: number of the page, from 0.
     :param per_page: records in a page; ``None`` for all.
@@ -152,7 +152,7 @@ class ThreadQuery(_PageQuery, frozen=True, kw_only=True):
 
 
 class MessageQuery(_PageQuery, frozen=True, kw_only=True):
-    """Which messages of a thread to return, and in which order.
+    """A query for messages of a thread, with their order.
 
     :param page: number of the page, from 0.
     :param per_page: records in a page; ``None`` for all.

@@ -16,12 +16,12 @@ _WEEK = 7 * 24 * 3600
 
 
 class SqliteStorage:
-    """Stores everything in one file, which several processes of one machine may share.
+    """Stores everything in one file; several processes of one machine may share the file.
 
-    Stored data survives every end of the process. If the machine loses power, the data of the last
-    moments may be lost.
+    Stored data survives even a crash of the process. After a loss of power, the most recent data
+    may be missing.
 
-    :param path: path of the file, which is created where it is missing; its directory must exist.
+    :param path: path of the file, which is created if it is missing; its directory must exist.
     :param busy_timeout: seconds to wait while another process writes.
     :param max_suspended: seconds after which a suspended run is removed.
     :param max_suspended_runs: maximum number of suspended runs, divided among the callers.
@@ -54,5 +54,5 @@ class SqliteStorage:
         await self._file.write(lambda _: None)
 
     async def close(self) -> None:
-        """Close the file; the next call opens it again."""
+        """Close the file; a later call opens the file again."""
         await self._file.close()

@@ -1,4 +1,4 @@
-"""SQLite errors as errors with a cure."""
+"""Convert SQLite errors to errors with a cure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ("to_storage_error",)
 _MESSAGES = {  # by the prefix of SQLite's error name
     "SQLITE_FULL": (
         "The disk of {path!r} is full.",
-        "Free some space; the data that was stored before is intact.",
+        "Free some space on the disk. The stored data is intact.",
     ),
     "SQLITE_READONLY": (
         "{path!r} is read-only.",
@@ -22,11 +22,11 @@ _MESSAGES = {  # by the prefix of SQLite's error name
     ),
     "SQLITE_CANTOPEN": (
         "{path!r} cannot be opened.",
-        "Create its directory, and let this user write to it.",
+        "Create the directory of the file, and let this user write to it.",
     ),
     "SQLITE_NOTADB": (
         "{path!r} is not an SQLite database.",
-        "Use another path: a missing file is created.",
+        "Use another path. A missing file is created.",
     ),
     "SQLITE_CORRUPT": (
         "{path!r} is damaged.",
@@ -38,13 +38,13 @@ _MESSAGES = {  # by the prefix of SQLite's error name
     ),
     "SQLITE_IOERR": (
         "{path!r} cannot be read or written: {error}.",
-        "Check the disk of the file; SQLite does not work on network file systems.",
+        "Check the disk of the file. SQLite does not work on network file systems.",
     ),
 }
 
 
 def to_storage_error(error: Error, path: str) -> StorageError:
-    """Convert an error of SQLite to a ``StorageError`` with the file's name and a cure.
+    """Convert an error of SQLite to a ``StorageError`` with the file name and a cure.
 
     :param error: the error of SQLite.
     :param path: path of the file.

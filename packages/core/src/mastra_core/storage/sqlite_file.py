@@ -1,4 +1,4 @@
-"""One SQLite file, used by one thread, so that the event loop never waits for a disk."""
+"""Access an SQLite file from one thread, so that the event loop never waits for the disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class SqliteFile:
-    """A connection that opens on first use, and again after ``close``.
+    """A connection that opens at its first use, and again after ``close``.
 
     :param path: path of the file; ``:memory:`` for a database in memory.
     :param busy_timeout: seconds to wait while another process writes.
@@ -35,7 +35,7 @@ class SqliteFile:
         self._connection: Connection | None = None  # used only by the worker
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Return the result of a function in a read transaction.
+        """Call a function in a read transaction, and return its result.
 
         :param work: reads from the connection.
         :raises StorageError: when the file cannot be read.
@@ -43,7 +43,7 @@ class SqliteFile:
         return await self._run(lambda: self._run_transaction("BEGIN", work))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """Return the result of a function in a write transaction.
+        """Call a function in a write transaction, and return its result.
 
         The transaction stores everything or nothing.
 
@@ -121,9 +121,9 @@ def _execute_transaction(connection: Connection, begin: str, work: Callable[[Con
 
 
 def _execute_when_free(connection: Connection, statement: str, seconds: float) -> None:
-    """Retry a statement while another process locks the file.
+    """Execute a statement, and retry while another process locks the file.
 
-    SQLite itself does not wait where two processes switch to WAL at the same time.
+    SQLite itself does not wait when two processes switch to WAL at the same time.
     """
     import sqlite3
     import time

@@ -1,4 +1,4 @@
-"""Conversion of records to rows, and of rows to records."""
+"""Convert records to rows, and rows to records."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def encode_json(value: Any) -> bytes:
 
 
 def to_thread_row(thread: Thread) -> tuple[Any, ...]:
-    """Convert a thread to a row with the columns ``THREAD``.
+    """Convert a thread to a row with the columns in ``THREAD``.
 
     :param thread: the thread.
     """
@@ -49,7 +49,7 @@ def to_thread_row(thread: Thread) -> tuple[Any, ...]:
 
 
 def parse_thread(row: tuple[Any, ...]) -> Thread:
-    """Convert a row with the columns ``THREAD`` to a thread.
+    """Convert a row with the columns in ``THREAD`` to a thread.
 
     :param row: the row.
     """
@@ -65,7 +65,7 @@ def parse_thread(row: tuple[Any, ...]) -> Thread:
 
 
 def to_message_row(message: StoredMessage) -> tuple[Any, ...]:
-    """Convert a message to a row with the columns ``MESSAGE``.
+    """Convert a message to a row with the columns in ``MESSAGE``.
 
     :param message: the message.
     """
@@ -81,7 +81,7 @@ def to_message_row(message: StoredMessage) -> tuple[Any, ...]:
 
 
 def parse_message(row: tuple[Any, ...]) -> StoredMessage:
-    """Convert a row with the columns ``MESSAGE`` to a message.
+    """Convert a row with the columns in ``MESSAGE`` to a message.
 
     :param row: the row.
     """

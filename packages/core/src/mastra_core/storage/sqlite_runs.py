@@ -52,7 +52,7 @@ class SqliteSuspendedRuns:
         self._max_bytes = max_bytes
 
     async def put(self, run: SuspendedRun) -> None:
-        """Store a run; it replaces a run with the same key.
+        """Store a run, and replace a stored run with the same key.
 
         :param run: the run.
         :raises TooManyRuns: when its caller has too many suspended runs, or too large ones.
@@ -83,7 +83,7 @@ class SqliteSuspendedRuns:
         return await self._file.read(lambda sql: self._read_run(sql, agent_id, run_id, resource))
 
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run and remove it from the store; of two concurrent callers one gets it.
+        """Return a run and remove it from the store; only one of two callers gets it.
 
         :param agent_id: id of the agent.
         :param run_id: id of the run.
@@ -142,7 +142,7 @@ class SqliteSuspendedRuns:
         return _decode_run(select_single(rows.fetchall(), run_id))
 
     def _check_share(self, sql: Connection, caller: str, size: int) -> None:
-        """Raise an error where the caller may not store another run of this size."""
+        """Raise an error if the caller may not store another run of this size."""
         places, held_bytes = Shares(self._limit), Shares(self._max_bytes)
         for is_own, number, total in sql.execute(_SUM, (caller, caller)):
             places.hold(caller if is_own else "", number)

@@ -1,6 +1,6 @@
-"""The tables of an SQLite file, and the migration of older files.
+"""Create the tables of an SQLite file, and migrate older files.
 
-Names of tables begin with ``mastra_``, so that a file may also hold an application's own tables.
+Table names begin with ``mastra_``, so an application may use the same file for its own tables.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ VERSIONS = (
 
 
 def migrate(connection: Connection, path: str) -> None:
-    """Migrate the tables to the newest version; of several processes only one migrates them.
+    """Migrate the tables to the newest version; of several processes, only one does so.
 
     :param connection: the connection.
     :param path: path of the file, for messages.
@@ -115,8 +115,8 @@ def _apply_versions(connection: Connection, path: str) -> None:
     version = _read_version(connection)
     if version > len(VERSIONS):
         raise StorageError(
-            f"{path!r} was written by a newer mastra (version {version} of its tables; this one "
-            f"knows {len(VERSIONS)}).",
+            f"{path!r} was written by a newer version of mastra: its tables have version "
+            f"{version}, and this mastra knows {len(VERSIONS)}.",
             "Update mastra-core, or use another file.",
         )
     for statements in VERSIONS[version:]:
@@ -128,7 +128,7 @@ def _apply_versions(connection: Connection, path: str) -> None:
 
 
 def _read_version(connection: Connection) -> int:
-    """Return the version of the tables; 0 where there are none."""
+    """Return the version of the tables; 0 if there are none."""
     tables = "SELECT 1 FROM sqlite_master WHERE name = 'mastra_schema'"
     if connection.execute(tables).fetchone() is None:
         return 0

@@ -1,4 +1,4 @@
-"""Build and execute the paged queries of an SQLite file."""
+"""Build and execute queries that return pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class PagedSelect:
-    """A paged query; table and column names are constants, and every value is bound.
+    """A query that returns pages; all its values are bound, and only constants are in the SQL.
 
     :param table: name of the table.
     :param columns: names of the columns.
@@ -46,7 +46,7 @@ class PagedSelect:
         descending: bool,
         max_bytes: int | None = None,
     ) -> tuple[tuple[T, ...], int]:
-        """Return the rows of one page, and the number of all rows.
+        """Return the rows of one page, and the total number of rows.
 
         :param sql: the connection.
         :param parse_row: converts a row to a record.
@@ -71,7 +71,7 @@ class PagedSelect:
 
 
 def estimate_row_size(row: tuple[Any, ...]) -> int:
-    """Estimate the bytes that a row takes in memory when its JSON is decoded.
+    """Estimate the memory that a row takes after its JSON is decoded, in bytes.
 
     :param row: the row.
     """

@@ -70,7 +70,7 @@ class SqliteThreads:
         """Return a thread.
 
         :param thread_id: id of the thread.
-        :returns: the thread, ``None`` where there is none.
+        :returns: the thread, ``None`` if there is none.
         """
         return await self._file.read(lambda sql: _read_thread(sql, thread_id))
 
@@ -93,17 +93,17 @@ class SqliteThreads:
         """Store a new thread.
 
         :param thread: the thread.
-        :returns: ``False`` where the id is taken.
+        :returns: ``False`` if the id is taken.
         """
         row = to_thread_row(thread)
         return await self._file.write(lambda sql: sql.execute(_INSERT_THREAD, row).rowcount > 0)
 
     async def update(self, thread: Thread, resource: str | None = None) -> bool:
-        """Replace a thread; its messages stay.
+        """Replace the data of a thread, and keep its messages.
 
         :param thread: the thread.
         :param resource: the owner that the stored thread must have; ``None`` for any.
-        :returns: ``False`` where there is no such thread.
+        :returns: ``False`` if there is no such thread.
         """
         name, *row = to_thread_row(thread)
         update = (*row, name, resource)
@@ -114,7 +114,7 @@ class SqliteThreads:
 
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.
-        :returns: ``False`` where there is no such thread.
+        :returns: ``False`` if there is no such thread.
         """
 
         def work(sql: Connection) -> bool:
@@ -137,14 +137,14 @@ class SqliteThreads:
         history: History | None = None,
         after: int = 0,
     ) -> bool:
-        """Add messages at the end of a thread, in one transaction; see ``ThreadStore``.
+        """Add messages at the end of a thread in one transaction, as ``ThreadStore`` defines.
 
         :param thread: the thread.
         :param messages: the messages.
         :param create: whether to create a missing thread.
         :param history: the framework's own history of the thread.
         :param after: the thread's position that the history was written for.
-        :returns: ``False`` where nothing was stored.
+        :returns: ``False`` if nothing was stored.
         :raises Conflict: when another thread has a message of that id.
         """
 
@@ -206,7 +206,7 @@ class SqliteThreads:
     async def get_surrounding(
         self, message_id: str, before: int, after: int
     ) -> tuple[StoredMessage, ...]:
-        """Return a message and the messages around it in its thread, oldest first.
+        """Return a message and the messages around it, oldest first.
 
         :param message_id: id of the message.
         :param before: how many earlier messages.
@@ -215,14 +215,14 @@ class SqliteThreads:
         return await self._file.read(lambda sql: _read_surrounding(sql, message_id, before, after))
 
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
-        """Return the messages with these ids; ids that do not exist are skipped.
+        """Return the messages with these ids, and skip unknown ids.
 
         :param message_ids: ids of the messages.
         """
         return await self._file.read(lambda sql: tuple(_iter_messages(sql, message_ids)))
 
     async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
-        """Delete messages; those of other resources stay.
+        """Delete messages, except those of other resources.
 
         :param message_ids: ids of the messages.
         :param resource: the owner that their threads must have; ``None`` for any.
@@ -251,7 +251,7 @@ class SqliteThreads:
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param resource: the owner that an existing thread must have; ``None`` for any.
-        :returns: the notes, empty where there are none.
+        :returns: the notes, empty if there are none.
         """
 
         def work(sql: Connection) -> str:
@@ -267,13 +267,13 @@ class SqliteThreads:
         change: Callable[[str], str],
         resource: str | None = None,
     ) -> str:
-        """Replace the notes by ``change(notes)``.
+        """Replace the notes with ``change(notes)``.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param change: returns the new notes for the old ones.
-        :param resource: who the notes are counted for, and the owner that an existing thread must
-            have; ``None`` for any.
+        :param resource: the caller whose limits the notes count toward, and the owner that an
+            existing thread must have; ``None`` for any.
         :returns: the new notes.
         :raises Forbidden: when the thread belongs to another resource.
         """
@@ -334,7 +334,7 @@ def _read_history(sql: Connection, thread_id: str) -> History | None:
 
 
 def _read_newest(sql: Connection, thread_id: str, last: int) -> tuple[StoredMessage, ...]:
-    """Return the newest messages, oldest first, as many as one run may receive."""
+    """Return the newest messages that one run may receive, oldest first."""
     messages: list[StoredMessage] = []
     size = 0
     for row in sql.execute(_LAST, (thread_id, last)):
@@ -348,7 +348,7 @@ def _read_newest(sql: Connection, thread_id: str, last: int) -> tuple[StoredMess
 def _put_messages(sql: Connection, thread_id: str, messages: Iterable[StoredMessage]) -> None:
     for message in messages:
         if not sql.execute(_PUT_MESSAGE, to_message_row(message)).rowcount:
-            raise Conflict(f"Another thread has the message {message.id!r}.")
+            raise Conflict(f"Another thread already has a message with the id {message.id!r}.")
     _mark_changed(sql, thread_id)
 
 
@@ -358,7 +358,7 @@ def _mark_changed(sql: Connection, thread_id: str) -> None:
 
 
 def _iter_messages(sql: Connection, message_ids: Sequence[str]) -> Iterable[StoredMessage]:
-    """Yield messages by id, with one query per id: the values of one statement are limited."""
+    """Yield messages by id, with one query for each id, because SQLite limits bound values."""
     for name in dict.fromkeys(message_ids):
         row = sql.execute(f"SELECT {MESSAGE} FROM mastra_messages WHERE id = ?", (name,)).fetchone()
         if row:

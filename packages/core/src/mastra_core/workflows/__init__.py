@@ -1,4 +1,4 @@
-"""Workflows of typed steps, and the engine protocol that stores and executes their runs."""
+"""Workflows of typed steps, and the protocol of engines that execute them."""
 
 from mastra_core.workflows.engine.journal import Journal
 from mastra_core.workflows.engine.memory_engine import MemoryEngine

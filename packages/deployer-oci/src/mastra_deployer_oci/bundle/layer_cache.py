@@ -1,4 +1,4 @@
-"""Cache layers that many images have in common: the interpreter, and unchanged dependencies."""
+"""Cache layers that many images share: the interpreter, and unchanged dependencies."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def write_cached_layer(purpose: str, entries: Iterable[ArchiveEntry], blobs: Pat
 
 
 def get_or_create_layer(key: str, blobs: Path, create: Callable[[Path], Layer]) -> Layer:
-    """Copy a layer from the cache into ``blobs``, or create and cache it.
+    """Copy a layer from the cache to ``blobs``, or create the layer and cache it.
 
-    A layer that cannot be cached is created each time. A damaged one is replaced.
+    If a layer cannot be cached, it is created each time. A damaged layer is replaced.
 
     :param key: key of the layer.
     :param blobs: directory of the bundle's blobs.

@@ -1,4 +1,4 @@
-"""Write layers reproducibly: the same files give the same bytes on any machine."""
+"""Write layers reproducibly, so that the same files give the same bytes on any machine."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Layer:
 
 
 def write_layer(purpose: str, entries: Iterable[ArchiveEntry], blobs: Path) -> Layer:
-    """Write a layer into a directory of blobs, named by its digest.
+    """Write a layer to a directory of blobs, under its digest.
 
     All entries are owned by root, dated 1970 and sorted by path. Parent directories are added.
 
     :param purpose: what the layer contains, for messages.
     :param entries: the entries, in any order.
-    :param blobs: directory of the bundle's blobs; created where it does not exist.
+    :param blobs: directory of the bundle's blobs; created if it does not exist.
     :returns: the layer.
     """
     blobs.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def hash_layer(entries: Iterable[ArchiveEntry]) -> str:
 
 
 class _Digest:
-    """Hashes and counts what is written, and passes it on."""
+    """Hashes and counts all bytes that are written, and passes them on."""
 
     def __init__(self, pass_to: Callable[[bytes], object]) -> None:
         self.hash, self.size = hashlib.sha256(), 0
@@ -85,7 +85,7 @@ class _Digest:
 
 
 def _add_parents(entries: Iterable[ArchiveEntry]) -> Iterator[ArchiveEntry]:
-    """Sort the entries by path and add their parent directories."""
+    """Sort the entries by path, and add their parent directories."""
     by_path = {entry.path: entry for entry in entries}
     for path in list(by_path):
         for parent in PurePosixPath(path).parents:

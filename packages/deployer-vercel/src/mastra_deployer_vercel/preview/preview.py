@@ -1,11 +1,13 @@
-"""``mastra preview vercel``: serve the function behind a proxy, as Vercel does."""
+"""Serve the function behind a proxy that behaves like Vercel."""
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Mapping
 from typing import Any
 
+from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
 from mastra_deployer_vercel.bundle.build_output import FUNCTION, OUTPUT
@@ -21,8 +23,14 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
     :param port: port to listen on; 0 for any free port.
     :param env: environment variables of the app.
     :returns: the exit code; 130 after an interrupt.
-    :raises ConfigError: when the Python version is not installed, or the port is in use.
+    :raises ConfigError: when the Python version is not installed, the port is in use, or this
+        system has no Unix sockets.
     """
+    if not hasattr(socket, "AF_UNIX"):
+        raise ConfigError(
+            "Vercel's runtime needs Unix sockets, which Python on this system does not have.",
+            "Preview under WSL, on Linux or on macOS.",
+        )
     from mastra_deployer.kit import PreviewProxy, require_python
     from mastra_deployer_vercel.preview.function_runtime import FunctionRuntime
     from mastra_deployer_vercel.preview.proxy import build_rules

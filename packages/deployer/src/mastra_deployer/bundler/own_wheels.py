@@ -1,8 +1,8 @@
-"""Make wheels of installed or local distributions: Mastra's own, editable ones, path dependencies.
+"""Make wheels of Mastra's own packages, editable packages and path dependencies.
 
-A bundle gets exactly the version of mastra-core and mastra-server that mastra runs with: a wheel is
-packed again from the installed files, or built where the installation is editable. So building
-works offline, and before Mastra's packages are published.
+A bundle gets exactly the installed versions of mastra-core and mastra-server. A wheel is made from
+the installed files, or built if the installation is editable. Builds therefore work offline, and
+before Mastra's packages are published.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ import json
 import os
 import re
 import stat
+import sys
 import zipfile
 from collections.abc import Callable
 from email.parser import HeaderParser
 from importlib import metadata
 from pathlib import Path
-from urllib.parse import unquote, urlparse
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 import msgspec
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline.file_tree import hash_file, is_executable
-from mastra_deployer.bundler.uv import run_uv
 from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import (
     convert_cache_errors,
@@ -37,6 +38,8 @@ from mastra_deployer.files.directories import (
 )
 from mastra_deployer.files.temporary import discard_directory, temporary_directory
 from mastra_deployer.project.git import describe_version
+from mastra_deployer.project.interpreters import Interpreter
+from mastra_deployer.project.uv import run_uv
 
 __all__ = ("build_wheel", "get_own_wheel", "hash_tree", "pack_tree")
 
@@ -63,8 +66,8 @@ def get_own_wheel(name: str) -> Path:
 
 @functools.cache
 def _get_own_wheel(name: str, cache: Path) -> Path:
-    """Return a wheel of an installed distribution; another cache has another file."""
-    del cache  # read where the wheel is stored
+    """Return a wheel of an installed distribution; each cache directory has its own."""
+    del cache  # read when the wheel is stored
     try:
         distribution = metadata.distribution(name)
     except metadata.PackageNotFoundError:
@@ -76,23 +79,29 @@ def _get_own_wheel(name: str, cache: Path) -> Path:
     return build_wheel(source) if source else _pack_installed(distribution)
 
 
-def build_wheel(source: Path) -> Path:
-    """Build a wheel of a local project, once for each state of its files.
+def build_wheel(source: Path, interpreter: Interpreter | None = None) -> Path:
+    """Build a wheel of a local project, once for each state of its files and each Python.
 
-    A wheel with compiled code fits this machine only; installing it for another one is an error.
+    A wheel with compiled code works only on this machine. For another machine, the installation
+    fails.
 
     :param source: the project's directory.
+    :param interpreter: the Python that builds it, whose version compiled code is for; that of
+        mastra if left out.
     :raises BuildError: when it does not build.
     """
+    python = interpreter.path if interpreter else sys.executable
+    facts = f"{interpreter.python} {interpreter.wheels}" if interpreter else ""
 
     def create(directory: Path) -> None:
-        run_uv(["build", "--wheel", "--out-dir", str(directory), str(source)])
+        # Without a Python, uv takes the first one that it finds.
+        run_uv(["build", "--wheel", "--python", python, "--out-dir", str(directory), str(source)])
 
-    return _get_cached_wheel(hash_tree(source) + _hash_history(source), create)
+    return _get_cached_wheel(hash_tree(source) + _hash_history(source) + facts, create)
 
 
 def _hash_history(source: Path) -> str:
-    """Hash what a build backend may make a version of: tags, the commit, and variables."""
+    """Hash the inputs of versions from git: tags, the commit, and variables."""
     pyproject = source / "pyproject.toml"
     if not pyproject.is_file() or "dynamic" not in pyproject.read_text("utf-8", "replace"):
         return ""
@@ -104,7 +113,7 @@ def _hash_history(source: Path) -> str:
 
 
 def hash_tree(source: Path) -> str:
-    """Hash names, contents and executable bits of a source tree, without build results and caches.
+    """Hash names, contents and executable bits of a source tree, except build results and caches.
 
     :param source: the tree's directory.
     :returns: SHA-256 in hexadecimal digits.
@@ -115,7 +124,7 @@ def hash_tree(source: Path) -> str:
         if relative.parts[0] in _BUILD_RESULTS or not _SKIPPED.isdisjoint(relative.parts):
             continue
         if path.is_file():
-            mode = "755" if is_executable(path.stat()) else "644"
+            mode = "755" if is_executable(path, path.stat()) else "644"
             digest.update(f"{relative.as_posix()}\0{mode} ".encode())
             digest.update(bytes.fromhex(hash_file(path)))
     return digest.hexdigest()
@@ -125,7 +134,7 @@ def _find_editable_source(distribution: metadata.Distribution) -> Path | None:
     origin = json.loads(distribution.read_text("direct_url.json") or "{}")
     if not origin.get("dir_info", {}).get("editable"):
         return None
-    return Path(unquote(urlparse(origin["url"]).path))
+    return Path(url2pathname(urlparse(origin["url"]).path))
 
 
 def _pack_installed(distribution: metadata.Distribution) -> Path:
@@ -151,7 +160,7 @@ class _CachedWheel(msgspec.Struct, frozen=True):
 
 
 def _get_cached_wheel(key: str, create: Callable[[Path], None]) -> Path:
-    """Return the cached wheel of ``key``; make it where it is missing or damaged."""
+    """Return the cached wheel for ``key``; make the wheel if it is missing or damaged."""
     directory = get_cache_directory("wheels") / hashlib.sha256(key.encode()).hexdigest()[:32]
     if existing := _find_intact_wheel(directory):
         return existing
@@ -207,11 +216,12 @@ def _create_entry(name: str, *, executable: bool = False) -> zipfile.ZipInfo:
 
 
 def _is_executable(distribution: metadata.Distribution, file: metadata.PackagePath) -> bool:
-    return is_executable(Path(str(distribution.locate_file(file))).stat())
+    path = Path(str(distribution.locate_file(file)))
+    return is_executable(path, path.stat())
 
 
 def pack_tree(tree: Path, directory: Path) -> Path:
-    """Pack the only distribution installed in a tree as a wheel with its original tags.
+    """Make a wheel of the only distribution in a tree, with its original tags.
 
     :param tree: the directory that it is installed in.
     :param directory: the directory that receives the wheel.

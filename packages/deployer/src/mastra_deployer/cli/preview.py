@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
-from mastra_core.pipeline import Environment
+from mastra_core.pipeline import Bundle, Environment
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.pipeline.app_variables import select_app_variables
-from mastra_deployer.pipeline.session import raise_for_errors
+from mastra_deployer.pipeline.choose_platform import check_runs_here
+from mastra_deployer.pipeline.session import Session, raise_for_errors
 from mastra_deployer.project.settings import remove_secrets
 
 __all__ = ("preview",)
@@ -20,17 +21,17 @@ __all__ = ("preview",)
 
 @click.command()
 @click.argument("target", default="")
-@click.option("--prebuilt", type=click.Path(path_type=Path), help="Run this bundle as it is.")
+@click.option("--prebuilt", type=click.Path(path_type=Path), help="Run this bundle unchanged.")
 @click.option("--host", default="127.0.0.1", help="Address to bind.")
 @click.option("--port", type=int, default=3000, help="Port to bind.")
 @build_options
 def preview(options: Options, target: str, prebuilt: Path | None, host: str, port: int) -> None:
-    """Run the bundle for TARGET on this machine as the platform runs it."""
+    """Run the bundle for TARGET on this machine as on the platform."""
     with Terminal(as_json=options.as_json) as terminal:
         session = options.session(target, terminal, sources=prebuilt is None)
         session.hooks.require_hook("preview")
         settings = remove_secrets(session.settings)
-        bundle = session.hooks.load_bundle(prebuilt.absolute()) if prebuilt else session.bundle()
+        bundle = _load_prebuilt(session, prebuilt) if prebuilt else session.bundle_preview()
         manifest = bundle.manifest
         declared = Environment(required=manifest.required, optional=manifest.optional)
         if prebuilt:
@@ -40,3 +41,9 @@ def preview(options: Options, target: str, prebuilt: Path | None, host: str, por
     # An exception runs every `finally`, so the deployer stops the processes that it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(session.hooks.preview(bundle, settings, host, port, env))
+
+
+def _load_prebuilt(session: Session, directory: Path) -> Bundle:
+    bundle = session.hooks.load_bundle(directory.absolute())
+    check_runs_here(session.project, bundle.manifest)
+    return bundle

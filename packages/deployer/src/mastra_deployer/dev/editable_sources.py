@@ -1,4 +1,4 @@
-"""Find the sources of packages that are installed as editable, such as members of a workspace."""
+"""Find the sources of editable packages, such as members of a workspace."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 __all__ = ("find_editable_sources",)
 
 
 def find_editable_sources(site_packages: Iterable[str], root: Path) -> tuple[Path, ...]:
-    """Return the import roots of the editable packages, without those of the project itself.
+    """Return the import roots of editable packages, without those of the project itself.
 
     :param site_packages: directories of installed packages.
     :param root: of the project.
@@ -27,6 +28,6 @@ def _iter_sources(place: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError, ValueError, AttributeError):  # as if there were none
             content = json.loads(record.read_bytes())
             if content.get("dir_info", {}).get("editable"):
-                directory = Path(unquote(urlsplit(content["url"]).path)).resolve()
+                directory = Path(url2pathname(urlsplit(content["url"]).path)).resolve()
                 source = directory / "src"
                 yield source if source.is_dir() else directory

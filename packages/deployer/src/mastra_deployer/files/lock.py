@@ -1,9 +1,8 @@
-"""Allow one build at a time in a project; a second build waits and reports that it waits."""
+"""Allow one build at a time in a project; a second build reports that it waits."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -14,6 +13,7 @@ from mastra_deployer.files.directories import (
     ensure_local_directory,
     get_local_file,
 )
+from mastra_deployer.files.lock_file import lock_file
 from mastra_deployer.files.temporary import remove_stale_directories
 
 __all__ = ("hold_build_lock",)
@@ -21,26 +21,17 @@ __all__ = ("hold_build_lock",)
 
 @contextlib.contextmanager
 def hold_build_lock(project: Project, report: Report) -> Iterator[None]:
-    """Hold a project's lock for the block; the system releases it when the process dies.
+    """Hold a project's lock during the block; the system releases it when the process dies.
 
     :param project: the project.
     :param report: receives a step when another build has to be waited for.
-    :raises ConfigError: when the project cannot be written, and where a link would lead the files
-        to another place.
+    :raises ConfigError: if the project cannot be written, or a link would lead the files to another
+        place.
     """
     with _open_lock(get_local_file(project, "lock")) as file:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]  # Windows only
-        else:
-            import fcntl
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                report.step("Waiting for another build of this project")
-                fcntl.flock(file, fcntl.LOCK_EX)
+        if not lock_file(file, wait=False):
+            report.step("Waiting for another build of this project")
+            lock_file(file, wait=True)
         for names in ((), ("locks",)):  # of killed builds
             remove_stale_directories(ensure_local_directory(project, *names))
         yield

@@ -1,7 +1,8 @@
-"""Find the project's Python, which runs the project's code, and the target's Python.
+"""Find two interpreters: the project's Python, and the target's Python.
 
-The target's Python compiles bytecode and runs the boot check. mastra itself may be installed
-elsewhere (pipx, uv tool), so mastra's own Python is the last choice for both.
+The project's Python runs the project's code. The target's Python compiles bytecode and starts the
+bundle for a check. mastra may be installed in another environment (pipx, uv tool), so its own
+Python is the last choice for both.
 """
 
 from __future__ import annotations
@@ -35,8 +36,10 @@ _GLIBC = {"manylinux2014": 17, "unknown-linux-gnu": 28}
 _PROBE = (
     "import json,platform,sys;print(json.dumps([sys.executable,'%d.%d'%sys.version_info[:2],"
     "sys.platform,platform.machine().lower(),platform.libc_ver(),platform.python_version(),"
-    "sys.implementation.cache_tag]))"
+    "sys.implementation.cache_tag,sys.maxsize>2**32,'free-threading build' in sys.version]))"
 )
+# What a program of 32 bits is for, where the kernel has 64.
+_NARROW = {"x86_64": "i686", "amd64": "i686", "aarch64": "armv7l", "arm64": "armv7l"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,8 @@ class Interpreter:
     :param full_version: with the patch release.
     :param cache_tag: of its bytecode (``cpython-312``).
     :param glibc: minor version of the C library that it runs with (36 for 2.36); 0 for another one.
+    :param is_free_threaded: whether it is a free-threading build, whose compiled wheels other
+        Pythons do not load.
     """
 
     path: str
@@ -57,16 +62,22 @@ class Interpreter:
     full_version: str
     cache_tag: str
     glibc: int = 0
+    is_free_threaded: bool = False
 
     @property
     def platform(self) -> Platform:
-        """The platform that a build for this interpreter is staged for."""
+        """The platform of builds for this interpreter."""
         return Platform(python=self.python, wheels=self.wheels)
 
-    def can_run(self, wheels: str) -> bool:
-        """Return whether this interpreter loads wheels of a platform.
+    @property
+    def machine(self) -> str:
+        """The machine as text, with the version of its glibc."""
+        return self.wheels + (f" with glibc 2.{self.glibc}" if self.glibc else "")
 
-        Wheels for an older glibc than the machine's are fine, and wheels for a newer one are not.
+    def can_run(self, wheels: str) -> bool:
+        """Return whether this interpreter can use wheels of a platform.
+
+        The wheels may need an older glibc than the machine's, but not a newer one.
 
         :param wheels: the platform, in uv's notation.
         """
@@ -78,7 +89,7 @@ class Interpreter:
 
 @functools.cache
 def probe_interpreter(path: str) -> Interpreter | None:
-    """Return the interpreter at ``path``; ``None`` when it does not run.
+    """Return the interpreter at ``path``; ``None`` if it does not run.
 
     :param path: of the executable.
     """
@@ -86,21 +97,25 @@ def probe_interpreter(path: str) -> Interpreter | None:
         result = subprocess.run(
             [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True
         )
-        executable, python, system, machine, libc, full, tag = json.loads(result.stdout)
+        facts = json.loads(result.stdout)
+        executable, python, system, machine, libc, full, tag, is_wide, is_free_threaded = facts
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
     return Interpreter(
         path=executable or path,
         python=python,
-        wheels=_to_uv_platform(system, machine, libc[0]),
+        wheels=_to_uv_platform(
+            system, machine if is_wide else _NARROW.get(machine, machine), libc[0]
+        ),
         full_version=full,
         cache_tag=tag,
         glibc=_parse_minor(libc) if libc[0] == "glibc" else 0,
+        is_free_threaded=is_free_threaded,
     )
 
 
 def parse_glibc(wheels: str) -> int:
-    """Return the minor version of the glibc that a platform needs, 28 for 2.28.
+    """Return the minor version of a platform's glibc, such as 28 for 2.28.
 
     :param wheels: the platform, in uv's notation.
     :returns: the minor version; 0 for a platform without glibc.
@@ -111,10 +126,10 @@ def parse_glibc(wheels: str) -> int:
 
 
 def find_project_interpreter(project: Project) -> Interpreter:
-    """Return the interpreter that has the project's dependencies.
+    """Return the interpreter of the project's environment.
 
-    It is that of ``$VIRTUAL_ENV``, else of the project's or of its workspace's ``.venv``, else the
-    one that runs mastra.
+    The first existing environment is used: ``$VIRTUAL_ENV``, the project's ``.venv``, or the
+    ``.venv`` of its workspace. Without an environment, it is the interpreter that runs mastra.
 
     :param project: the project.
     :raises ConfigError: when the environment's Python does not run.
@@ -132,18 +147,18 @@ def find_project_interpreter(project: Project) -> Interpreter:
 def find_target_interpreter(
     python: str, default: Interpreter, own_path: str = ""
 ) -> Interpreter | None:
-    """Return an interpreter of this machine for a Python version, or ``None``.
+    """Return an interpreter on this machine with a Python version, or ``None``.
 
     :param python: major and minor version.
     :param default: used where its version fits.
     :param own_path: ``--python PATH``, which must fit.
-    :raises ConfigError: when the requested one does not run or is of another version.
+    :raises ConfigError: if the requested interpreter does not run or has another version.
     """
     if own_path:
         interpreter = probe_interpreter(own_path)
         if interpreter is None:
             raise ConfigError(
-                f"{own_path!r} is not a Python interpreter that runs.", "Pass --python PATH."
+                f"{own_path!r} is not a working Python interpreter.", "Pass --python PATH."
             )
         if interpreter.python != python:
             raise ConfigError(
@@ -155,15 +170,15 @@ def find_target_interpreter(
         return default
     for path in _iter_candidates(python):
         interpreter = probe_interpreter(path)
-        if interpreter is not None and interpreter.python == python:
+        if interpreter and interpreter.python == python and not interpreter.is_free_threaded:
             return interpreter
     return None
 
 
 def _iter_candidates(python: str) -> Iterator[str]:
-    """Yield paths of candidates, the cheapest search first.
+    """Yield paths of possible interpreters; the fastest search is first.
 
-    pyenv's shims are skipped: they work only where a version is chosen.
+    pyenv's shims are skipped: they work only if a version is chosen.
     """
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     for pattern in (f"versions/{python}.*/bin/python", f"versions/{python}/bin/python"):
@@ -173,6 +188,19 @@ def _iter_candidates(python: str) -> Iterator[str]:
         yield path
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     yield from map(str, sorted(data.glob(f"uv/python/cpython-{python}.*/bin/python")))
+    yield from _iter_windows_candidates(python)
+
+
+def _iter_windows_candidates(python: str) -> Iterator[str]:
+    """Yield paths where python.org, uv and pyenv-win install Python; no name has its version."""
+    places = (
+        ("LOCALAPPDATA", f"Programs/Python/Python{python.replace('.', '')}/python.exe"),
+        ("APPDATA", f"uv/python/cpython-{python}.*/python.exe"),
+        ("USERPROFILE", f".pyenv/pyenv-win/versions/{python}.*/python.exe"),
+    )
+    for variable, pattern in places:
+        if directory := os.environ.get(variable):
+            yield from map(str, sorted(Path(directory).glob(pattern), reverse=True))
 
 
 def _get_python_path(directory: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Find the workspace of a uv project: several projects with one lock at their root."""
+"""Find the workspace of a uv project, in which several projects share a lock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ("find_member", "find_workspace_root")
 
 
 def find_member(root: Path, module: str) -> str:
-    """Return the name of the workspace member that has a module, or an empty name.
+    """Return the name of the workspace member with a module; empty if there is none.
 
     :param root: the directory of any project in the workspace.
     :param module: dotted name of the module.
@@ -25,7 +25,7 @@ def find_member(root: Path, module: str) -> str:
 
 
 def find_workspace_root(root: Path) -> Path:
-    """Return the root of the workspace that a project is a member of, else the project's own.
+    """Return the root of a project's workspace, or else the project's own root.
 
     :param root: the project's directory.
     """

@@ -1,4 +1,4 @@
-"""A small Mastra app with an agent and a workflow, staged as ``mastra build`` stages one."""
+"""Stage a small Mastra app with an agent and a workflow, as ``mastra build`` does."""
 
 from __future__ import annotations
 
@@ -54,11 +54,9 @@ def find_local_platform(target: Target) -> Platform | None:
         return None
     for item in target.platforms:
         python, wheels = item.python or own.python, item.wheels or own.wheels
-        system, machine = wheels.partition("-")[2], wheels.partition("-")[0]
-        is_here = own.wheels.startswith(machine) and ("linux" in system) == (
-            sys.platform == "linux"
-        )
-        if is_here and find_python(python):
+        found = find_python(python)
+        interpreter = probe_interpreter(found) if found else None
+        if interpreter and interpreter.can_run(wheels):
             return Platform(python=python, wheels=wheels)
     return None
 
@@ -66,7 +64,7 @@ def find_local_platform(target: Target) -> Platform | None:
 def build_mastra_app(
     directory: Path, caller: HookCaller, platform: Platform, report: Report
 ) -> Build:
-    """Write the project and stage it.
+    """Write the project, and stage it.
 
     :param directory: an empty directory.
     :param caller: calls the deployer's hooks.
@@ -77,6 +75,6 @@ def build_mastra_app(
     entry = root / "src" / "mastra" / "index.py"
     for path in (staged, entry.parent):
         path.mkdir(parents=True)
-    entry.write_text(_APP, encoding="utf-8")
-    (root / "pyproject.toml").write_text(_PYPROJECT, encoding="utf-8")
+    entry.write_text(_APP, encoding="utf-8", newline="\n")
+    (root / "pyproject.toml").write_text(_PYPROJECT, encoding="utf-8", newline="\n")
     return caller.build(find_project(root), platform, staged, report)

@@ -1,4 +1,4 @@
-"""Check that a run may start, while the response can still have an error status."""
+"""Check whether a run may start, before the response begins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ("check_thread_access",)
 
 
 async def check_thread_access(agent: AgentLike, run_input: AgentInput) -> None:
-    """Refuse a run in another resource's thread while the response can still have an error status.
+    """Refuse a run in another resource's thread, before the response begins.
 
     :param agent: the agent.
     :param run_input: the input of the run.

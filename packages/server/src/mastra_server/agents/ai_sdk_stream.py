@@ -1,4 +1,4 @@
-"""Convert the chunks of an agent's stream to the parts of an AI SDK user interface stream."""
+"""Convert the chunks of an agent's stream to parts for user interfaces of the AI SDK."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DELTAS = ("text-delta", "reasoning-delta")
 
 
 async def to_ui_chunks(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[dict[str, Any]]:
-    """Convert chunks to parts; skip chunks that have no counterpart.
+    """Convert chunks to parts, and skip chunks that have no equivalent.
 
     :param chunks: the chunks of an agent's stream.
     :returns: the parts.

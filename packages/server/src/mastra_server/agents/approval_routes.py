@@ -88,7 +88,7 @@ async def _list_suspended_runs(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _approve_tool_call(request: _Request) -> StreamResponse:
-    """Approve a tool call and stream the rest of the run."""
+    """Approve a tool call, and stream the rest of the run."""
     return await _stream_decision(request, approve=True)
 
 
@@ -100,7 +100,7 @@ async def _approve_tool_call(request: _Request) -> StreamResponse:
     errors=(409,),
 )
 async def _decline_tool_call(request: _Request) -> StreamResponse:
-    """Decline a tool call and stream the rest of the run."""
+    """Decline a tool call, and stream the rest of the run."""
     return await _stream_decision(request, approve=False)
 
 
@@ -112,7 +112,7 @@ async def _decline_tool_call(request: _Request) -> StreamResponse:
     errors=(402, 409, 422, 429, 502, 503),
 )
 async def _approve_and_wait(request: _Request) -> ASGIResponse:
-    """Approve a tool call and respond when the run has ended."""
+    """Approve a tool call, and respond when the run has ended."""
     return await _generate_decision(request, approve=True)
 
 
@@ -124,7 +124,7 @@ async def _approve_and_wait(request: _Request) -> ASGIResponse:
     errors=(402, 409, 422, 429, 502, 503),
 )
 async def _decline_and_wait(request: _Request) -> ASGIResponse:
-    """Decline a tool call and respond when the run has ended."""
+    """Decline a tool call, and respond when the run has ended."""
     return await _generate_decision(request, approve=False)
 
 
@@ -139,7 +139,7 @@ async def _decline_and_wait(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _resume_run(request: _Request) -> StreamResponse:
-    """Pass the data that a tool call waits for, and stream the rest of the run."""
+    """Pass data to a tool call that waits for it, and stream the rest of the run."""
     agent, body = get_agent(request), await read_body(request, _Resumed)
     run = await get_suspended_run(request, agent, body.run_id, body.resource_id)
     call = find_waiting_call(run, body.tool_call_id)
@@ -188,8 +188,8 @@ async def resume_chunks(
 ) -> AsyncGenerator[dict[str, Any]]:
     """Stream the chunks of a resumed run.
 
-    The run is removed from the suspended ones only when its stream begins: a reader that reconnects
-    must not remove a run.
+    The run is removed from the suspended runs only when its stream begins, because a reader that
+    reconnects must not remove a run.
 
     :param request: the request.
     :param agent: the agent.
@@ -203,7 +203,7 @@ async def resume_chunks(
 
 
 def _to_decision(data: Any) -> Decision:
-    """Read a decision from ``{"approved": true, "reason": "..."}``, or from any truthy value."""
+    """Read a decision from an object such as ``{"approved": true}``, or from any truthy value."""
     if not isinstance(data, dict):
         return Decision(approved=bool(data))
     return Decision(approved=data.get("approved") is True, reason=str(data.get("reason") or ""))

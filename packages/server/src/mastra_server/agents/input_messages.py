@@ -1,4 +1,4 @@
-"""Parse messages in any of the shapes that Mastra's clients send."""
+"""Parse messages in all forms that Mastra's clients send."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _ROLES = ("system", "user", "assistant", "tool")
 
 
 def parse_messages(value: Any) -> tuple[Message, ...]:
-    """Parse a text, a message, or a list of either.
+    """Parse a text, a message, or a list of texts and messages.
 
-    Content may be text, parts, or Mastra's stored form (``{"format": 2, "parts": [...]}``). Parts
-    that no model receives (reasoning, sources, step marks) are left out.
+    Content may be text, parts, or Mastra's stored form (``{"format": 2, "parts": [...]}``).
+    Reasoning, sources and step marks are left out, because no model receives them.
 
     :param value: the decoded JSON.
     :returns: at least one message.
@@ -44,14 +44,14 @@ def parse_messages(value: Any) -> tuple[Message, ...]:
 
 
 def _check_number_of_parts(items: list[Any]) -> None:
-    """Refuse messages that would keep the server from other requests for too long."""
+    """Refuse messages that take too long to process."""
     number = sum(_count_parts(item) for item in items if isinstance(item, dict))
     if number > MAX_PARTS:
         raise InvalidBody("messages", f"Expected at most {MAX_PARTS} parts in all messages")
 
 
 def _count_parts(message: dict[str, Any]) -> int:
-    """Count the parts in every place where a message may have them."""
+    """Count the parts in all places of a message."""
     content = message.get("content")
     places = [message.get("parts"), content]
     if isinstance(content, dict):
@@ -72,7 +72,7 @@ def _parse_message(item: Any, index: int) -> list[Message]:
 
 
 def parse_parts(item: dict[str, Any], where: str) -> tuple[Part, ...]:
-    """Parse the parts of one message that a model may receive.
+    """Parse the parts of one message that are for the model.
 
     :param item: the message.
     :param where: the path of the message for errors, such as ``messages.0``.
@@ -99,7 +99,7 @@ def _get_raw_parts(item: dict[str, Any], where: str) -> list[Any]:
 
 
 def _split_tool_results(role: Any, parts: Iterable[Part]) -> list[Message]:
-    """Move tool results, which stored messages keep beside the calls, to messages of their own."""
+    """Move tool results from stored messages to messages of their own."""
     groups = itertools.groupby(parts, lambda part: isinstance(part, ToolResultPart))
     return [
         Message(role="tool" if results else role, parts=tuple(group)) for results, group in groups
@@ -152,7 +152,7 @@ def _parse_invocation(call: dict[str, Any]) -> Iterator[Part]:
 
 
 def _parse_tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
-    """Parse a tool call and its result, in the form in which newer user interfaces store them."""
+    """Parse a tool call and its result in the form of newer user interfaces."""
     names = {"id": require_string(part["toolCallId"]), "name": name}
     yield ToolCallPart(**names, arguments=_require_object(part.get("input")))
     if part.get("state") == "output-available":
@@ -178,7 +178,7 @@ def _parse_file(part: dict[str, Any], source: Any, default: str) -> FilePart:
 
 
 def require_string(value: Any) -> str:
-    """Return ``value`` if it is a string.
+    """Return ``value`` if it is a string; otherwise raise an error.
 
     :param value: a value of decoded JSON.
     :raises TypeError: for anything else.
@@ -189,7 +189,7 @@ def require_string(value: Any) -> str:
 
 
 def _require_object(value: Any) -> dict[str, Any]:
-    """Return ``value`` if it is an object; an empty one for a missing value."""
+    """Return ``value`` if it is an object; an empty object for a missing value."""
     if not value:
         return {}
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Run an agent independently of its readers, and keep the latest frames of the stream."""
+"""Run an agent independently of its readers, and keep the latest frames of its stream."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_TOTAL_BYTES = 128 * 1024 * 1024  # of the logs of all running runs
 
 
 class LogBudget:
-    """The memory for the logs of all running runs, in equal parts."""
+    """The memory for the logs of all active runs, in equal parts."""
 
     def __init__(self) -> None:
         self.running = 0
@@ -35,11 +35,11 @@ class LogBudget:
 
 
 class LiveRun:
-    """A run: a task that fills a log of frames, and any number of readers of the log.
+    """A run: a task that writes frames to a log, and any number of readers of the log.
 
-    The log is bounded. When the log is full, the run waits up to 30 seconds for readers that have
-    not read the oldest frame, then disconnects them and drops the frame. A run without readers
-    never waits. A suspended run continues in the same log.
+    The log has a maximum size. When the log is full, the run waits up to 30 seconds for readers
+    that have not read the oldest frame. It then disconnects these readers and drops the frame. A
+    run without readers never waits. A suspended run continues in the same log.
 
     :param run_id: the id of the run.
     :param agent_id: the id of the agent.
@@ -69,7 +69,7 @@ class LiveRun:
 
     @property
     def position(self) -> int:
-        """The number of frames so far."""
+        """The number of frames that were written so far."""
         return self._first + len(self._log)
 
     def start(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float) -> asyncio.Task[None]:
@@ -93,7 +93,7 @@ class LiveRun:
             await asyncio.wait([self._task])
 
     def on_end(self, callback: Callable[[], object]) -> None:
-        """Call ``callback`` when the run has ended or is suspended.
+        """Call ``callback`` when the run ends or is suspended.
 
         :param callback: the function to call.
         """
@@ -106,11 +106,11 @@ class LiveRun:
             await cancel_tasks(self._task)
 
     async def stream_frames(self, after: int | None = None) -> AsyncGenerator[bytes]:
-        """Stream the frames of the run to one reader, to the end of the run.
+        """Stream the frames of the run to one reader, until the run ends.
 
         :param after: the number of frames that the reader has received; by default it gets those
             since the run last started. A comment replaces frames that are no longer in the log.
-        :returns: the frames, joined where several are ready.
+        :returns: the frames, joined if several are ready.
         """
         reader = _Reader(self._start_position if after is None else min(after, self.position))
         self._readers.add(reader)
@@ -163,7 +163,7 @@ class LiveRun:
             reader.wakeup.set()
 
     async def _drop_oldest_frame(self) -> None:
-        """Drop the oldest frame once every reader has read it or has timed out."""
+        """Drop the oldest frame when every reader has read it or has timed out."""
         if self._find_slow_readers():
             try:
                 async with asyncio.timeout(SLOW_READER_TIMEOUT):
@@ -186,9 +186,10 @@ class LiveRun:
             reader.wakeup.set()
 
     def _read_frames(self, reader: _Reader) -> bytes:
-        """Return every frame that ``reader`` has not received, and then the id to reconnect with.
+        """Return all frames that ``reader`` has not received, and the id to reconnect with.
 
-        The id is in a block without data, which is no event: Mastra's client skips it.
+        The id is in a block without data. Mastra's client ignores this block, because it is not an
+        event.
         """
         lost = reader.position < self._first
         start = max(reader.position - self._first, 0)
@@ -209,7 +210,7 @@ class _Reader:
         self.wakeup = asyncio.Event()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait for new frames; return ``False`` when there were none."""
+        """Wait for new frames; return ``False`` if none arrive in time."""
         try:
             async with asyncio.timeout(seconds):  # wait_for loses cancellations before 3.12
                 await self.wakeup.wait()

@@ -40,7 +40,7 @@ _Key = tuple[str, str, str]
 
 
 class LiveRuns:
-    """The runs of this process, bounded by number, age and bytes, and divided among callers.
+    """The agent runs of this process; callers share limits for number, age and bytes.
 
     :param seconds: the timeout of each run.
     """
@@ -65,13 +65,14 @@ class LiveRuns:
         caller: str = "",
         size: int = 0,
     ) -> LiveRun:
-        """Start a run, or continue a suspended one with the same id.
+        """Start a run, or continue a suspended run with the same id.
 
         :param chunks: the chunks of the run.
         :param run_id: the id of the run.
         :param agent_id: the id of the agent.
         :param owner: the resource that the caller is restricted to; empty for none.
-        :param caller: who the run is counted for; empty for the application itself.
+        :param caller: the caller whose limits the run counts toward; empty for the application
+            itself.
         :param size: the bytes of the run's input.
         :returns: the run.
         :raises Conflict: when a run with this id is still running.
@@ -130,10 +131,10 @@ def respond_with_stream(
     *,
     announce: bool = True,
 ) -> StreamResponse:
-    """Start a run and respond with its stream, or reconnect to the run in ``Last-Event-ID``.
+    """Start a run and stream it, or reconnect to the run in ``Last-Event-ID``.
 
     A run continues when its reader disconnects, unless the reader sent
-    ``x-mastra-abort-on-disconnect: true``. On a reconnect ``chunks`` are not started.
+    ``x-mastra-abort-on-disconnect: true``. On a reconnect, ``chunks`` is not started.
 
     :param request: the request.
     :param agent_id: the id of the agent.
@@ -160,7 +161,7 @@ def start_live_run(
     *,
     announce: bool = True,
 ) -> LiveRun:
-    """Start a run, or continue a suspended one.
+    """Start a run, or continue a suspended run.
 
     :param request: the request.
     :param agent_id: the id of the agent.
@@ -187,7 +188,7 @@ def start_live_run(
 
 
 def get_thread_key(agent_id: str, run_input: AgentInput) -> ThreadKey:
-    """Return the key of the thread that a run belongs to.
+    """Return the key of the thread to which a run belongs.
 
     :param agent_id: the id of the agent.
     :param run_input: the input of the run.

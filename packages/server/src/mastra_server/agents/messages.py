@@ -1,4 +1,4 @@
-"""Build the messages of a run for responses: in a model's form, and in Mastra's stored form."""
+"""Build the messages of a run for responses, in a model's form and in Mastra's stored form."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def build_content(turn: Turn, text: str = "") -> list[dict[str, Any]]:
     """Build the content of one turn: reasoning, text, tool calls, tool results.
 
     :param turn: the turn.
-    :param text: replaces the turn's own text where that is empty (structured output).
+    :param text: replaces the turn's own text if that is empty (structured output).
     :returns: the parts.
     """
     turn_text = turn.text or text
@@ -39,7 +39,7 @@ def build_content(turn: Turn, text: str = "") -> list[dict[str, Any]]:
 
 
 def build_response_messages(transcript: Transcript) -> list[dict[str, Any]]:
-    """Build the messages that the run added; a model can continue from them.
+    """Build the messages that the run added, in a form for models.
 
     :param transcript: the run.
     :returns: messages of the roles ``assistant`` and ``tool``.
@@ -57,7 +57,7 @@ def build_response_messages(transcript: Transcript) -> list[dict[str, Any]]:
 
 
 def build_request_messages(transcript: Transcript) -> list[dict[str, Any]]:
-    """Build the messages that the caller sent, reduced to their text.
+    """Build the messages that the caller sent, with their text only.
 
     :param transcript: the run.
     :returns: the messages without system messages.
@@ -70,10 +70,10 @@ def build_request_messages(transcript: Transcript) -> list[dict[str, Any]]:
 
 
 def build_stored_message(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
-    """Build the response of the run as one message, the way Mastra stores it.
+    """Build one message from the run's response, in Mastra's stored form.
 
     :param transcript: the run.
-    :param trace: the trace id of the run, where it is traced.
+    :param trace: the trace id of the run, if it is traced.
     :returns: the message.
     """
     parts = [part for turn in transcript.turns for part in _build_stored_parts(transcript, turn)]
@@ -95,7 +95,7 @@ def build_stored_message(transcript: Transcript, trace: dict[str, str]) -> dict[
 
 
 def build_stored_input(transcript: Transcript) -> list[dict[str, Any]]:
-    """Build the caller's messages the way Mastra stores them.
+    """Build the caller's messages in Mastra's stored form.
 
     :param transcript: the run.
     :returns: the messages of the roles ``user`` and ``assistant``.
@@ -119,10 +119,10 @@ def build_stored_input(transcript: Transcript) -> list[dict[str, Any]]:
 
 
 def build_ui_message(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
-    """Build the response of the run as one message of an AI SDK user interface.
+    """Build one message of an AI SDK user interface from the run's response.
 
     :param transcript: the run.
-    :param trace: the trace id of the run, where it is traced.
+    :param trace: the trace id of the run, if it is traced.
     :returns: the message.
     """
     message = build_stored_message(transcript, trace)
@@ -141,7 +141,7 @@ def build_ui_message(transcript: Transcript, trace: dict[str, str]) -> dict[str,
 
 
 def _get_thread_fields(transcript: Transcript) -> dict[str, str]:
-    """Return the ids of thread and resource; nothing where the run has no thread."""
+    """Return the ids of thread and resource; empty if the run has no thread."""
     run_input = transcript.run_input
     return (
         {"threadId": run_input.thread, "resourceId": run_input.resource} if run_input.thread else {}

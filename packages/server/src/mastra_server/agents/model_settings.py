@@ -1,4 +1,4 @@
-"""Read the settings of the model that a caller may pass."""
+"""Read the model settings of a caller."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CAPITAL = re.compile(r"(?=[A-Z])")
 
 
 class ModelSettings(msgspec.Struct, rename="camel", kw_only=True):
-    """The settings that every caller may pass: the call settings of the AI SDK.
+    """The model settings that every caller may pass: the call settings of the AI SDK.
 
     ``maxTokens`` is an earlier name of ``maxOutputTokens``.
     """
@@ -44,15 +44,16 @@ _WIRE_NAMES = {each.name: each.encode_name for each in msgspec.structs.fields(Mo
 def read_model_settings(
     values: dict[str, Any] | None, extra_names: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Read a caller's settings of the model, and refuse those that only the application may set.
+    """Read a caller's model settings, and refuse settings that only the application may set.
 
-    A setting such as ``extra_body`` becomes a part of the request to the model's provider, and
-    could name another model there.
+    A setting such as ``extra_body`` becomes part of the request to the model's provider. It could
+    name another model there.
 
     :param values: the settings by name, in camelCase or snake_case.
     :param extra_names: ``Server.model_settings``, which a caller may pass as well.
     :returns: the settings that have a value, as ``AgentInput.settings`` names them.
-    :raises InvalidBody: naming the setting that is not allowed, or does not fit its type.
+    :raises InvalidBody: if a setting is not allowed or has a wrong type; the error names the
+        setting.
     """
     allowed: dict[str, Any] = {}
     extra: dict[str, Any] = {}

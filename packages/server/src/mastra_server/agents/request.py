@@ -44,7 +44,7 @@ class _Structured(msgspec.Struct, rename="camel"):
 
     @property
     def fallback(self) -> Any:
-        """The value to return when the model's output does not fit the schema."""
+        """The value to return when the model's output does not match the schema."""
         if self.error_strategy == "strict":
             return msgspec.UNSET
         return self.fallback_value if self.error_strategy == "fallback" else None
@@ -100,8 +100,8 @@ class _Choice(msgspec.Struct, rename="camel"):
 class AgentBody(msgspec.Struct, rename="camel"):
     """The input and the options of an agent run.
 
-    Only the application's code chooses the model, the options of its provider and the tools of the
-    server, so ``model``, ``provider_options`` and ``toolsets`` are empty.
+    Only the application's code chooses the model, the options of its provider and the server's
+    tools. Therefore ``model``, ``provider_options`` and ``toolsets`` must be empty.
     """
 
     messages: str | dict[str, Any] | _Items
@@ -127,7 +127,7 @@ class AgentBody(msgspec.Struct, rename="camel"):
 
 
 async def read_run_input(request: Request[Any, Any, Any]) -> AgentInput:
-    """Read the input of a run from the request's body; it always has a run id.
+    """Read the input of a run from a request's body; add a run id if there is none.
 
     :param request: the request.
     :returns: the input.
@@ -137,7 +137,7 @@ async def read_run_input(request: Request[Any, Any, Any]) -> AgentInput:
 
 
 def build_run_input(request: Request[Any, Any, Any], body: AgentBody) -> AgentInput:
-    """Build the input of a run from ``body``; it always has a run id.
+    """Build the input of a run from ``body``; add a run id if there is none.
 
     :param request: the request, for its context and the caller's resource.
     :param body: the decoded body.

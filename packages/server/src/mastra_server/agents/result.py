@@ -1,4 +1,4 @@
-"""Run an agent to its end and build the response of ``generate``."""
+"""Run an agent to its end, and build the response of ``generate``."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _build_result(
 
 
 def _flatten_turns(transcript: Transcript) -> dict[str, Any]:
-    """Gather reasoning, tool calls, tool results and files of all turns."""
+    """Combine the reasoning, tool calls, tool results and files of all turns."""
     turns, run_id = transcript.turns, transcript.run_input.run_id
     return {
         "reasoning": [_build_reasoning(turn) for turn in turns if turn.reasoning],

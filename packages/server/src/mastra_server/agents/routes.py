@@ -71,7 +71,7 @@ async def _get_agent_details(request: _Request) -> ASGIResponse:
     errors=(402, 403, 422, 429, 502, 503),
 )
 async def _generate(request: _Request) -> ASGIResponse:
-    """Run an agent and respond when the run has ended."""
+    """Run an agent, and respond when the run has ended."""
     agent = get_agent(request)
     run_input = await _read_checked_input(request, agent)
     return json_response(await generate_result(agent, run_input, get_suspended_runs(request)))
@@ -85,7 +85,7 @@ async def _generate(request: _Request) -> ASGIResponse:
     errors=(403, 409, 429),
 )
 async def _stream(request: _Request) -> StreamResponse:
-    """Run an agent and stream its chunks."""
+    """Run an agent, and stream its chunks."""
     agent = get_agent(request)
     run_input = await _read_checked_input(request, agent)
     chunks = stream_agent(agent, run_input, get_suspended_runs(request))
@@ -100,7 +100,7 @@ async def _stream(request: _Request) -> StreamResponse:
     errors=(403, 409, 429),
 )
 async def _stream_ui(request: _Request) -> StreamResponse:
-    """Run an agent and stream the parts of an AI SDK user interface."""
+    """Run an agent, and stream the parts of an AI SDK user interface."""
     agent = get_agent(request)
     run_input = await _read_checked_input(request, agent)
     chunks = to_ui_chunks(stream_agent(agent, run_input, get_suspended_runs(request)))
@@ -111,7 +111,7 @@ async def _stream_ui(request: _Request) -> StreamResponse:
     "/api/agents/{agent_id:str}/observe", operation_id="agents_observe", body=_Observe, stream="sse"
 )
 async def _observe_run(request: _Request) -> StreamResponse:
-    """Stream a run that is under way, from an offset on."""
+    """Stream an active run from an offset on."""
     agent = get_agent(request)
     body = await read_body(request, _Observe)
     return observe_live_run(request, agent.id, body.run_id, body.offset)
@@ -171,7 +171,7 @@ async def _read_checked_input(request: _Request, agent: AgentLike) -> AgentInput
 
 
 def get_agent(request: _Request) -> AgentLike:
-    """Return the agent whose key or id the path names.
+    """Return the agent with the key or id in the path.
 
     :param request: the request.
     :raises NotFound: when there is no such agent.
@@ -185,7 +185,7 @@ def get_agent(request: _Request) -> AgentLike:
 
 
 def _find_tool(request: _Request) -> Tool:
-    """Find a tool of the agent by its id; the tool need not be registered."""
+    """Find a tool of the agent by its id, even if the tool is not registered."""
     for tool in get_agent(request).info().tools:
         if tool.id == request.path_params["tool_id"]:
             return tool

@@ -16,7 +16,7 @@ __all__ = ("record_agent_failure", "record_agent_output", "start_agent_span")
 def start_agent_span(
     agent: Any, run_input: AgentInput
 ) -> contextlib.AbstractContextManager[telemetry.Span]:
-    """Open a span around one run of ``agent``; the span is ``None`` without tracing.
+    """Open a span around one run of ``agent``; without tracing, the span is ``None``.
 
     :param agent: the agent.
     :param run_input: the input of the run.
@@ -69,7 +69,7 @@ def record_agent_output(span: telemetry.Span, transcript: Transcript) -> None:
 
 
 def record_agent_failure(span: telemetry.Span, message: str) -> None:
-    """Record in the span of a run that the run failed.
+    """Record a run's failure in its span.
 
     :param span: the span of the run, ``None`` without tracing.
     :param message: why it failed.

@@ -1,4 +1,4 @@
-"""Run an agent and convert its events to chunks of the stream."""
+"""Run an agent, and convert its events to chunks of the stream."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ __all__ = ("stream_agent",)
 async def stream_agent(
     agent: AgentLike, run_input: AgentInput, suspended_runs: SuspendedRuns
 ) -> AsyncGenerator[dict[str, Any]]:
-    """Run ``agent`` and stream its chunks; never raise.
+    """Run ``agent`` and stream its chunks; convert every exception to a chunk.
 
     :param agent: the agent.
     :param run_input: the input of the run.
@@ -78,18 +78,18 @@ async def stream_agent(
 
 
 class _ChunkWriter:
-    """Convert events to chunks, and add the chunks that must come between them."""
+    """Convert events to chunks, and add the chunks that must be between them."""
 
     def __init__(self, transcript: Transcript) -> None:
         self._transcript = transcript
         self._started = False
         self._done = False
-        self._suspended = False  # for a decision; the stream then ends without a finish chunk
+        self._suspended = False  # for a decision, so the stream ends without a finish chunk
         self._block = ""  # the kind of the open block: text, reasoning or none
         self._blocks = 0
         self._subagents: dict[
             str, _ChunkWriter
-        ] = {}  # of agents that are tools of this one, by call id
+        ] = {}  # of agents that are tools of this agent, by call id
 
     def write(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
         """Yield the chunks for ``event``."""
@@ -111,7 +111,7 @@ class _ChunkWriter:
             yield from self._write_event(event)
 
     def close(self) -> Iterator[dict[str, Any]]:
-        """Yield the remaining chunks of a run whose events ended without a ``Finish``."""
+        """Yield the last chunks of a run whose events ended without a ``Finish``."""
         yield from self.write(Finish())
 
     def _write_event(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
@@ -175,7 +175,7 @@ class _ChunkWriter:
         return self._build_chunk(name, build_waiting_payload(event))
 
     def _write_tool_output(self, event: ToolOutput) -> Iterator[dict[str, Any]]:
-        """Yield the output of a tool: values, or chunks of the agent that the tool runs."""
+        """Yield the output of a tool: values, or chunks of a called agent."""
         outputs: Iterable[Any] = [event.output]
         if isinstance(event.output, AgentEvent):
             run_id = f"{self._transcript.run_input.run_id}-{event.id}"

@@ -1,4 +1,4 @@
-"""Store suspended agent runs, find them again, and build the input that resumes them."""
+"""Store suspended agent runs, find them, and build the input to resume them."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def get_suspended_runs(request: _Request) -> SuspendedRuns:
 async def stream_events(
     agent: AgentLike, run_input: AgentInput, runs: SuspendedRuns
 ) -> AsyncGenerator[AgentEvent]:
-    """Run an agent and stream its events; store the run where it is suspended.
+    """Run an agent and stream its events; store the run when it is suspended.
 
-    A suspended run is stored before its last events are sent, so that a client that decides at once
-    finds it.
+    A suspended run is stored before its last events are sent. A client that decides at once
+    therefore finds the run.
 
     :param agent: the agent.
     :param run_input: the input of the run.
@@ -110,10 +110,10 @@ async def take_suspended_run(runs: SuspendedRuns, agent: AgentLike, run_input: A
 
 
 def find_waiting_call(run: SuspendedRun, call_id: str | None) -> ApprovalRequired | ToolSuspended:
-    """Return the tool call that is decided.
+    """Return the tool call to which a decision belongs.
 
     :param run: the suspended run.
-    :param call_id: the id of the call; may be ``None`` where the run waits for a single call.
+    :param call_id: the id of the call; may be ``None`` if the run waits for a single call.
     :raises InvalidBody: when ``run`` does not wait for the call, or waits for several.
     """
     for event in run.waiting:
@@ -130,7 +130,7 @@ def build_resume_input(
     decision: Decision,
     context: dict[str, Any] | None,
 ) -> AgentInput:
-    """Build the input that resumes ``run``.
+    """Build the input to resume ``run``.
 
     :param request: the request.
     :param run: the suspended run.

@@ -1,4 +1,4 @@
-"""Run agents in the threads of a memory one after the other, and stream the runs to subscribers."""
+"""Run agents in a thread one after the other, and stream the runs to subscribers."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _DRAIN_CHECK_INTERVAL = 1.0  # seconds between checks whether the server drains
 
 
 class ThreadRuns:
-    """The runs under way in each thread, oldest first, and the listeners of each thread."""
+    """The active runs in each thread, oldest first, and the listeners of each thread."""
 
     def __init__(self) -> None:
         self._running: dict[ThreadKey, list[LiveRun]] = {}
         self._listeners: dict[ThreadKey, set[asyncio.Queue[LiveRun]]] = {}
 
     def add(self, key: ThreadKey, run: LiveRun) -> None:
-        """Add a run to a thread and announce it to the listeners.
+        """Add a run to a thread, and announce the run to all listeners.
 
         :param key: the thread.
         :param run: a run that starts, or continues after a suspension.
@@ -41,14 +41,14 @@ class ThreadRuns:
             _notify(listener, run)
 
     def get_active(self, key: ThreadKey) -> LiveRun | None:
-        """Return the oldest run of a thread, which is the one that executes.
+        """Return the oldest run of a thread; this run is executed now.
 
         :param key: the thread.
         """
         return next(iter(self._running.get(key, ())), None)
 
     def get_last(self, key: ThreadKey) -> LiveRun | None:
-        """Return the newest run of a thread, which the next run has to wait for.
+        """Return the newest run of a thread; the next run must wait for it.
 
         :param key: the thread.
         :raises TooManyRuns: when too many runs wait already.
@@ -56,12 +56,12 @@ class ThreadRuns:
         running = self._running.get(key, [])
         if len(running) >= MAX_WAITING:
             raise TooManyRuns(
-                f"{len(running)} runs wait in the thread {key[2]!r}, which is the maximum."
+                f"{len(running)} runs wait in the thread {key[2]!r}, and this is the maximum."
             )
         return running[-1] if running else None
 
     async def stream_frames(self, key: ThreadKey, state: State) -> AsyncGenerator[bytes]:
-        """Stream the runs of a thread to one listener: those under way, then new ones.
+        """Stream the runs of a thread to one listener: active runs, and then new runs.
 
         :param key: the thread.
         :param state: the state of the application; the stream ends when the server drains.
@@ -107,9 +107,9 @@ async def run_after(
 
 
 def _notify(listener: asyncio.Queue[LiveRun], run: LiveRun) -> None:
-    """Add a run to a listener's queue; a full queue loses its oldest run.
+    """Add a run to a listener's queue; remove the oldest run from a full queue.
 
-    The listener can still observe that run by its id.
+    The listener can still observe a removed run by its id.
     """
     if listener.full():
         listener.get_nowait()
@@ -117,7 +117,7 @@ def _notify(listener: asyncio.Queue[LiveRun], run: LiveRun) -> None:
 
 
 async def _stream_next_run(queue: asyncio.Queue[LiveRun], state: State) -> AsyncGenerator[bytes]:
-    """Yield the frames of the next run, or a heartbeat if no run comes for a long time."""
+    """Yield the frames of the next run, or a heartbeat if no run arrives for a long time."""
     run = await _wait_for_run(queue, HEARTBEAT_INTERVAL, state)
     if run is None:
         yield HEARTBEAT

@@ -58,7 +58,7 @@ async def _get_tool(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _execute_tool(request: _Request) -> ASGIResponse:
-    """Execute a tool; invalid input is answered with status 200 and ``"error": true``."""
+    """Execute a tool; invalid input gets status 200 and ``"error": true``."""
     return await execute_tool(_find_tool(request), request)
 
 
@@ -66,10 +66,10 @@ ROUTES = (_list_tools, _get_tool, _execute_tool)
 
 
 async def execute_tool(tool: Tool, request: _Request) -> ASGIResponse:
-    """Execute ``tool`` on the request's body and respond with its output.
+    """Execute ``tool`` with the request's body, and respond with its output.
 
-    Invalid input is answered with status 200 and ``"error": true``, as Mastra does. A call that
-    requires approval is refused, because nobody else is asked.
+    Invalid input gets status 200 and ``"error": true``, as in Mastra. A call that requires approval
+    is refused, because there is nobody to ask.
 
     :param tool: the tool.
     :param request: the request.
@@ -98,7 +98,7 @@ async def execute_tool(tool: Tool, request: _Request) -> ASGIResponse:
 
 
 def build_failure_response(tool_id: str, error: Exception) -> ASGIResponse:
-    """Build the response for a tool whose own code raised an exception.
+    """Build the response for an exception in a tool's own code.
 
     :param tool_id: the id of the tool.
     :param error: the exception.

@@ -1,4 +1,4 @@
-"""Collect the events of a run into turns, from which both kinds of response are built."""
+"""Group the events of a run into turns, for all kinds of response."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Transcript:
 
     @property
     def turn(self) -> Turn:
-        """The open turn; a new one where the last turn is closed."""
+        """The open turn; if the last turn is closed, a new turn."""
         if not self.is_open:
             self.turns.append(Turn())
             self.is_open = True
@@ -85,7 +85,7 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """The text of the response: structured output as JSON, else the last turn's text."""
+        """The text of the response: structured output as JSON, or else the last turn's text."""
         if self.finish.object is not None:
             return encode_json(self.finish.object).decode()
         return self.turns[-1].text if self.turns else ""

@@ -1,1 +1,1 @@
-"""Authenticate callers with API keys or JSON Web Tokens, and guard the routes."""
+"""Authenticate callers with API keys or JSON Web Tokens, and protect the routes."""

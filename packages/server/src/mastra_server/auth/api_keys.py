@@ -46,18 +46,18 @@ class ApiKeys:
         return {"id": names[0]} if names else None
 
     def list_variables(self) -> list[str]:
-        """Return the names of the environment variables that keys are read from."""
+        """Return the names of the environment variables that contain keys."""
         return [key.name for key in self._keys.values() if isinstance(key, Secret) and key.name]
 
     def resource(self, user: Mapping[str, str]) -> str:
-        """Return the resource that ``user`` is restricted to; empty where it is not restricted.
+        """Return the only resource that ``user`` may access; empty for no restriction.
 
         :param user: the user.
         """
         return user["id"] if self._restrict_memory else ""
 
     def _get_digest(self, name: str) -> bytes:
-        """Return the digest of a key; its variable is read on the first request, not at import."""
+        """Return the digest of a key; read its variable at the first request, not at import."""
         if name not in self._digests:
             key = self._keys[name]
             self._digests[name] = _compute_digest(

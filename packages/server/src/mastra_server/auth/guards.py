@@ -1,4 +1,4 @@
-"""Guard the routes: every route requires authentication unless it is marked public."""
+"""Protect the routes: each route requires authentication, unless it is public."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 def build_guards(mastra: Mastra) -> list[AuthGuard]:
-    """Build the guards of the application: one for ``Server(auth=...)``, else none.
+    """Build the guards of the application: one if there is ``Server(auth=...)``, or else none.
 
     :param mastra: the application.
     """
@@ -41,8 +41,8 @@ def build_guards(mastra: Mastra) -> list[AuthGuard]:
 class AuthGuard:
     """Authenticate the caller before a handler runs.
 
-    It checks the handler that Litestar selected and not only the path, so no spelling of a path
-    bypasses it.
+    The guard checks the handler that Litestar selected. No spelling of a path therefore bypasses
+    the guard.
 
     :param auth: the value of ``Server(auth=...)``.
     :param public: the patterns of the paths that need no authentication.

@@ -1,4 +1,4 @@
-"""Fetch an issuer's public keys when they are needed, and cache them."""
+"""Fetch and cache the public keys of an issuer."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _MAX_UNKNOWN = 1000
 
 
 class KeysUnavailable(RequestError):
-    """The issuer's keys cannot be fetched, so no token can be checked."""
+    """The issuer's keys cannot be fetched, so tokens cannot be checked."""
 
     status = 503
 
 
 class KeyNotFound(Exception):
-    """The issuer has no key with the token's key id."""
+    """The issuer has no key with the key id of the token."""
 
 
 class KeySet:
     """The keys at ``url``, by key id.
 
-    There is at most one request to the issuer at a time. A caller whose key is cached never waits
-    for it: keys that are too old are fetched in the background, and stay valid while the issuer
-    cannot be reached. An unknown key id triggers a request, so a rotated key is found at once.
+    There is at most one request to the issuer at a time. A caller whose key is cached never waits.
+    Old keys are fetched again in the background, and stay valid while the issuer is unreachable. An
+    unknown key id causes a request, so a rotated key is found at once.
 
     :param url: the address of the issuer's key set.
     """
@@ -50,7 +50,7 @@ class KeySet:
         self._task: asyncio.Task[None] | None = None
 
     async def find_key(self, token: str) -> Any:
-        """Return the key that ``token`` is signed with, according to its header.
+        """Return the key for the signature of ``token``, according to the token's header.
 
         :param token: the token.
         :raises KeyNotFound: when the issuer has no key with this id.
@@ -68,7 +68,7 @@ class KeySet:
         return await self._find_new_key(key_id)
 
     async def _find_new_key(self, key_id: str | None) -> Any:
-        """Return a key that is not cached, after a request where one may be sent."""
+        """Return a key that is not cached, after a request if a request is allowed now."""
         if self._is_known_as_missing(key_id):
             raise KeyNotFound
         task = self._begin_refresh()
@@ -83,7 +83,7 @@ class KeySet:
         return key
 
     def _get_key(self, key_id: str | None) -> Any:
-        """Return a key by its id; a token without an id is signed by the only key."""
+        """Return a key by its id; for a token without an id, return the only key."""
         if key_id is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
         return self._keys.get(key_id)
@@ -94,7 +94,7 @@ class KeySet:
         return time.monotonic() - self._unknown.get(key_id, float("-inf")) < _UNKNOWN_AGE
 
     def _add_unknown(self, key_id: str | None) -> None:
-        """Remember an id that the latest keys do not have."""
+        """Remember a key id that is not among the latest keys."""
         if self._fetched_at < self._requested_at:
             return  # the latest request failed, so the issuer may have the key
         self._unknown[key_id] = self._fetched_at
@@ -103,7 +103,7 @@ class KeySet:
             self._unknown.popitem(last=False)
 
     def _begin_refresh(self) -> asyncio.Task[None] | None:
-        """Return the request under way, else begin one; ``None`` soon after the previous one."""
+        """Return the active request, or begin one; ``None`` soon after the previous request."""
         loop = asyncio.get_running_loop()
         if self._task is not None and self._task.get_loop() is loop and not self._task.done():
             return self._task
@@ -133,7 +133,7 @@ def _fetch_keys(url: str) -> dict[str | None, Any]:
 
 
 def _read_response(url: str) -> bytes:
-    """Read a response whose size and total time are limited."""
+    """Read a response, with limits for its size and its total time."""
     from urllib.request import Request, urlopen
 
     end = time.monotonic() + _TIMEOUT

@@ -1,4 +1,4 @@
-"""Authenticate callers by a signed token (JWT)."""
+"""Authenticate callers with a signed token (JWT)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PUBLIC = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384
 
 
 class Jwt:
-    """Accept callers with a valid token; the user is the claims of the token.
+    """Accept callers with a valid token; the claims of the token are the user.
 
     Pass exactly one of the first three parameters, which verifies the signature. A token without
     ``exp`` is rejected.
@@ -48,7 +48,8 @@ class Jwt:
         _require_library()
         if sum(each is not None for each in (secret, public_key, jwks_url)) != 1:
             raise ConfigError(
-                "Jwt got no key, or more than one.", "Pass one of secret, public_key, jwks_url."
+                "Jwt needs exactly one key, but got none or several.",
+                "Pass one of secret, public_key and jwks_url.",
             )
         self._secret = Secret(secret) if isinstance(secret, str) else secret
         self._public_key = public_key
@@ -64,7 +65,7 @@ class Jwt:
 
         :param token: the token of the caller.
         :param _: the connection, which is not needed.
-        :returns: the claims, ``None`` where any check fails.
+        :returns: the claims, ``None`` if any check fails.
         :raises KeysUnavailable: when the issuer's keys cannot be fetched.
         """
         import jwt
@@ -85,7 +86,7 @@ class Jwt:
         return claims if not self._claim or claims.get(self._claim) else None
 
     def resource(self, user: Mapping[str, Any]) -> str:
-        """Return the resource that ``user`` is restricted to; empty where there is none.
+        """Return the only resource that ``user`` may access; empty for no restriction.
 
         :param user: the claims of the user.
         """
@@ -111,7 +112,7 @@ def _check_algorithms(names: Sequence[str] | None, choices: Sequence[str]) -> li
     for name in names or ():
         if name not in choices:
             raise ConfigError(
-                f"The algorithm {name!r} does not work with this kind of key.",
+                f"The algorithm {name!r} is not possible with this kind of key.",
                 f"Use one or more of {', '.join(choices)}.",
             )
     return list(names or (choices if choices is _PUBLIC else ["HS256"]))

@@ -1,1 +1,1 @@
-"""Parts that all routes share: requests, responses, errors, the OpenAPI document."""
+"""Shared parts of all routes: requests, responses, errors, the OpenAPI document."""

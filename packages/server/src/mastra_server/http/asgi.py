@@ -1,7 +1,6 @@
-"""Define loose ASGI types for the layers around Litestar.
+"""Define simple ASGI types for the layers around Litestar.
 
-Litestar's own types distinguish HTTP from websockets everywhere; behind the outermost layer there
-is only HTTP.
+Litestar's own types also cover websockets, but behind the outermost layer there is only HTTP.
 """
 
 from __future__ import annotations

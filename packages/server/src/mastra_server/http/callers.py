@@ -1,4 +1,4 @@
-"""Identify the caller that a request is counted for."""
+"""Identify the caller of a request, for the limits per caller."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ("identify_caller", "read_client_address")
 
 
 def identify_caller(scope: Scope) -> str:
-    """Return who a request is counted for: the resource that ``auth`` set, else the address.
+    """Return the caller of a request: the resource that ``auth`` set, or else the address.
 
     :param scope: the ASGI scope.
     """
@@ -18,7 +18,7 @@ def identify_caller(scope: Scope) -> str:
 
 
 def read_client_address(scope: Scope) -> str:
-    """Return the client's address; of an IPv6 address the network, which one client may fill.
+    """Return the client's address; for IPv6, its network, because one client may use all of it.
 
     :param scope: the ASGI scope.
     """

@@ -1,7 +1,7 @@
-"""Extend uvicorn's HTTP protocol by limits, and by draining connections on shutdown.
+"""Extend uvicorn's HTTP protocol with limits, and close connections on shutdown.
 
-Limited are the connections of one client, the head of a request, and the time until a client has
-read its response.
+The limits are for the connections of one client, the head of a request, and the time in which a
+client reads a response.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mastra_server.http.callers import read_client_address
 
 __all__ = ("CONNECTIONS", "LimitedConnection", "count_possible_connections")
 
-MAX_HEAD_BYTES = 65_536  # of the target, the headers and the trailers of a request
+MAX_HEAD_BYTES = 65_536  # for the target, the headers and the trailers of a request
 HEAD_TIMEOUT = 30.0  # seconds until the head must be complete
 WRITE_TIMEOUT = 30.0  # seconds in which a client must read MIN_PROGRESS bytes of a response
 MIN_PROGRESS = 32 * 1024
@@ -28,10 +28,10 @@ _TOO_SLOW = b"408 Request Timeout"
 
 
 def count_possible_connections() -> int:
-    """Return how many connections the process can hold open, without the files that it needs."""
+    """Return the number of connections that the process can open beside its files."""
     try:
         import resource
-    except ImportError:  # Windows, where the number is not limited
+    except ImportError:  # Windows, if the number is not limited
         return 65_536
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(min(files, 1_048_576) - _OWN_FILES, 16)
@@ -45,9 +45,9 @@ class _HeadTooLarge(Exception):
 
 
 class LimitedConnection(HttpToolsProtocol):
-    """uvicorn's protocol with limits for connections, the head of a request, and slow readers.
+    """Limit connections, heads of requests, and slow readers in uvicorn's HTTP protocol.
 
-    Trailers after a body in chunks count as part of the head.
+    Trailers after a chunked body count as part of the head.
     """
 
     _unparsed_size = 0  # bytes that were read since a head began or a part of a body ended
@@ -61,7 +61,7 @@ class LimitedConnection(HttpToolsProtocol):
     _unsent = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Start the timeout of the first head; close the connection if the client has too many.
+        """Start the timeout of the first head; close the connection of a client with too many.
 
         :param transport: the transport of the new connection.
         """
@@ -83,7 +83,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection to uvicorn's WebSocket protocol, which ends it without this one."""
+        """Pass the connection to uvicorn's WebSocket protocol, which closes it itself."""
         self._stop_limiting()
         super().handle_websocket_upgrade()
 
@@ -95,7 +95,7 @@ class LimitedConnection(HttpToolsProtocol):
             self._caller = None
 
     def _is_trusted_proxy(self) -> bool:
-        """Return whether the peer is a proxy, whose connections serve many clients.
+        """Return whether the peer is a proxy with connections of many clients.
 
         The peer of a Unix socket has no address. It is a process of this machine.
         """
@@ -103,22 +103,22 @@ class LimitedConnection(HttpToolsProtocol):
         return self.client is None or self.client[0] in trusted
 
     def pause_writing(self) -> None:
-        """Start the timeout of a client that does not read as fast as the server writes."""
+        """Start a timeout, because the client reads more slowly than the server writes."""
         super().pause_writing()
         self._start_write_timer()
 
     def resume_writing(self) -> None:
-        """Cancel the timeout of a client that has read."""
+        """Cancel the timeout, because the client has read."""
         self._cancel_write_timer()
         super().resume_writing()
 
     def on_message_begin(self) -> None:
-        """Start to count the bytes of another head."""
+        """Start to count the bytes of the next head."""
         self._in_head, self._unparsed_size = True, 0
         super().on_message_begin()
 
     def on_body(self, body: bytes) -> None:
-        """Note that what was read contains a part of the body, which other code limits.
+        """Note that the received data contains a part of the body, which has other limits.
 
         :param body: the part.
         """
@@ -126,7 +126,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().on_body(body)
 
     def on_headers_complete(self) -> None:
-        """Stop counting; during shutdown, close the connection after this request.
+        """Stop counting the head; during shutdown, close the connection after this request.
 
         :raises _HeadTooLarge: when the head exceeds its limit.
         """
@@ -139,7 +139,7 @@ class LimitedConnection(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
-        """Begin to shut down; a request that is under way still gets its response."""
+        """Begin to shut down; an active request still gets its response."""
         self._shutting_down = True
         if self._is_idle():
             self.loop.call_later(IDLE_GRACE, self._close_if_idle)
@@ -151,11 +151,11 @@ class LimitedConnection(HttpToolsProtocol):
             self.transport.close()
 
     def _is_idle(self) -> bool:
-        cycle: Any = self.cycle  # None before the first request, whatever its type says
+        cycle: Any = self.cycle  # None before the first request, in spite of its type
         return cycle is None or cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
-        """Count what is read and belongs to no body.
+        """Count received bytes that do not belong to a body.
 
         :param data: the bytes that were read; most requests arrive in one piece.
         """
@@ -170,7 +170,7 @@ class LimitedConnection(HttpToolsProtocol):
             self._reject(_TOO_LARGE)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer an invalid request, unless a head that is too large was answered.
+        """Answer an invalid request, unless a head that is too large was answered already.
 
         :param msg: the body of the response.
         """
@@ -193,7 +193,7 @@ class LimitedConnection(HttpToolsProtocol):
             self._write_timer = None
 
     def _check_reader(self) -> None:
-        """Drop the connection, and what waits for the client, if the client has hardly read."""
+        """Drop the connection if the client has read too little."""
         if self._unsent - self.transport.get_write_buffer_size() < MIN_PROGRESS:
             self.transport.abort()
         else:

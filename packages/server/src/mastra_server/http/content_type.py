@@ -1,4 +1,4 @@
-"""Refuse request bodies that a page of any origin can send without a preflight request."""
+"""Refuse request bodies that any web page could send without a preflight request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN = 100  # characters of a content type that the error quotes
 
 
 class UnsupportedMediaType(RequestError):
-    """The request has a body, and its content type is not JSON."""
+    """The request has a body whose content type is not JSON."""
 
     status = 415
 
@@ -23,9 +23,9 @@ class UnsupportedMediaType(RequestError):
 def require_json_type(headers: Iterable[tuple[bytes, bytes]]) -> None:
     """Check that the content type of a request with a body is JSON.
 
-    A browser asks with a preflight request before a page sends JSON to another origin. It sends
-    text and forms without asking. A request without a content type may come from a program, but
-    not from a page, whose browser adds ``Origin``.
+    Before a page sends JSON to another origin, the browser sends a preflight request. For text and
+    forms, it does not. A program may send a request without a content type. A browser adds
+    ``Origin`` to requests of pages, so they are recognised.
 
     :param headers: the headers of the request, with names in lower case.
     :raises UnsupportedMediaType: for another content type, or for a page's body without one.

@@ -28,7 +28,7 @@ def format_iso(milliseconds: int) -> str:
 
 
 def parse_iso(value: Any, where: str) -> int | None:
-    """Parse an ISO date; UTC where it has no zone.
+    """Parse an ISO date; without a zone, it is UTC.
 
     :param value: the date, or ``None``.
     :param where: the path of the field, for errors.
@@ -44,11 +44,11 @@ def parse_iso(value: Any, where: str) -> int | None:
 
 
 def read_date_param(request: Request[Any, Any, Any], name: str) -> int | None:
-    """Read a query parameter that is an ISO date; UTC where the date has no zone.
+    """Read a query parameter that is an ISO date; without a zone, it is UTC.
 
     :param request: the request.
     :param name: the name of the parameter.
-    :returns: milliseconds since the epoch, ``None`` where the parameter is missing.
+    :returns: milliseconds since the epoch, ``None`` if the parameter is missing.
     :raises InvalidQuery: for anything but an ISO date.
     """
     text: str = request.query_params.get(name, "")
@@ -61,7 +61,7 @@ def read_date_param(request: Request[Any, Any, Any], name: str) -> int | None:
 
 
 def _to_milliseconds(value: Any) -> int | None:
-    """Return milliseconds since the epoch; ``None`` for what is no date that can be formatted."""
+    """Return milliseconds since the epoch, or ``None`` for a date that cannot be formatted."""
     try:
         date = dt.datetime.fromisoformat(value)
         date = date.astimezone(dt.UTC) if date.tzinfo else date.replace(tzinfo=dt.UTC)
@@ -71,7 +71,7 @@ def _to_milliseconds(value: Any) -> int | None:
 
 
 class DateRange(msgspec.Struct, rename="camel"):
-    """A date range; both ends are inclusive unless the flags say otherwise."""
+    """A date range that includes both ends, unless a flag excludes an end."""
 
     start: str | None = None
     end: str | None = None
@@ -79,7 +79,7 @@ class DateRange(msgspec.Struct, rename="camel"):
     end_exclusive: bool = False
 
     def to_milliseconds(self, parameter: str) -> tuple[int | None, int | None]:
-        """Return the first and last millisecond of the range, ``None`` for an open end.
+        """Return the first and last millisecond of the range; ``None`` for an open end.
 
         :param parameter: the name of the query parameter, for the error.
         :returns: the first and the last millisecond since the epoch, both inclusive.

@@ -1,4 +1,4 @@
-"""Turn exceptions into responses with the message meant for the caller, never a traceback."""
+"""Convert exceptions to responses with a message for the caller, without a traceback."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class BodyTooLarge(RequestError):
 
 
 class TooManyRequests(RequestError):
-    """The requests of this caller hold too much of the server's memory."""
+    """The caller's active requests take too much of the server's memory."""
 
     status = 429
 
@@ -64,10 +64,10 @@ class ErrorBoundary:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the inner application and answer its exceptions.
+        """Call the inner application, and respond to its exceptions.
 
-        An exception after the response began is raised again, so that the ASGI server closes the
-        connection.
+        If the response has already begun, the exception is raised again. The ASGI server then
+        closes the connection.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.
@@ -89,7 +89,7 @@ class ErrorBoundary:
 
 
 def get_exception_handlers() -> dict[Any, Any]:
-    """Return Litestar's exception handlers for everything that routes raise."""
+    """Return Litestar's exception handlers for all exceptions of routes."""
     return {
         HTTPException: _handle_exception,
         Exception: _handle_exception,
@@ -97,7 +97,7 @@ def get_exception_handlers() -> dict[Any, Any]:
 
 
 def build_error_response(error: Exception, scope: Scope) -> ASGIResponse:
-    """Build the response for ``error``; log unexpected errors with their traceback.
+    """Build the response for ``error``, and log an unexpected error with its traceback.
 
     :param error: the exception.
     :param scope: the ASGI scope of the request, for the log.
@@ -137,7 +137,7 @@ def _format_error(error: RequestError) -> dict[str, Any]:
 
 
 class ErrorResponse:
-    """The response to ``error``: what ``on_error`` returns, or else the default.
+    """The response to ``error``: the result of ``on_error``, or else the default.
 
     :param error: the exception.
     """
@@ -146,7 +146,7 @@ class ErrorResponse:
         self._error = error
 
     def to_asgi_response(self, **_: Any) -> App:
-        """Return itself: Litestar calls this on what an exception handler returns.
+        """Return this object, because Litestar calls this method on the result of a handler.
 
         :param _: arguments of Litestar's, which are not needed.
         """

@@ -1,4 +1,4 @@
-"""Routes for load balancers: whether the process lives, and whether it takes requests."""
+"""Routes for load balancers: whether the process is alive, and whether it accepts requests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def _check_liveness() -> ASGIResponse:
     errors=(503,),
 )
 async def _check_readiness(request: Request[Any, Any, Any]) -> ASGIResponse:
-    """Report whether the server takes requests; 503 while it drains."""
+    """Report whether the server accepts requests; 503 while it drains."""
     draining = bool(request.app.state.draining)
     return json_response({"ready": not draining}, 503 if draining else 200)
 

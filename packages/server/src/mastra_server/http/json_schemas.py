@@ -1,4 +1,4 @@
-"""Check the size of JSON Schemas that callers send, because slow code converts them."""
+"""Limit the size of JSON Schemas from callers, because their conversion is slow."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _MAX_DEPTH = 200
 
 
 def check_schema(schema: Any, field: str) -> None:
-    """Check the size of a schema, and its size with every reference replaced by its target.
+    """Check the size of a schema, also after the replacement of all references.
 
-    :param schema: the decoded schema; ``None`` where there is none.
+    :param schema: the decoded schema; ``None`` if there is none.
     :param field: the path of the field, for the error.
-    :raises InvalidBody: for a schema that is too large, or whose references nest too deeply or
-            have no target within the schema.
+    :raises InvalidBody: if the schema is too large, or a reference nests too deeply or has no
+        target in the schema.
     """
     size = _SchemaSize(schema, field)
     if size.measure(schema, 0, expand=False) > MAX_SCHEMA_VALUES:
@@ -29,7 +29,7 @@ def check_schema(schema: Any, field: str) -> None:
 
 
 class _SchemaSize:
-    """Measures a schema; each reference is followed once, so that the time is limited."""
+    """Measures a schema; follows each reference only once, to limit the time."""
 
     def __init__(self, root: Any, field: str) -> None:
         self._root = root

@@ -1,4 +1,4 @@
-"""Answer requests that match no route: a welcome page, the reason for 501, or 404."""
+"""Respond to requests without a route: a welcome page, the reason for 501, or 404."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def _handle_not_found(request: _Request, _: Exception) -> ErrorResponse | _Plain
 
 
 def _build_welcome_page(prefix: str) -> ASGIResponse:
-    """Build the page at ``/``, which Studio requests to see whether a server is running."""
+    """Build the page at ``/``; Studio requests it to see whether a server is running."""
     headers = {"content-security-policy": "default-src 'none'; frame-ancestors 'none'"}
     page = _WELCOME_PAGE.format(api=prefix or "/")
     return ASGIResponse(body=page.encode(), media_type="text/html", headers=headers)
 
 
 class _PlainResponse:
-    """A ready response, in the form that Litestar takes from an exception handler."""
+    """A finished response, in the form that Litestar expects from an exception handler."""
 
     def __init__(self, response: ASGIResponse) -> None:
         self._response = response

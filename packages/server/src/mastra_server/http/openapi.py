@@ -1,4 +1,4 @@
-"""Serve the OpenAPI document of the application and a page that shows it, both built on request."""
+"""Serve the application's OpenAPI document, and a page that shows the document."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def _get_reference_page() -> ASGIResponse:
 
 
 def get_openapi_routes(mastra: Mastra) -> tuple[Any, ...]:
-    """Return the routes of the document and its page; none in production unless enabled.
+    """Return the routes of the document and its page; by default none in production.
 
     :param mastra: the application, for ``Server(openapi=...)``.
     """
@@ -51,7 +51,7 @@ def get_openapi_routes(mastra: Mastra) -> tuple[Any, ...]:
 
 
 def build_document(app: Litestar) -> dict[str, Any]:
-    """Build the OpenAPI 3.1 document of ``app``, including the user's own routes.
+    """Build the OpenAPI 3.1 document of ``app``, with the user's own routes.
 
     :param app: the application of ``create_app``.
     :returns: the document, ready to be encoded as JSON.
@@ -80,7 +80,7 @@ def build_document(app: Litestar) -> dict[str, Any]:
 
 
 def _build_schemas(operations: list[Operation]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the schemas of each operation's types, and the components they refer to."""
+    """Return the schemas of each operation's types, and the components that they use."""
     types = [
         (index, name, type_)
         for index, each in enumerate(operations)
@@ -100,7 +100,7 @@ def _build_schemas(operations: list[Operation]) -> tuple[list[dict[str, Any]], d
 
 
 def _select_used(paths: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
-    """Return those of ``components`` that the paths refer to; schemas of queries are inlined."""
+    """Return the ``components`` that the paths use; schemas of queries are inlined."""
     used: set[str] = set()
     references = _find_references(paths)
     while references:
@@ -116,7 +116,7 @@ def _find_references(value: Any) -> set[str]:
 
 
 def _complete_arrays(value: Any) -> Any:
-    """Give every array schema its ``items``, even if empty: client generators require them."""
+    """Give every array schema an ``items``, because client generators require it."""
     if isinstance(value, list):
         return [_complete_arrays(each) for each in value]
     if not isinstance(value, dict):
@@ -126,7 +126,7 @@ def _complete_arrays(value: Any) -> Any:
 
 
 def _publish_names(text: str, components: dict[str, Any]) -> str:
-    """Give private types public names: ``tools._Body`` becomes ``ToolsBody``."""
+    """Give public names to private types: ``tools._Body`` becomes ``ToolsBody``."""
     for name in sorted(components, key=len, reverse=True):
         *modules, local = re.split(r"[._]+", name) if "." in name else ["", name]
         public = (modules[-1].title() if modules else "") + local.strip("_")

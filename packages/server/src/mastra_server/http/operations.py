@@ -1,10 +1,10 @@
 """Describe each handler as an operation of the OpenAPI document.
 
-The decorator of a handler declares everything: ``body=`` and ``query=`` are the types that are
-read, ``response=`` is the type of the response, ``stream="sse"`` or ``"records"`` is the format of
-a streamed response, ``errors=(409,)`` lists the statuses beyond the usual ones, and
-``operation_id=`` is the id. In the id of a handler with several paths ``{path}`` stands for the end
-of the path. The docstring of the handler is the description.
+The arguments of a handler's decorator are the source: ``body=`` and ``query=`` are the types of the
+input, and ``response=`` is the type of the response. ``stream="sse"`` or ``"records"`` is the
+format of a streamed response. ``errors=(409,)`` lists additional statuses. ``operation_id=`` is the
+id. If a handler has several paths, ``{path}`` in the id is replaced with the end of the path. The
+docstring of the handler is the description.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ __all__ = ("Operation", "iter_operations", "to_openapi_path")
 STREAM_FORMATS = {
     "sse": (
         "text/event-stream",
-        "One event for each chunk, with the chunk as JSON on one line, then `data: [DONE]`. To "
-        "continue after an event, send its `id:` as `Last-Event-ID`.",
+        "One event for each chunk: the chunk as JSON on one line. The last event is `data: "
+        "[DONE]`. To continue after an event, send its `id:` as `Last-Event-ID`.",
     ),
     "records": ("text/plain", "Each chunk as JSON, followed by the byte 0x1E."),
 }
 _REASONS = {
     400: "The request is invalid.",
-    401: "The request carries no valid credentials.",
+    401: "The request has no valid credentials.",
     402: "The account at the model's provider has no credit left.",
     403: "The caller may not do this.",
     404: "The resource does not exist.",
@@ -43,11 +43,11 @@ _REASONS = {
     413: "The body is too large.",
     415: "The body's content type is not JSON.",
     422: "The run would exceed its usage limits, or the model's provider refused the request.",
-    429: "Too many requests or runs at once.",
+    429: "Too many requests or active runs.",
     500: "The server failed.",
-    501: "The server does not support this operation; the error says why.",
+    501: "The server does not support this operation. The error says why.",
     502: "The model failed, or cannot be reached.",
-    503: "The server does not take requests at the moment.",
+    503: "The server does not accept requests at the moment.",
     504: "The response took too long.",
 }
 _SNAKE_LETTER = re.compile(r"_(\w)")
@@ -56,7 +56,7 @@ _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 @dataclasses.dataclass(frozen=True)
 class Operation:
-    """A handler under one method and path.
+    """A handler with one method and one path.
 
     :param method: the HTTP method in lower case.
     :param path: the path in OpenAPI's spelling.
@@ -83,7 +83,7 @@ class Operation:
 
     @property
     def id(self) -> str:
-        """The id that the handler declares; module and function of a user's handler without one."""
+        """The declared id; for a user's handler without an id, its module and function."""
         declared = self.handler.operation_id
         if isinstance(declared, str):
             end = self.path.rpartition("}/")[2]

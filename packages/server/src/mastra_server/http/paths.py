@@ -1,4 +1,4 @@
-"""Give each path one canonical spelling, so that middleware and routes match the same paths."""
+"""Give each path one canonical form, so that middleware and routes match the same paths."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DECLARED_PREFIX = "/api"  # the prefix in the decorators of this package's hand
 
 
 def mount_handlers(handlers: Iterable[HTTPRouteHandler], prefix: str) -> Iterator[HTTPRouteHandler]:
-    """Yield copies of ``handlers`` with the paths of the API below ``prefix`` instead of ``/api``.
+    """Yield copies of ``handlers`` whose API paths begin with ``prefix`` instead of ``/api``.
 
     :param handlers: the handlers, declared below ``/api``.
     :param prefix: the prefix to serve them under, such as ``/v1``; may be empty.
@@ -30,11 +30,11 @@ def mount_handlers(handlers: Iterable[HTTPRouteHandler], prefix: str) -> Iterato
 
 
 def to_declared_path(path: str, prefix: str) -> str:
-    """Convert a requested path to the spelling of the decorators, below ``/api``.
+    """Convert a requested path to the form of the decorators, which begins with ``/api``.
 
     :param path: the path of the request.
     :param prefix: the prefix that the API is served under.
-    :returns: the path below ``/api``; empty where it does not belong to the API.
+    :returns: the path below ``/api``; empty if it does not belong to the API.
     """
     inside = path == prefix or path.startswith(f"{prefix}/")
     return _DECLARED_PREFIX + path.removeprefix(prefix) if inside else ""
@@ -46,7 +46,7 @@ def _replace_prefix(path: str, prefix: str) -> str:
 
 
 class PathPattern:
-    """``/a/*`` matches ``/a`` and everything below, ``/a`` only that path, ``*`` every path.
+    """``/a/*`` matches ``/a`` and all paths below it, ``/a`` only itself, and ``*`` every path.
 
     :param path: the pattern.
     :param label: what the pattern belongs to, for the error message.
@@ -72,9 +72,10 @@ class PathPattern:
 
 
 class CanonicalPath:
-    """Strip the prefix the server is mounted under; answer 404 to doubled and trailing slashes.
+    """Remove the prefix of the server, and refuse doubled and trailing slashes with 404.
 
-    Litestar would route ``//api/agents/`` to ``/api/agents``, past a middleware on ``/api/*``.
+    Litestar would route ``//api/agents/`` to ``/api/agents``, and so bypass a middleware on
+    ``/api/*``.
 
     :param app: the application inside.
     """
@@ -83,7 +84,7 @@ class CanonicalPath:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the inner application with the canonical path; refuse websockets.
+        """Call the inner application with the canonical path, and refuse websockets.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.

@@ -89,9 +89,9 @@ def decode_json(raw: bytes, type_: type[T]) -> T:
 
 
 def check_structure(raw: bytes, max_values: int) -> None:
-    """Check the number of values and their depth before a decoder spends time and memory on them.
+    """Check the number and the depth of JSON values, before a decoder needs time and memory.
 
-    Outside of strings, each value but the first follows a comma or the bracket of its container.
+    Outside of strings, each value follows a comma or an opening bracket, except the first value.
 
     :param raw: the JSON.
     :param max_values: the maximum number of commas and opening brackets.
@@ -135,12 +135,12 @@ async def read_body(request: Request[Any, Any, Any], type_: type[T]) -> T:
 
 
 def read_json_param(request: Request[Any, Any, Any], name: str, type_: type[T]) -> T | None:
-    """Read a query parameter that holds JSON.
+    """Read a query parameter that contains JSON.
 
     :param request: the request.
     :param name: the name of the parameter.
     :param type_: the type to decode to.
-    :returns: the decoded value, ``None`` where the parameter is missing.
+    :returns: the decoded value, ``None`` if the parameter is missing.
     :raises InvalidQuery: for invalid JSON, or JSON of another type.
     """
     text: str = request.query_params.get(name, "")
@@ -168,7 +168,7 @@ def convert_value(value: Any, type_: type[T], where: str = "") -> T:
 
 
 def read_id_param(request: Request[Any, Any, Any], name: str) -> str:
-    """Read a query parameter that is an id; empty where the parameter is missing.
+    """Read a query parameter that is an id; empty if the parameter is missing.
 
     :param request: the request.
     :param name: the name of the parameter.
@@ -195,7 +195,7 @@ def require_param(request: Request[Any, Any, Any], name: str) -> str:
 
 
 def check_metadata(metadata: dict[str, Any] | None, field: str) -> None:
-    """Check the size of metadata: queries that filter by it read the metadata of every record.
+    """Check the size of metadata, because queries with a filter read the metadata of all records.
 
     :param metadata: the metadata of a thread or message; ``None`` for none.
     :param field: the path of the field, such as ``messages.0.metadata``.
@@ -210,14 +210,16 @@ def read_number_param(request: Request[Any, Any, Any], name: str) -> int | None:
 
     :param request: the request.
     :param name: the name of the parameter.
-    :returns: the number, ``None`` where the parameter is missing.
+    :returns: the number, ``None`` if the parameter is missing.
     :raises InvalidQuery: for anything but digits, or for a number of more than 15 digits.
     """
     text: str = request.query_params.get(name, "")
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
-        raise InvalidQuery(name, f"Expected a number of 0 or more, of at most {_MAX_DIGITS} digits")
+        raise InvalidQuery(
+            name, f"Expected a number of 0 or more with at most {_MAX_DIGITS} digits"
+        )
     return int(text)
 
 

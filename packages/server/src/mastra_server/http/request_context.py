@@ -1,4 +1,4 @@
-"""Handle the request context: values that caller and middleware pass to agents, tools and steps."""
+"""Build the request context: values from caller and middleware for agents, tools and steps."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ CONTEXT_KEY = "mastra_context"  # in the ASGI scope
 
 
 def request_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, Any]:
-    """Return the mutable request context that middleware fills.
+    """Return the request context, to which middleware can add values.
 
-    Its values reach the agents, tools and workflow steps of this request. They win over what the
-    caller sends, so this is the place for an authenticated user.
+    The values reach the agents, tools and workflow steps of this request. They replace values of
+    the caller with the same key, so an authenticated user belongs here.
 
     :param request: the request, or Litestar's connection.
     :returns: the dictionary of this request.
@@ -41,7 +41,7 @@ def request_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, An
 def build_context(
     request: ASGIConnection[Any, Any, Any, Any], body: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Build the context of one request from the body, the query and the middleware, in this order.
+    """Build the context of one request from body, query and middleware, in this order.
 
     :param request: the request.
     :param body: the ``requestContext`` of the request body.
@@ -89,10 +89,10 @@ def _read_query_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str
     try:
         raw = text.encode() if text.lstrip().startswith("{") else base64.b64decode(text + "==")
         return decode_json(raw, dict[str, Any])
-    except ValueError:  # no base64, no text, or no JSON of an object
+    except ValueError:  # not base64, not text, or not a JSON object
         raise InvalidQuery("requestContext", "Expected JSON, or base64 of JSON") from None
 
 
 def _is_reserved(key: str) -> bool:
-    """Return whether only middleware may set ``key``, because other code trusts it."""
+    """Return whether only middleware may set ``key``, because other code trusts this key."""
     return key == "user" or key.startswith("mastra__")

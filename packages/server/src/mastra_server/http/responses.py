@@ -1,4 +1,4 @@
-"""Build responses: JSON encoded by msgspec, and bodies that are streamed."""
+"""Build responses: JSON, and bodies that are streamed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def encode_json(value: Any) -> bytes:
 
 
 class _JsonResponse(ASGIResponse):
-    """A JSON response without Litestar's work for each response; most responses are JSON."""
+    """A JSON response that avoids the overhead of Litestar's responses."""
 
     def __init__(self, body: bytes, status: int, headers: Mapping[str, str]) -> None:
         self.status_code = status
@@ -67,7 +67,7 @@ class _JsonResponse(ASGIResponse):
         ]
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
-        """Send the response, without its body for a ``HEAD`` request."""
+        """Send the response; for a ``HEAD`` request, omit the body."""
         start = {"type": "http.response.start", "status": self.status_code}
         if len(self._body) > _PIECE_SIZE and scope["method"] != "HEAD":
             await self._send_in_pieces(scope, send)
@@ -77,7 +77,7 @@ class _JsonResponse(ASGIResponse):
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _send_in_pieces(self, scope: Scope, send: Send) -> None:
-        """Send a large body as fast as the client reads, or 429 if the caller holds too many."""
+        """Send a large body at the client's speed; respond 429 if the caller has too many."""
         body, caller = self._body, identify_caller(scope)
         if not UNSENT_BYTES.try_acquire(caller, len(body)):
             await _refuse_large_response()(scope, _receive_nothing, send)
@@ -112,9 +112,10 @@ async def list_response(
     build: Callable[[T], Any],
     fields: Mapping[str, Any],
 ) -> ASGIResponse:
-    """Build a JSON response with a list, and let other requests run while a long one is encoded.
+    """Build a JSON response with a list; other requests can run while a long list is encoded.
 
-    The bytes count for the caller while they are encoded. A caller that holds too many gets a 429.
+    While the bytes are encoded, they count toward the caller's limit. Above the limit, the response
+    is a 429.
 
     :param request: the request.
     :param key: the name of the list.
@@ -144,7 +145,7 @@ async def list_response(
 
 
 def _refuse_large_response() -> ASGIResponse:
-    refusal = {"error": "Too many large responses are being sent to this caller"}
+    refusal = {"error": "Too many large responses to this caller are in progress"}
     return json_response(refusal, 429, {"retry-after": "1"})
 
 
@@ -174,14 +175,14 @@ def to_response(value: Any, request: Request[Any, Any, Any], status: int = 200) 
 
 
 class StreamResponse:
-    """A response whose body is sent chunk by chunk, as the chunks are generated.
+    """A response that sends its body in chunks, as they are generated.
 
-    However the response ends (last chunk, client disconnect, cancelled request), the generator is
-    closed before the call returns, and no task keeps waiting for a disconnect.
+    The response may end with the last chunk, a disconnect or a cancellation. In each case, the
+    generator is closed before the call returns, and no task waits for a disconnect any more.
 
     :param chunks: the body; closed at the end.
     :param media_type: the content type.
-    :param finally_: called at the end, even where the generator was never started.
+    :param finally_: called at the end, even if the generator was never started.
     """
 
     def __init__(
@@ -199,7 +200,7 @@ class StreamResponse:
         ]
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
-        """Send the whole body, or as much as the client waits for.
+        """Send the body until its end or until the client disconnects.
 
         :param _: the ASGI scope, which is not needed.
         :param receive: the ASGI receive callable.
@@ -226,10 +227,10 @@ class StreamResponse:
 
 @contextlib.asynccontextmanager
 async def close_on_exit(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """Close ``events`` at the end of the block if it is a generator.
+    """Close ``events`` at the end of the block, if it is a generator.
 
-    The protocol of agents requires only an iterator, but nearly all agents return a generator. An
-    open generator keeps its resources.
+    An agent must return an iterator, and nearly all agents return a generator. An open generator
+    would keep its resources.
 
     :param events: the iterator.
     :returns: a context manager that gives ``events``.
@@ -242,7 +243,7 @@ async def close_on_exit(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator
 
 
 async def cancel_tasks(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel those of ``tasks`` that are running, and wait for all; raise nothing.
+    """Cancel the ``tasks`` that are running, and wait for all without raising their errors.
 
     :param tasks: at least one task.
     """
@@ -255,7 +256,7 @@ async def cancel_tasks(*tasks: asyncio.Task[Any]) -> None:
 
 
 async def _receive_nothing() -> Any:
-    """Serve as the ASGI receive callable of a response that reads nothing."""
+    """Act as the ASGI receive callable of a response that reads nothing."""
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:

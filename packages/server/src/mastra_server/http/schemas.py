@@ -1,6 +1,6 @@
 """Define the types of queries and responses for the OpenAPI document.
 
-Responses are built as plain dictionaries; a test compares what the server sends with these types.
+Responses are built as plain dictionaries. A test compares the server's responses with these types.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class AgentRunQuery(ContextQuery):
 
 
 class Issue(TypedDict):
-    """A field that does not fit, and what is wrong with it."""
+    """A field with an invalid value, and the fault."""
 
     field: str
     message: str

@@ -1,4 +1,4 @@
-"""Encode server-sent events the way Mastra's client reads them."""
+"""Encode server-sent events in the form that Mastra's client reads."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def sse_response(
 
 
 def encode_event(chunk: dict[str, Any]) -> bytes:
-    """Encode ``chunk`` as one event.
+    """Encode ``chunk`` as one server-sent event.
 
     :param chunk: the chunk.
-    :returns: the event; empty, with an error in the log, where the chunk has no JSON form.
+    :returns: the event; empty, with an error in the log, if the chunk has no JSON form.
     """
     try:
         return b"data: " + encode_json(chunk) + b"\n\n"

@@ -1,4 +1,4 @@
-"""Open what the application needs before its first request, and report a failure to do so."""
+"""Open the resources of the application before the first request, and report a failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ("StartupErrorApp", "open_resources")
 
 
 async def open_resources(app: Litestar) -> None:
-    """Open the storage, the telemetry and the trace store, so that errors show up before a request.
+    """Open the storage, the telemetry and the trace store before the first request.
 
     :param app: the application.
     :raises StorageError: when the storage cannot be opened.
@@ -34,13 +34,13 @@ async def open_resources(app: Litestar) -> None:
 
 
 class StartupErrorApp(Litestar):
-    """A Litestar application that reports a failed startup by its message alone.
+    """A Litestar application that reports a failed startup with its message only.
 
-    Litestar would report the whole traceback, even where the user only has to create a directory.
+    Litestar would report the whole traceback, even if the user only has to create a directory.
     """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Run the application; replace the traceback of a failed startup by the plain message.
+        """Run the application, and replace the traceback of a failed startup with its message.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.

@@ -1,7 +1,7 @@
-"""List the operations of Mastra that this server does not support, each with the reason.
+"""List the operations of Mastra that this server does not support, with the reasons.
 
-The operations are no routes, because every route costs startup time. The list is searched only
-where no route matches.
+The operations have no routes, because every route takes startup time. The list is searched only if
+no route matches.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def find_unsupported(
     :param method: the HTTP method.
     :param path: the path in the spelling of the decorators, below ``/api``.
     :param traces: whether traces are kept, so that the trace operations are real routes.
-    :returns: the error with the reason; ``None`` where Mastra has no such operation.
+    :returns: the error with the reason; ``None`` if Mastra has no such operation.
     """
     parts = path.split("/")
     for _, other, template, reason in _OPERATIONS:

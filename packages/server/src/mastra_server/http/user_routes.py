@@ -43,7 +43,7 @@ def build_user_routes(mastra: Mastra) -> Iterator[Any]:
 
 
 def warn_about_open_routes(app: Litestar, mastra: Mastra) -> None:
-    """Log a warning for custom endpoints that no middleware covers, where there is no ``auth``.
+    """Log a warning for custom endpoints that neither ``auth`` nor a middleware protects.
 
     A middleware without a path covers the API only. If it checks credentials, a custom endpoint
     outside of the API stays open.
@@ -65,7 +65,7 @@ def warn_about_open_routes(app: Litestar, mastra: Mastra) -> None:
 
 
 def _is_custom(item: BaseRoute, prefix: str) -> bool:
-    """Return whether a route is the user's own and is not declared to be open."""
+    """Return whether a route is the user's own, and is not declared as public."""
     if item.path in (*HEALTH_PATHS, "/metrics") or f"{item.path}/".startswith(f"{prefix}/"):
         return False
     handlers = getattr(item, "route_handlers", None) or [getattr(item, "route_handler", None)]

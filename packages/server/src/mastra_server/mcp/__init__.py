@@ -1,1 +1,1 @@
-"""Routes that present the application as an MCP server."""
+"""Routes that show the application as an MCP server."""

@@ -1,4 +1,4 @@
-"""Serve the MCP protocol where ``Server(mcp=True)`` enables it."""
+"""Serve the MCP protocol, if ``Server(mcp=True)`` enables it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_VALUES = 20_000  # of one message: the SDK decodes it slowly
 
 
 async def _read_body(receive: Any) -> bytes:
-    """Read a whole body, whose size another layer limits."""
+    """Read a whole body; another layer limits its size."""
     pieces = []
     while True:
         message = await receive()
@@ -33,7 +33,7 @@ async def _read_body(receive: Any) -> bytes:
 
 
 def _replay_body(body: bytes, receive: Any) -> Any:
-    """Return an ASGI receive callable that gives a body again, and then what ``receive`` gives."""
+    """Return an ASGI receive callable that repeats a body, and then calls ``receive``."""
     pending = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Any:
@@ -47,7 +47,7 @@ def _get_caller(scope: Any) -> Any:
 
 
 class McpRoute:
-    """The route of the protocol, and the tasks that must run while it is served.
+    """The route of the MCP protocol, and the tasks that must run while it is served.
 
     :param mastra: the application.
     :raises ConfigError: without the extra ``mastra-core[mcp]``.
@@ -60,7 +60,7 @@ class McpRoute:
         self._path = mastra.server.api_prefix + _PATH
 
     def build_route(self) -> ASGIRouteHandler:
-        """Build the handler of the MCP route; ``auth`` guards it like every other route."""
+        """Build the handler of the MCP route, which ``auth`` protects like other routes."""
 
         async def handle(scope: Scope, receive: Receive, send: Send) -> None:
             body = await _read_body(receive)

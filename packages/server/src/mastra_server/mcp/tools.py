@@ -1,4 +1,4 @@
-"""Routes that present the application as an MCP server, and call its tools without the protocol."""
+"""Routes that show the application as an MCP server, and call its tools without MCP."""
 
 from __future__ import annotations
 
@@ -28,13 +28,11 @@ __all__ = ("ROUTES", "McpServer", "describe_application", "get_mcp_caller")
 _Request = Request[Any, Any, Any]
 _ID = "mastra"
 _SERVER_PATH = "/api/mcp/{server_id:str}"
-_OWN_PATH = (
-    f"/api/mcp/{_ID}"  # the router tries no parameter where the protocol's path has this part
-)
+_OWN_PATH = f"/api/mcp/{_ID}"  # the router tries no parameter if the protocol's path has this part
 
 
 class McpVersion(TypedDict):
-    """The version of a server; an application has none."""
+    """The version of an MCP server; an application has no version."""
 
     version: str
     release_date: str
@@ -130,7 +128,7 @@ async def _get_tool(request: _Request) -> ASGIResponse:
     errors=(402, 409, 422, 429, 502, 503),
 )
 async def _execute_tool(request: _Request) -> ASGIResponse:
-    """Execute an exposed tool, as a call over MCP does."""
+    """Execute an exposed tool, as in a call over MCP."""
     from mastra_core.agents.protocol import AgentFailed
 
     offer, body = _find_offer(request), await read_body(request, _Called)
@@ -160,9 +158,10 @@ ROUTES = (_get_server, _list_tools, _get_tool, _execute_tool, _list_resources)
 
 
 def get_mcp_caller(request: ASGIConnection[Any, Any, Any, Any]) -> McpCaller:
-    """Return the caller of a tool, to whom the runs belong that the call starts.
+    """Return the caller of a tool, who owns the runs that the call starts.
 
-    The request context has only what ``auth`` and middleware set, because MCP transmits none.
+    The request context has only values of ``auth`` and middleware, because MCP transmits no
+    context.
 
     :param request: the request, or Litestar's connection.
     """
@@ -177,7 +176,7 @@ def get_mcp_caller(request: ASGIConnection[Any, Any, Any, Any]) -> McpCaller:
 
 
 def _check_server(request: _Request) -> None:
-    """Check that the path names the application, the only MCP server."""
+    """Check that the path names the application, which is the only MCP server."""
     server_id = request.path_params.get("server_id", _ID)
     if server_id != _ID:
         raise NotFound(f"There is no MCP server {server_id!r}.")

@@ -50,7 +50,7 @@ _MAX_NEIGHBOURS = 1000
     errors=(403,),
 )
 async def _list_messages(request: _Request) -> ASGIResponse:
-    """List messages of a thread, by default the newest page, in the order of their dates."""
+    """List messages of a thread; by default the newest page, ordered by date."""
     memory = require_memory(request)
     query, included = build_message_query(request), read_includes(request)
     thread = await load_owned_thread(request, memory)
@@ -76,7 +76,7 @@ async def _list_messages(request: _Request) -> ASGIResponse:
     errors=(403, 404, 409),
 )
 async def _save_messages(request: _Request) -> ASGIResponse:
-    """Add messages to threads; a message replaces one with the same id in its thread."""
+    """Add messages to threads, and replace messages that have the same id in their thread."""
     memory = require_memory(request)
     body = await read_body(request, SaveBody)
     by_resource: dict[str, list[StoredMessage]] = {}
@@ -116,7 +116,7 @@ ROUTES = (_list_messages, _save_messages, _delete_messages)
 async def _load_neighbours(
     memory: Memory, include: Include, resource: str | None
 ) -> dict[str, tuple[StoredMessage, str]]:
-    """Load a message with its neighbours; nothing where the caller may not read it."""
+    """Load a message and its neighbours; nothing if the caller may not read the message."""
     before, after = (
         min(max(count, 0), _MAX_NEIGHBOURS)
         for count in (include.with_previous_messages, include.with_next_messages)
@@ -139,7 +139,7 @@ def _get_resource(item: dict[str, Any], index: int) -> str:
 
 
 def _parse_ids(value: Any) -> list[str]:
-    """Parse an id or a list of ids, each bare or as ``{"id": ...}``."""
+    """Parse an id or a list of ids; each is a string or an object ``{"id": ...}``."""
     items = value if isinstance(value, list) else [value]
     ids: list[str] = []
     for item in items:

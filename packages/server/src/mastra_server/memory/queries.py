@@ -1,4 +1,4 @@
-"""Read what a request about memory names: the memory, the resource, the thread, the page."""
+"""Read the memory, the resource, the thread and the page that a request names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MAX_PAGE_BYTES = 32 * 1024 * 1024  # of the records of one page in memory
 
 
 class Include(msgspec.Struct, rename="camel"):
-    """A message that is returned in addition to the page, with its neighbours."""
+    """A message to return in addition to the page, with its neighbours."""
 
     id: str
     with_previous_messages: int = 0
@@ -53,10 +53,10 @@ class _Filter(msgspec.Struct, rename="camel"):
 
 
 def find_memory(request: _Request) -> Memory | None:
-    """Return the memory of the agent in the query, or the application's where the query names none.
+    """Return the memory of the query's agent, or the application's memory if it names no agent.
 
     :param request: the request.
-    :returns: the memory, ``None`` where the agent has none.
+    :returns: the memory, ``None`` if the agent has none.
     :raises NotFound: when there is no such agent.
     """
     mastra: Mastra = request.app.state.mastra
@@ -70,7 +70,7 @@ def find_memory(request: _Request) -> Memory | None:
 
 
 def require_memory(request: _Request) -> Memory:
-    """Return the memory of the agent in the query, or the application's where the query names none.
+    """Return the memory of the query's agent, or the application's memory; otherwise refuse.
 
     :param request: the request.
     :raises InvalidInput: when the agent has no memory.
@@ -83,7 +83,7 @@ def require_memory(request: _Request) -> Memory:
 
 
 def get_resource(request: _Request, body_resource: str | None = None) -> str | None:
-    """Return the resource that a request names, ``None`` for all resources.
+    """Return the resource that a request names; ``None`` means all resources.
 
     :param request: the request.
     :param body_resource: the resource in the body; by default the one in the query.
@@ -133,7 +133,7 @@ def build_thread_query(request: _Request) -> ThreadQuery:
 
 
 def build_message_query(request: _Request) -> MessageQuery:
-    """Build the query for messages of the thread in the path.
+    """Build the query for messages of the path's thread.
 
     :param request: the request.
     :raises InvalidQuery: naming the parameter that does not fit.
@@ -175,7 +175,7 @@ def _read_page(request: _Request, default: int) -> tuple[int, int | None]:
 
 
 def _read_order(request: _Request) -> _Order:
-    """Parse the order from one JSON object, or from brackets: ``orderBy[field]=createdAt``."""
+    """Parse the order from a JSON object, or from brackets: ``orderBy[field]=createdAt``."""
     order = read_json_param(request, "orderBy", _Order)
     if order is not None:
         return order

@@ -61,7 +61,7 @@ async def _get_status(request: _Request) -> ASGIResponse:
     errors=(404,),
 )
 async def _get_config(request: _Request) -> ASGIResponse:
-    """Get the configuration of an agent's memory; ``null`` where it has none."""
+    """Get the configuration of an agent's memory; ``null`` if it has none."""
     memory = find_memory(request)
     return json_response({"config": memory and build_config(memory)})
 
@@ -74,8 +74,8 @@ async def _get_config(request: _Request) -> ASGIResponse:
     errors=(501,),
 )
 async def _search_memory() -> ASGIResponse:
-    """Not supported: semantic search needs an embedding model."""
-    raise UnsupportedOperation("Semantic recall is not offered by this server")
+    """Not supported, because semantic search needs an embedding model."""
+    raise UnsupportedOperation("This server does not support semantic recall")
 
 
 @get(
@@ -87,7 +87,7 @@ async def _search_memory() -> ASGIResponse:
 )
 async def _get_observations() -> ASGIResponse:
     """Not supported: Mastra's agent that observes and summarizes conversations."""
-    raise UnsupportedOperation("Observational memory is not offered by this server")
+    raise UnsupportedOperation("This server does not support observational memory")
 
 
 @post(
@@ -98,7 +98,7 @@ async def _get_observations() -> ASGIResponse:
 )
 async def _get_buffer_status() -> ASGIResponse:
     """Not supported: Mastra's agent that observes and summarizes conversations."""
-    raise UnsupportedOperation("Observational memory is not offered by this server")
+    raise UnsupportedOperation("This server does not support observational memory")
 
 
 @get(
@@ -109,12 +109,14 @@ async def _get_buffer_status() -> ASGIResponse:
     errors=(403,),
 )
 async def _get_working_memory(request: _Request) -> ASGIResponse:
-    """Get the working memory of the thread or of the resource, and its template."""
+    """Get the working memory of the thread or resource, and its template."""
     memory = require_memory(request)
     thread = await _find_thread(request, memory)
     resource = get_resource(request) or (thread.resource if thread else "")
     if not resource:
-        raise InvalidInput("resourceId is required", "Pass the resource whose notes you want.")
+        raise InvalidInput(
+            "resourceId is required", "Pass the resource of the notes as resourceId."
+        )
     notes = ""
     if thread is not None or memory.scope == "resource":
         notes = await memory.get_working_memory(get_thread_id(request), resource)

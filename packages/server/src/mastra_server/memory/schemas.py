@@ -35,18 +35,18 @@ __all__ = (
 
 Json = Annotated[str, msgspec.Meta(description="A JSON object.")]
 Page = Annotated[str, msgspec.Meta(description="From 0.")]
-PerPage = Annotated[str, msgspec.Meta(description="Size of a page; `false` for everything.")]
+PerPage = Annotated[str, msgspec.Meta(description="Size of a page; `false` returns everything.")]
 Order = Annotated[str, msgspec.Meta(description='`{"field": "createdAt", "direction": "DESC"}`.')]
 
 
 class MemoryQuery(ContextQuery):
-    """The agent whose memory is meant; the application's memory without one."""
+    """The agent whose memory is used; without an agent, the application's memory."""
 
     agent_id: str = ""
 
 
 class OwnerQuery(MemoryQuery):
-    """The resource of the request; what belongs to other resources is refused."""
+    """The resource of the request; data of other resources is refused."""
 
     resource_id: str = ""
 
@@ -91,7 +91,7 @@ class CreateThreadBody(msgspec.Struct, rename="camel"):
 
 
 class UpdateThreadBody(msgspec.Struct, rename="camel"):
-    """The changes to a thread; metadata is replaced as a whole."""
+    """The changes to a thread. New metadata replaces all old metadata."""
 
     title: str | None = None
     metadata: dict[str, Any] | None = None
@@ -114,7 +114,7 @@ class SaveBody(msgspec.Struct):
 
 
 class DeleteMessagesBody(msgspec.Struct, rename="camel"):
-    """One id or several, bare or as ``{"id": ...}``."""
+    """One id or several; each is a string or an object ``{"id": ...}``."""
 
     message_ids: str | dict[str, Any] | _MessageIds
 
@@ -155,7 +155,7 @@ class Status(TypedDict):
 
 
 class ConfigAnswer(TypedDict):
-    """The configuration; ``null`` without a memory."""
+    """The configuration; ``null`` if there is no memory."""
 
     config: dict[str, Any] | None
 
@@ -211,7 +211,7 @@ class Noted(TypedDict):
 
 
 class Cloned(TypedDict):
-    """The copy, its messages, and the new message ids by the old ones."""
+    """The copied thread, its messages, and a mapping of old message ids to new ids."""
 
     thread: ThreadAnswer
     clonedMessages: list[dict[str, Any]]

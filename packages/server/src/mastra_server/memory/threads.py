@@ -105,7 +105,7 @@ async def _get_thread(request: _Request) -> ASGIResponse:
     errors=(403,),
 )
 async def _update_thread(request: _Request) -> ASGIResponse:
-    """Update a thread; metadata is replaced as a whole."""
+    """Update a thread. New metadata replaces all old metadata."""
     memory = require_memory(request)
     body = await read_body(request, UpdateThreadBody)
     check_metadata(body.metadata, "metadata")
@@ -213,7 +213,7 @@ async def _build_clone(memory: Memory, source: Thread, resource: str, body: Clon
 
 
 def _select_messages(thread_id: str, body: CloneBody) -> tuple[MessageQuery, list[str] | None]:
-    """Return the query for the messages to copy, and their ids where the client names them.
+    """Return the query for the messages to copy, and their ids if the client names them.
 
     A limit selects the newest messages.
     """

@@ -1,4 +1,4 @@
-"""Add CORS headers: which pages of other origins may read the responses."""
+"""Add CORS headers, which say which pages of other origins may read responses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOCAL_ORIGIN = re.compile(rb"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
 class CorsHeaders:
-    """Answer preflight requests and add CORS headers to every response, errors included.
+    """Answer preflight requests, and add CORS headers to every response, also to errors.
 
     :param app: the application inside.
     :param settings: the origins, headers and credentials to allow.
@@ -45,7 +45,7 @@ class CorsHeaders:
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a preflight request; pass any other on and add headers to its response.
+        """Answer a preflight request; pass on other requests, and add headers to the response.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.
@@ -86,7 +86,7 @@ def _allow_origin(origin: bytes, *, credentials: bool = False) -> list[tuple[byt
 def _merge_headers(
     headers: object, cors_headers: list[tuple[bytes, bytes]]
 ) -> list[tuple[bytes, bytes]]:
-    """Add CORS headers except those that the application set itself."""
+    """Add CORS headers, except headers that the application set itself."""
     own = list(headers)  # type: ignore[call-overload]  # ASGI's iterable of pairs
     names = {name.lower() for name, _ in own if name[:6].lower() == b"access"}
     return (

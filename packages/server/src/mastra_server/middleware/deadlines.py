@@ -1,7 +1,7 @@
-"""Cancel tasks at deadlines that are all equally far ahead, so that one timer serves them all.
+"""Cancel tasks at deadlines, with one timer for all tasks.
 
-``asyncio.timeout`` sets and cancels a timer for each request, which takes a tenth of the time of a
-small request.
+All deadlines are equally far ahead, so one timer is enough. ``asyncio.timeout`` would need a timer
+for each request, which takes a tenth of the time of a small request.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ("Deadline", "Deadlines")
 
 
 class Deadline:
-    """The time by which a task must finish.
+    """The time at which an unfinished task is cancelled.
 
     :param at: the time on the clock of the event loop, in seconds.
     :param task: the task to cancel then.
@@ -33,7 +33,7 @@ class Deadline:
         self._task.cancel()
 
     def withdraw(self) -> bool:
-        """Take the cancellation back; return whether only this deadline cancelled the task."""
+        """Withdraw the cancellation, and return whether only this deadline cancelled the task."""
         expired, self.expired = self.expired, False
         return expired and self._task.uncancel() <= self._cancelling
 
@@ -60,7 +60,7 @@ class Deadlines:
         return deadline
 
     def remove(self, deadline: Deadline) -> None:
-        """Remove a deadline that was met.
+        """Remove a deadline, because its task ended in time.
 
         :param deadline: the deadline.
         """
@@ -71,7 +71,7 @@ class Deadlines:
         loop.call_at(at, self._expire_due, loop)
 
     def _expire_due(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Expire the deadlines that are due and schedule the timer for the next one."""
+        """Cancel the tasks whose deadline is over, and set the timer for the next deadline."""
         now = loop.time()
         for deadline in list(self._pending):
             if deadline.at > now:

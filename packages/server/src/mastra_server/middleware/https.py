@@ -12,9 +12,9 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
 class HttpsOnly:
-    """Redirect plain HTTP to HTTPS with status 308, which keeps method and body.
+    """Redirect plain HTTP to HTTPS with status 308, so that method and body stay the same.
 
-    A proxy that terminates TLS must be trusted by the ASGI server.
+    If a proxy terminates TLS, the ASGI server must trust this proxy.
 
     :param app: the application inside.
     """
@@ -23,7 +23,7 @@ class HttpsOnly:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on HTTPS requests and health checks, and redirect the rest.
+        """Pass on HTTPS requests and health checks, and redirect all other requests.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.

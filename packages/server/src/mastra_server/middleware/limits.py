@@ -19,10 +19,10 @@ BODY_BYTES = Shares(256 * 1024 * 1024)  # of the larger bodies of all requests o
 
 
 class BodyLimit:
-    """Refuse bodies of more than ``limit`` bytes, with or without a ``content-length``.
+    """Refuse bodies of more than ``limit`` bytes, also without a ``content-length``.
 
-    Larger bodies are also counted together, for the client's address, until the response is
-    complete. A request whose body does not fit gets a 429.
+    Large bodies also count toward a limit of the client's address, until the response is complete.
+    Above that limit, the request gets a 429.
 
     :param app: the application inside.
     :param limit: the largest size in bytes.
@@ -79,7 +79,7 @@ class BodyLimit:
 
 
 class TimeLimit:
-    """Respond 504 where no response has begun after ``seconds``; never cut off a begun response.
+    """Respond 504 if no response begins within ``seconds``; never interrupt a response.
 
     :param app: the application inside.
     :param seconds: the timeout.
@@ -90,7 +90,7 @@ class TimeLimit:
         self._deadlines = Deadlines(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; cancel it when the time is over.
+        """Pass the request on, and cancel it at the time limit.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.
@@ -115,7 +115,7 @@ class TimeLimit:
 
 
 def _get_content_length(scope: Scope) -> int:
-    """Return the ``content-length`` of the body, -1 where there is none."""
+    """Return the ``content-length`` of the body; -1 if there is none."""
     length = 0
     for name, value in scope["headers"]:
         if name == b"transfer-encoding":

@@ -1,4 +1,4 @@
-"""Measure requests for Prometheus: how many, how long they take, how many are active."""
+"""Measure requests for Prometheus: their number, their duration, and the active requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PATH = "/metrics"
 
 
 class Metrics:
-    """Count requests by method, route and status; requests without a route count as ``none``.
+    """Count requests by method, route and status; without a route, the route is ``none``.
 
     :raises ConfigError: without the package ``prometheus-client``.
     """
@@ -40,7 +40,7 @@ class Metrics:
         )
 
     def wrap(self, app: App) -> App:
-        """Wrap ``app`` to measure its requests, except health checks and the metrics themselves.
+        """Wrap ``app`` to measure its requests, except health checks and requests of the metrics.
 
         :param app: the application inside.
         :returns: the wrapped application.
@@ -70,7 +70,7 @@ class Metrics:
         return measure
 
     def build_route(self) -> Any:
-        """Build the route that Prometheus requests."""
+        """Build the route from which Prometheus reads the metrics."""
 
         @get(_PATH, include_in_schema=False)
         async def get_metrics() -> ASGIResponse:

@@ -20,7 +20,7 @@ __all__ = ("RateLimiter",)
 
 
 class RateLimiter:
-    """Respond 429 with ``retry-after`` where a caller exceeds the rate limit.
+    """Respond 429 with ``retry-after`` if a caller exceeds the rate limit.
 
     :param app: the application inside.
     :param settings: the limit, how to identify callers, and the storage.
@@ -73,7 +73,7 @@ class RateLimiter:
         return {**limit, "x-ratelimit-remaining": str(remaining), "retry-after": seconds}
 
     def _get_limiter(self) -> Any:
-        """Return the limiter, created on first use because it belongs to the running event loop."""
+        """Return the limiter; create it at first use, because it belongs to an event loop."""
         if self._strategy is None:
             from limits.aio.strategies import MovingWindowRateLimiter
             from limits.storage import storage_from_string

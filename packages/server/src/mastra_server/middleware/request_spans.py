@@ -16,7 +16,7 @@ __all__ = (
 
 
 class RequestSpans:
-    """Open one server span for each request, a child of ``traceparent``; health checks get no span.
+    """Open a server span for each request except health checks, as a child of ``traceparent``.
 
     :param app: the application inside.
     """
@@ -25,7 +25,7 @@ class RequestSpans:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on inside the span, which ends with the last byte of the response.
+        """Pass the request on within a span that ends with the last byte of the response.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.
@@ -55,7 +55,8 @@ class RequestSpans:
 def get_trace_ids(run: Run) -> dict[str, str]:
     """Return the ``traceId`` and ``spanId`` of a workflow run.
 
-    :param run: the run; where the engine has no trace for it, the request's is returned.
+    :param run: the run; if the engine has no trace for it, the ids of the request's span are
+        returned.
     :returns: the ids; empty without tracing.
     """
     if not telemetry.is_recording():

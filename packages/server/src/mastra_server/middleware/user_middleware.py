@@ -1,4 +1,4 @@
-"""Run the user's middleware; each function runs around the functions after it and the routes."""
+"""Run the user's middleware functions, each around the later functions and the routes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _wrap(handler: Any, app: App) -> App:
 
 
 class _PathFilter:
-    """Call the middleware for paths that match its pattern, and the application otherwise."""
+    """Call the middleware if its pattern matches the path, or else the application."""
 
     def __init__(self, inside: App, outside: App, path: str) -> None:
         self._pattern = PathPattern(path, "middleware")
@@ -63,10 +63,10 @@ class _PathFilter:
 
 
 class PendingResponse:
-    """The result of ``await next(request)``: the head of a response whose body is not sent yet.
+    """The result of ``await next(request)``: the head of a response that is not sent yet.
 
-    A middleware may change ``status_code`` and ``headers`` and then return it. The body is passed
-    through unchanged, chunk by chunk.
+    A middleware may change ``status_code`` and ``headers``, and then returns this object. The body
+    is passed on unchanged, in chunks.
 
     :param app: the application inside.
     :param scope: the ASGI scope.
@@ -99,12 +99,12 @@ class PendingResponse:
         return self
 
     async def finish(self) -> None:
-        """Send the head and the body, and wait until both are sent."""
+        """Send the head and the body, and wait until both are complete."""
         self._released.set()
         await self._task
 
     async def cancel(self) -> None:
-        """Cancel the application behind this response if it is still running."""
+        """Cancel the application of this response, if it is still running."""
         await cancel_tasks(self._task)
 
     async def _forward(self, message: Message) -> None:
@@ -119,7 +119,7 @@ class PendingResponse:
 
 
 class _UnroutedRequest(Request[Any, Any, Any]):
-    """A request before routing: Litestar's request class reads the body limit from the route."""
+    """A request before routing, without the body limit that a route would set."""
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         more = True
@@ -136,7 +136,7 @@ async def _run_app(app: App, scope: Scope, receive: Receive, send: Send) -> None
 
 
 class _FunctionMiddleware:
-    """One middleware function around the rest of the application."""
+    """One middleware function, around the rest of the application."""
 
     def __init__(self, handler: Handler, app: App) -> None:
         self._handler = handler

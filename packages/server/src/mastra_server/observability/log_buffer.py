@@ -60,5 +60,5 @@ class LogBuffer(logging.Handler):
         self._lines.append({**fields, **standard_fields, "at": milliseconds})
 
     def iter_lines(self) -> Iterator[dict[str, Any]]:
-        """Iterate over the kept lines, oldest first; ``at`` is milliseconds since the epoch."""
+        """Yield the kept lines, oldest first; ``at`` is in milliseconds since the epoch."""
         return iter(list(self._lines))

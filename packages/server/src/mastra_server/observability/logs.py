@@ -38,7 +38,7 @@ class LogsQuery(ContextQuery, kw_only=True):
 
 
 class Transports(TypedDict):
-    """The transports that lines can be read from: ``memory``, or none."""
+    """The transports from which lines can be read: ``memory``, or none."""
 
     transports: list[str]
 
@@ -67,7 +67,7 @@ class Lines(TypedDict):
 
 @get("/api/logs/transports", operation_id="logs_transports", response=Transports)
 async def _list_transports(request: _Request) -> ASGIResponse:
-    """List the transports of the log; none unless the server keeps lines."""
+    """List the transports of the log; without stored lines, there is none."""
     return json_response({"transports": [_TRANSPORT] if request.app.state.log_buffer else []})
 
 
@@ -75,14 +75,14 @@ async def _list_transports(request: _Request) -> ASGIResponse:
 async def _list_lines(request: _Request) -> ASGIResponse:
     """List the latest lines of the log.
 
-    A caller that is confined to a resource sees only lines with that ``resourceId``.
+    If a caller is confined to a resource, it sees only lines with that ``resourceId``.
     """
     return _respond_with_page(request, {})
 
 
 @get("/api/logs/{run_id:str}", operation_id="logs_of_run", query=LogsQuery, response=Lines)
 async def _list_run_lines(request: _Request) -> ASGIResponse:
-    """List the lines of one run: those with a field ``runId`` or ``run_id``."""
+    """List the lines of one run, by the field ``runId`` or ``run_id``."""
     return _respond_with_page(request, {"runId": request.path_params["run_id"]})
 
 

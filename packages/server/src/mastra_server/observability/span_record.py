@@ -1,4 +1,4 @@
-"""Record one span: the data of OpenTelemetry under Mastra's names, limited in size."""
+"""Record a span as OpenTelemetry data under Mastra's names, with a limited size."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _USAGE = {
 
 
 class SpanRecord:
-    """A span that is under way, or the record of one that has ended.
+    """A span that has not ended, or the record of an ended span.
 
     :param span: the span of OpenTelemetry's SDK; referenced until it ends.
     :param parent: the recorded span that contains it, ``None`` for a root.
@@ -75,7 +75,7 @@ class SpanRecord:
         self._live = span
 
     def add_facts(self, facts: Mapping[str, Any]) -> None:
-        """Record data that is not among the span's attributes.
+        """Record data that is not in the span's attributes.
 
         :param facts: ``input``, ``output``, and the ids ``run``, ``thread`` and ``resource``.
         """
@@ -89,7 +89,7 @@ class SpanRecord:
         self._update_size()
 
     def finish(self, span: Any) -> None:
-        """Record how the span ended, and drop the reference to it.
+        """Record the end of the span, and drop the reference to it.
 
         :param span: the span.
         """
@@ -101,18 +101,18 @@ class SpanRecord:
 
     @property
     def status(self) -> str:
-        """The status: ``running``, ``error`` or ``success``."""
+        """The status of the span: ``running``, ``error`` or ``success``."""
         if self.ended is None:
             return "running"
         return "success" if self.error is None else "error"
 
     @property
     def owner(self) -> str:
-        """The resource of the run, empty where it is unknown."""
+        """The resource of the run; empty if unknown."""
         return self.facts.get("resourceId", "")
 
     def to_fields(self) -> dict[str, Any]:
-        """Return the fields that queries can filter by; times are milliseconds since the epoch."""
+        """Return the fields for filters of queries, with times in milliseconds since the epoch."""
         live = self._live
         if live is not None:
             self._update(live)
@@ -167,7 +167,7 @@ class SpanRecord:
         }
 
     def _update(self, span: Any) -> None:
-        """Update the record from the span. Attributes of a span may change until the span ends."""
+        """Update the record from the span, whose attributes may change until it ends."""
         attributes = dict(span.attributes)
         self.input = _take_content(attributes, _IN) or self.input
         self.output = _take_content(attributes, _OUT) or self.output
@@ -179,7 +179,7 @@ class SpanRecord:
         self._attributes = _encode_attributes(attributes)
 
     def _build_attributes(self) -> dict[str, Any]:
-        """Return the attributes; those of a model call also under Mastra's names."""
+        """Return the attributes; attributes of a model call also have Mastra's names."""
         attributes: dict[str, Any] = msgspec.json.decode(self._attributes)
         if self.kind != "model_generation":
             return attributes
@@ -205,12 +205,12 @@ def _to_milliseconds(nanoseconds: int) -> int:
 
 
 def _to_text(value: Any) -> str:
-    """Convert to a short text that can be encoded in UTF-8."""
+    """Convert a value to a short text that can be encoded in UTF-8."""
     return str(value)[:_MAX_SIZE].encode(errors="replace").decode()
 
 
 def _encode_attributes(attributes: Mapping[str, Any]) -> bytes:
-    """Encode ``attributes`` as JSON without credentials, truncated to the size limit."""
+    """Encode ``attributes`` as JSON without credentials, and cut it at the size limit."""
     room, truncated = _MAX_SIZE, {}
     for key, value in mask_credentials(attributes).items():
         text = value if isinstance(value, str) else str(value)
@@ -228,7 +228,7 @@ def _encode_attributes(attributes: Mapping[str, Any]) -> bytes:
 
 
 def _take_content(attributes: dict[str, Any], names: tuple[str, ...]) -> bytes:
-    """Remove the first of ``names`` from ``attributes`` and return its value as JSON."""
+    """Remove the first of ``names`` in ``attributes``, and return its value as JSON."""
     for name in names:
         if name in attributes:
             value = attributes.pop(name)
@@ -271,7 +271,7 @@ def _get_error(span: Any) -> dict[str, str] | None:
 
 
 def _build_preview(value: bytes) -> str | None:
-    """Return the beginning of an input; for messages, of their text."""
+    """Return the beginning of an input; for messages, the beginning of their text."""
     if not value:
         return None
     content = msgspec.json.decode(value)

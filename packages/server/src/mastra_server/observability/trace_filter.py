@@ -1,4 +1,4 @@
-"""Parse a condition on traces, in the grammar of Mastra's trace query."""
+"""Parse a condition on traces in the syntax of Mastra's trace query."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _COMPARISONS = {
 
 
 def build_condition(where: Any) -> Condition:
-    """Build a test of a trace's spans from ``where``.
+    """Build a function that tests a trace's spans against ``where``.
 
     A field that a trace does not have is neither equal to nor different from any value.
 
@@ -70,14 +70,14 @@ def build_condition(where: Any) -> Condition:
 
 
 class _ConditionParser:
-    """Parse one condition and count its parts, to limit them."""
+    """Parses one condition, and limits the number of its parts."""
 
     def __init__(self) -> None:
         self._count = 0
         self._related_count = 0
 
     def parse(self, where: Any, scope: str, at: str, depth: int) -> _Test:
-        """Parse ``where``; ``at`` is its path for errors."""
+        """Parse ``where``; ``at`` is its path, for error messages."""
         self._count += 1
         if depth > _MAX_DEPTH or self._count > _MAX_CONDITIONS:
             message = f"Expected at most {_MAX_CONDITIONS} conditions, {_MAX_DEPTH} deep"
@@ -106,7 +106,7 @@ class _ConditionParser:
         return lambda facts, spans: combine(test(facts, spans) for test in tests)
 
     def _parse_related(self, where: dict[str, Any], at: str, depth: int) -> _Test:
-        """Parse a condition on spans, or on scores and feedback, which are never kept."""
+        """Parse a condition on spans, or on scores and feedback, which never exist here."""
         (scope, quantified), *more = where.items() if where else [("", None)]
         if more or scope not in _FIELDS or not isinstance(quantified, dict) or len(quantified) != 1:
             raise InvalidBody(at, 'Expected "op", or spans, scores or feedback')
@@ -136,7 +136,7 @@ def _parse_operator(where: dict[str, Any], scope: str, at: str) -> _Test:
             raise InvalidBody(f"{at}.set", f"Expected 1 to {_MAX_CONDITIONS} values")
         is_member = _build_membership_test(members)
         return lambda facts, _: _test_known(value(facts), lambda it: is_member(it) is (op == "in"))
-    if op in ("includes", "notIncludes"):  # for arrays, but no field here is an array
+    if op in ("includes", "notIncludes"):  # for arrays, but no field is an array
         _parse_path(where.get("path"), scope, f"{at}.path")
         return lambda *_: False
     raise InvalidBody(f"{at}.op", "Expected an operator")
@@ -188,7 +188,7 @@ def _parse_path(path: Any, scope: str, at: str) -> _Value:
 
 
 def _build_membership_test(members: list[Any]) -> Callable[[Any], bool]:
-    """Build a test of whether a value is among the members, in constant time for most values."""
+    """Build a test whether a value is one of the members, in constant time for most values."""
     scalars = frozenset(each for each in members if not isinstance(each, dict | list))
     others = [each for each in members if isinstance(each, dict | list)]
     return lambda it: it in (others if isinstance(it, dict | list) else scalars)

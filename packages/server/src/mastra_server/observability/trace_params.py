@@ -1,4 +1,4 @@
-"""Select the traces and the page that a request's query parameters ask for."""
+"""Select traces and a page by the query parameters of a request."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _UNSUPPORTED_FILTERS = (
 
 
 class TracesQuery(ContextQuery, kw_only=True):
-    """Filter, order and page of traces, by their root spans; the first page is 0."""
+    """Filter, order and page of traces; they apply to root spans. The first page is 0."""
 
     page: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     per_page: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
@@ -71,13 +71,14 @@ class TracesQuery(ContextQuery, kw_only=True):
     service_name: str = ""
     status: Literal["", "success", "error", "running"] = ""
     has_child_error: Annotated[
-        Literal["", "true", "false"], msgspec.Meta(description="Whether any of its spans failed.")
+        Literal["", "true", "false"],
+        msgspec.Meta(description="Whether a span of the trace failed."),
     ] = ""
     metadata: Annotated[str, msgspec.Meta(description="Required values, as JSON.")] = ""
 
 
 def select_roots(request: _Request, traces: _Traces) -> list[SpanRecord]:
-    """Select the root spans that match the query, in the requested order.
+    """Select the root spans that match the query, in its order.
 
     :param request: the request.
     :param traces: the traces, newest first.

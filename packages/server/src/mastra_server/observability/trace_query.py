@@ -1,4 +1,4 @@
-"""Routes for Studio's list of traces: the query, and the values to filter by."""
+"""Routes for Studio's list of traces: the query, and values for filters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
 _Key = tuple[int, int]
-_TURN = 0.005  # seconds for which a query may keep other requests waiting
+_TURN = 0.005  # seconds for which a query may delay other requests
 _CURSOR = re.compile(r"(?P<when>[0-9]{1,15})\.(?P<number>[0-9]{1,15})")
 
 
@@ -48,7 +48,7 @@ class _Page(msgspec.Struct, rename="camel"):
 
 
 class _Question(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """A query for ended traces that began in a time range; ``where`` is a condition."""
+    """A query for ended traces by their start; ``where`` is a further condition."""
 
     time_range: _Times
     where: dict[str, Any] | None = None
@@ -64,7 +64,7 @@ class NamesQuery(ContextQuery):
 
 
 class Row(TypedDict):
-    """A trace by its root span."""
+    """A trace, as its root span."""
 
     traceId: str
     rootSpanId: str
@@ -85,7 +85,7 @@ class Row(TypedDict):
 
 
 class Cursor(TypedDict):
-    """The value to send as ``after`` for the next page; ``null`` at the end."""
+    """The value for ``after`` in the request for the next page; ``null`` at the end."""
 
     next: str | None
 
@@ -179,7 +179,7 @@ ROUTES = (_query_traces, _list_entity_names, _list_environments)
 
 
 async def _select_matching(request: _Request, query: _Question) -> list[SpanRecord]:
-    """Return the roots of the traces that match, and let other requests run meanwhile."""
+    """Return the roots of matching traces; other requests can run meanwhile."""
     since = parse_iso(query.time_range.start, "timeRange.from") or 0
     until = parse_iso(query.time_range.end, "timeRange.to") or 0
     matches = build_condition(query.where)
@@ -202,7 +202,7 @@ def _get_sort_key(span: SpanRecord, order: _Order) -> _Key:
 def _parse_cursor(cursor: str) -> _Key:
     match = _CURSOR.fullmatch(cursor)
     if match is None:
-        raise InvalidBody("page.after", "Expected what `page.next` was")
+        raise InvalidBody("page.after", "Expected the value of `page.next` in a response")
     return int(match["when"]), int(match["number"])
 
 

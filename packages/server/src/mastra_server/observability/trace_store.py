@@ -22,7 +22,7 @@ _ID = re.compile("[0-9a-f]{32}")
 
 
 class _Trace:
-    """The spans of one trace, in the order they began."""
+    """The spans of one trace, ordered by their start."""
 
     def __init__(self) -> None:
         self.records: dict[int, SpanRecord] = {}
@@ -32,24 +32,24 @@ class _Trace:
 
     @property
     def is_starting(self) -> bool:
-        """Whether the newest tree runs and no owner of the trace is known yet."""
+        """Whether the newest tree is running and the trace has no known owner yet."""
         return not self.owner and self.root is not None and self.root.ended is None
 
     def drop_oldest_tree(self) -> None:
-        """Drop the tree whose root began first."""
+        """Drop the tree of spans whose root began first."""
         oldest = next(iter(self.records.values())).root
         for span_id in [key for key, record in self.records.items() if record.root is oldest]:
             self.size -= self.records.pop(span_id).size
 
 
 class TraceStore:
-    """The latest traces of the process; the oldest are dropped when there are too many.
+    """The latest traces of the process; if there are too many, the oldest are dropped.
 
-    The traces are divided among the resources that own them: one that records many traces loses its
-    own oldest ones. A trace can have several roots, each with its tree of spans.
+    Resources share the limit. A resource with many traces loses its own oldest traces. A trace can
+    have several roots, each with a tree of spans.
 
-    Request spans are not stored, so that the root of a trace is the run of an agent or a workflow,
-    which users look for.
+    Spans of requests are not stored. The root of a trace is therefore the run of an agent or a
+    workflow.
 
     :param settings: the application's telemetry settings, for its name and sampling.
     """
@@ -98,7 +98,7 @@ class TraceStore:
             self._put(context.trace_id, trace, record.size)
 
     def on_annotate(self, span: Any, attributes: Mapping[str, Any]) -> None:
-        """Record data of a span that is not among its attributes.
+        """Record data of a span that is not in its attributes.
 
         :param span: the span.
         :param attributes: the data.
@@ -114,7 +114,7 @@ class TraceStore:
         self._update(span.context, lambda record: record.finish(span))
 
     def list_traces(self) -> list[list[SpanRecord]]:
-        """Return all traces, newest first, each with its spans in the order they began."""
+        """Return all traces, newest first; the spans of each are ordered by their start."""
         with self._lock:
             traces = [*self._traces, *self._starting]
             traces.sort(key=lambda trace: trace.root.number if trace.root else 0, reverse=True)
@@ -144,10 +144,10 @@ class TraceStore:
         return self._traces.get(trace_id) or self._starting.get(trace_id)
 
     def _put(self, trace_id: int, trace: _Trace, growth: int) -> None:
-        """Store a trace as the last changed one, and count it for its owner.
+        """Store a trace as the trace that changed last, and count it for its owner.
 
-        A trace whose owner is unknown is kept apart while it starts, so that it cannot displace the
-        traces of others.
+        While a trace starts, its owner is unknown. It is then kept apart, so that it cannot
+        displace traces of other owners.
         """
         trace.size += growth
         traces, others = self._traces, self._starting
@@ -158,10 +158,10 @@ class TraceStore:
 
 
 def _make_room(trace: _Trace) -> None:
-    """Prepare a trace for another root: drop its oldest trees while it is full.
+    """Drop the oldest trees of a full trace, so that another root has room.
 
-    Callers choose trace ids with ``traceparent``. One that sends the same id again and again must
-    not hide its later runs behind its first ones.
+    Callers choose trace ids with ``traceparent``. If a caller repeats an id, its later runs must
+    stay visible.
     """
     while len(trace.records) >= _MAX_SPANS:
         trace.drop_oldest_tree()

@@ -1,4 +1,4 @@
-"""Routes of traces: the latest, one trace, one span; served where traces are kept."""
+"""Routes of traces: the latest traces, one trace, one span."""
 
 from __future__ import annotations
 
@@ -71,21 +71,21 @@ class Pagination(TypedDict):
 
 
 class LightTraces(TypedDict):
-    """A page of traces by their root spans, by default the newest first."""
+    """A page of traces, as their root spans; by default the newest first."""
 
     pagination: Pagination
     spans: list[LightSpan]
 
 
 class Traces(TypedDict):
-    """A page of traces by their root spans, with all fields."""
+    """A page of traces, as their root spans with all fields."""
 
     pagination: Pagination
     spans: list[Span]
 
 
 class LightTrace(TypedDict):
-    """A trace with its spans in the order they began."""
+    """A trace; its spans are ordered by their start."""
 
     traceId: str
     spans: list[LightSpan]
@@ -106,7 +106,7 @@ class OneSpan(TypedDict):
 
 @get(_PREFIX, operation_id="traces_traces", query=TracesQuery, response=Traces)
 async def _list_traces(request: _Request) -> ASGIResponse:
-    """List the latest traces by their root spans, with all fields."""
+    """List the latest traces as their root spans, with all fields."""
     spans, pagination = select_page(request, select_roots(request, list_visible_traces(request)))
     return json_response({"pagination": pagination, "spans": [each.to_details() for each in spans]})
 
@@ -115,7 +115,7 @@ async def _list_traces(request: _Request) -> ASGIResponse:
     f"{_PREFIX}/light", operation_id="traces_light_traces", query=TracesQuery, response=LightTraces
 )
 async def _list_light_traces(request: _Request) -> ASGIResponse:
-    """List the latest traces by their root spans."""
+    """List the latest traces as their root spans."""
     spans, pagination = select_page(request, select_roots(request, list_visible_traces(request)))
     return json_response({"pagination": pagination, "spans": [each.to_summary() for each in spans]})
 
@@ -151,7 +151,7 @@ ROUTES = (_list_traces, _list_light_traces, _get_trace, _get_light_trace, _get_s
 
 
 def list_visible_traces(request: _Request) -> list[list[SpanRecord]]:
-    """Return the traces that the caller may see: all, or those of the resource it is restricted to.
+    """Return the traces that the caller may see: all, or only those of its resource.
 
     :param request: the request.
     """
@@ -178,8 +178,9 @@ def _get_store(request: _Request) -> TraceStore:
 
 
 def _select_visible(owner: str, spans: list[SpanRecord]) -> list[SpanRecord]:
-    """Return the spans of the trees that ``owner`` may see; an empty owner may see all.
+    """Return the trees that ``owner`` may see, as spans; an empty owner may see all.
 
-    Runs of several callers may have one trace, because callers choose its id with ``traceparent``.
+    One trace may contain runs of several callers, because callers choose its id with
+    ``traceparent``.
     """
     return [each for each in spans if owner in ("", each.root.owner)]

@@ -1,4 +1,4 @@
-"""Convert the events of an agent run to a response and stream events of the Responses API."""
+"""Convert the events of an agent run to responses and stream events of the Responses API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ("ResponseWriter",)
 
 
 class ResponseWriter:
-    """Apply the events of a run to a response, and convert each to stream events.
+    """Builds a response from the events of a run, and converts each event to stream events.
 
     :param response_id: the id of the response.
     :param model: the model that the request names.
@@ -56,7 +56,7 @@ class ResponseWriter:
         yield self._build_event("in_progress", response=self.response)
 
     def write(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
-        """Apply ``event`` and yield its stream events.
+        """Apply ``event`` to the response, and yield its stream events.
 
         :param event: the event.
         """

@@ -47,7 +47,7 @@ class ResponseBody(msgspec.Struct):
 
 
 def get_output_schema(body: ResponseBody) -> dict[str, Any] | None:
-    """Return the schema of the structured output that ``text.format`` requests.
+    """Return the schema of the structured output in ``text.format``.
 
     :param body: the request.
     """
@@ -82,7 +82,7 @@ def parse_input(value: str | list[Any]) -> tuple[Message, ...]:
     """Parse the input to messages.
 
     :param value: a text, or a list of items.
-    :raises InvalidBody: for an item that is neither a message nor a call or its output.
+    :raises InvalidBody: for an item that is not a message, a call or the output of a call.
     """
     if isinstance(value, str):
         return (Message.user(value),)

@@ -56,7 +56,7 @@ class _StoredResponse(msgspec.Struct, frozen=True):
 
 
 class Responses:
-    """The latest responses of this process. A client can retrieve and continue them."""
+    """The latest responses of this process, which clients can retrieve and continue."""
 
     def __init__(self) -> None:
         self._responses: CallerCache[str, _StoredResponse] = CallerCache(
@@ -103,7 +103,7 @@ class Responses:
     errors=(402, 403, 404, 422, 429, 502, 503),
 )
 async def _create_response(request: _Request) -> ASGIResponse:
-    """Run an agent the way OpenAI's Responses API runs a model; ``stream`` requests a stream."""
+    """Run an agent as OpenAI's Responses API runs a model; ``stream`` requests a stream."""
     body = await read_body(request, ResponseBody)
     agent = _find_agent(request, body.agent_id or body.model)
     run_input = _build_run_input(request, agent, body)
@@ -172,7 +172,9 @@ def _build_run_input(request: _Request, agent: AgentLike, body: ResponseBody) ->
         _get_stored(request, body.previous_response_id) if body.previous_response_id else None
     )
     if previous is not None and previous.agent != agent.id:
-        raise InvalidBody("previous_response_id", f"It is a response of {previous.agent}")
+        raise InvalidBody(
+            "previous_response_id", f"The response belongs to the agent {previous.agent}"
+        )
     sent = parse_input(body.input)
     earlier = previous.messages if previous and not previous.history else ()
     settings = {

@@ -43,7 +43,7 @@ class System(TypedDict):
 
 
 class Provider(TypedDict):
-    """A provider of models, and whether its API key is set."""
+    """A provider of models, with a flag whether its API key is set."""
 
     id: str
     name: str
@@ -66,7 +66,7 @@ class Vectors(TypedDict):
 
 
 class McpServers(TypedDict):
-    """The application as an MCP server, where it is one."""
+    """The application as an MCP server; empty if it is not an MCP server."""
 
     servers: list[McpServer]
     total_count: int
@@ -74,7 +74,7 @@ class McpServers(TypedDict):
 
 
 class ModelPolicy(TypedDict):
-    """Whether models can be chosen in Studio; only the application's code chooses them."""
+    """Whether models can be chosen in Studio: never, because the application chooses them."""
 
     active: bool
 
@@ -116,13 +116,13 @@ async def _get_system(request: _Request) -> ASGIResponse:
 
 @get("/api/agents/providers", operation_id="studio_providers", response=Providers)
 async def _list_providers() -> ASGIResponse:
-    """List providers of models with the environment variables of their API keys, without models."""
+    """List providers of models and the variables of their API keys, without the models."""
     return json_response({"providers": [_build_provider(*item) for item in list_providers()]})
 
 
 @get("/api/mcp/v0/servers", operation_id="studio_mcp_servers", response=McpServers)
 async def _list_mcp_servers(request: _Request) -> ASGIResponse:
-    """List the application's MCP servers: the application itself, or none."""
+    """List the MCP servers: only the application, or none."""
     servers = [describe_application()] if request.app.state.mastra.server.mcp else []
     return json_response({"servers": servers, "total_count": len(servers), "next": None})
 

@@ -1,1 +1,1 @@
-"""Routes that send messages into threads and subscribe to them."""
+"""Routes that send messages to threads and subscribe to threads."""

@@ -1,4 +1,4 @@
-"""Routes of threads: send a message, subscribe to the runs, abort, decide on a tool call."""
+"""Routes of threads: send a message, subscribe to runs, abort a run, decide a tool call."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class _Approval(msgspec.Struct, rename="camel"):
     errors=(403, 409, 429),
 )
 async def _send_message(request: _Request) -> ASGIResponse:
-    """Run an agent on a message, after the thread's other runs, and stream it to subscribers."""
+    """Run an agent on a message after the thread's other runs; stream it to subscribers."""
     agent, body = get_agent(request), await read_body(request, _Sent)
     sent = body.sent_message
     messages = [{"role": "user", "content": sent.contents}]
@@ -117,7 +117,7 @@ async def _send_message(request: _Request) -> ASGIResponse:
     stream="sse",
 )
 async def _subscribe(request: _Request) -> StreamResponse:
-    """Stream the runs of a thread: those under way and new ones."""
+    """Stream the runs of a thread: active runs, and then new runs."""
     agent, body = get_agent(request), await read_body(request, _ThreadsThread)
     key = _build_thread_key(request, agent, body.thread_id, body.resource_id)
     return sse_response(_get_thread_runs(request).stream_frames(key, request.app.state))
@@ -130,7 +130,7 @@ async def _subscribe(request: _Request) -> StreamResponse:
     response=Aborted,
 )
 async def _abort_run(request: _Request) -> ASGIResponse:
-    """Abort the run that executes in a thread; the next waiting run starts."""
+    """Abort the active run of a thread; the next waiting run starts."""
     agent, body = get_agent(request), await read_body(request, _ThreadsThread)
     run = _get_thread_runs(request).get_active(
         _build_thread_key(request, agent, body.thread_id, body.resource_id)
@@ -149,7 +149,7 @@ async def _abort_run(request: _Request) -> ASGIResponse:
     errors=(403, 409, 429),
 )
 async def _decide_tool_call(request: _Request) -> ASGIResponse:
-    """Approve or decline a tool call in a thread, and stream the rest of the run to subscribers."""
+    """Approve or decline a tool call in a thread; stream the rest of the run to subscribers."""
     agent, body = get_agent(request), await read_body(request, _Approval)
     if body.messages:  # results of the client's own tools
         run_input = _build_run_input(request, body.stream_options, body.messages, body)
@@ -187,7 +187,7 @@ async def _start_run(
 async def _prepend_echo(
     chunks: AsyncGenerator[dict[str, Any]], echo: dict[str, Any] | None
 ) -> AsyncGenerator[dict[str, Any]]:
-    """Yield the message that was sent, for other subscribers, and then ``chunks``."""
+    """Yield the sent message for other subscribers, and then ``chunks``."""
     if echo is not None:
         yield echo
     async with contextlib.aclosing(chunks):
@@ -207,7 +207,7 @@ def _build_signal(message: _SentMessage) -> dict[str, Any]:
 
 
 async def _build_resumed_input(request: _Request, agent: AgentLike, body: _Approval) -> AgentInput:
-    """Build the input that resumes the thread's run that waits for this call."""
+    """Build the input to resume the thread's run that waits for this call."""
     _, resource, thread = _build_thread_key(request, agent, body.thread_id, body.resource_id)
     query = SuspendedRunQuery(
         agent=agent.id, resource=resource, thread=thread, call=body.tool_call_id, per_page=1
@@ -216,7 +216,7 @@ async def _build_resumed_input(request: _Request, agent: AgentLike, body: _Appro
         call = find_waiting_call(run, body.tool_call_id)
         decision = _to_decision(call, body)
         return build_resume_input(request, run, call.id, decision, body.request_context)
-    raise NotFound(f"No run of the thread {body.thread_id!r} waits for {body.tool_call_id!r}.")
+    raise NotFound(f"No run in the thread {body.thread_id!r} waits for {body.tool_call_id!r}.")
 
 
 def _to_decision(call: Any, body: _Approval) -> Decision:

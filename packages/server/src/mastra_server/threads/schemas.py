@@ -8,7 +8,7 @@ __all__ = ("Aborted", "Accepted", "Decided", "Signal")
 
 
 class Signal(TypedDict):
-    """A message as subscribers receive it; a memory stores it under this id."""
+    """A message for subscribers, with its id in the memory."""
 
     id: str
     type: Literal["user"]
@@ -19,7 +19,7 @@ class Signal(TypedDict):
 
 
 class Accepted(TypedDict):
-    """A message that is run now, or later."""
+    """A message whose run begins now or later."""
 
     accepted: Literal[True]
     runId: str

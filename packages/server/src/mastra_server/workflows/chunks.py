@@ -1,4 +1,4 @@
-"""Convert the events of a workflow run to chunks, the same for every reader."""
+"""Convert the events of a workflow run to chunks, which are the same for all readers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _STATUSES = {StepEnded: "success", StepSuspended: "suspended"}
 
 
 class ChunkWriter:
-    """Apply a run's events to a record and convert each to chunks.
+    """Builds a record from a run's events, and converts each event to chunks.
 
     :param run_id: the id of the run.
     :param workflow_id: the id of the workflow.
@@ -67,7 +67,7 @@ class ChunkWriter:
             yield from handler(self, event)
 
     def build_start(self) -> dict[str, Any]:
-        """Build the chunk for a run that starts, or continues after it had settled."""
+        """Build the chunk for the start of a run, or for its continuation."""
         return self.build_chunk("workflow-start", {"workflowId": self._record.workflow_id})
 
     def build_finish(self, status: str, metadata: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class ChunkWriter:
         yield self.build_start()
 
     def on_idle(self, event: RunIdle) -> Iterator[dict[str, Any]]:
-        """End the stream if the idle run is suspended, and not if it only sleeps.
+        """End the stream if the idle run is suspended; continue if the run sleeps.
 
         :param event: the event.
         """
@@ -109,7 +109,7 @@ class ChunkWriter:
             yield self.build_finish("suspended")
 
     def on_paused(self, _: RunPaused) -> Iterator[dict[str, Any]]:
-        """Convert the pause after the single step that was requested.
+        """Convert the pause after the one requested step.
 
         :param _: the event, which is not needed.
         """
@@ -147,7 +147,7 @@ class ChunkWriter:
             yield self.build_chunk("workflow-step-start", self._build_step(event.step))
 
     def on_step_waiting(self, event: StepWaiting) -> Iterator[dict[str, Any]]:
-        """Convert a step that sleeps, or waits for its next attempt.
+        """Convert the event of a step that sleeps or waits for its next attempt.
 
         :param event: the event.
         """
@@ -155,7 +155,7 @@ class ChunkWriter:
             yield self.build_chunk("workflow-step-waiting", self._build_step(event.step))
 
     def on_step_suspended(self, event: StepSuspended) -> Iterator[dict[str, Any]]:
-        """Convert the suspension of a step; an item of a ``foreach`` is suspended as its step.
+        """Convert the suspension of a step; for an item of a ``foreach``, use its step.
 
         :param event: the event.
         """

@@ -27,10 +27,10 @@ __all__ = (
 
 
 def build_run_result(record: RunRecord, trace: dict[str, str]) -> dict[str, Any]:
-    """Build the response to a client that started or resumed a run and waited for it.
+    """Build the response for a client that waited for the end of a run.
 
     :param record: the record of the run.
-    :param trace: the trace id of the run, where it is traced.
+    :param trace: the trace id of the run, if it is traced.
     :returns: the body of the response.
     """
     steps = {
@@ -63,7 +63,7 @@ def build_run_details(
 
     :param workflow: the workflow.
     :param record: the record of the run.
-    :param fields: the optional fields to include; all where empty.
+    :param fields: the optional fields to include; all if empty.
     :param include_nested: include the steps of nested workflows, by path.
     :returns: the body of the response.
     """
@@ -83,7 +83,7 @@ def build_run_details(
 
 
 def build_listed_run(workflow: Workflow, record: RunRecord) -> dict[str, Any]:
-    """Build the entry of a run in a list; its request context, which is not stored, is empty.
+    """Build the list entry of a run, with an empty request context.
 
     :param workflow: the workflow.
     :param record: the record of the run.
@@ -109,7 +109,7 @@ def build_listed_run(workflow: Workflow, record: RunRecord) -> dict[str, Any]:
 
 
 def count_runs(records: list[RunRecord]) -> dict[str, int]:
-    """Count the runs that are under way and those that are suspended.
+    """Count the active runs and the suspended runs.
 
     :param records: the records of the runs.
     :returns: ``running`` and ``suspended``.
@@ -171,7 +171,7 @@ def _build_steps(record: RunRecord, *, include_nested: bool) -> dict[str, Any]:
 
 
 def _select_steps(record: RunRecord, *, include_nested: bool) -> dict[str, StepRecord]:
-    """Return steps by path, without items; a group with a suspended step counts as suspended."""
+    """Return all steps by path, except items; one suspended step makes its group suspended."""
     steps = {
         path: step
         for path, step in record.steps.items()
@@ -198,7 +198,7 @@ def _list_executed(record: RunRecord) -> list[str]:
 
 
 def _find_last_node(workflow: Workflow, record: RunRecord) -> list[int]:
-    """Return the index of the node that was executed last."""
+    """Return the index of the last executed node."""
     ids = set(_list_executed(record)[-1:])
     nodes = enumerate(workflow.nodes)
     return [number for number, node in nodes if ids & {item.id for item in node.steps}]

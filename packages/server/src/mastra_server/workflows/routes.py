@@ -92,7 +92,7 @@ async def _list_workflows(request: _Request) -> ASGIResponse:
     "/api/workflows/run-counts", operation_id="workflows_run_counts", response=dict[str, RunCounts]
 )
 async def _count_workflow_runs(request: _Request) -> ASGIResponse:
-    """Count the running and the suspended runs of each workflow."""
+    """Count the running and suspended runs of each workflow."""
     engine, workflows = get_engine(request), request.app.state.mastra.workflows.items()
     return json_response(
         {key: count_runs(await list_visible_runs(request, engine, each)) for key, each in workflows}
@@ -145,7 +145,7 @@ async def _start_run(request: _Request) -> ASGIResponse:
     errors=_START_ERRORS,
 )
 async def _start_and_wait(request: _Request) -> ASGIResponse:
-    """Start a run and respond when it has ended or is suspended."""
+    """Start a run, and respond when it has ended or is suspended."""
     workflow = get_workflow(request)
     body = await read_body(request, _Start)
     run = await _create_owned_run(request, workflow, body.resource_id)
@@ -162,7 +162,7 @@ async def _start_and_wait(request: _Request) -> ASGIResponse:
     errors=_START_ERRORS,
 )
 async def _start_and_stream(request: _Request) -> StreamResponse:
-    """Start a run and stream its chunks."""
+    """Start a run, and stream its chunks."""
     workflow = get_workflow(request)
     run_id = require_param(request, "runId")
     body = await read_body(request, _Start)
@@ -197,7 +197,7 @@ async def _resume_run(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _resume_and_wait(request: _Request) -> ASGIResponse:
-    """Resume a suspended run and respond when it has ended or is suspended again."""
+    """Resume a suspended run, and respond when it has ended or is suspended again."""
     run, _ = await _resume_suspended(request)
     return json_response(build_run_result(await run.wait(), get_trace_ids(run)))
 
@@ -211,7 +211,7 @@ async def _resume_and_wait(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _resume_and_return_id(request: _Request) -> ASGIResponse:
-    """Resume a suspended run and respond at once with its id."""
+    """Resume a suspended run, and respond at once with its id."""
     run, _ = await _resume_suspended(request)
     return json_response({"runId": run.record.run_id})
 
@@ -225,7 +225,7 @@ async def _resume_and_return_id(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _resume_and_stream(request: _Request) -> StreamResponse:
-    """Resume a suspended run and stream its chunks."""
+    """Resume a suspended run, and stream its chunks."""
     return stream_run(*await _resume_suspended(request))
 
 
@@ -236,9 +236,9 @@ async def _resume_and_stream(request: _Request) -> StreamResponse:
     stream="records",
 )
 async def _observe_run(request: _Request) -> StreamResponse:
-    """Stream an existing run from its beginning, without the first ``offset`` chunks.
+    """Stream an existing run from its beginning; skip the first ``offset`` chunks.
 
-    The stream of a run that has not started is empty.
+    If the run has not started, the stream is empty.
     """
     run = await get_run(request, require_param(request, "runId"))
     return stream_run(run, skip=read_number_param(request, "offset") or 0)
@@ -284,7 +284,7 @@ async def _begin_run(request: _Request, run: Run, body: _Start) -> None:
 
 
 async def _resume_suspended(request: _Request) -> tuple[Run, int]:
-    """Resume the run; return it and the offset of its first new event."""
+    """Resume the run; return the run and the offset of its first new event."""
     run = await get_run(request, require_param(request, "runId"))
     body = await read_body(request, _Resume)
     engine, before = get_engine(request), run.position
@@ -298,7 +298,7 @@ async def _resume_suspended(request: _Request) -> tuple[Run, int]:
 
 
 def _select_suspended_steps(workflow: Workflow, record: RunRecord, body: _Resume) -> list[str]:
-    """Return the suspended steps a client means: the one it names, or all of a ``foreach``."""
+    """Return the suspended steps that a client names: one step, or all items of a ``foreach``."""
     step = resolve_step(workflow, body.step)
     if body.for_each_index is not None:
         items = [
@@ -310,7 +310,7 @@ def _select_suspended_steps(workflow: Workflow, record: RunRecord, body: _Resume
 
 
 def _is_item(path: str, step: str, index: int) -> bool:
-    """Return whether the suspended step ``path`` is item ``index`` of ``step``, or inside it."""
+    """Return whether the suspended step ``path`` is, or is in, item ``index`` of ``step``."""
     return get_item_index(path) == index and (
         not step or strip_indexes(path) == step or get_outer_step(path) == step
     )

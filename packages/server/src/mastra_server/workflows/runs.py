@@ -26,7 +26,7 @@ _Request = Request[Any, Any, Any]
 
 
 def get_workflow(request: _Request) -> Workflow:
-    """Return the workflow whose key or id the path names.
+    """Return the workflow with the key or id in the path.
 
     :param request: the request.
     :raises NotFound: when there is no such workflow.
@@ -50,7 +50,7 @@ def get_engine(request: _Request) -> Engine:
 
 
 async def get_run(request: _Request, run_id: str) -> Run:
-    """Return a run of the workflow that the path names.
+    """Return the run in the path of a request.
 
     :param request: the request.
     :param run_id: the id of the run.
@@ -63,7 +63,7 @@ async def get_run(request: _Request, run_id: str) -> Run:
 async def list_visible_runs(
     request: _Request, engine: Engine, workflow: Workflow
 ) -> list[RunRecord]:
-    """Return the records that the caller may see: all, or those of the caller's resource.
+    """Return the records that the caller may see: all, or only those of its resource.
 
     :param request: the request.
     :param engine: the engine.
@@ -125,7 +125,7 @@ async def _cancel_run(request: _Request) -> ASGIResponse:
     response=Message,
 )
 async def _delete_run(request: _Request) -> ASGIResponse:
-    """Cancel a run and delete its record."""
+    """Cancel a run, and delete its record."""
     await get_engine(request).delete(await get_run(request, request.path_params["run_id"]))
     return json_response({"message": "Workflow run deleted"})
 
@@ -150,7 +150,7 @@ def _build_filter(request: _Request) -> Callable[[RunRecord], bool]:
 
 
 def _get_page_slice(request: _Request) -> slice:
-    """Return the slice for ``page`` and ``perPage``, or ``limit`` and ``offset``."""
+    """Return the slice of a page, from ``page`` and ``perPage`` or ``limit`` and ``offset``."""
     size, page = read_number_param(request, "perPage"), read_number_param(request, "page")
     if size is None:
         limit = read_number_param(request, "limit")

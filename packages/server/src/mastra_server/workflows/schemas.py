@@ -39,7 +39,7 @@ Status = Literal[
 
 
 class StartQuery(ContextQuery):
-    """The query of an operation that creates a run where ``runId`` names none."""
+    """The query to create a run; without ``runId``, the run gets a new id."""
 
     run_id: str = ""
 
@@ -51,7 +51,7 @@ class RunIdQuery(ContextQuery, kw_only=True):
 
 
 class ObserveQuery(RunIdQuery, kw_only=True):
-    """The run to observe, and where to start."""
+    """The run to observe, and the first chunk to send."""
 
     offset: Annotated[int, msgspec.Meta(ge=0, description="Chunks of its stream to skip.")] = 0
 

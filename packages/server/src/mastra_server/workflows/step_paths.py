@@ -1,4 +1,4 @@
-"""Convert step paths to the wire's form, in which all items of a ``foreach`` share one path."""
+"""Convert step paths to their form in the API: all items of a ``foreach`` have one path."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def get_outer_step(path: str) -> str:
 
 
 def get_item_index(path: str) -> int | None:
-    """Return the index of the ``foreach`` item in ``path``, ``None`` where there is none.
+    """Return the index of the ``foreach`` item in ``path``; ``None`` if there is none.
 
     :param path: the path of a step.
     """
@@ -39,12 +39,12 @@ def get_item_index(path: str) -> int | None:
 
 
 def locate_steps(workflow: Workflow, record: RunRecord, status: str) -> dict[str, list[int]]:
-    """Locate the steps with ``status`` among the nodes of the workflow.
+    """Return the positions of all steps with ``status`` in the workflow.
 
     :param workflow: the workflow.
     :param record: the record of the run.
     :param status: the status of the steps.
-    :returns: for each step the index of its node, and its index within a node of several steps.
+    :returns: for each step, the index of its node, and its index in a node with several steps.
     """
     ids = {
         get_outer_step(path) for path, step_status in record.open.items() if step_status == status
@@ -61,10 +61,10 @@ def locate_steps(workflow: Workflow, record: RunRecord, status: str) -> dict[str
 
 
 def locate_labels(record: RunRecord) -> dict[str, dict[str, str | int]]:
-    """Locate the suspended step of each label.
+    """Return the suspended step of each label.
 
     :param record: the record of the run.
-    :returns: for each label the step, and the index of its ``foreach`` item.
+    :returns: for each label, the step and the index of its ``foreach`` item.
     """
     labels: dict[str, dict[str, str | int]] = {}
     for path in record.suspended_steps:
@@ -76,11 +76,11 @@ def locate_labels(record: RunRecord) -> dict[str, dict[str, str | int]]:
 
 
 def resolve_step(workflow: Workflow, path: str | list[str] | None) -> str:
-    """Resolve the step that a client names to its path.
+    """Convert a client's name of a step to its path.
 
     :param workflow: the workflow.
     :param path: the ids in a list, or joined by dots; may be empty.
-    :returns: the path; empty where the client names no step.
+    :returns: the path; empty if the client names no step.
     :raises InvalidBody: when there is no such step.
     """
     name = ".".join(path) if isinstance(path, list) else path or ""

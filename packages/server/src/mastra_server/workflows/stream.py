@@ -1,4 +1,4 @@
-"""Stream a run's events as records: JSON, each terminated by the byte 0x1E."""
+"""Stream a run's events as records: each is JSON and ends with the byte 0x1E."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ("stream_invalid_input", "stream_run")
 def stream_run(
     run: Run, offset: int = 0, *, skip: int = 0, past_suspension: bool = False
 ) -> StreamResponse:
-    """Stream what happens in ``run``, until it ends or is suspended.
+    """Stream the events of ``run``, until it ends or is suspended.
 
     The run does not depend on a reader.
 
@@ -32,7 +32,7 @@ def stream_run(
 
 
 def stream_invalid_input(workflow_id: str, run_id: str, error: InvalidInput) -> StreamResponse:
-    """Stream the failure of a run with invalid input: clients expect it in the stream, not a 400.
+    """Stream the failure of a run with invalid input, because clients expect it in the stream.
 
     :param workflow_id: the id of the workflow.
     :param run_id: the id of the run.

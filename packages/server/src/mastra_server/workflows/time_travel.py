@@ -1,4 +1,4 @@
-"""Routes that execute runs again: from a step, or from where they were interrupted."""
+"""Routes that execute runs again, from a step or from their interruption."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class _Restart(msgspec.Struct, rename="camel"):
     errors=(409,),
 )
 async def _time_travel(request: _Request) -> ASGIResponse:
-    """Execute a run again from a step and respond at once."""
+    """Execute a run again from a step, and respond at once."""
     await _begin_time_travel(request)
     return json_response({"message": "Workflow run time travel started"})
 
@@ -90,7 +90,7 @@ async def _time_travel(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _time_travel_and_wait(request: _Request) -> ASGIResponse:
-    """Execute a run again from a step and respond when it has ended or is suspended."""
+    """Execute a run again from a step, and respond when it has ended or is suspended."""
     run, _ = await _begin_time_travel(request)
     return json_response(build_run_result(await run.wait(), get_trace_ids(run)))
 
@@ -104,7 +104,7 @@ async def _time_travel_and_wait(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _time_travel_and_stream(request: _Request) -> StreamResponse:
-    """Execute a run again from a step and stream its chunks."""
+    """Execute a run again from a step, and stream its chunks."""
     return stream_run(*await _begin_time_travel(request))
 
 
@@ -117,7 +117,7 @@ async def _time_travel_and_stream(request: _Request) -> StreamResponse:
     errors=(409,),
 )
 async def _restart_run(request: _Request) -> ASGIResponse:
-    """Restart an interrupted or stuck run and respond at once."""
+    """Restart an interrupted or stuck run, and respond at once."""
     await _begin_restart(request)
     return json_response({"message": "Workflow run restarted"})
 
@@ -131,7 +131,7 @@ async def _restart_run(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _restart_and_wait(request: _Request) -> ASGIResponse:
-    """Restart an interrupted or stuck run and respond when it has ended or is suspended."""
+    """Restart an interrupted or stuck run, and respond when it has ended or is suspended."""
     run = await _begin_restart(request)
     return json_response(build_run_result(await run.wait(), get_trace_ids(run)))
 
@@ -142,7 +142,7 @@ async def _restart_and_wait(request: _Request) -> ASGIResponse:
     response=Message,
 )
 async def _restart_all_runs(request: _Request) -> ASGIResponse:
-    """Restart every unfinished run of a workflow and respond at once."""
+    """Restart every unfinished run of a workflow, and respond at once."""
     await _begin_all_restarts(request)
     return json_response({"message": "All active workflow runs restarted"})
 
@@ -153,7 +153,7 @@ async def _restart_all_runs(request: _Request) -> ASGIResponse:
     response=Message,
 )
 async def _restart_all_and_wait(request: _Request) -> ASGIResponse:
-    """Restart every unfinished run of a workflow and respond when all have settled."""
+    """Restart every unfinished run of a workflow, and respond when all have ended or wait."""
     await asyncio.gather(*(run.wait() for run in await _begin_all_restarts(request)))
     return json_response({"message": "All active workflow runs restarted"})
 
@@ -170,7 +170,7 @@ ROUTES = (
 
 
 async def _begin_time_travel(request: _Request) -> tuple[Run, int]:
-    """Execute the run again; return it and the offset of its first new event."""
+    """Execute the run again; return the run and the offset of its first new event."""
     run = await get_run(request, require_param(request, "runId"))
     body = await read_body(request, _Travel)
     step = resolve_step(get_workflow(request), body.step)

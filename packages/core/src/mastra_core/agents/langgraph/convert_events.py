@@ -23,7 +23,7 @@ __all__ = ("EventConverter",)
 
 
 class EventConverter:
-    """Converts a graph's stream to events, and finds where a model turn ends.
+    """Converts the stream of a graph to events, and finds the end of each model turn.
 
     :ivar state: the last state of the graph.
     :ivar is_interrupted: whether an interrupt waits for a person.
@@ -45,7 +45,7 @@ class EventConverter:
 
         :param mode: the stream mode of the item: ``messages``, ``updates`` or ``values``.
         :param value: the item.
-        :returns: the events; empty where the item has no meaning for a run.
+        :returns: the events; empty if the item has no meaning for a run.
         """
         if mode == "messages":
             return self._convert_chunk(value[0])
@@ -95,13 +95,13 @@ class EventConverter:
         return [*events, *calls]
 
     def _convert_unstreamed_text(self, message: native.AIMessage) -> list[AgentEvent]:
-        """Return the text of a message that a node wrote itself, without a streaming model."""
+        """Return the text of a message that a node wrote without a streaming model."""
         text, streamed = message.text, self._text
         self._text = streamed.replace(text, "", 1)
         return [TextDelta(text=text)] if text and text not in streamed else []
 
     def _close_turn(self) -> list[AgentEvent]:
-        """End the turn that made the tool calls, once the model writes after their results."""
+        """End the turn of the tool calls when the model writes after their results."""
         if not self._has_results:
             return []
         self._has_results, usage, self._usage = False, self._usage, Usage()

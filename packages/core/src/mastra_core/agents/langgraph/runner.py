@@ -38,8 +38,8 @@ _UNSUPPORTED = (
 class GraphAgent:
     """Runs a graph and converts its stream to events.
 
-    A graph with a checkpointer keeps its threads itself, so it receives only the new messages.
-    Where the graph declares a context schema, its runtime context is the request context.
+    A graph with a checkpointer stores its threads itself, so it receives only the new messages. If
+    the graph declares a context schema, its runtime context is the request context.
 
     :param graph: a compiled graph with messages in its state.
     :cvar takes_tools: whether a run may add tools; a compiled graph has fixed tools.
@@ -54,7 +54,7 @@ class GraphAgent:
         self.description = ""
 
     def info(self) -> AgentInfo:
-        """Return an empty description: a graph does not name its models."""
+        """Return an empty description, because a graph does not name its models."""
         return AgentInfo()
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
@@ -66,7 +66,7 @@ class GraphAgent:
         return await collect(self.stream(input))
 
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
+        """Run the agent and yield its events; a failed run ends with ``Failure``.
 
         :param input: the input of the run.
         """
@@ -97,7 +97,7 @@ class GraphAgent:
             reason = "tool-calls"
         if converter.is_interrupted and not self._has_checkpointer:
             raise ConfigError(
-                f"The graph {self.id!r} waits for an answer and has no checkpointer.",
+                f"The graph {self.id!r} waits for an answer, but it has no checkpointer.",
                 "Compile the graph with a checkpointer: builder.compile(checkpointer=...).",
             )
         if converter.is_interrupted:
@@ -129,15 +129,18 @@ class GraphAgent:
     async def _build_resume_command(self, run_input: AgentInput, thread: str) -> Command[Any]:
         """Build the answers to the interrupts that the graph waits for.
 
-        LangGraph would take an answer under an unknown id as the answer to any interrupt, so a
-        decision about a wrong id could approve something else.
+        For an unknown id, LangGraph would use the answer for any interrupt. A decision with a wrong
+        id could then approve another call.
         """
         interrupts = await self._list_interrupts(thread)
         decisions = run_input.decisions
         answers = {id_: _to_answer(decisions[id_]) for id_ in interrupts if id_ in decisions}
         if not answers:
             ids = ", ".join(map(repr, interrupts)) or "nothing"
-            raise InvalidInput(f"The run waits for {ids}.", "Send a decision about one of these.")
+            raise InvalidInput(
+                f"The run waits for a decision about {ids}.",
+                "Send a decision for one of these ids.",
+            )
         return Command(resume=answers)
 
     async def _list_interrupts(self, thread: str) -> list[str]:
@@ -165,14 +168,14 @@ def _build_config(thread: str) -> dict[str, Any]:
 def _to_answer(decision: Decision) -> Any:
     if decision.arguments is not None:
         raise InvalidInput(
-            "A decision about a LangGraph interrupt cannot contain arguments.",
+            "A decision about a LangGraph interrupt cannot replace arguments.",
             "Pass the answer as Decision(data=...).",
         )
     return decision.approved if decision.data is None else decision.data
 
 
 def _encode_state(state: dict[str, Any], run_input: AgentInput) -> bytes:
-    """Serialise the messages, except the instructions that were added for this run only."""
+    """Serialise the messages, without the instructions that were added only for this run."""
     extra = run_input.extra_instructions
     return encode_history(
         each
@@ -184,7 +187,8 @@ def _encode_state(state: dict[str, Any], run_input: AgentInput) -> bytes:
 def _get_thread_id(run_input: AgentInput) -> str:
     """Return the graph's id of the thread.
 
-    The id contains the resource, so that nobody reaches the thread of another resource by guessing.
+    The id contains the resource. Guessing an id therefore never leads to the thread of another
+    resource.
     """
     if run_input.decisions and run_input.history:
         return str(json.loads(run_input.history)["thread"])

@@ -1,7 +1,7 @@
 """Agents of the OpenAI Agents SDK.
 
-This package, which imports the SDK, is imported only when a user registers an agent of the SDK. The
-user has then imported the SDK already.
+This package imports the SDK. It is imported only when a user registers an agent of the SDK, so the
+user has already imported the SDK.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ def adapt(agent: Any) -> OpenAIAgent:
     """Convert a user's agent of the SDK to an agent of mastra.
 
     :param agent: an ``agents.Agent``.
-    :raises ConfigError: when the agent is of another package that is named ``agents`` as well.
+    :raises ConfigError: when the agent is from another package with the name ``agents``.
     """
     import agents
 
     kind = getattr(agents, "Agent", None)
     if kind is None or not hasattr(agents, "RunState") or not isinstance(agent, kind):
         raise ConfigError(
-            f"{agent!r} is of a package named 'agents' that is not the OpenAI Agents SDK.",
+            f"{agent!r} comes from a package named 'agents' that is not the OpenAI Agents SDK.",
             "Pass an Agent, an async function, or an object with the protocol of an agent.",
         )
     from mastra_core.agents.openai_agents.runner import OpenAIAgent

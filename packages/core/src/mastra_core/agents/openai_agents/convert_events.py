@@ -23,7 +23,7 @@ _REASONING = ("response.reasoning_summary_text.delta", "response.reasoning_text.
 
 
 class EventConverter:
-    """Converts the SDK's events, and finds where a model turn ends.
+    """Converts the events of the SDK, and finds the end of each model turn.
 
     :param decisions: decisions about the calls of the suspended run, by call id.
     :param pending_calls: the calls that waited for a decision.
@@ -40,7 +40,7 @@ class EventConverter:
         """Convert one event of the SDK.
 
         :param event: the SDK's event.
-        :returns: the events; empty where the SDK's event has no meaning for a run.
+        :returns: the events; empty if the SDK's event has no meaning for a run.
         """
         if event.type == "raw_response_event":
             return self._convert_raw(event.data)
@@ -73,7 +73,7 @@ class EventConverter:
         return []
 
     def _close_turn(self) -> list[AgentEvent]:
-        """End the turn that made the tool calls, once the model writes after their results."""
+        """End the turn of the tool calls when the model writes after their results."""
         if not self._has_results:
             return []
         self._has_results, usage, self._usage = False, self._usage, Usage()

@@ -1,4 +1,4 @@
-"""Options of one run: the agent, its model and its settings with the caller's overrides."""
+"""Options of one run: override the agent, its model and its settings."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def build_run_config(run_input: AgentInput) -> Any:
 
 
 def _convert_settings(run_input: AgentInput) -> dict[str, Any]:
-    """Convert ``tool_choice``: the SDK supports one tool by name, and only in the first turn."""
+    """Convert ``tool_choice``; the SDK can force one named tool, in the first turn only."""
     choice = run_input.settings.get("tool_choice")
     if not isinstance(choice, list | tuple):
         return run_input.settings
@@ -80,7 +80,7 @@ def _to_function_tool(item: Tool) -> Any:
         try:
             return await item.execute(json.loads(arguments or "{}"), tool_context)
         except InvalidInput as error:
-            return f"The arguments do not fit: {error.message}"  # the model may try again
+            return f"The arguments are invalid: {error.message}"  # the model may try again
 
     return agents.FunctionTool(
         name=item.id,
@@ -103,10 +103,10 @@ def _build_approval(item: Tool) -> Any:
 
 
 def _to_client_tool(item: ClientTool) -> Any:
-    """Convert a client tool to a function tool that stops the run before it is called."""
+    """Convert a client tool to a function tool; the run stops instead of calling the tool."""
 
     async def report_unanswered(_: Any, __: str) -> str:
-        return "The caller has not answered this call."
+        return "The caller has not sent a result for this call."
 
     return agents.FunctionTool(
         name=item.name,
@@ -135,7 +135,7 @@ def _build_output_type(run_input: AgentInput) -> Any:
 
 
 class _JsonSchema(agents.AgentOutputSchemaBase):
-    """The schema of a structured answer that is given as JSON Schema, without a Python type."""
+    """A JSON Schema as the type of the structured answer."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema

@@ -64,7 +64,7 @@ class OpenAIAgent:
         return await collect(self.stream(input))
 
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
+        """Run the agent and yield its events; a failed run ends with ``Failure``.
 
         :param input: the input of the run.
         """
@@ -110,7 +110,7 @@ class OpenAIAgent:
 
 
 async def _build_input(agent: Any, run_input: AgentInput) -> tuple[Any, list[ToolCall]]:
-    """Build the SDK's input, and list the calls that the suspended run waits for.
+    """Build the SDK's input, and list the calls that wait in the suspended run.
 
     :raises InvalidInput: for a suspended run without a decision.
     """
@@ -124,7 +124,9 @@ async def _build_input(agent: Any, run_input: AgentInput) -> tuple[Any, list[Too
     state = await agents.RunState.from_json(agent, history, context_override=context)
     items = {to_tool_call(item.raw_item).id: item for item in state.get_interruptions()}
     if not items.keys() & run_input.decisions.keys():
-        raise InvalidInput(f"The run waits for {', '.join(map(repr, sorted(items)))}.")
+        raise InvalidInput(
+            f"The run waits for decisions about {', '.join(map(repr, sorted(items)))}."
+        )
     for id_, item in items.items():
         if id_ in run_input.decisions:
             _apply_decision(state, item, run_input.decisions[id_])
@@ -134,8 +136,8 @@ async def _build_input(agent: Any, run_input: AgentInput) -> tuple[Any, list[Too
 def _apply_decision(state: Any, item: Any, decision: Decision) -> None:
     if decision.arguments is not None or decision.data is not None:
         raise InvalidInput(
-            "The OpenAI Agents SDK accepts no arguments or data in a decision.",
-            "Approve or decline the call as it is.",
+            "The OpenAI Agents SDK accepts neither arguments nor data in a decision.",
+            "Send a decision with approved=True or approved=False only.",
         )
     if decision.approved:
         state.approve(item)

@@ -1,8 +1,9 @@
-"""Check the model's answer against a JSON Schema, which a caller may have sent.
+"""Check the model's answer against a JSON Schema, which may come from a caller.
 
-A schema of a caller must not make the server load an address or spend unlimited time. Therefore the
-schema that is evaluated has no references and no patterns. A reference is replaced by its target,
-and what goes beyond the maximum size is accepted unchecked. The model receives the whole schema.
+A caller's schema must not make the server load an address or spend unlimited time. Therefore the
+server evaluates a copy without patterns, in which each reference is replaced with its target. The
+copy has a maximum size. Parts of the answer beyond it are not checked. The model receives the whole
+schema.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _OMITTED = object()
 
 
 def build_answer_check(schema: dict[str, Any], *, enforce_patterns: bool) -> Callable[[Any], Any]:
-    """Build a function that returns an answer, or raises ``ValueError`` with what is wrong.
+    """Build a function that returns a valid answer, or raises ``ValueError`` with the fault.
 
     :param schema: the JSON Schema of an object.
     :param enforce_patterns: whether patterns and formats are checked, as for a schema of the
@@ -66,7 +67,7 @@ def build_answer_check(schema: dict[str, Any], *, enforce_patterns: bool) -> Cal
 
 
 def _has_reference(value: Any) -> bool:
-    """Return whether fastjsonschema would find a reference or an id in plain data."""
+    """Return whether fastjsonschema would treat a part of plain data as a reference or an id."""
     pending = [value]
     while pending:
         item = pending.pop()
@@ -80,7 +81,7 @@ def _has_reference(value: Any) -> bool:
 
 
 class _NoHandlers(Mapping[str, Callable[[str], Any]]):
-    """Refuses to load a reference from anywhere, in place of fastjsonschema's own loader."""
+    """A loader for fastjsonschema that refuses to load any reference."""
 
     def __contains__(self, scheme: object) -> bool:
         return True
@@ -99,7 +100,7 @@ class _NoHandlers(Mapping[str, Callable[[str], Any]]):
 
 
 class _Inliner:
-    """Builds a schema without references and patterns, of a limited size."""
+    """Builds a copy of a schema without references and patterns, up to a size."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._root = schema
@@ -121,16 +122,19 @@ class _Inliner:
                 return {}
             return self._convert(self._find_target(reference), (*targets, reference))
         converted = {key: self._convert_value(key, value, targets) for key, value in schema.items()}
-        if "patternProperties" in schema:  # without them, properties that they allow are additional
+        # Without these keywords, allowed properties would count as additional.
+        if "patternProperties" in schema:
             converted["additionalProperties"] = _OMITTED
         return {key: value for key, value in converted.items() if value is not _OMITTED}
 
     def _convert_value(self, key: str, value: Any, targets: tuple[str, ...]) -> Any:
-        """Return the value of a keyword to evaluate, ``_OMITTED`` for any other keyword."""
+        """Return the value of a keyword that is evaluated; ``_OMITTED`` for other keywords."""
         if key in _PLAIN_VALUES:
             return _OMITTED if _has_reference(value) else value
         if key in _MAPS_OF_SCHEMAS and not isinstance(value, dict):
-            raise InvalidInput(f"The schema of the answer is invalid: {key!r} is no object.", _HINT)
+            raise InvalidInput(
+                f"The schema of the answer is invalid: {key!r} is not an object.", _HINT
+            )
         if key in _MAPS_OF_SCHEMAS:
             return {name: self._convert(each, targets) for name, each in value.items()}
         if isinstance(value, list) and (key in _LISTS_OF_SCHEMAS or key == "items"):

@@ -1,4 +1,4 @@
-"""Decisions about a suspended run as pydantic-ai expects them."""
+"""Convert decisions about a suspended run to the form that pydantic-ai expects."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ def find_pending_calls(history: list[native.ModelMessage]) -> dict[str, str]:
 def build_deferred_results(
     run_input: AgentInput, history: list[native.ModelMessage], *, allow_partial: bool
 ) -> pydantic_ai.DeferredToolResults | None:
-    """Build the results of the calls that the history waits for.
+    """Build the results for the calls that wait at the end of the history.
 
     :param run_input: the input of the run.
     :param history: pydantic-ai's messages.
     :param allow_partial: whether a call without a decision may wait again; else each call needs
         one.
-    :returns: the results; ``None`` where the history waits for none.
+    :returns: the results; ``None`` if the history waits for none.
     :raises InvalidInput: for a decision about another call, or a missing decision.
     """
     pending = find_pending_calls(history) if run_input.history else {}
     decisions = _read_client_results(run_input) | run_input.decisions
     for call in decisions:
         if call not in pending:
-            raise InvalidInput(f"The run does not wait for the call {call!r}.")
+            raise InvalidInput(f"The run is not waiting for the call {call!r}.")
     if not pending:
         return None
     if not decisions:
         raise InvalidInput(
             f"The run waits for decisions about {', '.join(map(repr, pending))}.",
-            "Give them as AgentInput.decisions.",
+            "Pass them as AgentInput.decisions.",
         )
     client_names = {tool.name for tool in run_input.client_tools}
     results = pydantic_ai.DeferredToolResults()
@@ -83,7 +83,7 @@ def _apply_decision(
 
 
 def _read_client_results(run_input: AgentInput) -> dict[str, Decision]:
-    """Return the results of client tools, which are in the message after the history."""
+    """Return the results of client tools from the message after the history."""
     last: tuple[Any, ...] = (
         run_input.messages[-1].parts if run_input.history and run_input.messages else ()
     )

@@ -29,7 +29,7 @@ __all__ = ("EventConverter",)
 
 
 class EventConverter:
-    """Converts pydantic-ai's events, and finds where a model turn ends.
+    """Converts the events of pydantic-ai, and finds the end of each model turn.
 
     :param run: the running pydantic-ai agent.
     """
@@ -64,14 +64,14 @@ class EventConverter:
                 return []
 
     def finish_stopped(self, stop: RunStopped) -> list[AgentEvent]:
-        """Return the end of a run that a stop condition ended.
+        """Return the last events of a run that a stop condition ended.
 
         :param stop: the exception that the stop condition raised.
         """
         return build_stop_events(stop.messages, stop.usage, self._counted_usage)
 
     def _close_turn(self) -> list[AgentEvent]:
-        """End the turn that made the tool calls, once the model writes after their results."""
+        """End the turn of the tool calls when the model writes after their results."""
         if not self._has_results:
             return []
         self._has_results = False

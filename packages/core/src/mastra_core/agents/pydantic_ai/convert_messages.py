@@ -1,4 +1,4 @@
-"""Conversion of messages to those of pydantic-ai."""
+"""Convert messages to the messages of pydantic-ai."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _URLS: dict[str, Any] = {
 def split_history(run_input: AgentInput) -> tuple[Any, list[native.ModelMessage]]:
     """Return the prompt of a run and the messages before it.
 
-    The prompt is ``None`` where the last message is not the user's. The model then continues from
+    The prompt is ``None`` if the last message is not the user's. The model then continues from
     the history, for example after the results of client tools.
 
     :param run_input: the input of the run.
@@ -38,8 +38,8 @@ def split_history(run_input: AgentInput) -> tuple[Any, list[native.ModelMessage]
     messages = run_input.messages
     if messages and not run_input.history and all(each.role == "tool" for each in messages):
         raise InvalidInput(
-            "The messages contain results of tools without the calls.",
-            "Send the message of the assistant that contains the calls, too.",
+            "The messages contain tool results without their tool calls.",
+            "Also send the assistant's message that contains the calls.",
         )
     prompt: Any = None
     if messages and messages[-1].role == "user":
@@ -54,7 +54,7 @@ def split_history(run_input: AgentInput) -> tuple[Any, list[native.ModelMessage]
 
 
 def _to_native_messages(messages: Sequence[Message]) -> list[native.ModelMessage]:
-    """Convert messages; join consecutive requests, for which pydantic-ai takes quadratic time."""
+    """Convert messages; join consecutive requests, because pydantic-ai is slow with many."""
     joined: list[native.ModelMessage] = []
     for message in map(_to_native, messages):
         last = joined[-1] if joined else None

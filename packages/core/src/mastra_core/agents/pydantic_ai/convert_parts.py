@@ -14,7 +14,7 @@ _REASONS = {"length": "length", "content_filter": "content-filter"}
 
 
 def to_events(part: Any) -> list[AgentEvent]:
-    """Convert a part, or a delta of one.
+    """Convert a part, or a delta of a part.
 
     :param part: pydantic-ai's part or delta.
     :returns: at most one event.
@@ -66,7 +66,7 @@ def to_usage(usage: Any) -> Usage:
 
 
 def get_finish_reason(message: native.ModelResponse | None) -> str:
-    """Return why the model ended its last turn.
+    """Return the reason why the model ended its last turn.
 
     :param message: the model's last response.
     """

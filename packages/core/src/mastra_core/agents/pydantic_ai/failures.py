@@ -1,7 +1,6 @@
-"""Errors of pydantic-ai as sentences that are safe to show to a caller.
+"""Describe errors of pydantic-ai in sentences that a caller may see.
 
-A provider's response is not safe: it may quote keys, addresses and accounts. The response goes only
-to the log.
+A provider's response may contain keys, addresses and accounts, so only the log gets it.
 """
 
 from __future__ import annotations
@@ -19,7 +18,11 @@ __all__ = ("to_run_failure",)
 # The first class that matches is used; the status is that of the HTTP response.
 _MODEL: tuple[tuple[type[Exception], str, int], ...] = (
     (native.ModelRateLimitError, "refused the request because of its rate limit", 429),
-    (native.ModelQuotaExceededError, "refused the request: the account's quota is used up", 402),
+    (
+        native.ModelQuotaExceededError,
+        "refused the request, because the account's quota is used up",
+        402,
+    ),
     (native.ModelOverloadedError, "is overloaded", 503),
     (native.ModelUnavailableError, "is not available at the moment", 503),
     (native.ModelServerError, "failed with a server error", 502),
@@ -27,8 +30,8 @@ _MODEL: tuple[tuple[type[Exception], str, int], ...] = (
     (native.ModelTimeoutError, "did not answer in time", 504),
     (native.ModelConnectionError, "cannot be reached, or the connection to it broke", 502),
     (native.ModelAuthenticationError, "refused the application's credentials", 502),
-    (native.ModelNotFoundError, "is not known to its provider", 502),
-    (native.ModelContextWindowExceededError, "cannot take a conversation of this length", 413),
+    (native.ModelNotFoundError, "is unknown to its provider", 502),
+    (native.ModelContextWindowExceededError, "cannot process a conversation of this length", 413),
     (native.ModelRequestRejectedError, "refused the request", 422),
     (native.ModelAPIError, "answered with an error", 502),
 )
@@ -42,7 +45,7 @@ _RUN: tuple[tuple[type[Exception], str, int], ...] = (
 
 
 def to_run_failure(error: Exception, agent: str) -> Failure:
-    """Convert an error to the event that ends a run; the traceback goes only to the log.
+    """Convert an error to the last event of a run; log the traceback.
 
     :param error: the exception.
     :param agent: id of the agent.
@@ -53,7 +56,7 @@ def to_run_failure(error: Exception, agent: str) -> Failure:
 
 
 def _describe_error(error: Exception) -> tuple[str, str, int]:
-    """Return message, kind and status; empty values where ``to_failure`` supplies fitting ones."""
+    """Return the message, kind and status; empty values select the defaults of ``to_failure``."""
     if isinstance(error, native.FallbackExceptionGroup):
         descriptions = [_describe_error(each) for each in error.exceptions]
         return " ".join(message for message, _, _ in descriptions), *descriptions[-1][1:]
@@ -84,9 +87,9 @@ def _format_retry_after(seconds: float | None) -> str:
 
 
 def _get_kind(error: Exception) -> str:
-    """Return the name of the error's category instead of its class.
+    """Return the name of the error's category, not of its class.
 
-    A subclass of two categories is named after HTTP only.
+    A subclass of two categories is named after the HTTP category.
     """
     names: list[Any] = [kind.__name__ for kind, _, _ in _MODEL if isinstance(error, kind)]
     return str(names[0])

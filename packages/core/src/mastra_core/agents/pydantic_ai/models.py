@@ -1,4 +1,4 @@
-"""Models built from model strings; their connections stay open between runs."""
+"""Cache models that are built from model strings, with open connections."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ModelCache:
         return models[name]
 
     async def _hold(self, model: Model, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None]:
-        """Hold a model open until its event loop closes its asynchronous generators."""
+        """Keep a model open until its event loop closes its asynchronous generators."""
         async with model:
             try:
                 yield
@@ -64,5 +64,6 @@ def _infer_model(name: str) -> Model:
         )
         raise ConfigError(
             f"The model {name!r} cannot be used: {str(error).partition(chr(10))[0]}",
-            f"Install its provider, pip install {packages}, and set its key in the environment.",
+            f"Install its provider with `pip install {packages}`, and set its key in the "
+            "environment.",
         ) from None

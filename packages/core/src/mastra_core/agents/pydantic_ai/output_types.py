@@ -1,4 +1,4 @@
-"""Types of structured answers as pydantic-ai expects them."""
+"""Convert the types of structured answers to the types of pydantic-ai."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ("get_run_output_type", "to_native_output")
 
 
 def get_run_output_type(run_input: AgentInput) -> Any:
-    """Return the type or schema that this run's answer must have.
+    """Return the type or schema of this run's answer.
 
     :param run_input: the input of the run.
     :returns: the type or schema; ``None`` for the agent's own.
@@ -28,10 +28,11 @@ def get_run_output_type(run_input: AgentInput) -> Any:
 
 
 def to_native_output(type_: Any, *, enforce_patterns: bool = True) -> Any:
-    """Convert an output type to pydantic-ai's.
+    """Convert an output type to a type of pydantic-ai.
 
-    pydantic knows most types. A JSON Schema, and a type that only msgspec knows, is a dictionary
-    for pydantic. The answer is validated here: the model gets the error and may try again.
+    pydantic supports most types. For a JSON Schema or a type that only msgspec supports, pydantic
+    gets a dictionary, and this module validates the answer. The model gets the error and may try
+    again.
 
     :param type_: the type or the JSON Schema of the answer; ``None`` for text.
     :param enforce_patterns: whether patterns in a JSON Schema are checked; not those of callers.

@@ -24,7 +24,7 @@ _LAZY_MODULES = {
 
 
 def preload_models(models: Iterable[Any]) -> None:
-    """Import the modules of each model string; a provider that is not installed is skipped.
+    """Import the modules of each model string, and skip providers that are not installed.
 
     Creating the model instead would ask some providers' metadata servers for credentials.
 

@@ -1,4 +1,4 @@
-"""Options of one run: other models, selected tools, a forced tool call, stop conditions."""
+"""Build the options of one run: models, selected tools, a forced call, stop conditions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CHOICE = "tool_choice"
 
 
 class RunStopped(Exception):
-    """A stop condition became true, so the model is not called again.
+    """A stop condition is true, so the model is not called again.
 
     :param messages: pydantic-ai's messages of the run.
     :param usage: pydantic-ai's token counts of the run.
@@ -62,7 +62,7 @@ class _StopCapability(AbstractCapability[Any]):
 def build_stop_conditions(
     conditions: Sequence[StopCondition], max_steps: int | None, previous_count: int
 ) -> list[AbstractCapability[Any]]:
-    """Build the capability that ends a run when a condition is true or its steps are used up.
+    """Build the capability that ends a run at a stop condition or at its last step.
 
     :param conditions: functions of the events so far.
     :param max_steps: maximum number of model turns, ``None`` for no maximum.
@@ -104,14 +104,14 @@ class _ToolChoiceCapability(AbstractCapability[Any]):
     choice: Any
 
     def get_model_settings(self) -> Any:
-        """Return the choice for the first turn only; later, it would keep the run from ending."""
+        """Return the choice for the first turn only; in later turns, the run could never end."""
         return lambda ctx: {_CHOICE: self.choice} if ctx.run_step <= 1 else {}
 
 
 def build_tool_choice(run_input: AgentInput) -> list[AbstractCapability[Any]]:
-    """Build the capability that forces a tool call in the first turn, as ``tool_choice`` asks.
+    """Build the capability that forces a tool call in the first turn.
 
-    A resumed run has passed its first turn already.
+    A resumed run is already past its first turn.
 
     :param run_input: the input of the run.
     """
@@ -120,7 +120,7 @@ def build_tool_choice(run_input: AgentInput) -> list[AbstractCapability[Any]]:
 
 
 def remove_forced_choice(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings without a ``tool_choice`` that ``build_tool_choice`` handles.
+    """Return the settings without a ``tool_choice`` that ``build_tool_choice`` implements.
 
     :param settings: the model settings.
     """

@@ -36,7 +36,7 @@ _OUTPUT_TOOL = "final_result"
 def build_events(
     messages: Sequence[native.ModelMessage], previous_count: int, outputs: Sequence[ToolOutput] = ()
 ) -> list[AgentEvent]:
-    """Build the events of a run, without the end of its last turn.
+    """Build the events of a run, except the end of its last turn.
 
     :param messages: pydantic-ai's messages.
     :param previous_count: number of messages before the run.
@@ -92,7 +92,7 @@ def build_stop_events(
 
 
 def subtract_usage(total: Usage, before: Usage) -> Usage:
-    """Return the tokens of ``total`` that are not in ``before``.
+    """Return the tokens that are in ``total`` but not in ``before``.
 
     :param total: the tokens of the run so far.
     :param before: the tokens of the closed turns.
@@ -122,7 +122,7 @@ def to_tool_result(part: Any, calls: dict[str, ToolCall]) -> ToolResult:
 
 
 class _LazyFinish(Finish, frozen=True, dict=True, kw_only=True):
-    """Serialises the history when it is read, because most runs are never continued."""
+    """Serialises the history only when it is read, because most runs are never continued."""
 
     @classmethod
     def from_messages(cls, messages: list[native.ModelMessage], **fields: Any) -> _LazyFinish:

@@ -77,7 +77,7 @@ class PydanticAgent:
         self.description = description
 
     def info(self) -> AgentInfo:
-        """Return the agent's model and provider, where it has its own."""
+        """Return the model and the provider of the agent, if the agent has a model."""
         model = self._agent.model
         if isinstance(model, str):
             provider, _, label = model.rpartition(":")
@@ -93,11 +93,11 @@ class PydanticAgent:
         preload_models([self._agent.model])
 
     def truncate_history(self, history: bytes, turns: int) -> bytes:
-        """Cut a serialised history down to its last turns.
+        """Shorten a serialised history to its last turns.
 
         :param history: a ``Finish.history``.
         :param turns: how many turns to keep.
-        :returns: the shorter history; empty where it cannot be cut.
+        :returns: the shorter history; empty if it cannot be cut.
         """
         return truncate_history(history, turns)
 
@@ -110,7 +110,7 @@ class PydanticAgent:
         return await collect(self.stream(input))
 
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
+        """Run the agent and yield its events; a failed run ends with ``Failure``.
 
         :param input: the input of the run.
         """
@@ -135,7 +135,7 @@ class PydanticAgent:
                 yield each
 
     def _build_failure_events(self, error: Exception, run_input: AgentInput) -> list[AgentEvent]:
-        """Return the end of a failed run, which may be the caller's fallback answer."""
+        """Return the last events of a failed run, with the caller's fallback answer if any."""
         failure = to_run_failure(error, self.id)
         if run_input.fallback is msgspec.UNSET or not isinstance(error, UnexpectedModelBehavior):
             return [failure]
@@ -150,10 +150,10 @@ class PydanticAgent:
         return Start(model=model, provider=provider)
 
     async def _iter_events(self, run: Any, instructions: str) -> AsyncIterator[Any]:
-        """Yield the events of ``run``, which starts with the first event.
+        """Yield the events of ``run``, which starts at the first event.
 
-        The run's task copies the context in which it starts, so the override is needed only around
-        the first event. Around a ``yield`` it would also apply to the code that reads the events.
+        The run's task copies the context in which it starts. The override is therefore needed only
+        around the first event. Around a ``yield``, it would also apply to the reader of the events.
         """
         override = self._agent.override(instructions=instructions)
         with override if instructions else contextlib.nullcontext():
@@ -163,7 +163,7 @@ class PydanticAgent:
             event = await anext(run, None)
 
     def _get_replacement_instructions(self, run_input: AgentInput) -> str:
-        """Return the instructions of an override, which replace the agent's own."""
+        """Return the override's instructions, which replace the agent's own instructions."""
         text = run_input.instructions
         return text and _join_texts(text, run_input.extra_instructions)
 
@@ -200,7 +200,7 @@ class PydanticAgent:
         }
 
     def _build_output_type(self, run_input: AgentInput) -> Any:
-        """Return the output type of this run, where it is not the agent's own."""
+        """Return the output type of this run, if it differs from the agent's type."""
         type_ = get_run_output_type(run_input)
         if type_ is None and not run_input.client_tools:
             return None
@@ -239,7 +239,7 @@ class BuiltInAgent(PydanticAgent):
         preload_models(self._description.models)
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run to the end without streaming; the events are built afterwards.
+        """Run to the end without streaming, and build the events afterwards.
 
         :param input: the input of the run.
         :raises AgentFailed: when the run fails.
@@ -300,7 +300,7 @@ def _get_timeout_setting(*, live: bool) -> str:
 
 
 def _check_client_tools(run_input: AgentInput, tools: Sequence[Tool]) -> None:
-    """Refuse a tool of the caller that has the name of another tool of the run.
+    """Refuse a client tool that has the same name as another tool of the run.
 
     :raises InvalidInput: for the first of them.
     """
@@ -308,7 +308,7 @@ def _check_client_tools(run_input: AgentInput, tools: Sequence[Tool]) -> None:
     for each in run_input.client_tools:
         if each.name in names:
             raise InvalidInput(
-                f"The client tool {each.name!r} has the name of a tool of the agent.",
+                f"The client tool {each.name!r} has the same name as a tool of the agent.",
                 "Give the client tool another name.",
             )
 
@@ -322,7 +322,7 @@ def _drop_empty(**values: Any) -> dict[str, Any]:
 
 
 def _apply_defaults(run_input: AgentInput, agent: AgentDefinition) -> AgentInput:
-    """Return the input, completed with the options of the agent where it has none."""
+    """Return the input, and use the agent's options for missing options."""
     changes: dict[str, Any] = {}
     for name in ("max_steps", "timeout", "limits"):
         if getattr(run_input, name) is None and getattr(agent, name) is not None:

@@ -1,4 +1,4 @@
-"""Conversion of tools to pydantic-ai's, and the state of a run that its tools use."""
+"""Convert tools to tools of pydantic-ai, and hold the state that they use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ("RunState", "ToolOutputEvent", "build_toolsets", "to_native_tool")
 
 @dataclasses.dataclass(kw_only=True)
 class ToolOutputEvent(pydantic_ai.CustomEvent, name="mastra.tool-output", ui=False):
-    """An output of a tool, as pydantic-ai's event.
+    """An output of a tool, as an event of pydantic-ai.
 
     :param output: JSON builtins, or an event of an agent.
     """
@@ -31,7 +31,7 @@ class ToolOutputEvent(pydantic_ai.CustomEvent, name="mastra.tool-output", ui=Fal
 
 @dataclasses.dataclass
 class RunState:
-    """The state of one run, as its tools see it.
+    """The state of one run that its tools can access.
 
     :param run_input: the input of the run.
     :param live: whether the events are read as they happen; else outputs are kept in ``outputs``.
@@ -57,7 +57,7 @@ class RunState:
 
 
 def to_native_tool(item: Tool, state: RunState | None = None) -> pydantic_ai.Tool[Any]:
-    """Convert a tool to pydantic-ai's.
+    """Convert a tool to a tool of pydantic-ai.
 
     :param item: the tool.
     :param state: the state of the run; by default the dependency of the run.
@@ -77,7 +77,7 @@ def to_native_tool(item: Tool, state: RunState | None = None) -> pydantic_ai.Too
 
 
 def build_toolsets(run_input: AgentInput, state: RunState) -> list[AbstractToolset[Any]]:
-    """Build the toolsets of the tools that only this run has.
+    """Build the toolsets for tools that belong to this run only.
 
     :param run_input: the input of the run.
     :param state: the state of the run.

@@ -16,17 +16,17 @@ class _Message(msgspec.Struct):
 
     @property
     def starts_turn(self) -> bool:
-        """Whether a user's message starts a turn here, so that earlier messages may be cut off."""
+        """Return whether a user's message starts a turn here, so that a cut is possible."""
         kinds = {part.part_kind for part in self.parts}
         return "user-prompt" in kinds and not kinds & {"tool-return", "retry-prompt"}
 
 
 def truncate_history(history: bytes, turns: int) -> bytes:
-    """Return the last turns of a history, each starting with a user's message.
+    """Return the last turns of a history; each turn starts with a user's message.
 
     :param history: serialised pydantic-ai messages.
     :param turns: how many turns to keep.
-    :returns: the shorter history; empty where it has fewer turns.
+    :returns: the shorter history; empty if it has fewer turns.
     """
     messages = msgspec.json.decode(history, type=list[msgspec.Raw])
     decoded = msgspec.json.decode(history, type=list[_Message])

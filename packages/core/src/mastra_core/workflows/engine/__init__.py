@@ -1,1 +1,1 @@
-"""Execution of workflows: the interpreter, journals, runs and the memory engine."""
+"""Execute workflows: the interpreter, journals, runs and the memory engine."""

@@ -1,4 +1,4 @@
-"""Execute the nodes of a workflow over a journal.
+"""Execute the nodes of a workflow, and record their outcomes in a journal.
 
 The interpreter handles control flow: order, concurrency, conditions and loops. The journal stores
 outcomes and events, and decides whether a run survives its process.
@@ -48,7 +48,7 @@ __all__ = ("PerStepPause", "interpret")
 
 
 class PerStepPause(BaseException):
-    """The requested node of a run with ``per_step`` has ended, and more nodes follow.
+    """The requested node of a run with ``per_step`` has ended, but more nodes follow.
 
     The class is a ``BaseException``, because an ``Exception`` would mark the run's span as failed.
     """
@@ -57,7 +57,7 @@ class PerStepPause(BaseException):
 async def interpret(
     workflow: WorkflowDefinition, value: Any, journal: Journal, options: RunOptions
 ) -> Any:
-    """Execute ``workflow`` and return its result.
+    """Execute a workflow and return its result.
 
     A call whose outcome is in the journal is not executed again.
 
@@ -86,7 +86,7 @@ async def interpret(
 async def _run_workflow(
     scope: Scope, value: Any, start: StartPoint | None, limit: float | None = None
 ) -> Any:
-    """Execute a workflow within its time limit; return its result, or the value of ``bail``."""
+    """Execute a workflow within its timeout; return its result, or the value of ``bail``."""
     limit = limit or scope.workflow.timeout
     try:
         if limit is None:
@@ -102,7 +102,7 @@ async def _run_workflow(
 
 
 def _validate_result(workflow: WorkflowDefinition, value: Any) -> Any:
-    """Validate the output of the last step against the workflow's ``output`` type."""
+    """Validate the last step's output against the ``output`` type of the workflow."""
     if workflow.output is None:
         return value
     try:
@@ -126,7 +126,7 @@ async def _run_nodes(scope: Scope, value: Any, start: StartPoint | None) -> Any:
 
 
 def _enter_start_node(scope: Scope, start: StartPoint) -> int:
-    """Store the assumed outputs in ``scope`` and return the index of the first node to run."""
+    """Store the assumed outputs in ``scope``, and return the index of the first node to execute."""
     for step in scope.workflow.iter_steps():
         if scope.prefix + step.id in start.outputs:
             scope.outputs[step.id] = start.outputs[scope.prefix + step.id]
@@ -210,8 +210,8 @@ async def _select_steps(
 ) -> list[Step[Any, Any]]:
     """Return the steps whose condition is true.
 
-    Conditions are not evaluated where a run begins in one of the steps: that step runs, and the
-    others count as executed where their output is known.
+    If the run begins in one of the steps, no condition is evaluated. That step is executed. The
+    other steps count as executed if their output is known.
     """
     if start is not None:
         return [step for step in node.steps if step.id in scope.outputs or step.id == start.path[0]]
@@ -252,7 +252,7 @@ async def _run_foreach(scope: Scope, node: ForEach, value: Any) -> Any:
         f"{address.key}:started", StepStarted(step=address.path, payload=value, group=True)
     )
     if not isinstance(value, list):
-        message = f"The foreach step {step.id!r} needs a list, and its input is {value!r:.50}."
+        message = f"The foreach step {step.id!r} needs a list, but its input is {value!r:.50}."
         error = RunError(message=message, name="InvalidInput")
         return await finish(scope, address, Outcome(kind="failed", error=error))
     try:
@@ -315,7 +315,7 @@ async def _run_sleep(scope: Scope, node: Sleep, value: Any) -> Any:
 
 
 async def _compute_delay(scope: Scope, node: Sleep, value: Any, address: StepAddress) -> float:
-    """Return the seconds from now for which a sleep node waits."""
+    """Return the seconds from now until the end of a sleep node."""
     convert = _to_timestamp if node.until else _parse_duration
     setting: Any = node.moment if node.until else node.duration
     if node.function is not None:

@@ -1,8 +1,9 @@
-"""The protocol of a journal: it stores the outcomes and events of a run.
+"""The protocol of a journal, which stores the outcomes and events of a run.
 
 A durable journal records the outcome of each call under a key. When the interpreter executes the
-run again, the journal returns the recorded outcomes. Nothing is called twice, and the run continues
-where it stopped. Keys depend on the workflow alone, never on the order of concurrent steps.
+run again, the journal returns the recorded outcomes. No recorded call is repeated, and the run
+continues where it stopped. Keys depend only on the workflow, and never on the order of concurrent
+steps.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ class Journal(Protocol):
         """The id of the run."""
 
     async def call_once(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """Await ``call`` unless ``key`` has an outcome already; return the outcome of ``key``.
+        """Return the outcome of ``key``; await ``call`` if there is none yet.
 
         :param key: the key of the call.
         :param call: calls the function of the user.
         """
 
     async def wait(self, key: str) -> object:
-        """Wait for the data that resumes a suspended step, and return it as JSON builtins.
+        """Wait for the data that resumes a suspended step, and return this data as JSON builtins.
 
         :param key: the key of the wait, which is the ``key`` of the ``StepSuspended`` event.
         """
@@ -40,19 +41,19 @@ class Journal(Protocol):
         """Wait until a time.
 
         :param key: the key of the wait.
-        :param until: the time in seconds since the epoch. The journal keeps the first one for
-            each key and ignores later ones.
+        :param until: the time in seconds since the epoch. The journal keeps the first time for each
+            key, and ignores later times.
         """
 
     async def emit(self, key: str, event: RunEvent) -> None:
-        """Record an event and send it to the readers of the run, once for each ``key``.
+        """Record an event and send it to the readers of the run, only once for each ``key``.
 
-        The key of a ``RunIdle`` is ``idle:`` and the keys of all waits, joined by ``|``. The event
-        is dropped where the data of one of these waits has arrived already.
+        The key of a ``RunIdle`` is ``idle:`` and the keys of all waits, joined by ``|``. If the
+        data for one of these waits has already arrived, the event is dropped.
 
         :param key: the key of the event.
         :param event: the event.
         """
 
     async def cancel(self) -> None:
-        """Cancel the run and its waits."""
+        """Cancel the run and everything that it waits for."""

@@ -1,8 +1,8 @@
-"""The default engine, which keeps runs in this process.
+"""The default engine, which keeps its runs in the memory of this process.
 
-Its memory is bounded: finished runs are removed by number, bytes and age, and new runs are refused
-while the engine is full of unfinished ones. No caller can fill the engine alone. The cost of a run
-is independent of the number of runs.
+The memory of the engine is limited. Finished runs are removed by number, bytes and age. If the
+engine is full of unfinished runs, new runs are refused. No caller can fill the engine alone. The
+cost of a run is independent of the number of runs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = ("MemoryEngine",)
 
 
 class MemoryEngine:
-    """Stores and executes runs in this process.
+    """Stores and executes runs in the memory of this process.
 
     :param max_finished: the maximum number of finished runs.
     :param max_age: the seconds for which a finished run is kept.
@@ -82,7 +82,8 @@ class MemoryEngine:
         :param run_id: the id of the run; a random UUID by default. If the creator has a run of the
             workflow with this id, that run is returned.
         :param resource_id: the owner of the run.
-        :param caller: who the run is counted for; empty for the application itself.
+        :param caller: the caller whose limits the run counts toward; empty for the application
+            itself.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
             of runs that others create are then free for it, and its own ids for others.
         :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
@@ -112,7 +113,7 @@ class MemoryEngine:
         state: Any = None,
         per_step: bool = False,
     ) -> None:
-        """Start a run and return at once.
+        """Start a run, and return without waiting for its end.
 
         :param run: the run.
         :param value: the input of the workflow.
@@ -152,11 +153,11 @@ class MemoryEngine:
         *,
         label: str = "",
     ) -> None:
-        """Resume a suspended step and return at once.
+        """Resume a suspended step, and return without waiting for the run.
 
         :param run: the run.
         :param data: the data the step is resumed with.
-        :param step: the path of the step; may be empty where one step is suspended.
+        :param step: the path of the step; may be empty if one step is suspended.
         :param context: the new request context; the previous one by default.
         :param label: the label the step passed to ``suspend``, instead of ``step``.
         :raises Conflict: when the run, or the step, is not suspended.
@@ -174,9 +175,9 @@ class MemoryEngine:
         steps: Sequence[str],
         context: Mapping[str, Any] | None = None,
     ) -> None:
-        """Resume several suspended steps with the same data, and return at once.
+        """Resume several suspended steps with the same data, and return without waiting for them.
 
-        The event loop serves others after each batch of steps.
+        After each batch of steps, the event loop can do other work.
 
         :param run: the run.
         :param data: the data the steps are resumed with.
@@ -203,7 +204,7 @@ class MemoryEngine:
         context: Mapping[str, Any] | None = None,
         per_step: bool = False,
     ) -> None:
-        """Execute a run again from a step, and return at once.
+        """Execute a run again from a step, and return without waiting for its end.
 
         :param run: the run.
         :param step: the path of the step.
@@ -229,9 +230,9 @@ class MemoryEngine:
         await self._begin_again(run, event, {}, start, state, context, per_step=per_step)
 
     async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
-        """Continue an interrupted, failed or stuck run and return at once.
+        """Continue an interrupted, failed or stuck run, and return without waiting for its end.
 
-        Finished steps are not executed again. A running step is cancelled and starts again.
+        Finished steps are not executed again. A running step is cancelled and then executed again.
 
         :param run: the run.
         :param context: the new request context; the previous one by default.
@@ -253,10 +254,10 @@ class MemoryEngine:
         )
 
     async def cancel(self, run: Run) -> None:
-        """Cancel a run; a finished run stays as it is.
+        """Cancel a run; do nothing if it has finished.
 
-        The run has ended when this returns. The result of a step that ignores the cancellation is
-        discarded.
+        When this method returns, the run has ended. If a step ignores the cancellation, its result
+        is discarded.
 
         :param run: the run.
         """
@@ -315,7 +316,7 @@ class MemoryEngine:
         *,
         per_step: bool = False,
     ) -> None:
-        """End the present execution, if there is one, and begin the next."""
+        """End the present execution, if any, and begin the next execution."""
         self._runs.mark_started(run)
         try:
             run.replace_context(context)
@@ -401,7 +402,7 @@ async def _check_resume_data(run: MemoryRun, steps: Sequence[str], data: Any) ->
 
 
 def _build_initial_state(workflow: Workflow, state: Any) -> dict[str, Any]:
-    """Return the initial state, validated and completed with the defaults of its type."""
+    """Return the initial state, after validation and with the defaults of its type."""
     fields = {} if state is None else state
     type_ = dict[str, Any] if workflow.state is None else workflow.state
     if not fields and workflow.state is None:
@@ -412,7 +413,7 @@ def _build_initial_state(workflow: Workflow, state: Any) -> dict[str, Any]:
 
 
 def _generate_id() -> str:
-    """Return a random UUID without importing ``uuid``, which would slow down a cold start."""
+    """Return a random UUID without importing ``uuid``, because the import is slow."""
     digits = bytearray(os.urandom(16))
     digits[6] = digits[6] & 0x0F | 0x40  # version 4
     digits[8] = digits[8] & 0x3F | 0x80  # variant of RFC 9562

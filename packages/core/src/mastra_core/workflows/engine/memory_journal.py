@@ -1,4 +1,4 @@
-"""A journal in memory, for one execution of a run."""
+"""A journal in memory for one execution of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ("MemoryJournal",)
 
 
 class MemoryJournal:
-    """The outcomes, waits and emitted keys of one execution. A closed journal ignores events.
+    """The outcomes, waits and emitted keys of one execution; a closed journal ignores events.
 
     :param run_id: the id of the run.
     :param add_event: receives each event once.
@@ -50,7 +50,7 @@ class MemoryJournal:
         self._waiters: dict[str, asyncio.Future[Any]] = {}
 
     def close(self) -> None:
-        """Ignore further events, and drop the reference to the run."""
+        """Ignore all further events, and drop the reference to the run."""
         self.closed = True  # without the cycle, a run leaves memory without the garbage collector
         self._add_event = self._count_bytes = _ignore
 
@@ -60,7 +60,7 @@ class MemoryJournal:
         count_bytes: Callable[[int], None],
         outcomes: dict[str, Outcome],
     ) -> MemoryJournal:
-        """Return the journal of the next execution of the run.
+        """Return a new journal for the next execution of the run.
 
         :param add_event: receives each event once.
         :param count_bytes: receives the bytes of outcomes that no event contains.
@@ -74,11 +74,11 @@ class MemoryJournal:
         return journal
 
     def _is_obsolete_idle(self, key: str) -> bool:
-        """Return whether a ``RunIdle`` is out of date: data for one of its waits has arrived."""
+        """Return whether data has already arrived for one of the waits of a ``RunIdle``."""
         return any(wait in self._resume_data for wait in key.removeprefix("idle:").split("|"))
 
     async def call_once(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """Await ``call`` unless ``key`` has an outcome already; return the outcome of ``key``.
+        """Return the outcome of ``key``; await ``call`` if there is none yet.
 
         :param key: the key of the call.
         :param call: calls the function of the user.
@@ -92,7 +92,7 @@ class MemoryJournal:
         return outcome
 
     async def wait(self, key: str) -> Any:
-        """Wait for the data that resumes a suspended step, and return it.
+        """Wait for the data that resumes a suspended step, and return the data.
 
         :param key: the key of the wait.
         """
@@ -107,7 +107,7 @@ class MemoryJournal:
             del self._waiters[key]
 
     def store_resume_data(self, key: str, data: Any) -> None:
-        """Store the data that a suspended step waits for.
+        """Store the data that resumes a suspended step.
 
         :param key: the key of the wait.
         :param data: the data, as JSON builtins.
@@ -115,7 +115,7 @@ class MemoryJournal:
         self._resume_data[key] = data
 
     def wake(self, keys: Iterable[str]) -> None:
-        """Wake suspended steps whose data is stored; the event loop serves others in between.
+        """Wake suspended steps whose data is stored, in batches, so that other work can run.
 
         :param keys: the keys of the waits.
         """
@@ -135,7 +135,7 @@ class MemoryJournal:
         wake_batch()
 
     async def sleep(self, key: str, until: float) -> None:
-        """Wait until the time that was first passed for ``key``.
+        """Sleep until the first time that was passed for ``key``.
 
         :param key: the key of the wait.
         :param until: the time in seconds since the epoch.
@@ -167,4 +167,4 @@ class MemoryJournal:
 
 
 def _ignore(_: object) -> None:
-    """Ignore an event or bytes; the callback of a closed journal."""
+    """Ignore an event or a number of bytes; a closed journal uses this callback."""

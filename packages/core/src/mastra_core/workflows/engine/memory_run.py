@@ -49,18 +49,18 @@ _DATA_FIELDS: dict[type, tuple[str, ...]] = {
 
 
 class MemoryRun:
-    """The handle for one run in memory.
+    """A run in memory, as a handle for its callers.
 
     :param workflow: the workflow.
     :param record: the record of the run, which its events change.
     :param max_events: the maximum number of events.
-    :param caller: who the run is counted for; empty for the application itself.
-    :param scope: the resource that the creator is confined to; empty where it is not confined.
-    :param reserve: counts another number of bytes for the run; raises where they are too many.
+    :param caller: the caller whose limits the run counts toward; empty for the application itself.
+    :param scope: the resource that the creator is confined to; empty if it is not confined.
+    :param reserve: counts another number of bytes for the run; raises if they are too many.
 
-    ``trace`` holds the ids of the span of the latest execution, where there is one. ``size`` is an
-    estimate of the bytes that the run takes, and ``reserved`` the bytes that the store counts for
-    the run while it is unfinished.
+    ``trace`` holds the ids of the latest execution's span, if there is one. ``size`` is the
+    estimated memory of the run in bytes. ``reserved`` is the number of bytes that the store counts
+    for the unfinished run.
     """
 
     __slots__ = (
@@ -99,7 +99,7 @@ class MemoryRun:
 
     @property
     def position(self) -> int:
-        """The number of events, which is the offset of the next one."""
+        """The number of events, which is the offset of the next event."""
         return len(self._events)
 
     def begin(
@@ -120,9 +120,9 @@ class MemoryRun:
         self.add_event(event)
 
     def replace_context(self, context: Mapping[str, Any] | None) -> None:
-        """Replace the request context in place, because the steps hold the mapping itself.
+        """Replace the request context in place, because the steps hold the same mapping.
 
-        :param context: the new request context; the previous one stays where it is empty.
+        :param context: the new request context; the previous one stays if it is empty.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         if not context:
@@ -134,9 +134,9 @@ class MemoryRun:
         self.context.update(context)
 
     async def resume_steps(self, steps: Sequence[str], data: Any) -> None:
-        """Record that suspended steps are resumed, then wake them batch by batch.
+        """Record that suspended steps are resumed, and wake them in batches.
 
-        All data is stored before the first step continues, so that the run is not suspended again
+        All data is stored before the first step continues. The run is therefore not suspended again
         in between.
 
         :param steps: the paths of the steps.
@@ -159,7 +159,7 @@ class MemoryRun:
             journal.wake(keys)
 
     def count_bytes(self, size: int) -> None:
-        """Count bytes that the run takes beside its events.
+        """Count bytes that the run takes in addition to its events.
 
         :param size: the bytes; negative for those that the run no longer takes.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
@@ -176,16 +176,16 @@ class MemoryRun:
         :raises MastraError: when the run has the maximum number of events.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
-        if len(self._events) >= self._max_events and not isinstance(event, RunFinished):
+        is_end = type(event) is RunFinished
+        if len(self._events) >= self._max_events and not is_end:
             raise MastraError(
                 f"The run has more than {self._max_events} events, the maximum for one run.",
                 "Split the work into several runs, or raise MemoryEngine(max_events=...).",
             )
-        size = self._measure(event)
-        if isinstance(event, RunFinished):  # the end is always recorded
-            self.size += size
-        else:
-            self.count_bytes(size)
+        size = self.size + self._measure(event)
+        if size > self.reserved and not is_end:  # the end is always recorded
+            self._reserve(self, size)
+        self.size = size
         self._events.append(event)
         self.record.apply(event)
         for watcher in self._watchers:
@@ -197,7 +197,7 @@ class MemoryRun:
             self._waiters.clear()
 
     def _measure(self, event: RunEvent) -> int:
-        """Estimate the bytes of an event, without data that the previous event holds."""
+        """Estimate the bytes of an event, except data that the previous event already holds."""
         size = _EVENT_SIZE
         for name in _DATA_FIELDS.get(type(event), ()):
             data = getattr(event, name)
@@ -207,7 +207,7 @@ class MemoryRun:
         return size
 
     async def stop(self) -> None:
-        """Cancel the present execution, if there is one, and ignore its further events."""
+        """Cancel the present execution, if any, and ignore its further events."""
         await self.journal.cancel()
         task, self.task = self.task, None
         if task is not None and not task.done():
@@ -233,7 +233,7 @@ class MemoryRun:
     async def iter_events(
         self, offset: int = 0, *, until_finished: bool = False
     ) -> AsyncIterator[RunEvent]:
-        """Yield the events of the run until it has finished, is paused or waits for ``resume``.
+        """Yield the events of the run, until it has ended, is paused or waits for ``resume``.
 
         :param offset: the number of events to skip.
         :param until_finished: whether to go on until the run has finished.
@@ -258,7 +258,7 @@ class MemoryRun:
 
 
 def _measure_start(start_point: StartPoint | None, state: dict[str, Any] | None) -> int:
-    """Estimate the bytes of what an execution begins with."""
+    """Estimate the bytes of the input and state of an execution."""
     size = estimate_size(state) if state else 0
     if start_point is not None:
         size += estimate_size((start_point.values, start_point.resume_data))

@@ -1,4 +1,4 @@
-"""A bounded store of the runs in memory.
+"""A store for runs in memory, with limits.
 
 Except for listing the runs, the cost of each operation is independent of the number of runs.
 """
@@ -20,7 +20,7 @@ _Key = tuple[str, str, str]
 
 
 class MemoryStore:
-    """The unfinished runs, and the last finished ones.
+    """The unfinished runs, and the most recently finished runs.
 
     :param max_finished: the maximum number of finished runs.
     :param max_age: the seconds for which a finished run is kept.
@@ -37,7 +37,8 @@ class MemoryStore:
         self._finished: CallerCache[_Key, MemoryRun] = CallerCache(
             max_finished, max_bytes, max_age, self._remove_from_scopes
         )
-        self._scopes: dict[tuple[str, str], dict[str, None]] = {}  # of runs with the same id
+        # The scopes of confined creators, by the ids of workflow and run.
+        self._scopes: dict[tuple[str, str], dict[str, None]] = {}
         self._places = Shares(max_unfinished)
         self._bytes = Shares(max_bytes)
 
@@ -50,7 +51,7 @@ class MemoryStore:
         return [*self._unfinished.values()]
 
     def find(self, workflow_id: str, run_id: str) -> MemoryRun | None:
-        """Return a run, ``None`` where there is none; that of an unconfined creator is preferred.
+        """Return a run, or ``None``; prefer the run of a creator without restriction.
 
         :param workflow_id: the id of the workflow.
         :param run_id: the id of the run.
@@ -61,7 +62,7 @@ class MemoryStore:
         return None
 
     def find_in_scope(self, workflow_id: str, run_id: str, scope: str) -> MemoryRun | None:
-        """Return a run that a caller may access, ``None`` where there is none.
+        """Return a run that a caller may access, or ``None`` if there is none.
 
         :param workflow_id: the id of the workflow.
         :param run_id: the id of the run.
@@ -77,7 +78,7 @@ class MemoryStore:
         return self._unfinished.get(key) or self._finished.get(key)
 
     def add(self, run: MemoryRun) -> None:
-        """Add a run that has not started.
+        """Add a run that has not started yet.
 
         :param run: the run.
         :raises TooManyRuns: when the caller has too many unfinished runs that have started, or too
@@ -91,7 +92,7 @@ class MemoryStore:
         self._pending.setdefault(run.caller, {})[run.key] = None
 
     def mark_started(self, run: MemoryRun) -> None:
-        """Move a run to the unfinished ones, at its start or at a later execution.
+        """Count a run as unfinished, at its start or at a later execution.
 
         :param run: the run.
         :raises TooManyRuns: when the caller has too many unfinished runs, or too large ones.
@@ -103,17 +104,17 @@ class MemoryStore:
         self._finished.pop(run.key)
 
     def reserve(self, run: MemoryRun, size: int) -> None:
-        """Count another number of bytes for an unfinished run.
+        """Change the number of bytes that are counted for an unfinished run.
 
         :param run: the run.
-        :param size: the bytes that the run takes; they are rounded up where there is room.
+        :param size: the bytes that the run takes; they are rounded up if there is room.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         if run.key in self._unfinished:
             self._reserve(run, size)
 
     def mark_finished(self, run: MemoryRun) -> None:
-        """Move a run to the finished ones.
+        """Count a run as finished.
 
         :param run: the run.
         """
@@ -121,7 +122,7 @@ class MemoryStore:
             self._finished.put(run.key, run, run.caller, run.size)
 
     def remove(self, run: MemoryRun) -> None:
-        """Remove a run; an unfinished one is canceled first, so that its readers stop waiting.
+        """Remove a run; cancel an unfinished run first, so that its readers stop waiting.
 
         :param run: the run.
         """
@@ -132,13 +133,14 @@ class MemoryStore:
         self._remove_from_scopes(run)
 
     def _acquire(self, run: MemoryRun) -> None:
-        """Add a run to the unfinished ones."""
+        """Add a run to the unfinished runs."""
         if not self._places.fits(run.caller):
             raise self._build_error()
         self._reserve(run, run.size)
         self._places.hold(run.caller)
         self._unfinished[run.key] = run
-        self._scopes.setdefault(run.key[:2], {})[run.key[2]] = None
+        if scope := run.key[2]:
+            self._scopes.setdefault(run.key[:2], {})[scope] = None
 
     def _reserve(self, run: MemoryRun, size: int) -> None:
         rounded = -(-size // BLOCK_SIZE) * BLOCK_SIZE
@@ -151,7 +153,7 @@ class MemoryStore:
         run.reserved = rounded
 
     def _release(self, run: MemoryRun) -> bool:
-        """Remove a run from the unfinished ones; return whether it was one of them."""
+        """Remove a run from the unfinished runs, and return whether it was there."""
         self._remove_from_pending(run)
         if self._unfinished.pop(run.key, None) is None:
             return False
@@ -161,19 +163,20 @@ class MemoryStore:
         return True
 
     def _remove_from_scopes(self, run: MemoryRun) -> None:
-        scopes = self._scopes.get(run.key[:2], {})
-        scopes.pop(run.key[2], None)
-        if not scopes:
-            self._scopes.pop(run.key[:2], None)
+        scope = run.key[2]
+        if scope and (scopes := self._scopes.get(run.key[:2])):
+            scopes.pop(scope, None)
+            if not scopes:
+                del self._scopes[run.key[:2]]
 
     def _remove_from_pending(self, run: MemoryRun) -> None:
-        runs = self._pending.get(run.caller, {})
-        runs.pop(run.key, None)
-        if not runs:
-            self._pending.pop(run.caller, None)
+        if runs := self._pending.get(run.caller):
+            runs.pop(run.key, None)
+            if not runs:
+                del self._pending[run.caller]
 
     def _remove_pending_run(self, caller: str) -> None:
-        """Remove the oldest run that the caller has created and not started."""
+        """Remove the oldest run that the caller created but never started."""
         key = next(iter(self._pending.get(caller, {})), None)
         if key is not None:
             self.remove(self._unfinished[key])
@@ -181,12 +184,12 @@ class MemoryStore:
     def _build_error(self) -> TooManyRuns:
         return TooManyRuns(
             f"There are {len(self._unfinished)} unfinished runs, and this caller may add no more.",
-            "Resume or cancel some, or raise MemoryEngine(max_unfinished=...).",
+            "Resume or cancel some runs, or raise MemoryEngine(max_unfinished=...).",
         )
 
     def _build_size_error(self) -> TooManyRuns:
         held = self._bytes.capacity - self._bytes.free
         return TooManyRuns(
             f"The unfinished runs take {held} bytes, and this caller may add no more.",
-            "Cancel some, or raise MemoryEngine(max_bytes=...).",
+            "Cancel some runs, or raise MemoryEngine(max_bytes=...).",
         )

@@ -1,7 +1,7 @@
-"""Outcomes of calling a user's function, as plain data that any journal can store.
+"""The outcomes of calls of a user's functions, as plain data that any journal can store.
 
-These structs, and those of events and records, hold JSON builtins without cycles. They are created
-often, so the garbage collector does not track them (``gc=False``).
+These structs, and the structs of events and records, contain JSON builtins without cycles. They are
+created often, so the garbage collector does not track them (``gc=False``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class RunError(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """The outcome of one call, as JSON builtins.
+    """The outcome of one call, in JSON builtins.
 
     :param kind: how the call ended.
     :param value: the output, the result of ``bail``, or the payload of ``suspend``.

@@ -1,4 +1,4 @@
-"""Two protocols: the engine, which stores and executes runs, and the run."""
+"""The protocols of an engine, which stores and executes runs, and of a run."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Run(Protocol):
 
     @property
     def record(self) -> RunRecord:
-        """The present state of the run; read only."""
+        """The present state of the run; only for reading."""
 
     @property
     def position(self) -> int:
-        """The number of events, which is the offset of the next one."""
+        """The number of events, which is the offset of the next event."""
 
     async def wait(self) -> RunRecord:
         """Wait until the run has finished, is paused, or waits for ``resume``.
@@ -33,7 +33,7 @@ class Run(Protocol):
     def iter_events(
         self, offset: int = 0, *, until_finished: bool = False
     ) -> AsyncIterator[RunEvent]:
-        """Yield the events of the run until it has finished, is paused or waits for ``resume``.
+        """Yield the events of the run, until it has ended, is paused or waits for ``resume``.
 
         :param offset: the number of events to skip.
         :param until_finished: whether to go on until the run has finished.
@@ -45,7 +45,7 @@ class Engine(Protocol):
 
     @property
     def single_process(self) -> bool:
-        """Whether only the process that created a run knows it."""
+        """Whether a run is known only to the process that created it."""
 
     async def create(
         self,
@@ -64,8 +64,8 @@ class Engine(Protocol):
         :param resource_id: the owner of the run.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
             of runs that others create are then free for it, and its own ids for others.
-        :param caller: who the run is counted for, where the engine has bounds; empty for the
-            application itself.
+        :param caller: the caller whose limits the run counts toward, if the engine has bounds;
+            empty for the application itself.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         """
 
@@ -78,7 +78,7 @@ class Engine(Protocol):
         state: Any = None,
         per_step: bool = False,
     ) -> None:
-        """Start a run and return at once.
+        """Start a run, and return without waiting for its end.
 
         :param run: the run.
         :param value: the input of the workflow.
@@ -98,11 +98,11 @@ class Engine(Protocol):
         *,
         label: str = "",
     ) -> None:
-        """Resume a suspended step and return at once.
+        """Resume a suspended step, and return without waiting for the run.
 
         :param run: the run.
         :param data: the data the step is resumed with.
-        :param step: the path of the step; may be empty where one step is suspended.
+        :param step: the path of the step; may be empty if one step is suspended.
         :param context: the new request context; the previous one by default.
         :param label: the label the step passed to ``suspend``, instead of ``step``.
         :raises InvalidInput: when the data does not fit, or several steps match.
@@ -116,7 +116,7 @@ class Engine(Protocol):
         steps: Sequence[str],
         context: Mapping[str, Any] | None = None,
     ) -> None:
-        """Resume several suspended steps with the same data, and return at once.
+        """Resume several suspended steps with the same data, and return without waiting for them.
 
         :param run: the run.
         :param data: the data the steps are resumed with.
@@ -138,7 +138,7 @@ class Engine(Protocol):
         context: Mapping[str, Any] | None = None,
         per_step: bool = False,
     ) -> None:
-        """Execute a run again from a step, and return at once.
+        """Execute a run again from a step, and return without waiting for its end.
 
         :param run: the run.
         :param step: the path of the step.
@@ -155,7 +155,7 @@ class Engine(Protocol):
         """
 
     async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
-        """Continue an interrupted or failed run without executing finished steps again.
+        """Continue an interrupted or failed run; finished steps are not executed again.
 
         :param run: the run.
         :param context: the new request context; the previous one by default.
@@ -163,7 +163,7 @@ class Engine(Protocol):
         """
 
     async def cancel(self, run: Run) -> None:
-        """Cancel a run; a finished run stays as it is.
+        """Cancel a run; do nothing if it has finished.
 
         :param run: the run.
         """
@@ -191,4 +191,4 @@ class Engine(Protocol):
         """
 
     async def close(self) -> None:
-        """Cancel all unfinished runs; called when the server stops."""
+        """Cancel all unfinished runs. The server calls this when it stops."""

@@ -1,7 +1,7 @@
-"""Count the active parts of a run: a run whose parts all wait is suspended or sleeps.
+"""Count the active parts of a run, to notice when all parts wait.
 
-A part that starts concurrent parts passes its own count to them, and takes the count back from the
-part that ends last.
+A part that starts concurrent parts passes its own count to them. The part that ends last returns
+the count.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ("RunActivity",)
 
 
 class RunActivity:
-    """The number of active parts of one execution, and the waits of the others.
+    """The number of active parts of one execution, and the waits of the other parts.
 
     :param journal: receives a ``RunIdle`` event when no part is active.
     """
@@ -36,7 +36,7 @@ class RunActivity:
     async def wait_for(
         self, key: str, wait: Callable[[], Awaitable[Any]], *, is_timer: bool = False
     ) -> Any:
-        """Await ``wait`` as an inactive part, and emit ``RunIdle`` if no part is active now.
+        """Await ``wait`` as an inactive part; emit ``RunIdle`` if no active part remains.
 
         :param key: the key of the wait.
         :param wait: waits.
@@ -52,7 +52,7 @@ class RunActivity:
             self._active_count += 1
 
     async def run_concurrently(self, jobs: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
-        """Run several parts concurrently; the first failure cancels the others and is raised.
+        """Run several parts concurrently; raise the first failure, and cancel the other parts.
 
         :param jobs: the parts.
         :returns: their results, in order.
@@ -77,7 +77,8 @@ class RunActivity:
             return
         self._deactivations += 1
         number = self._deactivations
-        await asyncio.sleep(0)  # of many parts that wake and end together, the last one is idle
+        # If many parts wake and end together, the last one reports the idle run.
+        await asyncio.sleep(0)
         if not self._active_count and number == self._deactivations:  # type: ignore[redundant-expr]  # changed while waiting
             status: Any = "waiting" if any(self._waits.values()) else "suspended"
             # Each key is waited for once, so this key is unique among the idle moments of a run.

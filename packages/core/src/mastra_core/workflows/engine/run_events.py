@@ -1,4 +1,4 @@
-"""The events of a run: they are sent to its readers, and its record is built from them."""
+"""The events of a run: readers receive them, and the run's record is built from them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = (
 
 
 def get_timestamp_ms() -> int:
-    """Return the present time in milliseconds since the epoch, the unit of the HTTP API."""
+    """Return the present time in milliseconds since the epoch, as the HTTP API does."""
     return time.time_ns() // 1_000_000
 
 
@@ -44,16 +44,16 @@ class RunStarted(_Event, frozen=True, kw_only=True, gc=False, tag="run-started")
 
 
 class RunRewound(_Event, frozen=True, kw_only=True, gc=False, tag="run-rewound"):
-    """The run executes again: ``steps`` leave its record, and ``outputs`` are assumed, by path."""
+    """The run is executed again; ``steps`` leave its record, and ``outputs`` are assumed."""
 
     steps: tuple[str, ...] = ()
     outputs: dict[str, Any] = {}
 
 
 class StepStarted(_Event, frozen=True, kw_only=True, gc=False, tag="step-started"):
-    """A step executes, for the first time in this run or in this iteration of a loop.
+    """The execution of a step begins, also in each iteration of a loop.
 
-    ``group`` is set for a step that contains others: a nested workflow or a ``foreach``.
+    ``group`` is set for a step that contains other steps: a nested workflow or a ``foreach``.
     """
 
     step: str
@@ -62,7 +62,7 @@ class StepStarted(_Event, frozen=True, kw_only=True, gc=False, tag="step-started
 
 
 class StepSuspended(_Event, frozen=True, kw_only=True, gc=False, tag="step-suspended"):
-    """A step waits for ``resume``; ``key`` is the key of its wait in the journal."""
+    """A step waits for ``resume``; ``key`` is the journal key of this wait."""
 
     step: str
     payload: Any = None
@@ -71,14 +71,14 @@ class StepSuspended(_Event, frozen=True, kw_only=True, gc=False, tag="step-suspe
 
 
 class StepResumed(_Event, frozen=True, kw_only=True, gc=False, tag="step-resumed"):
-    """A suspended step executes again, with the data it was resumed with."""
+    """A suspended step is executed again, with the data from ``resume``."""
 
     step: str
     data: Any = None
 
 
 class StepWaiting(_Event, frozen=True, kw_only=True, gc=False, tag="step-waiting"):
-    """A step sleeps or waits for a retry until ``wakes_at``, in milliseconds since the epoch."""
+    """A step sleeps or waits for a retry, until ``wakes_at`` (milliseconds since the epoch)."""
 
     step: str
     wakes_at: int
@@ -100,7 +100,7 @@ class StepWrote(_Event, frozen=True, kw_only=True, gc=False, tag="step-wrote"):
 
 
 class StepEnded(_Event, frozen=True, kw_only=True, gc=False, tag="step-ended"):
-    """A step ended with an output or an error; ``bailed`` is set if it ended its workflow."""
+    """A step ended with an output or an error; ``bailed`` means that it ended its workflow."""
 
     step: str
     output: Any = None

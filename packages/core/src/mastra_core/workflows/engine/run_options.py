@@ -1,4 +1,4 @@
-"""Options and start of one execution of a run, and addresses of its steps."""
+"""Options and start points of an execution, and addresses of steps."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import msgspec
 
 __all__ = ("BATCH_SIZE", "UNSET", "RunOptions", "StartPoint", "StepAddress")
 
-BATCH_SIZE = 100  # steps or events after which the event loop serves others
-UNSET: Any = msgspec.UNSET  # tells a missing value from None, which is valid input
+BATCH_SIZE = 100  # steps or events after which the event loop can do other work
+UNSET: Any = msgspec.UNSET  # stands for a missing value, because None is valid input
 
 
 class StartPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """The step in which a run begins instead of its first step.
+    """The step in which a run begins, if it is not the first step.
 
     :param path: the ids down to the step: ``("checkout", "pay")``.
     :param values: the inputs of the step and of each workflow it is nested in, by path.
@@ -28,9 +28,9 @@ class StartPoint(msgspec.Struct, frozen=True, kw_only=True):
     resume_data: Any = None
 
     def descend(self) -> StartPoint | None:
-        """Return the start point relative to the workflow that is first in ``path``.
+        """Return the start point for the nested workflow that is first in ``path``.
 
-        :returns: ``None`` where the path ends there, so that the workflow begins normally.
+        :returns: ``None`` if the path ends there, so that the workflow begins normally.
         """
         return msgspec.structs.replace(self, path=self.path[1:]) if self.path[1:] else None
 

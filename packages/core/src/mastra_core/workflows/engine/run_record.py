@@ -1,4 +1,4 @@
-"""Build the record of a run from its events. The record is the run's present state."""
+"""Build the record of a run from its events; the record is the run's present state."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OPEN_STATUSES = frozenset(("running", "waiting", "suspended"))
 
 
 class StepRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """The record of one step; times are in milliseconds since the epoch.
+    """The record of one step, with times in milliseconds since the epoch.
 
     :param status: the status.
     :param payload: the input.
@@ -73,7 +73,8 @@ class StepRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 class RunRecord(msgspec.Struct, kw_only=True, gc=False):
     """The present state of a run, built from its events.
 
-    The request context is not part of it, because middleware may store details of a user there.
+    The record does not contain the request context, because a middleware may store a user's data
+    there.
 
     :param run_id: the id of the run.
     :param workflow_id: the id of the workflow.

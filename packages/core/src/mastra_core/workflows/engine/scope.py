@@ -1,4 +1,4 @@
-"""Hold what the steps of one workflow in one run share: journal, outputs and state."""
+"""Hold the data that the steps of one workflow share: journal, outputs and state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Scope:
     :param activity: counts the active parts of the run.
     :param state: the shared state, changed in place.
 
-    ``prefix`` begins the paths, and ``key`` the journal keys, of the steps in a nested workflow.
+    In a nested workflow, the paths of steps begin with ``prefix``, and their journal keys begin
+    with ``key``.
     """
 
     __slots__ = (
@@ -94,7 +95,7 @@ class Scope:
         self.changes.update(changes)
 
     def fork(self) -> Scope:
-        """Return a scope for a concurrent part, which keeps its changes until ``join``."""
+        """Return a scope for a concurrent part; its changes are kept apart until ``join``."""
         fork = Scope(self.workflow, self.journal, self.options, self.activity, dict(self.state))
         fork.outputs, fork.init_data = dict(self.outputs), self.init_data
         fork.prefix, fork.key = self.prefix, self.key
@@ -112,7 +113,7 @@ class Scope:
     def create_nested(
         self, workflow: WorkflowDefinition, address: StepAddress, key: str, value: Any
     ) -> Scope:
-        """Return the scope of a nested workflow, which shares the state of this one.
+        """Return the scope of a nested workflow; it shares the state of this scope.
 
         :param workflow: the nested workflow.
         :param address: the address of the step that executes it.

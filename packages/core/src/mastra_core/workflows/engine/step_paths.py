@@ -42,11 +42,11 @@ def find_step(workflow: WorkflowDefinition, path: str) -> Step[Any, Any]:
 
 
 def find_suspended_step(record: RunRecord, step: str = "", label: str = "") -> str:
-    """Find the suspended step that a caller names, and return its path.
+    """Find the suspended step that a caller means, and return its path.
 
     :param record: the record of the run.
     :param step: the path of the step, or of a group in which one step is suspended; may be empty
-        where one step of the run is suspended.
+        if one step of the run is suspended.
     :param label: the label that the step passed to ``suspend``, instead of ``step``.
     :raises Conflict: when the run, or the step, is not suspended.
     :raises InvalidInput: when several steps match.

@@ -1,4 +1,4 @@
-"""Execute one step of a run: call it, retry it, suspend and resume it, until it has ended."""
+"""Execute one step until it has ended: call it, retry it, suspend and resume it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class StepFailed(Exception):
 
 
 class WorkflowExit(Exception):
-    """A step ended its workflow early by ``bail``.
+    """A step ended its workflow early with ``bail``.
 
     :param result: the result of the workflow.
     """
@@ -80,7 +80,7 @@ async def execute_step(
     journal, key = scope.journal, address.key
     await journal.emit(f"{key}:started", StepStarted(step=address.path, payload=value))
     retry: Any = step.retry or scope.workflow.retry
-    call_number = attempt = 1  # after a suspend, only the attempts start again at 1
+    call_number = attempt = 1  # after a suspend, only the number of attempts starts again at 1
     kept = None
     while True:
         resume_state = (resume_data, kept)
@@ -102,7 +102,7 @@ async def execute_step(
 
 
 async def finish(scope: Scope, address: StepAddress, outcome: Outcome) -> Any:
-    """Emit the end of a step and return its output.
+    """Emit the end of a step, and return its output.
 
     :param scope: the scope of the step's workflow.
     :param address: the address of the step.
@@ -132,7 +132,7 @@ async def evaluate(
     address: StepAddress,
     convert: Callable[[Any], Any],
 ) -> Any:
-    """Evaluate a condition, or the duration of a sleep, once per run.
+    """Evaluate a condition or the duration of a sleep, at most once in a run.
 
     :param scope: the scope of the workflow.
     :param function: the function of the user.
@@ -158,7 +158,7 @@ async def evaluate(
 
 
 async def wait(scope: Scope, address: StepAddress, seconds: float, name: str = "") -> None:
-    """Wait for some seconds; the journal keeps the end of the wait.
+    """Wait for a number of seconds; the journal stores the time when the wait ends.
 
     :param scope: the scope of the workflow.
     :param address: the address of the step or sleep that waits.
@@ -227,7 +227,7 @@ async def _call_step(
 
 
 def _to_failure(scope: Scope, step: Step[Any, Any], error: Exception) -> Outcome:
-    """Convert an exception to an outcome; invalid input is never retried."""
+    """Convert an exception to an outcome; never retry invalid input."""
     retry: Any = step.retry or scope.workflow.retry
     covered = retry is not None and isinstance(error, retry.on)
     reason = to_run_error(error, f"step {step.id!r} of workflow {scope.workflow.id!r}")
@@ -267,7 +267,7 @@ async def _apply_timeout(step: Step[Any, Any], job: Any) -> Any:
 
 
 def to_run_error(error: Exception, source: str) -> RunError:
-    """Convert an exception to an error that callers may see; log the traceback.
+    """Convert an exception to an error for callers, and log its traceback.
 
     :param error: the exception.
     :param source: the part of the run that failed, for the log: ``step 'pay' of workflow 'w'``.

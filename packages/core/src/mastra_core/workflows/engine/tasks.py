@@ -1,4 +1,4 @@
-"""Run tasks concurrently or with a deadline. A task that ignores its cancellation delays nobody."""
+"""Run tasks concurrently or with a deadline, even if a task ignores its cancellation."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class DeadlineExceeded(Exception):
 
 
 async def gather(jobs: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
-    """Run coroutines concurrently; the first failure cancels the others and is raised.
+    """Run coroutines concurrently; raise the first failure, and cancel the other coroutines.
 
-    The event loop serves others after each batch of tasks that it starts.
+    After it starts each batch of tasks, the event loop can do other work.
 
     :param jobs: the coroutines; each is created when it starts.
     :returns: their results, in order.
@@ -44,7 +44,7 @@ async def gather(jobs: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
 async def run_with_deadline(
     job: Coroutine[Any, Any, Any], deadline: Coroutine[Any, Any, Any]
 ) -> Any:
-    """Run ``job`` and return its result if it ends before ``deadline`` does.
+    """Run ``job`` and return its result, unless ``deadline`` ends first.
 
     :param job: the coroutine.
     :param deadline: a coroutine that ends when the time is over.
@@ -74,6 +74,6 @@ async def _cancel_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 
 def _retrieve_exception(task: asyncio.Task[Any]) -> None:
-    """Retrieve the exception of a task, because asyncio logs those that nobody retrieves."""
+    """Retrieve the exception of a task; otherwise asyncio would log it."""
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""Prepare a run to execute again, from a given step or from where it was interrupted."""
+"""Prepare a run to be executed again, from a given step or from its interruption."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def build_start_point(
     outputs: Mapping[str, Any] | None = None,
     resume_data: Any = None,
 ) -> StartPoint:
-    """Build the start point of an execution whose first step is ``step``.
+    """Build the start point of an execution that begins in ``step``.
 
-    Inputs and outputs that are not passed come from the record of the run.
+    If an input or output is not passed, it comes from the record of the run.
 
     :param workflow: the workflow.
     :param record: the record of the run.
@@ -44,7 +44,8 @@ def build_start_point(
     if "[" in step:
         group = step.partition("[")[0]
         raise InvalidInput(
-            f"A run cannot begin in {step!r}, an item of a foreach.", f"Name the step: {group!r}."
+            f"A run cannot begin in {step!r}, because this is an item of a foreach.",
+            f"Name the step: {group!r}.",
         )
     find_step(workflow, step)
     names = tuple(step.split("."))
@@ -60,13 +61,13 @@ def build_start_point(
             assumed[previous] = values[step]
     if values[step] is UNSET:
         raise InvalidInput(
-            f"The step {step!r} has not run, so its input is not known.", "Pass its input."
+            f"The step {step!r} was not executed yet, so its input is unknown.", "Pass its input."
         )
     return StartPoint(path=names, values=values, outputs=assumed, resume_data=dump(resume_data))
 
 
 def build_rewind_event(record: RunRecord, start: StartPoint) -> RunRewound:
-    """Build the event with the steps that the run forgets and the outputs that it assumes.
+    """Build the event with the steps that the run forgets, and the outputs that it assumes.
 
     :param record: the record of the run.
     :param start: the start point of the next execution.
@@ -82,9 +83,9 @@ def build_rewind_event(record: RunRecord, start: StartPoint) -> RunRewound:
 
 
 def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
-    """Drop the failures that ended a run, so that a restart calls the failed functions again.
+    """Drop the failures that ended a run, so that a restart repeats the failed calls.
 
-    A failure that was followed by another call, such as a retry, stays.
+    If another call followed a failure, such as a retry, the failure stays.
 
     :param outcomes: the recorded outcomes by key, in the order in which they were recorded.
     """
@@ -104,7 +105,7 @@ def _collect_outputs(record: RunRecord) -> dict[str, Any]:
 def _iter_other_steps(
     workflow: WorkflowDefinition, names: tuple[str, ...], prefix: str = ""
 ) -> Iterator[str]:
-    """Yield the steps before the step at ``names``, and those concurrent with it, by path."""
+    """Yield the steps before the step at ``names`` and the steps concurrent with it, by path."""
     for node in workflow.nodes:
         target = next((step for step in node.steps if step.id == names[0]), None)
         yield from (prefix + step.id for step in node.steps if step is not target)
@@ -117,7 +118,7 @@ def _iter_other_steps(
 def _find_previous_step(workflow: WorkflowDefinition, names: tuple[str, ...]) -> str:
     """Return the path of the step whose output is the input of the step at ``names``.
 
-    The path is empty where the input is not the output of exactly one step.
+    If the input is not the output of exactly one step, the path is empty.
     """
     prefix = "".join(f"{name}." for name in names[:-1])
     inner = find_step(workflow, prefix[:-1]).workflow if prefix else workflow
@@ -132,7 +133,7 @@ def _find_previous_step(workflow: WorkflowDefinition, names: tuple[str, ...]) ->
 def _derive_input(
     workflow: WorkflowDefinition, record: RunRecord, path: str, step_outputs: Mapping[str, Any]
 ) -> Any:
-    """Return the known output before the step at ``path``, or else its recorded input."""
+    """Return the known output before the step at ``path``, or else the step's recorded input."""
     prefix, _, name = path.rpartition(".")
     inner = find_step(workflow, prefix).workflow if prefix else workflow
     value = _derive_input(workflow, record, prefix, step_outputs) if prefix else record.input

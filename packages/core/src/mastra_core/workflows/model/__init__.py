@@ -1,1 +1,1 @@
-"""The model of a workflow: steps, nodes, and the types that are passed between them."""
+"""The model of a workflow: its steps and nodes, and the types between them."""

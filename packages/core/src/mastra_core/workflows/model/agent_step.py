@@ -18,19 +18,19 @@ __all__ = ("create_agent_step",)
 
 
 class Prompt(TypedDict):
-    """The input of an agent's step, as an alternative to a string."""
+    """The input of an agent's step, if it is not a string."""
 
     prompt: str
 
 
 class Text(TypedDict):
-    """The output of an agent's step without an ``output`` type."""
+    """The output of an agent's step that has no ``output`` type."""
 
     text: str
 
 
 def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
-    """Create a step that calls ``agent`` and is suspended while a tool call needs a decision.
+    """Create a step that calls ``agent``; it is suspended while a tool call needs a decision.
 
     :param agent: the agent.
     :param output: the type of the output; ``{"text": ...}`` by default.
@@ -79,7 +79,7 @@ def _build_input(
 
 
 def _build_resumed_input(context: StepContext) -> AgentInput:
-    """Build the input with the decisions; suspend again if any is not about a waiting call."""
+    """Build the input with the decisions; suspend again if a decision is about an unknown call."""
     run = msgspec.convert(context.kept, SuspendedRun)
     decisions: dict[str, Decision] = context.resume_data or {}
     if not decisions or not decisions.keys() <= {call.id for call in run.waiting}:

@@ -58,12 +58,12 @@ def as_step(
     retry: Retry | int | None = None,
     timeout: float | None = None,
 ) -> Step[Any, Any]:
-    """Convert a typed function, an agent, a tool, a workflow or another step to a step.
+    """Convert a typed function, agent, tool, workflow or step to a step.
 
     :param value: the value to convert.
     :param id: the id of the step; that of ``value`` by default.
     :param output: the output type of an agent; ``{"text": ...}`` by default.
-    :param retry: the retry policy, or the number of retries; that of the workflow by default.
+    :param retry: the retry policy, or the number of retries; by default, that of the workflow.
     :param timeout: the seconds that one attempt may take.
     :raises ConfigError: for any other value, or an ``output`` for a value that is not an agent.
     """
@@ -78,8 +78,8 @@ def _coerce_step(value: Any, output: Any) -> Step[Any, Any]:
         return create_agent_step(value, output)
     if output is not None:
         raise ConfigError(
-            f"output={output!r} is passed for {value!r}, which is not an agent.",
-            "Remove output=...; it sets the output type of an agent only.",
+            f"output={output!r} was passed for {value!r}, which is not an agent.",
+            "Remove output=..., because it only sets the output type of an agent.",
         )
     if isinstance(value, Step):
         return value
@@ -100,7 +100,7 @@ def _create_workflow_step(workflow: WorkflowDefinition) -> Step[Any, Any]:
         raise ConfigError(f"The workflow {workflow.id!r} has no steps.", "Add one: .then(step).")
 
     def do_nothing() -> None:
-        """Do nothing; the interpreter executes the workflow instead."""
+        """Do nothing, because the interpreter itself executes a nested workflow."""
 
     return Step(
         id=workflow.id,

@@ -1,7 +1,7 @@
-"""The description of a workflow as data: its steps and its nodes in order.
+"""The data of a workflow: its steps, and its nodes in order.
 
-Workflows, nodes and steps refer to one another: a step may hold a nested workflow, a workflow holds
-nodes, and nodes hold steps. So all three are in one module.
+Workflows contain nodes, nodes contain steps, and a step may contain a nested workflow. Therefore
+all three classes are in one module.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     :param id: the id, unique within a workflow.
     :param call: the function, and the arguments that it takes.
     :param description: the description.
-    :param input: the type of the input; ``Any`` where the function takes none.
+    :param input: the type of the input; ``Any`` if the function takes none.
     :param output: the type of the output.
     :param resume: the type of the data that ``resume`` must pass.
     :param suspend: the type of the payload of ``suspend``.
-    :param retry: the retry policy; that of the workflow by default.
+    :param retry: the retry policy; by default, that of the workflow.
     :param timeout: the seconds that one attempt may take.
     :param workflow: the nested workflow that is executed instead of ``call``.
     :param kind: what the step was created from.
@@ -72,7 +72,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
         check_id("step", self.id)
         if self.timeout is not None and not self.timeout > 0:
             raise ConfigError(
-                f"The step {self.id!r} has a timeout of {self.timeout!r}.", "Use seconds above 0."
+                f"The step {self.id!r} has the timeout {self.timeout!r}.", "Use seconds above 0."
             )
         for what in ("input", "output", "resume", "suspend"):
             self.get_schema(what)  # a type without a JSON schema fails here, not in a run
@@ -84,7 +84,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
 
     @property
     def can_suspend(self) -> bool:
-        """Whether the step, or a step of its workflow, has a ``resume`` or ``suspend`` type."""
+        """Whether the step, or a step nested in it, has a ``resume`` or ``suspend`` type."""
         inner = self.workflow.iter_steps() if self.workflow is not None else ()
         return (
             self.resume is not None
@@ -93,12 +93,12 @@ class Step(TypedOutput[Out], Generic[In, Out]):
         )
 
     async def execute(self, value: Any, context: StepContext | None = None) -> Any:
-        """Validate the input, call the function and return its output as JSON builtins.
+        """Validate the input, call the function, and return its output as JSON builtins.
 
         A plain function runs in a worker thread, so that it does not block the event loop.
 
         :param value: the input.
-        :param context: the context; optional where the function takes none.
+        :param context: the context; optional if the function takes none.
         :raises InvalidInput: when ``value`` does not fit the type of the input.
         """
         bound = self.call.bind(value, context)
@@ -109,7 +109,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
         return dump(await asyncio.to_thread(bound))
 
     def get_schema(self, what: str) -> dict[str, Any] | None:
-        """Return the JSON Schema of a declared type, or ``None`` for an undeclared one.
+        """Return the JSON Schema of a declared type, or ``None`` for an undeclared type.
 
         :param what: ``input``, ``output``, ``resume`` or ``suspend``.
         """
@@ -134,7 +134,7 @@ class Single:
 
 @dataclasses.dataclass(frozen=True)
 class Parallel:
-    """Steps that run concurrently on the same input; the output maps step id to output.
+    """Steps that run concurrently on the same input; the output maps step ids to outputs.
 
     :param steps: the steps.
     """
@@ -144,7 +144,7 @@ class Parallel:
 
 @dataclasses.dataclass(frozen=True)
 class Branch:
-    """Steps that run concurrently if their condition is true; the output maps step id to output.
+    """Concurrent steps, each with a condition; the output maps step ids to outputs.
 
     :param conditions: the condition of each step.
     :param steps: the steps.
@@ -156,7 +156,7 @@ class Branch:
 
 @dataclasses.dataclass(frozen=True)
 class ForEach(Single):
-    """One step for each item of a list; the output is the list of outputs.
+    """One step that runs for each item of a list; the output is the list of outputs.
 
     :param step: the step.
     :param concurrency: the maximum number of items at a time.
@@ -167,14 +167,14 @@ class ForEach(Single):
     def __post_init__(self) -> None:
         if not _is_number(self.concurrency, int, least=1):
             raise ConfigError(
-                f"concurrency={self.concurrency!r} is not a number of items.",
-                "Use an integer from 1 up.",
+                f"concurrency={self.concurrency!r} is not a valid number of items.",
+                "Use an integer of 1 or more.",
             )
 
 
 @dataclasses.dataclass(frozen=True)
 class Loop(Single):
-    """One step that is repeated on its own output.
+    """One step that repeats on its own output.
 
     :param step: the step.
     :param condition: the condition, which is evaluated after each iteration.
@@ -187,7 +187,7 @@ class Loop(Single):
 
 @dataclasses.dataclass(frozen=True)
 class Sleep:
-    """A wait, for some seconds or until a moment; the previous output is passed on.
+    """A pause for some seconds or until a moment; it passes the previous output on.
 
     :param id: the id.
     :param duration: the seconds, unless ``function`` or ``moment`` is set.
@@ -207,12 +207,13 @@ class Sleep:
             return
         if self.until and not _is_moment(self.moment):
             raise ConfigError(
-                f"The sleep {self.id!r} lasts until {self.moment!r}.",
+                f"The sleep {self.id!r} has the end {self.moment!r}.",
                 "Pass a datetime with a time zone: datetime.now(UTC) + timedelta(hours=1).",
             )
         if not self.until and not _is_number(self.duration, int | float, least=0):
             raise ConfigError(
-                f"The sleep {self.id!r} lasts {self.duration!r}.", "Use seconds from 0 up."
+                f"The sleep {self.id!r} has the duration {self.duration!r}.",
+                "Use seconds from 0 up.",
             )
 
     @property
@@ -226,11 +227,11 @@ Node = Single | Parallel | Branch | ForEach | Loop | Sleep
 
 @dataclasses.dataclass(frozen=True)
 class WorkflowDefinition(Generic[In, Out]):
-    """The data of a workflow; ``Workflow`` adds the methods that append nodes.
+    """The data of a workflow; ``Workflow`` adds methods that append nodes.
 
     :param id: the id; callers can also use the registration key.
-    :param input: the type of the input; that of the first step by default.
-    :param output: the type of the result; that of the last step by default.
+    :param input: the type of the input; by default, the input type of the first step.
+    :param output: the type of the result; by default, the output type of the last step.
     :param description: the description.
     :param nodes: the nodes; the methods append them.
     :param state: the type of the state that the steps share; any mapping by default.
@@ -257,7 +258,7 @@ class WorkflowDefinition(Generic[In, Out]):
             )
 
     def iter_steps(self) -> Iterator[Step[Any, Any]]:
-        """Yield the steps in order, without those of nested workflows."""
+        """Yield the steps in order, except steps of nested workflows."""
         for node in self.nodes:
             yield from node.steps
 
@@ -284,17 +285,17 @@ class WorkflowDefinition(Generic[In, Out]):
 
     @property
     def input_schema(self) -> dict[str, Any] | None:
-        """The JSON Schema of the input, or ``None`` where its type is not known."""
+        """The JSON Schema of the input, or ``None`` if the input's type is unknown."""
         return _to_json_schema(self.input_type)
 
     @property
     def output_schema(self) -> dict[str, Any] | None:
-        """The JSON Schema of the result, or ``None`` where its type is not known."""
+        """The JSON Schema of the result, or ``None`` if the result's type is unknown."""
         return _to_json_schema(self.output_type)
 
     @property
     def state_schema(self) -> dict[str, Any] | None:
-        """The JSON Schema of the shared state, or ``None`` where it has no type."""
+        """The JSON Schema of the shared state, or ``None`` if the state has no type."""
         return _to_json_schema(Any if self.state is None else self.state)
 
 
@@ -332,7 +333,7 @@ def _get_node_output_type(node: Node) -> Any:
 
 
 def check_id(what: str, id_: str) -> None:
-    """Check that an id can be a part of paths and journal keys.
+    """Check that an id can be part of paths and journal keys.
 
     :param what: the kind of object, for the message: ``step``.
     :param id_: the id.
@@ -340,7 +341,7 @@ def check_id(what: str, id_: str) -> None:
     """
     if not id_ or any(character in _RESERVED for character in id_):
         raise ConfigError(
-            f"The id {id_!r} of a {what} is empty or contains one of {' '.join(_RESERVED)}",
+            f"The id {id_!r} of a {what} is empty, or contains one of {' '.join(_RESERVED)}",
             "Set another id: id='...'.",
         )
 

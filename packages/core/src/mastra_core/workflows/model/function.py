@@ -1,4 +1,4 @@
-"""A function of the user, and the arguments that it takes."""
+"""A function of the user, with the names of its arguments."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Function:
     :param function: the callable.
     :param input: the type of its input.
     :param output: the type of its result.
-    :param input_name: the name of the input's parameter; empty where it takes none.
-    :param context_name: the name of the context's parameter; empty where it takes none.
+    :param input_name: the name of the input's parameter; empty if it takes none.
+    :param context_name: the name of the context's parameter; empty if it takes none.
     :param awaits: whether it is a coroutine function.
     :param input_first: whether the input's parameter comes before the context's.
     """
@@ -43,10 +43,10 @@ class Function:
         return "condition" if name == "<lambda>" else name
 
     def bind(self, value: Any, context: StepContext | None) -> Callable[[], Any]:
-        """Bind the arguments that the function takes.
+        """Return the arguments that the function takes, by name.
 
         :param value: the input.
-        :param context: the context; may be ``None`` where the function takes none.
+        :param context: the context; may be ``None`` if the function takes none.
         :returns: a callable without parameters.
         :raises InvalidInput: when ``value`` does not fit the type of the input.
         """
@@ -59,7 +59,7 @@ class Function:
         return functools.partial(self.function, context, given)
 
     async def call(self, value: Any, context: StepContext) -> Any:
-        """Call the function on the event loop, as conditions and mappings are.
+        """Call the function on the event loop; conditions and mappings are called in this way.
 
         :param value: the input.
         :param context: the context.
@@ -73,7 +73,7 @@ class Function:
 
 
 def inspect_function(function: Callable[..., Any], *, require_types: bool = False) -> Function:
-    """Determine the arguments of a function by its type hints.
+    """Determine the arguments of a function from its type hints.
 
     A parameter is the context if its type is ``StepContext``, or if it is called ``context`` and
     has no type.
@@ -85,7 +85,7 @@ def inspect_function(function: Callable[..., Any], *, require_types: bool = Fals
     """
     if not callable(function):
         raise ConfigError(
-            f"{function!r} is not a function.", "Pass a function of the previous output."
+            f"{function!r} is not a function.", "Pass a function that takes the previous output."
         )
     hints = resolve_hints(function) if inspect.isroutine(function) else {}
     names = _list_parameters(function)
@@ -104,7 +104,7 @@ def inspect_function(function: Callable[..., Any], *, require_types: bool = Fals
 
 
 def _list_parameters(function: Callable[..., Any]) -> list[str]:
-    """List the parameters that get an argument: the first one, and those without a default."""
+    """List the parameters that get an argument: the first, and all without a default."""
     try:
         parameters = [*inspect.signature(function).parameters.values()]
     except ValueError:  # builtins such as bool and str have no signature

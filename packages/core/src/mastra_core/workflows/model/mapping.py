@@ -1,4 +1,4 @@
-"""Create a step that maps the previous output and other values to its output."""
+"""Create a step that builds its output from the previous output and other values."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _create_step(
 
 
 def _describe_source(source: Any) -> str:
-    """Describe a source without its value, which may be secret."""
+    """Describe a source without its value, because the value may be secret."""
     if isinstance(source, Step):
         return source.id
     if not isinstance(source, Mapping):
@@ -68,7 +68,7 @@ def _build_source(field: str, source: Any) -> _Source:
     if isinstance(source, Mapping):
         return _parse_source(field, source)
     raise ConfigError(
-        f"{source!r} is not a source for the field {field!r}.",
+        f"{source!r} is not a valid source for the field {field!r}.",
         "Pass a step, a function or a mapping.",
     )
 
@@ -86,7 +86,7 @@ def _parse_source(field: str, source: Mapping[str, Any]) -> _Source:
         case {"value": value, **rest} if not rest:
             return _create_reader(lambda *_: value, "")
     raise ConfigError(
-        f"{dict(source)!r} is not a source for the field {field!r}.",
+        f"{dict(source)!r} is not a valid source for the field {field!r}.",
         'Write {"step": step, "path": "a.b"}, {"input": "a"}, {"state": "a"}, '
         '{"request_context": "a"} or {"value": 1}.',
     )
@@ -109,4 +109,4 @@ def _get_item(value: Any, key: str, path: str) -> Any:
         return value[key]
     if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
         return value[int(key)]
-    raise NotFound(f"The path {path!r} of a mapping has no value: {key!r} is missing.")
+    raise NotFound(f"The path {path!r} of a mapping has no value, because {key!r} is missing.")

@@ -34,7 +34,7 @@ class Retry:
                 raise ConfigError(f"Retry has {name}={value!r}.", "Use a number from 0 up.")
 
     def get_delay(self, attempt: int) -> float:
-        """Return the seconds between a failed attempt and the next one.
+        """Return the seconds between a failed attempt and the next attempt.
 
         :param attempt: the number of the failed attempt, from 1.
         """

@@ -1,4 +1,4 @@
-"""Types of the arguments of steps and workflows, for type checkers.
+"""Types for type checkers: the arguments of steps and workflows.
 
 This module is not imported at run time, so it does not slow down an application.
 """
@@ -62,7 +62,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class KeywordContext(Protocol[T_contra, R_co]):
-    """A function of an input, with the context as a keyword argument."""
+    """A function of an input, which gets the context as a keyword argument."""
 
     def __call__(self, value: T_contra, /, *, context: StepContext) -> R_co:
         """Call the function."""
@@ -105,11 +105,11 @@ class StepOptions(TypedDict, total=False):
 
 
 class NoSteps:
-    """The output type of a workflow that has neither a step nor an input type."""
+    """The output type of a workflow that has neither steps nor an input type."""
 
 
 class WorkflowOptions(TypedDict, total=False):
-    """The arguments of ``Workflow(...)`` other than its id and input type."""
+    """The arguments of ``Workflow(...)``, except its id and its input type."""
 
     output: Any
     description: str

@@ -1,4 +1,4 @@
-"""The decorator that turns a typed function into a step."""
+"""The decorator that converts a typed function to a step."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def step(
     retry: Retry | int | None = None,
     timeout: float | None = None,
 ) -> Any:
-    """Create a step from a typed function; a decorator with or without arguments.
+    """Create a step from a typed function; use it as a decorator, also with arguments.
 
     The function takes an input, a ``StepContext``, both or neither.
 
@@ -73,7 +73,7 @@ def step(
     :param description: the description; the docstring of the function by default.
     :param resume: the type of the data that resumes the step.
     :param suspend: the type of the payload of ``suspend``.
-    :param retry: the retry policy, or the number of retries; that of the workflow by default.
+    :param retry: the retry policy, or the number of retries; by default, that of the workflow.
     :param timeout: the seconds that one attempt may take.
     :raises ConfigError: when the function takes more than one input, or one without a type.
     """

@@ -1,4 +1,4 @@
-"""The context of a step: data of the run, and actions such as suspend."""
+"""The context of a step: data of the run, and methods such as ``suspend``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StepExit(BaseException):
 
 
 class StepContext:
-    """The context of one call of a step; a parameter with this type receives it.
+    """The context of one call of a step, for a parameter with this type.
 
     ``kept`` is the value that the step passed to ``suspend`` as ``keep``. ``canceled`` is set when
     the run no longer waits for the step. A coroutine is then cancelled. A plain function, which
@@ -46,7 +46,7 @@ class StepContext:
     :param resume_data: the data passed to ``resume``, of the step's ``resume`` type; ``None`` on
         the first execution.
     :param request_context: values from the caller and from middleware.
-    :param resource: the owner of the run, empty where it has none.
+    :param resource: the owner of the run, empty if it has none.
     :param writer: sends a numbered chunk to the readers of the run.
     :param attempt: the number of the attempt, from 1.
     :param iteration: the number of the loop's iteration, from 1; 0 outside a loop.
@@ -103,11 +103,11 @@ class StepContext:
 
     @property
     def state(self) -> Any:
-        """The shared state, of the workflow's ``state`` type; ``set_state`` changes it."""
+        """The shared state, in the workflow's ``state`` type; ``set_state`` changes the state."""
         return validate(self._effective_state_type, {**self._state, **self._changes})
 
     def set_state(self, changes: Mapping[str, Any] | None = None, /, **more: Any) -> None:
-        """Set fields of the shared state; the other fields stay as they are.
+        """Set fields of the shared state, and keep its other fields.
 
         The changes of concurrent steps become visible only after all of these steps have ended.
 
@@ -122,7 +122,7 @@ class StepContext:
 
     @property
     def changes(self) -> dict[str, Any]:
-        """The fields of the shared state that the step has set so far."""
+        """The fields of the shared state that the step has changed so far."""
         return self._changes
 
     if TYPE_CHECKING:
@@ -142,13 +142,13 @@ class StepContext:
         if name not in self._outputs:
             raise NotFound(
                 f"The step {name!r} has no output.",
-                f"Steps with an output: {', '.join(self._outputs) or 'none'}.",
+                f"These steps have an output: {', '.join(self._outputs) or 'none'}.",
             )
         value = self._outputs[name]
         return value if isinstance(step, str) else validate(step.output, value)
 
     def suspend(self, payload: Any = None, *, label: str = "", keep: Any = None) -> NoReturn:
-        """Suspend the step; ``resume`` executes it again from its beginning.
+        """Suspend the step; ``resume`` executes the step again from its beginning.
 
         :param payload: the data that the caller of ``resume`` needs, of the ``suspend`` type.
         :param label: another name by which the step can be resumed.
@@ -165,7 +165,7 @@ class StepContext:
         raise StepExit(outcome)
 
     def bail(self, result: Any = None) -> NoReturn:
-        """End the workflow successfully; in a nested workflow, end only that one.
+        """End the workflow successfully; in a nested workflow, end only the nested workflow.
 
         :param result: the result of the workflow.
         """

@@ -1,7 +1,7 @@
-"""Decide whether values of one type can be valid for another type.
+"""Decide whether a value of one type can be valid for another type.
 
-Types are incompatible only where no value can be valid. A type that cannot be inspected is
-compatible with all types.
+Two types are incompatible only if no value can be valid for both. If a type cannot be inspected, it
+is compatible with all types.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _VALUE_KINDS = {type(None): "null", bool: "boolean", int: "number", str: "string
 
 @dataclasses.dataclass(frozen=True)
 class _Shape:
-    """One alternative of a type. A shape without a kind is compatible with all others."""
+    """One alternative of a type. A shape without a kind is compatible with every shape."""
 
     kind: str = ""
     name: str = ""
@@ -39,7 +39,7 @@ class _Shape:
 
 
 def explain_mismatch(source: Any, target: Any) -> str:
-    """Explain why no value of ``source`` can be valid for ``target``.
+    """Explain why no value of ``source`` is valid for ``target``.
 
     :param source: the type of the values.
     :param target: the type that they must fit.
@@ -142,7 +142,7 @@ def _build_object_shape(info: Any) -> _Shape:
 
 
 def _build_model_shape(cls: Any) -> _Shape:
-    """Build the shape of a pydantic model, if it has no validators or serializers of its own."""
+    """Build the shape of a pydantic model that has no validators or serializers of its own."""
     decorators = getattr(cls, "__pydantic_decorators__", None)
     if decorators is None or getattr(cls, "__pydantic_root_model__", False):
         return _Shape()

@@ -1,4 +1,4 @@
-"""Determine the types that are passed between steps, and check that they are compatible."""
+"""Determine the types between steps, and check that they are compatible."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ("check_next", "check_result")
 
 
 def check_next(workflow: WorkflowDefinition, node: Node) -> None:
-    """Check that ``node`` accepts the present output of ``workflow``.
+    """Check that ``node`` accepts the output before it in ``workflow``.
 
     :param workflow: the workflow before the node.
     :param node: the node that is appended.
@@ -41,7 +41,7 @@ def check_next(workflow: WorkflowDefinition, node: Node) -> None:
 
 
 def check_result(workflow: WorkflowDefinition) -> None:
-    """Check that the output of the last step can be the declared output of the workflow.
+    """Check that the last step's output can be the declared output of the workflow.
 
     :param workflow: the workflow.
     :raises ConfigError: when the types are incompatible; the message names both.
@@ -55,7 +55,7 @@ def check_result(workflow: WorkflowDefinition) -> None:
 
 def _create_error(source: str, target: str, reason: str) -> ConfigError:
     return ConfigError(
-        f"{source} does not fit {target}: {reason}.",
+        f"{source} does not match {target}: {reason}.",
         "Change one of the types, or add a .map() between them.",
     )
 
@@ -67,7 +67,7 @@ def _get_current_type(workflow: WorkflowDefinition) -> Any:
 
 
 def _iter_consumers(node: Node) -> Iterator[tuple[str, Any]]:
-    """Yield the functions of ``node`` that take the previous output, and their input types."""
+    """Yield each function of ``node`` that takes the previous output, and its input type."""
     match node:
         case ForEach():
             yield _format_step(node.step), list[node.step.input]  # type: ignore[name-defined]  # built at run time

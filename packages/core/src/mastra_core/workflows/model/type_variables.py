@@ -1,4 +1,4 @@
-"""Type variables of steps and workflows, and what a step context needs to know of a step."""
+"""Type variables of steps and workflows, and a base class that a step context can name."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ("In", "Out", "TypedOutput")
 
 
 class TypedOutput(Generic[Out]):
-    """The base class of ``Step``; ``StepContext.output`` reads the output type from it.
+    """The base class of ``Step``, from which ``StepContext.output`` reads the output type.
 
-    ``StepContext`` cannot name ``Step`` itself, because a step's function is inspected for it.
+    ``StepContext`` cannot refer to ``Step`` itself, because that would be a circular reference.
     """
 
     id: str

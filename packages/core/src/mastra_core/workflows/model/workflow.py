@@ -1,4 +1,4 @@
-"""A workflow: its nodes in order, and the types of its input, output and state."""
+"""Workflows: their nodes in order, and the types of input, output and state."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ __all__ = ("Workflow",)
 
 @dataclasses.dataclass(frozen=True)
 class Workflow(WorkflowDefinition[In, Out]):
-    """A workflow. Each method returns a new workflow, so several can share a common beginning.
+    """A workflow; each method returns a new workflow, so workflows can share a beginning.
 
     A parameter for a step also accepts a typed function, an agent, a tool or another workflow.
 
     :param id: the id; callers can also use the registration key.
-    :param input: the type of the input; that of the first step by default.
-    :param output: the type of the result; that of the last step by default.
+    :param input: the type of the input; by default, the input type of the first step.
+    :param output: the type of the result; by default, the output type of the last step.
     :param description: the description.
     :param nodes: the nodes; the methods append them.
     :param state: the type of the state that the steps share; any mapping by default.
@@ -97,14 +97,14 @@ class Workflow(WorkflowDefinition[In, Out]):
         ) -> Workflow[In, New]: ...
 
     def then(self, next_: Any, /) -> Workflow[Any, Any]:
-        """Append a step that is executed on the previous output.
+        """Append a step that gets the previous output.
 
         :param next_: the step.
         """
         return self._append_node(Single(_as_step(next_)))
 
     def parallel(self, *steps: Any) -> Workflow[In, dict[str, Any]]:
-        """Append steps that are executed concurrently on the previous output.
+        """Append steps that run concurrently on the previous output.
 
         The output maps the id of each step to its output.
 
@@ -113,7 +113,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(Parallel(tuple(map(_as_step, _flatten(steps)))))
 
     def branch(self, *branches: tuple[Condition, Any] | list[Any]) -> Workflow[In, dict[str, Any]]:
-        """Append steps; those whose condition is true are executed concurrently.
+        """Append steps with conditions; steps whose condition is true run concurrently.
 
         A condition is a function, sync or async, of the previous output, of a ``StepContext``, or
         of both. If its parameter has a type, the function gets an instance of that type. The
@@ -124,7 +124,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         pairs = _flatten(branches)
         if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):  # noqa: PLR2004  # a pair
             raise ConfigError(
-                f"A branch of workflow {self.id!r} is not a pair.", "Pass (condition, step)."
+                f"A branch of the workflow {self.id!r} is not a pair.", "Pass (condition, step)."
             )
         conditions, steps = zip(*pairs, strict=True) if pairs else ((), ())
         return self._append_node(
@@ -132,7 +132,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         )
 
     def foreach(self, each: Repeated[New], /, *, concurrency: int = 1) -> Workflow[In, list[New]]:
-        """Append a step that is executed for each item of the previous output, a list.
+        """Append a step that runs once for each item of the previous output, a list.
 
         The output is the list of outputs.
 
@@ -142,7 +142,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(ForEach(_as_step(each), concurrency))
 
     def dowhile(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
-        """Append a step that is repeated on its own output while a condition is true.
+        """Append a step that repeats on its own output while a condition is true.
 
         :param body: the step; it is executed at least once.
         :param condition: a function of the output of the step; see ``branch``.
@@ -150,7 +150,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(Loop(_as_step(body), inspect_function(condition), until=False))
 
     def dountil(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
-        """Append a step that is repeated on its own output until a condition is true.
+        """Append a step that repeats on its own output until a condition is true.
 
         :param body: the step; it is executed at least once.
         :param condition: a function of the output of the step; see ``branch``.
@@ -171,7 +171,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         def map(self, mapping: typed.AnyMapper, /, *, id: str = "") -> Workflow[In, Any]: ...
 
     def map(self, mapping: typed.AnyMapper, /, *, id: str = "") -> Workflow[In, Any]:
-        """Append a mapping of the previous output and other values.
+        """Append a step that builds a value from the previous output and other values.
 
         :param mapping: a function, see ``branch``; or for each field a step (for its output), a
             function, or one of ``{"step": step, "path": "a.b"}``, ``{"input": "a.b"}`` (the input
@@ -185,7 +185,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         )
 
     def sleep(self, duration: float | Condition, /, *, id: str = "") -> Workflow[In, Out]:
-        """Append a wait for some seconds; the previous output is passed on.
+        """Append a pause of some seconds; the previous output is passed on.
 
         :param duration: the seconds, or a function that returns them; see ``branch``.
         :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
@@ -196,7 +196,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(Sleep(name, duration=duration))
 
     def sleep_until(self, moment: dt.datetime | Condition, /, *, id: str = "") -> Workflow[In, Out]:
-        """Append a wait until a moment; the previous output is passed on.
+        """Append a pause until a moment; the previous output is passed on.
 
         :param moment: a datetime with a time zone, or a function that returns one; see ``branch``.
         :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
@@ -207,7 +207,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(Sleep(name, moment=moment, until=True))
 
     def check(self) -> None:
-        """Check that the output of the last step can be the declared ``output``.
+        """Check that the last step's output can be the declared ``output``.
 
         ``Mastra`` calls this when the workflow is registered.
 
@@ -218,7 +218,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         check_result(self)
 
     def build_graph(self) -> list[dict[str, Any]]:
-        """Return the graph of the nodes as JSON builtins, in the format of Mastra's HTTP API."""
+        """Return the graph of the nodes in JSON builtins, in the format of Mastra's HTTP API."""
         from mastra_core.workflows.render.graph import build_graph
 
         return build_graph(self)
@@ -238,14 +238,16 @@ class Workflow(WorkflowDefinition[In, Out]):
         from mastra_core.workflows.model.type_flow import check_next
 
         if not node.steps and not isinstance(node, Sleep):
-            raise ConfigError(f"A group of workflow {self.id!r} has no steps.", "Add a step to it.")
+            raise ConfigError(
+                f"A group of the workflow {self.id!r} has no steps.", "Add a step to it."
+            )
         seen = {*_iter_ids(self.nodes)}
         for name in _iter_ids((node,)):
             check_id("step", name)
             if name in seen:
                 raise ConfigError(
                     f"The workflow {self.id!r} has two steps with the id {name!r}.",
-                    "Set another id for one of them: as_step(step, id='...').",
+                    "Set another id for one of them, with as_step(step, id='...').",
                 )
             seen.add(name)
         check_next(self, node)

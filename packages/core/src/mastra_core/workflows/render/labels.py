@@ -8,7 +8,7 @@ __all__ = ("format_concurrency", "format_loop_condition", "format_sleep")
 
 
 def format_loop_condition(node: Loop) -> str:
-    """Format the condition of a loop: ``while is_open``.
+    """Format the condition of a loop, such as ``while is_open``.
 
     :param node: the loop.
     """
@@ -16,7 +16,7 @@ def format_loop_condition(node: Loop) -> str:
 
 
 def format_concurrency(node: ForEach) -> str:
-    """Format the concurrency of a ``foreach``: ``for each item, 2 at a time``.
+    """Format the concurrency of a ``foreach``, such as ``for each item, 2 at a time``.
 
     :param node: the node.
     """
@@ -24,7 +24,7 @@ def format_concurrency(node: ForEach) -> str:
 
 
 def format_sleep(node: Sleep) -> str:
-    """Format the duration or the end of a sleep: ``sleep 1.5 s``.
+    """Format the duration or the end of a sleep, such as ``sleep 1.5 s``.
 
     :param node: the node.
     """

@@ -29,9 +29,9 @@ def render_mermaid(workflow: WorkflowDefinition) -> str:
 
 
 class _Chart:
-    """Renders the lines of a flowchart, and numbers its boxes.
+    """Renders the lines of a flowchart, and gives numbers to its boxes.
 
-    ``sources`` are the boxes from which the next arrows begin, with the labels of these arrows.
+    ``sources`` are the boxes at which the next arrows start, with the labels of these arrows.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class _Chart:
     def _render_nodes(
         self, workflow: WorkflowDefinition, sources: list[tuple[str, str]], indent: str
     ) -> Any:
-        """Yield the lines of all nodes, and return the sources of the next arrows."""
+        """Yield the lines of all nodes, and return the boxes at which the next arrows start."""
         for node in workflow.nodes:
             sources = yield from self._render_node(node, sources, indent)
         return sources

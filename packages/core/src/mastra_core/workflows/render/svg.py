@@ -30,18 +30,18 @@ _STYLE = (
 class _Element(Protocol):
     """A part of the picture.
 
-    Arrows start at the middle of its bottom and end at the middle of its top.
+    Arrows end at the middle of its top, and start at the middle of its bottom.
     """
 
     width: float
     height: float
 
     def draw(self, x: float, y: float) -> Iterator[str]:
-        """Yield the part's SVG elements, with its middle at ``x`` and its top at ``y`` pixels."""
+        """Yield the SVG elements; their top middle is at the position ``x``, ``y`` in pixels."""
 
 
 def render_svg(workflow: WorkflowDefinition) -> str:
-    """Render a workflow as an SVG picture without external fonts, scripts or style sheets.
+    """Render a workflow as an SVG picture that needs no external fonts, scripts or style sheets.
 
     :param workflow: the workflow.
     :returns: the text of the SVG file.
@@ -89,7 +89,7 @@ class _Box:
         self.height = float(_BOX + (16 if note else 0))
 
     def draw(self, x: float, y: float) -> Iterator[str]:
-        """Yield the box and its texts."""
+        """Yield the box and its texts as SVG elements."""
         radius = 20 if self.kind in {"end", "sleep"} else 6
         yield (
             f'<rect class="{self.kind}" x="{x - self.width / 2:g}" y="{y:g}" '
@@ -109,7 +109,7 @@ class _Column:
         self.height = sum(element.height for element in elements) + _GAP * (len(elements) - 1)
 
     def draw(self, x: float, y: float) -> Iterator[str]:
-        """Yield the elements, and the arrows between them."""
+        """Yield all elements, and the arrows between them."""
         for number, element in enumerate(self.elements):
             if number:
                 yield _render_arrow(x, y - _GAP, x, y)
@@ -118,7 +118,7 @@ class _Column:
 
 
 class _Row:
-    """Elements side by side, each below the label of its condition."""
+    """Elements side by side, each with the label of its condition above it."""
 
     def __init__(self, elements: Sequence[_Element], labels: Sequence[str]) -> None:
         self.elements, self.labels = elements, labels
@@ -130,7 +130,7 @@ class _Row:
         self.height = max(element.height for element in elements) + 2 * _GAP
 
     def draw(self, x: float, y: float) -> Iterator[str]:
-        """Yield the elements, and the arrows that connect them with one point above and below."""
+        """Yield the elements, and the arrows from the point above and to the point below."""
         left, bottom = x - self.width / 2, y + self.height
         for number, (element, width) in enumerate(zip(self.elements, self.widths, strict=True)):
             middle = left + width / 2
@@ -153,7 +153,7 @@ class _Frame:
         self.height = inner.height + _GAP + _MARGIN
 
     def draw(self, x: float, y: float) -> Iterator[str]:
-        """Yield the dashed frame, its title and the nested workflow."""
+        """Yield the dashed frame, the title and the nested workflow."""
         yield (
             f'<rect class="workflow" x="{x - self.width / 2:g}" y="{y:g}" '
             f'width="{self.width:g}" height="{self.height:g}" rx="6"/>'
@@ -180,7 +180,7 @@ def _render_arrow(x: float, y: float, to_x: float, to_y: float) -> str:
 
 
 def _escape(text: str) -> str:
-    """Escape XML characters, and drop those that XML does not allow."""
+    """Escape XML characters, and remove characters that XML does not allow."""
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(character, entity)
     return "".join(character for character in text if character.isprintable())

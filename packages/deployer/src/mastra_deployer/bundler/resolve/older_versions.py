@@ -32,7 +32,7 @@ _LATEST = 99  # no Python has so many patch releases
 
 
 class OlderVersion(NamedTuple):
-    """A package of which the target cannot use the newest version.
+    """A package whose newest version the target cannot use.
 
     :param name: of the package.
     :param version: the version that is used.
@@ -47,7 +47,7 @@ class OlderVersion(NamedTuple):
 
 
 def list_versions(text: str) -> Iterator[tuple[str, str]]:
-    """Yield name and version of each package of a pylock.toml.
+    """Yield the name and version of each package in a pylock.toml.
 
     :param text: the lock.
     """
@@ -57,7 +57,7 @@ def list_versions(text: str) -> Iterator[tuple[str, str]]:
 
 
 def list_lacking(text: str, platform: Platform) -> dict[str, str]:
-    """Return name and version of each package that has wheels, but none for a platform.
+    """Return the packages that have wheels, but none for a platform, with their versions.
 
     :param text: a pylock.toml for every platform.
     :param platform: the target's.
@@ -92,7 +92,7 @@ def list_later_python(text: str, platform: Platform) -> dict[str, str]:
 
 
 def list_older_versions(newest: Mapping[str, str], text: str, lacks: str) -> list[OlderVersion]:
-    """Return the packages that are older in a lock than the newest version.
+    """Return the packages whose version in a lock is older than the newest version.
 
     :param newest: versions by name.
     :param text: the lock that is used.
@@ -106,7 +106,7 @@ def list_older_versions(newest: Mapping[str, str], text: str, lacks: str) -> lis
 
 
 def format_older_version(item: OlderVersion) -> str:
-    """Return the comment of a lock that records an older version.
+    """Return the comment in a lock that records an older version.
 
     :param item: the package.
     """
@@ -114,7 +114,7 @@ def format_older_version(item: OlderVersion) -> str:
 
 
 def report_older_versions(text: str, platform: Platform, report: Report) -> None:
-    """Report the older versions that a lock records.
+    """Report the older versions that a lock contains.
 
     :param text: the lock.
     :param platform: the target's.
@@ -124,12 +124,13 @@ def report_older_versions(text: str, platform: Platform, report: Report) -> None
         if lacks == "wheel":
             report.note(
                 f"{name} {version} is used, because {name} {newest} has no wheel for {platform}.",
-                "Build for another Python (--python) or platform (--platform), or set "
-                "UV_FIND_LINKS to a directory with a wheel.",
+                "To use the newest version, build for another Python (--python) or platform "
+                "(--platform), or set UV_FIND_LINKS to a directory with a wheel.",
             )
         else:
             report.note(
                 f"{name} {version} is used, because {name} {newest} does not support "
                 f"Python {platform.python}.0, and a bundle supports each {platform.python}.",
-                "Build for a newer Python: --python, or [tool.mastra] python.",
+                "To use the newest version, build for a newer Python: --python, or "
+                "[tool.mastra] python.",
             )

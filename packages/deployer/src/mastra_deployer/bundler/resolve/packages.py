@@ -1,4 +1,4 @@
-"""List the packages of a lock, each with a key that identifies its wheel exactly."""
+"""List the packages of a lock, each with a key that identifies its wheel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from packaging.utils import canonicalize_name
 from mastra_core.pipeline import Platform
 from mastra_deployer.bundler.resolve.closure import Closure
 from mastra_deployer.bundler.resolve.source_builds import build_local_wheel
+from mastra_deployer.bundler.resolve.wheel_tags import describe_platform
 from mastra_deployer.bundler.vendor.prune import PRUNE_VERSION
+from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("Package", "list_packages")
 
@@ -37,11 +39,14 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     wheel: Path | None = None
 
 
-def list_packages(closure: Closure, platform: Platform) -> list[Package]:
-    """Return every package of a closure; local projects are built as wheels first.
+def list_packages(
+    closure: Closure, platform: Platform, interpreter: Interpreter | None
+) -> list[Package]:
+    """Return every package of a closure, after building the wheels of local projects.
 
     :param closure: the locked dependencies.
     :param platform: the platform to build for.
+    :param interpreter: of the target's version; ``None`` where this machine has none.
     :raises BuildError: when a local project cannot be built for the platform.
     """
     text = closure.lock.read_text(encoding="utf-8")
@@ -58,7 +63,7 @@ def list_packages(closure: Closure, platform: Platform) -> list[Package]:
     return [
         *packages,
         *(
-            _build_local_package(build_local_wheel(path, platform), platform)
+            _build_local_package(build_local_wheel(path, platform, interpreter), platform)
             for path in closure.directories
         ),
     ]
@@ -67,12 +72,12 @@ def list_packages(closure: Closure, platform: Platform) -> list[Package]:
 def _build_local_package(wheel: Path, platform: Platform) -> Package:
     is_universal = wheel.name.endswith("-none-any.whl")
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    key = _hash_facts([wheel.name, digest, "" if is_universal else str(platform)])
+    key = _hash_facts([wheel.name, digest, "" if is_universal else describe_platform(platform)])
     return Package(name=canonicalize_name(wheel.name.partition("-")[0]), key=key, wheel=wheel)
 
 
 def _compute_key(table: Mapping[str, Any], platform: Platform) -> str:
-    """Compute a package's key from its hashes, so that the index it comes from does not matter."""
+    """Compute a package's key from its hashes, so that its index has no effect."""
     files = [
         *table.get("wheels", []),
         *(table[kind] for kind in ("archive", "sdist") if kind in table),
@@ -81,7 +86,7 @@ def _compute_key(table: Mapping[str, Any], platform: Platform) -> str:
     hashes = sorted(json.dumps(file.get("hashes", {}), sort_keys=True) for file in files)
     is_universal = len(files) == 1 and names[0].endswith("-none-any.whl")
     facts = [table["name"], table.get("version", ""), table.get("marker", ""), *hashes]
-    return _hash_facts([*facts, "" if is_universal else str(platform)])
+    return _hash_facts([*facts, "" if is_universal else describe_platform(platform)])
 
 
 def _get_file_name(file: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Tell from their file names which wheels a target takes."""
+"""Decide by the file name whether a target can install a wheel."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from mastra_core.pipeline import Platform
 from mastra_deployer.project.interpreters import parse_glibc
+from mastra_deployer.project.macos_version import get_macos_version, is_macos
 
-__all__ = ("get_file_name", "is_compatible", "list_platforms", "parse_tags")
+__all__ = ("describe_platform", "get_file_name", "is_compatible", "list_platforms", "parse_tags")
 
 _DEFAULT_GLIBC = 28  # minor version
 _ALIAS = re.compile(r"manylinux(1|2010|2014)_")
@@ -32,7 +33,7 @@ def is_compatible(name: str, platform: Platform) -> bool:
 
 
 def parse_tags(name: str) -> frozenset[Tag]:
-    """Return the tags in a wheel's file name; an empty set for a file that is no wheel.
+    """Return the tags in the file name of a wheel; empty for other files.
 
     :param name: the file name.
     """
@@ -42,8 +43,17 @@ def parse_tags(name: str) -> frozenset[Tag]:
         return frozenset()
 
 
+def describe_platform(platform: Platform) -> str:
+    """Describe everything that decides which wheels a platform takes, for keys of caches.
+
+    :param platform: the target's.
+    """
+    version = f" {get_macos_version()}" if is_macos(platform.wheels) else ""
+    return f"{platform}{version}"
+
+
 def list_platforms(names: Iterable[str], python: str) -> list[str]:
-    """Return the platforms that wheels are for.
+    """Return the platforms of wheels.
 
     :param names: file names of wheels.
     :param python: the version whose platforms are wanted, ``3.12``. Where no wheel is for it, each
@@ -78,7 +88,7 @@ def _iter_platform_tags(wheels: str) -> Iterator[str]:
     if wheels.startswith("pyemscripten_"):
         yield wheels
     elif "darwin" in rest:
-        yield from mac_platforms((14, 0), {"aarch64": "arm64"}.get(machine, machine))
+        yield from mac_platforms(get_macos_version(), {"aarch64": "arm64"}.get(machine, machine))
     elif "windows" in rest:
         yield _WINDOWS[machine]
     elif "musl" in rest:

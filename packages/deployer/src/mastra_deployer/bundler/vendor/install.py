@@ -1,4 +1,4 @@
-"""Install packages of a lock for the target's platform; uv fetches, checks and unpacks them."""
+"""Install packages of a lock for the target's platform; uv downloads, checks and unpacks them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from mastra_deployer.bundler.resolve.pyodide import (
     is_pyodide,
     strip_compiled_code,
 )
-from mastra_deployer.bundler.uv import build_target_arguments, run_uv
 from mastra_deployer.bundler.vendor.distributions import Distribution, read_distributions
+from mastra_deployer.project.uv import build_target_arguments, run_uv
 
 __all__ = ("Installed", "install_packages")
 
@@ -70,7 +70,11 @@ def _run_install(
     texts = [package.text for package in packages if package.text]
     if texts:
         lock = tree.with_name("pylock.toml")
-        lock.write_text('lock-version = "1.0"\ncreated-by = "mastra"\n\n' + "".join(texts))
+        lock.write_text(
+            'lock-version = "1.0"\ncreated-by = "mastra"\n\n' + "".join(texts),
+            encoding="utf-8",
+            newline="\n",
+        )
         run(["pip", "install", *flags, *target, "--requirements", str(lock)])
     if wheels := [str(package.wheel) for package in packages if package.wheel]:
         run(["pip", "install", *flags, *target, *wheels])
@@ -89,7 +93,7 @@ def _match_packages(
 
 
 def _find_shared(distributions: dict[str, Distribution]) -> set[str]:
-    """Return the names of distributions that have a file in common with another one."""
+    """Return the names of distributions that share a file with another distribution."""
     counts = Counter(name for item in distributions.values() for name in set(item.files))
     return {
         item.name for item in distributions.values() if any(counts[name] > 1 for name in item.files)

@@ -1,7 +1,7 @@
 """Reuse the dependencies of the previous bundle.
 
-Most builds change only the app. When a bundle is replaced, its dependencies are kept for the next
-build, which then needs one rename instead of thousands of links and deletions.
+Most builds change only the app. When a bundle is replaced, its dependencies are kept. The next
+build then needs one rename instead of thousands of links and deletions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from mastra_core.pipeline.file_tree import Identity, get_identity, is_executable, iter_files
+from mastra_core.pipeline.file_tree import (
+    HAS_MODES,
+    Identity,
+    get_identity,
+    is_executable,
+    iter_files,
+)
 from mastra_deployer.bundler.vendor.bytecode import FinishedFile
 from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
 
@@ -22,7 +28,7 @@ _VENDOR = "vendor"
 
 
 def save_vendor_directory(bundle: Path, previous: Path) -> None:
-    """Keep the dependencies of a replaced bundle, in place of those kept before.
+    """Keep the dependencies of a replaced bundle, and delete those that were kept before.
 
     :param bundle: the directory of the replaced bundle.
     :param previous: the directory to keep them in.
@@ -37,7 +43,7 @@ def save_vendor_directory(bundle: Path, previous: Path) -> None:
 def reuse_vendor_directory(
     previous: Path, wheels: Iterable[StoredWheel], target: Path, digests: dict[Identity, str]
 ) -> bool:
-    """Move the kept dependencies to ``target`` where they are exactly the given wheels.
+    """Move the kept dependencies to ``target``, if they are exactly the given wheels.
 
     :param previous: the kept dependencies; may be missing.
     :param wheels: the wheels that ship.
@@ -58,13 +64,13 @@ def reuse_vendor_directory(
 
 
 def _read_digests(directory: Path, files: dict[str, FinishedFile]) -> dict[Identity, str] | None:
-    """Return the files' digests; ``None`` where one is missing, additional or was written to."""
+    """Return the digests of all files; ``None`` if a file is missing, additional or changed."""
     found: dict[Identity, str] = {}
     count = 0
     try:
         for count, (name, entry) in enumerate(iter_files(directory), 1):  # noqa: B007  # it is counted
             status, file = entry.stat(follow_symlinks=False), files.get(name)
-            if file is None or _is_changed(status, file):
+            if file is None or _is_changed(entry.path, status, file):
                 return None
             found[get_identity(status)] = file.sha256
     except OSError:
@@ -72,7 +78,7 @@ def _read_digests(directory: Path, files: dict[str, FinishedFile]) -> dict[Ident
     return found if count == len(files) else None
 
 
-def _is_changed(status: os.stat_result, file: FinishedFile) -> bool:
-    if os.name == "posix" and is_executable(status) != file.executable:
+def _is_changed(path: str, status: os.stat_result, file: FinishedFile) -> bool:
+    if HAS_MODES and is_executable(path, status) != file.executable:
         return True
     return (status.st_size, status.st_mtime_ns) != (file.size, file.mtime)

@@ -16,6 +16,8 @@ from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, extract_re
 from mastra_deployer.bundler.metadata.inventory import Inventory
 from mastra_deployer.bundler.verify.boot import boot_bundle, check_entry
 from mastra_deployer.output.names import format_names
+from mastra_deployer.project.deployer_argument import find_server_settings
+from mastra_deployer.project.discovery import find_module_file, parse_source
 from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("find_kind", "verify_build")
@@ -24,9 +26,9 @@ __all__ = ("find_kind", "verify_build")
 def find_kind(
     project: Project, build: Build, interpreter: Interpreter | None, inventory: Inventory
 ) -> str:
-    """Return what kind of application a build contains: ``mastra``, ``asgi`` or ``wsgi``.
+    """Return the kind of application in a build: ``mastra``, ``asgi`` or ``wsgi``.
 
-    A build whose source was not imported is started once for this.
+    If the source was not imported, the build is started once for this purpose.
 
     :param project: the app.
     :param build: the staged app.
@@ -48,23 +50,26 @@ def verify_build(
     inventory: Inventory,
     report: Report,
 ) -> Build:
-    """Start a build in isolation and check that it contains everything its source has.
+    """Start a build in isolation, and check that it contains everything in its source.
 
     :param project: the app.
     :param build: the staged app.
     :param interpreter: of the target's version; without one nothing is checked.
-    :param source: the report of an import from source; ``None`` where nothing is compared.
+    :param source: the report of an import from source; ``None`` if nothing is compared.
     :param inventory: of the build, with what was left out.
     :param report: receives progress and notes.
     :returns: the build with what the app reports of itself in its manifest.
     :raises BuildError: when the app does not start, or lacks something.
     """
+    can_start = interpreter is not None and interpreter.can_run(build.platform.wheels)
+    if source is None and not can_start:
+        _warn_about_defaults(project, build, report)
     if interpreter is None:
         return build
-    if not interpreter.can_run(build.platform.wheels):
+    if not can_start:
         report.note(
-            f"The build is for {build.platform.wheels} and this machine is "
-            f"{_describe_machine(interpreter)}, so the app was not started.",
+            f"The build is for {build.platform.wheels}, but this machine is {interpreter.machine}. "
+            "Therefore the app was not started.",
             f"Start it once on {build.platform.wheels}: python index.py --check.",
         )
         return build
@@ -85,8 +90,17 @@ def verify_build(
     return dataclasses.replace(build, manifest=manifest)
 
 
-def _describe_machine(interpreter: Interpreter) -> str:
-    return interpreter.wheels + (f" with glibc 2.{interpreter.glibc}" if interpreter.glibc else "")
+def _warn_about_defaults(project: Project, build: Build, report: Report) -> None:
+    """Warn of what ``Server(...)`` sets and a build cannot know without running the app."""
+    names = find_server_settings(parse_source(find_module_file(project)))
+    if build.manifest.kind == "mastra" and names:
+        serve = build.manifest.serve
+        report.warn(
+            "The app was neither imported nor started, so the bundle lacks what Server(...) sets: "
+            f"{', '.join(names)}. It listens on {serve.host}:{serve.port} unless HOST and PORT say "
+            "otherwise.",
+            "Install the project's dependencies in its environment, and build again.",
+        )
 
 
 def _boot_and_clean_up(
@@ -96,7 +110,7 @@ def _boot_and_clean_up(
     inventory: Inventory,
     report: Report,
 ) -> dict[str, Any]:
-    """Start the build and return its report; files that the app writes meanwhile are deleted."""
+    """Start the build and return its report; delete files that the app writes meanwhile."""
     draft = build.directory / MANIFEST  # only for the launcher: each bundle gets its own
     before = {name for name, _ in iter_files(build.directory)}
     draft.write_bytes(msgspec.json.encode(build.manifest))
@@ -107,9 +121,10 @@ def _boot_and_clean_up(
         (build.directory / name).unlink()
     if written:
         report.warn(
-            f"The app writes {_count_files(written)} beside its code when it is imported: "
-            f"{format_names(written)}. What it wrote was deleted.",
-            "Write to another directory, and not at import: a bundle may be read-only.",
+            f"The app writes {_count_files(written)} beside its code during the import: "
+            f"{format_names(written)}. These files were deleted.",
+            "Write to another directory, and not during the import, because a bundle may be "
+            "read-only.",
         )
     return result
 
@@ -123,7 +138,7 @@ def _compare(source: Mapping[str, Any], bundle: Mapping[str, Any]) -> None:
         if source.get(key) != bundle.get(key):
             missing = sorted(set(source.get(key, ())) - set(bundle.get(key, ())))
             raise BuildError(
-                f"The bundle's {key} differ from the source's: "
+                f"The bundle and its source have different {key}: "
                 f"{json.dumps(missing) if missing else json.dumps(bundle.get(key))}"
                 + (" missing." if missing else "."),
                 "Add the files that define them to [tool.mastra.build] include.",

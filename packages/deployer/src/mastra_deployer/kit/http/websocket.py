@@ -1,4 +1,4 @@
-"""Reads a WebSocket line by line; needs the package ``websockets``, the extra ``websocket``."""
+"""Read a WebSocket line by line; needs the extra ``websocket``."""
 
 from __future__ import annotations
 
@@ -18,27 +18,30 @@ _REJECTED = (401, 403)
 def iter_websocket_lines(
     url: str,
     *,
+    home: str,
     subprotocol: str = "",
     headers: Mapping[str, str] | None = None,
     messages: Iterable[str] = (),
     timeout: float = 60,
 ) -> Iterator[str]:
-    """Yield the lines of all messages until the server closes the connection.
+    """Yield the lines of all messages, until the server closes the connection.
+
+    The rules for ``url`` are those of ``connect`` for an address that a response names.
 
     :param url: wss, or ws to this machine only.
-    :param subprotocol: to request from the server; none where empty.
+    :param home: address of the platform's API, which may have named ``url``.
+    :param subprotocol: to request from the server; none if empty.
     :param headers: sent with the first request, such as ``Authorization``.
     :param messages: sent first.
     :param timeout: seconds to wait for the connection.
     :raises ConsentError: for a host that only the project's files name.
-    :raises ConfigError: for an unencrypted address, and where ``websockets`` is not installed.
+    :raises ConfigError: for an unencrypted ``home``, and where ``websockets`` is not installed.
     :raises AuthError: when the server answers 401 or 403.
-    :raises ApiError: when the connection fails, or a message has more than 1 MiB.
+    :raises ApiError: when the connection fails, a message has more than 1 MiB, or ``url`` is
+        unencrypted or in a private network and ``home`` is not.
     :raises DeployTimeout: when the server does not accept the connection in time.
     """
-    address = url.replace("ws", "http", 1) if url.startswith(("ws:", "wss:")) else url
-    require_https(address)
-    require_consent(address)
+    _check_address(_to_http(url), _to_http(home))
     try:
         from websockets.exceptions import InvalidStatus, WebSocketException
         from websockets.sync.client import connect
@@ -64,14 +67,32 @@ def iter_websocket_lines(
                 yield from text.splitlines()
     except InvalidStatus as error:
         status = error.response.status_code
-        message, hint = f"{host} answered {status} to a WebSocket.", "Run the same command again."
+        message, hint = (
+            f"{host} responded to a WebSocket request with {status}.",
+            "Run the same command again.",
+        )
         if status in _REJECTED:
             raise AuthError(message, "Check the token and its permissions.") from error
         raise ApiError(message, hint, status=status) from error
     except TimeoutError as error:
-        raise DeployTimeout(f"{host} did not answer in time.", "Try again later.") from error
+        raise DeployTimeout(f"{host} did not respond in time.", "Try again later.") from error
     except (OSError, WebSocketException) as error:
         raise ApiError(
             f"The WebSocket to {host} failed: {mask(str(error))}.",
-            "Check the network; then run the same command again.",
+            "Check the network. Then run the same command again.",
         ) from error
+
+
+def _to_http(url: str) -> str:
+    """Return the address with the scheme that the same connection has in HTTP."""
+    return url.replace("ws", "http", 1) if url.startswith(("ws:", "wss:")) else url
+
+
+def _check_address(url: str, home: str) -> None:
+    import httpx  # loaded on use: importing the kit must not load httpx
+
+    from mastra_deployer.kit.http.destinations import check_destination
+
+    require_https(home)
+    check_destination(httpx.URL(home), httpx.URL(url))
+    require_consent(url)

@@ -1,4 +1,4 @@
-"""Call the handler of a bundle for each HTTP request, one at a time, as an instance of a platform.
+"""Call the handler of a bundle for each HTTP request, one request at a time.
 
 python event_server_child.py MODULE.FUNCTION PORT-FILE
 
@@ -99,7 +99,7 @@ def main():
     server.daemon_threads = True
     server.function = getattr(importlib.import_module(module), attribute)
     draft = port_file + ".tmp"
-    with open(draft, "w") as file:
+    with open(draft, "w", encoding="utf-8") as file:
         file.write(str(server.server_address[1]))
     os.replace(draft, port_file)
     server.serve_forever()

@@ -1,8 +1,7 @@
-"""Serve a bundle whose handler answers HTTP events, as a function platform does."""
+"""Serve a bundle with a handler of HTTP events, as a function platform does."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from mastra_core.secret import Secret
 from mastra_deployer.kit.runtimes.child_process import ChildProcess
 from mastra_deployer.kit.runtimes.find_python import require_python
 from mastra_deployer.output.escape import escape_text
+from mastra_deployer.project.system_variables import read_system_variables
 
 __all__ = ("preview_handler",)
 
@@ -33,7 +33,7 @@ def preview_handler(
     variables: Mapping[str, str] | None = None,
     max_body: int = _MAX_BODY,
 ) -> int:
-    """Serve a handler of HTTP events until Ctrl-C, one request at a time; return the exit code.
+    """Serve a handler of HTTP events until Ctrl-C, and return the exit code.
 
     :param bundle: the bundle to run.
     :param handler: module and function of the handler, such as ``handler.handler``.
@@ -49,7 +49,7 @@ def preview_handler(
 
     python = require_python(bundle.manifest.python)
     environment = {
-        "PATH": os.environ.get("PATH", ""),
+        **read_system_variables(),
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         **(variables or {}),
@@ -69,4 +69,4 @@ def preview_handler(
 
 
 def _read_port(file: Path) -> int | None:
-    return int(file.read_text()) if file.exists() else None
+    return int(file.read_text(encoding="utf-8")) if file.exists() else None

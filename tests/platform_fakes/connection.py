@@ -11,7 +11,7 @@ class HttpConnection(BaseHTTPRequestHandler):
     """Reads requests of any method and passes each to `respond`."""
 
     protocol_version = "HTTP/1.1"
-    server_version = "Vercel"
+    server_version = "platform"
     sys_version = ""
     wbufsize = -1  # buffered, so that a response is one packet
     timeout = 120

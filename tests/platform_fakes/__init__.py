@@ -1,0 +1,1 @@
+"""What the fakes of platforms share: HTTP connections, listening sockets, planned faults."""
