@@ -204,7 +204,7 @@ PREVIEWS = {
     ),
     "a launcher that does not start": (
         "a_preview_answers",
-        "the preview ended before it answered",
+        "before it responded",
         run_line(
             '(directory / "index.py").unlink()\n'
             '    (directory / "index.py").write_text("import no_such_module")'

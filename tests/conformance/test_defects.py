@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 from acme_fake import AcmeFake
+from mastra_deployer_acme import hooks
 
 from mastra_deployer.testing import DeployerSuite
 from tests.conformance.defects import DEFECTS
@@ -60,6 +61,14 @@ def test_a_platform_for_archives_must_skip_unchanged_ones_too(deployer, platform
         pytest.raises(AssertionError, match="were sent again"),
     ):
         suite.test_an_unchanged_bundle_is_not_sent_again(harness)
+
+
+@pytest.mark.parametrize("url_setting", ["", ("api_url",)])
+def test_the_address_of_the_proxy_reaches_the_settings(platform, tmp_path, url_setting):
+    environment = {"url_setting": url_setting, "url_env": "" if url_setting else "ACME_API_URL"}
+    suite = type("Addresses", (Suite,), environment)()
+    with suite.run_harness(hooks, platform, tmp_path / "harness") as harness:
+        assert harness.build_access().settings.api_url == harness.proxy.url
 
 
 @pytest.mark.parametrize(

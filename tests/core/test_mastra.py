@@ -71,7 +71,7 @@ def test_mappings_equal_dataclasses():
         ({"telemetry": {"servicename": "x"}}, "telemetry has no", "Did you mean 'service_name'?"),
         ({"server_middleware": [{"handle": handler}]}, "middleware has no", "mean 'handler'?"),
         ({"server_middleware": [{"path": "*"}]}, "middleware: ", "It takes handler, path."),
-        ({"server_middleware": [{"handler": 3}]}, "handler 3 cannot be called", "async def"),
+        ({"server_middleware": [{"handler": 3}]}, "handler 3 is not callable", "async def"),
         ({"server_middleware": [{"handler": handler, "path": "api"}]}, "'api' does not", "/api"),
         ({"agents": ["x"]}, "'agents' is of type 'list'", "agents={"),
         ({"agents": {"x": 3}}, "3 is not an agent", "async function"),
@@ -131,11 +131,17 @@ def test_description_is_data():
             "proxies": [],
             "api_prefix": "/api",
             "single_process": True,
+            "body_limit": 0,
+            "timeouts": {},
         },
     }
     chat = Mastra(agents={"chat": Agent(name="c", model="openai:gpt-5")}, logger=False)
     assert describe(chat)["variables"] == {"chat": ["OPENAI_API_KEY"]}
     assert describe(Mastra(logger=False))["serve"]["single_process"] is False
+    own = {"body_limit": 9, "timeout": 1, "run_timeout": 2}
+    timed = Agent(name="t", model="test", timeout=3)
+    serve = describe(Mastra(agents={"t": timed}, server=own, logger=False))["serve"]
+    assert serve["body_limit"] == 9 and sorted(serve["timeouts"].values()) == [1, 2, 3]
     assert find_missing_providers(mastra) == {}
 
 

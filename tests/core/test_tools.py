@@ -150,8 +150,10 @@ def test_invalid_data_names_the_field(hint, data, path):
     assert path in caught.value.message
 
 
-class Title(str):
+class Title(str):  # as those of libraries
     """A string of a library, such as numpy.str_."""
+
+    __slots__ = ()
 
     def __str__(self):
         return "not the content"

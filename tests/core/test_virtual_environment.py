@@ -82,10 +82,10 @@ def host(tmp_path_factory):
     return {"PYTHONPATH": str(library), "PYTHONUSERBASE": str(home)}
 
 
-def start(bundle, code, *, python=sys.executable, temporary, **environment):
+def start(bundle, code, *, python=(sys.executable,), temporary, **environment):
     values = {"PATH": os.environ["PATH"], "TMPDIR": str(temporary), "CODE": code, **environment}
     return subprocess.Popen(
-        [python, bundle / "index.py", "--check"],
+        [*python, bundle / "index.py", "--check"],
         env=values, cwd="/", text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
@@ -133,6 +133,50 @@ with concurrent.futures.ProcessPoolExecutor(
     result = list(pool.map(words.double, [1, 2]))
 """
     assert run(bundle, code, temporary=tmp_path, **host) == ["word", "wordword"]
+
+
+LOADER = Path("/lib64/ld-linux-x86-64.so.2")
+
+
+@pytest.mark.skipif(not LOADER.exists(), reason="a loader of glibc for x86_64 is needed")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sys.executable, '-c', CODE",
+        "sys.executable, '-I', '-c', CODE",
+        "'python3', '-c', CODE",
+        "sys.executable, '-c', f'import subprocess, sys; subprocess.run([sys.executable, {\"-c\"!r}, {CODE!r}])'",
+        "'run-python'",
+    ],
+)
+def test_children_are_started_by_the_loader_that_started_the_app(bundle, tmp_path, command):
+    """A bundle that carries its loader and its libraries relies on no library of the host."""
+    code = "import os, words; print(os.readlink('/proc/self/exe'))"
+    (bundle / "bin/run-python").write_text(f'#!/bin/sh\npython3 -c "{code}"\n')
+    (bundle / "bin/run-python").chmod(0o755)
+    loader = tmp_path / "it's a loader/ld-own.so.2"
+    loader.parent.mkdir()
+    shutil.copy(LOADER, loader)
+    base = sys._base_executable
+    python = [loader, "--library-path", tmp_path / "none", "--argv0", base, base]
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    answer = run(
+        bundle, f"CODE = {code!r}; result = run({command})", python=python, temporary=temporary
+    )
+    assert answer == f"words word\n{loader}"
+    assert not list(temporary.iterdir())
+
+
+def test_scripts_run_without_their_executable_bits(bundle, tmp_path):
+    script = bundle / "bin/lost"
+    script.write_text("import sys, words; print(sys.argv[1:])\n")
+    try:
+        answer = run(bundle, "result = run('lost', 'a b', env={**os.environ})", temporary=tmp_path)
+    finally:
+        script.unlink()
+    assert answer == "words word\n['a b']"
+    assert not list(tmp_path.iterdir())
 
 
 def test_other_programs_get_only_path(bundle, tmp_path):

@@ -17,11 +17,14 @@ APP = """
 import os, signal, subprocess, sys, time
 helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 with open(os.environ["REPORT"] + ".draft", "w") as file:
-    file.write(f"{os.getpid()} {helper.pid} {os.environ['HOME']} {os.environ['PORT']}")
+    file.write(f"{os.getpid()} {helper.pid} {os.environ['HOME']} {os.environ['PORT']} ")
+    file.write(f"{os.getcwd()} {os.stat('../tmp').st_mode:o} ")
+    file.write(subprocess.check_output(["bin/tool"], text=True))
 os.rename(os.environ["REPORT"] + ".draft", os.environ["REPORT"])
 time.sleep(float(os.environ["SECONDS"]))
 raise SystemExit(3)
 """
+SCRIPT = "#!/usr/local/bin/python\nprint('script-runs')\n"  # of an image without a base
 RUN = """
 import sys, types
 from pathlib import Path
@@ -40,9 +43,13 @@ def directory(tmp_path):
     """The directory of a bundle whose image has a base and one layer."""
     (tmp_path / "bundle/blobs/sha256").mkdir(parents=True)
     with tarfile.open(tmp_path / "bundle/blobs/sha256" / DIGEST, "w") as layer:
-        info = tarfile.TarInfo("app/index.py")
-        info.size = len(APP.encode())
-        layer.addfile(info, io.BytesIO(APP.encode()))
+        for name, text in (("app/index.py", APP), ("app/bin/tool", SCRIPT)):
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(text.encode()), 0o755
+            layer.addfile(info, io.BytesIO(text.encode()))
+        directory = tarfile.TarInfo("tmp")
+        directory.type, directory.mode = tarfile.DIRTYPE, 0o1777
+        layer.addfile(directory)
     digest = f"sha256:{DIGEST}"
     layer = {"digest": digest, "diff": digest, "size": 1, "unpacked": 1, "purpose": "app"}
     plan = {
@@ -58,7 +65,8 @@ def directory(tmp_path):
 
 def start_preview(directory, report, seconds):
     command = [sys.executable, "-c", RUN, str(directory), str(report), str(seconds)]
-    process = subprocess.Popen(command, start_new_session=True)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    process = subprocess.Popen(command, start_new_session=True, env={**os.environ, "PATH": path})
     deadline = time.monotonic() + 30
     while not report.exists():
         assert process.poll() is None
@@ -81,8 +89,9 @@ def is_zombie(pid):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(("seconds", "code"), [(600, 130), (0.1, 3)])
 def test_the_end_of_a_preview_ends_all_processes(directory, tmp_path, seconds, code):
-    process, (app, helper, home, port) = start_preview(directory, tmp_path / "report", seconds)
-    assert port == "4711"
+    process, report = start_preview(directory, tmp_path / "report", seconds)
+    app, helper, home, port, here, mode, script = report
+    assert (port, here, mode, script) == ("4711", f"{home}/app", "41777", "script-runs")
     if code == 130:  # of Ctrl-C
         os.kill(process.pid, signal.SIGINT)
     assert process.wait(20) == code

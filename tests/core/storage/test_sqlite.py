@@ -120,7 +120,7 @@ def test_file_of_a_newer_version(tmp_path):
     open_storage(path)
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE mastra_schema SET version = 99")
-    with pytest.raises(StorageError, match=r"newer mastra \(version 99"):
+    with pytest.raises(StorageError, match="newer version of mastra: its tables have version 99"):
         open_storage(path)
 
 

@@ -51,7 +51,7 @@ def plant_link(root, name, target):
 def test_a_build_follows_no_link_to_a_directory(project, mastra, echo, victim, name):
     root, before = project({INDEX: echo}), read_tree(victim)
     plant_link(root, name, victim)
-    mastra("build", cwd=root).failed(2, f"{name}' is a link", "Delete the link")
+    mastra("build", cwd=root).failed(2, f"{name}' is a symbolic link", "Delete the link")
     assert read_tree(victim) == before
 
 
@@ -60,7 +60,7 @@ def test_a_build_follows_no_link_to_a_directory(project, mastra, echo, victim, n
 def test_a_build_follows_no_link_to_a_file(project, mastra, echo, victim, name, target):
     root, before = project({INDEX: echo}), read_tree(victim)
     plant_link(root, name, victim / target)
-    mastra("build", cwd=root).failed(2, f"{name}' is a link")
+    mastra("build", cwd=root).failed(2, f"{name}' is a symbolic link")
     assert read_tree(victim) == before
 
 
@@ -75,7 +75,7 @@ def test_links_above_the_project_are_followed(project, mastra, echo, tmp_path, v
     before = read_tree(victim)
     mastra("bundle", "server", "-o", tmp_path / "door/out", cwd=root).ok()
     assert (tmp_path / "out" / MANIFEST).exists()
-    # A draft that is a link was left by nobody but the checkout: it is replaced, not followed.
+    # A draft that is a symbolic link was left by nobody but the checkout: it is replaced, not followed.
     for state in (root / ".mastra-local/made").iterdir():
         plant_link(root, f".mastra-local/made/{state.name}.tmp", victim / "new.txt")
     (root / INDEX).write_text(echo + "\n")
@@ -87,13 +87,13 @@ def test_a_bundle_follows_no_link_and_no_name_out_of_the_project(project, mastra
     paper = (TESTS / "deployer/file_platform.py").read_text()
     root, before = project({INDEX: echo, "paper.py": paper}, CONFIG), read_tree(victim)
     plant_link(root, ".mastra-local/bundles", victim)
-    mastra("bundle", "paper", cwd=root).failed(2, "bundles' is a link")
+    mastra("bundle", "paper", cwd=root).failed(2, "bundles' is a symbolic link")
     (root / ".mastra-local/bundles").unlink()
     plant_link(root, "out", victim)
-    mastra("bundle", "paper", "-o", "out/new", cwd=root).failed(2, "out' is a link")
+    mastra("bundle", "paper", "-o", "out/new", cwd=root).failed(2, "out' is a symbolic link")
     for name in ("../../../victim", str(victim), "..", "."):
         (root / "pyproject.toml").write_text(CONFIG.replace("targets.paper", f'targets."{name}"'))
-        mastra("bundle", cwd=root).failed(2, "leads out of '.mastra-local'")
+        mastra("bundle", cwd=root).failed(2, "lead out of '.mastra-local'")
     assert read_tree(victim) == before
     # The honest case, also with a path to the deployer as its name.
     (root / "pyproject.toml").write_text(
@@ -112,10 +112,10 @@ def test_dependencies_of_a_linked_bundle_stay_where_they_are(project, mastra, ec
     before = read_tree(other)
     for name in (".mastra", "..mastra.mastra-swap"):
         plant_link(root, name, other)
-    mastra("build", cwd=root).failed(2, ".mastra' is a link")
+    mastra("build", cwd=root).failed(2, ".mastra' is a symbolic link")
     mastra("bundle", "server", "-o", tmp_path / "own", cwd=root).ok()
     (tmp_path / "link").symlink_to(other)
-    mastra("bundle", "server", "-o", tmp_path / "link", cwd=root).failed(5, "is a link")
+    mastra("bundle", "server", "-o", tmp_path / "link", cwd=root).failed(5, "is a symbolic link")
     (root / ".mastra").unlink()
     mastra("build", cwd=root).ok()
     assert not (root / ".mastra").is_symlink()
@@ -136,7 +136,7 @@ def test_records_are_written_to_no_link(project, echo, victim, name):
     instance.write("http://127.0.0.1:1")
     instance.close()
     if name != "dev.json":
-        with pytest.raises(ConfigError, match="is a link"):
+        with pytest.raises(ConfigError, match="is a symbolic link"):
             list_known_deployments(found, "paper")
     assert read_tree(victim) == before
 
@@ -150,7 +150,7 @@ def test_new_files_are_written_to_no_link(project, mastra, echo, victim, words):
     for name in links:
         plant_link(root, name, victim / "new.txt" if words[0] == "host" else victim)
     for force in ((), ("--force",)):
-        mastra("new", *words, *force, cwd=root).failed(2, "is a link")
+        mastra("new", *words, *force, cwd=root).failed(2, "is a symbolic link")
     assert read_tree(victim) == before
     for name in links:
         (root / name).unlink()

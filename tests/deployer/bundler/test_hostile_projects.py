@@ -174,7 +174,7 @@ def test_files_written_at_import_do_not_ship(project, mastra, echo):
     )
     root = project({INDEX: writes + echo})
     output = mastra("build", cwd=root).ok().err
-    assert "warning: The app writes 61 files beside its code when it is imported: app/" in output
+    assert "warning: The app writes 61 files beside its code during the import: app/" in output
     assert output.count("Write to another directory") == 1 and "and 58 more" in output
     assert not list((root / ".mastra").rglob("app.log"))
     assert not list((root / ".mastra").rglob("59.pyi"))

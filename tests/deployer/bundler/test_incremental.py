@@ -220,7 +220,7 @@ def test_explain_reports_what_ships_and_why(built_project, mastra):
     assert "src/mastra/notes.py ships" in explain("mastra.notes")
     assert "a test" in explain("mastra.test_notes")
     assert "include" in explain("stray")
-    assert "litestar requires it, but not to serve" in explain("rich")
+    assert "litestar requires it, but does not use it to serve" in explain("rich")
     assert "needed by the project" in explain("idna")
     assert "idna/core.py of idna" in explain("idna.core")
     assert "standard library" in explain("json")

@@ -50,8 +50,8 @@ def bundle(tmp_path, mastra):
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ("size=1_000_000", "and small allows 1.0 MB. Nothing was installed"),
-        ("compressed=500_000", "and small allows 0.5 MB compressed. Nothing was installed"),
+        ("size=1_000_000", "but small allows 1.0 MB. Nothing was installed"),
+        ("compressed=500_000", "but small allows 0.5 MB compressed. Nothing was installed"),
     ],
 )
 def test_wheels_that_are_too_large_are_not_installed(bundle, tmp_path, limits, message):
@@ -64,6 +64,6 @@ def test_wheels_that_are_too_large_are_not_installed(bundle, tmp_path, limits, m
 def test_the_installed_and_the_compressed_bundle_are_checked(bundle, tmp_path):
     bundle("size=12_000_000").failed(4, "The bundle has", "small allows 12.0 MB", "litestar")
     # Above half of the wheels, which may be files that do not ship.
-    bundle("compressed=4_000_000").failed(4, "MB compressed, and small allows 4.0 MB", "litestar")
+    bundle("compressed=4_000_000").failed(4, "MB compressed, but small allows 4.0 MB", "litestar")
     bundle("size=200_000_000, compressed=50_000_000").ok()
     assert json.loads((tmp_path / "out" / "mastra-bundle.json").read_text())["target"] == "small"

@@ -231,12 +231,12 @@ EXPLAINED = {
     "static": "static/ ships with 2 files",
     "static/id_rsa": "static/id_rsa does not ship: it may be a secret or a database.",
     "notes/plan.md": "notes/plan.md does not ship: it is outside of the packages that the entry "
-    "reaches, and no code that ships names it. To ship it: [tool.mastra.build] include = "
+    "reaches, and no code in the bundle names it. To ship it: [tool.mastra.build] include = "
     '["notes/plan.md"].',
     "data": "data/ does not ship: src/mastra/index.py:",
     "public/index.html": "public/index.html does not ship: it is outside of the packages",
     ".env": ".env does not ship: it may be a secret or a database.",
-    "no/such.html": "There is no file no/such.html in the project",
+    "no/such.html": "The project has no file no/such.html",
     "src/shop/dev/seed.py": "src/shop/dev/seed.py does not ship: [tool.mastra.build] exclude",
 }
 STUB_READER = """\
@@ -399,14 +399,14 @@ def test_each_file_that_code_names_ships_or_is_a_warning(answers):
         if "which does not ship" in message
     }
     assert missing == {
-        "data/words.json": 'Add it: [tool.mastra.build] include = ["data/words.json"].',
-        "keys/sign.pem": "A bundle contains no keys: pass the content in an environment variable.",
-        "src/shop/sub/tests/case.txt": "Add it: [tool.mastra.build] include = "
+        "data/words.json": 'Add the file: [tool.mastra.build] include = ["data/words.json"].',
+        "keys/sign.pem": "A bundle must contain no keys. Pass the content in an environment variable.",
+        "src/shop/sub/tests/case.txt": "Add the file: [tool.mastra.build] include = "
         '["src/shop/sub/tests/case.txt"].',
     }
     relative = [item for message, item in found.items() if "working directory" in message]
     assert [item["hint"] for item in relative] == [
-        'Write it relative to the file: Path(__file__).parents[2] / "data/words.json".'
+        'Write the path relative to the file: Path(__file__).parents[2] / "data/words.json".'
     ]
     static = {name for name in answers["files"] if name.startswith("app/static/")}
     assert {name for name in static if "." in name.rpartition("/")[2]} == {

@@ -8,6 +8,7 @@ from mastra_core.pipeline import (
     Build,
     BundleManifest,
     Environment,
+    Limits,
     Platform,
     Project,
     Serve,
@@ -374,7 +375,7 @@ def test_database_file_is_reported_without_a_persistent_disk(tmp_path):
     assert check_source(tmp_path / "2", source, values={"Db": "postgresql://db"}, **functions) == []
     assert check_source(tmp_path / "3", source, optional=("Db",)) == []
     (problem,) = check_source(tmp_path / "4", source, **functions, volumes=True)
-    assert "which 'acme' keeps on a volume only, and for one instance only." in problem
+    assert "which 'acme' keeps only on a volume, and only for one instance." in problem
     assert "Run one instance" in problem and "mastra new host" in problem
 
 
@@ -382,9 +383,28 @@ def test_runs_in_memory_are_reported_where_instances_are_short_lived(tmp_path):
     kept = Serve(single_process=True)
     (problem,) = check_source(tmp_path / "1", "", serve=kept, short_lived=True)
     assert problem.startswith("warning : Threads are kept in the memory of one instance")
-    assert "which 'acme' may end at any time" in problem
+    assert "'acme' may end this instance at any time" in problem
     assert check_source(tmp_path / "2", "", serve=kept) == []
     assert check_source(tmp_path / "3", "", short_lived=True) == []
+
+
+def test_limits_of_the_app_are_compared_with_those_of_the_target(tmp_path):
+    serve = Serve(body_limit=7_000_000, timeouts={"Server(timeout=...)": 90, "The agent": 60})
+    limits = Limits(request=6_291_456, seconds=60)
+    body, timeout = check_source(tmp_path / "1", "", serve=serve, limits=limits)
+    assert "is 7,000,000 bytes, but 'acme' refuses request bodies of more than 6,291,456" in body
+    assert "Server(timeout=...) is 90 seconds, and 'acme' ends a request after 60" in timeout
+    assert check_source(tmp_path / "2", "", serve=serve) == []
+    assert check_source(tmp_path / "3", "", limits=limits) == []
+
+
+def test_variables_over_the_limit_of_the_target_are_an_error():
+    target = Target(name="acme", summary="", settings=Environment, limits=Limits(variables=10))
+    declared = Environment(required=("A",), optional=("B",))
+    assert not list(check_values(target, declared, {"A": "1234", "B": "1234", "C": "x" * 99}))
+    (problem,) = check_values(target, declared, {"A": "1234", "B": "12345"})
+    assert problem.severity == "error"
+    assert "have 11 bytes, but 'acme' allows 10" in problem.message
 
 
 APP = {

@@ -40,7 +40,7 @@ def test_missing_entry(project, mastra):
 
 
 def test_missing_directory(mastra, tmp_path):
-    mastra("build", "--dir", tmp_path / "nowhere").failed(2, "There is no directory", "nowhere")
+    mastra("build", "--dir", tmp_path / "nowhere").failed(2, "nowhere", "does not exist")
 
 
 def test_an_entry_that_raises_names_file_and_line(project, mastra, echo):
@@ -93,12 +93,12 @@ def test_unreadable_deployer_argument(project, mastra, echo, deployer, why):
 def test_a_deployer_through_double_star(project, mastra, echo):
     source = "from mastra_deployer_acme import AcmeDeployer\n" + echo
     source = source.replace("logger=False", "**{'deployer': AcmeDeployer(app='x')}")
-    mastra("build", cwd=project({INDEX: source})).failed(4, "AcmeDeployer", "keyword of the call")
+    mastra("build", cwd=project({INDEX: source})).failed(4, "AcmeDeployer", "keyword argument")
 
 
 def test_a_deployer_import_that_would_ship(project, mastra, echo):
     files = {INDEX: echo, "src/mastra/other.py": "import mastra_deployer_acme\n"}
-    mastra("build", cwd=project(files)).failed(4, "other.py:1", "deployers do not ship")
+    mastra("build", cwd=project(files)).failed(4, "other.py:1", "must not contain deployers")
 
 
 def test_a_syntax_error_names_file_and_line(project, mastra, echo):
@@ -114,6 +114,33 @@ def test_pyproject_that_is_not_toml(project, mastra, echo):
 def test_an_unknown_configuration_key(project, mastra, echo):
     root = project({INDEX: echo}, '[tool.mastra]\nentri = "x:y"\n')
     mastra("build", cwd=root).failed(2, "entri", "Did you mean 'entry'?")
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ('python = "9.9"', ("'9.9' is not a version of Python 3", 'python = "3.12"')),
+        ("python = 3.12", ("python: Expected `str`", 'Write it as python = "...".')),
+        ('[tool.mastra.build]\nkeep = "rich"', ("build.keep", 'Write it as keep = ["..."].')),
+        ("[tool.mastra.check]\nenv = { POOL = 5 }", ("check.env", "docs/configuration.md")),
+    ],
+)
+def test_configuration_value_of_the_wrong_type(project, mastra, echo, config, words):
+    root = project({INDEX: echo}, f"[tool.mastra]\n{config}\n")
+    mastra("build", cwd=root).failed(2, *words)
+
+
+def test_unknown_platform(project, mastra, echo):
+    done = mastra("build", "--platform", "linux-arm", cwd=project({INDEX: echo}))
+    done.failed(4, "not one that uv knows", "'linux-arm'", "--platform x86_64-manylinux_2_28")
+    assert "--help" not in done.err
+
+
+@pytest.mark.slow
+def test_kept_distribution_that_is_no_dependency(project, mastra, echo):
+    root = project({INDEX: echo}, '[tool.mastra.build]\nkeep = ["Litestra", "httpx"]\n')
+    (note,) = mastra("build", "--json", cwd=root).ok().json["notes"]
+    assert "'litestra' is not among the dependencies" in str(note) and "'litestar'?" in str(note)
 
 
 @pytest.mark.slow

@@ -47,8 +47,8 @@ def run(app, capsys, monkeypatch):
         ("preview server", ["does not support 'preview'", "`mastra start`"]),
         ("doctor server", ["does not support 'deploy'", "`mastra targets`"]),
         ("-v", ["`mastra COMMAND -v`"]),
-        ("dev --host no.such.invalid --port 0", ["no address of this machine", "127.0.0.1"]),
-        ("dev --host 192.0.2.1 --port 0", ["no address of this machine", "127.0.0.1"]),
+        ("dev --host no.such.invalid --port 0", ["does not have the address", "127.0.0.1"]),
+        ("dev --host 192.0.2.1 --port 0", ["does not have the address", "127.0.0.1"]),
     ],
 )
 def test_a_mistake_names_the_cure(run, line, words):

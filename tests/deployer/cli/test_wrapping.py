@@ -53,7 +53,9 @@ def test_messages_fit_the_terminal(columns):
     assert max(map(len, lines)) <= columns
     assert text.count("`mastra deploy vercel --prod`") == 2
     assert ("warning: The quick brown fox jumps over\n" in text) == (columns == 40)
-    assert text.count("is stale") == 1 and "59 others are of this kind" in " ".join(text.split())
+    assert text.count("is stale") == 1 and "59 others are of the same kind" in " ".join(
+        text.split()
+    )
     assert text.count("Save it.") == 1
     assert "\x1b" not in text, "NO_COLOR is set"
 

@@ -193,11 +193,11 @@ def test_debug_needs_debugpy_and_prints_the_install_command(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--host", "nosuch.invalid"], "'nosuch.invalid' is no address of this machine."),
+        (["--host", "nosuch.invalid"], "This machine does not have the address 'nosuch.invalid'."),
         (["--port", "99999"], "--port is '99999', which is not a port."),
         (["--debug", "here"], "--debug is 'here', which is not a port."),
         (["--app", "nosuch:app"], "The entry 'nosuch:app' is not a module"),
-        (["--env-file", "nope"], "There is no file 'nope'."),
+        (["--env-file", "nope"], "The file 'nope' does not exist."),
     ],
 )
 def test_bad_arguments(tmp_path, mastra, arguments, message):

@@ -232,7 +232,7 @@ def test_invalid_host_names_are_refused(mastra, host):
 def test_the_placeholder_refuses_foreign_requests(tmp_path):
     root = write_project(tmp_path / "app", {INDEX: "raise ValueError('on purpose')\n"})
     with run_dev(root) as dev:
-        dev.url = dev.wait_for_line(r"Every request is answered with this error: (\S+)")[1]
+        dev.url = dev.wait_for_line(r"Every response shows this error: (\S+)")[1]
         for path in ("/api/agents", "/__mastra/dev"):
             for headers in ({"host": "a.example"}, {"origin": "https://a.example"}):
                 answer = dev.get(path, headers=headers)

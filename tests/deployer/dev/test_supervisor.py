@@ -85,6 +85,7 @@ def test_a_broken_save_keeps_the_last_good_version(fresh):
         ("def broken(:\n", rf"broken: {INDEX}:1: SyntaxError: invalid syntax"),
         ("import no_such_module\n", rf"{INDEX}:1: There is no module 'no_such_module'"),
         ("import os\nos.environ['NO_SUCH']\n", rf"{INDEX}:2: The environment variable 'NO_SUCH'"),
+        ("raise OSError('one\\n  two')\n", r"^    two$"),
         ("mastra = 1\n", "is of type int, neither a Mastra object nor an ASGI"),
         ("import os\nos._exit(3)\n", r"The app ended its process while being imported \(exit 3\)"),
     ],
@@ -186,7 +187,7 @@ def test_request_lines_have_no_control_characters(fresh):
 def test_a_broken_first_start_is_fixed_by_a_save(tmp_path):
     root = write_project(tmp_path / "app", {INDEX: "import nothing_like_it\n"})
     with run_dev(root) as dev:
-        dev.url = dev.wait_for_line(r"Every request is answered with this error: (http://\S+)")[1]
+        dev.url = dev.wait_for_line(r"Every response shows this error: (http://\S+)")[1]
         response = dev.get("/api/agents")
         assert response.status_code == 503
         assert response.headers["content-type"] == "application/problem+json"
@@ -323,7 +324,7 @@ def test_a_taken_port(tmp_path, dev):
         second = write_project(tmp_path / "second", {INDEX: source})
         next_one = Dev(second)
         try:
-            next_one.wait_for_line(rf"note: Port {taken} is taken: using (\d+)")
+            next_one.wait_for_line(rf"note: Port {taken} is in use, so port (\d+)")
             assert next_one.wait_until_ready().ask().json()["text"] == "echo: x"
         finally:
             assert next_one.stop() == 0

@@ -115,7 +115,7 @@ def test_deploy_runs_a_smoke_test(world):
     assert done["skipped"] is False
     assert world.site.asked == [("/health", None)]
     text = world.deploy("--prod").ok().out
-    assert "is live (production, p2)" in text and "Read on." in text and "answers 200" in text
+    assert "is live (production, p2)" in text and "Read on." in text and "responds with 200" in text
 
 
 def test_smoke_path_and_slow_start(world):
@@ -135,6 +135,28 @@ def test_failing_response_fails_the_deploy(world):
     assert done.json["error"]["exit_code"] == 9
 
 
+def test_a_failed_smoke_test_names_only_commands_that_the_deployer_has(world):
+    world.site.statuses = [500]
+    done = world.deploy("--prod").failed(9, "mastra logs --target paper")
+    assert "mastra rollback --target paper" in done.err
+    source = (world.root / "paper.py").read_text()
+    for verb in ("logs", "rollback"):
+        source = source.replace(f"@hookimpl\ndef mastra_{verb}(", f"def _{verb}(")
+    (world.root / "paper.py").write_text(source)
+    done = world.deploy("--prod").failed(9, "--smoke PATH")
+    assert "mastra logs" not in done.err and "mastra rollback" not in done.err
+
+
+def test_a_dry_run_has_the_fingerprint_of_the_deploy(world):
+    source = (world.root / "paper.py").read_text()
+    note = source.replace('notes=("First.",)', "notes=(request.fingerprint,)")
+    assert note != source
+    (world.root / "paper.py").write_text(note)
+    plan = world.deploy("--prod", "--dry-run", "--json").ok().json["plan"]
+    world.deploy("--prod").ok()
+    assert plan["notes"] == [world.state["deployments"][0]["fingerprint"]]
+
+
 def test_unreachable_address_fails_the_deploy(world):
     world.deploy("-s", "url=http://127.0.0.1:9").failed(9, "does not respond")
 
@@ -142,7 +164,9 @@ def test_unreachable_address_fails_the_deploy(world):
 def test_rollback_on_failure_restores_the_live_deployment(world):
     world.deploy("--prod").ok()
     world.site.statuses = [500]
-    world.deploy("--prod", "--rollback-on-failure").failed(9, "Users see p1 again")
+    world.deploy("--prod", "--rollback-on-failure").failed(
+        9, "Users see the previous deployment p1 again"
+    )
     assert world.state["live"] == ["p1", "p2", "p1"]
 
 
@@ -195,7 +219,8 @@ def test_no_wait_never_leaves_a_draft_unpublished_in_silence(world):
     done.failed(9, "p1 is a draft", "not live", "mastra promote p1 --target paper")
     assert done.json["deployment"]["id"] == "p1" and world.state["live"] == []
     world.deploy("--preview", "--no-wait").ok()
-    world.deploy("--prod", "--no-promote").ok()
+    draft = world.deploy("--prod", "--no-promote").ok()
+    assert "Publish it with: mastra promote p3 --target paper" in draft.out
     world.deploy("--prod", "--no-promote", "--no-wait").ok()
     assert world.state["live"] == []
 
@@ -248,7 +273,7 @@ def test_a_stage_without_variables_of_its_own(world):
     source = (world.root / "paper.py").read_text()
     source = source.replace("previews=True,", 'previews=True, env_stages=("production",),')
     (world.root / "paper.py").write_text(source)
-    world.run("env", "list", "--preview").failed(2, "no variables of its own for preview")
+    world.run("env", "list", "--preview").failed(2, "no separate variables for preview")
     world.deploy("--preview", GREETING=None).ok()
     assert world.state["env"] == {}
     world.deploy("--prod").ok()
@@ -314,7 +339,7 @@ def test_a_branch_is_a_preview(world):
     done = world.deploy("--branch", "feature", "--message", "a note", "--json").ok().json
     assert done["deployment"]["environment"] == "preview"
     assert (done["deployment"]["branch"], done["deployment"]["message"]) == ("feature", "a note")
-    world.deploy("--branch", "feature", "--prod").failed(2, "exclude each other")
+    world.deploy("--branch", "feature", "--prod").failed(2, "cannot be combined")
 
 
 def test_doctor_runs_before_the_build(world):

@@ -96,7 +96,7 @@ def test_new_project_on_a_mac(mac, tmp_path):
 
 def test_bundles_for_linux_are_made_on_a_mac(mac, site):
     done = mac.run("build", "--platform", LINUX, cwd=site).ok()
-    assert "this machine is aarch64-apple-darwin, so the app was not started" in done.err
+    assert "this machine is aarch64-apple-darwin. Therefore the app was not started" in done.err
     assert read_manifest(site / ".mastra")["wheels"] == LINUX
     assert list((site / ".mastra/vendor").rglob("*x86_64-linux-gnu.so"))
     for target, settings in (("vercel", SITE), ("oci", (*IMAGE, "-s", "base=python:3.11-slim"))):

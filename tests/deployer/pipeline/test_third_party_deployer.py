@@ -166,7 +166,7 @@ def test_a_platform_that_cannot_be_reached(deploy_bundle):
 
 
 def test_a_token_never_goes_over_plain_http(deploy_bundle):
-    deploy_bundle(ACME_API_URL="http://acme.example").failed(2, "in the clear", "https")
+    deploy_bundle(ACME_API_URL="http://acme.example").failed(2, "without encryption", "https")
 
 
 def test_a_killed_deploy_is_continued(acme, deploy_bundle, bundled_project):

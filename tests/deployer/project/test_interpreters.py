@@ -55,7 +55,7 @@ def test_a_build_is_started_where_the_machine_has_its_glibc(mastra, echo, projec
         assert "Starting the app in isolation" in done.err and "not started" not in done.err
     newer = f"{machine}-manylinux_2_{own.glibc + 1}"
     done = mastra("build", "--platform", newer, cwd=root).ok()
-    assert f"with glibc 2.{own.glibc}, so the app was not started" in done.err
+    assert f"with glibc 2.{own.glibc}. Therefore the app was not started" in done.err
 
 
 @pytest.mark.parametrize(

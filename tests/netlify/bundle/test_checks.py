@@ -53,6 +53,19 @@ def test_a_name_that_a_function_cannot_have_is_a_problem(build):
     assert len(problems) == 2
 
 
+def test_a_file_that_no_response_can_carry_is_noted(build):
+    for directory in ("site", "media"):
+        (build.directory / "app" / directory).mkdir(exist_ok=True)
+        with (build.directory / "app" / directory / "film.bin").open("wb") as file:
+            file.truncate(20_971_521)
+    (problem,) = check_build(build, VALID)
+    assert (problem.severity, "'media/film.bin' has 20,971,521" in problem.message) == (
+        "note",
+        True,
+    )
+    assert "static=" in problem.hint
+
+
 @pytest.mark.parametrize("limit", ["ZIPPED", "UNZIPPED"])
 def test_a_function_over_a_limit_is_a_problem_with_its_largest_parts(
     build, tmp_path, bootstrap, tiny_interpreter, monkeypatch, limit
@@ -64,7 +77,14 @@ def test_a_function_over_a_limit_is_a_problem_with_its_largest_parts(
     monkeypatch.setattr(function_limits, limit, 100_000)
     (problem,) = inspect_bundle(bundle)
     assert "allows 100,000" in problem.message
-    assert "Python 3." in problem.hint and "app 0.3 MB" in problem.hint
+    assert "app 0.3 MB" in problem.hint, "the parts of the app are not named"
+    many = {f"package{number}": number * 1_000_000 for number in range(1, 12)}
+    sizes = {**bundle.manifest.sizes, **many, "Python 3.13": 9_500_000}
+    manifest = msgspec.structs.replace(bundle.manifest, sizes=sizes)
+    (problem,) = inspect_bundle(dataclasses.replace(bundle, manifest=manifest))
+    parts = problem.hint.removeprefix("The largest parts are: ").split(", ")
+    assert len(parts) == 10 and parts[0] == "package11 11.0 MB"
+    assert "Python 3.13 9.5 MB" in parts, "the interpreter is one of the parts"
 
 
 def test_a_bundle_without_its_function_is_a_problem(build):

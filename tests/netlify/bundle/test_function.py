@@ -1,182 +1,200 @@
-"""The zip of a function, unpacked and run by Node in a warm stand-in for AWS Lambda."""
+"""The bridge of a function between AWS Lambda and the app: requests, responses and variables."""
 
+import asyncio
 import os
-import re
-import shutil
 import signal
+import threading
 import time
-from pathlib import Path
 
+import httpx
 import pytest
 
-from mastra_deployer_netlify.bundle.output import FUNCTIONS
-from tests.conftest import run_mastra
-from tests.netlify.bundle.function_process import get_log, run_function, unpack_function
-from tests.sample_projects import write_project
+from tests.netlify.function_process import CLIENT, run_function
 
 pytestmark = pytest.mark.slow
 
-APP = """
-import asyncio
-import json
-import os
-import ssl
-from pathlib import Path
 
-if Path(os.environ["FAILURE"]).exists():
-    raise RuntimeError("a word that only the log has")
+def count(function):
+    return function.client.get("/count").json()
 
 
-async def read(receive):
-    body = b""
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            return body
-
-
-async def stream(send):
-    for number in range(4):
-        body = b"data: %d\\n\\n" % number
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-        await asyncio.sleep(0.3)
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def app(scope, receive, send):
-    if scope["type"] != "http":
-        raise RuntimeError("no lifespan")
-    body = await read(receive)
-    status = int(scope["query_string"] or b"200")
-    headers = [(b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    if scope["path"] == "/stream":
-        return await stream(send)
-    facts = {
-        "method": scope["method"],
-        "path": scope["raw_path"].decode(),
-        "client": scope["client"],
-        "scheme": scope["scheme"],
-        "headers": [[name.decode(), value.decode()] for name, value in scope["headers"]],
-        "size": len(body),
-        "process": os.getpid(),
-        "database": os.environ.get("NETLIFY_DB_URL"),
-        "certificates": len(ssl.create_default_context().get_ca_certs()),
-    }
-    text = b"" if status == 204 else json.dumps(facts).encode()
-    await send({"type": "http.response.body", "body": text})
-"""
-
-
-@pytest.fixture(scope="module")
-def archive(bootstrap, tmp_path_factory):
-    """The zip of a function with a real Python."""
-    directory = tmp_path_factory.mktemp("function")
-    config = '[tool.mastra.env]\nrequired = ["FAILURE"]\n'
-    root = write_project(directory / "app", {"main.py": APP}, config)
-    options = ("--app", "main:app", "-s", "project_name=shop", "-o", directory / "out")
-    run_mastra("bundle", "netlify", *options, cwd=root, FAILURE=str(root / "none")).ok()
-    yield directory / "out" / FUNCTIONS / "api.zip"
-    shutil.rmtree(directory)
-
-
-@pytest.fixture(scope="module")
-def function(archive, tmp_path_factory):
-    """The unpacked function, running."""
-    directory = unpack_function(archive, tmp_path_factory.mktemp("instance") / "function")
-    with run_function(directory, FAILURE=str(directory.parent / "none")) as client:
-        yield client, directory
+def wait_until(check, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not (result := check()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return result
 
 
 def test_requests_and_responses_arrive_unchanged(function):
-    client, _ = function
-    response = client.post("/a%20b/%C3%A9", content=b"x" * 2_000_000, headers={"x-mine": "1"})
+    headers = {"x-mine": "1", "host": "shop.netlify.app"}
+    response = function.client.post("/a%20b/%C3%A9", content=b"x" * 2_000_000, headers=headers)
     facts = response.json()
     assert (facts["method"], facts["path"]) == ("POST", "/a%20b/%C3%A9")
     assert facts["size"] == 2_000_000
     assert ["x-mine", "1"] in facts["headers"]
     assert ["host", "shop.netlify.app"] in facts["headers"]
     assert response.headers.get_list("set-cookie") == ["a=1", "b=2"]
-    assert facts["certificates"] > 0
+
+
+def test_the_app_has_certificates_and_a_utf8_locale_and_no_variables_of_python(function):
+    facts = function.client.get("/").json()
+    assert function.client.get("/certificates").json() > 0
+    assert facts["language"] == "C.UTF-8"
+    assert facts["python_variables"] == []
 
 
 def test_a_client_cannot_forge_its_address(function):
     forged = {"x-forwarded-for": "6.6.6.6", "x-forwarded-proto": "gopher", "x-real-ip": "6.6.6.6"}
-    facts = function[0].get("/", headers={**forged, "forwarded": "for=6.6.6.6"}).json()
-    assert facts["client"][0] == "203.0.113.7"
+    forged |= {"forwarded": "for=6.6.6.6", "x-nf-client-connection-ip": "6.6.6.6"}
+    facts = function.client.get("/", headers=forged).json()
+    assert facts["client"][0] == CLIENT
     assert facts["scheme"] == "https"
     assert "6.6.6.6" not in str(facts["headers"])
 
 
 def test_variables_of_a_request_reach_the_app(function):
-    client, _ = function
+    client = function.client
     assert client.get("/").json()["database"] is None
     for url in ("postgres://one", "postgres://two"):
-        facts = client.get("/", headers={"x-stand-in-database": url}).json()
+        function.set_event(netlifyDBURL=url)
+        facts = client.get("/").json()
         assert facts["database"] == url
         assert "x-mastra-environment" not in str(facts["headers"])
     forged = {"x-mastra-environment": "eyJORVRMSUZZX0RCX1VSTCI6ICJldmlsIn0="}
     assert client.get("/", headers=forged).json()["database"] != "evil"
+    function.set_event()
 
 
 @pytest.mark.parametrize("status", [204, 304, 404, 500])
 def test_statuses_arrive_unchanged(function, status):
-    response = function[0].get(f"/?{status}")
+    response = function.client.get(f"/?{status}")
     assert response.status_code == status
-    assert bool(response.content) == (status not in (204, 304))
+    assert response.headers["x-own"] == "1"
 
 
-def test_head_has_no_body(function):
-    response = function[0].head("/")
+def test_a_head_request_has_no_body(function):
+    response = function.client.head("/")
     assert (response.status_code, response.content) == (200, b"")
 
 
 def test_a_body_of_unknown_length_arrives(function):
-    facts = function[0].request("DELETE", "/", content=iter([b"x" * 1000] * 100)).json()
+    facts = function.client.request("DELETE", "/", content=iter([b"x" * 1000] * 100)).json()
     assert facts["size"] == 100_000
 
 
+@pytest.mark.parametrize("size", [1_000, 3_000_000])
+def test_an_answer_without_reading_the_body_arrives(function, size):
+    response = function.client.post("/refuse", content=b"x" * size)
+    assert (response.status_code, response.text) == (413, "too much")
+    assert function.client.get("/").status_code == 200
+
+
 def test_a_stream_arrives_chunk_by_chunk(function):
-    with function[0].stream("GET", "/stream") as response:
-        times = [time.monotonic() for _ in response.iter_lines()]
+    with function.client.stream("GET", "/stream") as response:
+        times = [time.monotonic() for line in response.iter_lines() if line]
+    assert len(times) == 4
     assert times[-1] - times[0] > 0.5
 
 
-def test_nothing_of_the_host_is_loaded(function):
-    client, directory = function
-    process = client.get("/").json()["process"]
-    maps = Path(f"/proc/{process}/maps").read_text()
-    foreign = set(re.findall(r"(/\S+)$", maps, re.MULTILINE))
-    foreign = {path for path in foreign if not path.startswith(str(directory))}
-    assert not [path for path in foreign if "/locale/" not in path and "/gconv/" not in path]
+def test_a_large_response_arrives_whole(function):
+    assert len(function.client.get("/much?5242880").content) == 5_242_880
 
 
-def test_a_killed_python_is_replaced_at_the_next_request(function):
-    client, _ = function
+def test_the_app_sends_as_fast_as_the_client_reads_and_learns_that_it_left(function):
+    left = count(function)["left"]
+    with (
+        httpx.Client(base_url=function.client.base_url, trust_env=False) as client,
+        client.stream("GET", "/flood") as response,
+    ):
+        next(response.iter_raw())
+        time.sleep(0.3)
+        sent = count(function)["sent"]
+        time.sleep(0.3)
+        assert count(function)["sent"] == sent < 12_000_000
+    wait_until(lambda: count(function)["left"] == left + 1)
+
+
+def test_the_app_learns_that_a_client_left_before_its_answer(function):
+    left = count(function)["left"]
+    with pytest.raises(httpx.ReadTimeout):
+        function.client.get("/wait", timeout=0.3)
+    wait_until(lambda: count(function)["left"] == left + 1)
+
+
+def test_connections_are_kept(function):
+    process = function.client.get("/").json()["process"]
+    for _ in range(20):
+        function.client.get("/")
+    sockets = [os.readlink(f"/proc/{process}/fd/{fd}") for fd in os.listdir(f"/proc/{process}/fd")]
+    ours = {name for name in sockets if name.startswith("socket:")}
+    for _ in range(20):
+        function.client.get("/")
+    names = [os.readlink(f"/proc/{process}/fd/{fd}") for fd in os.listdir(f"/proc/{process}/fd")]
+    assert {name for name in names if name.startswith("socket:")} == ours
+
+
+def test_a_connection_that_python_closed_is_not_used_again(function):
+    for _ in range(5):
+        assert function.client.get("/break").text == "last"
+        assert function.client.post("/", content=b"12345").json()["size"] == 5
+
+
+def test_many_requests_at_a_time_are_answered(function):
+    async def send_all():
+        limits = httpx.Limits(max_connections=50)
+        address = function.client.base_url
+        async with httpx.AsyncClient(
+            base_url=address, limits=limits, timeout=30, trust_env=False
+        ) as client:
+            return await asyncio.gather(
+                *(client.post("/", content=b"x" * size) for size in range(50))
+            )
+
+    responses = asyncio.run(send_all())
+    assert [response.json()["size"] for response in responses] == list(range(50))
+
+
+def test_a_killed_python_is_replaced_under_load(function):
+    client = function.client
     process = client.get("/").json()["process"]
+    statuses, stop = [], threading.Event()
+
+    def send_requests():
+        with httpx.Client(base_url=client.base_url, timeout=30, trust_env=False) as own:
+            while not stop.is_set():
+                statuses.append(own.post("/", content=b"hello").status_code)
+
+    threads = [threading.Thread(target=send_requests) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(statuses) > 50)
     os.kill(process, signal.SIGKILL)
-    time.sleep(0.1)
+    before = len(statuses)
+    wait_until(lambda: len(statuses) > before + 100, 30)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) <= {200, 502}
+    assert statuses.count(502) <= len(threads), "only requests under way may fail"
     facts = client.post("/", content=b"hello").json()
-    assert facts["process"] != process
-    assert facts["size"] == 5
+    assert (facts["process"] != process, facts["size"]) == (True, 5)
 
 
-def test_an_instance_without_modes_fails_recovers_and_leaves_nothing(archive, tmp_path):
-    directory = unpack_function(archive, tmp_path / "function", keep_modes=False)
-    failure = tmp_path / "failure"
-    with run_function(directory, FAILURE=str(failure)) as client:
-        process = client.get("/").json()["process"]
-        failure.touch()
-        os.kill(process, signal.SIGKILL)
-        time.sleep(0.2)
-        response = client.get("/")
-        assert response.status_code == 500
-        assert "only the log" not in response.text
-        assert "only the log" in get_log(directory).read_text()
-        failure.unlink()
-        process = client.get("/").json()["process"]
-    deadline = time.monotonic() + 5
-    while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{process}").exists(), "Python is left behind"
+def read_slowly(client, path):
+    with client.stream("GET", path) as response:
+        for _ in response.iter_raw():
+            time.sleep(0.01)
+
+
+def test_a_request_ends_before_the_platforms_deadline(function_directory, tmp_path):
+    environment = {"FAILURE": str(tmp_path / "none")}
+    with run_function(function_directory, tmp_path / "tmp", environment, timeout=1.5) as function:
+        started = time.monotonic()
+        response = function.client.get("/wait")
+        assert response.status_code == 504 and time.monotonic() - started < 1.5
+        assert count(function)["left"] == 1
+        with pytest.raises(httpx.RemoteProtocolError):
+            read_slowly(function.client, "/flood")
+        wait_until(lambda: count(function)["left"] == 2)
+        assert "time of the request is over" in function.log.read_text()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mastra_core.errors import ApiError, AuthError, ConfigError, DeployError
+from mastra_core.errors import ApiError, AuthError, ConfigError, DeployError, DeploymentFailed
 from tests.netlify.suite import NetlifyFixtures
 from tests.platform_fakes.faults import NOT_JSON, Fault
 
@@ -95,6 +95,27 @@ class TestRefusals(NetlifyFixtures):
             harness.deploy_sample()
         assert "acme, initech" in raised.value.hint
 
+    def test_a_token_of_another_account_is_refused(self, harness, platform):
+        platform.find_team("globex").members.add("nfp_other")
+        with pytest.raises(AuthError, match="no access to the team 'acme'") as raised:
+            harness.deploy(harness.bundle(), token="nfp_other")
+        assert "The token's teams are: globex" in raised.value.hint
+        assert not platform.list_resources()
+
+    def test_a_name_that_netlify_does_not_accept_is_explained(self, harness, platform, configure):
+        configure(project_name="sh_op")
+        with pytest.raises(ApiError, match="is not a valid subdomain") as raised:
+            harness.deploy_sample()
+        assert "Correct the setting" in raised.value.hint
+        assert not platform.list_resources()
+
+    def test_a_rejected_deployment_is_a_failure(self, harness, platform):
+        platform.platform.failure, platform.platform.failed_state = "not reviewed", "rejected"
+        with pytest.raises(DeploymentFailed, match="not reviewed") as raised:
+            harness.deploy_sample()
+        assert "app.netlify.com" in raised.value.hint
+        assert platform.get_published() is None
+
     def test_a_token_with_several_teams_needs_a_scope(self, harness, platform, configure):
         configure(scope="")
         with pytest.raises(ConfigError, match="2 teams"):
@@ -105,7 +126,7 @@ class TestRefusals(NetlifyFixtures):
     def test_a_full_team_is_reported(self, harness, platform):
         platform.find_team("acme").included_sites = 0
         (problem,) = harness.call("doctor")
-        assert "allows 0" in problem.message
+        assert "allows only 0" in problem.message
 
     def test_variables_that_were_taken_in_part_stop_the_deploy(self, harness, platform):
         platform.platform.omitted_variables = {"FAREWELL"}
@@ -115,7 +136,7 @@ class TestRefusals(NetlifyFixtures):
 
     def test_more_than_4_kb_of_variables_are_refused_before_anything_is_sent(self, harness):
         bundle = harness.bundle()
-        with harness.record_requests() as requests, pytest.raises(DeployError, match="4096"):
+        with harness.record_requests() as requests, pytest.raises(DeployError, match="4,096"):
             harness.deploy(bundle, env={"GREETING": "x" * 4090})
         assert not requests
 

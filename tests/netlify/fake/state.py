@@ -103,7 +103,7 @@ class Platform:
 
     def clear_faults(self) -> None:
         self.rejection = ""
-        self.failure = ""
+        self.failure, self.failed_state = "", "error"
         self.hang = False
         self.draft_context = "production"
         self.omitted_variables: set[str] = set()
@@ -141,7 +141,7 @@ class Platform:
         if self.hang or deploy.polls < 2:
             return
         if self.failure:
-            deploy.state, deploy.error_message = "error", self.failure
+            deploy.state, deploy.error_message = self.failed_state, self.failure
             return
         deploy.state = "ready"
         site = self.sites[deploy.site]

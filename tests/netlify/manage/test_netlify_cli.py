@@ -8,17 +8,8 @@ import pytest
 
 from tests.netlify.suite import NetlifyFixtures
 from tests.node import find_node
-from tests.npm import ensure_installed
 
 pytestmark = [pytest.mark.slow, pytest.mark.full]
-
-CLI = "netlify-cli@27.10.2"
-
-
-@pytest.fixture(scope="module")
-def cli_script():
-    """Install the command in the cache of the tests, before the home directory is empty."""
-    return ensure_installed(CLI) / "node_modules/netlify-cli/bin/run.js"
 
 
 class TestNetlifyCommand(NetlifyFixtures):

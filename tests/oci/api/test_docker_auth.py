@@ -42,10 +42,10 @@ def test_wrong_credentials_are_reported_with_a_hint(password_registry, oci, bund
     run = oci(password_registry.host)
     arguments = ("--prebuilt", bundle, "--prod") if verb == "deploy" else ()
     wrong = {**KNOWN, "OCI_PASSWORD": "wrong-8888"}
-    done = run(verb, *arguments, **wrong).failed(code, "OCI_USERNAME", "docker login")
+    done = run(verb, *arguments, **wrong).failed(code, "login from OCI_USERNAME", "docker login")
     assert "wrong-8888" not in done.out + done.err
     assert base64.b64encode(f"{USER}:wrong-8888".encode()).decode() not in done.out + done.err
-    run(verb, *arguments).failed(code, "OCI_USERNAME", "docker login")
+    run(verb, *arguments).failed(code, "Set OCI_USERNAME", "docker login")
     incomplete = {"OCI_USERNAME": USER}
     run(verb, *arguments, **incomplete).failed(code, "OCI_PASSWORD is not set")
     assert password_registry.list_blobs() == set()
@@ -126,4 +126,4 @@ def _sleep(seconds):
 
 def test_plain_http_is_rejected_for_remote_registries(oci, bundle):
     run = oci("registry.example", OCI_REGISTRY_URL="http://registry.example")
-    run("deploy", "--prebuilt", bundle, "--prod", **KNOWN).failed(2, "in the clear", "https")
+    run("deploy", "--prebuilt", bundle, "--prod", **KNOWN).failed(2, "without encryption", "https")

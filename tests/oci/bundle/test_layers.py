@@ -4,17 +4,13 @@ import datetime as dt
 import io
 import json
 import os
-import shutil
-import subprocess
-import sys
 import tarfile
-from pathlib import Path
 
 import pytest
 
 from mastra_core import Secret
 from mastra_core.errors import AuthError, BundleError, ConfigError
-from mastra_deployer.kit import ArchiveEntry, iter_entries, open_interpreter
+from mastra_deployer.kit import ArchiveEntry, iter_entries
 from mastra_deployer_oci.api.bearer_auth import RegistryAuth
 from mastra_deployer_oci.api.docker_auth import Login
 from mastra_deployer_oci.api.documents import Document, merge_config
@@ -23,7 +19,6 @@ from mastra_deployer_oci.api.repository import get_api_url
 from mastra_deployer_oci.api.tags import RECORD, build_record_tag, choose_tag, parse_record_time
 from mastra_deployer_oci.bundle.image_plan import read_plan
 from mastra_deployer_oci.bundle.layers import write_layer
-from tests.oci.registries import find_program
 
 
 @pytest.mark.parametrize(
@@ -140,58 +135,15 @@ def test_records_sort_by_time():
 def test_password_is_never_sent_over_plain_http():
     login = Login(username="user", password=Secret("pass-word-4711"), source="test")
     auth = RegistryAuth(login, ["repository:a:pull"])
-    with pytest.raises(AuthError, match="in the clear") as raised:
+    with pytest.raises(AuthError, match="without encryption") as raised:
         auth._build_token_request({"realm": "http://tokens.example/token"})
     assert "4711" not in str(raised.value)
     assert "4711" not in repr(login)
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    """A Python in its own directory, as python-build-standalone packs it."""
-    version = "{}.{}".format(*sys.version_info)
-    root = tmp_path_factory.mktemp("tree") / "python"
-    with open_interpreter(version, os.uname().machine) as interpreter:
-        library = root / interpreter.platlibdir / f"python{version}"
-        library.parent.mkdir(parents=True)
-        ignore = shutil.ignore_patterns("test", "site-packages", "__pycache__", "config-*")
-        shutil.copytree(interpreter.library, library, ignore=ignore)
-        (root / "bin").mkdir()
-        shutil.copy(interpreter.path, root / "bin" / f"python{version}")
-    return root.parent
-
-
-@pytest.mark.parametrize("form", ["directory", "tar", "tar.zst"])
-def test_interpreter_setting_accepts_directories_and_archives(tree, tmp_path, form):
-    version, machine = "{}.{}".format(*sys.version_info), os.uname().machine
-    source = tree
-    if form != "directory":
-        source = tmp_path / "python.tar"
-        with tarfile.open(source, "w") as archive:
-            archive.add(tree / "python", "python/install")
-    if form == "tar.zst":
-        subprocess.run([find_program("zstd"), "-q1", source], check=True)
-        source = tmp_path / "python.tar.zst"
-    with open_interpreter(version, machine, source=str(source)) as interpreter:
-        assert interpreter.version == version
-        assert (interpreter.library / "os.py").is_file()
-        assert Path(sys.base_prefix).resolve() not in interpreter.library.parents
-    for wrong in ((version, "riscv64"), ("3.99", machine)):
-        with pytest.raises(ConfigError), open_interpreter(*wrong, source=str(source)):
-            pass
-
-
-def test_missing_interpreter_is_reported(tmp_path):
-    (tmp_path / "x.tar.gz").write_bytes(b"no archive")
-    for name in ("nowhere", "x.tar.gz"):
-        source = str(tmp_path / name)
-        with pytest.raises(ConfigError, match=name), open_interpreter("3.12", "x", source=source):
-            pass
 
 
 def test_bundle_rejects_paths_as_digests(tmp_path):
     layer = {"purpose": "x", "digest": "sha256:../../secret", "diff": "", "size": 1, "unpacked": 1}
     parts = {"base": "", "architecture": "amd64", "layers": [layer], "config": {}, "app": ""}
     (tmp_path / "mastra-image.json").write_text(json.dumps(parts))
-    with pytest.raises(BundleError, match="is not a digest"):
+    with pytest.raises(BundleError, match="is not a valid digest"):
         read_plan(tmp_path)

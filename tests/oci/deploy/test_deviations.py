@@ -274,7 +274,7 @@ def test_an_upload_elsewhere_that_needs_a_login_names_that_host():
         with pytest.raises(ApiError) as raised:
             push(server, SMALL, login=login)
     assert f"at '{other.url}': 127.0.0.1 answered 401" in raised.value.message
-    assert "No credentials are sent to another host" in raised.value.hint
+    assert "Credentials are sent only to the registry itself" in raised.value.hint
     assert not [each for each in other.headers if "authorization" in map(str.lower, each)]
 
 
@@ -328,7 +328,7 @@ def test_progress_counts_what_is_sent_only():
         assert report.lines[-1] == (len(SMALL), len(SMALL))
         report = Recorder()
         push(server, LARGE, SMALL, report=report)
-    assert report.lines == ["The registry has all layers (17.8 MB)"]
+    assert report.lines == ["The registry already has all layers (17.8 MB)"]
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT"])
@@ -392,5 +392,5 @@ def test_a_deploy_to_a_registry_with_many_deviations(oci, bundle):
         sent = sum(size for _, path, size in server.requests if "/blobs/" in path)
         assert sent == sum(map(len, server.blobs.values())), "each byte was sent once"
         again = run("deploy", "--prebuilt", bundle, "--prod").ok()
-        assert "The registry has all layers (" in again.err
+        assert "The registry already has all layers (" in again.err
         assert " MB of " not in again.err

@@ -184,7 +184,7 @@ def test_variables_and_logs(vercel, run, shop):
 
 def test_staged_deployment_is_not_left_unpublished(vercel, deploy):
     staged = ("--prod", "-s", "staged=true", "--no-wait")
-    deploy(*staged).failed(2, "--no-wait does not wait", "--no-promote")
+    deploy(*staged).failed(2, "With --no-wait, nothing promotes", "--no-promote")
     assert not vercel.find_requests("POST"), "nothing was sent"
 
 
@@ -235,9 +235,9 @@ def test_invalid_tokens_are_reported_with_a_hint(deploy, token, team, code, mess
     ("endpoint", "fault", "message"),
     [
         ("POST /v2/files", UPLOAD_QUOTA, "again"),
-        ("POST /v13/deployments", BUILDS_LIMITED, "daily deployment limit"),
+        ("POST /v13/deployments", BUILDS_LIMITED, "daily limit of deployments"),
         ("POST /v13/deployments", PAYMENT_REQUIRED, "billing"),
-        ("POST /v13/deployments", TOO_LARGE, "reduce the size"),
+        ("POST /v13/deployments", TOO_LARGE, "Reduce the size"),
         ("GET /v9/projects", CLIENT_RETIRED, "too old"),
         ("GET /v9/projects", NOT_JSON, "vercel-status.com"),
     ],
@@ -279,7 +279,7 @@ def test_rejected_variable_stops_the_deploy(vercel, run, shop):
         ("sqlite:///shop.db", "read-only"),
         ("file:///tmp/shop", "read-only"),
         ("postgresql://u:p4711@localhost:5432/shop", "this machine"),
-        ("x" * 66_000, "65536"),
+        ("x" * 66_000, "65,536"),
     ],
 )
 def test_invalid_values_are_found_before_uploading(vercel, run, shop, value, message):

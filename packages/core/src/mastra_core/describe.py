@@ -13,11 +13,12 @@ from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.providers import find_missing_modules
 from mastra_core.mastra import Mastra
 from mastra_core.memory.memory_agent import get_memory
+from mastra_core.server import Server
 
 __all__ = ("describe", "find_missing_providers")
 
 _DRAIN_TIMEOUT = 5  # seconds
-_DEV_DRAIN_TIMEOUT = 300  # a person waits for the request, and nothing waits for the process
+_DEV_DRAIN_TIMEOUT = 300  # in development, nothing waits for the process to end
 
 
 def describe(mastra: Mastra) -> dict[str, Any]:
@@ -43,6 +44,8 @@ def describe(mastra: Mastra) -> dict[str, Any]:
             "proxies": list(mastra.server.trusted_proxies),
             "api_prefix": mastra.server.api_prefix,
             "single_process": _is_single_process(mastra),
+            "body_limit": _get_own_value(mastra.server, "body_limit") or 0,
+            "timeouts": _list_timeouts(mastra),
         },
     }
 
@@ -66,6 +69,25 @@ def _get_drain_timeout(mastra: Mastra) -> float:
     if mastra.server.drain_timeout is not None:
         return mastra.server.drain_timeout
     return _DEV_DRAIN_TIMEOUT if os.environ.get("MASTRA_DEV") == "true" else _DRAIN_TIMEOUT
+
+
+def _list_timeouts(mastra: Mastra) -> dict[str, float]:
+    """Return the timeouts that the app sets itself, by the name of the setting."""
+    timeouts = {
+        f"Server({name}=...)": _get_own_value(mastra.server, name)
+        for name in ("timeout", "run_timeout")
+    }
+    timeouts |= {
+        f"The timeout of the agent {key!r}": getattr(agent, "timeout", None)
+        for key, agent in mastra.agents.items()
+    }
+    return {name: value for name, value in timeouts.items() if isinstance(value, int | float)}
+
+
+def _get_own_value(server: Server, name: str) -> Any:
+    """Return a setting of the server that differs from its default, else ``None``."""
+    value = getattr(server, name)
+    return None if value == getattr(Server, name) else value
 
 
 def _is_single_process(mastra: Mastra) -> bool:

@@ -160,7 +160,7 @@ def is_in_library(path):
 
 @functools.lru_cache(maxsize=None)  # noqa: UP033  # Python 3.8 must read this
 def get_library_roots():
-    """Return the directories of the standard library, as they are named and as they are."""
+    """Return the directories of the standard library, with and without symbolic links."""
     roots = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
     roots.add(os.path.join(sys.base_prefix, "DLLs"))  # where Windows keeps compiled modules
     roots.add(os.path.dirname(os.__file__))
@@ -187,7 +187,7 @@ def check(bundle, inspect=None):
 
 
 def observe(call):
-    """Call a function and report its result, its duration and its error."""
+    """Call a function, and report its result, duration or error."""
     started = time.perf_counter()
     try:
         report = {"ok": True, "registry": call()}

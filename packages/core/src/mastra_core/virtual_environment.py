@@ -5,6 +5,10 @@ therefore get a virtual environment: a link to the interpreter, and the paths of
 environment also works for a process that is started with other variables or with ``-I``. Nothing
 changes for other programs.
 
+If a dynamic loader was started by name to run the interpreter, with libraries of its own, a shell
+script replaces the link. The script starts the interpreter in the same way. If the console scripts
+of a bundle have lost their executable bits, the environment also contains scripts that run them.
+
 A bundle may be read-only, and its path is known only at the start. The environment is therefore in
 a directory for temporary files. Processes that run the same bundle share the environment, and the
 last process removes it. Each process holds a lock on the environment. Programs that delete old
@@ -38,11 +42,23 @@ sys.dont_write_bytecode = True
 sys.path[:0] = {first}
 site.addsitedir({last})
 """
+_LOADED = """\
+#!/bin/sh
+exec {loader} --library-path {libraries} --argv0 "$0" {python} "$@"
+"""
+_SCRIPT = """\
+#!/bin/sh
+exec {python} {script} "$@"
+"""
 _CONFIG = """\
 home = {home}
 include-system-site-packages = false
 version = {version}
 """
+_LINKS = (
+    *("bin/python", "bin/python3"),
+    f"bin/python{sys.version_info[0]}.{sys.version_info[1]}",
+)
 _locks: dict[str, tuple[int, int]] = {}  # by environment: the descriptor, and the process's id
 
 
@@ -55,7 +71,7 @@ def activate(paths: Sequence[str], scripts: str) -> str:
         ``PYTHONPATH`` is then used instead.
     """
     os.environ.pop("PYTHONPATH", None)
-    root = _ensure_environment(paths)
+    root = _ensure_environment(paths, scripts)
     directories = [scripts, os.path.join(paths[-1], "bin")]
     if root:
         sys.executable = os.path.join(root, "bin", "python")
@@ -96,21 +112,67 @@ def run_script(paths: Sequence[str], scripts: str, reference: str) -> None:
     sys.exit(operator.attrgetter(attribute)(importlib.import_module(module))())
 
 
-def _ensure_environment(paths: Sequence[str]) -> str:
+def _ensure_environment(paths: Sequence[str], scripts: str) -> str:
     """Return the path of a complete environment; empty if no directory is writable."""
     python = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable or "")
     if os.name != "posix" or not os.path.isfile(python):
         return ""
     files = _render_files(paths, python)
-    key = binascii.crc32(repr(files).encode())
+    if loader := _find_loader():
+        files |= dict.fromkeys(_LINKS, _render_start(*loader, python))
+    lost = _list_lost_scripts(scripts)
+    key = binascii.crc32(repr((files, lost)).encode())
     name = f"mastra-venv-{os.geteuid()}-{key:08x}"
     own = [sys.prefix] if os.path.basename(sys.prefix) == name else []
     temporary = [os.environ["TMPDIR"]] if os.environ.get("TMPDIR") else []
     for root in (*own, *(os.path.join(path, name) for path in (*temporary, *_DIRECTORIES))):
         with contextlib.suppress(OSError):
-            _open_environment(root, files, python)
+            wrappers = {f"bin/{name}": _render_wrapper(root, scripts, name) for name in lost}
+            _open_environment(root, {**files, **wrappers}, python)
             return root
     return ""
+
+
+def _find_loader() -> tuple[str, str] | None:
+    """Return the loader that was started by name, and its libraries; ``None`` if there is none.
+
+    If a loader was started by name, it is the program of the process, and the command line contains
+    its arguments. The system's loader is never the program of a process.
+    """
+    try:
+        loader = os.readlink("/proc/self/exe")
+        with open("/proc/self/cmdline", encoding="utf-8", errors="surrogateescape") as file:
+            arguments = file.read().split("\0")
+    except OSError:
+        return None
+    option = "--library-path"
+    if not os.path.basename(loader).startswith("ld-") or option not in arguments:
+        return None
+    return loader, arguments[arguments.index(option) + 1]
+
+
+def _render_start(loader: str, libraries: str, python: str) -> str:
+    return _LOADED.format(loader=_quote(loader), libraries=_quote(libraries), python=_quote(python))
+
+
+def _render_wrapper(root: str, scripts: str, name: str) -> str:
+    """Return a shell script that runs a console script without executable bits."""
+    python, script = os.path.join(root, "bin", "python"), os.path.join(scripts, name)
+    return _SCRIPT.format(python=_quote(python), script=_quote(script))
+
+
+def _list_lost_scripts(scripts: str) -> list[str]:
+    """Return the names of the console scripts that have lost their executable bits."""
+    try:
+        names = sorted(os.listdir(scripts))
+    except OSError:
+        return []
+    return [name for name in names if not os.access(os.path.join(scripts, name), os.X_OK)]
+
+
+def _quote(text: str) -> str:
+    """Quote a text for a shell, without importing ``shlex``, because the import is slow."""
+    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def _render_files(paths: Sequence[str], python: str) -> dict[str, str]:
@@ -129,7 +191,7 @@ def _render_files(paths: Sequence[str], python: str) -> dict[str, str]:
 def _open_environment(root: str, files: Mapping[str, str], python: str) -> None:
     """Lock an environment until the process ends, and complete its files.
 
-    :raises OSError: where it cannot be written, or belongs to another user.
+    :raises OSError: if it cannot be written, or belongs to another user.
     """
     if _locks.get(root, (0, 0))[1] == os.getpid():
         return
@@ -183,8 +245,8 @@ def _is_same_directory(path: str, other: str | int) -> bool:
 
 def _write_environment(root: str, files: Mapping[str, str], python: str) -> None:
     """Write missing and different files, each in one step, because processes share them."""
-    minor = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    links = {"bin/python": python, "bin/python3": "python", f"bin/{minor}": "python"}
+    links = {name: python if name == _LINKS[0] else "python" for name in _LINKS}
+    links = {name: target for name, target in links.items() if name not in files}
     for name in (*files, *links):
         parts = name.split("/")[:-1]
         for count in range(1, len(parts) + 1):
@@ -215,7 +277,8 @@ def _read_text(path: str) -> str:
 
 
 def _write_text(path: str, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    mode = 0o755 if os.path.basename(os.path.dirname(path)) == "bin" else 0o644
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
 

@@ -1,4 +1,4 @@
-"""The hooks of the Netlify deployer. Each hook imports the module that does the work."""
+"""The hooks of the Netlify deployer, each of which imports its module when it is called."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mastra_core.pipeline import (
     Bundle,
     Deployment,
     DeployRequest,
+    Limits,
     LogLine,
     Platform,
     Problem,
@@ -21,6 +22,7 @@ from mastra_core.pipeline import (
     Target,
 )
 from mastra_deployer_netlify.bundle.checks import check_build, inspect_bundle
+from mastra_deployer_netlify.bundle.function_limits import REQUEST, SECONDS
 from mastra_deployer_netlify.settings import NetlifyDeployer
 
 __all__ = (
@@ -33,6 +35,7 @@ __all__ = (
     "mastra_env",
     "mastra_inspect",
     "mastra_logs",
+    "mastra_preview",
     "mastra_promote",
     "mastra_rollback",
     "mastra_target",
@@ -45,16 +48,18 @@ _RESERVED = (
     *("DEPLOY_PRIME_URL", "DEPLOY_URL", "HEAD", "INCOMING_HOOK_*", "PULL_REQUEST"),
     *("REPOSITORY_URL", "REVIEW_ID", "URL"),
 )
+# Variables as AWS Lambda limits them; https://docs.netlify.com/build/functions/overview/
+_LIMITS = Limits(variables=4096, request=REQUEST, seconds=SECONDS)
 # Netlify's split tests are between branches, and the body of their request is not documented.
 _CANARY = (
-    "Netlify splits traffic between branches only. Deploy a draft by --prod --no-promote, test it "
-    "at its address, run mastra promote, and mastra rollback if necessary."
+    "Netlify splits traffic between branches only. Deploy a draft with --prod --no-promote, and "
+    "test it at its address. Then run mastra promote, and mastra rollback if necessary."
 )
 
 
 @hookimpl
 def mastra_target() -> Target:
-    """Describe the target: a Node function that carries a Python, on Amazon Linux 2023."""
+    """Describe the target: a Node function with a Python interpreter, on Amazon Linux 2023."""
     return Target(
         name="netlify",
         summary="a function on Netlify, by its HTTP API",
@@ -62,6 +67,7 @@ def mastra_target() -> Target:
         credentials=("NETLIFY_AUTH_TOKEN",),
         platforms=(Platform(wheels="x86_64-manylinux_2_28"),),
         requirements=("uvicorn>=0.38", "httptools>=0.6.3"),
+        limits=_LIMITS,
         previews=True,
         persistent_disk=False,
         short_lived=True,
@@ -98,7 +104,7 @@ def mastra_bundle(
 
 @hookimpl
 def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
-    """Check the layout of a bundle and the sizes of its functions.
+    """Check the layout of a bundle, and the sizes of its functions.
 
     :param bundle: the bundle to check.
     """
@@ -113,7 +119,7 @@ def mastra_deploy(
     request: DeployRequest,
     report: Report,
 ) -> Deployment:
-    """Create the deployment, send what Netlify lacks, and wait until it is ready.
+    """Create the deployment, send missing files, and wait until the deployment is ready.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -146,7 +152,7 @@ def mastra_deployments(
 def mastra_promote(
     settings: NetlifyDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Publish a deployment, a draft too, by restoring it.
+    """Publish a deployment or a draft, by restoring it.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -246,3 +252,20 @@ def mastra_destroy(settings: NetlifyDeployer, credentials: Mapping[str, Secret])
     from mastra_deployer_netlify.manage.deployments import destroy
 
     return destroy(settings, credentials)
+
+
+@hookimpl
+def mastra_preview(
+    bundle: Bundle, settings: NetlifyDeployer, host: str, port: int, env: Mapping[str, Secret]
+) -> int:
+    """Run the function's zip on this machine, with Netlify's own bootstrap.
+
+    :param bundle: the bundle to run.
+    :param settings: settings of the deployer.
+    :param host: address to listen on.
+    :param port: port to listen on.
+    :param env: environment variables of the app.
+    """
+    from mastra_deployer_netlify.preview.preview import preview
+
+    return preview(bundle, settings, host, port, env)

@@ -1,4 +1,4 @@
-"""The hooks of the OCI deployer. Each hook imports the module that does the work."""
+"""The hooks of the OCI deployer, each of which imports its module when it is called."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = (
 def mastra_target() -> Target:
     """Describe the target: any OCI registry.
 
-    An image holds no values of environment variables, so the target does not store them.
+    An image contains no values of environment variables, so the target does not store values.
     """
     return Target(
         name="oci",
@@ -89,7 +89,7 @@ def mastra_bundle(build: Build, directory: Path, settings: OciDeployer, report: 
 
 @hookimpl
 def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
-    """Check that every layer of a bundle is complete.
+    """Check that all layers of a bundle are complete.
 
     :param bundle: the bundle to check.
     """
@@ -105,7 +105,7 @@ def mastra_plan(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Compare the image with what the registry has; nothing is changed.
+    """Compare the image with the registry, without changing anything.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -157,7 +157,7 @@ def mastra_deployments(
 def mastra_promote(
     settings: OciDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Move the production tag to an image that is in the registry.
+    """Move the production tag to an image in the registry.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -173,7 +173,7 @@ def mastra_promote(
 def mastra_rollback(
     settings: OciDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Move the production tag back to the image it pointed to before.
+    """Move the production tag back to its previous image.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -189,7 +189,7 @@ def mastra_rollback(
 def mastra_destroy(
     settings: OciDeployer, credentials: Mapping[str, Secret], report: Report
 ) -> bool:
-    """Delete every manifest that a deployment created.
+    """Delete all manifests of deployments.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tarfile
 from collections.abc import Mapping
@@ -12,15 +11,17 @@ from pathlib import Path
 from mastra_core.errors import BundleError, ConfigError
 from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
+from mastra_deployer_oci import preview_child
+from mastra_deployer_oci.bundle.image_config import HOME
 
 __all__ = ("preview",)
 
 
 def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
-    """Unpack the layers of a bundle and start the app.
+    """Unpack the layers of a bundle, and start the app.
 
-    On Linux, as root, and for an image without a base the app runs in a ``chroot`` of its own.
-    Otherwise it runs with an interpreter of this machine.
+    As root on Linux, the app of an image without a base image runs in its own ``chroot``. Otherwise
+    the app runs with an interpreter of this machine. The working directory is that of the image.
 
     :param bundle: the bundle to run.
     :param host: address to listen on.
@@ -45,21 +46,31 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
 def _build_process(
     bundle: Bundle, root: Path, values: Mapping[str, str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Return the command that starts the app, and all variables of its environment."""
+    """Return the command that starts the app, and its environment."""
     from mastra_deployer_oci.bundle.image_plan import read_plan
 
     plan = read_plan(bundle.directory)
     container = plan.config["config"]
     environment = {**dict(item.split("=", 1) for item in container["Env"]), **values}
-    chroot = shutil.which("chroot")
-    if not plan.base and chroot and sys.platform == "linux" and os.geteuid() == 0:
-        _print(f"Running the image in its own root directory, as user {container['User']}.")
-        command = [chroot, f"--userspec={container['User']}", str(root), *container["Cmd"]]
+    start, user = [sys.executable, "-ISE", preview_child.__file__], container["User"]
+    if not plan.base and sys.platform == "linux" and os.geteuid() == 0:
+        _print(f"Running the image in its own root directory, as user {user}.")
+        command = [*start, str(root), user, container["WorkingDir"], *container["Cmd"]]
         return command, {"TMPDIR": "/tmp", **environment}  # noqa: S108  # that of the image
-    python = _find_host_python(bundle.manifest.python)
+    python, app = _find_host_python(bundle.manifest.python), root / HOME
     _print(f"Running the app with {python}, outside the image's root directory.")
+    _restore_scripts(app / "bin", bundle.manifest.python)
     host_environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(root)}
-    return [python, str(root / "app" / "index.py")], {**environment, **host_environment}
+    command = [*start, "/", user, str(app), python, str(app / "index.py")]
+    return command, {**environment, **host_environment}
+
+
+def _restore_scripts(directory: Path, version: str) -> None:
+    """Replace the image's path of Python in console scripts, because it is missing here."""
+    for file in directory.glob("*"):
+        first, _, rest = file.read_bytes().partition(b"\n")
+        if not first.startswith(b"#!/usr/bin/env "):
+            file.write_bytes(f"#!/usr/bin/env python{version}\n".encode() + rest)
 
 
 def _unpack(bundle: Bundle, root: Path) -> None:
@@ -69,7 +80,7 @@ def _unpack(bundle: Bundle, root: Path) -> None:
         path = bundle.directory / BLOBS / layer.digest.removeprefix("sha256:")
         try:
             with tarfile.open(path) as archive:
-                archive.extractall(root, filter="tar")
+                archive.extractall(root, filter=_filter_member)  # noqa: S202  # it refuses paths
         except (tarfile.TarError, OSError) as error:
             raise BundleError(
                 f"The layer {layer.purpose!r} cannot be unpacked: {error}.",
@@ -78,14 +89,20 @@ def _unpack(bundle: Bundle, root: Path) -> None:
     root.chmod(0o755)
 
 
+def _filter_member(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
+    """Refuse paths outside of the image, and keep modes: /tmp is writable for each user."""
+    return tarfile.tar_filter(member, path).replace(mode=member.mode & 0o1777, deep=False)
+
+
 def _find_host_python(version: str) -> str:
     from mastra_deployer.kit import find_python
 
     path = find_python(version)
     if path is None:
         raise ConfigError(
-            f"Python {version}, which runs the app, is not installed on this machine.",
-            f"Install it, or bundle for Python {sys.version_info[0]}.{sys.version_info[1]}.",
+            f"The app needs Python {version}, which is not installed on this machine.",
+            "Install it, or build the bundle for Python "
+            f"{sys.version_info[0]}.{sys.version_info[1]}.",
         )
     return path
 

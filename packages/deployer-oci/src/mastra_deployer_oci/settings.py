@@ -15,14 +15,14 @@ SCRATCH = "scratch+python"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OciDeployer:
-    """Settings: in ``deployer=``, in ``[tool.mastra.targets.oci]``, or as ``-s key=value``.
+    """The settings, from ``deployer=``, ``[tool.mastra.targets.oci]`` or ``-s key=value``.
 
     :param image: repository to push to, ``registry.example/team/app``, without a tag.
     :param base: base image; ``{python}`` is replaced by the app's Python version. With
         ``scratch+python`` there is no base: the image brings an interpreter and the shared
         libraries that it needs.
     :param interpreter: for ``scratch+python``: a directory or an archive with the Python to put
-        into the image; an interpreter of this machine where empty.
+        into the image. Where empty, an interpreter of this machine, else one that uv downloads.
     :param python: command that starts Python in the base image.
     :param tag: tag of production.
     :param user: user that runs the app, ``user[:group]`` in numbers.
@@ -30,10 +30,10 @@ class OciDeployer:
     :param health: path of the health check; empty for no health check.
     :param labels: additional labels of the image.
     :param merge: add this platform to the image under the tag, which must be of the same app.
-    :param username: user name at the registry; where empty, Docker's stored logins are used.
+    :param username: user name at the registry; if empty, Docker's stored logins are used.
     :param password: password or access token that belongs to ``username``.
     :param token: bearer token, in place of a user name and a password.
-    :param api_url: base URL of the registry's API; derived from the registry's host where empty.
+    :param api_url: base URL of the registry's API; derived from the registry's host if empty.
     """
 
     target: ClassVar[str] = "oci"

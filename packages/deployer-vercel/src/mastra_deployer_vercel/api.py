@@ -1,4 +1,4 @@
-"""Client for Vercel's HTTP API. It sends the team with each request and adds hints to errors."""
+"""A client for Vercel's HTTP API, which sends the team and adds hints to errors."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ TOKEN = "VERCEL_TOKEN"  # noqa: S105  # the name of a variable
 _TOKEN_HINT = "Create a token at vercel.com/account/tokens and set VERCEL_TOKEN."  # noqa: S105  # no token
 _SCOPE_HINT = "Create a token for the team at vercel.com/account/tokens and set VERCEL_TOKEN."
 _SAML_HINT = "Log in to the team through its identity provider, then create a token for it."
-_SERVER_HINT = "Vercel failed; see vercel-status.com, then run the command again."
-_LIMIT_HINT = "Wait, then run the same command again; uploaded files are not sent again."
-_PLAN_HINT = "The account or its plan does not include this; see its billing page."
-_NAME_HINT = "The name is taken in this scope; choose another project_name."
-_PROJECT_HINT = "Check project_name and team_id; the token may be for another team."
-_VERSION_HINT = "This version of mastra-deployer-vercel is too old for Vercel; update it."
+_SERVER_HINT = "Vercel has a failure. See vercel-status.com, and run the command again later."
+_LIMIT_HINT = "Wait, and run the same command again. Uploaded files are not sent again."
+_PLAN_HINT = "The account or its plan does not include this. See its billing page."
+_NAME_HINT = "The name is already used in this scope. Choose another project_name."
+_PROJECT_HINT = "Check project_name and team_id. The token may be for another team."
+_VERSION_HINT = "This version of mastra-deployer-vercel is too old for Vercel. Update it."
 HINTS: Mapping[str | int, str] = {
     "forbidden": _SCOPE_HINT,
     "not_found": _PROJECT_HINT,
     "rate_limited": _LIMIT_HINT,
-    "builds_rate_limited": "The daily deployment limit is reached; wait, or upgrade the plan.",
+    "builds_rate_limited": "The daily limit of deployments is reached. Wait, or upgrade the plan.",
     "payment_required": _PLAN_HINT,
     "conflict": _NAME_HINT,
-    "too_many_files": "Reduce the number of files: [tool.mastra.build] exclude.",
+    "too_many_files": "Reduce the number of files with [tool.mastra.build] exclude.",
     "missing_project_settings": "Run the same command again.",
     "internal_server_error": _SERVER_HINT,
     401: _SCOPE_HINT,
@@ -42,7 +42,7 @@ HINTS: Mapping[str | int, str] = {
     404: _PROJECT_HINT,
     409: _NAME_HINT,
     410: _VERSION_HINT,
-    413: "The request was too large; reduce the size of the app.",
+    413: "The request was too large. Reduce the size of the app.",
     426: _VERSION_HINT,
     428: "The request needs an add-on that the team does not have.",
     429: _LIMIT_HINT,
@@ -52,7 +52,7 @@ HINTS: Mapping[str | int, str] = {
 
 @contextlib.contextmanager
 def open_api(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Iterator[httpx.Client]:
-    """Open a client for the team of the settings; API errors get a hint.
+    """Open a client for the team in the settings; API errors get a hint.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -73,7 +73,7 @@ def open_api(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Ite
 
 
 def build_project_path(settings: VercelDeployer, version: int = 9, suffix: str = "") -> str:
-    """Build the path of an endpoint of the project: ``/v9/projects/NAME`` and a suffix.
+    """Build the path of a project's endpoint: ``/v9/projects/NAME`` and a suffix.
 
     :param settings: settings of the deployer.
     :param version: version of the endpoint.
@@ -84,9 +84,9 @@ def build_project_path(settings: VercelDeployer, version: int = 9, suffix: str =
 
 
 def to_url(host: str) -> str:
-    """Return the URL of a deployment's host: https, or http for a loopback address.
+    """Return the URL of a deployment's host, with https, or http for a loopback address.
 
-    :param host: the host, with its port where one is given.
+    :param host: the host, with its port if one is given.
     :returns: the URL.
     """
     local = host.partition(":")[0] in ("127.0.0.1", "localhost")
@@ -95,7 +95,7 @@ def to_url(host: str) -> str:
 
 @contextlib.contextmanager
 def _add_saml_hint() -> Iterator[None]:
-    """Give a hint of its own to the rejection that only the message tells from others."""
+    """Add a hint to a rejection that only its message identifies."""
     try:
         yield
     except AuthError as error:

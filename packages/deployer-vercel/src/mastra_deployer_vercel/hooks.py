@@ -1,4 +1,4 @@
-"""The hooks of the Vercel deployer. Each hook imports the module that does the work."""
+"""The hooks of the Vercel deployer, each of which imports its module when it is called."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _RESERVED = (
 
 @hookimpl
 def mastra_target() -> Target:
-    """Describe the target: functions on Amazon Linux 2023, in the Python versions of Vercel."""
+    """Describe the target: functions on Amazon Linux 2023, with Vercel's Python versions."""
     return Target(
         name="vercel",
         summary="functions on Vercel, by its HTTP API",
@@ -76,7 +76,7 @@ def mastra_target() -> Target:
             for python in PYTHONS
         ),
         requirements=(_RUNTIME,),
-        limits=Limits(size=SIZE),
+        limits=Limits(size=SIZE, variables=64 * 1024),
         previews=True,
         native_previews=True,
         persistent_disk=False,
@@ -111,7 +111,7 @@ def mastra_bundle(build: Build, directory: Path, settings: VercelDeployer) -> Bu
 
 @hookimpl
 def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
-    """Check the layout of a bundle; the pipeline itself checks the size.
+    """Check the layout of a bundle; the host checks its size.
 
     :param bundle: the bundle to check.
     """
@@ -125,7 +125,7 @@ def mastra_plan(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Compare project, variables and files with what Vercel has; nothing is changed.
+    """Compare project, variables and files with Vercel, without changing anything.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -178,7 +178,7 @@ def mastra_deployments(
 def mastra_promote(
     settings: VercelDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Move the production domains, or redeploy a preview's files to production.
+    """Move the production domains, or deploy a preview's files to production.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -196,7 +196,7 @@ def mastra_promote(
 def mastra_rollback(
     settings: VercelDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Move the production domains back, by Vercel's instant rollback.
+    """Move the production domains back, with Vercel's instant rollback.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -218,7 +218,7 @@ def mastra_canary(
     percent: int,
     report: Report,
 ) -> Deployment:
-    """Send a share of the production traffic to a deployment, by a rolling release.
+    """Send a share of the production traffic to a deployment, with a rolling release.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -305,7 +305,7 @@ def mastra_destroy(settings: VercelDeployer, credentials: Mapping[str, Secret]) 
 
 @hookimpl
 def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
-    """Run the function on this machine, under Vercel's own runtime.
+    """Run the function on this machine, with Vercel's own runtime.
 
     :param bundle: the bundle to run.
     :param host: address to listen on.

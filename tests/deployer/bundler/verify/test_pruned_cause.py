@@ -14,7 +14,7 @@ INVENTORY = Inventory(
     dropped={
         "src/shop/seed.py": "[tool.mastra.build] exclude, or a deployer of the project",
         "src/shop/tests": "a test that nothing imports",
-        "src/stray.py": "no code that ships imports or names it",
+        "src/stray.py": "no code in the bundle imports or names it",
     },
     distributions={
         "rich": InventoryEntry(version="1", tops=("rich",), reason="litestar requires it"),
@@ -38,7 +38,7 @@ INVENTORY = Inventory(
         ("no __init__.pyi", None, "/b/vendor/kit/a.py", "type stubs", 'keep = ["kit"]'),
         ("No module", "shop.seed", "", "exclude", "Remove it from [tool.mastra.build] exclude"),
         ("No module", "shop.tests.x", "", "a test", 'include = ["src/shop/tests/x.py"]'),
-        ("No module", "stray", "", "no code that ships", 'include = ["src/stray.py"]'),
+        ("No module", "stray", "", "no code in the bundle", 'include = ["src/stray.py"]'),
     ],
 )
 def test_the_cause_is_named(message, missing, frame, sentence, setting):

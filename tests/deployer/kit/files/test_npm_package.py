@@ -11,6 +11,7 @@ import pytest
 from mastra_core.errors import ApiError, ConfigError, DeployError
 from mastra_core.pipeline import SilentReport
 from mastra_deployer.kit import NpmPackage, get_npm_package
+from mastra_deployer.kit.clock import skip_waits
 from tests.deployer.kit.scripted_server import serve
 
 FILES = {
@@ -91,6 +92,18 @@ def test_a_missing_version_is_the_registrys_error(tarball):
     missing = pytest.raises(ApiError, match="404")
     with serve(lambda _: (404, {}, {"error": "version not found"})) as server, missing:
         get_npm_package(describe(tarball), SilentReport(), registry=server.url)
+
+
+def test_without_the_registry_a_package_comes_from_the_cache_only(tarball):
+    package = describe(tarball)
+    with serve(lambda _: (200, {}, tarball)) as server:
+        directory = get_npm_package(package, SilentReport(), registry=server.url)
+    assert get_npm_package(package, SilentReport(), registry=server.url) == directory
+    other = describe(tarball, version="1.2.4")
+    missing = pytest.raises(ApiError, match=r"@a/tool 1\.2\.4 is not in the cache, .* refused")
+    with skip_waits(), missing as raised:
+        get_npm_package(other, SilentReport(), registry=server.url)
+    assert "NPM_CONFIG_REGISTRY" in raised.value.hint
 
 
 @pytest.mark.parametrize("address", ["http://registry.example", "registry", "file:///etc"])

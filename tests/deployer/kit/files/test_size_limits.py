@@ -29,8 +29,8 @@ def test_the_compressed_size_is_that_of_the_zip(directory):
     assert check_compressed_size(directory, SIZES, 0, "acme") is None
     problem = check_compressed_size(directory, SIZES, size - 1, "acme")
     assert problem.severity == "error"
-    assert problem.message == "The bundle has 0.1 MB compressed, and acme allows 0.1 MB."
-    assert problem.hint == "The largest parts before compression: library 1.5 MB, app 0.0 MB."
+    assert problem.message == "The bundle has 0.1 MB compressed, but acme allows 0.1 MB."
+    assert problem.hint == "The largest parts before compression are: library 1.5 MB, app 0.0 MB."
 
 
 def test_links_are_measured_too(directory):

@@ -48,7 +48,7 @@ def test_only_files_of_the_directory_are_served(build, tmp_path):
 @pytest.mark.parametrize("path", ["../x", "a/../../b", "/etc", "..\\x", "C:\\x"])
 def test_paths_outside_of_the_project_are_errors(path):
     problem = check_project_path(path, "static")
-    assert problem.message == f"static={path!r} is outside the project."
+    assert problem.message == f"static={path!r} is outside of the project."
 
 
 @pytest.mark.parametrize("path", ["", "public", "a/b..c"])

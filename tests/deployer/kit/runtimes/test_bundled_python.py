@@ -1,8 +1,7 @@
-"""An interpreter of this machine, carried in an archive with its shared libraries."""
+"""An interpreter that a bundle carries with its shared libraries: read, compiled, and run."""
 
 import io
 import json
-import os
 import subprocess
 import sys
 import tarfile
@@ -10,20 +9,25 @@ import tarfile
 import pytest
 
 from mastra_core.errors import BundleError
+from mastra_core.pipeline import SilentReport
 from mastra_deployer.kit import (
+    get_interpreter,
     iter_python_entries,
     iter_shared_libraries,
     iter_standard_library,
     list_extension_modules,
-    open_interpreter,
+    strip_entries,
     write_tar,
 )
+from mastra_deployer.kit.runtimes import python_entries
+from tests.deployer.kit.runtimes.interpreter_trees import (
+    EXECUTABLE,
+    MACHINE,
+    VERSION,
+    write_tree,
+)
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform != "linux", reason="interpreters are carried to Linux"),
-]
-VERSION = "{}.{}".format(*sys.version_info)
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="interpreters are carried to Linux")
 SCRIPT = """
 import json, sqlite3, ssl, sys
 libraries = {line.split()[-1] for line in open("/proc/self/maps") if ".so" in line}
@@ -31,23 +35,32 @@ print(json.dumps([sys.prefix, sys.path, sorted(libraries)]))
 """
 
 
-def test_the_interpreter_runs_with_its_own_libraries_only(tmp_path):
-    """The loader of the archive needs nothing of the system but the kernel."""
-    temporary, root = tmp_path / "temporary", (tmp_path / "root").resolve()
+def write_archive(tree, temporary):
+    """Write a tar of an interpreter and its libraries, as a deployer does."""
     temporary.mkdir()
     archive = io.BytesIO()
-    with open_interpreter(VERSION, os.uname().machine) as python:
-        libraries = list(iter_shared_libraries(python.path, list_extension_modules(python)))
-        entries = [*iter_python_entries(python, "python", temporary), *libraries]
-        assert any("asyncio" in path.parts for path in iter_standard_library(python))
-        write_tar(entries, archive.write)
-    with tarfile.open(fileobj=io.BytesIO(archive.getvalue())) as content:
-        content.extractall(root, filter="tar")
-    assert not [path for path in root.rglob("*") if path.name in ("test", "tkinter", "idlelib")]
-    loader = next(root / item.path for item in libraries if "ld-linux" in item.path)
-    directory = next(
-        root / item.path for item in libraries if item.path.endswith("/libc.so.6")
-    ).parent
+    python = get_interpreter(VERSION, MACHINE, SilentReport(), source=str(tree))
+    libraries = list(iter_shared_libraries(python.path, list_extension_modules(python)))
+    entries = [*iter_python_entries(python, "python", temporary), *libraries]
+    write_tar(strip_entries(entries), archive.write)
+    return archive.getvalue(), [item.path for item in libraries]
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """An archive of an interpreter that cannot be executed where it is."""
+    directory = tmp_path_factory.mktemp("archive")
+    return write_archive(write_tree(directory / "tree"), directory / "temporary")
+
+
+def test_the_interpreter_runs_with_its_own_libraries_only(archive, tmp_path):
+    """The loader of the archive needs nothing of the system but the kernel."""
+    content, libraries = archive
+    root = tmp_path.resolve()
+    with tarfile.open(fileobj=io.BytesIO(content)) as opened:
+        opened.extractall(root, filter="tar")
+    loader = next(root / path for path in libraries if "ld-linux" in path)
+    directory = next(root / path for path in libraries if path.endswith("/libc.so.6")).parent
     command = [loader, "--library-path", directory, "--argv0", root / "python/bin/python3"]
     done = subprocess.run(
         [*command, root / f"python/bin/python{VERSION}", "-I", "-S", "-c", SCRIPT],
@@ -61,9 +74,70 @@ def test_the_interpreter_runs_with_its_own_libraries_only(tmp_path):
     assert loaded and all(path.startswith(str(root)) for path in loaded), loaded
 
 
-def test_another_machine_needs_its_own_interpreter():
-    with (
-        pytest.raises(BundleError, match=r"for Linux on s390x with glibc, and the Pythons of this"),
-        open_interpreter(VERSION, "s390x"),
-    ):
-        pass
+def test_equal_interpreters_give_equal_bytes(archive, tmp_path):
+    """Neither the directory nor the Python that compiles has an effect."""
+    content, _ = write_archive(write_tree(tmp_path / "other"), tmp_path / "temporary")
+    assert content == archive[0]
+
+
+def test_terminal_and_desktop_parts_are_left_out():
+    python = get_interpreter(VERSION, MACHINE, SilentReport())
+    paths = [path.relative_to(python.library) for path in iter_standard_library(python)]
+    assert {"asyncio", "ssl.py"} <= {path.parts[0] for path in paths}
+    excluded = ("curses", "idlelib", "test", "tkinter")
+    assert not [path for path in paths if path.parts[0] in excluded]
+    names = {path.name.partition(".")[0] for path in list_extension_modules(python)}
+    assert "_ssl" in names and not {"readline", "_curses", "_curses_panel", "_tkinter"} & names
+    libraries = {path.name for path in _list_libraries(python)}
+    assert not [name for name in libraries if name.startswith(("libncurses", "libreadline"))]
+
+
+def _list_libraries(python):
+    entries = iter_shared_libraries(python.path, list_extension_modules(python))
+    return [entry.source for entry in entries]
+
+
+def test_the_libraries_are_those_that_the_loader_finds():
+    """`ldd` asks the dynamic loader; the kit only reads the files."""
+    python = get_interpreter(VERSION, MACHINE, SilentReport())
+    modules = list_extension_modules(python)
+    entries = iter_shared_libraries(python.path, modules)
+    found = {entry.path.rpartition("/")[2]: entry.source for entry in entries}
+    done = subprocess.run(["ldd", python.path, *modules], capture_output=True, check=True)
+    lines = [line.split() for line in done.stdout.decode().splitlines() if " => " in line]
+    assert lines
+    for name, _, path, *_ in lines:
+        assert found[name].samefile(path)
+
+
+def test_an_interpreter_without_its_loader_needs_that_of_the_platform(tmp_path):
+    """As on a machine of another kind, which has no C library for the interpreter."""
+    program = tmp_path / "bin/python3"
+    program.parent.mkdir()
+    loader = b"/ld-linux-"
+    content = EXECUTABLE.read_bytes()
+    assert content.count(loader) >= 1
+    program.write_bytes(content.replace(loader, b"/ld-absent"))
+    with pytest.raises(BundleError, match="no C library for it") as raised:
+        list(iter_shared_libraries(program, []))
+    assert f"glibc on {MACHINE}" in raised.value.hint
+    own = list(iter_shared_libraries(program, [], optional_libc=True))
+    assert not [entry for entry in own if "libc.so" in entry.path or "/ld-" in entry.path]
+
+
+def test_a_library_that_is_missing_is_named(tmp_path):
+    program = tmp_path / "python3"
+    program.write_bytes(EXECUTABLE.read_bytes().replace(b"libc.so.6\0", b"libX.so.6\0"))
+    with pytest.raises(BundleError, match=r"not installed: .*libX\.so\.6"):
+        list(iter_shared_libraries(program, []))
+
+
+def test_a_standard_library_that_nothing_here_can_compile_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(python_entries, "find_python", lambda version: None)
+    python = get_interpreter(
+        VERSION, MACHINE, SilentReport(), source=str(write_tree(tmp_path / "tree"))
+    )
+    (tmp_path / "temporary").mkdir()
+    with pytest.raises(BundleError, match=f"no Python {VERSION}") as raised:
+        list(iter_python_entries(python, "python", tmp_path / "temporary"))
+    assert "uv python install" in raised.value.hint

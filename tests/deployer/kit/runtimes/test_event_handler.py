@@ -240,5 +240,5 @@ def test_bytes_and_cookies_of_an_event(call):
 
 @pytest.mark.parametrize("event", [{}, None, [], {"requestContext": {}}, {"source": "aws.events"}])
 def test_an_event_of_another_kind_is_refused(call, event):
-    with pytest.raises(ValueError, match=r"no HTTP event of version 2\.0"):
+    with pytest.raises(ValueError, match=r"not an HTTP event of version 2\.0"):
         call(event)

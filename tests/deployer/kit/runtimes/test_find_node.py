@@ -40,7 +40,7 @@ def test_the_package_replaces_a_node_that_does_not_fit(write_node, script):
 
 def test_the_error_names_what_was_found_and_the_extra(write_node):
     path = write_node("echo v16.3.0")
-    with pytest.raises(ConfigError, match=r"Node 999 or newer was not found") as caught:
+    with pytest.raises(ConfigError, match=r"does not have Node 999 or newer") as caught:
         find_node(999)
     assert f"{path} is 16.3.0" in caught.value.message
     assert "mastra-deployer[preview]" in caught.value.hint

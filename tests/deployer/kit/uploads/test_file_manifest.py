@@ -52,6 +52,6 @@ def test_a_file_that_changed_after_its_digest_is_not_read(tmp_path, change):
     file.write_text("one")
     manifest = FileManifest.from_directory(tmp_path)
     file.unlink() if change is None else file.write_text(change)
-    with pytest.raises(DeployError, match="was changed while") as raised:
+    with pytest.raises(DeployError, match="changed during") as raised:
         manifest.read(manifest.paths["one"])
     assert raised.value.hint

@@ -1,4 +1,4 @@
-"""The bundle: a directory in the layout of one target, with everything that a deploy needs."""
+"""The bundle: a directory with everything that a deploy needs, in the layout of a target."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MANIFEST = "mastra-bundle.json"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """A complete directory for one target, made by ``mastra bundle``.
+    """A complete directory for one target, which ``mastra bundle`` creates.
 
     :param directory: the files, with the manifest ``mastra-bundle.json``.
     :param manifest: the facts of the bundle.
@@ -73,7 +73,7 @@ class Bundle:
 
     @classmethod
     def load(cls, directory: Path) -> Bundle:
-        """Read a bundle from disk and verify its digest.
+        """Read a bundle from disk, and verify its digest.
 
         A copy, such as an artifact of a CI system, may have lost executable bits. They are
         restored.
@@ -117,7 +117,7 @@ _Entries: TypeAlias = list[tuple[str, "os.DirEntry[str]"]]
 
 
 def _list_entries(directory: Path) -> _Entries:
-    """Return every file with its name, sorted by name."""
+    """Return all files with their names, sorted by name."""
     entries = []
     for name, entry in iter_files(directory):
         if entry.is_symlink():

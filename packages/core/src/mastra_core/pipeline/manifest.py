@@ -19,6 +19,8 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     :param api_prefix: path of the API.
     :param single_process: whether runs live in one process, so that several workers would lose
         them.
+    :param body_limit: maximum bytes of a request body, where the app sets it; 0 for the default.
+    :param timeouts: seconds that the app sets for requests and runs, by the name of the setting.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  # a server in a container that binds loopback is unreachable
@@ -27,6 +29,8 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     proxies: tuple[str, ...] = ()
     api_prefix: str = "/api"
     single_process: bool = False
+    body_limit: int = 0
+    timeouts: dict[str, float] = {}
 
 
 class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):

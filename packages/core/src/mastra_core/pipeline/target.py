@@ -35,10 +35,17 @@ class Limits:
 
     :param size: maximum bytes of the unpacked bundle; 0 for no limit.
     :param compressed: maximum bytes of the bundle as an archive; 0 for no limit.
+    :param variables: maximum bytes of the names and values of all environment variables; 0 for no
+        limit.
+    :param request: maximum bytes of the body of a request; 0 for no limit.
+    :param seconds: maximum duration of a request; 0 for no limit.
     """
 
     size: int = 0
     compressed: int = 0
+    variables: int = 0
+    request: int = 0
+    seconds: float = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,7 +65,7 @@ class Target:
     :param limits: the limits of the platform.
     :param previews: whether a deployment can be a preview.
     :param native_previews: whether ``mastra_preview`` also runs a bundle whose packages are for
-        this machine. Without it a preview is refused where no platform of the target runs.
+        this machine. Without it a preview is refused if no platform of the target runs.
     :param stores_env: whether the platform stores the values of the app's variables. Where it does
         not, no values are asked for and ``DeployRequest.env`` is empty.
     :param persistent_disk: whether files that the app writes still exist at its next start. Where

@@ -58,7 +58,7 @@ class Thread(_Record, frozen=True, kw_only=True):
     :param metadata: metadata of the application, JSON builtins.
     :param created_at: time of creation, milliseconds since the epoch.
     :param updated_at: time of the last change, milliseconds since the epoch.
-    :param caller: who a new thread is counted for, where the storage has bounds; the resource where
+    :param caller: who a new thread is counted for, if the storage has bounds; the resource if
         empty. It need not be stored.
     """
 

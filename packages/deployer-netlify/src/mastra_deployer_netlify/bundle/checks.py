@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mastra_core.errors import BundleError
 from mastra_core.pipeline import Build, Bundle, Problem
+from mastra_deployer_netlify.bundle.function_limits import RESPONSE
 from mastra_deployer_netlify.settings import NetlifyDeployer
 
 __all__ = ("check_build", "inspect_bundle")
@@ -28,18 +29,20 @@ def check_build(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
     from mastra_deployer.kit import check_project_path
 
     yield from _check_settings(settings)
+    yield from _check_files(build, settings)
     if problem := check_project_path(settings.static, "static"):
         yield problem
     for name in (*build.manifest.required, *build.manifest.optional):
         if not _VARIABLE.fullmatch(name):
             yield Problem(
                 message=f"Netlify does not accept an environment variable named {name!r}.",
-                hint="Start the name with a letter; use letters, digits and '_', two at least.",
+                hint="Begin the name with a letter. Use at least two characters: letters, "
+                "digits and '_'.",
             )
 
 
 def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
-    """Check the layout of a bundle and the sizes of its functions, also of a prebuilt one.
+    """Check the layout of a bundle and the sizes of its functions, including prebuilt bundles.
 
     :param bundle: the bundle to check.
     :returns: the problems found.
@@ -60,6 +63,23 @@ def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
         yield from _check_sizes(bundle, function.path)
 
 
+def _check_files(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
+    """Report files of the app that are too large for a response; ``static`` may contain them."""
+    root = build.directory / "app"
+    served = root / settings.static if settings.static else None
+    for path in sorted(root.rglob("*")):
+        if served is not None and path.is_relative_to(served):
+            continue
+        if path.is_file() and (size := path.stat().st_size) > RESPONSE:
+            yield Problem(
+                message=f"{path.relative_to(root).as_posix()!r} has {size:,} bytes, but a "
+                f"response of a function may have only {RESPONSE:,}.",
+                hint="If the app sends this file, let Netlify's CDN serve its directory "
+                "with static=DIRECTORY.",
+                severity="note",
+            )
+
+
 def _check_sizes(bundle: Bundle, path: str) -> Iterator[Problem]:
     from mastra_deployer.kit import format_largest
     from mastra_deployer_netlify.bundle.function_limits import UNZIPPED, ZIPPED, measure_function
@@ -71,8 +91,8 @@ def _check_sizes(bundle: Bundle, path: str) -> Iterator[Problem]:
     ):
         if size > limit:
             yield Problem(
-                message=f"The function has {size:,} bytes {kind}, and Netlify allows {limit:,}.",
-                hint=f"The largest parts: {format_largest(bundle.manifest.sizes)}.",
+                message=f"The function has {size:,} bytes {kind}, but Netlify allows {limit:,}.",
+                hint=f"The largest parts are: {format_largest(bundle.manifest.sizes)}.",
             )
 
 
@@ -80,7 +100,8 @@ def _check_settings(settings: NetlifyDeployer) -> Iterator[Problem]:
     if not _SITE.fullmatch(settings.project_name):
         yield Problem(
             message=f"{settings.project_name!r} is not a valid name for a site on Netlify.",
-            hint="Use at most 63 of: lower-case letters, digits and '-', and no '-' at either end.",
+            hint="Use at most 63 characters: lower-case letters, digits and '-'. Do not "
+            "begin or end with '-'.",
         )
     if settings.region and settings.region not in _REGIONS:
         yield Problem(
@@ -91,5 +112,5 @@ def _check_settings(settings: NetlifyDeployer) -> Iterator[Problem]:
     if settings.memory is not None and not low <= settings.memory <= high:
         yield Problem(
             message=f"memory={settings.memory} is out of range.",
-            hint=f"Use {low} to {high} megabytes; larger plans have more than {low}.",
+            hint=f"Use {low} to {high} megabytes. Only larger plans allow more than {low}.",
         )

@@ -1,4 +1,4 @@
-"""Write the zip of a function: Node's part, the carried Python, and the app."""
+"""Write the zip of a function: the Node part, the Python interpreter, and the app."""
 
 from __future__ import annotations
 
@@ -36,17 +36,18 @@ BOOTSTRAP = NpmPackage(
 )
 FUNCTION = "api"
 _SOURCES = Path(__file__).with_name("function")
+_MODULES = ("app_process.mjs", "handler.mjs", "invocation.mjs")
 Bytecode = Literal["all", "standard library", "none"]
 # What a smaller function costs, as measured with an app of 40 MB.
 _COSTS: Mapping[Bytecode, str] = {
-    "standard library": "It has bytecode of the standard library only: an instance starts about "
-    "three times slower.",
-    "none": "It has no bytecode: an instance starts about four times slower.",
+    "standard library": "It has only the bytecode of the standard library: an instance starts "
+    "about three times slower.",
+    "none": "It has no bytecode, so an instance starts about four times slower.",
 }
 
 
 def write_function(build: Build, source: str, file: Path, report: Report) -> Interpreter:
-    """Write the zip of a function, without bytecode where it would exceed Netlify's limits.
+    """Write the zip of a function, and leave out bytecode that exceeds Netlify's limits.
 
     :param build: the finished build.
     :param source: the setting ``interpreter``.
@@ -56,14 +57,14 @@ def write_function(build: Build, source: str, file: Path, report: Report) -> Int
     :raises BundleError: when this machine has no suitable interpreter.
     """
     bootstrap = get_npm_package(BOOTSTRAP, report)
-    interpreter = _write(build, source, file, bootstrap, "all")
+    interpreter = _write(build, source, file, bootstrap, "all", report)
     for bytecode, cost in _COSTS.items():
         zipped, unzipped = measure_function(file)
         if zipped <= ZIPPED and unzipped <= UNZIPPED:
             break
-        interpreter = _write(build, source, file, bootstrap, bytecode)
+        interpreter = _write(build, source, file, bootstrap, bytecode, report)
         report.note(
-            f"With more bytecode, the function has {zipped:,} bytes zipped and {unzipped:,} "
+            f"With more bytecode, the function would have {zipped:,} bytes zipped and {unzipped:,} "
             "unzipped, which is more than Netlify allows.",
             cost,
         )
@@ -71,9 +72,9 @@ def write_function(build: Build, source: str, file: Path, report: Report) -> Int
 
 
 def _write(
-    build: Build, source: str, file: Path, bootstrap: Path, bytecode: Bytecode
+    build: Build, source: str, file: Path, bootstrap: Path, bytecode: Bytecode, report: Report
 ) -> Interpreter:
-    interpreter = write_interpreter(build, source, file, bytecode=bytecode != "none")
+    interpreter = write_interpreter(build, source, file, report, bytecode=bytecode != "none")
     with tempfile.TemporaryDirectory(prefix="mastra-netlify-") as temporary:
         launcher = Path(temporary) / "app_launcher.py"
         write_launcher(launcher, build.manifest)
@@ -88,15 +89,16 @@ def _write(
 
 
 def _iter_app_entries(build: Build, bytecode: Bytecode) -> Iterator[ArchiveEntry]:
-    for name in ("app", "vendor"):
+    for name in ("app", "vendor", "bin"):
+        if not (build.directory / name).is_dir():
+            continue
         for entry in iter_entries(build.directory / name, name):
             if bytecode == "all" or not entry.path.endswith(".pyc"):
                 yield entry
 
 
 def _iter_node_entries(bootstrap: Path, interpreter: Interpreter) -> Iterator[ArchiveEntry]:
-    """Yield the files that Netlify's builder adds to a function, and ours."""
-    entry_point = (_SOURCES / "entry_point.mjs").read_bytes()
+    """Yield the files that Netlify's own builder adds to a function, and our files."""
     metadata = {"bootstrap_version": BOOTSTRAP.version, "version": 1}
     facts = {
         "function": FUNCTION,  # two functions with the same content would be one to Netlify
@@ -106,12 +108,13 @@ def _iter_node_entries(bootstrap: Path, interpreter: Interpreter) -> Iterator[Ar
         "python": interpreter.python,
     }
     export = b'export { handler } from "./___netlify-entry-point.mjs";\n'
-    yield ArchiveEntry(path="___netlify-entry-point.mjs", content=entry_point)
+    yield ArchiveEntry(path="___netlify-entry-point.mjs", source=_SOURCES / "entry_point.mjs")
     yield ArchiveEntry(path="___netlify-bootstrap.mjs", source=bootstrap / "dist/index.js")
     yield ArchiveEntry(path="___netlify-metadata.json", content=_encode(metadata))
     yield ArchiveEntry(path="___netlify-telemetry.mjs", content=b"export {};\n")
     yield ArchiveEntry(path=f"{FUNCTION}.mjs", content=export)
-    yield ArchiveEntry(path="handler.mjs", source=_SOURCES / "handler.mjs")
+    for name in _MODULES:
+        yield ArchiveEntry(path=name, source=_SOURCES / name)
     yield ArchiveEntry(path="host.py", source=Path(__file__).with_name("host_child.py"))
     yield ArchiveEntry(path="mastra.json", content=_encode(facts))
 

@@ -1,49 +1,92 @@
-"""Serve the app on the Unix socket that the handler names, until its end of stdin closes."""
+"""Serve the app on the Unix socket of the function's handler, until the handler ends."""
 
+from __future__ import annotations
+
+import atexit
 import base64
 import json
 import os
+import shutil
+import signal
 import socket
 import sys
 import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 _ENVIRONMENT = b"x-mastra-environment"  # variables that Netlify sets with a request only
+_GRACE = 3.0  # seconds for the shutdown of the app
+_BACKLOG = 4096
+_FOREVER = 10**9  # seconds; the handler closes its connections
 
 
-def watch_parent() -> None:
-    """End this process as soon as the handler ends, however it ends."""
-    sys.stdin.buffer.read()
-    os._exit(0)
+def main(address: str) -> None:
+    """Serve on a Unix socket; write to descriptor 3 when requests may be sent.
 
-
-def serve_app(address: str) -> None:
-    """Import the app, tell the handler that it may send requests, and serve them.
-
-    :param address: path of the new Unix socket.
+    :param address: path of the new socket, in a directory that is removed at the end.
     """
-    threading.Thread(target=watch_parent, daemon=True).start()
-    import app_launcher  # type: ignore[import-not-found]  # beside this file in the function
-
-    app_launcher.app = _update_environment(app_launcher.app)
+    directory = str(Path(address).parent)
+    atexit.register(_end_processes, directory)
+    threading.Thread(target=_watch_parent, args=(directory,), daemon=True).start()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(address)
-    listener.listen(128)
-    os.write(3, b"ready\n")
-    app_launcher.serve(listener)
+    serve_app(listener, lambda: os.write(3, b"ready\n"))
 
 
-def _update_environment(app: Any) -> Any:
-    """Wrap the app, so that variables of the handler's header are set before each request."""
+def serve_app(listener: socket.socket, announce: Callable[[], object]) -> None:
+    """Import the app and its agents' modules, and serve requests until SIGTERM.
+
+    :param listener: a bound socket.
+    :param announce: called once the app has started, also where it failed to.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again
+    import app_launcher  # type: ignore[import-not-found]  # beside this file in the function
+
+    app_launcher.preload()
+    app_launcher.app = _wrap_app(app_launcher.app, announce)
+    listener.listen(_BACKLOG)
+    options = {"timeout_keep_alive": _FOREVER, "forwarded_allow_ips": "*"}
+    app_launcher.serve(listener, _GRACE / 2, **options)
+
+
+def _watch_parent(directory: str) -> None:
+    """Shut down the app as soon as the handler ends, in any way."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_GRACE)
+    _end_processes(directory)
+
+
+def _end_processes(directory: str) -> None:
+    """Remove all temporary files of the app, and end all its processes.
+
+    :param directory: of the socket.
+    """
+    if "mastra_venv" in sys.modules:
+        sys.modules["mastra_venv"].deactivate()
+    shutil.rmtree(directory, ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)  # this process too; the handler made it the leader of the group
+
+
+def _wrap_app(app: Any, announce: Callable[[], object]) -> Any:
+    """Wrap the app, so that it sets the variables in the handler's header before each request."""
+
+    async def announce_start(message: Any, send: Any) -> None:
+        await send(message)
+        if message["type"] == "lifespan.startup.complete":
+            announce()
 
     async def wrapper(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            values = [value for name, value in scope["headers"] if name == _ENVIRONMENT]
-            for value in values:
-                _set_variables(json.loads(base64.b64decode(value)))
-            if values:
-                headers = [item for item in scope["headers"] if item[0] != _ENVIRONMENT]
-                scope = {**scope, "headers": headers}
+        if scope["type"] == "lifespan":
+            await app(scope, receive, lambda message: announce_start(message, send))
+            return
+        values = [value for name, value in scope["headers"] if name == _ENVIRONMENT]
+        if values:
+            _set_variables(json.loads(base64.b64decode(values[0])))
+            headers = [item for item in scope["headers"] if item[0] != _ENVIRONMENT]
+            scope = {**scope, "headers": headers}
         await app(scope, receive, send)
 
     return wrapper
@@ -58,4 +101,4 @@ def _set_variables(changes: dict[str, str | None]) -> None:
 
 
 if __name__ == "__main__":
-    serve_app(sys.argv[1])
+    main(sys.argv[1])

@@ -1,4 +1,4 @@
-"""The part of a function's zip that is the same for every app: Python and its libraries."""
+"""Write the part of a function's zip that all apps share: Python and its libraries."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from mastra_core.pipeline import Build
+from mastra_core.pipeline import Build, Report
 from mastra_deployer.kit import (
     ArchiveEntry,
     BundledPython,
     get_cache_directory,
+    get_interpreter,
     iter_python_entries,
     iter_shared_libraries,
     iter_standard_library,
     list_extension_modules,
-    open_interpreter,
     strip_entries,
     write_zip,
 )
@@ -30,15 +30,16 @@ __all__ = ("HOME", "LIBRARIES", "Interpreter", "write_interpreter")
 
 HOME = "python"
 LIBRARIES = "lib"
-_MACHINE = "x86_64"  # the only one of Netlify's functions
+_MACHINE = "x86_64"  # Netlify's functions run only on this machine type
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Interpreter:
-    """Where the parts of the carried Python are in the function.
+    """The paths of Python's parts in the function.
 
     :param python: path of the executable.
-    :param loader: path of its dynamic loader; empty for a static Python.
+    :param loader: path of its dynamic loader; empty where Netlify's own is used, and for a static
+        Python.
     :param size: bytes of all its files, unzipped.
     """
 
@@ -47,27 +48,30 @@ class Interpreter:
     size: int
 
 
-def write_interpreter(build: Build, source: str, file: Path, *, bytecode: bool) -> Interpreter:
-    """Write a zip with the interpreter; the app is appended to it.
+def write_interpreter(
+    build: Build, source: str, file: Path, report: Report, *, bytecode: bool
+) -> Interpreter:
+    """Write a zip with the interpreter, to which the app is appended.
 
     :param build: the build that the interpreter is for.
     :param source: the setting ``interpreter``.
     :param file: the new zip.
+    :param report: receives progress.
     :param bytecode: whether the standard library has bytecode.
     :returns: where its parts are.
-    :raises BundleError: when this machine has no suitable interpreter.
+    :raises BundleError: when there is no suitable interpreter.
     :raises ConfigError: when the setting names no suitable one.
     """
     platform, strip = build.platform, build.manifest.stripped
-    with open_interpreter(
-        platform.python, _MACHINE, source=source, preferred_path=platform.interpreter
-    ) as python:
-        libraries = list(_iter_libraries(python))
-        key = f"{_compute_key(python, libraries, strip)}{'' if bytecode else '-source'}"
-        cache = get_cache_directory("netlify-python") / f"{key}.zip"
-        if not cache.is_file():
-            _write_cache(python, libraries, cache, bytecode=bytecode, strip=strip)
-        shutil.copyfile(cache, file)
+    python = get_interpreter(
+        platform.python, _MACHINE, report, source=source, preferred_path=platform.interpreter
+    )
+    libraries = list(_iter_libraries(python))
+    key = f"{_compute_key(python, libraries, strip)}{'' if bytecode else '-source'}"
+    cache = get_cache_directory("netlify-python") / f"{key}.zip"
+    if not cache.is_file():
+        _write_cache(python, libraries, cache, bytecode=bytecode, strip=strip)
+    shutil.copyfile(cache, file)
     loaders = [entry.path for entry in libraries if "/ld-" in entry.path]
     return Interpreter(
         python=f"{HOME}/bin/python{python.version}",
@@ -77,10 +81,18 @@ def write_interpreter(build: Build, source: str, file: Path, *, bytecode: bool) 
 
 
 def _iter_libraries(python: BundledPython) -> Iterator[ArchiveEntry]:
-    """Yield loader and libraries, all in one directory."""
-    for entry in iter_shared_libraries(python.path, list_extension_modules(python)):
+    """Yield the loader and the libraries, all in one directory.
+
+    If this machine is of another kind, it has no such loader. Then Netlify's own C library is used,
+    and the interpreter finds its other libraries in its own directory.
+    """
+    modules = list_extension_modules(python)
+    entries = list(iter_shared_libraries(python.path, modules, optional_libc=True))
+    has_loader = any("/ld-" in entry.path for entry in entries)
+    directory = LIBRARIES if has_loader else f"{HOME}/{LIBRARIES}"
+    for entry in entries:
         name = PurePosixPath(entry.path).name
-        yield dataclasses.replace(entry, path=f"{LIBRARIES}/{name}")
+        yield dataclasses.replace(entry, path=f"{directory}/{name}")
 
 
 def _write_cache(
@@ -103,13 +115,13 @@ def _write_cache(
 
 
 def _is_included(entry: ArchiveEntry, bytecode: bool) -> bool:
-    """Return whether a function has an entry; it has no symbolic links."""
+    """Return whether an entry of the interpreter belongs into a function."""
     return not entry.link and (bytecode or not entry.path.endswith(".pyc"))
 
 
 def _compute_key(python: BundledPython, libraries: list[ArchiveEntry], strip: bool) -> str:
-    """Hash the size and time of each input: reading the inputs would take as long as packing."""
-    digest = hashlib.sha256(f"2 {zlib.ZLIB_RUNTIME_VERSION} {python} {strip}".encode())
+    """Hash the size and the time of each input, because reading the inputs takes too long."""
+    digest = hashlib.sha256(f"3 {zlib.ZLIB_RUNTIME_VERSION} {python} {strip}".encode())
     files = [python.path, *iter_standard_library(python)]
     files += [entry.source for entry in libraries if entry.source]
     for path in files:

@@ -1,4 +1,4 @@
-"""Authentication as a registry asks for it in its first 401 response."""
+"""Authenticate as a registry requires it in its first 401 response."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _REJECTED = (400, 401, 403)
 
 
 class RegistryAuth(httpx.Auth):
-    """Basic authentication, or bearer tokens that are fetched from the registry's token server.
+    """Basic authentication, or bearer tokens from the registry's token server.
 
     :param login: the login; ``None`` for anonymous access, which many registries allow for reading.
-    :param scopes: scopes to request tokens for, ``repository:team/app:pull,push``. Where the token
-        server rejects them, only the first one is requested.
+    :param scopes: scopes to request tokens for, ``repository:team/app:pull,push``. If the token
+        server rejects them, only the first scope is requested.
     """
 
     def __init__(self, login: Login | None, scopes: Sequence[str]) -> None:
@@ -37,7 +37,7 @@ class RegistryAuth(httpx.Auth):
     def sync_auth_flow(
         self, request: httpx.Request
     ) -> Generator[httpx.Request, httpx.Response, None]:
-        """Send a request; after a 401, authenticate as its challenge says and send once more.
+        """Send a request; after a 401, answer its challenge and send the request once more.
 
         A token is used until the registry rejects it.
 
@@ -61,7 +61,7 @@ class RegistryAuth(httpx.Auth):
     def _answer_challenge(
         self, response: httpx.Response
     ) -> Generator[httpx.Request, httpx.Response, str]:
-        """Return the authorization header for a challenge; empty without a suitable login."""
+        """Return the authorization header for a challenge; empty without a usable login."""
         scheme, _, rest = response.headers.get("www-authenticate", "").partition(" ")
         if scheme.lower() == "basic":
             return self._login.to_basic_header() if self._login else ""
@@ -92,8 +92,8 @@ class RegistryAuth(httpx.Auth):
             return str(content.get("token") or content["access_token"])
         except (httpx.HTTPStatusError, ApiError, TypeError, AttributeError, KeyError):
             raise AuthError(
-                f"{host} answered with status {response.status_code} and without a token.",
-                "Run the same command again; if it fails again, ask the operator of the registry.",
+                f"The response of {host} has status {response.status_code} and no token.",
+                "Run the same command again. If it fails again, ask the operator of the registry.",
             ) from None
 
     def _build_token_request(self, challenge: dict[str, str]) -> httpx.Request:
@@ -102,7 +102,7 @@ class RegistryAuth(httpx.Auth):
             require_https(realm)
         except ConfigError as error:
             raise AuthError(
-                error.message, "The registry must name a token server with an https:// address."
+                error.message, "The registry must use a token server with an https:// address."
             ) from None
         service = {"service": challenge["service"]} if challenge.get("service") else {}
         if self._login and self._login.refresh:

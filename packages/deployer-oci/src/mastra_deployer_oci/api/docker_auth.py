@@ -1,4 +1,4 @@
-"""Find the login for a registry: in the deploy's credentials, else in Docker's configuration."""
+"""Find the login for a registry, in the deploy's credentials or in Docker's configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _IDENTITY = "<token>"  # user name by which a helper marks its secret as an iden
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Login:
-    """A login: a user name with a password, an identity token or a bearer token.
+    """A user name with a password, an identity token, or a bearer token.
 
     :param username: name of the user; empty for a token.
     :param password: password of the user.
@@ -44,7 +44,7 @@ class Login:
     host: str = ""
 
     def to_basic_header(self) -> str:
-        """Return the header of basic authentication; empty without a user name and a password."""
+        """Return the header for basic authentication; empty without a user name and a password."""
         if not self.username or self.password is None:
             return ""
         pair = f"{self.username}:{self.password.reveal()}"
@@ -52,7 +52,7 @@ class Login:
 
 
 def login_from_credentials(credentials: Mapping[str, Secret]) -> Login | None:
-    """Return the login that the credentials of the deploy set.
+    """Return the login from the credentials of the deploy.
 
     :param credentials: values of ``OCI_TOKEN``, or of ``OCI_USERNAME`` and ``OCI_PASSWORD``.
     :returns: the login, or ``None`` when none of them is set.
@@ -67,13 +67,13 @@ def login_from_credentials(credentials: Mapping[str, Secret]) -> Login | None:
         missing = "OCI_USERNAME" if username is None else "OCI_PASSWORD"
         raise AuthError(
             f"{missing} is not set.",
-            "Set OCI_USERNAME and OCI_PASSWORD; an access token can be used as the password.",
+            "Set OCI_USERNAME and OCI_PASSWORD. The password may be an access token.",
         )
     return Login(username=username.reveal(), password=password, source="OCI_USERNAME")
 
 
 def find_stored_login(registry: str) -> Login | None:
-    """Return the login that ``docker login`` stored, in its configuration or a credential helper.
+    """Return the login that ``docker login`` stored, in a file or a credential helper.
 
     :param registry: host of the registry.
     :returns: the login, or ``None`` when Docker has none for the registry.
@@ -142,7 +142,7 @@ def _run_credential_helper(helper: str, key: str) -> Login | None:
     except (OSError, subprocess.TimeoutExpired, ValueError):
         raise AuthError(
             f"The credential helper {name!r} failed.",
-            f"Try it: echo {key} | {name} get. Or set OCI_USERNAME and OCI_PASSWORD.",
+            f"To test it, run: echo {key} | {name} get. Or set OCI_USERNAME and OCI_PASSWORD.",
         ) from None
     username, secret = credentials.get("Username", ""), credentials.get("Secret", "")
     if not secret:

@@ -27,7 +27,7 @@ MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Document:
-    """A JSON document as a registry stores it, addressed by the digest of its bytes.
+    """A JSON document of a registry, identified by the digest of its bytes.
 
     :param content: the bytes of the document.
     :param media_type: its media type.
@@ -38,7 +38,7 @@ class Document:
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any], media_type: str) -> Document:
-        """Serialize a value; equal values always give the same bytes.
+        """Serialize a value, so that equal values always give the same bytes.
 
         :param value: the JSON object.
         :param media_type: media type of the document.
@@ -59,7 +59,7 @@ class Document:
         return value
 
     def to_descriptor(self, **extra: Any) -> dict[str, Any]:
-        """Return the descriptor by which another document refers to this one.
+        """Return the descriptor with which another document refers to this document.
 
         :param extra: further fields of the descriptor, such as ``platform``.
         :returns: the descriptor.
@@ -69,7 +69,7 @@ class Document:
 
 
 def merge_config(app_config: Mapping[str, Any], base_config: Mapping[str, Any] | None) -> Document:
-    """Build the config of an image by merging the app's config over that of its base image.
+    """Build the config of an image from the app's config and the base image's config.
 
     :param app_config: the app's part, as the bundle has it: ``architecture``, ``os``, ``created``,
         ``config``, ``rootfs`` and ``history``.
@@ -106,7 +106,7 @@ def _merge_environment(items: Iterable[str]) -> list[str]:
 
 
 def _complete_history(base: Mapping[str, Any], layers: int) -> list[Any]:
-    """Return the base's history, or a placeholder if it does not cover every layer."""
+    """Return the base's history, or a placeholder if the history does not cover all layers."""
     history = list(base.get("history") or ())
     if sum(not item.get("empty_layer") for item in history) == layers:
         return history
@@ -134,7 +134,7 @@ def build_manifest(
 
 
 def build_index(manifests: Iterable[Mapping[str, Any]], annotations: Mapping[str, str]) -> Document:
-    """Build an index of several images, one for each platform, in a fixed order.
+    """Build an index of images for several platforms, in a fixed order.
 
     :param manifests: descriptors with a ``platform``.
     :param annotations: annotations of the index; may be empty.

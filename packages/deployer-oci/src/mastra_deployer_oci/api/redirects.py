@@ -13,9 +13,9 @@ __all__ = ("refuse_redirect",)
 
 
 def refuse_redirect(response: httpx.Response, registry: str) -> httpx.Response:
-    """Return the answer to a request that changes something, unless it is a redirect.
+    """Return the response to a request that changes something; raise an error for a redirect.
 
-    A redirect, such as one to a login page, means that nothing was stored.
+    A redirect, for example to a login page, means that nothing was stored.
 
     :param response: answer of the registry.
     :param registry: host of the registry.
@@ -27,8 +27,8 @@ def refuse_redirect(response: httpx.Response, registry: str) -> httpx.Response:
     request = response.request
     host = response.next_request.url.host if response.next_request else ""
     raise ApiError(
-        f"{registry} answered {response.status_code} to {request.method} {request.url.path}, a "
-        f"redirect to {host!r}.",
+        f"{registry} responded to {request.method} {request.url.path} with {response.status_code}, "
+        f"a redirect to {host!r}.",
         "Nothing was stored. Check the address of the registry, and any login page before it.",
         status=response.status_code,
     )

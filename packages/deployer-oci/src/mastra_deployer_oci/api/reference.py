@@ -35,7 +35,7 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> Reference:
-        """Parse a reference; one without a registry belongs to Docker Hub.
+        """Parse an image reference; without a registry, it refers to Docker Hub.
 
         :param text: the reference, ``registry.example/team/app:tag``.
         :returns: the parsed reference.
@@ -58,18 +58,18 @@ class Reference:
         if not is_valid or rest.endswith(":"):
             raise ConfigError(
                 f"{text!r} is not a valid image reference.",
-                "Write registry.example/team/app, in lower-case letters.",
+                "Write it like registry.example/team/app, in lower-case letters.",
             )
         return cls(registry=registry, repository=path, tag=tag, digest=digest)
 
     @property
     def name(self) -> str:
-        """Registry and repository, without tag and digest."""
+        """The registry and the repository, without tag and digest."""
         return f"{self.registry}/{self.repository}"
 
     @property
     def pointer(self) -> str:
-        """The part that identifies a manifest: the digest, else the tag, else ``latest``."""
+        """The identifier of a manifest: the digest, or else the tag, or else ``latest``."""
         return self.digest or self.tag or "latest"
 
     def __str__(self) -> str:

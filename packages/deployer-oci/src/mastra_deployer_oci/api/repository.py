@@ -1,4 +1,4 @@
-"""Client for one repository of a registry: the OCI distribution API."""
+"""A client for one repository of a registry, with the OCI distribution API."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NOT_FOUND = 404
 
 
 class Repository:
-    """A repository of a registry; a context manager that closes its client.
+    """A repository of a registry; as a context manager, it closes its client.
 
     :param client: HTTP client, as ``kit.connect`` returns it.
     :param image: registry and repository.
@@ -122,7 +122,7 @@ class Repository:
         return Document(content=response.content, media_type=media_type)
 
     def put_manifest(self, pointer: str, document: Document) -> None:
-        """Store a document under a tag or its digest: ``PUT /v2/<name>/manifests/<tag or digest>``.
+        """Store a document under a tag or a digest: ``PUT /v2/<name>/manifests/<tag or digest>``.
 
         Moving a tag is one such request.
 
@@ -138,7 +138,7 @@ class Repository:
         refuse_redirect(response, self.image.registry)
 
     def delete_manifest(self, digest: str) -> None:
-        """Delete a manifest, if it exists: ``DELETE /v2/<name>/manifests/<digest>``.
+        """Delete a manifest if it exists: ``DELETE /v2/<name>/manifests/<digest>``.
 
         :param digest: digest of the manifest.
         :raises ApiError: when the registry does not allow it.
@@ -170,7 +170,7 @@ class Repository:
             return (), None
         tags = read_object(response).get("tags") or ()
         if not all(isinstance(tag, str) for tag in tags):
-            self._raise_invalid("its list of tags has something other than texts")
+            self._raise_invalid("its list of tags contains something other than texts")
         next_page = _NEXT.search(response.headers.get("link", ""))
         # Only the path is kept: all pages come from the registry itself.
         following = response.url.join(next_page[1]).raw_path.decode() if next_page else None
@@ -184,12 +184,12 @@ class Repository:
         if actual != digest:
             raise ApiError(
                 f"{self.image.registry} sent content with digest {actual!r}, not {digest!r}.",
-                "A proxy may alter the content; run the same command again.",
+                "A proxy may change the content. Run the same command again.",
             )
 
     def _raise_invalid(self, reason: str) -> NoReturn:
         raise ApiError(
-            f"{self.image.registry} does not answer as a registry does: {reason}.",
+            f"{self.image.registry} does not behave like a registry: {reason}.",
             "Check the address of the registry, and any proxy before it.",
         )
 
@@ -197,7 +197,7 @@ class Repository:
 def get_api_url(registry: str) -> str:
     """Return the base URL of a registry's API: https, or http for a loopback address.
 
-    :param registry: host of the registry, with its port where one is given.
+    :param registry: host of the registry, with its port if one is given.
     :returns: the URL.
     """
     if registry == DOCKER_HUB:
@@ -207,10 +207,10 @@ def get_api_url(registry: str) -> str:
 
 
 def get_login_host(image: Reference, api: str = "") -> str:
-    """Return the host whose login authorizes requests: the host that receives the requests.
+    """Return the host whose login authorizes requests: the host that receives them.
 
     :param image: registry and repository.
-    :param api: base URL of the API; derived from the registry where empty.
+    :param api: base URL of the API; derived from the registry if empty.
     """
     address = (api or get_api_url(image.registry)).rstrip("/")
     return DOCKER_HUB if address == _HUB_API else urlsplit(address).netloc.rpartition("@")[2]
@@ -224,12 +224,12 @@ def open_repository(
     scopes: Sequence[str] = (),
     login_hint: str = "Run:",
 ) -> Repository:
-    """Open a repository.
+    """Open a repository with a login, if there is one.
 
     :param image: registry and repository.
     :param login: login at the registry; ``None`` for anonymous access.
-    :param api: base URL of the API; derived from the registry where empty.
-    :param scopes: scopes to request tokens for; permission to pull where empty.
+    :param api: base URL of the API; derived from the registry if empty.
+    :param scopes: scopes to request tokens for; permission to pull if empty.
     :param login_hint: first part of the hint after a rejected login; ``docker login HOST`` is
         appended to it.
     :returns: the repository, to be closed by the caller.
@@ -275,5 +275,9 @@ def open_target(
     scopes = [f"repository:{image.repository}:{actions}"]
     if mount_from and mount_from != image.repository:
         scopes.append(f"repository:{mount_from}:pull")
-    login_hint = "Set OCI_USERNAME and OCI_PASSWORD, or OCI_TOKEN, or run:"
+    login_hint = (
+        f"Check the login from {login.source} and its permissions, or run:"
+        if login
+        else "Set OCI_USERNAME and OCI_PASSWORD, or OCI_TOKEN, or run:"
+    )
     return open_repository(image, login, settings.api_url, scopes=scopes, login_hint=login_hint)

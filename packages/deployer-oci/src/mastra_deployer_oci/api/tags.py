@@ -1,4 +1,4 @@
-"""Names of the tags that each deployment creates in a repository."""
+"""Build and parse the tags that each deployment creates in a repository."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_LENGTH = 100  # a tag has 128 characters at most
 
 
 def build_id(digest: str) -> str:
-    """Return an image's permanent tag: ``mastra-`` and the first 12 digits of its digest.
+    """Return the permanent tag of an image: ``mastra-`` and 12 digits of its digest.
 
     :param digest: digest of the image.
     :returns: the tag, which is also the id of the deployment.
@@ -24,7 +24,7 @@ def build_id(digest: str) -> str:
 
 
 def build_record_tag(creation_time: dt.datetime, digest: str) -> str:
-    """Return the tag of a release record. The order of these tags by name is their order by time.
+    """Return the tag of a release record; sorting these tags by name sorts them by time.
 
     :param creation_time: when the record was written.
     :param digest: digest of the image that the record describes.
@@ -35,7 +35,7 @@ def build_record_tag(creation_time: dt.datetime, digest: str) -> str:
 
 
 def parse_record_time(name: str) -> dt.datetime:
-    """Return the time in a record's tag, in UTC and to the millisecond.
+    """Return the time in a record's tag, in UTC with milliseconds.
 
     :param name: tag of the record.
     :returns: the time.
@@ -47,7 +47,8 @@ def parse_record_time(name: str) -> dt.datetime:
 def choose_tag(production: str, environment: str, branch: str) -> str:
     """Return the tag that a deploy moves: the production tag, or the tag of a branch.
 
-    A branch name that is not a valid tag gets a hash appended, so that no two branches share a tag.
+    If the branch name is not a valid tag, a hash is appended, so that two branches never have the
+    same tag.
 
     :param production: tag of production.
     :param environment: ``production`` or ``preview``.

@@ -1,1 +1,1 @@
-"""Bundling: turn a build into the layers of an image, offline and without credentials."""
+"""Turn a build into the layers of an image, offline and without credentials."""

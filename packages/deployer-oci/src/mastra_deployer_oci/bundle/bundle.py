@@ -1,4 +1,4 @@
-"""Bundle a build as image layers: offline, without credentials and reproducibly."""
+"""Bundle a build as image layers, offline, without credentials and reproducibly."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SBOM = "mastra-sbom.json"
 
 
 def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: Report) -> Bundle:
-    """Write the layers of an image and the plan of its config.
+    """Write the layers of an image, and the plan of its config.
 
     The layers are ordered by how often they change: interpreter, dependencies, app.
 
@@ -46,7 +46,7 @@ def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: R
     layers: list[Layer] = []
     if settings.base == SCRATCH:
         report.step("Writing the interpreter layer")
-        layers.append(_write_interpreter_layer(build, settings, architecture, blobs))
+        layers.append(_write_interpreter_layer(build, settings, architecture, blobs, report))
     report.step("Writing the layers")
     layers.append(write_layer("dependencies", _iter_dependencies(build), blobs))
     python = find_image_python(settings)
@@ -67,21 +67,20 @@ def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: R
 
 
 def _write_interpreter_layer(
-    build: Build, settings: OciDeployer, architecture: str, blobs: Path
+    build: Build, settings: OciDeployer, architecture: str, blobs: Path, report: Report
 ) -> Layer:
-    from mastra_deployer.kit import open_interpreter
+    from mastra_deployer.kit import get_interpreter
     from mastra_deployer_oci.bundle.interpreter_layer import build_interpreter_layer
 
     try:
-        with open_interpreter(
+        python = get_interpreter(
             build.platform.python,
             to_machine(architecture),
+            report,
             source=settings.interpreter,
             preferred_path=build.platform.interpreter,
-        ) as python:
-            return build_interpreter_layer(
-                python, settings.user, blobs, strip=build.manifest.stripped
-            )
+        )
+        return build_interpreter_layer(python, settings.user, blobs, strip=build.manifest.stripped)
     except BundleError as error:
         raise BundleError(
             error.message, f"{error.hint.removesuffix('.')}, or use a base image: -s base=..."
@@ -112,14 +111,14 @@ def _iter_app(build: Build, python: str) -> Iterator[ArchiveEntry]:
 
 
 def _set_interpreter(entry: ArchiveEntry, python: str) -> ArchiveEntry:
-    """Name the image's own interpreter in a console script: an image may lack ``env``."""
+    """Write the image's own interpreter into a console script, because ``env`` may be missing."""
     with entry.open() as content:
         lines = content.read().partition(b"\n")
     return dataclasses.replace(entry, source=None, content=f"#!{python}\n".encode() + lines[2])
 
 
 def _hash_app(build: Build) -> str:
-    """Hash the app's own sources; the digest is the same for every platform."""
+    """Hash the app's own sources; the digest is the same for all platforms."""
     from mastra_deployer.kit import iter_entries
 
     digest = hashlib.sha256(build.manifest.python.encode())

@@ -18,7 +18,7 @@ _EMPTY = (DOCKER_HUB, "library/scratch")  # Docker's name for no base image; it 
 
 
 def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
-    """Check the settings and the platform before any work is done.
+    """Check the settings and the platform before any other work.
 
     :param build: the build that is about to be bundled.
     :param settings: settings of the deployer.
@@ -31,7 +31,7 @@ def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
     ]
     if not re.fullmatch(r"\d+(:\d+)?", settings.user):
         message = f"user={settings.user!r} is not a numeric user."
-        hint = "Write user:group in numbers, because names differ between images."
+        hint = "Write user:group in numbers, because names are different in each image."
         problems.append(Problem(message=message, hint=hint))
     elif settings.user.partition(":")[0] == "0":
         message = "The image runs as root."
@@ -59,7 +59,7 @@ def _check_image(image: str) -> None:
     if reference.tag or reference.digest:
         raise ConfigError(
             f"image={image!r} has a tag or a digest.",
-            f"Write image={reference.name}; the production tag is set by -s tag=...",
+            f"Write image={reference.name}. Set the production tag with -s tag=...",
         )
 
 
@@ -80,7 +80,7 @@ def _check_base(settings: OciDeployer, build: Build) -> None:
 
 
 def inspect_bundle(bundle: Bundle) -> list[Problem]:
-    """Check that a bundle has every layer of its plan, in full size.
+    """Check that a bundle has all layers of its plan, with their full size.
 
     :param bundle: the bundle to check.
     :returns: the problems found.

@@ -1,4 +1,4 @@
-"""Build the app's part of the image config: how a container of the image runs."""
+"""Build the app's part of the image config, which says how its containers run."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _build_environment(settings: OciDeployer, port: int) -> list[str]:
 
 
 def _build_labels(settings: OciDeployer, manifest: BundleManifest) -> dict[str, str]:
-    """Name the variables that the app needs; labels never contain their values."""
+    """Build labels with the names of the app's variables, but never with their values."""
     labels = {
         "org.opencontainers.image.title": (settings.image or "").rpartition("/")[2],
         "mastra.entry": manifest.entry,
@@ -117,13 +117,13 @@ def _build_labels(settings: OciDeployer, manifest: BundleManifest) -> dict[str, 
 
 
 def _read_created() -> str:
-    """Return 1970, or ``SOURCE_DATE_EPOCH``: the current time would change every image."""
+    """Return 1970, or ``SOURCE_DATE_EPOCH``; the current time would change every image."""
     text = os.environ.get("SOURCE_DATE_EPOCH") or "0"
     try:
         created = dt.datetime.fromtimestamp(int(text), dt.UTC)
     except (ValueError, OverflowError, OSError):
         raise ConfigError(
-            f"SOURCE_DATE_EPOCH is not a time: {text!r}.",
+            f"SOURCE_DATE_EPOCH is not a valid time: {text!r}.",
             "Set it to seconds since 1970, or unset it.",
         ) from None
     return created.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""Write the bundle as an OCI image layout. skopeo, umoci and crane can read it."""
+"""Write the bundle as an OCI image layout, which skopeo, umoci and crane can read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def build_descriptors(plan: ImagePlan) -> list[dict[str, Any]]:
 
 
 def extract_platform(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the platform of a config, as an index describes it.
+    """Return the platform in an image's config, in the form for an index.
 
     :param config: config of an image.
     :returns: ``architecture``, ``os`` and, where given, ``variant``.
@@ -47,7 +47,7 @@ def build_image(
     base_layers: Sequence[Mapping[str, Any]] = (),
     annotations: Mapping[str, str] | None = None,
 ) -> tuple[Document, Document]:
-    """Build config and manifest of an image; equal arguments give equal bytes.
+    """Build the config and the manifest of an image; equal arguments give equal bytes.
 
     :param plan: plan of the image.
     :param base: config of the base image; ``None`` for no base.
@@ -63,7 +63,7 @@ def build_image(
 def write_layout(plan: ImagePlan, directory: Path) -> None:
     """Write the files of an image layout into a bundle.
 
-    Without a base image the layout is a complete image, otherwise it has the app's layers only.
+    Without a base image, the layout is a complete image. Otherwise it has only the app's layers.
 
     :param plan: plan of the image.
     :param directory: directory of the bundle.

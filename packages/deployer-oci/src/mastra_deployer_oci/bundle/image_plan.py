@@ -1,4 +1,4 @@
-"""The plan of an image: everything that is known before a registry is asked."""
+"""The plan of an image, which needs no registry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLAN_FILE = "mastra-image.json"
 
 
 class ImagePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """The app's layers, and the config as far as it does not depend on the base image.
+    """The app's layers, and the parts of the config that do not depend on the base image.
 
     :param base: reference of the base image; empty for none.
     :param architecture: architecture of the image, ``amd64`` or ``arm64``.
@@ -57,7 +57,7 @@ def read_plan(directory: Path) -> ImagePlan:
             if not DIGEST.fullmatch(
                 layer.digest
             ):  # digests become file names, so a path must not pass
-                raise msgspec.ValidationError(f"{layer.digest!r} is not a digest")
+                raise msgspec.ValidationError(f"{layer.digest!r} is not a valid digest")
         return plan
     except (OSError, msgspec.DecodeError) as error:
         raise BundleError(

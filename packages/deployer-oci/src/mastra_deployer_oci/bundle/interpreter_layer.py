@@ -1,4 +1,4 @@
-"""Write the layer with the interpreter, for an image without a base."""
+"""Write the layer with the interpreter, for an image without a base image."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def build_interpreter_layer(python: BundledPython, user: str, blobs: Path, *, st
 
 
 def _compute_cache_key(python: BundledPython, extra: list[ArchiveEntry], strip: bool) -> str:
-    """Hash the size and time of each input.
+    """Hash the size and the time of each input.
 
     Reading the inputs would take as long as packing them.
     """
-    digest = hashlib.sha256(f"2 {zlib.ZLIB_RUNTIME_VERSION} {python} {strip}".encode())
+    digest = hashlib.sha256(f"3 {zlib.ZLIB_RUNTIME_VERSION} {python} {strip}".encode())
     files = [python.path, *iter_standard_library(python)]
     files += [entry.source for entry in extra if entry.source]
     for path in files:

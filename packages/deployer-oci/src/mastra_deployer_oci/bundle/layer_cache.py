@@ -1,4 +1,4 @@
-"""Cache layers that are the same for every app of a platform."""
+"""Cache layers that are the same for all apps of a platform."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ("get_or_create_layer",)
 
 
 def get_or_create_layer(key: str, blobs: Path, create: Callable[[Path], Layer]) -> Layer:
-    """Copy a layer from the cache into ``blobs``, or create and cache it.
+    """Copy a layer from the cache to ``blobs``, or create the layer and cache it.
 
-    A layer that cannot be cached is created each time.
+    If a layer cannot be cached, it is created each time.
 
     :param key: key of the layer.
     :param blobs: directory of the bundle's blobs.

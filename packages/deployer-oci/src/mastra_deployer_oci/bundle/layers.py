@@ -1,4 +1,4 @@
-"""Write layers reproducibly: the same files give the same bytes on any machine."""
+"""Write layers reproducibly, so that the same files give the same bytes on any machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Layer:
 
 
 def write_layer(purpose: str, entries: Iterable[ArchiveEntry], blobs: Path) -> Layer:
-    """Write a layer into a directory of blobs, named by its digest.
+    """Write a layer to a directory of blobs, under its digest.
 
     All entries are owned by root, dated 1970 and sorted by path. Parent directories are added.
 
@@ -61,7 +61,7 @@ def write_layer(purpose: str, entries: Iterable[ArchiveEntry], blobs: Path) -> L
 
 
 class _Digest:
-    """Hashes and counts what is written, and passes it on."""
+    """Hashes and counts all bytes that are written, and passes them on."""
 
     def __init__(self, pass_to: Callable[[bytes], object]) -> None:
         self.hash, self.size = hashlib.sha256(), 0
@@ -74,7 +74,7 @@ class _Digest:
 
 
 def _add_parents(entries: Iterable[ArchiveEntry]) -> Iterator[ArchiveEntry]:
-    """Sort the entries by path and add their parent directories."""
+    """Sort the entries by path, and add their parent directories."""
     by_path = {entry.path: entry for entry in entries}
     for path in list(by_path):
         for parent in PurePosixPath(path).parents:

@@ -1,4 +1,4 @@
-"""Map platforms between uv's names for wheels and the names of image architectures."""
+"""Convert platforms between uv's names and the architecture names of images."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Deploying: assemble the image, push it, and move its tag."""
+"""Assemble the image, push it, and move its tag."""

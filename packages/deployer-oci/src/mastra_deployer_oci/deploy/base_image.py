@@ -48,7 +48,7 @@ class BaseImage:
 
     @property
     def annotations(self) -> dict[str, str]:
-        """The annotations by which an image names its base."""
+        """The annotations with which an image names its base."""
         return {
             "org.opencontainers.image.base.name": str(self.reference),
             "org.opencontainers.image.base.digest": self.digest,
@@ -60,7 +60,7 @@ def open_base(
 ) -> Repository:
     """Open the repository of the base image.
 
-    The deploy's credentials are used only if the base is in the target's registry.
+    The deploy's credentials are used only if the base image is in the target's registry.
 
     :param reference: reference of the base image.
     :param settings: settings of the deployer.
@@ -87,7 +87,7 @@ def load_base(registry: Repository, reference: Reference, architecture: str) -> 
     if document is None:
         raise DeployError(
             f"The base image {str(reference)!r} does not exist.",
-            "Check its name and tag in -s base=..., or use no base: -s base=scratch+python.",
+            "Check its name and tag in -s base=..., or use no base image: -s base=scratch+python.",
         )
     if "manifests" in document.value:
         document = _select_platform(registry, document, reference, architecture)
@@ -95,7 +95,7 @@ def load_base(registry: Repository, reference: Reference, architecture: str) -> 
     if "config" not in manifest or "layers" not in manifest:
         raise DeployError(
             f"The base image {str(reference)!r} has an unsupported manifest format.",
-            "Use an image in OCI format, or in Docker's format, schema version 2.",
+            "Use an image in OCI format, or in Docker's format with schema version 2.",
         )
     config = json.loads(registry.read_blob(manifest["config"]["digest"]))
     if config.get("architecture") != architecture:
@@ -125,7 +125,7 @@ def _build_platform_error(
     available = ", ".join(sorted(set(architectures) - {"unknown"})) or "none"
     return DeployError(
         f"The base image {str(reference)!r} is not for linux/{architecture}.",
-        f"It is built for: {available}. Use another base image, or another --platform.",
+        f"It exists for {available}. Use another base image or another --platform.",
     )
 
 
@@ -134,7 +134,7 @@ def _to_oci_layer(item: Mapping[str, Any], reference: Reference) -> Mapping[str,
     if type(size) is not int or not 0 <= size <= _MAX_LAYER:
         raise DeployError(
             f"The base image {str(reference)!r} has a layer of size {size!r}.",
-            "Use another base image, or none: -s base=scratch+python.",
+            "Use another base image, or no base image: -s base=scratch+python.",
         )
     if suffix is None or not DIGEST.fullmatch(item["digest"]):  # digests become file names
         raise DeployError(
@@ -147,9 +147,10 @@ def _to_oci_layer(item: Mapping[str, Any], reference: Reference) -> Mapping[str,
 def list_base_blobs(
     base: BaseImage, source: Repository, target: Repository, temp_dir: Path
 ) -> list[Blob]:
-    """List the base image's layers as blobs to push.
+    """Return the base image's layers as blobs to push.
 
-    A registry that has both repositories mounts them; otherwise they are downloaded when needed.
+    If both repositories are in the same registry, the layers are mounted. Otherwise they are
+    downloaded when they are needed.
 
     :param base: the base image.
     :param source: repository of the base image.

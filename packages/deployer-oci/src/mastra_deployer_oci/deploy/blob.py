@@ -13,13 +13,13 @@ __all__ = ("Blob",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Blob:
-    """A blob to push, from a file or from memory.
+    """A blob to push, in a file or in memory.
 
     :param name: name of the blob, for messages.
     :param digest: digest of the blob.
     :param size: size in bytes.
     :param fetch_file: returns the file, downloading it if necessary; called for each chunk.
-    :param content: content of the blob, where there is no ``fetch_file``.
+    :param content: content of the blob, if there is no ``fetch_file``.
     :param mount: another repository of the registry that has the blob; empty for none.
     """
 
@@ -31,7 +31,7 @@ class Blob:
     mount: str = ""
 
     def open(self) -> IO[bytes]:
-        """Open the content of the blob, to be closed by the caller."""
+        """Open the content of the blob; the caller must close it."""
         return self.fetch_file().open("rb") if self.fetch_file else io.BytesIO(self.content)
 
     def read(self, offset: int, size: int) -> bytes:

@@ -1,7 +1,8 @@
-"""Upload one blob, and resume or repeat the upload after an interruption.
+"""Upload one blob; after an interruption, resume or repeat the upload.
 
-The offset of the next chunk is what was sent, and not what the registry reports: reports differ
-between registries. The registry checks the digest of the whole blob at the end.
+The offset of the next chunk is the number of bytes sent. The offset in a registry's response is not
+used, because registries report it in different ways. At the end, the registry checks the digest of
+the whole blob.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ _BINARY = {"content-type": "application/octet-stream"}
 
 
 class MethodInUse:
-    """The method that worked last; the uploads of a push share it.
+    """The last method that worked, which all uploads of a push share.
 
     :param registry: host of the registry.
     """
@@ -57,7 +58,7 @@ class MethodInUse:
         self._lock = threading.Lock()
 
     def get(self) -> UploadMethod:
-        """Return the method with which the next upload begins."""
+        """Return the method for the start of the next upload."""
         with self._lock:
             return self._method
 
@@ -71,7 +72,7 @@ class MethodInUse:
 
 
 class _UploadInterrupted(Exception):
-    """A part may not have arrived; the upload is resumed or repeated."""
+    """A part of the blob may not have arrived, so the upload is resumed or repeated."""
 
     def __init__(self, error: DeployError) -> None:
         super().__init__(error.message)
@@ -79,7 +80,7 @@ class _UploadInterrupted(Exception):
 
 
 class _MethodRefused(Exception):
-    """The registry does not accept the way in which the blob was sent."""
+    """The registry does not accept the method by which the blob was sent."""
 
     def __init__(self, error: ApiError) -> None:
         super().__init__(error.message)
@@ -112,7 +113,7 @@ class BlobUpload:
         self._has_exact_ranges = True
 
     def run(self) -> int:
-        """Push the blob and return the number of bytes sent.
+        """Push the blob, and return the number of bytes sent.
 
         :raises DeployError: when the registry rejects the blob, or cannot be reached.
         """
@@ -128,7 +129,7 @@ class BlobUpload:
         return self._sent_size
 
     def _try_methods(self) -> None:
-        """Upload by one method after another, until the registry accepts one."""
+        """Try one upload method after another, until the registry accepts one."""
         tried_methods: set[UploadMethod] = set()
         while True:
             tried_methods.add(self._method)
@@ -149,7 +150,7 @@ class BlobUpload:
                 self._try_upload()
 
     def _try_upload(self) -> None:
-        """Upload once, from the offset that the registry has where that is known."""
+        """Upload once, from the offset in the registry if this offset is known."""
         is_first, self._is_first_attempt = self._is_first_attempt, False
         if not is_first and self._registry.has_blob(self._blob.digest):
             return self._report_progress(self._blob.size)
@@ -165,7 +166,7 @@ class BlobUpload:
     def _start(self) -> bool:
         """Start an upload: ``POST /v2/<name>/blobs/uploads/``.
 
-        Return ``False`` if the registry mounted the blob, so that nothing is left to send.
+        Return ``False`` if the registry mounted the blob, because then there is nothing to send.
         """
         self._reset()
         response = self._request_mount() or self._request_upload()
@@ -177,7 +178,7 @@ class BlobUpload:
         return True
 
     def _request_mount(self) -> httpx.Response | None:
-        """Ask the registry to mount the blob; where it refuses, the blob is uploaded."""
+        """Ask the registry to mount the blob; after a refusal, the blob is uploaded."""
         if not self._blob.mount:
             return None
         query = {"mount": self._blob.digest, "from": self._blob.mount}
@@ -196,7 +197,7 @@ class BlobUpload:
         return refuse_redirect(response, self._registry.image.registry)
 
     def _is_empty(self) -> bool:
-        """Return whether the registry still has an upload, and no byte of it: ``GET <upload>``."""
+        """Return whether the registry has an upload without any bytes: ``GET <upload>``."""
         if self._location is None or not self._has_exact_ranges:
             return False
         response = self._client.get(self._location, extensions={"mastra_accept": _NO_STATE})
@@ -207,7 +208,7 @@ class BlobUpload:
         return True
 
     def _resume(self) -> bool:
-        """Ask an unfinished upload for its offset: ``GET <upload>``.
+        """Ask the registry for the offset of an unfinished upload: ``GET <upload>``.
 
         Return whether the upload can be continued.
         """
@@ -253,10 +254,10 @@ class BlobUpload:
             refuse_redirect(response, self._registry.image.registry)
 
     def _finish(self) -> None:
-        """Complete an upload in chunks: ``PUT <upload>?digest=``.
+        """Complete a chunked upload: ``PUT <upload>?digest=``.
 
-        If the response was lost, a repeated request finds no upload, and the next attempt finds
-        the blob.
+        If the response is lost, the repeated request gets a 404. The next attempt then finds the
+        blob.
         """
         response = self._client.put(
             self._build_end_url(),
@@ -266,12 +267,12 @@ class BlobUpload:
         refuse_redirect(response, self._registry.image.registry)
         if response.is_error:
             host, status = self._registry.image.registry, response.status_code
-            message = f"{host} answered the end of an upload with status {status}."
+            message = f"{host} responded to the end of an upload with status {status}."
             self._raise_classified(ApiError(message, status=status))
 
     @contextlib.contextmanager
     def _classify_errors(self) -> Iterator[None]:
-        """Turn errors that another attempt or another method may avoid into own exceptions.
+        """Convert errors that another attempt or method may avoid to exceptions of this module.
 
         All other requests of an upload are safe to repeat, and the kit's client retries them.
         """
@@ -297,7 +298,7 @@ class BlobUpload:
         raise error
 
     def _update_location(self, response: httpx.Response) -> None:
-        """Read the address of the next request; without one, the last address stays valid."""
+        """Read the address for the next request; without one, keep the last address."""
         if "location" in response.headers:
             self._location = response.url.join(response.headers["location"])
 
@@ -306,7 +307,7 @@ class BlobUpload:
         return self._location
 
     def _build_end_url(self) -> httpx.URL:
-        """Add the digest to the address; the rest of the query stays as the registry wrote it."""
+        """Add the digest to the address, and keep the rest of its query unchanged."""
         url = self._get_location()
         digest = f"digest={self._blob.digest.replace(':', '%3A')}".encode()
         return url.copy_with(query=url.query + b"&" + digest if url.query else digest)
@@ -325,7 +326,7 @@ class BlobUpload:
 
 
 class _MeasuredFile(io.BufferedReader):
-    """A file that reports how far it was read."""
+    """A file that reports the number of bytes read."""
 
     def __init__(self, file: IO[bytes], report_progress: Callable[[int], None]) -> None:
         super().__init__(cast("io.RawIOBase", file))
@@ -338,7 +339,7 @@ class _MeasuredFile(io.BufferedReader):
 
 
 def _read_offset(response: httpx.Response) -> int:
-    """Return the number of bytes that the registry reports; 0 if it reports none."""
+    """Return the number of bytes in the registry's report; 0 if there is none."""
     match = _RANGE.fullmatch(response.headers.get("range", ""))
     # "0-0" means either no byte or one byte; chunks always have more than one.
     last = int(match[1]) if match else 0
@@ -346,7 +347,7 @@ def _read_offset(response: httpx.Response) -> int:
 
 
 def _read_chunk_size(response: httpx.Response, chunk_size: int) -> int:
-    """Return the size of chunks, within the limits that the registry states."""
+    """Return the chunk size, within the limits of the registry."""
     smallest = int(response.headers.get("oci-chunk-min-length") or 0)
     largest = int(response.headers.get("oci-chunk-max-length") or 0)
     limit = min(largest, _MAX_CHUNK) if largest > 0 else _MAX_CHUNK

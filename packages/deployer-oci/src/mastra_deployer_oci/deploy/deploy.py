@@ -1,4 +1,4 @@
-"""Deploy an image: push what the registry lacks, then move the tag."""
+"""Deploy an image: push missing blobs, and then move the tag."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def deploy(
     request: DeployRequest,
     report: Report,
 ) -> Deployment:
-    """Push the layers, then the manifests by digest, then move the tag.
+    """Push the layers, then the manifests by digest, and then move the tag.
 
     Nothing is live before the tag moves.
 

@@ -25,7 +25,7 @@ __all__ = ("DeployImage", "open_image")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DeployImage:
-    """An image for one platform, ready to be pushed.
+    """An image for one platform that is ready to be pushed.
 
     :param manifest: manifest of the image.
     :param root: the document that is tagged: the manifest, or an index that contains it.
@@ -46,13 +46,13 @@ def open_image(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Iterator[tuple[Repository, DeployImage]]:
-    """Open the target repository and assemble the image for it.
+    """Open the target repository, and assemble the image for it.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
     :param request: options of the deploy.
-    :returns: the repository and the image; both are valid inside the ``with`` block.
+    :returns: the repository and the image; both are valid only in the ``with`` block.
     """
     from mastra_deployer_oci.api.reference import Reference
     from mastra_deployer_oci.api.repository import open_target
@@ -92,7 +92,7 @@ def _assemble_image(
     base_blobs: list[Blob],
     merge_tag: str,
 ) -> DeployImage:
-    """Build the config and manifest and, if ``merge_tag`` is set, the index of that tag."""
+    """Build config and manifest; with ``merge_tag``, also the new index for that tag."""
     from mastra_deployer_oci.bundle.image_layout import build_image, extract_platform
     from mastra_deployer_oci.bundle.image_plan import read_plan
     from mastra_deployer_oci.deploy.multi_arch import merge_index

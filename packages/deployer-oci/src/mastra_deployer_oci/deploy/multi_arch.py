@@ -1,4 +1,4 @@
-"""Combine images for several platforms under one tag: an index grows by one image per deploy."""
+"""Combine images for several platforms under one tag, with one more image per deploy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ("merge_index",)
 
 
 def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: str) -> Document:
-    """Build an index of a tag's images and ``child``, which replaces the image of its platform.
+    """Build an index from a tag's images and ``child``, which replaces its platform's image.
 
     :param registry: the target repository.
     :param tag: the tag whose images are kept.
@@ -27,7 +27,8 @@ def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: s
     current = registry.find_manifest(tag)
     if current is None:
         raise DeployError(
-            f"There is no {registry.image.name}:{tag} to add a platform to.",
+            f"The image {registry.image.name}:{tag}, to which a platform should be added, does not "
+            "exist.",
             "Deploy the first platform without -s merge=true.",
         )
     others = [
@@ -39,8 +40,8 @@ def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: s
             raise DeployError(
                 f"{registry.image.name}:{tag} has another version of the app for "
                 f"{item['platform']['architecture']}.",
-                "Deploy this version for the first platform without -s merge=true, then for the "
-                "other platforms with it.",
+                "Deploy this version for the first platform without -s merge=true. Then deploy it "
+                "for the other platforms with -s merge=true.",
             )
     return build_index([*others, child], {})
 

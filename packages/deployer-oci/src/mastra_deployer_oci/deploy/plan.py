@@ -1,4 +1,4 @@
-"""Plan a deploy: compare the image with what the registry has."""
+"""Plan a deploy by comparing the image with the registry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def plan_deploy(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Return what a deploy would push and which tag it would move; nothing is changed.
+    """Return what a deploy would push and which tag it would move, without changing anything.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -51,7 +51,7 @@ def plan_deploy(
 
 
 def describe_variables(bundle: Bundle) -> tuple[str, ...]:
-    """Name the variables to set where the image runs; the image itself holds no values.
+    """Return notes about the variables to set for a container; an image contains no values.
 
     :param bundle: the bundle of the app.
     :returns: one note for the required and one for the optional variables.
@@ -59,7 +59,7 @@ def describe_variables(bundle: Bundle) -> tuple[str, ...]:
     required_names, optional_names = bundle.manifest.required, bundle.manifest.optional
     notes = []
     if required_names:
-        notes.append(f"Set these variables where the image runs: {', '.join(required_names)}")
+        notes.append(f"Set these variables for the container: {', '.join(required_names)}")
     if optional_names:
-        notes.append(f"Optional variables where the image runs: {', '.join(optional_names)}")
+        notes.append(f"Optional variables of the container: {', '.join(optional_names)}")
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""Push the blobs that a repository lacks."""
+"""Push the blobs that a repository does not have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CONCURRENCY = 5  # layers are few and large: more uploads would only share the 
 
 
 def push_blobs(registry: Repository, blobs: Sequence[Blob], report: Report) -> int:
-    """Push all blobs that the repository lacks.
+    """Push all blobs that the repository does not have.
 
     :param registry: repository to push to.
     :param blobs: the blobs.
@@ -28,7 +28,7 @@ def push_blobs(registry: Repository, blobs: Sequence[Blob], report: Report) -> i
     missing_blobs = _find_missing_blobs(registry, blobs)
     if not missing_blobs:
         size = sum(blob.size for blob in blobs)
-        report.step(f"The registry has all layers ({size / 1e6:.1f} MB)")
+        report.step(f"The registry already has all layers ({size / 1e6:.1f} MB)")
         return 0
     progress = PushProgress(report, sum(blob.size for blob in missing_blobs))
     in_use = MethodInUse(registry.image.registry)
@@ -40,7 +40,7 @@ def push_blobs(registry: Repository, blobs: Sequence[Blob], report: Report) -> i
 
 
 def _find_missing_blobs(registry: Repository, blobs: Sequence[Blob]) -> list[Blob]:
-    """Return the blobs that the repository lacks; each content once."""
+    """Return the blobs that the repository does not have, without duplicates."""
     unique_blobs = list({blob.digest: blob for blob in blobs}.values())
 
     def has_blob(blob: Blob) -> bool:

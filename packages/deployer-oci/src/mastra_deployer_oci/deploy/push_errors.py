@@ -1,4 +1,4 @@
-"""Build the error of a blob that could not be pushed."""
+"""Build the error for a blob that could not be pushed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ("build_push_error", "is_connection_error")
 
 _SERVER_ERROR = 500
 _TOO_LARGE = 413
-_RESUME = "Nothing changed in production; run the same command again to resume."
+_RESUME = "Nothing changed in production. Run the same command again to resume."
 
 
 def build_push_error(
     blob: Blob, registry: Repository, location: httpx.URL | None, error: DeployError
 ) -> DeployError:
-    """Name the repository and the layer in an error of an upload.
+    """Add the names of the repository and the layer to an error of an upload.
 
     :param blob: the blob.
     :param registry: repository to push to.
@@ -41,7 +41,7 @@ def build_push_error(
 
 
 def is_connection_error(error: ApiError) -> bool:
-    """Return whether there was no response, because the connection failed.
+    """Return whether the connection failed, so that there was no response.
 
     :param error: error of a request.
     """
@@ -51,15 +51,15 @@ def is_connection_error(error: ApiError) -> bool:
 def _choose_hint(status: int) -> str:
     if status == _TOO_LARGE:
         return (
-            "Raise the limit of a request's size at the registry, or at the proxy before it "
-            "(nginx: client_max_body_size)."
+            "Raise the size limit of requests at the registry, or at the proxy before it (nginx: "
+            "client_max_body_size)."
         )
     return f"The registry's disk may be full. {_RESUME}" if status >= _SERVER_ERROR else _RESUME
 
 
 def _build_location_hint(registry: Repository) -> str:
     return (
-        "No credentials are sent to another host than the registry. Correct the external address "
-        f"of {registry.image.registry} in its configuration, or the headers X-Forwarded-Host and "
+        "Credentials are sent only to the registry itself. Correct the external address of "
+        f"{registry.image.registry} in its configuration, or the headers X-Forwarded-Host and "
         "X-Forwarded-Proto of the proxy before it."
     )

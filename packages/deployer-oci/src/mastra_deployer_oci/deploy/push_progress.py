@@ -22,7 +22,7 @@ class PushProgress:
         report.advance(0, total)
 
     def add(self, size: int) -> None:
-        """Count bytes that the registry received.
+        """Add bytes that the registry received.
 
         :param size: number of bytes.
         """
@@ -31,7 +31,7 @@ class PushProgress:
             self._report.advance(self._done, self._total)
 
     def exclude(self, size: int) -> None:
-        """Remove bytes that need not be sent from the total.
+        """Subtract bytes that need not be sent from the total.
 
         :param size: number of bytes.
         """

@@ -1,4 +1,4 @@
-"""Remember unfinished uploads, so that the next run resumes them."""
+"""Remember unfinished uploads, so that the next run can resume them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ("UploadSession",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class UploadSession:
-    """The stored address of an unfinished upload of one blob.
+    """The stored address of one blob's unfinished upload.
 
-    When the cache directory cannot be written, nothing is stored.
+    If the cache directory is not writable, nothing is stored.
 
     :param file: file that stores the address.
     :param api_url: base URL of the registry's API; addresses of other hosts are ignored.
@@ -31,7 +31,7 @@ class UploadSession:
 
     @classmethod
     def for_blob(cls, api_url: str, image: Reference, digest: str) -> UploadSession:
-        """Return the session for the upload of a blob into a repository.
+        """Return the session for uploading a blob to a repository.
 
         :param api_url: base URL of the registry's API.
         :param image: the repository.
@@ -55,7 +55,7 @@ class UploadSession:
         return None
 
     def save_location(self, location: httpx.URL) -> None:
-        """Store the address of the upload, readable by this user only: it may contain a secret.
+        """Store the address of the upload for this user only, because it may contain a secret.
 
         :param location: the address of the upload.
         """
@@ -65,6 +65,6 @@ class UploadSession:
             replace_file(self.file, str(location).encode(), draft, mode=0o600)
 
     def delete(self) -> None:
-        """Delete the stored address, after the upload finished or expired."""
+        """Delete the stored address, because the upload has finished or expired."""
         with contextlib.suppress(OSError):
             self.file.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Choose how a blob is sent: in chunks or whole, and in chunks of which size.
+"""Choose whether a blob is sent whole or in chunks, and the size of the chunks.
 
-Registries differ in what they accept. A method that a registry refuses is followed by another one.
+Registries accept different methods. If a registry refuses a method, another method is tried.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WHOLE_HOSTS = ("ghcr.io", "gcr.io", "pkg.dev")
 
 
 class Whole(enum.Enum):
-    """Which blobs are sent in one request."""
+    """The blobs that are sent in one request."""
 
     ALL = "all"
     SMALL = "small"
@@ -49,7 +49,7 @@ class UploadMethod:
 
 
 def choose_first_method(registry: str) -> UploadMethod:
-    """Return the method with which uploads to a registry begin.
+    """Return the first upload method to try for a registry.
 
     :param registry: host of the registry.
     """
@@ -59,7 +59,7 @@ def choose_first_method(registry: str) -> UploadMethod:
 
 
 def is_refusal(error: ApiError) -> bool:
-    """Return whether a registry refuses the way in which a blob was sent.
+    """Return whether a registry refuses the method by which a blob was sent.
 
     :param error: the registry's answer to a part of the upload.
     """
@@ -81,12 +81,12 @@ def choose_next_method(method: UploadMethod, size: int, error: ApiError) -> Uplo
 
 
 def _is_too_large(error: ApiError) -> bool:
-    """Return whether the registry refuses the size of a request; GitHub answers 416 then."""
+    """Return whether the registry refuses the size of a request; GitHub then responds with 416."""
     return error.status == _TOO_LARGE or "too large" in error.message.lower()
 
 
 def _reduce_chunk(method: UploadMethod, size: int) -> UploadMethod | None:
-    """Return the method with the largest chunk that is smaller than the refused request."""
+    """Return the method with the largest chunk size below the refused size."""
     refused_size = size if method.is_whole(size) else method.chunk_size
     chunk_size = method.chunk_size // 2
     while chunk_size >= refused_size:

@@ -1,1 +1,1 @@
-"""Managing deployments: list, promote, roll back and delete."""
+"""Manage deployments: list, promote, roll back and delete."""

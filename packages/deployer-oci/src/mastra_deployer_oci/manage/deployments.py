@@ -55,7 +55,7 @@ def list_deployments(
 
 
 def _select_record(log: ReleaseLog, short: str, production: str) -> list[Record]:
-    """Select the newest production record of an image, else its newest record."""
+    """Return the newest production record of an image, or else its newest record."""
     records = list(log.iter_records(short))
     in_production = [item for item in records if item.moves == production]
     return (in_production or records)[:1]
@@ -64,7 +64,7 @@ def _select_record(log: ReleaseLog, short: str, production: str) -> list[Record]
 def promote(
     settings: OciDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Move the production tag to an image that is in the registry.
+    """Move the production tag to an image in the registry.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -90,9 +90,9 @@ def promote(
 def rollback(
     settings: OciDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Move the production tag to the previous image; a second call moves it one image further back.
+    """Move the production tag to the previous image; each further call goes one image back.
 
-    After a rollback to an ``id``, the next rollback returns to where that rollback started.
+    After a rollback to an ``id``, the next rollback returns to the image before it.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -124,16 +124,16 @@ def _find_rollback_target(log: ReleaseLog, id: str, tag: str, registry: Reposito
     if id:
         return require_deployed(
             log.find_newest(_find_record(log, id, registry).image, tag),
-            f"{id!r} was never in production, so it cannot be rolled back to.",
+            f"{id!r} was never in production, so a rollback to it is not possible.",
             f"Promote it: mastra promote {id}.",
         )
     current_record = log.find_current(tag)
     reason = (
-        "the live deployment is the first" if current_record else "no mastra deployment is live"
+        "the live deployment is the first one" if current_record else "no mastra deployment is live"
     )
     return require_deployed(
         log.get(current_record.back) if current_record else None,
-        f"There is no deployment to go back to: {reason}.",
+        f"There is no earlier deployment for a rollback: {reason}.",
         _LIST_HINT,
     )
 
@@ -152,7 +152,7 @@ def _find_record(log: ReleaseLog, id: str, registry: Repository) -> Record:
 
 
 def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Report) -> bool:
-    """Delete every manifest that a deployment created; the repository's other contents stay.
+    """Delete all manifests of deployments, and keep the repository's other contents.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -195,5 +195,5 @@ def _delete_manifest(registry: Repository, digest: str) -> None:
             raise
         raise DeployError(
             f"{registry.image.registry} does not allow deleting images: {error.message}",
-            "Delete them in the registry's console, or allow deleting in its configuration.",
+            "Delete the images in the registry's console, or allow deletion in its configuration.",
         ) from None

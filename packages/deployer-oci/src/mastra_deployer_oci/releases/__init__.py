@@ -1,1 +1,1 @@
-"""Releases: the log of releases in the registry, and the tag that makes an image live."""
+"""The log of releases in the registry, and the tag that makes an image live."""

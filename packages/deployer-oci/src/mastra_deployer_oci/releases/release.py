@@ -1,4 +1,4 @@
-"""Make an image live: write a record, then move the tag with one request."""
+"""Make an image live: write a record, and then move the tag with one request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def publish(
     same_app: bool = False,
     keep_back: bool = False,
 ) -> Record:
-    """Write a record and move its tag; an equivalent record that is current changes nothing.
+    """Write a record and move its tag; do nothing if the current record is equivalent.
 
     :param registry: the target repository.
     :param log: the log of releases.
@@ -50,7 +50,7 @@ def publish(
 
 
 def get_image(registry: Repository, record: Record) -> Document:
-    """Fetch the image that a record describes.
+    """Fetch the image of a record.
 
     :param registry: the target repository.
     :param record: the record.
@@ -61,13 +61,13 @@ def get_image(registry: Repository, record: Record) -> Document:
     if image is None:
         raise DeployError(
             f"The image {build_id(record.image)!r} is no longer in {registry.image.name}.",
-            "Deploy it again, and exclude tags that begin with mastra- from clean-up.",
+            "Deploy it again. Exclude tags that begin with mastra- from the registry's clean-up.",
         )
     return image
 
 
 def _link_previous(record: Record, current: Record | None, *, same_app: bool) -> Record:
-    """Set ``back`` to ``current`` or, if that has the same image, to ``current.back``."""
+    """Set ``back`` to ``current``, or to ``current.back`` if ``current`` has the same image."""
     if current is None:
         return record
     is_same_image = same_app or current.image == record.image

@@ -1,10 +1,10 @@
-"""The log of an app's releases, stored in the registry itself.
+"""Store the log of an app's releases in the registry itself.
 
-Every deploy, promotion and rollback writes a record: a small image index with annotations, under
-a tag of its own that sorts by time. A record is written before its tag moves, and moving a tag is
-one request. Therefore the tag alone decides which image is live. The newest record of that image
-decides where a rollback goes. A record whose tag never moved belongs to an image that is not live,
-and is ignored.
+Every deploy, promotion and rollback writes a record. A record is a small image index with
+annotations. Its tag contains the time, so that records can be sorted. A record is written before
+its tag moves, and moving a tag is one request. Therefore the tag alone decides which image is live.
+The newest record of that image decides to which image a rollback goes. If the tag was never moved
+for a record, its image is not live, and the record is ignored.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ANNOTATED_FIELDS = ("image", "event", "environment", "moves", "back")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Record:
-    """A record of one release.
+    """The record of one release.
 
     :param name: tag of the record.
     :param image: digest of the released image.
@@ -69,7 +69,7 @@ class Record:
         return build_index(self.children, {key: text for key, text in annotations.items() if text})
 
     def _get_tags(self) -> DeploymentTags:
-        """Return the tags without the commit, which has an annotation of the specification."""
+        """Return all tags except the commit, which has a standard annotation."""
         return DeploymentTags(
             fingerprint=self.fingerprint, message=self.message, branch=self.branch
         )
@@ -97,7 +97,7 @@ class Record:
         )
 
     def is_equivalent(self, other: Record) -> bool:
-        """Return whether two records differ in name and time at most.
+        """Return whether two records are equal except for name and time.
 
         :param other: the other record.
         :returns: ``True`` if all other fields are equal.
@@ -107,7 +107,7 @@ class Record:
 
 
 class ReleaseLog:
-    """All records of a repository; tags are listed once, and records are fetched when needed.
+    """All records of a repository; a record is fetched only when it is needed.
 
     :param registry: the target repository.
     """
@@ -152,7 +152,7 @@ class ReleaseLog:
                 yield record
 
     def find_current(self, tag: str) -> Record | None:
-        """Return the record that explains the current image of a tag.
+        """Return the record for the current image of a tag.
 
         :param tag: the tag.
         :returns: the record, or ``None`` when mastra did not move the tag.
@@ -171,7 +171,7 @@ class ReleaseLog:
         return next((item for item in self.iter_records(short) if item.moves == tag), None)
 
     def next_time(self) -> dt.datetime:
-        """Return the current time, or a later one if a record's time is in the future."""
+        """Return the current time, or a later time if a record is from the future."""
         now = dt.datetime.now(dt.UTC)
         if not self._names:
             return now

@@ -1,1 +1,1 @@
-"""Bundling: turn a build into Vercel's Build Output, offline and without credentials."""
+"""Turn a build into Vercel's Build Output, offline and without credentials."""

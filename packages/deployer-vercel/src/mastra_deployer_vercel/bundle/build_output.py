@@ -93,7 +93,7 @@ def _build_function_config(build: Build, settings: VercelDeployer) -> dict[str, 
 
 
 def _build_output_config(settings: VercelDeployer) -> dict[str, Any]:
-    """Route to static files first, then to the app, which receives the original path."""
+    """Build routes: static files first, and then the app, which gets the original path."""
     return {
         "version": 3,
         "routes": [{"handle": "filesystem"}, {"src": "/(.*)", "dest": "/index"}],

@@ -38,7 +38,7 @@ def check_build(build: Build, settings: VercelDeployer) -> Iterator[Problem]:
 
 
 def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
-    """Check the layout of a bundle, also of a prebuilt one.
+    """Check the layout of a bundle, including prebuilt bundles.
 
     :param bundle: the bundle to check.
     :returns: the problems found.
@@ -54,12 +54,14 @@ def _check_settings(settings: VercelDeployer) -> Iterator[Problem]:
     if not _PROJECT.fullmatch(settings.project_name) or "---" in settings.project_name:
         yield Problem(
             message=f"{settings.project_name!r} is not a valid name for a Vercel project.",
-            hint="Use at most 100 of: lower-case letters, digits, '.', '_', '-', and no '---'.",
+            hint="Use at most 100 characters: lower-case letters, digits, '.', '_' and "
+            "'-', without '---'.",
         )
     if settings.max_duration is not None and not 1 <= settings.max_duration <= _MAX_DURATION:
         yield Problem(
             message=f"max_duration={settings.max_duration} is out of range.",
-            hint=f"Use 1 to {_MAX_DURATION} seconds; the plan Hobby allows 300, Pro 800.",
+            hint=f"Use 1 to {_MAX_DURATION} seconds. The plan Hobby allows 300, and Pro "
+            "allows 800.",
         )
     low, high = _MEMORY
     if settings.memory is not None and not low <= settings.memory <= high:

@@ -1,1 +1,1 @@
-"""Deploying: upload files, create the deployment, and wait until it is ready."""
+"""Upload files, create the deployment, and wait until the deployment is ready."""

@@ -1,9 +1,9 @@
-"""Pack a deployment as one gzip'd tar, divided into parts by content.
+"""Pack a deployment as a compressed tar archive in parts.
 
-Vercel takes ``.vercel/source.tgz.part1``, ``part2``, ... and joins their bytes. Large dependencies
-and large files get parts of their own, small ones share a part, and the app's code comes last.
-The compressor is flushed at the end of each part. Therefore a changed line of code changes only
-the last part, and the other parts are not uploaded again.
+Vercel accepts ``.vercel/source.tgz.part1``, ``part2``, ... and joins their bytes. Each large
+dependency and each large file is a separate part. Small files share a part, and the app's code is
+last. The compressor is flushed at the end of each part. If one line of code changes, only the last
+part changes, and the other parts are not uploaded again.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def pack_archive(bundle: Bundle, directory: Path) -> list[ArchivePart]:
 
 
 def _group_paths(root: Path, paths: Sequence[str]) -> list[list[str]]:
-    """Group paths by part: each large distribution or file, then the small ones together."""
+    """Group paths by part: each large distribution or file, and the small ones together."""
     vendor = f"{FUNCTION}/vendor/"
     units: dict[str, list[str]] = {}
     for path in paths:
@@ -86,7 +86,7 @@ def _group_paths(root: Path, paths: Sequence[str]) -> list[list[str]]:
 
 
 class _ArchiveWriter:
-    """Writes one gzip stream over several files."""
+    """Writes one gzip stream into several files."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

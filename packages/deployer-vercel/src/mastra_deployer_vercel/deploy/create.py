@@ -41,7 +41,7 @@ _QUERY = {"prebuilt": "1", "skipAutoDetectionConfirmation": "1", "forceNew": "1"
 def create_deployment(
     client: httpx.Client, body: dict[str, Any], parts: Sequence[ArchivePart], report: Report
 ) -> dict[str, Any]:
-    """Create a deployment, after uploading the parts that Vercel lacks.
+    """Create a deployment, after uploading the parts that Vercel does not have.
 
     ``POST /v13/deployments``, and ``POST /v2/files`` for each missing part.
 
@@ -60,15 +60,15 @@ def create_deployment(
         missing_digests = result["error"]["missing"]
         _send_parts(client, [part for part in parts if part.sha1 in missing_digests], report)
     raise ApiError(
-        f"Vercel still misses {len(missing_digests)} files that were uploaded.",
-        "Run the same command again; uploaded files are not sent again.",
+        f"Vercel still lacks {len(missing_digests)} files after their upload.",
+        "Run the same command again. Uploaded files are not sent again.",
     )
 
 
 def request_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
     """Request a deployment, and recover if the response is lost.
 
-    After a lost response the new deployment is looked up: it has the same mark, and did not exist
+    After a lost response, the new deployment is searched. It has the same mark and did not exist
     before.
 
     :param client: client of Vercel's API.
@@ -174,7 +174,7 @@ def _build_target(settings: VercelDeployer, request: DeployRequest) -> dict[str,
 def wait_until_ready(
     client: httpx.Client, id: str, settings: VercelDeployer, report: Report
 ) -> dict[str, Any]:
-    """Poll a deployment until it is READY and has its domains: ``GET /v13/deployments/{id}``.
+    """Poll a deployment until it is READY with its domains: ``GET /v13/deployments/{id}``.
 
     :param client: client of Vercel's API.
     :param id: id of the deployment.

@@ -26,7 +26,7 @@ from mastra_deployer_vercel.resources.deployments import (
     to_deployment,
 )
 from mastra_deployer_vercel.resources.project import get_or_create_project
-from mastra_deployer_vercel.resources.variables import Variables, check_total_size
+from mastra_deployer_vercel.resources.variables import Variables
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ def deploy(
     request: DeployRequest,
     report: Report,
 ) -> Deployment:
-    """Set the variables, upload the files, create the deployment, and wait until it is ready.
+    """Set variables, upload files, create the deployment, and wait until it is ready.
 
-    The order makes every interruption harmless. A deployment gets its variables at its creation,
-    so setting them does not affect running deployments. The request that creates the deployment
-    carries its variables too, so that two deploys at once do not mix.
+    In this order, an interruption has no effect on users. A deployment gets its variables when it
+    is created, so setting variables does not affect running deployments. The request that creates
+    the deployment also contains its variables, so that two deploys at once do not mix.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -59,7 +59,6 @@ def deploy(
     :raises DeploymentFailed: when the deployment fails.
     :raises DeployTimeout: when it is not ready in time.
     """
-    check_total_size(request.env)
     _refuse_unpublished_draft(settings, request)
     with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as temp_dir:
         report.step("Packing the files")
@@ -80,11 +79,11 @@ def deploy(
 
 
 def _refuse_unpublished_draft(settings: VercelDeployer, request: DeployRequest) -> None:
-    """Refuse a staged deployment that nothing would promote, before anything is sent."""
+    """Refuse a staged deployment that would stay unpublished, before anything is sent."""
     is_draft = settings.staged and request.environment == "production"
     if is_draft and request.promote and not request.wait:
         raise ConfigError(
-            "A staged deployment is promoted when it is ready, and --no-wait does not wait.",
+            "With --no-wait, nothing promotes a staged deployment when it is ready.",
             "Deploy without --no-wait, or with --no-promote to leave it unpublished.",
         )
 
@@ -114,7 +113,7 @@ def _finish(
 
 
 def _resolve_live(item: Mapping[str, Any], live: bool | None) -> bool | None:
-    """Return ``live``; in production, ``None`` becomes whether the deployment got its domains."""
+    """Return ``live``; in production, replace ``None`` with whether it has its domains."""
     if live is None and get_stage(item) == "production":
         return bool(item.get("aliasAssigned"))
     return live
@@ -124,5 +123,5 @@ def _list_next_steps(deployment: Deployment, settings: VercelDeployer) -> tuple[
     if deployment.reachable or settings.bypass:
         return ()
     return (
-        "The deployment is protected: log in at Vercel, or set VERCEL_AUTOMATION_BYPASS_SECRET.",
+        "The deployment is protected. Log in at Vercel, or set VERCEL_AUTOMATION_BYPASS_SECRET.",
     )

@@ -1,4 +1,4 @@
-"""Plan a deploy: compare a bundle with what Vercel has."""
+"""Plan a deploy by comparing a bundle with Vercel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mastra_deployer_vercel.api import open_api
 from mastra_deployer_vercel.deploy.archive import pack_archive
 from mastra_deployer_vercel.resources.deployments import get_archive_parts, iter_deployments
 from mastra_deployer_vercel.resources.project import find_project
-from mastra_deployer_vercel.resources.variables import Variables, check_total_size
+from mastra_deployer_vercel.resources.variables import Variables
 from mastra_deployer_vercel.settings import VercelDeployer
 
 __all__ = ("plan_deploy",)
@@ -26,7 +26,7 @@ def plan_deploy(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Return what a deploy would create, change and upload; Vercel is only read.
+    """Return what a deploy would create, change and upload, by only reading from Vercel.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -34,7 +34,6 @@ def plan_deploy(
     :param request: options of the deploy.
     :returns: the plan.
     """
-    check_total_size(request.env)
     with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as temp_dir:
         parts = pack_archive(bundle, Path(temp_dir))
         project = find_project(client, settings)

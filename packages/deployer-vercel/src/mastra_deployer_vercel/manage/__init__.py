@@ -1,1 +1,1 @@
-"""Managing deployments: list, promote, roll back, canary, logs, variables and checks."""
+"""Manage deployments: list, promote, roll back, canary, logs, variables and checks."""

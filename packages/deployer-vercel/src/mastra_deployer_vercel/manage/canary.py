@@ -1,4 +1,4 @@
-"""Split production traffic by Vercel's rolling releases (plans Pro and Enterprise)."""
+"""Split production traffic with Vercel's rolling releases (plans Pro and Enterprise)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def set_canary(
 ) -> Deployment:
     """Send a share of the production traffic to a production deployment.
 
-    Shares can only grow. To reduce a share, end the release with 0 and start again.
+    A share can only grow. To reduce a share, end the release with 0, and start a new release.
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
@@ -45,8 +45,9 @@ def set_canary(
     item = find_deployment(client, id)
     if get_stage(item) != "production":
         raise DeployError(
-            f"{item['id']} is a preview; only production deployments receive production traffic.",
-            "Deploy with --prod -s staged=true, then set the share of that deployment.",
+            f"{item['id']} is a preview. Only production deployments can receive production "
+            "traffic.",
+            "Deploy with --prod -s staged=true. Then set the share of that deployment.",
         )
     release = find_active_release(client, settings)
     raise_for_other_canary(release, item["id"])
@@ -73,7 +74,7 @@ def _to_deployment(
 def _start_release(
     client: httpx.Client, settings: VercelDeployer, item: dict[str, Any], percent: int
 ) -> dict[str, Any]:
-    """Start a release of two stages, the share and 100 %, each approved by hand.
+    """Start a release with two stages, the share and 100 %, which need approval.
 
     ``PATCH /v1/projects/{id}/rolling-release/config``, ``POST .../rolling-release/start``.
     """
@@ -117,7 +118,7 @@ def _find_stage_index(release: dict[str, Any], percent: int, share: int) -> int:
         later = ", ".join(str(item) for item in shares if item > share)
         raise DeployError(
             f"This release cannot change from {share} % to {percent} %.",
-            f"Its next stages are {later} %; or end it with --percent 0 and start again.",
+            f"Its next stages are {later} %. Or end the release with --percent 0, and start again.",
         )
     return shares.index(percent)
 

@@ -1,4 +1,4 @@
-"""Check whether a deploy would work; Vercel is only read."""
+"""Check whether a deploy would succeed, by only reading from Vercel."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def _check_protection(client: httpx.Client, settings: VercelDeployer) -> Iterato
         return
     if not is_reachable(project, production=settings.staged is False):
         yield Problem(
-            message="The project's protection blocks requests to its production deployments, so "
-            "they are not smoke tested.",
+            message="The project's protection blocks requests to its production deployments, "
+            "so their smoke test is skipped.",
             hint="Create a secret under Deployment Protection, Protection Bypass for Automation, "
             "and set VERCEL_AUTOMATION_BYPASS_SECRET.",
             severity="warning",

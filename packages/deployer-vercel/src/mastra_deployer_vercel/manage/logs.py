@@ -30,7 +30,7 @@ def read_logs(
     *,
     follow: bool,
 ) -> Iterator[LogLine]:
-    """Yield the past log lines of a deployment and, with ``follow``, new ones as they arrive.
+    """Yield past log lines of a deployment; with ``follow``, also yield new lines.
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
@@ -61,9 +61,9 @@ def read_logs(
 def _iter_past_lines(
     client: httpx.Client, project: dict[str, Any], deployment: str, since: dt.datetime
 ) -> Iterator[LogLine]:
-    """Yield past lines, oldest first and page by page: ``POST /v1/observability/events``.
+    """Yield past lines, oldest first, in pages: ``POST /v1/observability/events``.
 
-    The endpoint is undocumented; Vercel's own command uses it.
+    The endpoint is undocumented, but Vercel's own command uses it.
     """
     body: dict[str, Any] = {
         "event": "vercel.log",
@@ -93,7 +93,7 @@ def _iter_past_lines(
 
 
 def _stream_lines(client: httpx.Client, path: str) -> Iterator[tuple[str, LogLine]]:
-    """Yield the lines of one stream with their ids: ``GET .../runtime-logs``."""
+    """Yield the lines of one stream, with their ids: ``GET .../runtime-logs``."""
     for row in _stream_rows(client, path):
         if (line := _to_log_line(row)) is not None:
             yield str(row.get("rowId") or ""), line

@@ -39,17 +39,17 @@ _SEARCH_LIMIT = 100
 
 
 def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> Deployment:
-    """Make a deployment the live one: ``POST /v10/projects/{project}/promote/{id}``.
+    """Make a deployment live: ``POST /v10/projects/{project}/promote/{id}``.
 
-    A production deployment is promoted as it is. A preview has other variables, so its files, which
-    Vercel has already, are deployed again to production.
+    A production deployment is promoted unchanged. A preview has other variables, so its files are
+    deployed again to production. Vercel already has these files.
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
     :param id: id of the deployment.
     :param report: receives progress.
     :returns: the deployment that is live now.
-    :raises DeployError: when it does not exist, or while another release is active.
+    :raises DeployError: if the deployment does not exist, or another release is active.
     """
     project = get_project(client, settings)
     item = find_deployment(client, id)
@@ -88,7 +88,7 @@ def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Re
     )
     if get_stage(item) != "production":
         raise DeployError(
-            f"{item['id']} is a preview and was never live, so it cannot be rolled back to.",
+            f"{item['id']} is a preview that was never live, so a rollback to it is not possible.",
             f"Promote it: mastra promote {item['id']}.",
         )
     if find_active_release(client, settings):  # a rollback to the live deployment ends it
@@ -99,7 +99,7 @@ def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Re
 
 
 def roll_back_to(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> None:
-    """Move the domains to a deployment that was live before, and wait until they have moved.
+    """Move the domains to a deployment that was live before, and wait until this is done.
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
@@ -113,7 +113,7 @@ def roll_back_to(client: httpx.Client, settings: VercelDeployer, id: str, report
 
 
 def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
-    """Return the previous live deployment: from the last move, else by creation; empty for none."""
+    """Return the previous live deployment, by the last move or else by creation time."""
     live = get_live_id(dict(project))
     last_request = project.get("lastAliasRequest") or {}
     if last_request.get("toDeploymentId") == live and last_request.get("fromDeploymentId"):
@@ -129,7 +129,7 @@ def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
 def _wait_for_domains(
     client: httpx.Client, settings: VercelDeployer, id: str, report: Report
 ) -> None:
-    """Wait until the domains have moved: ``lastAliasRequest`` of the project."""
+    """Wait until the domains have moved, by ``lastAliasRequest`` of the project."""
 
     def fetch() -> dict[str, Any]:
         return get_project(client, settings)
@@ -152,7 +152,7 @@ def _wait_for_domains(
     if request.get("toDeploymentId") == id and request.get("jobStatus") == "failed":
         raise DeploymentFailed(
             f"Vercel could not move every domain to {id}.",
-            "Check the project's domains at Vercel, then run the same command again.",
+            "Check the project's domains at Vercel. Then run the same command again.",
         )
 
 

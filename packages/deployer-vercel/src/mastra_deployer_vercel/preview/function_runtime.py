@@ -1,7 +1,8 @@
 """Run a function under Vercel's own Python runtime, in a subprocess.
 
-The runtime connects to the unix socket named by ``VERCEL_IPC_PATH``. It sends JSON messages, each
-ended by a zero byte: the port it serves on, the log lines of each request, and the end of requests.
+The runtime connects to the unix socket in ``VERCEL_IPC_PATH``. It sends JSON messages that end with
+a zero byte. The messages contain its port, the log lines of each request, and the end of each
+request.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _START_TIMEOUT = 60.0  # seconds; more than Vercel allows a function
 
 
 class FunctionRuntime:
-    """One instance of a function; a context manager that starts and stops it.
+    """One instance of a function; as a context manager, it starts and stops the instance.
 
     :param function: the ``.func`` directory. The app cannot write to it as a user without root
         permissions, or as root on Linux.
@@ -70,8 +71,8 @@ class FunctionRuntime:
     def _create_environment(self, directory: Path) -> str:
         """Create a virtual environment without packages, and return its interpreter.
 
-        As on the platform, no packages of this machine are importable, also for the processes that
-        the app starts.
+        As on the platform, packages of this machine cannot be imported, even by child processes of
+        the app.
         """
         command = [self._python, "-I", "-m", "venv", "--without-pip", "--symlinks", str(directory)]
         subprocess.run(command, check=True)
@@ -93,7 +94,7 @@ class FunctionRuntime:
         return {**inherited, **platform, **configured, "VERCEL_IPC_PATH": address}
 
     def _read_start(self) -> int | None:
-        """Return the port once the runtime serves, and ``None`` before.
+        """Return the port when the runtime serves; return ``None`` before.
 
         :raises DeploymentFailed: when it does not start, with the reason it gives.
         """
@@ -113,7 +114,7 @@ class FunctionRuntime:
         return self._read_start()
 
     def _read_messages(self, listener: socket.socket) -> None:
-        """Read messages until the process ends; the first ones report whether it starts."""
+        """Read messages until the process ends; the first messages say whether it starts."""
         try:
             connection, _ = listener.accept()
         except OSError:  # the process ended before it connected

@@ -1,4 +1,4 @@
-"""``mastra preview vercel``: serve the function behind a proxy, as Vercel does."""
+"""Serve the function behind a proxy that behaves like Vercel."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What exists on Vercel: projects, deployments, variables and rolling releases."""
+"""The resources on Vercel: projects, deployments, variables and rolling releases."""

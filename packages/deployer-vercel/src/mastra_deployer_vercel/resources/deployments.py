@@ -1,4 +1,4 @@
-"""Read deployments, and convert them to the pipeline's type."""
+"""Read deployments, and convert them to the type of the pipeline."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PAGE = 100
 def iter_deployments(
     client: httpx.Client, project_id: str, limit: int, **filters: str
 ) -> Iterator[dict[str, Any]]:
-    """Yield the deployments of a project, newest first and page by page: ``GET /v6/deployments``.
+    """Yield the deployments of a project, newest first, in pages: ``GET /v6/deployments``.
 
     :param client: client of Vercel's API.
     :param project_id: id of the project.
@@ -72,7 +72,7 @@ def find_deployment(client: httpx.Client, id: str) -> dict[str, Any]:
 
 
 def get_id(item: Mapping[str, Any]) -> str:
-    """Return the id of a deployment; lists name it ``uid``.
+    """Return the id of a deployment, which is called ``uid`` in lists.
 
     :param item: the deployment, as Vercel describes it.
     :returns: the id.
@@ -81,7 +81,7 @@ def get_id(item: Mapping[str, Any]) -> str:
 
 
 def get_stage(item: Mapping[str, Any]) -> Stage:
-    """Return the stage of a deployment; everything but production is a preview.
+    """Return the stage of a deployment: production, or else preview.
 
     :param item: the deployment, as Vercel describes it.
     :returns: ``production`` or ``preview``.

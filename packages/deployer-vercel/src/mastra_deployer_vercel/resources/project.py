@@ -52,7 +52,7 @@ def get_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any
 def get_or_create_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any]:
     """Fetch the project, or create it: ``POST /v11/projects``.
 
-    A new project has no framework, because the uploaded output is built already.
+    A new project has no framework, because the uploaded output is already built.
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
@@ -66,7 +66,7 @@ def get_or_create_project(client: httpx.Client, settings: VercelDeployer) -> dic
 
 
 def get_live_id(project: dict[str, Any]) -> str:
-    """Return the id of the deployment that the production domains point to.
+    """Return the id of the deployment that has the production domains.
 
     :param project: the project, as Vercel describes it.
     :returns: the id; empty when there is none.
@@ -75,9 +75,9 @@ def get_live_id(project: dict[str, Any]) -> str:
 
 
 def is_reachable(project: dict[str, Any], *, production: bool) -> bool:
-    """Return whether the project's protection lets anonymous requests to a deployment pass.
+    """Return whether the project's protection allows anonymous requests to a deployment.
 
-    Standard Protection leaves only the production domain open.
+    With Standard Protection, only the production domain is public.
 
     :param project: the project, as Vercel describes it.
     :param production: whether requests use the production domain.
@@ -92,7 +92,7 @@ def is_reachable(project: dict[str, Any], *, production: bool) -> bool:
 
 
 def get_billing_plan(client: httpx.Client, settings: VercelDeployer) -> str:
-    """Return the billing plan: ``GET /v2/teams/{id}``, else ``GET /v2/user``.
+    """Return the billing plan, from ``GET /v2/teams/{id}`` or ``GET /v2/user``.
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.

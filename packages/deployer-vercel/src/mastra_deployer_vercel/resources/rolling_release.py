@@ -45,7 +45,7 @@ def get_canary_id(release: dict[str, Any]) -> str:
 
 
 def raise_for_other_canary(release: dict[str, Any], id: str) -> None:
-    """Raise if another deployment is being released.
+    """Raise an error if another deployment is a canary.
 
     :param release: the release, as Vercel describes it; may be empty.
     :param id: id of the deployment that is expected.
@@ -60,7 +60,7 @@ def raise_for_other_canary(release: dict[str, Any], id: str) -> None:
 
 
 def complete_release(client: httpx.Client, settings: VercelDeployer, id: str) -> None:
-    """Give the canary all traffic: ``POST /v1/projects/{id}/rolling-release/complete``.
+    """Give all traffic to the canary: ``POST /v1/projects/{id}/rolling-release/complete``.
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.

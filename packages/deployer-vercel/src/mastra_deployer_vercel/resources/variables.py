@@ -1,4 +1,4 @@
-"""The app's environment variables in a project, write-only and for one environment."""
+"""Store the app's environment variables in a project, write-only and for one environment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mastra_core.errors import ApiError, DeployError
+from mastra_core.errors import ApiError
 from mastra_core.hooks import EnvEffect
 from mastra_core.pipeline import Stage
 from mastra_core.secret import Secret
@@ -17,15 +17,13 @@ from mastra_deployer_vercel.settings import VercelDeployer
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("Variables", "check_total_size")
-
-_MAX_SIZE = 64 * 1024  # bytes of all names and values of a deployment
+__all__ = ("Variables",)
 
 
 class Variables:
     """An ``EnvStore`` on an open client: ``/v10/projects/{name}/env``.
 
-    A deployment gets the values at its creation; later changes do not affect it.
+    A deployment gets the values when it is created. Later changes do not affect the deployment.
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
@@ -52,7 +50,7 @@ class Variables:
 
         :param values: values by name.
         :returns: a deployment keeps the variables with which it was created.
-        :raises ApiError: when Vercel rejects some of them, which it reports in a response of 201.
+        :raises ApiError: if Vercel rejects some variables, which it reports with status 201.
         """
         if not values:
             return "next-deploy"
@@ -71,7 +69,7 @@ class Variables:
             reasons = "; ".join(_format_failure(item) for item in failures)
             raise ApiError(
                 f"Vercel rejected some environment variables: {reasons}.",
-                "Correct them; the other variables are set. Nothing was deployed.",
+                "Correct them. The other variables are set. Nothing was deployed.",
                 status=response.status_code,
             )
         return "next-deploy"
@@ -79,7 +77,7 @@ class Variables:
     def unset(self, names: Iterable[str]) -> EnvEffect:
         """Remove variables: ``DELETE /v9/projects/{name}/env/{id}``.
 
-        A variable that other environments use too is kept for them, by ``PATCH``.
+        If other environments also use a variable, a ``PATCH`` keeps it for them.
 
         :param names: names of the variables; unknown names are ignored.
         :returns: a deployment keeps the variables with which it was created.
@@ -99,7 +97,7 @@ class Variables:
         return "next-deploy"
 
     def get_change_time(self) -> dt.datetime | None:
-        """Return when a variable of the environment was last set; ``None`` if there is none."""
+        """Return the time of the last change in this environment; ``None`` if there is none."""
         environment = self._get_environment()
         times = [
             item.get("updatedAt") or item.get("createdAt") or 0
@@ -126,20 +124,6 @@ class Variables:
         if custom := self._get_custom_environment():
             return {"customEnvironmentIds": [custom]}
         return {"target": [self._stage]}
-
-
-def check_total_size(values: Mapping[str, Secret]) -> None:
-    """Check the total size of the variables before anything is sent.
-
-    :param values: values by name.
-    :raises DeployError: when they exceed Vercel's limit.
-    """
-    size = sum(len(name) + len(value.reveal().encode()) for name, value in values.items())
-    if size > _MAX_SIZE:
-        raise DeployError(
-            f"The environment variables have {size} bytes; Vercel allows {_MAX_SIZE}.",
-            "Store large values outside the environment, and load them when the app starts.",
-        )
 
 
 def _list_environments(item: Mapping[str, Any]) -> list[str]:

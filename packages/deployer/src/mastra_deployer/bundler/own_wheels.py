@@ -1,8 +1,8 @@
-"""Make wheels of installed or local distributions: Mastra's own, editable ones, path dependencies.
+"""Make wheels of Mastra's own packages, editable packages and path dependencies.
 
-A bundle gets exactly the version of mastra-core and mastra-server that mastra runs with: a wheel is
-packed again from the installed files, or built where the installation is editable. So building
-works offline, and before Mastra's packages are published.
+A bundle gets exactly the installed versions of mastra-core and mastra-server. A wheel is made from
+the installed files, or built if the installation is editable. Builds therefore work offline, and
+before Mastra's packages are published.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline.file_tree import hash_file, is_executable
-from mastra_deployer.bundler.uv import run_uv
 from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import (
     convert_cache_errors,
@@ -40,6 +39,7 @@ from mastra_deployer.files.directories import (
 from mastra_deployer.files.temporary import discard_directory, temporary_directory
 from mastra_deployer.project.git import describe_version
 from mastra_deployer.project.interpreters import Interpreter
+from mastra_deployer.project.uv import run_uv
 
 __all__ = ("build_wheel", "get_own_wheel", "hash_tree", "pack_tree")
 
@@ -66,8 +66,8 @@ def get_own_wheel(name: str) -> Path:
 
 @functools.cache
 def _get_own_wheel(name: str, cache: Path) -> Path:
-    """Return a wheel of an installed distribution; another cache has another file."""
-    del cache  # read where the wheel is stored
+    """Return a wheel of an installed distribution; each cache directory has its own."""
+    del cache  # read when the wheel is stored
     try:
         distribution = metadata.distribution(name)
     except metadata.PackageNotFoundError:
@@ -82,11 +82,12 @@ def _get_own_wheel(name: str, cache: Path) -> Path:
 def build_wheel(source: Path, interpreter: Interpreter | None = None) -> Path:
     """Build a wheel of a local project, once for each state of its files and each Python.
 
-    A wheel with compiled code fits this machine only; installing it for another one is an error.
+    A wheel with compiled code works only on this machine. For another machine, the installation
+    fails.
 
     :param source: the project's directory.
     :param interpreter: the Python that builds it, whose version compiled code is for; that of
-        mastra where left out.
+        mastra if left out.
     :raises BuildError: when it does not build.
     """
     python = interpreter.path if interpreter else sys.executable
@@ -100,7 +101,7 @@ def build_wheel(source: Path, interpreter: Interpreter | None = None) -> Path:
 
 
 def _hash_history(source: Path) -> str:
-    """Hash what a build backend may make a version of: tags, the commit, and variables."""
+    """Hash the inputs of versions from git: tags, the commit, and variables."""
     pyproject = source / "pyproject.toml"
     if not pyproject.is_file() or "dynamic" not in pyproject.read_text("utf-8", "replace"):
         return ""
@@ -112,7 +113,7 @@ def _hash_history(source: Path) -> str:
 
 
 def hash_tree(source: Path) -> str:
-    """Hash names, contents and executable bits of a source tree, without build results and caches.
+    """Hash names, contents and executable bits of a source tree, except build results and caches.
 
     :param source: the tree's directory.
     :returns: SHA-256 in hexadecimal digits.
@@ -159,7 +160,7 @@ class _CachedWheel(msgspec.Struct, frozen=True):
 
 
 def _get_cached_wheel(key: str, create: Callable[[Path], None]) -> Path:
-    """Return the cached wheel of ``key``; make it if it is missing or damaged."""
+    """Return the cached wheel for ``key``; make the wheel if it is missing or damaged."""
     directory = get_cache_directory("wheels") / hashlib.sha256(key.encode()).hexdigest()[:32]
     if existing := _find_intact_wheel(directory):
         return existing
@@ -220,7 +221,7 @@ def _is_executable(distribution: metadata.Distribution, file: metadata.PackagePa
 
 
 def pack_tree(tree: Path, directory: Path) -> Path:
-    """Pack the only distribution installed in a tree as a wheel with its original tags.
+    """Make a wheel of the only distribution in a tree, with its original tags.
 
     :param tree: the directory that it is installed in.
     :param directory: the directory that receives the wheel.

@@ -1,11 +1,13 @@
-"""Implement ``mastra_build`` for every CPython platform; a deployer's own hook comes first."""
+"""Implement ``mastra_build`` for CPython platforms; a deployer's own hook replaces it."""
 
 from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +146,7 @@ def lock_dependencies(
 
 
 def detect_kind(project: Project) -> str:
-    """Return ``mastra``, ``asgi`` or ``wsgi``, read from the entry file without running it.
+    """Return ``mastra``, ``asgi`` or ``wsgi`` for the entry file, without running it.
 
     :param project: the app.
     """
@@ -156,7 +158,7 @@ def detect_kind(project: Project) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class _Staging:
-    """One build: its inputs and the directory it is staged in."""
+    """One build: its inputs and its directory."""
 
     project: Project
     target: Target
@@ -174,26 +176,26 @@ class _Staging:
         return self.app / self.project.import_root.relative_to(self.project.root)
 
     def inspect_source(self) -> dict[str, Any] | None:
-        """Import the app from source and return what it contains."""
+        """Import the app from source, and return its contents."""
         call = self._read_deployer_call()
         settings = call.settings.values() if call else ()
         references = [item.name for item in settings if isinstance(item, EnvReference)]
         return boot_source(self.project, find_project_interpreter(self.project), references)
 
     def check_source(self, source: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Check what the app contains; ``None`` means that its dependencies are not installed."""
+        """Check the contents of the app; return ``None`` if its dependencies are not installed."""
         if source is None:
             self.report.note(
                 "The project's dependencies are not installed for "
                 f"{find_project_interpreter(self.project).path}, so the bundle is not compared "
                 "with the source.",
-                "Install them there, or activate the environment that contains them.",
+                "Install the dependencies there, or activate the environment that contains them.",
             )
         elif source.get("deployer") and self._read_deployer_call() is None:
             raise BuildError(
                 f"{find_module_file(self.project)}: the source does not show how deployer= "
                 f"({source['deployer']}) is passed to Mastra(...).",
-                "Pass it as a keyword of the call: Mastra(..., deployer=XDeployer(...)).",
+                "Pass it as a keyword argument: Mastra(..., deployer=XDeployer(...)).",
             )
         return source
 
@@ -206,7 +208,7 @@ class _Staging:
     def install_dependencies(
         self, kind: str, modules: frozenset[str]
     ) -> tuple[VendoredDependencies, Closure]:
-        """Install the dependencies, in place of any from an earlier attempt."""
+        """Install the dependencies, and remove those of an earlier attempt."""
         directory = self.directory / "vendor"
         shutil.rmtree(directory, ignore_errors=True)
         closure = lock_dependencies(self.project, self.target, self.platform, kind, self.report)
@@ -226,10 +228,20 @@ class _Staging:
             modules=modules,
             strip=config.strip,
         )
+        self._report_unknown_names(keep - result.distributions.keys(), result.distributions)
         return result, closure
 
+    def _report_unknown_names(self, unknown: AbstractSet[str], names: Iterable[str]) -> None:
+        """Warn about names in ``keep`` that no dependency has."""
+        for name in sorted(unknown):
+            near = get_close_matches(name, list(names), 1)
+            self.report.warn(
+                f"[tool.mastra.build] keep: {name!r} is not among the dependencies.",
+                f"Did you mean {near[0]!r}?" if near else "Correct the name, or remove it.",
+            )
+
     def compile_app(self, kind: str, source: SourceReport | None) -> None:
-        """Compile the app's own code and the modules that are added to it."""
+        """Compile the app's own code, and the modules that mastra adds."""
         shutil.copyfile(get_environment_file(), self._import_root / "mastra_venv.py")
         if kind != "asgi":
             self._write_asgi_module(kind, source)
@@ -270,7 +282,7 @@ class _Staging:
     def _read_entry_points(
         self, sources: AppSources, dependencies: VendoredDependencies, closure: Closure
     ) -> list[str]:
-        """Return the texts of ``entry_points.txt``: the app, local and direct dependencies."""
+        """Return the texts of ``entry_points.txt`` of the app, local and direct dependencies."""
         own = [name for name in sources.files if name.endswith(".dist-info/entry_points.txt")]
         files = [self.app / name for name in own]
         for name in (*read_local_names(closure), *sorted(closure.direct)):
@@ -284,7 +296,7 @@ class _Staging:
         return read_deployer(entry, parse_source(entry))
 
     def _write_asgi_module(self, kind: str, source: SourceReport | None) -> None:
-        """Write the module whose ``app`` is served, made from the user's own object."""
+        """Write the module with the ASGI application, which is made from the user's own object."""
         project = self.project
         adapters = source.get("adapters") if source else None
         text = (_ASGI if kind == "mastra" else _WSGI).format(
@@ -298,14 +310,14 @@ class _Staging:
 
 
 def _find_interpreter(project: Project, platform: Platform, report: Report) -> Interpreter | None:
-    """Find a Python that can compile and start the build here; without one neither is done."""
+    """Find a Python that can compile and start the build; without one, both steps are skipped."""
     interpreter = find_target_interpreter(
         platform.python, find_project_interpreter(project), platform.interpreter
     )
     if interpreter is None:
         report.note(
-            f"Python {platform.python} was not found on this machine: no bytecode was compiled, "
-            "and the app was not started.",
+            f"Python {platform.python} was not found on this machine. Therefore no bytecode was "
+            "compiled, and the app was not started.",
             "Install that version, or pass --python PATH.",
         )
     return interpreter

@@ -1,1 +1,1 @@
-"""Check an app's own code and variables without running it."""
+"""Check an app's own code and its variables, without running the code."""

@@ -1,4 +1,4 @@
-"""Compare what an app's own code needs from its environment with what pyproject.toml declares."""
+"""Compare the needs of an app's own code with the declarations in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mastra_deployer.bundler.metadata.inventory import read_inventory
 from mastra_deployer.checks.database_files import DatabaseFile
 from mastra_deployer.checks.known_variables import is_known_variable
 from mastra_deployer.checks.parsed_sources import FileFindings, ParsedSources
+from mastra_deployer.checks.request_limits import check_request_limits
 from mastra_deployer.checks.reserved_variables import check_reserved_variables
 from mastra_deployer.checks.value_problems import VOLUME_HINT, describe_lost_file
 from mastra_deployer.output.other_places import format_other_places
@@ -23,7 +24,7 @@ __all__ = ("check_app",)
 def check_app(
     project: Project, target: Target, build: Build, values: Mapping[str, str]
 ) -> list[Problem]:
-    """Return every problem that the app's code shows without running it.
+    """Return all problems that the app's code shows without running it.
 
     :param project: the app.
     :param target: the target.
@@ -41,6 +42,7 @@ def check_app(
         *check.report_unused(),
         *check_reserved_variables(target, project.environment.names),
     ]
+    problems += check_request_limits(target, build)
     if not target.persistent_disk:
         problems += check.report_stores(target, values)
     if target.short_lived and build.manifest.serve.single_process:
@@ -49,7 +51,7 @@ def check_app(
 
 
 class _AppCheck:
-    """Derive problems from the files' findings, with one method for each kind of problem."""
+    """Finds problems in the findings of all files, with one method for each kind of problem."""
 
     def __init__(self, project: Project, build: Build, sources: ParsedSources) -> None:
         self._sources = sources
@@ -63,7 +65,7 @@ class _AppCheck:
         self._declared = {name.upper() for name in project.environment.names}
 
     def report_missing(self) -> Iterator[Problem]:
-        """Report what the code imports or opens and the bundle does not contain."""
+        """Report modules and files that the code uses and the bundle does not contain."""
         inventory = read_inventory(self._project, self._build.manifest)
         # A deployer's own build writes no inventory, so the existing one may be of another build.
         if inventory and inventory.fingerprint == self._build.manifest.fingerprint:
@@ -75,9 +77,9 @@ class _AppCheck:
         for item in self._findings:
             if item.unread:
                 yield Problem(
-                    message=f"mastra's own Python cannot parse this file ({item.unread}), so the "
-                    "variables that it reads are not checked.",
-                    hint="Install mastra under the app's own Python to have them checked.",
+                    message=f"mastra's own Python cannot parse this file ({item.unread}), so "
+                    "its variables are not checked.",
+                    hint="To check them, install mastra under the app's own Python.",
                     severity="note",
                     where=item.path,
                 )
@@ -87,7 +89,8 @@ class _AppCheck:
         for name, reads in sorted(_group_by_name(self._findings).items()):
             if name.upper() in self._declared or is_known_variable(name, self._ignored):
                 continue
-            keyed = name in self._keys  # the model needs it, even where the code does not
+            # The model needs the variable, even if the code does not read it.
+            keyed = name in self._keys
             needed = [place for place, default in reads if keyed or not default]
             if needed and name not in written:
                 yield _build_required_problem(name, needed)
@@ -95,7 +98,7 @@ class _AppCheck:
                 yield _build_optional_problem(name, [place for place, _ in reads])
 
     def report_models(self) -> Iterator[Problem]:
-        """Report keys of model providers that are neither declared nor read by any code."""
+        """Report keys of model providers that are neither declared nor read by the code."""
         read = {name.upper() for name in _group_by_name(self._findings)}
         agents_by_names: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for agent, names in self._wanted.items():
@@ -118,8 +121,8 @@ class _AppCheck:
             known = name.upper() in read or is_known_variable(name, self._ignored)
             if not known and not self._sources.may_mention(name):
                 yield Problem(
-                    message=f"The environment variable {name!r} is declared, but no code of the "
-                    "project reads it.",
+                    message=f"The environment variable {name!r} is declared, but no code of "
+                    "the project reads it.",
                     hint="Remove it from [tool.mastra.env], unless a dependency reads it.",
                     severity="note",
                     where="pyproject.toml",
@@ -141,7 +144,7 @@ class _AppCheck:
 
 
 def _group_by_name(findings: Sequence[FileFindings]) -> dict[str, list[tuple[str, bool]]]:
-    """Return each variable's places, and whether the app can do without it there."""
+    """Return the places of each variable, and whether the app works without it there."""
     places: dict[str, list[tuple[str, bool]]] = defaultdict(list)
     for item in findings:
         for read in item.reads:
@@ -151,8 +154,8 @@ def _group_by_name(findings: Sequence[FileFindings]) -> dict[str, list[tuple[str
 
 def _build_required_problem(name: str, places: Sequence[str]) -> Problem:
     return Problem(
-        message=f"The environment variable {name!r} is read but not declared"
-        f"{format_other_places(places)}.",
+        message=f"The environment variable {name!r} is read, but not "
+        f"declared{format_other_places(places)}.",
         hint=f'Declare it: [tool.mastra.env] required = ["{name}"], or optional if the app works '
         "without it.",
         severity="warning",
@@ -162,8 +165,8 @@ def _build_required_problem(name: str, places: Sequence[str]) -> Problem:
 
 def _build_optional_problem(name: str, places: Sequence[str]) -> Problem:
     return Problem(
-        message=f"The environment variable {name!r} is read with a default but not declared"
-        f"{format_other_places(places)}.",
+        message=f"The environment variable {name!r} is read with a default, but not "
+        f"declared{format_other_places(places)}.",
         hint=f'To set it with a deploy, declare it: [tool.mastra.env] optional = ["{name}"].',
         severity="note",
         where=places[0],
@@ -185,11 +188,12 @@ def _build_store_problem(store: DatabaseFile, place: str, target: Target) -> Pro
 def _build_memory_problem(build: Build, target: Target) -> Problem:
     kept = "Workflow runs or threads" if build.manifest.registry.get("workflows") else "Threads"
     return Problem(
-        message=f"{kept} are kept in the memory of one instance, which {target.name!r} may end at "
-        "any time: they are lost then, and unknown to other instances.",
-        hint="Complete each run within one request, or deploy to a target with a persistent disk, "
-        "such as 'server' or 'oci' with one instance, or give Mastra an engine=... and a "
-        "storage=... of your own that keep them on the network.",
+        message=f"{kept} are kept in the memory of one instance. {target.name!r} may end this "
+        "instance at any time, and they are then lost. Other instances do not have "
+        "them.",
+        hint="Complete each run within one request. Or deploy to a target with a "
+        "persistent disk, such as 'server' or 'oci' with one instance. Or pass an "
+        "engine=... and a storage=... to Mastra that keep the data on the network.",
         severity="warning",
     )
 

@@ -1,4 +1,4 @@
-"""Find databases in files that code names, and the variables that override them."""
+"""Find databases in files that the code names, and variables that replace them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class DatabaseFile:
 
 
 def find_database_files(code: ParsedModule, names: NameResolver) -> Iterator[DatabaseFile]:
-    """Yield the databases that a module certainly names, one for each line.
+    """Yield the databases that a module certainly names, at most one for each line.
 
     :param code: the module.
     :param names: resolves its names.
@@ -62,12 +62,12 @@ def find_database_files(code: ParsedModule, names: NameResolver) -> Iterator[Dat
 
 
 def _redact_url(text: str) -> str:
-    """Return a URL without options and credentials, which may contain a key."""
+    """Return a URL without options and credentials, because they may contain a key."""
     return re.sub(r"//[^/]*@", "//****@", text.partition("?")[0])
 
 
 def _get_opened_file(node: ast.expr, names: NameResolver) -> str:
-    """Return the file that a call opens, where its argument is certain."""
+    """Return the file that a call opens, if its argument is certain."""
     if not isinstance(node, ast.Call) or names.resolve_origin(node.func) not in _OPENING:
         return ""
     arguments = [
@@ -81,11 +81,11 @@ def _get_opened_file(node: ast.expr, names: NameResolver) -> str:
 
 
 def _get_named_file(node: ast.expr, fallback: bool) -> str:
-    """Return the file that a string names; a bare path counts only as a variable's fallback."""
+    """Return the file that a string names; a bare path counts only as a fallback of a variable."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         text = node.value
         is_known = _URL.match(text) or _FILE_URL.fullmatch(text) or text == _DJANGO or fallback
-        # With spaces it is a sentence, or SQL.
+        # A text with spaces is a sentence or SQL.
         return text if is_known and " " not in text and _is_database(text) else ""
     if isinstance(node, ast.JoinedStr) and node.values:
         first = node.values[0]
@@ -99,7 +99,7 @@ def _is_database(text: str) -> bool:
 
 
 def _iter_fallbacks(code: ParsedModule, names: NameResolver) -> Iterator[tuple[int, str]]:
-    """Yield fallbacks of variables: ``os.getenv("X", HERE)``, ``os.getenv("X") or HERE``."""
+    """Yield fallbacks of variables, as in ``os.getenv("X", HERE)`` or ``getenv("X") or HERE``."""
     for node in code.nodes:
         if isinstance(node, ast.Call) and names.resolve_origin(node.func) in _GET and node.args:
             name = names.resolve_string(node.args[0]) or ""

@@ -1,4 +1,4 @@
-"""Find variables of ``.env`` that the app has on this machine, and nowhere else."""
+"""Find undeclared variables of ``.env``, which only this machine has."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def check_env_files(
     more = f" and {len(undeclared) - _MAX_SHOWN} more" if len(undeclared) > _MAX_SHOWN else ""
     quoted = ", ".join(f'"{name}"' for name in undeclared)
     yield Problem(
-        message=f"The file of variables sets {', '.join(undeclared[:_MAX_SHOWN])}{more} without a "
-        "declaration: mastra dev and mastra start pass them to the app, but a preview and a "
-        "deployment do not.",
-        hint=f"Declare what the app needs there: [tool.mastra.env] optional = [{quoted}]. Ignore "
-        "the others: [tool.mastra.check] ignore.",
+        message=f"The file of variables sets {', '.join(undeclared[:_MAX_SHOWN])}{more} "
+        "without a declaration. mastra dev and mastra start pass them to the app, but "
+        "a preview and a deployment do not.",
+        hint="Declare the variables that the app needs: [tool.mastra.env] optional = "
+        f"[{quoted}]. Ignore the others: [tool.mastra.check] ignore.",
         severity="warning",
         where=".env",
     )

@@ -1,4 +1,4 @@
-"""Name the variables that need no declaration: systems, platforms and libraries set them."""
+"""List the variables that need no declaration: systems, platforms and libraries set them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parse each file of the app's own code that may matter, once."""
+"""Parse all relevant files of the app's own code, each only once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FileFindings:
 
 
 class ParsedSources:
-    """Read files of a project, or of a copy of it.
+    """Reads files of a project or of its copy.
 
     :param root: the directory that reported paths are relative to.
     :param import_root: the directory that is on ``sys.path``.
@@ -61,7 +61,7 @@ class ParsedSources:
                 yield self._find_in_file(path, source)
 
     def locate_model(self, providers: Iterable[str]) -> str:
-        """Return file and line of the first string that names a model of the providers, if any.
+        """Return the file and line of the first string that names a model, if any.
 
         :param providers: names of model providers.
         """
@@ -76,7 +76,8 @@ class ParsedSources:
     def may_mention(self, name: str) -> bool:
         """Return whether any file contains a variable's name, as code or as text.
 
-        Where there are settings classes, the end of the name is enough: a prefix may be computed.
+        If there are settings classes, the end of the name is enough, because a prefix may be
+        computed.
 
         :param name: of the variable.
         """
@@ -109,7 +110,7 @@ class ParsedSources:
         )
 
     def _parse(self, path: Path) -> ParsedModule | str:
-        """Parse a file; return the reason as a string if it cannot be parsed."""
+        """Parse a file; if it cannot be parsed, return the reason as a string."""
         try:
             return ParsedModule.parse(self._files[path])
         except SyntaxError as error:

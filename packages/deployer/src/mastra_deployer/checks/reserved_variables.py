@@ -1,4 +1,4 @@
-"""Find variables whose names belong to the platform."""
+"""Find variables with names that the platform reserves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check_reserved_variables(target: Target, names: Iterable[str]) -> list[Probl
     return [
         Problem(
             message=f"The environment variable {name!r} is reserved by {target.name!r}.",
-            hint=f"Choose another name. Reserved are: {_list_patterns(target)}.",
+            hint=f"Choose another name. These names are reserved: {_list_patterns(target)}.",
             where="pyproject.toml",
         )
         for name in names
@@ -31,7 +31,7 @@ def check_reserved_variables(target: Target, names: Iterable[str]) -> list[Probl
 
 
 def refuse_reserved_variables(target: Target, names: Iterable[str]) -> None:
-    """Raise for variables that the platform sets or refuses.
+    """Raise an error for variables that the platform sets or refuses.
 
     :param target: the target, which declares its reserved names.
     :param names: of the variables to set.
@@ -42,7 +42,7 @@ def refuse_reserved_variables(target: Target, names: Iterable[str]) -> None:
         raise ConfigError(
             f"{', '.join(map(repr, reserved))} cannot be set, because {target.name!r} reserves "
             f"{'this name' if len(reserved) == 1 else 'these names'}.",
-            f"Choose another name. Reserved are: {_list_patterns(target)}.",
+            f"Choose another name. These names are reserved: {_list_patterns(target)}.",
         )
 
 

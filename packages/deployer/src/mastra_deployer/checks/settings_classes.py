@@ -1,4 +1,4 @@
-"""Find the fields of pydantic-settings classes and the variable of each field."""
+"""Find the fields of pydantic-settings classes, and the variables of these fields."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _HARMLESS = {
 def find_settings_reads(code: ParsedModule, names: NameResolver) -> Iterator[VariableRead]:
     """Yield the fields of each class that gets all its values from the environment.
 
-    A class whose prefix is computed, that has other sources, or that is constructed with values is
-    skipped: what it reads is known only at run time.
+    A class is skipped if its prefix is computed, if it has other sources, or if it is constructed
+    with values. Its variables are then known only at run time.
 
     :param code: the module.
     :param names: resolves its names.
@@ -57,7 +57,7 @@ def _is_settings(node: ast.ClassDef, names: NameResolver) -> bool:
 
 
 def _get_prefix(node: ast.ClassDef, names: NameResolver) -> str | None:
-    """Return ``env_prefix``, empty if there is none; ``None`` if it is computed."""
+    """Return ``env_prefix``: empty if there is none, and ``None`` if it is computed."""
     options: dict[str, ast.expr] = {}
     for name, value in _iter_configuration(node):
         if name is None or value is None:

@@ -1,4 +1,4 @@
-"""Check what a variable's value points at: this machine, or a file. Values are never shown."""
+"""Check whether values of variables point to this machine or to a file; never show values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from mastra_core.pipeline import Environment, Problem, Target
+from mastra_deployer.plugins.variable_size import check_variable_size
 
 __all__ = (
     "VOLUME_HINT",
@@ -17,8 +18,8 @@ __all__ = (
 )
 
 VOLUME_HINT = (
-    "Run one instance, with a volume where the file is: `mastra new host kubernetes`, compose or "
-    "docker writes that. For several instances:"
+    "Run one instance, with a volume for the file. `mastra new host kubernetes`, compose or "
+    "docker writes such a volume. For several instances:"
 )
 _NETWORK_HINT = "Use a database on the network."
 
@@ -44,11 +45,13 @@ def check_values(
     """
     if not (target.remote and target.stores_env):
         return
+    declared = {name: values[name] for name in environment.names if values.get(name)}
+    yield from check_variable_size(target, declared)
     for name in environment.names:
         value = values.get(name, "").strip()
         if is_file_store(value) and not target.persistent_disk:
             yield Problem(
-                message=f"{name} points at a file, which {describe_lost_file(target)}",
+                message=f"{name} points to a file, which {describe_lost_file(target)}",
                 hint=f"{VOLUME_HINT} {_NETWORK_HINT}" if target.volumes else _NETWORK_HINT,
                 severity="warning" if target.volumes else "error",
             )
@@ -56,27 +59,27 @@ def check_values(
             # Without a persistent disk nothing else runs beside the app.
             is_certain = "://" in value and not (target.persistent_disk or target.volumes)
             yield Problem(
-                message=f"{name} points at this machine ({host}), but the app runs on "
+                message=f"{name} points to this machine ({host}), but the app runs on "
                 f"{target.name!r}.",
-                hint="Set an address that the app can reach from there: --env-file FILE.",
+                hint="Set an address that the app can reach from its platform: --env-file FILE.",
                 severity="error" if is_certain else "warning",
             )
 
 
 def describe_lost_file(target: Target) -> str:
-    """Return the end of a sentence that says how long a target keeps a file.
+    """Return the end of a sentence about the time for which a target keeps a file.
 
     :param target: without a persistent disk.
     """
     if target.volumes:
-        return f"{target.name!r} keeps on a volume only, and for one instance only."
-    return f"{target.name!r} does not keep: its disk is read-only or short-lived."
+        return f"{target.name!r} keeps only on a volume, and only for one instance."
+    return f"{target.name!r} does not keep, because its disk is read-only or short-lived."
 
 
 def find_local_host(value: str) -> str:
-    """Return the host in a value where it is this machine or its local network, else nothing.
+    """Return the host in a value, if it is this machine or in its local network.
 
-    A list that also names other hosts does not count: it allows hosts rather than pointing at one.
+    A list that also names other hosts is ignored, because it is probably a list of allowed hosts.
 
     :param value: a URL, ``host:port``, a host or a list of them.
     """
@@ -85,7 +88,7 @@ def find_local_host(value: str) -> str:
 
 
 def is_file_store(value: str) -> bool:
-    """Return whether a value names a database in a file that is written to.
+    """Return whether a value names a database file that the app writes to.
 
     :param value: a URL or a path.
     """
@@ -95,7 +98,7 @@ def is_file_store(value: str) -> bool:
 
 
 def _parse_host(item: str) -> str:
-    """Return the host of a URL, of ``host:port`` or of a bare name, never part of a password."""
+    """Return the host of a URL, of ``host:port`` or of a bare name; never a part of a password."""
     if match := _DSN.search(item):
         return match[1].lower()
     _, scheme, rest = item.partition("://")

@@ -1,4 +1,4 @@
-"""Locate where a project reads given variables, for errors raised before anything is built."""
+"""Find where a project reads given variables, for errors before a build."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_SHOWN = 3
 
 
 def locate_variables(project: Project, names: Sequence[str]) -> dict[str, list[str]]:
-    """Return file and line of the first reads of each variable, where they can be found.
+    """Return the file and line of each variable's first read, if it can be found.
 
     :param project: the app.
     :param names: of the variables.

@@ -1,6 +1,6 @@
-"""Find the environment variables that a module reads, without running it.
+"""Find the environment variables that a module reads, without running the module.
 
-Only certain reads count: names that are computed at run time are skipped.
+Only certain reads count. Names that are computed at run time are skipped.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _EXITS = ("sys.exit", "os._exit", "exit", "quit")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VariableRead:
-    """A place that reads a variable.
+    """A place in the code that reads a variable.
 
     :param name: of the variable.
     :param line: of the source.
@@ -43,9 +43,10 @@ class VariableRead:
 def find_variable_reads(
     tree: ast.Module, names: NameResolver
 ) -> tuple[list[VariableRead], set[str]]:
-    """Return every read, and the names that the module sets itself.
+    """Return all reads of variables, and the names that the module sets itself.
 
-    In a module that also tests whether a variable has a value, every read of it has a default.
+    If a module tests whether a variable has a value, all its reads of that variable count as reads
+    with a default.
 
     :param tree: the module.
     :param names: resolves its names.
@@ -152,7 +153,7 @@ class _Visitor(ast.NodeVisitor):
             self.generic_visit(node)
 
     def _get_fallback_position(self, node: ast.Call, origin: str) -> int:
-        """Return the position of the fallback in a call that fails without a value, else 0."""
+        """Return the position of the fallback in a call that fails without a value, or else 0."""
         if origin in _RAISING:
             return _RAISING[origin]
         maker = self._names.find_constructor_call(node.func)

@@ -1,1 +1,1 @@
-"""The ``mastra`` command: it parses options with click and calls the other packages."""
+"""The ``mastra`` command, which parses options with click and calls the other packages."""

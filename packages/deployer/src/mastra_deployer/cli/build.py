@@ -31,7 +31,7 @@ _MAX_NAMES = 5
 @click.option("--check-reproducible", is_flag=True, help="Build again elsewhere, and compare.")
 @build_options
 def build(options: Options, explain: tuple[str, ...], check_reproducible: bool) -> None:
-    """Build the universal bundle: .mastra/, served by `python .mastra/index.py`."""
+    """Build the universal bundle .mastra/, which `python .mastra/index.py` serves."""
     with Terminal(as_json=options.as_json) as terminal:
         session = options.session("server", terminal)
         bundle = session.bundle()
@@ -54,7 +54,7 @@ def _explain(names: tuple[str, ...], session: Session, bundle: Bundle) -> list[s
     inventory = read_inventory(session.project, bundle.manifest)
     if inventory is None:
         raise BuildError(
-            "There is no record of how this bundle was built.", "Delete .mastra/, and build again."
+            "It is not recorded how this bundle was built.", "Delete .mastra/, and build again."
         )
     return [
         line for name in names for line in explain_module(name, inventory, session.project, bundle)
@@ -89,7 +89,7 @@ def to_json(bundle: Bundle) -> dict[str, Any]:
 
 
 def format_lines(bundle: Bundle, inventory: Inventory | None = None) -> list[str]:
-    """Format a bundle: its content, its largest parts, and what was left out.
+    """Format a bundle: its content, its largest parts, and the parts that were left out.
 
     :param bundle: to print.
     :param inventory: with what was left out.
@@ -107,7 +107,7 @@ def format_lines(bundle: Bundle, inventory: Inventory | None = None) -> list[str
 
 
 def _align(rows: list[tuple[str, str]]) -> Iterator[str]:
-    """Yield rows of a label and a text, whose texts begin in the same column."""
+    """Yield rows of a label and a text, with all texts in the same column."""
     width, head = get_terminal_width(sys.stdout), max(len(label) for label, _ in rows) + 4
     for label, text in rows:
         first = f"  {label}".ljust(head)

@@ -18,9 +18,9 @@ __all__ = ("bundle",)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to put it.")
 @build_options
 def bundle(options: Options, target: str, output: Path | None) -> None:
-    """Build the app's bundle for TARGET, without deploying. Needs no credentials.
+    """Build the app's bundle for TARGET, without deploying it. Needs no credentials.
 
-    Without --output the bundle is written to .mastra-local/bundles/TARGET.
+    Without --output, the bundle is written to .mastra-local/bundles/TARGET.
     """
     with Terminal(as_json=options.as_json) as terminal:
         result = options.session(target, terminal).bundle(output)

@@ -25,9 +25,9 @@ __all__ = ("check",)
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @build_options
 def check(options: Options, target: str, strict: bool) -> None:
-    """Build for TARGET, start the app in isolation and run every check; deploy nothing.
+    """Build for TARGET, start the app in isolation, and run all checks. Deploys nothing.
 
-    An existing bundle stays as it is.
+    An existing bundle stays unchanged.
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.session(target, terminal)

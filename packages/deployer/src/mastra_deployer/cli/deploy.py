@@ -19,6 +19,7 @@ from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.deploy import DeployOptions, DeployOutcome, deploy_bundle
 from mastra_deployer.pipeline.deployment_history import find_last_deployment
+from mastra_deployer.pipeline.fingerprint import compute_deploy_fingerprint
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.project.git import read_git_state
 from mastra_deployer.project.settings import remove_secrets
@@ -30,17 +31,19 @@ __all__ = ("deploy",)
 @click.argument("target", default="")
 @click.option("--prod", "stage", flag_value="production", help="Deploy to production.")
 @click.option("--preview", "stage", flag_value="preview", help="Deploy a preview.")
-@click.option("--branch", default="", help="Preview of this branch, not the checked-out one.")
-@click.option("--prebuilt", type=click.Path(path_type=Path), help="Deploy this bundle as it is.")
+@click.option("--branch", default="", help="Deploy the preview of this branch.")
+@click.option("--prebuilt", type=click.Path(path_type=Path), help="Deploy this bundle unchanged.")
 @click.option("--message", default="", help="A note stored with the deployment.")
-@click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
 @click.option("--skip-if-unchanged", is_flag=True, help="Do nothing if the same app is live.")
 @click.option("--no-wait", is_flag=True, help="Return after the upload.")
 @click.option("--no-promote", is_flag=True, help="Leave a draft unpublished.")
-@click.option("--smoke", metavar="PATH", help="Path of the smoke test; /health.")
+@click.option("--smoke", metavar="PATH", help="Path of the smoke test; default: /health.")
 @click.option("--no-smoke", is_flag=True, help="Skip the smoke test.")
-@click.option("--smoke-timeout", type=float, default=45, help="Seconds until it must answer.")
-@click.option("--rollback-on-failure", is_flag=True, help="Roll back when the smoke test fails.")
+@click.option(
+    "--smoke-timeout", type=float, default=45, help="Time limit of the smoke test in seconds."
+)
+@click.option("--rollback-on-failure", is_flag=True, help="Roll back if the smoke test fails.")
 @build_options
 def deploy(
     options: Options,
@@ -58,9 +61,10 @@ def deploy(
     smoke_timeout: float,
     rollback_on_failure: bool,
 ) -> None:
-    """Bundle the app and deploy it to TARGET, as a preview where the target has previews.
+    """Bundle the app and deploy it to TARGET; as a preview, if the target has previews.
 
-    A smoke test then requests the deployment; a draft that answers is promoted.
+    A smoke test then requests the deployment. If the deployment is a draft and passes, it is
+    promoted.
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.session(target, terminal, resolve=True, sources=prebuilt is None)
@@ -78,6 +82,8 @@ def deploy(
         terminal.step(f"Deploying to {stage} on {session.choice.name}")
         _run_doctor(session)
         bundle = ready or session.bundle()
+        fingerprint = compute_deploy_fingerprint(bundle, request, session.access)
+        request = dataclasses.replace(request, fingerprint=fingerprint)
         if dry_run:
             return answer_plan(session, bundle, request, terminal)
         care = DeployOptions(
@@ -87,7 +93,7 @@ def deploy(
             rollback_on_failure=rollback_on_failure,
             skip_if_unchanged=skip_if_unchanged,
         )
-        return _answer(deploy_bundle(session, bundle, request, care), terminal)
+        return _answer(session, deploy_bundle(session, bundle, request, care), terminal)
 
 
 def _choose_stage(session: Session, stage: Stage | None, branch: str) -> Stage:
@@ -95,12 +101,13 @@ def _choose_stage(session: Session, stage: Stage | None, branch: str) -> Stage:
     if not session.hooks.has_hook("deploy"):
         raise ConfigError(
             f"The target {target.name!r} cannot deploy.",
-            "Run the bundle of `mastra build`, or name another target: mastra targets.",
+            "Run the bundle that `mastra build` writes. Or name another target: `mastra targets` "
+            "lists them.",
         )
     if branch and stage == "production":
         raise ConfigError(
-            f"--branch {branch!r} and --prod exclude each other.",
-            "Drop one of them: a branch is deployed as a preview.",
+            f"--branch {branch!r} and --prod cannot be combined.",
+            "Remove one of the two options. A branch is always deployed as a preview.",
         )
     if not target.previews and (stage == "preview" or branch):
         raise ConfigError(f"The target {target.name!r} has no previews.", "Use --prod.")
@@ -112,7 +119,7 @@ def _choose_stage(session: Session, stage: Stage | None, branch: str) -> Stage:
 
 
 def _get_environment(session: Session, ready: Bundle | None) -> Environment:
-    """Return the variables that the app declares; a prebuilt bundle has them in its manifest."""
+    """Return the variables that the app declares; for a prebuilt bundle, from its manifest."""
     if ready is None:
         return session.project.environment
     return Environment(required=ready.manifest.required, optional=ready.manifest.optional)
@@ -143,15 +150,21 @@ def _load_prebuilt(session: Session, directory: Path) -> Bundle:
 
 
 def _run_doctor(session: Session) -> None:
-    """Check the platform before the build, so that a wrong token is found early."""
+    """Check the platform before the build, so that a wrong token is reported early."""
     if session.hooks.has_hook("doctor"):
         session.report_problems(session.hooks.diagnose(session.access), DeployError)
 
 
-def _answer(outcome: DeployOutcome, terminal: Terminal) -> None:
+def _answer(session: Session, outcome: DeployOutcome, terminal: Terminal) -> None:
     smoke = dataclasses.asdict(outcome.smoke) if outcome.smoke else None
     data: dict[str, Any] = {"skipped": outcome.skipped, "smoke": smoke}
     first = ["Nothing has changed; nothing was sent."] if outcome.skipped else []
-    last = [f"  It answers {outcome.smoke.status} at {outcome.smoke.url}"] if outcome.smoke else []
-    lines = [*first, *format_lines(outcome.deployment), *last]
-    terminal.answer({"deployment": to_json(outcome.deployment), **data}, *lines)
+    last: list[str] = []
+    if outcome.smoke:
+        last.append(f"  It responds with {outcome.smoke.status} at {outcome.smoke.url}")
+    deployment = outcome.deployment
+    if not deployment.live and deployment.environment == "production":
+        command = f"mastra promote {deployment.id} --target {session.choice.name}"
+        last.append(f"  Publish it with: {command}")
+    lines = [*first, *format_lines(deployment), *last]
+    terminal.answer({"deployment": to_json(deployment), **data}, *lines)

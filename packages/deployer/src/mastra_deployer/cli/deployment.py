@@ -15,7 +15,7 @@ _SHORT = 12  # characters of a commit that identify it
 
 
 def answer_change(session: Session, deployment: Deployment, terminal: Terminal) -> None:
-    """Record a changed deployment in the history, and print it.
+    """Record a changed deployment in the history, and print the deployment.
 
     :param session: of the target.
     :param deployment: as it is after the change.
@@ -26,7 +26,7 @@ def answer_change(session: Session, deployment: Deployment, terminal: Terminal) 
 
 
 def to_json(deployment: Deployment) -> dict[str, Any]:
-    """Convert a deployment for ``--json``, without the headers that pass its protection.
+    """Convert a deployment to JSON, without the headers that give access to it.
 
     :param deployment: to print.
     """
@@ -46,7 +46,7 @@ def to_json(deployment: Deployment) -> dict[str, Any]:
 
 
 def format_lines(deployment: Deployment) -> list[str]:
-    """Format a deployment after it was created, promoted or restored.
+    """Format a deployment that was created, promoted or restored.
 
     :param deployment: to print.
     """
@@ -62,7 +62,7 @@ def format_lines(deployment: Deployment) -> list[str]:
 
 
 def format_row(deployment: Deployment) -> str:
-    """Format a deployment as a row of a list.
+    """Format a deployment as a row in a list.
 
     :param deployment: to print.
     """

@@ -15,11 +15,11 @@ __all__ = ("deployments",)
 @click.command()
 @click.argument("target", default="")
 @click.option(
-    "--limit", type=click.IntRange(1, 1000), default=20, help="Length of the list at most."
+    "--limit", type=click.IntRange(1, 1000), default=20, help="Maximum length of the list."
 )
 @target_options
 def deployments(options: Options, target: str, limit: int) -> None:
-    """List the deployments on TARGET, newest first; * marks the live one."""
+    """List the deployments on TARGET, newest first. * marks the live deployment."""
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
         if session.hooks.has_hook("deployments"):
@@ -27,7 +27,8 @@ def deployments(options: Options, target: str, limit: int) -> None:
         else:
             items = list_known_deployments(session.project, session.choice.name)[:limit]
             terminal.note(
-                f"{session.choice.name} cannot list deployments; these were made on this machine."
+                f"{session.choice.name} cannot list deployments. This list has deployments from "
+                "this machine only."
             )
         rows = [format_row(item) for item in items] or ["There is no deployment yet."]
         terminal.answer({"deployments": [to_json(item) for item in items]}, *rows)

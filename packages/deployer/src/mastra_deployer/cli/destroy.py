@@ -18,7 +18,7 @@ __all__ = ("destroy",)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @target_options
 def destroy(options: Options, target: str, yes: bool) -> None:
-    """Remove the app with all its deployments from TARGET."""
+    """Remove the app and all its deployments from TARGET."""
     terminal = Terminal(as_json=options.as_json)
     session = options.platform_session(target, terminal)
     if not yes:
@@ -37,4 +37,4 @@ def _confirm(target: str) -> None:
         )
     typed = click.prompt(f"Type {target} to remove the app from it", err=True)
     if typed != target:
-        raise ConfigError(f"{typed!r} is not {target!r}; nothing was removed.", "Run it again.")
+        raise ConfigError(f"{typed!r} is not {target!r}. Nothing was removed.", "Run it again.")

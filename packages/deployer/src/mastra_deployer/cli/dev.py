@@ -16,7 +16,9 @@ _DEBUG = "127.0.0.1:5678"
 
 
 @click.command()
-@click.option("--port", type=int, help="Port to bind; PORT, else 3000 or the next free one.")
+@click.option(
+    "--port", type=int, help="Port to bind; default: PORT, or 3000, or the next free port."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
 @click.option(
     "--debug",
@@ -24,10 +26,10 @@ _DEBUG = "127.0.0.1:5678"
     flag_value=_DEBUG,
     default="",
     metavar="[HOST:]PORT",
-    help=f"Wait for a debugger, on {_DEBUG} by default.",
+    help=f"Wait for a debugger; default: on {_DEBUG}.",
 )
 @ALLOW_HOST
-@click.option("-q", "--quiet", is_flag=True, help="No line for each request.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no line for each request.")
 @ENV_FILE
 @project_options
 def dev(
@@ -38,14 +40,14 @@ def dev(
     allow_hosts: tuple[str, ...],
     quiet: bool,
 ) -> None:
-    """Run the app from source, and reload it at every save.
+    """Run the app from source, and reload it each time a file is saved.
 
-    While a saved version fails to start, the last working version goes on.
+    If a saved version does not start, the last working version continues to serve.
     """
     if os.name != "posix":
         raise ConfigError(
             "`mastra dev` runs on Linux and macOS only.",
-            "Run it under WSL; `mastra build` and `mastra start` run here.",
+            "Run it under WSL. `mastra build` and `mastra start` also run on Windows.",
         )
     from mastra_deployer.dev.console import Screen
     from mastra_deployer.dev.debugger import parse_debug_address

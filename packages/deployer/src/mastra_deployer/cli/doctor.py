@@ -25,9 +25,9 @@ __all__ = ("doctor",)
 @click.argument("target", default="")
 @target_options
 def doctor(options: Options, target: str) -> None:
-    """Check whether a deploy to TARGET would work, without building anything.
+    """Check whether a deploy to TARGET would succeed, without building anything.
 
-    Checks settings, credentials and the app's variables here, then on the platform.
+    Checks settings, credentials and the app's variables on this machine and on the platform.
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
@@ -51,7 +51,7 @@ def doctor(options: Options, target: str) -> None:
 
 
 def _collect_problems(session: Session) -> list[Problem]:
-    """Return all problems; the platform's error is raised where it is the only error."""
+    """Return all problems; if the platform's error is the only one, raise it."""
     local = list(_check_locally(session))
     absent = list(_check_credentials(session))
     try:

@@ -1,4 +1,4 @@
-"""``mastra env``: the app's variables on the platform. Values are never printed."""
+"""``mastra env`` manages the app's variables on the platform, and never prints values."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ __all__ = ("env",)
 def env() -> None:
     """Manage the app's environment variables on a platform.
 
-    The variables are those of production, with --preview those of previews. Values come from the
-    environment, --env-file and .env, never from the command line, where other users of the machine
-    could read them.
+    The commands use the variables of production; with --preview, the variables of previews. Values
+    come from the environment, --env-file and .env. They never come from the command line, because
+    other users of the machine could read them there.
     """
 
 
@@ -52,7 +52,7 @@ def _add_stage(command: Any) -> Any:
 @env.command("list")
 @_add_options
 def list_names(options: Options, target: str, stage: Stage) -> None:
-    """List the names that are set on the platform, and where they apply."""
+    """List the names of the variables on the platform, and where they apply."""
     with Terminal(as_json=options.as_json) as terminal:
         _, store = _open_store(options, target, stage, terminal)
         names = dict(sorted(store.list().items()))
@@ -62,12 +62,14 @@ def list_names(options: Options, target: str, stage: Stage) -> None:
 
 @env.command("set")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--stdin", is_flag=True, help="Read the value of the one NAME from standard input.")
+@click.option(
+    "--stdin", is_flag=True, help="Read the value of the single NAME from standard input."
+)
 @_add_options
 def set_names(
     options: Options, target: str, stage: Stage, names: tuple[str, ...], stdin: bool
 ) -> None:
-    """Set each NAME on the platform to its value here."""
+    """Set each NAME on the platform to its value on this machine."""
     with Terminal(as_json=options.as_json) as terminal:
         session, store = _open_store(options, target, stage, terminal)
         refuse_reserved_variables(session.hooks.target, names)
@@ -86,10 +88,10 @@ def unset_names(options: Options, target: str, stage: Stage, names: tuple[str, .
 
 
 @env.command("diff")
-@click.option("--check", is_flag=True, help="Fail when a required variable is missing there.")
+@click.option("--check", is_flag=True, help="Fail if a required variable is missing.")
 @_add_options
 def diff(options: Options, target: str, stage: Stage, check: bool) -> None:
-    """Compare the names that the app declares with those set on the platform."""
+    """Compare the variables that the app declares with the variables on the platform."""
     with Terminal(as_json=options.as_json) as terminal:
         session, store = _open_store(options, target, stage, terminal)
         declared, stored = session.project.environment, set(store.list())
@@ -110,10 +112,10 @@ def diff(options: Options, target: str, stage: Stage, check: bool) -> None:
 
 
 @env.command("sync")
-@click.option("--prune", is_flag=True, help="Remove variables that the app does not declare.")
+@click.option("--prune", is_flag=True, help="Also remove undeclared variables.")
 @_add_options
 def sync(options: Options, target: str, stage: Stage, prune: bool) -> None:
-    """Set every declared variable that has a value here."""
+    """Set every declared variable that has a value on this machine."""
     with Terminal(as_json=options.as_json) as terminal:
         session, store = _open_store(options, target, stage, terminal)
         values = select_app_variables(session.project.environment, session.environ)
@@ -132,8 +134,8 @@ def _open_store(
     stages = session.hooks.target.env_stages
     if stage not in stages:
         raise ConfigError(
-            f"The target {session.choice.name!r} has no variables of its own for {stage}.",
-            f"They are those of {stages[0]}." if stages else "Set them on the platform.",
+            f"The target {session.choice.name!r} has no separate variables for {stage}.",
+            f"It uses the variables of {stages[0]}." if stages else "Set them on the platform.",
         )
     return session, session.hooks.get_env_store(session.access, stage)
 
@@ -142,7 +144,7 @@ def _read_value(session: Session, name: str, names: tuple[str, ...], *, stdin: b
     if "=" in name:  # the message must not repeat the value
         raise ConfigError(
             f"The value of {name.partition('=')[0]!r} is on the command line.",
-            "Pass the name alone; its value is read from the environment, .env or --stdin.",
+            "Pass only the name. The value is read from the environment, .env or --stdin.",
         )
     if stdin and len(names) > 1:
         raise ConfigError(f"--stdin reads one value, not {len(names)}.", "Name one variable.")
@@ -174,6 +176,10 @@ def _answer_change(
         {"stage": stage, "set": list(set), "unset": list(unset), "counts": effect},
         *(f"set {name}" for name in set),
         *(f"unset {name}" for name in unset),
-        *([f"This counts from the next deploy: {command}."] if effect == "next-deploy" else []),
+        *(
+            [f"This change takes effect with the next deploy: {command}."]
+            if effect == "next-deploy"
+            else []
+        ),
         *([] if set or unset else ["Nothing to do."]),
     )

@@ -23,12 +23,12 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 @click.command()
 @click.argument("id", default="")
-@click.option("-f", "--follow", is_flag=True, help="Follow the log until interrupted.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the log until Ctrl-C.")
 @click.option("--since", default="", help="Oldest time: 10m, 2h, 1d, or 2026-01-31T12:00.")
 @TARGET
 @target_options
 def logs(options: Options, target: str, id: str, follow: bool, since: str) -> None:
-    """Show the log of the deployment ID, or of the live deployment in production.
+    """Show the log of the deployment ID; without ID, of the live deployment in production.
 
     With --json each line is an object.
     """
@@ -40,7 +40,7 @@ def logs(options: Options, target: str, id: str, follow: bool, since: str) -> No
 
 
 def parse_time(text: str, now: dt.datetime) -> dt.datetime:
-    """Parse ``--since``: an age such as ``10m``, or an ISO date in local time or with a zone.
+    """Parse ``--since``: an age such as ``10m``, or an ISO date, by default in local time.
 
     :param text: the value of ``--since``.
     :param now: the time that durations are subtracted from.

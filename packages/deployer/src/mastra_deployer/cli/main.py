@@ -1,4 +1,4 @@
-"""The ``mastra`` command; each subcommand is imported when it is called."""
+"""The ``mastra`` command; it imports each subcommand only when it is called."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _COMMANDS = {
     "build": "Build the universal bundle in .mastra/.",
     "bundle": "Build a bundle for a target.",
     "canary": "Send a share of the traffic to a deployment.",
-    "check": "Find problems of a deploy, without deploying anything.",
+    "check": "Find problems that would make a deploy fail, without deploying.",
     "deploy": "Bundle the app and deploy it to a platform.",
     "deployments": "List the deployments on a platform.",
     "destroy": "Remove the app from a platform.",
-    "dev": "Run the app from source, and reload it at every save.",
-    "doctor": "Check whether a deploy would work.",
+    "dev": "Run the app from source, and reload it each time a file is saved.",
+    "doctor": "Check whether a deploy would succeed.",
     "env": "List, set, unset, compare and sync the app's variables on a platform.",
     "logs": "Show the log of an app on a platform.",
-    "new": "Create a project, a deployer, CI or files for a host.",
-    "preview": "Run a target's bundle on this machine as the platform runs it.",
+    "new": "Create a project, a deployer, a CI pipeline or files for a host.",
+    "preview": "Run a target's bundle on this machine as on the platform.",
     "promote": "Make a deployment live.",
-    "rollback": "Make the previous deployment, or a named one, live again.",
-    "start": "Serve the bundle in .mastra/, with .env loaded.",
+    "rollback": "Make the previous deployment, or the one with an ID, live again.",
+    "start": "Serve the bundle in .mastra/, with the variables of .env.",
     "studio": "Try agents and workflows in a browser, in Mastra Studio.",
-    "targets": "Show installed and configured targets.",
-    "trust": "Trust a host with credentials, or a project's own deployer.",
+    "targets": "Show installed targets and configured targets.",
+    "trust": "Trust a host with your credentials, or a project's own deployer.",
 }
 
 
@@ -65,9 +65,9 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with its exit code; errors are printed only here.
+    """Run the command line and exit with its exit code; print all errors here.
 
-    :param arguments: of the command line; those of the process where left out.
+    :param arguments: of the command line; those of the process if left out.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     verbose = "-v" in arguments or "--verbose" in arguments
@@ -110,7 +110,7 @@ def _print_error(error: Exception, *, as_json: bool, verbose: bool) -> int:
 
 
 def _get_deployment(error: Exception) -> dict[str, Any]:
-    """Return the deployment of an error, as a part of the JSON object."""
+    """Return the deployment of an error for the JSON output."""
     deployment = getattr(error, "deployment", None)
     if deployment is None:
         return {}
@@ -130,23 +130,23 @@ def _describe_error(error: Exception) -> tuple[str, str, int]:
         return _format_os_error(error), _get_os_hint(error), 1
     return (
         f"mastra failed: {type(error).__name__}: {error}",
-        "This is a defect of mastra; run again with -v and report what it prints.",
+        "This is a defect of mastra. Run the command again with -v, and report its output.",
         1,
     )
 
 
 def _get_usage_hint(error: click.ClickException) -> str:
-    """Return the cure of a wrong command line, for the command that refused it."""
+    """Return a hint for a wrong command line of a command."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "mastra COMMAND"
     hint = f"`{path} --help` shows its arguments and options."
     if isinstance(error, click.NoSuchOption) and context and context.parent is None:
-        return f"Options come after the command: `mastra COMMAND {error.option_name}`."
+        return f"Options must follow the command: `mastra COMMAND {error.option_name}`."
     names = {param.name for param in context.command.params} if context else set()
     if isinstance(error, click.MissingParameter) and error.param and error.param.name == "id":
         return f"`mastra deployments` lists the IDs. {hint}"
     if "unexpected extra argument" in error.message and "target" in names:
-        return f"A target is named with --target. {hint}"
+        return f"Name the target with --target. {hint}"
     return hint
 
 
@@ -159,7 +159,7 @@ def _get_os_hint(error: OSError) -> str:
 
 
 def _format_os_error(error: OSError) -> str:
-    """Format the system's message; copying a tree collects (source, target, reason) triples."""
+    """Format an error of the operating system, also an error of copying several files."""
     reasons = error.args[0] if error.args else ""
     if isinstance(reasons, list) and reasons:
         reason = reasons[0][2].partition("] ")[2].partition(":")[0] or reasons[0][2]

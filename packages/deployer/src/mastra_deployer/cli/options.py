@@ -1,4 +1,4 @@
-"""Options that several commands share, passed to them as one object."""
+"""The options that several commands share, as one object."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ ALLOW_HOST = click.option(
     multiple=True,
     metavar="NAME",
     callback=lambda *values: parse_hosts(values[-1], "--allow-host"),
-    help="Accept requests to this host, and from its pages; may be repeated.",
+    help="Accept requests for this host and from its pages; repeatable.",
 )
 _PROJECT = (
     click.option("--dir", "directory", type=_DIRECTORY, default=".", help="Project directory."),
     click.option(
-        "--app", default="", help="module:attribute of an ASGI or WSGI app or Mastra object."
+        "--app", default="", help="module:attribute of a Mastra object, or of an ASGI or WSGI app."
     ),
-    click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
     VERBOSE,
 )
 _SETTINGS = (
@@ -64,17 +64,21 @@ _SETTINGS = (
     ENV_FILE,
 )
 _BUILD = (
-    click.option("--python", default="", help="Interpreter path, or version, to build for."),
-    click.option("--platform", default="", help="Machine to build for, as uv names it."),
-    click.option("--locked", is_flag=True, help="Fail without an up-to-date lock."),
+    click.option(
+        "--python", default="", help="Python version to build for, or path of an interpreter."
+    ),
+    click.option(
+        "--platform", default="", help="Kind of machine to build for, in the notation of uv."
+    ),
+    click.option("--locked", is_flag=True, help="Fail if there is no up-to-date lock."),
 )
 # For commands whose argument is not the target.
-TARGET = click.option("-t", "--target", default="", help="Which target; the only one by default.")
+TARGET = click.option("-t", "--target", default="", help="The target; default: the only target.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """The project, the platform to build for, and the format of the result.
+    """The options of a command: the project, the platform, and the format of the result.
 
     :param directory: of the project.
     :param app: ``module:attribute`` of the app; empty to find it.
@@ -98,7 +102,7 @@ class Options:
     env_file: Path | None = None
 
     def platform_session(self, target: str, terminal: Terminal) -> Session:
-        """Open the session of a command that uses the platform and needs no sources.
+        """Open the session of a command that uses only the platform, and not the project's sources.
 
         Such a command runs no code of the project, unless the user trusts the project's deployer.
 
@@ -150,7 +154,7 @@ def _choose_target(project: Project, target: str, env: str) -> TargetChoice:
 
 
 def _format_usage(target: str) -> str:
-    """Return the command line of this command that names a target."""
+    """Return this command's command line with an option that names a target."""
     context = click.get_current_context()
     takes_argument = any(
         param.name == "target" and isinstance(param, click.Argument)
@@ -161,11 +165,11 @@ def _format_usage(target: str) -> str:
 
 
 def _refuse_target_as_id(project: Project, target: str) -> None:
-    """Raise where the command got a target's name in the place of a deployment's id."""
+    """Raise an error if the ID of a deployment is the name of a target."""
     named = click.get_current_context().params.get("id")
     if named and not target and named in list_target_names(project):
         raise ConfigError(
-            f"{named!r} is a target, and this command takes the ID of a deployment.",
+            f"{named!r} is a target, but this command takes the ID of a deployment.",
             f"Name the target with an option: `{_format_usage(named)}`.",
         )
 

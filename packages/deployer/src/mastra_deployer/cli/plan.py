@@ -15,7 +15,7 @@ __all__ = ("answer_plan",)
 def answer_plan(
     session: Session, bundle: Bundle, request: DeployRequest, terminal: Terminal
 ) -> None:
-    """Print what a deploy would do; the platform is only read.
+    """Print the plan of a deploy, after only reading from the platform.
 
     :param session: of the target.
     :param bundle: that would be deployed.
@@ -25,7 +25,7 @@ def answer_plan(
     if session.hooks.has_hook("plan"):
         plan = session.hooks.plan(session.access, bundle, request)
     else:
-        note = f"{session.choice.name} cannot tell which files it has already."
+        note = f"{session.choice.name} cannot tell which files it already has."
         size = sum(path.stat().st_size for path in bundle.iter_files())
         plan = Plan(environment=tuple(request.env), upload=size, notes=(note,))
     terminal.answer(
@@ -34,6 +34,7 @@ def answer_plan(
         *(f"  create {item}" for item in plan.creates),
         *(f"  change {item}" for item in plan.changes),
         *(f"  set {name}" for name in plan.environment),
-        f"  send {format_bytes(plan.upload)}; {format_bytes(plan.present)} there already",
+        f"  send {format_bytes(plan.upload)}; the platform already has "
+        f"{format_bytes(plan.present)}",
         *(f"  {note}" for note in plan.notes),
     )

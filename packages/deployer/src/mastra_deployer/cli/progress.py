@@ -1,4 +1,4 @@
-"""Formats the progress of a step: amount, rate and time left."""
+"""Format the progress of a step: amount, rate and remaining time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Progress:
         self._quarter = 0
 
     def format(self, current: int, total: int, unit: str) -> str:
-        """Return a line such as ``Uploading: 3.1 MB of 12.4 MB, 1.2 MB/s, 8 s left``.
+        """Return a progress line, such as ``Uploading: 3.1 MB of 12.4 MB, 1.2 MB/s, 8 s left``.
 
         :param current: amount that is done.
         :param total: amount in all.
@@ -38,7 +38,7 @@ class Progress:
         return f"{self.step}: {amount}, {_format_amount(rate, unit)}/s, {left:.0f} s left"
 
     def reaches_quarter(self, current: int, total: int) -> bool:
-        """Return whether progress has reached a further quarter since the last call.
+        """Return whether the progress has reached a further quarter since the last call.
 
         :param current: amount that is done.
         :param total: amount in all.

@@ -23,12 +23,12 @@ __all__ = ("start",)
 
 
 @click.command()
-@click.option("--port", type=int, help="Port to bind; PORT, else 3000.")
-@click.option("--host", help="Address to bind; HOST, else 0.0.0.0.")
+@click.option("--port", type=int, help="Port to bind; default: PORT, or 3000.")
+@click.option("--host", help="Address to bind; default: HOST, or 0.0.0.0.")
 @ENV_FILE
 @project_options
 def start(options: Options, port: int | None, host: str | None) -> None:
-    """Serve the bundle in .mastra/ with the variables of .env, which never enter a bundle."""
+    """Serve the bundle in .mastra/ with the variables of .env, which no bundle contains."""
     project = find_project(options.directory, options.app, sources=False)
     directory = project.root / OUTPUT_DIRECTORY
     if needs_repair(directory):
@@ -48,7 +48,7 @@ def start(options: Options, port: int | None, host: str | None) -> None:
 
 
 def _replace_process(python: str, script: str, values: dict[str, str]) -> None:
-    """Replace this process, so that signals and the exit code are the server's own."""
+    """Replace this process, so that the server itself gets signals and sets the exit code."""
     if os.name == "posix":
         os.execve(python, [python, script], values)  # noqa: S606  # no shell is needed
     sys.exit(subprocess.run([python, script], env=values, check=False).returncode)

@@ -15,14 +15,18 @@ _LOOPBACK = "127.0.0.1"
 @click.command()
 @click.argument("url", default="http://127.0.0.1:3000")
 @click.option("--api-prefix", default="/api", show_default=True, help="Path of the server's API.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to bind; 4000 or the next.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port to bind; default: 4000 or the next free port.",
+)
 @ALLOW_HOST
-@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @VERBOSE
 def studio(
     url: str, api_prefix: str, port: int | None, allow_hosts: tuple[str, ...], as_json: bool
 ) -> None:
-    """Serve Mastra Studio for the server at URL, to try its agents and workflows in a browser.
+    """Serve Mastra Studio for the server at URL, to try agents and workflows in a browser.
 
     The first run downloads Studio from npm's registry. Node is not needed.
     """

@@ -27,7 +27,7 @@ _COMMANDS = {verb: verb for verb in _VERBS} | {"plan": "deploy --dry-run"}
 @click.command()
 @project_options
 def targets(options: Options) -> None:
-    """Show the installed targets with their commands, and the targets configured here."""
+    """Show the installed targets with their commands, and the targets of this project."""
     configured = parse_config(read_pyproject(options.directory)).targets
     root = options.directory
     installed = [_describe_deployer(name, root) for name in sorted(list_installed_deployers())]
@@ -48,7 +48,7 @@ def targets(options: Options) -> None:
 
 
 def _describe_deployer(name: str, root: Path) -> dict[str, Any]:
-    """Describe one deployer; a broken one does not hide the others."""
+    """Describe one deployer, even if it is broken."""
     try:
         line = HookCaller(name, root)
     except ConsentError as error:
@@ -65,7 +65,7 @@ def _escape(deployer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _format_table(deployers: list[dict[str, Any]]) -> list[str]:
-    """Return a row for each command, and a column for each target."""
+    """Return a row for each command and a column for each target."""
     names = [item["name"] for item in deployers]
     head = max(map(len, _COMMANDS.values()))
     rows = [

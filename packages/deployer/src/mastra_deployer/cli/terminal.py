@@ -22,7 +22,7 @@ __all__ = ("Terminal", "print_message")
 
 
 class Terminal:
-    """Reports progress: with a spinner on a terminal, in plain lines elsewhere.
+    """A report of progress: with a spinner on a terminal, and as plain lines elsewhere.
 
     :param as_json: print one JSON object as the result, and no progress.
     """
@@ -65,7 +65,7 @@ class Terminal:
             self._print_line(text)
 
     def advance(self, current: int, total: int, unit: str = "B") -> None:
-        """Report the step's progress: redraw it on a terminal, or print a line at each quarter.
+        """Report the progress of a step: redraw it on a terminal, or print a line at each quarter.
 
         :param current: amount that is done.
         :param total: amount in all.
@@ -87,7 +87,7 @@ class Terminal:
         self._status.update(Text(escape_line(mask(text))))
 
     def note(self, text: str, hint: str = "") -> None:
-        """Print a note that stops nothing.
+        """Print a note, which does not stop the command.
 
         :param text: the note.
         :param hint: what to do about it.
@@ -95,7 +95,7 @@ class Terminal:
         self._print_message("note", "cyan", text, hint)
 
     def warn(self, text: str, hint: str = "") -> None:
-        """Print a warning of something that probably makes the app fail later.
+        """Print a warning about a problem that probably makes the app fail later.
 
         :param text: the warning.
         :param hint: what to do about it.
@@ -109,7 +109,7 @@ class Terminal:
             print_message(severity, color, text, hint)
 
     def confirm_host(self, host: str, setting: str) -> bool:
-        """Ask whether credentials may go to a host, and store the consent.
+        """Ask whether credentials may be sent to a host, and store the consent.
 
         :param host: the host.
         :param setting: the setting of the project that names it.
@@ -145,7 +145,7 @@ class Terminal:
 
 
 def print_message(severity: str, color: str, text: str, hint: str) -> None:
-    """Print a message and its hint to stderr, wrapped at the words on a terminal.
+    """Print a message and its hint to stderr; on a terminal, wrap them at words.
 
     :param severity: what the line begins with.
     :param color: of the severity.

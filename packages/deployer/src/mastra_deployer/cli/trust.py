@@ -22,13 +22,14 @@ __all__ = ("trust",)
 @click.command()
 @click.argument("names", nargs=-1, metavar="[HOST|FILE]...")
 @click.option("--remove", is_flag=True, help="Trust them no longer.")
-@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @VERBOSE
 def trust(names: tuple[str, ...], remove: bool, as_json: bool) -> None:
-    """Trust each HOST with credentials, and each FILE of a project as a deployer.
+    """Trust each HOST with your credentials, and each FILE of a project as a deployer.
 
-    Without arguments, list what is trusted. A host needs trust where only a project's own files
-    name it. A deployer in a project needs trust, and again after each change of the file.
+    Without arguments, the command lists everything that is trusted. A host needs trust if only a
+    project's own files name it. A deployer in a project needs trust, and needs it again after each
+    change of the file.
     """
     store = load_trust()
     for name in names:

@@ -1,1 +1,1 @@
-"""``mastra dev``: the app from source, in a process of its own, begun anew at each save."""
+"""``mastra dev`` runs the app from source in a separate process, and restarts it at each save."""

@@ -1,4 +1,4 @@
-"""The version of the app that serves requests, or the placeholder if none works."""
+"""The version of the app that serves requests; a placeholder server if there is none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ("ActiveVersion",)
 
 
 class ActiveVersion:
-    """Manages the serving version, the versions that drain, and the placeholder server.
+    """Manages the active version, the versions that drain, and the placeholder server.
 
     :param address: of the app.
     :param screen: shows problems.
@@ -55,7 +55,7 @@ class ActiveVersion:
         return 0
 
     async def show_problem(self, problem: Problem) -> None:
-        """Show a problem in browsers, and where no version works, in every response.
+        """Show a problem in browsers; if no version works, show it in every response.
 
         :param problem: to show.
         """
@@ -70,14 +70,14 @@ class ActiveVersion:
         self._screen.show_problem(problem, self._address.url, has_version=kept)
 
     def retire(self, version: Version) -> None:
-        """Drain a version that is not active, and end it.
+        """Drain a version that is not active, and end its process.
 
         :param version: that may have accepted requests.
         """
         self._spawn(self._drain(version))
 
     async def shut_down(self) -> None:
-        """Drain the active version, cancel the requests of older versions, and end all."""
+        """Drain the active version, cancel requests of older versions, and end all processes."""
         self._placeholder.stop()
         for older in self._retiring:
             self._spawn(older.cancel())

@@ -1,4 +1,4 @@
-"""Parse the names of hosts that a local server is served under."""
+"""Parse the host names of a local server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:.]*:[0-9a-f:.]*")
 
 
 def parse_hosts(names: Iterable[str], where: str) -> tuple[str, ...]:
-    """Parse the names of an option or of the configuration.
+    """Parse host names from an option or from the configuration.
 
     :param names: host names or addresses, without scheme and port.
     :param where: the option or the key, for the error.
@@ -26,7 +26,7 @@ def _parse_host(name: str, where: str) -> str:
     host = name.strip().strip("[]").rstrip(".").lower()
     if not _NAME.fullmatch(host):
         raise ConfigError(
-            f"{where} has {name!r}, which is not the name of a host.",
-            "Write it without scheme, port and wildcard, like app.example.com.",
+            f"{where} contains {name!r}, which is not a host name.",
+            "Write it without scheme, port and wildcard, such as app.example.com.",
         )
     return host

@@ -1,6 +1,6 @@
-"""Runs in the project's Python: imports the app from source, describes it, and serves it.
+"""Import, describe and serve the app in the project's Python.
 
-Orders arrive over a socket, one JSON object a line, and reports are sent back in the same way.
+Commands arrive over a socket, one JSON object per line, and reports are sent back in the same way.
 ``go`` starts the import, ``serve`` carries the listening socket, and ``page``, ``debug``, ``leave``
 and ``cancel`` may follow. When the parent ends, the socket is closed, and this process ends too.
 """
@@ -19,7 +19,7 @@ import threading
 import time
 from pathlib import Path
 
-ACCEPT_GRACE = 0.15  # seconds for a connection that was just accepted to send its request
+ACCEPT_GRACE = 0.15  # seconds in which a new connection may send its request
 DEBUGGER_INTERVAL = 0.25  # seconds between two attempts to listen for a debugger
 DEBUGGER_ATTEMPTS = 20  # attempts after which a note is printed
 ORPHAN_DRAIN = 2  # seconds that running requests get when the parent has died
@@ -64,7 +64,7 @@ class App:
         self.server = None  # once it starts
 
     def prepare(self, orders):
-        """Set the import path and preload libraries, which no save changes."""
+        """Set the import path, and import libraries that a save does not change."""
         self.orders = orders
         for directory in orders["runtime"]:
             site.addsitedir(directory)  # last on the path: the project's own packages come first
@@ -76,7 +76,7 @@ class App:
         self.link.send_report(event="prepared")
 
     def run_import(self, order):
-        """Import the app and report its registry or its error."""
+        """Import the app, and report its registry or its error."""
         if order["source"] is not None:
             self.first_party.replace(order["file"], base64.b64decode(order["source"]))
         if order["debug"]:
@@ -113,7 +113,7 @@ class App:
         return found
 
     def build_access(self, target, kind):
-        """Build the rules for web pages, which include the app's CORS settings."""
+        """Build the rules for web pages, including the app's CORS settings."""
         cors = target.server.cors if kind == "mastra" else None
         origins = cors.origins if cors else None
         address, hosts = self.orders["address"], self.orders["hosts"]
@@ -141,7 +141,7 @@ class App:
         self.launcher.serve_one(self.config, listener, mixins=(mixin,))
 
     def summarize_record(self, record):
-        """Replace a traceback in uvicorn's log by the user's own frames."""
+        """Replace a traceback in uvicorn's log with the user's own frames."""
         error = record.exc_info and record.exc_info[1]
         if error:
             # By its path: the project's environment may lack mastra_core.
@@ -167,7 +167,7 @@ class App:
         threading.Thread(target=self.listen_for_debugger, args=(address,), daemon=True).start()
 
     def listen_for_debugger(self, address):
-        """Listen for a debugger as soon as the previous version has freed the address."""
+        """Listen for a debugger when the previous version has released the address."""
         for count in itertools.count():
             try:
                 return self.start_debugger(address, wait=False)
@@ -188,17 +188,17 @@ class App:
             debugpy.wait_for_client()  # noqa: T100  # see above
 
     def request_shutdown(self, order):
-        """Accept no more requests, and end when the running ones end or their time is over."""
+        """Accept no more requests; end when the active requests end or their time is over."""
         self.config.timeout_graceful_shutdown = order["drain"]
         os.kill(os.getpid(), signal.SIGTERM)
 
     def cancel_requests(self, _order=None):
-        """Cancel the running requests, so that the drain ends."""
+        """Cancel the active requests, so that the process can end."""
         if self.server is not None:
             self.server.loop.call_soon_threadsafe(self.server.cancel_tasks)
 
     def exit_orphaned(self):
-        """End after the parent has died: drain, and exit after a deadline."""
+        """End this process after the parent's death: drain, and exit at a deadline."""
         self.request_shutdown({"drain": ORPHAN_DRAIN})
         time.sleep(ORPHAN_DRAIN)
         self.cancel_requests()
@@ -207,7 +207,7 @@ class App:
 
 
 class DrainingServer:
-    """Extends uvicorn's server: it reports its start, and drains all connections."""
+    """Extends uvicorn's server: reports its start, and drains all connections."""
 
     app = None
     loop = None
@@ -227,7 +227,7 @@ class DrainingServer:
             self.loop.call_soon_threadsafe(self.close_listeners)
 
     def close_listeners(self):
-        """Stop accepting connections now, not at the next tick: the next version does."""
+        """Stop accepting connections at once, because the next version accepts them now."""
         if not self.has_closed:
             self.has_closed = True
             for server in self.servers:
@@ -253,14 +253,14 @@ def do_nothing():
 
 
 def wrap_wsgi(target):
-    """Wrap a WSGI application as an ASGI 3 application, as in a bundle."""
+    """Convert a WSGI application to an ASGI 3 application, as in a bundle."""
     from a2wsgi import WSGIMiddleware
 
     return WSGIMiddleware(target, workers=WSGI_THREADS)
 
 
 def wrap_asgi2(target):
-    """Wrap an ASGI 2 application, which is called twice, as an ASGI 3 application."""
+    """Convert an ASGI 2 application, which is called twice, to an ASGI 3 application."""
 
     async def app(scope, receive, send):
         await target(scope)(receive, send)

@@ -1,4 +1,4 @@
-"""Describes an error of the saved app by the user's own lines of code."""
+"""Describe an error of the saved app with the user's own lines of code."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ from typing import Any
 from mastra_core.errors import MastraError
 from mastra_core.pipeline import Project
 from mastra_deployer.dev.server_packages import format_install_command
+from mastra_deployer.output.shorten import shorten_message
+from mastra_deployer.project.declared_dependencies import (
+    find_install_command,
+    read_declared_names,
+)
 from mastra_deployer.project.interpreters import Interpreter
-from mastra_deployer.project.workspace import find_workspace_root
+from mastra_deployer.project.workspace import find_member, find_workspace_root
 
 __all__ = ("Problem", "explain", "problem_from_error", "problem_from_exit")
 
@@ -25,9 +30,9 @@ _LOCATION = re.compile(r"(?P<file>/.+?):(?P<line>\d+)(:\d+)?: (?P<rest>.*)", re.
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Problem:
-    """An error of the app: the message, the hint and the location.
+    """An error of the app: its message, its hint and its location.
 
-    :param message: one sentence.
+    :param message: one sentence, or the whole message of the user's exception.
     :param hint: how to fix the error.
     :param file: relative to the project; empty if the error is in none of its files.
     :param line: number of the line, from 1.
@@ -43,7 +48,7 @@ class Problem:
     path: tuple[tuple[str, int, str], ...] = ()
 
     def redact(self, secrets: Sequence[str]) -> Problem:
-        """Return a copy whose message has no secrets: an exception may quote them.
+        """Return a copy without secrets in the message, because an exception may quote them.
 
         :param secrets: the values to mask.
         """
@@ -54,7 +59,7 @@ class Problem:
 
 
 def explain(project: Project, interpreter: Interpreter, error: Mapping[str, Any]) -> Problem:
-    """Convert an exception of the child to a problem at the user's own line.
+    """Convert an exception of the child process to a problem in the user's own code.
 
     :param project: whose files count as the user's own.
     :param interpreter: that the child ran in.
@@ -71,7 +76,7 @@ def explain(project: Project, interpreter: Interpreter, error: Mapping[str, Any]
 
 
 def problem_from_error(project: Project | None, error: MastraError) -> Problem:
-    """Convert an error of mastra; ``FILE:LINE:`` at its start becomes the location.
+    """Convert an error of mastra to a problem; ``FILE:LINE:`` at its start is the location.
 
     :param project: that the file belongs to.
     :param error: raised by mastra.
@@ -86,7 +91,7 @@ def problem_from_error(project: Project | None, error: MastraError) -> Problem:
 
 
 def problem_from_exit(code: int, *, has_served: bool) -> Problem:
-    """Describe a process that ended by itself.
+    """Describe a process that ended unexpectedly.
 
     :param code: the exit code; negative for a signal.
     :param has_served: whether the process had started to serve.
@@ -111,9 +116,9 @@ def _describe_error(
         name = error["message"].strip("'\"")
         return (
             f"The environment variable {name!r} is not set.",
-            f"Write {name}=... into .env, or export it.",
+            f"Write {name}=... to .env, or export it.",
         )
-    message = error["message"].strip().partition("\n")[0]
+    message = shorten_message(error["message"].strip())
     kind = "" if error["hint"] else error["type"]
     return ": ".join(filter(None, (kind, message))), error["hint"]
 
@@ -122,9 +127,16 @@ def _get_module_hint(project: Project, interpreter: Interpreter, module: str) ->
     first = module.partition(".")[0]
     stem = project.import_root / first
     if stem.is_dir() or stem.with_suffix(".py").is_file():
-        return f"{first!r} is the project's own: correct the import, or make the module."
-    line = format_install_command(interpreter, shlex.quote(first.replace("_", "-")))
-    return f"If the package has that name, add it to the dependencies, and run: {line}."
+        return f"{first!r} belongs to the project. Correct the import, or create the module."
+    name = first.replace("_", "-").lower()
+    member, declared = find_member(project.root, module), read_declared_names(project.root)
+    if member and member not in declared:
+        return f"It is the workspace member {member!r}. Declare and install it: uv add {member}."
+    line = format_install_command(interpreter, shlex.quote(name))
+    if member or name in declared:
+        line = find_install_command(project.root) or line
+        return f"The project requires it, but {interpreter.path} does not have it. Run: {line}."
+    return f"If the package has that name, add it to the dependencies and run: {line}."
 
 
 def _is_own(project: Project, file: str) -> bool:

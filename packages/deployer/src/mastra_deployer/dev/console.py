@@ -1,4 +1,4 @@
-"""The output of ``mastra dev``: colored on a terminal, plain elsewhere."""
+"""The output of ``mastra dev``: colored on a terminal, and plain elsewhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_FILES = 2  # names of changed files in a line; others are counted
 
 
 class Screen:
-    """Prints lines to stderr; with ``--json``, an object for each event to stdout.
+    """Prints lines to stderr; with ``--json``, also prints an object per event to stdout.
 
     :param as_json: print JSON objects.
     """
@@ -48,7 +48,7 @@ class Screen:
         """
 
     def note(self, text: str, hint: str = "") -> None:
-        """Print a note that stops nothing.
+        """Print a note, which does not stop the command.
 
         :param text: the note.
         :param hint: what to do about it.
@@ -56,7 +56,7 @@ class Screen:
         self._show_message("note", "cyan", text, hint)
 
     def warn(self, text: str, hint: str = "") -> None:
-        """Print a warning that stops nothing.
+        """Print a warning, which does not stop the command.
 
         :param text: the warning.
         :param hint: what to do about it.
@@ -74,7 +74,7 @@ class Screen:
     def show_ready(
         self, name: str, url: str, registry: Mapping[str, Any], seconds: float, token: str = ""
     ) -> None:
-        """Report that the first version serves.
+        """Print that the first version serves requests.
 
         :param name: of the project.
         :param url: of the app.
@@ -97,7 +97,7 @@ class Screen:
             self._echo(f"  or in a browser: {command}")
 
     def show_reload(self, names: Collection[str], seconds: float, running: int = 0) -> None:
-        """Report that a newer version serves.
+        """Print that a newer version serves requests.
 
         :param names: of the changed files.
         :param seconds: that the reload took.
@@ -114,7 +114,7 @@ class Screen:
             self._echo(f"  The previous version finishes {requests}.")
 
     def show_problem(self, problem: Problem, url: str, *, has_version: bool) -> None:
-        """Report that the saved version does not work.
+        """Print that the saved version does not work.
 
         :param problem: of the version.
         :param url: of the app.
@@ -126,7 +126,10 @@ class Screen:
             return
         title = self._style("broken", fg="red", bold=True)
         label = f"{time.strftime('%H:%M:%S')} broken: "
-        self._print_line(title, ": ", self._wrap(f"{location}{problem.message}", label=label))
+        first, *others = problem.message.split("\n")
+        self._print_line(title, ": ", self._wrap(f"{location}{first}", label=label))
+        for line in others:
+            self._echo("  ", line)
         source = dict(problem.code).get(problem.line, "")
         if source:
             self._echo(f"{problem.line:8} | {source}")
@@ -135,10 +138,10 @@ class Screen:
         if has_version:
             self._echo(f"  The last working version still serves requests: {url}")
         else:
-            self._echo(f"  Every request is answered with this error: {url}")
+            self._echo(f"  Every response shows this error: {url}")
 
     def _emit_event(self, kind: str, **data: Any) -> bool:
-        """Print an event with ``--json``, and return whether that is on."""
+        """With ``--json``, print an event; return whether ``--json`` is set."""
         if self._json:
             click.echo(json.dumps({"event": kind, **data}))
         return self._json
@@ -148,9 +151,9 @@ class Screen:
         self._echo(timestamp, " ", *parts)
 
     def _echo(self, *parts: str) -> None:
-        """Print a line; every part is escaped that ``_style`` did not escape already."""
+        """Print a line, and escape every part that ``_style`` did not return."""
         texts = (part if isinstance(part, _StyledText) else escape_text(part) for part in parts)
-        # click removes the colors where the output is no terminal.
+        # click removes the colors if the output is no terminal.
         click.echo("".join(texts), err=True)
 
     def _style(self, text: str, **styles: Any) -> str:
@@ -159,13 +162,13 @@ class Screen:
 
 
 class _StyledText(str):
-    """A text whose escape sequences are those of ``click.style``."""
+    """A text with escape sequences only from ``click.style``."""
 
     __slots__ = ()
 
 
 def format_curl(url: str, example: Mapping[str, Any], token: str = "") -> str:
-    """Return a command line that sends a request to the app.
+    """Return a ``curl`` command that sends a request to the app.
 
     :param url: of the app.
     :param example: method, path and body of the request.
@@ -179,7 +182,7 @@ def format_curl(url: str, example: Mapping[str, Any], token: str = "") -> str:
 
 
 def format_studio_command(url: str, prefix: str) -> str:
-    """Return a command line that serves Studio for the app.
+    """Return a command that serves Studio for the app.
 
     :param url: of the app.
     :param prefix: path of the app's API.

@@ -1,4 +1,4 @@
-"""The child's end of the socket between a version of the app and its parent."""
+"""The child's end of the socket between an app version and its parent process."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ READ = 65536
 
 
 class ControlChannel:
-    """The socket to the parent; a thread reads it, also while an import hangs."""
+    """The socket to the parent; a thread reads it, even if an import hangs."""
 
     def __init__(self, channel):
         os.set_inheritable(channel, False)
@@ -38,7 +38,7 @@ class ControlChannel:
                 self.handlers.get(order["do"], self.orders.put)(order)
 
     def set_handlers(self, **handlers):
-        """Call these functions for their orders, also for those that have arrived already."""
+        """Set the function for each command, and call it for commands that already arrived."""
         self.handlers.update(handlers)
         while not self.orders.empty():
             order = self.orders.get()
@@ -47,7 +47,7 @@ class ControlChannel:
     def wait(self, do):
         order = self.orders.get()
         if order["do"] != do:
-            self.exit_process()  # the parent ended this version before it was used
+            self.exit_process()  # the parent ended this version before its first use
         return order
 
     def receive_listener(self):
@@ -60,7 +60,7 @@ class ControlChannel:
             self.socket.sendall(json.dumps(report).encode() + b"\n")
 
     def exit_process(self):
-        """End the process, even if threads of the app still run."""
+        """End the process, even if threads of the app are still running."""
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)

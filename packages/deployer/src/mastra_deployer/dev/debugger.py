@@ -1,4 +1,4 @@
-"""Support for debugpy, which must be installed in the project's environment."""
+"""Support debugpy, which must be installed in the project's environment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def parse_debug_address(text: str) -> str:
 
 
 def require_debugpy(interpreter: Interpreter) -> None:
-    """Raise where the project's Python lacks debugpy.
+    """Raise an error if the project's Python does not have debugpy.
 
     :param interpreter: of the project.
     :raises ConfigError: with the command that installs debugpy.
@@ -38,6 +38,6 @@ def require_debugpy(interpreter: Interpreter) -> None:
     )
     if done.returncode:
         raise ConfigError(
-            f"--debug needs debugpy, and {interpreter.path!r} does not have it.",
+            f"--debug needs debugpy, but {interpreter.path!r} does not have it.",
             f"Install it there: {format_install_command(interpreter, 'debugpy')}.",
         )

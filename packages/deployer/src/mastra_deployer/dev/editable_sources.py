@@ -1,4 +1,4 @@
-"""Find the sources of packages that are installed as editable, such as members of a workspace."""
+"""Find the sources of editable packages, such as members of a workspace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ("find_editable_sources",)
 
 
 def find_editable_sources(site_packages: Iterable[str], root: Path) -> tuple[Path, ...]:
-    """Return the import roots of the editable packages, without those of the project itself.
+    """Return the import roots of editable packages, without those of the project itself.
 
     :param site_packages: directories of installed packages.
     :param root: of the project.

@@ -1,4 +1,4 @@
-"""Renders a problem as a response: HTML for browsers, problem details for programs."""
+"""Render a problem as a response: HTML for browsers, problem details for programs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _PAGE = """\
 
 
 def render_page(problem: Problem, number: str, *, has_version: bool) -> str:
-    """Render the page for the developer: message, location, lines around it, and hint.
+    """Render the page for the developer: message, location, source lines and hint.
 
     :param problem: to show.
     :param number: by which the page detects that it is outdated.
@@ -66,7 +66,7 @@ def render_page(problem: Problem, number: str, *, has_version: bool) -> str:
 
 
 def render_redacted_page(number: str) -> str:
-    """Render the page for other machines, without the source code.
+    """Render the page for other machines, without source code.
 
     :param number: by which the page detects that it is outdated.
     """
@@ -74,7 +74,7 @@ def render_redacted_page(number: str) -> str:
 
 
 def render_problem_details(problem: Problem | None, status: int) -> str:
-    """Render problem details (RFC 9457), with ``error`` for clients of Mastra.
+    """Render problem details (RFC 9457), with a field ``error`` for Mastra's clients.
 
     :param problem: to show; ``None`` for other machines, which get no details.
     :param status: of the response.

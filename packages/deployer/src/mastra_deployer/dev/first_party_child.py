@@ -1,4 +1,4 @@
-"""Imports the project's own modules without using bytecode that a save has outdated."""
+"""Import the project's own modules without outdated bytecode."""
 
 import sys
 import time
@@ -11,10 +11,11 @@ _replaced = {}
 
 
 class FirstPartyLoader(machinery.SourceFileLoader):
-    """Python's own loader with two differences.
+    """Python's own loader, with two differences.
 
-    A file that was just saved gets no bytecode: after a second save within the second and at the
-    same size, the bytecode would be taken for current. The entry file is read without its deployer.
+    A file that was just saved gets no bytecode. A second save in the same second could have the
+    same size, and the bytecode would seem to be current. The entry file is read without its
+    deployer.
     """
 
     def get_data(self, path):
@@ -31,7 +32,7 @@ class FirstPartyLoader(machinery.SourceFileLoader):
 
 
 def install(roots):
-    """Use the loader for everything below ``roots`` that is not an installed package."""
+    """Use the loader for all modules below ``roots``, except installed packages."""
     roots = [Path(root).resolve() for root in roots]
     kinds = (
         (machinery.ExtensionFileLoader, machinery.EXTENSION_SUFFIXES),

@@ -1,4 +1,4 @@
-"""Records which ``mastra dev`` runs in a project, so that a second process can name it."""
+"""Record the ``mastra dev`` of a project, so that a second process can report it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ("InstanceFile",)
 
 
 class InstanceFile:
-    """The locked file in ``.mastra-local``; the system releases the lock when the process ends.
+    """A locked file in ``.mastra-local``; the system releases the lock when the process ends.
 
     :param project: that ``mastra dev`` runs in.
     """

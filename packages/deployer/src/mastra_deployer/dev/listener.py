@@ -1,4 +1,4 @@
-"""Hold the app's address: one socket listens as long as ``mastra dev`` runs."""
+"""Hold the listening socket of the app as long as ``mastra dev`` runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PORT = 3000
 
 
 class Address:
-    """A socket that is bound once: at creation to ``port``, else after the app's first import.
+    """A socket that is bound once, at creation or after the app's first import.
 
     :param host: address to bind.
     :param port: to bind at once; ``None`` for the app's preferred port or a free one near it.
@@ -28,16 +28,18 @@ class Address:
         self._running = instance
         self._report = report
         self._listener: socket.socket | None = None
-        other = "mastra dev (pid {pid}) runs in this project already: {url}".format(
+        other = "mastra dev (pid {pid}) is already running in this project: {url}".format(
             **{"pid": 0, "url": "", **instance.other}
         )
         if instance.other:
-            report.note(f"Another {other}.", "Both serve the saved app, each on its own port.")
+            report.note(
+                f"Another {other}.", "Both processes serve the saved app, each on its own port."
+            )
         if port is not None:
             self._set_listener(listen(host, port, f"Another {other}." if instance.other else ""))
 
     def bind(self, port_hint: int = _PORT) -> socket.socket:
-        """Return the listening socket; bind it on the first call.
+        """Return the listening socket; the first call binds it.
 
         :param port_hint: port; the next free one is bound if it is taken.
         """
@@ -47,13 +49,14 @@ class Address:
         port = listener.getsockname()[1]
         if port != port_hint:
             self._report.note(
-                f"Port {port_hint} is taken: using {port}.", "Pass --port to use another port."
+                f"Port {port_hint} is in use, so port {port} is used.",
+                "Pass --port to use another port.",
             )
         return self._set_listener(listener)
 
     @property
     def url(self) -> str:
-        """The app's URL; reading it binds the socket."""
+        """The URL of the app; the first access binds the socket."""
         return to_url(self.bind())
 
     def _set_listener(self, listener: socket.socket) -> socket.socket:

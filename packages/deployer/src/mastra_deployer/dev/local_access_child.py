@@ -1,8 +1,8 @@
-"""Decides which web pages may send requests to a server on the developer's machine.
+"""Decide which web pages may send requests to a server on the developer's machine.
 
-Every web site that the developer visits can send requests to this machine. A site can also let its
-own name resolve to a loopback address (DNS rebinding), so the name of the server is checked too.
-The module also runs in the project's Python, so it imports the standard library only.
+Every website that the developer visits can send requests to this machine. A site can also let its
+own name resolve to a loopback address (DNS rebinding). Therefore the name of the server is checked
+too. The module also runs in the project's Python, so it imports only the standard library.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _Values = Mapping[str, Sequence[str]]
 
 
 class LocalAccess:
-    """Which hosts and origins a server accepts.
+    """The hosts and origins that a server accepts.
 
     :param command: the command that runs the server, which the errors name.
     :param address: the address that the server listens on.
@@ -48,7 +48,7 @@ class LocalAccess:
         self._origins = None if origins is None else {*origins} - {"*"}
 
     def find_problem(self, method: str, headers: Iterable[tuple[str, str]]) -> str:
-        """Return why a request is refused, in a sentence with the cure; empty to accept it.
+        """Return why a request is refused, and the cure; empty if the request is accepted.
 
         :param method: the HTTP method.
         :param headers: names and values.
@@ -68,7 +68,7 @@ class LocalAccess:
         return ""
 
     def is_loopback_request(self, client: str, host: str) -> bool:
-        """Return whether this machine sent the request to a loopback name.
+        """Return whether this machine sent the request, to a loopback name.
 
         :param client: address of the client.
         :param host: the header ``Host``.
@@ -76,15 +76,15 @@ class LocalAccess:
         return client in _LOOPBACK and _parse_authority(host)[0] in _LOOPBACK
 
     def _is_server_name(self, name: str) -> bool:
-        """Return whether a host is a name of the server.
+        """Return whether a host is a name or an address of the server.
 
-        A site can let its own name resolve to this machine, but not an address. A server that
-        listens on all addresses therefore accepts every address as its name.
+        A site can make its own name, but not an address, resolve to this machine. If the server
+        listens on all addresses, it therefore accepts every address as its name.
         """
         return name in self._server_names or (self._any_address and _is_address(name))
 
     def _accepts_origin(self, origin: str, hosts: Sequence[str]) -> bool:
-        """Return whether an origin is configured, of this machine, or the server's own."""
+        """Return whether an origin is configured, on this machine, or the server's own."""
         if self._origins and origin in self._origins:
             return True
         match = _ORIGIN.fullmatch(origin.lower())
@@ -96,8 +96,8 @@ class LocalAccess:
     def _is_foreign_load(self, method: str, values: _Values, hosts: Sequence[str]) -> bool:
         """Return whether a page of another site loads an image, a script or a frame.
 
-        The browser sends no ``Origin`` for these. A link is accepted, because the page that has the
-        link cannot read the response.
+        For such loads, the browser sends no ``Origin``. Links are accepted, because the page with
+        the link cannot read the response.
         """
         site = _get_last(values, "sec-fetch-site")
         if "origin" in values or site not in ("cross-site", "same-site"):
@@ -112,8 +112,8 @@ class LocalAccess:
 
     def _describe_host(self, host: str) -> str:
         return (
-            f"The host {_quote(host)} is not a name of this server. "
-            f"If it should be one, run: {self._format_cure(host)}"
+            f"The host {_quote(host)} is not a name of this server. To make it a name, run: "
+            f"{self._format_cure(host)}"
         )
 
     def _describe_origin(self, origin: str) -> str:
@@ -122,7 +122,7 @@ class LocalAccess:
         cure = f"run: {self._format_cure(match[1] if match else '')}"
         if self._origins is not None:
             cure = "add its origin to Server(cors=Cors(origins=[...]))."
-        return f"{page} may not send requests to this server. To allow the page, {cure}"
+        return f"{page} may not send requests to this server. To allow this page, {cure}"
 
     def _format_cure(self, authority: str) -> str:
         name = _to_printable(_parse_authority(authority)[0]) or "NAME"
@@ -134,7 +134,7 @@ def _get_last(values: _Values, name: str) -> str:
 
 
 def _parse_authority(text: str) -> tuple[str, str]:
-    """Return the name and the port of ``name:port``; an empty name for invalid text."""
+    """Return the name and the port of ``name:port``; for invalid text, an empty name."""
     match = _AUTHORITY.fullmatch(text.lower())
     return (match[1].strip("[]"), match[2] or "") if match else ("", "")
 
@@ -153,7 +153,7 @@ def _get_machine_names() -> set[str]:
 
 
 def _to_printable(text: str) -> str:
-    """Return the start of a text without control characters, which would reach the terminal."""
+    """Return the start of a text without control characters, for the terminal."""
     return "".join(each if " " <= each <= "~" else "?" for each in text[:_SHOWN])
 
 

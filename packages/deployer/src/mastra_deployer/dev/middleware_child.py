@@ -1,6 +1,7 @@
-"""Middleware of the app in development.
+"""The middleware of the app in development.
 
-It refuses requests of foreign web pages, logs requests, and shows a page after a broken save.
+The middleware refuses requests of foreign web pages, logs requests, and shows a page if the saved
+version does not work.
 """
 
 import asyncio
@@ -10,15 +11,15 @@ import os
 import sys
 import time
 
-PROBE = "/__mastra/dev"  # where the page polls whether it is outdated
-CANCELLED = "The version of the app that ran this request has ended. Send the request again."
+PROBE = "/__mastra/dev"  # the path at which the page asks whether it is outdated
+CANCELLED = "The app version that received this request has ended. Send the request again."
 
 
 class DevMiddleware:
     """Wraps the app.
 
-    Every response closes its connection. A kept-alive connection would go on to use this version
-    after the next one has taken over, and would be cut while a request is sent.
+    Every response closes its connection. A kept-alive connection would still use this version after
+    the next version has taken over, and could then be closed during a request.
     """
 
     def __init__(self, app, quiet, access, sockets):
@@ -28,7 +29,7 @@ class DevMiddleware:
         self.sockets = sockets
         self.page = None
         self.error = None
-        self.state = getattr(app, "state", None)  # where the server sets that it drains
+        self.state = getattr(app, "state", None)  # the key that the server sets while it drains
         self.use_colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
     async def __call__(self, scope, receive, send):
@@ -49,7 +50,7 @@ class DevMiddleware:
         return await self.handle_request(scope, receive, send)
 
     async def handle_lifespan(self, scope, receive, send):
-        """Store the exception: the server only reports that the start failed."""
+        """Store the exception of the lifespan, because the server reports only the failure."""
         try:
             await self.app(scope, receive, send)
         except BaseException as error:
@@ -63,7 +64,7 @@ class DevMiddleware:
         return self.access.find_problem(scope.get("method", "GET"), headers)
 
     async def refuse(self, scope, send, problem):
-        """Refuse a request, and log the reason: the browser does not show the response."""
+        """Refuse a request and log the reason, because the browser does not show the response."""
         if not self.quiet:
             self.log_request(scope, 403, 0)
             sys.stderr.write(f"  {problem}\n")
@@ -97,7 +98,8 @@ class DevMiddleware:
         except asyncio.CancelledError:
             if not asyncio.current_task().cancelling():  # the app raises it
                 raise
-            logging.getLogger("uvicorn.error").disabled = True  # it logs each stream that is cut
+            # The server logs each interrupted stream.
+            logging.getLogger("uvicorn.error").disabled = True
             if has_started:
                 raise
             status = 503
@@ -131,7 +133,7 @@ def add_connection_close(scope, headers):
 
 
 def is_page_request(scope):
-    """Return whether a browser opens a page, rather than a script fetching it."""
+    """Return whether a browser opens a page; a script's request does not count."""
     headers = dict(get_headers(scope))
     return (
         scope["method"] in ("GET", "HEAD")

@@ -1,4 +1,4 @@
-"""The options of ``mastra dev``, and what they select in the project."""
+"""Options of ``mastra dev``, and the parts of the project that they select."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _DEV_ENV = {"MASTRA_DEV": "true", "PYTHONUNBUFFERED": "1"}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DevOptions:
-    """The options of the command line.
+    """The options of ``mastra dev``.
 
     :param directory: of the project.
     :param app: ``module:attribute``; empty to find it.
@@ -53,9 +53,9 @@ class DevOptions:
     allow_hosts: tuple[str, ...] = ()
 
     def find_project(self) -> Project:
-        """Return the project as it is saved now.
+        """Return the project in its present state.
 
-        An entry module with a syntax error still counts as the entry module.
+        An entry module may have a syntax error.
         """
         try:
             return find_project(self.directory, self.app)
@@ -65,7 +65,7 @@ class DevOptions:
             return find_project(self.directory, "mastra.index:mastra")
 
     def read_values(self, project: Project) -> dict[str, str]:
-        """Return the app's environment: the process's own, ``--env-file`` and the project's files.
+        """Return the app's environment: this process's own, ``--env-file`` and the project's files.
 
         :param project: whose environment files are read.
         """
@@ -78,7 +78,7 @@ class DevOptions:
         runtime: str = "",
         editables: tuple[Path, ...] = (),
     ) -> Launch:
-        """Return the parameters of a process for the project.
+        """Build the parameters of a process for the project.
 
         :param project: as it is saved now.
         :param values: the app's environment.
@@ -103,7 +103,7 @@ class DevOptions:
         )
 
     def format_token(self, project: Project, name: str) -> str:
-        """Return what a shell replaces by the value of a variable, which is never printed.
+        """Return shell code that inserts the value of a variable, so that it is not printed.
 
         :param project: whose environment files are read.
         :param name: of the variable; empty for none.
@@ -129,7 +129,7 @@ class DevOptions:
         return (*self.allow_hosts, *configured)
 
     def get_port(self, values: Mapping[str, str]) -> int | None:
-        """Return the required port from ``--port`` or ``PORT``, or ``None`` without either.
+        """Return the port from ``--port`` or ``PORT``; ``None`` if neither is set.
 
         :param values: the app's environment.
         """
@@ -144,7 +144,7 @@ _DEBUG_ENV = {"MASTRA_TRACEBACKS": "full", "PYDEVD_DISABLE_FILE_VALIDATION": "1"
 
 
 def collect_secrets(values: Mapping[str, str]) -> list[str]:
-    """Return the values that came from files, the longest first; errors must not repeat them.
+    """Return the values from files, longest first, because errors must not contain them.
 
     :param values: the app's environment.
     """

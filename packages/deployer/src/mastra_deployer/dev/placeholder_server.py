@@ -1,4 +1,4 @@
-"""Answers all requests with the error while no version of the app works."""
+"""Answer all requests with the error while no version of the app works."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HEAD_TIMEOUT = 5  # seconds for the head to arrive
 
 
 class PlaceholderServer:
-    """A server in the parent process, which needs nothing of the project's Python.
+    """A server in the parent process, independent of the project's Python.
 
     :param access: which hosts and web pages may send requests.
     """
@@ -46,7 +46,7 @@ class PlaceholderServer:
             )
 
     def stop(self) -> None:
-        """Accept no more requests; requests that were accepted are answered."""
+        """Accept no more requests, and answer the accepted requests."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -64,7 +64,7 @@ class PlaceholderServer:
             writer.close()
 
     async def _discard_body(self, reader: asyncio.StreamReader) -> None:
-        """Read the body to its end: closing with unread bytes would drop the response."""
+        """Read a whole body, because closing with unread bytes would drop the response."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 while await reader.read(_LIMIT):

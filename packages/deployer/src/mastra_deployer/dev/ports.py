@@ -25,7 +25,7 @@ def parse_port(text: str, where: str) -> int:
         return int(text)
     raise ConfigError(
         f"{where} is {text!r}, which is not a port.",
-        "Set a number from 0 to 65535; 0 picks a free port.",
+        "Set a number from 0 to 65535. 0 selects a free port.",
     )
 
 
@@ -43,19 +43,21 @@ def listen(host: str, port: int, other: str = "") -> socket.socket:
         unknown = isinstance(error, socket.gaierror | UnicodeError)  # it cannot be resolved
         if unknown or getattr(error, "errno", 0) == errno.EADDRNOTAVAIL:
             raise ConfigError(
-                f"{host!r} is no address of this machine.",
-                "Pass --host 127.0.0.1, or 0.0.0.0 for all.",
+                f"This machine does not have the address {host!r}.",
+                "Pass --host 127.0.0.1, or --host 0.0.0.0 for all addresses.",
             ) from None
         if getattr(error, "errno", 0) == errno.EACCES:
-            other = "Pass a --port of 1024 or higher: lower ports need privileges."
+            other = "Pass a --port of 1024 or higher, because lower ports need privileges."
         raise ConfigError(
             f"Cannot listen on {host}:{port}: {os.strerror(getattr(error, 'errno', 0) or 0)}.",
-            other or "Stop what listens there, or pass another --port (0 picks a free port).",
+            other
+            or "Stop the program that uses the port, or pass another --port. 0 selects a "
+            "free port.",
         ) from None
 
 
 def listen_near(host: str, port: int) -> socket.socket:
-    """Return a listening socket on a port or on the next free one.
+    """Return a listening socket on a port, or on the next free port.
 
     :param host: address to bind.
     :param port: the first port to try.
@@ -71,7 +73,7 @@ def listen_near(host: str, port: int) -> socket.socket:
 
 
 def to_url(listener: socket.socket) -> str:
-    """Return the URL of a socket; a wildcard address becomes loopback.
+    """Return the URL of a socket, with loopback in place of a wildcard address.
 
     :param listener: a bound socket.
     """

@@ -1,4 +1,4 @@
-"""Describes an app's routes and builds an example request, from the app's objects."""
+"""Describe an app's routes, and build an example request."""
 
 import os
 
@@ -28,9 +28,7 @@ def build_authorized_example(mastra):
 
 
 def build_mastra_example(mastra):
-    """Build a request for the first of: an agent without a model, a workflow, an agent whose
-    provider has a key, the list of agents.
-    """
+    """Build a request for a function agent, a workflow, another agent, or the list of agents."""
     agents = [(key, agent.info()) for key, agent in mastra.agents.items()]
     for key, info in agents:
         if not info.provider and not info.requires:
@@ -57,7 +55,7 @@ def has_key(provider):
 
 
 def sample_value(schema, root=None):
-    """Return whether a value could be generated for a JSON schema, and the value."""
+    """Generate a value for a JSON schema; return whether this was possible, and the value."""
     root = root or schema
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
@@ -98,7 +96,7 @@ def sample_object(schema, root):
 
 
 def iter_routes(routes, prefix=""):
-    """Yield methods and path of each route of Starlette, FastAPI or Litestar."""
+    """Yield the methods and the path of each route of Starlette, FastAPI or Litestar."""
     for route in routes:
         path = getattr(route, "path_format", None) or getattr(route, "path", None)
         methods = getattr(route, "methods", None)

@@ -1,4 +1,4 @@
-"""Installs the server's packages for a project whose environment lacks them."""
+"""Install the server's packages for a project whose environment does not have them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SERVER = "mastra-server[serve]"
 def needs_runtime(interpreter: Interpreter) -> bool:
     """Return whether an earlier start had to install the server for this interpreter.
 
-    The app is then imported once, and not first without the server.
+    If so, the app is not first imported without the server.
 
     :param interpreter: of the project.
     """
@@ -36,9 +36,9 @@ def needs_runtime(interpreter: Interpreter) -> bool:
 
 
 def install_runtime(interpreter: Interpreter, report: Report) -> Path:
-    """Return a directory with the server and its dependencies; install it once per interpreter.
+    """Return a directory with the server's packages; install them once per interpreter.
 
-    The directory is vendored like that of a bundle of a project without dependencies.
+    The directory is like ``vendor`` in a bundle of a project without dependencies.
 
     :param interpreter: of the project.
     :param report: receives progress.
@@ -71,7 +71,7 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
             return tree
     except BuildError as error:
         raise ConfigError(
-            f"{interpreter.path!r} has no mastra-server, and its installation failed: "
+            f"{interpreter.path!r} does not have mastra-server, and its installation failed: "
             f"{error.message.partition(chr(10))[0]}",
             f"Install it there: {format_install_command(interpreter, shlex.quote(_SERVER))}.",
         ) from None
@@ -92,7 +92,7 @@ def _get_marker(interpreter: Interpreter) -> Path:
 
 
 def format_install_command(interpreter: Interpreter, requirement: str) -> str:
-    """Return the command that installs a distribution for an interpreter, with pip or with uv.
+    """Return the command that installs a distribution for an interpreter, with pip or uv.
 
     :param interpreter: to install for.
     :param requirement: quoted for a shell.

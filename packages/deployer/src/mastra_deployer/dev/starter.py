@@ -1,4 +1,4 @@
-"""Starts a process and imports the app in it, with a standby process for speed."""
+"""Start a process and import the app in it; a standby process makes this faster."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PREPARE_DELAY = 0.3  # seconds after a reload, so that preparing does not slow 
 
 
 class StartError(Exception):
-    """The saved app does not start; raised and caught within this package.
+    """The saved app does not start. Only this package raises and catches this error.
 
     :param problem: of the app.
     """
@@ -40,7 +40,7 @@ class StartError(Exception):
 
 
 class Starter:
-    """Starts processes, and keeps a standby process with the slow libraries imported.
+    """Starts processes, and keeps a standby process that has imported the slow libraries.
 
     :param options: of the command line.
     :param screen: receives notes.
@@ -59,7 +59,7 @@ class Starter:
     async def import_app(
         self, project: Project, values: Mapping[str, str], debug: str
     ) -> tuple[Version, Report]:
-        """Return a process that has imported the app, and the app's registry.
+        """Return a process that has imported the app, and the registry of the app.
 
         :param project: as it is saved now.
         :param values: the app's environment.
@@ -121,7 +121,7 @@ class Starter:
         return version, report
 
     async def _take_process(self, launch: Launch) -> Version:
-        """Return the standby process where it is current, else a new one."""
+        """Return the standby process if it is current, or else a new process."""
         self.cancel_preparation()
         standby, self._standby = self._standby, None
         if standby is not None:
@@ -150,15 +150,15 @@ class Starter:
 
     @contextlib.contextmanager
     def _warn_if_slow(self, debug: str) -> Iterator[None]:
-        """Print a note if an import takes long.
+        """Print a note if an import takes long; do not stop the import.
 
-        The import continues; only the next save cancels it.
+        Only the next save cancels the import.
         """
         loop = asyncio.get_running_loop()
         handle = loop.call_later(
             _SLOW,
             self._screen.note,
-            f"The app is still being imported after {_SLOW} seconds.",
+            f"The import of the app has not finished after {_SLOW} seconds.",
             "Move code that waits or starts a server into a function or a lifespan, so that this "
             "code does not run at import.",
         )
@@ -177,7 +177,7 @@ class Starter:
 
 
 def _lacks_server(report: Report) -> bool:
-    """Return whether the project's Python lacks a module of the server."""
+    """Return whether a module of the server is missing in the project's Python."""
     error = report.get("error") or {}
     missing = str(error.get("missing") or "")
     return missing.partition(".")[0] in SERVER_MODULES

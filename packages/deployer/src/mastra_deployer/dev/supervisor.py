@@ -1,4 +1,4 @@
-"""Starts a version of the app at every save, and lets it serve once it has started."""
+"""Start a new version of the app at every save, and let it serve after its start."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _INTERRUPTED = 130
 
 
 def develop(options: DevOptions, screen: Screen) -> int:
-    """Run until a signal, and return the exit code: 0 for SIGTERM, 130 for Ctrl-C.
+    """Serve until a signal, and return the exit code: 0 for SIGTERM, 130 for Ctrl-C.
 
     :param options: of the command line.
     :param screen: receives all output.
@@ -52,7 +52,7 @@ def develop(options: DevOptions, screen: Screen) -> int:
 
 
 class _Supervisor:
-    """One version serves; each save starts the next one, which takes over once it has started."""
+    """One version serves; each save starts another version, which replaces it."""
 
     def __init__(
         self, options: DevOptions, screen: Screen, project: Project, address: Address
@@ -70,7 +70,7 @@ class _Supervisor:
         self._switching = False
 
     async def run(self) -> int:
-        """Serve until a signal; the second signal skips the drain."""
+        """Serve until a signal; a second signal skips the drain."""
         loop = asyncio.get_running_loop()
         stopped: asyncio.Future[int] = loop.create_future()
 
@@ -91,9 +91,9 @@ class _Supervisor:
         return stopped.result() if stopped.done() else work.result()
 
     async def _run_attempts(self) -> int:
-        """Try the saved version, and try again at every save.
+        """Try the saved version now and at every save.
 
-        A save during an attempt cancels it; the next attempt covers both saves.
+        A save during an attempt cancels the attempt. The next attempt covers both saves.
         """
         watcher = FileWatcher(self._project, self._options.env_file, self._screen)
         saved: set[str] = set()
@@ -115,7 +115,7 @@ class _Supervisor:
             await self._cancel_attempt(attempt)
 
     async def _cancel_attempt(self, attempt: asyncio.Task[None]) -> None:
-        """Cancel an attempt, except while its version takes over."""
+        """Cancel an attempt, unless its version is taking over."""
         if not self._switching:
             attempt.cancel()
         await asyncio.wait({attempt})
@@ -148,7 +148,7 @@ class _Supervisor:
         return await self._starter.import_app(self._project, values, debug)
 
     async def _serve(self, version: Version, registry: Report) -> None:
-        """Let a version serve beside the previous one.
+        """Let a version serve together with the previous version.
 
         :raises StartError: when its lifespan does not start.
         """
@@ -185,18 +185,18 @@ class _Supervisor:
             self._starter.prepare(self._launch)
 
     def _report_missing(self, values: Mapping[str, str]) -> None:
-        """Report required variables without a value, when the list has changed."""
+        """Report required variables without a value, if the list has changed."""
         required = self._project.environment.required
         missing = [name for name in required if not values.get(name, "").strip()]
         if missing and missing != self._missing:
             self._screen.note(
                 f"Required environment variables are not set: {', '.join(missing)}.",
-                "Set them, or put them in .env; code that needs them fails without them.",
+                "Set them, or put them in .env. Code that needs them fails without them.",
             )
         self._missing = missing
 
     def _report_missing_modules(self, registry: Report) -> None:
-        """Report agents whose framework or provider is not installed, when that has changed."""
+        """Report agents whose framework or provider is not installed, if the list has changed."""
         missing: Mapping[str, list[str]] = registry.get("missing", {})
         if missing != self._missing_modules:
             for agent, modules in missing.items():
@@ -204,6 +204,6 @@ class _Supervisor:
                 self._screen.note(
                     f"The agent {agent!r} needs {' and '.join(map(repr, modules))}, which cannot "
                     "be imported.",
-                    f"Its runs fail until you run: pip install {packages}.",
+                    f"To run this agent, install: pip install {packages}.",
                 )
         self._missing_modules = missing

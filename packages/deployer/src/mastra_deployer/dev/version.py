@@ -1,4 +1,4 @@
-"""A version of the app: a process in the project's Python, and the socket to it."""
+"""A version of the app: a process in the project's Python, and the socket to the process."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ Report = Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Launch:
-    """The parameters of a process; a standby process is current only if its parameters are equal.
+    """The parameters of a process; a standby process must have the same parameters.
 
     :param interpreter: of the project.
     :param root: of the project; the working directory.
     :param import_root: first directory of the import path.
     :param values: the whole environment.
     :param editables: import roots of packages that are installed as editable.
-    :param runtime: directories with the server's packages, where the project's Python lacks them.
+    :param runtime: directories with the server's packages, if the project's Python lacks them.
     :param quiet: do not log requests.
     :param debug: whether a debugger is used.
     :param address: that the listening socket is bound to.
@@ -63,7 +63,7 @@ class Launch:
 
 
 class Version:
-    """A process that imports the app, and serves it until a newer version does.
+    """A process that imports and serves the app, until a newer version replaces it.
 
     :param launch: the parameters of the process.
     :param process: the started process.
@@ -121,7 +121,7 @@ class Version:
         return self
 
     async def load(self, project: Project, entry: Path, source: bytes | None, debug: str) -> Report:
-        """Import the app, and return its report; an ``exit`` event where the process ended.
+        """Import the app and return the report; return an ``exit`` event if the process ended.
 
         :param project: as it is saved now.
         :param entry: path of the entry file.
@@ -144,7 +144,7 @@ class Version:
         return report
 
     async def serve(self, listener: socket.socket) -> Report:
-        """Pass the listening socket to the process, and wait until it serves.
+        """Pass the listening socket to the process, and wait until the process serves.
 
         :param listener: the app's socket.
         """
@@ -153,7 +153,7 @@ class Version:
         return await self.wait_for_report("serving", "failed")
 
     async def wait_for_report(self, *events: str) -> Report:
-        """Return the next report of some kinds; an ``exit`` event where the process ends.
+        """Return the next report of given kinds; return an ``exit`` event if the process ends.
 
         :param events: names of the events.
         """
@@ -170,7 +170,7 @@ class Version:
                 return getter.result()
 
     async def drain(self, *, stop: bool = False) -> int:
-        """Let the process accept no more requests, finish the accepted ones, and end.
+        """Let the process refuse new requests, finish the accepted requests, and end.
 
         :param stop: whether ``mastra dev`` ends: the requests then get two seconds.
         :returns: how many requests are running.
@@ -184,11 +184,11 @@ class Version:
         return 0
 
     async def wait_for_exit(self) -> None:
-        """Wait until the process has drained and ended, and kill it after a timeout."""
+        """Wait until the process has ended, and kill it after a timeout."""
         await self._wait_or_kill(self._drain_timeout + _EXIT_GRACE)
 
     async def cancel(self) -> None:
-        """Cancel the requests of a process that drains, and wait until it has ended."""
+        """Cancel the requests of a process that drains, and wait until the process has ended."""
         self._send(do="cancel")
         await self._wait_or_kill(_EXIT_GRACE)
 
@@ -207,14 +207,14 @@ class Version:
         self._reading.cancel()
 
     def show_page(self, page: Mapping[str, str] | None) -> None:
-        """Show a page to browsers in place of the app.
+        """Show a page in browsers instead of the app.
 
         :param page: the page; ``None`` for the app.
         """
         self._send(do="page", page=page)
 
     def attach_debugger(self, address: str) -> None:
-        """Let the process listen for a debugger, without waiting for it.
+        """Let the process listen for a debugger, without waiting for a connection.
 
         :param address: ``host:port``.
         """
@@ -226,7 +226,7 @@ class Version:
         return not self.exit_task.done()
 
     def is_current(self, launch: Launch, mtimes: Mapping[str, int]) -> bool:
-        """Return whether a standby process equals one that would be started now.
+        """Return whether a standby process has the same state as a new process would have.
 
         :param launch: the parameters of a new process.
         :param mtimes: directories of packages, and when they had last changed when it started.
@@ -262,7 +262,7 @@ class Version:
 
 
 def read_mtimes(directories: Sequence[str]) -> dict[str, int]:
-    """Return when each directory last changed: an installation or a removal changes it.
+    """Return the change time of each directory, because an installation changes it.
 
     :param directories: of installed packages.
     """

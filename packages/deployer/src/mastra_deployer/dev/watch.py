@@ -58,7 +58,7 @@ class FileWatcher:
         self._start()
 
     async def wait_for_changes(self) -> set[str]:
-        """Return the next saved files, relative to the project; quick saves are combined."""
+        """Return the next saved files, relative to the project; combine quick saves."""
         while True:
             paths = map(self._to_watched, await self._queue.get())
             found = {self._to_relative(path) for path in paths if self._is_relevant(path)}
@@ -110,8 +110,8 @@ class FileWatcher:
                     raise
                 polling = True
                 self._report.note(
-                    f"The system cannot watch the files ({error}); they are polled.",
-                    "Raise the limit, on Linux: sysctl fs.inotify.max_user_watches=524288.",
+                    f"The system cannot watch the files ({error}), so mastra polls them.",
+                    "On Linux, raise the limit: sysctl fs.inotify.max_user_watches=524288.",
                 )
 
     async def _queue_changes(self, paths: list[str], *, deep: bool, polling: bool) -> None:
@@ -132,9 +132,9 @@ class FileWatcher:
             self._queue.put_nowait({path for _, path in changes} - temporary)
 
     def _list_directories(self) -> list[list[DirectoryId]]:
-        """Return the directories to watch with and without subdirectories.
+        """Return the directories to watch: those with subdirectories, and those without.
 
-        Each has its inode, since a directory may be replaced by another of the same name.
+        Each directory has its inode, because another directory of the same name may replace it.
         """
         starts = [self._project.import_root, *self._editables]
         tops = [
@@ -150,7 +150,7 @@ class FileWatcher:
         return [_add_inodes(deep), _add_inodes(flat)]
 
     def _iter_included(self) -> Iterator[Path]:
-        """Yield the directories that the patterns of ``include`` start with."""
+        """Yield the directories at the start of the ``include`` patterns."""
         for pattern in get_config(self._project).build.include:
             fixed = []
             for part in PurePath(pattern).parts[:-1]:

@@ -1,14 +1,14 @@
-"""Ends the WebSockets of a version of the app that has been replaced."""
+"""End the WebSockets of an app version that was replaced."""
 
 import asyncio
 import contextlib
 
 RESTART = 1012  # the close code "service restart", after which clients connect again
-MESSAGE_GRACE = 0.15  # seconds for a message that was just sent to be read
+MESSAGE_GRACE = 0.15  # seconds in which the app may read a message that was just sent
 
 
 class OpenWebSockets:
-    """The open WebSockets: the idle ones are closed when the version is replaced.
+    """The open WebSockets; idle ones are closed when the version is replaced.
 
     A WebSocket is idle while the app waits for the client's next message.
     """
@@ -17,7 +17,7 @@ class OpenWebSockets:
         self.restart = asyncio.Event()
 
     def close_idle(self):
-        """Close each WebSocket as soon as it is idle."""
+        """Close each WebSocket when it is idle."""
         self.restart.set()
 
     async def run(self, app, scope, receive, send):
@@ -35,7 +35,7 @@ class OpenWebSockets:
 
 
 class WebSocket:
-    """One WebSocket, as its app sees it."""
+    """One WebSocket, as the app uses it."""
 
     def __init__(self, restart, receive, send):
         self.restart = restart
@@ -43,7 +43,7 @@ class WebSocket:
         self.has_closed = False
 
     async def receive(self):
-        """Return the next message; a disconnect if there is none and the version is replaced."""
+        """Return the next message; after a replacement, return a disconnect if there is none."""
         message = asyncio.ensure_future(self.receive_message())
         restart = asyncio.ensure_future(self.restart.wait())
         try:

@@ -1,1 +1,1 @@
-"""Handle mastra's own files and directories: caches, locks, atomic replacement."""
+"""Manage mastra's own files and directories: caches, locks, atomic replacement."""

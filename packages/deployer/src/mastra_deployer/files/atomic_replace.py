@@ -1,4 +1,4 @@
-"""Replace a directory or a file by a finished one in one atomic step."""
+"""Replace a directory or a file with a finished one, in one atomic step."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _EXCHANGE = 2
 
 
 def replace_directory(source: Path, destination: Path) -> None:
-    """Move ``source`` to ``destination``; readers see the old or the new directory, never a mix.
+    """Move ``source`` to ``destination``, so that readers see either the old or the new directory.
 
-    Where the system can exchange two names, the old directory is at ``source`` afterwards.
+    If the system can exchange two names, the old directory is at ``source`` afterwards.
 
     :param source: the finished directory, on the same file system.
     :param destination: the bundle to replace, or a path where nothing is.
@@ -35,8 +35,8 @@ def replace_directory(source: Path, destination: Path) -> None:
     """
     if destination.is_symlink():
         raise BundleError(
-            f"{str(destination)!r} is a link, and would be replaced.",
-            "Delete the link, or pass the path that it leads to with --output.",
+            f"{str(destination)!r} is a symbolic link, so it cannot be replaced.",
+            "Delete the link, or pass its destination with --output.",
         )
     if (
         destination.exists()
@@ -44,8 +44,8 @@ def replace_directory(source: Path, destination: Path) -> None:
         and not (destination / MANIFEST).exists()
     ):
         raise BundleError(
-            f"{str(destination)!r} is not a bundle of mastra, and would be replaced.",
-            "Move it away, or choose another directory with --output.",
+            f"{str(destination)!r} is not a bundle of mastra, so it must not be replaced.",
+            "Move it to another place, or choose another directory with --output.",
         )
     try:
         _replace(source, destination)
@@ -53,17 +53,17 @@ def replace_directory(source: Path, destination: Path) -> None:
         raise BundleError(
             f"{str(destination)!r} cannot be replaced: {error.strerror}. "
             "The old bundle is unchanged.",
-            "Check the owner of the directory above it.",
+            "Check the owner of its parent directory.",
         ) from None
 
 
 def replace_file(file: Path, content: bytes, draft: Path, *, mode: int = 0o666) -> None:
-    """Write a file; readers see the old or the new content, never a mix.
+    """Write a file, so that readers see either the old or the new content.
 
     :param file: the file to write.
     :param content: of the file.
-    :param draft: a path on the same file system that no other process writes. What is left there
-        is deleted first, so that a link is not followed.
+    :param draft: a path on the same file system that no other process writes. An old file at this
+        path is deleted first, so that a link is not followed.
     :param mode: permissions of the file, before the umask.
     :raises OSError: when it cannot be written.
     """
@@ -79,7 +79,7 @@ def replace_file(file: Path, content: bytes, draft: Path, *, mode: int = 0o666) 
 
 
 def repair_directory(destination: Path) -> None:
-    """Complete a replacement that was killed between two renames: restore the old directory.
+    """Restore the old directory after a replacement that was killed between two renames.
 
     :param destination: the replaced directory.
     """
@@ -92,7 +92,7 @@ def repair_directory(destination: Path) -> None:
 
 
 def needs_repair(destination: Path) -> bool:
-    """Return whether a replacement of ``destination`` was killed, or is running.
+    """Return whether a replacement of ``destination`` was killed or is still running.
 
     :param destination: the replaced directory.
     """
@@ -101,12 +101,12 @@ def needs_repair(destination: Path) -> bool:
 
 
 def choose_temporary_parent(destination: Path, default: Path) -> Path:
-    """Return a directory for the files that will become ``destination``.
+    """Return a directory for temporary files that will become ``destination``.
 
-    It is on the same file system, since a rename cannot cross file systems.
+    The directory is on the same file system, because a rename needs that.
 
     :param destination: the directory that will be replaced.
-    :param default: the directory to return where it is on that file system.
+    :param default: the directory to return if it is on that file system.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
     same = destination.parent.stat().st_dev == default.stat().st_dev
@@ -128,7 +128,7 @@ def _replace(source: Path, destination: Path) -> None:
 
 
 def _exchange_names(source: Path, destination: Path) -> bool:
-    """Exchange two names in one system call, where Linux and the file system support it."""
+    """Exchange two names in one system call, if Linux and the file system support this."""
     if not sys.platform.startswith("linux"):
         return False
     libc = ctypes.CDLL(None, use_errno=True)

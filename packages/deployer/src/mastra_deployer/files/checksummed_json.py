@@ -1,6 +1,6 @@
 """Read and write small JSON files of mastra, each with a hash of its content.
 
-A file that was cut off, overwritten or edited is treated as missing, and is created again.
+If a file was truncated, overwritten or edited, it counts as missing and is created again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class _Checksummed(msgspec.Struct, frozen=True):
 
 
 def write_checksummed_json(file: Path, value: Any, temporary: Path | None = None) -> None:
-    """Write a value with its hash, replacing the file atomically.
+    """Write a value with its hash, in one atomic step.
 
     :param file: the file to write.
     :param value: a value of a msgspec type.
@@ -38,7 +38,7 @@ def write_checksummed_json(file: Path, value: Any, temporary: Path | None = None
 
 
 def read_checksummed_json(file: Path, kind: type[T]) -> T | None:
-    """Return the file's value; ``None`` if the file is missing or damaged.
+    """Return the value in the file; ``None`` if the file is missing or damaged.
 
     :param file: the file to read.
     :param kind: the value's type.

@@ -1,4 +1,4 @@
-"""Locate and create the directories that mastra writes to."""
+"""Find and create the directories to which mastra writes."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def get_cache_directory(kind: str) -> Path:
 
 
 def ensure_local_directory(project: Project, *names: str) -> Path:
-    """Create and return a project's ``.mastra-local``, which git ignores, or a directory in it.
+    """Create and return ``.mastra-local`` of a project, or a directory in it; git ignores both.
 
     :param project: the project.
     :param names: of the directory, relative to ``.mastra-local``.
-    :raises ConfigError: when the project cannot be written, and where a link would lead the files
-        to another place.
+    :raises ConfigError: if the project cannot be written, or a link would lead the files to another
+        place.
     """
     local = project.local_directory
     directory, ignore = local.joinpath(*names), local / ".gitignore"
@@ -73,11 +73,11 @@ def ensure_local_directory(project: Project, *names: str) -> Path:
 def get_local_file(project: Project, *names: str) -> Path:
     """Return the path of a file in a project's ``.mastra-local``.
 
-    Its directory is created if nothing is in the way. Otherwise writing the file fails.
+    Its directory is created if possible. Otherwise writing the file fails.
 
     :param project: the project.
     :param names: of the file, relative to ``.mastra-local``.
-    :raises ConfigError: as ``ensure_local_directory`` does, also where the file is a link.
+    :raises ConfigError: as ``ensure_local_directory`` does, also if the file is a link.
     """
     file = ensure_local_directory(project).joinpath(*names)
     refuse_links(project.root, file)
@@ -87,10 +87,10 @@ def get_local_file(project: Project, *names: str) -> Path:
 
 
 def get_vendor_reuse_directory(project: Project) -> Path:
-    """Return the path where a replaced bundle's dependencies are kept; it may not exist.
+    """Return the path for the dependencies of a replaced bundle, even if it does not exist.
 
     :param project: the project.
-    :raises ConfigError: where a link would lead the dependencies to another place.
+    :raises ConfigError: if a link would lead the dependencies to another place.
     """
     directory = project.local_directory / "spare"
     refuse_links(project.root, directory)
@@ -98,7 +98,7 @@ def get_vendor_reuse_directory(project: Project) -> Path:
 
 
 def build_unwritable_error(path: Path, error: OSError) -> ConfigError:
-    """Build the error for a path in the project that cannot be written.
+    """Build the error for a path in the project that mastra cannot write.
 
     :param path: the file or directory.
     :param error: the system's error.
@@ -120,14 +120,14 @@ def convert_cache_errors() -> Iterator[None]:
     except OSError as error:
         raise ConfigError(
             f"The cache {str(_get_cache_root())!r} cannot be written: {error.strerror or error}.",
-            "Free some space there (the cache may be deleted at any time), or set "
-            "MASTRA_CACHE_DIR to another directory.",
+            "Free some space on its disk, or set MASTRA_CACHE_DIR to another directory. You can "
+            "delete the cache at any time.",
         ) from None
 
 
 @contextlib.contextmanager
 def convert_project_errors(directory: Path) -> Iterator[None]:
-    """Convert disk errors of the block to ``ConfigError``; the block writes below ``directory``.
+    """Convert disk errors of the block, which writes below ``directory``, to ``ConfigError``.
 
     :param directory: a directory of the project.
     :raises ConfigError: for a full or read-only disk; other system errors pass.
@@ -146,8 +146,8 @@ def convert_project_errors(directory: Path) -> Iterator[None]:
 def publish_directory(source: Path, destination: Path) -> None:
     """Rename a finished directory to its path in the cache.
 
-    Paths are named by content: when another process was first, its directory is the same and this
-    one is deleted.
+    The path depends on the content. If another process was faster, its directory is the same, and
+    this one is deleted.
 
     :param source: the finished directory, on the cache's file system.
     :param destination: its path in the cache.

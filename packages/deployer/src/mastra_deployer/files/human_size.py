@@ -6,7 +6,7 @@ __all__ = ("format_bytes",)
 
 
 def format_bytes(count: float) -> str:
-    """Format bytes as megabytes or kilobytes of a thousand.
+    """Format a number of bytes as megabytes or kilobytes, in steps of a thousand.
 
     :param count: in bytes.
     """

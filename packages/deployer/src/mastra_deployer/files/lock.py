@@ -1,4 +1,4 @@
-"""Allow one build at a time in a project; a second build waits and reports that it waits."""
+"""Allow one build at a time in a project; a second build reports that it waits."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ("hold_build_lock",)
 
 @contextlib.contextmanager
 def hold_build_lock(project: Project, report: Report) -> Iterator[None]:
-    """Hold a project's lock for the block; the system releases it when the process dies.
+    """Hold a project's lock during the block; the system releases it when the process dies.
 
     :param project: the project.
     :param report: receives a step when another build has to be waited for.
-    :raises ConfigError: when the project cannot be written, and where a link would lead the files
-        to another place.
+    :raises ConfigError: if the project cannot be written, or a link would lead the files to another
+        place.
     """
     with _open_lock(get_local_file(project, "lock")) as file:
         if not lock_file(file, wait=False):

@@ -1,4 +1,4 @@
-"""Refuse links where mastra writes: a checkout may contain some that lead out of it."""
+"""Refuse symbolic links where mastra writes, because they may lead out of the project."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ __all__ = ("refuse_links",)
 
 
 def refuse_links(root: Path, path: Path) -> None:
-    """Raise where a path below a directory is a link or leads through one.
+    """Raise an error if a path below a directory is a link or leads through a link.
 
-    Links above the directory are the user's own, and so is a path that is not below it.
+    Links above the directory belong to the user and are allowed. So is a path that is not below the
+    directory.
 
     :param root: the directory; absolute.
     :param path: the path that is about to be written, locked or deleted; absolute.
@@ -29,6 +30,6 @@ def refuse_links(root: Path, path: Path) -> None:
             return
         if current.is_symlink():
             raise ConfigError(
-                f"{str(current)!r} is a link, and mastra would write to where it leads.",
-                "Delete the link, or replace it with what it leads to.",
+                f"{str(current)!r} is a symbolic link, and mastra would write to its destination.",
+                "Delete the link, or replace it with its destination.",
             )

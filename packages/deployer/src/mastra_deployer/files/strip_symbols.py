@@ -1,8 +1,8 @@
 """Remove symbol tables and debug information from ELF files.
 
-What the loader maps keeps its content and its address: sections without the flag ``ALLOC`` are cut
-out of the file, and the segments behind them move forward. The same input gives the same bytes on
-every machine. A file of another kind, or with anything unusual, is left as it is.
+Sections without the flag ``ALLOC`` are removed, and the segments behind them move forward. The
+content and the addresses in memory do not change. The same input gives the same bytes on every
+machine. Other files, and files with an unusual structure, stay unchanged.
 """
 
 from __future__ import annotations
@@ -14,30 +14,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mastra_deployer.files.elf_format import (
+    HEADER,
+    LOAD,
+    MAGIC,
+    SEGMENT,
+    Segment,
+    read_segments,
+)
+
 __all__ = ("is_elf_file", "strip_file", "strip_symbols")
 
-_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
-_SEGMENT = struct.Struct("<IIQQQQQQ")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
-_MAGIC = b"\x7fELF\x02\x01\x01"  # 64 bits, little endian
 _EXECUTABLE, _SHARED = 2, 3  # types of files
-_LOAD = 1  # type of segments
 _NULL, _SYMTAB, _STRTAB, _NOBITS, _SYMTAB_INDEXES = 0, 2, 3, 8, 18  # types of sections
 _ALLOC = 2  # flag of sections
 _DEBUG_NAMES = (b".debug", b".zdebug", b".stab", b".gdb_index", b".gnu_debug", b".comment")
 _TABLE_ALIGNMENT = 8
 _MAX_ALIGNMENT = 4096  # of a section that is not mapped
-
-
-class _Segment(NamedTuple):
-    type: int
-    flags: int
-    offset: int
-    address: int
-    physical_address: int
-    file_size: int
-    memory_size: int
-    alignment: int
 
 
 class _Section(NamedTuple):
@@ -58,20 +52,20 @@ class _Section(NamedTuple):
 
 
 class _Unusual(Exception):
-    """The file is none that can be stripped safely."""
+    """The file cannot be stripped safely."""
 
 
 def is_elf_file(path: Path) -> bool:
-    """Return whether a file is an ELF file of a kind that can be stripped.
+    """Return whether a file is an ELF file that can be stripped.
 
     :param path: of the file.
     """
     with path.open("rb") as file:
-        return file.read(len(_MAGIC)) == _MAGIC
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def strip_file(path: Path) -> bool:
-    """Strip a file in place, keeping its mode.
+    """Strip a file in place, and keep its mode.
 
     :param path: of any file that nobody else reads meanwhile.
     :returns: whether it is smaller now.
@@ -90,7 +84,7 @@ def strip_symbols(content: bytes) -> bytes | None:
     """Return an ELF file without symbol tables and debug information.
 
     :param content: of the file.
-    :returns: ``None`` if nothing can be removed, or where that may not be safe.
+    :returns: ``None`` if nothing can be removed, or if that may not be safe.
     """
     try:
         stripped = _ElfFile.parse(content).strip()
@@ -103,28 +97,25 @@ def strip_symbols(content: bytes) -> bytes | None:
 class _ElfFile:
     content: bytes
     header: tuple[bytes, int, int, int, int, int, int, int, int, int, int, int, int, int]
-    segments: tuple[_Segment, ...]
+    segments: tuple[Segment, ...]
     sections: tuple[_Section, ...]
 
     @classmethod
     def parse(cls, content: bytes) -> _ElfFile:
-        header = _HEADER.unpack_from(content)
-        _, kind, *_, segment_size, segment_count, section_size, section_count, names = header
-        segments_offset, sections_offset = header[5], header[6]
+        header = HEADER.unpack_from(content)
+        _, kind, *_, section_size, section_count, names = header
+        sections_offset = header[6]
         if (
-            not content.startswith(_MAGIC)
+            not content.startswith(MAGIC)
             or kind not in (_EXECUTABLE, _SHARED)
-            or (segment_size, section_size) != (_SEGMENT.size, _SECTION.size)
+            or section_size != _SECTION.size
             or not 0 < names < section_count
         ):
             raise _Unusual
         return cls(
             content,
             header,
-            tuple(
-                _Segment._make(_SEGMENT.unpack_from(content, segments_offset + n * _SEGMENT.size))
-                for n in range(segment_count)
-            ),
+            read_segments(content),
             tuple(
                 _Section._make(_SECTION.unpack_from(content, sections_offset + n * _SECTION.size))
                 for n in range(section_count)
@@ -156,11 +147,11 @@ class _ElfFile:
         result += b"".join(_SECTION.pack(*section) for section in sections)
         segments = _move(moved, self.header[5])
         fields = (*self.header[:5], segments, table, *self.header[7:])
-        result[: _HEADER.size] = _HEADER.pack(*fields)
+        result[: HEADER.size] = HEADER.pack(*fields)
         for number, segment in enumerate(self.segments):
             offset = _move(moved, segment.offset) if segment.file_size else 0
-            where = segments + number * _SEGMENT.size
-            _SEGMENT.pack_into(result, where, *segment._replace(offset=offset))
+            where = segments + number * SEGMENT.size
+            SEGMENT.pack_into(result, where, *segment._replace(offset=offset))
         return bytes(result)
 
     def _find_removed(self) -> set[int]:
@@ -195,9 +186,9 @@ class _ElfFile:
         return self.content[start : self.content.index(b"\0", start)]
 
     def _find_parts(self) -> list[_Part]:
-        """Return the parts of the file that are mapped, in order; those that touch are one."""
+        """Return the mapped parts of the file in order; join parts that touch."""
         parts: list[_Part] = []
-        loaded = [item for item in self.segments if item.type == _LOAD and item.file_size]
+        loaded = [item for item in self.segments if item.type == LOAD and item.file_size]
         for segment in sorted(loaded, key=lambda item: item.offset):
             end = segment.offset + segment.file_size
             alignment = max(segment.alignment, 1)
@@ -211,12 +202,13 @@ class _ElfFile:
         return parts
 
     def _check(self, parts: Sequence[_Part], numbers: set[int]) -> None:
-        """Check that sections can go, and that the parts contain everything that is mapped."""
+        """Check that the sections can be removed, and that the parts contain all mapped data."""
+        segments = self.header[5]
         table_end = self.header[6] + len(self.sections) * _SECTION.size
         last = max(table_end, parts[-1].end, *(item.file_end for item in self.sections))
         mapped = [
-            (0, _HEADER.size),
-            (self.header[5], self.header[5] + len(self.segments) * _SEGMENT.size),
+            (0, HEADER.size),
+            (segments, segments + len(self.segments) * SEGMENT.size),
             *((item.offset, item.offset + item.file_size) for item in self.segments),
             *((item.offset, item.file_end) for item in self.sections if item.flags & _ALLOC),
         ]
@@ -239,7 +231,7 @@ class _Part(NamedTuple):
 
 
 def _move_parts(parts: Sequence[_Part]) -> list[_Part]:
-    """Move the parts forward; the offset of each keeps its remainder, which mapping needs."""
+    """Move the parts forward, with the same remainder of each offset, as mapping requires."""
     moved: list[_Part] = []
     end = 0
     for part in parts:

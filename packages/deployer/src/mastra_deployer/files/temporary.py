@@ -1,8 +1,8 @@
-"""Create temporary directories that are removed even when their process is killed.
+"""Create temporary directories that are removed even if their process is killed.
 
-A process holds a lock on each of its directories, which the system releases when it dies: a
-directory that is not locked is stale, whatever its age. Where the system has no such locks, the
-directories of killed processes remain.
+A process holds a lock on each of its directories. The system releases the lock when the process
+dies. A directory without a lock is therefore stale, whatever its age. On systems without such
+locks, the directories of killed processes remain.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ("discard_directory", "remove_stale_directories", "temporary_directory
 
 @contextlib.contextmanager
 def temporary_directory(parent: Path, prefix: str = "tmp-") -> Iterator[Path]:
-    """Create a temporary directory for the block, after removing stale ones with the same prefix.
+    """Create a temporary directory for the block, and remove stale ones with the same prefix.
 
     :param parent: the directory to create it in, so that results can be renamed on its file system.
     :param prefix: of the directory's name.
@@ -35,7 +35,7 @@ def temporary_directory(parent: Path, prefix: str = "tmp-") -> Iterator[Path]:
 
 
 def discard_directory(directory: Path) -> None:
-    """Remove a directory in one step, so that a reader sees all of it or nothing.
+    """Remove a directory, so that readers see either all of it or nothing.
 
     :param directory: may be missing.
     """
@@ -47,7 +47,7 @@ def discard_directory(directory: Path) -> None:
 def _create_locked(
     parent: Path, prefix: str
 ) -> tuple[tempfile.TemporaryDirectory[str], int | None]:
-    """Create a directory and lock it."""
+    """Create a directory, and lock it."""
     while True:
         directory = tempfile.TemporaryDirectory(
             prefix=prefix, dir=parent, ignore_cleanup_errors=True
@@ -80,7 +80,7 @@ def remove_stale_directories(parent: Path, prefix: str = "tmp-") -> None:
 
 
 def _lock_directory(path: str, *, wait: bool) -> int | None:
-    """Lock a directory; return ``None`` if another process holds it or it cannot be locked."""
+    """Lock a directory; return ``None`` if this is impossible or another process has the lock."""
     if os.name == "nt":  # Windows has no locks on directories
         return None
     import fcntl

@@ -1,4 +1,4 @@
-"""Keep what an app wrote into its bundle, before a new bundle replaces it."""
+"""Keep files that an app wrote into its bundle, before a new bundle replaces it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _MAX_SHOWN = 3
 
 
 def keep_written_files(project: Project, old: Path, new: Path, report: Report) -> None:
-    """Copy the files that an app wrote into a bundle to ``.mastra-written`` of the project.
+    """Copy the files that an app wrote into its bundle to ``.mastra-written`` of the project.
 
-    A running app may have them open, so they are linked if the file system can.
+    A running app may have the files open, so they are linked if possible.
 
     :param project: the app.
     :param old: the bundle that is about to be replaced; may be missing.
@@ -42,14 +42,14 @@ def keep_written_files(project: Project, old: Path, new: Path, report: Report) -
     more = f" and {len(names) - _MAX_SHOWN} more" if len(names) > _MAX_SHOWN else ""
     report.note(
         f"The app wrote {', '.join(names[:_MAX_SHOWN])}{more} into its bundle, which this build "
-        f"replaces; what it wrote is now in {str(directory)!r}.",
-        "Let the app write outside of the bundle: a relative path starts at the project's "
+        f"replaces. These files are now in {str(directory)!r}.",
+        "Let the app write outside of the bundle. A relative path starts at the project's "
         "directory.",
     )
 
 
 def _iter_written_files(old: Path, new: Path) -> Iterator[str]:
-    """Yield the files that are newer than the bundle, and not the same in the new bundle."""
+    """Yield the files that are newer than the old bundle and different in the new bundle."""
     try:
         made = (old / MANIFEST).stat().st_mtime_ns
     except OSError:
@@ -67,6 +67,6 @@ def _is_same(file: Path, other: Path) -> bool:
 
 
 def _choose_directory(parent: Path) -> Path:
-    """Return the first path that nothing has: earlier files are kept too."""
+    """Return the first unused path, so that earlier files are kept."""
     numbers = (int(path.name) for path in parent.glob("*") if path.name.isdigit())
     return parent / str(max(numbers, default=0) + 1)

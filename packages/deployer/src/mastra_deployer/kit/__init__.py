@@ -1,11 +1,12 @@
-"""Tools for deployer authors: an HTTP client, files by digest, parallel uploads, archives.
+"""Provide tools for deployer authors: HTTP client, parallel uploads, archives, previews.
 
-Nothing here is specific to a platform. A deployer imports the kit inside its hooks, so that its
-settings class can be imported where only mastra-core is installed.
+Nothing here is specific to a platform. A deployer imports the kit inside its hooks. Its settings
+class can then be imported in an environment with only mastra-core.
 """
 
 from mastra_deployer.files.atomic_replace import replace_file
 from mastra_deployer.files.directories import get_cache_directory
+from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.kit.files.archive import (
     TAR_END,
     ZipArchive,
@@ -53,10 +54,11 @@ from mastra_deployer.kit.resources.follow_logs import follow_logs
 from mastra_deployer.kit.resources.get_or_create import create_new, get_or_create
 from mastra_deployer.kit.resources.poll import poll
 from mastra_deployer.kit.resources.require_deployed import require_deployed
-from mastra_deployer.kit.runtimes.bundled_python import BundledPython, open_interpreter
+from mastra_deployer.kit.runtimes.bundled_python import get_interpreter
 from mastra_deployer.kit.runtimes.child_process import ChildProcess
 from mastra_deployer.kit.runtimes.find_node import find_node
 from mastra_deployer.kit.runtimes.find_python import find_python, require_python
+from mastra_deployer.kit.runtimes.interpreter_tree import BundledPython
 from mastra_deployer.kit.runtimes.platforms import (
     MANYLINUX_AARCH64,
     MANYLINUX_X86_64,
@@ -113,6 +115,7 @@ __all__ = (
     "follow_logs",
     "format_largest",
     "get_cache_directory",
+    "get_interpreter",
     "get_npm_package",
     "get_or_create",
     "is_loopback",
@@ -128,7 +131,6 @@ __all__ = (
     "list_objects",
     "manylinux",
     "open_client",
-    "open_interpreter",
     "poll",
     "preview_handler",
     "read_object",
@@ -140,6 +142,7 @@ __all__ = (
     "split_file",
     "strip_entries",
     "tar_directory",
+    "temporary_directory",
     "upload",
     "write_event_handler",
     "write_launcher",

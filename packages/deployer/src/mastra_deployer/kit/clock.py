@@ -1,4 +1,4 @@
-"""The clock of the kit: tests replace waiting by advancing virtual time.
+"""The clock of the kit; in tests, virtual time advances instead of a wait.
 
 The clock belongs to the whole process, because waits also happen in the threads of an upload.
 """
@@ -14,11 +14,12 @@ from concurrent.futures import CancelledError
 __all__ = ("cancel_waits_on", "now", "skip_waits", "sleep")
 
 
-_GATHERING = 0.001  # seconds in which threads that start to wait together register their end
+# Seconds in which threads that wait at the same time register the end of their wait.
+_GATHERING = 0.001
 
 
 class _VirtualTime:
-    """How far time was advanced, and how many ``skip_waits`` blocks are active."""
+    """The amount of virtual time, and the number of active ``skip_waits`` blocks."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -31,7 +32,7 @@ _thread = threading.local()
 
 
 def now() -> float:
-    """Return monotonic seconds, including virtual time; only differences have a meaning."""
+    """Return monotonic seconds with virtual time; only differences have a meaning."""
     return time.monotonic() + _virtual.ahead
 
 
@@ -56,7 +57,7 @@ def sleep(seconds: float) -> None:
 
 @contextlib.contextmanager
 def skip_waits() -> Iterator[None]:
-    """Advance virtual time in place of waiting, in all threads of this process."""
+    """Advance virtual time instead of waiting, in all threads of this process."""
     with _virtual.lock:
         _virtual.users += 1
     try:
@@ -68,7 +69,7 @@ def skip_waits() -> Iterator[None]:
 
 @contextlib.contextmanager
 def cancel_waits_on(event: threading.Event) -> Iterator[None]:
-    """Within the block, end the waits of this thread with ``CancelledError`` on an event.
+    """Within the block, an event ends the waits of this thread with ``CancelledError``.
 
     :param event: cancels current and later waits once it is set.
     """
@@ -80,6 +81,6 @@ def cancel_waits_on(event: threading.Event) -> Iterator[None]:
 
 
 def _advance_to(until: float) -> None:
-    """Advance virtual time to ``until``; simultaneous waits overlap and do not add up."""
+    """Advance virtual time to ``until``; simultaneous waits overlap."""
     with _virtual.lock:
         _virtual.ahead += max(0.0, until - now())

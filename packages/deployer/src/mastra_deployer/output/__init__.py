@@ -1,1 +1,1 @@
-"""Makes text of others safe to print: escape sequences become visible, secrets become ``****``."""
+"""Make foreign text safe to print: escape sequences become visible, secrets become ``****``."""

@@ -1,7 +1,7 @@
-"""Shows characters that a terminal would interpret, in place of letting it interpret them.
+"""Replace characters that a terminal would interpret with visible escapes.
 
-A platform, a log, a file name or a request may contain escape sequences. Those move the cursor,
-hide text, set the clipboard or reverse the order of letters, and so show what was never printed.
+Text from a platform, a log, a file name or a request may contain escape sequences. They can move
+the cursor, hide text, set the clipboard or reverse the order of letters.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _UNSAFE = re.compile(
 
 
 def escape_text(text: str) -> str:
-    r"""Return a text of several lines in which unsafe characters are written as ``\x1b``.
+    r"""Return a text of several lines, with unsafe characters written as ``\x1b``.
 
     :param text: any text.
     """
@@ -27,7 +27,7 @@ def escape_text(text: str) -> str:
 
 
 def escape_line(text: str) -> str:
-    r"""Return a text as one line: its line feeds are written as ``\n``.
+    r"""Return a text as one line, with line feeds written as ``\n``.
 
     :param text: any text.
     """

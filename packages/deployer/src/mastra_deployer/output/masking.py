@@ -1,4 +1,4 @@
-"""Replaces secrets by ``****``: a platform may repeat what it was sent."""
+"""Replace secrets with ``****``, because a platform may repeat them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 __all__ = ("add_masked_values", "is_public_word", "mask", "redact")
 
 _SHORT = 4
-_LONG_WORD = 8  # letters from which on a value of letters only is masked
-_LONG_LINE = 8  # characters from which on a line of a longer value is a secret of its own
-# Values that say nothing, and that messages have for other reasons.
+_LONG_WORD = 8  # a value of letters only is masked if it has at least this many
+_LONG_LINE = 8  # a line of a longer value is masked too if it has at least this many characters
+# Common words that are no secrets and occur in many messages.
 _WORDS = frozenset(
     "true false none null yes debug info warn warning error production preview development staging "
     "test local localhost default disabled enabled".split()
@@ -19,10 +19,10 @@ _masked: set[str] = set()
 
 
 def add_masked_values(values: Iterable[str]) -> None:
-    """Mask these values in everything that ``mask`` returns in this process.
+    """Mask these values in all results of ``mask`` in this process.
 
-    Values of less than four characters, words of less than eight letters and common words are not
-    masked: they would make messages and tracebacks unreadable.
+    Short values, words of less than eight letters, and common words are not masked, because masking
+    them would make messages unreadable.
 
     :param values: credentials, and values of the app's variables.
     """
@@ -31,7 +31,7 @@ def add_masked_values(values: Iterable[str]) -> None:
 
 
 def mask(text: str) -> str:
-    """Return a text of a platform or a log, without the values of ``add_masked_values``.
+    """Return a text of a platform or a log, with the values of ``add_masked_values`` masked.
 
     :param text: any text.
     """
@@ -47,13 +47,13 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= _SHORT:
             text = text.replace(secret, "****")
-        elif secret:  # within words a short secret would make the text unreadable
+        elif secret:  # masking a short secret within words would make the text unreadable
             text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "****", text)
     return text
 
 
 def is_public_word(value: str) -> bool:
-    """Return whether a value is a common word, such as ``true`` or ``info``, which hides nothing.
+    """Return whether a value is a common word, such as ``true`` or ``info``, and not a secret.
 
     :param value: of a variable.
     """
@@ -61,7 +61,7 @@ def is_public_word(value: str) -> bool:
 
 
 def _iter_forms(value: str) -> Iterator[str]:
-    """Yield a value, and the forms that messages quote it in."""
+    """Yield a value, and the forms in which messages quote it."""
     text = value.strip()
     yield text
     yield " ".join(text.split())

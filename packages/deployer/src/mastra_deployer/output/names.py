@@ -10,7 +10,7 @@ _MAX_NAMES = 3
 
 
 def format_names(names: Collection[str], count: int = _MAX_NAMES) -> str:
-    """Return the first names of a list, and the number of the others.
+    """Return the first names of a list, and the number of the remaining names.
 
     :param names: the names.
     :param count: how many are named.

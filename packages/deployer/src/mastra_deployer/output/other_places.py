@@ -1,4 +1,4 @@
-"""Format the places of a finding beyond the first one."""
+"""Format the places of a finding, except the first place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MAX_SHOWN = 5
 
 
 def format_other_places(places: Sequence[str]) -> str:
-    """Return the places of a finding after the first one, as the end of a sentence.
+    """Return the places of a finding after the first place, as the end of a sentence.
 
     :param places: file and line of each place.
     """

@@ -1,4 +1,4 @@
-"""Wrap text for people at the words, to the width of their terminal."""
+"""Wrap text at words, to the width of the terminal."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TextIO
 
 __all__ = ("get_terminal_width", "wrap_message", "wrap_text")
 
-_DEFAULT = 80  # columns of a terminal that does not know its size
+_DEFAULT = 80  # columns of a terminal of unknown size
 _MINIMUM = 20
 _COMMAND = re.compile(r"`[^`]+`")
-_SPACE = "\ue000"  # stands for a space at which a line is not broken
+_SPACE = "\ue000"  # replaces a space at which a line must not be broken
 
 
 def get_terminal_width(stream: TextIO) -> int:
-    """Return the columns of a terminal; 0 if the stream is none, so that nothing is wrapped.
+    """Return the columns of a terminal; 0 for other streams, so that text is not wrapped.
 
     :param stream: such as ``sys.stderr``.
     """
@@ -30,7 +30,7 @@ def get_terminal_width(stream: TextIO) -> int:
 
 
 def wrap_text(text: str, width: int, *, first: str = "", indent: str = "") -> str:
-    """Wrap each line of a text; a command in backquotes and a long word are kept whole.
+    """Wrap each line of a text; keep commands in backquotes and long words whole.
 
     :param text: of one or several lines.
     :param width: columns; 0 to wrap nothing.
@@ -45,7 +45,7 @@ def wrap_text(text: str, width: int, *, first: str = "", indent: str = "") -> st
 
 
 def wrap_message(text: str, hint: str, width: int, *, label: str = "") -> str:
-    """Wrap a message and, below and indented, its hint.
+    """Wrap a message, and its hint indented below it.
 
     :param text: the message.
     :param hint: what to do about it; may be empty.

@@ -1,4 +1,4 @@
-"""Select the values of the variables that the app declares."""
+"""Select the values of the app's declared variables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def select_app_variables(
 
         locations = locate_variables(project, missing) if project else {}
         reads = [f"{name} is read in {', '.join(where)}." for name, where in locations.items()]
-        hint = "Set them, or put them in .env; the app declares them in [tool.mastra.env]."
+        hint = "Set them, or put them in .env. The app declares them in [tool.mastra.env]."
         raise ConfigError(
             f"Required environment variables are not set: {', '.join(missing)}.",
             "\n".join([hint, *reads]),

@@ -1,6 +1,6 @@
-"""The default ``mastra_build``, which loads the bundler when it is called.
+"""The default ``mastra_build``, which imports the bundler only when it is called.
 
-Commands that build nothing, such as ``mastra deployments``, start without the bundler.
+Commands that build nothing, such as ``mastra deployments``, therefore do not import the bundler.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ("mastra_build",)
 def mastra_build(
     project: Project, target: Target, platform: Platform, directory: Path, report: Report
 ) -> Build:
-    """Stage the app for a CPython platform; a deployer's own hook comes first.
+    """Stage the app for a CPython platform; a deployer's own hook replaces this function.
 
     :param project: the app.
     :param target: the target, whose runtime requirements count too.

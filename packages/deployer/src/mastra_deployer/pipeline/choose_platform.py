@@ -1,4 +1,4 @@
-"""Choose the platform of a bundle: what a deploy needs, and what a preview on this machine runs."""
+"""Choose the platform of a bundle, for a deploy or for a preview on this machine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ALIASES = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PreviewPlatform:
-    """The platform that a preview is built for.
+    """The platform of a preview.
 
     :param platform: the platform.
     :param is_local: whether it is that of this machine, which the target does not have.
@@ -47,7 +47,7 @@ class PreviewPlatform:
 def choose_platform(
     project: Project, platforms: tuple[Platform, ...], python: str, wheels: str
 ) -> Platform:
-    """Choose the platform to build for: the requested one, else the project's own.
+    """Choose the platform to build for: the requested one, or else the project's own.
 
     :param project: the app.
     :param platforms: those of the target, the preferred one first.
@@ -61,7 +61,7 @@ def choose_platform(
     for item in filter(None, (interpreter, project_python, probe_interpreter(sys.executable))):
         _refuse_free_threading(item)
     wheels = _ALIASES.get(wheels, wheels)
-    version = interpreter.python if interpreter else python or get_config(project).python
+    version = interpreter.python if interpreter else python or _read_configured_version(project)
     candidates = [
         platform
         for platform in platforms
@@ -111,6 +111,16 @@ def _refuse_free_threading(interpreter: Interpreter) -> None:
         )
 
 
+def _read_configured_version(project: Project) -> str:
+    version = get_config(project).python
+    if version and not _VERSION.fullmatch(version):
+        raise ConfigError(
+            f"[tool.mastra] python: {version!r} is not a version of Python 3.",
+            'Write major and minor version: python = "3.12".',
+        )
+    return version
+
+
 def _probe_option(python: str) -> Interpreter | None:
     """Return the interpreter of ``--python PATH``; ``None`` for a bare version."""
     if not python or _VERSION.fullmatch(python):
@@ -118,7 +128,7 @@ def _probe_option(python: str) -> Interpreter | None:
     interpreter = probe_interpreter(python)
     if interpreter is None:
         raise ConfigError(
-            f"{python!r} is not a Python interpreter that runs.", "Pass --python PATH or 3.X."
+            f"{python!r} is not a working Python interpreter.", "Pass --python PATH or 3.X."
         )
     return interpreter
 
@@ -147,16 +157,16 @@ def choose_preview_platform(
     if not target.native_previews:
         raise _build_refusal(deployed.wheels, interpreter)
     report.note(
-        f"The preview has the packages for {interpreter.wheels}, which is this machine. A deploy "
-        f"has those for {deployed.wheels}.",
-        "Preview on such a machine, or in CI, to try the same files.",
+        f"The preview has the packages for this machine ({interpreter.wheels}). A deploy has the "
+        f"packages for {deployed.wheels}.",
+        "To try the same files, run the preview on such a machine or in CI.",
     )
     local = dataclasses.replace(deployed, wheels=interpreter.wheels)
     return PreviewPlatform(platform=local, is_local=True)
 
 
 def check_runs_here(project: Project, manifest: BundleManifest) -> None:
-    """Check that a bundle that was made before runs on this machine.
+    """Check that an existing bundle runs on this machine.
 
     :param project: the project that the command runs in.
     :param manifest: of the bundle.
@@ -169,7 +179,7 @@ def check_runs_here(project: Project, manifest: BundleManifest) -> None:
 
 
 def _find_interpreter(project: Project, platform: Platform) -> Interpreter:
-    """Return the Python that runs a bundle here; the project's own where that version is missing.
+    """Return a Python that runs a bundle here: of its version, or else the project's own.
 
     Both have the same machine and C library.
     """
@@ -179,8 +189,8 @@ def _find_interpreter(project: Project, platform: Platform) -> Interpreter:
 
 def _build_refusal(wheels: str, interpreter: Interpreter) -> ConfigError:
     return ConfigError(
-        f"The bundle is for {wheels}, and this machine is {interpreter.machine}: the bundle does "
-        "not run here.",
+        f"The bundle is for {wheels}, and this machine is {interpreter.machine}, so the bundle "
+        "does not run here.",
         "Run the app with `mastra build` and `mastra start`, or with `mastra dev`. To preview the "
-        f"bundle, use a machine with {wheels}, such as one of CI.",
+        f"bundle, use a machine with {wheels}, for example in CI.",
     )

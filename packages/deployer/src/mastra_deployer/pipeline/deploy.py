@@ -1,4 +1,4 @@
-"""Deploy a bundle: skip, send, smoke test, promote or roll back. The same for every target."""
+"""Deploy a bundle to any target: skip, send, smoke test, promote or roll back."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from mastra_core.errors import DeploymentFailed, MastraError
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
 from mastra_deployer.pipeline.deployment_history import find_last_deployment, record_deployment
-from mastra_deployer.pipeline.fingerprint import compute_deploy_fingerprint
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.pipeline.smoke_test import SmokeResult, choose_smoke_path, run_smoke_test
 from mastra_deployer.pipeline.variable_changes import forget_changes, has_changed_since
 
 __all__ = ("DeployOptions", "DeployOutcome", "deploy_bundle", "find_live_deployment")
 
-_SEARCHED_DEPLOYMENTS = 50  # to find the live one, or an unchanged one
+_SEARCHED_DEPLOYMENTS = 50  # deployments to search for the live one or an unchanged one
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,22 +54,22 @@ class DeployOutcome:
 def deploy_bundle(
     session: Session, bundle: Bundle, request: DeployRequest, options: DeployOptions
 ) -> DeployOutcome:
-    """Deploy a bundle, smoke test it, then promote a draft or roll back.
+    """Deploy a bundle, run its smoke test, and then promote a draft or roll back.
 
     :param session: project, target and settings.
     :param bundle: the bundle to deploy.
-    :param request: environment, variables and options of the deploy.
+    :param request: environment, variables, options and fingerprint of the deploy.
     :param options: smoke test, rollback and skipping.
-    :raises DeploymentFailed: when the smoke test fails; the error says what users see now.
+    :raises DeploymentFailed: if the smoke test fails; the error says which deployment is live.
     """
-    fingerprint = compute_deploy_fingerprint(bundle, request, session.access)
-    request = dataclasses.replace(request, fingerprint=fingerprint)
     if options.skip_if_unchanged and (existing := _find_unchanged(session, request)):
         return DeployOutcome(deployment=existing, skipped=True)
     previous = find_live_deployment(session) if options.rollback_on_failure else None
     with _explain_interrupt(session.report):
         deployment = session.hooks.deploy(session.access, bundle, request, session.report)
-    deployment = dataclasses.replace(deployment, fingerprint=deployment.fingerprint or fingerprint)
+    deployment = dataclasses.replace(
+        deployment, fingerprint=deployment.fingerprint or request.fingerprint
+    )
     record_deployment(session.project, session.choice.name, deployment)
     forget_changes(session.project, session.choice.name, request.environment)
     if not request.wait:
@@ -84,7 +83,7 @@ def deploy_bundle(
 def find_live_deployment(session: Session) -> Deployment | None:
     """Return the deployment that is live in production, or ``None``.
 
-    The platform decides; where it cannot list deployments, the project's own history does.
+    The platform decides. If it cannot list deployments, the project's own history decides.
 
     :param session: project, target and settings.
     """
@@ -97,7 +96,7 @@ def find_live_deployment(session: Session) -> Deployment | None:
 
 
 def _find_unchanged(session: Session, request: DeployRequest) -> Deployment | None:
-    """Return the current deployment if a deploy of this request would change nothing."""
+    """Return the current deployment if this request would change nothing."""
     if session.hooks.has_hook("deployments"):
         deployments = session.hooks.list_deployments(session.access, _SEARCHED_DEPLOYMENTS)
     else:
@@ -139,7 +138,7 @@ def _finish_deploy(
 def _publish_without_waiting(
     session: Session, request: DeployRequest, deployment: Deployment
 ) -> Deployment:
-    """Promote a draft that is ready, and refuse one that would stay unpublished.
+    """Promote a draft that is ready, and raise an error for a draft that would stay unpublished.
 
     :raises DeploymentFailed: for a draft that is still being built.
     """
@@ -149,8 +148,8 @@ def _publish_without_waiting(
         return _promote(session, deployment)
     if deployment.draft and not deployment.live and deployment.environment == "production":
         raise DeploymentFailed(
-            f"{deployment.id} is a draft that is still being built, so it is not live.",
-            f"Publish it when it is ready: mastra promote {deployment.id} --target "
+            f"{deployment.id} is a draft that the platform is still building, so it is not live.",
+            f"When the draft is ready, publish it: mastra promote {deployment.id} --target "
             f"{session.choice.name}. Or deploy without --no-wait.",
             deployment=deployment,
         )
@@ -183,8 +182,8 @@ def _run_smoke_test(
     if not deployment.reachable and not has_pass:
         session.report.note(
             f"{deployment.url} is protected, so the smoke test was skipped.",
-            "Give the target the credentials that pass its protection: "
-            f"mastra doctor {session.choice.name}.",
+            "Give the target the credentials for its protection. `mastra doctor "
+            f"{session.choice.name}` shows what is missing.",
         )
         return None
     return run_smoke_test(
@@ -200,28 +199,47 @@ def _build_failure(
     *,
     roll_back: bool,
 ) -> DeploymentFailed:
-    """Roll back if that was requested, and build the error that says what users see now."""
+    """Roll back if requested, and build the error that says which deployment is live."""
     if deployment.environment == "preview":
         state = ""
     elif not deployment.live:
         state = " It was not promoted; users still see the previous deployment."
-    elif not roll_back:
-        state = " Users see this deployment; roll back with: mastra rollback."
-    else:
+    elif roll_back:
         state = _roll_back(session, deployment, previous)
-    return DeploymentFailed(error.message + state, error.hint, deployment=deployment)
+    else:
+        state = " Users see this deployment."
+    return DeploymentFailed(
+        error.message + state,
+        " ".join([*_suggest_commands(session, deployment, roll_back=roll_back), error.hint]),
+        deployment=deployment,
+    )
+
+
+def _suggest_commands(
+    session: Session, deployment: Deployment, *, roll_back: bool
+) -> Iterator[str]:
+    """Yield commands that help after a failed smoke test, if the deployer supports them."""
+    option = f"--target {session.choice.name}"
+    if session.hooks.has_hook("logs"):
+        yield f"Read the app's log: mastra logs {option}."
+    is_live = deployment.live and deployment.environment == "production"
+    if is_live and not roll_back and session.hooks.has_hook("rollback"):
+        yield f"Roll back with: mastra rollback {option}."
 
 
 def _roll_back(session: Session, deployment: Deployment, previous: Deployment | None) -> str:
     if previous is None or previous.id == deployment.id:
-        return " Users see this deployment: there is no other deployment to roll back to."
+        return " Users see this deployment, because there is no other deployment to roll back to."
     session.report.step(f"Rolling back to {previous.id}")
     try:
         restored = session.hooks.rollback(session.access, previous.id, session.report)
     except MastraError as error:
-        return f" Users see this deployment: rolling back to {previous.id} failed: {error.message}"
+        return (
+            f" Users see this deployment, because the rollback to {previous.id} failed: "
+            f"{error.message}"
+        )
     record_deployment(session.project, session.choice.name, restored)
-    return f" Users see {restored.id} again, the previous deployment."
+    return f" Users see the previous deployment {restored.id} again."
 
 
 @contextlib.contextmanager
@@ -231,6 +249,6 @@ def _explain_interrupt(report: Report) -> Iterator[None]:
     except KeyboardInterrupt:
         report.note(
             "Interrupted. Users see either the previous deployment or the complete new one.",
-            "Run the same command again: files that were already sent are not sent twice.",
+            "Run the same command again. Files that were already sent are not sent again.",
         )
         raise

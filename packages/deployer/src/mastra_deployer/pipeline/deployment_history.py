@@ -1,4 +1,4 @@
-"""Record deployments that were made from this project in ``.mastra-local/deployments.json``."""
+"""Record the deployments from this project in ``.mastra-local/deployments.json``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_ENTRIES = 100
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A recorded deployment, without the headers that pass its protection."""
+    """A recorded deployment, without the headers that give access to it."""
 
     name: str
     target: str
@@ -39,9 +39,9 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def list_known_deployments(project: Project, name: str) -> list[Deployment]:
-    """Return a target's recorded deployments, newest first and each once.
+    """Return a target's recorded deployments, newest first and without duplicates.
 
-    In production only the newest is live.
+    In production, only the newest deployment is live.
 
     :param project: the project that was deployed.
     :param name: the user's name for the target.
@@ -70,7 +70,7 @@ def find_last_deployment(project: Project, name: str, environment: str) -> Deplo
 
 
 def find_production_fingerprint(project: Project, name: str, id: str) -> str:
-    """Return the recorded fingerprint of a deployment to production, or an empty text.
+    """Return the recorded fingerprint of a deployment to production; empty if unknown.
 
     A preview has other variables, so its fingerprint says nothing about production.
 
@@ -87,7 +87,7 @@ def find_production_fingerprint(project: Project, name: str, id: str) -> str:
 def record_deployment(project: Project, name: str, deployment: Deployment) -> None:
     """Append a deployment to the history file.
 
-    The file keeps the newest hundred deployments and is replaced atomically.
+    The file keeps the newest hundred deployments. It is replaced atomically.
 
     :param project: the project that was deployed.
     :param name: the user's name for the target.
@@ -116,4 +116,4 @@ def _read_entries(project: Project) -> list[_Entry]:
     try:
         return msgspec.json.decode(_get_history_file(project).read_bytes(), type=list[_Entry])
     except (FileNotFoundError, msgspec.DecodeError):
-        return []  # the record is a convenience: losing it breaks nothing
+        return []  # the record is optional, so an error is ignored

@@ -1,4 +1,4 @@
-"""Compute the fingerprint of a deploy, which shows whether a new one would change anything."""
+"""Compute the fingerprint of a deploy, which shows whether a deploy would change anything."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ("compute_deploy_fingerprint",)
 def compute_deploy_fingerprint(
     bundle: Bundle, request: DeployRequest, access: PlatformAccess
 ) -> str:
-    """Return the HMAC-SHA256 of the bundle, its variables and target, keyed by the credentials.
+    """Return the HMAC-SHA256 of the bundle, its variables and its target.
 
-    A plain hash of the app's variables could be guessed by anyone who reads it; this one cannot
-    without the credentials. Where there are none, only the variables' names count.
+    The credentials are the key. Without a key, a reader of the hash could guess the variables. If
+    there are no credentials, only the names of the variables are included.
 
     :param bundle: the bundle to deploy.
     :param request: environment, branch and variables of the deploy.

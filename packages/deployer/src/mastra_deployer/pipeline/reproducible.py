@@ -1,4 +1,4 @@
-"""Build a second time under other conditions and compare every byte and every mode."""
+"""Build a second time under other conditions, and compare all bytes and modes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NOT_COPIED = (
     *(".mastra", "tmp-*", "builds", "bundles", "made"),  # Mastra's own, except resolved locks
 )
 _COMMAND = "import sys; from mastra_deployer.cli.main import main; main(sys.argv[1:])"
-# Another time zone, locale and hash seed, so that a dependence on one of them shows.
+# With another time zone, locale and hash seed, a dependence on one of them shows.
 _OTHER_ENVIRONMENT = {
     "TZ": "Pacific/Kiritimati",
     "LC_ALL": "C",
@@ -34,10 +34,10 @@ _OTHER_ENVIRONMENT = {
 
 
 def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[str]) -> int:
-    """Make the bundle a second time and check that both are identical.
+    """Build the bundle a second time, and check that both bundles are identical.
 
-    The second build runs in its own process with an empty cache, another umask, locale, time zone
-    and hash seed, and in a copy of the project at another path.
+    The second build runs in a separate process, on a copy of the project at another path. It has an
+    empty cache, and another umask, locale, time zone and hash seed.
 
     :param bundle: the first bundle.
     :param project: the project it was made from.
@@ -54,8 +54,8 @@ def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[st
         more = f" and {len(differences) - _MAX_SHOWN} more" if len(differences) > _MAX_SHOWN else ""
         raise BuildError(
             f"A second build differs in {', '.join(differences[:_MAX_SHOWN])}{more}.",
-            "Look for files that are generated at build time from a clock, a path or a random "
-            "value; dependencies that are built from source may do that too.",
+            "Look for files that a build generates from a clock, a path or a random value. "
+            "Dependencies that are built from source may also do that.",
         )
     return sum(1 for _ in iter_files(bundle.directory))
 
@@ -63,7 +63,7 @@ def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[st
 def _copy_project(project: Project, parent: Path) -> Path:
     """Copy the project, with its resolved locks, to another path.
 
-    A project that refers to directories outside of itself can only be built where it is.
+    If a project refers to directories outside of itself, it is not copied.
     """
     if _has_outside_references(project):
         return project.root
@@ -99,7 +99,7 @@ def _build_again(project: Project, arguments: Sequence[str], temporary: Path) ->
     if result.returncode:
         raise BuildError(
             f"The second build failed: {result.stderr.strip()[-800:]}",
-            "The first build used something that is not in the project: correct the error above.",
+            "The first build used something that is not in the project. Correct the error above.",
         )
 
 
@@ -109,5 +109,5 @@ def _list_differences(one: Path, other: Path) -> list[str]:
 
 
 def _read_file(path: Path) -> tuple[int, bytes] | None:
-    """Return the mode and the content of a file, or ``None`` if it is missing."""
+    """Return the mode and the content of a file, or ``None`` if the file is missing."""
     return (path.stat().st_mode, path.read_bytes()) if path.is_file() else None

@@ -1,4 +1,4 @@
-"""Hold what every command needs about one project and target, and make its bundle."""
+"""Hold the data that all commands need about one project and target, and make its bundle."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ from mastra_deployer.trust.project_deployers import require_trusted_file
 __all__ = ("Session", "open_session", "raise_for_errors")
 
 _QUOTED = re.compile(r"'[^']*'")
-_MIN_ALIKE = 4  # problems of one kind that are one message with a count
+_MIN_ALIKE = 4  # this many problems of one kind become one message with a count
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Session:
-    """A project, a target, and the values that its commands work with.
+    """A project, a target, and all values that its commands need.
 
     :param project: the app.
     :param choice: the target as the user named it.
@@ -103,7 +103,7 @@ class Session:
 
     @property
     def access(self) -> PlatformAccess:
-        """Settings and credentials for hooks that talk to the platform.
+        """The settings and credentials for hooks that use the platform.
 
         :raises ConsentError: when a setting of the project is an address whose host the user does
             not trust.
@@ -125,13 +125,13 @@ class Session:
         name = Path(os.path.normpath(self.choice.name))
         if name.is_absolute() or name.parts[:1] in ((), ("..",)):
             raise ConfigError(
-                f"The name of the target {self.choice.name!r} leads out of '.mastra-local'.",
-                "Rename the target: letters, digits, '-' and '_'.",
+                f"The name of the target {self.choice.name!r} would lead out of '.mastra-local'.",
+                "Rename the target. Use letters, digits, '-' and '_'.",
             )
         return self.project.local_directory / "bundles" / name
 
     def bundle(self, output: Path | None = None, *, reuse: bool = True) -> Bundle:
-        """Build, check, bundle and inspect the app, then replace the output with the result.
+        """Build, check, bundle and inspect the app, and replace the output with the result.
 
         :param output: the bundle's directory; ``None`` for this target's default.
         :param reuse: whether an unchanged bundle in ``output`` is used as it is, and whether the
@@ -171,7 +171,7 @@ class Session:
                 )
 
     def _hash_inputs(self, platform: Platform) -> str:
-        if self.hooks.has_hook("build"):  # what a deployer's own build depends on is not known
+        if self.hooks.has_hook("build"):  # the inputs of a deployer's own build are unknown
             return ""
         # The bundler is loaded on use: most commands build nothing.
         from mastra_deployer.pipeline.up_to_date import hash_build_inputs
@@ -180,7 +180,7 @@ class Session:
         return hash_build_inputs(self.project, platform, settings, self.hooks.source_paths)
 
     def _reuse(self, destination: Path, platform: Platform, facts: str) -> Bundle | None:
-        """Return the existing bundle where making it again would change nothing, else ``None``."""
+        """Return the existing bundle if a new build would change nothing; otherwise ``None``."""
         from mastra_deployer.bundler.metadata.build_state import load_build_state
         from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint
 
@@ -222,7 +222,7 @@ class Session:
             replace_directory(staged, destination)
             save_vendor_directory(staged, get_vendor_reuse_directory(self.project))
         if facts:
-            with contextlib.suppress(OSError):  # without the state the next build is a full one
+            with contextlib.suppress(OSError):  # without the state, the next build is a full build
                 save_build_state(self.project, destination, facts, bundle.manifest, problems)
         return dataclasses.replace(bundle, directory=destination)
 
@@ -231,7 +231,7 @@ class Session:
         return self.hooks.build(self.project, platform, directory, self.report)
 
     def report_file_variables(self, environment: Environment) -> None:
-        """Report variables of ``.env`` that a preview and a deployment do not have.
+        """Report variables of ``.env`` that a preview and a deployment would not have.
 
         :param environment: the variables of the project, or of a prebuilt bundle.
         """
@@ -241,7 +241,7 @@ class Session:
     def report_problems(
         self, problems: Iterable[Problem], error_class: type[MastraError] = BuildError
     ) -> None:
-        """Add problems to ``self.problems``, show them, and stop at errors.
+        """Add problems to ``self.problems``, show them, and raise an error if one is an error.
 
         :param problems: what a check found.
         :param error_class: the class of the error to raise.
@@ -272,7 +272,7 @@ def open_session(
 ) -> Session:
     """Load the target's deployer and merge its settings.
 
-    The session's ``host_policy`` applies to every client of the kit from here on.
+    From then on, the session's ``host_policy`` applies to every client of the kit.
 
     :param project: the app.
     :param choice: the target as the user named it.
@@ -325,7 +325,7 @@ def open_session(
 def _list_file_variables(
     project: Project, env_file: Path | None, choice: TargetChoice, target: Target
 ) -> frozenset[str]:
-    """Return the names in files of variables, except those that only the deployer reads."""
+    """Return the names in files of variables, except names that only the deployer reads."""
     fields = dataclasses.fields(target.settings)
     used = {*target.credentials, *(name for field in fields for name in get_variables(field))}
     values = choice.call.settings.values() if choice.call else ()
@@ -337,7 +337,7 @@ def _list_file_variables(
 def _iter_secrets(
     project: Project, target: Target, settings: Any, environ: Mapping[str, str]
 ) -> Iterator[str]:
-    """Yield the credentials and the values of the app's variables: a platform may repeat them."""
+    """Yield the values to mask: credentials and app variables, which a platform may repeat."""
     names = (*target.credentials, *project.environment.names)
     yield from (environ[name] for name in names if environ.get(name))
     for field in dataclasses.fields(settings):
@@ -352,15 +352,15 @@ def _warn_about_secrets(choice: TargetChoice, line: HookCaller, report: Report) 
     if call and names:
         report.warn(
             f"{', '.join(names)} of {call.class_name} is in plain text in the source (line "
-            f"{call.line}); the bundle does not contain it.",
-            "Write Secret.env('NAME') and set the variable.",
+            f"{call.line}). The bundle does not contain it.",
+            "Write Secret.env('NAME'), and set the variable.",
         )
 
 
 def raise_for_errors(
     problems: list[Problem], report: Report, error_class: type[MastraError] = BuildError
 ) -> None:
-    """Show warnings and notes, and raise all errors as one.
+    """Show warnings and notes, and raise all errors as one error.
 
     :param problems: what a check found.
     :param report: receives warnings and notes.
@@ -378,7 +378,7 @@ def raise_for_errors(
 
 
 def _group_by_kind(problems: Iterable[Problem]) -> list[list[Problem]]:
-    """Group problems with the same hint, whose messages differ in quoted names only."""
+    """Group problems that have the same hint, and messages that differ only in quoted names."""
     groups: dict[tuple[str, str, str], list[Problem]] = {}
     for problem in problems:
         kind = (problem.severity, problem.hint, _QUOTED.sub("''", problem.message))
@@ -387,13 +387,15 @@ def _group_by_kind(problems: Iterable[Problem]) -> list[list[Problem]]:
 
 
 def _format_alike(alike: list[Problem]) -> str:
-    """Format problems of one kind: all of a few, else the first and the number of the others."""
+    """Format problems of one kind: a few of them, or the first one and the number of the rest."""
     if len(alike) < _MIN_ALIKE:
         return "\n".join(map(_format_problem, alike))
     places = list(dict.fromkeys(item.where for item in alike[1:] if item.where))
     named = f": {', '.join(places[:_MIN_ALIKE])}" if places else ""
     more = f" and {len(places) - _MIN_ALIKE} more places" if len(places) > _MIN_ALIKE else ""
-    return f"{_format_problem(alike[0])}\n{len(alike) - 1} others are of this kind{named}{more}."
+    return (
+        f"{_format_problem(alike[0])}\n{len(alike) - 1} others are of the same kind{named}{more}."
+    )
 
 
 def _format_problem(problem: Problem) -> str:

@@ -1,4 +1,4 @@
-"""Request a deployment until it responds well, or a timeout passes."""
+"""Request a deployment until it responds correctly or a timeout is reached."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class SmokeResult:
 
 
 def choose_smoke_path(kind: str, path: str | None) -> tuple[str, int]:
-    """Return the path to request, and the first HTTP status that is a failure.
+    """Return the path to request, and the first HTTP status that counts as a failure.
 
-    A Mastra app has ``/health``. Of an app of another framework only ``/`` is known, which should
+    A Mastra app has ``/health``. For an app of another framework, the path is ``/``, which should
     not respond with a 5xx.
 
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
@@ -57,7 +57,7 @@ def choose_smoke_path(kind: str, path: str | None) -> tuple[str, int]:
 def run_smoke_test(
     deployment: Deployment, path: str, first_failing_status: int, report: Report, *, timeout: float
 ) -> SmokeResult | None:
-    """Request a deployment, again and again, until it responds well.
+    """Request a deployment repeatedly until it responds correctly.
 
     :param deployment: the deployment, with its URL and headers.
     :param path: the path to request.
@@ -90,8 +90,7 @@ def run_smoke_test(
     except _UnhealthyResponse as error:
         raise DeploymentFailed(
             f"{url} {error}.",
-            "Read the app's log: mastra logs. To request another path, pass --smoke PATH; to skip "
-            "the smoke test, pass --no-smoke.",
+            "To request another path, pass --smoke PATH. To skip the smoke test, pass --no-smoke.",
             deployment=deployment,
         ) from None
 
@@ -101,7 +100,7 @@ def _reveal(headers: Mapping[str, Secret]) -> dict[str, str]:
 
 
 class _UnhealthyResponse(Exception):
-    """A missing or failing response, which a retry may cure."""
+    """A missing or failing response; a later request may succeed."""
 
 
 def _request_once(
@@ -111,7 +110,7 @@ def _request_once(
     headers = _reveal(call_plugin("the deployer", "sign_smoke", lambda: sign(url))) if sign else {}
     started = time.monotonic()
     try:
-        # The body may be endless, and its headers may arrive slowly.
+        # The body may be endless, and the headers may arrive slowly.
         with limit_time(_REQUEST_TIMEOUT), client.stream("GET", url, headers=headers) as response:
             status, redirect = response.status_code, response.next_request
     except ApiError as error:
@@ -123,7 +122,7 @@ def _request_once(
             f"does not respond: {str(error) or type(error).__name__}"
         ) from None
     if redirect is not None and redirect.url.host != httpx.URL(url).host:
-        # A redirect to another host is the login page of the platform's protection.
+        # A redirect to another host leads to the login page of the platform's protection.
         raise _UnhealthyResponse(f"redirects to {redirect.url.host}")
     if status >= first_failing_status:
         raise _UnhealthyResponse(f"responds with status {status}")

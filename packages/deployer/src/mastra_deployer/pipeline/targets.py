@@ -1,4 +1,4 @@
-"""Choose a target by the user's name; find its deployer and its settings in pyproject.toml."""
+"""Choose a target by name, and find its deployer and its settings in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ("SERVER", "TargetChoice", "choose_target", "list_target_names")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TargetChoice:
-    """A target as the user named it.
+    """A target as the user selected it.
 
     :param name: the user's name.
     :param deployer: an installed deployer's name, or a path in the project.
     :param table: its settings in pyproject.toml, with those of ``--env`` applied.
-    :param call: ``deployer=`` of the entry file, where it is for this deployer.
+    :param call: ``deployer=`` of the entry file, if it is for this deployer.
     :param python: version to build for, where the table sets one.
     :param platform: machine to build for, in uv's notation, where the table sets one.
     """
@@ -43,9 +43,9 @@ SERVER = TargetChoice(name="server", deployer="server", table={})
 def choose_target(
     project: Project, name: str = "", env: str = "", usage: str = "mastra deploy TARGET"
 ) -> TargetChoice:
-    """Choose the target called ``name``.
+    """Choose the target with a name.
 
-    Without a name it is that of ``deployer=``, or the only one configured.
+    Without a name, choose the target of ``deployer=``, or the only configured target.
 
     :param project: the project.
     :param name: the user's name for the target; may be empty.
@@ -60,7 +60,7 @@ def choose_target(
     if not name:
         raise ConfigError(
             "The command needs a target." if not targets else "There are several targets.",
-            f"Name one: `{usage}`. {suggest('', list_target_names(project))}",
+            f"Name a target: `{usage}`. {suggest('', list_target_names(project))}",
         )
     table = dict(targets.get(name, {}))
     deployer = str(table.pop("deployer", name))
@@ -106,7 +106,7 @@ def _read_call(project: Project) -> DeployerCall | None:
 
 
 def _find_deployer(call: DeployerCall, project: Project) -> str:
-    """Return the deployer with the settings class, or the target whose file has that class."""
+    """Return the deployer that has the settings class, or the target whose file has it."""
     file = Path(*call.module.lstrip(".").split(".")).with_suffix(".py")
     for name, table in get_config(project).targets.items():
         path = (project.root / str(table.get("deployer", name))).resolve()

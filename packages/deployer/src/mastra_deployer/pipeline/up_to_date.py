@@ -1,4 +1,4 @@
-"""Tell whether a new build would make a bundle equal to the existing one."""
+"""Decide whether a new build would make the same bundle again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ("compute_current_fingerprint", "hash_build_inputs")
 def compute_current_fingerprint(
     project: Project, target: Target, platform: Platform, kind: str
 ) -> str:
-    """Return the fingerprint of the sources and the dependencies as they are now.
+    """Return the fingerprint of the present sources and dependencies.
 
     :param project: the app.
     :param target: the target, whose runtime requirements count too.
@@ -43,7 +43,7 @@ def compute_current_fingerprint(
 def hash_build_inputs(
     project: Project, platform: Platform, settings: Any, code: tuple[Path, ...]
 ) -> str:
-    """Hash everything but sources and dependencies that decides what a bundle contains.
+    """Hash all inputs of a bundle except sources and dependencies.
 
     :param project: the app.
     :param platform: the platform to build for.
@@ -66,7 +66,7 @@ def hash_build_inputs(
 
 
 def _hash_environment(interpreter: Interpreter) -> str:
-    """Hash the names of the installed distributions, on which the check from source depends."""
+    """Hash the names of installed distributions, because the check of the source needs them."""
     prefix = Path(interpreter.path).parent.parent
     directories = [*prefix.glob("lib/python*/site-packages"), prefix / "Lib" / "site-packages"]
     names = [

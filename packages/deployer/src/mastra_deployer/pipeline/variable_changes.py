@@ -1,4 +1,4 @@
-"""Remember changes of variables that count from the next deploy."""
+"""Remember changes of variables that take effect with the next deploy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ("forget_changes", "has_changed_since", "record_change")
 
 
 def record_change(project: Project, name: str, stage: str) -> None:
-    """Record that variables were changed, and no deploy has been made since.
+    """Record a change of variables that the next deploy will use.
 
     :param project: the project.
     :param name: the user's name for the target.
@@ -24,7 +24,7 @@ def record_change(project: Project, name: str, stage: str) -> None:
 
 
 def forget_changes(project: Project, name: str, stage: str) -> None:
-    """Record that a deploy was made, which took the changed variables.
+    """Forget the recorded changes, because a deploy has used them.
 
     :param project: the project.
     :param name: the user's name for the target.
@@ -36,9 +36,10 @@ def forget_changes(project: Project, name: str, stage: str) -> None:
 
 
 def has_changed_since(session: Session, deployment: Deployment) -> bool:
-    """Return whether a variable was changed that the deployment does not have.
+    """Return whether a variable has changed since the deployment.
 
-    This machine remembers its own changes. A platform that dates its variables knows all of them.
+    This machine remembers its own changes. A platform that stores the times of changes knows all
+    changes.
 
     :param session: project, target and settings.
     :param deployment: the deployment that might be kept.
@@ -56,7 +57,7 @@ def _read(project: Project) -> set[str]:
     try:
         return set(json.loads(_get_file(project).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
-        return set()  # as if nothing was changed from this machine
+        return set()  # as if this machine had changed nothing
 
 
 def _write(project: Project, changes: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""A deployer's store of variables, whose errors are raised as those of the deployer."""
+"""A deployer's store of variables; its errors name the deployer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ("GuardedEnvStore",)
 
 
 class GuardedEnvStore:
-    """An ``EnvStore`` that calls another one; unexpected exceptions become a ``PluginError``.
+    """An ``EnvStore`` that wraps another store; unexpected errors become a ``PluginError``.
 
     :param owner: the deployer's name in errors.
     :param store: the deployer's store.
@@ -24,12 +24,12 @@ class GuardedEnvStore:
         self._owner, self._store = owner, store
 
     def list(self) -> Mapping[str, str]:
-        """Return the stored variables: names, mapped to where they apply."""
+        """Return the stored variables: their names, and where each applies."""
         names: Mapping[str, str] = self._call(lambda: dict(self._store.list()))
         return names
 
     def set(self, values: Mapping[str, Secret]) -> EnvEffect | None:
-        """Create or replace variables, and return when they count.
+        """Create or replace variables, and return when the change takes effect.
 
         :param values: variable names, mapped to their values.
         """
@@ -37,7 +37,7 @@ class GuardedEnvStore:
         return effect
 
     def unset(self, names: Iterable[str]) -> EnvEffect | None:
-        """Remove variables, and return when that counts.
+        """Remove variables, and return when the change takes effect.
 
         :param names: the variables to remove.
         """
@@ -45,7 +45,7 @@ class GuardedEnvStore:
         return effect
 
     def get_change_time(self) -> dt.datetime | None:
-        """Return when a variable was last set; ``None`` if the deployer does not know."""
+        """Return the time of the last change; ``None`` if the deployer does not know it."""
         if not hasattr(self._store, "get_change_time"):
             return None
         time: dt.datetime | None = self._call(cast("DatedEnvStore", self._store).get_change_time)

@@ -1,4 +1,4 @@
-"""Call the hooks of one deployer and of the ambient plugins, with typed arguments and results."""
+"""Call hooks of one deployer and the ambient plugins, with typed arguments and results."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.plugins.guarded_env_store import GuardedEnvStore
 from mastra_deployer.plugins.manager import load_deployer, load_plugins
 from mastra_deployer.plugins.untyped_calls import UntypedHookCaller, call_plugin, check_item
+from mastra_deployer.plugins.variable_size import refuse_large_variables
 from mastra_deployer.trust.project_deployers import require_trusted_file
 
 __all__ = ("HookCaller", "PlatformAccess")
 
 
 class PlatformAccess(NamedTuple):
-    """Arguments that every hook that talks to the platform receives.
+    """The arguments of all hooks that use the platform.
 
     :param settings: the deployer's settings.
     :param credentials: the target's credentials by name.
@@ -48,11 +49,11 @@ class PlatformAccess(NamedTuple):
 
 
 class HookCaller(UntypedHookCaller):
-    """Call the hooks of one deployer and of all ambient plugins.
+    """Calls the hooks of one deployer and of all ambient plugins.
 
     :param deployer: an installed deployer's name, or a path from ``root``.
     :param root: the project's directory.
-    :param default_build: the plugin that builds where the deployer does not; ``None`` for callers
+    :param default_build: the plugin that builds if the deployer does not; ``None`` for callers
         that build nothing.
     :param check_file: raises for a deployer of the project that must not run.
     :raises ConfigError: when there is no such deployer.
@@ -74,7 +75,7 @@ class HookCaller(UntypedHookCaller):
 
     @property
     def source_paths(self) -> tuple[Path, ...]:
-        """The deployer's own source: the directories of its package or of its file."""
+        """The directories of the deployer's own source."""
         modules = [item for item in self._deployer.get_plugins() if isinstance(item, ModuleType)]
         return tuple(path for module in modules for path in _find_source_paths(module))
 
@@ -100,7 +101,7 @@ class HookCaller(UntypedHookCaller):
         return build
 
     def check(self, build: Build, settings: Any) -> list[Problem]:
-        """Return the problems that the deployer and the plugins find before bundling.
+        """Return the problems that deployer and plugins find before bundling.
 
         :param build: the staged app.
         :param settings: the deployer's settings, without secrets.
@@ -108,7 +109,7 @@ class HookCaller(UntypedHookCaller):
         return self._collect_problems("mastra_check", build=build, settings=settings)
 
     def bundle(self, build: Build, directory: Path, settings: Any, report: Report) -> Bundle:
-        """Turn a build into the target's bundle.
+        """Create the target's bundle from a build.
 
         :param build: the staged app.
         :param directory: an empty directory that receives the bundle.
@@ -128,13 +129,14 @@ class HookCaller(UntypedHookCaller):
         if not is_sealed or bundle.manifest.target != self.target.name:
             raise PluginError(
                 f"The deployer {self._name!r} did not seal its bundle.",
-                "It must end mastra_bundle with Bundle.seal(build, directory, its target's name).",
+                "The hook mastra_bundle must end with Bundle.seal(build, directory, its target's "
+                "name).",
             )
         self._notify_stage_finished("bundle", bundle, report)
         return bundle
 
     def notify_reused(self, bundle: Bundle, report: Report) -> None:
-        """Notify the plugins that an existing bundle is used again.
+        """Notify the plugins that an existing bundle is reused.
 
         :param bundle: the bundle, which is what bundling again would produce.
         :param report: receives notes about plugins that fail.
@@ -142,7 +144,7 @@ class HookCaller(UntypedHookCaller):
         self._notify_stage_finished("bundle", bundle, report)
 
     def inspect(self, bundle: Bundle, settings: Any) -> list[Problem]:
-        """Return the problems that the deployer, the plugins and the size limit raise for a bundle.
+        """Return the problems of a bundle that deployer, plugins and size limits report.
 
         :param bundle: the finished bundle.
         :param settings: the deployer's settings, without secrets.
@@ -166,13 +168,14 @@ class HookCaller(UntypedHookCaller):
         return bundle
 
     def plan(self, access: PlatformAccess, bundle: Bundle, request: DeployRequest) -> Plan:
-        """Return what a deploy would do.
+        """Return the plan of a deploy.
 
         :param access: settings and credentials.
         :param bundle: the bundle to deploy.
         :param request: environment, variables and options of the deploy.
         """
         _mask_values(request.env)
+        refuse_large_variables(self.target, request.env)
         return self._call_deployer(
             "mastra_plan", Plan, **access._asdict(), bundle=bundle, request=request
         )
@@ -188,6 +191,7 @@ class HookCaller(UntypedHookCaller):
         :param report: receives progress and notes.
         """
         _mask_values(request.env)
+        refuse_large_variables(self.target, request.env)
         arguments = {**access._asdict(), "bundle": bundle, "request": request, "report": report}
         deployment = self._call_deployer("mastra_deploy", Deployment, **arguments)
         self._notify_stage_finished("deploy", deployment, report)
@@ -206,7 +210,7 @@ class HookCaller(UntypedHookCaller):
     def promote(
         self, access: PlatformAccess, id: str, report: Report, fingerprint: str = ""
     ) -> Deployment:
-        """Make a deployment the live one.
+        """Make a deployment live in production.
 
         :param access: settings and credentials.
         :param id: the deployment's id.
@@ -217,7 +221,7 @@ class HookCaller(UntypedHookCaller):
         return self._call_deployer("mastra_promote", Deployment, **arguments)
 
     def rollback(self, access: PlatformAccess, id: str, report: Report) -> Deployment:
-        """Make an earlier deployment the live one.
+        """Make an earlier deployment live in production.
 
         :param access: settings and credentials.
         :param id: the deployment's id; empty for the one before the current one.
@@ -272,7 +276,7 @@ class HookCaller(UntypedHookCaller):
         return GuardedEnvStore(self._name, cast("EnvStore", store))
 
     def diagnose(self, access: PlatformAccess) -> list[Problem]:
-        """Return what would keep a deploy from succeeding, found without sending anything.
+        """Return the problems that would make a deploy fail, without sending anything.
 
         :param access: settings and credentials.
         """
@@ -290,7 +294,7 @@ class HookCaller(UntypedHookCaller):
     def preview(
         self, bundle: Bundle, settings: Any, host: str, port: int, env: Mapping[str, Secret]
     ) -> int:
-        """Run the bundle locally as the platform would, until interrupted.
+        """Run the bundle on this machine as on the platform, until the user interrupts it.
 
         :param bundle: the bundle to run.
         :param settings: the deployer's settings, without secrets.
@@ -304,12 +308,12 @@ class HookCaller(UntypedHookCaller):
 
 
 def _mask_values(values: Mapping[str, Secret]) -> None:
-    """Mask the values of the app's variables in all output; an error may quote such a value."""
+    """Mask the values of the app's variables in all output, because errors may contain them."""
     add_masked_values(value.reveal() for value in values.values())
 
 
 def _find_source_paths(module: ModuleType) -> list[Path]:
-    """Return the directories that hold a deployer's code."""
+    """Return the directories with a deployer's code."""
     package = sys.modules.get(module.__name__.partition(".")[0], module)
     paths = [Path(path) for path in getattr(package, "__path__", ())]
     if paths or not module.__file__:

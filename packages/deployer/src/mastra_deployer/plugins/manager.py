@@ -1,10 +1,9 @@
 """Find, load and register deployers and ambient plugins.
 
-A deployer (entry point group ``mastra.deployers``) is loaded by its name, so that no other
-deployer can break it or answer in its place. Ambient plugins (``mastra.plugins``) are all loaded
-and may only observe and report problems. Each group has its own hook specification and its own
-plugin manager: in a shared one, an ambient plugin with a ``mastra_deploy`` would win silently
-and receive the credentials.
+A deployer (entry point group ``mastra.deployers``) is loaded by its name, so that other deployers
+have no effect. Ambient plugins (``mastra.plugins``) are all loaded, and may only observe and report
+problems. Each group has its own hook specification and its own plugin manager. In a shared plugin
+manager, an ambient plugin with a ``mastra_deploy`` would be called and get the credentials.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ _REQUIRED_HOOKS = ("mastra_target", "mastra_bundle")
 
 
 def list_installed_deployers() -> dict[str, list[EntryPoint]]:
-    """Return the entry points of every deployer in mastra's environment by name.
+    """Return the entry points of all installed deployers by name, without loading them.
 
     None of them is loaded.
     """
@@ -53,7 +52,7 @@ def list_installed_deployers() -> dict[str, list[EntryPoint]]:
 
 
 def list_tool_packages() -> set[str]:
-    """Return the import names of deployer and plugin packages, which must not be in a bundle."""
+    """Return the import names of deployer and plugin packages, which no bundle may contain."""
     entries = [*entry_points(group=DEPLOYERS), *entry_points(group=PLUGINS)]
     names = {entry.module.partition(".")[0] for entry in entries}
     return (names | {"mastra_deployer"}) - {"mastra_server"}
@@ -69,7 +68,7 @@ def load_deployer(
 
     :param name: an installed deployer's name, or a path from the project's ``root``.
     :param root: the project's directory.
-    :param default_build: the plugin that implements ``mastra_build`` where the deployer does not;
+    :param default_build: the plugin that implements ``mastra_build`` if the deployer does not;
         ``None`` for callers that build nothing.
     :param check_file: raises for a deployer of the project that must not run.
     :raises ConsentError: for a deployer of the project that the user does not trust.
@@ -89,7 +88,7 @@ def load_deployer(
     for hook in _REQUIRED_HOOKS:
         if not getattr(manager.hook, hook).get_hookimpls():
             raise PluginError(
-                f"The deployer {name!r} has no {hook}, which every deployer needs.",
+                f"The deployer {name!r} does not have {hook}, which every deployer needs.",
                 "See docs/hooks.md.",
             )
     return manager
@@ -98,7 +97,7 @@ def load_deployer(
 def load_plugins() -> pluggy.PluginManager:
     """Load every ambient plugin into a new plugin manager.
 
-    Those named in ``MASTRA_DISABLE_PLUGINS`` are skipped.
+    Plugins in ``MASTRA_DISABLE_PLUGINS`` are skipped.
 
     :raises PluginError: naming the distribution that cannot be loaded or breaks the hook contract.
     """
@@ -124,8 +123,8 @@ def _find_entry_point(name: str) -> EntryPoint:
     claims = sorted({_get_distribution_name(entry) for entry in entries})
     if len(claims) > 1:
         raise PluginError(
-            f"Two packages claim the target {name!r}: {' and '.join(claims)}.",
-            f"Uninstall one: pip uninstall {claims[1]}.",
+            f"Two packages provide the target {name!r}: {' and '.join(claims)}.",
+            f"Uninstall one of them: pip uninstall {claims[1]}.",
         )
     return entries[0]
 
@@ -160,7 +159,7 @@ def _load_module(root: Path, name: str) -> ModuleType:
             "Correct deployer = '...' in [tool.mastra.targets].",
         )
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up while it is being executed
+    sys.modules[name] = module  # dataclasses look up their module during its execution
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -174,7 +173,7 @@ def _load_module(root: Path, name: str) -> ModuleType:
 def register_checked(
     manager: pluggy.PluginManager, plugin: Any, owner: str, *, ambient: bool = False
 ) -> None:
-    """Register a plugin and check its hooks.
+    """Register a plugin, and check its hooks.
 
     :param manager: the plugin manager to register it with.
     :param plugin: the object that has the hooks.
@@ -199,7 +198,7 @@ def register_checked(
             if inspect.iscoroutinefunction(implementation.function):
                 raise PluginError(
                     f"{owner} has an async {caller.name}, but hooks are synchronous.",
-                    "Make it a plain function and call asyncio.run inside it.",
+                    "Make it a plain function, and call asyncio.run inside of it.",
                 )
 
 

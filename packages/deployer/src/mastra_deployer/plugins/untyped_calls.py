@@ -1,4 +1,4 @@
-"""Call hooks by name and check what they return."""
+"""Call hooks by name, and check their results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class UntypedHookCaller:
-    """Call the hooks of one deployer and of all ambient plugins by name.
+    """Calls the hooks of one deployer and of all ambient plugins by name.
 
     A subclass sets ``_name``, ``_deployer``, ``_plugins`` and ``target``.
     """
@@ -37,7 +37,7 @@ class UntypedHookCaller:
         return list_implemented_hooks(self._deployer).get(f"mastra_{verb}", False)
 
     def require_hook(self, verb: str) -> None:
-        """Check that the deployer implements a hook.
+        """Raise an error if the deployer does not implement a hook.
 
         :param verb: the hook's name without ``mastra_`` (``deploy``).
         :raises ConfigError: when it does not, naming the target and the verb.
@@ -46,7 +46,7 @@ class UntypedHookCaller:
             raise ConfigError(
                 f"The target {self.target.name!r} does not support {verb!r}.",
                 self.target.alternatives.get(verb)
-                or "`mastra targets` shows what each target supports.",
+                or "`mastra targets` shows which commands each target supports.",
             )
 
     def _call_deployer(self, hook: str, kind: type[T], **arguments: Any) -> T:
@@ -55,21 +55,21 @@ class UntypedHookCaller:
         result = self._call_hook(self._deployer, hook, **arguments)
         if result is None or not isinstance(result, kind):
             raise PluginError(
-                f"The deployer {self._name!r} returned {type(result).__name__} from {hook}.",
-                f"It must return a {kind.__name__}; see docs/hooks.md.",
+                f"The hook {hook} of the deployer {self._name!r} returned {type(result).__name__}.",
+                f"It must return a {kind.__name__}. See docs/hooks.md.",
             )
         return result
 
     def _call_for_iterable(self, hook: str, **arguments: Any) -> Iterable[Any]:
-        """Call a hook that returns an iterable; the platform may be contacted while it is read."""
+        """Call a hook that returns an iterable; reading it may contact the platform."""
         return cast("Iterable[Any]", self._call_deployer(hook, object, **arguments))
 
     def _call_for_list(self, hook: str, kind: type[T], **arguments: Any) -> list[T]:
-        """Call a hook of the deployer, and read the iterable that it returns."""
+        """Call a hook of the deployer, and read all items of its iterable."""
         return self._read_items(self._name, hook, kind, self._call_for_iterable(hook, **arguments))
 
     def _collect_problems(self, hook: str, **arguments: Any) -> list[Problem]:
-        """Call a hook of the deployer and of all plugins, and read what each one returns."""
+        """Call a hook of the deployer and of all plugins, and read all items of their results."""
         problems = []
         for manager in (self._deployer, self._plugins):
             results = self._call_hook(manager, hook, **arguments)
@@ -79,7 +79,7 @@ class UntypedHookCaller:
         return problems
 
     def _read_items(self, owner: str, hook: str, kind: type[T], items: Iterable[object]) -> list[T]:
-        """Read an iterable that a hook returned: a generator runs code of the plugin only now."""
+        """Read a hook's iterable; a generator runs code of the plugin only while it is read."""
         result = call_plugin(owner, hook, lambda: list(items))
         return [check_item(owner, hook, kind, item) for item in result]
 
@@ -87,13 +87,13 @@ class UntypedHookCaller:
         self._notify_plugins("mastra_stage_finished", report, stage=stage, result=result)
 
     def _notify_plugins(self, hook: str, report: Report, **arguments: Any) -> None:
-        """Call a notification hook; its failure becomes a note, since the work is already done."""
+        """Call a notification hook, and convert its failure to a note, because the work is done."""
         try:
             self._call_hook(self._plugins, hook, **arguments)
         except Exception as error:  # noqa: BLE001  # a listener may raise anything
             report.warn(
                 f"{hook} of an ambient plugin failed: {error}",
-                "The build or deployment itself is complete; report this to the plugin's author.",
+                "The build or deployment itself is complete. Report this to the plugin's author.",
             )
 
     def _call_hook(self, manager: pluggy.PluginManager, hook: str, **arguments: Any) -> Any:
@@ -105,7 +105,7 @@ class UntypedHookCaller:
 
 
 def call_plugin(owner: str, hook: str, call: Callable[[], Any]) -> Any:
-    """Call a plugin, and raise its unexpected exceptions as ``PluginError``.
+    """Call a plugin, and convert its unexpected exceptions to ``PluginError``.
 
     :param owner: the plugin's name in errors.
     :param hook: the hook's name in errors.
@@ -120,12 +120,12 @@ def call_plugin(owner: str, hook: str, call: Callable[[], Any]) -> Any:
     except Exception as error:
         raise PluginError(
             f"{hook} of {owner} failed: {type(error).__name__}: {error}.",
-            "Report this to the plugin's author; `mastra -v` shows the traceback.",
+            "Report this to the plugin's author. `mastra -v` shows the traceback.",
         ) from error
 
 
 def check_item(owner: str, hook: str, kind: type[T], item: object) -> T:
-    """Return one item of an iterable that a hook returned.
+    """Return one item of a hook's iterable, after a check of its type.
 
     :param owner: the plugin's name in errors.
     :param hook: the hook's name in errors.
@@ -136,6 +136,6 @@ def check_item(owner: str, hook: str, kind: type[T], item: object) -> T:
     if not isinstance(item, kind):
         raise PluginError(
             f"{hook} of {owner} returned an iterable with {type(item).__name__} in it.",
-            f"Every item must be a {kind.__name__}; see docs/hooks.md.",
+            f"Every item must be a {kind.__name__}. See docs/hooks.md.",
         )
     return item

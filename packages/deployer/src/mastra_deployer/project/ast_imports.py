@@ -1,4 +1,4 @@
-"""Read the import statements of a module without running it."""
+"""Read the import statements of a module without running the module."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class StaticImport:
 
 
 def read_imports(nodes: Iterable[ast.AST], package: str) -> list[StaticImport]:
-    """Return every static import that may run, also those in functions and conditions.
+    """Return every static import that may run, also in functions and conditions.
 
     Imports for type checkers only are left out. ``importlib.import_module("a.b")`` counts.
 
@@ -90,7 +90,7 @@ def _create_import(
 
 
 def _find_ranges(nodes: Iterable[ast.AST]) -> tuple[list[_Range], list[_Range]]:
-    """Return the lines that only type checkers read, and those whose imports are optional."""
+    """Return the lines that only type checkers read, and the lines with optional imports."""
     never: list[_Range] = []
     optional: list[_Range] = []
     for node in nodes:

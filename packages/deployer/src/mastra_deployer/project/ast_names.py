@@ -20,7 +20,7 @@ ConstantLookup = Callable[[str], str | None]
 
 
 class ParsedModule(NamedTuple):
-    """A parsed module.
+    """A parsed module with its nodes.
 
     :param tree: the syntax tree.
     :param nodes: all its nodes in the order of ``ast.walk``, which is too slow to repeat.
@@ -43,7 +43,7 @@ class ParsedModule(NamedTuple):
 
 
 def get_dotted_name(node: ast.expr) -> str:
-    """Return ``a.b.c`` as written; empty for any other expression.
+    """Return a dotted name as written (``a.b.c``); empty for any other expression.
 
     :param node: the expression.
     """
@@ -57,7 +57,7 @@ def collect_imports(nodes: Iterable[ast.AST]) -> dict[str, str]:
     """Map each imported name to its origin.
 
     :param nodes: of which the import statements count.
-    :returns: dotted origins by name; those of relative imports begin with dots.
+    :returns: dotted origins by name; origins of relative imports begin with dots.
     """
     names: dict[str, str] = {}
     for node in nodes:
@@ -74,7 +74,7 @@ def collect_imports(nodes: Iterable[ast.AST]) -> dict[str, str]:
 
 
 def to_absolute_name(origin: str, package: str) -> str:
-    """Return the absolute form of a dotted name; one without dots at its start stays as it is.
+    """Convert a relative dotted name to an absolute name; return other names unchanged.
 
     :param origin: the name as imported, such as ``..config.KEY``.
     :param package: the package that relative imports start from (``shop`` in ``shop/agents.py``).
@@ -87,10 +87,10 @@ def to_absolute_name(origin: str, package: str) -> str:
 
 
 class NameResolver:
-    """Resolve names within one module.
+    """Resolves names within one module.
 
-    A name that is bound twice, or is also a parameter somewhere, resolves to nothing: its value at
-    one place is not known without running the module.
+    A name that is bound twice, or is also a parameter, is not resolved, because its value is
+    uncertain without running the module.
 
     :param code: the module.
     :param package: the package that relative imports start from (``shop`` in ``shop/agents.py``).
@@ -120,7 +120,7 @@ class NameResolver:
         self._loops = {name: value for name, value in _iter_loops(code.nodes) if bound[name] == 1}
 
     def resolve_origin(self, node: ast.expr) -> str:
-        """Return the dotted name that an expression was imported as (``os.environ``), if any.
+        """Return the dotted origin of an imported expression (``os.environ``); empty if none.
 
         :param node: the expression.
         """
@@ -128,16 +128,17 @@ class NameResolver:
         return self._imports[head] + dot + rest if head in self._imports else ""
 
     def find_constructor_call(self, node: ast.expr) -> ast.Call | None:
-        """Return the call that a module-level name was assigned from, or ``None``.
+        """Return the call whose result is assigned to a module-level name, or ``None``.
 
         :param node: the expression that may be such a name.
         """
         return self._calls.get(node.id) if isinstance(node, ast.Name) else None
 
     def resolve_strings(self, node: ast.expr) -> list[str]:
-        """Return every string that an expression stands for.
+        """Return all strings that an expression may stand for.
 
-        There are several in a loop over strings: ``for name in ("A", "B"): os.environ[name]``.
+        There are several in a loop over strings, such as ``for name in ("A", "B"):
+        os.environ[name]``.
 
         :param node: the expression.
         :returns: an empty list where this is not certain.
@@ -157,7 +158,7 @@ class NameResolver:
         return [string] if string else []
 
     def resolve_string(self, node: ast.expr) -> str | None:
-        """Return the string that an expression stands for; ``None`` if this is not certain.
+        """Return the string that an expression stands for; ``None`` if it is not certain.
 
         :param node: the expression.
         """

@@ -1,4 +1,4 @@
-"""Read pyproject.toml and its ``[tool.mastra]`` table."""
+"""Read pyproject.toml and its table ``[tool.mastra]``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = (
 
 
 class EnvConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[tool.mastra.env]``: names of the app's environment variables."""
+    """The table ``[tool.mastra.env]``: names of the app's environment variables."""
 
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class CheckConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[tool.mastra.build]``.
+    """The table ``[tool.mastra.build]``.
 
     :param include: globs from the project's root: files that ship beside the packages.
     :param exclude: globs from the project's root: files that do not ship.
@@ -65,7 +65,7 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DevConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[tool.mastra.dev]``.
+    """The table ``[tool.mastra.dev]``.
 
     :param hosts: names of hosts that ``mastra dev`` is served under, as with ``--allow-host``.
     """
@@ -105,7 +105,7 @@ _TABLES = (
 
 
 def read_pyproject(root: Path) -> dict[str, Any]:
-    """Read pyproject.toml; return an empty table where there is none.
+    """Read pyproject.toml; return an empty table if there is no such file.
 
     :param root: the project's directory.
     :raises ConfigError: when it is not TOML, or has another value in place of a table.
@@ -119,7 +119,7 @@ def read_pyproject(root: Path) -> dict[str, Any]:
         if not isinstance(value, dict):
             name = ".".join(keys)
             raise ConfigError(
-                f"{str(file)!r} has {name} = {value!r}, which is no table.",
+                f"{str(file)!r} has {name} = {value!r}, which is not a table.",
                 f"Write it as a table: [{name}].",
             )
     return document
@@ -161,10 +161,20 @@ def _format_location(error: msgspec.ValidationError) -> str:
     return f"{field}: {message}." if field else f"{message}."
 
 
+def _suggest_type(text: str) -> str:
+    """Return the way to write a value of the expected type, from msgspec's message."""
+    key = text.partition(" - at `$.")[2].rstrip("`").rpartition(".")[2]
+    expected = text.partition("Expected `")[2].partition("`")[0]
+    example = {"array": '["..."]', "str": '"..."', "bool": "true"}.get(expected)
+    if key.isalpha() and example:
+        return f"Write it as {key} = {example}."
+    return "See docs/configuration.md."
+
+
 def _suggest_fix(error: msgspec.ValidationError) -> str:
     text = str(error)
     if "unknown field" not in text:
-        return "See docs/configuration.md."
+        return _suggest_type(text)
     key = text.split("`")[1]
     section = text.partition(" - at `$.")[2].rstrip("`")
     types = {"env": EnvConfig, "check": CheckConfig, "build": BuildConfig, "dev": DevConfig}

@@ -1,9 +1,9 @@
-"""Read ``deployer=`` of the entry file without running it.
+"""Read ``deployer=`` of the entry file without running the file.
 
-The value is an inline call, or a module-level name to which a call is assigned once and which is
-used once. Arguments are literals, or references to the environment (``os.environ["X"]``,
-``os.environ.get("X")``, ``os.getenv("X")``, ``Secret.env("X")``), which stay names until a deploy
-command needs the value.
+The value is a call, or a module-level name that is assigned a call once and used once. Arguments
+are literals or references to the environment: ``os.environ["X"]``, ``os.environ.get("X")``,
+``os.getenv("X")`` and ``Secret.env("X")``. References are resolved only when a deploy command needs
+the value.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _SECRETS = ("mastra_core.Secret", "mastra_core.secret.Secret")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EnvReference:
-    """A setting whose value is an environment variable.
+    """A setting that refers to an environment variable.
 
     :param name: the variable.
-    :param default: the value where the variable is not set.
+    :param default: the value if the variable is not set.
     """
 
     name: str
@@ -44,13 +44,13 @@ class EnvReference:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DeployerCall:
-    """``deployer=XDeployer(...)`` as written in the source.
+    """The call ``deployer=XDeployer(...)`` in the source.
 
     :param module: the module that the class is imported from (``mastra_deployer_acme``).
     :param class_name: the class's name.
     :param settings: literal values, secrets and ``EnvReference`` by keyword.
     :param keyword: the ``deployer=...`` argument.
-    :param assignment: the statement that assigns the call to a name, where a name was used.
+    :param assignment: the statement that assigns the call to a name, if a name was used.
     :param line: the line of the call.
     """
 
@@ -63,7 +63,7 @@ class DeployerCall:
 
 
 def find_mastra_calls(tree: ast.Module) -> list[ast.Call]:
-    """Return every ``Mastra(...)`` call of a module.
+    """Return all calls of ``Mastra(...)`` in a module.
 
     :param tree: the module.
     """
@@ -94,7 +94,7 @@ def _list_set_names(node: ast.expr) -> list[str]:
 
 
 def read_deployer(path: Path, tree: ast.Module) -> DeployerCall | None:
-    """Return the ``deployer=`` call of the entry file, or ``None``.
+    """Return the call in ``deployer=`` of the entry file, or ``None``.
 
     :param path: the entry file.
     :param tree: its syntax tree.
@@ -205,7 +205,7 @@ class _Reader:
 
 
 def _describe_node(node: ast.AST) -> str:
-    """Name the kind of an expression without showing it: it may contain a token."""
+    """Return the kind of an expression without its content, which may be a token."""
     names = {"IfExp": "a conditional", "JoinedStr": "an f-string", "BinOp": "a computed value"}
     name = type(node).__name__
     return names.get(name, f"a {name.lower()}")
@@ -228,6 +228,6 @@ def _raise_unreadable(path: Path, node: ast.AST, reason: str) -> NoReturn:
     raise ConfigError(
         f"{path}:{getattr(node, 'lineno', 1)}: deployer= cannot be read without running the file: "
         f"{reason}.",
-        "Write deployer=XDeployer(key=literal, token=Secret.env('NAME')), or move the settings "
-        "to [tool.mastra.targets] in pyproject.toml.",
+        "Write deployer=XDeployer(key=literal, token=Secret.env('NAME')). Or move the settings to "
+        "[tool.mastra.targets] in pyproject.toml.",
     )

@@ -23,7 +23,7 @@ _ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)
 
 
 def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Project:
-    """Find the project in a directory.
+    """Find the project in a directory, and its entry.
 
     The entry is ``app``, else ``[tool.mastra] entry``, else ``src/mastra/index.py``, else
     ``src/mastra/__init__.py``.
@@ -36,7 +36,7 @@ def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Pro
     """
     root = directory.absolute()
     if not root.is_dir():
-        raise ConfigError(f"There is no directory {str(root)!r}.", "Pass --dir PROJECT.")
+        raise ConfigError(f"The directory {str(root)!r} does not exist.", "Pass --dir PROJECT.")
     pyproject = read_pyproject(root)
     config = parse_config(pyproject)
     module, attribute = _find_entry(root, app or config.entry, sources=sources)
@@ -52,7 +52,7 @@ def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Pro
 
 
 def get_config(project: Project) -> Config:
-    """Return the project's ``[tool.mastra]`` table as a ``Config``.
+    """Return the table ``[tool.mastra]`` of a project.
 
     :param project: the project.
     """
@@ -83,7 +83,7 @@ def find_module_file(project: Project) -> Path:
             return path
     raise ConfigError(
         f"The entry {project.entry!r} is not a module in {str(project.import_root)!r}.",
-        "Write module:attribute as Python would import it from there.",
+        "Write module:attribute, with the module's import name from that directory.",
     )
 
 
@@ -100,12 +100,12 @@ def parse_source(path: Path, source: bytes | None = None) -> ast.Module:
         reason = str(error) or "its expressions are nested too deeply"
         raise ConfigError(
             f"{path}: this file cannot be parsed: {reason}.",
-            "Check that it is Python source in text form.",
+            "Check that the file contains Python source as text.",
         ) from None
     except SyntaxError as error:
         raise ConfigError(
             f"{path}:{error.lineno}:{error.offset}: {error.msg}.",
-            "Correct that line. If it needs a newer Python than {}.{}, which mastra runs on, "
+            "Correct that line. If it needs a newer Python than {}.{}, with which mastra runs, "
             "install mastra under that Python.".format(*sys.version_info[:2]),
         ) from None
 
@@ -119,7 +119,7 @@ def _find_entry(root: Path, entry: str, *, sources: bool) -> tuple[str, str]:
     if entry:
         if not _ENTRY.fullmatch(entry):
             raise ConfigError(
-                f"The entry {entry!r} is not of the form module:attribute.",
+                f"The entry {entry!r} does not have the form module:attribute.",
                 "Write, for example, main:app.",
             )
         module, _, attribute = entry.partition(":")
@@ -129,15 +129,15 @@ def _find_entry(root: Path, entry: str, *, sources: bool) -> tuple[str, str]:
     if len(defining) > 1:
         raise ConfigError(
             f"Both {_INDEX} and {_PACKAGE} define a Mastra object.",
-            "Keep one, or choose one: [tool.mastra] entry = 'mastra.index:mastra'.",
+            "Keep only one. Or choose one: [tool.mastra] entry = 'mastra.index:mastra'.",
         )
     if not existing and not sources:
         return "", ""
     if not existing:
         raise ConfigError(
-            f"There is no application in {str(root)!r}: {_INDEX} is missing.",
-            "Create it, name another one with [tool.mastra] entry or --app module:attribute, "
-            "or start with: mastra new APP.",
+            f"There is no application in {str(root)!r}, because {_INDEX} is missing.",
+            "Create it, or start with: mastra new APP. Or name another module with [tool.mastra] "
+            "entry or --app module:attribute.",
         )
     chosen = (defining or existing)[0]
     return ("mastra" if chosen == _PACKAGE else "mastra.index"), "mastra"

@@ -1,6 +1,6 @@
-"""Read environment variables: the real environment, then ``--env-file``, then ``.env``.
+"""Read variables from the environment, from ``--env-file`` and from ``.env``.
 
-In development two more files are read after ``.env``.
+In development, two more files are read after ``.env``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DEVELOPMENT_ENV_FILES = (".env", ".env.local", ".env.development")  # the later 
 def read_environment(
     project: Project, env_file: Path | None = None, names: Sequence[str] = ENV_FILES
 ) -> dict[str, str]:
-    """Return every known environment variable; the real environment wins.
+    """Return all known variables; the process's environment overrides files.
 
     :param project: the project whose files are read.
     :param env_file: ``--env-file``; wins over the files in ``names``.
@@ -35,7 +35,7 @@ def read_environment(
     :raises ConfigError: when ``env_file`` does not exist.
     """
     if env_file is not None and not env_file.is_file():
-        raise ConfigError(f"There is no file {str(env_file)!r}.", "Pass --env-file FILE.")
+        raise ConfigError(f"The file {str(env_file)!r} does not exist.", "Pass --env-file FILE.")
     files = [*(project.root / name for name in names), *([env_file] if env_file else [])]
     values: dict[str, str] = {}
     for file in files:
@@ -44,7 +44,7 @@ def read_environment(
 
 
 def list_file_variables(project: Project, env_file: Path | None = None) -> frozenset[str]:
-    """Return the names that ``.env`` and ``--env-file`` set.
+    """Return the names of the variables in ``.env`` and ``--env-file``.
 
     :param project: the project whose files are read.
     :param env_file: ``--env-file``.
@@ -54,9 +54,9 @@ def list_file_variables(project: Project, env_file: Path | None = None) -> froze
 
 
 def read_user_environment(project: Project, env_file: Path | None = None) -> dict[str, str]:
-    """Return the variables that the user set: those of the real environment and of own files.
+    """Return the variables that the user set, without those from the project's files.
 
-    Files within the project count as the project's, also where ``--env-file`` names them.
+    A file within the project is a file of the project, even if ``--env-file`` names it.
 
     :param project: the project.
     :param env_file: ``--env-file``.

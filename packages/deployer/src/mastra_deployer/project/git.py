@@ -1,7 +1,7 @@
-"""Read the project's git state, which platforms show beside a deployment.
+"""Read the project's git state, which platforms show with a deployment.
 
-A repository that was not cloned, such as one in an archive, brings its own configuration. No
-program that this configuration names is run, and nothing is fetched or written.
+A repository from an archive has its own configuration. Programs in that configuration are never
+run, and nothing is fetched or written.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _VARIABLES = {
 
 
 def read_git_state(root: Path) -> Git | None:
-    """Return commit, branch and whether there are changes; ``None`` outside a repository.
+    """Return commit, branch and whether files changed; ``None`` outside of a repository.
 
-    Changes that cannot be determined count as changes.
+    If this cannot be determined, the files count as changed.
 
     :param root: the project's directory.
     """
@@ -46,7 +46,7 @@ def read_git_state(root: Path) -> Git | None:
 
 
 def describe_version(root: Path) -> str:
-    """Return the latest tag, the number of commits since then, and the commit; may be empty.
+    """Return the latest tag, the number of later commits, and the commit; may be empty.
 
     :param root: a directory of the repository.
     """
@@ -55,7 +55,7 @@ def describe_version(root: Path) -> str:
 
 def _has_changes(root: Path) -> bool:
     names = _list_filters(root)
-    if names is None or any("=" in name for name in names):  # an option ends its name at a "="
+    if names is None or any("=" in name for name in names):  # the name of an option ends at "="
         return True
     values = [f"{name}={'false' if name.endswith('.required') else ''}" for name in names]
     options = [part for value in values for part in ("-c", value)]
@@ -63,7 +63,7 @@ def _has_changes(root: Path) -> bool:
 
 
 def _list_filters(root: Path) -> list[str] | None:
-    """Return the keys of the programs that ``git status`` would run for a repository."""
+    """Return the configuration keys of programs that ``git status`` would run."""
     output = _run_git(root, "config", "-z", "--show-scope", "--name-only", "--list")
     if output is None:
         return None
@@ -76,7 +76,7 @@ def _list_filters(root: Path) -> list[str] | None:
 
 
 def _run_git(root: Path, *arguments: str) -> str | None:
-    """Run git and return what it prints; ``None`` if it fails."""
+    """Run git and return its output; ``None`` if git fails."""
     try:
         result = subprocess.run(
             ["git", "-C", str(root), *_OPTIONS, *arguments],  # noqa: S607  # the user's own git, from PATH

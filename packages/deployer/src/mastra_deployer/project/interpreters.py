@@ -1,7 +1,8 @@
-"""Find the project's Python, which runs the project's code, and the target's Python.
+"""Find two interpreters: the project's Python, and the target's Python.
 
-The target's Python compiles bytecode and runs the boot check. mastra itself may be installed
-elsewhere (pipx, uv tool), so mastra's own Python is the last choice for both.
+The project's Python runs the project's code. The target's Python compiles bytecode and starts the
+bundle for a check. mastra may be installed in another environment (pipx, uv tool), so its own
+Python is the last choice for both.
 """
 
 from __future__ import annotations
@@ -65,18 +66,18 @@ class Interpreter:
 
     @property
     def platform(self) -> Platform:
-        """The platform that a build for this interpreter is staged for."""
+        """The platform of builds for this interpreter."""
         return Platform(python=self.python, wheels=self.wheels)
 
     @property
     def machine(self) -> str:
-        """The machine in words, with the version of its glibc."""
+        """The machine as text, with the version of its glibc."""
         return self.wheels + (f" with glibc 2.{self.glibc}" if self.glibc else "")
 
     def can_run(self, wheels: str) -> bool:
-        """Return whether this interpreter loads wheels of a platform.
+        """Return whether this interpreter can use wheels of a platform.
 
-        Wheels for an older glibc than the machine's are fine, and wheels for a newer one are not.
+        The wheels may need an older glibc than the machine's, but not a newer one.
 
         :param wheels: the platform, in uv's notation.
         """
@@ -88,7 +89,7 @@ class Interpreter:
 
 @functools.cache
 def probe_interpreter(path: str) -> Interpreter | None:
-    """Return the interpreter at ``path``; ``None`` when it does not run.
+    """Return the interpreter at ``path``; ``None`` if it does not run.
 
     :param path: of the executable.
     """
@@ -114,7 +115,7 @@ def probe_interpreter(path: str) -> Interpreter | None:
 
 
 def parse_glibc(wheels: str) -> int:
-    """Return the minor version of the glibc that a platform needs, 28 for 2.28.
+    """Return the minor version of a platform's glibc, such as 28 for 2.28.
 
     :param wheels: the platform, in uv's notation.
     :returns: the minor version; 0 for a platform without glibc.
@@ -125,10 +126,10 @@ def parse_glibc(wheels: str) -> int:
 
 
 def find_project_interpreter(project: Project) -> Interpreter:
-    """Return the interpreter that has the project's dependencies.
+    """Return the interpreter of the project's environment.
 
-    It is that of ``$VIRTUAL_ENV``, else of the project's or of its workspace's ``.venv``, else the
-    one that runs mastra.
+    The first existing environment is used: ``$VIRTUAL_ENV``, the project's ``.venv``, or the
+    ``.venv`` of its workspace. Without an environment, it is the interpreter that runs mastra.
 
     :param project: the project.
     :raises ConfigError: when the environment's Python does not run.
@@ -146,18 +147,18 @@ def find_project_interpreter(project: Project) -> Interpreter:
 def find_target_interpreter(
     python: str, default: Interpreter, own_path: str = ""
 ) -> Interpreter | None:
-    """Return an interpreter of this machine for a Python version, or ``None``.
+    """Return an interpreter on this machine with a Python version, or ``None``.
 
     :param python: major and minor version.
     :param default: used where its version fits.
     :param own_path: ``--python PATH``, which must fit.
-    :raises ConfigError: when the requested one does not run or is of another version.
+    :raises ConfigError: if the requested interpreter does not run or has another version.
     """
     if own_path:
         interpreter = probe_interpreter(own_path)
         if interpreter is None:
             raise ConfigError(
-                f"{own_path!r} is not a Python interpreter that runs.", "Pass --python PATH."
+                f"{own_path!r} is not a working Python interpreter.", "Pass --python PATH."
             )
         if interpreter.python != python:
             raise ConfigError(
@@ -175,7 +176,7 @@ def find_target_interpreter(
 
 
 def _iter_candidates(python: str) -> Iterator[str]:
-    """Yield paths of candidates, the cheapest search first.
+    """Yield paths of possible interpreters; the fastest search is first.
 
     pyenv's shims are skipped: they work only if a version is chosen.
     """

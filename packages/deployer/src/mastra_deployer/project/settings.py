@@ -2,10 +2,10 @@
 
 For each key: ``-s key=value``, else the platform's own environment variable (named in the field's
 metadata, ``field(metadata={"env": "ACME_APP"})``), else ``[tool.mastra.targets.NAME]``, else
-``deployer=`` in the entry file. The metadata may name several variables, of which the first with a
-value counts: ``{"env": ("ACME_REGION", "ACME_DEFAULT_REGION")}``. A default may depend on other
-settings, ``{"default": "https://{region}.acme.example"}``, or be the project's name,
-``{"default": "{project}"}``.
+``deployer=`` in the entry file. The metadata may name several variables: ``{"env": ("ACME_REGION",
+"ACME_DEFAULT_REGION")}``. The first variable with a value is used. A default may depend on other
+settings, ``{"default": "https://{region}.acme.example"}``, or be the project's name, ``{"default":
+"{project}"}``.
 """
 
 from __future__ import annotations
@@ -105,9 +105,9 @@ class Credentials(dict[str, Secret]):
 def collect_credentials(
     names: tuple[str, ...], settings: Any, environ: Mapping[str, str]
 ) -> Credentials:
-    """Collect a target's credentials from its settings and the environment.
+    """Collect a target's credentials from its settings and from the environment.
 
-    A name without a value is left out: the deployer decides which it can do without.
+    Names without a value are left out. The deployer decides which credentials it needs.
 
     :param names: the target's credentials.
     :param settings: the merged settings; a secret in them wins over the environment.
@@ -124,7 +124,7 @@ def collect_credentials(
 
 
 def find_plaintext_secrets(settings_class: type, arguments: Mapping[str, Any]) -> list[str]:
-    """Return the names of secret settings whose value is written in the entry file.
+    """Return the names of secret settings whose value is in the entry file.
 
     :param settings_class: the settings class.
     :param arguments: the arguments of ``deployer=`` in the entry file.
@@ -140,10 +140,10 @@ def find_plaintext_secrets(settings_class: type, arguments: Mapping[str, Any]) -
 def list_project_values(
     settings: Any, *, flags: Mapping[str, str], user_environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the settings that come from the project's files: each name with its value as text.
+    """Return the settings that come from the project's files: each name with its text value.
 
-    That is every setting that differs from its default, unless the user set it by a flag or by the
-    platform's variable in the real environment.
+    These are all settings that differ from their default, except settings from a flag or from a
+    variable in the real environment.
 
     :param settings: the merged settings.
     :param flags: values of ``-s key=value``.
@@ -161,7 +161,7 @@ def list_project_values(
 
 
 def _iter_texts(value: Any) -> Iterator[str]:
-    """Yield all texts in a value, also those of lists and mappings."""
+    """Yield all texts in a value, including texts in lists and mappings."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
@@ -178,7 +178,7 @@ def _get_default(field: dataclasses.Field[Any]) -> Any:
 
 
 def remove_secrets(settings: Any) -> Any:
-    """Return the settings with every secret set to ``None``, for hooks that make a bundle.
+    """Return the settings with ``None`` for all secrets, for hooks that make a bundle.
 
     :param settings: the merged settings.
     """
@@ -191,7 +191,7 @@ def remove_secrets(settings: Any) -> Any:
 
 
 def get_variables(field: dataclasses.Field[Any]) -> tuple[str, ...]:
-    """Return the platform's variables for a setting, the preferred one first.
+    """Return the platform's variables for a setting, the preferred variable first.
 
     :param field: the field of the settings class.
     """
@@ -200,12 +200,12 @@ def get_variables(field: dataclasses.Field[Any]) -> tuple[str, ...]:
 
 
 def _find_variable(field: dataclasses.Field[Any], environ: Mapping[str, str]) -> str:
-    """Return the first variable of a setting that has a value, or an empty text."""
+    """Return a setting's first variable that has a value, or an empty text."""
     return next((name for name in get_variables(field) if environ.get(name, "").strip()), "")
 
 
 def _derive_default(field: dataclasses.Field[Any], settings: Any, project_name: str = "") -> str:
-    """Return the default that depends on the project's name or on other settings, if it has any."""
+    """Return a default that depends on the project's name or on other settings, if any."""
     template = field.metadata.get("default", "")
     if template == _PROJECT:
         name = re.sub(r"[^a-z0-9._-]+", "-", project_name.lower())
@@ -231,7 +231,7 @@ def _convert(value: Any, hint: Any, where: str, environ: Mapping[str, str]) -> A
         # The value is not shown, since it may be a token.
         raise ConfigError(
             f"The setting {where} has a wrong value: {error}.",
-            "Correct it; write lists as JSON.",
+            "Correct the value. Write lists as JSON.",
         ) from None
 
 
@@ -259,7 +259,7 @@ def _create_settings(cls: type, values: dict[str, Any], *, resolve: bool) -> Any
 
 
 def _is_blank(arguments: Mapping[str, Any], name: str) -> bool:
-    """Return whether a setting has no value: an empty text, as of ``-s app=$APP``, is none."""
+    """Return whether a setting has no value; an empty text, as from ``-s app=$APP``, is none."""
     value = arguments.get(name, "")
     text = value.reveal() if isinstance(value, Secret) else value
     return isinstance(text, str) and not text.strip()

@@ -1,4 +1,4 @@
-"""Suggest the known word nearest to a misspelled one."""
+"""Suggest the known word that is nearest to a misspelled word."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ("suggest",)
 
 
 def suggest(word: str, words: Iterable[str]) -> str:
-    """Return a hint that names the nearest known word, or all of them.
+    """Return a hint with the nearest known word, or with all known words.
 
     :param word: the unknown word.
     :param words: the words that exist.

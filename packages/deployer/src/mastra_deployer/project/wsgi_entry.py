@@ -1,4 +1,4 @@
-"""Recognise a WSGI application in the entry file without running it."""
+"""Recognise a WSGI application in the entry file without running the file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _CONSTRUCTORS = frozenset(
 
 
 def is_wsgi_application(tree: ast.Module, attribute: str) -> bool:
-    """Return whether a module assigns a call of a known WSGI framework to an attribute.
+    """Return whether a module assigns a WSGI application of a known framework to an attribute.
 
-    Other WSGI applications are recognised when the entry is imported.
+    Other WSGI applications are recognised at the import of the entry.
 
     :param tree: the module.
     :param attribute: name of the application in it.

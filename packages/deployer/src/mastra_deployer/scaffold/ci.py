@@ -1,4 +1,4 @@
-"""Reads from a project what a CI pipeline for it needs."""
+"""Read from a project the facts that its CI pipeline needs."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Pipeline:
 
 
 def read_pipeline(project: Project, name: str) -> Pipeline:
-    """Read what a pipeline for a target needs.
+    """Read the facts that a pipeline for a target needs.
 
     :param project: the project to deploy.
     :param name: of the target; empty for the only one.
@@ -71,7 +71,7 @@ def read_pipeline(project: Project, name: str) -> Pipeline:
     if not line.has_hook("deploy"):
         raise ConfigError(
             f"The target {choice.name!r} cannot deploy.",
-            "Name one that can: `mastra targets` shows them.",
+            "Name a target that can deploy. `mastra targets` shows them.",
         )
     has_tests = _has_tests(project.root)
     python = get_target_python(project, line.target)
@@ -94,7 +94,7 @@ def read_pipeline(project: Project, name: str) -> Pipeline:
 
 
 def get_target_python(project: Project, target: Target | None = None) -> str:
-    """Return the version of Python that a build uses by default, such as ``3.12``.
+    """Return the default Python version of a build, such as ``3.12``.
 
     :param project: whose configuration and interpreter are read.
     :param target: whose platforms limit the versions.
@@ -123,7 +123,7 @@ def _collect_credentials(choice: TargetChoice, target: Target) -> tuple[str, ...
 
 
 def _list_trusted_names(choice: TargetChoice) -> tuple[str, ...]:
-    """Return what a command would ask the user to trust: nobody can be asked in a pipeline."""
+    """Return the hosts and files that need trust, because a pipeline cannot ask the user."""
     settings = [*choice.table.values(), *(choice.call.settings.values() if choice.call else ())]
     hosts = [find_host(value) for value in settings if isinstance(value, str)]
     files = [choice.deployer] if choice.deployer.endswith(".py") else []
@@ -131,12 +131,12 @@ def _list_trusted_names(choice: TargetChoice) -> tuple[str, ...]:
 
 
 def _require_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return each name once; reject names that have a meaning in a pipeline's syntax."""
+    """Return each name once, and reject names with a meaning in a pipeline's syntax."""
     for name in names:
         if not _VARIABLE.fullmatch(name):
             raise ConfigError(
-                f"{name!r} is not a valid name of an environment variable.",
-                "Correct it in [tool.mastra.env]: letters, digits and '_'.",
+                f"{name!r} is not a valid name for an environment variable.",
+                "Correct it in [tool.mastra.env]. Use letters, digits and '_'.",
             )
     return tuple(dict.fromkeys(names))
 
@@ -151,7 +151,7 @@ def _build_install(root: Path, python: str, tools: list[str]) -> tuple[str, ...]
 
 
 def _list_sources(root: Path) -> list[str]:
-    """Return the files with the project's dependencies as arguments of ``uv pip install``."""
+    """Return the files that contain the dependencies, as arguments of ``uv pip install``."""
     files = [name for name in ("pylock.toml", "requirements.txt") if (root / name).is_file()]
     pyproject = read_pyproject(root)
     if not files and pyproject.get("project"):
@@ -161,7 +161,7 @@ def _list_sources(root: Path) -> list[str]:
 
 
 def _list_tools(deployer: str, *, tests: bool) -> list[str]:
-    """Return requirements of the command and the deployer that match the installed versions."""
+    """Return the requirements for mastra and the deployer, in their installed versions."""
     entries = list_installed_deployers().get(deployer, [])
     names = {entry.dist.name for entry in entries if entry.dist is not None}
     distributions = ["mastra-deployer", *sorted(names - {"mastra-deployer", "mastra-server"})]
@@ -176,7 +176,7 @@ def _has_tests(root: Path) -> bool:
 
 
 def is_mastra_app(project: Project) -> bool:
-    """Return whether the entry module creates a ``Mastra``, which serves ``/health``.
+    """Return whether the entry module creates a ``Mastra`` object, which serves ``/health``.
 
     :param project: whose entry module is parsed.
     """

@@ -1,4 +1,4 @@
-"""Find the directories that an app writes databases to, for the files of a host."""
+"""Find the directories of an app's databases, for the files of a host."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNUSABLE = ("/", "/app", "/tmp")  # noqa: S108  # the image, and a directory th
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Database:
-    """A database in a file that the app writes.
+    """A database file that the app writes.
 
     :param text: as written in the source.
     :param where: file and line.
@@ -34,9 +34,9 @@ class Database:
 
 
 def find_databases(project: Project) -> tuple[Database, ...]:
-    """Return the databases in files that the project's code names.
+    """Return the database files that the project's code names.
 
-    A database that is only the fallback of a required variable is left out.
+    If a database is only the fallback of a required variable, it is left out.
 
     :param project: whose code is read.
     """
@@ -52,7 +52,7 @@ def find_databases(project: Project) -> tuple[Database, ...]:
 
 
 def list_directories(databases: Iterable[Database], home: str) -> tuple[str, ...]:
-    """Return the directories of the databases, without those below another one.
+    """Return the directories of the databases, except directories below another one.
 
     :param databases: the databases.
     :param home: the working directory, which relative paths begin at.
@@ -79,9 +79,9 @@ def _find_directory(database: Database, home: str) -> str:
     directory = posixpath.dirname(path)
     if directory in _UNUSABLE or path.startswith("//"):
         raise ConfigError(
-            f"{database.where}: {database.text!r} is written to {directory!r}, which cannot be a "
-            "volume of a container.",
-            "Write it to a directory of its own, such as 'sqlite:////data/app.db', or relative to "
-            "the working directory: 'sqlite:///app.db'.",
+            f"{database.where}: {database.text!r} is in {directory!r}, which cannot be a volume of "
+            "a container.",
+            "Use a separate directory, such as 'sqlite:////data/app.db'. Or use a path relative "
+            "to the working directory: 'sqlite:///app.db'.",
         )
     return directory

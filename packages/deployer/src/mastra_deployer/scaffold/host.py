@@ -1,4 +1,4 @@
-"""Reads from a project what a host for it needs."""
+"""Read from a project the facts that its host needs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Hosting:
 
 
 def read_hosting(project: Project, image: str = "") -> Hosting:
-    """Read the facts from the project and, where there is one, from its bundle.
+    """Read the facts from the project, and from its bundle if there is one.
 
     :param project: the project to run.
     :param image: name of the image; empty for that of a target of the deployer ``oci``.
@@ -63,8 +63,8 @@ def read_hosting(project: Project, image: str = "") -> Hosting:
     for name in environment.names:
         if not _VARIABLE.fullmatch(name):
             raise ConfigError(
-                f"{name!r} is not a valid name of an environment variable.",
-                "Correct it in [tool.mastra.env]: letters, digits and '_'.",
+                f"{name!r} is not a valid name for an environment variable.",
+                "Correct it in [tool.mastra.env]. Use letters, digits and '_'.",
             )
     mastra = manifest.kind == "mastra" if manifest else is_mastra_app(project)
     return Hosting(
@@ -83,7 +83,7 @@ def read_hosting(project: Project, image: str = "") -> Hosting:
 
 
 def to_host_name(name: str) -> str:
-    """Convert a name to one that is valid in DNS: ``My shop`` to ``my-shop``.
+    """Convert a name to a valid DNS name: ``My shop`` becomes ``my-shop``.
 
     :param name: of a project.
     """

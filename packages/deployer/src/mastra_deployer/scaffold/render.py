@@ -1,4 +1,4 @@
-"""Render the templates of ``mastra new``. A placeholder is written ``<<name>>``."""
+"""Render the templates of ``mastra new``, which have placeholders such as ``<<name>>``."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _PLACEHOLDER = re.compile(r"^([ \t]*)<<(\w+)>>\n|<<(\w+)>>", re.MULTILINE)
 
 
 def render_template(template: str, values: Mapping[str, str]) -> dict[str, str]:
-    """Render every file of a template, and return the texts by path.
+    """Render all files of a template, and return their texts by path.
 
-    A line with ``<<name>>`` alone is replaced by the lines of the value, with the same indent, or
-    removed where the value is empty. In a path, ``NAME`` is replaced by the value of that name, and
-    ``dot-`` by a leading dot: build tools leave hidden files out of a package.
+    A line that contains only ``<<name>>`` is replaced with the lines of the value, in the same
+    indent. If the value is empty, the line is removed. In a path, ``NAME`` is replaced with the
+    name, and ``dot-`` with a dot, because build tools leave hidden files out of a package.
 
     :param template: a directory below ``template``.
     :param values: text by name of the placeholder.
@@ -40,20 +40,22 @@ def render_template(template: str, values: Mapping[str, str]) -> dict[str, str]:
 
 
 def write_files(files: Mapping[str, str], directory: Path, *, force: bool = False) -> list[Path]:
-    """Write all files below a directory, or none of them.
+    """Write all files below a directory; if one is impossible, write none.
 
     :param files: text by path.
     :param directory: to write into.
     :param force: whether existing files are replaced.
     :returns: the paths of the files.
-    :raises ConfigError: when a file exists with other content, and where a link would lead a file
-        to another place.
+    :raises ConfigError: if a file exists with other content, or a link would lead a file to another
+        place.
     """
     targets = {directory / name: text for name, text in files.items()}
     for target, text in targets.items():
         refuse_links(directory.absolute(), target.absolute())
         if target.exists() and not force and target.read_bytes() != text.encode():
-            raise ConfigError(f"{str(target)!r} exists already.", "Pass --force to replace it.")
+            raise ConfigError(
+                f"{str(target)!r} exists already.", "Pass --force to replace the file."
+            )
     for target, text in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8", newline="\n")
@@ -61,7 +63,7 @@ def write_files(files: Mapping[str, str], directory: Path, *, force: bool = Fals
 
 
 def get_compatible_range(distribution: str) -> str:
-    """Return the range of versions compatible with the installed one, such as ``>=0.1,<0.2``.
+    """Return the versions that are compatible with the installed one, such as ``>=0.1,<0.2``.
 
     :param distribution: an installed distribution.
     """
@@ -73,7 +75,7 @@ def get_compatible_range(distribution: str) -> str:
 def is_on_index(distribution: str) -> bool:
     """Return whether a distribution was installed from a package index.
 
-    Installers record any other origin, such as a wheel or a clone.
+    Installers record all other origins, such as a wheel or a clone.
 
     :param distribution: an installed distribution.
     """

@@ -1,1 +1,1 @@
-"""Downloads Mastra Studio, the page for trying agents and workflows, and serves it without Node."""
+"""Download Mastra Studio, a page to try agents and workflows, and serve it without Node."""

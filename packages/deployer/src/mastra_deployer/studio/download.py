@@ -1,4 +1,4 @@
-"""Downloads Studio's files once, and checks them against a known hash."""
+"""Download Studio's files once, and check them against a known hash."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PACKAGE = NpmPackage(
 
 
 def get_studio_files(report: Report) -> Path:
-    """Return the directory with Studio's files; download them (5.4 MB) where they are missing.
+    """Return the directory with Studio's files, and download missing files (5.4 MB).
 
     ``NPM_CONFIG_REGISTRY`` names another registry, as for npm itself.
 

@@ -26,7 +26,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def build_page_values(url: str, api_prefix: str) -> dict[str, str]:
-    """Return the values of the page's placeholders, which name the server.
+    """Return the values for the page's placeholders, which name the server.
 
     :param url: of the server.
     :param api_prefix: path of the server's API, such as ``/api``.
@@ -55,7 +55,7 @@ def _parse_server(url: str) -> dict[str, str]:
     if not port or not _HOST.fullmatch(host or "") or address.path.strip("/") or address.username:
         raise ConfigError(
             f"{url!r} is not the address of a server.",
-            "Write it like http://127.0.0.1:3000; a path goes into --api-prefix.",
+            "Write an address such as http://127.0.0.1:3000. Pass a path as --api-prefix.",
         )
     return {"SERVER_PROTOCOL": address.scheme, "SERVER_HOST": str(host), "SERVER_PORT": str(port)}
 
@@ -96,7 +96,7 @@ class _Handler(SimpleHTTPRequestHandler):
         super().__init__(*arguments, directory=directory)
 
     def parse_request(self) -> bool:
-        """Read the head, and refuse the requests of foreign web pages, whatever their method."""
+        """Read the head of a request, and refuse requests of foreign web pages."""
         if not super().parse_request():
             return False
         problem = self._access.find_problem(self.command, self.headers.items())
@@ -105,7 +105,7 @@ class _Handler(SimpleHTTPRequestHandler):
         return not problem
 
     def do_GET(self) -> None:
-        """Send a file. For any other path send the page; its script routes the path."""
+        """Send a file; for any other path, send the page, whose script handles the path."""
         path = urlsplit(self.path).path
         if path == "/refresh-events":  # Mastra's dev server reports rebuilds there
             self._send(204, b"")

@@ -1,4 +1,4 @@
-"""Two suites for deployer authors: the requirements on a deployer, and on an app it serves.
+"""Two test suites for deployer authors: one for a deployer, one for an app that it serves.
 
     from mastra_deployer.testing import AppSuite, DeployerSuite
 

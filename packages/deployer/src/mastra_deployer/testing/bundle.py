@@ -26,7 +26,7 @@ __all__ = ("BundleTests",)
 
 
 class BundleTests(SuiteFixtures):
-    """Bundling depends on the build and the settings only, and writes one directory."""
+    """Bundling depends only on the build and the settings, and writes one directory."""
 
     def test_bundling_is_reproducible(self, harness: Harness) -> None:
         """The same inputs give the same bytes in another directory, time and umask."""
@@ -48,7 +48,7 @@ class BundleTests(SuiteFixtures):
         _assert_equal(first, Bundle.load(other))
 
     def test_bundling_writes_only_into_its_directory(self, harness: Harness) -> None:
-        """Nothing is written to the home, working, temporary and neighbouring directories."""
+        """Bundling writes nothing to the home, working, temporary and neighbouring directories."""
         environment = IsolatedEnvironment(harness.root / "isolated")
         build, before = harness.build(), set(_list_directories(harness))
         with isolate(environment):
@@ -59,7 +59,7 @@ class BundleTests(SuiteFixtures):
         )
 
     def test_bundling_does_not_change_the_build(self, harness: Harness) -> None:
-        """Content, modes and names of the build stay, because all targets share it."""
+        """Content, modes and names of the build do not change, because all targets share it."""
         build = harness.build()
         before, modes = read_files(build.directory), _read_modes(build.directory)
         harness.bundle(build=build)
@@ -90,7 +90,7 @@ class BundleTests(SuiteFixtures):
             _assert_equal(without, harness.bundle())
 
     def test_a_bundle_holds_no_secret(self, harness: Harness) -> None:
-        """No credential and no value of a variable is in any file or name of the bundle."""
+        """No file and no name in the bundle contains a credential or a value of a variable."""
         names = harness.caller.target.credentials
         variables = {**dict.fromkeys(names, harness.platform.token), **harness.env}
         with isolate(IsolatedEnvironment(harness.root / "isolated"), **variables):
@@ -100,7 +100,7 @@ class BundleTests(SuiteFixtures):
             assert not secrets, f"{path} has a secret"
 
     def test_a_bundle_has_no_local_paths_or_names(self, harness: Harness) -> None:
-        """No path, user name or host name of this machine is in a bundle."""
+        """No bundle contains a path, user name or host name of this machine."""
         environment = IsolatedEnvironment(harness.root / "isolated")
         with isolate(environment):
             bundle = harness.bundle()
@@ -110,12 +110,12 @@ class BundleTests(SuiteFixtures):
             assert not local, f"{path} has a local path or name"
 
     def test_a_copied_bundle_loads(self, harness: Harness) -> None:
-        """A copy of the bundle loads with the same manifest: it was sealed last."""
+        """A copy of the bundle has the same manifest, because the bundle was sealed last."""
         bundle = harness.bundle()
         assert harness.copy_bundle(bundle).manifest == bundle.manifest
 
     def test_every_file_of_the_app_is_live(self, harness: Harness) -> None:
-        """Every file of the app and its dependencies is deployed, even empty and duplicate ones."""
+        """Each file of the app and its dependencies is deployed, also empty and duplicate files."""
         self.require(harness, "deploy")
         build = harness.build()
         expected = {

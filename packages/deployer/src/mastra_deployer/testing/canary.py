@@ -18,7 +18,7 @@ class CanaryTests(SuiteFixtures):
     """A canary gets its share, and loses it when another deployment gets all traffic."""
 
     def test_a_canary_gets_its_share(self, harness: Harness) -> None:
-        """A canary has the requested share; 0 removes it, 100 makes it live."""
+        """A canary has the requested share; 0 removes the share, and 100 makes it live."""
         self.require(harness, "canary", "canary")
         first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
         for percent, shares in ((25, {first: 25, second: 75}), (0, {second: 100})):
@@ -29,7 +29,7 @@ class CanaryTests(SuiteFixtures):
         assert harness.get_live().id == first, "at 100 percent it is not the live one"
 
     def test_promoting_a_canary_ends_its_share(self, harness: Harness) -> None:
-        """A promoted canary gets all traffic, and no share of another deployment remains."""
+        """A promoted canary gets all traffic, and no other deployment keeps a share."""
         self.require(harness, "canary", "canary")
         self.require(harness, "promote")
         first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
@@ -61,5 +61,5 @@ class CanaryTests(SuiteFixtures):
 
 
 def _get_traffic(harness: Harness) -> Mapping[str, int]:
-    """Return the shares of production's traffic that are not zero."""
+    """Return the nonzero shares of production's traffic."""
     return {name: share for name, share in harness.platform.get_traffic().items() if share}

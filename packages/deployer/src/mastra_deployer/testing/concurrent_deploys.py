@@ -24,10 +24,10 @@ class _Version(NamedTuple):
 
 
 class ConcurrentDeployTests(SuiteFixtures):
-    """Deploys of two people, or of two pipelines, do not mix."""
+    """Deploys of two people or two pipelines do not mix."""
 
     def test_concurrent_deploys_do_not_mix(self, harness: Harness) -> None:
-        """Of two deploys at once one is live, complete: its files with its own variables."""
+        """If two deploys run at once, one is live and complete, with its own variables."""
         self.require(harness, "deploy")
         bundles = harness.bundle("one"), harness.bundle("two")
         with harness.record_requests() as requests:
@@ -47,7 +47,7 @@ class ConcurrentDeployTests(SuiteFixtures):
     def _deploy_at_once(
         self, harness: Harness, index: int, one: _Version, two: _Version
     ) -> list[str]:
-        """Deploy ``one``, and ``two`` completely before change ``index`` of ``one``."""
+        """Deploy ``one``, and deploy ``two`` completely before change ``index`` of ``one``."""
         changes, errors = itertools.count(), list[str]()
 
         def deploy(version: _Version) -> None:
@@ -66,6 +66,6 @@ class ConcurrentDeployTests(SuiteFixtures):
 
 
 def _mark_values(harness: Harness, mark: str) -> dict[str, str]:
-    """Return other values of the app's variables; none if the platform stores none."""
+    """Return other values of the app's variables; none if the platform stores no variables."""
     values = harness.env if harness.caller.target.stores_env else {}
     return {name: f"{value}-{mark}" for name, value in values.items()}

@@ -14,14 +14,14 @@ from mastra_deployer.testing.isolated_env import IsolatedEnvironment, isolate
 
 __all__ = ("DeployTests",)
 
-_MAX_RESENT = 0.1  # share of the first deploy's bytes that a later one may send
+_MAX_RESENT = 0.1  # share of the first deploy's bytes that a later deploy may send
 
 
 class DeployTests(SuiteFixtures):
-    """A deploy makes a bundle live, and sends only what the platform lacks."""
+    """A deploy makes a bundle live, and sends only files that the platform does not have."""
 
     def test_deploy_returns_the_live_deployment(self, harness: Harness) -> None:
-        """The returned deployment is the one that users see, and its fields are set."""
+        """The returned deployment is the one that users see, with all fields set."""
         self.require(harness, "deploy")
         deployment = harness.deploy_sample()
         assert deployment.target == harness.caller.target.name
@@ -33,7 +33,7 @@ class DeployTests(SuiteFixtures):
         assert deployment.live, "users see it, and live is False"
 
     def test_every_file_is_deployed_unchanged(self, harness: Harness) -> None:
-        """Every file of the bundle is live, duplicates and empty files too, and no other file."""
+        """All files of the bundle are live, also duplicates and empty files, and no other file."""
         self.require(harness, "deploy")
         bundle = harness.bundle()
         harness.deploy(bundle)
@@ -54,7 +54,7 @@ class DeployTests(SuiteFixtures):
             assert {name: live.get(name) for name in values} == values
 
     def test_deploying_needs_only_the_bundle(self, harness: Harness) -> None:
-        """A copy of the bundle deploys without the build and from any directory."""
+        """A copy of the bundle can be deployed from any directory, without the build."""
         self.require(harness, "deploy")
         build = harness.build()
         original = harness.bundle(build=build)
@@ -70,7 +70,7 @@ class DeployTests(SuiteFixtures):
         )
 
     def test_an_unchanged_bundle_is_not_sent_again(self, harness: Harness) -> None:
-        """Files that the platform has are not sent again, also where it takes one archive."""
+        """Files that the platform already has are not sent again, even in an archive."""
         self.require(harness, "deploy")
         bundle = harness.bundle()
         first = self._count_bytes(harness, bundle)
@@ -78,7 +78,7 @@ class DeployTests(SuiteFixtures):
         assert again <= first * _MAX_RESENT, f"{again} bytes were sent again, {first} at first"
 
     def test_a_change_sends_only_the_change(self, harness: Harness) -> None:
-        """After a change of one file, that file is sent, not the whole app."""
+        """After a change of one file, the deploy sends only that file."""
         self.require(harness, "deploy", "incremental")
         first = self._count_bytes(harness, harness.bundle())
         bundle = harness.bundle("another")
@@ -87,7 +87,7 @@ class DeployTests(SuiteFixtures):
         assert self.is_complete(harness.get_live(), bundle, {}), "the change is not live"
 
     def test_a_preview_does_not_change_production(self, harness: Harness) -> None:
-        """A preview is live as a preview, and production stays as it was."""
+        """A preview is live as a preview, and production does not change."""
         self.require(harness, "deploy", "previews")
         if not harness.caller.target.previews:
             pytest.skip("the target has no previews")
@@ -106,7 +106,7 @@ class DeployTests(SuiteFixtures):
         assert harness.get_live().env == before.env, "production got the preview's variables"
 
     def _count_bytes(self, harness: Harness, bundle: Bundle) -> int:
-        """Deploy, and return the bytes of all requests that change something."""
+        """Deploy, and return the number of bytes in all requests that change something."""
         with harness.record_requests() as requests:
             harness.deploy(bundle)
         return sum(len(exchange.body) for exchange in requests if not self.is_read(exchange))

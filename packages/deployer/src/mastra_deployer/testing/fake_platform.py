@@ -1,4 +1,4 @@
-"""The fake platform that an author gives the suite beside the deployer."""
+"""The fake platform, which an author provides together with the deployer."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class Live:
 
 
 class FakePlatform(Protocol):
-    """An HTTP server on loopback that behaves as the platform does.
+    """An HTTP server on loopback that behaves like the platform.
 
-    It may run in this process or in another one on this machine. Where a response has an address
-    of the platform, it must be built from the request's ``Host``, so that it leads through the
-    suite's proxy.
+    The server may run in this process or in another process on this machine. If a response contains
+    an address of the platform, build it from the request's ``Host``, so that the address leads
+    through the suite's proxy.
     """
 
     @property
     def url(self) -> str:
-        """Base address of the API, with a path where the platform has one."""
+        """The base address of the API, with a path if the platform has one."""
 
     @property
     def token(self) -> str:
@@ -45,13 +45,13 @@ class FakePlatform(Protocol):
         """Return the deployer's settings without the address: ``{"app": "shop"}``."""
 
     def get_live(self, environment: Stage) -> Live | None:
-        """Return what users of a stage see, or ``None`` while nothing is live.
+        """Return the deployment that users of a stage see, or ``None`` if nothing is live.
 
         :param environment: the stage.
         """
 
     def list_resources(self) -> Sequence[str]:
-        """Return the ids of all created resources: apps and deployments, but not files."""
+        """Return the ids of all created resources: apps and deployments, but no files."""
 
     def reset(self) -> None:
         """Delete everything that was created or sent, and remove all faults."""
@@ -60,13 +60,13 @@ class FakePlatform(Protocol):
         """Remove the faults of the methods below."""
 
     def reject_changes(self, message: str) -> None:
-        """Answer requests that change something with an error that is not 401 and not 5xx.
+        """Refuse requests that change something, with an error other than 401 and 5xx.
 
         :param message: of the error.
         """
 
     def fail_deployments(self, message: str) -> None:
-        """Let every deployment fail while it is built or started.
+        """Let every deployment fail during its build or start.
 
         Called only where ``can_fail`` is on.
 
@@ -74,16 +74,16 @@ class FakePlatform(Protocol):
         """
 
     def hang_deployments(self) -> None:
-        """Let no deployment finish. Called only where ``can_hang`` is on."""
+        """Let no deployment finish. Called only if ``can_hang`` is on."""
 
     def get_traffic(self) -> Mapping[str, int]:
-        """Return the percentage of production's traffic by deployment id.
+        """Return each deployment's percentage of production's traffic, by id.
 
         Called only where ``canary`` is on.
         """
 
     def write_log(self, text: str) -> None:
-        """Let the live app in production log a line. Called only where ``logs`` is on.
+        """Let the app that is live in production log a line. Called only if ``logs`` is on.
 
         :param text: the line.
         """

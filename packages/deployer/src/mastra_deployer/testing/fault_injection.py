@@ -1,4 +1,4 @@
-"""Faults between a deployer and its platform, and rules that select the requests for them."""
+"""Inject faults between a deployer and its platform, with rules that select requests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Exchange:
     :param index: number of requests before this one since the rule was applied.
     :param method: in upper case.
     :param path: with the query.
-    :param headers: names in lower case; values are not recorded.
+    :param headers: by name in lower case, without the values of credentials.
     :param body: the whole content.
     :param fault: the injected fault, if any.
     """
@@ -41,7 +41,7 @@ class Exchange:
     index: int
     method: str
     path: str
-    headers: tuple[str, ...]
+    headers: Mapping[str, str]
     body: bytes
     fault: Fault | None = None
 
@@ -51,7 +51,7 @@ class Exchange:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What the proxy does to one request.
+    """A fault that the proxy injects into one request.
 
     :param kind: ``answer``: the proxy responds in place of the platform; ``reset``: the connection
         is reset before the platform gets the request; ``lost``: the platform responds, and the
@@ -86,7 +86,7 @@ def build_rate_limit(retry_after: str = "1") -> Fault:
 
 
 def build_error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Fault:
-    """Return a fault that responds with an error in the shape most platforms use.
+    """Return a fault that responds with an error in the most common format.
 
     :param status: of the response.
     :param message: in ``error.message`` of the JSON body.
@@ -98,7 +98,7 @@ def build_error(status: int, message: str, headers: Mapping[str, str] | None = N
 
 
 def fail_from(index: int, fault: Fault) -> Rule:
-    """Return a rule that injects the fault into one request and all later ones.
+    """Return a rule that injects the fault into one request and all later requests.
 
     :param index: of the first request that fails.
     :param fault: the fault to inject.
@@ -127,8 +127,8 @@ def fail_each_once(fault: Fault, matches: Callable[[Exchange], bool]) -> Rule:
 def fail_at_random(seed: int, share: float, *faults: Fault) -> Rule:
     """Return a rule that injects a random fault into a share of the requests.
 
-    The decision depends on the seed, the request and its attempt only, not on the order of
-    requests.
+    The decision depends only on the seed, the request and its attempt. The order of requests has no
+    effect.
 
     :param seed: selects the random sequence.
     :param share: of requests that fail, from 0 to 1.

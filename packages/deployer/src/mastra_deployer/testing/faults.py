@@ -1,4 +1,4 @@
-"""Tests of deploys whose requests fail."""
+"""Test deploys whose requests fail."""
 # ruff: noqa: S101  # tests assert
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from mastra_deployer.testing.harness import Harness
 
 __all__ = ("FaultTests",)
 
-_MAX_RUNS = 8  # with random faults: each run gets further, how far is random
+_MAX_RUNS = 8  # with random faults; each run makes some progress
+_MAX_REPEATS = 30  # of a deploy in which each unrepeatable request fails once
 _SHARE = 0.3  # of the requests get a random fault
 _MESSAGE = "the moon is in the wrong house"
 
@@ -37,23 +38,23 @@ class FaultTests(SuiteFixtures):
     """Deploys survive errors, lost responses and lost connections, or raise the right error."""
 
     def test_deploy_retries_after_429(self, harness: Harness) -> None:
-        """429 with Retry-After, once for every request: the deploy waits and goes on."""
+        """Each request gets one 429 with Retry-After: this deploy or the next one succeeds."""
         self._deploy_despite(harness, build_rate_limit())
 
     def test_deploy_retries_after_503(self, harness: Harness) -> None:
-        """503, once for every request: the deploy repeats the request."""
+        """Each request gets one 503: this deploy or the next one succeeds."""
         self._deploy_despite(harness, build_error(503, "try again"))
 
     def test_deploy_retries_after_a_reset_connection(self, harness: Harness) -> None:
-        """A reset connection, once for every request: the deploy repeats the request."""
+        """The connection of each request is reset once: this deploy or the next one succeeds."""
         self._deploy_despite(harness, RESET)
 
     def test_deploy_retries_after_a_truncated_response(self, harness: Harness) -> None:
-        """A truncated response, once for every request: the deploy repeats the request."""
+        """The response to each request is truncated once: the deploy, or the next, succeeds."""
         self._deploy_despite(harness, TRUNCATED)
 
     def test_a_lost_response_creates_no_duplicate(self, harness: Harness) -> None:
-        """A resource whose create response was lost is found, not created again."""
+        """If the response to a create request is lost, the resource is found, not created again."""
         self.require(harness, "deploy")
         bundle = harness.bundle()
         with harness.record_requests() as requests:
@@ -74,7 +75,7 @@ class FaultTests(SuiteFixtures):
             )
 
     def test_no_partial_deployment_is_live(self, harness: Harness) -> None:
-        """A deploy aborted after any request leaves the old or the new version live, complete."""
+        """If a deploy is aborted after any request, either the old or the new version is live."""
         self.require(harness, "deploy")
         old = harness.bundle("0")
         harness.deploy(old)
@@ -98,14 +99,14 @@ class FaultTests(SuiteFixtures):
             old, before = bundle, env
 
     def test_a_rejected_token_raises_auth_error(self, harness: Harness) -> None:
-        """A token that the platform rejects raises AuthError, and nothing is live."""
+        """A token that the platform rejects raises AuthError, and nothing becomes live."""
         self.require(harness, "deploy")
         with pytest.raises(AuthError):
             harness.deploy(harness.bundle(), token="no-such-token-5150")  # noqa: S106  # not a token
         assert harness.platform.get_live("production") is None
 
     def test_a_platform_error_keeps_its_message(self, harness: Harness) -> None:
-        """A rejected change raises a DeployError that has the platform's own message."""
+        """A rejected change raises a DeployError with the platform's own message."""
         self.require(harness, "deploy")
         bundle = harness.bundle()
         harness.platform.reject_changes(_MESSAGE)
@@ -115,7 +116,7 @@ class FaultTests(SuiteFixtures):
         assert _MESSAGE in str(raised.value), "the platform's message is lost"
 
     def test_a_failed_deployment_raises_deployment_failed(self, harness: Harness) -> None:
-        """If an accepted deployment fails, DeploymentFailed is raised; the old one stays live."""
+        """If a deployment fails, DeploymentFailed is raised, and the old deployment stays live."""
         self.require(harness, "deploy", "can_fail")
         old, new = harness.bundle(), harness.bundle("new")
         harness.deploy(old)
@@ -156,7 +157,7 @@ class FaultTests(SuiteFixtures):
             raise error
 
     def test_deploy_survives_random_faults(self, harness: Harness) -> None:
-        """Three in ten requests fail at random: repeated runs end live, never live in part."""
+        """With random faults in 30 % of requests, repeated deploys succeed and are not partial."""
         self.require(harness, "deploy")
         for seed in range(self.random_fault_runs):
             harness.platform.reset()
@@ -170,7 +171,7 @@ class FaultTests(SuiteFixtures):
             )
 
     def _deploy_until_success(self, harness: Harness, seed: int, old: Bundle, new: Bundle) -> int:
-        """Deploy until it succeeds, and return the number of runs."""
+        """Deploy until a deploy succeeds, and return the number of attempts."""
         faults = (build_rate_limit(), build_error(500, "a bad day"), RESET, LOST)
         inject = fail_at_random(seed, _SHARE, *faults)
 
@@ -192,7 +193,7 @@ class FaultTests(SuiteFixtures):
         return runs
 
     def _deploy_despite(self, harness: Harness, fault: Fault) -> None:
-        """Deploy with the fault once for each repeatable request, then for each of the others."""
+        """Deploy with the fault once for each repeatable request, then for each other request."""
         self.require(harness, "deploy")
         bundle = harness.bundle()
         error = harness.deploy_with_faults(bundle, fail_each_once(fault, self.is_repeatable))
@@ -201,9 +202,11 @@ class FaultTests(SuiteFixtures):
         resources = len(harness.platform.list_resources())
         harness.platform.reset()
         rule = fail_each_once(fault, lambda exchange: not self.is_repeatable(exchange))
-        for _ in range(5):
-            if harness.deploy_with_faults(bundle, rule) is None:
+        for _ in range(_MAX_REPEATS):
+            error = harness.deploy_with_faults(bundle, rule)
+            if error is None:
                 break
+        assert error is None, f"run {_MAX_REPEATS} times, it still failed: {error}"
         assert self.is_complete(harness.get_live(), bundle, self._get_env(harness)), (
             "run again, it is not live"
         )
@@ -214,7 +217,7 @@ class FaultTests(SuiteFixtures):
 
 
 def _get_kind(exchange: Exchange) -> str:
-    """Return method and path, with ``*`` for parts that hold a digit, such as digests."""
+    """Return method and path, with ``*`` for parts that contain a digit, such as digests."""
     path = exchange.path.partition("?")[0]
     parts = ["*" if re.search(r"\d", part) else part for part in path.split("/")]
     return f"{exchange.method} {'/'.join(parts)}"

@@ -24,10 +24,10 @@ _END = "-----END CERTIFICATE-----"
 
 
 class SuiteFixtures:
-    """Fixtures, switches and predicates; authors override those that differ for their platform.
+    """Fixtures, switches and predicates, which authors override for their platform.
 
     :cvar incremental: the platform takes files one by one, so that a change sends that file only;
-        where it takes one archive, an unchanged one is not sent again either.
+        if it takes one archive, an unchanged one is not sent again either.
     :cvar can_fail: a deployment can be accepted and fail afterwards.
     :cvar can_hang: a deployment can be accepted and never finish.
     :cvar previews: previews are tested, if the target has them.
@@ -37,7 +37,8 @@ class SuiteFixtures:
     :cvar reserved_variables: names of variables that the platform sets itself and refuses.
     :cvar random_fault_runs: number of deploys that are tested with random faults.
     :cvar max_requests: requests that one call may send before the proxy answers 403.
-    :cvar url_setting: the field of the settings that takes the platform's address; may be empty.
+    :cvar url_setting: the field of the settings that takes the platform's address, or a tuple of
+        such fields; may be empty.
     :cvar url_env: an environment variable that takes the address; may be empty.
     :cvar credentials: values of all credentials but the first, by name.
     """
@@ -52,7 +53,7 @@ class SuiteFixtures:
     reserved_variables: ClassVar[tuple[str, ...]] = ()
     random_fault_runs: ClassVar[int] = 2
     max_requests: ClassVar[int] = 2000
-    url_setting: ClassVar[str] = "api_url"
+    url_setting: ClassVar[str | tuple[str, ...]] = "api_url"
     url_env: ClassVar[str] = ""
     credentials: ClassVar[Mapping[str, str]] = {}
 
@@ -70,7 +71,7 @@ class SuiteFixtures:
     def harness(
         self, deployer: object, platform: FakePlatform, tmp_path: Path
     ) -> Iterator[Harness]:
-        """Yield the harness: the deployer and the platform, connected by the proxy."""
+        """Yield the harness, in which the proxy connects the deployer and the platform."""
         with self.run_harness(deployer, platform, tmp_path / "harness") as harness:
             yield harness
 
@@ -84,8 +85,9 @@ class SuiteFixtures:
         :param platform: a fake of the platform.
         :param root: a directory that does not exist yet.
         """
+        names = self.url_setting
         options = HarnessOptions(
-            url_setting=self.url_setting,
+            url_settings=names if isinstance(names, tuple) else (names,) if names else (),
             url_env=self.url_env,
             credentials=self.credentials,
             skip_waits=self.skip_waits,
@@ -103,7 +105,7 @@ class SuiteFixtures:
         harness.proxy.stop()
 
     def skip_waits(self) -> AbstractContextManager[None]:
-        """Return a context in which the kit's waits take no time; SDKs may need more."""
+        """Return a context in which waits of the kit take no time; SDKs may need more."""
         return skip_waits()
 
     def is_read(self, exchange: Exchange) -> bool:
@@ -121,7 +123,7 @@ class SuiteFixtures:
         return exchange.method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
 
     def get_expected_files(self, bundle: Bundle) -> Mapping[str, bytes]:
-        """Return the files that must be live for a bundle, by path as the platform stores them.
+        """Return the files that must be live for a bundle, by their path on the platform.
 
         ``mastra-bundle.json`` may be live or not.
 
@@ -134,7 +136,7 @@ class SuiteFixtures:
         }
 
     def is_complete(self, live: Live, bundle: Bundle, env: Mapping[str, str]) -> bool:
-        """Return whether exactly a bundle's files are live, and at least the given variables.
+        """Return whether all files of a bundle, no other files, and the given variables are live.
 
         :param live: what users see.
         :param bundle: the bundle that was deployed.
@@ -144,7 +146,7 @@ class SuiteFixtures:
         return files == self.get_expected_files(bundle) and env.items() <= dict(live.env).items()
 
     def require(self, harness: Harness, verb: str, *switches: str) -> None:
-        """Skip the test where the deployer lacks a hook, or a switch is off.
+        """Skip the test if the deployer does not have a hook, or if a switch is off.
 
         :param harness: whose deployer is tested.
         :param verb: the hook's name without ``mastra_``.
@@ -160,7 +162,7 @@ class SuiteFixtures:
 def _write_one_authority(file: Path) -> str:
     """Write a file with a single certificate authority, and return its path.
 
-    Nothing here uses https, and an HTTP client takes longer to load all authorities than to deploy.
+    The tests use no https, and loading all certificate authorities would take longer than a deploy.
     """
     first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition(_END)
     file.write_text(f"{first}{end}\n", encoding="utf-8", newline="\n")

@@ -1,4 +1,4 @@
-"""Connects one deployer and one fake platform through a recording proxy."""
+"""Connect one deployer and one fake platform through a recording proxy."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ _METHODS = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HarnessOptions:
-    """How a deployer is configured for the proxy.
+    """The configuration of a deployer for the proxy.
 
-    :param url_setting: the field of its settings that takes the platform's address; empty for none.
+    :param url_settings: the fields of its settings that take an address of the platform.
     :param url_env: an environment variable that takes the address; empty for none.
     :param credentials: values of all credentials but the first, by name.
     :param skip_waits: returns a context in which waits take no time.
     :param max_requests: requests that one call may send before the proxy answers 403.
     """
 
-    url_setting: str
+    url_settings: tuple[str, ...]
     url_env: str
     credentials: Mapping[str, str]
     skip_waits: Callable[[], AbstractContextManager[None]]
@@ -59,7 +59,7 @@ class HarnessOptions:
 
 
 class Harness:
-    """Calls hooks as the ``mastra`` command does, and records all requests and all output.
+    """Calls hooks like the ``mastra`` command, and records all requests and all output.
 
     :param deployer: the module, or object, with the hooks.
     :param platform: a fake of the platform.
@@ -83,14 +83,14 @@ class Harness:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every value that no output may have."""
+        """All values that must not appear in any output."""
         return (self.platform.token, *self.options.credentials.values(), *self.env.values())
 
     @property
     def settings_table(self) -> dict[str, Any]:
-        """The deployer's settings as a table of pyproject.toml."""
-        address = {self.options.url_setting: self.proxy.url} if self.options.url_setting else {}
-        return {**self.platform.get_settings(), **address}
+        """The deployer's settings, as a table of pyproject.toml."""
+        names = self.options.url_settings
+        return {**self.platform.get_settings(), **dict.fromkeys(names, self.proxy.url)}
 
     def build_access(self, token: str | None = None) -> PlatformAccess:
         """Return settings and credentials.
@@ -99,7 +99,11 @@ class Harness:
         """
         target = self.caller.target
         settings = merge_settings(
-            target.settings, flags={}, environ={}, table=self.settings_table, entry={}
+            target.settings,
+            flags={},
+            environ={self.options.url_env: self.proxy.url},
+            table=self.settings_table,
+            entry={},
         )
         token = self.platform.token if token is None else token
         values = {**dict.fromkeys(target.credentials[:1], token), **self.options.credentials}
@@ -134,10 +138,10 @@ class Harness:
     def build_request(
         self, environment: Stage = "production", env: Mapping[str, str] | None = None, **flags: Any
     ) -> DeployRequest:
-        """Return the command's request; it has the app's variables only if the target stores them.
+        """Return a deploy request; it has the app's variables only if the target stores them.
 
         :param environment: the stage to deploy to.
-        :param env: the app's variables; ``self.env`` where left out.
+        :param env: the app's variables; ``self.env`` if left out.
         :param flags: other fields of ``DeployRequest``.
         """
         values = self.env if env is None else env
@@ -156,11 +160,11 @@ class Harness:
         message: str = "",
         wait: bool = True,
     ) -> Deployment:
-        """Deploy as the command does: a production deployment that is not live is promoted.
+        """Deploy like the command, and promote a production deployment that is not live.
 
         :param bundle: the bundle to deploy.
         :param environment: the stage to deploy to.
-        :param env: the app's variables; ``self.env`` where left out.
+        :param env: the app's variables; ``self.env`` if left out.
         :param token: replaces the platform's token; empty for no token.
         :param fingerprint: of the request.
         :param message: of the request.
@@ -189,7 +193,7 @@ class Harness:
         return self.deploy(self.bundle(change), environment)
 
     def deploy_with_faults(self, bundle: Bundle, rule: Rule, **options: Any) -> DeployError | None:
-        """Deploy while the proxy injects faults, and return the error, if there was one.
+        """Deploy while the proxy injects faults, and return the error, if any.
 
         :param bundle: the bundle to deploy.
         :param rule: selects the fault for each request.
@@ -203,7 +207,7 @@ class Harness:
         return None
 
     def set_variables(self, environment: Stage, values: Mapping[str, str]) -> None:
-        """Set variables as ``mastra env set`` does.
+        """Set variables, as ``mastra env set`` does.
 
         :param environment: the stage.
         :param values: values by name.
@@ -216,7 +220,7 @@ class Harness:
             store.set({name: Secret(text) for name, text in values.items()})
 
     def call(self, verb: str, *arguments: Any, token: str | None = None, **options: Any) -> Any:
-        """Call a hook that takes settings and credentials: ``call("promote", id, recorder)``.
+        """Call a hook with settings and credentials, such as ``call("promote", id, recorder)``.
 
         :param verb: name of the hook without ``mastra_``: ``deployments``.
         :param arguments: those after settings and credentials.
@@ -230,7 +234,7 @@ class Harness:
             )
 
     def record_result(self, result: T) -> T:
-        """Record a result as output, and return it.
+        """Record a result as output, and return the result.
 
         :param result: what a hook returned.
         """
@@ -246,14 +250,14 @@ class Harness:
 
     @contextlib.contextmanager
     def record_requests(self) -> Iterator[list[Exchange]]:
-        """Yield a list that holds the requests of the block once the block has ended."""
+        """Yield a list that contains the requests of the block after the block has ended."""
         start, requests = len(self.proxy.exchanges), list[Exchange]()
         with self.proxy.apply_rule(None):
             yield requests
         requests.extend(self.proxy.exchanges[start:])
 
     def get_live(self, environment: Stage = "production") -> Live:
-        """Return what users of a stage see.
+        """Return the deployment that users of a stage see.
 
         :param environment: the stage.
         :raises AssertionError: while nothing is live.
@@ -263,7 +267,7 @@ class Harness:
         return live
 
     def copy_bundle(self, bundle: Bundle) -> Bundle:
-        """Copy a bundle and load the copy as ``--prebuilt`` does.
+        """Copy a bundle and load the copy, as ``--prebuilt`` does.
 
         :param bundle: the bundle to copy.
         """

@@ -1,4 +1,4 @@
-"""Calls the hooks of a deployer that is an object here, not an installed plugin."""
+"""Call the hooks of a deployer that is an object here, and not an installed plugin."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class InProcessCaller(HookCaller):
 
 
 def iter_unmarked_hooks(deployer: object) -> Iterable[str]:
-    """Yield the names of functions that are named like hooks and lack ``@hookimpl``.
+    """Yield the names of functions that are named like hooks but have no ``@hookimpl``.
 
     :param deployer: a module, or any object, with hooks.
     """

@@ -1,4 +1,4 @@
-"""Runs code with other directories, names, time and umask, or without a network."""
+"""Run code with other directories, names, time and umask, or without a network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AHEAD = 400 * 24 * 3600 + 3601  # seconds: another year, another hour
 
 
 class IsolatedEnvironment:
-    """Directories and names that occur nowhere else, so that leaks of them can be found.
+    """Directories and names that occur nowhere else, so that leaks can be found.
 
     :param root: a directory that does not exist yet.
     """
@@ -35,19 +35,20 @@ class IsolatedEnvironment:
 
     @property
     def names(self) -> Sequence[str]:
-        """The texts that must not leak: the directory, the user and the host."""
+        """The texts that must not leak: the directory, the user name and the host name."""
         return (str(self.root), self.user, self.host)
 
     def list_files(self) -> list[str]:
-        """Return all files below the root, relative to it."""
+        """Return all files below the root, with relative paths."""
         return [str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file()]
 
 
 @contextlib.contextmanager
 def isolate_home(home: Path) -> Iterator[None]:
-    """Within the block, let the home directory be empty; caches and interpreters stay in use.
+    """Within the block, use an empty home directory, but keep caches and interpreters.
 
-    Files of the author's home, such as a login of the platform's own command, reach no test.
+    Files in the author's home directory, such as a login for the platform, then have no effect on
+    tests.
 
     :param home: a directory that does not exist yet.
     """
@@ -109,7 +110,7 @@ def isolate(environment: IsolatedEnvironment, **variables: str) -> Iterator[None
 
 
 def _advance_clock(patch: pytest.MonkeyPatch) -> None:
-    """Advance the wall clock; the monotonic clock stays as it is."""
+    """Advance the wall clock, but not the monotonic clock."""
     real, real_ns, local, utc = time.time, time.time_ns, time.localtime, time.gmtime
     real_date = dt.datetime
 
@@ -142,7 +143,7 @@ def _get_time(moment: float | None) -> float:
 
 @contextlib.contextmanager
 def block_network() -> Iterator[list[str]]:
-    """Within the block, let every connection fail; yield the addresses that were tried."""
+    """Within the block, let all connections fail, and yield the addresses that were tried."""
     attempts: list[str] = []
 
     def fail(*arguments: Any, **_: Any) -> NoReturn:

@@ -17,10 +17,10 @@ _PROMOTION_BYTES = 20_000  # that the requests of a promotion may have
 
 
 class ManagementTests(SuiteFixtures):
-    """The hooks that manage existing deployments do what their names say."""
+    """Test that the hooks for existing deployments have their effect."""
 
     def test_promote_makes_a_deployment_live(self, harness: Harness) -> None:
-        """Users see a promoted older deployment, complete, and its files are not sent again."""
+        """If an older deployment is promoted, it is live completely, and no file is sent again."""
         self.require(harness, "promote")
         old, new = harness.bundle(), harness.bundle("new")
         first = harness.deploy(old)
@@ -34,7 +34,7 @@ class ManagementTests(SuiteFixtures):
             assert sum(len(item.body) for item in requests) < _PROMOTION_BYTES, "it was sent again"
 
     def test_promoting_an_unknown_deployment_raises(self, harness: Harness) -> None:
-        """An unknown id raises DeployError, and the live deployment stays."""
+        """An unknown id raises DeployError, and the live deployment does not change."""
         self.require(harness, "promote")
         harness.deploy_sample()
         before = harness.get_live()
@@ -43,7 +43,7 @@ class ManagementTests(SuiteFixtures):
         assert harness.get_live() == before
 
     def test_rollback_restores_the_previous_deployment(self, harness: Harness) -> None:
-        """Rollback restores the deployment with the given id, else the one that was live before."""
+        """Rollback restores the deployment with an id, or else the previously live deployment."""
         self.require(harness, "rollback")
         bundles = [harness.bundle(change) for change in "abc"]
         first, second, third = (harness.deploy(bundle).id for bundle in bundles)
@@ -54,7 +54,7 @@ class ManagementTests(SuiteFixtures):
         assert self.is_complete(harness.get_live(), bundles[2], {})
 
     def test_rollback_without_a_previous_deployment_raises(self, harness: Harness) -> None:
-        """Where nothing was live before, rollback raises DeployError."""
+        """If nothing was live before, a rollback raises DeployError."""
         self.require(harness, "rollback")
         harness.deploy_sample()
         before = harness.get_live()
@@ -63,7 +63,7 @@ class ManagementTests(SuiteFixtures):
         assert harness.get_live() == before
 
     def test_a_message_survives_a_rollback(self, harness: Harness) -> None:
-        """A deployment keeps the message of its latest deploy, while another is live and after."""
+        """A deployment keeps the message of its latest deploy, also after other deploys."""
         self.require(harness, "rollback", "messages")
         self.require(harness, "deployments")
         bundle = harness.bundle()
@@ -75,7 +75,7 @@ class ManagementTests(SuiteFixtures):
         assert self._get_message(harness, first) == "the latest words", "the rollback changed it"
 
     def test_variables_survive_a_deploy(self, harness: Harness) -> None:
-        """Variables are set, replaced and removed; a deploy keeps those that it does not set."""
+        """Variables are set, replaced and removed; a deploy keeps all others."""
         self.require(harness, "env")
         self.require(harness, "deploy")
         harness.deploy_sample()
@@ -105,7 +105,7 @@ class ManagementTests(SuiteFixtures):
         assert not [value for value in harness.env.values() if value in repr(listed)]
 
     def test_destroy_removes_everything(self, harness: Harness) -> None:
-        """Nothing of the app remains, previews included; the result is whether there was an app."""
+        """Nothing of the app remains, also no preview; the result is whether there was an app."""
         self.require(harness, "destroy")
         self.require(harness, "deploy")
         assert harness.call("destroy", harness.recorder) is False, "there was no app"

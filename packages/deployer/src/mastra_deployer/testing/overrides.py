@@ -1,4 +1,4 @@
-"""Tests of a suite may only be overridden as expected failures."""
+"""Allow that an author overrides a test only as an expected failure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ("require_expected_failures",)
 
 
 def require_expected_failures(subclass: type, suite: type) -> None:
-    """Reject tests of a suite that a subclass overrides without ``xfail`` and a reason.
+    """Raise an error if a subclass overrides a test without ``xfail`` and a reason.
 
     :param subclass: the subclass.
     :param suite: the suite.
@@ -25,6 +25,6 @@ def _require_xfail(subclass: type, suite: type, name: str, test: object) -> None
         if mark.name == "xfail" and str(mark.kwargs.get("reason") or "").strip():
             return
     raise TypeError(
-        f"{subclass.__name__}.{name} overrides a test of {suite.__name__}. Where the platform "
-        'cannot pass it, mark the override @pytest.mark.xfail(reason="...").'
+        f"{subclass.__name__}.{name} overrides a test of {suite.__name__}. If the platform cannot "
+        'pass it, mark the override @pytest.mark.xfail(reason="...").'
     )

@@ -1,4 +1,4 @@
-"""Tests of the handler that a deployer adds, and of the local preview."""
+"""Test the handler that a deployer adds, and the local preview."""
 # ruff: noqa: S101  # tests assert
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ("PreviewTests",)
 
 
 class PreviewTests(SuiteFixtures):
-    """What a deployer adds to the app runs."""
+    """The modules that a deployer adds to the app work."""
 
     def test_added_modules_parse(self, harness: Harness) -> None:
         """Every Python file that the deployer adds to the app parses."""
@@ -36,7 +36,7 @@ class PreviewTests(SuiteFixtures):
                 pytest.fail(f"{path} does not parse: {error}")
 
     def test_a_preview_answers(self, harness: Harness) -> None:
-        """The bundle of a Mastra app answers in the preview, and an interrupt ends it.
+        """In the preview, the bundle of a Mastra app responds, and an interrupt ends the preview.
 
         An agent and a workflow answer, and the app has its variables.
         """
@@ -58,7 +58,7 @@ class PreviewTests(SuiteFixtures):
             assert run.get("result") == expected, f"the workflow answered {run}"
 
     def _read_deployed(self, harness: Harness, bundle: Bundle) -> Mapping[str, bytes]:
-        """Return the live files, in which archives are unpacked, else those of the bundle."""
+        """Return the live files from archives, or else the files of the bundle."""
         if not harness.caller.has_hook("deploy"):
             return read_files(bundle.directory)
         harness.deploy(bundle)

@@ -1,4 +1,4 @@
-"""Runs ``mastra_preview`` of a deployer in another process, as ``mastra preview`` does.
+"""Run ``mastra_preview`` of a deployer in another process, like ``mastra preview``.
 
 python -m mastra_deployer.testing.preview_process MODULE DIRECTORY PORT SETTINGS-AS-JSON
 """
@@ -36,14 +36,14 @@ _RUN = "import json, sys; sys.path[:0] = json.loads(sys.argv.pop()); import {0};
 def run_preview(
     module: str, bundle: Bundle, table: Mapping[str, Any], env: Mapping[str, str], log: Path
 ) -> Iterator[httpx.Client]:
-    """Run a preview, yield a client for it once it answers, and interrupt it.
+    """Run a preview, yield a client for it when it responds, and interrupt it.
 
     :param module: name of the deployer's module.
     :param bundle: the bundle to run.
     :param table: the deployer's settings as a table of pyproject.toml.
     :param env: values of the app's variables.
     :param log: a file that receives the output.
-    :raises AssertionError: with the output, when it does not answer, or does not end.
+    :raises AssertionError: with the output, if the preview does not respond or does not end.
     """
     port = _find_free_port()
     arguments = [module, str(bundle.directory), str(port), json.dumps(table)]
@@ -73,24 +73,25 @@ def _wait_for_answer(client: httpx.Client, process: subprocess.Popen[bytes], log
     while time.monotonic() < until:
         if process.poll() is not None:
             raise AssertionError(
-                f"the preview ended before it answered ({process.returncode}): {_read_end(log)}"
+                f"the preview ended with exit code {process.returncode} before it responded: "
+                f"{_read_end(log)}"
             )
         with contextlib.suppress(httpx.TransportError):
             client.get("/health")
             return
         time.sleep(0.05)
-    raise AssertionError(f"the preview does not answer: {_read_end(log)}")
+    raise AssertionError(f"the preview does not respond: {_read_end(log)}")
 
 
 def _interrupt(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Interrupt the preview as a terminal does, and check that nothing of it remains."""
+    """Interrupt the preview as a terminal does, and check that no process remains."""
     os.killpg(process.pid, signal.SIGINT)
     try:
         process.wait(_STOP_TIMEOUT)
     except subprocess.TimeoutExpired:
         raise AssertionError(f"an interrupt does not end the preview: {_read_end(log)}") from None
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        raise AssertionError("the preview ended, and its app still listens")
+        raise AssertionError("the preview ended, but its app still listens")
 
 
 def _read_end(log: Path) -> str:
@@ -103,7 +104,7 @@ def _find_free_port() -> int:
 
 
 def main() -> None:
-    """Run the preview that the command line names: the other side of the subprocess."""
+    """Run the preview in the command line, as the other side of the subprocess."""
     module, directory, port, table = sys.argv[1:]
     values = {name: Secret(text) for name, text in json.load(sys.stdin).items()}
     caller = InProcessCaller(importlib.import_module(module))

@@ -1,10 +1,11 @@
-"""Tests of hooks that only read: plans, doctors, lists and logs."""
+"""Test the hooks that only read: plans, doctors, lists and logs."""
 # ruff: noqa: S101  # tests assert
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import hashlib
 import itertools
 import time
 from collections.abc import Callable, Sequence
@@ -25,10 +26,10 @@ _OVERHEAD = 2048  # bytes of requests for each file, beside its content
 
 
 class ReadOnlyTests(SuiteFixtures):
-    """Hooks that only read change nothing and report the platform's state."""
+    """Hooks that only read change nothing, and report the state of the platform."""
 
     def test_read_only_hooks_change_nothing(self, harness: Harness) -> None:
-        """Plans, doctors, lists and logs send reads only, before a deploy and after."""
+        """Plans, doctors, lists and logs only read, both before and after a deploy."""
         calls = self._list_calls(harness)
         if not calls:
             pytest.skip("the deployer has no hook that only reads")
@@ -38,14 +39,14 @@ class ReadOnlyTests(SuiteFixtures):
             self._assert_read_only(harness, calls)
 
     def test_a_plan_matches_the_deploy(self, harness: Harness) -> None:
-        """A deploy creates and sends what the plan announces."""
+        """A deploy creates and sends exactly what the plan contains."""
         self.require(harness, "plan")
         self.require(harness, "deploy")
         for change in ("", "", "another"):
             self._compare_plan(harness, change)
 
     def test_doctor_finds_no_error_on_a_healthy_platform(self, harness: Harness) -> None:
-        """The doctor finds no error where a deploy works, also before the app exists."""
+        """If a deploy would succeed, the doctor finds no error, even before the app exists."""
         self.require(harness, "doctor")
         assert not _select_errors(harness.call("doctor"))
         if harness.caller.has_hook("deploy"):
@@ -53,7 +54,7 @@ class ReadOnlyTests(SuiteFixtures):
             assert not _select_errors(harness.call("doctor"))
 
     def test_doctor_reports_a_rejected_token(self, harness: Harness) -> None:
-        """For a rejected token the doctor reports an error, or raises AuthError."""
+        """For a rejected token, the doctor reports an error or raises AuthError."""
         self.require(harness, "doctor")
         try:
             problems = harness.call("doctor", token="no-such-token-5150")  # noqa: S106  # not a token
@@ -62,7 +63,7 @@ class ReadOnlyTests(SuiteFixtures):
         assert _select_errors(problems), "the doctor finds nothing wrong with a rejected token"
 
     def test_deployments_are_newest_first_and_one_is_live(self, harness: Harness) -> None:
-        """The list begins with the newest, has at most the limit, and marks the live one."""
+        """The newest deployment is first, the limit is respected, and the live one is marked."""
         self.require(harness, "deployments")
         self.require(harness, "deploy")
         ids = [harness.deploy_sample(change).id for change in ("1", "2", "3")]
@@ -78,7 +79,7 @@ class ReadOnlyTests(SuiteFixtures):
         )
 
     def test_deployments_include_previews_and_messages(self, harness: Harness) -> None:
-        """The list has previews too, and the message of each deployment's latest deploy."""
+        """The list contains previews, and the message of each deployment's latest deploy."""
         self.require(harness, "deployments")
         self.require(harness, "deploy")
         bundle, stages = harness.bundle("1"), ["production"]
@@ -102,7 +103,7 @@ class ReadOnlyTests(SuiteFixtures):
             assert messages[again] == "other words", "deployed again, it has an old message"
 
     def test_a_fingerprint_belongs_to_the_live_deployment(self, harness: Harness) -> None:
-        """The listed fingerprint is that of the live deployment, not of an aborted deploy."""
+        """The listed fingerprint belongs to the live deployment, not to an aborted deploy."""
         self.require(harness, "deployments")
         self.require(harness, "deploy")
         bundle = harness.bundle()
@@ -118,7 +119,7 @@ class ReadOnlyTests(SuiteFixtures):
                 assert self._get_fingerprint(harness) != mark, f"it is of an aborted deploy ({cut})"
 
     def test_an_aborted_deploy_leaves_no_fingerprint(self, harness: Harness) -> None:
-        """Promoted later, an aborted deploy has its fingerprint only with its variables."""
+        """An aborted deploy that is promoted later has its fingerprint only with its variables."""
         self.require(harness, "deployments")
         self.require(harness, "deploy")
         self.require(harness, "promote")
@@ -137,7 +138,7 @@ class ReadOnlyTests(SuiteFixtures):
                 assert self._get_fingerprint(harness) != mark, f"it is of an aborted deploy ({cut})"
 
     def test_a_missing_app_has_no_deployments(self, harness: Harness) -> None:
-        """Before the first deploy the list is empty, without an error."""
+        """Before the first deploy, the list is empty, and there is no error."""
         self.require(harness, "deployments")
         assert harness.call("deployments", 10) == []
 
@@ -167,7 +168,7 @@ class ReadOnlyTests(SuiteFixtures):
         assert [text for text in texts if "late words" in text], "the lines since then are missing"
 
     def test_logs_are_of_one_deployment(self, harness: Harness) -> None:
-        """The log of a deployment, and of the live one, has no lines of another deployment."""
+        """A deployment's log contains no lines of another deployment."""
         self.require(harness, "logs", "logs")
         first = harness.deploy_sample("1").id
         harness.platform.write_log("first words")
@@ -185,7 +186,7 @@ class ReadOnlyTests(SuiteFixtures):
             )
 
     def _list_calls(self, harness: Harness) -> dict[str, Callable[[], Any]]:
-        """Return a call of every hook that only reads and that the deployer has."""
+        """Return a call for each hook of the deployer that only reads."""
         calls: dict[str, Callable[[], Any]] = {
             "plan": lambda: harness.call("plan", harness.bundle(), harness.build_request()),
             "doctor": lambda: harness.call("doctor"),
@@ -224,7 +225,7 @@ class ReadOnlyTests(SuiteFixtures):
 
     @staticmethod
     def _get_fingerprint(harness: Harness) -> str:
-        """Return the fingerprint that the list has for the live deployment."""
+        """Return the fingerprint of the live deployment in the list."""
         listed = harness.call("deployments", 10)
         return next((item.fingerprint for item in listed if item.id == harness.get_live().id), "")
 
@@ -244,9 +245,11 @@ class ReadOnlyTests(SuiteFixtures):
 
     def _compare_plan(self, harness: Harness, change: str) -> None:
         bundle, before = harness.bundle(change), len(harness.platform.list_resources())
-        plan: Plan = harness.call("plan", bundle, harness.build_request())
+        fingerprint = hashlib.sha256(change.encode()).hexdigest()
+        request = harness.build_request(fingerprint=fingerprint)
+        plan: Plan = harness.call("plan", bundle, request)
         with harness.record_requests() as requests:
-            harness.deploy(bundle)
+            harness.deploy(bundle, fingerprint=fingerprint)
         created = len(harness.platform.list_resources()) - before
         assert plan.creates or not created, f"{created} resources were created, and none planned"
         assert created or not plan.creates, f"planned, and not created: {plan.creates}"

@@ -1,4 +1,4 @@
-"""Records all output of a deployer, and finds secrets in it and in files."""
+"""Record all output of a deployer, and find secrets in output and files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ("Recorder", "find_occurrences")
 
 
 class Recorder(logging.Handler):
-    """A report, a log handler and a terminal that record every line in ``lines``."""
+    """A report, a log handler and a terminal that record all lines in ``lines``."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -63,7 +63,7 @@ class Recorder(logging.Handler):
 
     @contextlib.contextmanager
     def capture(self) -> Iterator[None]:
-        """Within the block, record printed text, log records and tracebacks of errors."""
+        """Within the block, record printed text, log records and tracebacks."""
         output, root = io.StringIO(), logging.getLogger()
         level = root.level
         root.addHandler(self)
@@ -81,7 +81,7 @@ class Recorder(logging.Handler):
 
 
 def find_occurrences(content: bytes, words: Iterable[str]) -> list[str]:
-    """Return the words that occur in a file, in plain text, base64 or an archive.
+    """Return the words that occur in a file, as plain text, in base64 or in an archive.
 
     :param content: of the file.
     :param words: the texts to find.
@@ -93,7 +93,7 @@ def find_occurrences(content: bytes, words: Iterable[str]) -> list[str]:
 
 
 def _iter_forms(word: str) -> Iterator[bytes]:
-    """Yield the word, and its base64 for each offset within a longer text."""
+    """Yield a word, and its base64 form for each offset within a longer text."""
     yield word.encode()
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + word.encode())

@@ -1,6 +1,6 @@
-"""A reverse proxy that records all requests of a deployer and injects faults.
+"""Record all requests of a deployer in a reverse proxy, and inject faults.
 
-It is a real HTTP server, so it works with any client and any SDK.
+The proxy is a real HTTP server, so it works with any client and any SDK.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import http.client
+import re
 import socket
 import struct
 import threading
@@ -24,6 +25,7 @@ _HOP = frozenset(
     "upgrade expect content-length".split()
 )
 Headers = Sequence[tuple[str, str]]
+_SECRET_HEADER = re.compile("auth|cookie|key|secret|signature|token", re.IGNORECASE)
 _TIMEOUT = 30.0  # seconds for a response of the platform
 
 
@@ -49,7 +51,7 @@ class RecordingProxy(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """The address that the deployer gets in place of the platform's."""
+        """The address that the deployer gets instead of the platform's address."""
         return f"http://127.0.0.1:{self.server_address[1]}{self.upstream.path}"
 
     def start(self) -> None:
@@ -68,7 +70,7 @@ class RecordingProxy(ThreadingHTTPServer):
 
     @contextlib.contextmanager
     def apply_rule(self, rule: Rule | None) -> Iterator[None]:
-        """Within the block, inject the faults of a rule; request indexes start at 0.
+        """Within the block, inject the faults of a rule; the index of the first request is 0.
 
         :param rule: returns the fault for a request; ``None`` for no faults.
         """
@@ -86,7 +88,7 @@ class RecordingProxy(ThreadingHTTPServer):
             self._call_start = len(self.exchanges)
 
     def record(self, exchange: Exchange) -> Exchange:
-        """Record a request, and return it with its index and its fault.
+        """Record a request, and return the record with its index and its fault.
 
         :param exchange: the request; its index and fault are replaced.
         """
@@ -106,7 +108,7 @@ class RecordingProxy(ThreadingHTTPServer):
         return recorded
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Print nothing: clients that disconnect are part of the tests.
+        """Print nothing, because clients that disconnect are part of the tests.
 
         :param request: the connection.
         :param client_address: of the connection.
@@ -120,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # one packet for a response
 
     def setup(self) -> None:
-        """Open a connection to the platform for each connection from the deployer."""
+        """Open a connection to the platform for each connection of the deployer."""
         super().setup()
         host, port = self.server.upstream.hostname or "", self.server.upstream.port
         self._upstream = http.client.HTTPConnection(host, port, timeout=_TIMEOUT)
@@ -132,8 +134,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         body = self._read_body()
-        names = tuple(name.lower() for name in self.headers)
-        exchange = Exchange(index=0, method=self.command, path=self.path, headers=names, body=body)
+        headers = {
+            name.lower(): "" if _SECRET_HEADER.search(name) else text
+            for name, text in self.headers.items()
+        }
+        exchange = Exchange(
+            index=0, method=self.command, path=self.path, headers=headers, body=body
+        )
         fault = self.server.record(exchange).fault
         if fault and fault.kind == "answer":
             self._send(fault.status, list(fault.headers.items()), fault.body)
@@ -144,14 +151,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._forward(body, fault)
 
     def _forward(self, body: bytes, fault: Fault | None = None) -> None:
-        """Forward the request, and send the platform's response as the fault demands."""
+        """Forward the request, and change the platform's response according to the fault."""
         response = self._request_upstream(body)
         headers = [item for item in response.getheaders() if item[0].lower() not in _HOP]
         if fault and fault.kind == "lost":
             response.read()
             self._reset()
         elif self.command == "HEAD":
-            response.read()  # else the connection is not free for the next request
+            response.read()  # otherwise the connection is not free for the next request
             size = response.getheader("content-length") or "0"
             self._send(response.status, [*headers, ("content-length", size)], None)
         elif response.length is None and fault is None:
@@ -160,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(response.status, headers, response.read(), half=_is_truncated(fault))
 
     def _request_upstream(self, body: bytes) -> http.client.HTTPResponse:
-        """Send the request over a connection that lives as long as the deployer's."""
+        """Send the request over a connection that lasts as long as the deployer's connection."""
         self._upstream.request(self.command, self.path, body or None, self._build_headers(body))
         return self._upstream.getresponse()
 

@@ -1,4 +1,4 @@
-"""A small staged app with the kinds of files that deployers tend to handle wrongly."""
+"""Stage a small app with kinds of files that deployers often handle wrongly."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ async def app(scope, receive, send):
 
 
 def sample_build(directory: Path, target: Target, *, change: str = "") -> Build:
-    """Stage the sample app for the target's preferred platform.
+    """Stage the sample app for the preferred platform of the target.
 
-    Two files have the same content, one is empty, one lies deep and has a non-ASCII name, and one
-    is large.
+    Two files have the same content. One file is empty, one has a deep path with a non-ASCII name,
+    and one is large.
 
     :param directory: an empty directory.
     :param target: the target to stage for.

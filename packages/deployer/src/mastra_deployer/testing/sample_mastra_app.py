@@ -1,4 +1,4 @@
-"""A small Mastra app with an agent and a workflow, staged as ``mastra build`` stages one."""
+"""Stage a small Mastra app with an agent and a workflow, as ``mastra build`` does."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def find_local_platform(target: Target) -> Platform | None:
 def build_mastra_app(
     directory: Path, caller: HookCaller, platform: Platform, report: Report
 ) -> Build:
-    """Write the project and stage it.
+    """Write the project, and stage it.
 
     :param directory: an empty directory.
     :param caller: calls the deployer's hooks.

@@ -1,4 +1,4 @@
-"""Tests of secrets: no output and no URL has one."""
+"""Test that no output and no URL contains a secret."""
 # ruff: noqa: S101  # tests assert
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class SecretTests(SuiteFixtures):
     """No secret is exposed, also when requests fail."""
 
     def test_no_output_has_a_secret(self, harness: Harness) -> None:
-        """Progress, notes, logs, results, errors and tracebacks have no token and no value."""
+        """Progress, notes, logs, results, errors and tracebacks contain no token and no value."""
         self.require(harness, "deploy")
         for _ in self._run_scenarios(harness):
             output = "\n".join(harness.recorder.lines)
@@ -40,7 +40,7 @@ class SecretTests(SuiteFixtures):
             )
 
     def test_no_url_has_a_secret(self, harness: Harness) -> None:
-        """No token and no value is in a URL: servers and proxies log URLs."""
+        """No URL contains a token or a value, because servers and proxies log URLs."""
         self.require(harness, "deploy")
         with harness.record_requests() as requests:
             harness.deploy_sample()
@@ -49,7 +49,7 @@ class SecretTests(SuiteFixtures):
             assert not secrets, f"{exchange.method} has a secret in its path"
 
     def test_an_error_hides_quoted_values(self, harness: Harness) -> None:
-        """An error has no value of a variable, also where the platform's message repeats it."""
+        """An error contains no value of a variable, even if the platform's message repeats it."""
         self.require(harness, "deploy")
         values = list(harness.env.values())
         with contextlib.suppress(MastraError):
@@ -66,7 +66,7 @@ class SecretTests(SuiteFixtures):
         )
 
     def _run_scenarios(self, harness: Harness) -> Iterator[str]:
-        """Call every hook, with and without faults, and yield a name for each scenario."""
+        """Call every hook with and without faults, and yield a name for each scenario."""
         bundle = harness.bundle()
         faults = (
             RESET,
@@ -97,7 +97,7 @@ class SecretTests(SuiteFixtures):
     def _build_arguments(
         harness: Harness, bundle: Bundle, id: str
     ) -> dict[str, tuple[object, ...]]:
-        """Return the arguments of every hook that the deployer has, by its verb."""
+        """Return the arguments of every hook of the deployer, by verb."""
         calls: dict[str, tuple[object, ...]] = {
             "plan": (bundle, harness.build_request()),
             "doctor": (),

@@ -1,4 +1,4 @@
-"""Bundles the sample app in another process, with another hash seed and another locale.
+"""Bundle the sample app in another process, with another hash seed and another locale.
 
 python -m mastra_deployer.testing.subprocess_build MODULE DIRECTORY SETTINGS-AS-JSON
 """
@@ -25,7 +25,7 @@ __all__ = ("bundle_in_subprocess", "is_importable", "main", "run_python")
 
 
 def is_importable(deployer: object) -> bool:
-    """Return whether another process can import the deployer by name.
+    """Return whether another process can import the deployer by its name.
 
     :param deployer: the module, or object, with the hooks.
     """
@@ -69,7 +69,7 @@ def run_python(*arguments: str, **environment: str) -> str:
 
 
 def main() -> None:
-    """Bundle the sample app as the command line says: the other side of the subprocess."""
+    """Bundle the sample app with the command line's arguments, in the subprocess."""
     module, directory, table = sys.argv[1:]
     caller = InProcessCaller(importlib.import_module(module))
     build_directory, bundle_directory = Path(directory) / "build", Path(directory) / "bundle"

@@ -1,4 +1,4 @@
-"""The conformance suite: the requirements on every deployer, as tests."""
+"""The conformance suite, which tests the requirements on every deployer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DeployerSuite(
     CanaryTests,
     SecretTests,
 ):
-    """Base class of a deployer's conformance tests; it needs two fixtures.
+    """The base class for a deployer's conformance tests; it needs two fixtures.
 
         class TestAcme(DeployerSuite):
             @pytest.fixture
@@ -42,11 +42,11 @@ class DeployerSuite(
             def platform(self, tmp_path):
                 ...
 
-    A test that the platform cannot pass may only be overridden as ``xfail`` with a reason.
+    If the platform cannot pass a test, override the test with the mark ``xfail`` and a reason.
     """
 
     def __init_subclass__(cls, **arguments: Any) -> None:
-        """Reject overridden tests that are not marked as expected failures.
+        """Raise an error for overridden tests that are not marked as expected failures.
 
         :raises TypeError: naming the test.
         """

@@ -39,15 +39,15 @@ __import__(module)
 
 
 class TargetTests(SuiteFixtures):
-    """The target is complete, and its settings are importable with mastra-core alone."""
+    """The target is complete, and its settings can be imported with mastra-core alone."""
 
     def test_hooks_are_valid(self, deployer: object) -> None:
-        """Every ``mastra_`` function is a known hook, has ``@hookimpl`` and is synchronous."""
+        """Each ``mastra_`` function is a known, synchronous hook with ``@hookimpl``."""
         InProcessCaller(deployer)
         assert not list(iter_unmarked_hooks(deployer)), "these lack @hookimpl"
 
     def test_the_target_has_a_description(self, deployer: object) -> None:
-        """The hook uses no network; the target has a name, a summary of one line and a platform."""
+        """The target has a name, a summary of one line and a platform; the hook uses no network."""
         with block_network() as attempts:
             target = InProcessCaller(deployer).target
         assert not attempts, "mastra_target used the network"
@@ -57,7 +57,7 @@ class TargetTests(SuiteFixtures):
         assert target.platforms, "there is no platform"
 
     def test_settings_are_frozen_and_name_their_target(self, deployer: object) -> None:
-        """The settings are a frozen dataclass whose class attribute ``target`` is the name."""
+        """The settings are a frozen dataclass; its attribute ``target`` has the target's name."""
         target = InProcessCaller(deployer).target
         assert dataclasses.is_dataclass(target.settings), "the settings are no dataclass"
         parameters = target.settings.__dataclass_params__  # type: ignore[attr-defined]  # CPython's
@@ -78,13 +78,13 @@ class TargetTests(SuiteFixtures):
                 assert set(get_variables(field)) & set(target.credentials), message
 
     def test_the_module_imports_only_core(self, deployer: object) -> None:
-        """The deployer's module can be imported where only mastra-core is installed."""
+        """The deployer's module can be imported if only mastra-core is installed."""
         if not is_importable(deployer):
             pytest.skip("the deployer is no module that can be imported by name")
         run_python("-c", _IMPORT_SCRIPT, deployer.__name__)  # type: ignore[attr-defined]  # it is a module
 
     def test_reserved_variables_are_refused(self, harness: Harness) -> None:
-        """A variable that the platform sets itself is refused, before anything is sent."""
+        """Setting a variable that the platform reserves is refused before anything is sent."""
         target = harness.caller.target
         names = (*self.reserved_variables, *target.reserved_variables)
         if not (names and target.stores_env and harness.caller.has_hook("deploy")):
@@ -102,14 +102,14 @@ class TargetTests(SuiteFixtures):
     def _list_settings_of(
         harness: Harness, bundle: Bundle, name: str
     ) -> list[Callable[[], object]]:
-        """Return a call for each way to set a variable."""
+        """Return one call for each way to set a variable."""
         calls: list[Callable[[], object]] = [lambda: harness.deploy(bundle, env={name: "value"})]
         if harness.caller.has_hook("env"):
             calls.append(lambda: harness.set_variables("production", {name: "value"}))
         return calls
 
     def test_missing_credentials_raise_auth_error(self, harness: Harness) -> None:
-        """A deploy without a required credential raises an AuthError that names it."""
+        """A deploy without a required credential raises an AuthError with the credential's name."""
         self.require(harness, "deploy")
         names = harness.caller.target.credentials
         if not names:
@@ -120,7 +120,7 @@ class TargetTests(SuiteFixtures):
 
 
 def _catch_config_error(call: Callable[[], object]) -> str:
-    """Return the message of the ``ConfigError`` that a call raises, else nothing."""
+    """Return the message of the ``ConfigError`` that a call raises; empty if it raises none."""
     try:
         call()
     except ConfigError as error:

@@ -1,1 +1,1 @@
-"""What the user trusts: hosts that project files name, and deployers that are project files."""
+"""Store what the user trusts: hosts in project files, and deployers that are project files."""

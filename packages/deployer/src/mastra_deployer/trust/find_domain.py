@@ -1,7 +1,8 @@
-"""Find the domain that a setting names, in the host that a deployer made of the setting.
+"""Find the domain in a setting from which a deployer built a host name.
 
-A deployer may put a setting anywhere into an address: ``https://api-{region}.platform.example``
-has the host ``api-x.evil.example`` where the region is ``x.evil.example/``.
+A deployer may put a setting anywhere into an address. For example, in
+``https://api-{region}.platform.example``, the region ``x.evil.example/`` makes the host
+``api-x.evil.example``.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from collections.abc import Iterator
 
 __all__ = ("find_domain",)
 
-# Every character that ends a host in an address. Letters beyond ASCII may be part of one.
+# All characters that end a host in an address. Letters beyond ASCII may be part of a host.
 _DELIMITERS = re.compile(r"[^a-z0-9_.\-\u0080-\U0010ffff]+")
-_DOTS = re.compile("[\u3002\uff0e\uff61]")  # in an address they mean a dot
+_DOTS = re.compile("[\u3002\uff0e\uff61]")  # these characters mean a dot in an address
 
 
 def find_domain(text: str, host: str) -> str:
-    """Return the domain of a host that a text names: the host itself, or its last labels.
+    """Return the part of a host name that a text contains: the host, or its last labels.
 
     :param text: of a setting.
     :param host: as ``format_host`` writes it.
@@ -35,7 +36,7 @@ def find_domain(text: str, host: str) -> str:
 
 
 def _iter_names(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield each part of a text that can be a host, and whether an address can begin with it."""
+    """Yield each part of a text that may be a host, and whether an address may start with it."""
     for piece in _DOTS.sub(".", text.lower()).split():
         yield piece.strip("[]"), False  # an IPv6 address
         for address in re.findall(r"\[([^\]]+)\]", piece):
@@ -46,14 +47,14 @@ def _iter_names(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _names_host(name: str, host: str, leads: bool) -> bool:
-    """Return whether a host is a name, or ends with it: text of the deployer may precede it."""
+    """Return whether a host is a name, or ends with the name."""
     if name == host or "." in name:
         return host.endswith(name)
     return leads and host.endswith((f".{name}", f"-{name}"))
 
 
 def _decode_labels(name: str) -> str:
-    """Return a name with the letters that ``xn--`` encodes."""
+    """Return a name with decoded ``xn--`` labels."""
     return ".".join(map(_decode_label, name.split(".")))
 
 

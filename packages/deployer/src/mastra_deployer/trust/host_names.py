@@ -1,4 +1,4 @@
-"""Hosts as the user reads and trusts them: ``registry.example`` or ``registry.example:5000``."""
+"""Format and parse hosts, such as ``registry.example`` or ``registry.example:5000``."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _HOST = re.compile(r"\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 
 
 def format_host(url: str) -> str:
-    """Return the host of an address, with its port unless it is the scheme's own.
+    """Return the host of an address, with the port unless it is the scheme's default.
 
-    The address is parsed as the HTTP client parses it. Letters beyond ASCII are encoded
-    (``xn--...``), so that no host looks like another one.
+    The address is parsed as in the HTTP client. Letters beyond ASCII are encoded (``xn--...``), so
+    that no host looks like another host.
 
     :param url: an absolute address.
     :raises ConfigError: when the address has no host.
@@ -37,7 +37,7 @@ def format_host(url: str) -> str:
 
 
 def find_host(text: str) -> str:
-    """Return the host in the text of a setting: that of an address, or of an image's name.
+    """Find the host in the text of a setting, which is an address or an image's name.
 
     :param text: ``https://registry.example/x`` or ``registry.example/team/app``.
     :returns: the host, or an empty text.
@@ -52,7 +52,7 @@ def find_host(text: str) -> str:
 
 
 def parse_host(text: str) -> str:
-    """Return the host in what a user typed: a host, a host with a port, or an address.
+    """Return the host in a user's input: a host, a host with a port, or an address.
 
     :param text: ``registry.example``, ``registry.example:5000`` or ``https://registry.example/x``.
     :raises ConfigError: when it is none of them.

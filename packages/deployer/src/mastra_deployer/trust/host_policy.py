@@ -1,9 +1,9 @@
-"""Decides which hosts may receive credentials.
+"""Decide which hosts may receive credentials.
 
-A checkout is not trusted with where credentials go. A host needs the user's consent where a value
-from the project's files names it: pyproject.toml, ``deployer=`` of the entry file, or ``.env``. A
-host that the deployer's own code names needs none, and neither does one that the user named on the
-command line or in the real environment.
+The project's files must not decide alone where credentials are sent. If pyproject.toml,
+``deployer=`` of the entry file or ``.env`` names a host, the host needs the user's consent. Hosts
+in the deployer's own code need no consent. Neither do hosts from the command line or the real
+environment.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ("HostPolicy", "require_consent", "set_host_policy")
 
 
 class HostPolicy:
-    """The hosts of one command.
+    """The hosts that one command may send credentials to.
 
     :param values: texts of settings that come from the project's files, by setting.
     :param confirm: asks the user whether a host is trusted; receives the host and the setting.
@@ -41,7 +41,7 @@ class HostPolicy:
         self._shown: set[str] = set()
 
     def check_addresses(self) -> None:
-        """Raise for each setting of the project that is an address whose host is not trusted.
+        """Raise an error for each setting of the project with an address whose host is not trusted.
 
         :raises ConsentError: naming the host and the setting.
         """
@@ -50,7 +50,7 @@ class HostPolicy:
                 self._require(format_host(text.strip()), setting)
 
     def check(self, url: str) -> None:
-        """Raise for an address whose host the project names and the user does not trust.
+        """Raise an error if the project names an address's host and the user does not trust it.
 
         :param url: an absolute address.
         :raises ConsentError: naming the host and the setting.
@@ -80,7 +80,7 @@ class HostPolicy:
         )
 
     def _require(self, host: str, setting: str, domain: str = "") -> None:
-        """Raise unless the host is trusted, or the domain that its deployer derives it from."""
+        """Raise an error unless the host, or the domain that a setting contains, is trusted."""
         is_derived = domain and host.endswith(f".{domain}")
         if host in self._accepted or is_trusted_host(host):
             return
@@ -98,13 +98,13 @@ class HostPolicy:
 
 
 class _Current:
-    """The policy of the command that runs; ``None`` if a deployer is used without a command."""
+    """The policy of the present command; ``None`` if a deployer is used without a command."""
 
     policy: HostPolicy | None = None
 
 
 def set_host_policy(policy: HostPolicy | None) -> None:
-    """Set the policy that ``require_consent`` applies in this process.
+    """Set the policy for all calls of ``require_consent`` in this process.
 
     :param policy: that of the command that runs; ``None`` allows every host.
     """
@@ -112,13 +112,13 @@ def set_host_policy(policy: HostPolicy | None) -> None:
 
 
 def require_consent(url: str, *, host_bound: bool = False) -> None:
-    """Raise where credentials would go to a host that only the project's files name.
+    """Raise an error if credentials would be sent to a host that only the project names.
 
-    ``connect`` calls this. Call it before credentials go anywhere over another client.
+    ``connect`` calls this function. If you send credentials with another client, call it first.
 
     :param url: the address that receives the credentials.
-    :param host_bound: whether the user stored the credentials for this very host, as
-        ``docker login`` does. Such credentials go to no other host, so they need no consent.
+    :param host_bound: whether the user stored the credentials for exactly this host, as ``docker
+        login`` does. Such credentials are sent to no other host, so they need no consent.
     :raises ConsentError: naming the host and the cure.
     """
     policy = _Current.policy

@@ -1,4 +1,4 @@
-"""Decides whether a deployer that is a file of the project may run."""
+"""Decide whether a deployer that is a file of the project may run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ("allow_file", "require_trusted_file")
 
 
 def require_trusted_file(path: Path) -> None:
-    """Raise for a deployer in the project that the user does not trust.
+    """Raise an error if the user does not trust a deployer that is a file of the project.
 
     :param path: absolute path of the deployer's file.
     :raises ConsentError: naming the file and the cure.
@@ -26,7 +26,7 @@ def require_trusted_file(path: Path) -> None:
 
 
 def allow_file(path: Path) -> None:
-    """Allow every deployer: for commands that run the project's own code in any case.
+    """Allow every deployer, in commands that run the project's own code in any case.
 
     :param path: absolute path of the deployer's file.
     """

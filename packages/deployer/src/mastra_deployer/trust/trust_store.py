@@ -1,4 +1,4 @@
-"""Stores what the user trusts in the user's configuration directory, outside of all projects."""
+"""Store what the user trusts, in the user's configuration directory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TRUST_VARIABLE = "MASTRA_TRUST"
 
 
 class TrustStore(msgspec.Struct, kw_only=True):
-    """What the user trusts.
+    """The hosts and files that the user trusts.
 
     :param hosts: hosts that may receive credentials although only project files name them.
     :param files: digests of deployers that are project files, by their absolute paths.
@@ -40,7 +40,7 @@ class TrustStore(msgspec.Struct, kw_only=True):
 
 
 def load_trust() -> TrustStore:
-    """Return what the user trusts; nothing if nothing was stored.
+    """Return what the user trusts; empty if nothing is stored.
 
     :raises ConfigError: when the file cannot be read.
     """
@@ -51,7 +51,8 @@ def load_trust() -> TrustStore:
         return TrustStore()
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigError(
-            f"{str(file)!r} cannot be read: {error}.", "Correct it, or delete it and trust again."
+            f"{str(file)!r} cannot be read: {error}.",
+            "Correct the file. Or delete it, and trust the hosts and files again.",
         ) from None
 
 
@@ -77,7 +78,7 @@ def save_trust(store: TrustStore) -> None:
 def is_trusted_host(host: str) -> bool:
     """Return whether the user trusts a host, in the store or in ``MASTRA_TRUST``.
 
-    Only the real environment counts, because ``.env`` is a file of the project.
+    Only the real environment is read, because ``.env`` is a file of the project.
 
     :param host: as ``format_host`` writes it.
     """
@@ -85,7 +86,7 @@ def is_trusted_host(host: str) -> bool:
 
 
 def is_trusted_file(path: Path) -> bool:
-    """Return whether the user trusts a file: its path in ``MASTRA_TRUST``, or its content.
+    """Return whether the user trusts a file, by ``MASTRA_TRUST`` or by its content.
 
     :param path: absolute path of the file.
     """

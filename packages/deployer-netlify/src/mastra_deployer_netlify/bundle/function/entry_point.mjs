@@ -1,8 +1,33 @@
-// The entry point that Netlify runs. Importing the handler starts the app while AWS Lambda
-// initializes the instance.
+// The entry point that Netlify runs. The app starts while AWS Lambda initializes the instance.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { getLambdaHandler } from "./___netlify-bootstrap.mjs";
-import { startApp } from "./handler.mjs";
+import { startApp } from "./app_process.mjs";
+import { runInvocation } from "./invocation.mjs";
 
-await startApp().catch(() => undefined); // the first request tries again, and reports the error
+const INITIALIZATION = 8_000; // milliseconds; AWS Lambda ends an initialization after 10 seconds
+// Variables in this file can be read with the first request only, so the app starts with it.
+const ENCRYPTED = join(process.env.LAMBDA_TASK_ROOT ?? import.meta.dirname, "___netlify-env.json.enc");
 
+// Netlify's handler knows neither the time that is left nor whether the client has left.
+const platform = globalThis.awslambda;
+globalThis.awslambda = {
+  ...platform,
+  streamifyResponse: (handle, ...options) => {
+    const run = (event, stream, context) =>
+      runInvocation({ stream, context }, () => handle(event, stream, context));
+    return platform.streamifyResponse(run, ...options);
+  },
+};
 export const handler = getLambdaHandler("./handler.mjs");
+globalThis.awslambda = platform;
+
+if (!existsSync(ENCRYPTED)) {
+  let timer;
+  const limit = new Promise((resolve) => {
+    timer = setTimeout(resolve, INITIALIZATION);
+  });
+  // Where the app cannot start, the first request tries again, and reports the error.
+  await Promise.race([startApp().catch(() => undefined), limit]);
+  clearTimeout(timer);
+}

@@ -1,26 +1,20 @@
-// Starts the carried Python once per instance, and passes each request on to it over a Unix socket.
-import { spawn } from "node:child_process";
-import {
-  accessSync,
-  chmodSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-} from "node:fs";
+// Passes each request on to the carried Python over a Unix socket.
 import http from "node:http";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
-import { fileURLToPath } from "node:url";
+import { discardApp, startApp } from "./app_process.mjs";
+import { CLIENT_LEFT, watchInvocation } from "./invocation.mjs";
 
-const here = dirname(fileURLToPath(import.meta.url));
-const facts = JSON.parse(readFileSync(join(here, "mastra.json"), "utf8"));
 const WITHOUT_BODY = new Set([204, 205, 304]);
-const UNSENT = new Set(["ECONNREFUSED", "ENOENT"]);
+const UNREACHABLE = new Set(["ECONNREFUSED", "ENOENT"]);
+const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
+const ATTEMPTS = 3; // by a kept connection, by a new one, and by a new Python
 const LARGE_BODY = 65_536; // bytes
+const BUFFER = 65_536; // bytes of a response that wait for the client
+const MESSAGES = {
+  500: "The application cannot start.",
+  502: "The application ended before it answered.",
+  504: "The application did not answer in time.",
+};
 const HOP_BY_HOP = new Set(
   ["connection", "expect", "keep-alive", "te", "transfer-encoding", "upgrade"],
 );
@@ -28,140 +22,100 @@ const HOP_BY_HOP = new Set(
 const FORGEABLE = /^(?:forwarded|x-forwarded-.*|x-real-ip)$/;
 // Netlify sets some variables with each request only, such as NETLIFY_DB_URL.
 const ENVIRONMENT = "x-mastra-environment";
-const CERTIFICATES = [
-  join(here, "vendor/certifi/cacert.pem"),
-  "/etc/pki/tls/certs/ca-bundle.crt",
-  "/etc/ssl/certs/ca-certificates.crt",
-];
-
-let app;
-
-export function startApp() {
-  app ??= spawnApp();
-  return app.catch((error) => {
-    app = undefined;
-    throw error;
-  });
-}
 
 export default async function handle(request, context) {
-  let started;
-  try {
-    started = await startApp();
-  } catch (error) {
-    console.error(String(error.message ?? error));
-    return new Response('{"error":"The application cannot start."}', {
-      status: 500,
-      headers: { "content-type": "application/json", "cache-control": "no-store" },
-    });
-  }
-  try {
-    return await forward(started, request, context);
-  } catch (error) {
-    if (!UNSENT.has(error.code)) throw error;
-    app = undefined; // Python ended, and nothing of the request was sent
-    return forward(await startApp(), request, context);
+  const body = await readBody(request);
+  // Python may have ended while the instance was frozen. Node learns it before this continues.
+  await new Promise(setImmediate);
+  let isFirst = true;
+  for (let left = ATTEMPTS; ; left -= 1) {
+    try {
+      return await forward(await startApp(), request, context, { body, reuse: isFirst });
+    } catch (error) {
+      if (!error.isUnsent || left === 1) return refuse(error);
+      if (UNREACHABLE.has(error.code)) discardApp(error.app);
+      isFirst = false;
+    }
   }
 }
 
-function spawnApp() {
-  const directory = mkdtempSync(join(tmpdir(), "mastra-"));
-  const address = join(directory, "app.sock");
-  const python = join(here, facts.python);
-  const run = [join(here, "host.py"), address];
-  const loader = facts.loader && prepareLoader(join(here, facts.loader), directory);
-  const [command, ...options] = loader
-    ? [loader, "--library-path", join(here, facts.libraries), "--argv0", python, python, "-s", "-B"]
-    : [python, "-s", "-B"];
-  const child = spawn(command, [...options, ...run], {
-    env: {
-      ...process.env,
-      ...findCertificates(),
-      FORWARDED_ALLOW_IPS: "*", // only this process can open the socket
-      LANG: "C.UTF-8",
-      PYTHONHOME: join(here, facts.home),
-      PYTHONUNBUFFERED: "1",
-    },
-    stdio: ["pipe", "inherit", "inherit", "pipe"], // a closed stdin ends the child
+// Return the whole body where it is small, so that it can be sent again, and `null` without one.
+async function readBody(request) {
+  const size = Number(request.headers.get("content-length") ?? NaN);
+  if (!request.body) return null;
+  return size < LARGE_BODY ? Buffer.from(await request.arrayBuffer()) : request.body;
+}
+
+// Answer without the app. The cause is for the log only.
+function refuse(error) {
+  if (error.status !== CLIENT_LEFT) console.error(String(error.message ?? error));
+  const status = error.status ?? (error.app ? 502 : 500);
+  const headers = { "cache-control": "no-store" };
+  return Response.json({ error: MESSAGES[status] ?? "" }, { status, headers });
+}
+
+function forward(app, request, context, { body, reuse }) {
+  const environment = { ...process.env };
+  const head = buildHead(request, context, findChanges(app.environment, environment));
+  const connection = reuse ? app.connection : { ...app.connection, agent: false };
+  const isLarge = body !== null && !Buffer.isBuffer(body);
+  return new Promise((resolve, reject) => {
+    const outgoing = http.request({ ...connection, ...head }, (incoming) => {
+      app.environment = environment; // Python has it
+      incoming.on("error", () => undefined); // the stream of the response reports it
+      incoming.once("close", () => outgoing.destroy()); // also where the body was not sent
+      resolve(toResponse(incoming, request.method));
+    });
+    const unwatch = watchInvocation((error) => outgoing.destroy(error));
+    outgoing.once("close", unwatch);
+    let isBegun = false;
+    outgoing.once("continue", () => {
+      isBegun = true;
+      Readable.fromWeb(body).pipe(outgoing);
+    });
+    outgoing.on("error", (error) => {
+      reject(Object.assign(error, { app, isUnsent: !isBegun && isUnsent(error, outgoing) }));
+    });
+    request.signal?.addEventListener("abort", () => outgoing.destroy(request.signal.reason));
+    if (!isLarge) outgoing.end(body);
   });
-  const starting = new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (code, signal) => {
-      rmSync(directory, { recursive: true, force: true });
-      if (app === starting) app = undefined; // the next request starts another child
-      reject(new Error(`Python ended while it started (${signal ?? code}).`));
-    });
-    child.stdio[3].once("data", () => {
-      for (const handle of [child, child.stdin, child.stdio[3]]) handle.unref();
-      resolve({ address, environment: { ...process.env } });
-    });
-  });
-  return starting;
 }
 
-// Return a loader that can be executed: a copy, where the function was unpacked without modes.
-function prepareLoader(loader, directory) {
-  try {
-    accessSync(loader, constants.X_OK);
-    return loader;
-  } catch {
-    const copy = join(directory, "loader");
-    copyFileSync(loader, copy);
-    chmodSync(copy, 0o755);
-    return copy;
-  }
+// Return whether Python has not begun with a request, so that it can be sent again.
+function isUnsent(error, outgoing) {
+  if (UNREACHABLE.has(error.code)) return true;
+  if (!outgoing.reusedSocket) return false;
+  // Python closed the connection after its last response. Only the first error proves that no byte
+  // of this request has reached it.
+  return error.code === "EPIPE" || (error.code === "ECONNRESET" && SAFE.has(outgoing.method));
 }
 
-// The carried OpenSSL looks for certificates where the machine that built it has them.
-function findCertificates() {
-  const file = process.env.SSL_CERT_FILE ?? CERTIFICATES.find((path) => existsSync(path));
-  return file ? { SSL_CERT_FILE: file } : {};
-}
-
-// Return the variables that changed since the app got them; `null` removes one.
-function takeChanges(started) {
-  const names = new Set([...Object.keys(process.env), ...Object.keys(started.environment)]);
-  const changes = [...names].filter((name) => process.env[name] !== started.environment[name]);
-  started.environment = { ...process.env };
-  return Object.fromEntries(changes.map((name) => [name, process.env[name] ?? null]));
-}
-
-function forward(started, request, context) {
+function buildHead(request, context, changes) {
   const url = new URL(request.url);
   const headers = [...request.headers].filter(([name]) => !isHidden(name));
   headers.push(["host", url.host], ["x-forwarded-proto", url.protocol.slice(0, -1)]);
-  const changes = JSON.stringify(takeChanges(started));
-  if (changes !== "{}") headers.push([ENVIRONMENT, Buffer.from(changes).toString("base64")]);
+  if (changes) headers.push([ENVIRONMENT, changes]);
   if (context?.ip) headers.push(["x-forwarded-for", context.ip]);
-  // Node does not frame the body of DELETE and OPTIONS by itself.
-  const size = request.headers.get("content-length");
+  if (request.body) headers.push(...buildFraming(request.headers.get("content-length")));
+  return { method: request.method, path: url.pathname + url.search, headers: headers.flat() };
+}
+
+// Node does not frame the body of DELETE and OPTIONS by itself.
+function buildFraming(size) {
   const framing = size ? ["content-length", size] : ["transfer-encoding", "chunked"];
-  if (request.body) headers.push(framing);
   // An app that refuses a large body answers without reading it. The connection would break while
   // the body is sent, and the answer would be lost.
-  const asksFirst = request.body && (!size || Number(size) >= LARGE_BODY);
-  if (asksFirst) headers.push(["expect", "100-continue"]);
-  return new Promise((resolve, reject) => {
-    const outgoing = http.request(
-      {
-        socketPath: started.address,
-        agent: false,
-        method: request.method,
-        path: url.pathname + url.search,
-        headers: headers.flat(),
-      },
-      (incoming) => {
-        incoming.once("close", () => outgoing.destroy()); // also where the body was not sent
-        resolve(toResponse(incoming, request.method));
-      },
-    );
-    outgoing.on("error", reject);
-    request.signal?.addEventListener("abort", () => outgoing.destroy());
-    if (!request.body) return outgoing.end();
-    const send = () => Readable.fromWeb(request.body).pipe(outgoing);
-    if (asksFirst) outgoing.once("continue", send);
-    else outgoing.once("socket", (socket) => socket.once("connect", send));
-  });
+  const asksFirst = !size || Number(size) >= LARGE_BODY;
+  return asksFirst ? [framing, ["expect", "100-continue"]] : [framing];
+}
+
+// Return the variables that Python does not have yet, encoded; `null` removes one.
+function findChanges(before, after) {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  const changed = [...names].filter((name) => after[name] !== before[name]);
+  if (changed.length === 0) return undefined;
+  const changes = Object.fromEntries(changed.map((name) => [name, after[name] ?? null]));
+  return Buffer.from(JSON.stringify(changes)).toString("base64");
 }
 
 function isHidden(name) {
@@ -178,5 +132,6 @@ function toResponse(incoming, method) {
   const status = incoming.statusCode;
   const isEmpty = method === "HEAD" || WITHOUT_BODY.has(status);
   if (isEmpty) incoming.resume();
-  return new Response(isEmpty ? null : Readable.toWeb(incoming), { status, headers });
+  const strategy = new ByteLengthQueuingStrategy({ highWaterMark: BUFFER });
+  return new Response(isEmpty ? null : Readable.toWeb(incoming, { strategy }), { status, headers });
 }

@@ -1,1 +1,1 @@
-"""Read a project's dependencies: one module for each tool whose files declare them."""
+"""Read the dependencies of a project, with one module for each tool."""

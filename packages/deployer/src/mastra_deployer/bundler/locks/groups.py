@@ -1,4 +1,4 @@
-"""Read extras and dependency groups of pyproject.toml, which are the same for every tool."""
+"""Read extras and dependency groups of pyproject.toml, which are the same for all tools."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def select_lines(
 
 
 def find_spelling(name: str, table: Iterable[str], key: str) -> str:
-    """Return a name in the spelling that the table uses.
+    """Find a name in a table, in any spelling, and return the table's spelling.
 
     :param name: in any spelling.
     :param table: the names that exist.
@@ -44,7 +44,7 @@ def find_spelling(name: str, table: Iterable[str], key: str) -> str:
     spellings = {canonicalize_name(item): item for item in table}
     if (spelling := spellings.get(canonicalize_name(name))) is None:
         raise ConfigError(
-            f"[tool.mastra.build] {key}: the project has no {name!r}.",
+            f"[tool.mastra.build] {key} contains {name!r}, which the project does not have.",
             suggest(name, tuple(spellings.values())) if spellings else f"The project has no {key}.",
         )
     return spelling
@@ -53,12 +53,12 @@ def find_spelling(name: str, table: Iterable[str], key: str) -> str:
 def iter_group_lines(
     tables: Mapping[str, Any], name: str, ancestors: frozenset[str] = frozenset()
 ) -> Iterator[str]:
-    """Yield the lines of a dependency group, with those of included groups in their place.
+    """Yield the lines of a dependency group, including the lines of included groups.
 
     :param tables: the dependency groups by name.
     :param name: of the group.
     :param ancestors: canonical spelling of the groups that include this one.
-    :raises ConfigError: for a group that includes itself, or one that does not exist.
+    :raises ConfigError: for a group that includes itself, or does not exist.
     """
     if name in ancestors:
         raise ConfigError(

@@ -1,7 +1,7 @@
-"""Handle package indexes that a project's files name, and the credentials in their URLs.
+"""Read the package indexes that a project's files name, and the credentials in their URLs.
 
-uv gets the credentials in environment variables: every user of a machine can read an argument
-list, and a file may be left behind.
+uv gets the credentials in environment variables. Every user of a machine could read arguments, and
+a file could remain on the disk.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Indexes:
     def to_environment(self) -> dict[str, str]:
         """Return variables for uv; lists of indexes and links end with the user's own values."""
         variables = {
-            # Naming PyPI itself must not override the user's own mirror of it.
+            # An entry for PyPI itself must not override the user's own mirror of PyPI.
             "UV_DEFAULT_INDEX": "" if self.default.rstrip("/") == _PYPI else self.default,
             "UV_EXTRA_INDEX_URL": _join_with_variable(" ", self.extra, "UV_EXTRA_INDEX_URL"),
             "UV_FIND_LINKS": _join_with_variable(",", self.links, "UV_FIND_LINKS"),
@@ -62,7 +62,7 @@ def remove_credentials(text: str) -> str:
 
 
 def add_credentials(url: str, user: str, password: str) -> str:
-    """Add credentials to a URL; without credentials the URL is returned unchanged.
+    """Add credentials to a URL, if there are any.
 
     :param url: the URL.
     :param user: the user's name, or a token.
@@ -77,7 +77,7 @@ def add_credentials(url: str, user: str, password: str) -> str:
 
 
 def expand_variables(text: str, where: str) -> str:
-    """Replace each ``${NAME}`` by the environment variable, as pip, pdm and pipenv do.
+    """Replace each ``${NAME}`` with an environment variable, as pip, pdm and pipenv do.
 
     :param text: any text.
     :param where: the file it comes from, for the error.
@@ -88,7 +88,7 @@ def expand_variables(text: str, where: str) -> str:
         if match[1] not in os.environ:
             raise ConfigError(
                 f"{where} refers to the environment variable {match[1]!r}, which is not set.",
-                f"Set {match[1]}; it does not become part of the bundle.",
+                f"Set {match[1]}. Its value does not get into the bundle.",
             )
         return os.environ[match[1]]
 

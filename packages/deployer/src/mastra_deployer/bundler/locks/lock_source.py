@@ -1,4 +1,4 @@
-"""Define what every reader of lock files returns."""
+"""Define the common result of all readers of lock files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ("LockRequest", "LockSource", "ResolverInput", "build_drift_error", "c
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LockRequest:
-    """What a reader of lock files is asked for.
+    """The input for a reader of lock files.
 
     :param project: the app.
     :param entry: the file of the entry module, if any: it may declare dependencies itself.
@@ -39,7 +39,7 @@ class LockRequest:
         return self.project.root
 
     def find_interpreter(self) -> str:
-        """Return the path of a Python of the target's version, or nothing."""
+        """Return the path of a Python of the target's version; empty if there is none."""
         project_python = find_project_interpreter(self.project)
         interpreter = find_target_interpreter(
             self.platform.python, project_python, self.platform.interpreter
@@ -49,10 +49,10 @@ class LockRequest:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ResolverInput:
-    """What uv has to resolve.
+    """The requirements that uv must resolve.
 
     :param lines: requirements, or options of a requirements file.
-    :param constraints: versions that apply where a package is needed anyway.
+    :param constraints: versions that apply if a package is needed anyway.
     :param pyproject: read by uv itself, for the package sources of [tool.uv].
     :param options: of uv, for ``pyproject``.
     :param hashes: SHA-256 that a lock allows, by canonical name; packages not in it may have any.
@@ -67,7 +67,7 @@ class ResolverInput:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LockSource:
-    """The files that decide what ships.
+    """The files that decide which packages ship.
 
     :param name: of the deciding file, as users know it.
     :param files: every file it depends on; while their contents stay the same, the result does.
@@ -102,7 +102,7 @@ def build_drift_error(name: str, reason: str, update: str) -> BuildError:
 
 
 def check_python(requires: str, platform: Platform, where: str) -> None:
-    """Check that a specifier of Python versions includes the target's.
+    """Check that a specifier of Python versions includes the target's version.
 
     :param requires: the specifier; may be empty.
     :param platform: the target's.
@@ -118,18 +118,18 @@ def check_python(requires: str, platform: Platform, where: str) -> None:
             f"{where} requires Python {requires!r}, which is not a version specifier.",
             "Write it like '>=3.11'.",
         ) from None
-    # The target's patch release is not known: one that fits is enough.
+    # The target's patch release is unknown, so one matching release is enough.
     if any(specifier.contains(f"{platform.python}.{patch}") for patch in range(100)):
         return
     raise BuildError(
         f"{where} requires Python {requires!r}, but the target has {platform.python}.",
-        "Build for another Python (--python, or [tool.mastra] python), or change what the "
-        "project requires.",
+        "Build for another Python (--python, or [tool.mastra] python), or change the project's "
+        "requires-python.",
     )
 
 
 def collect_hashes(packages: list[tuple[str, list[str]]]) -> dict[str, frozenset[str]]:
-    """Collect the hashes of a lock by canonical name; those that are not SHA-256 are skipped.
+    """Collect the SHA-256 hashes of a lock by canonical name.
 
     :param packages: pairs of a name and its ``algorithm:digest`` hashes.
     """

@@ -30,7 +30,7 @@ _UPDATE = "pdm lock"
 
 
 def read_pdm_lock(request: LockRequest, lock: Path) -> LockSource:
-    """Read a pdm.lock; the default group ships, and the other groups that are selected.
+    """Read the default group and the selected groups of a pdm.lock.
 
     :param request: what is wanted.
     :param lock: the file.
@@ -67,7 +67,7 @@ def _read_locked(
     groups = {"default", *request.extras, *request.groups}
     for package in data.get("package", []):
         name = canonicalize_name(package["name"])
-        # An entry with extras repeats the package, with what the extras add.
+        # An entry with extras repeats the package, with the additional requirements.
         if package.get("extras") or groups.isdisjoint(package.get("groups", groups)):
             continue
         hashes = [file["hash"] for file in package.get("files", [])]
@@ -108,7 +108,7 @@ def _merge_groups(pyproject: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _read_indexes(pyproject: Mapping[str, Any]) -> Indexes:
-    """Read [[tool.pdm.source]]; a source called pypi replaces PyPI."""
+    """Read [[tool.pdm.source]]; a source with the name pypi replaces PyPI."""
     default, extra, links = "", [], []
     for source in pyproject.get("tool", {}).get("pdm", {}).get("source", []):
         user, password = (

@@ -1,4 +1,4 @@
-"""Apply the versions of a lock to requirements that other files declare."""
+"""Apply the versions of a lock to requirements in other files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ("Pins",)
 
 @dataclasses.dataclass(kw_only=True)
 class Pins:
-    """The versions of a lock, as constraints: they fix versions, but install no package.
+    """The versions of a lock as constraints, which fix versions but install no package.
 
     :param name: of the lock, for errors.
     :param update: the command that updates it.
@@ -36,7 +36,7 @@ class Pins:
     hashes: list[tuple[str, list[str]]] = dataclasses.field(default_factory=list)
 
     def add(self, name: str, version: str, marker: str, hashes: list[str]) -> None:
-        """Add one version of a package; of several, each has a marker that tells where it applies.
+        """Add one version of a package; several versions have markers that say where each applies.
 
         :param name: of the package.
         :param version: locked version.
@@ -49,13 +49,13 @@ class Pins:
     def to_resolver_input(
         self, lines: Sequence[str], addresses: Mapping[str, str], platform: Platform
     ) -> ResolverInput:
-        """Return requirement lines with this lock's versions for a platform.
+        """Return requirement lines for a platform, with the versions of this lock.
 
         :param lines: the requirements.
         :param addresses: ``@ URL`` of packages that come from elsewhere than an index.
         :param platform: the target's.
-        :raises BuildError: when the lock lacks a line's package, or has a version that does not
-            fit.
+        :raises BuildError: when the lock has no package for a line, or a version that does not
+            match.
         """
         for line in lines:
             self.check(line, addresses, platform)
@@ -74,7 +74,8 @@ class Pins:
         :param line: the requirement.
         :param addresses: ``@ URL`` of packages that come from elsewhere than an index.
         :param platform: the target's.
-        :raises BuildError: when the lock lacks the package, or has a version that does not fit.
+        :raises BuildError: when the lock does not have the package, or has a version that does not
+            match.
         """
         try:
             requirement = Requirement(line)
@@ -105,7 +106,7 @@ class Pins:
             raise BuildError(
                 f"{self.name} has several versions of {name!r} for {platform}: "
                 f"{', '.join(sorted(set(versions)))}.",
-                f"Recreate it with a current version of its tool: `{self.update}`.",
+                f"Recreate the lock with a current version of its tool: `{self.update}`.",
             )
         return [f"{name}=={version}" for version in versions[:1]]
 

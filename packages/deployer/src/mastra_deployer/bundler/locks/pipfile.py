@@ -1,4 +1,4 @@
-"""Read the ``Pipfile.lock`` of Pipenv. Each of its categories is a flat list of versions."""
+"""Read the ``Pipfile.lock`` of Pipenv; each category is a flat list of versions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CATEGORY_NAMES = {"dev": "develop", "dev-packages": "develop"}
 
 
 def read_pipfile_lock(request: LockRequest, lock: Path) -> LockSource:
-    """Read the default category of a Pipfile.lock and the selected categories.
+    """Read the default category and the selected categories of a Pipfile.lock.
 
     :param request: what is wanted.
     :param lock: the file.

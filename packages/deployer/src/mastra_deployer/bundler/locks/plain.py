@@ -1,4 +1,4 @@
-"""Read pyproject.toml and requirements.txt, without a tool's lock."""
+"""Read pyproject.toml and requirements.txt, if there is no other lock."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PIN = "uv pip compile --generate-hashes requirements.in -o requirements.txt"
 
 
 def read_plain(request: LockRequest, file: Path | None = None) -> LockSource:
-    """Read requirements from pyproject.toml and a requirements file; the resolver chooses versions.
+    """Read requirements without a lock; the resolver chooses the versions.
 
     :param request: what is wanted.
     :param file: in place of requirements.txt.
@@ -61,7 +61,7 @@ def read_plain(request: LockRequest, file: Path | None = None) -> LockSource:
 def read_project_requirements(root: Path, pyproject: Mapping[str, Any]) -> list[str]:
     """Return the requirement lines of [project].
 
-    Where only the build backend knows them, they are read from a built wheel.
+    If only the build backend knows the requirements, they are read from a built wheel.
 
     :param root: the project's directory.
     :param pyproject: the contents of its pyproject.toml.

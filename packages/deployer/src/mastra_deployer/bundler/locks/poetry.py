@@ -37,7 +37,7 @@ _OLD = ("dependencies", "source", "extras", "dev-dependencies")
 
 
 def is_poetry(pyproject: Mapping[str, Any]) -> bool:
-    """Return whether the dependencies are declared in Poetry's own table.
+    """Return whether Poetry's own table declares the dependencies.
 
     :param pyproject: the contents of pyproject.toml.
     """
@@ -46,7 +46,7 @@ def is_poetry(pyproject: Mapping[str, Any]) -> bool:
 
 
 def read_poetry_lock(request: LockRequest, lock: Path) -> LockSource:
-    """Read a poetry.lock; only the main group ships, unless others are selected.
+    """Read the main group and the selected groups of a poetry.lock.
 
     :param request: what is wanted.
     :param lock: the file.
@@ -65,7 +65,7 @@ def read_poetry_lock(request: LockRequest, lock: Path) -> LockSource:
 
 
 def read_unlocked(request: LockRequest, pyproject: Mapping[str, Any]) -> LockSource:
-    """Read the requirements of [tool.poetry]; the resolver chooses versions.
+    """Read the requirements of [tool.poetry] without a lock; the resolver chooses the versions.
 
     :param request: what is wanted.
     :param pyproject: the contents of pyproject.toml.
@@ -181,7 +181,7 @@ def _get_address(directory: Path, package: Mapping[str, Any]) -> str:
 
 
 def _get_marker(package: Mapping[str, Any]) -> str:
-    """Return the main group's marker; empty if it names an extra: the lines select extras."""
+    """Return the marker of the main group; empty if it is only a condition on an extra."""
     markers = package.get("markers", "")
     if isinstance(markers, dict):
         markers = markers.get("main", "")
@@ -222,7 +222,7 @@ def _read_indexes(pyproject: Mapping[str, Any]) -> Indexes:
 
 
 def _compute_content_hashes(pyproject: Mapping[str, Any]) -> set[str]:
-    """Return the hashes that current and older versions of Poetry compute for a pyproject.toml."""
+    """Return the hashes of a pyproject.toml that current and older versions of Poetry compute."""
     return {_compute_content_hash(pyproject, groups=groups) for groups in (True, False)}
 
 

@@ -1,4 +1,4 @@
-"""Convert Poetry's own notation of requirements to the standard one."""
+"""Convert requirements from Poetry's own format to the standard format."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def to_requirements(name: str, value: Any, root: Path, address: str = "") -> lis
 
 
 def to_specifier(text: str, name: str) -> str:
-    """Convert a version constraint to PEP 440; empty for any version.
+    """Convert a version constraint to PEP 440; an empty text means any version.
 
     :param text: the constraint.
     :param name: of the package, for errors.
@@ -42,8 +42,9 @@ def to_specifier(text: str, name: str) -> str:
     """
     if "|" in text:
         raise ConfigError(
-            f"The versions {text!r} of {name!r} are alternatives, which PEP 440 cannot express.",
-            "Run `poetry lock`, so that one version is chosen, or write one range.",
+            f"The requirement {name!r} has alternative versions ({text!r}), which PEP 440 cannot "
+            "express.",
+            "Run `poetry lock`, because a lock has one version. Or write one range.",
         )
     parts = re.split(r"\s*,\s*|(?<=[\w*])\s+(?=[<>=!~^])", text.strip())
     try:
@@ -66,7 +67,7 @@ def _convert_part(text: str) -> str:
 
 
 def _convert_range(kind: str, text: str) -> str:
-    """Convert ``^1.2`` (no change of the first part that is not 0) and ``~1.2`` (of the second)."""
+    """Convert ``^1.2`` (its first part stays the same) and ``~1.2`` (its second part stays)."""
     release = Version(text).release
     if kind == "~":
         index = min(1, len(release) - 1)
@@ -87,7 +88,7 @@ def _get_address(table: Mapping[str, Any], root: Path) -> str:
 
 
 def to_git_url(text: str) -> str:
-    """Return an address with a scheme: ``git@host:path`` means ssh.
+    """Return an address with a scheme; ``git@host:path`` becomes an ssh address.
 
     :param text: a URL, or ``host:path``.
     """

@@ -1,4 +1,4 @@
-"""Read the standard lock: ``pylock.toml`` and ``pylock.NAME.toml``."""
+"""Read standard locks: ``pylock.toml`` and ``pylock.NAME.toml``."""
 
 from __future__ import annotations
 
@@ -73,23 +73,23 @@ def _check_coverage(request: LockRequest, data: Mapping[str, Any], lock: Path) -
         for name in selected:
             if name not in data.get(key, ()):
                 raise BuildError(
-                    f"{lock.name} has no {key} {name!r}.", f"Recreate the lock with {name!r}."
+                    f"{lock.name} has no {key} {name!r}.", f"Recreate the lock, including {name!r}."
                 )
     environments = data.get("environments", [])
     if environments and not any(
         evaluate_marker(marker, request.platform) for marker in environments
     ):
         raise BuildError(
-            f"{lock.name} does not cover {request.platform}: it is for "
+            f"{lock.name} does not cover {request.platform}. It covers "
             f"{' or '.join(environments)}.",
-            "Recreate the lock for the target, or for every platform.",
+            "Recreate the lock for the target, or for all platforms.",
         )
 
 
 def _check_line(
     line: str, packages: list[dict[str, Any]], request: LockRequest, lock: Path, update: str
 ) -> None:
-    """Check that the lock has a package that the project requires, in a version that fits."""
+    """Check that the lock has a required package in a matching version."""
     try:
         requirement = Requirement(line)
     except InvalidRequirement:
@@ -121,7 +121,7 @@ def _format_requirement(package: Mapping[str, Any], lock: Path) -> str:
         return f"{name} @ {source['type']}+{url}@{source['commit-id']}{suffix}"
     if "version" not in package:
         raise BuildError(
-            f"{lock.name} does not say where {name!r} comes from.", "Recreate the lock."
+            f"{lock.name} does not contain the source of {name!r}.", "Recreate the lock."
         )
     return f"{name}=={package['version']}"
 

@@ -1,4 +1,4 @@
-"""Read an app in one file that declares its dependencies itself: ``# /// script``."""
+"""Read a single-file app that declares its dependencies itself: ``# /// script``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def read_script_block(entry: Path) -> dict[str, Any] | None:
     if not blocks:
         return None
     if len(blocks) > 1:
-        raise ConfigError(f"{str(entry)!r} has {len(blocks)} script blocks.", "Keep one.")
+        raise ConfigError(
+            f"{str(entry)!r} has {len(blocks)} script blocks, but only one is allowed.", "Keep one."
+        )
     text = "\n".join(line[2:] for line in blocks[0].splitlines())
     try:
         return tomllib.loads(text)
@@ -38,7 +40,7 @@ def read_script_block(entry: Path) -> dict[str, Any] | None:
 
 
 def get_script_lock(entry: Path) -> Path:
-    """Return the path of a script's uv lock, which may not exist.
+    """Return the path of a script's uv lock, even if the file does not exist.
 
     :param entry: the script.
     """
@@ -46,17 +48,17 @@ def get_script_lock(entry: Path) -> Path:
 
 
 def read_script(request: LockRequest, entry: Path, block: dict[str, Any]) -> LockSource:
-    """Read a script's dependencies, from its lock where it has one.
+    """Read the dependencies of a script, from its lock if there is one.
 
     :param request: what is wanted.
     :param entry: the script.
     :param block: its ``# /// script`` block.
-    :raises ConfigError: when extras or groups are selected, which a script does not have.
+    :raises ConfigError: when extras or groups are selected, because a script has none.
     """
     lock = get_script_lock(entry)
     if request.extras or request.groups:
         raise ConfigError(
-            f"{entry.name} is a script, which has no extras or groups.",
+            f"{entry.name} is a script, so it has no extras or groups.",
             "Remove extras and groups from [tool.mastra.build].",
         )
     locked = lock.is_file()
@@ -77,7 +79,7 @@ def read_script(request: LockRequest, entry: Path, block: dict[str, Any]) -> Loc
 
 
 def _read_indexes(block: dict[str, Any]) -> Indexes:
-    """Read [tool.uv] of the block, which declares indexes as in a project's pyproject.toml."""
+    """Read the indexes in [tool.uv] of the block, as in a pyproject.toml."""
     listed = block.get("tool", {}).get("uv", {}).get("index", [])
     default = [item["url"] for item in listed if item.get("default")]
     extra = [item["url"] for item in listed if not item.get("default")]

@@ -1,4 +1,4 @@
-"""Choose the file that decides versions: the configured one, else the first of a fixed order."""
+"""Choose the file that decides versions: the configured file, or the first of a fixed list."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LOCKS: tuple[tuple[str, Callable[[LockRequest, Path], LockSource]], ...] = (
 
 
 def choose_source(project: Project, platform: Platform, report: Report) -> LockSource:
-    """Choose the files that decide what ships.
+    """Choose the files that decide which packages ship.
 
     In this order: ``[tool.mastra.build] lock``, the entry's script block, uv.lock, poetry.lock,
     pdm.lock, Pipfile.lock, pylock.toml, pylock.NAME.toml, pyproject.toml with requirements.txt.
@@ -60,22 +60,22 @@ def choose_source(project: Project, platform: Platform, report: Report) -> LockS
     )
     if build.locked and not source.locked:
         raise BuildError(
-            f"There is no lock: {source.name} leaves versions open, but --locked requires exact "
-            "versions.",
-            f"Run `{source.update}`, and commit the result; or build without --locked.",
+            f"There is no lock. {source.name} does not fix all versions, but --locked requires "
+            "fixed versions.",
+            f"Run `{source.update}` and commit the result, or build without --locked.",
         )
     read = source.read
     return dataclasses.replace(source, read=lambda: _check_format(source.name, read))
 
 
 def _check_format(name: str, read: Callable[[], T]) -> T:
-    """Call ``read``; raise an error for a malformed file."""
+    """Call ``read``, and raise an error if the file is malformed."""
     try:
         return read()
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(
             f"{name} is malformed: {type(error).__name__} {str(error).splitlines()[0]!r}.",
-            "Recreate the lock with its tool, or correct what was written by hand.",
+            "Recreate the lock with its tool, or correct manual changes.",
         ) from None
 
 
@@ -99,8 +99,8 @@ def _choose(request: LockRequest, name_option: str, report: Report) -> LockSourc
     if others:
         listed = ", ".join(other[0] for other in others)
         report.note(
-            f"{name} decides which versions ship; {listed} was not read.",
-            "Delete the unused files, or name the one to use: [tool.mastra.build] lock.",
+            f"{name} decides which versions ship. {listed} was not read.",
+            "Delete the unused files, or name the file to use in [tool.mastra.build] lock.",
         )
     return make(request, path)
 
@@ -135,6 +135,6 @@ def _read_named(request: LockRequest, name: str) -> LockSource:
     if path.suffix in (".txt", ".in"):
         return dataclasses.replace(read_plain(request, path), name=path.name)
     raise ConfigError(
-        f"[tool.mastra.build] lock: {name!r} is not a kind of lock that mastra supports.",
+        f"[tool.mastra.build] lock: mastra does not support the kind of {name!r}.",
         "Use uv.lock, poetry.lock, pdm.lock, Pipfile.lock, pylock.toml or a .txt file.",
     )

@@ -1,4 +1,4 @@
-"""Read ``uv.lock`` of a project, of the workspace it is a member of, or of a script."""
+"""Read ``uv.lock`` of a project, of its workspace, or of a script."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from mastra_deployer.bundler.locks.pins import Pins
 from mastra_deployer.bundler.locks.plain import read_project_requirements
 from mastra_deployer.bundler.resolve.markers import evaluate_marker
 from mastra_deployer.bundler.resolve.tool_distributions import find_tool_distributions
-from mastra_deployer.bundler.uv import run_uv
 from mastra_deployer.project.config import read_pyproject, read_toml
+from mastra_deployer.project.uv import run_uv
 
 __all__ = ("export_lock", "read_uv_lock")
 
@@ -29,7 +29,7 @@ _LOCAL = re.compile(r'^source = \{ (?:editable|directory|virtual) = "([^"]+)" \}
 
 
 def read_uv_lock(request: LockRequest, lock: Path) -> LockSource:
-    """Read a uv.lock. An error is raised if it does not match the pyproject.toml.
+    """Read a uv.lock; raise an error if it does not match the pyproject.toml.
 
     :param request: what is wanted.
     :param lock: the file.
@@ -55,7 +55,7 @@ def read_uv_lock(request: LockRequest, lock: Path) -> LockSource:
 
 
 def export_lock(request: LockRequest, lock: Path, flags: Sequence[str]) -> ResolverInput:
-    """Export a lock for the target; uv itself detects whether it is out of date.
+    """Export a lock for the target; uv itself detects an outdated lock.
 
     :param request: what is wanted.
     :param lock: the file.
@@ -97,7 +97,7 @@ def _check_target(request: LockRequest, lock: Path, data: dict[str, Any]) -> Non
     markers = data.get("supported-markers", [])
     if markers and not any(evaluate_marker(marker, request.platform) for marker in markers):
         raise BuildError(
-            f"{str(lock)!r} does not cover {request.platform}: it is for {' or '.join(markers)}.",
+            f"{str(lock)!r} does not cover {request.platform}. It covers {' or '.join(markers)}.",
             "Add the target to [tool.uv] environments and run `uv lock`.",
         )
 
@@ -112,9 +112,9 @@ def _make_paths_absolute(line: str, directory: Path) -> str:
 
 
 def _iter_manifests(lock: Path) -> Iterator[Path]:
-    """Yield the files that the lock was made from: the metadata of every local project in it.
+    """Yield the metadata files of all local projects in the lock.
 
-    They are searched in the text: a lock is large, and every build does this.
+    The lock is searched as text, because parsing a large lock in every build takes too long.
     """
     directory = lock.parent
     yield from (directory / "pyproject.toml", directory / "uv.toml")

@@ -1,7 +1,7 @@
-"""Store the inputs and the output of each bundle, so that an unchanged app is not built again.
+"""Store the inputs and the output of each bundle, to skip the build of an unchanged app.
 
-An output is reused only if two things equal what was recorded: the content of its inputs, and the
-status of its files in the file system. The current time has no effect.
+An output is reused only if its inputs have the recorded content, and its files have the recorded
+status in the file system. The current time has no effect.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = (
 
 
 class BuildState(msgspec.Struct, frozen=True, kw_only=True):
-    """State of one output.
+    """The state of one output.
 
     :param facts: digest of everything but sources and dependencies that decides the bundle.
     :param stamp: digest of the files of the output.
@@ -77,7 +77,7 @@ def save_build_state(
     manifest: BundleManifest,
     problems: Sequence[Problem],
 ) -> None:
-    """Save the state of an output that was just made.
+    """Save the state of a finished output.
 
     :param project: the app.
     :param directory: the output.
@@ -96,7 +96,7 @@ def save_build_state(
 
 
 def hash_code(directory: Path) -> str:
-    """Hash the state of a package's code, since an editable package never changes its version.
+    """Hash the code of a package, because an editable package never changes its version.
 
     :param directory: the package's directory.
     """
@@ -109,7 +109,7 @@ def hash_code(directory: Path) -> str:
 
 
 def _hash_output(directory: Path) -> str:
-    """Hash the manifest's content and each file's status; the other files are not read."""
+    """Hash the manifest's content and the status of each file; do not read the other files."""
     digest = hashlib.sha256((directory / MANIFEST).read_bytes())
     entries = (
         (name, entry.inode(), entry.stat(follow_symlinks=False).st_mode, *_get_size_and_time(entry))

@@ -29,7 +29,7 @@ def draft_manifest(
     app: Path,
     wheels: Collection[StoredWheel],
 ) -> BundleManifest:
-    """Create the manifest of a staged app from what is known without starting it.
+    """Create the manifest of a staged app, without starting the app.
 
     :param project: the app.
     :param platform: the platform of the build.
@@ -60,7 +60,7 @@ def draft_manifest(
 
 
 def extract_registry(source: Mapping[str, Any]) -> dict[str, Any]:
-    """Extract the parts of an app's report that must be equal for the source and the bundle.
+    """Return the parts of an app's report that must be the same for source and bundle.
 
     :param source: the report; may be empty.
     """

@@ -1,4 +1,4 @@
-"""Explain whether a module ships, where it comes from, and why it ships or does not."""
+"""Explain whether and why a module ships, and where it comes from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_SHOWN = 5
 
 
 def explain(name: str, inventory: Inventory, project: Project, bundle: Bundle) -> list[str]:
-    """Explain in sentences what is known of a module, a distribution or a file of the project.
+    """Explain in sentences what is known about a module, a distribution or a file.
 
     :param name: ``package.module``, ``distribution-name`` or ``src/package/data.json``.
     :param inventory: of the last build.
@@ -39,7 +39,7 @@ def explain(name: str, inventory: Inventory, project: Project, bundle: Bundle) -
 
 
 def _explain_own_files(name: str, inventory: Inventory, project: Project) -> Iterator[str]:
-    """Explain files of the project, named by path or by dotted name below the import root."""
+    """Explain a file of the project, by its path or by its dotted name below the import root."""
     root = project.import_root.relative_to(project.root)
     stem = (PurePosixPath(root.as_posix()) / name.replace(".", "/")).as_posix()
     names = {name.rstrip("/"), f"{stem}.py", f"{stem}/__init__.py", stem}
@@ -64,7 +64,7 @@ def _explain_shipped_file(name: str, file: str, inventory: Inventory, project: P
 
 
 def _find_importers(name: str, inventory: Inventory, project: Project) -> list[str]:
-    """Return the lines of the app that import a given module of the app by its dotted name."""
+    """Return the lines of the app that import one of its modules, by the module's dotted name."""
     return [
         f"{file}:{line}"
         for file in inventory.app
@@ -155,7 +155,7 @@ def _describe_distribution(name: str, item: InventoryEntry, inventory: Inventory
 
 
 def _find_requirement_chain(name: str, inventory: Inventory) -> list[str]:
-    """Return the shortest chain of requirers up to the project."""
+    """Return the shortest chain of requirements from the project to a distribution."""
     chains: list[list[str]] = [[name]]
     visited = {name}
     while chains:
@@ -171,7 +171,7 @@ def _find_requirement_chain(name: str, inventory: Inventory) -> list[str]:
 
 
 def _find_project_file(name: str, project: Project) -> str:
-    """Return a file or directory of the project by its name from the root, or an empty name."""
+    """Return a file or directory by its name from the project's root; empty if there is none."""
     path = Path(os.path.normpath(project.root / name))
     if path == project.root or not path.is_relative_to(project.root) or not path.exists():
         return ""
@@ -196,7 +196,7 @@ def _explain_project_file(file: str, inventory: Inventory) -> str:
     pattern = f"{file}**/*" if file.endswith("/") else file
     return (
         f"{file} does not ship: it is outside of the packages that the entry reaches, and no code "
-        f'that ships names it. To ship it: [tool.mastra.build] include = ["{pattern}"].'
+        f'in the bundle names it. To ship it: [tool.mastra.build] include = ["{pattern}"].'
     )
 
 
@@ -206,9 +206,10 @@ def _explain_unknown(name: str, inventory: Inventory) -> str:
     guess = f" Did you mean {close[0]}?" if close else ""
     if "/" in name:
         return (
-            f"There is no file {name} in the project, and no module or distribution of that name."
+            f"The project has no file {name}, and there is no module or distribution with that "
+            "name."
         )
     return (
-        f"{name} is in neither the project nor its dependencies.{guess} "
-        "Add the distribution that has it to the dependencies in pyproject.toml."
+        f"{name} is neither in the project nor in its dependencies.{guess} Add a distribution with "
+        "this module to the dependencies in pyproject.toml."
     )

@@ -1,4 +1,4 @@
-"""Record what ships in a build, what does not, and why; ``--explain`` reads it."""
+"""Record which parts ship in a build, and why; ``--explain`` reads the record."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = (
 
 
 class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A distribution of the closure.
+    """One distribution of the closure.
 
     :param version: of the distribution.
     :param requirers: who requires it; an empty name is the project itself or its target.
@@ -42,7 +42,7 @@ class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
-    """Contents of one build.
+    """The contents of one build.
 
     :param app: names of the app's files that ship, from the project's root.
     :param dropped: those that do not, with the reason.
@@ -61,7 +61,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Distributions that do not ship, with the reason."""
+        """The distributions that do not ship, with the reasons."""
         return {name: item.reason for name, item in self.distributions.items() if item.reason}
 
 
@@ -91,7 +91,7 @@ def create_inventory(
 
 
 def write_inventory(project: Project, platform: Platform, inventory: Inventory) -> None:
-    """Save the inventory of a build until the next one for the same platform.
+    """Save the inventory of a build; the next build for the same platform replaces it.
 
     :param project: the app.
     :param platform: the platform of the build.
@@ -102,7 +102,7 @@ def write_inventory(project: Project, platform: Platform, inventory: Inventory) 
 
 
 def read_inventory(project: Project, manifest: BundleManifest) -> Inventory | None:
-    """Load the inventory of the last build for a bundle's platform; ``None`` if there is none.
+    """Load the inventory of the last build for a bundle's platform; ``None`` without one.
 
     :param project: the app.
     :param manifest: of the bundle.

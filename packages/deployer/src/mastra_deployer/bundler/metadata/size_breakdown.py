@@ -1,4 +1,4 @@
-"""Measure what takes the space in a bundle."""
+"""Measure the parts of a bundle."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ APP_KEY = "(app)"
 
 
 def measure_sizes(app: Path, wheels: Iterable[StoredWheel]) -> dict[str, int]:
-    """Measure the app and each distribution, the largest first.
+    """Measure the app and each distribution; the largest part is first.
 
-    Bytecode counts for the package it belongs to.
+    Bytecode counts for its package.
 
     :param app: directory of the app's files.
     :param wheels: the dependencies that ship.

@@ -1,1 +1,1 @@
-"""Resolve and lock the distributions and versions that ship, for one platform."""
+"""Resolve and lock the distributions that ship, for one platform."""

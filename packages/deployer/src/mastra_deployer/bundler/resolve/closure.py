@@ -1,4 +1,4 @@
-"""Lock the project's runtime dependencies with all that they require."""
+"""Lock the project's runtime dependencies and all their requirements."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def lock_closure(
     own: Sequence[str],
     report: Report,
 ) -> Closure:
-    """Resolve the project's dependencies for a platform, or load an earlier resolution.
+    """Resolve the project's dependencies for a platform, or load an earlier result.
 
     :param project: the app.
     :param platform: the platform to build for.
@@ -115,7 +115,7 @@ def lock_closure(
 
 
 def read_local_names(closure: Closure) -> list[str]:
-    """Return the canonical names of the local projects, as their pyproject.toml has them.
+    """Return the canonical names of the local projects from their pyproject.toml.
 
     :param closure: the locked dependencies.
     """
@@ -161,7 +161,7 @@ def _write_inputs(
     overrides: Sequence[str],
     temporary: Path,
 ) -> list[str]:
-    """Return the resolver's arguments: files only, since a requirement may carry credentials."""
+    """Return the resolver's arguments, which are only files, because of secrets."""
     lines = [_build_from_commit(line, builder) for line in resolver_input.lines]
     constraints = [_build_from_commit(line, builder) for line in resolver_input.constraints]
     files = [str(resolver_input.pyproject)] if resolver_input.pyproject else []
@@ -182,7 +182,7 @@ def _build_from_commit(line: str, builder: SourceBuilder) -> str:
 
 
 def _build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
-    """Require Mastra's installed packages; exclude deployers and what only deployers require."""
+    """Require Mastra's installed packages; exclude deployers and packages that only they need."""
     lines = []
     for name in OWN_DISTRIBUTIONS:
         extras = ",".join(sorted(direct.get(name, ())))
@@ -192,7 +192,7 @@ def _build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
 
 
 def _describe_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
-    """Describe the overrides by content, since the wheels' paths depend on this machine."""
+    """Describe the overrides by their content, because their paths depend on this machine."""
     digests = [
         hashlib.sha256(get_own_wheel(name).read_bytes()).hexdigest() for name in OWN_DISTRIBUTIONS
     ]
@@ -202,9 +202,9 @@ def _describe_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
 def _compute_key(
     project: Project, platform: Platform, source: LockSource, facts: Sequence[str]
 ) -> str:
-    """Hash everything that a resolution depends on.
+    """Hash all inputs of a resolution.
 
-    Credentials are left out, so that they may change.
+    Credentials are not included, so a change of credentials has no effect.
     """
     build = get_config(project).build
     contents = [
@@ -219,10 +219,10 @@ def _compute_key(
 
 
 def _load_packages(lock: Path) -> list[dict[str, Any]] | None:
-    """Return the packages of a lock; ``None`` if there is no valid one.
+    """Return the packages of a lock, or ``None`` without a valid lock.
 
-    A lock is invalid when a local project's requirements have changed, or a wheel that was built is
-    no longer in the cache.
+    A lock is invalid if the requirements of a local project have changed, or a built wheel is no
+    longer in the cache.
     """
     text = read_lock(lock)
     if text is None:
@@ -243,7 +243,7 @@ def _get_directories(packages: Sequence[Mapping[str, Any]]) -> tuple[Path, ...]:
 
 
 def _hash_manifests(directories: Iterable[Path]) -> str:
-    """Hash the files in which local projects declare their requirements."""
+    """Hash the files that declare the requirements of local projects."""
     digest = hashlib.sha256()
     for path in (directory / name for directory in directories for name in _MANIFESTS):
         digest.update(path.read_bytes() if path.is_file() else b"-")
@@ -251,7 +251,7 @@ def _hash_manifests(directories: Iterable[Path]) -> str:
 
 
 def _build_install_environment(source: LockSource) -> dict[str, str]:
-    """Return uv's variables: indexes, and URLs of requirements that carry credentials."""
+    """Return variables for uv: indexes, and URLs of requirements with credentials."""
     lines = "\n".join(source.direct)
     urls = tuple(dict.fromkeys(_WITH_CREDENTIALS.findall(lines)))
     indexes = source.indexes

@@ -1,7 +1,6 @@
-"""Read and write resolved locks in ``.mastra-local/locks``, each with a hash of its content.
+"""Read and write resolved locks in ``.mastra-local/locks``, with a hash of their content.
 
-A lock that was cut off or edited would lead to another bundle or to none: it is deleted, and the
-dependencies are resolved again.
+If a lock was truncated or edited, it is deleted, and the dependencies are resolved again.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _HEAD = re.compile(r"# mastra (\d+) ([0-9a-f]{64})\n")
 
 
 def read_lock(lock: Path) -> str | None:
-    """Return the text of a lock; ``None`` if it is missing or damaged.
+    """Return the text of a lock, or ``None`` if the file is missing or damaged.
 
     :param lock: the file.
     """
@@ -35,7 +34,7 @@ def read_lock(lock: Path) -> str | None:
 
 
 def write_lock(text: str, draft: Path, lock: Path) -> None:
-    """Write a lock, replacing it atomically; it counts as newer than the others in its directory.
+    """Write a lock in one step, and make it the newest lock of its directory.
 
     :param text: the lock's content.
     :param draft: a temporary file on the same file system.
@@ -49,7 +48,7 @@ def write_lock(text: str, draft: Path, lock: Path) -> None:
 
 
 def read_latest_lock(locks: Iterable[Path]) -> str | None:
-    """Return the text of the newest lock: the one with the highest number.
+    """Return the text of the newest lock, which has the highest number.
 
     :param locks: the files to choose from.
     """

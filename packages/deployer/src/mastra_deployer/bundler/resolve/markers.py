@@ -1,4 +1,4 @@
-"""Evaluate environment markers for a target, which is rarely this machine."""
+"""Evaluate environment markers for a target, not for this machine."""
 
 from __future__ import annotations
 
@@ -61,6 +61,6 @@ def evaluate_marker(
         return Marker(marker).evaluate({**environment, **sets}, context="lock_file")
     except (InvalidMarker, UndefinedEnvironmentName) as error:
         raise ConfigError(
-            f"The marker {marker!r} cannot be read: {str(error).splitlines()[0]}.",
+            f"The marker {marker!r} cannot be parsed: {str(error).splitlines()[0]}.",
             "Recreate the lock with a current version of its tool.",
         ) from None

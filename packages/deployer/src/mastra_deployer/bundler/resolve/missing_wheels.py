@@ -1,4 +1,4 @@
-"""List the packages without a wheel for a target, what requires them, and the wheels they have."""
+"""List the packages without a wheel for a target, their requirers, and their wheels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VIA = re.compile(r"^([\w.-]+)(?:\[[^\]]*\])?==\S+.*?# via (.+)$", re.MULTILINE)
 def build_missing_wheels_error(
     packages: Sequence[Mapping[str, Any]], platform: Platform, requirements: str
 ) -> BuildError | None:
-    """Build the error that names each package without a wheel for the target.
+    """Build an error that names each package without a wheel for the target.
 
     :param packages: of a lock for every platform.
     :param platform: the target's.
@@ -39,8 +39,8 @@ def build_missing_wheels_error(
         return None
     return BuildError(
         "\n".join(sentences),
-        "Use a version that has a wheel, or set UV_FIND_LINKS to a directory with a wheel, or "
-        f"build for another Python (--python) or platform (--platform) than {platform}, or remove "
+        "Use a version that has a wheel. Or set UV_FIND_LINKS to a directory with a wheel. Or "
+        f"build for another Python (--python) or platform (--platform) than {platform}. Or remove "
         "the dependency that requires it.",
     )
 
@@ -67,5 +67,5 @@ def _format_sentence(package: Mapping[str, Any], platform: Platform, via: str) -
 
 
 def _format_requirer(item: str) -> str:
-    """Name a requirer from uv's output: a package, or mastra's input files for the project."""
+    """Return the name of a requirer in uv's output; for mastra's input files, the project."""
     return "the project" if item.startswith("-r ") or item.endswith((".toml", ")")) else item

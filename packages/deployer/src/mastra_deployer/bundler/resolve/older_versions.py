@@ -1,4 +1,4 @@
-"""Record in a lock which versions are older than the newest, because a wheel is missing."""
+"""Record in a lock which versions are older, because the newest version has no wheel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LINE = re.compile(r"^# older: (\S+) (\S+) (\S+)$", re.MULTILINE)
 
 
 class OlderVersion(NamedTuple):
-    """A package of which the target lacks a wheel of the newest version.
+    """A package whose newest version has no wheel for the target.
 
     :param name: of the package.
     :param version: the version that is used.
@@ -39,7 +39,7 @@ class OlderVersion(NamedTuple):
 
 
 def list_versions(text: str) -> Iterator[tuple[str, str]]:
-    """Yield name and version of each package of a pylock.toml.
+    """Yield the name and version of each package in a pylock.toml.
 
     :param text: the lock.
     """
@@ -49,7 +49,7 @@ def list_versions(text: str) -> Iterator[tuple[str, str]]:
 
 
 def list_lacking(text: str, platform: Platform) -> dict[str, str]:
-    """Return name and version of each package that has wheels, but none for a platform.
+    """Return the packages that have wheels, but none for a platform, with their versions.
 
     :param text: a pylock.toml for every platform.
     :param platform: the target's.
@@ -66,7 +66,7 @@ def list_lacking(text: str, platform: Platform) -> dict[str, str]:
 
 
 def list_older_versions(newest: Mapping[str, str], text: str) -> list[OlderVersion]:
-    """Return the packages that are older in a lock than the newest version.
+    """Return the packages whose version in a lock is older than the newest version.
 
     :param newest: versions by name.
     :param text: the lock that is used.
@@ -79,7 +79,7 @@ def list_older_versions(newest: Mapping[str, str], text: str) -> list[OlderVersi
 
 
 def format_older_version(item: OlderVersion) -> str:
-    """Return the comment of a lock that records an older version.
+    """Return the comment in a lock that records an older version.
 
     :param item: the package.
     """
@@ -87,7 +87,7 @@ def format_older_version(item: OlderVersion) -> str:
 
 
 def report_older_versions(text: str, platform: Platform, report: Report) -> None:
-    """Report the older versions that a lock records.
+    """Report the older versions that a lock contains.
 
     :param text: the lock.
     :param platform: the target's.
@@ -96,6 +96,6 @@ def report_older_versions(text: str, platform: Platform, report: Report) -> None
     for name, version, newest in _LINE.findall(text):
         report.note(
             f"{name} {version} is used, because {name} {newest} has no wheel for {platform}.",
-            "Build for another Python (--python) or platform (--platform), or set UV_FIND_LINKS to "
-            "a directory with a wheel.",
+            "To use the newest version, build for another Python (--python) or platform "
+            "(--platform), or set UV_FIND_LINKS to a directory with a wheel.",
         )

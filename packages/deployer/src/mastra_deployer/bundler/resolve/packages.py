@@ -1,4 +1,4 @@
-"""List the packages of a lock, each with a key that identifies its wheel exactly."""
+"""List the packages of a lock, each with a key that identifies its wheel."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
 def list_packages(
     closure: Closure, platform: Platform, interpreter: Interpreter | None
 ) -> list[Package]:
-    """Return every package of a closure; local projects are built as wheels first.
+    """Return every package of a closure, after building the wheels of local projects.
 
     :param closure: the locked dependencies.
     :param platform: the platform to build for.
@@ -77,7 +77,7 @@ def _build_local_package(wheel: Path, platform: Platform) -> Package:
 
 
 def _compute_key(table: Mapping[str, Any], platform: Platform) -> str:
-    """Compute a package's key from its hashes, so that the index it comes from does not matter."""
+    """Compute a package's key from its hashes, so that its index has no effect."""
     files = [
         *table.get("wheels", []),
         *(table[kind] for kind in ("archive", "sdist") if kind in table),

@@ -1,4 +1,4 @@
-"""Resolve for Pyodide (CPython as WebAssembly). uv does not know the newer wheel tags of Pyodide.
+"""Resolve for Pyodide (CPython as WebAssembly).
 
 uv resolves for all platforms at once. The lock is then reduced to the packages that Pyodide needs,
 each with the one wheel that fits. The wheel's file name is replaced by one that claims to fit any
@@ -43,7 +43,7 @@ _WHEEL = "Wheel-Version: 1.0\nGenerator: mastra\nRoot-Is-Purelib: true\nTag: py3
 
 
 def is_pyodide(platform: Platform) -> bool:
-    """Return whether a platform is Pyodide, which is named by its wheels' tag.
+    """Return whether a platform is Pyodide, by the tag of its wheels.
 
     :param platform: the platform.
     """
@@ -51,7 +51,7 @@ def is_pyodide(platform: Platform) -> bool:
 
 
 def build_resolve_arguments(platform: Platform) -> list[str]:
-    """Build the arguments of ``uv pip compile`` for a lock that covers every platform.
+    """Build the arguments of ``uv pip compile`` for a lock that covers all platforms.
 
     :param platform: the platform to build for.
     """
@@ -89,7 +89,7 @@ def build_marker_environment(platform: Platform) -> dict[str, str]:
 
 
 def fit_lock(text: str, root: Path, platform: Platform) -> str:
-    """Reduce a universal pylock.toml to what Pyodide needs, with one wheel for each package.
+    """Reduce a lock for all platforms to Pyodide's packages, with one wheel for each.
 
     :param text: the lock.
     :param root: the directory that its paths are relative to.
@@ -116,7 +116,7 @@ def fit_lock(text: str, root: Path, platform: Platform) -> str:
 
 
 def list_unfit(text: str, platform: Platform) -> list[tuple[str, str]]:
-    """Return name and version of each package that has wheels, but none that runs on Pyodide.
+    """Return the packages that have wheels, but none for Pyodide, with their versions.
 
     :param text: a universal pylock.toml.
     :param platform: the platform to build for.
@@ -131,7 +131,7 @@ def list_unfit(text: str, platform: Platform) -> list[tuple[str, str]]:
 
 
 def strip_compiled_code(tree: Path) -> None:
-    """Remove compiled code of another platform from an installed tree, and from its RECORD.
+    """Remove compiled code of another platform from an installed tree and its RECORD.
 
     :param tree: the directory that wheels are installed in.
     """
@@ -146,7 +146,7 @@ def _is_applicable(package: Mapping[str, Any], platform: Platform) -> bool:
 
 
 def _choose_wheel(package: Mapping[str, Any], platform: Platform) -> dict[str, Any] | None:
-    """Return the most specific wheel that runs there, else one to strip of its compiled code."""
+    """Return the most specific wheel for Pyodide, or else a wheel without its compiled code."""
     files = [package["archive"]] if "archive" in package else package.get("wheels", [])
     files_by_name = {name: file for file in files if (name := get_file_name(file)).endswith(".whl")}
     ranks = {tag: rank for rank, tag in enumerate(_iter_tags(platform))}
@@ -172,9 +172,9 @@ def _iter_tags(platform: Platform) -> Iterator[Tag]:
 
 
 def _render_package(package: Mapping[str, Any], wheel: dict[str, Any], root: Path) -> str:
-    """Render a package of the lock, with its wheel under a name that fits any platform.
+    """Render a package of the lock; the name of its wheel claims any platform.
 
-    The build number keeps it apart in uv's cache from wheels that really have that name.
+    The build number distinguishes this wheel in uv's cache from wheels that really have that name.
     """
     name, version, _, tags = parse_wheel_filename(get_file_name(wheel))
     lines = [f'name = "{name}"', f'version = "{version}"']
@@ -214,7 +214,7 @@ def _strip_distribution(tree: Path, info: Path) -> None:
 def _build_missing_error(missing: list[str], platform: Platform) -> BuildError:
     return BuildError(
         f"There is no wheel for Pyodide ({platform.wheels}) of {', '.join(missing)}.",
-        "Use a version that has a wheel or remove the dependency, or set UV_FIND_LINKS or "
-        "UV_EXTRA_INDEX_URL to a source with a wheel (Pyodide's own index has many), or deploy to "
-        "a target that runs CPython.",
+        "Use a version that has a wheel, or remove the dependency. Or set UV_FIND_LINKS or "
+        "UV_EXTRA_INDEX_URL to a source with a wheel, such as Pyodide's own index. Or deploy to a "
+        "target that runs CPython.",
     )

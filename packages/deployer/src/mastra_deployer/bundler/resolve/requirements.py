@@ -1,4 +1,4 @@
-"""Parse requirement lines, and requirements files as pip reads them."""
+"""Parse requirement lines and requirements files as pip does."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _LOCAL = re.compile(r"(\.{0,2}/[^\[\s;]*|\.{1,2})(.*)")
 
 @dataclasses.dataclass(kw_only=True)
 class ParsedRequirements:
-    """Contents of a requirements file and of those it includes.
+    """The contents of a requirements file and of the files that it includes.
 
     :param lines: requirements, paths made absolute.
-    :param constraints: versions that apply where a package is needed anyway.
+    :param constraints: versions that apply if a package is needed anyway.
     :param files: every file that was read.
     :param hashes: pairs of a package's name as written and its ``sha256:...``.
     :param indexes: indexes that the files name.
@@ -60,7 +60,7 @@ class ParsedRequirements:
 
 
 def read_requirements(file: Path) -> ParsedRequirements:
-    """Read a requirements file and the files that it includes, each in its place.
+    """Read a requirements file, including the files that it includes.
 
     :param file: the file.
     :raises ConfigError: for a file that is missing or not UTF-8, or an unknown option.
@@ -71,7 +71,7 @@ def read_requirements(file: Path) -> ParsedRequirements:
 
 
 def parse_names(lines: Iterable[str]) -> Mapping[str, frozenset[str]]:
-    """Map the canonical names in requirement lines to all their extras.
+    """Return the canonical names in requirement lines, each with all its extras.
 
     :param lines: requirements; paths have no name and are skipped.
     """
@@ -114,10 +114,9 @@ def _parse_requirement(file: Path, line: str, requirements: ParsedRequirements) 
         item = Requirement(requirement)
     except InvalidRequirement as error:
         raise ConfigError(
-            f"{str(file)!r} has the line {remove_credentials(requirement)!r}, which is not a "
-            "requirement: "
-            f"{str(error).splitlines()[0]}.",
-            "Write it like name==1.2, or name @ URL, or a path that starts with ./.",
+            f"{str(file)!r} contains the line {remove_credentials(requirement)!r}, which is not a "
+            f"requirement: {str(error).splitlines()[0]}.",
+            "Write name==1.2, or name @ URL, or a path that starts with ./.",
         ) from None
     if hashes:
         requirements.hashes.append((item.name, hashes))
@@ -141,8 +140,8 @@ def _parse_option(
         requirements.indexes = _add_index_option(requirements.indexes, flag, value, file)
     elif flag not in _IGNORED:
         raise ConfigError(
-            f"{str(file)!r} has the option {flag!r}, which mastra does not support.",
-            "Remove it, or name another file for mastra: [tool.mastra.build] lock.",
+            f"{str(file)!r} contains the option {flag!r}, which mastra does not support.",
+            "Remove the option, or name another file for mastra in [tool.mastra.build] lock.",
         )
 
 
@@ -174,7 +173,7 @@ def _reject_remote(file: Path, value: str) -> None:
     if "://" in value:
         raise ConfigError(
             f"{str(file)!r} includes {remove_credentials(value)!r}, which is not a local file.",
-            "Keep a copy in the project, so that every build reads the same file.",
+            "Copy that file into the project, so that every build reads the same file.",
         )
 
 
@@ -186,5 +185,5 @@ def _read_text(file: Path) -> str:
     except OSError as error:
         raise ConfigError(
             f"{str(file)!r} cannot be read: {error.strerror}.",
-            "Check its permissions, or correct the -r or -c line that includes it.",
+            "Check the permissions of the file, or correct the -r or -c line that includes it.",
         ) from None

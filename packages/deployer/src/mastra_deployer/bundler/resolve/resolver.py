@@ -1,4 +1,4 @@
-"""Choose the versions that uv would choose, and an older one where the target lacks a wheel."""
+"""Choose the versions that uv would choose, or older versions if the target lacks a wheel."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from mastra_deployer.bundler.resolve.pyodide import (
 )
 from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
 from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, is_compatible
-from mastra_deployer.bundler.uv import build_target_arguments, is_unsolvable, run_uv
+from mastra_deployer.project.uv import build_target_arguments, is_unsolvable, run_uv
 
 __all__ = ("Resolver",)
 
@@ -43,7 +43,7 @@ _FAILED = re.compile(r"Failed to (?:build|download and build|fetch)[^`]*`([\w.-]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Resolver:
-    """Resolve a project's dependencies for one target.
+    """Resolves a project's dependencies for one target.
 
     :param project: the app.
     :param builder: builds wheels from source.
@@ -61,7 +61,7 @@ class Resolver:
     hashes: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
 
     def resolve(self) -> str:
-        """Return a pylock.toml for the target that contains only wheels and local projects.
+        """Return a pylock.toml for the target; it contains only wheels and local projects.
 
         :raises BuildError: naming what prevents a resolution.
         """
@@ -81,7 +81,7 @@ class Resolver:
         return head + text
 
     def _compile_newest(self) -> str:
-        """Return the lock that plain uv makes, with sources where there is no wheel."""
+        """Return the lock that plain uv makes, with sources for packages without a wheel."""
         try:
             return self._compile_lock()
         except BuildError as error:
@@ -90,10 +90,10 @@ class Resolver:
             raise self._suggest_wheel(error) from None
 
     def _find_older_versions(self, newest: str, lacking: Mapping[str, str]) -> str:
-        """Return a lock in which packages without a wheel for the target are older, where possible.
+        """Return a lock with older versions of packages whose newest version has no wheel.
 
-        A package without any wheel stays: it is built from source. A package whose version is
-        pinned, and that only has wheels for other platforms, is built from source on this platform.
+        A package without any wheel keeps its version and is built from source. So is a package with
+        a pinned version that has wheels only for other platforms.
         """
         if is_pyodide(self.builder.platform):
             return self._find_pyodide_versions(newest)
@@ -113,9 +113,10 @@ class Resolver:
         return text
 
     def _find_pyodide_versions(self, newest: str) -> str:
-        """Return a lock whose packages all have a wheel for Pyodide, else the newest versions.
+        """Return a lock whose packages all have a wheel for Pyodide, or else the newest versions.
 
-        uv does not know the tags of Pyodide, so each version without a wheel is excluded in turn.
+        uv does not know the tags of Pyodide. Therefore versions without a wheel are excluded one
+        after the other.
         """
         text, excluded = newest, list[str]()
         for _ in range(_MAX_STEPS):
@@ -132,7 +133,7 @@ class Resolver:
         return newest
 
     def _suggest_wheel(self, error: BuildError, name: str = "") -> BuildError:
-        """Return an error of a build from source, with the version that has a wheel in its hint."""
+        """Return a failed build's error, with a version that has a wheel in its hint."""
         found = _FAILED.search(error.message)
         name = name or (found[1] if found else "")
         try:
@@ -148,7 +149,7 @@ class Resolver:
         )
 
     def _compile_lock(self, binary: Sequence[str] = (), constraints: Sequence[str] = ()) -> str:
-        """Run uv and return its lock; packages in ``binary`` are resolved to wheels only."""
+        """Run uv and return its lock; packages in ``binary`` may only use wheels."""
         lock = self.temporary / "pylock.made.toml"
         limits = self.temporary / "limits.txt"
         limits.write_text(
@@ -177,7 +178,7 @@ class Resolver:
         )
 
     def _compile_universal(self) -> str:
-        """Return a lock for every platform, whose packages list all their wheels; may be empty."""
+        """Return a lock for all platforms, with all wheels of each package; may be empty."""
         lock = self.temporary / "pylock.every.toml"
         try:
             self._run_compile(
@@ -194,7 +195,7 @@ class Resolver:
         return ["--universal", "--python", sys.executable, "--python-version", python]
 
     def _build_missing_error(self) -> BuildError | None:
-        """Build the error that names each package without a wheel; ``None`` where uv fails."""
+        """Build an error that names each package without a wheel; ``None`` if uv fails."""
         text = self._compile_universal()
         if not text:
             return None
@@ -206,7 +207,7 @@ class Resolver:
         return build_missing_wheels_error(packages, self.builder.platform, needed)
 
     def _render_locked(self, chunk: str, package: dict[str, Any]) -> str:
-        """Render a package: build its source, and keep only files that the lock allows."""
+        """Render a package; build its source, and keep only files that the lock allows."""
         platform = self.builder.platform
         marker = package.get("marker")
         if "directory" in package or (marker and not evaluate_marker(marker, platform)):
@@ -254,15 +255,15 @@ def _is_source(package: Mapping[str, Any], platform: Platform) -> bool:
 
 
 def _restrict_files(package: dict[str, Any], digests: frozenset[str]) -> dict[str, Any]:
-    """Limit a package's files to those in the lock; files published later are not in it."""
+    """Limit a package's files to files in the lock, which lacks files that were published later."""
     files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
     if not digests or not files:
         return package
     matching = {digest for file in files if (digest := _get_digest(file)) in digests}
     if not matching:
         raise BuildError(
-            f"The index has other files of {package['name']} {package['version']} than the lock "
-            "allows: no hash matches.",
+            f"The index has other files of {package['name']} {package['version']} than the lock: "
+            "no hash matches.",
             "Find out who changed the files before you recreate the lock.",
         )
     wheels = [file for file in package.get("wheels", []) if _get_digest(file) in matching]
@@ -277,7 +278,7 @@ def _get_digest(file: Mapping[str, Any]) -> str:
 
 
 def _render_package(package: Mapping[str, Any], files: str = "", marker: str = "") -> str:
-    """Render a package as a ``packages`` entry of a pylock.toml."""
+    """Render a package as an entry in ``packages`` of a pylock.toml."""
     lines = [f'name = "{package["name"]}"', f'version = "{package["version"]}"']
     lines += [f"marker = {json.dumps(marker)}"] if marker else []
     return "\n".join([*lines, files or _render_wheels(package["wheels"]), "", ""])

@@ -1,7 +1,7 @@
-"""Build wheels of dependencies that come as source, once for each exact archive or commit.
+"""Build wheels of source dependencies, once for each exact archive or commit.
 
-A wheel without compiled code fits every target. A wheel with compiled code fits this machine
-only.
+A wheel without compiled code works on every target. A wheel with compiled code works only on this
+machine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from mastra_core.pipeline import Platform, Project
 from mastra_deployer.bundler.locks.indexes import remove_credentials
 from mastra_deployer.bundler.own_wheels import build_wheel, pack_tree
 from mastra_deployer.bundler.resolve.wheel_tags import is_compatible
-from mastra_deployer.bundler.uv import run_uv
 from mastra_deployer.files.directories import get_cache_directory, publish_directory
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.project.interpreters import (
@@ -29,6 +28,7 @@ from mastra_deployer.project.interpreters import (
     find_project_interpreter,
     find_target_interpreter,
 )
+from mastra_deployer.project.uv import run_uv
 
 __all__ = ("SourceBuilder", "build_local_wheel")
 
@@ -37,7 +37,7 @@ _COMMIT = re.compile(r"@([0-9a-f]{40})(?:#|$)")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SourceBuilder:
-    """Build wheels for one target, with the indexes and credentials of one project.
+    """Builds wheels for one target, with the indexes and credentials of one project.
 
     :param project: the app.
     :param platform: the platform to build for.
@@ -50,11 +50,11 @@ class SourceBuilder:
 
     @property
     def is_native(self) -> bool:
-        """Whether code that is compiled here runs on the target."""
+        """Whether code that is compiled on this machine runs on the target."""
         return find_project_interpreter(self.project).can_run(self.platform.wheels)
 
     def build_commit(self, line: str) -> str:
-        """Replace a requirement on a repository by a requirement on the wheel of its commit.
+        """Replace a requirement on a git repository with a requirement on a wheel of its commit.
 
         :param line: the requirement.
         :raises BuildError: when it cannot be fetched, or its wheel does not fit the target.
@@ -68,7 +68,7 @@ class SourceBuilder:
         return f"{requirement.name}{extras} @ {wheel.as_uri()}{marker}"
 
     def build_archive(self, name: str, url: str, digest: str) -> Path:
-        """Build a wheel of a source archive.
+        """Build a wheel from a source archive.
 
         :param name: of the package.
         :param url: of the archive.
@@ -94,7 +94,7 @@ class SourceBuilder:
         return self._check_fit(requirement, next(_get_cache_path(name, key, kind).glob("*.whl")))
 
     def _install(self, requirement: Requirement, tree: Path) -> None:
-        """Install from source with uv; the URL may be secret, so uv reads it from its input."""
+        """Install from source with uv; pass the URL on standard input, because it may be secret."""
         flags = ["--quiet", "--no-deps", "--target", str(tree), "--link-mode", "copy"]
         flags += ["--no-binary", requirement.name, "--python", self._find_python()]
         try:
@@ -115,21 +115,22 @@ class SourceBuilder:
         return (target_python or project_python).path
 
     def _describe_host(self) -> str:
-        """Describe what compiled code depends on: this machine and the target's Python."""
+        """Describe this machine and the target's Python, because compiled code depends on both."""
         interpreter = find_project_interpreter(self.project)
         return f"{self.platform.python}-{interpreter.wheels}"
 
     def _check_fit(self, requirement: Requirement, wheel: Path) -> Path:
-        """Return the wheel if it runs on the target; code compiled here runs on this machine."""
+        """Return the wheel if it runs on the target, or raise an error."""
         is_pure = wheel.stem.endswith("-any")
         if is_compatible(wheel.name, self.platform) and (is_pure or self.is_native):
             return wheel
         raise BuildError(
-            f"{requirement.name!r} is available as source only "
-            f"({_get_public_url(requirement)}) and has compiled code; "
-            f"its wheel built here is {wheel.name!r}, which does not run on {self.platform}.",
-            f"Build its wheel on {self.platform} and set UV_FIND_LINKS to the directory with it, "
-            f"or use a version that has wheels, or build the whole bundle on {self.platform}.",
+            f"{requirement.name!r} is available only as source ({_get_public_url(requirement)}) "
+            f"and has compiled code. The wheel that was built here, {wheel.name!r}, does not run "
+            f"on {self.platform}.",
+            f"Build its wheel on {self.platform}, and set UV_FIND_LINKS to the directory with the "
+            "wheel. Or use a version that has wheels. Or build the whole bundle on "
+            f"{self.platform}.",
         )
 
 
@@ -153,10 +154,11 @@ def build_local_wheel(directory: Path, platform: Platform, interpreter: Interpre
             "version: --python 3.X.",
         )
     raise BuildError(
-        f"The local project {str(directory)!r} has compiled code, and its wheel is for this "
-        f"machine, not for {platform}: {wheel.name}.",
+        f"The local project {str(directory)!r} has compiled code. Its wheel is for this machine, "
+        f"not for {platform}: {wheel.name}.",
         f"Build the bundle on {platform}. Or put a wheel for {platform} into a directory, set "
-        "UV_FIND_LINKS to that directory, and require the package by its version, not by its path.",
+        "UV_FIND_LINKS to that directory, and require the package by its version instead of its "
+        "path.",
     )
 
 
@@ -175,7 +177,7 @@ def _parse_repository(line: str) -> Requirement:
     egg = re.search(r"[#&]egg=([\w.-]+)", line)
     if egg is None:
         raise BuildError(
-            f"{remove_credentials(line)!r} does not name its package.",
+            f"{remove_credentials(line)!r} does not contain the name of the package.",
             "Write NAME @ git+https://... instead.",
         )
     return Requirement(f"{egg[1]} @ {re.sub(r'[#&]egg=[^&]+', '', line)}")
@@ -191,15 +193,14 @@ def _build_failure(requirement: Requirement, error: BuildError) -> BuildError:
     output = error.message.partition("\n")[2] or error.message
     if address.startswith("git+"):
         return BuildError(
-            f"{requirement.name!r} comes from version control and cannot be fetched from "
-            f"{address!r}:\n{output}",
-            "Check that git can fetch it from here, with credentials if it requires them; or "
-            "publish a wheel of it to an index, or set UV_FIND_LINKS to a directory with one, or "
-            "keep a copy in the project as a path dependency.",
+            f"{requirement.name!r} cannot be fetched from its repository {address!r}:\n{output}",
+            "Check that git can fetch the repository from this machine, with credentials if it "
+            "requires them. Or publish a wheel to an index, or set UV_FIND_LINKS to a directory "
+            "with a wheel. Or copy the source into the project as a path dependency.",
         )
     return BuildError(
-        f"{requirement.name!r} is available as source only ({address}), and does not build "
-        f"here:\n{output}",
+        f"{requirement.name!r} is available only as source ({address}), and its build "
+        f"fails:\n{output}",
         "Use a version that has wheels, or set UV_FIND_LINKS to a directory with a wheel.",
     )
 

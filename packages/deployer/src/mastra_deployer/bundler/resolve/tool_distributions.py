@@ -1,4 +1,4 @@
-"""Find the distributions that are tools of the developer and never ship."""
+"""Find distributions that are tools for developers and never ship."""
 
 from __future__ import annotations
 

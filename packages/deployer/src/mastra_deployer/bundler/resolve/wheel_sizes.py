@@ -1,4 +1,4 @@
-"""Check the sizes of wheels, which the index states, before gigabytes are installed."""
+"""Check the sizes of wheels in the index before anything is installed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from mastra_deployer.bundler.vendor.unused_requirements import UNUSED
 
 __all__ = ("check_wheel_sizes", "measure_wheels")
 
-# Half of a wheel may be files that do not ship, such as tests.
+# Up to half of a wheel may be files that do not ship, such as tests.
 _PRUNED_SHARE = 2
 
 
 def check_wheel_sizes(
     closure: Closure, platform: Platform, target: Target, keep: frozenset[str]
 ) -> None:
-    """Raise if the wheels alone exceed a limit of the target.
+    """Raise an error if the wheels alone exceed a limit of the target.
 
-    A wheel is compressed, so what it installs is larger than the wheel itself.
+    A wheel is compressed, so its installed files are larger than the wheel itself.
 
     :param closure: the locked dependencies.
     :param platform: the platform to build for.
@@ -46,7 +46,7 @@ def check_wheel_sizes(
     kind = "" if limits.size and total > limits.size else " compressed"
     limit = limits.compressed if kind else limits.size
     raise BuildError(
-        f"The wheels of the dependencies have {total / 1e6:.1f} MB before they are unpacked, and "
+        f"The wheels of the dependencies have {total / 1e6:.1f} MB before they are unpacked, but "
         f"{target.name} allows {limit / 1e6:.1f} MB{kind}. Nothing was installed.",
         f"The largest packages: {format_largest(sizes)}.",
     )
@@ -55,7 +55,7 @@ def check_wheel_sizes(
 def measure_wheels(
     closure: Closure, platform: Platform, keep: frozenset[str] = frozenset()
 ) -> dict[str, int]:
-    """Return the bytes of each wheel that may ship, as far as its index states them.
+    """Return the bytes of each wheel that may ship, if the index states its size.
 
     :param closure: the locked dependencies.
     :param platform: the platform to build for.
@@ -68,7 +68,7 @@ def measure_wheels(
 
 
 def _get_size(table: Mapping[str, Any], platform: Platform) -> int:
-    """Return the size of the smallest wheel that fits; 0 if it is not known."""
+    """Return the size of the smallest matching wheel; 0 if it is unknown."""
     if "archive" in table:
         return _read_size(table["archive"])
     files = [

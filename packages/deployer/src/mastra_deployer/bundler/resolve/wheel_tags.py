@@ -1,4 +1,4 @@
-"""Tell from their file names which wheels a target takes."""
+"""Decide by the file name whether a target can install a wheel."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from mastra_core.pipeline import Platform
-from mastra_deployer.bundler.macos_version import get_macos_version, is_macos
 from mastra_deployer.project.interpreters import parse_glibc
+from mastra_deployer.project.macos_version import get_macos_version, is_macos
 
 __all__ = ("describe_platform", "get_file_name", "is_compatible", "list_platforms", "parse_tags")
 
@@ -33,7 +33,7 @@ def is_compatible(name: str, platform: Platform) -> bool:
 
 
 def parse_tags(name: str) -> frozenset[Tag]:
-    """Return the tags in a wheel's file name; an empty set for a file that is no wheel.
+    """Return the tags in the file name of a wheel; empty for other files.
 
     :param name: the file name.
     """
@@ -53,7 +53,7 @@ def describe_platform(platform: Platform) -> str:
 
 
 def list_platforms(names: Iterable[str], python: str) -> list[str]:
-    """Return the platforms that wheels are for.
+    """Return the platforms of wheels.
 
     :param names: file names of wheels.
     :param python: the version whose platforms are wanted, ``3.12``. Where no wheel is for it, each

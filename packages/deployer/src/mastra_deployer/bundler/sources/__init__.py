@@ -1,1 +1,1 @@
-"""Select the user's own code that ships, without its deployer."""
+"""Select the user's own code for a bundle, without its deployer."""

@@ -1,4 +1,4 @@
-"""Hold the user's own files that ship, and copy them."""
+"""The user's own files that ship, and a function that copies them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ("AppSources",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AppSources:
-    """The user's own files that ship, and those that do not.
+    """The user's own files that ship, and the files that do not ship.
 
     :param files: name from the project's root to the file's content, or to the file itself.
     :param dropped: names from the project's root that do not ship, each with the reason.
@@ -35,11 +35,11 @@ class AppSources:
     problems: tuple[Problem, ...] = ()
 
     def collect_modules(self) -> frozenset[str]:
-        """Return the dotted names that the code imports or names."""
+        """Return the dotted names in the code: imports and strings."""
         return frozenset().union(*(code.modules for code in self.code.values()))
 
     def write(self, directory: Path) -> None:
-        """Copy the files that ship, with mode 755 where they are executable and else with 644.
+        """Copy the files that ship, with mode 755 for executable files and 644 for others.
 
         :param directory: mirrors the project's root afterwards.
         """
@@ -53,11 +53,11 @@ class AppSources:
             target.chmod(0o755 if name in self.executables else 0o644)
 
     def compute_digest(self) -> str:
-        """Return the SHA-256 of names, contents and executable bits as they are now."""
+        """Return the SHA-256 of the present names, contents and executable bits."""
         return _hash_files(self.files, self.executables)
 
     def compute_written_digest(self, directory: Path) -> str:
-        """Return the digest of the copies, since the originals may have changed.
+        """Return the digest of the copies, because the originals may have changed since.
 
         :param directory: the directory given to ``write``.
         """

@@ -1,4 +1,4 @@
-"""Write the console scripts of the app and of its direct dependencies into a build."""
+"""Write the console scripts of the app and its direct dependencies into a build."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ mastra_venv.run_script(PATHS, os.path.join(ROOT, "{scripts}"), {reference!r})
 
 
 def read_console_scripts(texts: Iterable[str]) -> dict[str, str]:
-    """Return the console scripts of ``entry_points.txt`` files: entry point by name.
+    """Return the console scripts in ``entry_points.txt`` files, with their entry points.
 
-    Of scripts with the same name the first one counts.
+    If several scripts have the same name, the first one is used.
 
     :param texts: the contents of the files.
     """
@@ -49,7 +49,7 @@ def read_console_scripts(texts: Iterable[str]) -> dict[str, str]:
 def write_console_scripts(
     scripts: Mapping[str, str], manifest: BundleManifest, directory: Path
 ) -> None:
-    """Write executable scripts, which also run without the launcher and at any path.
+    """Write executable scripts that work without the launcher and at any path.
 
     :param scripts: entry point by name.
     :param manifest: of the build.

@@ -1,4 +1,4 @@
-"""Read one module of the app: its imports, and the names that its strings mention."""
+"""Read the imports of one module, and the names in its strings."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from mastra_deployer.project.ast_imports import StaticImport, read_imports
 
 __all__ = ("ModuleCode", "parse_module")
 
-_MAX_LENGTH = 200  # of a string that is a path or a dotted name
+_MAX_LENGTH = 200  # of a string that may be a path or a dotted name
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?::\w+)?")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModuleCode:
-    """One module of the app as it ships.
+    """One module of the app, as it ships.
 
     :param tree: its syntax tree; empty for a file that this Python cannot parse.
     :param nodes: all nodes of the tree.
@@ -37,10 +37,10 @@ class ModuleCode:
 
 
 def parse_module(source: bytes, package: str) -> ModuleCode:
-    """Parse a module.
+    """Parse the code of a module.
 
-    A file that this Python cannot parse has no names: it may be a template, or newer than the
-    Python that mastra runs on. The app's own Python, which imports it, decides.
+    If this Python cannot parse a file, the result has no names. The file may be a template, or need
+    a newer Python. The app's own Python decides.
 
     :param source: the file's bytes.
     :param package: the package that relative imports start from.
@@ -67,7 +67,7 @@ def parse_module(source: bytes, package: str) -> ModuleCode:
 
 
 def _collect_names(nodes: tuple[ast.AST, ...]) -> tuple[set[str], set[str]]:
-    """Return the parts of imports, with the first part of each string, and the short strings."""
+    """Return the parts of imports, the first part of each string, and all short strings."""
     names: set[str] = set()
     strings: set[str] = set()
     for node in nodes:

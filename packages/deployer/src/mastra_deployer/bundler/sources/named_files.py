@@ -1,4 +1,4 @@
-"""Find the project's files beside its packages that the code names."""
+"""Find files of the project that the code names and that are outside of its packages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SECRETS = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NamedFiles:
-    """What the code names outside of the packages that ship.
+    """The files and directories that the code names outside of its packages.
 
     :param shipped: directories and files that ship for this reason, with the place that names them.
     :param problems: the others, and paths that depend on the working directory.
@@ -41,7 +41,7 @@ class NamedFiles:
 
 
 def is_private(name: str) -> bool:
-    """Return whether a file may be a secret or a database, which ships only if it is listed.
+    """Return whether a file may be a secret or a database; such files ship only if listed.
 
     :param name: of the file, without its directory.
     """
@@ -51,7 +51,7 @@ def is_private(name: str) -> bool:
 def find_named_files(
     project: Project, code: Mapping[Path, ModuleCode], is_shipped: Callable[[Path], bool]
 ) -> NamedFiles:
-    """Find what the code names and the packages do not contain.
+    """Find files that the code names and that are not in its packages.
 
     :param project: the app.
     :param code: the modules that ship, by their path.
@@ -81,7 +81,7 @@ class _Finder:
                 self._add(path, reference, file)
 
     def _find_existing(self, reference: PathReference) -> Iterator[Path]:
-        """Yield the existing file that a reference leads to, inside of the project."""
+        """Yield the existing file to which a reference leads, if it is in the project."""
         root = self._project.root
         for base in dict.fromkeys((root, self._project.import_root)):
             path = _normalize(base / reference.path)
@@ -105,7 +105,7 @@ class _Finder:
             self._relative[path].append((file, reference.line))
 
     def _find_well_known(self, path: Path) -> Path | None:
-        """Return the well-known directory that a path is in, or ``None``."""
+        """Return the well-known directory that contains a path, or ``None``."""
         for base in dict.fromkeys((self._project.root, self._project.import_root)):
             if path.is_relative_to(base):
                 top = base / path.relative_to(base).parts[0]
@@ -124,9 +124,9 @@ class _Finder:
         pattern = f"{name}/**/*" if path.is_dir() else name
         return Problem(
             message=f"The code names {name!r}, which does not ship{format_other_places(places)}.",
-            hint="A bundle contains no keys: pass the content in an environment variable."
+            hint="A bundle must contain no keys. Pass the content in an environment variable."
             if is_private(path.name)
-            else f'Add it: [tool.mastra.build] include = ["{pattern}"].',
+            else f'Add the file: [tool.mastra.build] include = ["{pattern}"].',
             severity="warning",
             where=places[0],
         )
@@ -138,21 +138,21 @@ class _Finder:
         level = len(file.parts) - 1
         base = f"Path(__file__).parents[{level}]" if level else "Path(__file__).parent"
         return Problem(
-            message=f"The path {name!r} is relative to the working directory, which is another one "
-            f"where a bundle is served{format_other_places(places)}.",
-            hint=f'Write it relative to the file: {base} / "{name}".',
+            message=f"The path {name!r} is relative to the working directory. A served bundle "
+            f"has another working directory{format_other_places(places)}.",
+            hint=f'Write the path relative to the file: {base} / "{name}".',
             severity="warning",
             where=places[0],
         )
 
 
 def _select_outermost(paths: Collection[Path]) -> list[Path]:
-    """Return the paths that are not inside of another one."""
+    """Return the paths that are not inside of another path."""
     return sorted(path for path in paths if not any(it in paths for it in path.parents))
 
 
 def _list_words(project: Project) -> frozenset[str]:
-    """Return the names in the project's directory, of which code must mention one."""
+    """Return the names in the project's directory; relevant code mentions at least one."""
     bases: Collection[Path] = {project.root, project.import_root}
     names = {entry.name for base in bases for entry in base.iterdir()}
     defaults = {"Flask", "Quart", "tests", "test"}

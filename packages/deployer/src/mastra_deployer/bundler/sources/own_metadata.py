@@ -1,7 +1,6 @@
-"""Provide the project's own metadata, for code that reads its version or its entry points.
+"""Provide the project's own metadata, so that code can read its version and entry points.
 
-When the app runs from source, the project is installed and has metadata; a bundle contains only its
-files.
+From source, the project is installed and has metadata. A bundle contains only its files.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _FILES = ("METADATA", "entry_points.txt")
 def build_own_metadata(project: Project) -> dict[str, bytes]:
     """Return the files of the project's ``.dist-info`` by name; none if it is not a package.
 
-    A version that only the build backend knows is read from a built wheel.
+    If only the build backend knows the version, it is read from a built wheel.
 
     :param project: the app.
     :raises BuildError: when that build fails.
@@ -64,7 +63,7 @@ def _render_metadata(table: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _iter_entry_points(table: Mapping[str, Any]) -> Iterator[str]:
-    """Render entry points, except groups that tools look for: a bundle contains no deployer."""
+    """Render the entry points, except groups of tools, because a bundle contains no deployer."""
     groups = {**table.get("entry-points", {}), **table.get("plugins", {})}
     scripts = {"console_scripts": "scripts", "gui_scripts": "gui-scripts"}
     groups |= {group: table[key] for group, key in scripts.items() if key in table}
@@ -80,12 +79,12 @@ def _read_built_metadata(project: Project, table: Mapping[str, Any]) -> dict[str
         wheel = build_wheel(project.root)
     except BuildError as error:
         if "version" not in table.get("dynamic", ()):
-            return {}  # no metadata then, as in a checkout that is not installed
+            return {}  # without metadata, as in a checkout that is not installed
         first, _, output = error.message.partition("\n")
         hint = "Correct the build, or write the version into pyproject.toml: version = '1.2.3'."
         raise BuildError(
-            f"The version of {table['name']!r} comes from its build backend, which fails:\n"
-            f"{_shorten_output(output)}",
+            f"The version of {table['name']!r} comes from its build backend, but the backend "
+            f"fails:\n{_shorten_output(output)}",
             error.hint if "git history" in first else hint,
         ) from None
     with zipfile.ZipFile(wheel) as archive:
@@ -98,7 +97,7 @@ def _read_built_metadata(project: Project, table: Mapping[str, Any]) -> dict[str
 
 
 def _shorten_output(output: str) -> str:
-    """Return the end of the output of a build, which has the reason."""
+    """Return the end of a build's output, which contains the reason of a failure."""
     return "\n".join([line for line in output.splitlines() if line.strip()][-_MAX_LINES:])
 
 

@@ -1,4 +1,4 @@
-"""Find the files and directories that a module names, without running it."""
+"""Find the files and directories that a module names, without running the module."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class PathReference:
 
 @dataclasses.dataclass(frozen=True)
 class _Location:
-    """The value of an expression.
+    """The path that an expression stands for.
 
     :param base: what the path is relative to: nothing, the working directory, or something that
         only running the module would show.
@@ -67,10 +67,10 @@ class _Location:
 
 
 def find_path_references(code: ModuleCode, file: Path) -> Iterator[PathReference]:
-    """Yield each path that a module builds or passes to a function that reads files.
+    """Yield each path that a module builds, or passes to a function that reads files.
 
-    A part that is known only at run time ends the path: what yields is then a directory. Paths that
-    the module writes to are left out.
+    If a part of a path is known only at run time, the path ends before it, at a directory. Paths
+    that the module writes to are left out.
 
     :param code: the module.
     :param file: its path.
@@ -88,7 +88,7 @@ def find_path_references(code: ModuleCode, file: Path) -> Iterator[PathReference
 
 
 class _PathReader:
-    """Evaluate the expressions of one module that are paths."""
+    """Evaluates the expressions of one module that are paths."""
 
     def __init__(self, code: ModuleCode, file: Path) -> None:
         self._code, self._file = code, file
@@ -105,7 +105,7 @@ class _PathReader:
         }
 
     def find_written(self) -> set[int]:
-        """Return the expressions, by id, that the module writes to."""
+        """Return the expressions that the module writes to, by id."""
         written: set[int] = set()
         for node in self._code.nodes:
             if not isinstance(node, ast.Call):
@@ -120,7 +120,7 @@ class _PathReader:
         return written
 
     def find_parts(self) -> set[int]:
-        """Return the expressions, by id, that are parts of a longer path."""
+        """Return the expressions that are parts of a longer path, by id."""
         parts: set[int] = set()
         for node in self._code.nodes:
             if isinstance(node, ast.BinOp):
@@ -134,7 +134,7 @@ class _PathReader:
         return parts
 
     def iter_locations(self, node: ast.AST) -> Iterator[_Location]:
-        """Yield the paths that a node names itself, without those of its parts."""
+        """Yield the paths that a node itself names, without the paths of its parts."""
         found: list[ast.expr] = []
         if isinstance(node, ast.BinOp | ast.JoinedStr):
             found = [node]
@@ -150,13 +150,14 @@ class _PathReader:
             pairs = zip(node.keys, node.values, strict=True)
             found = [value for key, value in pairs if _get_text(key) in _SETTINGS]
         elif isinstance(node, ast.Constant) and _is_path(node.value):
-            yield _Location(Path(str(node.value)), "unknown")  # what opens it is not known
+            # The function that opens it is unknown.
+            yield _Location(Path(str(node.value)), "unknown")
         for item in found:
             items = item.elts if isinstance(item, ast.List | ast.Tuple) else [item]
             yield from filter(None, (self._evaluate(it) for it in items))
 
     def _evaluate(self, node: ast.expr, depth: int = 0) -> _Location | None:
-        """Return the path that an expression stands for; ``None`` if it is none."""
+        """Return the path that an expression stands for; ``None`` if it is not a path."""
         if (text := _get_text(node)) is not None:
             return _Location(Path(text), "" if text.startswith("/") else "cwd")
         evaluate = self._evaluators.get(type(node))
@@ -245,7 +246,7 @@ def _iter_assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _get_arguments(node: ast.Call) -> Iterable[ast.expr]:
-    """Return the call itself where it builds a path, and the arguments that are paths."""
+    """Return a call if it builds a path, and all arguments that are paths."""
     name = _get_name(node)
     if name in _SAME | _JOINS:
         yield node
@@ -255,7 +256,7 @@ def _get_arguments(node: ast.Call) -> Iterable[ast.expr]:
 
 
 def _get_name(node: ast.Call) -> str:
-    """Return the last name of what is called."""
+    """Return the last part of the name that is called."""
     if isinstance(node.func, ast.Attribute):
         return node.func.attr
     return node.func.id if isinstance(node.func, ast.Name) else ""

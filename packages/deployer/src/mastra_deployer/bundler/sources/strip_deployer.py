@@ -1,9 +1,9 @@
 """Remove ``deployer=`` from the bundled copy of the entry file.
 
-Deployers are tools: neither they nor a token in their settings belong in a bundle. The argument is
-replaced by blanks. An assignment of the deployer to a name becomes ``pass``, and so do the imports
-that only the deployer used. Every other character keeps its line and column, so tracebacks stay
-correct.
+Deployers are tools, so a bundle must not contain them or a token in their settings. The argument is
+replaced with blanks. If the deployer is assigned to a name, the assignment becomes ``pass``.
+Imports that only the deployer used also become ``pass``. All other characters keep their line and
+column, so tracebacks stay correct.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Position = tuple[int, int]
 
 
 def strip_deployer(source: bytes, tree: ast.Module, deployer: DeployerCall) -> bytes:
-    """Return ``source`` without the deployer and without the imports that only it used.
+    """Return ``source`` without the deployer, and without imports that only the deployer used.
 
     :param source: the entry file's content.
     :param tree: its syntax tree.
@@ -53,7 +53,7 @@ def strip_deployer(source: bytes, tree: ast.Module, deployer: DeployerCall) -> b
 
 
 def _verify_removed(source: bytes, orphans: set[str], deployer: DeployerCall) -> None:
-    """Parse the result again: a wrong position must never let a token into a bundle."""
+    """Parse the result again, so that a wrong position never lets a token into a bundle."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except SyntaxError:
@@ -81,10 +81,10 @@ def check_deployer_imports(path: Path, tree: ast.AST, packages: Collection[str])
         for name in _get_imported_modules(node):
             if name.partition(".")[0] in packages:
                 raise BuildError(
-                    f"{path}:{getattr(node, 'lineno', 1)}: {name!r} is a deployer, and deployers "
-                    "do not ship.",
-                    "Use it only in deployer= of the entry file, or exclude the file with "
-                    "[tool.mastra.build] exclude.",
+                    f"{path}:{getattr(node, 'lineno', 1)}: {name!r} is a deployer, and a bundle "
+                    "must not contain deployers.",
+                    "Use the deployer only in deployer= of the entry file, or exclude the file "
+                    "with [tool.mastra.build] exclude.",
                 )
 
 
@@ -97,7 +97,7 @@ def _get_imported_modules(node: ast.AST) -> Iterable[str]:
 
 
 def _find_orphans(tree: ast.Module, roots: list[ast.AST]) -> set[str]:
-    """Return the names that are used in ``roots`` and nowhere else."""
+    """Return the names that are used only in ``roots``."""
     positions = {_get_position(node) for root in roots for node in ast.walk(root) if _is_name(node)}
     candidates: set[str] = set()
     used: set[str] = _get_exported_names(tree)
@@ -120,7 +120,7 @@ def _get_bound_names(node: ast.Import | ast.ImportFrom) -> set[str]:
 
 
 def _get_exported_names(tree: ast.Module) -> set[str]:
-    """Return the strings of ``__all__``: other modules use those names."""
+    """Return the strings of ``__all__``, because other modules use these names."""
     for node in tree.body:
         if isinstance(node, ast.Assign) and any(
             isinstance(target, ast.Name) and target.id == "__all__" for target in node.targets
@@ -138,9 +138,9 @@ def _get_statement_span(lines: list[str], node: ast.stmt) -> tuple[Position, Pos
 
 
 def _find_argument_span(lines: list[str], keyword: ast.keyword) -> tuple[Position, Position]:
-    """Return the span from the argument's name to the next comma or the closing parenthesis.
+    """Return the span from an argument's name to the next comma or closing parenthesis.
 
-    The syntax tree leaves out parentheses around a value, so tokens are counted instead.
+    The syntax tree has no parentheses around a value, so tokens are counted.
     """
     start = (keyword.lineno, _to_character_column(lines, keyword.lineno, keyword.col_offset))
     depth = 0
@@ -156,7 +156,7 @@ def _find_argument_span(lines: list[str], keyword: ast.keyword) -> tuple[Positio
 
 
 def _to_character_column(lines: list[str], line: int, offset: int) -> int:
-    """Convert a column that ``ast`` counts in UTF-8 bytes to a column in characters."""
+    """Convert a column in UTF-8 bytes, as in ``ast``, to a column in characters."""
     return len(lines[line - 1].encode()[:offset].decode())
 
 

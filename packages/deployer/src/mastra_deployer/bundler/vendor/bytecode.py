@@ -1,8 +1,8 @@
 """Compile bytecode for the target's Python, so that no server compiles at its first start.
 
-The bytecode is of the kind ``unchecked-hash``: neither a copy's new time stamps nor a read-only
-disk invalidate it. The recorded file names are relative, so two machines produce the same bytes;
-the import system inserts the real path.
+The bytecode has the type ``unchecked-hash``, so it stays valid in a copy with other time stamps and
+on a read-only disk. The file names in it are relative, so two machines produce the same bytes. The
+import system inserts the real paths.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _Row: TypeAlias = tuple[str, str, int, int, str, bool]
 
 
 class FinishedFile(msgspec.Struct, frozen=True, array_like=True):
-    """A file as it ships.
+    """A file in its final state.
 
     :param name: relative to its directory.
     :param size: in bytes.
@@ -48,7 +48,7 @@ class FinishedFile(msgspec.Struct, frozen=True, array_like=True):
 def finish_files(
     files: Mapping[Path, Iterable[str]], interpreter: Interpreter | None, *, protect: bool
 ) -> dict[Path, list[FinishedFile]]:
-    """Compile modules and describe all files, bytecode included, on every core.
+    """Compile modules and describe all files, including the bytecode, on all cores.
 
     :param files: names by the directory they are below.
     :param interpreter: of the target's version; without one nothing is compiled.

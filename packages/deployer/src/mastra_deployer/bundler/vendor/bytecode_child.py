@@ -19,12 +19,12 @@ from functools import partial
 
 BLOCK = 1 << 20
 FILE_ERROR = 3  # a file could not be read or written: stdout has number, message and file
-MIN_PARALLEL_FILES = 64  # below this a second process costs more than it saves
+MIN_PARALLEL_FILES = 64  # for fewer files, a second process costs more than it saves
 UNCHECKED = (0b01).to_bytes(4, "little")  # based on a hash, which import does not check
 
 
 def finish_file(compiling, protecting, pair):
-    """Compile a file if it is a module, and describe the files that then exist."""
+    """Compile a file if it is a module, and describe the resulting files."""
     root, name = pair
     digests = {}
     if compiling and name.endswith(".py"):
@@ -45,7 +45,7 @@ def read_file(path):
 
 
 def hash_file(path):
-    """Hash a file that may be larger than the memory."""
+    """Hash a file in parts, because it may be larger than the memory."""
     result = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(BLOCK):
@@ -65,7 +65,7 @@ def compile_module(source, name):
 
 
 def write_bytecode(root, name, code):
-    """Write bytecode and return its file's name; ``None`` if the name would be too long."""
+    """Write bytecode and return the name of its file; ``None`` if the name would be too long."""
     bytecode_name = importlib.util.cache_from_source(name)
     try:
         os.makedirs(os.path.dirname(f"{root}/{bytecode_name}"), exist_ok=True)

@@ -1,8 +1,8 @@
-"""Read from a distribution's own code which of its unusual files are used at run time.
+"""Find out from a distribution's code which of its unusual files are used at run time.
 
-Stubs, headers and tests ship only if the code says so. Each module is searched for a few words, and
-only the modules that contain them are looked at closely, because a first build reads every module
-of every dependency.
+Stubs, headers and tests ship only if the code uses them. A first build reads all modules of all
+dependencies. Therefore each module is only searched for a few words, and parsed only if it contains
+one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _WORD = re.compile(r"\w+")
 
 
 class CodeUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """What the code of a distribution uses of itself and of other distributions.
+    """The parts of distributions that the code of one distribution uses.
 
     :param tests: directories of tests that it imports modules of, by the directory of tests that
         the import is in; an empty name is all other code.
@@ -55,7 +55,7 @@ class CodeUsage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_code_usage(tree: Path, names: Iterable[str], targets: Collection[str]) -> CodeUsage:
-    """Read what the modules of a distribution use.
+    """Read which parts of distributions the modules of a distribution use.
 
     :param tree: the directory that it is installed in.
     :param names: of its files, relative to the tree.
@@ -79,7 +79,7 @@ def read_code_usage(tree: Path, names: Iterable[str], targets: Collection[str]) 
 
 
 def iter_test_directories(module: str) -> Iterator[str]:
-    """Yield the directories of tests that a dotted name leads into, the outermost first.
+    """Yield the directories of tests in a dotted name, the outermost first.
 
     :param module: such as ``astropy.tests.helper``, which leads into ``astropy/tests``.
     """

@@ -1,4 +1,4 @@
-"""Read what is installed in a directory: each distribution with its files and requirements."""
+"""Read the distributions that are installed in a directory, with files and requirements."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_distributions(tree: Path) -> dict[str, Distribution]:
-    """Return the distributions installed in a directory by canonical name.
+    """Return the distributions that are installed in a directory, by canonical name.
 
     :param tree: the directory.
     """
@@ -98,14 +98,14 @@ def _read_usage(
 
 
 def _read_metadata(file: Path) -> str:
-    """Read a metadata file; some are not UTF-8, and some wheels lack one."""
+    """Read a metadata file, even if it is not UTF-8 or is missing."""
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         raise BuildError(
-            f"{file.parent.name.removesuffix('.dist-info')!r} is a broken wheel: it has no "
+            f"The wheel of {file.parent.name.removesuffix('.dist-info')!r} is broken: it has no "
             f"{file.name}.",
-            "Use another version of it, or report this to its author.",
+            "Use another version of the package, or report this to its author.",
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Install packages of a lock for the target's platform; uv fetches, checks and unpacks them."""
+"""Install packages of a lock for the target's platform; uv downloads, checks and unpacks them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from mastra_deployer.bundler.resolve.pyodide import (
     is_pyodide,
     strip_compiled_code,
 )
-from mastra_deployer.bundler.uv import build_target_arguments, run_uv
 from mastra_deployer.bundler.vendor.distributions import Distribution, read_distributions
+from mastra_deployer.project.uv import build_target_arguments, run_uv
 
 __all__ = ("Installed", "install_packages")
 
@@ -93,7 +93,7 @@ def _match_packages(
 
 
 def _find_shared(distributions: dict[str, Distribution]) -> set[str]:
-    """Return the names of distributions that have a file in common with another one."""
+    """Return the names of distributions that share a file with another distribution."""
     counts = Counter(name for item in distributions.values() for name in set(item.files))
     return {
         item.name for item in distributions.values() if any(counts[name] > 1 for name in item.files)

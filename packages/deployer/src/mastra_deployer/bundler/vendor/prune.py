@@ -1,7 +1,7 @@
 """Decide which distributions ship.
 
-A distribution is dropped only when nothing needs it except a requirement in ``UNUSED``, which is a
-list of tested facts, and no code that ships imports it.
+A distribution is left out only if two conditions are true: only requirements in ``UNUSED``, a
+tested list, lead to it, and no code in the bundle imports it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Node: TypeAlias = tuple[str, frozenset[str]]
 
 
 class DependencyGraph:
-    """The graph of which distribution requires which.
+    """The graph of distributions and their requirements.
 
     :param distributions: of the closure, by canonical name.
     :param direct: what the project and the target require themselves, with extras.
@@ -49,7 +49,7 @@ class DependencyGraph:
         self._edges: dict[Node, tuple[Node, ...]] = {}
 
     def find_unneeded(self, keep: frozenset[str]) -> dict[str, str]:
-        """Return the distributions that do not ship, each with the reason.
+        """Return the distributions that do not ship, with the reasons.
 
         :param keep: canonical names of distributions that are kept whole.
         """
@@ -62,14 +62,14 @@ class DependencyGraph:
                 other for other, unused in UNUSED.items() if name in unused and other in needed
             ]
             reasons[name] = (
-                f"{edges[0]} requires it, but not to serve"
+                f"{edges[0]} requires it, but does not use it to serve"
                 if edges
                 else "required only by distributions that do not ship"
             )
         return reasons
 
     def collect_requirers(self) -> dict[str, tuple[str, ...]]:
-        """Return who requires each distribution; an empty name is the project or its target."""
+        """Return the requirers of each distribution; an empty name is the project or its target."""
         requirers: dict[str, set[str]] = {
             name: {""} for name in self._direct if name in self._distributions
         }
@@ -79,7 +79,7 @@ class DependencyGraph:
         return {name: tuple(sorted(by)) for name, by in requirers.items()}
 
     def _walk(self, unused_edges: Edges, without: set[str], more: Edges | None = None) -> set[Node]:
-        """Return the nodes reachable without the requirements in ``unused_edges``."""
+        """Return the nodes that are reachable without the requirements in ``unused_edges``."""
         visited: set[Node] = set()
         pending = [*self._direct.items(), *(more or {}).items()]
         while pending:
@@ -108,7 +108,7 @@ class DependencyGraph:
 
 
 def _parse_requirement(line: str) -> Requirement:
-    """Parse a requirement; return only its name if the rest is malformed."""
+    """Parse a requirement; if it is malformed, return only its name."""
     try:
         return Requirement(line)
     except InvalidRequirement:

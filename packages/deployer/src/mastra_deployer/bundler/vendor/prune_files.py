@@ -1,6 +1,6 @@
-"""Decide which files of a distribution ship: none that cannot run, and all that its code uses.
+"""Decide which files of a distribution ship, by their kind and by the code that uses them.
 
-Metadata always ships: frameworks read it. Single modules of a distribution always ship: a dynamic
+Metadata always ships, because frameworks read it. All modules except tests ship, because a dynamic
 import may need them.
 """
 
@@ -26,7 +26,7 @@ _HEAD = 512  # bytes of a script that show its interpreter
 
 
 class KeepRule(msgspec.Struct, frozen=True, kw_only=True):
-    """What ships of one distribution beyond what its own code uses.
+    """The files of one distribution that ship for other code than its own.
 
     :param whole: whether everything ships, except files of the installer.
     :param stubs: whether its type stubs ship.
@@ -45,7 +45,7 @@ def build_keep_rule(
     *,
     whole: bool,
 ) -> KeepRule:
-    """Return what the app and the other distributions that ship need of a distribution.
+    """Return which files the app and other distributions in the bundle need of a distribution.
 
     :param distribution: the distribution.
     :param modules: dotted names that the app imports or names.
@@ -66,7 +66,7 @@ def build_keep_rule(
 
 
 def find_dropped_files(distribution: Distribution, tree: Path, rule: KeepRule) -> dict[str, str]:
-    """Return the files of a distribution that do not ship, each with the reason.
+    """Return the files of a distribution that do not ship, with the reasons.
 
     :param distribution: with the names of its files.
     :param tree: the directory that it is installed in.
@@ -86,7 +86,7 @@ def find_dropped_files(distribution: Distribution, tree: Path, rule: KeepRule) -
 
 
 def _find_used_tests(tests: Mapping[str, tuple[str, ...]], more: Iterable[str]) -> set[str]:
-    """Return the directories of tests that code outside of tests uses, directly or not."""
+    """Return the directories of tests that other code uses, directly or indirectly."""
     used: set[str] = set()
     pending = {*tests.get("", ()), *more}
     while pending:
@@ -126,7 +126,7 @@ def _get_unused_reason(
 
 
 def _is_python_script(file: Path) -> bool:
-    """Return whether a program is a script for Python, whose path on this machine it contains."""
+    """Return whether a program is a Python script, because it contains a path of this machine."""
     try:
         with file.open("rb") as script:
             head = script.read(_HEAD)

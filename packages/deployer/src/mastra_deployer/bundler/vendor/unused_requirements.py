@@ -1,4 +1,4 @@
-"""List what distributions require or import but never use to serve."""
+"""List requirements and imports of distributions that are never used to serve."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NAME = re.compile(r"[\w.-]+")
 
 
 def find_imported_unused(modules: Iterable[str]) -> frozenset[str]:
-    """Return the distributions of the list that the imports of an app need.
+    """Return the listed distributions that the imports of an app need.
 
     :param modules: dotted names that the app imports or names.
     """
@@ -40,9 +40,10 @@ def find_imported_unused(modules: Iterable[str]) -> frozenset[str]:
 
 
 def list_undeclared_targets(name: str, requires: Iterable[str]) -> dict[str, str]:
-    """Return the listed distributions whose import makes a distribution need them.
+    """Return the listed distributions that a distribution needs because of its imports.
 
-    What it declares counts as declared: an extra that is not chosen is not needed.
+    If the distribution declares one of them, for example in an extra that is not selected, it is
+    not needed.
 
     :param name: canonical name of the importing distribution.
     :param requires: its ``Requires-Dist`` lines.

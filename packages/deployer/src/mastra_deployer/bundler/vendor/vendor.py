@@ -1,4 +1,4 @@
-"""Lay out a bundle's dependencies, from the store of wheels or installed first."""
+"""Install a bundle's dependencies, from the store of wheels if possible."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _TRIES = 4  # other builds may discard the same damaged wheel at the same time
 
 
 class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
-    """The dependencies that ship, and those that do not.
+    """The dependencies that ship, and the dependencies that do not ship.
 
     :param wheels: what ships, by canonical name.
     :param distributions: every distribution of the closure by canonical name.
@@ -70,7 +70,7 @@ def vendor_dependencies(
     modules: frozenset[str] = frozenset(),
     strip: bool = True,
 ) -> VendoredDependencies:
-    """Lay the dependencies out in a directory.
+    """Put the dependencies into a directory.
 
     :param closure: the locked dependencies.
     :param platform: the platform to build for.
@@ -109,7 +109,7 @@ def vendor_dependencies(
 
 
 class _Vendorer:
-    """Turn one closure into stored wheels."""
+    """Turns one closure into stored wheels."""
 
     def __init__(
         self,
@@ -131,9 +131,9 @@ class _Vendorer:
         self._dropped: dict[str, str] = {}
 
     def ensure_wheels(self) -> dict[Path, StoredWheel | None]:
-        """Return every wheel that ships by its path; install and store those that are missing.
+        """Return the path of every wheel that ships; install and store missing wheels.
 
-        A value is ``None`` if another build found the wheel damaged and discarded it.
+        A value is ``None`` if another build discarded the wheel because it was damaged.
         """
         for kind in ("parts", "facts", "wheels"):
             remove_stale_directories(get_cache_directory(kind))
@@ -149,7 +149,7 @@ class _Vendorer:
     def build_result(
         self, wheels: Iterable[StoredWheel], digests: dict[Identity, str]
     ) -> VendoredDependencies:
-        """Return the description of the dependencies that were laid out."""
+        """Return the description of the installed dependencies."""
         return VendoredDependencies(
             wheels={wheel.name: wheel for wheel in wheels},
             distributions=self._have,
@@ -159,7 +159,7 @@ class _Vendorer:
         )
 
     def _load_facts(self) -> dict[str, Installed]:
-        """Load the stored facts about each package; install the packages without stored facts."""
+        """Load the stored facts about each package; install packages without stored facts."""
         known = {item.key: _read_facts(item.key) for item in self._packages}
         unknown = [item for item in self._packages if known[item.key] is None]
         installed = self._install_packages(unknown)
@@ -173,7 +173,7 @@ class _Vendorer:
         return installed
 
     def _build_rules(self) -> dict[str, KeepRule]:
-        """Return what ships of each distribution in any case, by canonical name."""
+        """Return the files of each distribution that always ship, by canonical name."""
         shipped = {name: item for name, item in self._have.items() if name not in self._dropped}
         return {
             name: build_keep_rule(
@@ -186,7 +186,7 @@ class _Vendorer:
         }
 
     def _get_paths(self) -> dict[str, Path]:
-        """Return the store's path of each wheel that ships, by package key, sorted by name."""
+        """Return the paths of all wheels that ship, by package key, sorted by name."""
         shipped = sorted(
             (item.name, key)
             for key, facts in self._known.items()

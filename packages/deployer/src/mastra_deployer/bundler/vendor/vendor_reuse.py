@@ -1,7 +1,7 @@
 """Reuse the dependencies of the previous bundle.
 
-Most builds change only the app. When a bundle is replaced, its dependencies are kept for the next
-build, which then needs one rename instead of thousands of links and deletions.
+Most builds change only the app. When a bundle is replaced, its dependencies are kept. The next
+build then needs one rename instead of thousands of links and deletions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _VENDOR = "vendor"
 
 
 def save_vendor_directory(bundle: Path, previous: Path) -> None:
-    """Keep the dependencies of a replaced bundle, in place of those kept before.
+    """Keep the dependencies of a replaced bundle, and delete those that were kept before.
 
     :param bundle: the directory of the replaced bundle.
     :param previous: the directory to keep them in.
@@ -43,7 +43,7 @@ def save_vendor_directory(bundle: Path, previous: Path) -> None:
 def reuse_vendor_directory(
     previous: Path, wheels: Iterable[StoredWheel], target: Path, digests: dict[Identity, str]
 ) -> bool:
-    """Move the kept dependencies to ``target`` where they are exactly the given wheels.
+    """Move the kept dependencies to ``target``, if they are exactly the given wheels.
 
     :param previous: the kept dependencies; may be missing.
     :param wheels: the wheels that ship.
@@ -64,7 +64,7 @@ def reuse_vendor_directory(
 
 
 def _read_digests(directory: Path, files: dict[str, FinishedFile]) -> dict[Identity, str] | None:
-    """Return the files' digests; ``None`` if one is missing, additional or was written to."""
+    """Return the digests of all files; ``None`` if a file is missing, additional or changed."""
     found: dict[Identity, str] = {}
     count = 0
     try:

@@ -1,8 +1,8 @@
-"""Store each wheel's distribution once: pruned, compiled, and every file described.
+"""Store each wheel's distribution once, with its bytecode and without unneeded files.
 
-A bundle's dependencies are hard links to the store, so a second project that needs the same wheel
-neither installs nor compiles it again. A stored wheel is named by the wheel and by what was done to
-it, and never changes; a damaged one is discarded and created again.
+The dependencies of a bundle are hard links to the store. A second project with the same wheel
+therefore neither installs nor compiles it again. The name of a stored wheel depends on the wheel
+and on its processing. A stored wheel never changes. A damaged wheel is discarded and created again.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class PendingWheel(msgspec.Struct, frozen=True, kw_only=True):
 def get_wheel_path(
     key: str, interpreter: Interpreter | None, rule: KeepRule, *, strip: bool
 ) -> Path:
-    """Return the store's path of a wheel, which may not exist.
+    """Return the path of a wheel in the store, even if it does not exist.
 
     :param key: identifies the wheel.
     :param interpreter: that compiles its bytecode, if any.
@@ -106,7 +106,7 @@ def get_wheel_path(
 
 
 def read_stored_wheel(path: Path) -> StoredWheel | None:
-    """Read a stored wheel; one that cannot be read is discarded.
+    """Read a stored wheel; discard it if it cannot be read.
 
     :param path: in the store.
     :returns: ``None`` if there is none.
@@ -118,7 +118,7 @@ def read_stored_wheel(path: Path) -> StoredWheel | None:
 
 
 def store_wheels(pending: Sequence[PendingWheel], interpreter: Interpreter | None) -> None:
-    """Prune, compile and describe installed distributions, and store them.
+    """Prune, compile, describe and store installed distributions.
 
     :param pending: the distributions to store.
     :param interpreter: compiles their bytecode; without one nothing is compiled.
@@ -148,7 +148,7 @@ def store_wheels(pending: Sequence[PendingWheel], interpreter: Interpreter | Non
 
 
 def link_wheel(path: Path, wheel: StoredWheel, target: Path, digests: dict[Identity, str]) -> bool:
-    """Link a stored wheel's files into a directory; file names that exist already are skipped.
+    """Link the files of a stored wheel into a directory, and skip existing files.
 
     :param path: of the stored wheel.
     :param wheel: its description.
@@ -193,7 +193,7 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, ...]]:
-    """Move the files that ship to ``directory``, and return the others by reason."""
+    """Move the files that ship to ``directory``, and return the other files by reason."""
     directory.mkdir(parents=True)
     dropped: dict[str, list[str]] = {}
     is_own_folder = _make_folder_check(pending.tree)
@@ -213,7 +213,7 @@ def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, 
 
 
 def _make_folder_check(tree: Path) -> Callable[[str], bool]:
-    """Return a function that tells whether a folder is in the tree itself, not behind a link."""
+    """Return a function that checks whether a folder is really in the tree, not behind a link."""
     root = os.path.realpath(tree)
 
     @functools.cache
@@ -232,7 +232,7 @@ def _is_regular(path: str) -> bool:
 
 
 def _strip_files(directory: Path) -> tuple[str, ...]:
-    """Strip the libraries and programs below a directory, and return the names of those changed."""
+    """Strip all libraries and programs below a directory, and return the names of changed files."""
     return tuple(
         name
         for name, entry in sorted(iter_files(directory), key=lambda pair: pair[0])
@@ -242,7 +242,7 @@ def _strip_files(directory: Path) -> tuple[str, ...]:
 
 
 def _write_record(directory: Path, info: str, new_names: Collection[str]) -> None:
-    """Update RECORD: without the files that do not ship, and with the hashes of changed files."""
+    """Update RECORD: remove files that do not ship, and write the hashes of changed files."""
     record = directory / info / "RECORD"
     rows = read_record(record.read_text(encoding="utf-8"))
     remaining = sorted(

@@ -1,4 +1,4 @@
-"""Start an app in its own process, and explain what went wrong there."""
+"""Start an app in a separate process, and explain its errors."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from mastra_deployer.bundler.verify.placeholders import PLACEHOLDER, build_place
 from mastra_deployer.bundler.verify.pruned_cause import find_pruned_cause
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.output.masking import mask
+from mastra_deployer.output.shorten import shorten_message
 from mastra_deployer.project.config import CheckConfig
 from mastra_deployer.project.discovery import find_module_file, get_config
 from mastra_deployer.project.environment import read_environment
@@ -39,8 +40,8 @@ _CHILD = Path(__file__).parent / "source_child.py"
 _REQUEST_CHILD = Path(__file__).parent / "request_child.py"
 # What a process needs to run, besides the variables of the system.
 _PASSED_VARIABLES = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+_FIELD = re.compile(r"^(\w+)\n +\S", re.MULTILINE)  # in pydantic's words
 _MISSING_FIELD = re.compile(r"^(\S+)\n +Field required", re.MULTILINE)
-_MAX_MESSAGE = 4000  # characters of an exception's message that are shown
 _TIMEOUT = 60
 _SERVER_ERROR = 500
 _OWN_SERVERS = ("aiohttp", "tornado")  # frameworks that no ASGI server can serve
@@ -51,7 +52,7 @@ _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|(?<=')[A-Z][A-Z0-9]+(
 def boot_source(
     project: Project, interpreter: Interpreter, references: Sequence[str] = ()
 ) -> dict[str, Any] | None:
-    """Import the entry from source and return what it contains: kind, registry, adapters.
+    """Import the entry from source, and return its kind, its registry and its adapters.
 
     :param project: the app.
     :param interpreter: has the project's dependencies.
@@ -83,7 +84,7 @@ def boot_bundle(
     inventory: Inventory,
     report: Report,
 ) -> dict[str, Any]:
-    """Start a staged app from nothing but its own files, send it a request, and return its report.
+    """Start a staged app with only its own files, send it a request, and return its report.
 
     :param project: the app.
     :param directory: of the build.
@@ -117,10 +118,10 @@ def get_environment_file() -> Path:
 
 
 def _build_environment(project: Project) -> dict[str, str]:
-    """Return placeholders for required variables, since a check runs where no secrets are.
+    """Return the environment of a check, with placeholders for required variables.
 
     Source and bundle get the same variables, so that they can be compared. Optional variables stay
-    unset, as where a deploy has no value for them.
+    unset, as in a deploy without a value for them.
     """
     passed = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
     base = {**read_system_variables(), **passed}
@@ -141,7 +142,7 @@ def _run_child(command: Sequence[str], environment: Mapping[str, str]) -> dict[s
         report: dict[str, Any] = json.loads(result.stdout)
     except ValueError:
         raise BuildError(
-            f"The app ended its process while being imported (exit {result.returncode}): "
+            f"The app ended its process during the import (exit {result.returncode}): "
             f"{result.stderr.strip()[-500:]}",
             "Remove the call that exits, or put it under if __name__ == '__main__'.",
         ) from None
@@ -165,7 +166,7 @@ def _run_process(
         )
     except subprocess.TimeoutExpired:
         raise BuildError(
-            f"The app did not finish importing in {_TIMEOUT} seconds.",
+            f"The import of the app did not finish in {_TIMEOUT} seconds.",
             "Move code that waits or starts a server into a function or a lifespan, so that this "
             "code does not run at import.",
         ) from None
@@ -184,7 +185,7 @@ def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
         hint = "Add it: mastra = Mastra(...)."
         if objects:
             hint = f"Rename it, or write [tool.mastra] entry = '{project.module}:{objects[0]}'."
-        raise ConfigError(f"{file} has no {project.attribute!r}.", hint)
+        raise ConfigError(f"{file} does not define {project.attribute!r}.", hint)
     if kind not in APP_KINDS:
         raise ConfigError(
             f"{project.entry!r} is {kind}, neither a Mastra object nor an ASGI or WSGI "
@@ -194,47 +195,47 @@ def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
     if len(objects) > 1 and not _has_explicit_entry(project):
         raise ConfigError(
             f"{file} has {len(objects)} Mastra objects: {', '.join(objects)}.",
-            f"Keep one, or choose one: [tool.mastra] entry = '{project.module}:{objects[0]}'.",
+            f"Keep only one. Or choose one: [tool.mastra] entry = '{project.module}:{objects[0]}'.",
         )
 
 
 def _suggest_application(kind: str) -> str:
     if kind == "a factory":
-        return "Call it in the module, and name the result: app = create_app()."
+        return "Call it in the module, and name its result: app = create_app()."
     if framework := next((name for name in _OWN_SERVERS if f" {name}." in kind), ""):
         return (
-            f"{framework} has a server of its own and no ASGI or WSGI interface: move the routes "
-            "to Starlette, FastAPI or Flask, or deploy its server without mastra."
+            f"{framework} has its own server and no ASGI or WSGI interface. Move the routes to "
+            "Starlette, FastAPI or Flask, or deploy its server without mastra."
         )
     return "Name the application itself, as for an ASGI server."
 
 
 def _has_explicit_entry(project: Project) -> bool:
-    """Return whether the user named the object, so that others beside it do not matter."""
+    """Return whether the user named the object, so that other objects have no effect."""
     return bool(project.config.get("entry")) or not project.module.startswith("mastra")
 
 
 def _check_response(
     project: Project, response: Mapping[str, Any], app: Path, inventory: Inventory, report: Report
 ) -> None:
-    """Check that no exception reached the server before a response to the request."""
+    """Check that the request caused no exception in the server before a response."""
     error, status = response["error"], response["status"]
     if error is None:
         if status is not None and status >= _SERVER_ERROR:
             report.note(
-                f"In isolation the app answers a request for an unknown path with {status}.",
-                "If this is not because a service is missing here, correct the app.",
+                f"In isolation, the app responds to a request for an unknown path with {status}.",
+                "If a service that is missing here is not the cause, correct the app.",
             )
         return
     reason = _to_bundle_error(project, error, app, inventory)
     if status is not None or response["service"]:
         report.note(
-            f"In isolation a request to the app raises an exception: {reason.message}",
-            "If this is not because a service is missing here, correct the app.",
+            f"In isolation, a request to the app raises an exception: {reason.message}",
+            "If a service that is missing here is not the cause, correct the app.",
         )
         return
     raise BuildError(
-        f"The app starts, but does not answer a request: {reason.message}",
+        f"The app starts, but does not respond to a request: {reason.message}",
         reason.hint
         if find_pruned_cause(error, inventory, project)
         else f"Check that {project.entry!r} is an ASGI or WSGI application.",
@@ -245,8 +246,8 @@ def _check_providers(missing: Mapping[str, Sequence[str]]) -> None:
     for agent, modules in missing.items():
         requirements = " and ".join(map(repr, get_requirements(modules)))
         raise BuildError(
-            f"The agent {agent!r} needs {' and '.join(map(repr, modules))}, which no dependency of "
-            "the project installs.",
+            f"The agent {agent!r} needs {' and '.join(map(repr, modules))}, but no dependency of "
+            "the project installs it.",
             f"Add {requirements} to the dependencies in pyproject.toml.",
         )
 
@@ -259,7 +260,7 @@ def _is_first_party(project: Project, module: str) -> bool:
 def _to_bundle_error(
     project: Project, error: Mapping[str, Any], app: Path, inventory: Inventory
 ) -> MastraError:
-    """Convert an exception in the bundle to an error, which names what was left out, if any."""
+    """Convert an exception in the bundle to an error, which names missing files or packages."""
     converted = _to_error(project, error, app, BuildError)
     if cause := find_pruned_cause(error, inventory, project):
         return BuildError(f"{converted.message} {cause.message}", cause.hint)
@@ -269,7 +270,7 @@ def _to_bundle_error(
 def _to_error(
     project: Project, error: Mapping[str, Any], app: Path, kind: type[MastraError]
 ) -> MastraError:
-    """Convert the child's exception to an error: what, where in the user's code, and the cure."""
+    """Convert the child's exception to an error with the user's line of code and a cure."""
     frames = [frame for frame in error["frames"] if frame[0].startswith(f"{app}{os.sep}")]
     where = f"{_to_project_path(project, frames[-1][0], app)}:{frames[-1][1]}: " if frames else ""
     last = error["frames"][-1] if error["frames"] else None
@@ -278,8 +279,8 @@ def _to_error(
         if _is_first_party(project, module):
             return kind(
                 f"{where}the module {module!r} is in the project but not in the bundle.",
-                "Add it to [tool.mastra.build] include, or give it a name that is neither hidden "
-                "nor a test's.",
+                "Add it to [tool.mastra.build] include. Or rename it, if its name begins with a "
+                "dot or is the name of a test.",
             )
         return kind(
             f"{where}there is no module {module!r}.",
@@ -291,17 +292,17 @@ def _to_error(
         name = error["message"].strip("'\"")
         problem = "optional" if name in project.environment.optional else "not declared"
         return kind(
-            f"{where}the environment variable {name!r} is read without a default but {problem}.",
+            f"{where}the environment variable {name!r} is read without a default, but {problem}.",
             f'Declare it: [tool.mastra.env] required = ["{name}"].',
         )
-    message = _shorten_message(mask(error["message"].strip())) or error["type"]
+    message = shorten_message(mask(error["message"].strip())) or error["type"]
     prefix = "" if error["hint"] else f"{error['type']}: "
     hint = _suggest_declaration(project, message) or error["hint"]
     return kind(f"{where}{prefix}{message}", hint or _suggest_fix(project, message, frames))
 
 
 def _suggest_declaration(project: Project, message: str) -> str:
-    """Return the cure where a library names a missing variable: only required ones are set."""
+    """Return a cure for a missing variable that a library names."""
     if "environment variable" not in message:
         return ""
     for name in _VARIABLE.findall(message):
@@ -311,38 +312,37 @@ def _suggest_declaration(project: Project, message: str) -> str:
 
 
 def _suggest_fix(project: Project, message: str, frames: Sequence[Sequence[Any]]) -> str:
-    """Return the cure of an error that no rule knows; a placeholder may be its cause."""
+    """Return a cure for an unknown error, whose cause may be a placeholder."""
     for path in _QUOTED.findall(message):
         if not path.startswith("/") and (project.root / path).exists():
             return (
-                f"{path!r} is relative to the working directory, which is another one where a "
-                "bundle is served. Write it relative to the file: Path(__file__).parent / ..."
+                f"{path!r} is relative to the working directory, but a served bundle has another "
+                "working directory. Write it relative to the file: Path(__file__).parent / ..."
             )
-    required = project.environment.required
+    required, values = project.environment.required, get_config(project).check.env
     undeclared = [name for name in _MISSING_FIELD.findall(message) if name.upper() not in required]
     if undeclared:  # pydantic's words, for a settings class too
         return "If the values come from the environment, declare them in [tool.mastra.env]."
     text = "\n".join([message, *(str(frame[3]) for frame in frames)]).upper()
-    names = [name for name in required if name.upper() in text]
+    endings = tuple(f"_{field.upper()}" for field in _FIELD.findall(message))
+    names = [
+        name
+        for name in dict.fromkeys((*required, *values))
+        if name.upper() in text or name.upper().endswith(endings)
+    ]
+    if configured := [name for name in names if name in values]:
+        return f"[tool.mastra.check] env sets {', '.join(configured)} here. Correct that value."
     if names or (required and PLACEHOLDER in message):
-        values = ", ".join(f"{name} = '...'" for name in names or required)
+        missing = ", ".join(f"{name} = '...'" for name in names or required)
         return (
-            "Each required variable has a placeholder here, which may not be a valid value. Set "
-            f"one for the check: [tool.mastra.check] env = {{ {values} }}. Or write a value to "
-            ".env: the placeholder is then of the same type."
+            "During this check, each required variable has a placeholder, which may not be a "
+            f"valid value. Set a value for the check: [tool.mastra.check] env = {{ {missing} }}. "
+            "Or write a value to .env. The placeholder then has the same type."
         )
-    return "The app fails while it is imported; correct that line."
-
-
-def _shorten_message(message: str) -> str:
-    """Return the whole message, or both ends of one that is very long."""
-    if len(message) <= _MAX_MESSAGE:
-        return message
-    half = _MAX_MESSAGE // 2
-    return f"{message[:half]}\n[...]\n{message[-half:]}"
+    return "The import of the app fails. Correct that line."
 
 
 def _to_project_path(project: Project, file: str, app: Path) -> str:
-    """Convert a path in the bundle to the user's own file."""
+    """Convert a path in the bundle to the path of the user's file."""
     relative = Path(file).relative_to(app)
     return str(project.root / relative)

@@ -1,4 +1,4 @@
-"""Make values for required variables that parse like the real ones and contain nothing of them."""
+"""Make placeholders for required variables, which have the type of the real value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ __all__ = ("PLACEHOLDER", "build_placeholder", "build_placeholders")
 
 PLACEHOLDER = "placeholder"
 _HOST = "placeholder.invalid"  # a name that no resolver knows
-_KEY_LENGTH = 32  # characters from which on hexadecimal digits or Base64 are a key
+# Hexadecimal digits or Base64 count as a key if there are at least this many characters.
+_KEY_LENGTH = 32
 _URL = re.compile(r"(?P<scheme>[A-Za-z][\w+.-]*)://(?P<rest>.*)", re.DOTALL)
 _FILE_SCHEME = re.compile(r"(sqlite|duckdb|file|libsql)", re.IGNORECASE)
 
@@ -30,7 +31,7 @@ def build_placeholders(names: Iterable[str], values: Mapping[str, str]) -> dict[
 
 
 def build_placeholder(value: str) -> str:
-    """Return a value of the same type: a number, an address, a date, a list, a key or text.
+    """Return a placeholder of the same type: a number, address, date, list, key or text.
 
     :param value: the real value, which may be secret; empty if there is none.
     """
@@ -48,7 +49,7 @@ def _build_by_pattern(text: str) -> str | None:
 
 
 def _build_size(text: str) -> str | None:
-    """Return ``1s`` for ``30s``: a duration or a size."""
+    """Return a duration or size with the same unit: ``1s`` for ``30s``."""
     found = re.fullmatch(r"\d+ ?(ms|s|sec|m|min|h|d|days?|[kmg]i?b|%)", text, re.IGNORECASE)
     return f"1{found[1]}" if found else None
 
@@ -92,7 +93,7 @@ def _replace_leaves(value: Any) -> Any:
 
 
 def _build_key(text: str) -> str | None:
-    """Return a key of zeros in the same encoding and of the same length."""
+    """Return a key of zeros, in the same encoding and with the same length."""
     if len(text) < _KEY_LENGTH:
         return None
     if re.fullmatch(r"[0-9A-Fa-f]+", text):

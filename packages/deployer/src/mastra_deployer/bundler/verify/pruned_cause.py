@@ -1,4 +1,4 @@
-"""Tell whether a failed start needs something that was left out of the bundle."""
+"""Decide whether a failed start needs a file that the bundle does not contain."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PrunedCause(NamedTuple):
 def find_pruned_cause(
     error: Mapping[str, Any], inventory: Inventory, project: Project
 ) -> PrunedCause | None:
-    """Return what was left out and made a start fail; ``None`` if nothing is known.
+    """Return the missing file or package of a failed start; ``None`` if none is known.
 
     :param error: the exception as data: message, missing module and frames.
     :param inventory: of the build.
@@ -65,7 +65,7 @@ def _find_module(module: str, inventory: Inventory, project: Project) -> PrunedC
 
 
 def _iter_named_files(text: str, frames: list[str], inventory: Inventory) -> Iterator[PrunedCause]:
-    """Yield the files that a message names by their path, or by their name in their own package."""
+    """Yield the files that a message names, by their path or by their name in a package."""
     for name, item in inventory.distributions.items():
         is_running = any(f"/vendor/{top}" in frame for top in item.tops for frame in frames)
         for reason, files in item.dropped.items():
@@ -77,7 +77,7 @@ def _iter_named_files(text: str, frames: list[str], inventory: Inventory) -> Ite
 
 
 def _suggest_keep(name: str) -> str:
-    return f'Keep all of it: [tool.mastra.build] keep = ["{name}"].'
+    return f'Keep the whole distribution: [tool.mastra.build] keep = ["{name}"].'
 
 
 def _suggest_own(name: str, reason: str) -> str:

@@ -32,7 +32,7 @@ def load_module(name, path):
 
 
 def inspect_app(launcher, source, bundle, module):
-    """Return the app's registry, what kind of object it is, and how it answers a request."""
+    """Return the app's registry, its kind, and its response to a request."""
     registry = launcher.describe_app(bundle, module)
     app = operator.attrgetter(bundle["app"].partition(":")[2])(module)
     kind = source.get_kind(app, None)
@@ -44,10 +44,10 @@ def inspect_app(launcher, source, bundle, module):
 
 
 def send_request(launcher, bundle, app, path):
-    """Return how an app answers: its status, and the exception that reached the server.
+    """Return the status of an app's response, and the exception that reached the server.
 
-    The lifespan of the app runs only if the request fails without it, because its startup may
-    need services that the build machine lacks.
+    The lifespan of the app runs only if the request fails without it. Its startup may need services
+    that the build machine does not have.
     """
     stack = app if bundle["kind"] == "mastra" else build_stack(app)
     loop = asyncio.new_event_loop()  # never closed: the process ends without waiting for the app
@@ -69,7 +69,7 @@ def send_request(launcher, bundle, app, path):
 
 
 def build_stack(app):
-    """Wrap an app as the server does, which decides between the versions of ASGI."""
+    """Wrap an app as the server does, so that it has the right version of ASGI."""
     try:
         import uvicorn
     except ImportError:  # the platform has a server of its own
@@ -80,7 +80,7 @@ def build_stack(app):
 
 
 class Response:
-    """The response of an app to one request."""
+    """An app's response to one request."""
 
     def __init__(self):
         self.status = None
@@ -126,7 +126,7 @@ class Response:
             self.is_silent = self.status is None
 
     async def run_with_lifespan(self, stack, path):
-        """Send the request between the startup and the shutdown of the lifespan."""
+        """Send the request after the startup and before the shutdown of the lifespan."""
         received, sent = asyncio.Queue(), asyncio.Queue()
         scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": self.state}
         received.put_nowait({"type": "lifespan.startup"})

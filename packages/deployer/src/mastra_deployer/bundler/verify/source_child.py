@@ -1,4 +1,4 @@
-"""Import the entry from source in the project's Python, and report what it contains.
+"""Import the entry from source in the project's Python, and report its contents.
 
 mastra never imports user code into its own process. This module uses only the standard
 library and the `mastra_core` of the project's environment.
@@ -50,7 +50,7 @@ def inspect_entry(module_name, attribute):
 
 
 def get_kind(entry, core):
-    """Return ``mastra``, ``asgi``, ``wsgi``, ``missing``, or words for any other object."""
+    """Return ``mastra``, ``asgi``, ``wsgi``, ``missing``, or a description of the object."""
     if core is not None and isinstance(entry, core.Mastra):
         return "mastra"
     if entry is None:
@@ -61,7 +61,7 @@ def get_kind(entry, core):
 
 
 def get_callable_kind(entry):
-    """Return the kind of an object by the arguments of its call."""
+    """Return the kind of an object, by the arguments of its call."""
     if accepts_arguments(entry, 2) and (not accepts_arguments(entry, 3) or has_wsgi_names(entry)):
         return "wsgi"
     is_asgi2 = accepts_arguments(entry, 1) and "scope" in get_parameters(entry)
@@ -73,14 +73,14 @@ def get_callable_kind(entry):
 
 
 def get_class_kind(entry):
-    """Return the kind of a class: an ASGI server makes an instance of it for each request."""
+    """Return the kind of a class, of which an ASGI server makes an instance for each request."""
     if hasattr(entry, "__await__") or "scope" in get_parameters(entry):
         return "asgi"
     return f"the class {entry.__qualname__}"
 
 
 def has_wsgi_names(function):
-    """Return whether a function that also accepts three arguments is WSGI by its names."""
+    """Return whether a function with three arguments is WSGI, by the names of its arguments."""
     return bool({"environ", "env", "start_response"} & set(get_parameters(function)[:2]))
 
 

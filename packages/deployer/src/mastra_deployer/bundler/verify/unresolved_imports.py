@@ -1,14 +1,12 @@
-"""Find imports of the app's own code that nothing in the bundle answers."""
+"""Find imports in the app's own code that fail in the bundle."""
 
 from __future__ import annotations
 
 import functools
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from mastra_core.pipeline import Problem, Project
@@ -17,7 +15,8 @@ from mastra_deployer.bundler.vendor.vendor import VendoredDependencies
 from mastra_deployer.output.other_places import format_other_places
 from mastra_deployer.project.ast_imports import StaticImport
 from mastra_deployer.project.config import read_pyproject
-from mastra_deployer.project.workspace import find_workspace_root
+from mastra_deployer.project.declared_dependencies import read_name
+from mastra_deployer.project.workspace import find_member
 
 __all__ = ("find_unresolved_imports",)
 
@@ -27,10 +26,10 @@ _SUFFIXES = (".py", ".so", ".pyd", ".pyc")
 def find_unresolved_imports(
     project: Project, sources: AppSources, dependencies: VendoredDependencies
 ) -> list[Problem]:
-    """Return a warning for each module that the app imports and the bundle does not contain.
+    """Return a warning for each imported module that the bundle does not contain.
 
-    Imports in functions count. Imports whose failure the code handles, imports for type checkers,
-    and imports that depend on the platform do not.
+    Imports in functions are included. These imports are ignored: imports whose failure the code
+    handles, imports for type checkers, and imports that depend on the platform.
 
     :param project: the app.
     :param sources: the app's own files that ship.
@@ -44,8 +43,8 @@ def find_unresolved_imports(
                 places[missing].append(f"{file}:{item.line}")
     return [
         Problem(
-            message=f"The module {module!r} is imported but is not in the bundle"
-            f"{modules.describe(module)}{format_other_places(found)}.",
+            message=f"The module {module!r} is imported, but it is not in the "
+            f"bundle{modules.describe(module)}{format_other_places(found)}.",
             hint=modules.suggest_fix(module, found[0]),
             severity="warning",
             where=found[0],
@@ -55,7 +54,7 @@ def find_unresolved_imports(
 
 
 class _BundledModules:
-    """What can be imported in the bundle."""
+    """The modules that can be imported in the bundle."""
 
     def __init__(
         self, project: Project, sources: AppSources, dependencies: VendoredDependencies
@@ -70,7 +69,7 @@ class _BundledModules:
         self._tops = {top for item in shipped for top in item.tops}
 
     def find_missing(self, item: StaticImport) -> str:
-        """Return the module of an import that is missing, or an empty name."""
+        """Return the missing module of an import; empty if none is missing."""
         top = item.modules[0].partition(".")[0]
         if top in sys.stdlib_module_names or top in ("__main__", "mastra_asgi"):
             return ""
@@ -82,7 +81,7 @@ class _BundledModules:
         return "" if top in self._stems or self._has_own_top(top) else top
 
     def describe(self, module: str) -> str:
-        """Return why a module is missing, as the end of a sentence."""
+        """Return the reason why a module is missing, as the end of a sentence."""
         own = self._find_own_file(module)
         reason = own and self._get_reason(own)
         return f": {reason}" if reason else ""
@@ -92,10 +91,10 @@ class _BundledModules:
         if own is not None:
             return _suggest_include(self._to_name(own), self._get_reason(own))
         distribution = canonicalize_name(module.partition(".")[0])
-        if member := self._find_member(module):
+        if member := find_member(self._project.root, module):
             return (
-                f"It is the workspace member {member!r}. Declare it, since a bundle contains only "
-                f"what is declared: uv add {member}."
+                f"It is the workspace member {member!r}. Declare it with `uv add {member}`, "
+                "because a bundle contains only declared members."
             )
         if table := self._find_optional_table(distribution):
             return f"Ship it: [tool.mastra.build] {table}, or add it to the dependencies."
@@ -107,7 +106,7 @@ class _BundledModules:
         )
 
     def _find_own_file(self, module: str) -> Path | None:
-        """Return the project's file of a module; ``None`` if it is none of its modules."""
+        """Return the project's file for a module; ``None`` if it is not a module of the project."""
         stem = self._project.import_root.joinpath(*module.split("."))
         for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
             if path.is_file():
@@ -115,7 +114,7 @@ class _BundledModules:
         return None
 
     def _has_own_top(self, top: str) -> bool:
-        """Return whether a package of the project exists: its other names may not be modules."""
+        """Return whether a name's top package is in the project; it may define other names."""
         stem = self._project.import_root / top
         return stem.is_dir() or any(stem.parent.glob(f"{top}.*"))
 
@@ -137,7 +136,7 @@ class _BundledModules:
     def _find_missing_portion(self, item: StaticImport) -> str:
         """Return the missing module of a namespace package, which several distributions share.
 
-        Other packages may create their modules at run time, so nothing is said about them.
+        Other packages may create modules at run time, so their modules are not reported.
         """
         modules, folders = self._module_paths
         for name in item.modules:
@@ -148,7 +147,7 @@ class _BundledModules:
 
     @functools.cached_property
     def _module_paths(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The paths of the modules of all dependencies, and those of directories with modules.
+        """The paths of all modules of dependencies, and of directories that contain modules.
 
         A directory with ``__init__`` is a module too.
         """
@@ -165,17 +164,8 @@ class _BundledModules:
                         folder = folder.rpartition("/")[0]
         return frozenset(modules), frozenset(folders)
 
-    def _find_member(self, module: str) -> str:
-        """Return the name of the workspace member that has a module, or an empty name."""
-        top = module.partition(".")[0]
-        for directory, name in _iter_members(find_workspace_root(self._project.root)):
-            for stem in (directory / "src" / top, directory / top):
-                if stem.is_dir() or stem.with_suffix(".py").is_file():
-                    return name
-        return ""
-
     def _find_optional_table(self, distribution: str) -> str:
-        """Return the setting that ships the group or extra which requires a distribution."""
+        """Return the setting for the group or extra that requires a distribution."""
         pyproject = read_pyproject(self._project.root)
         tables = {
             "groups": pyproject.get("dependency-groups", {}),
@@ -183,25 +173,8 @@ class _BundledModules:
         }
         for key, table in tables.items():
             for name, lines in table.items():
-                if any(_get_name(line) == distribution for line in lines):
+                if any(read_name(line) == distribution for line in lines):
                     return f'{key} = ["{name}"]'
-        return ""
-
-
-def _iter_members(workspace: Path) -> Iterator[tuple[Path, str]]:
-    """Yield directory and name of each member of a uv workspace."""
-    table = read_pyproject(workspace).get("tool", {}).get("uv", {}).get("workspace", {})
-    for pattern in table.get("members", ()):
-        for directory in sorted(workspace.glob(pattern)):
-            if (directory / "pyproject.toml").is_file():
-                project = read_pyproject(directory).get("project", {})
-                yield directory, str(project.get("name") or directory.name)
-
-
-def _get_name(line: object) -> str:
-    try:
-        return canonicalize_name(Requirement(str(line)).name)
-    except InvalidRequirement:  # a group may include another group
         return ""
 
 

@@ -26,9 +26,9 @@ __all__ = ("find_kind", "verify_build")
 def find_kind(
     project: Project, build: Build, interpreter: Interpreter | None, inventory: Inventory
 ) -> str:
-    """Return what kind of application a build contains: ``mastra``, ``asgi`` or ``wsgi``.
+    """Return the kind of application in a build: ``mastra``, ``asgi`` or ``wsgi``.
 
-    A build whose source was not imported is started once for this.
+    If the source was not imported, the build is started once for this purpose.
 
     :param project: the app.
     :param build: the staged app.
@@ -50,7 +50,7 @@ def verify_build(
     inventory: Inventory,
     report: Report,
 ) -> Build:
-    """Start a build in isolation and check that it contains everything its source has.
+    """Start a build in isolation, and check that it contains everything in its source.
 
     :param project: the app.
     :param build: the staged app.
@@ -68,8 +68,8 @@ def verify_build(
         return build
     if not can_start:
         report.note(
-            f"The build is for {build.platform.wheels} and this machine is "
-            f"{interpreter.machine}, so the app was not started.",
+            f"The build is for {build.platform.wheels}, but this machine is {interpreter.machine}. "
+            "Therefore the app was not started.",
             f"Start it once on {build.platform.wheels}: python index.py --check.",
         )
         return build
@@ -110,7 +110,7 @@ def _boot_and_clean_up(
     inventory: Inventory,
     report: Report,
 ) -> dict[str, Any]:
-    """Start the build and return its report; files that the app writes meanwhile are deleted."""
+    """Start the build and return its report; delete files that the app writes meanwhile."""
     draft = build.directory / MANIFEST  # only for the launcher: each bundle gets its own
     before = {name for name, _ in iter_files(build.directory)}
     draft.write_bytes(msgspec.json.encode(build.manifest))
@@ -121,9 +121,10 @@ def _boot_and_clean_up(
         (build.directory / name).unlink()
     if written:
         report.warn(
-            f"The app writes {_count_files(written)} beside its code when it is imported: "
-            f"{format_names(written)}. What it wrote was deleted.",
-            "Write to another directory, and not at import: a bundle may be read-only.",
+            f"The app writes {_count_files(written)} beside its code during the import: "
+            f"{format_names(written)}. These files were deleted.",
+            "Write to another directory, and not during the import, because a bundle may be "
+            "read-only.",
         )
     return result
 
@@ -137,7 +138,7 @@ def _compare(source: Mapping[str, Any], bundle: Mapping[str, Any]) -> None:
         if source.get(key) != bundle.get(key):
             missing = sorted(set(source.get(key, ())) - set(bundle.get(key, ())))
             raise BuildError(
-                f"The bundle's {key} differ from the source's: "
+                f"The bundle and its source have different {key}: "
                 f"{json.dumps(missing) if missing else json.dumps(bundle.get(key))}"
                 + (" missing." if missing else "."),
                 "Add the files that define them to [tool.mastra.build] include.",

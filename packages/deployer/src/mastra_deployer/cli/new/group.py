@@ -1,4 +1,4 @@
-"""``mastra new``; the module of each kind is imported when it is called."""
+"""The command ``mastra new``; it imports the module for each kind only when it is called."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from mastra_deployer.project.suggest import suggest
 __all__ = ("new",)
 
 _KINDS = {
-    "app": "A project; `mastra new NAME` does the same.",
-    "ci": "Files for github or gitlab: test, bundle, preview, deploy, roll back.",
+    "app": "A project; the same as `mastra new NAME`.",
+    "ci": "A pipeline for github or gitlab: test, bundle, preview, deploy, roll back.",
     "deployer": "A package that deploys to another platform.",
     "host": "Files that run the bundle: docker, compose, kubernetes, systemd, procfile.",
 }
 
 
 class _KindGroup(click.Group):
-    """A group whose default subcommand is ``app``."""
+    """A command group whose default subcommand is ``app``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_KINDS)
@@ -51,6 +51,6 @@ def new() -> None:
 
 
 def _remove_word(args: list[str], word: str) -> list[str]:
-    """Remove the kind from the arguments; options may come before it."""
+    """Remove the kind from the arguments, even if options come before it."""
     index = args.index(word)
     return args[:index] + args[index + 1 :]

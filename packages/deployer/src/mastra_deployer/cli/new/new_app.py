@@ -38,22 +38,26 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 @click.command("app")
 @click.argument("app", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @VERBOSE
 def new_app(app: Path, as_json: bool) -> None:
-    """Create a project in the directory APP: an agent, a workflow and tests. It needs no key."""
+    """Create a project with an agent, a workflow and tests in the directory APP. Needs no key."""
     name = app.absolute().name
     if not _NAME.fullmatch(name):
         raise ConfigError(
             f"{name!r} cannot be the name of a project.",
-            "Use letters, digits, '-', '_' and '.'; begin and end with a letter or digit.",
+            "Use letters, digits, '-', '_' and '.'. Begin and end with a letter or digit.",
         )
     require_empty(app)
     is_released = is_on_index("mastra-core")
     pin = get_compatible_range("mastra-core")
     values = {"name": name, "pin": pin, "unreleased": "" if is_released else _UNRELEASED}
     written = write_files(render_template("app", values), app)
-    note = () if is_released else ("`uv lock` needs wheels of mastra: README.md says how.",)
+    note = (
+        ()
+        if is_released
+        else ("`uv lock` needs wheels of mastra. README.md says how to build them.",)
+    )
     Terminal(as_json=as_json).answer(
         {"project": str(app.absolute()), "files": [str(path) for path in written]},
         f"Created {app}/. Next:",

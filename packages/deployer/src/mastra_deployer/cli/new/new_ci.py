@@ -34,15 +34,17 @@ echo "url=$url" >> "$GITHUB_OUTPUT\"""",
 
 @click.command("ci")
 @click.argument("system", default="")
-@click.option("-t", "--target", default="", help="Target to deploy to; the only one by default.")
-@click.option("--branch", default="main", help="Branch that is deployed to production: main.")
+@click.option("-t", "--target", default="", help="Target to deploy to; default: the only target.")
+@click.option(
+    "--branch", default="main", help="Branch that is deployed to production; default: main."
+)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @project_options
 def new_ci(options: Options, system: str, target: str, branch: str, force: bool) -> None:
-    """Write the pipeline of SYSTEM: github or gitlab.
+    """Write a pipeline for SYSTEM: github or gitlab.
 
-    The pipeline tests, bundles without credentials, deploys that bundle as a preview of a pull
-    request and to production from the branch, and has a manual rollback.
+    The pipeline tests and bundles the app without credentials. It deploys the bundle as a preview
+    of a pull request, or from the branch to production. It also has a manual rollback.
     """
     if system not in _SYSTEMS:
         message = f"There are no files for {system!r}." if system else "SYSTEM is missing."
@@ -116,7 +118,7 @@ def _build_values(
 
 
 def _render_files(system: str, pipeline: Pipeline, values: dict[str, str]) -> dict[str, str]:
-    """Render the file with those jobs that the target supports."""
+    """Render the file with the jobs that the target supports."""
     jobs = _render_trimmed(f"ci/{system}-jobs", values)
     supported = {"preview": pipeline.previews, "rollback": pipeline.rollback}
     selected = {name: jobs[name] if is_on else "" for name, is_on in supported.items()}
@@ -137,12 +139,12 @@ def _format_secret(name: str) -> str:
 
 
 def _to_secret_name(name: str) -> str:
-    """Return a name that GitHub accepts: secrets must not begin with GITHUB_."""
+    """Return a name for a secret of GitHub, which must not begin with GITHUB_."""
     return f"APP_{name}" if name.upper().startswith("GITHUB_") else name
 
 
 def _find_repository(root: Path) -> Path:
-    """Return the root of the repository, or that of the project without a repository."""
+    """Return the root of the repository; without a repository, the root of the project."""
     roots = [path for path in (root, *root.parents) if (path / ".git").exists()]
     return roots[0] if roots else root
 

@@ -22,19 +22,20 @@ _MAX_LENGTH = 24  # letters; lines of the package stay within a hundred
 
 @click.command("deployer")
 @click.argument("name", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @VERBOSE
 def new_deployer(name: Path, as_json: bool) -> None:
-    """Create a package that deploys to the platform NAME, in ./mastra-deployer-NAME.
+    """Create a deployer package for the platform NAME, in ./mastra-deployer-NAME.
 
-    The package uses an invented platform and passes the conformance suite; its README says what to
-    change for the real platform.
+    The package deploys to an invented platform and passes the conformance suite. Its README says
+    what to change for the real platform.
     """
     word = name.name.removeprefix(_PREFIX)
     if not _NAME.fullmatch(word) or len(word) > _MAX_LENGTH or word == "server":
         raise ConfigError(
             f"{word!r} cannot be the name of a target.",
-            f"Use a-z, digits and '-', at most {_MAX_LENGTH}: mastra new deployer fly-io.",
+            f"Use at most {_MAX_LENGTH} characters: a-z, digits and '-', as in `mastra new "
+            "deployer fly-io`.",
         )
     directory = name.parent / f"{_PREFIX}{word}"
     require_empty(directory)

@@ -46,8 +46,10 @@ _SINGLE = """\
 
 @click.command("host")
 @click.argument("kind", default="")
-@click.option("--image", default="", help="The app's container image; default: of a target oci.")
-@click.option("--force", is_flag=True, help="Replace files that are there.")
+@click.option(
+    "--image", default="", help="The app's container image; default: image of a target oci."
+)
+@click.option("--force", is_flag=True, help="Replace existing files.")
 @project_options
 def new_host(options: Options, kind: str, image: str, force: bool) -> None:
     """Write the files that run the app with KIND.
@@ -120,7 +122,7 @@ def _build_docker_values(app: Hosting) -> dict[str, str]:
 
 
 def _list_volumes(app: Hosting) -> list[tuple[str, str]]:
-    """Return the volumes: their names, and the directories that they are mounted at."""
+    """Return the volumes: their names and their mount points."""
     directories = list_directories(app.databases, _HOME)
     return [
         (f"data-{number}" if number > 1 else "data", directory)
@@ -163,8 +165,9 @@ def _build_systemd_values(app: Hosting) -> dict[str, str]:
     foreign = [each for each in directories if each != home and not each.startswith(f"{home}/")]
     if foreign:
         raise ConfigError(
-            f"The app writes a database to {foreign[0]!r}, which the unit's own user cannot write.",
-            f"Write it relative to the working directory, 'sqlite:///app.db', which is {home}.",
+            f"The app writes a database to {foreign[0]!r}, but the user of the systemd unit cannot "
+            "write there.",
+            f"Use a path relative to the working directory {home}, such as 'sqlite:///app.db'.",
         )
     names = [*app.required, *(f"{name} (optional)" for name in app.optional)] or ["none declared"]
     return {
@@ -203,19 +206,21 @@ def _get_image(app: Hosting) -> str:
 def _report_notes(kind: str, app: Hosting, terminal: Terminal) -> None:
     if not app.wheels:
         terminal.note(
-            f"There is no bundle yet, so port {app.port} and a drain of {app.drain} s are assumed.",
-            "If the app sets others, run `mastra build`, then this command again with --force.",
+            f"There is no bundle yet. The files assume port {app.port} and a drain timeout of "
+            f"{app.drain} s.",
+            "If the app sets other values, run `mastra build`, and then this command again with "
+            "--force.",
         )
     elif kind in _CONTAINERS and "manylinux" not in app.wheels:
         terminal.note(
-            f"The bundle in .mastra is for {app.wheels}, and the container needs manylinux.",
-            "Build it with --platform x86_64-manylinux_2_28, or aarch64-manylinux_2_28.",
+            f"The bundle in .mastra is for {app.wheels}, but the container needs manylinux.",
+            "Build the bundle with --platform x86_64-manylinux_2_28 or aarch64-manylinux_2_28.",
         )
     if kind in _CONTAINERS and app.databases:
         _report_databases(app, terminal)
     if kind == "kubernetes" and not app.image:
         terminal.note(
-            f"No image is known, so {_get_image(app)} is written.",
+            f"The name of the image is unknown. The files contain {_get_image(app)}.",
             "Pass --image, or set image = '...' in [tool.mastra.targets.oci].",
         )
 
@@ -224,15 +229,15 @@ def _report_databases(app: Hosting, terminal: Terminal) -> None:
     listed = ", ".join(f"{each.text!r} ({each.where})" for each in app.databases)
     directories = " and ".join(directory for _, directory in _list_volumes(app))
     terminal.note(
-        f"The app writes databases in files: {listed}. There is one instance, with a volume at "
-        f"{directories}.",
+        f"The app writes databases in files: {listed}. Therefore the files run one instance, with "
+        f"a volume at {directories}.",
         "For several instances, use a database on the network.",
     )
     for each in app.databases:
         if not each.path:
             terminal.note(
-                f"The path of {each.text!r} ({each.where}) is known only at run time.",
-                f"Let it be below {_HOME}, which is the working directory and a volume.",
+                f"The path {each.text!r} ({each.where}) is known only at run time.",
+                f"Make sure that it is below {_HOME}, which is the working directory and a volume.",
             )
 
 

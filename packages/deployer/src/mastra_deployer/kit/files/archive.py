@@ -1,4 +1,4 @@
-"""Write reproducible zip and tar archives without holding them in memory."""
+"""Write reproducible zip and tar archives without loading them into memory."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _UNIX = 3  # the system that made a zip: readers apply modes only to this one
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ZipArchive:
-    """A zip in memory with its digest, in the forms in which platforms state it.
+    """A zip in memory, with its digest in the forms of platforms.
 
     :param content: the bytes of the zip.
     """
@@ -60,7 +60,7 @@ class ZipArchive:
 
     @functools.cached_property
     def sha256_base64(self) -> str:
-        """The digest in base64, such as ``CodeSha256`` of AWS Lambda."""
+        """The digest in base64, as in ``CodeSha256`` of AWS Lambda."""
         return base64.b64encode(bytes.fromhex(self.sha256)).decode()
 
 
@@ -70,11 +70,11 @@ def create_zip(
     paths: Iterable[str] | None = None,
     executables: Collection[str] | None = None,
 ) -> ZipArchive:
-    """Return a directory's files as a zip with its digest, as ``zip_directory`` writes it.
+    """Return a directory's files as a zip with its digest, in the format of ``zip_directory``.
 
     :param directory: that holds the files.
-    :param paths: the files to write, relative to ``directory``; all files where left out.
-    :param executables: those of ``paths`` that get mode 755; where left out, the files that their
+    :param paths: the files to write, relative to ``directory``; all files if left out.
+    :param executables: those of ``paths`` that get mode 755; if left out, the files that their
         owner may execute.
     :raises BundleError: for a symbolic link.
     """
@@ -90,14 +90,14 @@ def zip_directory(
     paths: Iterable[str] | None = None,
     executables: Collection[str] | None = None,
 ) -> None:
-    """Write a directory's files as a zip: sorted, dated 1980, modes 644 and 755.
+    """Write a directory's files as a zip: sorted, dated 1980, with modes 644 and 755.
 
     The bytes are the same on every machine with the same zlib.
 
     :param directory: that holds the files.
     :param file: a path, which is replaced, or a file open for writing.
-    :param paths: the files to write, relative to ``directory``; all files where left out.
-    :param executables: those of ``paths`` that get mode 755; where left out, the files that their
+    :param paths: the files to write, relative to ``directory``; all files if left out.
+    :param executables: those of ``paths`` that get mode 755; if left out, the files that their
         owner may execute.
     :raises BundleError: for a symbolic link.
     """
@@ -114,17 +114,17 @@ def tar_directory(
     paths: Iterable[str] | None = None,
     executables: Collection[str] | None = None,
 ) -> None:
-    """Write a directory's files as a tar: sorted, dated 1970, owned by 0, modes 644 and 755.
+    """Write a directory's files as a tar: sorted, dated 1970, owner 0, modes 644 and 755.
 
-    It holds files and no directories. The bytes are the same on every machine; compressed, with
-    the same zlib.
+    The tar contains files and no directories. The bytes are the same on every machine. For a
+    compressed tar, this needs the same zlib.
 
     :param directory: that holds the files.
     :param file: a path, which is replaced, or a file open for writing.
     :param compress: whether to compress with gzip.
     :param prefix: a directory that all names are put below.
-    :param paths: the files to write, relative to ``directory``; all files where left out.
-    :param executables: those of ``paths`` that get mode 755; where left out, the files that their
+    :param paths: the files to write, relative to ``directory``; all files if left out.
+    :param executables: those of ``paths`` that get mode 755; if left out, the files that their
         owner may execute.
     :raises BundleError: for a symbolic link.
     """
@@ -137,7 +137,7 @@ def tar_directory(
 
 
 def write_zip(entries: Iterable[ArchiveEntry], file: IO[bytes], *, append: bool = False) -> None:
-    """Write a compressed zip of entries, in their order, all dated 1980.
+    """Write a compressed zip of entries in their order, all dated 1980.
 
     :param entries: the entries.
     :param file: open for writing; with ``append``, for reading too.
@@ -161,7 +161,7 @@ def write_zip(entries: Iterable[ArchiveEntry], file: IO[bytes], *, append: bool 
 
 
 def write_tar(entries: Iterable[ArchiveEntry], write: Callable[[bytes], object]) -> None:
-    """Write a tar of entries, in their order, all dated 1970 and owned by 0.
+    """Write a tar of entries in their order, all dated 1970, with owner 0.
 
     :param entries: the entries.
     :param write: receives the bytes of the tar, a file's ``write`` or that of a `GzipWriter`.
@@ -175,7 +175,7 @@ def write_tar(entries: Iterable[ArchiveEntry], write: Callable[[bytes], object])
 
 
 def iter_tar_member(entry: ArchiveEntry) -> Iterator[bytes]:
-    """Yield the bytes of one entry of a tar: its header, its content, and the padding.
+    """Yield the bytes of one entry of a tar: its header, its content and its padding.
 
     A tar consists of such members and of ``TAR_END``.
 
@@ -218,7 +218,7 @@ def _get_type(entry: ArchiveEntry) -> int:
 
 
 def _iter_content(entry: ArchiveEntry, size: int) -> Iterator[bytes]:
-    """Yield the content of an entry, and check that it has the size in the entry's header."""
+    """Yield the content of an entry, and check its size against the entry's header."""
     length = 0
     with entry.open() as content:
         while chunk := content.read(_CHUNK):
@@ -226,6 +226,6 @@ def _iter_content(entry: ArchiveEntry, size: int) -> Iterator[bytes]:
             yield chunk
     if length != size:
         raise BundleError(
-            f"{str(entry.source)!r} changed while it was written into an archive.",
-            "Run the command again when nothing writes into the bundle.",
+            f"{str(entry.source)!r} changed while it was written to an archive.",
+            "Run the command again when no program writes into the bundle.",
         )

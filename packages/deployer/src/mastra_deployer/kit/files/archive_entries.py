@@ -22,7 +22,7 @@ class ArchiveEntry:
     :param path: path in the archive, without a leading slash.
     :param mode: permissions; those of a symbolic link are always 777.
     :param source: file whose content the entry has.
-    :param content: content of the entry, where there is no ``source``.
+    :param content: content of the entry, if there is no ``source``.
     :param link: target of a symbolic link; such an entry has no content.
     :param directory: whether the entry is a directory.
     """
@@ -51,14 +51,14 @@ def iter_entries(
     executables: Collection[str] | None = None,
     keep_links: bool = False,
 ) -> Iterator[ArchiveEntry]:
-    """Yield an entry for every file of a directory, sorted by path, with mode 644 or 755.
+    """Yield an entry for each file of a directory, sorted by path, with mode 644 or 755.
 
-    Other bits of the files' modes depend on the umask of the machine and are left out.
+    All other mode bits depend on the machine's umask, and are left out.
 
     :param directory: that contains the files.
     :param prefix: a directory that all paths are put below.
-    :param paths: the files to yield, relative to ``directory``; all files where left out.
-    :param executables: those of ``paths`` that get mode 755; where left out, the files that their
+    :param paths: the files to yield, relative to ``directory``; all files if left out.
+    :param executables: those of ``paths`` that get mode 755; if left out, the files that their
         owner may execute.
     :param keep_links: whether symbolic links are yielded. Otherwise they are an error.
     :raises BundleError: for a symbolic link.
@@ -76,7 +76,7 @@ def iter_entries(
 
 
 def strip_entries(entries: Iterable[ArchiveEntry]) -> Iterator[ArchiveEntry]:
-    """Yield the entries, with compiled libraries and programs without symbols.
+    """Yield the entries, and remove symbols from compiled libraries and programs.
 
     :param entries: of any kind.
     """
@@ -98,7 +98,7 @@ def _list_files(directory: Path) -> Iterator[str]:
 def _create_link(path: Path, target: str, *, keep: bool) -> ArchiveEntry:
     if not keep:
         raise BundleError(
-            f"{str(path)!r} is a symbolic link, and the archive may contain only files.",
-            "Replace the link by the file itself.",
+            f"{str(path)!r} is a symbolic link, but the archive may contain only files.",
+            "Replace the link with the file itself.",
         )
     return ArchiveEntry(path=target, link=str(path.readlink()))

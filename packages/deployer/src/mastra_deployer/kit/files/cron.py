@@ -1,4 +1,4 @@
-"""Check cron expressions before a platform refuses them."""
+"""Check cron expressions, before a platform refuses them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ITEM = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?")
 
 
 def find_cron_problem(expression: str, *, names: bool = True) -> str:
-    """Return what is wrong with a cron expression, or nothing.
+    """Return the fault in a cron expression, or an empty text.
 
     The five fields may contain ``*``, numbers, ranges (``1-5``), lists (``1,15``) and steps
     (``*/10``).
@@ -47,5 +47,5 @@ def _is_item(item: str, low: int, high: int, words: dict[str, int]) -> bool:
 
 
 def _parse_value(text: str, words: dict[str, int]) -> int:
-    """Return a number or the number of a name; -1 for anything else."""
+    """Return a number, or the number for a name; -1 for other text."""
     return int(text) if text.isdecimal() else words.get(text.upper(), -1)

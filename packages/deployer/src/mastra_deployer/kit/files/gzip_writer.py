@@ -1,4 +1,4 @@
-"""Compress a stream to gzip, with the same bytes on every machine with the same zlib."""
+"""Compress a stream to gzip, with the same bytes on all machines with the same zlib."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FLAGS = {1: 4, 9: 2}  # of the fastest and the best compression, by level
 
 
 class GzipWriter:
-    """Compress what is written, and pass it on.
+    """Compresses the content that is written, and passes the result on.
 
     :param write: receives the compressed bytes.
     :param level: of the compression, 1 to 9.
@@ -37,11 +37,11 @@ class GzipWriter:
         return len(content)
 
     def flush(self) -> None:
-        """Pass on all that was written; later content is compressed without reference to it."""
+        """Pass on all content so far; later content is compressed without reference to it."""
         self._pass_on(self._compressor.flush(zlib.Z_FULL_FLUSH))
 
     def close(self) -> None:
-        """End the stream; nothing can be written afterwards."""
+        """End the stream; no content can be written afterwards."""
         self._pass_on(self._compressor.flush())
         self._write(
             self._crc.to_bytes(4, "little") + (self._size & 0xFFFFFFFF).to_bytes(4, "little")

@@ -1,8 +1,9 @@
-"""Download pinned packages from npm's registry, without npm."""
+"""Download pinned packages from the npm registry, without npm."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mastra_core.errors import ConfigError, DeployError
+from mastra_core.errors import ApiError, ConfigError, DeployError
 from mastra_core.pipeline import Report
 from mastra_deployer.files.directories import (
     convert_cache_errors,
@@ -29,13 +30,13 @@ _REGISTRY = "https://registry.npmjs.org"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NpmPackage:
-    """One version of a package, with the hash of its published tarball.
+    """One version of a package, and the hash of its published tarball.
 
     :param name: of the package, ``@scope/name`` or ``name``.
     :param version: of the package.
     :param integrity: ``sha512-`` and the hash in base64, as in ``dist.integrity`` of npm's
         registry and in ``package-lock.json``.
-    :param directory: the only directory of the package that is unpacked; all files where empty.
+    :param directory: the only directory of the package that is unpacked; all files if empty.
     """
 
     name: str
@@ -50,14 +51,14 @@ class NpmPackage:
 
 
 def get_npm_package(package: NpmPackage, report: Report, *, registry: str = "") -> Path:
-    """Return a directory of mastra's cache with the files of a package; download what is missing.
+    """Return the cached directory with the files of a package; download it if necessary.
 
-    No script of the package is run, and its dependencies are not installed. Files keep their
+    No script of the package runs, and its dependencies are not installed. Files keep their
     executable bit.
 
     :param package: the package.
     :param report: receives progress.
-    :param registry: address of a mirror, from a setting; ``NPM_CONFIG_REGISTRY`` where empty, as
+    :param registry: address of a mirror, from a setting; ``NPM_CONFIG_REGISTRY`` if empty, as
         for npm itself, and then npm's own registry.
     :raises ApiError: when the registry rejects the request.
     :raises ConfigError: when the cache cannot be written, or the registry's address is invalid.
@@ -94,6 +95,7 @@ def _download(package: NpmPackage, registry: str, file: Path) -> None:
     """``GET /NAME/-/NAME-VERSION.tgz`` of the registry."""
     digest = hashlib.sha512()
     with (
+        _explain_outage(package),
         connect(registry, name="npm's registry", consent=False) as client,
         client.stream("GET", registry + package.path) as response,
         file.open("wb") as target,
@@ -103,10 +105,26 @@ def _download(package: NpmPackage, registry: str, file: Path) -> None:
             target.write(chunk)
     if f"sha512-{base64.b64encode(digest.digest()).decode()}" != package.integrity:
         raise DeployError(
-            f"{registry!r} sent a {package.name} {package.version} that differs from the "
-            "published one.",
-            "Run the same command again; if the error stays, ask the registry's operator.",
+            f"{registry!r} sent a {package.name} {package.version} that differs from the published "
+            "version.",
+            "Run the same command again. If the error remains, ask the operator of the registry.",
         )
+
+
+@contextlib.contextmanager
+def _explain_outage(package: NpmPackage) -> Iterator[None]:
+    """Within the block, add the package and a hint to the error of an unreachable registry."""
+    try:
+        yield
+    except ApiError as error:
+        if error.status is not None:
+            raise
+        raise ApiError(
+            f"{package.name} {package.version} is not in the cache, and cannot be downloaded from "
+            f"the npm registry: {error.message}",
+            "Run the same command once with access to the registry, because the cache keeps the "
+            "package. Or set NPM_CONFIG_REGISTRY to a mirror.",
+        ) from error
 
 
 def _unpack(package: NpmPackage, file: Path, directory: Path) -> None:
@@ -117,7 +135,7 @@ def _unpack(package: NpmPackage, file: Path, directory: Path) -> None:
 
 
 def _iter_members(archive: tarfile.TarFile, directory: str) -> Iterator[tarfile.TarInfo]:
-    """Yield the files below a directory of the package; the top directory may have any name."""
+    """Yield the files below a directory of the package, whatever its top directory."""
     prefix = f"{directory.strip('/')}/" if directory else ""
     for member in archive:
         name = member.name.partition("/")[2]

@@ -16,7 +16,7 @@ _MAX_PARTS = 10  # in the hint
 
 
 def check_size(sizes: Mapping[str, int], limit: int, name: str) -> Problem | None:
-    """Return an error that names the ten largest parts, or ``None`` within the limit.
+    """Return an error with the ten largest parts; ``None`` within the limit.
 
     :param sizes: bytes of each part, as in ``BundleManifest.sizes``.
     :param limit: bytes of all parts together; 0 for no limit.
@@ -26,17 +26,18 @@ def check_size(sizes: Mapping[str, int], limit: int, name: str) -> Problem | Non
     if not limit or total <= limit:
         return None
     return Problem(
-        message=f"The bundle has {total / 1e6:.1f} MB, and {name} allows {limit / 1e6:.1f} MB.",
-        hint=f"The largest parts: {format_largest(sizes)}.",
+        message=f"The bundle has {total / 1e6:.1f} MB, but {name} allows {limit / 1e6:.1f} MB.",
+        hint=f"The largest parts are: {format_largest(sizes)}.",
     )
 
 
 def check_compressed_size(
     directory: Path, sizes: Mapping[str, int], limit: int, name: str
 ) -> Problem | None:
-    """Return an error for a directory that is too large as a zip, or ``None`` within the limit.
+    """Return an error if a directory is too large as a zip; ``None`` within the limit.
 
-    The directory is compressed (40 MB in a second) only if its files exceed the limit.
+    The directory is compressed only if its files exceed the limit. Compression takes a second for
+    40 MB.
 
     :param directory: the directory that is uploaded as an archive.
     :param sizes: bytes of each part before compression, as in ``BundleManifest.sizes``.
@@ -51,14 +52,14 @@ def check_compressed_size(
     if total <= limit:
         return None
     return Problem(
-        message=f"The bundle has {total / 1e6:.1f} MB compressed, and {name} allows "
+        message=f"The bundle has {total / 1e6:.1f} MB compressed, but {name} allows "
         f"{limit / 1e6:.1f} MB.",
-        hint=f"The largest parts before compression: {format_largest(sizes)}.",
+        hint=f"The largest parts before compression are: {format_largest(sizes)}.",
     )
 
 
 def format_largest(sizes: Mapping[str, int]) -> str:
-    """Return the ten largest parts with their sizes, for a message.
+    """Return a text with the ten largest parts and their sizes.
 
     :param sizes: bytes of each part.
     """

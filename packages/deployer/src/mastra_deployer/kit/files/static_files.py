@@ -1,4 +1,4 @@
-"""Put an app's static files into a bundle, and check the paths that settings name."""
+"""Copy an app's static files to a bundle, and check paths in settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ("check_project_path", "copy_static_files", "find_static_file")
 
 
 def check_project_path(path: str, setting: str) -> Problem | None:
-    """Return an error for a path that leads out of the project, else ``None``.
+    """Return an error if a path leads out of the project; otherwise ``None``.
 
     :param path: relative to the project; empty for none.
     :param setting: name of the setting that contains it, for the message.
@@ -20,16 +20,16 @@ def check_project_path(path: str, setting: str) -> Problem | None:
     if not (PurePosixPath(path).is_absolute() or PureWindowsPath(path).anchor or ".." in parts):
         return None
     return Problem(
-        message=f"{setting}={path!r} is outside the project.",
-        hint="Use a directory of the project.",
+        message=f"{setting}={path!r} is outside of the project.",
+        hint="Use a directory inside of the project.",
     )
 
 
 def copy_static_files(build: Build, static: str, target: Path) -> None:
-    """Copy a directory of the app, whose files the platform itself serves.
+    """Copy a directory of static files, which the platform itself serves.
 
     :param build: the finished build.
-    :param static: the directory, relative to the project; nothing is copied where empty.
+    :param static: the directory, relative to the project; nothing is copied if empty.
     :param target: the directory to create.
     :raises BundleError: when the directory is not in the build.
     """
@@ -39,13 +39,13 @@ def copy_static_files(build: Build, static: str, target: Path) -> None:
     if not source.is_dir():
         raise BundleError(
             f"The directory of static files {static!r} is not in the build.",
-            f'Add it: [tool.mastra.build] include = ["{static}/**/*"].',
+            f'Add the directory: [tool.mastra.build] include = ["{static}/**/*"].',
         )
     lay_out(source, target)
 
 
 def find_static_file(directory: Path, path: str) -> Path | None:
-    """Return the file that a platform serves for a request, or ``None``.
+    """Return the static file that a platform serves for a request, or ``None``.
 
     :param directory: of the static files; may be missing.
     :param path: of the request, with or without a query.

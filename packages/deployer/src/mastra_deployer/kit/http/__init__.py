@@ -1,1 +1,1 @@
-"""An HTTP client for platforms: errors, retries, limits and destinations."""
+"""An HTTP client for platforms, with errors, retries, limits and checked destinations."""

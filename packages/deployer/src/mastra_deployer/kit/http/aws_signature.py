@@ -1,4 +1,4 @@
-"""Signs requests with Signature Version 4 of AWS; needs the package ``botocore``."""
+"""Sign requests with AWS Signature Version 4; needs the package ``botocore``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AWS_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TO
 def create_aws_signer(
     credentials: Mapping[str, Secret], service: str, region: str
 ) -> Callable[[httpx.Request, int], None]:
-    """Return a function that signs a request, for ``before_attempt`` of ``connect``.
+    """Return a function that signs each request, for ``before_attempt`` of ``connect``.
 
     :param credentials: with ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY``, and with
         ``AWS_SESSION_TOKEN`` for temporary credentials.
@@ -31,7 +31,7 @@ def create_aws_signer(
     :raises ConfigError: where ``botocore`` is not installed.
     """
     require_credentials(
-        credentials, AWS_CREDENTIALS[:2], "Set the keys of a user or a role of AWS."
+        credentials, AWS_CREDENTIALS[:2], "Set the keys of an AWS user or an AWS role."
     )
     try:
         from botocore.auth import SigV4Auth

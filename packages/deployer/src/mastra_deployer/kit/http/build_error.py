@@ -1,4 +1,4 @@
-"""Builds the error for a response of a platform, with the deployer's hint."""
+"""Build the error for a platform's response, with the deployer's hint."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ("build_error", "find_hint")
 _LONGEST = 365 * 86400  # seconds of a wait that is written as a number
 
 _REJECTED = (401, 403)
-_TOKEN_HINT = "Check that the token is the right one and has the required scopes."  # noqa: S105  # no token
-_NOT_FOUND_HINT = "Check the names in the settings; `mastra deployments` lists the deployments."
-_HINT = "The message is the platform's own; correct what it names."
+_TOKEN_HINT = "Check that the token is correct and has the required scopes."  # noqa: S105  # no token
+_NOT_FOUND_HINT = "Check the names in the settings. `mastra deployments` lists the deployments."
+_HINT = "This message comes from the platform. Correct the problem that it names."
 
 
 def build_error(
@@ -29,9 +29,9 @@ def build_error(
     secrets: Iterable[str],
     hints: Mapping[str | int, str],
 ) -> DeployError:
-    """Build the error for a response whose status is 400 or above.
+    """Build the error for a response with a status of 400 or above.
 
-    :param name: the platform's name; its host where empty.
+    :param name: the platform's name; its host if empty.
     :param home: the origin of the platform; hints are for its responses only.
     :param response: with its body read.
     :param secrets: values to remove from the platform's message.
@@ -46,10 +46,9 @@ def build_error(
     wait = parse_retry_after(status, response.headers)
     if wait is not None and wait > MAX_WAIT:
         return ApiError(
-            f"{platform} accepts {call} again only in {_format_duration(wait)} ({status}): "
+            f"{platform} accepts {call} again only after {_format_duration(wait)} ({status}): "
             f"{message}",
-            hint
-            or "Run the same command again after that time; steps that are done are not repeated.",
+            hint or "Run the same command again after that time. Finished steps are not repeated.",
             status=status,
             code=code,
         )
@@ -61,7 +60,7 @@ def build_error(
 
 
 def find_hint(hints: Mapping[str | int, str], code: str, status: int | None) -> str:
-    """Return the hint for a code, else the hint for a status, else an empty string.
+    """Return the hint for a code, or else the hint for a status, or else an empty text.
 
     :param hints: by the platform's code, or by status; a code may be a number.
     :param code: the platform's code; empty if there is none.

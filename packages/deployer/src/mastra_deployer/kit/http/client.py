@@ -1,4 +1,4 @@
-"""The client that ``connect`` returns: failed requests raise errors of ``mastra_core.errors``."""
+"""The client that ``connect`` returns; it raises errors of ``mastra_core.errors``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PlatformClient(httpx.Client):
     """An ``httpx.Client`` that raises ``ApiError``, ``AuthError`` and ``DeployTimeout``.
 
     :param base_url: the address of the API; credentials go to its origin only.
-    :param name: the platform's name in errors; the host's where empty.
+    :param name: the platform's name in errors; the host's if empty.
     :param token: sent as a bearer token.
     :param auth: another way to authorize, in place of ``token``.
     :param headers: sent with every request to the origin of ``base_url``.
@@ -87,7 +87,7 @@ class PlatformClient(httpx.Client):
         :param request: its ``extensions`` may hold the keys that ``connect`` describes.
         :param options: those of ``httpx.Client.send``.
         :raises AuthError: for 401 and 403.
-        :raises ApiError: for any other status of 400 and above, and where there is no response.
+        :raises ApiError: for any other status of 400 or above, and if there is no response.
         :raises DeployTimeout: when the response does not arrive in time.
         """
         if options.get("stream"):
@@ -99,9 +99,9 @@ class PlatformClient(httpx.Client):
         return self._follow_redirects(response, **options)
 
     def _follow_redirects(self, response: httpx.Response, **options: Any) -> httpx.Response:
-        """Send the request of each redirect as one of its own, authorized for its own origin.
+        """Follow each redirect with a separate request, which has its own authorization.
 
-        httpx would let the authorization of the first request answer the last response.
+        With httpx, the authorization of the first request would handle the last response.
         """
         for _ in range(_MAX_REDIRECTS):
             following = response.next_request
@@ -155,7 +155,7 @@ class PlatformClient(httpx.Client):
 
 
 class _BearerAuth(httpx.Auth):
-    """Reveals the token only if the header is set; a function is called for each attempt."""
+    """Reveals the token only when it sets the header; calls a function for each attempt."""
 
     def __init__(self, token: Token) -> None:
         self._token = token
@@ -165,15 +165,16 @@ class _BearerAuth(httpx.Auth):
         token = secret.reveal().strip()
         if not token.isascii() or not token.isprintable() or " " in token:
             raise AuthError(
-                "The token has characters that no token can have, such as spaces or line breaks.",
-                "Copy the whole token again, and nothing else.",
+                "The token contains characters that are not allowed, such as spaces or line "
+                "breaks.",
+                "Copy the token again. Copy all of it and nothing else.",
             )
         request.headers["authorization"] = f"Bearer {token}"
         yield request
 
 
 class _SameOriginAuth(httpx.Auth):
-    """Authorizes requests to the platform's origin only, also after a redirect."""
+    """Authorizes only requests to the platform's origin, also after a redirect."""
 
     def __init__(self, inner: httpx.Auth, home: httpx.URL) -> None:
         self._inner = inner
@@ -187,18 +188,18 @@ class _SameOriginAuth(httpx.Auth):
 
 
 def _remove_attempt_headers(following: httpx.Request) -> None:
-    """Remove what the attempts at the redirected request added, such as a signature."""
+    """Remove headers that the attempts of the redirected request added, such as a signature."""
     for name in set(following.headers) - following.extensions["mastra_headers"]:
         del following.headers[name]
 
 
 def _require_readable(request: httpx.Request, following: httpx.Request) -> None:
-    """Raise for a redirect that would send the content of a request to another host."""
+    """Raise an error if a redirect would send the body of a request to another host."""
     if following.method not in ("GET", "HEAD"):
         raise ApiError(
             f"{request.url.host} redirects {request.method} {request.url.path} to another host, "
             f"{following.url.host!r}.",
-            "The content was not sent there. Check the address of the platform.",
+            "The body was not sent to that host. Check the address of the platform.",
         )
 
 

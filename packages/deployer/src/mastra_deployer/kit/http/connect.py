@@ -1,4 +1,4 @@
-"""Builds an ``httpx.Client`` that authorizes, retries and raises errors with a hint."""
+"""Build an ``httpx.Client`` with authorization, retries, and errors that have a hint."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ def connect(
     max_seconds: float = MAX_SECONDS,
     consent: bool = True,
 ) -> httpx.Client:
-    """Return a client for one platform's API; it may be shared between threads.
+    """Return a client for one platform's API; several threads may share the client.
 
-    Idempotent requests are repeated after 408, 425, 429, 5xx and lost connections, six attempts
-    in all. Other requests are repeated only if the platform certainly did not begin: the
-    connection was refused, 429, a 403 with a used-up allowance, or 503 with ``Retry-After``. A
-    wait that the platform states is kept, up to a minute, for twelve attempts in all. A body that
-    cannot be sent twice is sent once.
+    Idempotent requests are repeated after 408, 425, 429, 5xx and lost connections, with at most six
+    attempts. Other requests are repeated only if the platform certainly did not process them: after
+    a refused connection, a 429, a 403 with an exhausted rate limit, or a 503 with ``Retry-After``.
+    If the platform states a wait of up to a minute, the client waits, with at most twelve attempts.
+    A body that cannot be sent twice is sent once.
 
     A request may carry in ``extensions=``: ``{"mastra_idempotent": True}``, which declares a POST
     safe to repeat (``False``: a PUT unsafe), ``{"mastra_retry_401": True}``, which makes one more
     attempt after a 401, and ``{"mastra_accept": (404, 409)}``, which returns responses of these
     statuses. All other statuses of 400 and above raise.
 
-    Each attempt is authorized by itself, so no attempt carries an old token or signature.
+    Each attempt gets its own authorization, so no attempt has an old token or signature.
 
-    Authorization and ``headers`` are sent to the origin of ``base_url`` only, and only its
-    challenges are answered. Redirects are followed only if a request asks for it, five at most,
-    and never to an unencrypted address or from the internet into a private network. No cookies are
-    kept. ``client.stream`` reads a response in parts; its limits are 16 GiB and an hour. A request
-    may set its own limits in ``extensions=``: ``{"mastra_max_size": 4096, "mastra_max_seconds":
-    5}``; ``None`` is no limit.
+    Authorization and ``headers`` are sent only to the origin of ``base_url``. Only challenges of
+    this origin are answered. Redirects are followed only if a request asks for it, five at most,
+    and never to an unencrypted address or from the internet into a private network. Cookies are not
+    kept. ``client.stream`` reads a response in parts, up to 16 GiB and one hour. A request may set
+    its own limits in ``extensions=``: ``{"mastra_max_size": 4096, "mastra_max_seconds": 5}``;
+    ``None`` is no limit.
 
     :param base_url: https, or http to this machine only.
     :param token: sent as ``Authorization: Bearer``; a function is called for each attempt.
@@ -62,7 +62,7 @@ def connect(
     :param before_attempt: called before each attempt at a request to the origin of ``base_url``,
         with the request and the number of attempts before. It sets headers, such as a signature.
     :param timeout: seconds for each network operation.
-    :param name: the platform's name in errors; its host where empty.
+    :param name: the platform's name in errors; its host if empty.
     :param hints: hints of errors, by the platform's code (``rate_limited``) or by status. A code
         goes before a status.
     :param retry_codes: statuses and codes of the platform that mean "not processed, come later",

@@ -1,4 +1,4 @@
-"""Convert a failed connection to an error that names the cause and the cure."""
+"""Convert a failed connection to an error with its cause and a cure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ __all__ = ("is_permanent", "to_deploy_error")
 
 
 def is_permanent(error: httpx.RequestError) -> bool:
-    """Return whether a retry would fail in the same way.
+    """Return whether a retry would certainly fail in the same way.
 
-    True for an unknown host, an untrusted certificate, a proxy that rejects, an invalid request.
+    The result is true for an unknown host, an untrusted certificate, a refusal by a proxy, and an
+    invalid request.
 
     :param error: raised by httpx.
     """
@@ -40,7 +41,7 @@ def to_deploy_error(request: httpx.Request, error: httpx.RequestError) -> Deploy
     host = request.url.host
     origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
     if isinstance(error, httpx.TimeoutException):
-        return DeployTimeout(f"{origin} did not answer in time.", "Run the same command again.")
+        return DeployTimeout(f"{origin} did not respond in time.", "Run the same command again.")
     message, hint = _explain(host, origin, error)
     return ApiError(message, hint)
 
@@ -51,8 +52,8 @@ def _explain(host: str, origin: str, error: httpx.RequestError) -> tuple[str, st
         if isinstance(cause, ssl.SSLCertVerificationError):
             return (
                 f"The certificate of {origin} is not trusted: {cause.verify_message}.",
-                "Check the address. Behind a proxy that intercepts TLS, set SSL_CERT_FILE to a "
-                "file with the proxy's certificate.",
+                "Check the address. If a proxy intercepts TLS, set SSL_CERT_FILE to a file with "
+                "the proxy's certificate.",
             )
         if isinstance(cause, socket.gaierror):
             return (
@@ -62,12 +63,13 @@ def _explain(host: str, origin: str, error: httpx.RequestError) -> tuple[str, st
         if isinstance(cause, ConnectionRefusedError):
             return (
                 f"{origin} cannot be reached: the connection was refused.",
-                "Check the address and that the service runs; then run the same command again.",
+                "Check the address, and that the service is running. Then run the same command "
+                "again.",
             )
     if isinstance(error, httpx.ProxyError):
         return (
             f"The proxy rejected the connection to {origin}: {error}.",
-            f"Check HTTPS_PROXY and its user and password, or bypass the proxy: NO_PROXY={host}.",
+            f"Check HTTPS_PROXY with its user and password. Or bypass the proxy: NO_PROXY={host}.",
         )
     if isinstance(error, httpx.DecodingError):
         return (
@@ -77,12 +79,12 @@ def _explain(host: str, origin: str, error: httpx.RequestError) -> tuple[str, st
     detail = str(error).rstrip(".") or type(error).__name__
     return (
         f"{origin} cannot be reached: {detail}.",
-        "Check the network and the address; then run the same command again.",
+        "Check the network and the address. Then run the same command again.",
     )
 
 
 def _iter_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield the error and its causes; the system's own error is the last of them."""
+    """Yield the error and its causes; the system's own error is the last one."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

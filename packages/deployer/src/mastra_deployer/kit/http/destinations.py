@@ -1,4 +1,4 @@
-"""Checks the addresses that a platform's responses refer to: redirects, uploads, token servers."""
+"""Check the addresses in a platform's responses: redirects, uploads, token servers."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def is_same_origin(one: httpx.URL, other: httpx.URL) -> bool:
 
 
 def check_destination(home: httpx.URL, url: httpx.URL) -> None:
-    """Raise for an address that a platform must not send its client to.
+    """Raise an error if a platform's response must not lead the client to an address.
 
-    A platform on the internet may refer to other https addresses on the internet, and not to this
-    machine, its network, or the metadata service of a cloud.
+    A platform on the internet may refer to other https addresses on the internet. It must not refer
+    to this machine, its network, or the metadata service of a cloud.
 
     :param home: the address that the client was opened for.
     :param url: the address of a request.
-    :raises ApiError: for an unencrypted address, and for one that is not on the internet.
+    :raises ApiError: for an unencrypted address, and for an address that is not on the internet.
     """
     if is_same_origin(url, home):
         return
@@ -45,7 +45,7 @@ def _raise_refused(home: httpx.URL, url: httpx.URL, reason: str) -> None:
     address = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
     raise ApiError(
         f"{home.host} refers to {address!r}, which {reason}.",
-        f"Nothing was sent there. Check the address of {home.host} with its operator.",
+        f"Nothing was sent to that address. Ask the operator of {home.host} about it.",
     )
 
 

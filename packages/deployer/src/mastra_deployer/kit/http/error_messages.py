@@ -1,7 +1,8 @@
-"""Reads the message and the code of a platform's error response, without secrets.
+"""Read the message and the code of a platform's error response, without secrets.
 
-Platforms name the same fields differently. Keys are compared without regard to case, because AWS
-writes ``Message``. XML is searched with expressions and not parsed: a parser would expand entities.
+Platforms use different names for the same fields. Keys are compared without case, because AWS
+writes ``Message``. XML is searched with regular expressions, because a parser would expand
+entities.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _NO_MESSAGE = "no message"
 # The keys that hold the sentence, the most specific first.
 _SENTENCES = ("message", "msg", "detail", "error_description", "description", "title", "reason")
 _NESTED = ("error", "err", "errors", "failed")
-_DETAILS = ("detail", "details")  # read where an object has no message of its own
+_DETAILS = ("detail", "details")  # used if an object has no message of its own
 _CODE_HEADERS = ("x-amzn-errortype", "x-ms-error-code")
 _STATUS = re.compile(r"[A-Z][A-Z_]+")  # Google's name of an error, beside a code that is a number
 _XML = re.compile(r"<(?:\w+:)?(Code|Message)\b[^>]*>([^<]*)<")
@@ -33,7 +34,7 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
 def extract_message(response: httpx.Response, secrets: Iterable[str] = ()) -> str:
-    """Return the sentence in the body of a response, or the reason phrase of its status.
+    """Return the message in the body of a response, or else the reason phrase of its status.
 
     :param response: with its body read.
     :param secrets: values to remove, beside those of ``add_masked_values``.
@@ -45,7 +46,7 @@ def extract_message(response: httpx.Response, secrets: Iterable[str] = ()) -> st
 def format_message(text: str, secrets: Iterable[str] = ()) -> str:
     """Return the message of a platform as one printable line without secrets.
 
-    Secrets are removed before the line is cut, so that no part of one is left at the end.
+    Secrets are removed before the line is shortened, so that no part of a secret remains.
 
     :param text: the message.
     :param secrets: values to remove, beside those of ``add_masked_values``.
@@ -57,7 +58,7 @@ def format_message(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def extract_code(response: httpx.Response) -> str:
-    """Return the platform's code for an error (``rate_limited``), or an empty string.
+    """Return the platform's code for an error (``rate_limited``), or an empty text.
 
     The code is in the body, which may be JSON or XML, or in a header of AWS or Azure.
 
@@ -106,7 +107,7 @@ def _parse_json(response: httpx.Response) -> Any:
 
 
 def _extract_from_text(text: str) -> str:
-    """Return plain text as it is, the message of XML, and only the title of an HTML page."""
+    """Return plain text, the message in XML, or the title of an HTML page."""
     if "<html" not in text[:1000].lower() and "<!doctype" not in text[:1000].lower():
         fields = _find_in_xml(text)
         return _append_code(fields["Message"], fields.get("Code")) if "Message" in fields else text
@@ -115,7 +116,7 @@ def _extract_from_text(text: str) -> str:
 
 
 def _find_in_xml(text: str) -> dict[str, str]:
-    """Return ``Code`` and ``Message`` of ``<Error>``, as S3, Azure and others send them."""
+    """Return ``Code`` and ``Message`` of an XML ``<Error>``, as S3 and Azure send it."""
     if not text.lstrip("\ufeff \r\n\t").startswith("<"):
         return {}
     fields: dict[str, str] = {}
@@ -138,7 +139,7 @@ def _find_code(body: Mapping[str, Any]) -> str:
 
 
 def _get_code(fields: Mapping[str, Any]) -> str:
-    """Return an object's own code: Google's ``status``, ``code``, or ``__type`` of AWS."""
+    """Return the code in an object: Google's ``status``, ``code``, or ``__type`` of AWS."""
     code, status = fields.get("code"), fields.get("status")
     if isinstance(code, int) and isinstance(status, str) and _STATUS.fullmatch(status):
         return status
@@ -148,7 +149,7 @@ def _get_code(fields: Mapping[str, Any]) -> str:
 
 
 def _shorten_type(text: str) -> str:
-    """Return the name in ``com.amazonaws.lambda#NotFound`` and in ``NotFound:http://...``."""
+    """Return the name in texts such as ``com.amazonaws.lambda#NotFound``."""
     return text.partition(":")[0].rpartition("#")[2].strip()
 
 
@@ -157,7 +158,7 @@ def _lower_keys(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _find_sentence(body: Any) -> str:
-    """Return the first sentence in a JSON value, with the platform's code for it."""
+    """Return the first message in a JSON value, with the platform's code."""
     if isinstance(body, str):
         return body
     if isinstance(body, list):
@@ -176,7 +177,7 @@ def _has_message(fields: Mapping[str, Any]) -> bool:
 
 
 def _format_object(fields: Mapping[str, Any]) -> str:
-    """Return an object's own sentence; title and detail of RFC 9457 are joined."""
+    """Return the message in an object; join title and detail of RFC 9457."""
     texts = [fields[key] for key in _SENTENCES if isinstance(fields.get(key), str) and fields[key]]
     error = fields.get("error")
     if not texts:
@@ -193,7 +194,7 @@ def _append_code(text: str, code: Any) -> str:
 
 
 def _format_field_errors(body: Mapping[str, Any]) -> str:
-    """Format ``{"name": ["must be unique"]}``, the shape of form validation errors."""
+    """Format the errors of form fields, such as ``{"name": ["must be unique"]}``."""
     return "; ".join(
         f"{name} {', '.join(map(str, errors))}"
         for name, errors in body.items()

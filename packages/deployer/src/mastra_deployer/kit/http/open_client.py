@@ -1,4 +1,4 @@
-"""Opens the client of a platform with the credential of the user."""
+"""Open the client of a platform with the user's credential."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def open_client(
     bearer: bool = True,
     **options: Any,
 ) -> Iterator[httpx.Client]:
-    """Open a client with the user's credentials; unexpected responses are ``ApiError``.
+    """Open a client with the user's credentials; convert unexpected responses to ``ApiError``.
 
     This is ``connect`` within ``convert_response_errors``. The first credential is the bearer
     token, unless ``auth`` of ``connect`` authorizes the requests.
@@ -36,7 +36,7 @@ def open_client(
     :param credentials: values of the credentials that are set, as the hooks receive them.
     :param variables: names of the credentials that are required.
     :param name: the platform's name in errors.
-    :param hint: where to create a token, for the error where the credential is not set.
+    :param hint: where to create a token, for the error if the credential is not set.
     :param bearer: whether the first credential is the bearer token; ``False`` where
         ``before_attempt`` signs the requests.
     :param options: those of ``connect``.
@@ -56,11 +56,11 @@ def open_client(
 def require_credentials(
     credentials: Mapping[str, Secret], variables: Iterable[str], hint: str = ""
 ) -> None:
-    """Raise where a credential is not set.
+    """Raise an error if a credential is not set.
 
     :param credentials: values of the credentials that are set, as the hooks receive them.
     :param variables: names of the credentials that are required.
-    :param hint: the cure; to create a token where empty.
+    :param hint: the cure; to create a token if empty.
     :raises AuthError: naming the credentials that are not set.
     """
     missing = [variable for variable in variables if variable not in credentials]

@@ -1,7 +1,7 @@
-"""Sends requests through a connection pool for each scheme, with the environment's proxies.
+"""Send requests through connection pools, with the proxies of the environment.
 
-Certificates are always verified. Loading all certificate authorities takes longer than a request to
-this machine, so they are loaded with the first https request.
+Certificates are always verified. Loading the certificate authorities takes longer than a request to
+this machine, so they are loaded for the first https request.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MAX_CONNECTIONS = 32
 
 
 class OriginTransport(httpx.BaseTransport):
-    """A transport for requests to a platform, and to the hosts that its responses refer to.
+    """A transport for requests to a platform, and to hosts in the platform's responses.
 
     :param base_url: address of the platform; its connection pool is created at once.
     :raises ConfigError: for a proxy of an unsupported kind.
@@ -67,7 +67,7 @@ def _create_pool(url: httpx.URL, proxy: str | None) -> httpx.HTTPTransport:
         raise ConfigError(
             f"The environment's proxy {f'{address.scheme}://{address.hostname}'!r} is of an "
             "unsupported kind.",
-            f"Use an http proxy, or bypass it: NO_PROXY={url.host}.",
+            f"Use an http proxy, or bypass the proxy: NO_PROXY={url.host}.",
         ) from None
     enforce_deadlines(transport)
     return transport

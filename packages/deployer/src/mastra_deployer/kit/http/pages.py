@@ -22,7 +22,7 @@ def iter_pages(
     max_pages: int = 1000,
     max_seconds: float = 600,
 ) -> Iterator[T]:
-    """Yield the pages of a list until the platform names no next page.
+    """Yield the pages of a list, until the platform names no next page.
 
     :param fetch: returns a page, and where the next one is; ``None`` or empty after the last page.
     :param first: where the first page is.
@@ -42,8 +42,10 @@ def iter_pages(
             return
         if following in visits:
             raise ApiError(
-                f"{subject} has no end: the platform names the page {str(following)!r} twice.",
-                "Run the same command again; if the error stays, ask the platform's operator.",
+                f"{subject} has no end, because the platform names the page {str(following)!r} "
+                "twice.",
+                "Run the same command again. If the error remains, ask the operator of the "
+                "platform.",
             )
         if now() - start > max_seconds:
             raise DeployTimeout(
@@ -54,5 +56,5 @@ def iter_pages(
         cursor = following
     raise ApiError(
         f"{subject} has more than {max_pages} pages.",
-        "Delete what is no longer needed on the platform.",
+        "Delete unneeded objects on the platform.",
     )

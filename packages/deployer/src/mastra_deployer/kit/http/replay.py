@@ -1,4 +1,4 @@
-"""Whether the body of a request can be sent a second time, and from which position."""
+"""Decide whether a request's body can be sent again, and from which position."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ("ReplayableBody",)
 class ReplayableBody:
     """The body of one request.
 
-    Bytes, forms and iterables that start again can be sent again. A file can too, from the
-    position it had. A generator cannot.
+    Bytes, forms and repeatable iterables can be sent again. A file can be sent again from its first
+    position. A generator cannot be sent again.
 
     :param request: the request before its first attempt.
     """
@@ -25,7 +25,7 @@ class ReplayableBody:
         self.is_replayable = self._detect(request.stream)
 
     def rewind(self) -> None:
-        """Return to the start of the body; called before each attempt."""
+        """Return to the start of the body, before an attempt."""
         if self._file is not None:
             self._file.seek(self._start)
 

@@ -1,4 +1,4 @@
-"""Allows credentials over https, and over http to this machine only."""
+"""Allow credentials over https; allow http only for this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def require_https(url: str) -> None:
-    """Raise for an address that a credential must not be sent to.
+    """Raise an error if a credential must not be sent to an address.
 
     :param url: an absolute address.
     :raises ConfigError: when a credential would be sent unencrypted.
@@ -31,7 +31,7 @@ def require_https(url: str) -> None:
     if address.scheme == "https" or (address.scheme == "http" and is_loopback(address.hostname)):
         return
     raise ConfigError(
-        f"The address {f'{address.scheme}://{address.hostname}'!r} would send the token in the "
-        "clear.",
-        "Use https; http is allowed to this machine only.",
+        f"The address {f'{address.scheme}://{address.hostname}'!r} would send the token without "
+        "encryption.",
+        "Use https. http is allowed only for this machine.",
     )

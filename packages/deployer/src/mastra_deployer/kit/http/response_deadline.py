@@ -1,8 +1,8 @@
-"""Limits the time that a response may take in all, however slowly its bytes arrive.
+"""Limit the total time of a response, even if bytes still arrive.
 
-The timeout of httpx limits each read. A server that sends one byte before each timeout would keep
-a client for ever. The limit here counts all reads of a response, from its headers to its end. The
-time that sending a request takes does not count.
+The timeout of httpx limits each read. A server that sends one byte before each timeout would never
+reach it. This limit applies to all reads of a response together, from its headers to its end. The
+time for sending the request does not count.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__ = ("DeadlineExceeded", "enforce_deadlines", "limit_time")
 
 
 class DeadlineExceeded(Exception):
-    """The response was not complete when its time was over."""
+    """The response was not complete at its deadline."""
 
 
 class _Deadline(threading.local):
-    """When the current response of this thread must be complete, in monotonic seconds."""
+    """The deadline of this thread's current response, in monotonic seconds."""
 
     end: float | None = None
 
@@ -34,7 +34,7 @@ _deadline = _Deadline()
 
 @contextlib.contextmanager
 def limit_time(seconds: float | None) -> Iterator[None]:
-    """Within the block, limit the time that this thread's reads take together.
+    """Within the block, limit the total time of this thread's reads.
 
     :param seconds: the limit; ``None`` for no limit.
     :raises DeadlineExceeded: from a read, when the time is over.
@@ -48,7 +48,7 @@ def limit_time(seconds: float | None) -> Iterator[None]:
 
 
 def enforce_deadlines(transport: httpx.HTTPTransport) -> None:
-    """Let the connections of a transport end at the deadline of ``limit_time``.
+    """Make the connections of a transport end at the deadline of ``limit_time``.
 
     :param transport: a transport without connections.
     """
@@ -57,7 +57,7 @@ def enforce_deadlines(transport: httpx.HTTPTransport) -> None:
 
 
 class _Backend(httpcore.NetworkBackend):
-    """Opens connections whose reads end at the deadline."""
+    """Opens connections whose reads end at a deadline."""
 
     def __init__(self, inner: httpcore.NetworkBackend) -> None:
         self._inner = inner
@@ -77,7 +77,7 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose reads end at the deadline."""
+    """A connection whose reads end at a deadline."""
 
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner

@@ -1,4 +1,4 @@
-"""Converts errors that the content of a response causes."""
+"""Convert errors that the content of a response causes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _WRONG_CONTENT = (AttributeError, IndexError, KeyError, OverflowError, TypeError
 
 @contextlib.contextmanager
 def convert_response_errors(name: str) -> Iterator[None]:
-    """Within the block, raise ``ApiError`` where a response lacks a field or has a wrong type.
+    """Within the block, convert errors about a response's fields and types to ``ApiError``.
 
-    The block reads responses with ordinary Python (``response.json()["id"]``). A platform that
-    sends other fields or types than it documents would otherwise look like a defect of the
-    deployer.
+    The block reads responses with ordinary Python (``response.json()["id"]``). If the platform
+    sends other fields or types than it documents, the error would otherwise look like a defect of
+    the deployer.
 
     :param name: the platform's name in the error.
     :raises ApiError: for the exceptions that wrong content causes.
@@ -29,8 +29,8 @@ def convert_response_errors(name: str) -> Iterator[None]:
         yield
     except (*_WRONG_CONTENT, InvalidURL, RecursionError) as error:
         raise ApiError(
-            f"A response of {name} has other content than expected: "
-            f"{type(error).__name__}: {error}.",
-            "Check the address, and any proxy before it. If both are right, report this with the "
-            "traceback of `mastra -v`.",
+            f"The content of a response of {name} is not as expected: {type(error).__name__}: "
+            f"{error}.",
+            "Check the address and any proxy. If both are correct, report this with the traceback "
+            "of `mastra -v`.",
         ) from error

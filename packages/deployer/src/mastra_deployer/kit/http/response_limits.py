@@ -1,4 +1,4 @@
-"""Reads the body of a response up to a limit, also where it is compressed."""
+"""Read the body of a response up to a limit, also if it is compressed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ResponseLimits:
     seconds: float | None
 
     def override(self, extensions: dict[str, Any]) -> ResponseLimits:
-        """Return these limits with those of a request's extensions.
+        """Return these limits, with changes from a request's extensions.
 
         :param extensions: may have ``mastra_max_size`` and ``mastra_max_seconds``.
         """
@@ -41,10 +41,10 @@ class ResponseLimits:
 
 
 class BufferedResponse(httpx.Response):
-    """A response whose body was read; ``json`` raises errors of mastra."""
+    """A response with its body; ``json`` raises errors of mastra."""
 
     def json(self, **options: Any) -> Any:
-        """Return the body, parsed as JSON.
+        """Return the body as parsed JSON.
 
         :param options: those of ``json.loads``.
         :raises ApiError: when the body is not JSON, or is nested too deeply.
@@ -60,8 +60,8 @@ def read_response(
 ) -> httpx.Response:
     """Read the body of a response, and return the response with its body.
 
-    The body of an error or a redirect is a message: it is cut at the limit. Any other body that
-    exceeds the limit is an error.
+    The body of an error or a redirect is only a message, so it is cut at the limit. For any other
+    body, exceeding the limit is an error.
 
     :param request: whose response it is.
     :param response: with a stream that was not read.
@@ -115,7 +115,7 @@ def _iter_raw(response: httpx.Response) -> Iterator[bytes]:
 def _decode(
     request: httpx.Request, response: httpx.Response, chunks: Iterator[bytes]
 ) -> Iterator[bytes]:
-    """Decompress in small steps, so that a small body cannot become a huge one at once."""
+    """Decompress in small steps, so that a small body does not become huge in one step."""
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding in ("", "identity"):
         yield from chunks
@@ -145,7 +145,7 @@ def _remove_encoding(headers: httpx.Headers) -> httpx.Headers:
 
 def _raise_too_large(request: httpx.Request, limit: int) -> NoReturn:
     raise ApiError(
-        f"{request.url.host} answered {request.method} {request.url.path} with more than "
+        f"{request.url.host} responded to {request.method} {request.url.path} with more than "
         f"{limit:,} bytes.",
         "Check the address, and any proxy between this machine and the platform.",
     )
@@ -153,7 +153,7 @@ def _raise_too_large(request: httpx.Request, limit: int) -> NoReturn:
 
 def _raise_not_json(request: httpx.Request) -> NoReturn:
     raise ApiError(
-        f"{request.url.host} answered {request.method} {request.url.path} with a text that is not "
-        "JSON.",
+        f"{request.url.host} responded to {request.method} {request.url.path} with a text that is "
+        "not JSON.",
         "Check the address, and any proxy between this machine and the platform.",
     )

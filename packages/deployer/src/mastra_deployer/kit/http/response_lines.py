@@ -1,4 +1,4 @@
-"""Reads a streamed response line by line."""
+"""Read a streamed response line by line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ("iter_lines",)
 
 
 def iter_lines(response: httpx.Response, limit: int = 1 << 20) -> Iterator[str]:
-    """Yield the lines of a streamed response, without their ends.
+    """Yield the lines of a streamed response, without line ends.
 
     :param response: from ``client.stream``; bytes that are not UTF-8 are replaced.
     :param limit: bytes of a line at most.
@@ -26,8 +26,8 @@ def iter_lines(response: httpx.Response, limit: int = 1 << 20) -> Iterator[str]:
         if max(map(len, (*lines, rest))) > limit:
             request = response.request
             raise ApiError(
-                f"{request.url.host} sent a line of more than {limit:,} bytes to {request.method} "
-                f"{request.url.path}.",
+                f"{request.url.host} sent a line of more than {limit:,} bytes in its response to "
+                f"{request.method} {request.url.path}.",
                 "Check the address, and any proxy between this machine and the platform.",
             )
         yield from (line.decode(errors="replace").removesuffix("\r") for line in lines)

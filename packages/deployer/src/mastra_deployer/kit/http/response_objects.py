@@ -36,7 +36,7 @@ def read_object(response: httpx.Response) -> dict[str, Any]:
 def find_object(
     client: httpx.Client, path: str, *, params: Mapping[str, Any] | None = None, **options: Any
 ) -> dict[str, Any] | None:
-    """Return the JSON object at a path, or ``None`` if the platform answers 404.
+    """Return the JSON object at a path, or ``None`` for a 404.
 
     :param client: of ``connect``.
     :param path: of a GET request.
@@ -60,7 +60,7 @@ def list_objects(
     *,
     params: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the JSON objects of a list that the platform sends in pages; empty for a 404.
+    """Return the JSON objects of a list that is sent in pages; empty for a 404.
 
     :param client: of ``connect``.
     :param path: of a GET request.
@@ -81,5 +81,5 @@ def list_objects(
 
 
 def _read_query(path: str) -> dict[str, Any]:
-    """Return the query parameters of a path; one that is repeated has a list."""
+    """Return the query parameters of a path; a repeated parameter has a list."""
     return parse_qs(urlsplit(path).query, keep_blank_values=True)

@@ -1,4 +1,4 @@
-"""How long a platform asks a client to wait, in each form that platforms use."""
+"""Read the time that a platform asks a client to wait, from all known headers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ITEM = re.compile(r"(?:^|[;\s])(\w+)=(\d+)")
 def is_rate_limited(status: int, headers: Mapping[str, str]) -> bool:
     """Return whether a response asks the client to try again later.
 
-    That is 429, 503, or a 403 whose allowance is used up.
+    These are responses with 429 or 503, and with 403 if the rate limit is exhausted.
 
     :param status: of the response.
     :param headers: of the response.
@@ -32,11 +32,11 @@ def is_rate_limited(status: int, headers: Mapping[str, str]) -> bool:
 
 
 def parse_retry_after(status: int, headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait, or ``None`` if the response states none.
+    """Return the seconds to wait, or ``None`` if the response does not say.
 
-    Times are compared with the platform's own ``Date``, so a wrong local clock does no harm. The
-    reset of an allowance counts only if nothing remains of it, because some platforms send it
-    with every response.
+    Times are compared with the platform's own ``Date``, so a wrong local clock has no effect. The
+    reset time of a rate limit counts only if nothing remains, because some platforms send it in
+    every response.
 
     :param status: of the response.
     :param headers: of the response.
@@ -50,7 +50,7 @@ def parse_retry_after(status: int, headers: Mapping[str, str]) -> float | None:
 
 
 def _iter_waits(headers: Mapping[str, str], platform_time: dt.datetime) -> Iterator[float | None]:
-    """Yield the wait that each header states, the most exact header first."""
+    """Yield the wait in each header, the most exact header first."""
     for name in _MILLISECONDS:
         number = _parse_number(headers.get(name, ""))
         yield None if number is None else number / 1000
@@ -62,7 +62,7 @@ def _iter_waits(headers: Mapping[str, str], platform_time: dt.datetime) -> Itera
 
 
 def _parse_wait(text: str, platform_time: dt.datetime) -> float | None:
-    """Return seconds from a duration, a time in seconds or milliseconds, or a date."""
+    """Return seconds from a duration, a Unix time in seconds or milliseconds, or a date."""
     number = _parse_number(text)
     if number is None:
         moment = _parse_date(text)
@@ -73,7 +73,7 @@ def _parse_wait(text: str, platform_time: dt.datetime) -> float | None:
 
 
 def _parse_policies(text: str) -> float | None:
-    """Parse IETF's ``"policy";r=0;t=30`` and the older ``limit=9, remaining=0, reset=30``."""
+    """Parse the IETF header ``"policy";r=0;t=30``, and ``limit=9, remaining=0, reset=30``."""
     waits = []
     for policy in text.split(","):
         items = {name: float(value) for name, value in _ITEM.findall(policy.strip())}

@@ -1,4 +1,4 @@
-"""Which failed requests are sent again, how often, and after which wait."""
+"""Decide which failed requests are repeated, how often, and after which wait."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ MAX_WAIT = 60.0  # seconds; a longer wait is reported as an error
 _IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS"))
 _RETRYABLE = frozenset((408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529))
 _ATTEMPTS = 6
-_ATTEMPTS_RETRY_AFTER = 12  # a platform that states when to come again is alive
+_ATTEMPTS_RETRY_AFTER = 12  # a platform that says when to retry is working
 _ATTEMPTS_TIMEOUT = 3  # each costs a whole timeout
 _backoff = tenacity.wait_exponential(multiplier=0.2, max=10) + tenacity.wait_random(0, 0.2)
-_jitter = tenacity.wait_random(0, 0.1)  # clients with the same retry-after do not come together
+# So that clients with the same retry-after do not retry at the same time.
+_jitter = tenacity.wait_random(0, 0.1)
 
 
 class RetryableResponse(Exception):
-    """A response that may differ on a later attempt.
+    """A response that may be different in a later attempt.
 
     :param response: with its body read.
     :param is_unprocessed: whether the platform certainly did not begin to process the request.
@@ -41,13 +42,13 @@ class RetryableResponse(Exception):
 
     @property
     def retry_after(self) -> float | None:
-        """The seconds that the platform asks to wait; ``None`` if it states none."""
+        """The seconds that the platform asks to wait; ``None`` if it does not say."""
         return parse_retry_after(self.response.status_code, self.response.headers)
 
 
 @dataclasses.dataclass(frozen=True)
 class RetryRules:
-    """The rules of one client.
+    """The retry rules of one client.
 
     :param codes: statuses and codes of the platform that mean "not processed, come later".
     """
@@ -55,7 +56,7 @@ class RetryRules:
     codes: frozenset[int | str] = frozenset()
 
     def classify(self, response: httpx.Response) -> RetryableResponse | None:
-        """Return the response as an exception if a later attempt may succeed.
+        """Return the response as an exception, if a later attempt may succeed.
 
         :param response: of one attempt.
         """
@@ -71,7 +72,7 @@ class RetryRules:
         return RetryableResponse(response) if status in _RETRYABLE else None
 
     def can_retry(self, request: httpx.Request, error: BaseException) -> bool:
-        """Return whether a request may be sent again after an error.
+        """Return whether a request may be repeated after an error.
 
         :param request: whose attempt failed.
         :param error: of the attempt.
@@ -87,7 +88,7 @@ class RetryRules:
         )
 
     def _has_listed_code(self, response: httpx.Response) -> bool:
-        """Return whether the status or the platform's code of an error is listed."""
+        """Return whether the status or the code of an error is listed."""
         if not self.codes or not response.is_error:
             return False
         response.read()

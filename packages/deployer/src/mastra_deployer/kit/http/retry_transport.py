@@ -1,10 +1,10 @@
-"""Sends a request again if that is safe and the failure may pass.
+"""Repeat a request if this is safe and the failure may be temporary.
 
-tenacity provides the schedule of retries. Each wait goes through the kit's clock, so that an upload
-can end the wait and tests can skip it. stamina, which is built on tenacity, accepts no sleep
-function.
+tenacity provides the schedule of retries. Each wait uses the kit's clock, so that an upload can end
+the wait and tests can skip it. (stamina accepts no sleep function.)
 
-Each attempt is authorized by itself: retries may take minutes, and a signature holds its time.
+Each attempt gets its own authorization, because retries may take minutes and a signature contains
+its time.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _STREAM_LIMITS = ResponseLimits(size=1 << 34, seconds=3600)
 
 
 class RetryTransport(httpx.BaseTransport):
-    """A transport that repeats requests where that is safe.
+    """A transport that repeats requests if this is safe.
 
     :param inner: sends one request.
     :param home: the origin that the private headers are meant for.
@@ -76,7 +76,7 @@ class RetryTransport(httpx.BaseTransport):
         self._limits = limits
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, and repeat it while that is safe and useful.
+        """Send a request, and repeat it while this is safe and useful.
 
         :param request: as httpx built it; the extension ``mastra_auth`` authorizes each attempt.
         :raises ApiError: for an address that the platform must not refer to.
@@ -131,7 +131,7 @@ class RetryTransport(httpx.BaseTransport):
         return response
 
     def _authorize_and_send(self, attempts: _Attempts) -> httpx.Response:
-        """Send a request once, and the requests that its authorization needs."""
+        """Send a request once, with the requests that its authorization needs."""
         request = attempts.request
         auth: httpx.Auth = request.extensions.get("mastra_auth") or httpx.Auth()
         flow = auth.sync_auth_flow(request)
@@ -160,7 +160,7 @@ class RetryTransport(httpx.BaseTransport):
     def _exchange(self, request: httpx.Request) -> httpx.Response:
         """Send a request once, and read its response unless it is streamed.
 
-        The body is read here, so that a connection lost within it is retried too.
+        The body is read here, so that a lost connection within the body is retried too.
         """
         is_streamed = "mastra_stream" in request.extensions
         default = _STREAM_LIMITS if is_streamed else self._limits
@@ -186,7 +186,7 @@ class RetryTransport(httpx.BaseTransport):
 
 
 class _Attempts:
-    """The attempts at one request; each begins with the headers and the body of the first."""
+    """The attempts of one request; each begins with the original headers and body."""
 
     def __init__(self, request: httpx.Request) -> None:
         self.request = request
@@ -203,7 +203,7 @@ class _Attempts:
         self.count += 1
 
     def needs_second_login(self, response: httpx.Response) -> bool:
-        """Return whether this is the first 401 of a request that asks for another attempt."""
+        """Return whether this is a request's first 401, and the request allows another attempt."""
         if response.status_code != httpx.codes.UNAUTHORIZED or self._has_second_login:
             return False
         self._has_second_login = bool(self.request.extensions.get("mastra_retry_401"))
@@ -211,7 +211,7 @@ class _Attempts:
 
 
 class _ResponseStream(httpx.SyncByteStream):
-    """A streamed body with limits, whose errors are those of ``mastra_core``."""
+    """A streamed body with limits, which raises errors of ``mastra_core``."""
 
     def __init__(
         self, request: httpx.Request, stream: httpx.SyncByteStream, limits: ResponseLimits
@@ -233,7 +233,7 @@ class _ResponseStream(httpx.SyncByteStream):
         self._stream.close()
 
     def _iter_in_time(self) -> Iterator[bytes]:
-        """Yield the chunks; the time between two reads, in which the caller works, counts too."""
+        """Yield the chunks within the time limit; the caller's time between reads counts too."""
         chunks, end = iter(self._stream), self._limits.seconds
         start = time.monotonic()
         while True:
@@ -247,18 +247,19 @@ class _ResponseStream(httpx.SyncByteStream):
 
 def _build_timeout(request: httpx.Request, limits: ResponseLimits) -> DeployTimeout:
     return DeployTimeout(
-        f"{request.url.host} did not complete its answer to {request.method} {request.url.path} "
+        f"{request.url.host} did not complete its response to {request.method} {request.url.path} "
         f"in {limits.seconds:g} s.",
         "Run the same command again.",
     )
 
 
 def _refuse_encoding(request: httpx.Request, response: httpx.Response) -> None:
-    """Raise for a compressed stream: the client asks for none, and its size would be unknown."""
+    """Raise an error for a compressed stream, because its real size is unknown."""
     if response.headers.get("content-encoding", "identity").lower() == "identity":
         return
     response.close()
     raise ApiError(
-        f"{request.url.host} compressed its answer to {request.method} {request.url.path}.",
-        "Check any proxy between this machine and the platform: it must not alter the content.",
+        f"{request.url.host} compressed its response to {request.method} {request.url.path}, which "
+        "was not allowed.",
+        "Check any proxy between this machine and the platform. It must not change the content.",
     )

@@ -1,4 +1,4 @@
-"""Converts the exceptions of a platform's SDK to errors of ``mastra_core``."""
+"""Convert the exceptions of a platform's SDK to errors of ``mastra_core``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from mastra_core.errors import ApiError, AuthError, DeployError, DeployTimeout, 
 __all__ = ("convert_sdk_errors",)
 
 _REJECTED = (401, 403)
-_HINT = "The message is the platform's own; correct what it names."
-_TOKEN_HINT = "Check that the credentials are the right ones and have the required permissions."  # noqa: S105  # no token
-_RETRY_HINT = "Check the network and the address; then run the same command again."
+_HINT = "This message comes from the platform. Correct the problem that it names."
+_TOKEN_HINT = "Check that the credentials are correct and have the required permissions."  # noqa: S105  # no token
+_RETRY_HINT = "Check the network and the address. Then run the same command again."
 
 
 @contextlib.contextmanager
@@ -22,11 +22,11 @@ def convert_sdk_errors(
     *exceptions: type[BaseException],
     hints: Mapping[str | int, str] | None = None,
 ) -> Iterator[None]:
-    """Within the block, raise our errors in place of an SDK's exceptions.
+    """Within the block, convert an SDK's exceptions to errors of mastra.
 
     Status, code and message are read from the attributes that SDKs use: ``status_code``, ``code``,
-    ``errors`` and ``response``, which is a mapping in botocore. Where an SDK wraps an error of the
-    kit, that error is raised.
+    ``errors`` and ``response``, which is a mapping in botocore. If an SDK wraps an error of the
+    kit, the error of the kit is raised.
 
     :param name: the platform's name in errors.
     :param exceptions: the SDK's base exceptions, one argument for each:
@@ -50,19 +50,19 @@ def convert_sdk_errors(
 
 
 def _require_classes(exceptions: tuple[object, ...]) -> None:
-    """Raise now for what Python would refuse only at the first error of the SDK."""
+    """Raise an error now for arguments that Python would refuse only at the SDK's first error."""
     if not exceptions:
         raise TypeError("convert_sdk_errors needs the base exceptions of the SDK.")
     for item in exceptions:
         if not (isinstance(item, type) and issubclass(item, BaseException)):
             raise TypeError(
-                f"convert_sdk_errors takes exception classes, each as an argument of its own, and "
-                f"not {item!r}."
+                "convert_sdk_errors takes exception classes, each as a separate argument, and not "
+                f"{item!r}."
             )
 
 
 def _find_own_error(error: BaseException | None) -> MastraError | None:
-    """Return the error of the kit that an SDK wrapped."""
+    """Return the error of the kit inside of an SDK's exception."""
     while error is not None and not isinstance(error, MastraError):
         error = error.__cause__ or error.__context__
     return error
@@ -79,7 +79,7 @@ def _convert(name: str, error: BaseException, hints: Mapping[str | int, str]) ->
     if status in _REJECTED or (status is None and "Credential" in kind):
         return AuthError(f"{name} rejected the request: {message}", hint or _TOKEN_HINT, code=code)
     if status is None and "Timeout" in kind:
-        return DeployTimeout(f"{name} did not answer in time.", hint or _RETRY_HINT)
+        return DeployTimeout(f"{name} did not respond in time.", hint or _RETRY_HINT)
     if status is None:
         return ApiError(f"{name} cannot be used: {message}", hint or _RETRY_HINT, code=code)
     text = message if not code or code in message else f"{message} ({code})"
@@ -110,7 +110,7 @@ def _find_code(error: BaseException) -> str:
 
 
 def _find_message(error: BaseException) -> str:
-    """Return the platform's own sentence, else the text of the exception."""
+    """Return the platform's own message, or else the text of the exception."""
     errors = getattr(error, "errors", None)
     first = errors[0] if isinstance(errors, list | tuple) and errors else None
     values = (
@@ -123,5 +123,5 @@ def _find_message(error: BaseException) -> str:
 
 
 def _get(value: Any, name: str) -> Any:
-    """Return an entry of a mapping or an attribute; ``None`` if there is none."""
+    """Return an entry of a mapping, or an attribute; ``None`` if there is none."""
     return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)

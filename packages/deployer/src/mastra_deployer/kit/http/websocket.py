@@ -1,4 +1,4 @@
-"""Reads a WebSocket line by line; needs the package ``websockets``, the extra ``websocket``."""
+"""Read a WebSocket line by line; needs the extra ``websocket``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def iter_websocket_lines(
     messages: Iterable[str] = (),
     timeout: float = 60,
 ) -> Iterator[str]:
-    """Yield the lines of all messages until the server closes the connection.
+    """Yield the lines of all messages, until the server closes the connection.
 
     The rules for ``url`` are those of ``connect`` for an address that a response names.
 
@@ -67,16 +67,19 @@ def iter_websocket_lines(
                 yield from text.splitlines()
     except InvalidStatus as error:
         status = error.response.status_code
-        message, hint = f"{host} answered {status} to a WebSocket.", "Run the same command again."
+        message, hint = (
+            f"{host} responded to a WebSocket request with {status}.",
+            "Run the same command again.",
+        )
         if status in _REJECTED:
             raise AuthError(message, "Check the token and its permissions.") from error
         raise ApiError(message, hint, status=status) from error
     except TimeoutError as error:
-        raise DeployTimeout(f"{host} did not answer in time.", "Try again later.") from error
+        raise DeployTimeout(f"{host} did not respond in time.", "Try again later.") from error
     except (OSError, WebSocketException) as error:
         raise ApiError(
             f"The WebSocket to {host} failed: {mask(str(error))}.",
-            "Check the network; then run the same command again.",
+            "Check the network. Then run the same command again.",
         ) from error
 
 

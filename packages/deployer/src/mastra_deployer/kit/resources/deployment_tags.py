@@ -1,4 +1,4 @@
-"""What a deployer stores with a deployment: in fields of the platform, or in one text field."""
+"""Store facts with a deployment, in fields of the platform or in one text field."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mastra_core.pipeline import DeployRequest
 
 __all__ = ("DeploymentTags",)
 
-_NO_TAGS = " [mastra]"  # ends a message that would be read as tags
+_NO_TAGS = " [mastra]"  # follows a message that would otherwise be read as tags
 _TEXT = re.compile(
     r"(?P<message>.*?) ?\[mastra(?P<tags>(?: \w+=[^\s\]]*)+)\](?P<ends>(?: \[mastra\])*)", re.DOTALL
 )
@@ -62,7 +62,7 @@ class DeploymentTags:
         return cls(**{name: str(fields.get(key) or "") for name, key in keys.items()})
 
     def to_fields(self, pattern: str = "{name}") -> dict[str, str]:
-        """Return the tags as labels, annotations or metadata; empty ones are left out.
+        """Return the tags as labels or metadata, without empty tags.
 
         :param pattern: the names of the fields: ``mastra.{name}`` gives ``mastra.fingerprint``, and
             ``mastra{Name}`` gives ``mastraFingerprint``.
@@ -86,14 +86,14 @@ class DeploymentTags:
         return cls(message=found["message"], **tags)
 
     def to_text(self, limit: int = 256) -> str:
-        """Return the tags as one readable line: ``Fix the cart [mastra fingerprint=...]``.
+        """Return the tags as one readable line, such as ``Fix the cart [mastra fingerprint=...]``.
 
-        The message is cut where the line would be too long. Then the branch and the commit are left
-        out. The fingerprint and the stage are always there. Without any of these, the line is the
-        message.
+        If the line is too long, the message is shortened. If it is still too long, the branch and
+        the commit are left out. The fingerprint and the stage are never left out. If there are no
+        tags, the line is the message.
 
         :param limit: bytes of the line at most. A line of 256 bytes has 256 characters at most.
-        :raises ValueError: when the limit has no place for the fingerprint.
+        :raises ValueError: when the limit has no room for the fingerprint.
         """
         message = " ".join(self.message.split())
         if not any(getattr(self, name) for name in _IN_TEXT):
@@ -104,7 +104,7 @@ class DeploymentTags:
             if size >= 0:
                 text = _truncate(message, size - 1)
                 return f"{text} {tags}".strip() if text else tags
-        raise ValueError(f"A text of {limit} bytes has no place for the fingerprint.")
+        raise ValueError(f"A text of {limit} bytes has no room for the fingerprint.")
 
     def _format_tags(self, names: tuple[str, ...]) -> str:
         pairs = ((name, quote(getattr(self, name), safe="/")) for name in names)
@@ -118,7 +118,7 @@ def _name_keys(pattern: str) -> dict[str, str]:
 
 
 def _mark_message(message: str, limit: int) -> str:
-    """Return a message without tags, so that ``from_text`` reads it as a message."""
+    """Mark a message without tags, so that ``from_text`` reads it as a message."""
     text = _truncate(message, limit)
     if not _TEXT.fullmatch(text):
         return text
@@ -126,7 +126,7 @@ def _mark_message(message: str, limit: int) -> str:
 
 
 def _truncate(text: str, size: int) -> str:
-    """Return the start of a text, within a number of bytes and at the end of a character."""
+    """Return the start of a text with at most a number of bytes, without a broken character."""
     if len(text.encode()) <= size:
         return text
     short = text.encode()[: max(0, size - len(_MORE.encode()))].decode(errors="ignore").rstrip()

@@ -1,4 +1,4 @@
-"""The store of an app's variables for commands: it opens a client for each call."""
+"""A store of an app's variables that opens a client for each call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def env_store(
     *,
     create: Callable[[C], object] | None = None,
 ) -> EnvStore:
-    """Return the store that ``mastra_env`` returns, from a store that works on an open client.
+    """Return the store for ``mastra_env``, from a store that needs an open client.
 
     :param open_client: opens a client; it is called for each use of the store.
     :param get_variables: returns the store on an open client, which a deploy uses too.
@@ -31,7 +31,7 @@ def env_store(
 
 
 class _ClosedStore(Generic[C]):
-    """An ``EnvStore`` without an open client."""
+    """An ``EnvStore`` that has no open client between calls."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class _ClosedStore(Generic[C]):
         self._create = create
 
     def list(self) -> Mapping[str, str]:
-        """Return where each variable applies, by its name."""
+        """Return the names of the variables, and where each applies."""
         with self._open_client() as client:
             return self._get_variables(client).list()
 
@@ -69,7 +69,7 @@ class _ClosedStore(Generic[C]):
             return self._get_variables(client).unset(names)
 
     def get_change_time(self) -> dt.datetime | None:
-        """Return when a variable was last set; ``None`` if the platform does not say so."""
+        """Return the time of the last change; ``None`` if the platform does not know it."""
         with self._open_client() as client:
             variables = self._get_variables(client)
             return variables.get_change_time() if isinstance(variables, DatedEnvStore) else None

@@ -1,4 +1,4 @@
-"""Finds the deployment that a rollback makes live."""
+"""Find the deployment that a rollback makes live."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LIST_HINT = "`mastra deployments` lists the deployments."
 def find_rollback_target(
     id: str, find_previous: Callable[[], str | None], find: Callable[[str], T | None]
 ) -> T:
-    """Return the deployment with an id, or else the one that was live before.
+    """Return the deployment with an id, or else the deployment that was live before.
 
     :param id: as ``mastra_rollback`` receives it; empty for the previous deployment.
     :param find_previous: returns the id of the deployment that was live before in production;

@@ -1,4 +1,4 @@
-"""Finds the deployment that an interrupted deploy left unfinished."""
+"""Find the unfinished deployment of an interrupted deploy."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ T = TypeVar("T")
 def find_unfinished(
     items: Iterable[T], request: DeployRequest, to_deployment: Callable[[T], Deployment]
 ) -> T | None:
-    """Return the deployment that an interrupted run of the same deploy created, or ``None``.
+    """Return the unfinished deployment of an interrupted run of the same deploy, or ``None``.
 
-    It is the newest of its stage, has the fingerprint of the request, and is still building. Wait
-    for it in place of creating a second one.
+    This is the newest deployment of its stage. It has the fingerprint of the request and is still
+    building. Wait for it instead of creating a second deployment.
 
     :param items: deployments as the platform describes them, newest first; no more are read than
         needed.

@@ -1,4 +1,4 @@
-"""Follows a log whose lines a platform may send more than once."""
+"""Follow a log even if the platform sends some lines more than once."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def follow_logs(
     after: dt.datetime | None = None,
     interval: float = 1.0,
 ) -> Iterator[LogLine]:
-    """Yield the new lines of a log without end, each line once.
+    """Yield the new lines of a log without end, each line only once.
 
     ``read`` opens a stream, which the platform may end at any time, or fetches the newest lines.
-    It is called again when its lines end.
+    When its lines end, ``read`` is called again.
 
     :param read: returns each line with the platform's id for it. Where the id is empty, lines of
         two calls are the same line if their text, time and level are equal.

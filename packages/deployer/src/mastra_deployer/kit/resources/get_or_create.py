@@ -1,4 +1,4 @@
-"""Creates a resource once, also where the response of the platform is lost."""
+"""Create a resource only once, even if the platform's response is lost."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def get_or_create(
     *,
     conflict_codes: Collection[int | str] = (),
 ) -> T:
-    """Return the existing resource, or create it; it is never created twice.
+    """Return the existing resource, or create it; never create it twice.
 
-    ``create`` may have worked although its response was lost (no response, 408, 409, 425, 5xx).
-    So the resource is then looked up again for about 15 seconds. ``create`` is never called
-    again: on the next run, ``find`` returns the resource.
+    After no response, 408, 409, 425 or 5xx, ``create`` may still have succeeded. Therefore ``find``
+    is then repeated for about 15 seconds. ``create`` is not called again. In the next run, ``find``
+    returns the resource.
 
     :param find: returns the resource, or ``None`` if it does not exist.
     :param create: creates the resource and returns it.
@@ -48,10 +48,10 @@ def create_new(
     *,
     get_id: Callable[[T], Hashable],
 ) -> T:
-    """Create a resource beside similar ones, such as a deployment; it is never created twice.
+    """Create a resource that has no name, such as a deployment; never create it twice.
 
-    The similar resources are listed before. After an ambiguous failure of ``create``, as in
-    ``get_or_create``, the one that was not there before is the new one.
+    Similar resources are listed first. After an ambiguous failure of ``create``, they are listed
+    again. A resource that was not in the first list is the new resource.
 
     :param list_similar: returns the resources that the new one could be mistaken for.
     :param create: creates the resource and returns it.
@@ -71,7 +71,7 @@ def create_new(
 def _create_once(
     find: Callable[[], T | None], create: Callable[[], T], conflict_codes: frozenset[int | str]
 ) -> T:
-    """Create a resource, or find it after an ambiguous failure."""
+    """Create a resource; after an ambiguous failure, find it."""
     try:
         return create()
     except (ApiError, DeployTimeout) as error:
@@ -88,7 +88,7 @@ def _find_with_retries(find: Callable[[], T | None]) -> T | None:
         sleep(delay)
         try:
             existing = find()
-        except (ApiError, DeployTimeout):  # the outage that lost the response may go on
+        except (ApiError, DeployTimeout):  # the outage that lost the response may continue
             continue
         if existing is not None:
             return existing

@@ -1,4 +1,4 @@
-"""Repeats a request until its result is final."""
+"""Repeat a request until its result is final."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def poll(
     description: str = "the deployment",
     report: Report | None = None,
 ) -> T:
-    """Call ``fetch`` until ``is_done`` accepts its result, and return that result.
+    """Call ``fetch`` until ``is_done`` accepts its result, and return this result.
 
-    A failed state is final too: tell it from success by the returned value.
+    A failed state must also end the polling. Check the returned value for it.
 
     :param fetch: asks the platform for the current value.
     :param is_done: whether a value is final.
@@ -47,8 +47,8 @@ def poll(
             subject = description[:1].upper() + description[1:]
             raise DeployTimeout(
                 f"{subject} was not done after {_format_timeout(timeout)}.",
-                "It may still finish: check its state on the platform, then run the same command "
-                "again.",
+                "The operation may still finish. Check its state on the platform, and then run "
+                "the same command again.",
             )
         if report is not None:
             report.advance(int(elapsed), int(timeout), "s")

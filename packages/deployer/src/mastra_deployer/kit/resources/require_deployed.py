@@ -1,4 +1,4 @@
-"""Raises where a command needs what only a deploy creates."""
+"""Raise an error if a command needs a resource that only a deploy creates."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 
 def require_deployed(value: T | None, message: str, hint: str = "") -> T:
-    """Return a value that was found on the platform.
+    """Return a value that was found on the platform, or raise an error if there is none.
 
     :param value: what was found; ``None`` or empty if there is nothing.
     :param message: the error, such as ``Acme has no app 'shop'.``
-    :param hint: the cure; to deploy first where empty.
+    :param hint: the cure; to deploy first if empty.
     :raises DeployError: when there is nothing.
     """
     if value is None or (isinstance(value, Sized) and not len(value)):

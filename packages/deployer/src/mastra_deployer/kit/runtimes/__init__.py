@@ -1,1 +1,1 @@
-"""Find interpreters and name the platforms that bundles are built for."""
+"""Find interpreters, and name the platforms of bundles."""

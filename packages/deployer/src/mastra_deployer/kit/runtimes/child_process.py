@@ -1,4 +1,4 @@
-"""Run a bundle in a process of its own, and leave nothing of it behind."""
+"""Run a bundle in a separate process, and clean up everything at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _INTERRUPTED = 130  # exit code
 
 
 class ChildProcess:
-    """A process with its descendants and a temporary directory: a context manager.
+    """A process with all its descendants and a temporary directory, as a context manager.
 
     When the block ends, the whole process group is ended and the directory is removed.
 
@@ -54,7 +54,7 @@ class ChildProcess:
         self._stack.close()
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start the process; what it prints appears on this process's output.
+        """Start the process; its output appears in this process's output.
 
         :param command: program and arguments.
         :param environment: all its variables; ``TMPDIR`` is added if it is missing.
@@ -69,7 +69,7 @@ class ChildProcess:
     def wait_until_ready(
         self, poll: Callable[[], T | None], *, name: str, timeout: float = 60
     ) -> T:
-        """Wait until the process is ready, and return what ``poll`` returns then.
+        """Wait until the process is ready, and return the result of ``poll``.
 
         :param poll: called again and again; returns ``None`` while the process is not ready.
         :param name: of the process, for messages: ``The app``.
@@ -83,7 +83,7 @@ class ChildProcess:
                 return result
             if code is not None:
                 raise DeploymentFailed(
-                    f"{name} does not start: its process ended with exit code {code}.",
+                    f"{name} does not start. Its process ended with exit code {code}.",
                     "See its output above.",
                 )
             time.sleep(_INTERVAL)
@@ -93,7 +93,7 @@ class ChildProcess:
         )
 
     def poll(self) -> int | None:
-        """Return the exit code of the process, or ``None`` while it runs."""
+        """Return the exit code of the process, or ``None`` while it is running."""
         return self._process.poll() if self._process else None
 
     def wait(self) -> int:
@@ -104,7 +104,7 @@ class ChildProcess:
             return _INTERRUPTED
 
     def stop(self) -> None:
-        """End the process and all its descendants: by SIGTERM, after 10 seconds by SIGKILL."""
+        """End the process and all its descendants: SIGTERM, and SIGKILL after 10 seconds."""
         if self._process is None:
             return
         self._signal(signal.SIGTERM)
@@ -125,7 +125,7 @@ class ChildProcess:
                 self._process.terminate()
 
     def _build_wrapper(self) -> list[str]:
-        """Return the command that makes the directory read-only, for root on Linux."""
+        """Return a command that makes the directory read-only for root on Linux."""
         if not self._is_read_only:
             return []
         if sys.platform == "linux" and os.geteuid() == 0 and shutil.which("unshare"):

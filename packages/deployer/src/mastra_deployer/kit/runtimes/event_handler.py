@@ -3,7 +3,8 @@
     handler(event, context)  the result for a function URL of AWS Lambda, or for an HTTP API of
                              API Gateway (version 2.0 of the events)
 
-A response is returned as a whole. The event loop and the app's lifespan stay with the instance.
+Each response is returned as a whole. The event loop and the app's lifespan exist as long as the
+instance.
 
 This file needs only the standard library. `mastra_deployer.kit.write_event_handler` writes it into
 a bundle, with the constant below.
@@ -24,7 +25,7 @@ ERROR = json.dumps({"error": "Internal Server Error"}).encode()
 
 def handler(event, context):
     if not isinstance(event, dict) or "http" not in event.get("requestContext", {}):
-        raise ValueError("The event is no HTTP event of version 2.0.")
+        raise ValueError("The event is not an HTTP event of version 2.0.")
     return loop.run_until_complete(Exchange(event).run())
 
 

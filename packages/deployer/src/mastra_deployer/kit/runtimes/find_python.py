@@ -1,4 +1,4 @@
-"""Finds an interpreter on this machine that can run a bundle."""
+"""Find an interpreter on this machine that can run a bundle."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ("find_python", "require_python")
 
 
 def find_python(version: str) -> str | None:
-    """Return the path of an interpreter of a version, or ``None``.
+    """Return the path of an interpreter with a version, or ``None``.
 
-    The versions of pyenv, PATH and the interpreters of uv are searched.
+    The function searches pyenv, PATH and uv.
 
     :param version: major and minor, such as ``"3.12"``.
     """
@@ -23,7 +23,7 @@ def find_python(version: str) -> str | None:
 
 
 def require_python(version: str) -> str:
-    """Return the path of an interpreter of a version, for a preview of a bundle.
+    """Return the path of an interpreter with a version, for the preview of a bundle.
 
     :param version: major and minor, as in ``manifest.python``.
     :raises ConfigError: when there is no such interpreter on this machine.
@@ -32,7 +32,7 @@ def require_python(version: str) -> str:
     if path is None:
         raise ConfigError(
             f"This machine has no Python {version}, which the bundle needs.",
-            f"Install it: uv python install {version}. Or bundle for another version: "
+            f"Install it: uv python install {version}. Or build the bundle for another version: "
             "--python 3.X.",
         )
     return path

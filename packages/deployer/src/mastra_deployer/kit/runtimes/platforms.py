@@ -1,4 +1,4 @@
-"""The platforms that bundles are built for."""
+"""The platforms of bundles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ("MANYLINUX_AARCH64", "MANYLINUX_X86_64", "PYODIDE", "manylinux")
 
 
 def manylinux(machine: str, python: str = "", glibc: str = "2_28") -> Platform:
-    """Return the platform of Linux with glibc: servers, containers, functions.
+    """Return the platform for Linux with glibc, such as servers, containers and functions.
 
     :param machine: ``x86_64`` or ``aarch64``.
     :param python: version, such as ``"3.12"``; empty for the project's own.

@@ -1,4 +1,4 @@
-"""Serve a bundle whose handler answers HTTP events, as a function platform does."""
+"""Serve a bundle with a handler of HTTP events, as a function platform does."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def preview_handler(
     variables: Mapping[str, str] | None = None,
     max_body: int = _MAX_BODY,
 ) -> int:
-    """Serve a handler of HTTP events until Ctrl-C, one request at a time; return the exit code.
+    """Serve a handler of HTTP events until Ctrl-C, and return the exit code.
 
     :param bundle: the bundle to run.
     :param handler: module and function of the handler, such as ``handler.handler``.

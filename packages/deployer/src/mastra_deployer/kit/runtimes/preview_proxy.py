@@ -1,4 +1,4 @@
-"""An HTTP proxy on this machine that behaves as a platform in front of an app."""
+"""Simulate a platform in front of an app with an HTTP proxy on this machine."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ _HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "transfer-encoding", "te", "upgrade", "trailer")
 )
 _CHUNK = 65536
-_MAX_DISCARDED = 64_000_000  # bytes that are read of a too large body, so that the client can read
+# Bytes of a too large body that are read, so that the client can read the response.
+_MAX_DISCARDED = 64_000_000
 _MAX_LINE = 1024  # bytes of the line before a chunk
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PreviewRules:
-    """What a platform does with requests and responses.
+    """The rules by which a platform changes requests and responses.
 
     :param static: directory of static files, which are served first; may not exist.
     :param max_body: bytes of a request's body; 0 for no limit.
@@ -48,7 +49,7 @@ class PreviewRules:
 
 
 class PreviewProxy(ThreadingHTTPServer):
-    """Serves static files, and passes other requests on to an app by the rules of a platform.
+    """Serves static files, and passes other requests to an app, with a platform's rules.
 
     :param host: address to listen on.
     :param port: port to listen on; 0 for any free port.
@@ -104,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815  # names of the standard library
 
     def _read_body(self) -> bytes | None:
-        """Return the body of the request; ``None`` when it is too large.
+        """Return the body of the request; ``None`` if it is too large.
 
         :raises ValueError: for an invalid length.
         """
@@ -149,7 +150,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _forward(self, body: bytes) -> None:
         upstream = http.client.HTTPConnection("127.0.0.1", self.server.app_port)
         try:
-            upstream.request(self.command, self.path, body or None, self._build_headers(body))
+            upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self._iter_headers(body):
+                upstream.putheader(name, value)
+            upstream.endheaders(body or None)
             response = upstream.getresponse()
         except (ConnectionError, http.client.HTTPException):
             upstream.close()
@@ -164,20 +168,22 @@ class _Handler(BaseHTTPRequestHandler):
             ):  # either side closed the connection
                 self.close_connection = True
 
-    def _build_headers(self, body: bytes) -> dict[str, str]:
-        headers = {
-            name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP
-        }
-        if body and "content-length" not in map(str.lower, headers):  # it came in chunks
-            headers["content-length"] = str(len(body))
+    def _iter_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
+        """Yield the client's headers without those of the platform, then the platform's headers."""
         client = self.client_address[0]
-        return {
-            **headers,
+        added = {
+            "content-length": str(len(body)),
             "x-forwarded-for": client,
             "x-forwarded-proto": "http",
             "x-forwarded-host": self.headers.get("host", ""),
             **self.server.rules.build_headers(client),
         }
+        if not body and "content-length" not in self.headers:
+            del added["content-length"]
+        for name, value in self.headers.items():
+            if name.lower() not in _HOP_BY_HOP and name.lower() not in added:
+                yield name, value
+        yield from added.items()
 
     def _relay(self, response: http.client.HTTPResponse) -> None:
         self.send_response(response.status)
@@ -211,11 +217,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", content_type)
         self.send_header("content-length", str(len(content)))
-        if self.close_connection:  # else the client sends its next request on it
+        if self.close_connection:  # otherwise the client sends its next request on this connection
             self.send_header("connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Log nothing: the app logs its own requests."""
+        """Log nothing, because the app logs its own requests."""

@@ -1,4 +1,4 @@
-"""Turn an interpreter into the entries of a bundle: executable, standard library, bytecode."""
+"""Make the entries of a bundle from an interpreter: executable, standard library, bytecode."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from pathlib import Path
 
 from mastra_core.errors import BundleError
 from mastra_deployer.kit.files.archive_entries import ArchiveEntry, iter_entries
-from mastra_deployer.kit.runtimes.bundled_python import BundledPython
+from mastra_deployer.kit.runtimes.find_python import find_python
+from mastra_deployer.kit.runtimes.interpreter_tree import BundledPython
 
 __all__ = ("iter_python_entries", "iter_standard_library", "list_extension_modules")
 
-# Parts of the standard library that no server imports, or that need desktop libraries.
+# Parts of the standard library that no server imports, or that need a terminal or a desktop.
 _EXCLUDED = frozenset(
-    "__pycache__ dist-packages ensurepip idlelib lib2to3 pydoc_data site-packages test tests "
-    "tkinter turtledemo turtle.py".split()
+    "__pycache__ curses dist-packages ensurepip idlelib lib2to3 pydoc_data site-packages test "
+    "tests tkinter turtledemo turtle.py".split()
 )
-_EXCLUDED_PREFIXES = ("_ctypes_test", "_test", "_tkinter", "config-", "xxlimited", "xxsubtype")
+_EXCLUDED_PREFIXES = (
+    *("_ctypes_test", "_curses", "_test", "_tkinter", "config-"),
+    *("readline.", "xxlimited", "xxsubtype"),
+)
 
 
 def list_extension_modules(python: BundledPython) -> list[Path]:
@@ -44,12 +48,15 @@ def iter_standard_library(python: BundledPython) -> Iterator[Path]:
 def iter_python_entries(
     python: BundledPython, prefix: str, temp_dir: Path
 ) -> Iterator[ArchiveEntry]:
-    """Yield an interpreter without tests and desktop parts, compiled to bytecode.
+    """Yield an interpreter without tests, terminal and desktop parts, compiled to bytecode.
+
+    It is compiled by any Python of its version on this machine, so it may be for another machine.
 
     :param python: the interpreter.
     :param prefix: its directory in the bundle, ``usr/local``.
     :param temp_dir: an empty directory, which must exist until the archive is written.
-    :raises BundleError: when the standard library cannot be compiled.
+    :raises BundleError: when the standard library cannot be compiled, or there is no Python of this
+        version to compile it.
     """
     library = temp_dir / python.platlibdir / f"python{python.version}"
     shutil.copytree(python.library, library, ignore=_select_ignored)
@@ -67,10 +74,17 @@ def _select_ignored(directory: str, names: list[str]) -> set[str]:
 
 
 def _compile_library(python: BundledPython, prefix: str, tree: Path) -> None:
-    """Compile to bytecode without time stamps: archives give every file the same date."""
+    """Compile to bytecode without time stamps, because archives change the date of files."""
     mode = ["--invalidation-mode", "unchecked-hash"]
+    compiler = find_python(python.version) or str(python.path)
+    if not _runs(compiler):
+        raise BundleError(
+            f"This machine has no Python {python.version}, which has to compile the bundle's "
+            "standard library.",
+            f"Install it: uv python install {python.version}.",
+        )
     process = subprocess.run(
-        [str(python.path), "-I", "-S", "-m", "compileall", "-qq", "-f", "-j", "0", *mode]
+        [compiler, "-I", "-S", "-m", "compileall", "-qq", "-f", "-j", "0", *mode]
         + ["-s", str(tree), "-p", f"/{prefix}", str(tree)],
         capture_output=True,
         encoding="utf-8",
@@ -79,6 +93,14 @@ def _compile_library(python: BundledPython, prefix: str, tree: Path) -> None:
     )
     if process.returncode and "SyntaxError" not in process.stdout:
         raise BundleError(
-            f"{str(python.path)!r} failed to compile its library: {process.stderr.strip()[-300:]}",
+            f"{compiler!r} failed to compile the standard library: {process.stderr.strip()[-300:]}",
             "Check the free disk space, or pass -s interpreter=PATH with another Python.",
         )
+
+
+def _runs(program: str) -> bool:
+    """Return whether a Python can run on this machine."""
+    try:
+        return subprocess.run([program, "-I", "-S", "-c", ""], check=False).returncode == 0
+    except OSError:  # for another machine, or not executable
+        return False

@@ -2,10 +2,11 @@
 
     app              the ASGI application, for a runtime that serves ASGI itself
     serve(listener)  serve on a bound socket, also one of AF_UNIX, until the process is stopped
+    preload()        import the agents' modules, for a runtime that initializes before a request
 
 The app is imported with this file. Its lifespan runs once for each instance, at the runtime's own
-lifespan event or else at the first request. Where the app cannot start, a request is answered with
-status 500, the traceback is printed to stderr, and the next request tries again.
+lifespan event or at the first request. If the app cannot start, the response has status 500, and
+the traceback is printed to stderr. The next request tries again.
 
 This file needs only the standard library. `mastra_deployer.kit.write_launcher` writes it into a
 bundle, with the constants below.
@@ -31,7 +32,7 @@ BODY = b'{"error":"The application cannot start."}'
 
 
 class StartError(Exception):
-    """The app cannot start; the message says why."""
+    """The app cannot start. The message contains the reason."""
 
 
 async def app(scope, receive, send):
@@ -47,7 +48,8 @@ async def app(scope, receive, send):
     await user_app(scope, receive, send)
 
 
-def serve(listener, drain=5):
+def serve(listener, drain=5, **settings):
+    """Serve with further settings of uvicorn; wait `drain` seconds for the last requests."""
     import uvicorn
 
     config = uvicorn.Config(
@@ -59,23 +61,25 @@ def serve(listener, drain=5):
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=drain,
+        **settings,
     )
     uvicorn.Server(config).run(sockets=[listener])
 
 
 class Instance:
-    """The user's app: imported, then started once."""
+    """The user's app, which is imported and then started once."""
 
     def __init__(self):
         self.state = {}
         self.imported = None
-        self.failure = None  # of the first import: a later one may fail because of what it left
+        # Of the first import; a later import may fail only because of the first one.
+        self.failure = None
         self.reported = None
         self.lifespan = None
         self.lock = asyncio.Lock()
 
     def load(self):
-        """Import the app; a failed import is tried again at the next call."""
+        """Import the app; after a failure, the next call tries again."""
         if self.imported is None:
             check_environment()
             add_paths()
@@ -109,7 +113,7 @@ class Instance:
 
 
 class Lifespan:
-    """The lifespan of an ASGI app, in a task of its own."""
+    """The lifespan of an ASGI app, in a separate task."""
 
     def __init__(self, app, state):
         self.app, self.state = app, state
@@ -143,7 +147,7 @@ class Lifespan:
 
 
 async def run_lifespan(receive, send):
-    """Start the app early; a failure is left to the first request, which tries again."""
+    """Start the app early; after a failure, the first request tries again."""
     await receive()
     try:
         await INSTANCE.start()
@@ -174,7 +178,7 @@ def check_environment():
 
 
 def add_paths():
-    """Import from the bundle first; the runtime's own packages stay importable."""
+    """Import from the bundle first, but keep the runtime's own packages importable."""
     paths = [os.path.join(HERE, path) for path in PATHS]
     if paths[-1] not in sys.path:
         site.addsitedir(paths[-1])
@@ -183,25 +187,31 @@ def add_paths():
 
 
 def prepare_children(paths):
-    """Let new Python processes import from the bundle, and find its console scripts."""
+    """Let child Python processes import from the bundle and find its console scripts."""
     importlib.import_module("mastra_venv").activate(paths, os.path.join(HERE, "bin"))
 
 
 def start_preload(user_app):
-    """Import what the agents need, in a thread, while the first requests are answered."""
-    mastra = getattr(getattr(user_app, "state", None), "mastra", None)
+    """Import the agents' modules in a thread, while the first requests are answered."""
+    if find_mastra(user_app) is not None:
+        threading.Thread(target=preload, name="preload", daemon=True).start()
+
+
+def preload():
+    """Import the agents' modules; do nothing if the app could not be imported."""
+    mastra = find_mastra(INSTANCE.imported)
     if mastra is not None:
-        threading.Thread(target=run_preload, args=(mastra,), name="preload", daemon=True).start()
+        from mastra_core import preload as preload_mastra
+
+        preload_mastra(mastra)
 
 
-def run_preload(mastra):
-    from mastra_core import preload
-
-    preload(mastra)
+def find_mastra(user_app):
+    return getattr(getattr(user_app, "state", None), "mastra", None)
 
 
 def log_error(error):
-    """Print why the app cannot start: the traceback once, and then its last line only."""
+    """Print why the app cannot start: the traceback once, and later only its last line."""
     cause = error if isinstance(error, StartError) else INSTANCE.failure or error
     if isinstance(cause, StartError):
         text = "error: %s\n" % cause
@@ -217,6 +227,6 @@ def log_error(error):
 
 INSTANCE = Instance()
 try:
-    INSTANCE.load()  # while the platform grants an instance its time to start
+    INSTANCE.load()  # while the platform allows time for the start of an instance
 except (Exception, SystemExit):
     pass  # the first request tries again, and reports the error

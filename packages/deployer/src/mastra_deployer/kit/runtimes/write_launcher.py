@@ -1,4 +1,4 @@
-"""Writes the launcher of a function, and a handler of HTTP events, into a bundle."""
+"""Write the launcher of a function, or a handler of HTTP events, into a bundle."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_launcher(file: Path, manifest: BundleManifest) -> None:
 
 
 def write_event_handler(file: Path, manifest: BundleManifest) -> None:
-    """Write a module whose ``handler(event, context)`` answers HTTP events with the app.
+    """Write a module whose ``handler(event, context)`` passes HTTP events to the app.
 
     The events are those of a function URL of AWS Lambda, and of an HTTP API of API Gateway. The
     launcher is written beside the module: ``handler_app.py`` beside ``handler.py``.
@@ -47,7 +47,7 @@ def write_event_handler(file: Path, manifest: BundleManifest) -> None:
 
 
 def _write_source(file: Path, source: Path, constants: Mapping[str, object]) -> None:
-    """Copy a module, with other values of its constants."""
+    """Copy a module with other values of its constants."""
     text = source.read_text(encoding="utf-8")
     for name, value in constants.items():
         head, tail = re.split(rf"(?m)^{name} = .*$", text, maxsplit=1)

@@ -1,4 +1,4 @@
-"""Limits how many requests run at once: halved when the platform asks, then raised slowly."""
+"""Limit concurrent requests: halve the limit when the platform asks, then raise it slowly."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _thread = threading.local()
 
 
 class AdaptiveLimiter:
-    """Let as many threads work at a time as the platform accepts.
+    """Limits the number of threads that work at the same time.
 
-    A rejected request halves the limit, once for all requests that were under way. Each request
-    that succeeds raises it by ``1 / limit``. A thread that waits for a retry gives up its slot
-    meanwhile.
+    A rejected request halves the limit. Rejections of other requests that were active then do not
+    halve it again. Each successful request raises the limit by ``1 / limit``. A thread that waits
+    for a retry releases its slot meanwhile.
 
     :param maximum: threads at a time, and the limit at the start.
     """
@@ -45,7 +45,7 @@ class AdaptiveLimiter:
 
     @contextlib.contextmanager
     def bind_thread(self) -> Iterator[None]:
-        """Within the block, make this limiter the one that governs this thread's retries."""
+        """Within the block, use this limiter for the retries of this thread."""
         _thread.limiter = self
         try:
             with cancel_waits_on(self._stop):
@@ -55,7 +55,7 @@ class AdaptiveLimiter:
 
     @contextlib.contextmanager
     def slot(self) -> Iterator[None]:
-        """Hold one slot within the block; wait until one is free.
+        """Hold one slot within the block; wait until a slot is free.
 
         :raises CancelledError: when the limiter was stopped meanwhile.
         """
@@ -67,7 +67,7 @@ class AdaptiveLimiter:
             self._release()
 
     def yield_slot(self, seconds: float) -> None:
-        """Give up the slot that this thread holds, wait, and acquire one again.
+        """Release the slot of this thread, wait, and acquire a slot again.
 
         :param seconds: how long to wait.
         :raises CancelledError: when the limiter was stopped meanwhile.
@@ -99,7 +99,7 @@ class AdaptiveLimiter:
                 self._lowered_at = now()
 
     def speed_up(self) -> None:
-        """Raise the limit after a request that succeeded."""
+        """Raise the limit after a successful request."""
         with self._condition:
             self._limit = min(float(self._maximum), self._limit + 1 / self._limit)
             self._condition.notify()
@@ -126,7 +126,7 @@ class AdaptiveLimiter:
 
 
 def wait_for_retry(seconds: float) -> None:
-    """Wait before a retry, without holding a slot of this thread's limiter.
+    """Wait before a retry, without a slot of this thread's limiter.
 
     :param seconds: how long to wait.
     """
@@ -138,7 +138,7 @@ def wait_for_retry(seconds: float) -> None:
 
 
 def report_rejection(since: float, wait: float) -> None:
-    """Slow down this thread's limiter, if it has one.
+    """Lower the limit of this thread's limiter, if it has one.
 
     :param since: the time of ``clock.now`` at which the rejected request began.
     :param wait: seconds in which no request may begin.
@@ -148,6 +148,6 @@ def report_rejection(since: float, wait: float) -> None:
 
 
 def report_success() -> None:
-    """Speed up this thread's limiter, if it has one."""
+    """Raise the limit of this thread's limiter, if it has one."""
     if (limiter := getattr(_thread, "limiter", None)) is not None:
         limiter.speed_up()

@@ -1,4 +1,4 @@
-"""The files of a directory by digest, for platforms that receive only files they lack."""
+"""List the files of a directory by digest, for platforms that need only missing files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ("FileManifest",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FileManifest:
-    """Every file of a directory, by path and by digest.
+    """All files of a directory, by path and by digest.
 
     :param directory: that holds the files.
     :param paths: digest by path (relative, with ``/``).
@@ -50,7 +50,7 @@ class FileManifest:
         return cls(directory=directory, paths=paths, files=files, sizes=sizes, algorithm=algorithm)
 
     def read(self, digest: str) -> bytes:
-        """Return the content that has the given digest.
+        """Return the content with a digest.
 
         :param digest: a key of ``files``.
         :raises DeployError: when the file was changed or removed after its digest was computed.
@@ -65,15 +65,15 @@ class FileManifest:
         return content
 
     def get_size(self, digests: Iterable[str] | None = None) -> int:
-        """Return the number of bytes of all distinct contents, or of those with given digests.
+        """Return the number of bytes of all distinct contents, or of the given digests.
 
-        :param digests: keys of ``sizes``; all of them where left out.
+        :param digests: keys of ``sizes``; all of them if left out.
         """
         return sum(self.sizes[digest] for digest in (self.sizes if digests is None else digests))
 
 
 def _compute_digest(path: Path, algorithm: str) -> tuple[str, int]:
-    """Return digest and size from a single reading: the file may change between two readings."""
+    """Compute digest and size in one reading, because the file may change between two."""
     with path.open("rb") as content:
         digest = hashlib.file_digest(content, lambda: hashlib.new(algorithm, usedforsecurity=False))
         return digest.hexdigest(), content.tell()
@@ -81,13 +81,13 @@ def _compute_digest(path: Path, algorithm: str) -> tuple[str, int]:
 
 def _build_link_error(path: Path) -> BundleError:
     return BundleError(
-        f"{str(path)!r} is a symbolic link, and a bundle holds only files.",
-        "Replace the link by the file itself.",
+        f"{str(path)!r} is a symbolic link, but a bundle may contain only files.",
+        "Replace the link with the file itself.",
     )
 
 
 def _build_change_error(path: Path) -> DeployError:
     return DeployError(
-        f"{str(path)!r} was changed while it was deployed.",
-        "Bundle and deploy again, and let nothing write into the bundle meanwhile.",
+        f"{str(path)!r} changed during the deploy.",
+        "Bundle and deploy again, while no other program writes into the bundle.",
     )

@@ -16,8 +16,8 @@ __all__ = ("upload",)
 T = TypeVar("T")
 R = TypeVar("R")
 
-_MAX_THREADS = 25  # more threads on one client only wait for one another
-_GRACE_PERIOD = 5.0  # seconds that requests under way get once one has failed
+_MAX_THREADS = 25  # with more threads, requests of one client only wait for one another
+_GRACE_PERIOD = 5.0  # seconds for active requests after one request has failed
 
 
 def upload(
@@ -28,15 +28,15 @@ def upload(
     size: Callable[[T], int] = lambda _: 1,
     concurrency: int = 20,
 ) -> list[R]:
-    """Call ``send`` for every item, several at a time.
+    """Call ``send`` for every item, with several calls in parallel.
 
-    Where ``send`` uses a client of ``connect``, fewer calls run while the platform answers 429 or
-    503, and more again afterwards.
+    If ``send`` uses a client of ``connect``, the number of parallel calls falls after each 429 or
+    503. It rises again after successful requests.
 
     :param items: sent in this order.
     :param send: runs in threads; retries are up to the client it uses.
     :param report: receives the bytes sent as progress.
-    :param size: returns the bytes of an item, for progress; each counts 1 where left out.
+    :param size: returns the bytes of an item, for progress; each counts 1 if left out.
     :param concurrency: calls at a time, 25 at most.
     :returns: the results, in the order of the items.
     :raises Exception: the first one that ``send`` raised; items that wait are not sent then.
@@ -62,9 +62,10 @@ def upload(
 
 
 class _Workers(Generic[T, R]):
-    """Threads that send items, and the results.
+    """Threads that send items, and their results.
 
-    The threads are daemons and no pool's: Python waits for a pool's threads after Ctrl-C.
+    The threads are daemons and do not belong to a pool, because Python waits for the threads of a
+    pool after Ctrl-C.
     """
 
     def __init__(self, items: list[T], send: Callable[[T], R], limiter: AdaptiveLimiter) -> None:
@@ -83,7 +84,7 @@ class _Workers(Generic[T, R]):
         return threads
 
     def iter_done(self) -> Iterator[int]:
-        """Yield the index of each item once it is sent; raise the first error."""
+        """Yield the index of each item after it was sent; raise the first error."""
         for _ in self.items:
             index, error = self._done.get()
             if error is not None:
@@ -101,7 +102,7 @@ class _Workers(Generic[T, R]):
                     return
 
     def _send_item(self, index: int, item: T) -> bool:
-        """Send one item and return whether to go on."""
+        """Send one item, and return whether to continue."""
         try:
             with self.limiter.slot():
                 self.results[index] = self._send(item)

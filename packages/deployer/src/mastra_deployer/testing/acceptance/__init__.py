@@ -1,1 +1,1 @@
-"""The acceptance suite of an application: one app and one set of requests for every runtime."""
+"""The acceptance suite: one application and one set of requests for all runtimes."""

@@ -20,7 +20,7 @@ _SHORTEST_STREAM = 0.5  # seconds between the first word and the last; the app t
 
 
 def iter_chunks(client: httpx.Client, agent: str, text: str, **body: Any) -> Iterator[Any]:
-    """Stream a run of an agent, and yield each chunk at its arrival.
+    """Stream a run of an agent, and yield each chunk when it arrives.
 
     :param client: sends the request.
     :param agent: the agent's name.
@@ -40,7 +40,7 @@ def iter_chunks(client: httpx.Client, agent: str, text: str, **body: Any) -> Ite
 
 
 class AgentTests(AppFixtures):
-    """Agents and tools respond, and streams arrive chunk by chunk."""
+    """Agents and tools respond, and the chunks of a stream arrive one by one."""
 
     def test_agents_are_listed(self, app_client: httpx.Client) -> None:
         """The API lists every agent."""
@@ -48,12 +48,12 @@ class AgentTests(AppFixtures):
         assert set(agents) == {"echo", "calculate", "tick", "broken"}
 
     def test_an_agent_responds(self, app_client: httpx.Client) -> None:
-        """A run returns the text of the agent, also beyond ASCII."""
+        """A run returns the agent's text, also with characters beyond ASCII."""
         response = app_client.post("/api/agents/echo/generate", json={"messages": "Grüße, 世界 🌍"})
         assert response.json()["text"] == "echo: Grüße, 世界 🌍"
 
     def test_an_agent_calls_a_tool(self, app_client: httpx.Client) -> None:
-        """The stream of a run contains the call of the tool, its result and the text."""
+        """The stream of a run contains the tool call, its result and the text."""
         chunks = {chunk["type"]: chunk for chunk in iter_chunks(app_client, "calculate", "2 and 3")}
         assert chunks["tool-call"]["payload"]["args"] == {"a": 2, "b": 3}
         assert chunks["tool-result"]["payload"]["result"] == 5  # noqa: PLR2004  # 2 + 3
@@ -61,7 +61,7 @@ class AgentTests(AppFixtures):
         assert chunks["finish"]["payload"]["stepResult"]["reason"] == "stop"
 
     def test_streams_arrive_while_they_are_produced(self, app_client: httpx.Client) -> None:
-        """Streams run side by side, and the first word of each arrives long before the last."""
+        """Two streams run at once; the first word of each arrives long before its last word."""
         self.require_streams()
 
         def read_stream(name: str) -> list[float]:
@@ -81,7 +81,7 @@ class AgentTests(AppFixtures):
         assert last_start < first_end, "one stream waited for another"
 
     def test_a_failed_agent_is_an_error(self, app_client: httpx.Client) -> None:
-        """A run whose agent raises is answered 500, and its stream has an error."""
+        """If an agent raises an exception, the run gets a 500, and its stream has an error."""
         response = app_client.post("/api/agents/broken/generate", json={"messages": "x"})
         assert response.status_code == httpx.codes.INTERNAL_SERVER_ERROR
         assert response.json() == {"error": "the agent failed"}
@@ -89,7 +89,7 @@ class AgentTests(AppFixtures):
         assert "error" in {chunk["type"] for chunk in chunks}
 
     def test_a_tool_is_executed(self, app_client: httpx.Client) -> None:
-        """A tool can be called directly; a failed one is answered 500."""
+        """A tool can be called directly; if it fails, the response is a 500."""
         response = app_client.post("/api/tools/add/execute", json={"data": {"a": 2, "b": 3}})
         assert response.json() == 5  # noqa: PLR2004  # 2 + 3
         failed = app_client.post("/api/tools/fail/execute", json={"data": {}})
@@ -97,7 +97,7 @@ class AgentTests(AppFixtures):
         assert failed.json() == {"error": "the tool failed"}
 
     def test_concurrent_requests_keep_their_context(self, app_client: httpx.Client) -> None:
-        """Each of several requests at a time gets its own caller from the middleware."""
+        """Each of several concurrent requests gets its own caller from the middleware."""
 
         def call_tool(caller: str) -> Any:
             return app_client.post(

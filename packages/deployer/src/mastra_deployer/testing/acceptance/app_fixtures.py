@@ -18,7 +18,7 @@ _SECONDS = 30  # that a response may take
 
 
 class AppFixtures:
-    """Fixtures and switches; authors override those that differ for their platform.
+    """Fixtures and switches, which authors override for their platform.
 
     :cvar target: the target that ``mastra preview`` runs. The default runs ``mastra build`` and
         ``python .mastra/index.py``.
@@ -53,7 +53,7 @@ class AppFixtures:
     @pytest.fixture(scope="class")
     @classmethod
     def app_url(cls, app_project: Path) -> Iterator[str]:
-        """Yield the address of the running application; override it for another preview."""
+        """Yield the address of the running application; override it for another kind of preview."""
         if cls.target == "server":
             with serve_build(app_project, cls.options, cls.variables) as url:
                 yield url
@@ -72,11 +72,11 @@ class AppFixtures:
             yield client
 
     def require_shared_memory(self) -> None:
-        """Skip the test where requests reach several processes."""
+        """Skip the test if requests reach several processes."""
         if not self.shared_memory:
             pytest.skip(f"{type(self).__name__} says shared_memory = False")
 
     def require_streams(self) -> None:
-        """Skip the test where the platform sends a response as a whole."""
+        """Skip the test if the platform sends a response as a whole."""
         if not self.streams:
             pytest.skip(f"{type(self).__name__} says streams = False")

@@ -1,4 +1,4 @@
-"""Write the example project, and serve it by ``mastra preview`` or ``python .mastra/index.py``."""
+"""Write the example project, and serve it with ``mastra preview`` or ``index.py``."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def preview_app(
 def serve_build(
     project: Path, options: Sequence[str], variables: Mapping[str, str]
 ) -> Iterator[str]:
-    """Run ``mastra build``, then ``python .mastra/index.py`` within the block; yield the address.
+    """Run ``mastra build``, serve ``.mastra/index.py`` within the block, and yield its address.
 
     :param project: what ``write_app`` returned.
     :param options: options of ``mastra build``.
@@ -80,7 +80,7 @@ def serve_build(
 def serve_command(
     command: Sequence[str], port: int, cwd: Path, environment: Mapping[str, str]
 ) -> Iterator[str]:
-    """Run a server within the block, and yield its address once it is healthy.
+    """Run a server within the block, and yield its address when it is healthy.
 
     :param command: the server's command.
     :param port: the port of this machine that it serves.

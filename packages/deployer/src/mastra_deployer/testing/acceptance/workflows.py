@@ -23,7 +23,7 @@ class WorkflowTests(AppFixtures):
         assert (result["status"], result["result"]) == ("success", 41)
 
     def test_a_workflow_streams_its_steps(self, app_client: httpx.Client) -> None:
-        """The stream of a run has the start, each step and the end."""
+        """The stream of a run contains its start, each step and its end."""
         path = f"/api/workflows/double-and-increment/stream?runId={uuid.uuid4()}"
         text = app_client.post(path, json={"inputData": 20}).text
         chunks = [json.loads(part) for part in text.split("\x1e") if part]
@@ -32,12 +32,12 @@ class WorkflowTests(AppFixtures):
         assert [result["output"] for result in results] == [40, 41]
 
     def test_a_failed_workflow_reports_its_status(self, app_client: httpx.Client) -> None:
-        """A run whose step raises has the status failed."""
+        """If a step raises an exception, the run has the status failed."""
         path = "/api/workflows/failing/start-async"
         assert app_client.post(path, json={"inputData": 1}).json()["status"] == "failed"
 
     def test_a_suspended_run_is_resumed(self, app_client: httpx.Client) -> None:
-        """Another request reads the suspended run, and a third one resumes it once."""
+        """Another request reads the suspended run, and a third request resumes it once."""
         self.require_shared_memory()
         workflow, run_id = "/api/workflows/approval", str(uuid.uuid4())
         started = app_client.post(

@@ -1,1 +1,1 @@
-"""The application that the acceptance suite serves."""
+"""The application for the acceptance suite."""

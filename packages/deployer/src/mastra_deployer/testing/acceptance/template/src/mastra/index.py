@@ -54,7 +54,7 @@ def repeat(text: str, count: int) -> str:
 
 @tool
 async def describe_caller(context: ToolContext) -> dict[str, Any]:
-    """Return what the middleware and the authentication know of the caller."""
+    """Return the caller's data from the middleware and the authentication."""
     await asyncio.sleep(0.05)  # so that concurrent calls overlap
     known = context.request_context
     return {"caller": known["caller"], "user": known["user"]}
@@ -73,7 +73,7 @@ async def echo(text: str) -> AsyncIterator[str]:
 
 
 async def calculate(question: AgentInput) -> AsyncIterator[AgentEvent]:
-    """Add the numbers of the question by a tool."""
+    """Add the numbers in the question with a tool."""
     a, b = (int(word) for word in question.prompt.split() if word.isdigit())
     arguments = {"a": a, "b": b}
     yield ToolCall(id="call-1", name="add", arguments=arguments)
@@ -126,7 +126,7 @@ def break_off(_: int) -> int:
 
 
 async def describe_request(request: Any) -> dict[str, Any]:
-    """Return the request as it arrived."""
+    """Return the request as it arrived at the application."""
     return {
         "method": request.method,
         "path": request.path_params["name"],
@@ -137,7 +137,7 @@ async def describe_request(request: Any) -> dict[str, Any]:
 
 
 def send_bytes(_: Any) -> Response[bytes]:
-    """Return every byte, a status, a header and two cookies."""
+    """Return all byte values, a status, a header and two cookies."""
     return Response(
         bytes(range(256)),
         status_code=201,
@@ -153,7 +153,7 @@ def break_down(_: Any) -> None:
 
 
 def show_state(_: Any) -> dict[str, Any]:
-    """Return the greeting that the environment sets, and the number of ticking runs."""
+    """Return the greeting from the environment, and the number of active runs of ``tick``."""
     return {"greeting": os.environ["ACCEPTANCE_GREETING"], "ticking": _ticking_runs}
 
 

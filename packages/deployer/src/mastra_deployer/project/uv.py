@@ -1,4 +1,4 @@
-"""Run uv and turn its failures into Mastra's errors."""
+"""Run uv, and convert its failures to Mastra's errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mastra_core.errors import BuildError
-from mastra_deployer.bundler.macos_version import MACOS_VARIABLE, get_macos_version, is_macos
+from mastra_deployer.project.macos_version import MACOS_VARIABLE, get_macos_version, is_macos
 
 __all__ = ("build_target_arguments", "is_unsolvable", "run_uv")
 
@@ -24,6 +24,8 @@ _USER_AND_PASSWORD = re.compile(r"\w+://([^/\s@:]*):?([^/\s@]*)@")
 # uv's package looks up its program by it. Of two threads that initialize it at once, one sees half
 # of it in Python 3.11 and 3.12, and builds start threads.
 sysconfig.get_config_vars()
+_NOISE = r"^error: |\s*^For more information, try '--help'\.$"
+_OUTDATED_LOCK = "uv.lock does not match pyproject.toml."
 _NO_WHEEL = "A dependency has no wheel for the target."
 _NO_SOLUTION = "The dependencies cannot be resolved together."
 
@@ -42,7 +44,7 @@ def run_uv(
     :param environment: variables besides those of this process. Secrets belong here, since every
         user of the machine can read an argument list.
     :param text: uv's standard input.
-    :raises BuildError: with uv's own explanation, and a cure where it is known.
+    :raises BuildError: with uv's own explanation, and a cure if it is known.
     """
     from uv import find_uv_bin
 
@@ -68,10 +70,10 @@ def run_uv(
 
 
 def build_target_arguments(python: str, wheels: str) -> list[str]:
-    """Build the arguments that make uv resolve or install for another machine.
+    """Build arguments for uv that resolve or install for another machine.
 
-    uv needs some interpreter to start; mastra's own is enough, since version and platform are
-    given.
+    uv needs an interpreter to start. mastra's own interpreter is enough, because version and
+    platform are passed.
 
     :param python: the target's version, ``3.12``.
     :param wheels: the target's platform in uv's notation.
@@ -81,7 +83,7 @@ def build_target_arguments(python: str, wheels: str) -> list[str]:
 
 
 def is_unsolvable(error: BuildError) -> bool:
-    """Return whether no versions or no wheels fulfil all requirements.
+    """Return whether uv found no versions or wheels that meet all requirements.
 
     :param error: an error of ``run_uv``.
     """
@@ -89,7 +91,7 @@ def is_unsolvable(error: BuildError) -> bool:
 
 
 def _redact_output(stderr: str, variables: Mapping[str, str]) -> str:
-    """Return uv's error output without any credential that it was given."""
+    """Return uv's error output without the credentials that uv got."""
     text = _ADDRESS.sub(r"\1\2", stderr.strip())
     for secret in sorted(_iter_secrets(variables), key=len, reverse=True):
         text = text.replace(secret, "****")
@@ -108,10 +110,13 @@ def _iter_secrets(variables: Mapping[str, str]) -> Iterator[str]:
 
 
 def _to_build_error(stderr: str) -> BuildError:
-    text = re.sub(r"^error: ", "", stderr, flags=re.MULTILINE)
+    text = re.sub(_NOISE, "", stderr, flags=re.MULTILINE)
     normalized = " ".join(text.lower().split())
     for phrases, message, hint in _KNOWN:
         if any(phrase in normalized for phrase in phrases):
+            # Uv's message names --locked, which the user did not pass.
+            if message == _OUTDATED_LOCK:
+                return BuildError(message, hint)
             return BuildError(f"{message}\n{text}", hint)
     return BuildError(f"uv failed:\n{text}", "See uv's message above; `mastra -v` shows more.")
 
@@ -121,13 +126,14 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
         ("401 unauthorized", "403 forbidden", "missing credentials", "could not read username")
         + ("authentication failed",),
         "A package index rejected the credentials, or requires credentials.",
-        "Set UV_INDEX_<NAME>_USERNAME and UV_INDEX_<NAME>_PASSWORD for [[tool.uv.index]], or an "
-        "entry in ~/.netrc, or UV_INDEX_URL / UV_EXTRA_INDEX_URL with user and password in it.",
+        "Set UV_INDEX_<NAME>_USERNAME and UV_INDEX_<NAME>_PASSWORD for [[tool.uv.index]]. Or add "
+        "an entry to ~/.netrc, or set UV_INDEX_URL or UV_EXTRA_INDEX_URL with user and password.",
     ),
     (
         ("no space left on device", "disk quota exceeded"),
         "The disk is full.",
-        "Free some space, or move the caches to another disk: MASTRA_CACHE_DIR, UV_CACHE_DIR.",
+        "Free some space on the disk. Or move the caches to another disk with MASTRA_CACHE_DIR "
+        "and UV_CACHE_DIR.",
     ),
     (
         ("failed to initialize cache", "could not create temporary file", "read-only file system"),
@@ -136,38 +142,45 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
     ),
     (
         ("invalid package format", "failed to read from zip file", "is an invalid wheel"),
-        "A wheel is broken, or its download was cut off.",
-        "Try again; if the error persists, use another version of the package.",
+        "A wheel is damaged, or its download was interrupted.",
+        "Run the same command again. If the error remains, use another version of the package.",
     ),
     (
         ("hash mismatch",),
-        "A wheel's hash is not the expected one.",
-        "Try again; if the error persists, the package index is broken, or a proxy in front of it.",
+        "The hash of a wheel is not the expected hash.",
+        "Run the same command again. If the error remains, the package index or a proxy before it "
+        "is faulty.",
     ),
     (
         ("failed to fetch", "error sending request", "dns error", "network connectivity")
         + ("connection refused", "network was disabled", "failed to download")
         + ("error decoding response body", "http timeout", "operation timed out"),
-        "The package index cannot be reached, or closed the connection, and not everything needed "
-        "is in uv's cache.",
-        "Check the network and try again, or set UV_INDEX_URL / UV_FIND_LINKS to a reachable "
-        "index.",
+        "The package index cannot be reached or closed the connection, and uv's cache does not "
+        "have all packages.",
+        "Check the network and run the same command again. Or set UV_INDEX_URL or UV_FIND_LINKS "
+        "to a reachable index.",
+    ),
+    (
+        ("--python-platform <python_platform>",),
+        "The platform is not one that uv knows.",
+        "Pass one of uv's names, such as --platform x86_64-manylinux_2_28.",
     ),
     (
         ("needs to be updated",),
-        "uv.lock does not match pyproject.toml.",
-        "Run `uv lock`, and commit the result.",
+        _OUTDATED_LOCK,
+        "Run `uv lock`, and commit the result. If pyproject.toml has not changed, set the indexes "
+        "and UV_FIND_LINKS as they were when uv.lock was made.",
     ),
     (
         ("unable to detect version", "error getting the version from source `vcs`")
         + ("setuptools-scm was unable", "no version file and no vcs", "versioningit"),
-        "The version of a project comes from its git history, which is missing here.",
-        "Build from a git checkout with its tags (in CI: fetch-depth: 0), or set "
-        "SETUPTOOLS_SCM_PRETEND_VERSION=1.2.3, or write the version into pyproject.toml.",
+        "The version of a project comes from its git history, but the history is missing here.",
+        "Build from a git checkout with its tags (in CI: fetch-depth: 0). Or set "
+        "SETUPTOOLS_SCM_PRETEND_VERSION=1.2.3. Or write the version into pyproject.toml.",
     ),
     (
         ("failed to build", "build backend returned an error"),
-        "A dependency is available as source only, and does not build here.",
+        "A dependency is available only as source, and its build fails.",
         "Use a version that has wheels, or set UV_FIND_LINKS to a directory with one.",
     ),
     (
@@ -175,12 +188,12 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
         + ("no matching python abi", "no matching python version tag", "no-build")
         + ("building from source is disabled", "no binary distribution"),
         _NO_WHEEL,
-        "Use a version that has a wheel, or set UV_FIND_LINKS to a directory with a wheel, or "
+        "Use a version that has a wheel. Or set UV_FIND_LINKS to a directory with a wheel. Or "
         "build for another Python (--python) or platform (--platform).",
     ),
     (
         ("no solution found", "conflicting", "unsatisfiable"),
         _NO_SOLUTION,
-        "Loosen one of the requirements named above.",
+        "Change one of the requirements in uv's message.",
     ),
 )

@@ -1,0 +1,109 @@
+// Starts the carried Python once per instance.
+import { spawn } from "node:child_process";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
+import http from "node:http";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+
+const here = import.meta.dirname;
+const facts = JSON.parse(readFileSync(join(here, "mastra.json"), "utf8"));
+const LONG_PATH = 80; // bytes; the path of a Unix socket has at most 107
+const MAX_HEAD = 262_144; // bytes of the headers of a response
+const CERTIFICATES = [
+  join(here, "vendor/certifi/cacert.pem"),
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/certs/ca-certificates.crt",
+];
+
+let current; // the promise of the app that answers the next request
+let program; // what is executed: the loader of Python, or a Python without one
+
+// Return the running app: how to connect to it, and the variables that it has.
+export function startApp() {
+  if (!current) {
+    const starting = spawnApp();
+    starting.catch(() => forget(starting)); // the next request tries again
+    current = starting;
+  }
+  return current;
+}
+
+// Give up an app that accepts no connections; the next request starts another one.
+export function discardApp(app) {
+  forget(app.starting);
+  app.end();
+}
+
+function forget(starting) {
+  if (current === starting) current = undefined;
+}
+
+function spawnApp() {
+  const parent = tmpdir().length > LONG_PATH ? "/tmp" : tmpdir();
+  const directory = mkdtempSync(join(parent, "mastra-"));
+  const address = join(directory, "app.sock");
+  const environment = { ...process.env };
+  const [command, ...options] = buildCommand();
+  const child = spawn(command, [...options, join(here, "host.py"), address], {
+    argv0: facts.loader ? command : join(here, facts.python), // Python finds its files by it
+    env: { ...environment, ...findCertificates(), LANG: "C.UTF-8" },
+    stdio: ["pipe", "inherit", "inherit", "pipe"], // a closed stdin ends the child
+    detached: true, // a process group of its own, which it ends with all its processes
+  });
+  const starting = new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code, signal) => {
+      forget(starting);
+      rmSync(directory, { recursive: true, force: true });
+      reject(new Error(`Python ended while it started (${signal ?? code}).`));
+    });
+    child.stdio[3].once("data", () => {
+      for (const handle of [child, child.stdin, child.stdio[3]]) handle.unref();
+      const agent = new http.Agent({ keepAlive: true });
+      const end = () => child.stdin.destroy();
+      const connection = { agent, socketPath: address, maxHeaderSize: MAX_HEAD };
+      resolve({ connection, environment, starting, end });
+    });
+  });
+  child.stdin.on("error", () => undefined); // it ended, which "exit" tells
+  return starting;
+}
+
+function buildCommand() {
+  const python = join(here, facts.python);
+  const options = ["-s", "-B", "-u"];
+  program ??= prepareProgram(facts.loader ? join(here, facts.loader) : python);
+  if (!facts.loader) return [program, ...options];
+  const libraries = join(here, facts.libraries);
+  return [program, "--library-path", libraries, "--argv0", python, python, ...options];
+}
+
+// Return a program that can be executed: a copy, where the function was unpacked without modes.
+function prepareProgram(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return path;
+  } catch {
+    const directory = mkdtempSync(join(tmpdir(), "mastra-program-"));
+    const copy = join(directory, basename(path));
+    copyFileSync(path, copy);
+    chmodSync(copy, 0o755);
+    process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+    return copy;
+  }
+}
+
+// The carried OpenSSL looks for certificates where the machine that built it has them.
+function findCertificates() {
+  const file = process.env.SSL_CERT_FILE ?? CERTIFICATES.find((path) => existsSync(path));
+  return file ? { SSL_CERT_FILE: file } : {};
+}

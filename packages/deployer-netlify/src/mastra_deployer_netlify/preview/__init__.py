@@ -1,0 +1,1 @@
+"""``mastra preview netlify``: run the function on this machine."""

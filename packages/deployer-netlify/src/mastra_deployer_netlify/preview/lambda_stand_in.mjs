@@ -1,0 +1,107 @@
+// A warm stand-in for AWS Lambda: runs one instance of an unpacked function of Netlify over HTTP.
+//   node lambda_stand_in.mjs SETTINGS
+// SETTINGS is JSON:
+//   directory   the unpacked function
+//   portFile    a new file, which gets the port once the function is initialized
+//   scheme      scheme of the addresses that the function sees
+//   timeout     seconds that a request may take
+//   request     bytes that the body of a request may have; in base64, unless it is text
+//   response    bytes that a response may have
+//   client      address of the client; that of the request's header where it is missing
+//   eventFile   a JSON file with further fields of the events, read at each request
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import { join } from "node:path";
+import { PassThrough, Transform } from "node:stream";
+
+const settings = JSON.parse(process.argv[2]);
+const TEXT = /^(?:text\/|application\/(?:json|xml|javascript|x-www-form-urlencoded|[^;]*\+json))/;
+const CLIENT = "x-nf-client-connection-ip";
+
+process.env.LAMBDA_TASK_ROOT = settings.directory;
+globalThis.awslambda = {
+  streamifyResponse: (handler) => handler,
+  HttpResponseStream: {
+    from(stream, head) {
+      stream.setHead(head);
+      return stream;
+    },
+  },
+};
+const { handler } = await import(join(settings.directory, "___netlify-entry-point.mjs"));
+
+async function invoke(request, response) {
+  const body = await readBody(request);
+  const isText = TEXT.test(request.headers["content-type"] ?? "");
+  const size = isText ? body.length : Math.ceil(body.length / 3) * 4;
+  if (size > settings.request) return fail(response, 413, `The request has ${size} bytes.`);
+  const stream = new PassThrough();
+  stream.setHead = ({ statusCode, headers, multiValueHeaders }) =>
+    response.writeHead(statusCode, multiValueHeaders ?? headers).flushHeaders();
+  stream.pipe(limitSize(response)).pipe(response);
+  response.on("close", () => stream.destroy()); // the client left, or has everything
+  const end = Date.now() + settings.timeout * 1000;
+  const timer = setTimeout(() => {
+    fail(response, 504, `The request timed out after ${settings.timeout} seconds.`);
+  }, settings.timeout * 1000);
+  const context = { awsRequestId: "1", getRemainingTimeInMillis: () => end - Date.now() };
+  try {
+    await handler(buildEvent(request, body), stream, context);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function readBody(request) {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+// Cut a response off where Netlify does.
+function limitSize(response) {
+  let left = settings.response;
+  return new Transform({
+    transform(chunk, _, done) {
+      left -= chunk.length;
+      if (left >= 0) return done(null, chunk);
+      return fail(response, 502, `The response has more than ${settings.response} bytes.`);
+    },
+  });
+}
+
+function fail(response, status, message) {
+  console.error(`${message} Netlify allows no more.`);
+  if (response.headersSent) return response.destroy();
+  const content = JSON.stringify({ errorMessage: message });
+  return response.writeHead(status, { "content-type": "application/json" }).end(content);
+}
+
+function buildEvent(request, body) {
+  const url = new URL(request.url, `${settings.scheme}://${request.headers.host}`);
+  const client = settings.client ?? request.headers[CLIENT];
+  const extra = settings.eventFile ? JSON.parse(readFileSync(settings.eventFile, "utf8")) : {};
+  return {
+    rawUrl: url.href,
+    path: url.pathname,
+    httpMethod: request.method,
+    headers: { ...request.headers, ...(client ? { [CLIENT]: client } : {}) },
+    body: body.toString("base64"),
+    isBase64Encoded: true,
+    route: "/*",
+    flags: {},
+    invocationMetadata: { function_name: "api", branch: "main", account_tier: "pro" },
+    ...extra,
+  };
+}
+
+const server = http.createServer((request, response) => {
+  invoke(request, response).catch((error) => {
+    if (!response.destroyed) console.error(error);
+    response.destroy();
+  });
+});
+server.listen(0, "127.0.0.1", () => {
+  writeFileSync(`${settings.portFile}.new`, String(server.address().port));
+  renameSync(`${settings.portFile}.new`, settings.portFile);
+});

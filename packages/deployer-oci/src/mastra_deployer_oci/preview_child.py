@@ -1,0 +1,26 @@
+"""Start a program in a directory: ``python preview_child.py ROOT USER DIRECTORY COMMAND...``.
+
+``ROOT`` becomes the root directory of the process. ``/`` leaves it as it is, and keeps the user.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+__all__ = ()
+
+
+def _main(root: str, user: str, directory: str, *command: str) -> None:
+    if root != "/":
+        os.chroot(root)
+        number, _, group = user.partition(":")
+        os.setgroups([])
+        os.setgid(int(group or number))
+        os.setuid(int(number))
+    os.chdir(directory)
+    os.execv(command[0], command)  # noqa: S606  # the caller built the command
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
