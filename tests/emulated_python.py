@@ -95,7 +95,7 @@ def create_free_threaded_python(prefix: Path, *, python: str = sys.executable) -
     """
     code = """
 sys.abiflags = "t"
-sys.version = sys.version.replace(" (", " free-threading build (", 1)
+sys.version = sys.version.replace(" (", " (free-threading build ", 1)
 """
     return create_python(prefix, python=python, start=_build_markers(sys.platform) + code)
 

@@ -14,7 +14,13 @@ from pathlib import Path
 import pytest
 
 from mastra_core import launcher, virtual_environment
-from tests.emulated_python import create_python
+from mastra_deployer.project.interpreters import probe_interpreter
+from tests.emulated_python import (
+    create_free_threaded_python,
+    create_mac_python,
+    create_musl_python,
+    create_python,
+)
 
 APP = """
 import os, sys, time
@@ -29,7 +35,7 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": scope["path"].encode()})
 """
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
-MACHINE = f"{platform.machine()}-{'manylinux_2_28' if sys.platform == 'linux' else sys.platform}"
+MACHINE = probe_interpreter(sys.executable).wheels
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +138,52 @@ def test_compatible_bundle(bundle, manifest):
     assert check(bundle(**manifest))["ok"]
 
 
+@pytest.fixture(scope="module")
+def emulated(tmp_path_factory):
+    """Pythons by what they say of themselves."""
+    directory = tmp_path_factory.mktemp("pythons")
+    kinds = {
+        "mac": create_mac_python,
+        "musl": create_musl_python,
+        "free-threaded": create_free_threaded_python,
+        # Python 3.11 on Windows, in an environment without variables.
+        "nameless": lambda prefix: create_python(prefix, platform="def machine(): return ''"),
+    }
+    return {kind: create(directory / kind) for kind, create in kinds.items()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="emulates other systems on Linux")
+@pytest.mark.parametrize(
+    ("kind", "wheels", "words"),
+    [
+        (
+            "",
+            "unknown-linux-musl",
+            ["unknown-linux-musl, but this machine is linux ", " with glibc 2."],
+        ),
+        ("", "manylinux_2_99", ["manylinux_2_99, but this machine is linux ", " with glibc 2."]),
+        ("musl", "manylinux_2_28", ["with another C library than glibc."]),
+        ("mac", "manylinux_2_28", ["manylinux_2_28, but this machine is darwin aarch64."]),
+        ("free-threaded", "manylinux_2_28", ["is a free-threading build", "Run it with python3."]),
+        ("musl", "unknown-linux-musl", []),
+        ("nameless", "manylinux_2_28", []),
+        ("", "unknown-linux-gnu", []),
+        ("", "manylinux2014", []),
+    ],
+)
+def test_compiled_code_needs_its_c_library_and_its_abi(bundle, emulated, kind, wheels, words):
+    python = emulated.get(kind, sys.executable)
+    directory = bundle(wheels=f"{platform.machine()}-{wheels}", pure=False)
+    done = run(directory, "--check", python=python)
+    if words:
+        check_refusal(done, *words)
+        (directory / "mastra-bundle.json").write_text(
+            (directory / "mastra-bundle.json").read_text().replace('"pure": false', '"pure": true')
+        )
+        done = run(directory, "--check", python=python)
+    assert json.loads(done.stdout)["ok"], "a bundle without compiled code runs everywhere"
+
+
 def test_newer_bundle_on_an_older_python(bundle):
     check_refusal(run(bundle(python="3.99", pure=True), "--check"), "3.99")
 
@@ -159,6 +211,31 @@ def test_port_in_use(bundle):
         taken.listen()
         port = taken.getsockname()[1]
         check_refusal(run(bundle(), PORT=str(port)), f"127.0.0.1:{port}", "set PORT")
+
+
+# On macOS, SO_REUSEADDR lets two processes listen on one port, as SO_REUSEPORT does elsewhere.
+SHARED_PORTS = """
+import socket
+set_option = socket.socket.setsockopt
+def setsockopt(self, level, option, *values):
+    if level == socket.SOL_SOCKET and option == socket.SO_REUSEADDR:
+        option = socket.SO_REUSEPORT
+    set_option(self, level, option, *values)
+socket.socket.setsockopt = setsockopt
+"""
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="the system shares no ports")
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # a server's default
+def test_port_in_use_where_two_processes_can_bind_it(bundle, tmp_path, host):
+    (tmp_path / "sitecustomize.py").write_text(SHARED_PORTS)
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = run(bundle(), PORT=port, HOST=host, PYTHONPATH=str(tmp_path))
+    check_refusal(done, f"Cannot listen on {host}:{port}: ", "set PORT")
 
 
 def test_missing_required_variable(bundle):

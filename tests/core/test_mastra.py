@@ -71,7 +71,7 @@ def test_mappings_equal_dataclasses():
         ({"telemetry": {"servicename": "x"}}, "telemetry has no", "Did you mean 'service_name'?"),
         ({"server_middleware": [{"handle": handler}]}, "middleware has no", "mean 'handler'?"),
         ({"server_middleware": [{"path": "*"}]}, "middleware: ", "It takes handler, path."),
-        ({"server_middleware": [{"handler": 3}]}, "handler 3 cannot be called", "async def"),
+        ({"server_middleware": [{"handler": 3}]}, "handler 3 is not callable", "async def"),
         ({"server_middleware": [{"handler": handler, "path": "api"}]}, "'api' does not", "/api"),
         ({"agents": ["x"]}, "'agents' is of type 'list'", "agents={"),
         ({"agents": {"x": 3}}, "3 is not an agent", "async function"),

@@ -89,7 +89,7 @@ def test_what_is_public_has_a_docstring(path):
 def drawn():
     """The tree at the top of errors.py: name to parent, exit code or status in brackets."""
     parents, numbers, stack = {}, {}, []
-    for line in errors.__doc__.splitlines():
+    for line in errors.__doc__.splitlines()[1:]:
         found = re.match(r"([│ ├└─]*)([A-Z]\w+)\b", line)
         if not found:
             continue
@@ -98,7 +98,6 @@ def drawn():
         parents[found[2]] = stack[depth - 1] if depth else None
         number = re.search(r"\((?:exit|HTTP) (\d+)\)", line)
         numbers[found[2]] = int(number[1]) if number else None
-    parents.pop("Every", None)
     return parents, numbers
 
 

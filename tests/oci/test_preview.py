@@ -18,7 +18,8 @@ import os, signal, subprocess, sys, time
 helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 with open(os.environ["REPORT"] + ".draft", "w") as file:
     file.write(f"{os.getpid()} {helper.pid} {os.environ['HOME']} {os.environ['PORT']} ")
-    file.write(f"{os.getcwd()} " + subprocess.check_output(["bin/tool"], text=True))
+    file.write(f"{os.getcwd()} {os.stat('../tmp').st_mode:o} ")
+    file.write(subprocess.check_output(["bin/tool"], text=True))
 os.rename(os.environ["REPORT"] + ".draft", os.environ["REPORT"])
 time.sleep(float(os.environ["SECONDS"]))
 raise SystemExit(3)
@@ -46,6 +47,9 @@ def directory(tmp_path):
             info = tarfile.TarInfo(name)
             info.size, info.mode = len(text.encode()), 0o755
             layer.addfile(info, io.BytesIO(text.encode()))
+        directory = tarfile.TarInfo("tmp")
+        directory.type, directory.mode = tarfile.DIRTYPE, 0o1777
+        layer.addfile(directory)
     digest = f"sha256:{DIGEST}"
     layer = {"digest": digest, "diff": digest, "size": 1, "unpacked": 1, "purpose": "app"}
     plan = {
@@ -86,8 +90,8 @@ def is_zombie(pid):
 @pytest.mark.parametrize(("seconds", "code"), [(600, 130), (0.1, 3)])
 def test_the_end_of_a_preview_ends_all_processes(directory, tmp_path, seconds, code):
     process, report = start_preview(directory, tmp_path / "report", seconds)
-    app, helper, home, port, here, script = report
-    assert (port, here, script) == ("4711", f"{home}/app", "script-runs")
+    app, helper, home, port, here, mode, script = report
+    assert (port, here, mode, script) == ("4711", f"{home}/app", "41777", "script-runs")
     if code == 130:  # of Ctrl-C
         os.kill(process.pid, signal.SIGINT)
     assert process.wait(20) == code

@@ -102,7 +102,7 @@ def test_file_that_is_no_database(tmp_path):
 
 
 def test_missing_directory(tmp_path):
-    with pytest.raises(StorageError, match=r"cannot be opened\.\nCreate its directory"):
+    with pytest.raises(StorageError, match=r"cannot be opened\.\nCreate the directory of the file"):
         open_storage(tmp_path / "none" / "app.db")
 
 
@@ -120,7 +120,7 @@ def test_file_of_a_newer_version(tmp_path):
     open_storage(path)
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE mastra_schema SET version = 99")
-    with pytest.raises(StorageError, match=r"newer mastra \(version 99"):
+    with pytest.raises(StorageError, match="newer version of mastra: its tables have version 99"):
         open_storage(path)
 
 

@@ -50,8 +50,8 @@ def bundle(tmp_path, mastra):
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ("size=1_000_000", "and small allows 1.0 MB. Nothing was installed"),
-        ("compressed=500_000", "and small allows 0.5 MB compressed. Nothing was installed"),
+        ("size=1_000_000", "but small allows 1.0 MB. Nothing was installed"),
+        ("compressed=500_000", "but small allows 0.5 MB compressed. Nothing was installed"),
     ],
 )
 def test_wheels_that_are_too_large_are_not_installed(bundle, tmp_path, limits, message):

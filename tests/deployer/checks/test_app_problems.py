@@ -383,7 +383,7 @@ def test_runs_in_memory_are_reported_where_instances_are_short_lived(tmp_path):
     kept = Serve(single_process=True)
     (problem,) = check_source(tmp_path / "1", "", serve=kept, short_lived=True)
     assert problem.startswith("warning : Threads are kept in the memory of one instance")
-    assert "which 'acme' may end at any time" in problem
+    assert "'acme' may end this instance at any time" in problem
     assert check_source(tmp_path / "2", "", serve=kept) == []
     assert check_source(tmp_path / "3", "", short_lived=True) == []
 
@@ -392,8 +392,8 @@ def test_limits_of_the_app_are_compared_with_those_of_the_target(tmp_path):
     serve = Serve(body_limit=7_000_000, timeouts={"Server(timeout=...)": 90, "The agent": 60})
     limits = Limits(request=6_291_456, seconds=60)
     body, timeout = check_source(tmp_path / "1", "", serve=serve, limits=limits)
-    assert "is 7,000,000 bytes, and 'acme' refuses a request body of more than 6,291,456" in body
-    assert "Server(timeout=...) is 90 seconds, and 'acme' ends a request after 60" in timeout
+    assert "is 7,000,000 bytes, but 'acme' refuses request bodies of more than 6,291,456" in body
+    assert "Server(timeout=...) is 90 seconds, but 'acme' ends a request after 60" in timeout
     assert check_source(tmp_path / "2", "", serve=serve) == []
     assert check_source(tmp_path / "3", "", limits=limits) == []
 
@@ -404,7 +404,7 @@ def test_variables_over_the_limit_of_the_target_are_an_error():
     assert not list(check_values(target, declared, {"A": "1234", "B": "1234", "C": "x" * 99}))
     (problem,) = check_values(target, declared, {"A": "1234", "B": "12345"})
     assert problem.severity == "error"
-    assert "have 11 bytes, and 'acme' allows 10" in problem.message
+    assert "have 11 bytes, but 'acme' allows 10" in problem.message
 
 
 APP = {

@@ -116,6 +116,33 @@ def test_an_unknown_configuration_key(project, mastra, echo):
     mastra("build", cwd=root).failed(2, "entri", "Did you mean 'entry'?")
 
 
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ('python = "9.9"', ("'9.9' is not a version of Python 3", 'python = "3.12"')),
+        ("python = 3.12", ("python: Expected `str`", 'Write it as python = "...".')),
+        ('[tool.mastra.build]\nkeep = "rich"', ("build.keep", 'Write it as keep = ["..."].')),
+        ("[tool.mastra.check]\nenv = { POOL = 5 }", ("check.env", "docs/configuration.md")),
+    ],
+)
+def test_configuration_value_of_the_wrong_type(project, mastra, echo, config, words):
+    root = project({INDEX: echo}, f"[tool.mastra]\n{config}\n")
+    mastra("build", cwd=root).failed(2, *words)
+
+
+def test_unknown_platform(project, mastra, echo):
+    done = mastra("build", "--platform", "linux-arm", cwd=project({INDEX: echo}))
+    done.failed(4, "not one that uv knows", "'linux-arm'", "--platform x86_64-manylinux_2_28")
+    assert "--help" not in done.err
+
+
+@pytest.mark.slow
+def test_kept_distribution_that_is_no_dependency(project, mastra, echo):
+    root = project({INDEX: echo}, '[tool.mastra.build]\nkeep = ["Litestra", "httpx"]\n')
+    (note,) = mastra("build", "--json", cwd=root).ok().json["notes"]
+    assert "'litestra' is not among the dependencies" in str(note) and "'litestar'?" in str(note)
+
+
 @pytest.mark.slow
 def test_an_undeclared_import(project, mastra, echo):
     # Installed beside mastra, so it works from source; the bundle must not be taken in.

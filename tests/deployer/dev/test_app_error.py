@@ -43,8 +43,8 @@ def explain_missing(root, module):
         ("local_words", ("local-words>=1",), LOCAL, "", "Run: uv sync."),
         ("words", (), POETRY, "poetry.lock", "Run: poetry install."),
         ("words", ("words",), "", "", "Run: uv pip install --python /venv/bin/python words."),
-        ("words", (), "", "", "If the package has that name, add it to the dependencies, and run:"),
-        ("mastra.words", (), "", "", "is the project's own"),
+        ("words", (), "", "", "If the package has that name, add it to the dependencies and run:"),
+        ("mastra.words", (), "", "", "belongs to the project"),
     ],
 )
 def test_missing_module_names_the_command_that_installs_it(

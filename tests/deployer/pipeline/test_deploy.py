@@ -164,7 +164,9 @@ def test_unreachable_address_fails_the_deploy(world):
 def test_rollback_on_failure_restores_the_live_deployment(world):
     world.deploy("--prod").ok()
     world.site.statuses = [500]
-    world.deploy("--prod", "--rollback-on-failure").failed(9, "Users see p1 again")
+    world.deploy("--prod", "--rollback-on-failure").failed(
+        9, "Users see the previous deployment p1 again"
+    )
     assert world.state["live"] == ["p1", "p2", "p1"]
 
 
@@ -271,7 +273,7 @@ def test_a_stage_without_variables_of_its_own(world):
     source = (world.root / "paper.py").read_text()
     source = source.replace("previews=True,", 'previews=True, env_stages=("production",),')
     (world.root / "paper.py").write_text(source)
-    world.run("env", "list", "--preview").failed(2, "no variables of its own for preview")
+    world.run("env", "list", "--preview").failed(2, "no separate variables for preview")
     world.deploy("--preview", GREETING=None).ok()
     assert world.state["env"] == {}
     world.deploy("--prod").ok()

@@ -156,7 +156,7 @@ def test_image_and_dev_serve_the_same_app(site, mastra, serve_directory, tmp_pat
 REFUSED = {
     "aio": (
         "from aiohttp import web\napp = web.Application()\n",
-        "aiohttp has a server of its own",
+        "aiohttp has its own server",
     ),
     "factory": ("import flask\ndef app():\n    return flask.Flask('x')\n", "name its result"),
     "handler": (
@@ -234,4 +234,4 @@ def test_apps_that_need_their_startup_or_a_service_are_built(mastra, tmp_path):
     done = mastra("build", "--app", "middle:app", cwd=root).ok()
     assert "middle.py:9: KeyError" in done.err
     done = mastra("build", "--app", "silent:app", cwd=root).ok()
-    assert "answers a request for an unknown path with 500" in done.err
+    assert "responds to a request for an unknown path with 500" in done.err

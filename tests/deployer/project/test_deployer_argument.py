@@ -8,7 +8,11 @@ import pytest
 from mastra_core import Secret
 from mastra_core.errors import BuildError, ConfigError
 from mastra_deployer.bundler.sources.strip_deployer import check_deployer_imports, strip_deployer
-from mastra_deployer.project.deployer_argument import EnvReference, read_deployer
+from mastra_deployer.project.deployer_argument import (
+    EnvReference,
+    find_server_settings,
+    read_deployer,
+)
 
 FILE = Path("index.py")
 
@@ -122,3 +126,18 @@ def test_deployer_with_a_second_use_is_rejected():
     out = strip_deployer(source.encode(), tree, read_deployer(FILE, tree))
     with pytest.raises(BuildError, match=r"index\.py:1: 'acme' is a deployer"):
         check_deployer_imports(FILE, ast.parse(out), {"acme"})
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("Mastra(agents={}, server=Server(port=8099, host=HOST))", ["host", "port"]),
+        ("mastra_core.Mastra(server={'port': 8099, **rest})", ["port"]),
+        ("Mastra(server=settings.server)", ["settings.server"]),
+        ("Mastra(server=Server())", []),
+        ("Mastra(server=None)", []),
+        ("Mastra()\nother(server=Server(port=1))", []),
+    ],
+)
+def test_names_that_server_sets(source, names):
+    assert find_server_settings(ast.parse(source)) == names

@@ -124,7 +124,7 @@ def registry():
 
 def test_a_changed_package_is_rejected(mastra, tmp_path, registry):
     places = {"MASTRA_CACHE_DIR": str(tmp_path), "NPM_CONFIG_REGISTRY": registry}
-    mastra("studio", **places).failed(6, "a mastra 1.31.0 that differs from the published one")
+    mastra("studio", **places).failed(6, "a mastra 1.31.0 that differs from the published version")
     assert not list((tmp_path / "npm").iterdir())
 
 

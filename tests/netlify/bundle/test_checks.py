@@ -82,7 +82,7 @@ def test_a_function_over_a_limit_is_a_problem_with_its_largest_parts(
     sizes = {**bundle.manifest.sizes, **many, "Python 3.13": 9_500_000}
     manifest = msgspec.structs.replace(bundle.manifest, sizes=sizes)
     (problem,) = inspect_bundle(dataclasses.replace(bundle, manifest=manifest))
-    parts = problem.hint.removeprefix("The largest parts: ").split(", ")
+    parts = problem.hint.removeprefix("The largest parts are: ").split(", ")
     assert len(parts) == 10 and parts[0] == "package11 11.0 MB"
     assert "Python 3.13 9.5 MB" in parts, "the interpreter is one of the parts"
 

@@ -54,6 +54,6 @@ def test_a_function_over_a_limit_loses_bytecode_step_by_step(write, monkeypatch)
     bytecode = [name for name in names if name.endswith(".pyc")]
     assert bytecode and all(name.startswith("python/") for name in bytecode)
     ((text, hint),) = notes
-    assert f"{size:,} unzipped" in text and "standard library only" in hint
+    assert f"{size:,} unzipped" in text and "only the bytecode of the standard library" in hint
     monkeypatch.setattr(function_archive, "UNZIPPED", smaller_size - 1)
     assert [hint for _, hint in write()[1]][1].startswith("It has no bytecode")

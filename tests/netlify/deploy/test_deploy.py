@@ -70,6 +70,7 @@ class TestDeploy(NetlifyFixtures):
         assert harness.deploy(bundle, fingerprint="abc").id != first.id
         assert platform.get_published().env["STORED"] == "1"
         assert len(platform.list_deploys()) == 4
+        assert len(platform.find_requests("PUT", "/functions/")) == 1, "it was sent again"
 
     def test_another_deploy_does_not_go_on_with_it(self, harness, platform):
         bundle = harness.bundle()
@@ -110,7 +111,7 @@ class TestDeploy(NetlifyFixtures):
     def test_the_limit_of_a_day_is_told(self, harness, platform):
         platform.platform.deploys_per_window = 0
         platform.platform.reset_seconds = 80_000
-        with pytest.raises(ApiError, match="again only in 22 hours") as raised:
+        with pytest.raises(ApiError, match="again only after 22 hours") as raised:
             harness.deploy_sample()
         assert "100 in a day" in raised.value.hint
         assert platform.get_published() is None

@@ -99,7 +99,7 @@ class TestRefusals(NetlifyFixtures):
         platform.find_team("globex").members.add("nfp_other")
         with pytest.raises(AuthError, match="no access to the team 'acme'") as raised:
             harness.deploy(harness.bundle(), token="nfp_other")
-        assert "Its teams: globex" in raised.value.hint
+        assert "The token's teams are: globex" in raised.value.hint
         assert not platform.list_resources()
 
     def test_a_name_that_netlify_does_not_accept_is_explained(self, harness, platform, configure):
@@ -126,7 +126,7 @@ class TestRefusals(NetlifyFixtures):
     def test_a_full_team_is_reported(self, harness, platform):
         platform.find_team("acme").included_sites = 0
         (problem,) = harness.call("doctor")
-        assert "allows 0" in problem.message
+        assert "allows only 0" in problem.message
 
     def test_variables_that_were_taken_in_part_stop_the_deploy(self, harness, platform):
         platform.platform.omitted_variables = {"FAREWELL"}

@@ -1,4 +1,4 @@
-"""The built-in agent. pydantic-ai executes it, and is loaded on the first run."""
+"""The built-in agent, which imports pydantic-ai at its first run."""
 
 from __future__ import annotations
 
@@ -103,11 +103,11 @@ class Agent:
 
     @property
     def callable_tools(self) -> tuple[Tool, ...]:
-        """The tools that the model may call; other agents are among them, as tools."""
+        """The tools that the model may call, including other agents as tools."""
         return (*self.tools, *(build_agent_tool(key, agent) for key, agent in self.agents.items()))
 
     def info(self) -> AgentInfo:
-        """Describe the agent without running it; no framework is loaded."""
+        """Describe the agent without a run and without importing a framework."""
         first = self.models[0]
         provider, model = split_model_name(first)
         return AgentInfo(

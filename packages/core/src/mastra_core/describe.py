@@ -18,7 +18,7 @@ from mastra_core.server import Server
 __all__ = ("describe", "find_missing_providers")
 
 _DRAIN_TIMEOUT = 5  # seconds
-_DEV_DRAIN_TIMEOUT = 300  # a person waits for the request, and nothing waits for the process
+_DEV_DRAIN_TIMEOUT = 300  # in development, nothing waits for the process to end
 
 
 def describe(mastra: Mastra) -> dict[str, Any]:

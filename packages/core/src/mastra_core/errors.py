@@ -69,7 +69,7 @@ class MastraError(Exception):
 
 
 class ConfigError(MastraError):
-    """The project, its settings or its environment is invalid.
+    """The project, its settings or the environment is invalid.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
     :param hint: the cure; empty only if there is none.
@@ -129,7 +129,7 @@ class DeployError(MastraError):
 
 
 class AuthError(DeployError):
-    """Credentials are missing, or the platform refused them.
+    """Credentials are missing, or were refused by the platform.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
     :param hint: the cure; empty only if there is none.

@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ("summarize_exception",)
 
 _INSTALLED = ("site-packages", "dist-packages")
-_MAX_MESSAGE = 300  # characters; a provider may answer with a whole page
+_MAX_MESSAGE = 300  # characters; a provider's response may be a whole page
 _MAX_FRAMES = 5
 # Where dependencies are: this package's neighbours, also in a bundle, and the standard library.
 _OTHERS = (

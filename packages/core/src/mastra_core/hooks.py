@@ -133,7 +133,7 @@ class DeployerSpec:
 
     @hookspec(firstresult=True)
     def mastra_bundle(self, build: Build, directory: Path, settings: Any, report: Report) -> Bundle:
-        """Arrange the build's files in the empty ``directory`` as the platform expects them.
+        """Arrange the build's files in the empty ``directory`` as the platform expects.
 
         An implementation ends with ``Bundle.seal``. The hook gets no credentials, so a bundle
         cannot contain any.
@@ -223,7 +223,7 @@ class DeployerSpec:
         report: Report,
         fingerprint: str,
     ) -> Deployment:
-        """Send all production traffic to a deployment, without building it again.
+        """Send all production traffic to a deployment, without a new build.
 
         Promoting the live deployment changes nothing.
 

@@ -51,7 +51,7 @@ def read_manifest(directory):
 
 
 def check_python(bundle):
-    """Check the Python version and the machine type, because compiled code needs both."""
+    """Check the Python version and the machine, on which compiled dependencies depend."""
     expected = tuple(int(part) for part in bundle["python"].split("."))
     version = sys.version_info[:2]
     if version != expected and not (bundle["pure"] and version > expected):
@@ -60,11 +60,24 @@ def check_python(bundle):
             % (bundle["python"], *version),
             "Run it with python%s, or build with --python %d.%d." % (bundle["python"], *version),
         )
-    machine, system = parse_machine(bundle["wheels"]), sys.platform
-    if not bundle["pure"] and machine and machine != (system, get_machine()):
+    if not bundle["pure"]:
+        check_machine(bundle)
+
+
+def check_machine(bundle):
+    if "t" in getattr(sys, "abiflags", "") or "free-threading build" in sys.version:
         fail(
-            "This bundle was built for %s, but this machine is %s %s."
-            % (bundle["wheels"], system, get_machine()),
+            "This bundle was built for Python %s, but this Python is a free-threading build, which "
+            "loads other packages." % bundle["python"],
+            "Run it with python%s." % bundle["python"],
+        )
+    machine, libc = parse_machine(bundle["wheels"]), parse_libc(bundle["wheels"])
+    here = (sys.platform, get_machine())
+    if machine and (machine != here or not is_compatible_libc(libc)):
+        name = "%s %s" % platform.libc_ver() if is_glibc() else "another C library than glibc"
+        words = "%s %s%s" % (*here, " with " + name if libc and here[0] == "linux" else "")
+        fail(
+            "This bundle was built for %s, but this machine is %s." % (bundle["wheels"], words),
             "Build it on this machine, or with --platform.",
         )
 
@@ -76,9 +89,32 @@ def parse_machine(wheels):
     return next(((system, machine) for word, system in systems if word in rest), None)
 
 
+def parse_libc(wheels):
+    """Return (`glibc`, 28) for `x86_64-manylinux_2_28`; None for a system with one C library."""
+    if "linux" not in wheels:
+        return None
+    if "musl" in wheels:
+        return ("musl", 0)
+    minor = wheels.rpartition("manylinux_2_")[2]
+    return ("glibc", int(minor) if minor.isdigit() else 0)
+
+
+def is_compatible_libc(libc):
+    """Return whether this Python's C library is the same, and for glibc not older."""
+    if libc is None or not is_glibc():
+        return libc is None or libc[0] != "glibc"
+    return libc[0] == "glibc" and int(platform.libc_ver()[1].split(".")[1]) >= libc[1]
+
+
+def is_glibc():
+    return platform.libc_ver()[0] == "glibc"
+
+
 def get_machine():
-    machine = platform.machine().lower()
-    return {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    # In an environment without variables Windows does not name the machine.
+    machine = platform.machine().lower() or sysconfig.get_platform().rpartition("-")[2]
+    machine = {"amd64": "x86_64", "arm64": "aarch64", "win32": "i686"}.get(machine, machine)
+    return "i686" if machine == "x86_64" and sys.maxsize < 2**32 else machine
 
 
 def isolate(paths):
@@ -124,7 +160,7 @@ def is_in_library(path):
 
 @functools.lru_cache(maxsize=None)  # noqa: UP033  # Python 3.8 must read this
 def get_library_roots():
-    """Return the directories of the standard library, as they are named and as they are."""
+    """Return the directories of the standard library, with and without symbolic links."""
     roots = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
     roots.add(os.path.join(sys.base_prefix, "DLLs"))  # where Windows keeps compiled modules
     roots.add(os.path.dirname(os.__file__))
@@ -151,7 +187,7 @@ def check(bundle, inspect=None):
 
 
 def observe(call):
-    """Call a function and report its result, its duration and its error."""
+    """Call a function, and report its result, duration or error."""
     started = time.perf_counter()
     try:
         report = {"ok": True, "registry": call()}
@@ -345,18 +381,43 @@ def parse_workers(settings):
 
 
 def bind(host, port):
-    """Bind the port before the import of the app, so that a used port is reported at once."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    if os.name == "posix":
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Bind the port before the app is imported, so that a port in use is reported at once."""
     try:
-        listener.bind((host, port))
-        listener.listen(2048)  # some systems report a port in use only here
+        listener = open_listener(host, port)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         fail("Cannot listen on %s:%d: %s." % (host, port, reason), suggest_address(host, error))
     listener.set_inheritable(True)
     return listener
+
+
+def open_listener(host, port):
+    """Return a listening socket, or raise an OSError or a UnicodeError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if port and is_served(family, host, port):
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    listener = socket.socket(family)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)  # some systems report a port in use only here
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def is_served(family, host, port):
+    """Return whether a process listens on a port; macOS lets a second one bind it."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    with socket.socket(family) as probe:
+        probe.settimeout(0.5)
+        try:
+            probe.connect((address, port))
+            return probe.getsockname() != probe.getpeername()  # else it has met itself
+        except (OSError, UnicodeError):
+            return False
 
 
 def suggest_address(host, error):

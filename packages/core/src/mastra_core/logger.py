@@ -87,7 +87,7 @@ def create_logger(
 
 
 def get_logger(name: str) -> logging.Logger:
-    """Return the framework's logger for one of its parts.
+    """Return the logger for one part of the framework.
 
     :param name: name of the logger (``mastra.agents``).
     """

@@ -29,7 +29,7 @@ def safe_message(error: BaseException) -> str:
     Errors of libraries may contain URLs and headers with credentials.
 
     :param error: any exception.
-    :returns: the message; the name of the class where the message is empty.
+    :returns: the message; the name of the class if the message is empty.
     """
     text = str(error) or type(error).__name__
     # Compiled on first use, because most processes never need it.

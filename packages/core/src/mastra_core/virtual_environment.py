@@ -134,10 +134,10 @@ def _ensure_environment(paths: Sequence[str], scripts: str) -> str:
 
 
 def _find_loader() -> tuple[str, str] | None:
-    """Return the loader that was started by name, and its libraries; ``None`` for the system's.
+    """Return the loader that was started by name, and its libraries; ``None`` if there is none.
 
-    The system's loader is not the program of a process. A loader that was started by name is, and
-    the command line still has its arguments.
+    If a loader was started by name, it is the program of the process, and the command line contains
+    its arguments. The system's loader is never the program of a process.
     """
     try:
         loader = os.readlink("/proc/self/exe")
@@ -156,7 +156,7 @@ def _render_start(loader: str, libraries: str, python: str) -> str:
 
 
 def _render_wrapper(root: str, scripts: str, name: str) -> str:
-    """Return a script that runs a console script which cannot be executed itself."""
+    """Return a shell script that runs a console script without executable bits."""
     python, script = os.path.join(root, "bin", "python"), os.path.join(scripts, name)
     return _SCRIPT.format(python=_quote(python), script=_quote(script))
 
@@ -171,7 +171,7 @@ def _list_lost_scripts(scripts: str) -> list[str]:
 
 
 def _quote(text: str) -> str:
-    """Quote a text for a shell; the module ``shlex`` would cost time at every start."""
+    """Quote a text for a shell, without importing ``shlex``, because the import is slow."""
     return "'" + text.replace("'", "'\\''") + "'"
 
 
@@ -191,7 +191,7 @@ def _render_files(paths: Sequence[str], python: str) -> dict[str, str]:
 def _open_environment(root: str, files: Mapping[str, str], python: str) -> None:
     """Lock an environment until the process ends, and complete its files.
 
-    :raises OSError: where it cannot be written, or belongs to another user.
+    :raises OSError: if it cannot be written, or belongs to another user.
     """
     if _locks.get(root, (0, 0))[1] == os.getpid():
         return

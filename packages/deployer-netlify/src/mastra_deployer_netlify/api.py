@@ -1,4 +1,4 @@
-"""Client for Netlify's HTTP API, and the addresses of its other services."""
+"""A client for Netlify's HTTP API, and the addresses of Netlify's other services."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _API_HOST = "api.netlify.com"
 _LOGS = "https://analytics.services.netlify.com"
 _SOCKET = "wss://socketeer.services.netlify.com"
 _RETRY_COUNT = "X-Nf-Retry-Count"
-_TOKEN_HINT = "Create a token at app.netlify.com/user/applications and set NETLIFY_AUTH_TOKEN."  # noqa: S105  # no token
-_TEAM_HINT = "Check scope; the token may be of an account that is not in this team."
-_PLAN_HINT = "The team or its plan does not include this; see the team's billing page."
-_SERVER_HINT = "Netlify failed; see netlifystatus.com, then run the command again."
+_TOKEN_HINT = "Create a token at app.netlify.com/user/applications, and set NETLIFY_AUTH_TOKEN."  # noqa: S105  # no token
+_TEAM_HINT = "Check scope. The token may be from an account outside of this team."
+_PLAN_HINT = "The team or its plan does not include this. See the team's billing page."
+_SERVER_HINT = "Netlify has a failure. See netlifystatus.com, and run the command again later."
 _LIMIT_HINT = (
-    "Netlify allows 3 deploys in a minute and 100 in a day. Wait, then run the same command again; "
-    "files that Netlify has are not sent again."
+    "Netlify allows 3 deploys in a minute and 100 in a day. Wait, and run the same command again. "
+    "Files that Netlify already has are not sent again."
 )
-_VERSION_HINT = "This version of mastra-deployer-netlify is too old for Netlify; update it."
+_VERSION_HINT = "This version of mastra-deployer-netlify is too old for Netlify. Update it."
 HINTS: Mapping[str | int, str] = {
     401: _TOKEN_HINT,
     402: _PLAN_HINT,
     403: _TEAM_HINT,
-    404: "Check project_name and scope; the token may be for another team.",
+    404: "Check project_name and scope. The token may be for another team.",
     410: _VERSION_HINT,
-    413: "The request was too large; reduce the size of the app.",
+    413: "The request was too large. Reduce the size of the app.",
     422: "Correct the setting that the message names.",
     426: _VERSION_HINT,
     429: _LIMIT_HINT,
@@ -46,7 +46,7 @@ HINTS: Mapping[str | int, str] = {
 def open_api(
     settings: NetlifyDeployer, credentials: Mapping[str, Secret]
 ) -> AbstractContextManager[httpx.Client]:
-    """Open a client of the API; errors get a hint.
+    """Open a client for the API; API errors get a hint.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -59,7 +59,7 @@ def open_api(
 def open_logs(
     settings: NetlifyDeployer, credentials: Mapping[str, Secret]
 ) -> AbstractContextManager[httpx.Client]:
-    """Open a client of the service that has the history of the log.
+    """Open a client for the service with past log lines.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -70,7 +70,7 @@ def open_logs(
 
 
 def get_log_address(settings: NetlifyDeployer) -> str:
-    """Return the address of the log's history; with another ``api_url``, its host has it too.
+    """Return the address of the past log lines; with another ``api_url``, on its host.
 
     :param settings: settings of the deployer.
     :returns: the address without a path.
@@ -80,7 +80,7 @@ def get_log_address(settings: NetlifyDeployer) -> str:
 
 
 def get_socket_address(settings: NetlifyDeployer) -> str:
-    """Return the address of the WebSocket; with another ``api_url``, its host has it too.
+    """Return the address of the WebSocket; with another ``api_url``, on its host.
 
     :param settings: settings of the deployer.
     :returns: the address without a path.
@@ -105,6 +105,6 @@ def _open(address: str, credentials: Mapping[str, Secret]) -> AbstractContextMan
 
 
 def _count_attempts(request: httpx.Request, count: int) -> None:
-    """Tell Netlify how often a request was sent before, as its own clients do."""
+    """Send the number of earlier attempts, as Netlify's own clients do."""
     if count:
         request.headers[_RETRY_COUNT] = str(count)

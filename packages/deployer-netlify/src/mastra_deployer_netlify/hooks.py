@@ -1,4 +1,4 @@
-"""The hooks of the Netlify deployer. Each hook imports the module that does the work."""
+"""The hooks of the Netlify deployer, each of which imports its module when it is called."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ _RESERVED = (
 _LIMITS = Limits(variables=4096, request=REQUEST, seconds=SECONDS)
 # Netlify's split tests are between branches, and the body of their request is not documented.
 _CANARY = (
-    "Netlify splits traffic between branches only. Deploy a draft by --prod --no-promote, test it "
-    "at its address, run mastra promote, and mastra rollback if necessary."
+    "Netlify splits traffic between branches only. Deploy a draft with --prod --no-promote, and "
+    "test it at its address. Then run mastra promote, and mastra rollback if necessary."
 )
 
 
 @hookimpl
 def mastra_target() -> Target:
-    """Describe the target: a Node function that carries a Python, on Amazon Linux 2023."""
+    """Describe the target: a Node function with a Python interpreter, on Amazon Linux 2023."""
     return Target(
         name="netlify",
         summary="a function on Netlify, by its HTTP API",
@@ -104,7 +104,7 @@ def mastra_bundle(
 
 @hookimpl
 def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
-    """Check the layout of a bundle and the sizes of its functions.
+    """Check the layout of a bundle, and the sizes of its functions.
 
     :param bundle: the bundle to check.
     """
@@ -119,7 +119,7 @@ def mastra_deploy(
     request: DeployRequest,
     report: Report,
 ) -> Deployment:
-    """Create the deployment, send what Netlify lacks, and wait until it is ready.
+    """Create the deployment, send missing files, and wait until the deployment is ready.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -152,7 +152,7 @@ def mastra_deployments(
 def mastra_promote(
     settings: NetlifyDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Publish a deployment, a draft too, by restoring it.
+    """Publish a deployment or a draft, by restoring it.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -258,7 +258,7 @@ def mastra_destroy(settings: NetlifyDeployer, credentials: Mapping[str, Secret])
 def mastra_preview(
     bundle: Bundle, settings: NetlifyDeployer, host: str, port: int, env: Mapping[str, Secret]
 ) -> int:
-    """Run the zip of the function on this machine, under Netlify's own bootstrap.
+    """Run the function's zip on this machine, with Netlify's own bootstrap.
 
     :param bundle: the bundle to run.
     :param settings: settings of the deployer.

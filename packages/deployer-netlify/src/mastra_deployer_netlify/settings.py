@@ -12,12 +12,12 @@ __all__ = ("NetlifyDeployer",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NetlifyDeployer:
-    """Settings: in ``deployer=``, in ``[tool.mastra.targets.netlify]``, or as ``-s key=value``.
+    """The settings, from ``deployer=``, ``[tool.mastra.targets.netlify]`` or ``-s key=value``.
 
-    :param project_name: name of the site, unique on Netlify; the site is created where it does not
+    :param project_name: name of the site, unique on Netlify; the site is created if it does not
         exist.
-    :param scope: slug of the team; the token's only team where empty.
-    :param region: region of the function, as Netlify names it (``fra``); the site's where empty.
+    :param scope: slug of the team; the token's only team if empty.
+    :param region: region of the function, as Netlify names it (``fra``); the site's if empty.
     :param memory: memory of the function in megabytes; Netlify's default where ``None``.
     :param interpreter: a directory, a ``.tar.gz`` or a ``.tar.zst`` with the Python to put into
         the function. Where empty, an interpreter of this machine, else one that uv downloads.

@@ -66,7 +66,7 @@ def _build_process(
 
 
 def _restore_scripts(directory: Path, version: str) -> None:
-    """Let console scripts start Python by its name: this machine lacks the image's path."""
+    """Replace the image's path of Python in console scripts, because it is missing here."""
     for file in directory.glob("*"):
         first, _, rest = file.read_bytes().partition(b"\n")
         if not first.startswith(b"#!/usr/bin/env "):
@@ -80,13 +80,18 @@ def _unpack(bundle: Bundle, root: Path) -> None:
         path = bundle.directory / BLOBS / layer.digest.removeprefix("sha256:")
         try:
             with tarfile.open(path) as archive:
-                archive.extractall(root, filter="tar")
+                archive.extractall(root, filter=_filter_member)  # noqa: S202  # it refuses paths
         except (tarfile.TarError, OSError) as error:
             raise BundleError(
                 f"The layer {layer.purpose!r} cannot be unpacked: {error}.",
                 "Check the free disk space, or bundle again: mastra bundle oci.",
             ) from None
     root.chmod(0o755)
+
+
+def _filter_member(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
+    """Refuse paths outside of the image, and keep modes: /tmp is writable for each user."""
+    return tarfile.tar_filter(member, path).replace(mode=member.mode & 0o1777, deep=False)
 
 
 def _find_host_python(version: str) -> str:

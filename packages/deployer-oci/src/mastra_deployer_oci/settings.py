@@ -30,10 +30,10 @@ class OciDeployer:
     :param health: path of the health check; empty for no health check.
     :param labels: additional labels of the image.
     :param merge: add this platform to the image under the tag, which must be of the same app.
-    :param username: user name at the registry; where empty, Docker's stored logins are used.
+    :param username: user name at the registry; if empty, Docker's stored logins are used.
     :param password: password or access token that belongs to ``username``.
     :param token: bearer token, in place of a user name and a password.
-    :param api_url: base URL of the registry's API; derived from the registry's host where empty.
+    :param api_url: base URL of the registry's API; derived from the registry's host if empty.
     """
 
     target: ClassVar[str] = "oci"

@@ -86,7 +86,7 @@ def build_project_path(settings: VercelDeployer, version: int = 9, suffix: str =
 def to_url(host: str) -> str:
     """Return the URL of a deployment's host, with https, or http for a loopback address.
 
-    :param host: the host, with its port where one is given.
+    :param host: the host, with its port if one is given.
     :returns: the URL.
     """
     local = host.partition(":")[0] in ("127.0.0.1", "localhost")

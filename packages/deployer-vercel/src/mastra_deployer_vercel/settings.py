@@ -16,8 +16,8 @@ class VercelDeployer:
     """The settings, from ``deployer=``, ``[tool.mastra.targets.vercel]`` or ``-s key=value``.
 
     :param project_name: name of the project, which is created if it does not exist; the name in
-        pyproject.toml where empty.
-    :param team_id: id (``team_...``) or slug of the team; the token's own scope where empty.
+        pyproject.toml if empty.
+    :param team_id: id (``team_...``) or slug of the team; the token's own scope if empty.
     :param max_duration: seconds that a request may take; the default of the plan where ``None``.
     :param memory: memory of the function in megabytes; the default of the plan where ``None``.
     :param regions: regions of the function, as Vercel names them (``iad1``).

@@ -210,5 +210,5 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
         if trace_store is not None:
             trace_store.stop()
         if mastra.telemetry is not None:
-            # Off the event loop: an unreachable collector blocks for seconds.
+            # In a thread, because an unreachable collector blocks for seconds.
             await asyncio.to_thread(mastra.telemetry.stop)

@@ -122,7 +122,7 @@ def test_decision_about_an_unknown_interrupt_is_rejected(server):
         again = await decide(**{waiting.id: Decision()})
         assert (again.status, again.message, frameworks.paid) == (
             400,
-            "The run waits for nothing.",
+            "The run waits for a decision about nothing.",
             [],
         )
 

@@ -66,7 +66,7 @@ def test_suspended_run_needs_a_decision(agent):
         out = await agent.generate(build_input("pay for it"))
         return await agent.generate(AgentInput(history=out.history))
 
-    with pytest.raises(AgentFailed, match="waits for 'p1'") as caught:
+    with pytest.raises(AgentFailed, match="waits for decisions about 'p1'") as caught:
         frameworks.run(converse())
     assert caught.value.status == 400
 

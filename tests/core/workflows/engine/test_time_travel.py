@@ -52,7 +52,7 @@ def test_travel_with_other_outputs(engine):
 def test_travel_of_a_pending_run(engine):
     async def run_scenario():
         run = await engine.create(CHAIN)
-        with pytest.raises(InvalidInput, match="'last' has not run"):
+        with pytest.raises(InvalidInput, match="'last' was not executed yet"):
             await engine.time_travel(run, "last")
         await engine.time_travel(run, "last", 7)
         return await run.wait()

@@ -8,10 +8,10 @@ import pytest
 
 from mastra_core.errors import BuildError, ConfigError
 from mastra_core.pipeline import Platform
-from mastra_deployer.bundler.macos_version import get_macos_version
 from mastra_deployer.bundler.resolve.source_builds import build_local_wheel
 from mastra_deployer.bundler.resolve.wheel_tags import describe_platform, is_compatible
 from mastra_deployer.project.interpreters import probe_interpreter
+from mastra_deployer.project.macos_version import get_macos_version
 from tests.emulated_python import create_mac_python, create_musl_python, share_packages
 
 # A build backend that names its wheel as setuptools names one with compiled code.
@@ -82,7 +82,7 @@ def test_compiled_code_without_the_python_of_the_target(native):
     own = probe_interpreter(sys.executable)
     with pytest.raises(BuildError, match=r"this machine has no Python 3\.99 to compile it for"):
         build_local_wheel(native, Platform(python="3.99", wheels=own.wheels), None)
-    with pytest.raises(BuildError, match=r"its wheel is for this machine, not for .* s390x"):
+    with pytest.raises(BuildError, match=r"Its wheel is for this machine, not for .* s390x"):
         build_local_wheel(native, Platform(python=own.python, wheels="s390x-manylinux_2_28"), own)
 
 
@@ -93,11 +93,11 @@ def test_code_compiled_on_musl_is_not_for_glibc(native, tmp_path):
     machine = musl.wheels.partition("-")[0]
     assert musl.wheels == f"{machine}-unknown-linux-musl"
     glibc = Platform(python=musl.python, wheels=f"{machine}-manylinux_2_28")
-    with pytest.raises(BuildError, match="its wheel is for this machine"):
+    with pytest.raises(BuildError, match="Its wheel is for this machine"):
         build_local_wheel(native, glibc, musl)
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="emulates macOS")
+@pytest.mark.skipif(sys.platform != "linux", reason="emulates macOS on Linux")
 def test_code_compiled_on_a_mac_is_for_its_macos(native, tmp_path):
     """The wheel is for macOS 15; uv assumes an older one where no version is given."""
     python = create_mac_python(tmp_path / "mac")

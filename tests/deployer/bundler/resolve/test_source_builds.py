@@ -116,6 +116,21 @@ def test_an_older_version_is_reported_where_the_target_lacks_a_wheel(tmp_path, f
         assert "pureone" not in notes
 
 
+def test_an_older_version_is_reported_where_the_newest_needs_a_later_release(tmp_path, files):
+    """As soupsieve 4.1 needs 3.11.5: a bundle for Python 3.11 is also served by 3.11.2."""
+    wheel(files, "patched", "1.0")
+    wheel(files, "patched", "2.0", python=">=3.12.5")
+    root = write_project(tmp_path, {"requirements.txt": format_requirements(files, "patched")})
+    report = RecordingReport()
+    assert get_versions(lock_project(root, ARM, report=report)) == {"patched": "1.0"}
+    (note,) = [note for note in report.notes if "patched" in note]
+    assert "patched 1.0 is used, because patched 2.0 does not support Python 3.12.0" in note
+    newer = Platform(python="3.13", wheels=ARM.wheels)
+    report = RecordingReport()
+    assert get_versions(lock_project(root, newer, report=report)) == {"patched": "2.0"}
+    assert not [note for note in report.notes if "patched" in note]
+
+
 def test_a_lock_is_never_altered(tmp_path, files):
     root = write_offline_project(tmp_path, files, "steppingdown==2.0")
     with pytest.raises(BuildError, match=r"steppingdown 2\.0 has no wheel for"):
@@ -124,7 +139,7 @@ def test_a_lock_is_never_altered(tmp_path, files):
 
 def test_source_that_fails_is_refused_and_an_older_wheel_is_named(tmp_path, files):
     root = write_project(tmp_path, {"requirements.txt": format_requirements(files, "failing")})
-    with pytest.raises(BuildError, match="'failing' is available as source only") as caught:
+    with pytest.raises(BuildError, match="'failing' is available only as source") as caught:
         lock_project(root, probe_interpreter(sys.executable).platform)
     assert "failing 1.0 has a wheel: require failing==1.0" in caught.value.hint
     (root / "requirements.txt").write_text(format_requirements(files, "failing<2"))
@@ -152,7 +167,7 @@ def test_compiled_code_is_for_this_machine_only(tmp_path, files):
     assert re.search(rf"compiledcee-1\.0-cp{here.python.replace('.', '')}-\S+\.whl", text)
     for platform in (MUSL, Platform(python=here.python, wheels="aarch64-manylinux_2_28")):
         with pytest.raises(
-            BuildError, match=r"'compiledcee' is available as source only"
+            BuildError, match=r"'compiledcee' is available only as source"
         ) as caught:
             lock_project(root, platform)
         assert "UV_FIND_LINKS" in caught.value.hint
@@ -174,7 +189,7 @@ def test_source_that_does_not_build_is_reported(tmp_path):
     root = write_project(
         tmp_path / "app", {"requirements.txt": format_requirements(tmp_path, "broken")}
     )
-    with pytest.raises(BuildError, match="'broken' is available as source only") as caught:
+    with pytest.raises(BuildError, match="'broken' is available only as source") as caught:
         lock_project(root)
     assert "wheel" in caught.value.hint
 
@@ -212,7 +227,7 @@ def test_commit_is_built_as_a_wheel(tmp_path, repository):
 def test_unreachable_repository_names_the_cures(tmp_path):
     line = f"gitty @ git+file://{tmp_path}/nowhere@{'a' * 40}\n"
     app = write_project(tmp_path, {"requirements.txt": line})
-    with pytest.raises(BuildError, match="'gitty' comes from version control") as caught:
+    with pytest.raises(BuildError, match="'gitty' cannot be fetched from its repository") as caught:
         lock_project(app)
     assert "path dependency" in caught.value.hint
 

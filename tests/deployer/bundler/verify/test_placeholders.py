@@ -105,6 +105,10 @@ def test_failure_shows_the_whole_message_and_the_cure(project, mastra, echo):
         2, "first line", "second line", "[tool.mastra.check] env = { POOL = '...' }", ".env"
     )
     assert SECRET not in done.err and "****" in done.err
+    source = "raise ValueError('1 error\\nmax_pool\\n  Input should be an integer')\n"
+    config = CONFIG + "[tool.mastra.check]\nenv = { SHOP_MAX_POOL = 'x' }\n"
+    done = mastra("build", cwd=project({INDEX: source + echo}, config))
+    done.failed(2, "[tool.mastra.check] env sets SHOP_MAX_POOL here. Correct that value.")
     done = mastra(
         "build", cwd=project({INDEX: "import os\nos.environ['SENTRY_DSN']\n" + echo}, CONFIG)
     )

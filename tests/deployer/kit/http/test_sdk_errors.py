@@ -49,7 +49,7 @@ def test_a_rejected_token_is_an_auth_error(call, platform, status):
     [
         (404, "model_not_found", "Choose another model."),
         (409, "busy", "Wait."),
-        (422, "x", "correct"),
+        (422, "x", "Correct the problem"),
     ],
 )
 def test_status_code_and_message_are_kept(call, platform, status, code, hint):

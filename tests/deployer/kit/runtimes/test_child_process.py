@@ -63,7 +63,7 @@ def test_processes_and_files_are_gone_after_the_block(tmp_path):
 @pytest.mark.parametrize(
     ("code", "timeout", "message"),
     [
-        ("raise SystemExit(3)", 30, r"The app does not start: .* exit code 3\."),
+        ("raise SystemExit(3)", 30, r"The app does not start\. .* exit code 3\."),
         ("import time; time.sleep(600)", 0.2, "The app did not start within 0 seconds"),
     ],
 )

@@ -177,13 +177,13 @@ def test_uv_downloads_an_interpreter_once(mirror, cache):
     assert first == second and first.path.is_relative_to(cache)
     assert (first.version, first.machine, first.libc) == (OTHER, MACHINE, "glibc")
     assert [seen[:2] for seen in mirror.seen] == [("GET", f"/mirror{ARCHIVE}")]
-    assert steps == [f"Downloading Python {OTHER} for Linux on {MACHINE} by uv"]
+    assert steps == [f"Downloading Python {OTHER} for Linux on {MACHINE} with uv"]
 
 
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
-        ("content", "its checksum is not the published one"),
+        ("content", "its checksum is not the published checksum"),
         ("network", "Connection refused"),
         ("offline", "[Nn]etwork connectivity is disabled"),
         ("setting", "downloads are not allowed"),

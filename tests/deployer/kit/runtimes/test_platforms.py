@@ -29,7 +29,7 @@ def test_a_size_problem_names_the_ten_largest_parts():
     sizes = {f"package-{number}": number * 1_000_000 for number in range(20)}
     problem = check_size(sizes, 1_500_000, "acme")
     assert problem.severity == "error"
-    assert problem.message == "The bundle has 190.0 MB, and acme allows 1.5 MB."
+    assert problem.message == "The bundle has 190.0 MB, but acme allows 1.5 MB."
     parts = problem.hint.removeprefix("The largest parts are: ").split(", ")
     assert len(parts) == 10
     assert parts[0] == "package-19 19.0 MB"

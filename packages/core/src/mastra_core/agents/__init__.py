@@ -1,4 +1,4 @@
-"""Agents: their protocol, their events, and the conversion of other objects to agents."""
+"""The protocol of agents, their events, and the conversion of other objects to agents."""
 
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.events import (

@@ -49,7 +49,7 @@ def as_agent(value: Any) -> AgentLike:
 
 
 def freeze_adapters(adapters: Mapping[str, str]) -> None:
-    """Use exactly these adapters and search for no others.
+    """Use exactly these adapters, and search for no others.
 
     :param adapters: module or package of a class, mapped to ``module:attribute`` of its adapter.
     """

@@ -32,7 +32,7 @@ class AgentDefinition(Protocol):
 
     @property
     def callable_tools(self) -> tuple[Tool, ...]:
-        """The tools that the model may call; other agents are among them, as tools."""
+        """The tools that the model may call, including other agents as tools."""
 
     def info(self) -> AgentInfo:
         """Describe the agent without running it."""

@@ -181,7 +181,7 @@ class Finish(_Event, frozen=True, tag="finish", kw_only=True):
     """The run ended.
 
     :param reason: ``stop``; ``tool-calls`` where the caller must call tools or the model was not
-        called again; ``suspended`` where a person must decide; ``length`` where the answer was cut.
+        called again; ``suspended`` where a person must decide; ``length`` if the answer was cut.
     :param object: the structured answer, ``None`` for a text.
     :param usage: the sum of the tokens of all turns.
     :param history: the framework's own serialised messages, opaque to everything else.

@@ -83,7 +83,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     :param role: ``system``, ``user``, ``assistant`` or ``tool``.
     :param parts: the content.
-    :param id: id of a user's message in the memory, which creates one where it is empty.
+    :param id: id of a user's message in the memory, which creates one if it is empty.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -150,7 +150,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
-    """The input of one run: the messages, and options that override those of the agent.
+    """The input of one run: the messages, and options that replace options of the agent.
 
     :param messages: the conversation, oldest first; the last message is usually the user's.
     :param history: ``Finish.history`` of an earlier run of the same agent.
@@ -179,7 +179,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param stop_when: functions of the events so far; the run ends when one of them is true.
     :param timeout: seconds that the whole run may take.
     :param limits: the usage limits of the run.
-    :param caller: the caller whose limits the run counts toward, where a store has bounds; empty
+    :param caller: the caller whose limits the run counts toward, if a store has bounds; empty
         for the application itself.
     """
 

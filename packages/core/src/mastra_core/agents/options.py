@@ -15,7 +15,7 @@ __all__ = ("RunOptions",)
 
 
 class RunOptions(TypedDict, total=False):
-    """Options of one run; ``AgentInput`` documents the fields."""
+    """The options of one run; ``AgentInput`` documents the fields."""
 
     messages: Sequence[Message]
     history: bytes

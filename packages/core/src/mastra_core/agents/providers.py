@@ -33,7 +33,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "test": (),
     "xai": ("xai_sdk",),
 }
-# The extra of pydantic-ai that installs each module above, where it is not called like the module.
+# The extra of pydantic-ai that installs each module above, if it is not called like the module.
 _EXTRAS = {
     "boto3": "bedrock",
     "google.genai": "google",

@@ -1,4 +1,4 @@
-"""Suspended runs: their stored form, and the protocol of their store."""
+"""The stored form of suspended runs, and the protocol of their store."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ class SuspendedRuns(Protocol):
         """
 
     async def get(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run and keep it in the store.
+        """Return a run, and keep it in the store.
 
         :param agent_id: id of the agent.
         :param run_id: id of the run.
@@ -239,7 +239,7 @@ class MemorySuspendedRuns:
         self._runs[key] = run, size
 
     async def get(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run and keep it in the store.
+        """Return a run, and keep it in the store.
 
         :param agent_id: id of the agent.
         :param run_id: id of the run.
@@ -250,7 +250,7 @@ class MemorySuspendedRuns:
         return self._runs[self._find_key(agent_id, run_id, resource)][0]
 
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run and remove it from the store.
+        """Return a run, and remove it from the store.
 
         :param agent_id: id of the agent.
         :param run_id: id of the run.

@@ -23,7 +23,7 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Share(msgspec.Struct):
-    """What one caller holds: the keys of its entries, oldest first, and their size."""
+    """The entries of one caller: their keys, oldest first, and their size."""
 
     keys: dict[Any, None]
     size: int = 0

@@ -58,7 +58,7 @@ class Connection:
             raise self._to_error("cannot be reached", error) from None
 
     async def request(self, send: Callable[[Any], Awaitable[T]]) -> T:
-        """Send a request and wait for its response.
+        """Send a request, and wait for the response.
 
         :param send: sends the request by the SDK's client.
         :raises McpFailed: when the connection is lost, or the response does not come in time.

@@ -12,7 +12,7 @@ __all__ = ("import_sdk_module",)
 
 
 def import_sdk_module(name: str) -> Any:
-    """Import a module of the SDK or of one of its dependencies.
+    """Import a module of the SDK, or a module that the SDK needs.
 
     :param name: dotted name of the module.
     :raises ConfigError: when the extra ``mcp`` is not installed, or the SDK is too old.

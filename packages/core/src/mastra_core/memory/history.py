@@ -59,7 +59,7 @@ def drop_stored_calls(
 
 
 def to_messages(message: StoredMessage) -> list[Message]:
-    """Convert a stored message, and make a message of each tool result.
+    """Convert a stored message to messages; each tool result becomes a message of its own.
 
     :param message: the stored message.
     """

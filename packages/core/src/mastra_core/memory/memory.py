@@ -98,7 +98,7 @@ class Memory:
         """Create a thread.
 
         :param resource: owner of the thread.
-        :param id: id of the thread; generated where empty.
+        :param id: id of the thread; generated if empty.
         :param title: title of the thread.
         :param metadata: metadata of the thread, JSON builtins.
         :param caller: who the thread is counted for; by default the resource.
@@ -251,7 +251,7 @@ class Memory:
         query: MessageQuery | None = None,
         only: Collection[str] | None = None,
     ) -> tuple[Thread, dict[str, StoredMessage]]:
-        """Copy a thread and its messages under new ids.
+        """Copy a thread and its messages, with new ids.
 
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.

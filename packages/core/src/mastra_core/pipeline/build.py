@@ -15,9 +15,9 @@ __all__ = ("Build",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Build:
-    """The app, its dependencies and a manifest, in one directory, for any target.
+    """One directory with an app, its dependencies and a manifest, for all targets of a platform.
 
-    The directory holds ``index.py`` (the launcher), ``app/``, ``vendor/`` and, where there are
+    The directory holds ``index.py`` (the launcher), ``app/``, ``vendor/`` and, if there are
     console scripts, ``bin/``. Copy files from the directory, or move the whole directory. Never
     change its files.
 

@@ -1,4 +1,4 @@
-"""The bundle: a directory in the layout of one target, with everything that a deploy needs."""
+"""The bundle: a directory with everything that a deploy needs, in the layout of a target."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import msgspec
 from mastra_core.errors import BundleError
 from mastra_core.pipeline.build import Build
 from mastra_core.pipeline.file_tree import (
+    HAS_MODES,
     Identity,
     get_identity,
     hash_file,
@@ -31,7 +32,7 @@ MANIFEST = "mastra-bundle.json"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """A complete directory for one target, made by ``mastra bundle``.
+    """A complete directory for one target, which ``mastra bundle`` creates.
 
     :param directory: the files, with the manifest ``mastra-bundle.json``.
     :param manifest: the facts of the bundle.
@@ -72,7 +73,7 @@ class Bundle:
 
     @classmethod
     def load(cls, directory: Path) -> Bundle:
-        """Read a bundle from disk and verify its digest.
+        """Read a bundle from disk, and verify its digest.
 
         A copy, such as an artifact of a CI system, may have lost executable bits. They are
         restored.
@@ -116,7 +117,7 @@ _Entries: TypeAlias = list[tuple[str, "os.DirEntry[str]"]]
 
 
 def _list_entries(directory: Path) -> _Entries:
-    """Return every file with its name, sorted by name."""
+    """Return all files with their names, sorted by name."""
     entries = []
     for name, entry in iter_files(directory):
         if entry.is_symlink():
@@ -144,12 +145,12 @@ def _normalize_modes(directory: Path, entries: _Entries) -> None:
 
 
 def _list_executables(entries: _Entries) -> tuple[str, ...]:
-    return tuple(name for name, entry in entries if is_executable(entry.stat()))
+    return tuple(name for name, entry in entries if is_executable(entry.path, entry.stat()))
 
 
 def _restore_executables(directory: Path, manifest: BundleManifest, entries: _Entries) -> None:
     """Restore executable bits that a copy has lost; do nothing on Windows."""
-    if os.name != "posix":
+    if not HAS_MODES:
         return
     for name in sorted(set(manifest.executables) ^ set(_list_executables(entries))):
         path = directory / name

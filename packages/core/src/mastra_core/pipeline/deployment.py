@@ -31,7 +31,7 @@ class Git:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DeployRequest:
-    """The options of a deploy. A new flag becomes a field here, never a change of a hook.
+    """The options of a deploy; a new option becomes a field here, so hooks do not change.
 
     :param environment: ``preview`` or ``production``.
     :param branch: name of the git branch, empty if there is none.
@@ -65,7 +65,7 @@ class Deployment:
 
     :param target: name of the target.
     :param id: the platform's id, which ``mastra promote`` and ``mastra rollback`` take.
-    :param url: URL of the deployment, or its name where it has no URL.
+    :param url: URL of the deployment, or its name if it has no URL.
     :param environment: ``preview`` or ``production``.
     :param created: time of creation, with a time zone.
     :param live: whether the deployment serves users. ``mastra_deploy`` returns ``False`` for a

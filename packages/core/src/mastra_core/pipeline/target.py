@@ -65,7 +65,7 @@ class Target:
     :param limits: the limits of the platform.
     :param previews: whether a deployment can be a preview.
     :param native_previews: whether ``mastra_preview`` also runs a bundle whose packages are for
-        this machine. Without it a preview is refused where no platform of the target runs.
+        this machine. Without it a preview is refused if no platform of the target runs.
     :param stores_env: whether the platform stores the values of the app's variables. Where it does
         not, no values are asked for and ``DeployRequest.env`` is empty.
     :param persistent_disk: whether files that the app writes still exist at its next start. Where

@@ -54,5 +54,5 @@ class SqliteStorage:
         await self._file.write(lambda _: None)
 
     async def close(self) -> None:
-        """Close the file; the next call opens it again."""
+        """Close the file; a later call opens the file again."""
         await self._file.close()

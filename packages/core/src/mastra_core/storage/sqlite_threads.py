@@ -272,8 +272,8 @@ class SqliteThreads:
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param change: returns the new notes for the old ones.
-        :param resource: who the notes are counted for, and the owner that an existing thread must
-            have; ``None`` for any.
+        :param resource: the caller whose limits the notes count toward, and the owner that an
+            existing thread must have; ``None`` for any.
         :returns: the new notes.
         :raises Forbidden: when the thread belongs to another resource.
         """

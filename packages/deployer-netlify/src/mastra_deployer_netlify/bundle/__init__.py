@@ -1,1 +1,1 @@
-"""Bundling: turn a build into a function and static files, offline and without credentials."""
+"""Turn a build into a function and static files, offline and without credentials."""

@@ -26,14 +26,14 @@ _ALL_PATHS = {"pattern": "/*", "expression": "^(?:\\/(.*))\\/?$"}
 def write_bundle(
     build: Build, directory: Path, settings: NetlifyDeployer, report: Report
 ) -> Bundle:
-    """Write the function, its manifest and the static files into the directory of a bundle.
+    """Write the function, its manifest and the static files into a bundle.
 
     :param build: the finished build.
     :param directory: the empty directory of the bundle.
     :param settings: settings of the deployer.
     :param report: receives progress.
     :returns: the sealed bundle; the interpreter is one of the parts whose sizes it tells.
-    :raises BundleError: when the app or the machine lacks what the bundle needs.
+    :raises BundleError: if the app or the machine does not have everything that the bundle needs.
     """
     path = f"{FUNCTIONS}/{FUNCTION}.zip"
     (directory / path).parent.mkdir(parents=True)

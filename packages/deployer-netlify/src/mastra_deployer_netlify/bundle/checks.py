@@ -36,12 +36,13 @@ def check_build(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
         if not _VARIABLE.fullmatch(name):
             yield Problem(
                 message=f"Netlify does not accept an environment variable named {name!r}.",
-                hint="Start the name with a letter; use letters, digits and '_', two at least.",
+                hint="Begin the name with a letter. Use at least two characters: letters, "
+                "digits and '_'.",
             )
 
 
 def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
-    """Check the layout of a bundle and the sizes of its functions, also of a prebuilt one.
+    """Check the layout of a bundle and the sizes of its functions, including prebuilt bundles.
 
     :param bundle: the bundle to check.
     :returns: the problems found.
@@ -63,7 +64,7 @@ def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
 
 
 def _check_files(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
-    """Name the files of the app that no response can carry; the CDN serves those of ``static``."""
+    """Report files of the app that are too large for a response; ``static`` may contain them."""
     root = build.directory / "app"
     served = root / settings.static if settings.static else None
     for path in sorted(root.rglob("*")):
@@ -71,10 +72,10 @@ def _check_files(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
             continue
         if path.is_file() and (size := path.stat().st_size) > RESPONSE:
             yield Problem(
-                message=f"{path.relative_to(root).as_posix()!r} has {size:,} bytes, and a response "
-                f"of a function may have {RESPONSE:,}.",
-                hint="If the app sends this file, let Netlify's CDN serve its directory: "
-                "static=DIRECTORY.",
+                message=f"{path.relative_to(root).as_posix()!r} has {size:,} bytes, but a "
+                f"response of a function may have only {RESPONSE:,}.",
+                hint="If the app sends this file, let Netlify's CDN serve its directory "
+                "with static=DIRECTORY.",
                 severity="note",
             )
 
@@ -90,8 +91,8 @@ def _check_sizes(bundle: Bundle, path: str) -> Iterator[Problem]:
     ):
         if size > limit:
             yield Problem(
-                message=f"The function has {size:,} bytes {kind}, and Netlify allows {limit:,}.",
-                hint=f"The largest parts: {format_largest(bundle.manifest.sizes)}.",
+                message=f"The function has {size:,} bytes {kind}, but Netlify allows {limit:,}.",
+                hint=f"The largest parts are: {format_largest(bundle.manifest.sizes)}.",
             )
 
 
@@ -99,7 +100,8 @@ def _check_settings(settings: NetlifyDeployer) -> Iterator[Problem]:
     if not _SITE.fullmatch(settings.project_name):
         yield Problem(
             message=f"{settings.project_name!r} is not a valid name for a site on Netlify.",
-            hint="Use at most 63 of: lower-case letters, digits and '-', and no '-' at either end.",
+            hint="Use at most 63 characters: lower-case letters, digits and '-'. Do not "
+            "begin or end with '-'.",
         )
     if settings.region and settings.region not in _REGIONS:
         yield Problem(
@@ -110,5 +112,5 @@ def _check_settings(settings: NetlifyDeployer) -> Iterator[Problem]:
     if settings.memory is not None and not low <= settings.memory <= high:
         yield Problem(
             message=f"memory={settings.memory} is out of range.",
-            hint=f"Use {low} to {high} megabytes; larger plans have more than {low}.",
+            hint=f"Use {low} to {high} megabytes. Only larger plans allow more than {low}.",
         )

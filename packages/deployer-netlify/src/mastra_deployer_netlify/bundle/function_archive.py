@@ -1,4 +1,4 @@
-"""Write the zip of a function: Node's part, the carried Python, and the app."""
+"""Write the zip of a function: the Node part, the Python interpreter, and the app."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ _MODULES = ("app_process.mjs", "handler.mjs", "invocation.mjs")
 Bytecode = Literal["all", "standard library", "none"]
 # What a smaller function costs, as measured with an app of 40 MB.
 _COSTS: Mapping[Bytecode, str] = {
-    "standard library": "It has bytecode of the standard library only: an instance starts about "
-    "three times slower.",
-    "none": "It has no bytecode: an instance starts about four times slower.",
+    "standard library": "It has only the bytecode of the standard library: an instance starts "
+    "about three times slower.",
+    "none": "It has no bytecode, so an instance starts about four times slower.",
 }
 
 
 def write_function(build: Build, source: str, file: Path, report: Report) -> Interpreter:
-    """Write the zip of a function, without bytecode where it would exceed Netlify's limits.
+    """Write the zip of a function, and leave out bytecode that exceeds Netlify's limits.
 
     :param build: the finished build.
     :param source: the setting ``interpreter``.
@@ -64,7 +64,7 @@ def write_function(build: Build, source: str, file: Path, report: Report) -> Int
             break
         interpreter = _write(build, source, file, bootstrap, bytecode, report)
         report.note(
-            f"With more bytecode, the function has {zipped:,} bytes zipped and {unzipped:,} "
+            f"With more bytecode, the function would have {zipped:,} bytes zipped and {unzipped:,} "
             "unzipped, which is more than Netlify allows.",
             cost,
         )
@@ -98,7 +98,7 @@ def _iter_app_entries(build: Build, bytecode: Bytecode) -> Iterator[ArchiveEntry
 
 
 def _iter_node_entries(bootstrap: Path, interpreter: Interpreter) -> Iterator[ArchiveEntry]:
-    """Yield the files that Netlify's builder adds to a function, and ours."""
+    """Yield the files that Netlify's own builder adds to a function, and our files."""
     metadata = {"bootstrap_version": BOOTSTRAP.version, "version": 1}
     facts = {
         "function": FUNCTION,  # two functions with the same content would be one to Netlify

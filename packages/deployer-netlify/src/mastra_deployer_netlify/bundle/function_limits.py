@@ -14,7 +14,7 @@ SECONDS = 60  # that a request may take
 
 
 def measure_function(file: Path) -> tuple[int, int]:
-    """Return the bytes of a function's zip, and of the files in it.
+    """Return the bytes of a function's zip, and the bytes of all files in it.
 
     :param file: the zip.
     """

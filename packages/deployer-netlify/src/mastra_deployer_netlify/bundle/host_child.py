@@ -1,4 +1,4 @@
-"""Serve the app on the Unix socket that the function's handler names, until stdin is closed."""
+"""Serve the app on the Unix socket of the function's handler, until the handler ends."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FOREVER = 10**9  # seconds; the handler closes its connections
 
 
 def main(address: str) -> None:
-    """Serve on a Unix socket, and write to descriptor 3 once requests may be sent.
+    """Serve on a Unix socket; write to descriptor 3 when requests may be sent.
 
     :param address: path of the new socket, in a directory that is removed at the end.
     """
@@ -39,7 +39,7 @@ def main(address: str) -> None:
 
 
 def serve_app(listener: socket.socket, announce: Callable[[], object]) -> None:
-    """Import the app and what its agents need, and serve requests until SIGTERM.
+    """Import the app and its agents' modules, and serve requests until SIGTERM.
 
     :param listener: a bound socket.
     :param announce: called once the app has started, also where it failed to.
@@ -55,7 +55,7 @@ def serve_app(listener: socket.socket, announce: Callable[[], object]) -> None:
 
 
 def _watch_parent(directory: str) -> None:
-    """Shut the app down as soon as the handler ends, however it ends."""
+    """Shut down the app as soon as the handler ends, in any way."""
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_GRACE)
@@ -63,7 +63,7 @@ def _watch_parent(directory: str) -> None:
 
 
 def _end_processes(directory: str) -> None:
-    """Remove what is in the directory for temporary files, and end the processes of the app.
+    """Remove all temporary files of the app, and end all its processes.
 
     :param directory: of the socket.
     """
@@ -74,7 +74,7 @@ def _end_processes(directory: str) -> None:
 
 
 def _wrap_app(app: Any, announce: Callable[[], object]) -> Any:
-    """Return the app, with the headers of the handler obeyed before each request."""
+    """Wrap the app, so that it obeys the handler's headers before each request."""
 
     async def announce_start(message: Any, send: Any) -> None:
         await send(message)

@@ -1,4 +1,4 @@
-"""The part of a function's zip that is the same for every app: Python and its libraries."""
+"""Write the part of a function's zip that all apps share: Python and its libraries."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ __all__ = ("HOME", "LIBRARIES", "Interpreter", "write_interpreter")
 
 HOME = "python"
 LIBRARIES = "lib"
-_MACHINE = "x86_64"  # the only one of Netlify's functions
+_MACHINE = "x86_64"  # Netlify's functions run only on this machine type
+_GLIBC = "2.34"  # of Amazon Linux 2023, which runs Node 20 and newer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Interpreter:
-    """Where the parts of the carried Python are in the function.
+    """The paths of Python's parts in the function.
 
     :param python: path of the executable.
     :param loader: path of its dynamic loader; empty where Netlify's own is used, and for a static
@@ -51,7 +52,7 @@ class Interpreter:
 def write_interpreter(
     build: Build, source: str, file: Path, report: Report, *, bytecode: bool
 ) -> Interpreter:
-    """Write a zip with the interpreter; the app is appended to it.
+    """Write a zip with the interpreter, to which the app is appended.
 
     :param build: the build that the interpreter is for.
     :param source: the setting ``interpreter``.
@@ -81,13 +82,13 @@ def write_interpreter(
 
 
 def _iter_libraries(python: BundledPython) -> Iterator[ArchiveEntry]:
-    """Yield loader and libraries, all in one directory.
+    """Yield the loader and the libraries, all in one directory.
 
-    A machine of another kind has no loader for it. Then Netlify's own C library is used, and the
-    interpreter finds its other libraries in its own directory.
+    If this machine is of another kind, it has no such loader. Then Netlify's own C library is used,
+    and the interpreter finds its other libraries in its own directory.
     """
     modules = list_extension_modules(python)
-    entries = list(iter_shared_libraries(python.path, modules, optional_libc=True))
+    entries = list(iter_shared_libraries(python.path, modules, platform_glibc=_GLIBC))
     has_loader = any("/ld-" in entry.path for entry in entries)
     directory = LIBRARIES if has_loader else f"{HOME}/{LIBRARIES}"
     for entry in entries:
@@ -115,12 +116,12 @@ def _write_cache(
 
 
 def _is_included(entry: ArchiveEntry, bytecode: bool) -> bool:
-    """Return whether a function has an entry; it has no symbolic links."""
+    """Return whether an entry of the interpreter belongs into a function."""
     return not entry.link and (bytecode or not entry.path.endswith(".pyc"))
 
 
 def _compute_key(python: BundledPython, libraries: list[ArchiveEntry], strip: bool) -> str:
-    """Hash the size and time of each input: reading the inputs would take as long as packing."""
+    """Hash the size and the time of each input, because reading the inputs takes too long."""
     digest = hashlib.sha256(f"3 {zlib.ZLIB_RUNTIME_VERSION} {python} {strip}".encode())
     files = [python.path, *iter_standard_library(python)]
     files += [entry.source for entry in libraries if entry.source]

@@ -1,4 +1,4 @@
-"""The layout of a bundle: zipped functions, their manifest, and static files.
+"""Read and write the layout of a bundle: zipped functions, their manifest, static files.
 
     .netlify/functions/NAME.zip        one function
     .netlify/functions/manifest.json   what Netlify has to know about each function
@@ -33,7 +33,7 @@ _MANIFEST = f"{FUNCTIONS}/manifest.json"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FunctionConfig:
-    """One function, with the fields of an entry of ``functions`` in ``manifest.json``.
+    """One function, with the fields of its entry in ``manifest.json``.
 
     :param name: name of the function: letters, digits, ``_`` and ``-``.
     :param path: path of its zip, relative to the bundle.
@@ -41,7 +41,7 @@ class FunctionConfig:
     :param invocation_mode: ``stream``, ``buffer`` or ``background``.
     :param routes: the routes, as the API takes them.
     :param build_data: facts that Netlify needs to run the function.
-    :param region: region of the function; the site's where empty.
+    :param region: region of the function; the site's if empty.
     :param memory: memory in megabytes; Netlify's default where ``None``.
     """
 
@@ -55,7 +55,7 @@ class FunctionConfig:
     memory: int | None = None
 
     def to_config(self) -> dict[str, Any]:
-        """Return the entry of ``functions_config`` in the request for a deployment."""
+        """Return the function's entry for ``functions_config`` in the request for a deployment."""
         optional = {"region": self.region, "memory": self.memory}
         return {
             "display_name": self.name,
@@ -89,12 +89,13 @@ def read_functions(directory: Path) -> tuple[FunctionConfig, ...]:
         functions = tuple(_to_function(entry) for entry in content["functions"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BundleError(
-            f"The bundle has no valid {_MANIFEST}: {error}.", "Bundle again: mastra bundle netlify."
+            f"The manifest {_MANIFEST} in the bundle is missing or invalid: {error}.",
+            "Bundle again: mastra bundle netlify.",
         ) from None
     for function in functions:
         if not (directory / function.path).is_file():
             raise BundleError(
-                f"The bundle has no {function.path}.", "Bundle again: mastra bundle netlify."
+                f"{function.path} is missing in the bundle.", "Bundle again: mastra bundle netlify."
             )
     return functions
 
@@ -127,7 +128,7 @@ def _to_function(entry: dict[str, Any]) -> FunctionConfig:
 
 
 def _to_camel(route: dict[str, Any]) -> dict[str, Any]:
-    """Rename the one field that the manifest and the API name differently."""
+    """Rename the field that has different names in the manifest and in the API."""
     return {"preferStatic" if name == "prefer_static" else name: route[name] for name in route}
 
 

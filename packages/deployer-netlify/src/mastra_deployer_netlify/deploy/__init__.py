@@ -1,1 +1,1 @@
-"""Deploying: create a deployment, send what Netlify lacks, and wait."""
+"""Create a deployment, send the files that Netlify does not have, and wait."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ("create_deployment", "is_draft", "wait_until_ready", "wait_until_required")
 
-_SEARCH_LIMIT = 20  # newest deployments, for one whose response was lost
+_SEARCH_LIMIT = 20  # newest deployments to search after a lost response
 _MAX_SYNCHRONOUS_FILES = 100  # Netlify's own client asks for a later answer above this number
 _PREVIEW_BRANCH = "mastra-preview"
 # States in which a deployment knows which files it requires.
@@ -31,9 +31,9 @@ _PREPARED = ("prepared", "uploading", "uploaded", "processing", "processed", "re
 
 
 def is_draft(settings: NetlifyDeployer, request: DeployRequest) -> bool:
-    """Return whether a deployment is created as a draft, which is published afterwards or never.
+    """Return whether a deployment is created as a draft.
 
-    A deploy that does not wait publishes directly, because nobody would publish its draft.
+    Without waiting, a deploy publishes directly, because nobody would publish its draft.
 
     :param settings: settings of the deployer.
     :param request: options of the deploy.
@@ -50,9 +50,9 @@ def create_deployment(
     request: DeployRequest,
     files: BundleFiles,
 ) -> dict[str, Any]:
-    """Create a deployment: ``POST /sites/{id}/deploys``. A lost response creates no second one.
+    """Create a deployment only once, even after a lost response: ``POST /sites/{id}/deploys``.
 
-    The request has the variables too, because it is not documented which context a draft gets.
+    The request also contains the variables, because the context of a draft is not documented.
 
     :param client: client of Netlify's API.
     :param site: the site, as Netlify describes it.
@@ -67,9 +67,9 @@ def create_deployment(
 
     def create() -> dict[str, Any]:
         item = read_object(client.post(path, params=query, json=body))
-        if not item.get("id"):  # a large deployment was answered without content at times
+        if not item.get("id"):  # the response for a large deployment may be empty
             raise ApiError(
-                "Netlify answered the request for a deployment without an id.",
+                "Netlify's response to the request for a deployment has no id.",
                 "Run the same command again.",
             )
         return item

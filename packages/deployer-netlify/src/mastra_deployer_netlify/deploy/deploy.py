@@ -46,10 +46,10 @@ def deploy(
     request: DeployRequest,
     report: Report,
 ) -> Deployment:
-    """Set the variables, create the deployment, send what Netlify lacks, and wait.
+    """Set the variables, create the deployment, send missing files, and wait.
 
-    The order makes every interruption harmless. A deployment gets its variables with the request
-    that creates it, and is not published before it is complete.
+    In this order, an interruption has no effect on users. The request that creates a deployment
+    contains its variables. The deployment is published only when it is complete.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -68,7 +68,7 @@ def deploy(
         variables = Variables(client, site, request.environment)
         if published := _find_unchanged(site, variables, request):
             report.note(
-                f"{published.id} has the same files and variables, so no deployment was made.",
+                f"{published.id} has the same files and variables, so no deployment was created.",
                 "Another --message makes one.",
             )
             return published
@@ -99,7 +99,7 @@ def _refuse_blocked_site(site: Mapping[str, Any], request: DeployRequest) -> Non
 def _find_unchanged(
     site: Mapping[str, Any], variables: Variables, request: DeployRequest
 ) -> Deployment | None:
-    """Return the published deployment if a new one would be the same: each one costs credits."""
+    """Return the published deployment if a new deployment would be the same and cost credits."""
     item = site.get("published_deploy")
     if not item or request.environment != "production" or not request.promote:
         return None
@@ -117,7 +117,7 @@ def _find_unfinished(
     settings: NetlifyDeployer,
     request: DeployRequest,
 ) -> dict[str, Any] | None:
-    """Return the deployment that an interrupted run of this deploy created, with what it lacks."""
+    """Return the deployment of an interrupted run of this deploy, with its missing files."""
     site_id = str(site["id"])
     item = find_unfinished(
         iter_deployments(client, site_id, _SEARCH_LIMIT),
@@ -133,7 +133,8 @@ def _find_unfinished(
 def _cancel_when_rejected(client: httpx.Client, id: str) -> Iterator[None]:
     """Cancel a deployment that Netlify does not accept: ``POST /deploys/{id}/cancel``.
 
-    After a lost connection it stays, so that the next run goes on with it.
+    After a lost connection, the deployment is not cancelled, so that the next run can continue with
+    it.
     """
     try:
         yield
@@ -148,10 +149,10 @@ def _cancel_when_rejected(client: httpx.Client, id: str) -> Iterator[None]:
 def _refuse_other_context(
     client: httpx.Client, site: Mapping[str, Any], request: DeployRequest, item: Mapping[str, Any]
 ) -> None:
-    """Refuse a draft for production that would lack variables.
+    """Refuse a draft for production in which variables would be missing.
 
-    It is not documented which context a draft gets. The values of the request are in the deployment
-    itself; those that only Netlify's store has belong to the context.
+    The context of a draft is not documented. Values in the request belong to the deployment. Values
+    that are only in Netlify's store belong to the context.
     """
     context = str(item.get("context") or "production")
     if request.environment != "production" or context == "production":
@@ -162,5 +163,6 @@ def _refuse_other_context(
         raise DeployError(
             f"Netlify gave the draft the context {context!r}, in which these variables have no "
             f"value for production: {', '.join(sorted(names))}.",
-            "Deploy with their values, or publish without a draft: -s staged=false.",
+            "Deploy with the values of these variables. Or publish without a draft: -s "
+            "staged=false.",
         )

@@ -1,4 +1,4 @@
-"""Digests of a bundle's files, and the upload of those that Netlify lacks."""
+"""Compute the digests of a bundle's files, and upload the files that Netlify does not have."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class BundleFiles:
         """Compute the digests of a bundle's files.
 
         :param bundle: the bundle to deploy.
-        :raises BundleError: when two functions have the same content, which Netlify mixes up.
+        :raises BundleError: if two functions have the same content, because Netlify would confuse
+            them.
         """
         zips = FileManifest.from_directory(bundle.directory / FUNCTIONS)
         functions: dict[str, FunctionConfig] = {}
@@ -53,7 +54,7 @@ class BundleFiles:
             if digest in functions:
                 raise BundleError(
                     f"The functions {functions[digest].name!r} and {function.name!r} have the same "
-                    "content, and Netlify would run only one of them.",
+                    "content, so Netlify would run only one of them.",
                     "Put the name of each function into its zip.",
                 )
             functions[digest], paths[digest] = function, bundle.directory / function.path
@@ -61,7 +62,7 @@ class BundleFiles:
         return cls(static=static, functions=functions, paths=paths, sizes=bundle.manifest.sizes)
 
     def to_body(self) -> dict[str, Any]:
-        """Return the fields of the request for a deployment that describe the files."""
+        """Return the fields about files for the request that creates a deployment."""
         return {
             "files": {path: self.static.paths[path] for path in sorted(self.static.paths)},
             "functions": {function.name: digest for digest, function in self.functions.items()},
@@ -92,17 +93,17 @@ class _Upload:
 def send_missing_files(
     client: httpx.Client, item: Mapping[str, Any], files: BundleFiles, report: Report
 ) -> None:
-    """Send the content that a deployment still requires: ``PUT /deploys/{id}/files/{path}``.
+    """Send the content that a deployment still needs: ``PUT /deploys/{id}/files/{path}``.
 
-    Functions are sent by ``PUT /deploys/{id}/functions/{name}``. Content is named by its digest, so
-    that a request may be repeated.
+    Functions are sent with ``PUT /deploys/{id}/functions/{name}``. The name of content is its
+    digest, so a request may be repeated.
 
     :param client: client of Netlify's API.
     :param item: the deployment, as Netlify describes it.
     :param files: the files of the bundle.
     :param report: receives progress.
     :raises ApiError: when Netlify rejects a file.
-    :raises DeployError: when Netlify requires a content that the bundle does not have.
+    :raises DeployError: if Netlify requires content that the bundle does not have.
     """
     uploads = [*_iter_functions(item, files), *_iter_static_files(item, files)]
     if not uploads:
@@ -167,17 +168,17 @@ def _choose_hint(error: ApiError, files: BundleFiles) -> str:
     if error.status == _SIZE_STATUS or any(text in message for text in _SIZE_MESSAGES):
         return (
             "A function may have 52,428,800 bytes zipped and 262,144,000 unzipped. The largest "
-            f"parts: {format_largest(files.sizes)}."
+            f"parts are: {format_largest(files.sizes)}."
         )
     if "reserved key" in message:
-        return "Rename the environment variable that AWS Lambda reserves."
+        return "Rename the environment variable, because AWS Lambda reserves its name."
     if "4kb" in message or "environment variables exceed" in message:
-        return "The variables of site and team count too; remove some of them at Netlify."
+        return "The variables of site and team count too. Remove some of them at Netlify."
     return error.hint
 
 
 def _build_digest_error(digest: str) -> DeployError:
     return DeployError(
         f"Netlify requires the content {digest!r}, which the bundle does not have.",
-        "Run the same command again; if the error stays, update mastra-deployer-netlify.",
+        "Run the same command again. If the error remains, update mastra-deployer-netlify.",
     )

@@ -1,1 +1,1 @@
-"""Commands for existing deployments: lists, promotion, logs, checks."""
+"""Manage existing deployments: lists, promotion, logs, checks."""

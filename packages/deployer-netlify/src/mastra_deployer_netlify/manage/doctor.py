@@ -1,4 +1,4 @@
-"""Check whether a deploy would work; Netlify is only read."""
+"""Check whether a deploy would succeed, by only reading from Netlify."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def _check_new_site(
 ) -> Iterator[Problem]:
     if owner := find_in_other_team(client, settings):
         yield Problem(
-            message=f"The site {settings.project_name!r} is in your team {owner!r}.",
+            message=f"The site {settings.project_name!r} belongs to your team {owner!r}.",
             hint=f"Set scope={owner}, or choose another project_name.",
         )
     sites = (team.get("capabilities") or {}).get("sites") or {}
     included, count = sites.get("included"), sites.get("used")
     if isinstance(included, int) and isinstance(count, int) and count >= included:
         yield Problem(
-            message=f"The team {team.get('slug')!r} has {count} sites, and its plan allows "
-            f"{included}.",
+            message=f"The team {team.get('slug')!r} has {count} sites, but its plan allows "
+            f"only {included}.",
             hint="Delete a site, or use a larger plan.",
         )

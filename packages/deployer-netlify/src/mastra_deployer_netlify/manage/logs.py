@@ -1,6 +1,6 @@
 """Read the log of a deployment's functions.
 
-Neither service is documented; Netlify's own command line uses both.
+The two services are undocumented, but Netlify's own command line uses them.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def read_logs(
     *,
     follow: bool,
 ) -> Iterator[LogLine]:
-    """Yield the past log lines of a deployment and, with ``follow``, new ones as they arrive.
+    """Yield past log lines of a deployment; with ``follow``, also yield new lines.
 
-    The lines of the live deployment are followed by WebSocket, and those of others by asking for
-    the history again.
+    New lines of the live deployment come from a WebSocket. For other deployments, the past lines
+    are requested again.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -127,7 +127,7 @@ def _iter_past_lines(
 
 
 def _build_message(site: Mapping[str, Any], function: Mapping[str, Any], token: Secret) -> str:
-    """Return the first message of the WebSocket, which chooses the function."""
+    """Return the first message for the WebSocket, which selects the function."""
     return json.dumps(
         {
             "function_id": function.get("oid"),
@@ -139,7 +139,7 @@ def _build_message(site: Mapping[str, Any], function: Mapping[str, Any], token: 
 
 
 def _stream_lines(address: str, home: str, message: str) -> Iterator[tuple[str, LogLine]]:
-    """Yield the lines of one WebSocket until Netlify closes it."""
+    """Yield the lines of one WebSocket, until Netlify closes it."""
     for text in iter_websocket_lines(address, home=home, messages=[message]):
         try:
             row = json.loads(text)

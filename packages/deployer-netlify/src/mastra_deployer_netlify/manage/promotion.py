@@ -34,24 +34,24 @@ _SEARCH_LIMIT = 100
 def promote(client: httpx.Client, settings: NetlifyDeployer, id: str, report: Report) -> Deployment:
     """Publish a deployment: ``POST /sites/{site_id}/deploys/{id}/restore``.
 
-    A preview has other variables, so it is refused: Netlify does not tell the digests of its
-    functions, which a second deployment would need.
+    A preview has other variables, so it is refused. A second deployment of its files is impossible,
+    because Netlify does not return the digests of its functions.
 
     :param client: client of Netlify's API.
     :param settings: settings of the deployer.
     :param id: id of the deployment.
     :param report: receives progress.
     :returns: the deployment that is live now.
-    :raises DeployError: when it does not exist, is a preview or is not ready, or the site is
-        locked.
+    :raises DeployError: if the deployment does not exist, is a preview or is not ready, or if the
+        site is locked.
     """
     site = get_site(client, settings)
     item = get_deployment(client, str(site["id"]), id)
     if get_stage(item) != "production":
         raise DeployError(
-            f"{id} is a preview, and has the variables of previews.",
-            "Deploy the app to production: mastra deploy netlify --prod. Files that Netlify has "
-            "are not sent again.",
+            f"{id} is a preview, so it has the variables of previews.",
+            "Deploy the app to production: mastra deploy netlify --prod. Files that Netlify "
+            "already has are not sent again.",
         )
     return _publish(client, site, item, report)
 
@@ -72,14 +72,14 @@ def rollback(
     item = get_deployment(client, str(site["id"]), id or _find_previous(client, site))
     if get_stage(item) != "production":
         raise DeployError(
-            f"{item['id']} is a preview and was never live, so it cannot be rolled back to.",
+            f"{item['id']} is a preview that was never live, so a rollback to it is not possible.",
             "List the deployments: mastra deployments netlify.",
         )
     return _publish(client, site, item, report)
 
 
 def _find_previous(client: httpx.Client, site: Mapping[str, Any]) -> str:
-    """Return the deployment that was published last before the current one."""
+    """Return the production deployment that was published before the current deployment."""
     live = get_published_id(site)
     items = iter_deployments(client, str(site["id"]), _SEARCH_LIMIT)
     candidates = [
@@ -89,7 +89,7 @@ def _find_previous(client: httpx.Client, site: Mapping[str, Any]) -> str:
     ]
     if not candidates:
         raise DeployError(
-            "There is no earlier production deployment to go back to.",
+            "There is no earlier production deployment for a rollback.",
             "List the deployments: mastra deployments netlify.",
         )
     return str(max(candidates, key=lambda item: str(item["published_at"]))["id"])
@@ -106,7 +106,8 @@ def _publish(
         return to_deployment(item, site)
     if item.get("state") != "ready":
         raise DeployError(
-            f"{deployment_id} cannot be published: its state is {str(item.get('state'))!r}.",
+            f"{deployment_id} cannot be published, because its state is "
+            f"{str(item.get('state'))!r}.",
             "Wait until it is ready, or deploy again.",
         )
     if error := find_production_block(site):

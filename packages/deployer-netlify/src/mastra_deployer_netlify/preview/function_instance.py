@@ -1,4 +1,4 @@
-"""Run one instance of an unpacked function: in a stand-in for AWS Lambda, or its Python alone."""
+"""Run one instance of an unpacked function, with a stand-in for AWS Lambda or without Node."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def build_node_command(
 
 
 def build_python_command(directory: Path, port_file: Path) -> Sequence[str]:
-    """Return the command that runs the Python side of a function, by its own loader.
+    """Return the command that runs the Python side of a function, with its own loader.
 
     :param directory: the unpacked function.
     :param port_file: a new file, which gets the port.
@@ -76,4 +76,4 @@ def build_python_command(directory: Path, port_file: Path) -> Sequence[str]:
 
 
 def _read_port(file: Path) -> int | None:
-    return int(file.read_text()) if file.exists() else None
+    return int(file.read_text(encoding="ascii")) if file.exists() else None

@@ -1,4 +1,4 @@
-"""``mastra preview netlify``: serve the function behind a proxy, as Netlify does."""
+"""Serve the function behind a proxy that behaves like Netlify."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _build_environment(function: FunctionConfig, settings: NetlifyDeployer) -> d
 
 
 def _find_node() -> str | None:
-    """Return the path of Node; where there is none, say what the preview lacks without it."""
+    """Return the path of Node; without Node, print what is missing in the preview."""
     from mastra_deployer.kit import find_node
 
     try:
@@ -73,7 +73,7 @@ def _find_node() -> str | None:
     except ConfigError as error:
         _print(
             f"{error.message} The Python side of the function runs alone, without Netlify's "
-            f"bootstrap and without its limits for responses.\n  {error.hint}"
+            f"bootstrap and its limits for responses.\n  {error.hint}"
         )
         return None
 

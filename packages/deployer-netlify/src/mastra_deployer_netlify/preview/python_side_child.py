@@ -2,7 +2,7 @@
 
 PYTHON python_side_child.py DIRECTORY PORT-FILE
 
-The Python that the function carries runs this file. It needs only the standard library.
+The function's own Python runs this file. The file needs only the standard library.
 """
 
 import socket
@@ -30,7 +30,7 @@ def write_port(port: int, file: str) -> None:
     :param file: the new file.
     """
     draft = Path(f"{file}.new")
-    draft.write_text(str(port), encoding="ascii")
+    draft.write_text(str(port), encoding="ascii", newline="")
     draft.replace(file)
 
 

@@ -10,7 +10,7 @@ from mastra_deployer_netlify.bundle.function_limits import REQUEST
 
 __all__ = ("build_rules",)
 
-_ERRORS = {413: "The request is too large.", 502: "The function did not answer."}
+_ERRORS = {413: "The request is too large.", 502: "The function did not respond."}
 
 
 def build_rules(static: Path) -> PreviewRules:

@@ -11,7 +11,7 @@ _READ_ONLY = 0o555  # the bits of a mode that files of a function have
 
 
 def unpack_function(file: Path, directory: Path) -> None:
-    """Unpack a zip with the modes of its files, none of which can be written.
+    """Unpack a zip with the modes of its files, and make all files read-only.
 
     :param file: the zip.
     :param directory: the new directory.

@@ -1,1 +1,1 @@
-"""Objects of Netlify: teams, sites, deployments, variables."""
+"""Read and change objects of Netlify: teams, sites, deployments, variables."""

@@ -1,4 +1,4 @@
-"""Read deployments, and convert them to the pipeline's type."""
+"""Read deployments, and convert them to the type of the pipeline."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def get_deployment(client: httpx.Client, site_id: str, id: str) -> dict[str, Any
     """
     return require_deployed(
         find_object(client, f"/sites/{site_id}/deploys/{id}"),
-        f"Netlify has no deployment {id!r} of this site.",
+        f"The site has no deployment {id!r} on Netlify.",
         "List the deployments of the site: mastra deployments netlify.",
     )
 
 
 def build_title(request: DeployRequest) -> str:
-    """Return the title of a deployment, which is the only text that Netlify keeps with it.
+    """Return the title of a deployment, the only text that Netlify stores with it.
 
     :param request: options of the deploy.
     :returns: the message, and the tags that ``to_deployment`` reads.
@@ -66,9 +66,9 @@ def build_title(request: DeployRequest) -> str:
 
 
 def get_stage(item: Mapping[str, Any]) -> Stage:
-    """Return the stage of a deployment: from its title, else from its context.
+    """Return the stage of a deployment, from its title or else from its context.
 
-    Which context Netlify gives to a draft is not documented.
+    The context of a draft is not documented.
 
     :param item: the deployment, as Netlify describes it.
     :returns: ``production`` or ``preview``.
@@ -108,7 +108,7 @@ def to_deployment(item: Mapping[str, Any], site: Mapping[str, Any]) -> Deploymen
 
 
 def _to_state(item: Mapping[str, Any]) -> State:
-    """Return the state; every state that is not known means "not yet"."""
+    """Return the state; an unknown state counts as building."""
     state = item.get("state")
     if state == "ready":
         return "ready"
@@ -116,7 +116,7 @@ def _to_state(item: Mapping[str, Any]) -> State:
 
 
 def _parse_time(text: object) -> dt.datetime:
-    """Parse a time; where Netlify sends none, the deployment counts as very old."""
+    """Parse a time; without a time, the deployment counts as very old."""
     try:
         time = dt.datetime.fromisoformat(str(text))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Read the JSON lists of Netlify's API, which counts pages."""
+"""Read the JSON lists of Netlify's API, which have numbered pages."""
 
 from __future__ import annotations
 

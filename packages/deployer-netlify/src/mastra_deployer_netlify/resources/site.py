@@ -28,11 +28,11 @@ __all__ = (
 _MAX_SITES = 1000  # whose names contain project_name
 _UNPROCESSABLE = 422
 _LOCK_HINT = (
-    "Unlock it at Netlify (Deploys, 'Unlock to start auto publishing'), or make a draft with "
+    "Unlock it at Netlify (Deploys, 'Unlock to start auto publishing'). Or create a draft with "
     "--no-promote."
 )
 _GIT_HINT = (
-    "Allow other deploys in the site's settings at Netlify, or make a draft with --no-promote."
+    "Allow other deploys in the site's settings at Netlify. Or create a draft with --no-promote."
 )
 
 
@@ -47,11 +47,11 @@ def find_site(client: httpx.Client, settings: NetlifyDeployer) -> dict[str, Any]
 
 
 def find_in_other_team(client: httpx.Client, settings: NetlifyDeployer) -> str:
-    """Return the slug of the token's team that has a site of this name: ``GET /sites``.
+    """Return the slug of another team of the token that has this site: ``GET /sites``.
 
     :param client: client of Netlify's API.
     :param settings: settings of the deployer.
-    :returns: the slug; empty where no team of the token has such a site.
+    :returns: the slug; empty if no team of the token has such a site.
     """
     site = _find_by_name(client, settings, "/sites") or {}
     return str(site.get("account_slug") or "")
@@ -110,7 +110,7 @@ def get_or_create_site(client: httpx.Client, settings: NetlifyDeployer) -> dict[
 
 
 def get_published_id(site: Mapping[str, Any]) -> str:
-    """Return the id of the deployment that the site publishes.
+    """Return the id of the published deployment of a site.
 
     :param site: the site, as Netlify describes it.
     :returns: the id; empty when there is none.
@@ -119,7 +119,7 @@ def get_published_id(site: Mapping[str, Any]) -> str:
 
 
 def find_production_block(site: Mapping[str, Any]) -> DeployError | None:
-    """Return why Netlify would not publish a deployment of the API, or ``None``.
+    """Return why Netlify would not publish a deployment from the API, or ``None``.
 
     :param site: the site, as Netlify describes it.
     :returns: the error to raise or to report.
@@ -137,7 +137,7 @@ def find_production_block(site: Mapping[str, Any]) -> DeployError | None:
 def _find_by_name(
     client: httpx.Client, settings: NetlifyDeployer, path: str
 ) -> dict[str, Any] | None:
-    """Compare names exactly: Netlify's filter also returns sites whose names contain the name."""
+    """Find a site by its exact name, because Netlify's filter also finds longer names."""
     query = {"name": settings.project_name}
     sites = iter_objects(client, path, _MAX_SITES, query)
     return next((site for site in sites if site.get("name") == settings.project_name), None)
@@ -149,13 +149,14 @@ def _build_name_error(
     name = settings.project_name
     if owner := find_in_other_team(client, settings):
         return DeployError(
-            f"The site {name!r} is in your team {owner!r}.",
+            f"The site {name!r} belongs to your team {owner!r}.",
             f"Set scope={owner}, or choose another project_name.",
         )
     if "unique" not in error.message and "taken" not in error.message:
         return error
     suffix = hashlib.sha256(f"{settings.scope} {name}".encode()).hexdigest()[:8]
     return DeployError(
-        f"The name {name!r} is taken by a site of somebody else: site names are unique on Netlify.",
+        f"The name {name!r} is already used by somebody else's site. Site names are unique on "
+        "Netlify.",
         f"Choose another project_name, such as {name}-{suffix}.",
     )

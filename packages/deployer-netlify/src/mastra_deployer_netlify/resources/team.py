@@ -15,7 +15,7 @@ __all__ = ("get_team",)
 
 
 def get_team(client: httpx.Client, settings: NetlifyDeployer) -> dict[str, Any]:
-    """Return the team of the settings, or the token's only team: ``GET /accounts``.
+    """Return the team in the settings, or the token's only team: ``GET /accounts``.
 
     :param client: client of Netlify's API.
     :param settings: settings of the deployer.
@@ -31,11 +31,12 @@ def get_team(client: httpx.Client, settings: NetlifyDeployer) -> dict[str, Any]:
                 return team
         raise AuthError(
             f"The token has no access to the team {settings.scope!r}.",
-            f"Correct scope, or create a token of a member of that team. Its teams: {slugs}.",
+            "Correct scope, or create a token as a member of that team. The token's teams are: "
+            f"{slugs}.",
         )
     if len(teams) != 1:
         raise ConfigError(
-            f"The token has {len(teams)} teams, and scope names none of them.",
+            f"The token has {len(teams)} teams, but scope does not select one of them.",
             f"Set scope to the slug of a team: {slugs}.",
         )
     return teams[0]

@@ -1,4 +1,4 @@
-"""The app's environment variables in Netlify's store, for one stage and write-only."""
+"""Store the app's environment variables at Netlify, write-only and for one stage."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ALL = ("production", "deploy-preview", "branch-deploy", "dev")  # what the cont
 class Variables:
     """An ``EnvStore`` on an open client: ``/accounts/{account_id}/env``.
 
-    A deployment gets the values at its creation; later changes do not affect it.
+    A deployment gets the values when it is created. Later changes do not affect the deployment.
 
     :param client: client of Netlify's API.
     :param site: the site, as Netlify describes it; ``None`` while there is none.
@@ -48,7 +48,7 @@ class Variables:
         return {str(item["key"]): ", ".join(_list_contexts(item)) for item in self._fetch()}
 
     def set(self, values: Mapping[str, Secret]) -> EnvEffect:
-        """Create secrets by ``POST .../env``, and set values of others by ``PATCH .../env/{key}``.
+        """Create secrets with ``POST .../env``, and change variables with ``PATCH .../env/{key}``.
 
         :param values: values by name.
         :returns: a deployment keeps the variables with which it was created.
@@ -64,7 +64,7 @@ class Variables:
         if missing := sorted(set(values) - set(self.list())):
             raise ApiError(
                 f"Netlify did not store these variables: {', '.join(missing)}.",
-                "Run the same command again; the other variables are set. Nothing was deployed.",
+                "Run the same command again. The other variables are set. Nothing was deployed.",
             )
         return "next-deploy"
 
@@ -81,7 +81,7 @@ class Variables:
         return "next-deploy"
 
     def get_change_time(self) -> dt.datetime | None:
-        """Return when a variable of the stage was last set; ``None`` where there is none."""
+        """Return the time of the last change in this stage; ``None`` if there is none."""
         times = [str(item["updated_at"]) for item in self._fetch() if item.get("updated_at")]
         return max(map(dt.datetime.fromisoformat, times), default=None)
 
@@ -106,7 +106,7 @@ class Variables:
                 self._replace(name, values[name])
 
     def _replace(self, name: str, value: Secret) -> None:
-        """Set the value in the contexts of the stage, and keep those of others."""
+        """Set the value in the contexts of the stage, and keep the values of other contexts."""
         for item in self._build_values(value):
             self._client.patch(
                 self._build_path(name),
@@ -133,7 +133,7 @@ class Variables:
                 self._delete(f"{path}/value/{value.get('id')}")
 
     def _write_values(self, item: Mapping[str, Any], values: Iterable[Mapping[str, Any]]) -> None:
-        """Replace the whole variable, which works where its values can be read."""
+        """Replace the whole variable, which is possible if its values can be read."""
         body = {"key": item["key"], "is_secret": bool(item.get("is_secret"))}
         contents = [
             {name: value for name, value in each.items() if name != "id"} for each in values

@@ -122,7 +122,7 @@ class Repository:
         return Document(content=response.content, media_type=media_type)
 
     def put_manifest(self, pointer: str, document: Document) -> None:
-        """Store a document under a tag or its digest: ``PUT /v2/<name>/manifests/<tag or digest>``.
+        """Store a document under a tag or a digest: ``PUT /v2/<name>/manifests/<tag or digest>``.
 
         Moving a tag is one such request.
 
@@ -138,7 +138,7 @@ class Repository:
         refuse_redirect(response, self.image.registry)
 
     def delete_manifest(self, digest: str) -> None:
-        """Delete a manifest, if it exists: ``DELETE /v2/<name>/manifests/<digest>``.
+        """Delete a manifest if it exists: ``DELETE /v2/<name>/manifests/<digest>``.
 
         :param digest: digest of the manifest.
         :raises ApiError: when the registry does not allow it.
@@ -197,7 +197,7 @@ class Repository:
 def get_api_url(registry: str) -> str:
     """Return the base URL of a registry's API: https, or http for a loopback address.
 
-    :param registry: host of the registry, with its port where one is given.
+    :param registry: host of the registry, with its port if one is given.
     :returns: the URL.
     """
     if registry == DOCKER_HUB:
@@ -210,7 +210,7 @@ def get_login_host(image: Reference, api: str = "") -> str:
     """Return the host whose login authorizes requests: the host that receives them.
 
     :param image: registry and repository.
-    :param api: base URL of the API; derived from the registry where empty.
+    :param api: base URL of the API; derived from the registry if empty.
     """
     address = (api or get_api_url(image.registry)).rstrip("/")
     return DOCKER_HUB if address == _HUB_API else urlsplit(address).netloc.rpartition("@")[2]
@@ -228,8 +228,8 @@ def open_repository(
 
     :param image: registry and repository.
     :param login: login at the registry; ``None`` for anonymous access.
-    :param api: base URL of the API; derived from the registry where empty.
-    :param scopes: scopes to request tokens for; permission to pull where empty.
+    :param api: base URL of the API; derived from the registry if empty.
+    :param scopes: scopes to request tokens for; permission to pull if empty.
     :param login_hint: first part of the hint after a rejected login; ``docker login HOST`` is
         appended to it.
     :returns: the repository, to be closed by the caller.

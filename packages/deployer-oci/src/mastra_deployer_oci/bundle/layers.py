@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from mastra_deployer.kit import ArchiveEntry, GzipWriter, write_tar
 
-__all__ = ("Layer", "write_layer")
+__all__ = ("Layer", "hash_layer", "write_layer")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,16 @@ def write_layer(purpose: str, entries: Iterable[ArchiveEntry], blobs: Path) -> L
     )
 
 
+def hash_layer(entries: Iterable[ArchiveEntry]) -> str:
+    """Hash what the bytes of a layer depend on: its archive and the version of zlib.
+
+    :param entries: the entries, in any order.
+    """
+    digest = hashlib.sha256(f"{zlib.ZLIB_RUNTIME_VERSION}\0".encode())
+    write_tar(_add_parents(entries), digest.update)
+    return digest.hexdigest()
+
+
 class _Digest:
     """Hashes and counts all bytes that are written, and passes them on."""
 
@@ -74,7 +85,7 @@ class _Digest:
 
 
 def _add_parents(entries: Iterable[ArchiveEntry]) -> Iterator[ArchiveEntry]:
-    """Sort the entries by path and add their parent directories."""
+    """Sort the entries by path, and add their parent directories."""
     by_path = {entry.path: entry for entry in entries}
     for path in list(by_path):
         for parent in PurePosixPath(path).parents:

@@ -19,7 +19,7 @@ class Blob:
     :param digest: digest of the blob.
     :param size: size in bytes.
     :param fetch_file: returns the file, downloading it if necessary; called for each chunk.
-    :param content: content of the blob, where there is no ``fetch_file``.
+    :param content: content of the blob, if there is no ``fetch_file``.
     :param mount: another repository of the registry that has the blob; empty for none.
     """
 

@@ -46,7 +46,7 @@ def open_image(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Iterator[tuple[Repository, DeployImage]]:
-    """Open the target repository and assemble the image for it.
+    """Open the target repository, and assemble the image for it.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.

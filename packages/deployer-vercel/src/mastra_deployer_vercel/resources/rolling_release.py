@@ -45,7 +45,7 @@ def get_canary_id(release: dict[str, Any]) -> str:
 
 
 def raise_for_other_canary(release: dict[str, Any], id: str) -> None:
-    """Raise if another deployment is being released.
+    """Raise an error if another deployment is a canary.
 
     :param release: the release, as Vercel describes it; may be empty.
     :param id: id of the deployment that is expected.

@@ -1,1 +1,1 @@
-"""Stage code, dependencies and bytecode for one platform, and start the app once in isolation."""
+"""Stage code, dependencies and bytecode for one platform, and start the app in isolation."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +228,17 @@ class _Staging:
             modules=modules,
             strip=config.strip,
         )
+        self._report_unknown_names(keep - result.distributions.keys(), result.distributions)
         return result, closure
+
+    def _report_unknown_names(self, unknown: AbstractSet[str], names: Iterable[str]) -> None:
+        """Warn about names in ``keep`` that no dependency has."""
+        for name in sorted(unknown):
+            near = get_close_matches(name, list(names), 1)
+            self.report.warn(
+                f"[tool.mastra.build] keep: {name!r} is not among the dependencies.",
+                f"Did you mean {near[0]!r}?" if near else "Correct the name, or remove it.",
+            )
 
     def compile_app(self, kind: str, source: SourceReport | None) -> None:
         """Compile the app's own code, and the modules that mastra adds."""
@@ -294,7 +306,7 @@ class _Staging:
             attribute=project.attribute,
             threads=_WSGI_THREADS,
         )
-        (self._import_root / "mastra_asgi.py").write_text(text, encoding="utf-8")
+        (self._import_root / "mastra_asgi.py").write_text(text, encoding="utf-8", newline="\n")
 
 
 def _find_interpreter(project: Project, platform: Platform, report: Report) -> Interpreter | None:

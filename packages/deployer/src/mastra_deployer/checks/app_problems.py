@@ -89,7 +89,8 @@ class _AppCheck:
         for name, reads in sorted(_group_by_name(self._findings).items()):
             if name.upper() in self._declared or is_known_variable(name, self._ignored):
                 continue
-            keyed = name in self._keys  # the model needs it, even where the code does not
+            # The model needs the variable, even if the code does not read it.
+            keyed = name in self._keys
             needed = [place for place, default in reads if keyed or not default]
             if needed and name not in written:
                 yield _build_required_problem(name, needed)

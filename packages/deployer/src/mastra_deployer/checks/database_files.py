@@ -85,7 +85,7 @@ def _get_named_file(node: ast.expr, fallback: bool) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         text = node.value
         is_known = _URL.match(text) or _FILE_URL.fullmatch(text) or text == _DJANGO or fallback
-        # With spaces it is a sentence, or SQL.
+        # A text with spaces is a sentence or SQL.
         return text if is_known and " " not in text and _is_database(text) else ""
     if isinstance(node, ast.JoinedStr) and node.values:
         first = node.values[0]

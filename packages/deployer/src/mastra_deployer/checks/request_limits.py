@@ -1,4 +1,4 @@
-"""Compare the limits that an app sets for its requests with those of a target."""
+"""Compare an app's limits for requests with the limits of a target."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ("check_request_limits",)
 
 
 def check_request_limits(target: Target, build: Build) -> Iterator[Problem]:
-    """Yield a warning for each setting of the app that the target does not fulfil.
+    """Yield a warning for each limit of the app that the target cannot provide.
 
     Defaults are not compared: every app would get the same warning.
 
@@ -20,17 +20,18 @@ def check_request_limits(target: Target, build: Build) -> Iterator[Problem]:
     serve, limits = build.manifest.serve, target.limits
     if 0 < limits.request < serve.body_limit:
         yield Problem(
-            message=f"Server(body_limit=...) is {serve.body_limit:,} bytes, and {target.name!r} "
-            f"refuses a request body of more than {limits.request:,} bytes.",
-            hint="Let clients send large files to a store on the network.",
+            message=f"Server(body_limit=...) is {serve.body_limit:,} bytes, but "
+            f"{target.name!r} refuses request bodies of more than {limits.request:,} "
+            "bytes.",
+            hint="Let clients send large files to a storage service.",
             severity="warning",
         )
     for name, seconds in serve.timeouts.items():
         if 0 < limits.seconds < seconds:
             yield Problem(
-                message=f"{name} is {seconds:g} seconds, and {target.name!r} ends a request after "
-                f"{limits.seconds:g} seconds.",
-                hint="Complete the work in less time, or deploy to a target that has no such "
+                message=f"{name} is {seconds:g} seconds, but {target.name!r} ends a request "
+                f"after {limits.seconds:g} seconds.",
+                hint="Complete the work in less time. Or deploy to a target without such a "
                 "limit, such as 'server' or 'oci'.",
                 severity="warning",
             )

@@ -57,7 +57,7 @@ def _is_settings(node: ast.ClassDef, names: NameResolver) -> bool:
 
 
 def _get_prefix(node: ast.ClassDef, names: NameResolver) -> str | None:
-    """Return ``env_prefix``, empty if there is none; ``None`` if it is computed."""
+    """Return ``env_prefix``: empty if there is none, and ``None`` if it is computed."""
     options: dict[str, ast.expr] = {}
     for name, value in _iter_configuration(node):
         if name is None or value is None:

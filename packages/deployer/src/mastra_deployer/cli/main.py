@@ -67,7 +67,7 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its exit code; print all errors here.
 
-    :param arguments: of the command line; those of the process where left out.
+    :param arguments: of the command line; those of the process if left out.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     verbose = "-v" in arguments or "--verbose" in arguments

@@ -24,7 +24,7 @@ class Progress:
         self._quarter = 0
 
     def format(self, current: int, total: int, unit: str) -> str:
-        """Return a line such as ``Uploading: 3.1 MB of 12.4 MB, 1.2 MB/s, 8 s left``.
+        """Return a progress line, such as ``Uploading: 3.1 MB of 12.4 MB, 1.2 MB/s, 8 s left``.
 
         :param current: amount that is done.
         :param total: amount in all.

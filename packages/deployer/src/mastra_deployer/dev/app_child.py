@@ -19,7 +19,7 @@ import threading
 import time
 from pathlib import Path
 
-ACCEPT_GRACE = 0.15  # seconds for a connection that was just accepted to send its request
+ACCEPT_GRACE = 0.15  # seconds in which a new connection may send its request
 DEBUGGER_INTERVAL = 0.25  # seconds between two attempts to listen for a debugger
 DEBUGGER_ATTEMPTS = 20  # attempts after which a note is printed
 ORPHAN_DRAIN = 2  # seconds that running requests get when the parent has died
@@ -76,7 +76,7 @@ class App:
         self.link.send_report(event="prepared")
 
     def run_import(self, order):
-        """Import the app and report its registry or its error."""
+        """Import the app, and report its registry or its error."""
         if order["source"] is not None:
             self.first_party.replace(order["file"], base64.b64decode(order["source"]))
         if order["debug"]:

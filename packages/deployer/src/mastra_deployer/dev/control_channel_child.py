@@ -47,7 +47,7 @@ class ControlChannel:
     def wait(self, do):
         order = self.orders.get()
         if order["do"] != do:
-            self.exit_process()  # the parent ended this version before it was used
+            self.exit_process()  # the parent ended this version before its first use
         return order
 
     def receive_listener(self):

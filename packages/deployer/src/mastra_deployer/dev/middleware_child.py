@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-PROBE = "/__mastra/dev"  # where the page polls whether it is outdated
+PROBE = "/__mastra/dev"  # the path at which the page asks whether it is outdated
 CANCELLED = "The app version that received this request has ended. Send the request again."
 
 
@@ -29,7 +29,7 @@ class DevMiddleware:
         self.sockets = sockets
         self.page = None
         self.error = None
-        self.state = getattr(app, "state", None)  # where the server sets that it drains
+        self.state = getattr(app, "state", None)  # the key that the server sets while it drains
         self.use_colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
     async def __call__(self, scope, receive, send):
@@ -98,7 +98,8 @@ class DevMiddleware:
         except asyncio.CancelledError:
             if not asyncio.current_task().cancelling():  # the app raises it
                 raise
-            logging.getLogger("uvicorn.error").disabled = True  # it logs each stream that is cut
+            # The server logs each interrupted stream.
+            logging.getLogger("uvicorn.error").disabled = True
             if has_started:
                 raise
             status = 503

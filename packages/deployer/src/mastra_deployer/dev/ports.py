@@ -7,6 +7,7 @@ import os
 import socket
 
 from mastra_core.errors import ConfigError
+from mastra_deployer.kit.runtimes.open_listener import open_listener
 
 __all__ = ("listen", "listen_near", "parse_port", "to_url")
 
@@ -82,8 +83,7 @@ def to_url(listener: socket.socket) -> str:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    socket.getaddrinfo(host, port)  # create_server does not tell this error from others
-    listener = socket.create_server((host, port), family=family, backlog=2048)
+    socket.getaddrinfo(host, port)  # a socket does not tell this error from others
+    listener = open_listener(host, port)
     listener.setblocking(False)
     return listener

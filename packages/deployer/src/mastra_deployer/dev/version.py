@@ -43,7 +43,7 @@ class Launch:
     :param import_root: first directory of the import path.
     :param values: the whole environment.
     :param editables: import roots of packages that are installed as editable.
-    :param runtime: directories with the server's packages, where the project's Python lacks them.
+    :param runtime: directories with the server's packages, if the project's Python lacks them.
     :param quiet: do not log requests.
     :param debug: whether a debugger is used.
     :param address: that the listening socket is bound to.

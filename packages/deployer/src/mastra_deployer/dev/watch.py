@@ -54,13 +54,14 @@ class FileWatcher:
         self._workspace = find_workspace_root(project.root)
         self._editables: tuple[Path, ...] = ()
         self._watched: list[list[DirectoryId]] = []
+        self._names: dict[Path, Path] = {}
         self._start()
 
     async def wait_for_changes(self) -> set[str]:
         """Return the next saved files, relative to the project; combine quick saves."""
         while True:
-            paths = await self._queue.get()
-            found = {self._to_relative(path) for path in paths if self._is_relevant(Path(path))}
+            paths = map(self._to_watched, await self._queue.get())
+            found = {self._to_relative(path) for path in paths if self._is_relevant(path)}
             if (
                 self._list_directories() != self._watched
             ):  # a package was added, removed or replaced
@@ -90,6 +91,7 @@ class FileWatcher:
     def _start(self) -> None:
         self.stop()
         self._watched = self._list_directories()
+        self._names = _map_links(path for directories in self._watched for path, _ in directories)
         deep, flat = ([path for path, _ in directories] for directories in self._watched)
         self._tasks = [asyncio.create_task(self._watch(flat, deep=False))]
         if deep:
@@ -186,12 +188,26 @@ class FileWatcher:
             return False
         return len(parts) > 1 or path.suffix == ".py"
 
-    def _to_relative(self, path: str) -> str:
+    def _to_watched(self, path: str) -> Path:
+        """Return a saved file below the directory as it is watched; macOS resolves links."""
+        saved = Path(path)
+        for real, watched in self._names.items():
+            if saved.is_relative_to(real):
+                return watched / saved.relative_to(real)
+        return saved
+
+    def _to_relative(self, path: str | Path) -> str:
         return os.path.relpath(path, self._project.root)
 
 
 def _list_missing(paths: Iterable[str]) -> set[str]:
     return {path for path in paths if not Path(path).exists()}
+
+
+def _map_links(paths: Iterable[str]) -> dict[Path, Path]:
+    """Return the names of the directories that links lead to, by their real paths."""
+    real_paths = {Path(os.path.realpath(path)): Path(path) for path in sorted(paths, reverse=True)}
+    return {real: path for real, path in real_paths.items() if real != path}
 
 
 def _add_inodes(paths: Iterable[Path]) -> list[DirectoryId]:

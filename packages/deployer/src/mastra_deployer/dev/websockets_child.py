@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 RESTART = 1012  # the close code "service restart", after which clients connect again
-MESSAGE_GRACE = 0.15  # seconds for a message that was just sent to be read
+MESSAGE_GRACE = 0.15  # seconds in which the app may read a message that was just sent
 
 
 class OpenWebSockets:

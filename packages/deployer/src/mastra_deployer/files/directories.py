@@ -64,7 +64,7 @@ def ensure_local_directory(project: Project, *names: str) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if not ignore.exists():
-            ignore.write_text("*\n")
+            ignore.write_text("*\n", encoding="utf-8", newline="\n")
     except OSError as error:
         raise build_unwritable_error(local, error) from None
     return directory
@@ -77,7 +77,7 @@ def get_local_file(project: Project, *names: str) -> Path:
 
     :param project: the project.
     :param names: of the file, relative to ``.mastra-local``.
-    :raises ConfigError: as ``ensure_local_directory`` does, also where the file is a link.
+    :raises ConfigError: as ``ensure_local_directory`` does, also if the file is a link.
     """
     file = ensure_local_directory(project).joinpath(*names)
     refuse_links(project.root, file)
@@ -90,7 +90,7 @@ def get_vendor_reuse_directory(project: Project) -> Path:
     """Return the path for the dependencies of a replaced bundle, even if it does not exist.
 
     :param project: the project.
-    :raises ConfigError: where a link would lead the dependencies to another place.
+    :raises ConfigError: if a link would lead the dependencies to another place.
     """
     directory = project.local_directory / "spare"
     refuse_links(project.root, directory)

@@ -1,4 +1,4 @@
-"""The tables of ELF files of 64 bits in little endian: their layout, and the fields of each row."""
+"""Read the tables of 64-bit ELF files: their layout, and the fields of each row."""
 
 from __future__ import annotations
 

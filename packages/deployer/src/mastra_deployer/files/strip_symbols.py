@@ -84,7 +84,7 @@ def strip_symbols(content: bytes) -> bytes | None:
     """Return an ELF file without symbol tables and debug information.
 
     :param content: of the file.
-    :returns: ``None`` if nothing can be removed, or where that may not be safe.
+    :returns: ``None`` if nothing can be removed, or if that may not be safe.
     """
     try:
         stripped = _ElfFile.parse(content).strip()

@@ -47,7 +47,7 @@ def discard_directory(directory: Path) -> None:
 def _create_locked(
     parent: Path, prefix: str
 ) -> tuple[tempfile.TemporaryDirectory[str], int | None]:
-    """Create a directory and lock it."""
+    """Create a directory, and lock it."""
     while True:
         directory = tempfile.TemporaryDirectory(
             prefix=prefix, dir=parent, ignore_cleanup_errors=True

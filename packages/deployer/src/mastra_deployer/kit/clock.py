@@ -14,7 +14,8 @@ from concurrent.futures import CancelledError
 __all__ = ("cancel_waits_on", "now", "skip_waits", "sleep")
 
 
-_GATHERING = 0.001  # seconds in which threads that start to wait together register their end
+# Seconds in which threads that wait at the same time register the end of their wait.
+_GATHERING = 0.001
 
 
 class _VirtualTime:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 __all__ = ("add_masked_values", "is_public_word", "mask", "redact")
 
 _SHORT = 4
-_LONG_WORD = 8  # letters from which on a value of letters only is masked
-_LONG_LINE = 8  # characters from which on a line of a longer value is a secret of its own
-# Values that say nothing, and that messages have for other reasons.
+_LONG_WORD = 8  # a value of letters only is masked if it has at least this many
+_LONG_LINE = 8  # a line of a longer value is masked too if it has at least this many characters
+# Common words that are no secrets and occur in many messages.
 _WORDS = frozenset(
     "true false none null yes debug info warn warning error production preview development staging "
     "test local localhost default disabled enabled".split()
@@ -47,7 +47,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= _SHORT:
             text = text.replace(secret, "****")
-        elif secret:  # within words a short secret would make the text unreadable
+        elif secret:  # masking a short secret within words would make the text unreadable
             text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "****", text)
     return text
 

@@ -1,4 +1,4 @@
-"""Shortens what a program of the user prints."""
+"""Shorten texts that a user's program prints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _MAX_MESSAGE = 4000  # characters of an exception's message that are shown
 
 
 def shorten_message(message: str) -> str:
-    """Return the whole message of an exception, or both ends of one that is very long.
+    """Return the whole message of an exception; shorten a very long message in the middle.
 
     :param message: of any length.
     """

@@ -9,10 +9,10 @@ from typing import TextIO
 
 __all__ = ("get_terminal_width", "wrap_message", "wrap_text")
 
-_DEFAULT = 80  # columns of a terminal that does not know its size
+_DEFAULT = 80  # columns of a terminal of unknown size
 _MINIMUM = 20
 _COMMAND = re.compile(r"`[^`]+`")
-_SPACE = "\ue000"  # stands for a space at which a line is not broken
+_SPACE = "\ue000"  # replaces a space at which a line must not be broken
 
 
 def get_terminal_width(stream: TextIO) -> int:

@@ -1,9 +1,10 @@
-"""Choose the platform of a bundle: what a deploy needs, and what a preview on this machine runs."""
+"""Choose the platform of a bundle, for a deploy or for a preview on this machine."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import BundleManifest, Platform, Project, Report, Target
@@ -18,11 +19,22 @@ from mastra_deployer.project.interpreters import (
 __all__ = ("PreviewPlatform", "check_runs_here", "choose_platform", "choose_preview_platform")
 
 _VERSION = re.compile(r"3\.\d+")
+# The platforms that uv chooses wheels for, and a bundle can run on.
+_PLATFORM = re.compile(
+    r"(x86_64|aarch64)-(manylinux2014|manylinux_2_(17|28|3[1-9]|40)|unknown-linux-(gnu|musl)"
+    r"|apple-darwin|pc-windows-msvc)|i686-pc-windows-msvc"
+)
+# uv's short names.
+_ALIASES = {
+    "linux": "x86_64-unknown-linux-gnu",
+    "macos": "aarch64-apple-darwin",
+    "windows": "x86_64-pc-windows-msvc",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PreviewPlatform:
-    """The platform that a preview is built for.
+    """The platform of a preview.
 
     :param platform: the platform.
     :param is_local: whether it is that of this machine, which the target does not have.
@@ -35,17 +47,21 @@ class PreviewPlatform:
 def choose_platform(
     project: Project, platforms: tuple[Platform, ...], python: str, wheels: str
 ) -> Platform:
-    """Choose the platform to build for: the requested one, else the project's own.
+    """Choose the platform to build for: the requested one, or else the project's own.
 
     :param project: the app.
     :param platforms: those of the target, the preferred one first.
     :param python: ``--python``: a version, or the path of an interpreter; may be empty.
     :param wheels: ``--platform``, in uv's notation; may be empty.
-    :raises ConfigError: when the target does not support what is requested.
+    :raises ConfigError: when the target does not support what is requested, or no wheels can be
+        chosen for it.
     """
     interpreter = _probe_option(python)
     project_python = find_project_interpreter(project)
-    version = interpreter.python if interpreter else python or get_config(project).python
+    for item in filter(None, (interpreter, project_python, probe_interpreter(sys.executable))):
+        _refuse_free_threading(item)
+    wheels = _ALIASES.get(wheels, wheels)
+    version = interpreter.python if interpreter else python or _read_configured_version(project)
     candidates = [
         platform
         for platform in platforms
@@ -65,11 +81,44 @@ def choose_platform(
         (item for item in candidates if item.python == project_python.python and not version),
         candidates[0],
     )
+    if not chosen.wheels:
+        _check_wheels(wheels or project_python.wheels)
     return Platform(
         python=version or chosen.python or project_python.python,
         wheels=wheels or chosen.wheels or project_python.wheels,
         interpreter=interpreter.path if interpreter else "",
     )
+
+
+def _check_wheels(wheels: str) -> None:
+    """Check that wheels can be chosen for a platform that the target does not name itself."""
+    if not _PLATFORM.fullmatch(wheels):
+        raise ConfigError(
+            f"{wheels!r} is no platform that mastra builds for.",
+            "Pass --platform with x86_64 or aarch64, such as x86_64-manylinux_2_28, "
+            "aarch64-unknown-linux-musl, aarch64-apple-darwin or x86_64-pc-windows-msvc.",
+        )
+
+
+def _refuse_free_threading(interpreter: Interpreter) -> None:
+    """Refuse a Python that makes uv choose wheels that only free-threading builds load."""
+    if interpreter.is_free_threaded:
+        raise ConfigError(
+            f"The Python {interpreter.path!r} is a free-threading build, and a bundle needs the "
+            "wheels of a Python with the GIL.",
+            f"Create the environment with another Python: uv venv --python {interpreter.python}"
+            f"+gil, or python{interpreter.python} -m venv.",
+        )
+
+
+def _read_configured_version(project: Project) -> str:
+    version = get_config(project).python
+    if version and not _VERSION.fullmatch(version):
+        raise ConfigError(
+            f"[tool.mastra] python: {version!r} is not a version of Python 3.",
+            'Write major and minor version: python = "3.12".',
+        )
+    return version
 
 
 def _probe_option(python: str) -> Interpreter | None:
@@ -79,7 +128,7 @@ def _probe_option(python: str) -> Interpreter | None:
     interpreter = probe_interpreter(python)
     if interpreter is None:
         raise ConfigError(
-            f"{python!r} is not a Python interpreter that runs.", "Pass --python PATH or 3.X."
+            f"{python!r} is not a working Python interpreter.", "Pass --python PATH or 3.X."
         )
     return interpreter
 
@@ -108,16 +157,16 @@ def choose_preview_platform(
     if not target.native_previews:
         raise _build_refusal(deployed.wheels, interpreter)
     report.note(
-        f"The preview has the packages for {interpreter.wheels}, which is this machine. A deploy "
-        f"has those for {deployed.wheels}.",
-        "Preview on such a machine, or in CI, to try the same files.",
+        f"The preview has the packages for this machine ({interpreter.wheels}). A deploy has the "
+        f"packages for {deployed.wheels}.",
+        "To try the same files, run the preview on such a machine or in CI.",
     )
     local = dataclasses.replace(deployed, wheels=interpreter.wheels)
     return PreviewPlatform(platform=local, is_local=True)
 
 
 def check_runs_here(project: Project, manifest: BundleManifest) -> None:
-    """Check that a bundle that was made before runs on this machine.
+    """Check that an existing bundle runs on this machine.
 
     :param project: the project that the command runs in.
     :param manifest: of the bundle.
@@ -130,7 +179,7 @@ def check_runs_here(project: Project, manifest: BundleManifest) -> None:
 
 
 def _find_interpreter(project: Project, platform: Platform) -> Interpreter:
-    """Return the Python that runs a bundle here; the project's own where that version is missing.
+    """Return a Python that runs a bundle here: of its version, or else the project's own.
 
     Both have the same machine and C library.
     """
@@ -140,8 +189,8 @@ def _find_interpreter(project: Project, platform: Platform) -> Interpreter:
 
 def _build_refusal(wheels: str, interpreter: Interpreter) -> ConfigError:
     return ConfigError(
-        f"The bundle is for {wheels}, and this machine is {interpreter.machine}: the bundle does "
-        "not run here.",
+        f"The bundle is for {wheels}, and this machine is {interpreter.machine}, so the bundle "
+        "does not run here.",
         "Run the app with `mastra build` and `mastra start`, or with `mastra dev`. To preview the "
-        f"bundle, use a machine with {wheels}, such as one of CI.",
+        f"bundle, use a machine with {wheels}, for example in CI.",
     )

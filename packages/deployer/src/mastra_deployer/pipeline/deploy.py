@@ -15,7 +15,7 @@ from mastra_deployer.pipeline.variable_changes import forget_changes, has_change
 
 __all__ = ("DeployOptions", "DeployOutcome", "deploy_bundle", "find_live_deployment")
 
-_SEARCHED_DEPLOYMENTS = 50  # to find the live one, or an unchanged one
+_SEARCHED_DEPLOYMENTS = 50  # deployments to search for the live one or an unchanged one
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -218,7 +218,7 @@ def _build_failure(
 def _suggest_commands(
     session: Session, deployment: Deployment, *, roll_back: bool
 ) -> Iterator[str]:
-    """Yield the commands that help after a failed smoke test, if the deployer has them."""
+    """Yield commands that help after a failed smoke test, if the deployer supports them."""
     option = f"--target {session.choice.name}"
     if session.hooks.has_hook("logs"):
         yield f"Read the app's log: mastra logs {option}."

@@ -116,4 +116,4 @@ def _read_entries(project: Project) -> list[_Entry]:
     try:
         return msgspec.json.decode(_get_history_file(project).read_bytes(), type=list[_Entry])
     except (FileNotFoundError, msgspec.DecodeError):
-        return []  # the record is a convenience: losing it breaks nothing
+        return []  # the record is optional, so an error is ignored

@@ -24,7 +24,7 @@ _NOT_COPIED = (
     *(".mastra", "tmp-*", "builds", "bundles", "made"),  # Mastra's own, except resolved locks
 )
 _COMMAND = "import sys; from mastra_deployer.cli.main import main; main(sys.argv[1:])"
-# Another time zone, locale and hash seed, so that a dependence on one of them shows.
+# With another time zone, locale and hash seed, a dependence on one of them shows.
 _OTHER_ENVIRONMENT = {
     "TZ": "Pacific/Kiritimati",
     "LC_ALL": "C",
@@ -92,7 +92,7 @@ def _build_again(project: Project, arguments: Sequence[str], temporary: Path) ->
         [sys.executable, "-c", _COMMAND, "bundle", *arguments],
         env=environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         umask=0o077,
         check=False,
     )
@@ -109,5 +109,5 @@ def _list_differences(one: Path, other: Path) -> list[str]:
 
 
 def _read_file(path: Path) -> tuple[int, bytes] | None:
-    """Return the mode and the content of a file, or ``None`` if it is missing."""
+    """Return the mode and the content of a file, or ``None`` if the file is missing."""
     return (path.stat().st_mode, path.read_bytes()) if path.is_file() else None

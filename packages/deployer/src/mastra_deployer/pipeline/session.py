@@ -65,7 +65,7 @@ from mastra_deployer.trust.project_deployers import require_trusted_file
 __all__ = ("Session", "open_session", "raise_for_errors")
 
 _QUOTED = re.compile(r"'[^']*'")
-_MIN_ALIKE = 4  # problems of one kind that are one message with a count
+_MIN_ALIKE = 4  # this many problems of one kind become one message with a count
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -171,7 +171,7 @@ class Session:
                 )
 
     def _hash_inputs(self, platform: Platform) -> str:
-        if self.hooks.has_hook("build"):  # what a deployer's own build depends on is not known
+        if self.hooks.has_hook("build"):  # the inputs of a deployer's own build are unknown
             return ""
         # The bundler is loaded on use: most commands build nothing.
         from mastra_deployer.pipeline.up_to_date import hash_build_inputs
@@ -222,7 +222,7 @@ class Session:
             replace_directory(staged, destination)
             save_vendor_directory(staged, get_vendor_reuse_directory(self.project))
         if facts:
-            with contextlib.suppress(OSError):  # without the state the next build is a full one
+            with contextlib.suppress(OSError):  # without the state, the next build is a full build
                 save_build_state(self.project, destination, facts, bundle.manifest, problems)
         return dataclasses.replace(bundle, directory=destination)
 

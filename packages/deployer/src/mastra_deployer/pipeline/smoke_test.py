@@ -110,7 +110,7 @@ def _request_once(
     headers = _reveal(call_plugin("the deployer", "sign_smoke", lambda: sign(url))) if sign else {}
     started = time.monotonic()
     try:
-        # The body may be endless, and its headers may arrive slowly.
+        # The body may be endless, and the headers may arrive slowly.
         with limit_time(_REQUEST_TIMEOUT), client.stream("GET", url, headers=headers) as response:
             status, redirect = response.status_code, response.next_request
     except ApiError as error:
@@ -122,7 +122,7 @@ def _request_once(
             f"does not respond: {str(error) or type(error).__name__}"
         ) from None
     if redirect is not None and redirect.url.host != httpx.URL(url).host:
-        # A redirect to another host is the login page of the platform's protection.
+        # A redirect to another host leads to the login page of the platform's protection.
         raise _UnhealthyResponse(f"redirects to {redirect.url.host}")
     if status >= first_failing_status:
         raise _UnhealthyResponse(f"responds with status {status}")

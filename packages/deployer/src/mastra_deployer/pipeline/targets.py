@@ -24,7 +24,7 @@ class TargetChoice:
     :param name: the user's name.
     :param deployer: an installed deployer's name, or a path in the project.
     :param table: its settings in pyproject.toml, with those of ``--env`` applied.
-    :param call: ``deployer=`` of the entry file, where it is for this deployer.
+    :param call: ``deployer=`` of the entry file, if it is for this deployer.
     :param python: version to build for, where the table sets one.
     :param platform: machine to build for, in uv's notation, where the table sets one.
     """

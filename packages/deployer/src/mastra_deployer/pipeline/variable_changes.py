@@ -57,11 +57,11 @@ def _read(project: Project) -> set[str]:
     try:
         return set(json.loads(_get_file(project).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
-        return set()  # as if nothing was changed from this machine
+        return set()  # as if this machine had changed nothing
 
 
 def _write(project: Project, changes: set[str]) -> None:
-    _get_file(project).write_text(json.dumps(sorted(changes)), encoding="utf-8")
+    _get_file(project).write_text(json.dumps(sorted(changes)), encoding="utf-8", newline="\n")
 
 
 def _get_file(project: Project) -> Path:

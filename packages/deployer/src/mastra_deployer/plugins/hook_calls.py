@@ -53,7 +53,7 @@ class HookCaller(UntypedHookCaller):
 
     :param deployer: an installed deployer's name, or a path from ``root``.
     :param root: the project's directory.
-    :param default_build: the plugin that builds where the deployer does not; ``None`` for callers
+    :param default_build: the plugin that builds if the deployer does not; ``None`` for callers
         that build nothing.
     :param check_file: raises for a deployer of the project that must not run.
     :raises ConfigError: when there is no such deployer.
@@ -308,7 +308,7 @@ class HookCaller(UntypedHookCaller):
 
 
 def _mask_values(values: Mapping[str, Secret]) -> None:
-    """Mask the values of the app's variables in all output; an error may quote such a value."""
+    """Mask the values of the app's variables in all output, because errors may contain them."""
     add_masked_values(value.reveal() for value in values.values())
 
 

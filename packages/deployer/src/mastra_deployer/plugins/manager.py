@@ -68,7 +68,7 @@ def load_deployer(
 
     :param name: an installed deployer's name, or a path from the project's ``root``.
     :param root: the project's directory.
-    :param default_build: the plugin that implements ``mastra_build`` where the deployer does not;
+    :param default_build: the plugin that implements ``mastra_build`` if the deployer does not;
         ``None`` for callers that build nothing.
     :param check_file: raises for a deployer of the project that must not run.
     :raises ConsentError: for a deployer of the project that the user does not trust.
@@ -159,7 +159,7 @@ def _load_module(root: Path, name: str) -> ModuleType:
             "Correct deployer = '...' in [tool.mastra.targets].",
         )
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up while it is being executed
+    sys.modules[name] = module  # dataclasses look up their module during its execution
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -173,7 +173,7 @@ def _load_module(root: Path, name: str) -> ModuleType:
 def register_checked(
     manager: pluggy.PluginManager, plugin: Any, owner: str, *, ambient: bool = False
 ) -> None:
-    """Register a plugin and check its hooks.
+    """Register a plugin, and check its hooks.
 
     :param manager: the plugin manager to register it with.
     :param plugin: the object that has the hooks.

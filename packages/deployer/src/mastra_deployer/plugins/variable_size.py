@@ -14,7 +14,7 @@ _HINT = "Store large values in another place, and load them when the app starts.
 
 
 def check_variable_size(target: Target, values: Mapping[str, str]) -> list[Problem]:
-    """Return an error where the names and values are larger than the target allows.
+    """Return an error if the names and values are larger than the target allows.
 
     :param target: the target, which declares the limit.
     :param values: the app's variables.
@@ -23,12 +23,12 @@ def check_variable_size(target: Target, values: Mapping[str, str]) -> list[Probl
     size = sum(len(name.encode()) + len(value.encode()) for name, value in values.items())
     if not limit or size <= limit:
         return []
-    message = f"The environment variables have {size:,} bytes, and {target.name!r} allows {limit:,}"
+    message = f"The environment variables have {size:,} bytes, but {target.name!r} allows {limit:,}"
     return [Problem(message=f"{message}.", hint=_HINT)]
 
 
 def refuse_large_variables(target: Target, values: Mapping[str, Secret]) -> None:
-    """Raise where a deploy would set more bytes of variables than the target allows.
+    """Raise an error if a deploy would set more bytes of variables than the target allows.
 
     :param target: the target, which declares the limit.
     :param values: the variables of the deploy.

@@ -161,10 +161,20 @@ def _format_location(error: msgspec.ValidationError) -> str:
     return f"{field}: {message}." if field else f"{message}."
 
 
+def _suggest_type(text: str) -> str:
+    """Return the way to write a value of the expected type, from msgspec's message."""
+    key = text.partition(" - at `$.")[2].rstrip("`").rpartition(".")[2]
+    expected = text.partition("Expected `")[2].partition("`")[0]
+    example = {"array": '["..."]', "str": '"..."', "bool": "true"}.get(expected)
+    if key.isalpha() and example:
+        return f"Write it as {key} = {example}."
+    return "See docs/configuration.md."
+
+
 def _suggest_fix(error: msgspec.ValidationError) -> str:
     text = str(error)
     if "unknown field" not in text:
-        return "See docs/configuration.md."
+        return _suggest_type(text)
     key = text.split("`")[1]
     section = text.partition(" - at `$.")[2].rstrip("`")
     types = {"env": EnvConfig, "check": CheckConfig, "build": BuildConfig, "dev": DevConfig}

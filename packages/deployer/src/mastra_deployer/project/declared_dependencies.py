@@ -1,4 +1,4 @@
-"""Read the dependencies that a project declares, and how its tool installs them."""
+"""Read a project's declared dependencies, and how the project's tool installs them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read_name(line: object) -> str:
 
 
 def find_install_command(root: Path) -> str:
-    """Return the command by which the project's tool installs what it requires, if known.
+    """Return the command with which the project's tool installs the dependencies, if known.
 
     :param root: the project's directory.
     """

@@ -17,7 +17,14 @@ from mastra_core.errors import ConfigError
 from mastra_core.secret import Secret
 from mastra_deployer.project.ast_names import collect_imports, get_dotted_name
 
-__all__ = ("DeployerCall", "EnvReference", "find_mastra_calls", "is_none", "read_deployer")
+__all__ = (
+    "DeployerCall",
+    "EnvReference",
+    "find_mastra_calls",
+    "find_server_settings",
+    "is_none",
+    "read_deployer",
+)
 
 
 _SECRETS = ("mastra_core.Secret", "mastra_core.secret.Secret")
@@ -28,7 +35,7 @@ class EnvReference:
     """A setting that refers to an environment variable.
 
     :param name: the variable.
-    :param default: the value where the variable is not set.
+    :param default: the value if the variable is not set.
     """
 
     name: str
@@ -43,7 +50,7 @@ class DeployerCall:
     :param class_name: the class's name.
     :param settings: literal values, secrets and ``EnvReference`` by keyword.
     :param keyword: the ``deployer=...`` argument.
-    :param assignment: the statement that assigns the call to a name, where a name was used.
+    :param assignment: the statement that assigns the call to a name, if a name was used.
     :param line: the line of the call.
     """
 
@@ -65,6 +72,25 @@ def find_mastra_calls(tree: ast.Module) -> list[ast.Call]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and get_dotted_name(node.func).rpartition(".")[2] == "Mastra"
     ]
+
+
+def find_server_settings(tree: ast.Module) -> list[str]:
+    """Return the names that ``server=`` of the ``Mastra(...)`` calls sets, sorted.
+
+    :param tree: the module.
+    :returns: the names; the expression itself where it is neither a call nor a mapping.
+    """
+    words = [word for call in find_mastra_calls(tree) for word in call.keywords]
+    servers = [word.value for word in words if word.arg == "server"]
+    return sorted({name for server in servers for name in _list_set_names(server)})
+
+
+def _list_set_names(node: ast.expr) -> list[str]:
+    if isinstance(node, ast.Call):
+        return [word.arg or ast.unparse(word.value) for word in node.keywords]
+    if isinstance(node, ast.Dict):
+        return [ast.unparse(key).strip("'\"") for key in node.keys if key is not None]
+    return [] if is_none(node) else [ast.unparse(node)]
 
 
 def read_deployer(path: Path, tree: ast.Module) -> DeployerCall | None:

@@ -55,7 +55,7 @@ def describe_version(root: Path) -> str:
 
 def _has_changes(root: Path) -> bool:
     names = _list_filters(root)
-    if names is None or any("=" in name for name in names):  # an option ends its name at a "="
+    if names is None or any("=" in name for name in names):  # the name of an option ends at "="
         return True
     values = [f"{name}={'false' if name.endswith('.required') else ''}" for name in names]
     options = [part for value in values for part in ("-c", value)]

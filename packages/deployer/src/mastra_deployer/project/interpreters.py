@@ -36,8 +36,10 @@ _GLIBC = {"manylinux2014": 17, "unknown-linux-gnu": 28}
 _PROBE = (
     "import json,platform,sys;print(json.dumps([sys.executable,'%d.%d'%sys.version_info[:2],"
     "sys.platform,platform.machine().lower(),platform.libc_ver(),platform.python_version(),"
-    "sys.implementation.cache_tag]))"
+    "sys.implementation.cache_tag,sys.maxsize>2**32,'free-threading build' in sys.version]))"
 )
+# What a program of 32 bits is for, where the kernel has 64.
+_NARROW = {"x86_64": "i686", "amd64": "i686", "aarch64": "armv7l", "arm64": "armv7l"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,8 @@ class Interpreter:
     :param full_version: with the patch release.
     :param cache_tag: of its bytecode (``cpython-312``).
     :param glibc: minor version of the C library that it runs with (36 for 2.36); 0 for another one.
+    :param is_free_threaded: whether it is a free-threading build, whose compiled wheels other
+        Pythons do not load.
     """
 
     path: str
@@ -58,6 +62,7 @@ class Interpreter:
     full_version: str
     cache_tag: str
     glibc: int = 0
+    is_free_threaded: bool = False
 
     @property
     def platform(self) -> Platform:
@@ -66,7 +71,7 @@ class Interpreter:
 
     @property
     def machine(self) -> str:
-        """The machine in words, with the version of its glibc."""
+        """The machine as text, with the version of its glibc."""
         return self.wheels + (f" with glibc 2.{self.glibc}" if self.glibc else "")
 
     def can_run(self, wheels: str) -> bool:
@@ -92,16 +97,20 @@ def probe_interpreter(path: str) -> Interpreter | None:
         result = subprocess.run(
             [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True
         )
-        executable, python, system, machine, libc, full, tag = json.loads(result.stdout)
+        facts = json.loads(result.stdout)
+        executable, python, system, machine, libc, full, tag, is_wide, is_free_threaded = facts
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
     return Interpreter(
         path=executable or path,
         python=python,
-        wheels=_to_uv_platform(system, machine, libc[0]),
+        wheels=_to_uv_platform(
+            system, machine if is_wide else _NARROW.get(machine, machine), libc[0]
+        ),
         full_version=full,
         cache_tag=tag,
         glibc=_parse_minor(libc) if libc[0] == "glibc" else 0,
+        is_free_threaded=is_free_threaded,
     )
 
 
@@ -161,7 +170,7 @@ def find_target_interpreter(
         return default
     for path in _iter_candidates(python):
         interpreter = probe_interpreter(path)
-        if interpreter is not None and interpreter.python == python:
+        if interpreter and interpreter.python == python and not interpreter.is_free_threaded:
             return interpreter
     return None
 
@@ -179,6 +188,19 @@ def _iter_candidates(python: str) -> Iterator[str]:
         yield path
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     yield from map(str, sorted(data.glob(f"uv/python/cpython-{python}.*/bin/python")))
+    yield from _iter_windows_candidates(python)
+
+
+def _iter_windows_candidates(python: str) -> Iterator[str]:
+    """Yield paths where python.org, uv and pyenv-win install Python; no name has its version."""
+    places = (
+        ("LOCALAPPDATA", f"Programs/Python/Python{python.replace('.', '')}/python.exe"),
+        ("APPDATA", f"uv/python/cpython-{python}.*/python.exe"),
+        ("USERPROFILE", f".pyenv/pyenv-win/versions/{python}.*/python.exe"),
+    )
+    for variable, pattern in places:
+        if directory := os.environ.get(variable):
+            yield from map(str, sorted(Path(directory).glob(pattern), reverse=True))
 
 
 def _get_python_path(directory: Path) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mastra_core.errors import BuildError
-from mastra_deployer.bundler.macos_version import MACOS_VARIABLE, get_macos_version, is_macos
+from mastra_deployer.project.macos_version import MACOS_VARIABLE, get_macos_version, is_macos
 
 __all__ = ("build_target_arguments", "is_unsolvable", "run_uv")
 
@@ -24,6 +24,7 @@ _USER_AND_PASSWORD = re.compile(r"\w+://([^/\s@:]*):?([^/\s@]*)@")
 # uv's package looks up its program by it. Of two threads that initialize it at once, one sees half
 # of it in Python 3.11 and 3.12, and builds start threads.
 sysconfig.get_config_vars()
+_NOISE = r"^error: |\s*^For more information, try '--help'\.$"
 _OUTDATED_LOCK = "uv.lock does not match pyproject.toml."
 _NO_WHEEL = "A dependency has no wheel for the target."
 _NO_SOLUTION = "The dependencies cannot be resolved together."
@@ -57,7 +58,8 @@ def run_uv(
         [find_uv_bin(), *arguments],
         input=text,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         cwd=cwd,
         env=variables,
         check=False,
@@ -108,11 +110,12 @@ def _iter_secrets(variables: Mapping[str, str]) -> Iterator[str]:
 
 
 def _to_build_error(stderr: str) -> BuildError:
-    text = re.sub(r"^error: ", "", stderr, flags=re.MULTILINE)
+    text = re.sub(_NOISE, "", stderr, flags=re.MULTILINE)
     normalized = " ".join(text.lower().split())
     for phrases, message, hint in _KNOWN:
         if any(phrase in normalized for phrase in phrases):
-            if message == _OUTDATED_LOCK:  # uv's text names --locked, which the user did not pass
+            # Uv's message names --locked, which the user did not pass.
+            if message == _OUTDATED_LOCK:
                 return BuildError(message, hint)
             return BuildError(f"{message}\n{text}", hint)
     return BuildError(f"uv failed:\n{text}", "See uv's message above; `mastra -v` shows more.")
@@ -156,6 +159,11 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "have all packages.",
         "Check the network and run the same command again. Or set UV_INDEX_URL or UV_FIND_LINKS "
         "to a reachable index.",
+    ),
+    (
+        ("--python-platform <python_platform>",),
+        "The platform is not one that uv knows.",
+        "Pass one of uv's names, such as --platform x86_64-manylinux_2_28.",
     ),
     (
         ("needs to be updated",),

@@ -11,7 +11,7 @@ __all__ = ("find_member", "find_workspace_root")
 
 
 def find_member(root: Path, module: str) -> str:
-    """Return the name of the workspace member that has a module, or an empty name.
+    """Return the name of the workspace member with a module; empty if there is none.
 
     :param root: the directory of any project in the workspace.
     :param module: dotted name of the module.

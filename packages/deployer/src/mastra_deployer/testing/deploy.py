@@ -14,7 +14,7 @@ from mastra_deployer.testing.isolated_env import IsolatedEnvironment, isolate
 
 __all__ = ("DeployTests",)
 
-_MAX_RESENT = 0.1  # share of the first deploy's bytes that a later one may send
+_MAX_RESENT = 0.1  # share of the first deploy's bytes that a later deploy may send
 
 
 class DeployTests(SuiteFixtures):

@@ -28,8 +28,8 @@ from mastra_deployer.testing.harness import Harness
 
 __all__ = ("FaultTests",)
 
-_MAX_RUNS = 8  # with random faults: each run gets further, how far is random
-_MAX_REPEATS = 30  # of a deploy in which each request that must not be repeated fails once
+_MAX_RUNS = 8  # with random faults; each run makes some progress
+_MAX_REPEATS = 30  # of a deploy in which each unrepeatable request fails once
 _SHARE = 0.3  # of the requests get a random fault
 _MESSAGE = "the moon is in the wrong house"
 
@@ -38,15 +38,15 @@ class FaultTests(SuiteFixtures):
     """Deploys survive errors, lost responses and lost connections, or raise the right error."""
 
     def test_deploy_retries_after_429(self, harness: Harness) -> None:
-        """Each request gets one 429 with Retry-After: the deploy, or the next one, succeeds."""
+        """Each request gets one 429 with Retry-After: this deploy or the next one succeeds."""
         self._deploy_despite(harness, build_rate_limit())
 
     def test_deploy_retries_after_503(self, harness: Harness) -> None:
-        """Each request gets one 503: the deploy, or the next one, succeeds."""
+        """Each request gets one 503: this deploy or the next one succeeds."""
         self._deploy_despite(harness, build_error(503, "try again"))
 
     def test_deploy_retries_after_a_reset_connection(self, harness: Harness) -> None:
-        """The connection of each request is reset once: the deploy, or the next one, succeeds."""
+        """The connection of each request is reset once: this deploy or the next one succeeds."""
         self._deploy_despite(harness, RESET)
 
     def test_deploy_retries_after_a_truncated_response(self, harness: Harness) -> None:

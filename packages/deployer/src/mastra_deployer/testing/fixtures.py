@@ -27,7 +27,7 @@ class SuiteFixtures:
     """Fixtures, switches and predicates, which authors override for their platform.
 
     :cvar incremental: the platform takes files one by one, so that a change sends that file only;
-        where it takes one archive, an unchanged one is not sent again either.
+        if it takes one archive, an unchanged one is not sent again either.
     :cvar can_fail: a deployment can be accepted and fail afterwards.
     :cvar can_hang: a deployment can be accepted and never finish.
     :cvar previews: previews are tested, if the target has them.
@@ -136,7 +136,7 @@ class SuiteFixtures:
         }
 
     def is_complete(self, live: Live, bundle: Bundle, env: Mapping[str, str]) -> bool:
-        """Return whether exactly a bundle's files, and at least the given variables, are live.
+        """Return whether all files of a bundle, no other files, and the given variables are live.
 
         :param live: what users see.
         :param bundle: the bundle that was deployed.
@@ -165,5 +165,5 @@ def _write_one_authority(file: Path) -> str:
     The tests use no https, and loading all certificate authorities would take longer than a deploy.
     """
     first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition(_END)
-    file.write_text(f"{first}{end}\n", encoding="utf-8")
+    file.write_text(f"{first}{end}\n", encoding="utf-8", newline="\n")
     return str(file)

@@ -141,7 +141,7 @@ class Harness:
         """Return a deploy request; it has the app's variables only if the target stores them.
 
         :param environment: the stage to deploy to.
-        :param env: the app's variables; ``self.env`` where left out.
+        :param env: the app's variables; ``self.env`` if left out.
         :param flags: other fields of ``DeployRequest``.
         """
         values = self.env if env is None else env
@@ -164,7 +164,7 @@ class Harness:
 
         :param bundle: the bundle to deploy.
         :param environment: the stage to deploy to.
-        :param env: the app's variables; ``self.env`` where left out.
+        :param env: the app's variables; ``self.env`` if left out.
         :param token: replaces the platform's token; empty for no token.
         :param fingerprint: of the request.
         :param message: of the request.
@@ -234,7 +234,7 @@ class Harness:
             )
 
     def record_result(self, result: T) -> T:
-        """Record a result as output, and return it.
+        """Record a result as output, and return the result.
 
         :param result: what a hook returned.
         """

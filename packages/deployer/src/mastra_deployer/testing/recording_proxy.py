@@ -158,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
             response.read()
             self._reset()
         elif self.command == "HEAD":
-            response.read()  # else the connection is not free for the next request
+            response.read()  # otherwise the connection is not free for the next request
             size = response.getheader("content-length") or "0"
             self._send(response.status, [*headers, ("content-length", size)], None)
         elif response.length is None and fault is None:

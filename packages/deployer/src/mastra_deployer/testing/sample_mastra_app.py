@@ -64,7 +64,7 @@ def find_local_platform(target: Target) -> Platform | None:
 def build_mastra_app(
     directory: Path, caller: HookCaller, platform: Platform, report: Report
 ) -> Build:
-    """Write the project and stage it.
+    """Write the project, and stage it.
 
     :param directory: an empty directory.
     :param caller: calls the deployer's hooks.
@@ -75,6 +75,6 @@ def build_mastra_app(
     entry = root / "src" / "mastra" / "index.py"
     for path in (staged, entry.parent):
         path.mkdir(parents=True)
-    entry.write_text(_APP, encoding="utf-8")
-    (root / "pyproject.toml").write_text(_PYPROJECT, encoding="utf-8")
+    entry.write_text(_APP, encoding="utf-8", newline="\n")
+    (root / "pyproject.toml").write_text(_PYPROJECT, encoding="utf-8", newline="\n")
     return caller.build(find_project(root), platform, staged, report)

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 __all__ = ("find_domain",)
 
-# Every character that ends a host in an address. Letters beyond ASCII may be part of one.
+# All characters that end a host in an address. Letters beyond ASCII may be part of a host.
 _DELIMITERS = re.compile(r"[^a-z0-9_.\-\u0080-\U0010ffff]+")
-_DOTS = re.compile("[\u3002\uff0e\uff61]")  # in an address they mean a dot
+_DOTS = re.compile("[\u3002\uff0e\uff61]")  # these characters mean a dot in an address
 
 
 def find_domain(text: str, host: str) -> str:

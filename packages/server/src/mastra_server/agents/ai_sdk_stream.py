@@ -1,4 +1,4 @@
-"""Convert the chunks of an agent's stream to the parts of an AI SDK user interface stream."""
+"""Convert the chunks of an agent's stream to parts for user interfaces of the AI SDK."""
 
 from __future__ import annotations
 

@@ -106,11 +106,11 @@ class LiveRun:
             await cancel_tasks(self._task)
 
     async def stream_frames(self, after: int | None = None) -> AsyncGenerator[bytes]:
-        """Stream the frames of the run to one reader, to the end of the run.
+        """Stream the frames of the run to one reader, until the run ends.
 
         :param after: the number of frames that the reader has received; by default it gets those
             since the run last started. A comment replaces frames that are no longer in the log.
-        :returns: the frames, joined where several are ready.
+        :returns: the frames, joined if several are ready.
         """
         reader = _Reader(self._start_position if after is None else min(after, self.position))
         self._readers.add(reader)

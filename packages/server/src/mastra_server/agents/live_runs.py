@@ -131,7 +131,7 @@ def respond_with_stream(
     *,
     announce: bool = True,
 ) -> StreamResponse:
-    """Start a run and respond with its stream, or reconnect to the run in ``Last-Event-ID``.
+    """Start a run and stream it, or reconnect to the run in ``Last-Event-ID``.
 
     A run continues when its reader disconnects, unless the reader sent
     ``x-mastra-abort-on-disconnect: true``. On a reconnect, ``chunks`` is not started.

@@ -22,7 +22,7 @@ def build_content(turn: Turn, text: str = "") -> list[dict[str, Any]]:
     """Build the content of one turn: reasoning, text, tool calls, tool results.
 
     :param turn: the turn.
-    :param text: replaces the turn's own text where that is empty (structured output).
+    :param text: replaces the turn's own text if that is empty (structured output).
     :returns: the parts.
     """
     turn_text = turn.text or text
@@ -73,7 +73,7 @@ def build_stored_message(transcript: Transcript, trace: dict[str, str]) -> dict[
     """Build one message from the run's response, in Mastra's stored form.
 
     :param transcript: the run.
-    :param trace: the trace id of the run, where it is traced.
+    :param trace: the trace id of the run, if it is traced.
     :returns: the message.
     """
     parts = [part for turn in transcript.turns for part in _build_stored_parts(transcript, turn)]
@@ -122,7 +122,7 @@ def build_ui_message(transcript: Transcript, trace: dict[str, str]) -> dict[str,
     """Build one message of an AI SDK user interface from the run's response.
 
     :param transcript: the run.
-    :param trace: the trace id of the run, where it is traced.
+    :param trace: the trace id of the run, if it is traced.
     :returns: the message.
     """
     message = build_stored_message(transcript, trace)

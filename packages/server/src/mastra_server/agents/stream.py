@@ -84,12 +84,12 @@ class _ChunkWriter:
         self._transcript = transcript
         self._started = False
         self._done = False
-        self._suspended = False  # for a decision; the stream then ends without a finish chunk
+        self._suspended = False  # for a decision, so the stream ends without a finish chunk
         self._block = ""  # the kind of the open block: text, reasoning or none
         self._blocks = 0
         self._subagents: dict[
             str, _ChunkWriter
-        ] = {}  # of agents that are tools of this one, by call id
+        ] = {}  # of agents that are tools of this agent, by call id
 
     def write(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
         """Yield the chunks for ``event``."""

@@ -1,4 +1,4 @@
-"""Guard the routes: every route requires authentication unless it is marked public."""
+"""Protect the routes: each route requires authentication, unless it is public."""
 
 from __future__ import annotations
 

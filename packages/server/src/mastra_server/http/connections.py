@@ -16,7 +16,7 @@ from mastra_server.http.callers import read_client_address
 
 __all__ = ("CONNECTIONS", "LimitedConnection", "count_possible_connections")
 
-MAX_HEAD_BYTES = 65_536  # of the target, the headers and the trailers of a request
+MAX_HEAD_BYTES = 65_536  # for the target, the headers and the trailers of a request
 HEAD_TIMEOUT = 30.0  # seconds until the head must be complete
 WRITE_TIMEOUT = 30.0  # seconds in which a client must read MIN_PROGRESS bytes of a response
 MIN_PROGRESS = 32 * 1024
@@ -31,7 +31,7 @@ def count_possible_connections() -> int:
     """Return the number of connections that the process can open beside its files."""
     try:
         import resource
-    except ImportError:  # Windows, where the number is not limited
+    except ImportError:  # Windows, if the number is not limited
         return 65_536
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(min(files, 1_048_576) - _OWN_FILES, 16)
@@ -113,7 +113,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().resume_writing()
 
     def on_message_begin(self) -> None:
-        """Start to count the bytes of another head."""
+        """Start to count the bytes of the next head."""
         self._in_head, self._unparsed_size = True, 0
         super().on_message_begin()
 
@@ -151,7 +151,7 @@ class LimitedConnection(HttpToolsProtocol):
             self.transport.close()
 
     def _is_idle(self) -> bool:
-        cycle: Any = self.cycle  # None before the first request, whatever its type says
+        cycle: Any = self.cycle  # None before the first request, in spite of its type
         return cycle is None or cycle.response_complete
 
     def data_received(self, data: bytes) -> None:

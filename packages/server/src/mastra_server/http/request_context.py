@@ -89,7 +89,7 @@ def _read_query_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str
     try:
         raw = text.encode() if text.lstrip().startswith("{") else base64.b64decode(text + "==")
         return decode_json(raw, dict[str, Any])
-    except ValueError:  # no base64, no text, or no JSON of an object
+    except ValueError:  # not base64, not text, or not a JSON object
         raise InvalidQuery("requestContext", "Expected JSON, or base64 of JSON") from None
 
 

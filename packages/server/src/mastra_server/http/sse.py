@@ -29,7 +29,7 @@ def encode_event(chunk: dict[str, Any]) -> bytes:
     """Encode ``chunk`` as one server-sent event.
 
     :param chunk: the chunk.
-    :returns: the event; empty, with an error in the log, where the chunk has no JSON form.
+    :returns: the event; empty, with an error in the log, if the chunk has no JSON form.
     """
     try:
         return b"data: " + encode_json(chunk) + b"\n\n"

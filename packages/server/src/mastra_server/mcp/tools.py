@@ -28,9 +28,7 @@ __all__ = ("ROUTES", "McpServer", "describe_application", "get_mcp_caller")
 _Request = Request[Any, Any, Any]
 _ID = "mastra"
 _SERVER_PATH = "/api/mcp/{server_id:str}"
-_OWN_PATH = (
-    f"/api/mcp/{_ID}"  # the router tries no parameter where the protocol's path has this part
-)
+_OWN_PATH = f"/api/mcp/{_ID}"  # the router tries no parameter if the protocol's path has this part
 
 
 class McpVersion(TypedDict):

@@ -90,7 +90,7 @@ class TimeLimit:
         self._deadlines = Deadlines(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; cancel it when the time is over.
+        """Pass the request on, and cancel it at the time limit.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.

@@ -22,7 +22,7 @@ class RequestId:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its id.
+        """Pass on the request with its id.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.

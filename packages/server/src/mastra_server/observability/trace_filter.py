@@ -136,7 +136,7 @@ def _parse_operator(where: dict[str, Any], scope: str, at: str) -> _Test:
             raise InvalidBody(f"{at}.set", f"Expected 1 to {_MAX_CONDITIONS} values")
         is_member = _build_membership_test(members)
         return lambda facts, _: _test_known(value(facts), lambda it: is_member(it) is (op == "in"))
-    if op in ("includes", "notIncludes"):  # for arrays, but no field here is an array
+    if op in ("includes", "notIncludes"):  # for arrays, but no field is an array
         _parse_path(where.get("path"), scope, f"{at}.path")
         return lambda *_: False
     raise InvalidBody(f"{at}.op", "Expected an operator")

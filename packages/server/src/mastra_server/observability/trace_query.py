@@ -23,7 +23,7 @@ __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
 _Key = tuple[int, int]
-_TURN = 0.005  # seconds for which a query may keep other requests waiting
+_TURN = 0.005  # seconds for which a query may delay other requests
 _CURSOR = re.compile(r"(?P<when>[0-9]{1,15})\.(?P<number>[0-9]{1,15})")
 
 

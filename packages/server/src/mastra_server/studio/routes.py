@@ -43,7 +43,7 @@ class System(TypedDict):
 
 
 class Provider(TypedDict):
-    """A provider of models, and whether its API key is set."""
+    """A provider of models, with a flag whether its API key is set."""
 
     id: str
     name: str

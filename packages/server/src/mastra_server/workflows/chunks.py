@@ -147,7 +147,7 @@ class ChunkWriter:
             yield self.build_chunk("workflow-step-start", self._build_step(event.step))
 
     def on_step_waiting(self, event: StepWaiting) -> Iterator[dict[str, Any]]:
-        """Convert a step that sleeps, or waits for its next attempt.
+        """Convert the event of a step that sleeps or waits for its next attempt.
 
         :param event: the event.
         """

@@ -30,7 +30,7 @@ def build_run_result(record: RunRecord, trace: dict[str, str]) -> dict[str, Any]
     """Build the response for a client that waited for the end of a run.
 
     :param record: the record of the run.
-    :param trace: the trace id of the run, where it is traced.
+    :param trace: the trace id of the run, if it is traced.
     :returns: the body of the response.
     """
     steps = {
@@ -63,7 +63,7 @@ def build_run_details(
 
     :param workflow: the workflow.
     :param record: the record of the run.
-    :param fields: the optional fields to include; all where empty.
+    :param fields: the optional fields to include; all if empty.
     :param include_nested: include the steps of nested workflows, by path.
     :returns: the body of the response.
     """

@@ -122,7 +122,8 @@ class _Inliner:
                 return {}
             return self._convert(self._find_target(reference), (*targets, reference))
         converted = {key: self._convert_value(key, value, targets) for key, value in schema.items()}
-        if "patternProperties" in schema:  # without them, properties that they allow are additional
+        # Without these keywords, allowed properties would count as additional.
+        if "patternProperties" in schema:
             converted["additionalProperties"] = _OMITTED
         return {key: value for key, value in converted.items() if value is not _OMITTED}
 

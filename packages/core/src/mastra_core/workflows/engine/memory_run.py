@@ -122,7 +122,7 @@ class MemoryRun:
     def replace_context(self, context: Mapping[str, Any] | None) -> None:
         """Replace the request context in place, because the steps hold the same mapping.
 
-        :param context: the new request context; the previous one stays where it is empty.
+        :param context: the new request context; the previous one stays if it is empty.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         if not context:
@@ -233,7 +233,7 @@ class MemoryRun:
     async def iter_events(
         self, offset: int = 0, *, until_finished: bool = False
     ) -> AsyncIterator[RunEvent]:
-        """Yield the events of the run until it has finished, is paused or waits for ``resume``.
+        """Yield the events of the run, until it has ended, is paused or waits for ``resume``.
 
         :param offset: the number of events to skip.
         :param until_finished: whether to go on until the run has finished.

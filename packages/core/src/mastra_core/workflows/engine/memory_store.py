@@ -107,7 +107,7 @@ class MemoryStore:
         """Change the number of bytes that are counted for an unfinished run.
 
         :param run: the run.
-        :param size: the bytes that the run takes; they are rounded up where there is room.
+        :param size: the bytes that the run takes; they are rounded up if there is room.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         if run.key in self._unfinished:
@@ -133,7 +133,7 @@ class MemoryStore:
         self._remove_from_scopes(run)
 
     def _acquire(self, run: MemoryRun) -> None:
-        """Add a run to the unfinished ones."""
+        """Add a run to the unfinished runs."""
         if not self._places.fits(run.caller):
             raise self._build_error()
         self._reserve(run, run.size)

@@ -33,7 +33,7 @@ class Run(Protocol):
     def iter_events(
         self, offset: int = 0, *, until_finished: bool = False
     ) -> AsyncIterator[RunEvent]:
-        """Yield the events of the run until it has finished, is paused or waits for ``resume``.
+        """Yield the events of the run, until it has ended, is paused or waits for ``resume``.
 
         :param offset: the number of events to skip.
         :param until_finished: whether to go on until the run has finished.
@@ -64,7 +64,7 @@ class Engine(Protocol):
         :param resource_id: the owner of the run.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
             of runs that others create are then free for it, and its own ids for others.
-        :param caller: the caller whose limits the run counts toward, where the engine has bounds;
+        :param caller: the caller whose limits the run counts toward, if the engine has bounds;
             empty for the application itself.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         """

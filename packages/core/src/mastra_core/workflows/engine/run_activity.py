@@ -77,7 +77,8 @@ class RunActivity:
             return
         self._deactivations += 1
         number = self._deactivations
-        await asyncio.sleep(0)  # of many parts that wake and end together, the last one is idle
+        # If many parts wake and end together, the last one reports the idle run.
+        await asyncio.sleep(0)
         if not self._active_count and number == self._deactivations:  # type: ignore[redundant-expr]  # changed while waiting
             status: Any = "waiting" if any(self._waits.values()) else "suspended"
             # Each key is waited for once, so this key is unique among the idle moments of a run.

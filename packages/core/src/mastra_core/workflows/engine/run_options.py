@@ -9,8 +9,8 @@ import msgspec
 
 __all__ = ("BATCH_SIZE", "UNSET", "RunOptions", "StartPoint", "StepAddress")
 
-BATCH_SIZE = 100  # steps or events after which the event loop serves others
-UNSET: Any = msgspec.UNSET  # tells a missing value from None, which is valid input
+BATCH_SIZE = 100  # steps or events after which the event loop can do other work
+UNSET: Any = msgspec.UNSET  # stands for a missing value, because None is valid input
 
 
 class StartPoint(msgspec.Struct, frozen=True, kw_only=True):

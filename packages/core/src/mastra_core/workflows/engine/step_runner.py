@@ -80,7 +80,7 @@ async def execute_step(
     journal, key = scope.journal, address.key
     await journal.emit(f"{key}:started", StepStarted(step=address.path, payload=value))
     retry: Any = step.retry or scope.workflow.retry
-    call_number = attempt = 1  # after a suspend, only the attempts start again at 1
+    call_number = attempt = 1  # after a suspend, only the number of attempts starts again at 1
     kept = None
     while True:
         resume_state = (resume_data, kept)

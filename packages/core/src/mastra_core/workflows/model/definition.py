@@ -1,4 +1,4 @@
-"""The description of a workflow as data: its steps and its nodes in order.
+"""The data of a workflow: its steps, and its nodes in order.
 
 Workflows contain nodes, nodes contain steps, and a step may contain a nested workflow. Therefore
 all three classes are in one module.
@@ -48,7 +48,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     :param output: the type of the output.
     :param resume: the type of the data that ``resume`` must pass.
     :param suspend: the type of the payload of ``suspend``.
-    :param retry: the retry policy; that of the workflow by default.
+    :param retry: the retry policy; by default, that of the workflow.
     :param timeout: the seconds that one attempt may take.
     :param workflow: the nested workflow that is executed instead of ``call``.
     :param kind: what the step was created from.
@@ -156,7 +156,7 @@ class Branch:
 
 @dataclasses.dataclass(frozen=True)
 class ForEach(Single):
-    """One step for each item of a list; the output is the list of outputs.
+    """One step that runs for each item of a list; the output is the list of outputs.
 
     :param step: the step.
     :param concurrency: the maximum number of items at a time.
@@ -174,7 +174,7 @@ class ForEach(Single):
 
 @dataclasses.dataclass(frozen=True)
 class Loop(Single):
-    """One step that is repeated on its own output.
+    """One step that repeats on its own output.
 
     :param step: the step.
     :param condition: the condition, which is evaluated after each iteration.
@@ -207,7 +207,7 @@ class Sleep:
             return
         if self.until and not _is_moment(self.moment):
             raise ConfigError(
-                f"The sleep {self.id!r} has the end {self.moment!r}.",
+                f"The sleep {self.id!r} must not end at {self.moment!r}.",
                 "Pass a datetime with a time zone: datetime.now(UTC) + timedelta(hours=1).",
             )
         if not self.until and not _is_number(self.duration, int | float, least=0):
@@ -230,8 +230,8 @@ class WorkflowDefinition(Generic[In, Out]):
     """The data of a workflow; ``Workflow`` adds methods that append nodes.
 
     :param id: the id; callers can also use the registration key.
-    :param input: the type of the input; that of the first step by default.
-    :param output: the type of the result; that of the last step by default.
+    :param input: the type of the input; by default, the input type of the first step.
+    :param output: the type of the result; by default, the output type of the last step.
     :param description: the description.
     :param nodes: the nodes; the methods append them.
     :param state: the type of the state that the steps share; any mapping by default.
@@ -295,7 +295,7 @@ class WorkflowDefinition(Generic[In, Out]):
 
     @property
     def state_schema(self) -> dict[str, Any] | None:
-        """The JSON Schema of the shared state, or ``None`` if it has no type."""
+        """The JSON Schema of the shared state, or ``None`` if the state has no type."""
         return _to_json_schema(Any if self.state is None else self.state)
 
 

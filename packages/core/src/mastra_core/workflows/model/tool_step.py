@@ -26,9 +26,7 @@ def create_tool_step(tool: Tool) -> Step[Any, Any]:
         if context.resume_data is None and await tool.is_approval_required(values):
             context.suspend({"tool": tool.id, "arguments": value})
         if not decision.approved:
-            raise Forbidden(
-                f"The call of the tool {tool.id!r} was declined: {decision.reason or 'no reason'}"
-            )
+            raise Forbidden(f"The tool {tool.id!r} was declined: {decision.reason or 'no reason'}")
         try:
             return await tool.call(values, _build_context(context, decision))
         except ToolSuspension as suspension:

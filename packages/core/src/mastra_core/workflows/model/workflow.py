@@ -41,8 +41,8 @@ class Workflow(WorkflowDefinition[In, Out]):
     A parameter for a step also accepts a typed function, an agent, a tool or another workflow.
 
     :param id: the id; callers can also use the registration key.
-    :param input: the type of the input; that of the first step by default.
-    :param output: the type of the result; that of the last step by default.
+    :param input: the type of the input; by default, the input type of the first step.
+    :param output: the type of the result; by default, the output type of the last step.
     :param description: the description.
     :param nodes: the nodes; the methods append them.
     :param state: the type of the state that the steps share; any mapping by default.

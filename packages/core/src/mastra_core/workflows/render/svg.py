@@ -153,7 +153,7 @@ class _Frame:
         self.height = inner.height + _GAP + _MARGIN
 
     def draw(self, x: float, y: float) -> Iterator[str]:
-        """Yield the dashed frame, its title and the nested workflow."""
+        """Yield the dashed frame, the title and the nested workflow."""
         yield (
             f'<rect class="workflow" x="{x - self.width / 2:g}" y="{y:g}" '
             f'width="{self.width:g}" height="{self.height:g}" rx="6"/>'

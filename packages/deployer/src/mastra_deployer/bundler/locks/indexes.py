@@ -44,7 +44,7 @@ class Indexes:
     def to_environment(self) -> dict[str, str]:
         """Return variables for uv; lists of indexes and links end with the user's own values."""
         variables = {
-            # Naming PyPI itself must not override the user's own mirror of it.
+            # An entry for PyPI itself must not override the user's own mirror of PyPI.
             "UV_DEFAULT_INDEX": "" if self.default.rstrip("/") == _PYPI else self.default,
             "UV_EXTRA_INDEX_URL": _join_with_variable(" ", self.extra, "UV_EXTRA_INDEX_URL"),
             "UV_FIND_LINKS": _join_with_variable(",", self.links, "UV_FIND_LINKS"),

@@ -52,7 +52,7 @@ class ResolverInput:
     """The requirements that uv must resolve.
 
     :param lines: requirements, or options of a requirements file.
-    :param constraints: versions that apply where a package is needed anyway.
+    :param constraints: versions that apply if a package is needed anyway.
     :param pyproject: read by uv itself, for the package sources of [tool.uv].
     :param options: of uv, for ``pyproject``.
     :param hashes: SHA-256 that a lock allows, by canonical name; packages not in it may have any.
@@ -118,7 +118,7 @@ def check_python(requires: str, platform: Platform, where: str) -> None:
             f"{where} requires Python {requires!r}, which is not a version specifier.",
             "Write it like '>=3.11'.",
         ) from None
-    # The target's patch release is not known: one that fits is enough.
+    # The target's patch release is unknown, so one matching release is enough.
     if any(specifier.contains(f"{platform.python}.{patch}") for patch in range(100)):
         return
     raise BuildError(

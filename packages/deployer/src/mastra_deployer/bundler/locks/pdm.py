@@ -67,7 +67,7 @@ def _read_locked(
     groups = {"default", *request.extras, *request.groups}
     for package in data.get("package", []):
         name = canonicalize_name(package["name"])
-        # An entry with extras repeats the package, with what the extras add.
+        # An entry with extras repeats the package, with the additional requirements.
         if package.get("extras") or groups.isdisjoint(package.get("groups", groups)):
             continue
         hashes = [file["hash"] for file in package.get("files", [])]

@@ -219,7 +219,7 @@ def _compute_key(
 
 
 def _load_packages(lock: Path) -> list[dict[str, Any]] | None:
-    """Return the packages of a lock; ``None`` if there is no valid one.
+    """Return the packages of a lock, or ``None`` without a valid lock.
 
     A lock is invalid if the requirements of a local project have changed, or a built wheel is no
     longer in the cache.
@@ -274,5 +274,5 @@ def _get_hashes(package: Mapping[str, Any]) -> list[str]:
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> str:
-    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8", newline="\n")
     return str(path)

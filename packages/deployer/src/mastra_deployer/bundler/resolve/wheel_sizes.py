@@ -17,7 +17,7 @@ from mastra_deployer.bundler.vendor.unused_requirements import UNUSED
 
 __all__ = ("check_wheel_sizes", "measure_wheels")
 
-# Half of a wheel may be files that do not ship, such as tests.
+# Up to half of a wheel may be files that do not ship, such as tests.
 _PRUNED_SHARE = 2
 
 

@@ -12,8 +12,8 @@ from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from mastra_core.pipeline import Platform
-from mastra_deployer.bundler.macos_version import get_macos_version, is_macos
 from mastra_deployer.project.interpreters import parse_glibc
+from mastra_deployer.project.macos_version import get_macos_version, is_macos
 
 __all__ = ("describe_platform", "get_file_name", "is_compatible", "list_platforms", "parse_tags")
 

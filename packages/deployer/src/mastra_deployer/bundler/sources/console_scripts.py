@@ -1,4 +1,4 @@
-"""Write the console scripts of the app and of its direct dependencies into a build."""
+"""Write the console scripts of the app and its direct dependencies into a build."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def write_console_scripts(
             scripts=SCRIPTS,
             reference=reference,
         )
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text, encoding="utf-8", newline="\n")
         file.chmod(0o755)
 
 

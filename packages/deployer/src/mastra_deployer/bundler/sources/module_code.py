@@ -11,7 +11,7 @@ from mastra_deployer.project.ast_imports import StaticImport, read_imports
 
 __all__ = ("ModuleCode", "parse_module")
 
-_MAX_LENGTH = 200  # of a string that is a path or a dotted name
+_MAX_LENGTH = 200  # of a string that may be a path or a dotted name
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?::\w+)?")
 
 

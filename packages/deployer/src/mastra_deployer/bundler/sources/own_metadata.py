@@ -79,7 +79,7 @@ def _read_built_metadata(project: Project, table: Mapping[str, Any]) -> dict[str
         wheel = build_wheel(project.root)
     except BuildError as error:
         if "version" not in table.get("dynamic", ()):
-            return {}  # no metadata then, as in a checkout that is not installed
+            return {}  # without metadata, as in a checkout that is not installed
         first, _, output = error.message.partition("\n")
         hint = "Correct the build, or write the version into pyproject.toml: version = '1.2.3'."
         raise BuildError(

@@ -150,7 +150,8 @@ class _PathReader:
             pairs = zip(node.keys, node.values, strict=True)
             found = [value for key, value in pairs if _get_text(key) in _SETTINGS]
         elif isinstance(node, ast.Constant) and _is_path(node.value):
-            yield _Location(Path(str(node.value)), "unknown")  # what opens it is not known
+            # The function that opens it is unknown.
+            yield _Location(Path(str(node.value)), "unknown")
         for item in found:
             items = item.elts if isinstance(item, ast.List | ast.Tuple) else [item]
             yield from filter(None, (self._evaluate(it) for it in items))

@@ -19,7 +19,7 @@ from functools import partial
 
 BLOCK = 1 << 20
 FILE_ERROR = 3  # a file could not be read or written: stdout has number, message and file
-MIN_PARALLEL_FILES = 64  # below this a second process costs more than it saves
+MIN_PARALLEL_FILES = 64  # for fewer files, a second process costs more than it saves
 UNCHECKED = (0b01).to_bytes(4, "little")  # based on a hash, which import does not check
 
 

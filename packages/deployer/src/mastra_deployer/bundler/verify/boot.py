@@ -24,6 +24,7 @@ from mastra_deployer.project.config import CheckConfig
 from mastra_deployer.project.discovery import find_module_file, get_config
 from mastra_deployer.project.environment import read_environment
 from mastra_deployer.project.interpreters import Interpreter
+from mastra_deployer.project.system_variables import read_system_variables
 
 __all__ = (
     "APP_KINDS",
@@ -37,19 +38,9 @@ __all__ = (
 APP_KINDS = ("mastra", "asgi", "wsgi")  # what can be served; WSGI through an adapter
 _CHILD = Path(__file__).parent / "source_child.py"
 _REQUEST_CHILD = Path(__file__).parent / "request_child.py"
-# What a process needs to run; no variable of the user's own.
-_PASSED_VARIABLES = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "TMPDIR",
-    "SYSTEMROOT",
-    "TEMP",
-    "TMP",
-    "LD_LIBRARY_PATH",
-)
+# What a process needs to run, besides the variables of the system.
+_PASSED_VARIABLES = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+_FIELD = re.compile(r"^(\w+)\n +\S", re.MULTILINE)  # in pydantic's words
 _MISSING_FIELD = re.compile(r"^(\S+)\n +Field required", re.MULTILINE)
 _TIMEOUT = 60
 _SERVER_ERROR = 500
@@ -132,7 +123,8 @@ def _build_environment(project: Project) -> dict[str, str]:
     Source and bundle get the same variables, so that they can be compared. Optional variables stay
     unset, as in a deploy without a value for them.
     """
-    base = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
+    passed = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
+    base = {**read_system_variables(), **passed}
     check: CheckConfig = get_config(project).check
     required = build_placeholders(project.environment.required, read_environment(project))
     return {**required, **base, **check.env, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -327,18 +319,25 @@ def _suggest_fix(project: Project, message: str, frames: Sequence[Sequence[Any]]
                 f"{path!r} is relative to the working directory, but a served bundle has another "
                 "working directory. Write it relative to the file: Path(__file__).parent / ..."
             )
-    required = project.environment.required
+    required, values = project.environment.required, get_config(project).check.env
     undeclared = [name for name in _MISSING_FIELD.findall(message) if name.upper() not in required]
     if undeclared:  # pydantic's words, for a settings class too
         return "If the values come from the environment, declare them in [tool.mastra.env]."
     text = "\n".join([message, *(str(frame[3]) for frame in frames)]).upper()
-    names = [name for name in required if name.upper() in text]
+    endings = tuple(f"_{field.upper()}" for field in _FIELD.findall(message))
+    names = [
+        name
+        for name in dict.fromkeys((*required, *values))
+        if name.upper() in text or name.upper().endswith(endings)
+    ]
+    if configured := [name for name in names if name in values]:
+        return f"[tool.mastra.check] env sets {', '.join(configured)} here. Correct that value."
     if names or (required and PLACEHOLDER in message):
-        values = ", ".join(f"{name} = '...'" for name in names or required)
+        missing = ", ".join(f"{name} = '...'" for name in names or required)
         return (
             "During this check, each required variable has a placeholder, which may not be a "
-            f"valid value. Set a value for the check: [tool.mastra.check] env = {{ {values} }}. Or "
-            "write a value to .env. The placeholder then has the same type."
+            f"valid value. Set a value for the check: [tool.mastra.check] env = {{ {missing} }}. "
+            "Or write a value to .env. The placeholder then has the same type."
         )
     return "The import of the app fails. Correct that line."
 

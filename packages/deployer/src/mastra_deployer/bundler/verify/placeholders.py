@@ -15,7 +15,8 @@ __all__ = ("PLACEHOLDER", "build_placeholder", "build_placeholders")
 
 PLACEHOLDER = "placeholder"
 _HOST = "placeholder.invalid"  # a name that no resolver knows
-_KEY_LENGTH = 32  # characters from which on hexadecimal digits or Base64 are a key
+# Hexadecimal digits or Base64 count as a key if there are at least this many characters.
+_KEY_LENGTH = 32
 _URL = re.compile(r"(?P<scheme>[A-Za-z][\w+.-]*)://(?P<rest>.*)", re.DOTALL)
 _FILE_SCHEME = re.compile(r"(sqlite|duckdb|file|libsql)", re.IGNORECASE)
 

@@ -80,7 +80,7 @@ def build_stack(app):
 
 
 class Response:
-    """The response of an app to one request."""
+    """An app's response to one request."""
 
     def __init__(self):
         self.status = None

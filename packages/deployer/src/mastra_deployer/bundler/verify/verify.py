@@ -16,6 +16,8 @@ from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, extract_re
 from mastra_deployer.bundler.metadata.inventory import Inventory
 from mastra_deployer.bundler.verify.boot import boot_bundle, check_entry
 from mastra_deployer.output.names import format_names
+from mastra_deployer.project.deployer_argument import find_server_settings
+from mastra_deployer.project.discovery import find_module_file, parse_source
 from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("find_kind", "verify_build")
@@ -59,9 +61,12 @@ def verify_build(
     :returns: the build with what the app reports of itself in its manifest.
     :raises BuildError: when the app does not start, or lacks something.
     """
+    can_start = interpreter is not None and interpreter.can_run(build.platform.wheels)
+    if source is None and not can_start:
+        _warn_about_defaults(project, build, report)
     if interpreter is None:
         return build
-    if not interpreter.can_run(build.platform.wheels):
+    if not can_start:
         report.note(
             f"The build is for {build.platform.wheels}, but this machine is {interpreter.machine}. "
             "Therefore the app was not started.",
@@ -83,6 +88,19 @@ def verify_build(
         variables=registry.get("variables", {}),
     )
     return dataclasses.replace(build, manifest=manifest)
+
+
+def _warn_about_defaults(project: Project, build: Build, report: Report) -> None:
+    """Warn of what ``Server(...)`` sets and a build cannot know without running the app."""
+    names = find_server_settings(parse_source(find_module_file(project)))
+    if build.manifest.kind == "mastra" and names:
+        serve = build.manifest.serve
+        report.warn(
+            "The app was neither imported nor started, so the bundle lacks what Server(...) sets: "
+            f"{', '.join(names)}. It listens on {serve.host}:{serve.port} unless HOST and PORT say "
+            "otherwise.",
+            "Install the project's dependencies in its environment, and build again.",
+        )
 
 
 def _boot_and_clean_up(

@@ -1,4 +1,4 @@
-"""``mastra new``: one module for each kind of thing that it creates."""
+"""The command ``mastra new``, with one module for each kind of files."""
 
 from mastra_deployer.cli.new.group import new
 

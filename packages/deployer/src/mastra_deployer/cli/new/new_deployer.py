@@ -22,7 +22,7 @@ _MAX_LENGTH = 24  # letters; lines of the package stay within a hundred
 
 @click.command("deployer")
 @click.argument("name", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @VERBOSE
 def new_deployer(name: Path, as_json: bool) -> None:
     """Create a deployer package for the platform NAME, in ./mastra-deployer-NAME.

@@ -1,4 +1,4 @@
-"""Write reproducible zip and tar archives without holding them in memory."""
+"""Write reproducible zip and tar archives without loading them into memory."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def create_zip(
     """Return a directory's files as a zip with its digest, in the format of ``zip_directory``.
 
     :param directory: that holds the files.
-    :param paths: the files to write, relative to ``directory``; all files where left out.
-    :param executables: those of ``paths`` that get mode 755; where left out, the files that their
+    :param paths: the files to write, relative to ``directory``; all files if left out.
+    :param executables: those of ``paths`` that get mode 755; if left out, the files that their
         owner may execute.
     :raises BundleError: for a symbolic link.
     """
@@ -96,8 +96,8 @@ def zip_directory(
 
     :param directory: that holds the files.
     :param file: a path, which is replaced, or a file open for writing.
-    :param paths: the files to write, relative to ``directory``; all files where left out.
-    :param executables: those of ``paths`` that get mode 755; where left out, the files that their
+    :param paths: the files to write, relative to ``directory``; all files if left out.
+    :param executables: those of ``paths`` that get mode 755; if left out, the files that their
         owner may execute.
     :raises BundleError: for a symbolic link.
     """
@@ -123,8 +123,8 @@ def tar_directory(
     :param file: a path, which is replaced, or a file open for writing.
     :param compress: whether to compress with gzip.
     :param prefix: a directory that all names are put below.
-    :param paths: the files to write, relative to ``directory``; all files where left out.
-    :param executables: those of ``paths`` that get mode 755; where left out, the files that their
+    :param paths: the files to write, relative to ``directory``; all files if left out.
+    :param executables: those of ``paths`` that get mode 755; if left out, the files that their
         owner may execute.
     :raises BundleError: for a symbolic link.
     """

@@ -22,7 +22,7 @@ class ArchiveEntry:
     :param path: path in the archive, without a leading slash.
     :param mode: permissions; those of a symbolic link are always 777.
     :param source: file whose content the entry has.
-    :param content: content of the entry, where there is no ``source``.
+    :param content: content of the entry, if there is no ``source``.
     :param link: target of a symbolic link; such an entry has no content.
     :param directory: whether the entry is a directory.
     """
@@ -57,8 +57,8 @@ def iter_entries(
 
     :param directory: that contains the files.
     :param prefix: a directory that all paths are put below.
-    :param paths: the files to yield, relative to ``directory``; all files where left out.
-    :param executables: those of ``paths`` that get mode 755; where left out, the files that their
+    :param paths: the files to yield, relative to ``directory``; all files if left out.
+    :param executables: those of ``paths`` that get mode 755; if left out, the files that their
         owner may execute.
     :param keep_links: whether symbolic links are yielded. Otherwise they are an error.
     :raises BundleError: for a symbolic link.
@@ -69,7 +69,9 @@ def iter_entries(
         if path.is_symlink():
             yield _create_link(path, target, keep=keep_links)
         else:
-            executable = is_executable(path.stat()) if executables is None else name in executables
+            executable = (
+                is_executable(path, path.stat()) if executables is None else name in executables
+            )
             yield ArchiveEntry(path=target, mode=0o755 if executable else 0o644, source=path)
 
 

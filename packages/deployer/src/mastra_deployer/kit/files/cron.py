@@ -1,4 +1,4 @@
-"""Check cron expressions before a platform refuses them."""
+"""Check cron expressions, before a platform refuses them."""
 
 from __future__ import annotations
 

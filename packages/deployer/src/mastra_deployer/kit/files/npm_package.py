@@ -36,7 +36,7 @@ class NpmPackage:
     :param version: of the package.
     :param integrity: ``sha512-`` and the hash in base64, as in ``dist.integrity`` of npm's
         registry and in ``package-lock.json``.
-    :param directory: the only directory of the package that is unpacked; all files where empty.
+    :param directory: the only directory of the package that is unpacked; all files if empty.
     """
 
     name: str
@@ -58,7 +58,7 @@ def get_npm_package(package: NpmPackage, report: Report, *, registry: str = "") 
 
     :param package: the package.
     :param report: receives progress.
-    :param registry: address of a mirror, from a setting; ``NPM_CONFIG_REGISTRY`` where empty, as
+    :param registry: address of a mirror, from a setting; ``NPM_CONFIG_REGISTRY`` if empty, as
         for npm itself, and then npm's own registry.
     :raises ApiError: when the registry rejects the request.
     :raises ConfigError: when the cache cannot be written, or the registry's address is invalid.
@@ -113,16 +113,16 @@ def _download(package: NpmPackage, registry: str, file: Path) -> None:
 
 @contextlib.contextmanager
 def _explain_outage(package: NpmPackage) -> Iterator[None]:
-    """Within the block, name the package and the cures where the registry is out of reach."""
+    """Within the block, add the package and a hint to the error of an unreachable registry."""
     try:
         yield
     except ApiError as error:
         if error.status is not None:
             raise
         raise ApiError(
-            f"{package.name} {package.version} is not in the cache, and npm's registry did not "
-            f"send it: {error.message}",
-            "Run the same command where the registry can be reached, once: the cache keeps the "
+            f"{package.name} {package.version} is not in the cache, and cannot be downloaded from "
+            f"the npm registry: {error.message}",
+            "Run the same command once with access to the registry, because the cache keeps the "
             "package. Or set NPM_CONFIG_REGISTRY to a mirror.",
         ) from error
 

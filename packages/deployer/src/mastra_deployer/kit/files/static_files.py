@@ -29,7 +29,7 @@ def copy_static_files(build: Build, static: str, target: Path) -> None:
     """Copy a directory of static files, which the platform itself serves.
 
     :param build: the finished build.
-    :param static: the directory, relative to the project; nothing is copied where empty.
+    :param static: the directory, relative to the project; nothing is copied if empty.
     :param target: the directory to create.
     :raises BundleError: when the directory is not in the build.
     """

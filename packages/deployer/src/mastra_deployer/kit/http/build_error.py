@@ -31,7 +31,7 @@ def build_error(
 ) -> DeployError:
     """Build the error for a response with a status of 400 or above.
 
-    :param name: the platform's name; its host where empty.
+    :param name: the platform's name; its host if empty.
     :param home: the origin of the platform; hints are for its responses only.
     :param response: with its body read.
     :param secrets: values to remove from the platform's message.

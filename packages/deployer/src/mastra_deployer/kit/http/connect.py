@@ -62,7 +62,7 @@ def connect(
     :param before_attempt: called before each attempt at a request to the origin of ``base_url``,
         with the request and the number of attempts before. It sets headers, such as a signature.
     :param timeout: seconds for each network operation.
-    :param name: the platform's name in errors; its host where empty.
+    :param name: the platform's name in errors; its host if empty.
     :param hints: hints of errors, by the platform's code (``rate_limited``) or by status. A code
         goes before a status.
     :param retry_codes: statuses and codes of the platform that mean "not processed, come later",

@@ -26,7 +26,7 @@ _NO_MESSAGE = "no message"
 # The keys that hold the sentence, the most specific first.
 _SENTENCES = ("message", "msg", "detail", "error_description", "description", "title", "reason")
 _NESTED = ("error", "err", "errors", "failed")
-_DETAILS = ("detail", "details")  # read where an object has no message of its own
+_DETAILS = ("detail", "details")  # used if an object has no message of its own
 _CODE_HEADERS = ("x-amzn-errortype", "x-ms-error-code")
 _STATUS = re.compile(r"[A-Z][A-Z_]+")  # Google's name of an error, beside a code that is a number
 _XML = re.compile(r"<(?:\w+:)?(Code|Message)\b[^>]*>([^<]*)<")

@@ -17,10 +17,11 @@ MAX_WAIT = 60.0  # seconds; a longer wait is reported as an error
 _IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS"))
 _RETRYABLE = frozenset((408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529))
 _ATTEMPTS = 6
-_ATTEMPTS_RETRY_AFTER = 12  # a platform that states when to come again is alive
+_ATTEMPTS_RETRY_AFTER = 12  # a platform that says when to retry is working
 _ATTEMPTS_TIMEOUT = 3  # each costs a whole timeout
 _backoff = tenacity.wait_exponential(multiplier=0.2, max=10) + tenacity.wait_random(0, 0.2)
-_jitter = tenacity.wait_random(0, 0.1)  # clients with the same retry-after do not come together
+# So that clients with the same retry-after do not retry at the same time.
+_jitter = tenacity.wait_random(0, 0.1)
 
 
 class RetryableResponse(Exception):

@@ -11,7 +11,7 @@ from mastra_core.pipeline import DeployRequest
 
 __all__ = ("DeploymentTags",)
 
-_NO_TAGS = " [mastra]"  # ends a message that would be read as tags
+_NO_TAGS = " [mastra]"  # follows a message that would otherwise be read as tags
 _TEXT = re.compile(
     r"(?P<message>.*?) ?\[mastra(?P<tags>(?: \w+=[^\s\]]*)+)\](?P<ends>(?: \[mastra\])*)", re.DOTALL
 )

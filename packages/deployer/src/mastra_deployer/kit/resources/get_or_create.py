@@ -88,7 +88,7 @@ def _find_with_retries(find: Callable[[], T | None]) -> T | None:
         sleep(delay)
         try:
             existing = find()
-        except (ApiError, DeployTimeout):  # the outage that lost the response may go on
+        except (ApiError, DeployTimeout):  # the outage that lost the response may continue
             continue
         if existing is not None:
             return existing

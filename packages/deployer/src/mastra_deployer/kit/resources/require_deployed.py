@@ -17,7 +17,7 @@ def require_deployed(value: T | None, message: str, hint: str = "") -> T:
 
     :param value: what was found; ``None`` or empty if there is nothing.
     :param message: the error, such as ``Acme has no app 'shop'.``
-    :param hint: the cure; to deploy first where empty.
+    :param hint: the cure; to deploy first if empty.
     :raises DeployError: when there is nothing.
     """
     if value is None or (isinstance(value, Sized) and not len(value)):

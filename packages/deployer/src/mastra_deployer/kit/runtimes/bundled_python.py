@@ -1,4 +1,4 @@
-"""The interpreter that a bundle carries: a given one, one of this machine, or one that uv has."""
+"""Find the interpreter for a bundle: a given one, one of this machine, or one of uv."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _iter_candidates(version: str, preferred_path: str) -> Iterator[str]:
 
 
 def _probe(path: str) -> BundledPython | None:
-    """Run an interpreter of Linux to read its version and paths; return ``None`` for others."""
+    """Run an interpreter for Linux to read its version and paths; return ``None`` for others."""
     try:
         process = subprocess.run(
             [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True

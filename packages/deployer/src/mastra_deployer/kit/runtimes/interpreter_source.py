@@ -1,4 +1,4 @@
-"""The directory of the setting ``interpreter``; an archive is unpacked into the cache once."""
+"""Find the directory in the setting ``interpreter``, and unpack an archive into the cache."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class BundledPython:
 
     :param path: path of the executable, with symbolic links resolved.
     :param version: version with two numbers, ``3.12``.
-    :param full_version: version with three numbers, ``3.12.1``; with two where it is unknown.
+    :param full_version: version with three numbers, ``3.12.1``; with two if it is unknown.
     :param machine: machine name, ``x86_64``.
     :param libc: name of the C library, ``glibc``; empty for a static interpreter.
     :param library: directory of the standard library.
@@ -73,8 +73,8 @@ def read_interpreter(tree: Path, version: str, machine: str, source: str) -> Bun
     library = next((each for each in directories if (each / "os.py").is_file()), None)
     if library is None:
         raise ConfigError(
-            f"{name} has no standard library: lib/python{version}/os.py was not found.",
-            "Pass the whole directory of a Python, such as that of python-build-standalone.",
+            f"{name} has no standard library, because lib/python{version}/os.py was not found.",
+            "Pass the whole directory of a Python, such as a directory of python-build-standalone.",
         )
     program = read_elf_file(executable)
     return BundledPython(
@@ -100,10 +100,11 @@ def _build_version_error(tree: Path, version: str, name: str) -> ConfigError:
     if versions:
         return ConfigError(
             f"{name} is Python {', '.join(versions)}, but the bundle is for Python {version}.",
-            f"Pass a Python {version}, or bundle for the other version: --python {versions[-1]}.",
+            f"Pass a Python {version}. Or build the bundle for another version: --python "
+            f"{versions[-1]}.",
         )
     return ConfigError(
-        f"{name} has no Python: bin/python{version} was not found in it.",
+        f"{name} contains no Python, because bin/python{version} was not found.",
         "Pass a Python for Linux, such as python-build-standalone.",
     )
 
@@ -112,7 +113,7 @@ def _check_program(program: ElfFile | None, machine: str, name: str) -> None:
     if program is None:
         raise ConfigError(
             f"{name} is not a Python for Linux.",
-            f"Pass one for Linux on {machine}, such as python-build-standalone.",
+            f"Pass an interpreter for Linux on {machine}, such as python-build-standalone.",
         )
     if program.machine != machine:
         raise ConfigError(
@@ -127,7 +128,7 @@ def _check_program(program: ElfFile | None, machine: str, name: str) -> None:
 
 
 def _read_full_version(prefix: Path, version: str) -> str:
-    """Return the version that the headers of an interpreter state; the short one without them."""
+    """Return the full version in an interpreter's headers; without headers, the short version."""
     try:
         text = (prefix / f"include/python{version}/patchlevel.h").read_text(encoding="utf-8")
     except (OSError, ValueError):

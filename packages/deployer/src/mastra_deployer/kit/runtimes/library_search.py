@@ -1,4 +1,4 @@
-"""Find the files of shared libraries as the dynamic loader of Linux does, without running it."""
+"""Find shared libraries as the dynamic loader of Linux does, without running it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _DEFAULTS = ("lib64", "usr/lib64", "lib", "usr/lib")
 
 
 class LibrarySearch:
-    """The directories in which a program finds its libraries.
+    """The directories that a program searches for libraries.
 
-    Those of the system count only where it has the program's loader, which a machine of another
+    Those of the system count only if it has the program's loader, which a machine of another
     kind does not have.
 
     :param executable: the program.
@@ -35,7 +35,7 @@ class LibrarySearch:
     def find_all(
         self, files: Iterable[Path], names: Iterable[str]
     ) -> tuple[dict[str, Path], set[str]]:
-        """Return all libraries that files need, by name, and the names that were not found.
+        """Return all libraries that files need, by name, and the names of missing libraries.
 
         :param files: programs and libraries.
         :param names: of further libraries, which may be missing.
@@ -100,7 +100,7 @@ def _iter_system_directories(loader: Path) -> Iterator[Path]:
 
 
 def _iter_configured(file: Path) -> Iterator[Path]:
-    """Yield the directories of a configuration of ``ldconfig``, those of included files too."""
+    """Yield the directories in a configuration of ``ldconfig`` and in included files."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):

@@ -14,6 +14,7 @@ from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_deployer.kit.files.static_files import find_static_file
+from mastra_deployer.kit.runtimes.open_listener import open_listener
 
 __all__ = ("PreviewProxy", "PreviewRules")
 
@@ -21,7 +22,8 @@ _HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "transfer-encoding", "te", "upgrade", "trailer")
 )
 _CHUNK = 65536
-_MAX_DISCARDED = 64_000_000  # bytes that are read of a too large body, so that the client can read
+# Bytes of a too large body that are read, so that the client can read the response.
+_MAX_DISCARDED = 64_000_000
 _MAX_LINE = 1024  # bytes of the line before a chunk
 
 
@@ -60,11 +62,15 @@ class PreviewProxy(ThreadingHTTPServer):
 
     def __init__(self, host: str, port: int, app_port: int, rules: PreviewRules) -> None:
         try:
-            super().__init__((host, port), _Handler)
-        except OSError as error:
+            listener = open_listener(host, port)
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise ConfigError(
-                f"Cannot listen on {host}:{port}: {error.strerror}.", "Pass another --port."
+                f"Cannot listen on {host}:{port}: {reason}.", "Pass another --port or --host."
             ) from None
+        super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
         self.app_port, self.rules = app_port, rules
         self.url = f"http://{host}:{self.server_address[1]}"
 
@@ -163,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
 
     def _iter_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
-        """Yield the headers of the client, of which no platform header can be one, then those."""
+        """Yield the client's headers without those of the platform, then the platform's headers."""
         client = self.client_address[0]
         added = {
             "content-length": str(len(body)),
@@ -211,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", content_type)
         self.send_header("content-length", str(len(content)))
-        if self.close_connection:  # else the client sends its next request on it
+        if self.close_connection:  # otherwise the client sends its next request on this connection
             self.send_header("connection", "close")
         self.end_headers()
         if self.command != "HEAD":

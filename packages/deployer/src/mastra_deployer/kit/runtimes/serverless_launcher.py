@@ -49,7 +49,7 @@ async def app(scope, receive, send):
 
 
 def serve(listener, drain=5, **settings):
-    """Serve, with further settings of uvicorn, and wait `drain` seconds for the last requests."""
+    """Serve with further settings of uvicorn; wait `drain` seconds for the last requests."""
     import uvicorn
 
     config = uvicorn.Config(
@@ -72,7 +72,8 @@ class Instance:
     def __init__(self):
         self.state = {}
         self.imported = None
-        self.failure = None  # of the first import: a later one may fail because of what it left
+        # Of the first import; a later import may fail only because of the first one.
+        self.failure = None
         self.reported = None
         self.lifespan = None
         self.lock = asyncio.Lock()
@@ -226,6 +227,6 @@ def log_error(error):
 
 INSTANCE = Instance()
 try:
-    INSTANCE.load()  # while the platform grants an instance its time to start
+    INSTANCE.load()  # while the platform allows time for the start of an instance
 except (Exception, SystemExit):
     pass  # the first request tries again, and reports the error

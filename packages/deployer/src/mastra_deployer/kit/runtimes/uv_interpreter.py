@@ -1,4 +1,4 @@
-"""Let uv download an interpreter for Linux into mastra's cache, on a machine of any kind."""
+"""Let uv download an interpreter for Linux into mastra's cache, on any kind of machine."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ("install_interpreter",)
 
 
 def install_interpreter(version: str, machine: str, report: Report) -> BundledPython:
-    """Return uv's interpreter of a version; download it where the cache has none.
+    """Return uv's interpreter of a version; download it if it is not in the cache.
 
-    Once downloaded it stays the same, so that equal inputs give equal bundles. The settings of uv
-    hold, such as ``UV_PYTHON_INSTALL_MIRROR`` and ``UV_PYTHON_DOWNLOADS``.
+    A downloaded interpreter never changes, so that equal inputs give equal bundles. Settings of uv
+    are respected, such as ``UV_PYTHON_INSTALL_MIRROR`` and ``UV_PYTHON_DOWNLOADS``.
 
     :param version: version with two numbers, ``3.12``.
     :param machine: machine name, ``x86_64``.
@@ -33,7 +33,7 @@ def install_interpreter(version: str, machine: str, report: Report) -> BundledPy
     request = f"cpython-{version}-linux-{machine}-gnu"
     directory = get_cache_directory("interpreters") / request
     if find_executable(directory, version) is None:
-        report.step(f"Downloading Python {version} for Linux on {machine} by uv")
+        report.step(f"Downloading Python {version} for Linux on {machine} with uv")
         _run_uv(request, directory, version, machine)
     return read_interpreter(directory, version, machine, str(directory))
 
@@ -47,17 +47,17 @@ def _run_uv(request: str, directory: Path, version: str, machine: str) -> None:
         )
     except BuildError as error:
         raise BundleError(
-            f"Python {version} for Linux on {machine}, which the bundle carries, was not found, "
-            f"and uv could not download it: {_find_cause(error.message)}.",
-            "Install it on this machine, or run the command where uv can download it, or pass "
-            "-s interpreter=PATH with a directory or an archive of python-build-standalone.",
+            f"The bundle needs Python {version} for Linux on {machine}, which was not found. uv "
+            f"could not download it: {_find_cause(error.message)}.",
+            "Install it on this machine. Or run the command where uv can download it. Or pass -s "
+            "interpreter=PATH with a directory or an archive of python-build-standalone.",
         ) from error
 
 
 def _find_cause(text: str) -> str:
     """Return the deepest cause in uv's message, in one line."""
     if "hash mismatch" in text.lower():
-        return "its checksum is not the published one"
+        return "its checksum is not the published checksum"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     causes = [line for line in lines if line.startswith("cause: ")]
     last = (causes or lines)[-1]

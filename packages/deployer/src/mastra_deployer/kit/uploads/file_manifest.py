@@ -67,7 +67,7 @@ class FileManifest:
     def get_size(self, digests: Iterable[str] | None = None) -> int:
         """Return the number of bytes of all distinct contents, or of the given digests.
 
-        :param digests: keys of ``sizes``; all of them where left out.
+        :param digests: keys of ``sizes``; all of them if left out.
         """
         return sum(self.sizes[digest] for digest in (self.sizes if digests is None else digests))
 

@@ -16,8 +16,8 @@ __all__ = ("upload",)
 T = TypeVar("T")
 R = TypeVar("R")
 
-_MAX_THREADS = 25  # more threads on one client only wait for one another
-_GRACE_PERIOD = 5.0  # seconds that requests under way get once one has failed
+_MAX_THREADS = 25  # with more threads, requests of one client only wait for one another
+_GRACE_PERIOD = 5.0  # seconds for active requests after one request has failed
 
 
 def upload(
@@ -36,7 +36,7 @@ def upload(
     :param items: sent in this order.
     :param send: runs in threads; retries are up to the client it uses.
     :param report: receives the bytes sent as progress.
-    :param size: returns the bytes of an item, for progress; each counts 1 where left out.
+    :param size: returns the bytes of an item, for progress; each counts 1 if left out.
     :param concurrency: calls at a time, 25 at most.
     :returns: the results, in the order of the items.
     :raises Exception: the first one that ``send`` raised; items that wait are not sent then.

@@ -1,4 +1,4 @@
-"""The agent and the workflow, without a server."""
+"""Test the agent and the workflow without a server."""
 
 import asyncio
 

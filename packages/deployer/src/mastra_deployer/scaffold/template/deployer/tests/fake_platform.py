@@ -1,16 +1,19 @@
 """An invented platform for the tests: a small HTTP server on loopback.
 
     GET    /user                             -> {"name"}
-    GET    /apps/APP                         -> {"name", "previous": ID or ""}
+    GET    /apps/APP                         -> {"name", "live": ID or "", "previous": ID or ""}
     PUT    /apps/APP                         -> the same; creates a missing app
     DELETE /apps/APP                         -> {"name"}
     GET    /apps/APP/deployments             -> {"deployments": [DEPLOYMENT, ...]}, newest first
     PUT    /apps/APP/deployments/ID {"files": {path: sha256}, ...} -> {"missing": [sha256, ...]}
+    GET    /apps/APP/deployments/ID/log?since=TIME -> {"lines": [{"id", "time", "level", "text"}]}
+    GET    /blobs                            -> {"digests": [sha256, ...]}
     PUT    /blobs/SHA256  bytes              -> {}
     GET    /apps/APP/env/STAGE               -> {"names": [...]}
     PUT    /apps/APP/env/STAGE {name: value or null} -> {}; null removes, other names stay
     PUT    /apps/APP/stages/STAGE {"deployment": ID, "fingerprint", "env"} -> RELEASE
     GET    /apps/APP/stages/STAGE            -> RELEASE
+    PUT    /apps/APP/share {"deployment": ID, "percent": N} -> DEPLOYMENT; a release ends the share
 
 RELEASE is {"state", "error", "deployment": DEPLOYMENT}; its state goes from "building" to "ready"
 or "failed". A release has the variables that were set when it was created.
@@ -26,6 +29,7 @@ import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from mastra_core.pipeline import Stage
 from mastra_deployer.testing import Live
@@ -59,6 +63,8 @@ class App:
     env: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
     latest: dict[str, Release] = dataclasses.field(default_factory=dict)
     history: dict[str, list[Release]] = dataclasses.field(default_factory=dict)
+    share: dict[str, int] = dataclasses.field(default_factory=dict)
+    log: list[dict[str, str]] = dataclasses.field(default_factory=list)
 
     def get_live(self, stage: str) -> Release | None:
         return self.history[stage][-1] if self.history.get(stage) else None
@@ -78,6 +84,7 @@ class App:
             "id": id,
             "stage": stage,
             "live": live is not None and live.deployment == id,
+            "percent": self.share.get(id) if stage == "production" else None,
         }
 
 
@@ -131,11 +138,30 @@ class FakePlatform(ThreadingHTTPServer):
         self.hangs = True
 
     def get_traffic(self) -> Mapping[str, int]:
-        live = self.get_live("production")
-        return {live.id: 100} if live else {}
+        for app in self.apps.values():
+            if live := app.get_live("production"):
+                return {live.deployment: 100 - sum(app.share.values()), **app.share}
+        return {}
 
     def write_log(self, text: str) -> None:
-        """Do nothing: this platform has no log."""
+        """Log a line of the live deployment."""
+        for app in self.apps.values():
+            if live := app.get_live("production"):
+                time = dt.datetime.now(dt.UTC).isoformat()
+                line = {"id": str(len(app.log)), "time": time, "level": "info", "text": text}
+                app.log.append({**line, "deployment": live.deployment})
+
+    def read_log(self, app: App, id: str, since: str) -> dict[str, Any]:
+        if id not in app.deployments:
+            raise RequestError(404, f"there is no deployment {id}")
+        lines = [line for line in app.log if line["deployment"] == id and line["time"] >= since]
+        return {"lines": lines}
+
+    def set_share(self, app: App, id: str, percent: int) -> dict[str, Any]:
+        if id not in app.deployments:
+            raise RequestError(404, f"there is no deployment {id}")
+        app.share = {id: percent} if percent else {}
+        return app.describe(id, "production")
 
     def get_app(self, name: str) -> App:
         if name not in self.apps:
@@ -167,6 +193,8 @@ class FakePlatform(ThreadingHTTPServer):
                 release = other
                 release.fingerprint = fingerprint or release.fingerprint
         app.latest[stage] = release
+        if stage == "production" and release is app.get_live(stage):
+            app.share = {}
         return self.describe_release(app, stage, release)
 
     def poll_release(self, app: App, stage: str) -> dict[str, Any]:
@@ -178,6 +206,8 @@ class FakePlatform(ThreadingHTTPServer):
             release.state, release.error = "failed" if self.failure else "ready", self.failure
             if release.state == "ready":
                 app.history.setdefault(stage, []).append(release)
+                if stage == "production":
+                    app.share = {}
         return self.describe_release(app, stage, release)
 
     def describe_release(self, app: App, stage: str, release: Release) -> dict[str, Any]:
@@ -199,7 +229,7 @@ class FakePlatform(ThreadingHTTPServer):
         return {"deployments": [app.describe(id, self.get_stage(app, id)) for id in newest]}
 
     def get_stage(self, app: App, id: str) -> str:
-        """Return the stage where a deployment is live, else the one it was created for."""
+        """Return the stage in which a deployment is live, or else its original stage."""
         live = app.get_live("production")
         if live and live.deployment == id:
             return "production"
@@ -217,8 +247,16 @@ class _Handler(BaseHTTPRequestHandler):
         match path:
             case ["user"]:
                 return {"name": "tester"}
+            case ["blobs"]:
+                return {"digests": sorted(server.blobs)}
             case ["apps", name]:
-                return {"name": name, "previous": server.get_app(name).get_previous()}
+                app = server.get_app(name)
+                live = app.get_live("production")
+                id = live.deployment if live else ""
+                return {"name": name, "live": id, "previous": app.get_previous()}
+            case ["apps", name, "deployments", id, "log"]:
+                since = parse_qs(urlsplit(self.path).query).get("since", [""])[0]
+                return server.read_log(server.get_app(name), id, since)
             case ["apps", name, "deployments"]:
                 return server.list_deployments(server.get_app(name))
             case ["apps", name, "env", stage]:
@@ -239,6 +277,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return server.create_deployment(server.get_app(name), id, json.loads(body))
             case ["apps", name, "env", stage]:
                 return server.set_env(server.get_app(name), stage, json.loads(body))
+            case ["apps", name, "share"]:
+                data = json.loads(body)
+                return server.set_share(server.get_app(name), data["deployment"], data["percent"])
             case ["apps", name, "stages", stage]:
                 data = json.loads(body)
                 fingerprint = data.get("fingerprint", "")
@@ -250,7 +291,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _dispatch(self, body: bytes) -> dict[str, Any]:
         if self.headers.get("authorization") != f"Bearer {self.server.token}":
             raise RequestError(401, "the token is not known here")
-        path = self.path.strip("/").split("/")
+        path = urlsplit(self.path).path.strip("/").split("/")
         if self.command == "GET":
             return self._get(path)
         if self.server.rejection:

@@ -17,7 +17,7 @@ from mastra_deployer_<<NAME>> import hooks
 
 
 class Test<<cls>>(DeployerSuite):
-    """Class attributes name what the platform cannot do: `canary = False`, `logs = False`, ..."""
+    """Class attributes say what the platform cannot do: `canary = False`, `logs = False`, ..."""
 
     @pytest.fixture
     def deployer(self) -> object:

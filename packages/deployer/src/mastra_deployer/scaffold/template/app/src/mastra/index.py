@@ -1,4 +1,4 @@
-"""Registers everything that the application has."""
+"""Register the agents and workflows of the application."""
 
 from mastra_core import Mastra, create_logger
 

@@ -1,4 +1,4 @@
-"""A workflow is steps in order; a step may wait for a person."""
+"""A workflow has steps in order. A step may wait for a person."""
 
 from typing import TypedDict
 

@@ -1,4 +1,4 @@
-"""Deploys mastra apps to <<title>>; importing it loads mastra_core alone."""
+"""Deploy mastra apps to <<title>>; the import loads only mastra_core."""
 
 from mastra_deployer_<<NAME>>.settings import <<cls>>
 

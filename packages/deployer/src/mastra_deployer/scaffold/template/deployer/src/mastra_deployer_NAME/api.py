@@ -1,4 +1,4 @@
-"""The requests of <<title>>'s HTTP API that deploying needs: one method for each."""
+"""The requests to <<title>>'s HTTP API: one method for each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import httpx
 
 _ACCEPT_MISSING = {"mastra_accept": (404,)}  # returns a 404 in place of raising
-# What users can do about an error, by <<title>>'s own code or by status.
+# Hints for errors, by <<title>>'s own code or by status.
 _HINTS: Mapping[str | int, str] = {
     401: "Create a new token at <<title>> and set <<ENV>>_TOKEN.",
     403: "Create a token for the team that owns the app.",
@@ -59,7 +59,7 @@ class Api:
         return str(self._request("GET", "/user")["name"])
 
     def create_app(self) -> None:
-        """Create the app where it does not exist: PUT /apps/APP.
+        """Create the app if it does not exist: PUT /apps/APP.
 
         Where a platform creates by POST, use `mastra_deployer.kit.get_or_create`. It creates no
         second app when a response is lost.
@@ -82,6 +82,10 @@ class Api:
     def upload_blob(self, digest: str, content: bytes) -> None:
         """Store content by its digest: PUT /blobs/SHA256."""
         self._client.put(f"/blobs/{digest}", content=content)
+
+    def list_blobs(self) -> set[str]:
+        """Return the digests whose content <<title>> has: GET /blobs."""
+        return set(self._request("GET", "/blobs").get("digests", ()))
 
     def list_env(self, stage: Stage) -> list[str]:
         """Return the names of a stage's variables: GET /apps/APP/env/STAGE."""
@@ -112,9 +116,22 @@ class Api:
         """Return the state of a stage's latest release: GET /apps/APP/stages/STAGE."""
         return self._request("GET", f"{self._app}/stages/{stage}")
 
-    def get_previous(self) -> str:
-        """Return the id that was live before in production, or "": GET /apps/APP."""
-        return str(self._request("GET", self._app).get("previous", ""))
+    def get_app(self) -> dict[str, Any]:
+        """Return the app, with the ids "live" and "previous"; {} without one: GET /apps/APP."""
+        return self._request("GET", self._app)
+
+    def set_share(self, id: str, percent: int) -> dict[str, Any]:
+        """Send a share of production's traffic to a deployment: PUT /apps/APP/share."""
+        return self._request("PUT", f"{self._app}/share", {"deployment": id, "percent": percent})
+
+    def list_lines(self, id: str, since: str) -> list[dict[str, Any]]:
+        """Return a deployment's log, oldest first: GET /apps/APP/deployments/ID/log.
+
+        :param id: of the deployment.
+        :param since: time of the first line, in ISO 8601; empty for all lines.
+        """
+        path = f"{self._app}/deployments/{quote(id, safe='')}/log"
+        return list(self._client.get(path, params={"since": since}).json()["lines"])
 
     def list_deployments(self) -> list[dict[str, Any]]:
         """Return all deployments, the newest first: GET /apps/APP/deployments."""
@@ -127,7 +144,7 @@ class Api:
     def _request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Send a request; without a body, a missing resource gives an empty result."""
+        """Send a request; for a missing resource, return an empty result."""
         from mastra_deployer.kit import read_object
 
         extensions = _ACCEPT_MISSING if body is None else {}

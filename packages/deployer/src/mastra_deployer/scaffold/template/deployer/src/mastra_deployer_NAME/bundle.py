@@ -1,4 +1,4 @@
-"""Turns a build into the directory that <<title>> runs."""
+"""Turn a build into the directory that <<title>> runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ("create_bundle",)
 
 
 def create_bundle(build: Build, directory: Path) -> Bundle:
-    """Copy the build as it is: <<title>> runs `python index.py`.
+    """Copy the build unchanged, because <<title>> runs `python index.py`.
 
     :param build: the staged app.
     :param directory: an empty directory for the bundle.

@@ -1,4 +1,4 @@
-"""Uploads a bundle and makes it live."""
+"""Upload a bundle, and make it live."""
 
 from __future__ import annotations
 
@@ -7,17 +7,40 @@ from collections.abc import Mapping
 from typing import Any
 
 from mastra_core.errors import DeploymentFailed
-from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report, Stage
+from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Plan, Report, Stage
 
 from mastra_deployer_<<NAME>>.api import Api
 
-__all__ = ("deploy", "release", "to_deployment")
+__all__ = ("deploy", "plan", "release", "to_deployment")
 
 _TIMEOUT = 600  # seconds until a release must be ready
 
 
+def plan(api: Api, bundle: Bundle, request: DeployRequest) -> Plan:
+    """Return what a deploy would create and upload; <<title>> is only read.
+
+    :param api: of the app.
+    :param bundle: the bundle to deploy.
+    :param request: the variables.
+    """
+    from mastra_deployer.kit import FileManifest
+
+    id, manifest = bundle.manifest.digest, FileManifest.from_directory(bundle.directory)
+    known = {data["id"] for data in api.list_deployments()}
+    present = set(manifest.files) & api.list_blobs()
+    return Plan(
+        creates=(
+            *(() if api.get_app() else ("the app",)),
+            *(() if id in known else (f"deployment {id}",)),
+        ),
+        environment=tuple(request.env),
+        upload=manifest.get_size(set(manifest.files) - present),
+        present=manifest.get_size(present),
+    )
+
+
 def deploy(api: Api, bundle: Bundle, request: DeployRequest, report: Report) -> Deployment:
-    """Upload first and release last, so that an aborted deploy changes nothing for users.
+    """Upload first and release last, so that an aborted deploy has no effect on users.
 
     :param api: of the app.
     :param bundle: the bundle to deploy.
@@ -37,8 +60,8 @@ def deploy(api: Api, bundle: Bundle, request: DeployRequest, report: Report) -> 
         report=report,
         size=lambda digest: manifest.get_size([digest]),
     )
-    # Stored with the release: a deploy that is aborted before leaves no fingerprint, and two
-    # deploys at once do not mix code and variables.
+    # The fingerprint is stored with the release. An aborted deploy therefore leaves no
+    # fingerprint, and two deploys at once do not mix code and variables.
     values = {name: value.reveal() for name, value in request.env.items()}
     return release(
         api, stage, id, report, fingerprint=request.fingerprint, env=values, wait=request.wait
@@ -97,6 +120,7 @@ def to_deployment(data: Mapping[str, Any]) -> Deployment:
         environment=data["stage"],
         created=dt.datetime.fromisoformat(data["created"]),
         live=data["live"],
+        percent=data["percent"],
         state=data["state"],
         message=data["message"],
         fingerprint=data["fingerprint"],

@@ -6,7 +6,8 @@ installed deployer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mastra_core import Secret
@@ -16,6 +17,8 @@ from mastra_core.pipeline import (
     Bundle,
     Deployment,
     DeployRequest,
+    LogLine,
+    Plan,
     Platform,
     Problem,
     Report,
@@ -30,7 +33,7 @@ Credentials = Mapping[str, Secret]
 
 @hookimpl
 def mastra_target() -> Target:
-    """Describe <<title>>, without network and heavy imports."""
+    """Describe <<title>>, without the network and without heavy imports."""
     return Target(
         name="<<name>>",
         summary="<<title>>'s machines, which run `python index.py`",
@@ -49,6 +52,21 @@ def mastra_bundle(build: Build, directory: Path) -> Bundle:
     from mastra_deployer_<<NAME>>.bundle import create_bundle
 
     return create_bundle(build, directory)
+
+
+@hookimpl
+def mastra_plan(
+    bundle: Bundle,
+    settings: <<cls>>,
+    credentials: Credentials,
+    request: DeployRequest,
+) -> Plan:
+    """Describe what a deploy would do."""
+    from mastra_deployer_<<NAME>>.api import open_api
+    from mastra_deployer_<<NAME>>.deploy import plan
+
+    with open_api(settings, credentials) as api:
+        return plan(api, bundle, request)
 
 
 @hookimpl
@@ -110,6 +128,38 @@ def mastra_rollback(
 
     with open_api(settings, credentials) as api:
         return roll_back(api, id, report)
+
+
+@hookimpl
+def mastra_canary(
+    settings: <<cls>>,
+    credentials: Credentials,
+    id: str,
+    percent: int,
+    report: Report,
+) -> Deployment:
+    """Send a share of production's traffic to a deployment."""
+    from mastra_deployer_<<NAME>>.api import open_api
+    from mastra_deployer_<<NAME>>.manage import split_traffic
+
+    with open_api(settings, credentials) as api:
+        return split_traffic(api, id, percent, report)
+
+
+@hookimpl
+def mastra_logs(
+    settings: <<cls>>,
+    credentials: Credentials,
+    id: str,
+    since: dt.datetime | None,
+    follow: bool,
+) -> Iterator[LogLine]:
+    """Yield the log of a deployment."""
+    from mastra_deployer_<<NAME>>.api import open_api
+    from mastra_deployer_<<NAME>>.manage import read_logs
+
+    with open_api(settings, credentials) as api:
+        yield from read_logs(api, id, since, follow=follow)
 
 
 @hookimpl

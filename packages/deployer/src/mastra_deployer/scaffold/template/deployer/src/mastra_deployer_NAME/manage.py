@@ -1,17 +1,18 @@
-"""Manages existing deployments, the app's variables, and the app itself."""
+"""Manage existing deployments, the app's variables, and the app itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
 
 from mastra_core import Secret
-from mastra_core.pipeline import Deployment, Problem, Report, Stage
+from mastra_core.pipeline import Deployment, LogLine, Problem, Report, Stage
 
 from mastra_deployer_<<NAME>>.api import Api, open_api
 from mastra_deployer_<<NAME>>.deploy import release, to_deployment
 from mastra_deployer_<<NAME>>.settings import <<cls>>
 
-__all__ = ("Variables", "diagnose", "list_deployments", "roll_back")
+__all__ = ("Variables", "diagnose", "list_deployments", "read_logs", "roll_back", "split_traffic")
 
 
 def list_deployments(api: Api, limit: int) -> list[Deployment]:
@@ -34,8 +35,50 @@ def roll_back(api: Api, id: str, report: Report) -> Deployment:
     from mastra_deployer.kit import find_rollback_target
 
     known = {data["id"]: data for data in api.list_deployments()}
-    target = find_rollback_target(id, api.get_previous, known.get)
+    target = find_rollback_target(id, lambda: api.get_app().get("previous", ""), known.get)
     return release(api, "production", target["id"], report)
+
+
+def split_traffic(api: Api, id: str, percent: int, report: Report) -> Deployment:
+    """Send a share of production's traffic to a deployment; 100 makes it live.
+
+    :param api: of the app.
+    :param id: of the deployment.
+    :param percent: the share; 0 ends it.
+    :param report: receives progress.
+    """
+    if percent == 100:
+        return release(api, "production", id, report)
+    return to_deployment(api.set_share(id, percent))
+
+
+def read_logs(
+    api: Api,
+    id: str,
+    since: dt.datetime | None,
+    *,
+    follow: bool,
+) -> Iterator[LogLine]:
+    """Yield the log of a deployment, oldest line first.
+
+    :param api: of the app.
+    :param id: of the deployment; empty for the live one.
+    :param since: time of the first line.
+    :param follow: whether to wait for further lines.
+    :raises DeployError: when nothing is live.
+    """
+    from mastra_deployer.kit import follow_logs, require_deployed
+
+    name = id or require_deployed(
+        api.get_app().get("live"), "Nothing is live in production.", "Deploy first."
+    )
+
+    def read() -> Iterator[tuple[str, LogLine]]:
+        for data in api.list_lines(name, since.isoformat() if since else ""):
+            time = dt.datetime.fromisoformat(data["time"])
+            yield data["id"], LogLine(text=data["text"], time=time, level=data["level"])
+
+    yield from follow_logs(read) if follow else (line for _, line in read())
 
 
 def diagnose(
@@ -55,7 +98,7 @@ def diagnose(
 
 
 class Variables:
-    """The variables of one stage; <<title>> stores values and never returns them."""
+    """The variables of one stage; <<title>> never returns their values."""
 
     def __init__(self, api: Api, stage: Stage) -> None:
         self._api = api
@@ -71,6 +114,6 @@ class Variables:
         self._api.set_env(self._stage, {name: value.reveal() for name, value in values.items()})
 
     def unset(self, names: Iterable[str]) -> None:
-        """Remove variables; unknown names are ignored."""
+        """Remove variables, and ignore unknown names."""
         self._api.create_app()
         self._api.set_env(self._stage, dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""Runs a bundle on this machine as <<title>> runs it."""
+"""Run a bundle on this machine as on <<title>>."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The version of macOS that a build may need.
+"""Choose the version of macOS that a build may need.
 
-uv assumes an older one for every Mac, and a Python may compile for the newest only. One version
-counts for both, so that a wheel that is compiled here fits the bundle.
+uv assumes an older version for every Mac, but a Python may compile only for the newest version.
+Both get the same version, so that a wheel that is compiled here works in the bundle.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def is_macos(wheels: str) -> bool:
 def get_macos_version() -> tuple[int, int]:
     """Return the oldest version of macOS that a bundle for macOS must run on.
 
-    It is that of ``MACOSX_DEPLOYMENT_TARGET``, else that of this machine.
+    ``MACOSX_DEPLOYMENT_TARGET`` sets the version. Without it, the version is that of this machine.
 
     :raises ConfigError: when the variable is no version.
     """
@@ -42,7 +42,7 @@ def get_macos_version() -> tuple[int, int]:
         match = re.fullmatch(r"(\d+)(?:\.(\d+))?(?:\.\d+)?", text)
         if match is None:
             raise ConfigError(
-                f"{MACOS_VARIABLE} is {text!r}, which is no version of macOS.",
+                f"{MACOS_VARIABLE} is {text!r}, which is not a version of macOS.",
                 "Set it to a version such as 14.0, or unset it.",
             )
         return int(match[1]), int(match[2] or 0)

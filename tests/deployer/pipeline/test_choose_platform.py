@@ -1,0 +1,95 @@
+"""The platform of a build: what is requested, and what wheels can be chosen for."""
+
+import dataclasses
+import sys
+
+import pytest
+
+from mastra_core.errors import ConfigError
+from mastra_core.pipeline import Platform
+from mastra_deployer.kit import PYODIDE
+from mastra_deployer.pipeline.choose_platform import choose_platform
+from mastra_deployer.project.discovery import find_project
+from mastra_deployer.project.interpreters import find_target_interpreter, probe_interpreter
+from tests.emulated_python import create_free_threaded_python, create_python
+from tests.sample_projects import ECHO, write_project
+
+ANY = (Platform(),)
+HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+@pytest.fixture
+def app(tmp_path, monkeypatch):
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    return find_project(write_project(tmp_path / "app", {"src/mastra/index.py": ECHO}))
+
+
+@pytest.mark.parametrize(
+    ("wheels", "chosen"),
+    [
+        ("", probe_interpreter(sys.executable).wheels),
+        ("linux", "x86_64-unknown-linux-gnu"),
+        ("macos", "aarch64-apple-darwin"),
+        ("windows", "x86_64-pc-windows-msvc"),
+        ("aarch64-unknown-linux-musl", "aarch64-unknown-linux-musl"),
+        ("x86_64-manylinux_2_34", "x86_64-manylinux_2_34"),
+        ("i686-pc-windows-msvc", "i686-pc-windows-msvc"),
+    ],
+)
+def test_names_of_platforms(app, wheels, chosen):
+    assert choose_platform(app, ANY, "", wheels).wheels == chosen
+
+
+@pytest.mark.parametrize("wheels", ["bogus", "s390x-manylinux_2_28", "x86_64-manylinux_2_29"])
+def test_platform_without_wheels(app, wheels):
+    with pytest.raises(ConfigError, match=f"'{wheels}' is no platform that mastra builds for"):
+        choose_platform(app, ANY, "", wheels)
+
+
+def test_platform_that_a_target_names_itself(app):
+    assert choose_platform(app, (PYODIDE,), "", "").wheels == PYODIDE.wheels
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="emulates other systems on Linux")
+@pytest.mark.parametrize(
+    ("variable", "path"),
+    [
+        ("LOCALAPPDATA", f"Programs/Python/Python{HERE.replace('.', '')}/python.exe"),
+        ("APPDATA", f"uv/python/cpython-{HERE}.9-windows-x86_64-none/python.exe"),
+        ("USERPROFILE", f".pyenv/pyenv-win/versions/{HERE}.9/python.exe"),
+    ],
+)
+def test_places_of_pythons_on_windows(tmp_path, monkeypatch, variable, path):
+    for name in ("PYENV_ROOT", "XDG_DATA_HOME", "PATH"):
+        monkeypatch.setenv(name, str(tmp_path / "empty"))
+    monkeypatch.setenv(variable, str(tmp_path))
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).symlink_to(sys.executable)
+    other = dataclasses.replace(probe_interpreter(sys.executable), python="3.99")
+    assert find_target_interpreter(HERE, other).path == str(tmp_path / path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="emulates other systems on Linux")
+def test_machine_without_wheels(app, tmp_path, monkeypatch):
+    """A Raspberry Pi may have a kernel of 64 bits and programs of 32."""
+    narrow = "def machine(): return 'aarch64'\nimport sys\nsys.maxsize = 2**31 - 1\n"
+    create_python(app.root / ".venv", platform=narrow)
+    with pytest.raises(ConfigError, match="'armv7l-manylinux_2_28' is no platform"):
+        choose_platform(app, ANY, "", "")
+    assert choose_platform(app, ANY, "", "x86_64-manylinux_2_28").wheels == "x86_64-manylinux_2_28"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="emulates other systems on Linux")
+def test_free_threading_build(app, tmp_path, monkeypatch):
+    python = create_free_threaded_python(tmp_path / f"pyenv/versions/{HERE}.99")
+    refusal = "is a free-threading build, and a bundle needs the wheels of a Python with the GIL"
+    with pytest.raises(ConfigError, match=refusal):
+        choose_platform(app, ANY, str(python), "")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    other = dataclasses.replace(probe_interpreter(sys.executable), python="3.99")
+    found = find_target_interpreter(HERE, other)
+    assert found is None or not found.is_free_threaded, "it compiles no bundle either"
+    assert choose_platform(app, ANY, HERE, "").python == HERE
+    monkeypatch.setenv("VIRTUAL_ENV", str(python.parent.parent))
+    with pytest.raises(ConfigError, match=refusal):
+        choose_platform(app, ANY, "", "")
