@@ -121,8 +121,13 @@ def test_an_interpreter_without_its_loader_needs_that_of_the_platform(tmp_path):
     with pytest.raises(BundleError, match="no C library for it") as raised:
         list(iter_shared_libraries(program, []))
     assert f"glibc on {MACHINE}" in raised.value.hint
-    own = list(iter_shared_libraries(program, [], optional_libc=True))
+    own = list(iter_shared_libraries(program, [], platform_glibc="2.99"))
     assert not [entry for entry in own if "libc.so" in entry.path or "/ld-" in entry.path]
+    with pytest.raises(
+        BundleError, match=r"needs glibc 2\.\d+, and the platform has 2\.1"
+    ) as raised:
+        list(iter_shared_libraries(program, [], platform_glibc="2.1"))
+    assert "python-build-standalone" in raised.value.hint
 
 
 def test_a_library_that_is_missing_is_named(tmp_path):

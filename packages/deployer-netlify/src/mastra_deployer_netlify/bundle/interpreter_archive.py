@@ -31,6 +31,7 @@ __all__ = ("HOME", "LIBRARIES", "Interpreter", "write_interpreter")
 HOME = "python"
 LIBRARIES = "lib"
 _MACHINE = "x86_64"  # Netlify's functions run only on this machine type
+_GLIBC = "2.34"  # of Amazon Linux 2023, which runs Node 20 and newer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,7 @@ def _iter_libraries(python: BundledPython) -> Iterator[ArchiveEntry]:
     and the interpreter finds its other libraries in its own directory.
     """
     modules = list_extension_modules(python)
-    entries = list(iter_shared_libraries(python.path, modules, optional_libc=True))
+    entries = list(iter_shared_libraries(python.path, modules, platform_glibc=_GLIBC))
     has_loader = any("/ld-" in entry.path for entry in entries)
     directory = LIBRARIES if has_loader else f"{HOME}/{LIBRARIES}"
     for entry in entries:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import mmap
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 from mastra_deployer.files.elf_format import LOAD, MAGIC, Segment, read_segments
 
-__all__ = ("ElfFile", "read_elf_file")
+__all__ = ("ElfFile", "find_needed_glibc", "read_elf_file")
 
 _MACHINES = {
     3: "i686",
@@ -26,6 +27,7 @@ _BIG_ENDIAN = 2
 _DYNAMIC, _INTERPRETER = 2, 3  # types of segments
 _NEEDED, _STRINGS, _RPATH, _RUNPATH = 1, 5, 15, 29  # tags of dynamic entries
 _ENTRY = struct.Struct("<qQ")
+_GLIBC = re.compile(rb"\0GLIBC_(2\.\d+)")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,17 @@ def read_elf_file(path: Path) -> ElfFile | None:
             return _parse(view)
     except (OSError, ValueError, struct.error, IndexError):
         return None
+
+
+def find_needed_glibc(path: Path) -> tuple[int, int]:
+    """Return the newest version of glibc that a file names: 2 and 34, or zeros for none.
+
+    :param path: an ELF file; the names of versions are among its texts.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        versions = {match[1].decode() for match in _GLIBC.finditer(view)}
+    pairs = [text.partition(".")[::2] for text in versions]
+    return max(((int(major), int(minor)) for major, minor in pairs), default=(0, 0))
 
 
 def _parse(view: mmap.mmap) -> ElfFile | None:

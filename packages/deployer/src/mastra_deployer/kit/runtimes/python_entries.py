@@ -87,7 +87,7 @@ def _compile_library(python: BundledPython, prefix: str, tree: Path) -> None:
         [compiler, "-I", "-S", "-m", "compileall", "-qq", "-f", "-j", "0", *mode]
         + ["-s", str(tree), "-p", f"/{prefix}", str(tree)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         env={**os.environ, "PYTHONHASHSEED": "0"},
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mastra_core.errors import BundleError
 from mastra_deployer.kit.files.archive_entries import ArchiveEntry
-from mastra_deployer.kit.runtimes.elf_file import read_elf_file
+from mastra_deployer.kit.runtimes.elf_file import find_needed_glibc, read_elf_file
 from mastra_deployer.kit.runtimes.library_search import LibrarySearch
 
 __all__ = ("iter_shared_libraries",)
@@ -21,7 +21,7 @@ _ASSUMED = (
 
 
 def iter_shared_libraries(
-    executable: Path, modules: Sequence[Path], *, optional_libc: bool = False
+    executable: Path, modules: Sequence[Path], *, platform_glibc: str = ""
 ) -> Iterator[ArchiveEntry]:
     """Yield the loader and every shared library that an interpreter needs, at their own paths.
 
@@ -30,11 +30,12 @@ def iter_shared_libraries(
 
     :param executable: the interpreter.
     :param modules: its extension modules.
-    :param optional_libc: whether the platform has a C library. Then a machine without the loader of
-        the interpreter yields the libraries of the interpreter itself only.
+    :param platform_glibc: version of the platform's own C library, ``2.34``; empty for none. With
+        it, a machine without the loader of the interpreter yields only those libraries that the
+        interpreter itself has.
     :returns: the entries; none for a static interpreter.
     :raises BundleError: when a library or the loader is missing, or the interpreter is not for
-        glibc.
+        glibc, or for a newer one than the platform's.
     """
     program = read_elf_file(executable)
     if program is None or program.libc != "glibc":
@@ -45,7 +46,7 @@ def iter_shared_libraries(
             "Pass -s interpreter=PATH with a Python for glibc.",
         )
     search = LibrarySearch(executable, program)
-    if not search.has_system and not optional_libc:
+    if not search.has_system and not platform_glibc:
         raise BundleError(
             f"The interpreter is for Linux on {program.machine}, and this machine has no C library "
             "for it.",
@@ -59,6 +60,7 @@ def iter_shared_libraries(
             "Install them, or pass -s interpreter=PATH with another Python.",
         )
     if not search.has_system:
+        _check_glibc([executable, *modules, *libraries.values()], platform_glibc)
         for name, path in sorted(libraries.items()):
             yield ArchiveEntry(path=f"lib/{name}", mode=0o755, source=path.resolve())
         return
@@ -69,3 +71,14 @@ def iter_shared_libraries(
     yield ArchiveEntry(
         path=program.loader.lstrip("/"), mode=0o755, source=Path(program.loader).resolve()
     )
+
+
+def _check_glibc(files: Iterable[Path], version: str) -> None:
+    major, _, minor = version.partition(".")
+    needed = max(find_needed_glibc(file) for file in files)
+    if needed > (int(major), int(minor)):
+        raise BundleError(
+            f"The interpreter needs glibc {needed[0]}.{needed[1]}, and the platform has {version}.",
+            "Pass -s interpreter=PATH with a Python for an older glibc, such as "
+            "python-build-standalone.",
+        )
