@@ -124,7 +124,7 @@ def test_an_interpreter_without_its_loader_needs_that_of_the_platform(tmp_path):
     own = list(iter_shared_libraries(program, [], platform_glibc="2.99"))
     assert not [entry for entry in own if "libc.so" in entry.path or "/ld-" in entry.path]
     with pytest.raises(
-        BundleError, match=r"needs glibc 2\.\d+, and the platform has 2\.1"
+        BundleError, match=r"needs glibc 2\.\d+, but the platform has 2\.1"
     ) as raised:
         list(iter_shared_libraries(program, [], platform_glibc="2.1"))
     assert "python-build-standalone" in raised.value.hint
