@@ -44,7 +44,7 @@ def start(directory: Path, env: Mapping[str, str], log: Path) -> tuple[Process, 
         if found := _SERVING.search(log.read_bytes()):
             return process, int(found[1])
         time.sleep(0.05)
-    raise RequestError(422, f"the app did not start: {log.read_text()[-500:]}")
+    raise RequestError(422, f"the app did not start: {log.read_text(encoding='utf-8')[-500:]}")
 
 
 def stop(process: Process) -> None:

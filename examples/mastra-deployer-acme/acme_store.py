@@ -83,14 +83,18 @@ class Store:
         self.apps: dict[str, App] = {}
         (directory / "blobs").mkdir(parents=True, exist_ok=True)
         if (directory / "state.json").exists():
-            state = json.loads((directory / "state.json").read_text())
+            state = json.loads((directory / "state.json").read_text(encoding="utf-8"))
             self.apps = {app["id"]: _parse_app(app) for app in state}
 
     def save(self) -> None:
         if not self.persistent:
             return
         draft = self.directory / "state.draft"
-        draft.write_text(json.dumps([dataclasses.asdict(app) for app in self.apps.values()]))
+        draft.write_text(
+            json.dumps([dataclasses.asdict(app) for app in self.apps.values()]),
+            encoding="utf-8",
+            newline="\n",
+        )
         draft.replace(self.directory / "state.json")
 
     def create_app(self, name: str) -> App:

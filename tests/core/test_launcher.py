@@ -146,6 +146,8 @@ def emulated(tmp_path_factory):
         "mac": create_mac_python,
         "musl": create_musl_python,
         "free-threaded": create_free_threaded_python,
+        # Python 3.11 on Windows, in an environment without variables.
+        "nameless": lambda prefix: create_python(prefix, platform="def machine(): return ''"),
     }
     return {kind: create(directory / kind) for kind, create in kinds.items()}
 
@@ -164,6 +166,7 @@ def emulated(tmp_path_factory):
         ("mac", "manylinux_2_28", ["manylinux_2_28, but this machine is darwin aarch64."]),
         ("free-threaded", "manylinux_2_28", ["is a free-threading build", "Run it with python3."]),
         ("musl", "unknown-linux-musl", []),
+        ("nameless", "manylinux_2_28", []),
         ("", "unknown-linux-gnu", []),
         ("", "manylinux2014", []),
     ],

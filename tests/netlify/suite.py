@@ -28,8 +28,10 @@ class NetlifyFixtures(SuiteFixtures):
         assert find_violations(requests) == []
 
     @pytest.fixture
-    def platform(self, bootstrap, tiny_interpreter, recorded_requests):
-        fake = FakeNetlify(str(tiny_interpreter))
+    def platform(self, request, bootstrap, tiny_interpreter, recorded_requests):
+        """A fake whose functions carry no real Python, unless the test runs one."""
+        is_run = request.function.__name__ == "test_a_preview_answers"
+        fake = FakeNetlify("" if is_run else str(tiny_interpreter))
         yield fake
         fake.stop()
         recorded_requests.extend(fake.requests)

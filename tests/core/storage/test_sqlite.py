@@ -102,7 +102,7 @@ def test_file_that_is_no_database(tmp_path):
 
 
 def test_missing_directory(tmp_path):
-    with pytest.raises(StorageError, match=r"cannot be opened\.\nCreate its directory"):
+    with pytest.raises(StorageError, match=r"cannot be opened\.\nCreate the directory of the file"):
         open_storage(tmp_path / "none" / "app.db")
 
 

@@ -51,6 +51,25 @@ def test_platform_that_a_target_names_itself(app):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="emulates other systems on Linux")
+@pytest.mark.parametrize(
+    ("variable", "path"),
+    [
+        ("LOCALAPPDATA", f"Programs/Python/Python{HERE.replace('.', '')}/python.exe"),
+        ("APPDATA", f"uv/python/cpython-{HERE}.9-windows-x86_64-none/python.exe"),
+        ("USERPROFILE", f".pyenv/pyenv-win/versions/{HERE}.9/python.exe"),
+    ],
+)
+def test_places_of_pythons_on_windows(tmp_path, monkeypatch, variable, path):
+    for name in ("PYENV_ROOT", "XDG_DATA_HOME", "PATH"):
+        monkeypatch.setenv(name, str(tmp_path / "empty"))
+    monkeypatch.setenv(variable, str(tmp_path))
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).symlink_to(sys.executable)
+    other = dataclasses.replace(probe_interpreter(sys.executable), python="3.99")
+    assert find_target_interpreter(HERE, other).path == str(tmp_path / path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="emulates other systems on Linux")
 def test_machine_without_wheels(app, tmp_path, monkeypatch):
     """A Raspberry Pi may have a kernel of 64 bits and programs of 32."""
     narrow = "def machine(): return 'aarch64'\nimport sys\nsys.maxsize = 2**31 - 1\n"

@@ -18,6 +18,7 @@ from mastra_deployer_oci.api.reference import Reference
 from mastra_deployer_oci.api.repository import get_api_url
 from mastra_deployer_oci.api.tags import RECORD, build_record_tag, choose_tag, parse_record_time
 from mastra_deployer_oci.bundle.image_plan import read_plan
+from mastra_deployer_oci.bundle.layer_cache import write_cached_layer
 from mastra_deployer_oci.bundle.layers import write_layer
 
 
@@ -71,6 +72,26 @@ def test_layer_depends_only_on_names_and_contents(tmp_path):
         for item in archive:
             assert (item.uid, item.gid, item.mtime, item.uname) == (0, 0, 0, "")
             assert item.mode == (0o755 if item.isdir() else 0o644)
+
+
+def test_unchanged_layer_is_compressed_once(tmp_path, monkeypatch):
+    """A damaged layer of the cache is made again, and old layers are removed."""
+    monkeypatch.setenv("MASTRA_CACHE_DIR", str(tmp_path / "cache"))
+    entries = [ArchiveEntry(path="app/a", content=b"content" * 1000)]
+    written = write_cached_layer("first", entries, tmp_path / "one")
+    assert written == write_layer("first", entries, tmp_path / "plain")
+    name = written.digest.removeprefix("sha256:")
+    (cached,) = (tmp_path / "cache").rglob(name)
+    content = cached.read_bytes()
+    assert write_cached_layer("second", iter(entries), tmp_path / "two").purpose == "first"
+    assert (tmp_path / "two" / name).read_bytes() == content
+    cached.write_bytes(content[:-1] + b"x")
+    assert write_cached_layer("third", entries, tmp_path / "three").purpose == "third"
+    assert (tmp_path / "three" / name).read_bytes() == content == cached.read_bytes()
+    for number in range(20):
+        other = [ArchiveEntry(path="app/a", content=str(number).encode())]
+        write_cached_layer("other", other, tmp_path / "four")
+    assert len(list((tmp_path / "cache").rglob("layer.json"))) == 12 and not cached.exists()
 
 
 def test_links_and_long_names_are_preserved(tmp_path):

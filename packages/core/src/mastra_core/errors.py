@@ -1,4 +1,4 @@
-"""All errors of mastra, in one tree.
+"""Every error of mastra, in one tree.
 
 MastraError
 ├── ConfigError            the project, its settings or its environment is invalid (exit 2)

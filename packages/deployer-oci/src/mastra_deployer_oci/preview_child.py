@@ -19,7 +19,7 @@ def _main(root: str, user: str, directory: str, *command: str) -> None:
         os.setgid(int(group or number))
         os.setuid(int(number))
     os.chdir(directory)
-    os.execv(command[0], command)  # noqa: S606  # the caller built the command
+    os.execv(command[0], command)  # noqa: S606  # of the image, or found on this machine
 
 
 if __name__ == "__main__":

@@ -177,7 +177,7 @@ def test_uv_downloads_an_interpreter_once(mirror, cache):
     assert first == second and first.path.is_relative_to(cache)
     assert (first.version, first.machine, first.libc) == (OTHER, MACHINE, "glibc")
     assert [seen[:2] for seen in mirror.seen] == [("GET", f"/mirror{ARCHIVE}")]
-    assert len(steps) == 1 and f"Python {OTHER} for Linux on {MACHINE}" in steps[0]
+    assert steps == [f"Downloading Python {OTHER} for Linux on {MACHINE} with uv"]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import msgspec
 from mastra_core.errors import BundleError
 from mastra_core.pipeline.build import Build
 from mastra_core.pipeline.file_tree import (
+    HAS_MODES,
     Identity,
     get_identity,
     hash_file,
@@ -144,12 +145,12 @@ def _normalize_modes(directory: Path, entries: _Entries) -> None:
 
 
 def _list_executables(entries: _Entries) -> tuple[str, ...]:
-    return tuple(name for name, entry in entries if is_executable(entry.stat()))
+    return tuple(name for name, entry in entries if is_executable(entry.path, entry.stat()))
 
 
 def _restore_executables(directory: Path, manifest: BundleManifest, entries: _Entries) -> None:
     """Restore executable bits that a copy has lost; do nothing on Windows."""
-    if os.name != "posix":
+    if not HAS_MODES:
         return
     for name in sorted(set(manifest.executables) ^ set(_list_executables(entries))):
         path = directory / name

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 __all__ = (
+    "HAS_MODES",
     "Identity",
     "get_identity",
     "hash_file",
@@ -20,10 +21,14 @@ __all__ = (
     "normalize_mode",
 )
 
+HAS_MODES = os.name == "posix"
+"""Whether files say that they are executable; on Windows they do not."""
+
 Identity: TypeAlias = tuple[int, int, int, int]
 """Device, inode, size and modification time of a file, the same for all its hard links."""
 
 _BLOCK_SIZE = 1 << 20
+_PROGRAM_HEADS = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 
 
 def lay_out(source: Path, target: Path) -> None:
@@ -69,12 +74,22 @@ def get_identity(status: os.stat_result) -> Identity:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def is_executable(status: os.stat_result) -> bool:
+def is_executable(path: str | Path, status: os.stat_result) -> bool:
     """Return whether the owner of a file may execute it.
 
-    :param status: the result of ``stat``.
+    On a system without modes, programs of Linux and macOS and scripts count as executable, so that
+    a bundle that is made there has modes elsewhere.
+
+    :param path: the file.
+    :param status: the result of ``stat`` for it.
     """
-    return bool(status.st_mode & stat.S_IXUSR)
+    if HAS_MODES:
+        return bool(status.st_mode & stat.S_IXUSR)
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  # called for each file of a bundle
+            return file.read(4).startswith(_PROGRAM_HEADS)
+    except OSError:  # a directory
+        return False
 
 
 def normalize_mode(path: str | Path, status: os.stat_result) -> None:
@@ -86,10 +101,12 @@ def normalize_mode(path: str | Path, status: os.stat_result) -> None:
     :param path: the file or directory.
     :param status: the result of ``stat`` for it.
     """
-    mode = 0o755 if is_executable(status) else 0o644
+    if not HAS_MODES:
+        return
+    mode = 0o755 if is_executable(path, status) else 0o644
     if not status.st_mode & stat.S_IWUSR:
         mode &= 0o555
-    if os.name == "posix" and stat.S_IMODE(status.st_mode) != mode:
+    if stat.S_IMODE(status.st_mode) != mode:
         os.chmod(path, mode)  # noqa: PTH101  # called for each file of a bundle
 
 

@@ -58,8 +58,8 @@ class Thread(_Record, frozen=True, kw_only=True):
     :param metadata: metadata of the application, JSON builtins.
     :param created_at: time of creation, milliseconds since the epoch.
     :param updated_at: time of the last change, milliseconds since the epoch.
-    :param caller: who a new thread is counted for, if the storage has bounds; the resource if
-        empty. It need not be stored.
+    :param caller: the caller whose limits a new thread counts toward; if empty, the resource. It
+        need not be stored.
     """
 
     id: str

@@ -134,7 +134,7 @@ def _run_credential_helper(helper: str, key: str) -> Login | None:
             [program, "get"],
             input=key,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=_HELPER_TIMEOUT,
             check=False,
         )

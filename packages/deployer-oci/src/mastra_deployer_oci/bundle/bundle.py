@@ -40,6 +40,7 @@ def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: R
     from mastra_deployer_oci.bundle.image_config import build_image_config, find_image_python
     from mastra_deployer_oci.bundle.image_layout import write_layout
     from mastra_deployer_oci.bundle.image_plan import BLOBS, ImagePlan, write_plan
+    from mastra_deployer_oci.bundle.layer_cache import write_cached_layer
     from mastra_deployer_oci.bundle.layers import write_layer
 
     architecture, blobs = to_architecture(build.platform.wheels), directory / BLOBS
@@ -48,7 +49,7 @@ def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: R
         report.step("Writing the interpreter layer")
         layers.append(_write_interpreter_layer(build, settings, architecture, blobs, report))
     report.step("Writing the layers")
-    layers.append(write_layer("dependencies", _iter_dependencies(build), blobs))
+    layers.append(write_cached_layer("dependencies", _iter_dependencies(build), blobs))
     python = find_image_python(settings)
     layers.append(write_layer("app", _iter_app(build, python), blobs))
     base = "" if settings.base == SCRATCH else settings.base.format(python=build.platform.python)

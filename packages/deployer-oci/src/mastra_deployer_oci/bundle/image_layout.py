@@ -68,7 +68,9 @@ def write_layout(plan: ImagePlan, directory: Path) -> None:
     :param plan: plan of the image.
     :param directory: directory of the bundle.
     """
-    (directory / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    (directory / "oci-layout").write_text(
+        '{"imageLayoutVersion":"1.0.0"}', encoding="utf-8", newline="\n"
+    )
     images = []
     if not plan.base:
         config, manifest = build_image(plan)
@@ -78,4 +80,6 @@ def write_layout(plan: ImagePlan, directory: Path) -> None:
         platform = extract_platform(config.value)
         images = [manifest.to_descriptor(platform=platform, annotations={_NAME: "latest"})]
     index = build_index(images, {})
-    (directory / "index.json").write_text(json.dumps(index.value, indent=2, sort_keys=True) + "\n")
+    (directory / "index.json").write_text(
+        json.dumps(index.value, indent=2, sort_keys=True) + "\n", encoding="utf-8", newline="\n"
+    )

@@ -1,25 +1,43 @@
-"""Cache layers that are the same for all apps of a platform."""
+"""Cache layers that many images share: the interpreter, and unchanged dependencies."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
 
-from mastra_deployer.kit import get_cache_directory
-from mastra_deployer_oci.bundle.layers import Layer
+from mastra_deployer.kit import ArchiveEntry, get_cache_directory
+from mastra_deployer_oci.bundle.layers import Layer, hash_layer, write_layer
 
-__all__ = ("get_or_create_layer",)
+__all__ = ("get_or_create_layer", "write_cached_layer")
+
+_MAX_LAYERS = 12  # the least recently used ones are removed
+
+
+def write_cached_layer(purpose: str, entries: Iterable[ArchiveEntry], blobs: Path) -> Layer:
+    """Write a layer as ``write_layer`` does, but compress the same contents only once.
+
+    :param purpose: what the layer contains, for messages.
+    :param entries: the entries, in any order.
+    :param blobs: directory of the bundle's blobs.
+    :returns: the layer.
+    :raises ConfigError: when the cache directory cannot be created.
+    """
+    entries = list(entries)
+    key = hash_layer(entries)
+    return get_or_create_layer(key, blobs, lambda blobs: write_layer(purpose, entries, blobs))
 
 
 def get_or_create_layer(key: str, blobs: Path, create: Callable[[Path], Layer]) -> Layer:
     """Copy a layer from the cache to ``blobs``, or create the layer and cache it.
 
-    If a layer cannot be cached, it is created each time.
+    If a layer cannot be cached, it is created each time. A damaged layer is replaced.
 
     :param key: key of the layer.
     :param blobs: directory of the bundle's blobs.
@@ -28,20 +46,30 @@ def get_or_create_layer(key: str, blobs: Path, create: Callable[[Path], Layer]) 
     :raises ConfigError: when the cache directory cannot be created.
     """
     directory = get_cache_directory("oci-layers") / key
-    with contextlib.suppress(OSError, msgspec.DecodeError):
-        return _load_layer(directory, blobs)
+    if layer := _load_layer(directory, blobs):
+        return layer
     layer = create(blobs)
     with contextlib.suppress(OSError):
         _store_layer(layer, blobs, directory)
+        _remove_old_layers(directory.parent)
     return layer
 
 
-def _load_layer(directory: Path, blobs: Path) -> Layer:
-    layer = msgspec.json.decode((directory / "layer.json").read_bytes(), type=Layer)
-    blobs.mkdir(parents=True, exist_ok=True)
-    name = layer.digest.removeprefix("sha256:")
-    shutil.copyfile(directory / name, blobs / name)
-    return layer
+def _load_layer(directory: Path, blobs: Path) -> Layer | None:
+    try:
+        layer = msgspec.json.decode((directory / "layer.json").read_bytes(), type=Layer)
+        name = layer.digest.removeprefix("sha256:")
+        with (directory / name).open("rb") as file:
+            is_whole = hashlib.file_digest(file, "sha256").hexdigest() == name
+        if is_whole:
+            blobs.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(directory / name, blobs / name)
+            os.utime(directory)  # its last use
+            return layer
+    except (OSError, msgspec.DecodeError):
+        pass
+    shutil.rmtree(directory, ignore_errors=True)
+    return None
 
 
 def _store_layer(layer: Layer, blobs: Path, directory: Path) -> None:
@@ -53,3 +81,10 @@ def _store_layer(layer: Layer, blobs: Path, directory: Path) -> None:
         shutil.copyfile(blobs / name, draft / name)
         (draft / "layer.json").write_bytes(msgspec.json.encode(layer))
         draft.rename(directory)  # atomic: a reader never sees half a layer
+
+
+def _remove_old_layers(directory: Path) -> None:
+    layers = [path.parent for path in directory.glob("*/layer.json")]
+    layers.sort(key=lambda path: path.stat().st_mtime)
+    for path in layers[:-_MAX_LAYERS]:
+        shutil.rmtree(path, ignore_errors=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from mastra_deployer.kit import ArchiveEntry, GzipWriter, write_tar
 
-__all__ = ("Layer", "write_layer")
+__all__ = ("Layer", "hash_layer", "write_layer")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,16 @@ def write_layer(purpose: str, entries: Iterable[ArchiveEntry], blobs: Path) -> L
         size=packed.size,
         unpacked=plain.size,
     )
+
+
+def hash_layer(entries: Iterable[ArchiveEntry]) -> str:
+    """Hash what the bytes of a layer depend on: its archive and the version of zlib.
+
+    :param entries: the entries, in any order.
+    """
+    digest = hashlib.sha256(f"{zlib.ZLIB_RUNTIME_VERSION}\0".encode())
+    write_tar(_add_parents(entries), digest.update)
+    return digest.hexdigest()
 
 
 class _Digest:

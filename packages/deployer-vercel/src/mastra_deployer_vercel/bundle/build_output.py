@@ -70,7 +70,7 @@ def _write_launcher(build: Build, function: Path) -> None:
 
     paths = build.manifest.paths
     launcher = _LAUNCHER_TEMPLATE.format(entry=_ENTRY, vendor=paths[-1], paths=list(paths))
-    (function / f"{_HANDLER}.py").write_text(launcher)
+    (function / f"{_HANDLER}.py").write_text(launcher, encoding="utf-8", newline="\n")
     # Its app is a function, because the runtime detects ASGI by the signature of the app.
     write_launcher(function / f"{_ENTRY}.py", build.manifest)
 
@@ -102,4 +102,6 @@ def _build_output_config(settings: VercelDeployer) -> dict[str, Any]:
 
 
 def _write_json(file: Path, content: Mapping[str, Any]) -> None:
-    file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+    file.write_text(
+        json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8", newline="\n"
+    )

@@ -79,13 +79,15 @@ class FunctionRuntime:
         return str(directory / "bin" / "python")
 
     def _build_command(self, python: str) -> list[str]:
-        handler = json.loads((self._function / ".vc-config.json").read_text())["handler"]
+        handler = json.loads((self._function / ".vc-config.json").read_text(encoding="utf-8"))[
+            "handler"
+        ]
         module = handler.rpartition(".")[0]
         code = f"import sys; sys.path.insert(0, '.'); import {module}"
         return [python, "-I", "-c", code]
 
     def _build_environment(self, address: str) -> dict[str, str]:
-        config = json.loads((self._function / ".vc-config.json").read_text())
+        config = json.loads((self._function / ".vc-config.json").read_text(encoding="utf-8"))
         inherited = {name: os.environ[name] for name in ("PATH",) if name in os.environ}
         platform = {"VERCEL": "1", "VERCEL_ENV": "development", "LANG": "C.UTF-8", "TZ": "UTC"}
         configured = {**config.get("environment", {}), **self._environment}

@@ -22,7 +22,8 @@ from collections.abc import Callable
 from email.parser import HeaderParser
 from importlib import metadata
 from pathlib import Path
-from urllib.parse import unquote, urlparse
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 import msgspec
 from packaging.utils import canonicalize_name
@@ -123,7 +124,7 @@ def hash_tree(source: Path) -> str:
         if relative.parts[0] in _BUILD_RESULTS or not _SKIPPED.isdisjoint(relative.parts):
             continue
         if path.is_file():
-            mode = "755" if is_executable(path.stat()) else "644"
+            mode = "755" if is_executable(path, path.stat()) else "644"
             digest.update(f"{relative.as_posix()}\0{mode} ".encode())
             digest.update(bytes.fromhex(hash_file(path)))
     return digest.hexdigest()
@@ -133,7 +134,7 @@ def _find_editable_source(distribution: metadata.Distribution) -> Path | None:
     origin = json.loads(distribution.read_text("direct_url.json") or "{}")
     if not origin.get("dir_info", {}).get("editable"):
         return None
-    return Path(unquote(urlparse(origin["url"]).path))
+    return Path(url2pathname(urlparse(origin["url"]).path))
 
 
 def _pack_installed(distribution: metadata.Distribution) -> Path:
@@ -215,7 +216,8 @@ def _create_entry(name: str, *, executable: bool = False) -> zipfile.ZipInfo:
 
 
 def _is_executable(distribution: metadata.Distribution, file: metadata.PackagePath) -> bool:
-    return is_executable(Path(str(distribution.locate_file(file))).stat())
+    path = Path(str(distribution.locate_file(file)))
+    return is_executable(path, path.stat())
 
 
 def pack_tree(tree: Path, directory: Path) -> Path:

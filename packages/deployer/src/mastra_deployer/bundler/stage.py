@@ -306,7 +306,7 @@ class _Staging:
             attribute=project.attribute,
             threads=_WSGI_THREADS,
         )
-        (self._import_root / "mastra_asgi.py").write_text(text, encoding="utf-8")
+        (self._import_root / "mastra_asgi.py").write_text(text, encoding="utf-8", newline="\n")
 
 
 def _find_interpreter(project: Project, platform: Platform, report: Report) -> Interpreter | None:

@@ -6,7 +6,8 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 __all__ = ("find_editable_sources",)
 
@@ -27,6 +28,6 @@ def _iter_sources(place: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError, ValueError, AttributeError):  # as if there were none
             content = json.loads(record.read_bytes())
             if content.get("dir_info", {}).get("editable"):
-                directory = Path(unquote(urlsplit(content["url"]).path)).resolve()
+                directory = Path(url2pathname(urlsplit(content["url"]).path)).resolve()
                 source = directory / "src"
                 yield source if source.is_dir() else directory

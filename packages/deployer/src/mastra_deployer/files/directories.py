@@ -64,7 +64,7 @@ def ensure_local_directory(project: Project, *names: str) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if not ignore.exists():
-            ignore.write_text("*\n")
+            ignore.write_text("*\n", encoding="utf-8", newline="\n")
     except OSError as error:
         raise build_unwritable_error(local, error) from None
     return directory

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -14,6 +13,7 @@ from mastra_deployer.files.directories import (
     ensure_local_directory,
     get_local_file,
 )
+from mastra_deployer.files.lock_file import lock_file
 from mastra_deployer.files.temporary import remove_stale_directories
 
 __all__ = ("hold_build_lock",)
@@ -29,18 +29,9 @@ def hold_build_lock(project: Project, report: Report) -> Iterator[None]:
         place.
     """
     with _open_lock(get_local_file(project, "lock")) as file:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]  # Windows only
-        else:
-            import fcntl
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                report.step("Waiting for another build of this project")
-                fcntl.flock(file, fcntl.LOCK_EX)
+        if not lock_file(file, wait=False):
+            report.step("Waiting for another build of this project")
+            lock_file(file, wait=True)
         for names in ((), ("locks",)):  # of killed builds
             remove_stale_directories(ensure_local_directory(project, *names))
         yield

@@ -92,7 +92,7 @@ def _build_again(project: Project, arguments: Sequence[str], temporary: Path) ->
         [sys.executable, "-c", _COMMAND, "bundle", *arguments],
         env=environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         umask=0o077,
         check=False,
     )

@@ -61,7 +61,7 @@ def _read(project: Project) -> set[str]:
 
 
 def _write(project: Project, changes: set[str]) -> None:
-    _get_file(project).write_text(json.dumps(sorted(changes)), encoding="utf-8")
+    _get_file(project).write_text(json.dumps(sorted(changes)), encoding="utf-8", newline="\n")
 
 
 def _get_file(project: Project) -> Path:

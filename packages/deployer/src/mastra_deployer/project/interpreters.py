@@ -188,6 +188,19 @@ def _iter_candidates(python: str) -> Iterator[str]:
         yield path
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     yield from map(str, sorted(data.glob(f"uv/python/cpython-{python}.*/bin/python")))
+    yield from _iter_windows_candidates(python)
+
+
+def _iter_windows_candidates(python: str) -> Iterator[str]:
+    """Yield paths where python.org, uv and pyenv-win install Python; no name has its version."""
+    places = (
+        ("LOCALAPPDATA", f"Programs/Python/Python{python.replace('.', '')}/python.exe"),
+        ("APPDATA", f"uv/python/cpython-{python}.*/python.exe"),
+        ("USERPROFILE", f".pyenv/pyenv-win/versions/{python}.*/python.exe"),
+    )
+    for variable, pattern in places:
+        if directory := os.environ.get(variable):
+            yield from map(str, sorted(Path(directory).glob(pattern), reverse=True))
 
 
 def _get_python_path(directory: Path) -> Path:

@@ -165,5 +165,5 @@ def _write_one_authority(file: Path) -> str:
     The tests use no https, and loading all certificate authorities would take longer than a deploy.
     """
     first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition(_END)
-    file.write_text(f"{first}{end}\n", encoding="utf-8")
+    file.write_text(f"{first}{end}\n", encoding="utf-8", newline="\n")
     return str(file)

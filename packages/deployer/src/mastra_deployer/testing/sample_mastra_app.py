@@ -75,6 +75,6 @@ def build_mastra_app(
     entry = root / "src" / "mastra" / "index.py"
     for path in (staged, entry.parent):
         path.mkdir(parents=True)
-    entry.write_text(_APP, encoding="utf-8")
-    (root / "pyproject.toml").write_text(_PYPROJECT, encoding="utf-8")
+    entry.write_text(_APP, encoding="utf-8", newline="\n")
+    (root / "pyproject.toml").write_text(_PYPROJECT, encoding="utf-8", newline="\n")
     return caller.build(find_project(root), platform, staged, report)

@@ -61,7 +61,7 @@ def run_python(*arguments: str, **environment: str) -> str:
         [sys.executable, *arguments],
         env={**os.environ, "PYTHONPATH": path, **environment},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]  # noqa: S101  # called by tests

@@ -274,5 +274,5 @@ def _get_hashes(package: Mapping[str, Any]) -> list[str]:
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> str:
-    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8", newline="\n")
     return str(path)

@@ -41,7 +41,9 @@ def write_lock(text: str, draft: Path, lock: Path) -> None:
     :param lock: the file to write.
     """
     number = 1 + max(map(_read_number, lock.parent.glob("*.toml")), default=0)
-    draft.write_text(f"# mastra {number} {_compute_digest(text)}\n{text}", encoding="utf-8")
+    draft.write_text(
+        f"# mastra {number} {_compute_digest(text)}\n{text}", encoding="utf-8", newline="\n"
+    )
     draft.replace(lock)
 
 

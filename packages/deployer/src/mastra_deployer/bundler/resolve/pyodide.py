@@ -203,12 +203,12 @@ def _strip_distribution(tree: Path, info: Path) -> None:
             (tree / name).unlink()
         elif name == f"{info.name}/WHEEL":
             (tree / name).unlink()  # it may be a hard link to uv's cache
-            (tree / name).write_text(_WHEEL, encoding="utf-8")
+            (tree / name).write_text(_WHEEL, encoding="utf-8", newline="\n")
             remaining.append((name, compute_record_hash(_WHEEL.encode()), len(_WHEEL)))
         else:
             remaining.append((name, digest, size))
     (info / "RECORD").unlink()
-    (info / "RECORD").write_text(format_record(remaining), encoding="utf-8")
+    (info / "RECORD").write_text(format_record(remaining), encoding="utf-8", newline="\n")
 
 
 def _build_missing_error(missing: list[str], platform: Platform) -> BuildError:

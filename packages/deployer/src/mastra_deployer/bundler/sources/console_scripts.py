@@ -66,7 +66,7 @@ def write_console_scripts(
             scripts=SCRIPTS,
             reference=reference,
         )
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text, encoding="utf-8", newline="\n")
         file.chmod(0o755)
 
 

@@ -63,7 +63,7 @@ def collect_sources(project: Project, packages: set[str]) -> AppSources:
     _check_names(project, files)
     dropped = {name: reason for name, reason in collector.dropped.items() if name not in files}
     executables = frozenset(
-        _get_relative_name(project, path) for path in shipped if is_executable(path.stat())
+        _get_relative_name(project, path) for path in shipped if is_executable(path, path.stat())
     )
     return AppSources(
         files=files,

@@ -16,6 +16,7 @@ from typing import TypeAlias
 import msgspec
 
 from mastra_core.errors import BuildError
+from mastra_core.pipeline.file_tree import HAS_MODES, is_executable
 from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("FinishedFile", "finish_files")
@@ -59,8 +60,14 @@ def finish_files(
     finished: dict[Path, list[FinishedFile]] = {root: [] for root in files}
     if pairs:
         for root, *fields in _run_child(interpreter, protect, pairs):
-            finished[Path(root)].append(msgspec.convert(fields, FinishedFile))
+            file = msgspec.convert(fields, FinishedFile)
+            finished[Path(root)].append(file if HAS_MODES else _read_mode(Path(root), file))
     return finished
+
+
+def _read_mode(root: Path, file: FinishedFile) -> FinishedFile:
+    path = root / file.name
+    return msgspec.structs.replace(file, executable=is_executable(path, path.stat()))
 
 
 def _run_child(

@@ -70,7 +70,11 @@ def _run_install(
     texts = [package.text for package in packages if package.text]
     if texts:
         lock = tree.with_name("pylock.toml")
-        lock.write_text('lock-version = "1.0"\ncreated-by = "mastra"\n\n' + "".join(texts))
+        lock.write_text(
+            'lock-version = "1.0"\ncreated-by = "mastra"\n\n' + "".join(texts),
+            encoding="utf-8",
+            newline="\n",
+        )
         run(["pip", "install", *flags, *target, "--requirements", str(lock)])
     if wheels := [str(package.wheel) for package in packages if package.wheel]:
         run(["pip", "install", *flags, *target, *wheels])

@@ -12,7 +12,13 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from mastra_core.pipeline.file_tree import Identity, get_identity, is_executable, iter_files
+from mastra_core.pipeline.file_tree import (
+    HAS_MODES,
+    Identity,
+    get_identity,
+    is_executable,
+    iter_files,
+)
 from mastra_deployer.bundler.vendor.bytecode import FinishedFile
 from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
 
@@ -64,7 +70,7 @@ def _read_digests(directory: Path, files: dict[str, FinishedFile]) -> dict[Ident
     try:
         for count, (name, entry) in enumerate(iter_files(directory), 1):  # noqa: B007  # it is counted
             status, file = entry.stat(follow_symlinks=False), files.get(name)
-            if file is None or _is_changed(status, file):
+            if file is None or _is_changed(entry.path, status, file):
                 return None
             found[get_identity(status)] = file.sha256
     except OSError:
@@ -72,7 +78,7 @@ def _read_digests(directory: Path, files: dict[str, FinishedFile]) -> dict[Ident
     return found if count == len(files) else None
 
 
-def _is_changed(status: os.stat_result, file: FinishedFile) -> bool:
-    if os.name == "posix" and is_executable(status) != file.executable:
+def _is_changed(path: str, status: os.stat_result, file: FinishedFile) -> bool:
+    if HAS_MODES and is_executable(path, status) != file.executable:
         return True
     return (status.st_size, status.st_mtime_ns) != (file.size, file.mtime)

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from mastra_core.pipeline.file_tree import (
+    HAS_MODES,
     Identity,
     get_identity,
     hash_file,
@@ -172,7 +173,7 @@ def _link_file(source: str, target: str, file: FinishedFile, digests: dict[Ident
         is_untouched = (status.st_size, status.st_mtime_ns) == (file.size, file.mtime)
         if not is_untouched and hash_file(source) != file.sha256:
             return False
-        if os.name == "posix" and is_executable(status) != file.executable:
+        if HAS_MODES and is_executable(source, status) != file.executable:
             # Some archives of caches do not keep modes.
             os.chmod(source, 0o555 if file.executable else 0o444)  # noqa: PTH101  # each file
     except OSError:
@@ -235,7 +236,8 @@ def _strip_files(directory: Path) -> tuple[str, ...]:
     return tuple(
         name
         for name, entry in sorted(iter_files(directory), key=lambda pair: pair[0])
-        if (".so" in entry.name or is_executable(entry.stat())) and strip_file(directory / name)
+        if (".so" in entry.name or is_executable(entry.path, entry.stat()))
+        and strip_file(directory / name)
     )
 
 
@@ -250,7 +252,7 @@ def _write_record(directory: Path, info: str, new_names: Collection[str]) -> Non
     )
     # The file may be a hard link to uv's cache: write a new one, never into the old one.
     record.unlink()
-    record.write_text(format_record([*remaining]), encoding="utf-8")
+    record.write_text(format_record([*remaining]), encoding="utf-8", newline="\n")
 
 
 def _describe_file(directory: Path, name: str) -> tuple[str, str, str]:

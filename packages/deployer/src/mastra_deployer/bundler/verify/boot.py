@@ -24,6 +24,7 @@ from mastra_deployer.project.config import CheckConfig
 from mastra_deployer.project.discovery import find_module_file, get_config
 from mastra_deployer.project.environment import read_environment
 from mastra_deployer.project.interpreters import Interpreter
+from mastra_deployer.project.system_variables import read_system_variables
 
 __all__ = (
     "APP_KINDS",
@@ -37,19 +38,8 @@ __all__ = (
 APP_KINDS = ("mastra", "asgi", "wsgi")  # what can be served; WSGI through an adapter
 _CHILD = Path(__file__).parent / "source_child.py"
 _REQUEST_CHILD = Path(__file__).parent / "request_child.py"
-# What a process needs to run; no variable of the user's own.
-_PASSED_VARIABLES = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "TMPDIR",
-    "SYSTEMROOT",
-    "TEMP",
-    "TMP",
-    "LD_LIBRARY_PATH",
-)
+# What a process needs to run, besides the variables of the system.
+_PASSED_VARIABLES = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 _FIELD = re.compile(r"^(\w+)\n +\S", re.MULTILINE)  # in pydantic's words
 _MISSING_FIELD = re.compile(r"^(\S+)\n +Field required", re.MULTILINE)
 _TIMEOUT = 60
@@ -133,7 +123,8 @@ def _build_environment(project: Project) -> dict[str, str]:
     Source and bundle get the same variables, so that they can be compared. Optional variables stay
     unset, as in a deploy without a value for them.
     """
-    base = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
+    passed = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
+    base = {**read_system_variables(), **passed}
     check: CheckConfig = get_config(project).check
     required = build_placeholders(project.environment.required, read_environment(project))
     return {**required, **base, **check.env, "PYTHONDONTWRITEBYTECODE": "1"}

@@ -69,7 +69,9 @@ def iter_entries(
         if path.is_symlink():
             yield _create_link(path, target, keep=keep_links)
         else:
-            executable = is_executable(path.stat()) if executables is None else name in executables
+            executable = (
+                is_executable(path, path.stat()) if executables is None else name in executables
+            )
             yield ArchiveEntry(path=target, mode=0o755 if executable else 0o644, source=path)
 
 

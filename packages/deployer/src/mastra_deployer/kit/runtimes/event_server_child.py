@@ -99,7 +99,7 @@ def main():
     server.daemon_threads = True
     server.function = getattr(importlib.import_module(module), attribute)
     draft = port_file + ".tmp"
-    with open(draft, "w") as file:
+    with open(draft, "w", encoding="utf-8") as file:
         file.write(str(server.server_address[1]))
     os.replace(draft, port_file)
     server.serve_forever()

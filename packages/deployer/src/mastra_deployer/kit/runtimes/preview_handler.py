@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from mastra_core.secret import Secret
 from mastra_deployer.kit.runtimes.child_process import ChildProcess
 from mastra_deployer.kit.runtimes.find_python import require_python
 from mastra_deployer.output.escape import escape_text
+from mastra_deployer.project.system_variables import read_system_variables
 
 __all__ = ("preview_handler",)
 
@@ -49,7 +49,7 @@ def preview_handler(
 
     python = require_python(bundle.manifest.python)
     environment = {
-        "PATH": os.environ.get("PATH", ""),
+        **read_system_variables(),
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         **(variables or {}),
@@ -69,4 +69,4 @@ def preview_handler(
 
 
 def _read_port(file: Path) -> int | None:
-    return int(file.read_text()) if file.exists() else None
+    return int(file.read_text(encoding="utf-8")) if file.exists() else None

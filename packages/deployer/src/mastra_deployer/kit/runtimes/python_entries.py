@@ -79,15 +79,15 @@ def _compile_library(python: BundledPython, prefix: str, tree: Path) -> None:
     compiler = find_python(python.version) or str(python.path)
     if not _runs(compiler):
         raise BundleError(
-            f"This machine has no Python {python.version}, which has to compile the bundle's "
-            "standard library.",
+            f"Compiling the bundle's standard library needs Python {python.version}, which this "
+            "machine does not have.",
             f"Install it: uv python install {python.version}.",
         )
     process = subprocess.run(
         [compiler, "-I", "-S", "-m", "compileall", "-qq", "-f", "-j", "0", *mode]
         + ["-s", str(tree), "-p", f"/{prefix}", str(tree)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         env={**os.environ, "PYTHONHASHSEED": "0"},
     )

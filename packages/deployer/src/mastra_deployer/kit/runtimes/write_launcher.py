@@ -52,4 +52,4 @@ def _write_source(file: Path, source: Path, constants: Mapping[str, object]) -> 
     for name, value in constants.items():
         head, tail = re.split(rf"(?m)^{name} = .*$", text, maxsplit=1)
         text = f"{head}{name} = {value!r}{tail}"
-    file.write_text(text, encoding="utf-8")
+    file.write_text(text, encoding="utf-8", newline="\n")

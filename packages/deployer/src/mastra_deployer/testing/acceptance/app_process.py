@@ -64,7 +64,7 @@ def serve_build(
         [sys.executable, "-c", _MASTRA, "build", *options],
         cwd=project,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if built.returncode:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import importlib.util
 import json
@@ -14,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ("find_node", "install_packages", "lock_file", "run_script")
+from mastra_deployer.files.lock_file import lock_file
+
+__all__ = ("find_node", "install_packages", "run_script")
 
 
 def find_node() -> str:
@@ -40,9 +41,11 @@ def install_packages(*packages: str) -> Path:
     key = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:16]
     home = cache / "node" / key
     home.mkdir(parents=True, exist_ok=True)
-    with lock_file(home / "lock"):  # other processes may need the same packages at this moment
+    with _hold_lock(home / "lock"):  # other processes may need the same packages at this moment
         if not (home / "complete").exists():
-            (home / "package.json").write_text('{"private": true, "type": "module"}')
+            (home / "package.json").write_text(
+                '{"private": true, "type": "module"}', encoding="utf-8", newline="\n"
+            )
             options = ("--no-audit", "--no-fund", "--silent")
             subprocess.run([*_find_npm(), "install", *options, *packages], cwd=home, check=True)
             (home / "complete").touch()
@@ -50,13 +53,10 @@ def install_packages(*packages: str) -> Path:
 
 
 @contextlib.contextmanager
-def lock_file(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock, for which other processes wait.
-
-    :param path: the file of the lock.
-    """
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+def _hold_lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock that other processes wait for."""
+    with path.open("wb") as file:
+        lock_file(file, wait=True)
         yield
 
 
@@ -73,12 +73,12 @@ def run_script(script: Path, home: Path, *arguments: object, seconds: float = 12
     """
     for module in script.parent.glob("*.mjs"):
         copy = home / f"{module.name}.{os.getpid()}"
-        copy.write_text(module.read_text())
+        copy.write_text(module.read_text(encoding="utf-8"), encoding="utf-8", newline="\n")
         copy.replace(home / module.name)
     done = subprocess.run(
         [find_node(), str(home / script.name), *map(str, arguments)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=seconds,
         check=False,
     )

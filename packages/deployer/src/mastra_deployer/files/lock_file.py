@@ -1,0 +1,49 @@
+"""Lock an open file until it is closed or the process ends, on every system."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import IO
+
+__all__ = ("lock_file",)
+
+_INTERVAL = 0.1  # seconds; Windows cannot wait without a limit
+
+
+def lock_file(file: IO[bytes], *, wait: bool) -> bool:
+    """Lock a file for this process.
+
+    :param file: the open file.
+    :param wait: whether to wait until no other process has locked it.
+    :returns: whether it is locked; always after waiting.
+    """
+    lock = _lock_on_windows if os.name == "nt" else _lock_on_posix
+    while not lock(file, wait=wait):
+        if not wait:
+            return False
+        time.sleep(_INTERVAL)
+    return True
+
+
+def _lock_on_posix(file: IO[bytes], *, wait: bool) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lock_on_windows(file: IO[bytes], *, wait: bool) -> bool:
+    """Lock the first byte. The system's own wait ends with an error after ten seconds."""
+    import msvcrt
+
+    del wait
+    file.seek(0)
+    try:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]  # Windows only
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,20 @@
+"""The environment variables that every process needs, and that carry nothing of the user's own."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ("read_system_variables",)
+
+# Python of Windows reads the kind of the machine, its directories and its random numbers by them.
+_WINDOWS = (
+    *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "TEMP", "TMP"),
+    *("PROCESSOR_ARCHITECTURE", "PROCESSOR_ARCHITEW6432", "PROCESSOR_IDENTIFIER"),
+    *("NUMBER_OF_PROCESSORS", "USERPROFILE", "HOMEDRIVE", "HOMEPATH"),
+    *("APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES"),
+)
+
+
+def read_system_variables() -> dict[str, str]:
+    """Return the variables of this process that its system sets for every process."""
+    return {name: os.environ[name] for name in ("PATH", *_WINDOWS) if name in os.environ}
