@@ -79,8 +79,8 @@ def _compile_library(python: BundledPython, prefix: str, tree: Path) -> None:
     compiler = find_python(python.version) or str(python.path)
     if not _runs(compiler):
         raise BundleError(
-            f"This machine has no Python {python.version}, which has to compile the bundle's "
-            "standard library.",
+            f"Compiling the bundle's standard library needs Python {python.version}, which this "
+            "machine does not have.",
             f"Install it: uv python install {python.version}.",
         )
     process = subprocess.run(
