@@ -78,7 +78,7 @@ class TestRefusals(NetlifyFixtures):
 
     def test_a_site_of_another_team_is_found(self, harness, platform):
         platform.platform.create_site("shop", platform.find_team("initech"))
-        with pytest.raises(DeployError, match="in your team 'initech'") as raised:
+        with pytest.raises(DeployError, match="belongs to your team 'initech'") as raised:
             harness.deploy_sample()
         assert "scope=initech" in raised.value.hint
         (problem,) = harness.call("doctor")
