@@ -261,3 +261,11 @@ def test_an_error_as_json(project, mastra):
     assert done.json["ok"] is False
     assert done.json["error"]["type"] == "ConfigError"
     assert done.json["error"]["hint"]
+
+
+def test_names_that_the_encoding_of_the_output_lacks(project, mastra, echo):
+    """The pipe of a Windows shell has the characters of one language."""
+    config = '[tool.mastra.targets."ключ"]\ndeployer = "oci"\nimage = "localhost:1/x"\n'
+    root = project({"src/mastra/index.py": echo}, config)
+    done = mastra("targets", cwd=root, PYTHONIOENCODING="cp1252:strict").ok()
+    assert r"\u043a\u043b\u044e\u0447" in done.out

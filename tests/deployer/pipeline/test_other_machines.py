@@ -126,6 +126,11 @@ def test_bundles_for_linux_are_made_on_a_mac(mac, site):
             [REFUSAL, "`mastra start`"],
         ),
         (
+            ("preview", "netlify", *SITE),
+            2,
+            [REFUSAL, "`mastra start`"],
+        ),
+        (
             ("preview", "vercel", *SITE, "--platform", LINUX),
             2,
             [REFUSAL, "`mastra start`"],

@@ -165,16 +165,18 @@ def choose_preview_platform(
     return PreviewPlatform(platform=local, is_local=True)
 
 
-def check_runs_here(project: Project, manifest: BundleManifest) -> None:
+def check_runs_here(project: Project, target: Target, manifest: BundleManifest) -> None:
     """Check that an existing bundle runs on this machine.
 
     :param project: the project that the command runs in.
+    :param target: the target, which may add programs to a bundle without compiled packages.
     :param manifest: of the bundle.
     :raises ConfigError: when its compiled code is for another machine.
     """
     platform = Platform(python=manifest.python, wheels=manifest.wheels)
     interpreter = _find_interpreter(project, platform)
-    if not manifest.pure and not interpreter.can_run(manifest.wheels):
+    is_portable = manifest.pure and target.native_previews
+    if not is_portable and not interpreter.can_run(manifest.wheels):
         raise _build_refusal(manifest.wheels, interpreter)
 
 
