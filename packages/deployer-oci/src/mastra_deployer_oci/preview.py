@@ -90,7 +90,7 @@ def _unpack(bundle: Bundle, root: Path) -> None:
 
 
 def _filter_member(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
-    """Refuse paths outside of the image, and keep modes: /tmp is writable for each user."""
+    """Refuse paths outside of the image, and keep modes, because every user may write to /tmp."""
     return tarfile.tar_filter(member, path).replace(mode=member.mode & 0o1777, deep=False)
 
 

@@ -162,8 +162,8 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
     ),
     (
         ("--python-platform <python_platform>",),
-        "The platform is not one that uv knows.",
-        "Pass one of uv's names, such as --platform x86_64-manylinux_2_28.",
+        "The platform is unknown to uv.",
+        "Pass a name from uv, such as --platform x86_64-manylinux_2_28.",
     ),
     (
         ("needs to be updated",),

@@ -1,4 +1,4 @@
-"""Record in a lock which versions are older than the newest, and why.
+"""Record in a lock which versions are older than the newest version, and why.
 
 Either the target lacks a wheel, or the newest version does not support each release of its Python.
 """
@@ -74,7 +74,7 @@ def list_lacking(text: str, platform: Platform) -> dict[str, str]:
 
 
 def list_later_python(text: str, platform: Platform) -> dict[str, str]:
-    """Return name and version of each package that needs a later release of the same Python.
+    """Return the packages that need a later release of the same Python, with their versions.
 
     :param text: a pylock.toml for every platform.
     :param platform: the target's.
@@ -129,8 +129,9 @@ def report_older_versions(text: str, platform: Platform, report: Report) -> None
             )
         else:
             report.note(
-                f"{name} {version} is used, because {name} {newest} does not support "
-                f"Python {platform.python}.0, and a bundle supports each {platform.python}.",
-                "To use the newest version, build for a newer Python: --python, or "
+                f"{name} {version} is used, because {name} {newest} does not support Python "
+                f"{platform.python}.0, and a bundle supports each release of Python "
+                f"{platform.python}.",
+                "To use the newest version, build for a newer Python, with --python or "
                 "[tool.mastra] python.",
             )

@@ -101,6 +101,7 @@ def _compile_library(python: BundledPython, prefix: str, tree: Path) -> None:
 def _runs(program: str) -> bool:
     """Return whether a Python can run on this machine."""
     try:
-        return subprocess.run([program, "-I", "-S", "-c", ""], check=False).returncode == 0
+        command = [program, "-I", "-S", "-c", ""]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except OSError:  # for another machine, or not executable
         return False
