@@ -132,7 +132,7 @@ def test_configuration_value_of_the_wrong_type(project, mastra, echo, config, wo
 
 def test_unknown_platform(project, mastra, echo):
     done = mastra("build", "--platform", "linux-arm", cwd=project({INDEX: echo}))
-    done.failed(4, "unknown to uv", "'linux-arm'", "--platform x86_64-manylinux_2_28")
+    done.failed(2, "'linux-arm' is not a platform", "such as x86_64-manylinux_2_28")
     assert "--help" not in done.err
 
 

@@ -74,7 +74,7 @@ def test_machine_without_wheels(app, tmp_path, monkeypatch):
     """A Raspberry Pi may have a kernel of 64 bits and programs of 32."""
     narrow = "def machine(): return 'aarch64'\nimport sys\nsys.maxsize = 2**31 - 1\n"
     create_python(app.root / ".venv", platform=narrow)
-    with pytest.raises(ConfigError, match="'armv7l-manylinux_2_28' is no platform"):
+    with pytest.raises(ConfigError, match="'armv7l-manylinux_2_28' is not a platform"):
         choose_platform(app, ANY, "", "")
     assert choose_platform(app, ANY, "", "x86_64-manylinux_2_28").wheels == "x86_64-manylinux_2_28"
 
