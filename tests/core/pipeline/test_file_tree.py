@@ -13,11 +13,11 @@ from pathlib import Path
 from mastra_core.pipeline import file_tree
 file_tree.HAS_MODES = False
 from mastra_deployer.bundler.own_wheels import pack_tree
-from mastra_deployer.bundler.vendor.bytecode import finish_files
+from mastra_deployer.bundler.vendor.finished_files import finish_files
 from mastra_deployer.kit import iter_entries
 tree, out = map(Path, sys.argv[1:])
 names = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.is_file())
-finished = finish_files({tree: names}, None, protect=False)[tree]
+finished = finish_files({tree: names})[tree]
 entries = list(iter_entries(tree))
 with zipfile.ZipFile(pack_tree(tree, out)) as wheel:
     packed = [item.filename for item in wheel.infolist() if item.external_attr >> 16 & 0o100]

@@ -54,6 +54,12 @@ def test_damaged_deleted_and_restored_caches(cache, built_project, mastra):
         mastra("build", cwd=built_project).ok()
         assert read_digest(built_project) == first
         assert "def encode" in (built_project / ".mastra/vendor/idna/core.py").read_text()
+    (bytecode,) = cache.glob("bytecode/*/files/idna/__pycache__/core.*.pyc")
+    for change in (lambda _: b"", lambda content: b"#" * len(content)):
+        shutil.rmtree(built_project / ".mastra")
+        _rewrite(bytecode, change)
+        mastra("build", cwd=built_project).ok()
+        assert read_digest(built_project) == first
     _restore_cache(cache)
     shutil.rmtree(built_project / ".mastra")
     assert "Installing" not in mastra("build", cwd=built_project).ok().err

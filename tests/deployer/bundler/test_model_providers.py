@@ -1,9 +1,14 @@
 """Agents with a model, in a bundle, against a real model server in both wire formats."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from mastra_deployer.bundler.verify import request_child
 from tests.aimock import serve_model
 from tests.sample_projects import write_project
 
@@ -43,8 +48,26 @@ def model(tmp_path_factory):
         yield url
 
 
+# Imports what a start and its preload import, and prints the modules without bytecode.
+LIST_UNCOMPILED = """\
+import importlib.util, os, sys
+from pathlib import Path
+def load(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+launcher, child = load("launcher", sys.argv[1]), load("child", sys.argv[2])
+bundle = launcher.read_manifest(launcher.HERE)
+launcher.isolate([os.path.join(launcher.HERE, path) for path in bundle["paths"]])
+app = launcher.load(bundle)[0]
+launcher.run_preload(app.state.mastra)
+print(*child.list_uncompiled(launcher.HERE))
+"""
+
+
 @pytest.fixture(scope="module")
-def client(model, tmp_path_factory, mastra, serve_directory):
+def bundle(tmp_path_factory, mastra):
     packages = ("mastra-core[agents]", "pydantic-ai-slim[openai,anthropic]")
     root = write_project(
         tmp_path_factory.mktemp("agents"),
@@ -53,13 +76,18 @@ def client(model, tmp_path_factory, mastra, serve_directory):
         packages,
     )
     mastra("build", cwd=root).ok()
+    return root / ".mastra"
+
+
+@pytest.fixture(scope="module")
+def client(model, bundle, serve_directory):
     keys = {
         "OPENAI_API_KEY": "k",
         "ANTHROPIC_API_KEY": "k",
         "OPENAI_BASE_URL": f"{model}/v1",
         "ANTHROPIC_BASE_URL": model,
     }
-    with serve_directory(root / ".mastra", **keys) as served:
+    with serve_directory(bundle, **keys) as served:
         yield served
 
 
@@ -85,6 +113,19 @@ def test_an_agent_streams_a_tool_call(client, agent):
     text = "".join(c["payload"]["text"] for c in chunks if c["type"] == "text-delta")
     assert text == "It is sunny in Oslo today, says the tool."
     assert kinds.count("text-delta") > 1, "the answer came in one piece"
+
+
+def test_start_and_preload_find_bytecode_which_is_not_that_of_all_modules(bundle):
+    keys = {"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"}
+    command = [sys.executable, "-B", "-c", LIST_UNCOMPILED, bundle / "index.py"]
+    command += [Path(request_child.__file__)]
+    result = subprocess.run(
+        command, env=os.environ | keys, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == []
+    modules = {path.stem for path in (bundle / "vendor/openai").rglob("*.py")}
+    compiled = {path.name.partition(".")[0] for path in (bundle / "vendor/openai").rglob("*.pyc")}
+    assert len(compiled) < len(modules) / 2
 
 
 def test_a_model_that_fails_is_a_clear_error_without_internals(client):

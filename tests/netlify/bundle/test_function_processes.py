@@ -42,8 +42,9 @@ def test_a_killed_python_is_replaced_and_a_failed_start_is_tried_again(
     failure = tmp_path / "failure"
     with run_function(function_directory, tmp_path / "tmp", {"FAILURE": str(failure)}) as function:
         client = function.client
-        process = client.get("/").json()["process"]
+        process, child = client.get("/leave-children").json()
         kill(process)
+        wait_until_ended(child)
         assert client.post("/", content=b"hello").json()["process"] != process
         failure.touch()
         kill(client.get("/").json()["process"])

@@ -92,6 +92,29 @@ def test_terminal_and_desktop_parts_are_left_out():
     assert not [name for name in libraries if name.startswith(("libncurses", "libreadline"))]
 
 
+def test_only_what_an_app_imports_has_bytecode(tmp_path):
+    """A start with these imports reads bytecode of each module that it imports."""
+    python = get_interpreter(VERSION, MACHINE, SilentReport())
+    tree = tmp_path / "tree"
+    entries = list(iter_python_entries(python, "python", tree, modules={"asyncio", "json"}))
+    names = {entry.path.rpartition(f"/python{python.version}/")[2] for entry in entries}
+    tag = f".{sys.implementation.cache_tag}.pyc"
+    assert {f"json/__pycache__/decoder{tag}", f"asyncio/__pycache__/events{tag}"} <= names
+    assert not {f"http/__pycache__/cookiejar{tag}", f"__pycache__/tarfile{tag}"} & names
+    assert {"http/cookiejar.py", "tarfile.py"} <= names
+    probe = "import asyncio, json, sys, sysconfig; sysconfig.get_config_vars(); print(*(name for "
+    probe += "name, it in [*sys.modules.items()] if (path := getattr(getattr(it, '__spec__', 0), 'cached', '')) and "
+    probe += "not __import__('os').path.exists(path)))"
+    result = subprocess.run(
+        [python.path, "-B", "-S", "-c", probe],
+        env={"PYTHONHOME": str(tree)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.stdout.split(), result.stderr) == ([], "")
+
+
 def _list_libraries(python):
     entries = iter_shared_libraries(python.path, list_extension_modules(python))
     return [entry.source for entry in entries]

@@ -26,12 +26,17 @@ class Build:
     :param manifest: the facts of the build; its ``target`` is empty.
     :param digests: SHA-256 in hexadecimal of files whose content is known already, so that
         ``Bundle.seal`` does not read them again.
+    :param imported: names below ``directory`` of the bytecode of modules that the app imports. A
+        deployer that has to make its bundle smaller leaves out other bytecode first.
+    :param standard: dotted names of the modules of the standard library that the app imports.
     """
 
     directory: Path
     platform: Platform
     manifest: BundleManifest
     digests: Mapping[Identity, str] = dataclasses.field(default_factory=dict, repr=False)
+    imported: frozenset[str] = dataclasses.field(default=frozenset(), repr=False)
+    standard: frozenset[str] = dataclasses.field(default=frozenset(), repr=False)
 
     @property
     def app(self) -> str:

@@ -31,6 +31,7 @@ from mastra_deployer.bundler.resolve.closure import (
     lock_closure,
     read_local_names,
 )
+from mastra_deployer.bundler.resolve.requirements import parse_names
 from mastra_deployer.bundler.resolve.wheel_sizes import check_wheel_sizes
 from mastra_deployer.bundler.sources.app_sources import AppSources
 from mastra_deployer.bundler.sources.console_scripts import (
@@ -38,12 +39,13 @@ from mastra_deployer.bundler.sources.console_scripts import (
     write_console_scripts,
 )
 from mastra_deployer.bundler.sources.first_party import collect_sources
-from mastra_deployer.bundler.vendor.bytecode import finish_files
+from mastra_deployer.bundler.vendor.select_bytecode import BytecodeRequest
 from mastra_deployer.bundler.vendor.unused_requirements import find_imported_unused
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor_dependencies
 from mastra_deployer.bundler.verify.boot import boot_source, get_environment_file, get_launcher_file
 from mastra_deployer.bundler.verify.unresolved_imports import find_unresolved_imports
 from mastra_deployer.bundler.verify.verify import find_kind, verify_build
+from mastra_deployer.bytecode.compile_modules import compile_app
 from mastra_deployer.files.directories import get_vendor_reuse_directory
 from mastra_deployer.plugins.manager import list_tool_packages
 from mastra_deployer.project.deployer_argument import (
@@ -225,11 +227,21 @@ class _Staging:
             directory,
             saved,
             self.report,
-            modules=modules,
+            bytecode=self._request_bytecode(closure, modules),
             strip=config.strip,
         )
         self._report_unknown_names(keep - result.distributions.keys(), result.distributions)
         return result, closure
+
+    def _request_bytecode(self, closure: Closure, modules: frozenset[str]) -> BytecodeRequest:
+        servers = parse_names(self.target.requirements)
+        return BytecodeRequest(
+            mode=get_config(self.project).build.bytecode,
+            modules=modules,
+            direct=frozenset(closure.direct),
+            servers=frozenset(servers),
+            own=frozenset((*OWN_DISTRIBUTIONS, *read_local_names(closure))),
+        )
 
     def _report_unknown_names(self, unknown: AbstractSet[str], names: Iterable[str]) -> None:
         """Warn about names in ``keep`` that are not among the dependencies."""
@@ -245,9 +257,9 @@ class _Staging:
         shutil.copyfile(get_environment_file(), self._import_root / "mastra_venv.py")
         if kind != "asgi":
             self._write_asgi_module(kind, source)
-        if self.interpreter is not None:
-            modules = [path.relative_to(self.app).as_posix() for path in self.app.rglob("*.py")]
-            finish_files({self.app: sorted(modules)}, self.interpreter, protect=False)
+        if self.interpreter is not None and get_config(self.project).build.bytecode != "none":
+            modules = (path.relative_to(self.app).as_posix() for path in self.app.rglob("*.py"))
+            compile_app(self.app, modules, self.interpreter)
 
     def create_build(
         self,
@@ -276,8 +288,15 @@ class _Staging:
             platform=self.platform,
             manifest=msgspec.structs.replace(manifest, fingerprint=fingerprint),
             digests=dependencies.digests,
+            imported=self._list_imported(dependencies),
+            standard=dependencies.bytecode.standard,
         )
         return build, inventory
+
+    def _list_imported(self, dependencies: VendoredDependencies) -> frozenset[str]:
+        """Return the names of the bytecode that is imported, that of the app included."""
+        own = (path.relative_to(self.directory).as_posix() for path in self.app.rglob("*.pyc"))
+        return frozenset((*own, *(f"vendor/{name}" for name in dependencies.bytecode.imported)))
 
     def _read_entry_points(
         self, sources: AppSources, dependencies: VendoredDependencies, closure: Closure

@@ -99,6 +99,7 @@ def format_lines(bundle: Bundle, inventory: Inventory | None = None) -> list[str
     rows.append(("runs on", f"Python {manifest.python}, {manifest.wheels}"))
     rows.append(("size", format_bytes(sum(manifest.sizes.values()))))
     rows += [("", row) for row in _format_sizes(sort_by_size(manifest.sizes, 5))]
+    rows += [("bytecode", text) for text in (_format_bytecode(inventory) if inventory else ())]
     rows += [("left out", text) for text in (_format_left_out(inventory) if inventory else ())]
     return [
         f"Bundled {manifest.entry} for {manifest.target}: {os.path.relpath(bundle.directory)}",
@@ -119,6 +120,14 @@ def _format_sizes(sizes: Mapping[str, int]) -> list[str]:
     texts = {name: format_bytes(size) for name, size in sizes.items()}
     name_width, size_width = max(map(len, texts)), max(map(len, texts.values()))
     return [f"{name.ljust(name_width)}  {text.rjust(size_width)}" for name, text in texts.items()]
+
+
+def _format_bytecode(inventory: Inventory) -> Iterator[str]:
+    if inventory.compiled < inventory.modules:
+        yield (
+            f"{inventory.compiled:,} of {inventory.modules:,} modules, those that the app imports; "
+            "Python compiles the others on use"
+        )
 
 
 def _format_left_out(inventory: Inventory) -> Iterator[str]:

@@ -45,6 +45,7 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
     :raises ConfigError: when the installation fails, with the command that installs the server.
     """
     from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, lock_closure
+    from mastra_deployer.bundler.vendor.select_bytecode import BytecodeRequest
     from mastra_deployer.bundler.vendor.vendor import vendor_dependencies
     from mastra_deployer.files.directories import publish_directory
     from mastra_deployer.files.lock import hold_build_lock
@@ -64,7 +65,14 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
                 with temporary_directory(home) as temporary:
                     new = Path(temporary) / "tree"
                     vendor_dependencies(
-                        closure, platform, frozenset(), interpreter, new, home / "-", report
+                        closure,
+                        platform,
+                        frozenset(),
+                        interpreter,
+                        new,
+                        home / "-",
+                        report,
+                        bytecode=BytecodeRequest(mode="all"),
                     )
                     publish_directory(new, tree)
             _get_marker(interpreter).touch()

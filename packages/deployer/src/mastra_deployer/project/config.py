@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -13,6 +13,7 @@ from mastra_deployer.project.suggest import suggest
 
 __all__ = (
     "BuildConfig",
+    "Bytecode",
     "CheckConfig",
     "Config",
     "DevConfig",
@@ -21,6 +22,10 @@ __all__ = (
     "read_pyproject",
     "read_toml",
 )
+
+
+Bytecode: TypeAlias = Literal["all", "imported", "none"]
+"""Which modules have bytecode: all, those that the app imports, or none."""
 
 
 class EnvConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,6 +53,7 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     :param exclude: globs from the project's root: files that do not ship.
     :param keep: distributions that are never pruned.
     :param strip: whether compiled libraries ship without symbol tables and debug information.
+    :param bytecode: which modules have bytecode.
     :param extras: optional dependencies of the project that ship.
     :param groups: dependency groups that ship.
     :param lock: the lock file to use in place of the usual one.
@@ -58,6 +64,7 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exclude: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     strip: bool = True
+    bytecode: Bytecode = "imported"
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     lock: str = ""

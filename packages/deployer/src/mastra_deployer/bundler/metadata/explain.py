@@ -18,6 +18,10 @@ from mastra_deployer.bundler.sources.named_files import is_private
 __all__ = ("explain",)
 
 _MAX_SHOWN = 5
+_NO_BYTECODE = (
+    "It has no bytecode, since no import statement leads to it from the app: Python compiles it on "
+    'use. For bytecode of all modules: [tool.mastra.build] bytecode = "all".'
+)
 
 
 def explain(name: str, inventory: Inventory, project: Project, bundle: Bundle) -> list[str]:
@@ -118,7 +122,8 @@ def _explain_submodule(name: str, distribution: str, item: InventoryEntry, bundl
     vendor = bundle.directory / bundle.manifest.paths[-1]
     file_name = next(_iter_module_files(vendor, stem), None)
     if file_name is not None:
-        return f"{name} ships: {file_name} of {distribution} {item.version}."
+        bytecode = "" if _has_bytecode(vendor / file_name) else f" {_NO_BYTECODE}"
+        return f"{name} ships: {file_name} of {distribution} {item.version}.{bytecode}"
     for reason, files in item.dropped.items():
         if any(file.startswith((f"{stem}.", f"{stem}/")) for file in files):
             return (
@@ -126,6 +131,11 @@ def _explain_submodule(name: str, distribution: str, item: InventoryEntry, bundl
                 f'To keep all of it: [tool.mastra.build] keep = ["{distribution}"].'
             )
     return f"{distribution} {item.version} ships, and has no module {name}."
+
+
+def _has_bytecode(file: Path) -> bool:
+    """Return whether a module has bytecode; what is no Python source needs none."""
+    return file.suffix != ".py" or any((file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"))
 
 
 def _iter_module_files(vendor: Path, stem: str) -> Iterator[str]:

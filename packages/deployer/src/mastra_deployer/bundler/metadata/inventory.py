@@ -50,6 +50,9 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     :param problems: what the code imports or opens and the build does not contain.
     :param fingerprint: of the build.
     :param included: files beside the packages that ship, each with the reason.
+    :param modules: number of the dependencies' modules, if some have no bytecode for not being
+        imported.
+    :param compiled: number of those that have bytecode.
     """
 
     app: tuple[str, ...]
@@ -58,6 +61,8 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     fingerprint: str = ""
     included: dict[str, str] = {}
+    modules: int = 0
+    compiled: int = 0
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -78,6 +83,7 @@ def create_inventory(
     :param problems: what the code imports or opens and the build does not contain.
     :param fingerprint: of the build.
     """
+    bytecode = dependencies.bytecode
     return Inventory(
         app=tuple(sources.files),
         dropped=dict(sources.dropped),
@@ -87,6 +93,8 @@ def create_inventory(
         problems=tuple(problems),
         fingerprint=fingerprint,
         included=dict(sources.included),
+        modules=bytecode.modules,
+        compiled=sum(map(len, bytecode.files.values())),
     )
 
 

@@ -14,16 +14,23 @@ from mastra_core.pipeline.file_tree import Identity
 from mastra_deployer.bundler.resolve.closure import Closure
 from mastra_deployer.bundler.resolve.packages import Package, list_packages
 from mastra_deployer.bundler.vendor.distributions import Distribution
+from mastra_deployer.bundler.vendor.finished_files import FinishedFile
 from mastra_deployer.bundler.vendor.install import Installed, install_packages
 from mastra_deployer.bundler.vendor.prune import DependencyGraph
 from mastra_deployer.bundler.vendor.prune_files import KeepRule, build_keep_rule
+from mastra_deployer.bundler.vendor.select_bytecode import (
+    BytecodeRequest,
+    BytecodeSelection,
+    select_bytecode,
+)
 from mastra_deployer.bundler.vendor.unused_requirements import find_imported_unused
 from mastra_deployer.bundler.vendor.vendor_reuse import reuse_vendor_directory
 from mastra_deployer.bundler.vendor.wheel_store import (
+    FILES,
     PendingWheel,
     StoredWheel,
     get_wheel_path,
-    link_wheel,
+    link_files,
     read_stored_wheel,
     store_wheels,
 )
@@ -49,6 +56,7 @@ class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
     :param dropped: those that do not ship, with the reason.
     :param requirers: who requires each; an empty name is the project itself or its target.
     :param digests: SHA-256 by identity of each file that was laid out.
+    :param bytecode: the bytecode of the modules, whose files are among those of ``wheels``.
     """
 
     wheels: dict[str, StoredWheel]
@@ -56,6 +64,7 @@ class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
     dropped: dict[str, str]
     requirers: dict[str, tuple[str, ...]]
     digests: dict[Identity, str]
+    bytecode: BytecodeSelection
 
 
 def vendor_dependencies(
@@ -67,7 +76,7 @@ def vendor_dependencies(
     previous: Path,
     report: Report,
     *,
-    modules: frozenset[str] = frozenset(),
+    bytecode: BytecodeRequest,
     strip: bool = True,
 ) -> VendoredDependencies:
     """Put the dependencies into a directory.
@@ -79,33 +88,42 @@ def vendor_dependencies(
     :param target: the directory to create.
     :param previous: the dependencies of the previous bundle; may be missing.
     :param report: receives progress and notes.
-    :param modules: dotted names that the app's own code imports or names.
+    :param bytecode: which modules have bytecode.
     :param strip: whether compiled libraries ship without symbols.
     :raises BuildError: when the cache is damaged again and again.
     """
-    vendorer = _Vendorer(closure, platform, keep, modules, interpreter, report, strip=strip)
+    vendorer = _Vendorer(closure, platform, keep, bytecode, interpreter, report, strip=strip)
     for _ in range(_TRIES):
         wheels = vendorer.ensure_wheels()
-        digests: dict[Identity, str] = {}
-        complete = [wheel for wheel in wheels.values() if wheel is not None]
-        if len(complete) == len(wheels) and reuse_vendor_directory(
-            previous, complete, target, digests
-        ):
-            return vendorer.build_result(complete, digests)
-        linked = [
-            wheel
-            for path, wheel in wheels.items()
-            if wheel is not None and link_wheel(path, wheel, target, digests)
-        ]
-        if len(linked) == len(wheels):
-            return vendorer.build_result(linked, digests)
-        damaged = [path for path, wheel in wheels.items() if wheel not in linked]
+        damaged = [path for path, wheel in wheels.items() if wheel is None]
+        if not damaged:
+            complete = {path: wheel for path, wheel in wheels.items() if wheel is not None}
+            result = vendorer.compile_wheels(complete)
+            if reuse_vendor_directory(previous, result.wheels.values(), target, result.digests):
+                return result
+            damaged = _link_wheels(complete, result, target)
+            if not damaged:
+                return result
         for path in damaged:
             discard_directory(path)
     raise BuildError(
         f"mastra's cache {str(damaged[0])!r} was damaged {_TRIES} times in a row.",
         "Check the disk, or set MASTRA_CACHE_DIR to another directory.",
     )
+
+
+def _link_wheels(
+    wheels: Mapping[Path, StoredWheel], result: VendoredDependencies, target: Path
+) -> list[Path]:
+    """Link the files of wheels and their bytecode; return the directories that are damaged."""
+    damaged = []
+    for path, wheel in wheels.items():
+        if not link_files(path / FILES, wheel.files, target, result.digests):
+            damaged.append(path)
+        directory, files = result.bytecode.directories.get(path), result.bytecode.files.get(path)
+        if directory and files and not link_files(directory, files, target, result.digests):
+            damaged.append(directory.parent)
+    return damaged
 
 
 class _Vendorer:
@@ -116,7 +134,7 @@ class _Vendorer:
         closure: Closure,
         platform: Platform,
         keep: frozenset[str],
-        modules: frozenset[str],
+        bytecode: BytecodeRequest,
         interpreter: Interpreter | None,
         report: Report,
         *,
@@ -125,7 +143,8 @@ class _Vendorer:
         self._strip = strip
         self._closure, self._direct = closure, closure.direct
         self._packages = list_packages(closure, platform, interpreter)
-        self._platform, self._keep, self._modules = platform, keep, modules
+        self._platform, self._keep, self._modules = platform, keep, bytecode.modules
+        self._bytecode = bytecode
         self._interpreter, self._report = interpreter, report
         self._have: dict[str, Distribution] = {}
         self._dropped: dict[str, str] = {}
@@ -135,7 +154,7 @@ class _Vendorer:
 
         A value is ``None`` if another build discarded the wheel because it was damaged.
         """
-        for kind in ("parts", "facts", "wheels"):
+        for kind in ("parts", "bytecode", "facts", "wheels"):
             remove_stale_directories(get_cache_directory(kind))
         with convert_cache_errors(), contextlib.ExitStack() as self._scratch:
             installed = self._load_facts()
@@ -146,16 +165,23 @@ class _Vendorer:
             self._store_missing({key: paths[key] for key in missing}, installed)
         return {path: read_stored_wheel(path) for path in paths.values()}
 
-    def build_result(
-        self, wheels: Iterable[StoredWheel], digests: dict[Identity, str]
-    ) -> VendoredDependencies:
-        """Return the description of the installed dependencies."""
+    def compile_wheels(self, wheels: Mapping[Path, StoredWheel]) -> VendoredDependencies:
+        """Compile what ships of the bytecode, and return the description of the dependencies."""
+        tops = {name: item.tops for name, item in self._have.items()}
+        with convert_cache_errors():
+            selection = select_bytecode(
+                wheels, tops, self._bytecode, self._interpreter, self._report
+            )
         return VendoredDependencies(
-            wheels={wheel.name: wheel for wheel in wheels},
+            wheels={
+                wheel.name: _add_files(wheel, selection.files.get(path, ()))
+                for path, wheel in wheels.items()
+            },
             distributions=self._have,
             dropped=self._dropped,
             requirers=self._needs.collect_requirers(),
-            digests=digests,
+            digests={},
+            bytecode=selection,
         )
 
     def _load_facts(self) -> dict[str, Installed]:
@@ -194,8 +220,7 @@ class _Vendorer:
             if item.name not in self._dropped
         )
         return {
-            key: get_wheel_path(key, self._interpreter, self._rules[name], strip=self._strip)
-            for name, key in shipped
+            key: get_wheel_path(key, self._rules[name], strip=self._strip) for name, key in shipped
         }
 
     def _install_packages(self, packages: Sequence[Package]) -> dict[str, Installed]:
@@ -206,9 +231,6 @@ class _Vendorer:
         return install_packages(packages, self._closure, self._platform, temporary)
 
     def _store_missing(self, paths: Mapping[str, Path], trees: Mapping[str, Installed]) -> None:
-        if not paths:
-            return
-        self._report.step("Compiling dependencies")
         pending = [
             PendingWheel(
                 distribution=item,
@@ -220,7 +242,11 @@ class _Vendorer:
             for key, path in paths.items()
             for tree, item in (trees[key],)
         ]
-        store_wheels(pending, self._interpreter)
+        store_wheels(pending)
+
+
+def _add_files(wheel: StoredWheel, files: Iterable[FinishedFile]) -> StoredWheel:
+    return msgspec.structs.replace(wheel, files=(*wheel.files, *files))
 
 
 _Facts = tuple[Distribution, ...]  # empty if the target's markers exclude the package

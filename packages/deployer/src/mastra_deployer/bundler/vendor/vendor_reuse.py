@@ -19,7 +19,7 @@ from mastra_core.pipeline.file_tree import (
     is_executable,
     iter_files,
 )
-from mastra_deployer.bundler.vendor.bytecode import FinishedFile
+from mastra_deployer.bundler.vendor.finished_files import FinishedFile
 from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
 
 __all__ = ("reuse_vendor_directory", "save_vendor_directory")

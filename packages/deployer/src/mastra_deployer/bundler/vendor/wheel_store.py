@@ -1,8 +1,8 @@
-"""Store each wheel's distribution once, with its bytecode and without unneeded files.
+"""Store each wheel's distribution once, without unneeded files.
 
 The dependencies of a bundle are hard links to the store. A second project with the same wheel
-therefore neither installs nor compiles it again. The name of a stored wheel depends on the wheel
-and on its processing. A stored wheel never changes. A damaged wheel is discarded and created again.
+therefore does not install it again. The name of a stored wheel depends on the wheel and on its
+processing. A stored wheel never changes. A damaged wheel is discarded and created again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -26,27 +26,27 @@ from mastra_core.pipeline.file_tree import (
     iter_files,
 )
 from mastra_deployer.bundler.own_wheels import compute_record_hash, format_record
-from mastra_deployer.bundler.vendor.bytecode import FinishedFile, finish_files
 from mastra_deployer.bundler.vendor.distributions import Distribution, read_record
+from mastra_deployer.bundler.vendor.finished_files import FinishedFile, finish_files
 from mastra_deployer.bundler.vendor.prune_files import KeepRule, find_dropped_files
 from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import get_cache_directory, publish_directory
 from mastra_deployer.files.strip_symbols import strip_file
 from mastra_deployer.files.temporary import discard_directory, temporary_directory
-from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = (
+    "FILES",
     "PendingWheel",
     "StoredWheel",
     "get_wheel_path",
-    "link_wheel",
+    "link_files",
     "read_stored_wheel",
     "store_wheels",
 )
 
-_VERSION = "4"  # of the store's layout
+_VERSION = "5"  # of the store's layout
 _INDEX = "part.json"
-_FILES = "files"
+FILES = "files"  # the directory of the files in a stored wheel
 
 
 class StoredWheel(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,18 +90,14 @@ class PendingWheel(msgspec.Struct, frozen=True, kw_only=True):
     strip: bool
 
 
-def get_wheel_path(
-    key: str, interpreter: Interpreter | None, rule: KeepRule, *, strip: bool
-) -> Path:
+def get_wheel_path(key: str, rule: KeepRule, *, strip: bool) -> Path:
     """Return the path of a wheel in the store, even if it does not exist.
 
     :param key: identifies the wheel.
-    :param interpreter: that compiles its bytecode, if any.
     :param rule: what ships of it in any case.
     :param strip: whether its libraries ship without symbols.
     """
-    interpreter_facts = f"{interpreter.full_version} {interpreter.cache_tag}" if interpreter else ""
-    facts = "\n".join((_VERSION, key, interpreter_facts, repr(rule), f"strip={strip}"))
+    facts = "\n".join((_VERSION, key, repr(rule), f"strip={strip}"))
     return get_cache_directory("parts") / hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
@@ -117,11 +113,10 @@ def read_stored_wheel(path: Path) -> StoredWheel | None:
     return wheel
 
 
-def store_wheels(pending: Sequence[PendingWheel], interpreter: Interpreter | None) -> None:
-    """Prune, compile, describe and store installed distributions.
+def store_wheels(pending: Sequence[PendingWheel]) -> None:
+    """Prune, describe and store installed distributions.
 
     :param pending: the distributions to store.
-    :param interpreter: compiles their bytecode; without one nothing is compiled.
     """
     if not pending:
         return
@@ -129,17 +124,17 @@ def store_wheels(pending: Sequence[PendingWheel], interpreter: Interpreter | Non
         directories = [Path(temporary) / str(number) for number in range(len(pending))]
         dropped, stripped = [], []
         for item, directory in zip(pending, directories, strict=True):
-            dropped.append(_move_files(item, directory / _FILES))
-            stripped.append(_strip_files(directory / _FILES) if item.strip else ())
-            _write_record(directory / _FILES, item.distribution.info, stripped[-1])
-        names = {directory / _FILES: _list_names(directory / _FILES) for directory in directories}
-        finished = finish_files(names, interpreter, protect=True)
+            dropped.append(_move_files(item, directory / FILES))
+            stripped.append(_strip_files(directory / FILES) if item.strip else ())
+            _write_record(directory / FILES, item.distribution.info, stripped[-1])
+        names = {directory / FILES: _list_names(directory / FILES) for directory in directories}
+        finished = finish_files(names)
         for number, (item, directory) in enumerate(zip(pending, directories, strict=True)):
             wheel = StoredWheel(
                 name=item.distribution.name,
                 version=item.distribution.version,
                 license=item.distribution.license,
-                files=tuple(sorted(finished[directory / _FILES], key=lambda file: file.name)),
+                files=tuple(sorted(finished[directory / FILES], key=lambda file: file.name)),
                 dropped=dropped[number],
                 stripped=stripped[number],
             )
@@ -147,22 +142,24 @@ def store_wheels(pending: Sequence[PendingWheel], interpreter: Interpreter | Non
             publish_directory(directory, item.path)
 
 
-def link_wheel(path: Path, wheel: StoredWheel, target: Path, digests: dict[Identity, str]) -> bool:
-    """Link the files of a stored wheel into a directory, and skip existing files.
+def link_files(
+    source: Path, files: Iterable[FinishedFile], target: Path, digests: dict[Identity, str]
+) -> bool:
+    """Link files of the store into a directory, and skip existing files.
 
-    :param path: of the stored wheel.
-    :param wheel: its description.
+    :param source: the directory of the files.
+    :param files: their descriptions.
     :param target: the directory.
     :param digests: receives the SHA-256 of each file by its identity.
-    :returns: ``False`` when the stored wheel is damaged.
+    :returns: ``False`` when one of the files is damaged.
     """
     folders: set[str] = set()
-    for file in wheel.files:
+    for file in files:
         folder = os.path.dirname(file.name)  # noqa: PTH120  # called for each file of a bundle
         if folder not in folders:
             (target / folder).mkdir(parents=True, exist_ok=True)
             folders.add(folder)
-        if not _link_file(f"{path}/{_FILES}/{file.name}", f"{target}/{file.name}", file, digests):
+        if not _link_file(f"{source}/{file.name}", f"{target}/{file.name}", file, digests):
             return False
     return True
 

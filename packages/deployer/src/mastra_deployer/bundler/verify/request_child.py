@@ -36,11 +36,25 @@ def inspect_app(launcher, source, bundle, module):
     registry = launcher.describe_app(bundle, module)
     app = operator.attrgetter(bundle["app"].partition(":")[2])(module)
     kind = source.get_kind(app, None)
+    registry["uncompiled"] = list_uncompiled(launcher.HERE)
     if kind != "asgi":
         return {**registry, "kind": kind}
     prefix = registry.get("serve", {}).get("api_prefix", "")
     path = prefix + "/agents" if bundle["kind"] == "mastra" else PATH
     return {**registry, "kind": kind, "request": send_request(launcher, bundle, app, path)}
+
+
+def list_uncompiled(directory):
+    """Return the imported modules of the bundle that have a source and no bytecode."""
+    specs = ((name, getattr(module, "__spec__", None)) for name, module in sys.modules.items())
+    return sorted(
+        name
+        for name, spec in specs
+        if spec is not None
+        and (spec.origin or "").startswith(directory + os.sep)
+        and spec.cached
+        and not os.path.exists(spec.cached)
+    )
 
 
 def send_request(launcher, bundle, app, path):

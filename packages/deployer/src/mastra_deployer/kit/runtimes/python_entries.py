@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from mastra_core.errors import BundleError
+from mastra_core.errors import BuildError, BundleError
 from mastra_deployer.kit.files.archive_entries import ArchiveEntry, iter_entries
 from mastra_deployer.kit.runtimes.find_python import find_python
 from mastra_deployer.kit.runtimes.interpreter_tree import BundledPython
@@ -23,6 +23,13 @@ _EXCLUDED = frozenset(
 _EXCLUDED_PREFIXES = (
     *("_ctypes_test", "_curses", "_test", "_tkinter", "config-"),
     *("readline.", "xxlimited", "xxsubtype"),
+)
+# Modules that an interpreter imports at each start, by the beginnings of their files.
+_STARTED = (
+    *("_collections_abc.", "_sitebuiltins.", "_sysconfigdata", "abc.", "codecs.", "genericpath."),
+    *("encodings/__init__.", "encodings/aliases.", "encodings/ascii.", "encodings/idna."),
+    *("encodings/latin_1.", "encodings/utf_8.", "importlib/", "io.", "os.", "posixpath."),
+    *("runpy.", "site.", "stat.", "warnings.", "zipimport."),
 )
 
 
@@ -46,7 +53,7 @@ def iter_standard_library(python: BundledPython) -> Iterator[Path]:
 
 
 def iter_python_entries(
-    python: BundledPython, prefix: str, temp_dir: Path
+    python: BundledPython, prefix: str, temp_dir: Path, modules: Collection[str] | None = None
 ) -> Iterator[ArchiveEntry]:
     """Yield an interpreter without tests, terminal and desktop parts, compiled to bytecode.
 
@@ -55,12 +62,17 @@ def iter_python_entries(
     :param python: the interpreter.
     :param prefix: its directory in the bundle, ``usr/local``.
     :param temp_dir: an empty directory, which must exist until the archive is written.
+    :param modules: names in the standard library, ``Build.standard``: only these, and what they
+        import, have bytecode; ``None`` for bytecode of all modules.
     :raises BundleError: when the standard library cannot be compiled, or there is no Python of this
         version to compile it.
     """
     library = temp_dir / python.platlibdir / f"python{python.version}"
     shutil.copytree(python.library, library, ignore=_select_ignored)
-    _compile_library(python, prefix, temp_dir)
+    if modules is None:
+        _compile_library(python, prefix, temp_dir)
+    else:
+        _compile_modules(python, library, modules)
     yield from iter_entries(temp_dir, prefix, keep_links=True)
     name = f"python{python.version}"
     yield ArchiveEntry(path=f"{prefix}/bin/{name}", mode=0o755, source=python.path)
@@ -73,9 +85,8 @@ def _select_ignored(directory: str, names: list[str]) -> set[str]:
     return {name for name in names if name in _EXCLUDED or name.startswith(_EXCLUDED_PREFIXES)}
 
 
-def _compile_library(python: BundledPython, prefix: str, tree: Path) -> None:
-    """Compile to bytecode without time stamps, because archives change the date of files."""
-    mode = ["--invalidation-mode", "unchecked-hash"]
+def _find_compiler(python: BundledPython) -> str:
+    """Return the path of a Python of the same version that runs on this machine."""
     compiler = find_python(python.version) or str(python.path)
     if not _runs(compiler):
         raise BundleError(
@@ -83,6 +94,35 @@ def _compile_library(python: BundledPython, prefix: str, tree: Path) -> None:
             "machine does not have.",
             f"Install it: uv python install {python.version}.",
         )
+    return compiler
+
+
+def _compile_modules(python: BundledPython, library: Path, modules: Collection[str]) -> None:
+    """Compile the modules that are imported, and those that every start imports."""
+    from mastra_deployer.bytecode.compile_modules import (
+        CompileJob,
+        FileTree,
+        run_compiler,
+    )
+
+    files = sorted(path.relative_to(library).as_posix() for path in library.rglob("*.py"))
+    started = [name for name in files if name.startswith(_STARTED)]
+    roots = {*modules, *(name.removesuffix(".py").replace("/", ".") for name in started)}
+    tree = FileTree(directory=str(library), output=str(library), files=tuple(files))
+    job = CompileJob(trees=(tree,), roots=tuple(sorted(roots)), library=True)
+    try:
+        run_compiler(_find_compiler(python), job)
+    except (BuildError, OSError) as error:
+        raise BundleError(
+            f"{str(python.path)!r} failed to compile its library: {error}",
+            "Check the free disk space, or pass -s interpreter=PATH with another Python.",
+        ) from None
+
+
+def _compile_library(python: BundledPython, prefix: str, tree: Path) -> None:
+    """Compile to bytecode without time stamps, because archives change the date of files."""
+    mode = ["--invalidation-mode", "unchecked-hash"]
+    compiler = _find_compiler(python)
     process = subprocess.run(
         [compiler, "-I", "-S", "-m", "compileall", "-qq", "-f", "-j", "0", *mode]
         + ["-s", str(tree), "-p", f"/{prefix}", str(tree)],

@@ -1,0 +1,75 @@
+"""Keep the imports and the bytecode of each wheel's modules for later builds.
+
+An entry belongs to a stored wheel and a version of Python, and grows when another app imports other
+modules of the wheel. Each of its files is written in one step, so builds may share it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mastra_deployer.bundler.vendor.finished_files import FinishedFile
+from mastra_deployer.bundler.vendor.wheel_store import FILES
+from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.directories import get_cache_directory
+from mastra_deployer.project.interpreters import Interpreter
+
+__all__ = (
+    "BYTECODE_VERSION",
+    "StoredBytecode",
+    "get_bytecode_path",
+    "read_bytecode",
+    "save_bytecode",
+)
+
+BYTECODE_VERSION = "1"  # of the format, and of the rules by which imports are read
+_INDEX = "bytecode.json"
+
+
+class StoredBytecode(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the modules of one wheel, by the name of the module's file.
+
+    :param imports: of the modules that were read, as the child describes them.
+    :param files: the bytecode of the modules that were compiled; ``None`` where a module has none.
+    """
+
+    imports: dict[str, list[Any]] = {}
+    files: dict[str, FinishedFile | None] = {}
+
+
+def get_bytecode_path(wheel: Path, interpreter: Interpreter, *, own: bool) -> Path:
+    """Return the path of a wheel's bytecode, which may not exist.
+
+    :param wheel: path of the stored wheel.
+    :param interpreter: that compiles.
+    :param own: whether strings of the wheel that look like modules count as imports.
+    """
+    facts = (BYTECODE_VERSION, wheel.name, interpreter.full_version, interpreter.cache_tag, own)
+    name = hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
+    return get_cache_directory("bytecode") / name
+
+
+def read_bytecode(path: Path) -> StoredBytecode:
+    """Read what is known of a wheel's modules.
+
+    :param path: of the wheel's bytecode; may be missing.
+    """
+    return read_checksummed_json(path / _INDEX, StoredBytecode) or StoredBytecode()
+
+
+def save_bytecode(path: Path, new: StoredBytecode, temporary: Path) -> StoredBytecode:
+    """Add to what is known of a wheel's modules, and return the result.
+
+    :param path: of the wheel's bytecode.
+    :param new: what was read and compiled.
+    :param temporary: a directory of this process in the cache.
+    """
+    old = read_bytecode(path)
+    both = StoredBytecode(imports=old.imports | new.imports, files=old.files | new.files)
+    (path / FILES).mkdir(parents=True, exist_ok=True)
+    write_checksummed_json(path / _INDEX, both, temporary)
+    return both

@@ -1,0 +1,1 @@
+"""Follow the imports between modules and compile modules, in the Python of the target."""

@@ -1,0 +1,234 @@
+"""Read from a module's source which modules it may import, without running it.
+
+The result depends on the source alone. The imports of a function count like those of the module,
+since most functions with imports run at the first start or the first request. Imports for type
+checkers do not count, and neither do imports of a property, which one of many users of a large
+client reads.
+"""
+
+import ast
+import re
+from typing import NamedTuple
+
+TRIED, INNER, REQUIRED, LAZY, NAMED, PREFIXES = range(6)  # of the list that describes a module
+IMPORT_CALLS = ("import_module", "import_string", "__import__")
+_ATTRIBUTE = re.compile(rb"""['"]([A-Za-z_][\w.]*):[A-Za-z_][\w.]*['"]""")
+_DOTTED = re.compile(rb"""['"]([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?::[\w.]+)?['"]""")
+_EMPTY = [[], [], [], None, [], []]
+
+
+def read_module_imports(source, module, is_package, is_own):
+    """Return what a module may import, as a list that can be written as JSON.
+
+    The list contains pairs of a module and a name: of the imports that run with the module or whose
+    failure is caught, of the others, and of those without which the module cannot be imported; the
+    pairs by the attribute that ``__getattr__`` of the module imports
+    them for, ``None`` without that function; modules that strings name; and beginnings of modules
+    whose ends are computed.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _EMPTY
+    package = module if is_package else module.rpartition(".")[0]
+    reader = Reader(package)
+    reader.read_block(tree.body, State(True, True, False, False))
+    pattern = _DOTTED if is_own else _ATTRIBUTE
+    named = {name.decode() for name in pattern.findall(source)}
+    prefixes = set()
+    if any(call.encode() in source for call in IMPORT_CALLS):
+        read_import_calls(tree, package, named, prefixes)
+    if reader.lazy is not None:
+        read_lazy_tables(tree, package, reader.lazy)
+    return [
+        sorted(reader.tried),
+        sorted(reader.inner),
+        sorted(reader.required),
+        reader.lazy and {name: sorted(pairs) for name, pairs in reader.lazy.items()},
+        sorted(named),
+        sorted(prefixes),
+    ]
+
+
+class State(NamedTuple):
+    """What holds for the statements of a block.
+
+    :param required: whether the module cannot be imported if one of them fails.
+    :param tried: whether they run with the module, or their failure is caught.
+    :param typed: whether only a type checker reads them.
+    :param inside: whether they are in a function.
+    """
+
+    required: bool
+    tried: bool
+    typed: bool
+    inside: bool
+
+
+class Reader:
+    """Read the statements of one module."""
+
+    def __init__(self, package):
+        self.package = package
+        self.tried = set()
+        self.inner = set()
+        self.required = set()
+        self.lazy = None
+        self.classes = 0  # that are being read, one in the other
+        self.typed = {}  # what a type checker imports, by the name that it is bound to
+
+    def read_block(self, body, state):
+        for statement in body:
+            kind = type(statement)
+            if kind is ast.Import or kind is ast.ImportFrom:
+                self.read_import(statement, state)
+            elif kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
+                self.read_function(statement, state)
+            elif kind is ast.If:
+                self.read_condition(statement, state)
+            elif kind is ast.Try or kind is ast.TryStar:
+                self.read_try(statement, state)
+            else:
+                self.read_blocks_inside(statement, state)
+
+    def read_import(self, statement, state):
+        for pair, bound in iter_pairs(statement, self.package):
+            if state.typed:
+                self.typed.setdefault(bound, set()).add(pair)
+                continue
+            (self.tried if state.tried else self.inner).add(pair)
+            if state.required:
+                self.required.add(pair)
+
+    def read_function(self, function, state):
+        if function.name == "__getattr__" and not state.inside and not self.classes:
+            # Its imports depend on the attribute: it has the imported name, or is in a table.
+            self.lazy = self.typed
+            for node in ast.walk(function):
+                if type(node) is ast.ImportFrom:
+                    for pair, _ in iter_pairs(node, self.package):
+                        self.lazy.setdefault(pair[1], set()).add(pair)
+        elif not is_property(function):
+            self.read_block(function.body, State(False, False, state.typed, True))
+
+    def read_condition(self, statement, state):
+        test = statement.test
+        is_negated = type(test) is ast.UnaryOp and type(test.op) is ast.Not
+        if is_type_checking(test.operand if is_negated else test):
+            states = [state._replace(typed=True), state]
+        else:
+            states = [state._replace(required=False)] * 2
+        for body in (statement.body, statement.orelse):
+            self.read_block(body, states.pop() if is_negated else states.pop(0))
+
+    def read_try(self, statement, state):
+        optional = state._replace(required=False)
+        is_caught = not all(map(is_raising, statement.handlers))
+        self.read_block(statement.body, optional._replace(tried=True) if is_caught else state)
+        for handler in statement.handlers:
+            self.read_block(handler.body, optional)
+        self.read_block(statement.orelse, optional)
+        self.read_block(statement.finalbody, state)
+
+    def read_blocks_inside(self, statement, state):
+        """Read the blocks of a class, a loop, a ``with`` or a ``match``."""
+        kind = type(statement)
+        if kind is ast.With and is_suppressing(statement):
+            state = state._replace(required=False, tried=True)
+        elif kind is not ast.ClassDef and kind is not ast.With:
+            state = state._replace(required=False)
+        self.classes += kind is ast.ClassDef
+        for body in (getattr(statement, "body", ()), getattr(statement, "orelse", ())):
+            if type(body) is list:
+                self.read_block(body, state)
+        for case in getattr(statement, "cases", ()):
+            self.read_block(case.body, state)
+        self.classes -= kind is ast.ClassDef
+
+
+def iter_pairs(statement, package):
+    """Yield a pair of module and name for each import, and the name that it is bound to."""
+    if type(statement) is ast.Import:
+        for alias in statement.names:
+            yield (alias.name, ""), alias.asname or alias.name
+        return
+    module = to_absolute("." * statement.level + (statement.module or ""), package)
+    for alias in statement.names:
+        yield (module, alias.name), alias.asname or alias.name
+
+
+def to_absolute(name, package):
+    """Return the absolute name of a module that is named relative to a package."""
+    rest = name.lstrip(".")
+    level = len(name) - len(rest)
+    if not level:
+        return name
+    parts = package.split(".")
+    return ".".join([*parts[: len(parts) - level + 1], *([rest] if rest else [])])
+
+
+def is_property(function):
+    return any("property" in get_last_name(item) for item in function.decorator_list)
+
+
+def is_type_checking(test):
+    return get_last_name(test) == "TYPE_CHECKING"
+
+
+def is_raising(handler):
+    """Return whether an exception that a handler catches is raised again, perhaps as another."""
+    return any(type(statement) is ast.Raise for statement in handler.body)
+
+
+def is_suppressing(statement):
+    """Return whether a ``with`` statement suppresses exceptions."""
+    calls = (item.context_expr for item in statement.items)
+    return any(type(it) is ast.Call and get_last_name(it.func) == "suppress" for it in calls)
+
+
+def get_last_name(node):
+    """Return the name of a variable or an attribute, and an empty name for anything else."""
+    if type(node) is ast.Name:
+        return node.id
+    return node.attr if type(node) is ast.Attribute else ""
+
+
+def read_import_calls(tree, package, strings, prefixes):
+    """Add the modules that calls of import functions name."""
+    for node in iter_nodes_outside_getattr(tree):
+        if type(node) is not ast.Call or get_last_name(node.func) not in IMPORT_CALLS:
+            continue
+        argument = node.args[0] if node.args else None
+        if type(argument) is ast.JoinedStr and argument.values:
+            if text := get_text(argument.values[0]):
+                prefixes.add(to_absolute(text, package))
+        elif text := get_text(argument):
+            strings.add(to_absolute(text, package))
+
+
+def iter_nodes_outside_getattr(tree):
+    """Yield the nodes of a module without those of functions that are called ``__getattr__``."""
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        if type(node) is not ast.FunctionDef or node.name != "__getattr__":
+            yield node
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def read_lazy_tables(tree, package, lazy):
+    """Add the modules of dictionaries that map an attribute to a module, as text or in a tuple."""
+    for node in ast.walk(tree):
+        if type(node) is not ast.Dict:
+            continue
+        for key, value in zip(node.keys, node.values, strict=True):
+            if name := get_text(key):
+                texts = filter(None, map(get_text, ast.walk(value)))
+                for text in texts:
+                    pairs = {(to_absolute(text, package), ""), (f"{package}.{text}", "")}
+                    lazy.setdefault(name, set()).update(pairs)
+
+
+def get_text(node):
+    """Return the text of a constant, and an empty one for anything else."""
+    return node.value if type(node) is ast.Constant and type(node.value) is str else ""

@@ -1,0 +1,141 @@
+"""Which modules of a bundle have bytecode: the same ones, whatever was built before."""
+
+import shutil
+import sys
+
+import pytest
+
+from tests.deployer.bundler.wheelhouse import write_wheel
+from tests.sample_projects import write_project
+
+pytestmark = pytest.mark.slow
+
+INDEX = """\
+from mastra_core import Mastra
+from kit.used import run
+
+async def echo(text: str):
+    from kit import later
+    yield text
+
+mastra = Mastra(agents={"echo": echo}, logger=False)
+"""
+KIT = {
+    "kit/__init__.py": "",
+    "kit/used.py": "def run():\n    from kit import inner, fails\n",
+    "kit/later.py": "",
+    "kit/inner.py": "",
+    "kit/fails.py": "import not_there\n",
+    "kit/unused.py": "VALUE = 1\n",
+    "kit/syntax.py": "a b\n",
+}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    house = tmp_path_factory.mktemp("bytecode") / "house"
+    write_wheel(house, "kit", KIT)
+    return house
+
+
+@pytest.fixture(scope="module")
+def app(house, mastra):
+    """A project that is built, and the output of the build."""
+    config = f'[tool.uv]\nfind-links = ["{house}"]\n'
+    root = write_project(
+        house.parent / "app", {"src/mastra/index.py": INDEX}, config, ("mastra-core", "kit")
+    )
+    result = mastra("build", cwd=root).ok()
+    return root, result
+
+
+def list_compiled(root, pattern="vendor/kit/__pycache__"):
+    tag = f".{sys.implementation.cache_tag}.pyc"
+    return {path.name.removesuffix(tag) for path in (root / ".mastra").glob(f"{pattern}/*{tag}")}
+
+
+def test_what_the_app_imports_has_bytecode(app):
+    root, result = app
+    assert list_compiled(root) == {"__init__", "used", "later", "inner"}
+    assert "those that the app imports" in " ".join(result.out.split())
+    assert "mastra_asgi" in list_compiled(root, "app/src/__pycache__")
+
+
+def test_every_module_that_the_start_imports_has_bytecode(app, serve_directory):
+    """``run`` compiles nothing: a directory without sources of the modules starts as well."""
+    root, _ = app
+    copy = shutil.copytree(root / ".mastra", root.parent / "sourceless", dirs_exist_ok=True)
+    for file in (copy / "vendor").rglob("__pycache__/*.pyc"):
+        source = file.parents[1] / f"{file.name.partition('.')[0]}.py"
+        source.unlink()
+        file.rename(source.with_suffix(".pyc"))
+    for file in (copy / "vendor").rglob("*.py"):
+        file.write_text("raise AssertionError(__file__)")
+    with serve_directory(copy) as client:
+        answer = client.post("/api/agents/echo/generate", json={"messages": "hi"})
+    assert answer.json()["text"] == "hi", answer.text
+
+
+def test_the_selection_does_not_depend_on_the_cache(app, house, mastra):
+    """Another app has compiled other modules of the same wheel."""
+    root, _ = app
+    other = write_project(
+        house.parent / "other",
+        {"src/mastra/index.py": INDEX.replace("kit.used", "kit.unused").replace("run", "VALUE")},
+        f'[tool.uv]\nfind-links = ["{house}"]\n',
+        ("mastra-core", "kit"),
+    )
+    mastra("build", cwd=other).ok()
+    assert list_compiled(other) == {"__init__", "later", "unused"}
+    assert "Reproducible" in mastra("build", "--check-reproducible", cwd=root).ok().out
+    assert "Reproducible" in mastra("build", "--check-reproducible", cwd=other).ok().out
+
+
+def test_explanation_of_a_module_without_bytecode(app, mastra):
+    root, _ = app
+    text = mastra("build", "--explain", "kit.unused", "--explain", "kit.used", cwd=root).ok().out
+    words = " ".join(text.split())
+    assert "kit/unused.py of kit 1. It has no bytecode" in words
+    assert "kit/used.py of kit 1. kit" not in words and words.count("no bytecode") == 1
+
+
+@pytest.mark.parametrize("mode", ["all", "none"])
+def test_modes(app, mastra, mode):
+    root, _ = app
+    pyproject, before = root / "pyproject.toml", (root / "pyproject.toml").read_text()
+    pyproject.write_text(f'{before}[tool.mastra.build]\nbytecode = "{mode}"\n')
+    try:
+        result = mastra("build", cwd=root).ok()
+    finally:
+        pyproject.write_text(before)
+    wanted = {"__init__", "used", "later", "inner", "unused", "fails"} if mode == "all" else set()
+    assert list_compiled(root) == wanted
+    assert bool(list_compiled(root, "app/src/__pycache__")) is (mode == "all")
+    assert "those that the app imports" not in result.out
+
+
+def test_an_unknown_mode_is_refused(app, mastra):
+    root, _ = app
+    pyproject, before = root / "pyproject.toml", (root / "pyproject.toml").read_text()
+    pyproject.write_text(f'{before}[tool.mastra.build]\nbytecode = "some"\n')
+    try:
+        mastra("build", cwd=root).failed(2, "bytecode", "some")
+    finally:
+        pyproject.write_text(before)
+
+
+def test_a_start_that_compiles_many_modules_is_reported(house, mastra):
+    names = [f"module_{number}" for number in range(30)]
+    write_wheel(house, "many", {f"many/{name}.py": "" for name in names})
+    source = INDEX.replace(
+        "from kit.used import run",
+        "import importlib\nfor number in range(30):\n"
+        "    importlib.import_module('many.module_' + str(number))",
+    )
+    config = f'[tool.uv]\nfind-links = ["{house}"]\n'
+    root = write_project(
+        house.parent / "many", {"src/mastra/index.py": source}, config, ("mastra-core", "many")
+    )
+    words = " ".join(mastra("build", cwd=root).ok().err.split())
+    assert "Each start compiles 30 modules" in words
+    assert 'bytecode = "all"' in words
