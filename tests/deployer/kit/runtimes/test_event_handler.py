@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from mastra_core import virtual_environment
+from mastra_core.errors import BundleError
 from mastra_core.pipeline import BundleManifest
 from mastra_deployer.kit import write_event_handler
 
@@ -167,6 +168,21 @@ def test_limits_are_those_of_the_platform(preview):
     assert preview.post("/", content=b"x" * 6_291_457).status_code == 413
     assert preview.post("/", content=b"x" * 6_000_000).json()["size"] == 6_000_000
     assert preview.get("/large").status_code == 502
+
+
+@pytest.mark.parametrize("module", ["handler.py", "handler_app.py", "handler/__init__.py"])
+def test_a_module_of_the_app_keeps_its_name(tmp_path, module):
+    """Only one of two modules with a name can be imported."""
+    file = tmp_path / "app" / module
+    file.parent.mkdir(parents=True)
+    file.touch()
+    manifest = BundleManifest(
+        app="index:app", paths=("app", "vendor"), python=VERSION, wheels="any", entry="index:app"
+    )
+    with pytest.raises(BundleError, match="The app has a module 'handler") as raised:
+        write_event_handler(tmp_path / "handler.py", manifest)
+    assert "Rename" in raised.value.hint
+    write_event_handler(tmp_path / "mastra_handler.py", manifest)
 
 
 def test_a_handler_that_cannot_be_imported_ends_the_preview(tmp_path):

@@ -138,7 +138,8 @@ def _to_oci_layer(item: Mapping[str, Any], reference: Reference) -> Mapping[str,
         )
     if suffix is None or not DIGEST.fullmatch(item["digest"]):  # digests become file names
         raise DeployError(
-            f"The base image {str(reference)!r} has a layer of type {item['mediaType']!r}.",
+            f"The base image {str(reference)!r} has a layer of type {item['mediaType']!r}, which "
+            "cannot be pushed to another registry.",
             "Use a base image whose layers may be pushed to other registries.",
         )
     return {"mediaType": _OCI_LAYER + suffix, "digest": item["digest"], "size": size}

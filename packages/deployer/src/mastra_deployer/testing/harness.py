@@ -84,7 +84,8 @@ class Harness:
     @property
     def secrets(self) -> tuple[str, ...]:
         """All values that must not appear in any output."""
-        return (self.platform.token, *self.options.credentials.values(), *self.env.values())
+        values = (self.platform.token, *self.options.credentials.values(), *self.env.values())
+        return tuple(filter(None, values))
 
     @property
     def settings_table(self) -> dict[str, Any]:

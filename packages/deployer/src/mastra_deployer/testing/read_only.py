@@ -263,7 +263,7 @@ class ReadOnlyTests(SuiteFixtures):
 
 
 def _change_env(harness: Harness, mark: str) -> dict[str, str]:
-    """Return other values of the app's variables."""
+    """Return the app's variables, with a mark at the end of each value."""
     return {name: f"{value}-{mark}" for name, value in harness.env.items()}
 
 

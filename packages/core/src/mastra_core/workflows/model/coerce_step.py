@@ -100,7 +100,7 @@ def _create_workflow_step(workflow: WorkflowDefinition) -> Step[Any, Any]:
         raise ConfigError(f"The workflow {workflow.id!r} has no steps.", "Add one: .then(step).")
 
     def do_nothing() -> None:
-        """Do nothing, because the interpreter itself executes a nested workflow."""
+        """Do nothing: the workflow engine executes a nested workflow without this function."""
 
     return Step(
         id=workflow.id,

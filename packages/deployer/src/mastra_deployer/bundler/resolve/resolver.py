@@ -266,8 +266,8 @@ def _restrict_files(package: dict[str, Any], digests: frozenset[str]) -> dict[st
     matching = {digest for file in files if (digest := _get_digest(file)) in digests}
     if not matching:
         raise BuildError(
-            f"The index has other files of {package['name']} {package['version']} than the lock: "
-            "no hash matches.",
+            f"No file of {package['name']} {package['version']} on the index has a hash that is in "
+            "the lock.",
             "Find out who changed the files before you recreate the lock.",
         )
     wheels = [file for file in package.get("wheels", []) if _get_digest(file) in matching]

@@ -11,7 +11,12 @@ from mastra_core.errors import ConfigError
 from mastra_deployer.cli.new.new_app import require_empty
 from mastra_deployer.cli.options import VERBOSE
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.scaffold.render import get_compatible_range, render_template, write_files
+from mastra_deployer.scaffold.render import (
+    get_compatible_range,
+    is_on_index,
+    render_template,
+    write_files,
+)
 
 __all__ = ("new_deployer",)
 
@@ -41,10 +46,13 @@ def new_deployer(name: Path, as_json: bool) -> None:
     require_empty(directory)
     files = render_template("deployer", _build_values(word))
     written = write_files(files, directory)
+    unreleased = "mastra is not on an index yet: use an environment that has its packages."
+    note = () if is_on_index("mastra-core") else (unreleased,)
     Terminal(as_json=as_json).answer(
         {"package": str(directory.absolute()), "files": [str(path) for path in written]},
         f"Created {directory}/. Next:",
         f"  cd {directory} && pip install -e . --group dev && pytest",
+        *note,
     )
 
 

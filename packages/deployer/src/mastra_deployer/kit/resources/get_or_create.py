@@ -28,7 +28,7 @@ def get_or_create(
     is then repeated for about 15 seconds. ``create`` is not called again. In the next run, ``find``
     returns the resource.
 
-    :param find: returns the resource, or ``None`` if it does not exist.
+    :param find: returns the resource, or ``None`` or an empty value if it does not exist.
     :param create: creates the resource and returns it.
     :param conflict_codes: further statuses and codes of the platform that mean "another request may
         have created it", such as 412 or ``EntityAlreadyExists``.
@@ -37,9 +37,7 @@ def get_or_create(
     :raises DeployTimeout: from ``create``, when the resource is not found afterwards.
     """
     existing = find()
-    if existing is not None:
-        return existing
-    return _create_once(find, create, frozenset(conflict_codes))
+    return existing or _create_once(find, create, frozenset(conflict_codes))
 
 
 def create_new(

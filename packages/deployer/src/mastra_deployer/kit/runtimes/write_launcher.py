@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from mastra_core.errors import BundleError
 from mastra_core.pipeline import BundleManifest
 
 __all__ = ("write_event_handler", "write_launcher")
@@ -22,7 +23,9 @@ def write_launcher(file: Path, manifest: BundleManifest) -> None:
 
     :param file: the new file, in the directory that ``manifest.paths`` are relative to.
     :param manifest: the manifest of the build.
+    :raises BundleError: when the app or a dependency has a module with the name of the file.
     """
+    _check_name(file, manifest)
     constants = {
         "APP": manifest.app,
         "PATHS": tuple(manifest.paths),
@@ -40,10 +43,24 @@ def write_event_handler(file: Path, manifest: BundleManifest) -> None:
 
     :param file: the new file, in the directory that ``manifest.paths`` are relative to.
     :param manifest: the manifest of the build.
+    :raises BundleError: when the app or a dependency has a module with one of the two names.
     """
+    _check_name(file, manifest)
     launcher = file.with_name(f"{file.stem}_app.py")
     write_launcher(launcher, manifest)
     _write_source(file, _EVENT_HANDLER, {"LAUNCHER": launcher.stem})
+
+
+def _check_name(file: Path, manifest: BundleManifest) -> None:
+    """Refuse a name that a module of the app has, because only one of them can be imported."""
+    for path in manifest.paths:
+        module = file.parent / path / file.stem
+        if module.is_dir() or module.with_suffix(".py").is_file():
+            raise BundleError(
+                f"The app has a module {file.stem!r}, and {file.name!r} of the bundle has the same "
+                "name.",
+                f"Rename the module {file.stem!r}. Or let the deployer write another file name.",
+            )
 
 
 def _write_source(file: Path, source: Path, constants: Mapping[str, object]) -> None:
