@@ -96,7 +96,9 @@ def test_only_what_an_app_imports_has_bytecode(tmp_path):
     """A start with these imports reads bytecode of each module that it imports."""
     python = get_interpreter(VERSION, MACHINE, SilentReport())
     tree = tmp_path / "tree"
-    entries = list(iter_python_entries(python, "python", tree, modules={"asyncio", "json", "sysconfig"}))
+    entries = list(
+        iter_python_entries(python, "python", tree, modules={"asyncio", "json", "sysconfig"})
+    )
     names = {entry.path.rpartition(f"/python{python.version}/")[2] for entry in entries}
     tag = f".{sys.implementation.cache_tag}.pyc"
     assert {f"json/__pycache__/decoder{tag}", f"asyncio/__pycache__/events{tag}"} <= names
