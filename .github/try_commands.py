@@ -7,6 +7,7 @@ a sentence, as `docs/platforms.md` says for this kind of machine.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import platform
@@ -24,15 +25,17 @@ MASTRA = str(Path(sys.executable).with_name("mastra.exe" if os.name == "nt" else
 TIMEOUT = 300  # seconds for one command
 IMAGE = ("-s", "image=localhost:1/shop")
 SITE = ("-s", "project_name=shop", "--python", "3.13")
+FUNCTION = ("-s", "project_name=shop")
+SETTINGS = {"oci": IMAGE, "vercel": SITE, "netlify": FUNCTION}
+_CARRIED = "bundle oci -s base=scratch+python"
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 # What a kind of machine refuses. All other commands work there.
 REFUSED = {
     "linux": frozenset[str](),
-    "musl": frozenset({"preview oci", "bundle oci -s base=scratch+python"}),
-    "macos": frozenset({"preview oci", "bundle oci -s base=scratch+python"}),
-    "windows": frozenset(
-        {"dev", "preview oci", "preview vercel", "bundle oci -s base=scratch+python"}
-    ),
+    "arm": frozenset({"preview netlify"}),
+    "musl": frozenset({_CARRIED, "preview oci", "preview netlify"}),
+    "macos": frozenset({_CARRIED, "preview oci", "preview netlify"}),
+    "windows": frozenset({_CARRIED, "dev", "preview oci", "preview netlify", "preview vercel"}),
 }
 
 
@@ -57,7 +60,9 @@ def main() -> int:
 def get_kind() -> str:
     """Return the kind of this machine, a key of ``REFUSED``."""
     if platform.system() == "Linux":
-        return "linux" if platform.libc_ver()[0] == "glibc" else "musl"
+        if platform.libc_ver()[0] != "glibc":
+            return "musl"
+        return "linux" if platform.machine() == "x86_64" else "arm"
     return {"Darwin": "macos", "Windows": "windows"}[platform.system()]
 
 
@@ -95,8 +100,8 @@ def expect_refusal(name: str, root: Path) -> None:
     :param name: of the command in ``COMMANDS``.
     :param root: of the project.
     """
-    settings = SITE if "vercel" in name else IMAGE if "oci" in name else ()
-    done = run_command(*name.split(), *settings, cwd=root)
+    settings = [SETTINGS[word] for word in name.split() if word in SETTINGS]
+    done = run_command(*name.split(), *itertools.chain(*settings), cwd=root)
     has_cure = re.search(r"^error: .+\n  \S", done.stderr, re.MULTILINE)
     if not done.returncode or not has_cure or "Traceback" in done.stderr:
         sys.exit(f"mastra {name} was not refused ({done.returncode}):\n{done.stderr}")
@@ -219,10 +224,10 @@ COMMANDS: dict[str, Callable[[Path], object]] = {
     "build --platform x86_64-manylinux_2_28": try_other_platform,
     "bundle vercel": lambda root: run("bundle", "vercel", *SITE, cwd=root),
     "bundle oci": lambda root: run("bundle", "oci", *IMAGE, cwd=root),
-    "bundle oci -s base=scratch+python": lambda root: run(
-        "bundle", "oci", *IMAGE, "-s", "base=scratch+python", cwd=root
-    ),
+    _CARRIED: lambda root: run(*_CARRIED.split(), *IMAGE, cwd=root),
+    "bundle netlify": lambda root: run("bundle", "netlify", *FUNCTION, cwd=root),
     "preview vercel": try_preview("vercel", *SITE),
+    "preview netlify": try_preview("netlify", *FUNCTION),
     "preview oci": try_preview("oci", *IMAGE),
 }
 

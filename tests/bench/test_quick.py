@@ -5,6 +5,7 @@ The figures depend on the machine, so these tests look only at what is there.
 
 import math
 import os
+import platform
 import shutil
 
 import pytest
@@ -105,6 +106,18 @@ def test_vercel(tmp_path, find_python):
     rows |= {"upload": "upload, first", "started": "start to server-started"}
     rows["health"] = "start to first /health"
     assert_table(rows, ("ours", "theirs"), samples, printed)
+
+
+@pytest.mark.full
+@pytest.mark.slow
+def test_netlify(tmp_path):
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        pytest.skip("functions for Netlify run on Linux on x86_64")
+    samples, printed = run_script("netlify.py", tmp_path, "--only", "plain")
+    rows = samples["plain"]
+    assert set(rows) == set(load_module("netlify").ROWS)
+    assert all(map(is_sane, rows.values())), rows
+    assert printed.count("| plain |") == len(rows)
 
 
 def assert_table(rows, sides, samples, printed):

@@ -19,7 +19,7 @@ script = load_script(SCRIPT)
 # The columns of the table: the kind of machine in the script, and the job; "" for the whole suite.
 COLUMNS = (
     ("Linux, x86_64", "linux", ""),
-    ("Linux, aarch64", "linux", "arm"),
+    ("Linux, aarch64", "arm", "arm"),
     ("Linux, musl", "musl", "musl"),
     ("macOS", "macos", "macos"),
     ("Windows", "windows", "windows"),

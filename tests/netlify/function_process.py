@@ -51,6 +51,21 @@ def check_children(results, directory):
     assert find_foreign_files(results["maps"], directory) == []
 
 
+def is_running(process):
+    """Return whether a process runs; one that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until_ended(*processes):
+    deadline = time.monotonic() + 10
+    while alive := [process for process in processes if is_running(process)]:
+        assert time.monotonic() < deadline, f"{alive} are left behind"
+        time.sleep(0.02)
+
+
 def wait_for_port(file, process):
     """Return the port that an instance has written to a file, which is removed."""
     deadline = time.monotonic() + 60

@@ -19,10 +19,11 @@ PyMODINIT_FUNC PyInit_compiledcee(void) { return PyModule_Create(&module); }
 """
 
 
-def wheel(folder, name, version, tag="py3-none-any", requires=()):
-    """Write a wheel with one module."""
+def wheel(folder, name, version, tag="py3-none-any", requires=(), python=""):
+    """Write a wheel with one module, which may require a version of Python."""
     module, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
     lines = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"]
+    lines += [f"Requires-Python: {python}"] if python else []
     files = {
         f"{module}/__init__.py": f'version = "{version}"\n',
         f"{info}/METADATA": "\n".join([*lines, *(f"Requires-Dist: {item}" for item in requires)]),

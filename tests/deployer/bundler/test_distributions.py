@@ -528,11 +528,23 @@ DJANGO_PATHS = ("/", "/app", "/admin/login/", "/static/site.css", "/static/admin
 
 
 def install(home, root, requirements):
-    """Install what a user would, with the versions that uv chooses."""
+    """Install what a user would, with the versions that uv chooses for each 3.X.Y."""
     run_uv("venv", "--quiet", "--python", sys.executable, home)
     found = Path(os.environ["MASTRA_TEST_WHEELS"])
     own = [next(found.glob(f"mastra_{name}-*.whl")) for name in ("core", "server")]
-    run_uv("pip", "install", "--quiet", "--python", home, "uvicorn", *own, *requirements, cwd=root)
+    version = ("--python-version", f"{sys.version_info[0]}.{sys.version_info[1]}")
+    run_uv(
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        home,
+        *version,
+        "uvicorn",
+        *own,
+        *requirements,
+        cwd=root,
+    )
 
 
 def list_versions(home):

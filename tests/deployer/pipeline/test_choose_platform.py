@@ -42,7 +42,7 @@ def test_names_of_platforms(app, wheels, chosen):
 
 @pytest.mark.parametrize("wheels", ["bogus", "s390x-manylinux_2_28", "x86_64-manylinux_2_29"])
 def test_platform_without_wheels(app, wheels):
-    with pytest.raises(ConfigError, match=f"'{wheels}' is no platform that mastra builds for"):
+    with pytest.raises(ConfigError, match=f"'{wheels}' is not a platform that mastra supports"):
         choose_platform(app, ANY, "", wheels)
 
 
@@ -74,7 +74,7 @@ def test_machine_without_wheels(app, tmp_path, monkeypatch):
     """A Raspberry Pi may have a kernel of 64 bits and programs of 32."""
     narrow = "def machine(): return 'aarch64'\nimport sys\nsys.maxsize = 2**31 - 1\n"
     create_python(app.root / ".venv", platform=narrow)
-    with pytest.raises(ConfigError, match="'armv7l-manylinux_2_28' is no platform"):
+    with pytest.raises(ConfigError, match="'armv7l-manylinux_2_28' is not a platform"):
         choose_platform(app, ANY, "", "")
     assert choose_platform(app, ANY, "", "x86_64-manylinux_2_28").wheels == "x86_64-manylinux_2_28"
 
@@ -82,7 +82,7 @@ def test_machine_without_wheels(app, tmp_path, monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="emulates other systems on Linux")
 def test_free_threading_build(app, tmp_path, monkeypatch):
     python = create_free_threaded_python(tmp_path / f"pyenv/versions/{HERE}.99")
-    refusal = "is a free-threading build, and a bundle needs the wheels of a Python with the GIL"
+    refusal = "is a free-threading build, but a bundle needs the wheels of a Python with the GIL"
     with pytest.raises(ConfigError, match=refusal):
         choose_platform(app, ANY, str(python), "")
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))

@@ -44,6 +44,7 @@ class Machine:
             **{name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"},
             "PYENV_ROOT": str(directory / "pyenv"),
             "XDG_DATA_HOME": str(directory / "data"),
+            "UV_PYTHON_DOWNLOADS": "never",
             "PATH": f"{self.python.parent}:/usr/bin:/bin",
         }
 
@@ -117,10 +118,15 @@ def test_bundles_for_linux_are_made_on_a_mac(mac, site):
         (
             ("bundle", "oci", *IMAGE, "-s", "base=scratch+python"),
             5,
-            ["Pythons of this machine are for aarch64-apple-darwin", "in CI", "use a base image"],
+            ["for Linux on x86_64, which was not found", "-s base="],
         ),
         (
             ("preview", "oci", *IMAGE),
+            2,
+            [REFUSAL, "`mastra start`"],
+        ),
+        (
+            ("preview", "netlify", *SITE),
             2,
             [REFUSAL, "`mastra start`"],
         ),
@@ -151,5 +157,7 @@ def test_preview_on_a_mac_has_the_packages_for_that_mac(mac, site):
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
-    assert "note: The preview has the packages for aarch64-apple-darwin" in "".join(lines)
+    assert "note: The preview has the packages for this machine (aarch64-apple-darwin)" in "".join(
+        lines
+    )
     assert read_manifest(site / ".mastra-local/previews/vercel")["wheels"].endswith("darwin")

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -12,24 +11,10 @@ from tests.netlify.function_process import (
     find_foreign_files,
     run_function,
     unpack_without_modes,
+    wait_until_ended,
 )
 
 pytestmark = pytest.mark.slow
-
-
-def is_running(process):
-    """Return whether a process runs; one that nobody has waited for does not."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_until_ended(*processes):
-    deadline = time.monotonic() + 10
-    while alive := [process for process in processes if is_running(process)]:
-        assert time.monotonic() < deadline, f"{alive} are left behind"
-        time.sleep(0.02)
 
 
 def test_nothing_of_the_host_is_loaded(function, function_directory):
@@ -57,8 +42,9 @@ def test_a_killed_python_is_replaced_and_a_failed_start_is_tried_again(
     failure = tmp_path / "failure"
     with run_function(function_directory, tmp_path / "tmp", {"FAILURE": str(failure)}) as function:
         client = function.client
-        process = client.get("/").json()["process"]
+        process, child = client.get("/leave-children").json()
         kill(process)
+        wait_until_ended(child)
         assert client.post("/", content=b"hello").json()["process"] != process
         failure.touch()
         kill(client.get("/").json()["process"])

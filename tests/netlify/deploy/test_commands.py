@@ -68,7 +68,7 @@ def refuse_payment(netlify):
 
 CASES = {
     "token": (None, {"NETLIFY_AUTH_TOKEN": "nfp_wrong"}, 7, ("401", "user/applications")),
-    "name": (take_name, {}, 6, ("'shop' is taken", "such as shop-")),
+    "name": (take_name, {}, 6, ("The name 'shop'", "such as shop-")),
     "size": (break_upload, {}, 8, ("'api'", "52,428,800 bytes zipped", "Python 3.")),
     "payment": (refuse_payment, {}, 8, ("Payment required", "billing")),
     "failure": (fail, {}, 9, ("the build image is gone", "app.netlify.com")),

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.netlify.function_process import is_running
 from tests.node import find_node
 
 pytestmark = pytest.mark.slow
@@ -97,10 +98,12 @@ def test_a_preview_runs_the_zip_with_the_limits_of_the_platform(function_bundle,
         with pytest.raises(httpx.RemoteProtocolError):
             client.get("/much?21037056")
         assert not [name for name in client.get("/").headers if name.startswith("x-nf-")]
+        python, child = client.get("/leave-children").json()
         output = preview.stop()
+        assert not is_running(python) and not is_running(child)
     assert "Netlify's bootstrap serves main:app" in output
     assert "The response has more than 20971520 bytes." in output
-    assert "Traceback" not in output
+    assert "the lifespan ended" in output and "Traceback" not in output
 
 
 def test_without_node_the_python_side_runs_alone(function_bundle, temporary, tmp_path, monkeypatch):
@@ -114,7 +117,9 @@ def test_without_node_the_python_side_runs_alone(function_bundle, temporary, tmp
     with run_preview(function_bundle, str(tools), temporary) as preview:
         check_answers(preview.client)
         assert len(preview.client.get("/much?65536").content) == 65_536
+        processes = preview.client.get("/leave-children").json()
         output = preview.stop()
+        assert not any(map(is_running, processes))
     assert "does not have Node 22 or newer" in output
     assert "The Python side of the function runs alone" in output
     assert "Its Python serves main:app" in output

@@ -51,7 +51,7 @@ def read_manifest(directory):
 
 
 def check_python(bundle):
-    """Check the Python version and the machine, on which compiled dependencies depend."""
+    """Check the Python version and the machine type, because compiled code needs both."""
     expected = tuple(int(part) for part in bundle["python"].split("."))
     version = sys.version_info[:2]
     if version != expected and not (bundle["pure"] and version > expected):
@@ -67,8 +67,8 @@ def check_python(bundle):
 def check_machine(bundle):
     if "t" in getattr(sys, "abiflags", "") or "free-threading build" in sys.version:
         fail(
-            "This bundle was built for Python %s, but this Python is a free-threading build, which "
-            "loads other packages." % bundle["python"],
+            "This bundle was built for Python %s, but this Python is a free-threading build, "
+            "which needs other packages." % bundle["python"],
             "Run it with python%s." % bundle["python"],
         )
     machine, libc = parse_machine(bundle["wheels"]), parse_libc(bundle["wheels"])
@@ -90,7 +90,7 @@ def parse_machine(wheels):
 
 
 def parse_libc(wheels):
-    """Return (`glibc`, 28) for `x86_64-manylinux_2_28`; None for a system with one C library."""
+    """Return (`glibc`, 28) for `x86_64-manylinux_2_28`; None if the system has one C library."""
     if "linux" not in wheels:
         return None
     if "musl" in wheels:
@@ -381,7 +381,7 @@ def parse_workers(settings):
 
 
 def bind(host, port):
-    """Bind the port before the app is imported, so that a port in use is reported at once."""
+    """Bind the port before the import of the app, so that a used port is reported at once."""
     try:
         listener = open_listener(host, port)
     except (OSError, UnicodeError) as error:
@@ -392,7 +392,7 @@ def bind(host, port):
 
 
 def open_listener(host, port):
-    """Return a listening socket, or raise an OSError or a UnicodeError."""
+    """Return a listening socket; raise an OSError or a UnicodeError if that fails."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     if port and is_served(family, host, port):
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
@@ -409,7 +409,7 @@ def open_listener(host, port):
 
 
 def is_served(family, host, port):
-    """Return whether a process listens on a port; macOS lets a second one bind it."""
+    """Return whether a process listens on a port, because macOS lets two processes bind it."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     with socket.socket(family) as probe:
         probe.settimeout(0.5)

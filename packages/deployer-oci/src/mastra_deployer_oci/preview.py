@@ -39,7 +39,7 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
         _unpack(bundle, root)
         values = {name: value.reveal() for name, value in env.items()}
         values |= {"HOST": host, "PORT": str(port)}
-        child.start(*_build_process(bundle, root, values))
+        child.start(*_build_process(bundle, root, values), root / HOME)
         return child.wait()
 
 
@@ -52,17 +52,16 @@ def _build_process(
     plan = read_plan(bundle.directory)
     container = plan.config["config"]
     environment = {**dict(item.split("=", 1) for item in container["Env"]), **values}
-    start, user = [sys.executable, "-ISE", preview_child.__file__], container["User"]
     if not plan.base and sys.platform == "linux" and os.geteuid() == 0:
+        user, program = container["User"], [sys.executable, "-ISE", preview_child.__file__]
         _print(f"Running the image in its own root directory, as user {user}.")
-        command = [*start, str(root), user, container["WorkingDir"], *container["Cmd"]]
+        command = [*program, str(root), user, container["WorkingDir"], *container["Cmd"]]
         return command, {"TMPDIR": "/tmp", **environment}  # noqa: S108  # that of the image
     python, app = _find_host_python(bundle.manifest.python), root / HOME
     _print(f"Running the app with {python}, outside the image's root directory.")
     _restore_scripts(app / "bin", bundle.manifest.python)
     host_environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(root)}
-    command = [*start, "/", user, str(app), python, str(app / "index.py")]
-    return command, {**environment, **host_environment}
+    return [python, str(app / "index.py")], {**environment, **host_environment}
 
 
 def _restore_scripts(directory: Path, version: str) -> None:
@@ -90,7 +89,7 @@ def _unpack(bundle: Bundle, root: Path) -> None:
 
 
 def _filter_member(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
-    """Refuse paths outside of the image, and keep modes: /tmp is writable for each user."""
+    """Refuse paths outside of the image, and keep modes, because every user may write to /tmp."""
     return tarfile.tar_filter(member, path).replace(mode=member.mode & 0o1777, deep=False)
 
 

@@ -1,6 +1,6 @@
-"""Start a program in a directory: ``python preview_child.py ROOT USER DIRECTORY COMMAND...``.
+"""Start a program in an image: ``python preview_child.py ROOT USER DIRECTORY COMMAND...``.
 
-``ROOT`` becomes the root directory of the process. ``/`` leaves it as it is, and keeps the user.
+``ROOT`` becomes the root directory of the process, and ``USER`` its user and group, in numbers.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ __all__ = ()
 
 
 def _main(root: str, user: str, directory: str, *command: str) -> None:
-    if root != "/":
-        os.chroot(root)
-        number, _, group = user.partition(":")
-        os.setgroups([])
-        os.setgid(int(group or number))
-        os.setuid(int(number))
+    os.chroot(root)
+    number, _, group = user.partition(":")
+    os.setgroups([])
+    os.setgid(int(group or number))
+    os.setuid(int(number))
     os.chdir(directory)
-    os.execv(command[0], command)  # noqa: S606  # of the image, or found on this machine
+    os.execv(command[0], command)  # noqa: S606  # the program of the image
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ NATIVE = """
 import json, sys
 from pathlib import Path
 from mastra_deployer.bundler.resolve.source_builds import build_local_wheel
-from mastra_deployer.bundler.uv import build_target_arguments, run_uv
+from mastra_deployer.project.uv import build_target_arguments, run_uv
 from mastra_deployer.project.interpreters import probe_interpreter
 interpreter = probe_interpreter(sys.executable)
 wheel = build_local_wheel(Path(sys.argv[1]), interpreter.platform, interpreter)

@@ -116,6 +116,21 @@ def test_an_older_version_is_reported_where_the_target_lacks_a_wheel(tmp_path, f
         assert "pureone" not in notes
 
 
+def test_an_older_version_is_reported_where_the_newest_needs_a_later_release(tmp_path, files):
+    """As soupsieve 4.1 needs 3.11.5: a bundle for Python 3.11 is also served by 3.11.2."""
+    wheel(files, "patched", "1.0")
+    wheel(files, "patched", "2.0", python=">=3.12.5")
+    root = write_project(tmp_path, {"requirements.txt": format_requirements(files, "patched")})
+    report = RecordingReport()
+    assert get_versions(lock_project(root, ARM, report=report)) == {"patched": "1.0"}
+    (note,) = [note for note in report.notes if "patched" in note]
+    assert "patched 1.0 is used, because patched 2.0 does not support Python 3.12.0" in note
+    newer = Platform(python="3.13", wheels=ARM.wheels)
+    report = RecordingReport()
+    assert get_versions(lock_project(root, newer, report=report)) == {"patched": "2.0"}
+    assert not [note for note in report.notes if "patched" in note]
+
+
 def test_a_lock_is_never_altered(tmp_path, files):
     root = write_offline_project(tmp_path, files, "steppingdown==2.0")
     with pytest.raises(BuildError, match=r"steppingdown 2\.0 has no wheel for"):

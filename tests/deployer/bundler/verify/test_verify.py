@@ -32,7 +32,7 @@ class RecordingReport:
 @pytest.mark.parametrize(
     ("setting", "source", "warned"),
     [
-        ("server=Server(port=8099, host='127.0.0.1')", None, "sets: host, port. It listens on"),
+        ("server=Server(port=8099, host='127.0.0.1')", None, "host, port"),
         ("server=Server(port=8099)", {"agents": {}}, ""),
         ("logger=False", None, ""),
     ],

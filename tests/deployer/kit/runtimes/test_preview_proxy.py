@@ -44,6 +44,16 @@ def test_headers_of_the_platform_are_added_and_hidden(app):
     assert received["x-forwarded-host"] == client.base_url.netloc.decode()
 
 
+def test_a_client_cannot_send_headers_of_the_platform(app):
+    app.answer = lambda handler: (200, {}, handler.headers.items())
+    own = [("X-Acme-IP", "6.6.6.6"), ("X-Forwarded-For", "6.6.6.6"), ("x-a", "1"), ("x-a", "2")]
+    with run_proxy(app.port, build_headers=lambda client: {"x-acme-ip": client}) as client:
+        received = [(name.lower(), value) for name, value in client.get("/", headers=own).json()]
+    assert "6.6.6.6" not in [value for _, value in received]
+    assert {("x-acme-ip", "127.0.0.1"), ("x-forwarded-for", "127.0.0.1")} <= set(received)
+    assert [value for name, value in received if name == "x-a"] == ["1", "2"]
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_bodies_up_to_the_limit_arrive(app, chunked):
     def body(size):

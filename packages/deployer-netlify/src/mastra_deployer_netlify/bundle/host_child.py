@@ -16,7 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# Headers of the handler, which clients cannot send.
+_PREFIX = b"x-mastra-"
 _ENVIRONMENT = b"x-mastra-environment"  # variables that Netlify sets with a request only
+_WARM_UP = b"x-mastra-warm-up"  # the request only loads the code of both sides
 _GRACE = 3.0  # seconds for the shutdown of the app
 _BACKLOG = 4096
 _FOREVER = 10**9  # seconds; the handler closes its connections
@@ -71,7 +74,7 @@ def _end_processes(directory: str) -> None:
 
 
 def _wrap_app(app: Any, announce: Callable[[], object]) -> Any:
-    """Wrap the app, so that it sets the variables in the handler's header before each request."""
+    """Wrap the app, so that it obeys the handler's headers before each request."""
 
     async def announce_start(message: Any, send: Any) -> None:
         await send(message)
@@ -82,12 +85,16 @@ def _wrap_app(app: Any, announce: Callable[[], object]) -> Any:
         if scope["type"] == "lifespan":
             await app(scope, receive, lambda message: announce_start(message, send))
             return
-        values = [value for name, value in scope["headers"] if name == _ENVIRONMENT]
-        if values:
-            _set_variables(json.loads(base64.b64decode(values[0])))
+        own = {name: value for name, value in scope["headers"] if name.startswith(_PREFIX)}
+        if _ENVIRONMENT in own:
+            _set_variables(json.loads(base64.b64decode(own[_ENVIRONMENT])))
             headers = [item for item in scope["headers"] if item[0] != _ENVIRONMENT]
             scope = {**scope, "headers": headers}
-        await app(scope, receive, send)
+        if _WARM_UP in own:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"ready"})
+        else:
+            await app(scope, receive, send)
 
     return wrapper
 

@@ -76,4 +76,4 @@ def build_python_command(directory: Path, port_file: Path) -> Sequence[str]:
 
 
 def _read_port(file: Path) -> int | None:
-    return int(file.read_text()) if file.exists() else None
+    return int(file.read_text(encoding="ascii")) if file.exists() else None

@@ -30,7 +30,7 @@ def write_port(port: int, file: str) -> None:
     :param file: the new file.
     """
     draft = Path(f"{file}.new")
-    draft.write_text(str(port), encoding="ascii")
+    draft.write_text(str(port), encoding="ascii", newline="")
     draft.replace(file)
 
 

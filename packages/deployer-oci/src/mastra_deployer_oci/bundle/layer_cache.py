@@ -1,4 +1,4 @@
-"""Cache layers that many images share: the interpreter, and unchanged dependencies."""
+"""Cache layers that many images share: interpreters, and unchanged dependencies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_LAYERS = 12  # the least recently used ones are removed
 
 
 def write_cached_layer(purpose: str, entries: Iterable[ArchiveEntry], blobs: Path) -> Layer:
-    """Write a layer as ``write_layer`` does, but compress the same contents only once.
+    """Write a layer, like ``write_layer``, but compress the same contents only once.
 
     :param purpose: what the layer contains, for messages.
     :param entries: the entries, in any order.

@@ -244,7 +244,7 @@ class _Staging:
         )
 
     def _report_unknown_names(self, unknown: AbstractSet[str], names: Iterable[str]) -> None:
-        """Warn about names in ``keep`` that no dependency has."""
+        """Warn about names in ``keep`` that are not among the dependencies."""
         for name in sorted(unknown):
             near = get_close_matches(name, list(names), 1)
             self.report.warn(

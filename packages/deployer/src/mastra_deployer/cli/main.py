@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 from typing import Any
@@ -70,6 +71,8 @@ def main(arguments: list[str] | None = None) -> None:
     :param arguments: of the command line; those of the process if left out.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):  # on Windows, a pipe has few characters
+        sys.stdout.reconfigure(errors="backslashreplace")
     verbose = "-v" in arguments or "--verbose" in arguments
     try:
         code = cli.main(args=arguments, prog_name="mastra", standalone_mode=False)

@@ -45,5 +45,5 @@ def preview(options: Options, target: str, prebuilt: Path | None, host: str, por
 
 def _load_prebuilt(session: Session, directory: Path) -> Bundle:
     bundle = session.hooks.load_bundle(directory.absolute())
-    check_runs_here(session.project, bundle.manifest)
+    check_runs_here(session.project, session.hooks.target, bundle.manifest)
     return bundle

@@ -45,7 +45,7 @@ def install(roots):
         is_installed = set(OTHERS) & set(directory.parts)
         is_own = any(directory.is_relative_to(root) for root in roots)
         if not is_own or not directory.is_dir() or is_installed:
-            raise ImportError("not the project's own", path=path)
+            raise ImportError("The module is not part of the project.", path=path)
         return machinery.FileFinder(path, *kinds)
 
     sys.path_hooks.insert(0, finder)

@@ -189,7 +189,7 @@ class FileWatcher:
         return len(parts) > 1 or path.suffix == ".py"
 
     def _to_watched(self, path: str) -> Path:
-        """Return a saved file below the directory as it is watched; macOS resolves links."""
+        """Convert a saved file to a path below the watched directory; macOS resolves links."""
         saved = Path(path)
         for real, watched in self._names.items():
             if saved.is_relative_to(real):
@@ -205,7 +205,7 @@ def _list_missing(paths: Iterable[str]) -> set[str]:
 
 
 def _map_links(paths: Iterable[str]) -> dict[Path, Path]:
-    """Return the names of the directories that links lead to, by their real paths."""
+    """Return the names of linked directories, by their real paths."""
     real_paths = {Path(os.path.realpath(path)): Path(path) for path in sorted(paths, reverse=True)}
     return {real: path for real, path in real_paths.items() if real != path}
 

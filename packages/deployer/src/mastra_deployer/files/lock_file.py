@@ -1,4 +1,4 @@
-"""Lock an open file until it is closed or the process ends, on every system."""
+"""Lock an open file until it is closed or the process ends, on all systems."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _lock_on_posix(file: IO[bytes], *, wait: bool) -> bool:
 
 
 def _lock_on_windows(file: IO[bytes], *, wait: bool) -> bool:
-    """Lock the first byte. The system's own wait ends with an error after ten seconds."""
+    """Lock the first byte of a file; the system itself would stop waiting after ten seconds."""
     import msvcrt
 
     del wait

@@ -91,23 +91,23 @@ def choose_platform(
 
 
 def _check_wheels(wheels: str) -> None:
-    """Check that wheels can be chosen for a platform that the target does not name itself."""
+    """Check that wheels exist for a requested platform that the target itself does not list."""
     if not _PLATFORM.fullmatch(wheels):
         raise ConfigError(
-            f"{wheels!r} is no platform that mastra builds for.",
+            f"{wheels!r} is not a platform that mastra supports.",
             "Pass --platform with x86_64 or aarch64, such as x86_64-manylinux_2_28, "
             "aarch64-unknown-linux-musl, aarch64-apple-darwin or x86_64-pc-windows-msvc.",
         )
 
 
 def _refuse_free_threading(interpreter: Interpreter) -> None:
-    """Refuse a Python that makes uv choose wheels that only free-threading builds load."""
+    """Refuse a free-threading Python, because uv would choose wheels for such builds only."""
     if interpreter.is_free_threaded:
         raise ConfigError(
-            f"The Python {interpreter.path!r} is a free-threading build, and a bundle needs the "
+            f"The Python {interpreter.path!r} is a free-threading build, but a bundle needs the "
             "wheels of a Python with the GIL.",
-            f"Create the environment with another Python: uv venv --python {interpreter.python}"
-            f"+gil, or python{interpreter.python} -m venv.",
+            "Create the environment with another Python: uv venv --python "
+            f"{interpreter.python}+gil, or python{interpreter.python} -m venv.",
         )
 
 
@@ -116,7 +116,7 @@ def _read_configured_version(project: Project) -> str:
     if version and not _VERSION.fullmatch(version):
         raise ConfigError(
             f"[tool.mastra] python: {version!r} is not a version of Python 3.",
-            'Write major and minor version: python = "3.12".',
+            'Write the major and the minor version: python = "3.12".',
         )
     return version
 
@@ -165,16 +165,18 @@ def choose_preview_platform(
     return PreviewPlatform(platform=local, is_local=True)
 
 
-def check_runs_here(project: Project, manifest: BundleManifest) -> None:
+def check_runs_here(project: Project, target: Target, manifest: BundleManifest) -> None:
     """Check that an existing bundle runs on this machine.
 
     :param project: the project that the command runs in.
+    :param target: the target, which may add programs to a bundle without compiled packages.
     :param manifest: of the bundle.
     :raises ConfigError: when its compiled code is for another machine.
     """
     platform = Platform(python=manifest.python, wheels=manifest.wheels)
     interpreter = _find_interpreter(project, platform)
-    if not manifest.pure and not interpreter.can_run(manifest.wheels):
+    is_portable = manifest.pure and target.native_previews
+    if not is_portable and not interpreter.can_run(manifest.wheels):
         raise _build_refusal(manifest.wheels, interpreter)
 
 

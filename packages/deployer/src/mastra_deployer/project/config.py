@@ -169,7 +169,7 @@ def _format_location(error: msgspec.ValidationError) -> str:
 
 
 def _suggest_type(text: str) -> str:
-    """Return the way to write a value of the expected type, from msgspec's message."""
+    """Return an example of a valid value, by msgspec's message about the type."""
     key = text.partition(" - at `$.")[2].rstrip("`").rpartition(".")[2]
     expected = text.partition("Expected `")[2].partition("`")[0]
     example = {"array": '["..."]', "str": '"..."', "bool": "true"}.get(expected)

@@ -192,7 +192,7 @@ def _iter_candidates(python: str) -> Iterator[str]:
 
 
 def _iter_windows_candidates(python: str) -> Iterator[str]:
-    """Yield paths where python.org, uv and pyenv-win install Python; no name has its version."""
+    """Yield the paths at which python.org, uv and pyenv-win install Python on Windows."""
     places = (
         ("LOCALAPPDATA", f"Programs/Python/Python{python.replace('.', '')}/python.exe"),
         ("APPDATA", f"uv/python/cpython-{python}.*/python.exe"),

@@ -1,4 +1,4 @@
-"""The environment variables that every process needs, and that carry nothing of the user's own."""
+"""Select the environment variables that every process needs; they contain no user data."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ _WINDOWS = (
 
 
 def read_system_variables() -> dict[str, str]:
-    """Return the variables of this process that its system sets for every process."""
+    """Return the variables of this process that the system sets for every process."""
     return {name: os.environ[name] for name in ("PATH", *_WINDOWS) if name in os.environ}

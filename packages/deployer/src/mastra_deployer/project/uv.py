@@ -24,7 +24,6 @@ _USER_AND_PASSWORD = re.compile(r"\w+://([^/\s@:]*):?([^/\s@]*)@")
 # uv's package looks up its program by it. Of two threads that initialize it at once, one sees half
 # of it in Python 3.11 and 3.12, and builds start threads.
 sysconfig.get_config_vars()
-_NOISE = r"^error: |\s*^For more information, try '--help'\.$"
 _OUTDATED_LOCK = "uv.lock does not match pyproject.toml."
 _NO_WHEEL = "A dependency has no wheel for the target."
 _NO_SOLUTION = "The dependencies cannot be resolved together."
@@ -110,7 +109,7 @@ def _iter_secrets(variables: Mapping[str, str]) -> Iterator[str]:
 
 
 def _to_build_error(stderr: str) -> BuildError:
-    text = re.sub(_NOISE, "", stderr, flags=re.MULTILINE)
+    text = re.sub(r"^error: ", "", stderr, flags=re.MULTILINE)
     normalized = " ".join(text.lower().split())
     for phrases, message, hint in _KNOWN:
         if any(phrase in normalized for phrase in phrases):
@@ -159,11 +158,6 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "have all packages.",
         "Check the network and run the same command again. Or set UV_INDEX_URL or UV_FIND_LINKS "
         "to a reachable index.",
-    ),
-    (
-        ("--python-platform <python_platform>",),
-        "The platform is not one that uv knows.",
-        "Pass one of uv's names, such as --platform x86_64-manylinux_2_28.",
     ),
     (
         ("needs to be updated",),

@@ -13,7 +13,8 @@ from mastra_core.agents.providers import get_model_modules, split_model_name
 
 __all__ = ("preload_models",)
 
-# What the first request of a client imports.
+# What the first model and the first request of a client import.
+_SHARED_MODULES = ("anyio._backends._asyncio", "genai_prices.data")
 _LAZY_MODULES = {
     "openai": (
         "openai.resources.chat.chat",
@@ -40,6 +41,7 @@ def preload_models(models: Iterable[Any]) -> None:
 
 
 def _import_client(name: str) -> None:
-    for module in (f"pydantic_ai.models.{name}", *_LAZY_MODULES.get(name, ())):
+    modules = (f"pydantic_ai.models.{name}", *_SHARED_MODULES, *_LAZY_MODULES.get(name, ()))
+    for module in modules:
         with contextlib.suppress(ImportError):
             import_module(module)

@@ -207,7 +207,7 @@ class Sleep:
             return
         if self.until and not _is_moment(self.moment):
             raise ConfigError(
-                f"The sleep {self.id!r} has the end {self.moment!r}.",
+                f"The sleep {self.id!r} must not end at {self.moment!r}.",
                 "Pass a datetime with a time zone: datetime.now(UTC) + timedelta(hours=1).",
             )
         if not self.until and not _is_number(self.duration, int | float, least=0):

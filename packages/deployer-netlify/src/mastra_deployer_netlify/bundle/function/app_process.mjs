@@ -25,7 +25,17 @@ const CERTIFICATES = [
 ];
 
 let current; // the promise of the app that answers the next request
+let child; // the newest Python
 let program; // what is executed: the loader of Python, or a Python without one
+
+// AWS Lambda sends this signal to an instance that has extensions, and the preview to its instance.
+process.once("SIGTERM", () => {
+  const end = () => process.exit(143);
+  if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return end();
+  child.ref();
+  child.once("exit", end);
+  child.stdin.destroy();
+});
 
 // Return the running app: how to connect to it, and the variables that it has.
 export function startApp() {
@@ -53,29 +63,40 @@ function spawnApp() {
   const address = join(directory, "app.sock");
   const environment = { ...process.env };
   const [command, ...options] = buildCommand();
-  const child = spawn(command, [...options, join(here, "host.py"), address], {
+  const python = spawn(command, [...options, join(here, "host.py"), address], {
     argv0: facts.loader ? command : join(here, facts.python), // Python finds its files by it
     env: { ...environment, ...findCertificates(), LANG: "C.UTF-8" },
     stdio: ["pipe", "inherit", "inherit", "pipe"], // a closed stdin ends the child
     detached: true, // a process group of its own, which it ends with all its processes
   });
+  child = python;
   const starting = new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (code, signal) => {
+    python.once("error", reject);
+    python.once("exit", (code, signal) => {
       forget(starting);
+      endGroup(python.pid);
       rmSync(directory, { recursive: true, force: true });
       reject(new Error(`Python ended while it started (${signal ?? code}).`));
     });
-    child.stdio[3].once("data", () => {
-      for (const handle of [child, child.stdin, child.stdio[3]]) handle.unref();
+    python.stdio[3].once("data", () => {
+      for (const handle of [python, python.stdin, python.stdio[3]]) handle.unref();
       const agent = new http.Agent({ keepAlive: true });
-      const end = () => child.stdin.destroy();
+      const end = () => python.stdin.destroy();
       const connection = { agent, socketPath: address, maxHeaderSize: MAX_HEAD };
       resolve({ connection, environment, starting, end });
     });
   });
-  child.stdin.on("error", () => undefined); // it ended, which "exit" tells
+  python.stdin.on("error", () => undefined); // it ended, which "exit" tells
   return starting;
+}
+
+// End what a killed Python could not end: the processes that the app started.
+function endGroup(id) {
+  try {
+    process.kill(-id, "SIGKILL");
+  } catch {
+    // none is left
+  }
 }
 
 function buildCommand() {

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { getLambdaHandler } from "./___netlify-bootstrap.mjs";
-import { startApp } from "./app_process.mjs";
+import { warmUp } from "./handler.mjs";
 import { runInvocation } from "./invocation.mjs";
 
 const INITIALIZATION = 8_000; // milliseconds; AWS Lambda ends an initialization after 10 seconds
@@ -24,10 +24,11 @@ globalThis.awslambda = platform;
 
 if (!existsSync(ENCRYPTED)) {
   let timer;
+  const starting = warmUp();
   const limit = new Promise((resolve) => {
     timer = setTimeout(resolve, INITIALIZATION);
   });
   // Where the app cannot start, the first request tries again, and reports the error.
-  await Promise.race([startApp().catch(() => undefined), limit]);
+  await Promise.race([starting.catch(() => undefined), limit]);
   clearTimeout(timer);
 }

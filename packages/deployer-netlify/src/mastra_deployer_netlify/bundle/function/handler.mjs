@@ -22,6 +22,9 @@ const HOP_BY_HOP = new Set(
 const FORGEABLE = /^(?:forwarded|x-forwarded-.*|x-real-ip)$/;
 // Netlify sets some variables with each request only, such as NETLIFY_DB_URL.
 const ENVIRONMENT = "x-mastra-environment";
+// Python answers a request with this header without the app.
+const WARM_UP = "x-mastra-warm-up";
+const REPLACED = new Set(["host", "content-length", ENVIRONMENT, WARM_UP]);
 
 export default async function handle(request, context) {
   const body = await readBody(request);
@@ -39,6 +42,15 @@ export default async function handle(request, context) {
   }
 }
 
+// Send a request without the app, so that the first request of a client finds the code loaded.
+export async function warmUp() {
+  const starting = startApp();
+  const request = new Request("https://localhost"); // Node loads much for it, while Python starts
+  const options = { body: null, reuse: true, headers: [[WARM_UP, "1"]] };
+  const response = await forward(await starting, request, undefined, options);
+  await response.arrayBuffer();
+}
+
 // Return the whole body where it is small, so that it can be sent again, and `null` without one.
 async function readBody(request) {
   const size = Number(request.headers.get("content-length") ?? NaN);
@@ -54,9 +66,11 @@ function refuse(error) {
   return Response.json({ error: MESSAGES[status] ?? "" }, { status, headers });
 }
 
-function forward(app, request, context, { body, reuse }) {
+function forward(app, request, context, { body, reuse, headers = [] }) {
   const environment = { ...process.env };
-  const head = buildHead(request, context, findChanges(app.environment, environment));
+  const changes = findChanges(app.environment, environment);
+  if (changes) headers.push([ENVIRONMENT, changes]);
+  const head = buildHead(request, context, headers);
   const connection = reuse ? app.connection : { ...app.connection, agent: false };
   const isLarge = body !== null && !Buffer.isBuffer(body);
   return new Promise((resolve, reject) => {
@@ -90,11 +104,10 @@ function isUnsent(error, outgoing) {
   return error.code === "EPIPE" || (error.code === "ECONNRESET" && SAFE.has(outgoing.method));
 }
 
-function buildHead(request, context, changes) {
+function buildHead(request, context, added) {
   const url = new URL(request.url);
-  const headers = [...request.headers].filter(([name]) => !isHidden(name));
+  const headers = [...request.headers].filter(([name]) => !isHidden(name)).concat(added);
   headers.push(["host", url.host], ["x-forwarded-proto", url.protocol.slice(0, -1)]);
-  if (changes) headers.push([ENVIRONMENT, changes]);
   if (context?.ip) headers.push(["x-forwarded-for", context.ip]);
   if (request.body) headers.push(...buildFraming(request.headers.get("content-length")));
   return { method: request.method, path: url.pathname + url.search, headers: headers.flat() };
@@ -119,8 +132,7 @@ function findChanges(before, after) {
 }
 
 function isHidden(name) {
-  const isReplaced = name === "host" || name === "content-length" || name === ENVIRONMENT;
-  return isReplaced || HOP_BY_HOP.has(name) || FORGEABLE.test(name);
+  return REPLACED.has(name) || HOP_BY_HOP.has(name) || FORGEABLE.test(name);
 }
 
 function toResponse(incoming, method) {

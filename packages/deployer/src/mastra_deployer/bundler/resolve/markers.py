@@ -14,10 +14,12 @@ from mastra_deployer.bundler.resolve.pyodide import is_pyodide
 __all__ = ("build_marker_environment", "evaluate_marker")
 
 
-def build_marker_environment(platform: Platform) -> dict[str, str]:
+def build_marker_environment(platform: Platform, release: int = 0) -> dict[str, str]:
     """Return the values of markers on a platform.
 
     :param platform: the target's.
+    :param release: patch release of the Python. The first one is the rule: a bundle is served by
+        each of them.
     """
     if is_pyodide(platform):
         return pyodide_environment(platform)
@@ -31,7 +33,7 @@ def build_marker_environment(platform: Platform) -> dict[str, str]:
         machine = {"x86_64": "AMD64", "aarch64": "ARM64"}.get(machine, machine)
     return {
         "python_version": platform.python,
-        "python_full_version": f"{platform.python}.0",
+        "python_full_version": f"{platform.python}.{release}",
         "sys_platform": system,
         "platform_system": name,
         "platform_machine": machine,
@@ -39,13 +41,17 @@ def build_marker_environment(platform: Platform) -> dict[str, str]:
         "platform_version": "",
         "os_name": "nt" if system == "win32" else "posix",
         "implementation_name": "cpython",
-        "implementation_version": f"{platform.python}.0",
+        "implementation_version": f"{platform.python}.{release}",
         "platform_python_implementation": "CPython",
     }
 
 
 def evaluate_marker(
-    marker: str, platform: Platform, extras: Iterable[str] = (), groups: Iterable[str] = ()
+    marker: str,
+    platform: Platform,
+    extras: Iterable[str] = (),
+    groups: Iterable[str] = (),
+    release: int = 0,
 ) -> bool:
     """Return whether a marker of a lock is true on a platform.
 
@@ -53,9 +59,10 @@ def evaluate_marker(
     :param platform: the target's.
     :param extras: extras that the project asks for.
     :param groups: dependency groups that the project asks for.
+    :param release: patch release of the Python.
     :raises ConfigError: for a marker that cannot be parsed.
     """
-    environment: dict[str, str | frozenset[str]] = {**build_marker_environment(platform)}
+    environment: dict[str, str | frozenset[str]] = {**build_marker_environment(platform, release)}
     sets = {"extras": frozenset(extras), "dependency_groups": frozenset(groups)}
     try:
         return Marker(marker).evaluate({**environment, **sets}, context="lock_file")

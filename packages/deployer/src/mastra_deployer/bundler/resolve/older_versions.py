@@ -1,4 +1,7 @@
-"""Record in a lock which versions are older, because the newest version has no wheel."""
+"""Record in a lock which versions are older than the newest version, and why.
+
+Either the target lacks a wheel, or the newest version does not support each release of its Python.
+"""
 
 from __future__ import annotations
 
@@ -17,25 +20,30 @@ from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, is_compati
 __all__ = (
     "OlderVersion",
     "format_older_version",
+    "list_lacking",
+    "list_later_python",
     "list_older_versions",
     "list_versions",
     "report_older_versions",
 )
 
-_LINE = re.compile(r"^# older: (\S+) (\S+) (\S+)$", re.MULTILINE)
+_LINE = re.compile(r"^# older: (\S+) (\S+) (\S+) (wheel|python)$", re.MULTILINE)
+_LATEST = 99  # no Python has so many patch releases
 
 
 class OlderVersion(NamedTuple):
-    """A package whose newest version has no wheel for the target.
+    """A package whose newest version the target cannot use.
 
     :param name: of the package.
     :param version: the version that is used.
-    :param newest: the version that uv chooses for a platform with all wheels.
+    :param newest: the version that uv chooses without this restriction.
+    :param lacks: what the target lacks: a ``wheel``, or the release of ``python``.
     """
 
     name: str
     version: str
     newest: str
+    lacks: str
 
 
 def list_versions(text: str) -> Iterator[tuple[str, str]]:
@@ -65,14 +73,33 @@ def list_lacking(text: str, platform: Platform) -> dict[str, str]:
     }
 
 
-def list_older_versions(newest: Mapping[str, str], text: str) -> list[OlderVersion]:
+def list_later_python(text: str, platform: Platform) -> dict[str, str]:
+    """Return the packages that need a later release of the same Python, with their versions.
+
+    :param text: a pylock.toml for every platform.
+    :param platform: the target's.
+    """
+    if is_pyodide(platform):
+        return {}
+    return {
+        package["name"]: package["version"]
+        for package in tomllib.loads(text).get("packages", [])
+        if "version" in package
+        and "marker" in package
+        and not evaluate_marker(package["marker"], platform)
+        and evaluate_marker(package["marker"], platform, release=_LATEST)
+    }
+
+
+def list_older_versions(newest: Mapping[str, str], text: str, lacks: str) -> list[OlderVersion]:
     """Return the packages whose version in a lock is older than the newest version.
 
     :param newest: versions by name.
     :param text: the lock that is used.
+    :param lacks: what the target lacks.
     """
     return [
-        OlderVersion(name, version, newest[name])
+        OlderVersion(name, version, newest[name], lacks)
         for name, version in list_versions(text)
         if name in newest and Version(version) < Version(newest[name])
     ]
@@ -83,7 +110,7 @@ def format_older_version(item: OlderVersion) -> str:
 
     :param item: the package.
     """
-    return f"# older: {item.name} {item.version} {item.newest}\n"
+    return f"# older: {' '.join(item)}\n"
 
 
 def report_older_versions(text: str, platform: Platform, report: Report) -> None:
@@ -93,9 +120,18 @@ def report_older_versions(text: str, platform: Platform, report: Report) -> None
     :param platform: the target's.
     :param report: receives a note for each package.
     """
-    for name, version, newest in _LINE.findall(text):
-        report.note(
-            f"{name} {version} is used, because {name} {newest} has no wheel for {platform}.",
-            "To use the newest version, build for another Python (--python) or platform "
-            "(--platform), or set UV_FIND_LINKS to a directory with a wheel.",
-        )
+    for name, version, newest, lacks in _LINE.findall(text):
+        if lacks == "wheel":
+            report.note(
+                f"{name} {version} is used, because {name} {newest} has no wheel for {platform}.",
+                "To use the newest version, build for another Python (--python) or platform "
+                "(--platform), or set UV_FIND_LINKS to a directory with a wheel.",
+            )
+        else:
+            report.note(
+                f"{name} {version} is used, because {name} {newest} does not support Python "
+                f"{platform.python}.0, and a bundle supports each release of Python "
+                f"{platform.python}.",
+                "To use the newest version, build for a newer Python, with --python or "
+                "[tool.mastra] python.",
+            )

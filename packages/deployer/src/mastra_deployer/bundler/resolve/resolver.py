@@ -20,6 +20,7 @@ from mastra_deployer.bundler.resolve.missing_wheels import build_missing_wheels_
 from mastra_deployer.bundler.resolve.older_versions import (
     format_older_version,
     list_lacking,
+    list_later_python,
     list_older_versions,
     list_versions,
 )
@@ -68,16 +69,19 @@ class Resolver:
         with ThreadPoolExecutor(1) as pool:
             universal = pool.submit(self._compile_universal)
             newest = self._compile_newest()
-            lacking = list_lacking(universal.result(), self.builder.platform)
+            every, platform = universal.result(), self.builder.platform
+            lacking = list_lacking(every, platform)
         text = self._find_older_versions(newest, lacking)
-        head = "".join(map(format_older_version, list_older_versions(lacking, text)))
+        older = list_older_versions(lacking, text, "wheel")
+        older += list_older_versions(list_later_python(every, platform), text, "python")
+        head = "".join(map(format_older_version, older))
         text = remove_credentials(self._make_paths_absolute(text))
         first, *chunks = text.split(_PACKAGE)
         packages = tomllib.loads(text).get("packages", [])
         written = [self._render_locked(*item) for item in zip(chunks, packages, strict=True)]
         text = _PACKAGE.join([first, *written])
-        if is_pyodide(self.builder.platform):
-            text = fit_lock(text, self.temporary, self.builder.platform)
+        if is_pyodide(platform):
+            text = fit_lock(text, self.temporary, platform)
         return head + text
 
     def _compile_newest(self) -> str:

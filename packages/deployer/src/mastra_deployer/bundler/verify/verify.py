@@ -108,14 +108,14 @@ def _describe_machine(interpreter: Interpreter) -> str:
 
 
 def _warn_about_defaults(project: Project, build: Build, report: Report) -> None:
-    """Warn of what ``Server(...)`` sets and a build cannot know without running the app."""
+    """Warn about settings in ``Server(...)`` that are unknown because the app did not run."""
     names = find_server_settings(parse_source(find_module_file(project)))
     if build.manifest.kind == "mastra" and names:
         serve = build.manifest.serve
         report.warn(
-            "The app was neither imported nor started, so the bundle lacks what Server(...) sets: "
-            f"{', '.join(names)}. It listens on {serve.host}:{serve.port} unless HOST and PORT say "
-            "otherwise.",
+            "The app was neither imported nor started, so the bundle does not contain these "
+            f"settings of Server(...): {', '.join(names)}. It listens on {serve.host}:{serve.port} "
+            "unless HOST and PORT say otherwise.",
             "Install the project's dependencies in its environment, and build again.",
         )
 

@@ -53,15 +53,21 @@ class ChildProcess:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def start(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        directory: Path | None = None,
+    ) -> None:
         """Start the process; its output appears in this process's output.
 
         :param command: program and arguments.
         :param environment: all its variables; ``TMPDIR`` is added if it is missing.
+        :param directory: the working directory, in place of that of the constructor.
         """
         self._process = subprocess.Popen(
             [*self._build_wrapper(), *command],
-            cwd=self._directory,
+            cwd=directory or self._directory,
             env={"TMPDIR": str(self.temporary), **environment},
             start_new_session=True,
         )

@@ -70,7 +70,7 @@ def read_elf_file(path: Path) -> ElfFile | None:
 
 
 def find_needed_glibc(path: Path) -> tuple[int, int]:
-    """Return the newest version of glibc that a file names: 2 and 34, or zeros for none.
+    """Return the newest glibc version that a file needs, such as 2 and 34; zeros for none.
 
     :param path: an ELF file; the names of versions are among its texts.
     """

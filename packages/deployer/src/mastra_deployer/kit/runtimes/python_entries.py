@@ -90,8 +90,8 @@ def _find_compiler(python: BundledPython) -> str:
     compiler = find_python(python.version) or str(python.path)
     if not _runs(compiler):
         raise BundleError(
-            f"This machine has no Python {python.version}, which has to compile the bundle's "
-            "standard library.",
+            f"Compiling the bundle's standard library needs Python {python.version}, which this "
+            "machine does not have.",
             f"Install it: uv python install {python.version}.",
         )
     return compiler
@@ -141,6 +141,7 @@ def _compile_library(python: BundledPython, prefix: str, tree: Path) -> None:
 def _runs(program: str) -> bool:
     """Return whether a Python can run on this machine."""
     try:
-        return subprocess.run([program, "-I", "-S", "-c", ""], check=False).returncode == 0
+        command = [program, "-I", "-S", "-c", ""]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except OSError:  # for another machine, or not executable
         return False

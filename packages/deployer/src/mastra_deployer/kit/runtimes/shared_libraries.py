@@ -78,7 +78,7 @@ def _check_glibc(files: Iterable[Path], version: str) -> None:
     needed = max(find_needed_glibc(file) for file in files)
     if needed > (int(major), int(minor)):
         raise BundleError(
-            f"The interpreter needs glibc {needed[0]}.{needed[1]}, and the platform has {version}.",
+            f"The interpreter needs glibc {needed[0]}.{needed[1]}, but the platform has {version}.",
             "Pass -s interpreter=PATH with a Python for an older glibc, such as "
             "python-build-standalone.",
         )

@@ -54,7 +54,7 @@ def install_packages(*packages: str) -> Path:
 
 @contextlib.contextmanager
 def _hold_lock(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock that other processes wait for."""
+    """Hold an exclusive lock, for which other processes wait."""
     with path.open("wb") as file:
         lock_file(file, wait=True)
         yield
