@@ -13,13 +13,10 @@ import json
 import marshal
 import os
 import sys
-import tempfile
-from concurrent.futures import ProcessPoolExecutor
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import import_graph_child
-import module_imports_child
 
 FILE_ERROR = 3  # a file could not be read or written: stdout has number, message and file
 MIN_PARALLEL_FILES = 64  # below this a second process costs more than it saves
@@ -111,6 +108,8 @@ def read_imports(job, index, imports, modules, run):
 
 
 def read_file_imports(path, module, file, is_own):
+    import module_imports_child  # most builds have read all imports before
+
     is_package = file.endswith("__init__.py")
     return module_imports_child.read_module_imports(read_file(path), module, is_package, is_own)
 
@@ -165,9 +164,9 @@ def write_file(path, content, protect):
     """Write a file in one step; a protected one is read-only, as bundles contain links to it."""
     directory = os.path.dirname(path)
     os.makedirs(directory, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=directory, prefix="tmp-")
+    draft = f"{directory}/draft-{os.urandom(8).hex()}"  # machines may share the directory
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with open(draft, "wb") as file:
             file.write(content)
         if os.name == "posix":
             os.chmod(draft, 0o444 if protect else 0o644)
@@ -201,7 +200,10 @@ def open_pool():
         nonlocal pool
         if len(arguments) < MIN_PARALLEL_FILES or (os.cpu_count() or 1) < 2:  # noqa: PLR2004  # needs two cores
             return [function(*each) for each in arguments]
-        pool = pool or ProcessPoolExecutor(initializer=gc.disable)
+        if pool is None:
+            from concurrent.futures import ProcessPoolExecutor  # most builds compile a few files
+
+            pool = ProcessPoolExecutor(initializer=gc.disable)
         return list(pool.map(function, *zip(*arguments, strict=True), chunksize=16))
 
     try:
