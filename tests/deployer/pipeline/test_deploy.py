@@ -251,7 +251,7 @@ def test_a_deploy_after_a_change_of_variables_is_not_skipped(world):
     world.deploy(*skip).ok()
     assert world.deploy(*skip).ok().json["skipped"] is True
     done = world.run("env", "set", "OTHER", OTHER="x").ok()
-    assert "counts from the next deploy: mastra deploy paper --prod" in done.out
+    assert "takes effect with the next deploy: mastra deploy paper --prod" in done.out
     assert world.deploy(*skip).ok().json["skipped"] is False
     assert world.deploy(*skip).ok().json["skipped"] is True
     world.write(bend={"effect": "now"})

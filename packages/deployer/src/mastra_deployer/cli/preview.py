@@ -12,7 +12,7 @@ from mastra_core.pipeline import Bundle, Environment
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.pipeline.app_variables import select_app_variables
-from mastra_deployer.pipeline.choose_platform import check_runs_here
+from mastra_deployer.pipeline.choose_preview_platform import check_runs_here
 from mastra_deployer.pipeline.session import Session, raise_for_errors
 from mastra_deployer.project.settings import remove_secrets
 

@@ -1,22 +1,20 @@
-"""Choose the platform of a bundle, for a deploy or for a preview on this machine."""
+"""Choose the platform that a bundle is built for."""
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import sys
 
 from mastra_core.errors import ConfigError
-from mastra_core.pipeline import BundleManifest, Platform, Project, Report, Target
+from mastra_core.pipeline import Platform, Project
 from mastra_deployer.project.discovery import get_config
 from mastra_deployer.project.interpreters import (
     Interpreter,
     find_project_interpreter,
-    find_target_interpreter,
     probe_interpreter,
 )
 
-__all__ = ("PreviewPlatform", "check_runs_here", "choose_platform", "choose_preview_platform")
+__all__ = ("choose_platform",)
 
 _VERSION = re.compile(r"3\.\d+")
 # The platforms that uv chooses wheels for, and a bundle can run on.
@@ -30,18 +28,6 @@ _ALIASES = {
     "macos": "aarch64-apple-darwin",
     "windows": "x86_64-pc-windows-msvc",
 }
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PreviewPlatform:
-    """The platform of a preview.
-
-    :param platform: the platform.
-    :param is_local: whether it is that of this machine, which the target does not have.
-    """
-
-    platform: Platform
-    is_local: bool = False
 
 
 def choose_platform(
@@ -131,68 +117,3 @@ def _probe_option(python: str) -> Interpreter | None:
             f"{python!r} is not a working Python interpreter.", "Pass --python PATH or 3.X."
         )
     return interpreter
-
-
-def choose_preview_platform(
-    project: Project, target: Target, python: str, wheels: str, report: Report
-) -> PreviewPlatform:
-    """Choose a platform whose bundle runs on this machine.
-
-    :param project: the app.
-    :param target: the target. Its own platforms come first.
-    :param python: ``--python``: a version, or the path of an interpreter; may be empty.
-    :param wheels: ``--platform``, in uv's notation; may be empty.
-    :param report: receives a note where the bundle differs from that of a deploy.
-    :raises ConfigError: when no bundle for the target runs here.
-    """
-    deployed = choose_platform(project, target.platforms, python, wheels)
-    interpreter = _find_interpreter(project, deployed)
-    if interpreter.can_run(deployed.wheels):
-        return PreviewPlatform(platform=deployed)
-    if wheels:
-        raise _build_refusal(deployed.wheels, interpreter)
-    for item in target.platforms:
-        if item.python in ("", deployed.python) and interpreter.can_run(item.wheels):
-            return PreviewPlatform(platform=dataclasses.replace(deployed, wheels=item.wheels))
-    if not target.native_previews:
-        raise _build_refusal(deployed.wheels, interpreter)
-    report.note(
-        f"The preview has the packages for this machine ({interpreter.wheels}). A deploy has the "
-        f"packages for {deployed.wheels}.",
-        "To try the same files, run the preview on such a machine or in CI.",
-    )
-    local = dataclasses.replace(deployed, wheels=interpreter.wheels)
-    return PreviewPlatform(platform=local, is_local=True)
-
-
-def check_runs_here(project: Project, target: Target, manifest: BundleManifest) -> None:
-    """Check that an existing bundle runs on this machine.
-
-    :param project: the project that the command runs in.
-    :param target: the target, which may add programs to a bundle without compiled packages.
-    :param manifest: of the bundle.
-    :raises ConfigError: when its compiled code is for another machine.
-    """
-    platform = Platform(python=manifest.python, wheels=manifest.wheels)
-    interpreter = _find_interpreter(project, platform)
-    is_portable = manifest.pure and target.native_previews
-    if not is_portable and not interpreter.can_run(manifest.wheels):
-        raise _build_refusal(manifest.wheels, interpreter)
-
-
-def _find_interpreter(project: Project, platform: Platform) -> Interpreter:
-    """Return a Python that runs a bundle here: of its version, or else the project's own.
-
-    Both have the same machine and C library.
-    """
-    own = find_project_interpreter(project)
-    return find_target_interpreter(platform.python, own, platform.interpreter) or own
-
-
-def _build_refusal(wheels: str, interpreter: Interpreter) -> ConfigError:
-    return ConfigError(
-        f"The bundle is for {wheels}, and this machine is {interpreter.machine}, so the bundle "
-        "does not run here.",
-        "Run the app with `mastra build` and `mastra start`, or with `mastra dev`. To preview the "
-        f"bundle, use a machine with {wheels}, for example in CI.",
-    )

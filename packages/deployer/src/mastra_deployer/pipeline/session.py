@@ -40,7 +40,8 @@ from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.files.written_files import keep_written_files
 from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.pipeline import build_hook
-from mastra_deployer.pipeline.choose_platform import choose_platform, choose_preview_platform
+from mastra_deployer.pipeline.choose_platform import choose_platform
+from mastra_deployer.pipeline.choose_preview_platform import choose_preview_platform
 from mastra_deployer.pipeline.targets import TargetChoice
 from mastra_deployer.plugins.hook_calls import HookCaller, PlatformAccess
 from mastra_deployer.project.config import read_pyproject
