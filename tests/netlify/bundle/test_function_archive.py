@@ -1,5 +1,6 @@
 """The zip of a function: smaller steps where it would be too large."""
 
+import dataclasses
 import zipfile
 
 import pytest
@@ -10,6 +11,7 @@ from mastra_deployer_netlify.bundle import function_archive
 from mastra_deployer_netlify.bundle.function_limits import measure_function
 from mastra_deployer_netlify.hooks import mastra_target
 
+IMPORTED = "vendor/parrot/__pycache__/y.pyc"
 pytestmark = pytest.mark.usefixtures("bootstrap")
 
 
@@ -28,6 +30,8 @@ def write(tmp_path, tiny_interpreter):
     build = sample_build(tmp_path / "build", mastra_target())
     (build.directory / "vendor/parrot/__pycache__").mkdir()
     (build.directory / "vendor/parrot/__pycache__/x.pyc").write_bytes(b"x" * 200_000)
+    (build.directory / IMPORTED).write_bytes(b"x" * 100_000)
+    build = dataclasses.replace(build, imported=frozenset([IMPORTED]))
     file = tmp_path / "api.zip"
 
     def run():
@@ -48,12 +52,17 @@ def test_a_function_within_the_limits_has_all_bytecode(write):
 def test_a_function_over_a_limit_loses_bytecode_step_by_step(write, monkeypatch):
     _, _, size = write()
     monkeypatch.setattr(function_archive, "UNZIPPED", size - 1)
+    names, notes, imported_size = write()
+    assert size - imported_size == 200_000
+    assert IMPORTED in names
+    ((text, hint),) = notes
+    assert f"{size:,} unzipped" in text and "modules that the app imports" in hint
+    monkeypatch.setattr(function_archive, "UNZIPPED", imported_size - 1)
     names, notes, smaller_size = write()
-    assert size - smaller_size == 200_000
+    assert imported_size - smaller_size == 100_000
     assert "vendor/parrot/__init__.py" in names
     bytecode = [name for name in names if name.endswith(".pyc")]
     assert bytecode and all(name.startswith("python/") for name in bytecode)
-    ((text, hint),) = notes
-    assert f"{size:,} unzipped" in text and "only the bytecode of the standard library" in hint
+    assert "only the bytecode of the standard library" in notes[-1][1]
     monkeypatch.setattr(function_archive, "UNZIPPED", smaller_size - 1)
-    assert [hint for _, hint in write()[1]][1].startswith("It has no bytecode")
+    assert write()[1][-1][1].startswith("It has no bytecode")

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.netlify.function_process import is_running
+from tests.netlify.function_process import is_running, wait_until_ended
 from tests.node import find_node
 
 pytestmark = pytest.mark.slow
@@ -56,6 +56,7 @@ def run_preview(bundle, path, temporary):
     try:
         yield preview
     finally:
+        preview.client.close()
         if preview.process.poll() is None:
             preview.process.terminate()
             preview.process.communicate(timeout=30)
@@ -104,6 +105,15 @@ def test_a_preview_runs_the_zip_with_the_limits_of_the_platform(function_bundle,
     assert "Netlify's bootstrap serves main:app" in output
     assert "The response has more than 20971520 bytes." in output
     assert "the lifespan ended" in output and "Traceback" not in output
+
+
+def test_a_killed_preview_leaves_no_process(function_bundle, tmp_path):
+    node = Path(find_node()).parent
+    with run_preview(function_bundle, f"{node}:{os.environ['PATH']}", tmp_path) as preview:
+        processes = preview.client.get("/leave-children").json()
+        preview.process.kill()
+        wait_until_ended(*processes)
+        preview.process.communicate(timeout=10)
 
 
 def test_without_node_the_python_side_runs_alone(function_bundle, temporary, tmp_path, monkeypatch):

@@ -37,9 +37,11 @@ BOOTSTRAP = NpmPackage(
 FUNCTION = "api"
 _SOURCES = Path(__file__).with_name("function")
 _MODULES = ("app_process.mjs", "handler.mjs", "invocation.mjs")
-Bytecode = Literal["all", "standard library", "none"]
+Bytecode = Literal["all", "imported", "standard library", "none"]
 # What a smaller function costs, as measured with an app of 40 MB.
 _COSTS: Mapping[Bytecode, str] = {
+    "imported": "It has only the bytecode of modules that the app imports: other modules are "
+    "compiled when an instance first imports them.",
     "standard library": "It has only the bytecode of the standard library: an instance starts "
     "about three times slower.",
     "none": "It has no bytecode, so an instance starts about four times slower.",
@@ -93,7 +95,8 @@ def _iter_app_entries(build: Build, bytecode: Bytecode) -> Iterator[ArchiveEntry
         if not (build.directory / name).is_dir():
             continue
         for entry in iter_entries(build.directory / name, name):
-            if bytecode == "all" or not entry.path.endswith(".pyc"):
+            is_imported = bytecode == "imported" and entry.path in build.imported
+            if bytecode == "all" or is_imported or not entry.path.endswith(".pyc"):
                 yield entry
 
 

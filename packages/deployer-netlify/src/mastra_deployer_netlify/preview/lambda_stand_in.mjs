@@ -95,6 +95,12 @@ function buildEvent(request, body) {
   };
 }
 
+// A killed preview can end nothing itself.
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid !== parent) process.kill(process.pid, "SIGTERM");
+}, 1000).unref();
+
 const server = http.createServer((request, response) => {
   invoke(request, response).catch((error) => {
     if (!response.destroyed) console.error(error);
