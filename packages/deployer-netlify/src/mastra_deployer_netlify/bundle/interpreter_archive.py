@@ -68,10 +68,11 @@ def write_interpreter(
         platform.python, _MACHINE, report, source=source, preferred_path=platform.interpreter
     )
     libraries = list(_iter_libraries(python))
-    key = f"{_compute_key(python, libraries, strip)}{'' if bytecode else '-source'}"
+    modules = _select_modules(build) if bytecode else frozenset()
+    key = _compute_key(python, libraries, f"{strip} {bytecode} {modules and sorted(modules)}")
     cache = get_cache_directory("netlify-python") / f"{key}.zip"
     if not cache.is_file():
-        _write_cache(python, libraries, cache, bytecode=bytecode, strip=strip)
+        _write_cache(python, libraries, cache, modules, bytecode=bytecode, strip=strip)
     shutil.copyfile(cache, file)
     loaders = [entry.path for entry in libraries if "/ld-" in entry.path]
     return Interpreter(
@@ -96,10 +97,21 @@ def _iter_libraries(python: BundledPython) -> Iterator[ArchiveEntry]:
         yield dataclasses.replace(entry, path=f"{directory}/{name}")
 
 
+def _select_modules(build: Build) -> frozenset[str] | None:
+    """Return the modules of the standard library that get bytecode; ``None`` for all of them.
+
+    A build has bytecode of other modules than the imported ones only if its project wants all.
+    """
+    files = build.directory.rglob("*.pyc")
+    names = (path.relative_to(build.directory).as_posix() for path in files)
+    return build.standard if all(name in build.imported for name in names) else None
+
+
 def _write_cache(
     python: BundledPython,
     libraries: list[ArchiveEntry],
     cache: Path,
+    modules: frozenset[str] | None,
     *,
     bytecode: bool,
     strip: bool,
@@ -107,7 +119,7 @@ def _write_cache(
     with tempfile.TemporaryDirectory(dir=cache.parent, ignore_cleanup_errors=True) as temporary:
         tree, draft = Path(temporary) / "tree", Path(temporary) / "draft.zip"
         tree.mkdir()
-        entries = (*iter_python_entries(python, HOME, tree), *libraries)
+        entries = (*iter_python_entries(python, HOME, tree, modules), *libraries)
         included = (entry for entry in entries if _is_included(entry, bytecode))
         with draft.open("wb") as target:
             write_zip(strip_entries(included) if strip else included, target)
@@ -120,9 +132,9 @@ def _is_included(entry: ArchiveEntry, bytecode: bool) -> bool:
     return not entry.link and (bytecode or not entry.path.endswith(".pyc"))
 
 
-def _compute_key(python: BundledPython, libraries: list[ArchiveEntry], strip: bool) -> str:
+def _compute_key(python: BundledPython, libraries: list[ArchiveEntry], options: str) -> str:
     """Hash the size and the time of each input, because reading the inputs takes too long."""
-    digest = hashlib.sha256(f"3 {zlib.ZLIB_RUNTIME_VERSION} {python} {strip}".encode())
+    digest = hashlib.sha256(f"4 {zlib.ZLIB_RUNTIME_VERSION} {python} {options}".encode())
     files = [python.path, *iter_standard_library(python)]
     files += [entry.source for entry in libraries if entry.source]
     for path in files:
