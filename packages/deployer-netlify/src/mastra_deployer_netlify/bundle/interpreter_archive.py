@@ -134,7 +134,7 @@ def _is_included(entry: ArchiveEntry, bytecode: bool) -> bool:
 
 def _compute_key(python: BundledPython, libraries: list[ArchiveEntry], options: str) -> str:
     """Hash the size and the time of each input, because reading the inputs takes too long."""
-    digest = hashlib.sha256(f"4 {zlib.ZLIB_RUNTIME_VERSION} {python} {options}".encode())
+    digest = hashlib.sha256(f"5 {zlib.ZLIB_RUNTIME_VERSION} {python} {options}".encode())
     files = [python.path, *iter_standard_library(python)]
     files += [entry.source for entry in libraries if entry.source]
     for path in files:

@@ -15,14 +15,15 @@ from mastra_deployer.kit.runtimes.interpreter_tree import BundledPython
 
 __all__ = ("iter_python_entries", "iter_standard_library", "list_extension_modules")
 
-# Parts of the standard library that no server imports, or that need a terminal or a desktop.
+# Parts of the standard library that no server imports, or that need a terminal, a desktop, a sound
+# card or NIS, whose module alone needs eight libraries.
 _EXCLUDED = frozenset(
     "__pycache__ curses dist-packages ensurepip idlelib lib2to3 pydoc_data site-packages test "
     "tests tkinter turtledemo turtle.py".split()
 )
 _EXCLUDED_PREFIXES = (
     *("_ctypes_test", "_curses", "_test", "_tkinter", "config-"),
-    *("readline.", "xxlimited", "xxsubtype"),
+    *("nis.", "ossaudiodev.", "readline.", "xxlimited", "xxsubtype"),
 )
 # Modules that an interpreter imports at each start, by the beginnings of their files.
 _STARTED = (
@@ -48,8 +49,9 @@ def iter_standard_library(python: BundledPython) -> Iterator[Path]:
     :param python: the interpreter.
     """
     for directory, subdirectories, names in os.walk(python.library):
-        subdirectories[:] = sorted(set(subdirectories) - _select_ignored(directory, subdirectories))
-        yield from (Path(directory) / name for name in sorted(names))
+        ignored = _select_ignored(directory, [*subdirectories, *names])
+        subdirectories[:] = sorted(set(subdirectories) - ignored)
+        yield from (Path(directory) / name for name in sorted(set(names) - ignored))
 
 
 def iter_python_entries(
@@ -81,8 +83,10 @@ def iter_python_entries(
 
 
 def _select_ignored(directory: str, names: list[str]) -> set[str]:
-    del directory
-    return {name for name in names if name in _EXCLUDED or name.startswith(_EXCLUDED_PREFIXES)}
+    ignored = {name for name in names if name in _EXCLUDED or name.startswith(_EXCLUDED_PREFIXES)}
+    if any(Path(directory).glob("lib-dynload/_decimal.*.so")):
+        ignored.add("_pydecimal.py")  # decimal imports it only without the compiled module
+    return ignored
 
 
 def _find_compiler(python: BundledPython) -> str:
