@@ -343,7 +343,7 @@ def test_a_redirect_to_a_login_page_is_no_success(method):
 
     with serve(answer) as server:
         server.host = server.url.removeprefix("http://")
-        with pytest.raises(ApiError, match=rf"302 to {method} .*redirect to '127.0.0.1'"):
+        with pytest.raises(ApiError, match=rf"{method} .*302, a redirect to '127.0.0.1'"):
             push(server, LARGE)
         image = Reference.parse(f"{server.host}/team/app")
         if method == "PUT":

@@ -13,8 +13,19 @@ import httpx
 import pytest
 
 from tests.oci.registries import Registry, find_program
+from tests.sample_projects import ECHO, write_project
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def bundle(mastra, tmp_path_factory):
+    """A bundle that contains its own Python, and whose app is a layer of three chunks."""
+    root = write_project(tmp_path_factory.mktemp("outages") / "app", {"src/mastra/index.py": ECHO})
+    (root / "src/mastra/data.bin").write_bytes(random.Random(5).randbytes(17 << 20))
+    settings = ["-simage=registry.example/team/app", "-sbase=scratch+python"]
+    mastra("bundle", "oci", *settings, "-o", root / "out", cwd=root).ok()
+    return root / "out"
 
 
 def test_deploy_resumes_after_registry_restart(proxy, registry, oci, bundle):

@@ -10,6 +10,7 @@ from mastra_deployer_oci.api.repository import Repository
 from mastra_deployer_oci.deploy.blob import Blob
 from mastra_deployer_oci.deploy.blob_upload import BlobUpload, MethodInUse
 from mastra_deployer_oci.deploy.push_progress import PushProgress
+from mastra_deployer_oci.deploy.resumable_upload import UploadSession
 
 __all__ = ("push_blobs",)
 
@@ -43,8 +44,13 @@ def _find_missing_blobs(registry: Repository, blobs: Sequence[Blob]) -> list[Blo
     """Return the blobs that the repository does not have, without duplicates."""
     unique_blobs = list({blob.digest: blob for blob in blobs}.values())
 
+    api_url = str(registry.client.base_url)
+
     def has_blob(blob: Blob) -> bool:
-        return registry.has_blob(blob.digest)
+        exists = registry.has_blob(blob.digest)
+        if exists:  # a deploy that was killed may have kept the address of the upload
+            UploadSession.for_blob(api_url, registry.image, blob.digest).delete()
+        return exists
 
     found = upload(unique_blobs, has_blob, report=SilentReport(), concurrency=_CONCURRENCY)
     return [blob for blob, exists in zip(unique_blobs, found, strict=True) if not exists]
