@@ -228,7 +228,7 @@ PREVIEWS = {
 DEPLOYS = {
     "no answer": (
         "deploy_returns_the_live_deployment",
-        "returned NoneType from mastra_deploy",
+        "returned NoneType",
         ('    return _to_deployment(state["deployment"])\n', ""),
     ),
     "another id": (

@@ -226,7 +226,7 @@ def test_all_addresses(tmp_path):
 @pytest.mark.parametrize("host", ["https://shop.example", "shop.example:443", "*.example", ""])
 def test_invalid_host_names_are_refused(mastra, host):
     for command in ("dev", "studio"):
-        mastra(command, "--allow-host", host).failed(2, f"--allow-host has {host!r}")
+        mastra(command, "--allow-host", host).failed(2, f"--allow-host contains {host!r}")
 
 
 def test_the_placeholder_refuses_foreign_requests(tmp_path):
