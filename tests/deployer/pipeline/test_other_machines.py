@@ -95,6 +95,12 @@ def test_new_project_on_a_mac(mac, tmp_path):
     assert (tmp_path / "shop/src/mastra/index.py").is_file()
 
 
+@pytest.mark.parametrize("arguments", [(), ("vercel", *SITE)], ids=["own", "vercel"])
+def test_check_on_a_mac(mac, site, arguments):
+    done = mac.run("check", *arguments, cwd=site).ok()
+    assert "ready" in done.out
+
+
 def test_bundles_for_linux_are_made_on_a_mac(mac, site):
     done = mac.run("build", "--platform", LINUX, cwd=site).ok()
     assert "this machine is aarch64-apple-darwin. Therefore the app was not started" in done.err
