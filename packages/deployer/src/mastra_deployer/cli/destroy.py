@@ -37,4 +37,7 @@ def _confirm(target: str) -> None:
         )
     typed = click.prompt(f"Type {target} to remove the app from it", err=True)
     if typed != target:
-        raise ConfigError(f"{typed!r} is not {target!r}. Nothing was removed.", "Run it again.")
+        raise ConfigError(
+            f"You typed {typed!r}, but the target is {target!r}. Nothing was removed.",
+            f"Run the command again, and type {target} to confirm.",
+        )

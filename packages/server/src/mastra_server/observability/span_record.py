@@ -228,7 +228,7 @@ def _encode_attributes(attributes: Mapping[str, Any]) -> bytes:
 
 
 def _take_content(attributes: dict[str, Any], names: tuple[str, ...]) -> bytes:
-    """Remove the first of ``names`` in ``attributes``, and return its value as JSON."""
+    """Remove the first of ``names`` that ``attributes`` contains; return its value as JSON."""
     for name in names:
         if name in attributes:
             value = attributes.pop(name)

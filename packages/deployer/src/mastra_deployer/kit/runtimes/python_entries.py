@@ -102,7 +102,7 @@ def _find_compiler(python: BundledPython) -> str:
 
 
 def _compile_modules(python: BundledPython, library: Path, modules: Collection[str]) -> None:
-    """Compile the modules that are imported, and those that every start imports."""
+    """Compile the modules that the app imports, and those that Python itself imports at a start."""
     from mastra_deployer.bytecode.compile_modules import (
         CompileJob,
         FileTree,
