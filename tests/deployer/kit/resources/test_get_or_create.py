@@ -55,6 +55,19 @@ def test_an_existing_app_is_not_created(create, store):
     assert store.apps == [7]
 
 
+def test_an_empty_value_means_that_there_is_none(store):
+    """Before the request that creates, and after one whose response was lost."""
+    store.faults = [500, 500]
+    with serve(store) as platform, connect(platform.url) as client, skip_waits():
+        answers = [{}, {}, {"id": 0}]
+        assert get_or_create(
+            lambda: answers.pop(0), lambda: {"id": client.post("/apps").json()}
+        ) == {"id": 0}
+        assert answers == [] and store.apps == [0]
+        with pytest.raises(ApiError):
+            get_or_create(dict, lambda: {"id": client.post("/apps").json()})
+
+
 def test_a_missing_app_is_created_once(create, store):
     assert create() == {"id": 0}
     assert create() == {"id": 0}

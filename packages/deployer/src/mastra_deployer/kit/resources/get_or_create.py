@@ -76,7 +76,7 @@ def _create_once(
         if not _is_ambiguous(error, conflict_codes):
             raise
         existing = _find_with_retries(find)
-        if existing is None:
+        if not existing:
             raise
         return existing
 
@@ -88,7 +88,7 @@ def _find_with_retries(find: Callable[[], T | None]) -> T | None:
             existing = find()
         except (ApiError, DeployTimeout):  # the outage that lost the response may continue
             continue
-        if existing is not None:
+        if existing:
             return existing
     return None
 
