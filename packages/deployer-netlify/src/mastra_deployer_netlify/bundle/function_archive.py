@@ -78,7 +78,7 @@ def _write(
 ) -> Interpreter:
     interpreter = write_interpreter(build, source, file, report, bytecode=bytecode != "none")
     with tempfile.TemporaryDirectory(prefix="mastra-netlify-") as temporary:
-        launcher = Path(temporary) / "app_launcher.py"
+        launcher = Path(temporary) / "netlify_app_launcher.py"
         write_launcher(launcher, build.manifest)
         entries = [
             *_iter_node_entries(bootstrap, interpreter),

@@ -45,13 +45,13 @@ def serve_app(listener: socket.socket, announce: Callable[[], object]) -> None:
     :param announce: called once the app has started, also where it failed to.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again
-    import app_launcher  # type: ignore[import-not-found]  # beside this file in the function
+    import netlify_app_launcher  # type: ignore[import-not-found]  # beside this file in the function
 
-    app_launcher.preload()
-    app_launcher.app = _wrap_app(app_launcher.app, announce)
+    netlify_app_launcher.preload()
+    netlify_app_launcher.app = _wrap_app(netlify_app_launcher.app, announce)
     listener.listen(_BACKLOG)
     options = {"timeout_keep_alive": _FOREVER, "forwarded_allow_ips": "*"}
-    app_launcher.serve(listener, _GRACE / 2, **options)
+    netlify_app_launcher.serve(listener, _GRACE / 2, **options)
 
 
 def _watch_parent(directory: str) -> None:
