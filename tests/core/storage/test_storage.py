@@ -40,8 +40,6 @@ from mastra_core.storage import (
     Thread,
     ThreadQuery,
     as_storage,
-    in_memory_threads,
-    sqlite_threads,
 )
 
 
@@ -108,16 +106,17 @@ def test_page_is_bounded_by_bytes(storage, run):
     assert run(storage.threads.list_messages(MessageQuery(thread="t1"))).total == 20
 
 
-def test_recall_is_bounded_by_bytes(storage, run, monkeypatch):
-    for module in (in_memory_threads, sqlite_threads):
-        monkeypatch.setattr(module, "MAX_RECALL_BYTES", 15_000)
+def test_recall_is_bounded_by_bytes(storage, run):
+    def recall():
+        return list_ids(run(storage.threads.recall("t1", 1000, max_bytes=15_000)).messages)
+
     messages = [build_message(f"m{number}", text="x" * 1000) for number in range(20)]
     run(storage.threads.append(build_thread(), messages))
-    newest = list_ids(run(storage.threads.recall("t1", 1000)).messages)
+    newest = recall()
     assert 3 < len(newest) < 20
     assert newest[-1] == "m19"
     run(storage.threads.append(build_thread(), [build_message("large", text="x" * 20_000)]))
-    assert list_ids(run(storage.threads.recall("t1", 1000)).messages) == ["large"]
+    assert recall() == ["large"]
 
 
 def test_thread_pages(storage, run):
