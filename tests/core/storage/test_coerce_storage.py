@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from mastra_core import D1Storage
 from mastra_core.errors import ConfigError
 from mastra_core.storage import MemoryStorage, SqliteStorage, as_storage
 
@@ -18,6 +19,7 @@ from mastra_core.storage import MemoryStorage, SqliteStorage, as_storage
         ("memory:", MemoryStorage, None),
         ("sqlite:///app.db", SqliteStorage, "app.db"),
         ("sqlite:////data/app.db", SqliteStorage, "/data/app.db"),
+        ("d1:DB", D1Storage, None),
     ],
 )
 def test_storage_url(value, kind, path):

@@ -18,11 +18,11 @@ from mastra_core.storage.protocol import Storage
 __all__ = ("as_storage",)
 
 _HINT = (
-    'Pass "sqlite:///file.db", "memory:", or an object like '
+    'Pass "sqlite:///file.db", "memory:", "d1:BINDING", or an object like '
     'SqliteStorage("file.db"). Other schemes need the package that defines them.'
 )
 _GROUP = "mastra.storages"
-_OWN_SCHEMES = ("memory", "sqlite")
+_OWN_SCHEMES = ("memory", "sqlite", "d1")
 
 
 def as_storage(value: Any) -> Storage:
@@ -54,6 +54,10 @@ def _from_url(url: str) -> Storage:
         from mastra_core.storage.sqlite import SqliteStorage
 
         return SqliteStorage(path)
+    if scheme == "d1" and rest:
+        from mastra_core.storage.d1 import D1Storage
+
+        return D1Storage(rest)
     is_foreign = separator and scheme not in _OWN_SCHEMES
     if is_foreign and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme):
         for reference in _find_factories(scheme):

@@ -13,7 +13,7 @@ from mastra_core.storage.sqlite_rows import check_row_size
 __all__ = ("SqliteNotes",)
 
 _OTHER_OWNER = "SELECT id FROM mastra_threads WHERE ? = 'thread' AND id = ? AND resource <> ?"
-_NOTE = "SELECT content FROM mastra_working_memory WHERE scope = ? AND owner = ?"
+_NOTE = "SELECT content AS notes FROM mastra_working_memory WHERE scope = ? AND owner = ?"
 _REPLACE = f"""INSERT INTO mastra_working_memory SELECT ?, ?, ?
     WHERE NOT EXISTS ({_OTHER_OWNER}) AND ifnull(({_NOTE}), '') = ?
     ON CONFLICT (scope, owner) DO UPDATE SET content = excluded.content"""
