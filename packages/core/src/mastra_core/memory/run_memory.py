@@ -7,7 +7,7 @@ import msgspec
 from mastra_core.agents.events import AgentEvent, Finish, Start, TextDelta
 from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike, AgentOutput
-from mastra_core.errors import StorageError
+from mastra_core.errors import InvalidInput, StorageError
 from mastra_core.logger import get_logger
 from mastra_core.memory.assistant_message import AssistantMessageBuilder
 from mastra_core.memory.background import TitleTask, run_to_completion
@@ -111,7 +111,7 @@ class RunMemory:
         try:
             finished = self._builder.finish is not None
             is_stored = await self._append(await self._title_task.finish(is_complete=finished))
-        except StorageError as error:
+        except (StorageError, InvalidInput) as error:  # the latter for a message that is too large
             get_logger("mastra.memory").error(
                 "a run of the thread %r cannot be stored", self._caller_input.thread, exc_info=error
             )
