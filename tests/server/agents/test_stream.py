@@ -148,7 +148,9 @@ def test_run_id_conflict(server):
 def test_run_timeout(serve):
     with serve(server={"run_timeout": 0.3}) as server:
         answer = server.http.post(TICKING, json={"messages": "x"})
-        assert parse_chunks(answer.text)[-1]["type"] == "abort"
+        last = parse_chunks(answer.text)[-1]
+        message = "The run took longer than 0.3 s."
+        assert (last["type"], last["payload"]["error"]["message"]) == ("error", message)
 
 
 def test_workflow_run_continues_after_disconnect(server):

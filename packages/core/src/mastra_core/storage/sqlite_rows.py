@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 
 from mastra_core.agents.messages import Part
-from mastra_core.schema import dump
+from mastra_core.json_repair import repair_text
+from mastra_core.schema import encode_json
 from mastra_core.storage.records import StoredMessage, Thread
 
 __all__ = (
     "MESSAGE",
     "THREAD",
-    "encode_json",
     "parse_message",
     "parse_thread",
     "to_message_row",
@@ -25,14 +25,6 @@ MESSAGE = "id, thread, role, parts, content, metadata, created_at"
 _PARTS = msgspec.json.Decoder(tuple[Part, ...])
 
 
-def encode_json(value: Any) -> bytes:
-    """Encode a value as JSON.
-
-    :param value: any JSON-able value.
-    """
-    return msgspec.json.encode(value, enc_hook=dump)
-
-
 def to_thread_row(thread: Thread) -> tuple[Any, ...]:
     """Convert a thread to a row with the columns in ``THREAD``.
 
@@ -41,7 +33,7 @@ def to_thread_row(thread: Thread) -> tuple[Any, ...]:
     return (
         thread.id,
         thread.resource,
-        thread.title,
+        repair_text(thread.title),
         encode_json(thread.metadata),
         thread.created_at,
         thread.updated_at,

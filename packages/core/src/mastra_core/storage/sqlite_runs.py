@@ -15,8 +15,8 @@ from mastra_core.agents.suspended_runs import (
     select_single,
 )
 from mastra_core.limits.shares import Shares
+from mastra_core.schema import encode_json
 from mastra_core.storage.sqlite_file import SqliteFile
-from mastra_core.storage.sqlite_rows import encode_json
 from mastra_core.storage.sqlite_select import PagedSelect
 
 if TYPE_CHECKING:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import Conflict
+from mastra_core.json_repair import repair_text
 from mastra_core.limits.page_size import PageSize
+from mastra_core.schema import encode_json
 from mastra_core.storage.records import (
     MAX_RECALL_BYTES,
     History,
@@ -24,7 +26,6 @@ from mastra_core.storage.sqlite_file import SqliteFile
 from mastra_core.storage.sqlite_rows import (
     MESSAGE,
     THREAD,
-    encode_json,
     parse_message,
     parse_thread,
     to_message_row,
@@ -159,7 +160,7 @@ class SqliteThreads:
             if history is not None and is_current:
                 row = (thread.id, history.agent, history.messages, history.data)
                 sql.execute(_PUT_HISTORY, row)
-            sql.execute(_TOUCH, (thread.title, thread.updated_at, thread.id))
+            sql.execute(_TOUCH, (repair_text(thread.title), thread.updated_at, thread.id))
             return True
 
         return await self._file.write(work)
@@ -281,7 +282,7 @@ class SqliteThreads:
         def work(sql: Connection) -> str:
             if not _may_use_notes(sql, scope, owner, resource):
                 raise build_owner_error(owner)
-            changed = change(_read_notes(sql, scope, owner))
+            changed = repair_text(change(_read_notes(sql, scope, owner)))
             sql.execute(_PUT_NOTE, (scope, owner, changed))
             return changed
 

@@ -11,7 +11,7 @@ from mastra_core.agents import AgentInput
 from mastra_core.errors import Conflict, NotFound, TooManyRuns
 from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.shares import Shares
-from mastra_server.agents.live_run import LiveRun, LogBudget
+from mastra_server.agents.live_run import ChunkConverter, LiveRun, LogBudget, keep_chunk
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.request_context import restrict_to_resource
@@ -64,6 +64,7 @@ class LiveRuns:
         *,
         caller: str = "",
         size: int = 0,
+        convert: ChunkConverter = keep_chunk,
     ) -> LiveRun:
         """Start a run, or continue a suspended run with the same id.
 
@@ -74,6 +75,7 @@ class LiveRuns:
         :param caller: the caller whose limits the run counts toward; empty for the application
             itself.
         :param size: the bytes of the run's input.
+        :param convert: converts each chunk to those that the readers receive.
         :returns: the run.
         :raises Conflict: when a run with this id is still running.
         :raises TooManyRuns: when the caller has too many running runs, or too large ones.
@@ -91,7 +93,7 @@ class LiveRuns:
         run = self._finished.pop(key) or LiveRun(run_id, agent_id, owner, self._log_budget)
         self._running[key] = run
         self._log_budget.running = len(self._running)
-        run.start(chunks, self._seconds).add_done_callback(
+        run.start(chunks, self._seconds, convert).add_done_callback(
             lambda _: self._move_to_finished(key, run, caller, size)
         )
         return run
@@ -129,6 +131,7 @@ def respond_with_stream(
     run_input: AgentInput,
     chunks: AsyncGenerator[dict[str, Any]],
     *,
+    convert: ChunkConverter = keep_chunk,
     announce: bool = True,
 ) -> StreamResponse:
     """Start a run and stream it, or reconnect to the run in ``Last-Event-ID``.
@@ -140,6 +143,7 @@ def respond_with_stream(
     :param agent_id: the id of the agent.
     :param run_input: the input of the run.
     :param chunks: the chunks of the run.
+    :param convert: converts each chunk to those that the readers receive.
     :param announce: whether subscribers of the run's thread receive ``chunks``.
     :returns: the stream.
     :raises NotFound: when the run in the header is not kept, or no longer.
@@ -148,7 +152,9 @@ def respond_with_stream(
     if run_id:
         run = get_live_run(request, agent_id, run_id)
     else:
-        run = start_live_run(request, agent_id, run_input, chunks, announce=announce)
+        run = start_live_run(
+            request, agent_id, run_input, chunks, convert=convert, announce=announce
+        )
     abort = request.headers.get(_ABORT, "").lower() == "true"
     return sse_response(run.stream_frames(after), run.abort if abort else None)
 
@@ -159,6 +165,7 @@ def start_live_run(
     run_input: AgentInput,
     chunks: AsyncGenerator[dict[str, Any]],
     *,
+    convert: ChunkConverter = keep_chunk,
     announce: bool = True,
 ) -> LiveRun:
     """Start a run, or continue a suspended run.
@@ -167,6 +174,7 @@ def start_live_run(
     :param agent_id: the id of the agent.
     :param run_input: the input of the run.
     :param chunks: the chunks of the run.
+    :param convert: converts each chunk to those that the readers receive.
     :param announce: whether subscribers of the run's thread receive ``chunks``.
     :returns: the run.
     :raises Conflict: when a run with this id is still running.
@@ -180,6 +188,7 @@ def start_live_run(
         restrict_to_resource(request),
         caller=identify_caller(request.scope),
         size=run_input.estimate_size(),
+        convert=convert,
     )
     if announce and run_input.thread:
         threads: ThreadRuns = request.app.state.thread_runs

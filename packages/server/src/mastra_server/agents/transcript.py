@@ -23,8 +23,8 @@ from mastra_core.agents import (
     ToolSuspended,
     Usage,
 )
+from mastra_core.schema import encode_json
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
-from mastra_server.http.responses import encode_json
 
 __all__ = (
     "Transcript",
