@@ -15,6 +15,7 @@ from mastra_server.http.sse import DONE, HEARTBEAT, encode_event
 __all__ = ("ChunkConverter", "LiveRun", "LogBudget", "keep_chunk")
 
 HEARTBEAT_INTERVAL = 15.0  # seconds; proxies close a connection that is silent for 30 to 60
+ABORT_DELAY = 2.0  # seconds for a reader to reconnect before its run is aborted
 SLOW_READER_TIMEOUT = 30.0  # seconds that a run waits for its slowest reader
 MAX_FRAMES = 10_000
 MAX_BYTES = 2 * 1024 * 1024  # of the log of one run
@@ -73,6 +74,8 @@ class LiveRun:
         self._reader_progress = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._convert: ChunkConverter = keep_chunk
+        self._must_continue: Callable[[], bool] = _return_true
+        self._abort_timer: asyncio.TimerHandle | None = None
 
     @property
     def is_running(self) -> bool:
@@ -124,6 +127,26 @@ class LiveRun:
         if self._task is not None and not self._task.done():
             await cancel_tasks(self._task)
 
+    def abort_without_readers(self, must_continue: Callable[[], bool]) -> None:
+        """Abort the run when it has had no reader for two seconds.
+
+        :param must_continue: whether the run continues without readers; it is called at the end of
+            these seconds.
+        """
+        self._must_continue = must_continue
+
+    async def schedule_abort(self) -> None:
+        """Abort the run after a delay, unless a reader connects or the run must continue."""
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
+        if not self._readers and self.is_running:
+            loop = asyncio.get_running_loop()
+            self._abort_timer = loop.call_later(ABORT_DELAY, self._abort_without_readers)
+
+    def _abort_without_readers(self) -> None:
+        if self._task is not None and not self._readers and not self._must_continue():
+            self._task.cancel()
+
     async def stream_frames(self, after: int | None = None) -> AsyncGenerator[bytes]:
         """Stream the frames of the run to one reader, until the run ends.
 
@@ -145,6 +168,7 @@ class LiveRun:
         finally:
             self._readers.discard(reader)
             self._reader_progress.set()
+            await self.schedule_abort()
 
     async def _drive(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float) -> None:
         try:
@@ -224,6 +248,10 @@ class LiveRun:
         reader.position = self.position
         self._reader_progress.set()
         return b"".join((*frames, f"id: {self.id}/{reader.position}\n\n".encode()))
+
+
+def _return_true() -> bool:
+    return True
 
 
 class _Reader:

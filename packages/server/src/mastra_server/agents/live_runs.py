@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from litestar import Request
@@ -136,8 +136,9 @@ def respond_with_stream(
 ) -> StreamResponse:
     """Start a run and stream it, or reconnect to the run in ``Last-Event-ID``.
 
-    A run continues when its reader disconnects, unless the reader sent
-    ``x-mastra-abort-on-disconnect: true``. On a reconnect, ``chunks`` is not started.
+    A run is aborted soon after its last reader has disconnected, unless its thread has a
+    subscriber. With ``x-mastra-abort-on-disconnect: false`` the run continues, and with ``true`` it
+    is aborted at once. On a reconnect, ``chunks`` is not started.
 
     :param request: the request.
     :param agent_id: the id of the agent.
@@ -155,8 +156,19 @@ def respond_with_stream(
         run = start_live_run(
             request, agent_id, run_input, chunks, convert=convert, announce=announce
         )
+        if request.headers.get(_ABORT, "").lower() != "false":
+            run.abort_without_readers(_find_subscribers(request, agent_id, run_input, announce))
     abort = request.headers.get(_ABORT, "").lower() == "true"
-    return sse_response(run.stream_frames(after), run.abort if abort else None)
+    return sse_response(run.stream_frames(after), run.abort if abort else run.schedule_abort)
+
+
+def _find_subscribers(
+    request: _Request, agent_id: str, run_input: AgentInput, announce: bool
+) -> Callable[[], bool]:
+    """Return a function that returns whether subscribers receive the run."""
+    threads: ThreadRuns = request.app.state.thread_runs
+    key = get_thread_key(agent_id, run_input)
+    return lambda: announce and threads.has_listeners(key)
 
 
 def start_live_run(
@@ -218,7 +230,7 @@ def observe_live_run(
     """
     name, after = _read_last_event_id(request)
     run = get_live_run(request, agent_id, name or run_id)
-    return sse_response(run.stream_frames(offset if after is None else after))
+    return sse_response(run.stream_frames(offset if after is None else after), run.schedule_abort)
 
 
 def get_live_run(request: _Request, agent_id: str, run_id: str) -> LiveRun:
