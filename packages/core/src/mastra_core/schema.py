@@ -13,11 +13,22 @@ from typing import Any, get_type_hints
 import msgspec
 
 from mastra_core.errors import ConfigError, InvalidInput
+from mastra_core.json_repair import repair_data
+from mastra_core.logger import get_logger
 
-__all__ = ("build_parameters_type", "dump", "resolve_hints", "to_json_schema", "validate")
+__all__ = (
+    "build_parameters_type",
+    "dump",
+    "encode_json",
+    "resolve_hints",
+    "to_json_schema",
+    "validate",
+)
 
 _REF = "#/$defs/{name}"
-_SCALARS = frozenset((str, int, bool, float, type(None)))  # their values are JSON as they are
+_SCALARS = frozenset((str, int, bool, float, type(None)))
+_PLAIN = frozenset((bool, float, type(None)))  # all their values can be encoded
+_SMALL = 2**63
 # Of a subclass, these return an instance of the base.
 _CONVERSIONS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (str, str.__str__),
@@ -123,11 +134,39 @@ def _fill_defaults(value: Any) -> Any:
 def dump(value: Any) -> Any:
     """Convert a value to JSON builtins, for a response or the journal.
 
+    Text and numbers that JSON cannot contain are replaced. The result can therefore be encoded.
+
     :param value: any JSON-able value.
     """
-    if type(value) in _SCALARS:
+    kind = type(value)
+    if kind in _PLAIN or (kind is str and value.isascii()):
         return value
-    return msgspec.to_builtins(value, enc_hook=_encode, str_keys=True)
+    if kind is int and -_SMALL < value < _SMALL:
+        return value
+    data = msgspec.to_builtins(value, enc_hook=_encode, str_keys=True)
+    try:
+        msgspec.json.encode(data)
+    except ValueError:  # a lone surrogate, or a giant number
+        get_logger("mastra").warning(
+            "a value contains half of a surrogate pair or an integer of more than 4,300 digits, "
+            "which JSON cannot contain: U+FFFD or null replaces it"
+        )
+        return repair_data(data)
+    return data
+
+
+def encode_json(value: Any) -> bytes:
+    """Encode a value as JSON on one line, in UTF-8.
+
+    Text and numbers that JSON cannot contain are replaced.
+
+    :param value: anything that msgspec or pydantic can encode.
+    :raises TypeError: when a part of it has no JSON form.
+    """
+    try:
+        return msgspec.json.encode(value, enc_hook=dump)
+    except ValueError:
+        return msgspec.json.encode(dump(value))
 
 
 def build_parameters_type(function: Callable[..., Any], skip: tuple[type, ...] = ()) -> type:

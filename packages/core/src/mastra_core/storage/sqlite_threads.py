@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from mastra_core.errors import Conflict
+from mastra_core.json_repair import repair_text
 from mastra_core.limits.page_size import PageSize
+from mastra_core.schema import encode_json
 from mastra_core.storage.records import (
     MAX_RECALL_BYTES,
     History,
@@ -25,7 +27,6 @@ from mastra_core.storage.sqlite_rows import (
     MESSAGE,
     THREAD,
     check_row_size,
-    encode_json,
     encode_names,
     parse_message,
     parse_thread,
@@ -172,7 +173,14 @@ class SqliteThreads:
             *self._build_inserts(messages, may_append),
             Statement(
                 _TOUCH,
-                (thread.title, thread.updated_at, now(), thread.id, thread.resource, *taken),
+                (
+                    repair_text(thread.title),
+                    thread.updated_at,
+                    now(),
+                    thread.id,
+                    thread.resource,
+                    *taken,
+                ),
             ),
         ]
         if history is not None and self._fits_row(history):
