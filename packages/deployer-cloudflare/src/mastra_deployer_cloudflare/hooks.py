@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from mastra_core import Secret
 from mastra_core.hooks import hookimpl
 from mastra_core.pipeline import (
     Build,
@@ -19,6 +20,7 @@ from mastra_deployer_cloudflare.settings import CloudflareDeployer
 __all__ = (
     "mastra_bundle",
     "mastra_inspect",
+    "mastra_preview",
     "mastra_target",
 )
 
@@ -41,7 +43,7 @@ def mastra_target() -> Target:
         requirements=(_SDK,),
         limits=_LIMITS,
         previews=True,
-        native_previews=False,
+        emulated_previews=True,
         persistent_disk=False,
         short_lived=True,
         env_stages=("production",),
@@ -73,3 +75,20 @@ def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
     from mastra_deployer_cloudflare.bundle.checks import inspect_bundle
 
     return inspect_bundle(bundle)
+
+
+@hookimpl
+def mastra_preview(
+    bundle: Bundle, settings: CloudflareDeployer, host: str, port: int, env: Mapping[str, Secret]
+) -> int:
+    """Run the Worker on this machine, in Pyodide on Node, with local bindings from wrangler.
+
+    :param bundle: the bundle to run.
+    :param settings: settings of the deployer.
+    :param host: address to listen on.
+    :param port: port to listen on.
+    :param env: environment variables of the app.
+    """
+    from mastra_deployer_cloudflare.preview.preview import preview
+
+    return preview(bundle, settings, host, port, env)
