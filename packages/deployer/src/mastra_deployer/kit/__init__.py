@@ -73,7 +73,11 @@ from mastra_deployer.kit.runtimes.python_entries import (
     list_extension_modules,
 )
 from mastra_deployer.kit.runtimes.shared_libraries import iter_shared_libraries
-from mastra_deployer.kit.runtimes.write_launcher import write_event_handler, write_launcher
+from mastra_deployer.kit.runtimes.write_launcher import (
+    render_launcher,
+    write_event_handler,
+    write_launcher,
+)
 from mastra_deployer.kit.uploads.file_manifest import FileManifest
 from mastra_deployer.kit.uploads.upload import upload
 from mastra_deployer.trust.host_policy import require_consent
@@ -134,6 +138,7 @@ __all__ = (
     "poll",
     "preview_handler",
     "read_object",
+    "render_launcher",
     "replace_file",
     "require_consent",
     "require_deployed",
