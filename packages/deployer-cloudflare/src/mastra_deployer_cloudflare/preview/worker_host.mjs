@@ -11,7 +11,6 @@ import http from 'node:http';
 import path from 'node:path';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { Readable } from 'node:stream';
 
 const ROOT = '/session/metadata';
 const VENDOR = `${ROOT}/python_modules`;
@@ -240,7 +239,28 @@ function buildRequest(incoming) {
     method: incoming.method,
     headers,
     redirect: 'manual',
-    ...(hasBody ? { body: Readable.toWeb(incoming), duplex: 'half' } : {}),
+    ...(hasBody ? { body: streamBody(incoming), duplex: 'half' } : {}),
+  });
+}
+
+// The rest of a body that the Worker does not read is dropped, so that the client reads the response.
+function streamBody(incoming) {
+  let isDropped = false;
+  const drop = () => { isDropped = true; incoming.resume(); };
+  incoming.once('answered', drop);
+  return new ReadableStream({
+    start(controller) {
+      incoming.on('data', (data) => {
+        if (isDropped) return;
+        controller.enqueue(new Uint8Array(data));
+        if (controller.desiredSize <= 0) incoming.pause();
+      });
+      incoming.on('end', () => { if (!isDropped) controller.close(); });
+      incoming.on('error', (error) => { if (!isDropped) controller.error(error); });
+      incoming.pause();
+    },
+    pull() { incoming.resume(); },
+    cancel() { drop(); },
   });
 }
 
@@ -248,6 +268,7 @@ async function send(response, incoming, outgoing) {
   const headers = [];
   for (const [name, value] of response.headers) headers.push(name, value);
   outgoing.writeHead(response.status, headers);
+  incoming.emit('answered');
   if (!response.body || incoming.method === 'HEAD') {
     response.body?.cancel().catch(() => {});
     outgoing.end();

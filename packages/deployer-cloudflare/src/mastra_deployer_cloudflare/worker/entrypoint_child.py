@@ -12,7 +12,11 @@ from typing import Any
 from workers import WorkerEntrypoint  # type: ignore[import-not-found]
 
 from mastra_deployer_cloudflare.worker.entropy import allow_entropy
-from mastra_deployer_cloudflare.worker.handle_requests import handle_request, handle_scheduled
+from mastra_deployer_cloudflare.worker.handle_requests import (
+    handle_request,
+    handle_scheduled,
+    keep_alive,
+)
 from mastra_deployer_cloudflare.worker.isolate_app import IsolateApp
 from mastra_deployer_cloudflare.worker.options import Options
 
@@ -29,6 +33,7 @@ def create_entrypoint(**options: Any) -> type:
     sys.path[:] = [*paths, *(path for path in sys.path if path not in paths)]
     allow_entropy()
     _run_threads_inline()
+    _enable_request_scope()
     if isolate.options.build_app == "import":
         isolate.load()
 
@@ -50,3 +55,11 @@ def _run_threads_inline() -> None:
     """Import a module that the SDK changes on import, before the first request."""
     if importlib.util.find_spec("anyio"):
         importlib.import_module("anyio.to_thread")
+
+
+def _enable_request_scope() -> None:
+    """Keep timers and tasks of mastra within their request; apps of other frameworks lack it."""
+    if importlib.util.find_spec("mastra_core"):
+        from mastra_core.request_scope import enable_request_scope
+
+        enable_request_scope(keep_alive)
