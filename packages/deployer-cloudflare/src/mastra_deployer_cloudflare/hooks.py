@@ -19,9 +19,11 @@ from mastra_deployer_cloudflare.settings import CloudflareDeployer
 
 __all__ = (
     "mastra_bundle",
+    "mastra_check",
     "mastra_inspect",
     "mastra_preview",
     "mastra_target",
+    "mastra_verify",
 )
 
 _SDK = "workers-runtime-sdk==1.9.5"  # the runtime does not contain it since 2026-04-21
@@ -51,6 +53,18 @@ def mastra_target() -> Target:
 
 
 @hookimpl
+def mastra_check(build: Build, settings: CloudflareDeployer) -> Iterable[Problem]:
+    """Check the settings, and the names of modules and bindings.
+
+    :param build: the build that is about to be bundled.
+    :param settings: settings of the deployer.
+    """
+    from mastra_deployer_cloudflare.bundle.checks import check_build
+
+    return check_build(build, settings)
+
+
+@hookimpl
 def mastra_bundle(
     build: Build, directory: Path, settings: CloudflareDeployer, report: Report
 ) -> Bundle:
@@ -75,6 +89,18 @@ def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
     from mastra_deployer_cloudflare.bundle.checks import inspect_bundle
 
     return inspect_bundle(bundle)
+
+
+@hookimpl
+def mastra_verify(bundle: Bundle, report: Report) -> Iterable[Problem]:
+    """Import the Worker in Pyodide, without randomness and without values of variables.
+
+    :param bundle: the bundle to check.
+    :param report: receives progress.
+    """
+    from mastra_deployer_cloudflare.preview.import_check import verify_bundle
+
+    return verify_bundle(bundle, report)
 
 
 @hookimpl

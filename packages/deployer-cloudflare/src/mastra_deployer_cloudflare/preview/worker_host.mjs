@@ -121,14 +121,15 @@ function importMain(pyodide) {
   const rules = pyodide.pyimport('_cloudflare.allow_entropy');
   entropy.address = rules.get_address();
   entropy.module = pyodide._module;
-  const started = performance.now();
+  const before = process.cpuUsage();
   const result = { error: '', milliseconds: 0, randomness: [], modules: 0 };
   try {
     pyodide.pyimport(options.main.replace(/\.py$/, ''));
   } catch (error) {
     result.error = String(error.message ?? error);
   }
-  result.milliseconds = Math.round(performance.now() - started);
+  const used = process.cpuUsage(before);
+  result.milliseconds = Math.round((used.user + used.system) / 1000);
   result.randomness = entropy.refused;
   result.modules = pyodide.runPython('len(sys.modules)');
   entropy.module = null;

@@ -24,7 +24,7 @@ _MODULES: dict[str, tuple[int, dict[str, Callable[[], Any]]]] = {
 
 def allow_entropy() -> None:
     """Register the modules at the runtime's import system."""
-    from _cloudflare.import_patch_manager import (  # type: ignore[import-not-found]
+    from _cloudflare.import_patch_manager import (
         register_before_first_request,
         register_exec_patch,
     )
@@ -37,7 +37,7 @@ def allow_entropy() -> None:
 def _make_context(calls: int) -> Callable[[ModuleType], Any]:
     @contextlib.contextmanager
     def allow(_: ModuleType) -> Iterator[None]:
-        from _cloudflare.allow_entropy import (  # type: ignore[import-not-found]
+        from _cloudflare.allow_entropy import (
             allow_bad_entropy_calls,
         )
 

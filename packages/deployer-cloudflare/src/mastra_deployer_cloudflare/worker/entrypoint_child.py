@@ -9,7 +9,7 @@ import importlib.util
 import sys
 from typing import Any
 
-from workers import WorkerEntrypoint  # type: ignore[import-not-found]
+from workers import WorkerEntrypoint
 
 from mastra_deployer_cloudflare.worker.entropy import allow_entropy
 from mastra_deployer_cloudflare.worker.handle_requests import (
@@ -37,7 +37,7 @@ def create_entrypoint(**options: Any) -> type:
     if isolate.options.build_app == "import":
         isolate.load()
 
-    class Default(WorkerEntrypoint):  # type: ignore[misc]
+    class Default(WorkerEntrypoint):  # type: ignore[misc]  # it has no types
         async def fetch(self, request: Any) -> Any:
             return await handle_request(isolate, request, self.env, self.ctx)
 

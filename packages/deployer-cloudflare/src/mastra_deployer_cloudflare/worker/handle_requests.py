@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import sys
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 from mastra_deployer_cloudflare.worker.client_connection import (
@@ -37,7 +37,7 @@ class _Request:
     """A request as the bridge reads it: its headers are read from JavaScript only once."""
 
     def __init__(self, request: Any, limit: int) -> None:
-        from js import Array  # type: ignore[import-not-found]
+        from js import Array
 
         raw = request.js_object
         self.method, self.url = raw.method, raw.url
@@ -124,13 +124,14 @@ async def handle_scheduled(isolate: IsolateApp, controller: Any, env: Any, conte
         raise RuntimeError(f"The app answered {statuses or 'nothing'} to POST {SCHEDULED_PATH}.")
 
 
-def keep_alive(task: asyncio.Future[Any]) -> None:
-    """Let a task of the current request go on after the response, as far as the platform allows.
+def keep_alive(work: Awaitable[Any]) -> None:
+    """Let work of the current request go on after the response, as far as the platform allows.
 
-    :param task: the task.
+    :param work: a task, or another object that can be awaited.
     """
-    from pyodide.ffi import create_proxy  # type: ignore[import-not-found]
+    from pyodide.ffi import create_proxy
 
+    task = asyncio.ensure_future(work)
     proxy = create_proxy(task)
     _context.get().waitUntil(proxy)
     task.add_done_callback(lambda _: proxy.destroy())
@@ -138,7 +139,7 @@ def keep_alive(task: asyncio.Future[Any]) -> None:
 
 async def _call_app(app: Any, request: _Request, env: Any, state: dict[str, Any]) -> Any:
     from pyodide.ffi import JsException
-    from workers.asgi import process_request  # type: ignore[import-not-found]
+    from workers.asgi import process_request
 
     async def call(scope: Any, receive: Any, send: Any) -> None:
         await Connection(scope, receive, send, JsException).call(app)
@@ -175,6 +176,6 @@ def _get_content_length(request: _Request) -> int:
 
 
 def _respond(status: int, body: str) -> Any:
-    from workers import Response  # type: ignore[import-not-found]
+    from workers import Response
 
     return Response(body, status=status, headers=_HEADERS)
