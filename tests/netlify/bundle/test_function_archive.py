@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 
+from mastra_core.errors import BundleError
 from mastra_core.pipeline import SilentReport
 from mastra_deployer.testing.sample_app import sample_build
 from mastra_deployer_netlify.bundle import function_archive
@@ -66,3 +67,10 @@ def test_a_function_over_a_limit_loses_bytecode_step_by_step(write, monkeypatch)
     assert "only the bytecode of the standard library" in notes[-1][1]
     monkeypatch.setattr(function_archive, "UNZIPPED", smaller_size - 1)
     assert write()[1][-1][1].startswith("It has no bytecode")
+
+
+def test_an_app_with_the_name_of_the_launcher_is_refused(write, tmp_path):
+    (tmp_path / "build/app/netlify_app_launcher.py").write_text("x = 1\n")
+    with pytest.raises(BundleError, match="netlify_app_launcher") as raised:
+        write()
+    assert raised.value.hint.startswith("Rename the module")

@@ -14,6 +14,7 @@ from mastra_core.agents.providers import find_missing_modules
 from mastra_core.mastra import Mastra
 from mastra_core.memory.memory_agent import get_memory
 from mastra_core.server import Server
+from mastra_core.workflows.model.suspend_calls import iter_suspending_steps
 
 __all__ = ("describe", "find_missing_providers")
 
@@ -36,6 +37,7 @@ def describe(mastra: Mastra) -> dict[str, Any]:
             for key, agent in mastra.agents.items()
             if (names := _get_variables(agent))
         },
+        "suspending_steps": _list_suspending_steps(mastra),
         "middleware": len(mastra.server_middleware),
         "serve": {
             "host": mastra.server.host,
@@ -107,6 +109,14 @@ def _list_per_process(server: Server) -> list[str]:
     if server.rate_limit is not None and server.rate_limit.is_in_memory:
         found.append("Server(rate_limit=...)")
     return found
+
+
+def _list_suspending_steps(mastra: Mastra) -> dict[str, list[str]]:
+    """Return the steps that suspend runs which only one process knows, by workflow."""
+    if not mastra.engine.single_process:
+        return {}
+    steps = {key: list(iter_suspending_steps(each)) for key, each in mastra.workflows.items()}
+    return {key: paths for key, paths in steps.items() if paths}
 
 
 def _get_variables(agent: AgentLike) -> Sequence[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -14,7 +13,7 @@ from mastra_deployer.kit import (
     NpmPackage,
     get_npm_package,
     iter_entries,
-    write_launcher,
+    render_launcher,
     write_zip,
 )
 from mastra_deployer_netlify.bundle.function_limits import UNZIPPED, ZIPPED, measure_function
@@ -36,6 +35,7 @@ BOOTSTRAP = NpmPackage(
 )
 FUNCTION = "api"
 _SOURCES = Path(__file__).with_name("function")
+_LAUNCHER = "netlify_app_launcher.py"  # `host_child` imports it
 _MODULES = ("app_process.mjs", "handler.mjs", "invocation.mjs")
 Bytecode = Literal["all", "imported", "standard library", "none"]
 # What a smaller function costs, as measured with an app of 40 MB.
@@ -77,16 +77,14 @@ def _write(
     build: Build, source: str, file: Path, bootstrap: Path, bytecode: Bytecode, report: Report
 ) -> Interpreter:
     interpreter = write_interpreter(build, source, file, report, bytecode=bytecode != "none")
-    with tempfile.TemporaryDirectory(prefix="mastra-netlify-") as temporary:
-        launcher = Path(temporary) / "netlify_app_launcher.py"
-        write_launcher(launcher, build.manifest)
-        entries = [
-            *_iter_node_entries(bootstrap, interpreter),
-            ArchiveEntry(path=launcher.name, source=launcher),
-            *_iter_app_entries(build, bytecode),
-        ]
-        with file.open("r+b") as target:
-            write_zip(entries, target, append=True)  # the interpreter is compressed already
+    launcher = render_launcher(_LAUNCHER, build.directory, build.manifest)
+    entries = [
+        *_iter_node_entries(bootstrap, interpreter),
+        ArchiveEntry(path=_LAUNCHER, content=launcher),
+        *_iter_app_entries(build, bytecode),
+    ]
+    with file.open("r+b") as target:
+        write_zip(entries, target, append=True)  # the interpreter is compressed already
     return interpreter
 
 

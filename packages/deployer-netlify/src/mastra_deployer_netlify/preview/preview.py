@@ -17,7 +17,7 @@ from mastra_deployer_netlify.settings import NetlifyDeployer
 __all__ = ("preview",)
 
 _NODE = 22  # the oldest major version that runs Netlify's bootstrap
-_PREFIX = "mastra-netlify-"  # of the directory with the unpacked function
+_PREFIX = "mastra-netlify-preview-"  # of the directory with the unpacked function
 
 
 def preview(

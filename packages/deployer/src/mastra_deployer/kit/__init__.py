@@ -73,9 +73,14 @@ from mastra_deployer.kit.runtimes.python_entries import (
     list_extension_modules,
 )
 from mastra_deployer.kit.runtimes.shared_libraries import iter_shared_libraries
-from mastra_deployer.kit.runtimes.write_launcher import write_event_handler, write_launcher
+from mastra_deployer.kit.runtimes.write_launcher import (
+    render_launcher,
+    write_event_handler,
+    write_launcher,
+)
 from mastra_deployer.kit.uploads.file_manifest import FileManifest
 from mastra_deployer.kit.uploads.upload import upload
+from mastra_deployer.kit.workflow_runs import check_workflow_runs
 from mastra_deployer.trust.host_policy import require_consent
 
 __all__ = (
@@ -97,6 +102,7 @@ __all__ = (
     "check_compressed_size",
     "check_project_path",
     "check_size",
+    "check_workflow_runs",
     "connect",
     "convert_response_errors",
     "convert_sdk_errors",
@@ -134,6 +140,7 @@ __all__ = (
     "poll",
     "preview_handler",
     "read_object",
+    "render_launcher",
     "replace_file",
     "require_consent",
     "require_deployed",

@@ -65,6 +65,13 @@ class ThreadRuns:
         for listener in self._listeners.get(key, ()):
             listener.add(run)
 
+    def has_listeners(self, key: ThreadKey) -> bool:
+        """Return whether anybody listens to a thread.
+
+        :param key: the thread.
+        """
+        return bool(self._listeners.get(key))
+
     def get_active(self, key: ThreadKey) -> LiveRun | None:
         """Return the oldest run of a thread; this run is executed now.
 

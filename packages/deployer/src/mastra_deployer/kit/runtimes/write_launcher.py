@@ -9,7 +9,7 @@ from pathlib import Path
 from mastra_core.errors import BundleError
 from mastra_core.pipeline import BundleManifest
 
-__all__ = ("write_event_handler", "write_launcher")
+__all__ = ("render_launcher", "write_event_handler", "write_launcher")
 
 _LAUNCHER = Path(__file__).with_name("serverless_launcher.py")
 _EVENT_HANDLER = Path(__file__).with_name("event_handler.py")
@@ -25,14 +25,25 @@ def write_launcher(file: Path, manifest: BundleManifest) -> None:
     :param manifest: the manifest of the build.
     :raises BundleError: when the app or a dependency has a module with the name of the file.
     """
-    _check_name(file, manifest)
+    file.write_bytes(render_launcher(file.name, file.parent, manifest))
+
+
+def render_launcher(name: str, directory: Path, manifest: BundleManifest) -> bytes:
+    """Return the source of the module that `write_launcher` writes.
+
+    :param name: the file name of the module, for example ``"handler.py"``.
+    :param directory: the directory that ``manifest.paths`` are relative to.
+    :param manifest: the manifest of the build.
+    :raises BundleError: when the app or a dependency has a module with the name of the file.
+    """
+    _check_name(directory / name, manifest)
     constants = {
         "APP": manifest.app,
         "PATHS": tuple(manifest.paths),
         "REQUIRED": tuple(manifest.required),
         "HTTP": _CONNECTION if manifest.kind == "mastra" else "auto",
     }
-    _write_source(file, _LAUNCHER, constants)
+    return _render_source(_LAUNCHER, constants)
 
 
 def write_event_handler(file: Path, manifest: BundleManifest) -> None:
@@ -48,7 +59,7 @@ def write_event_handler(file: Path, manifest: BundleManifest) -> None:
     _check_name(file, manifest)
     launcher = file.with_name(f"{file.stem}_app.py")
     write_launcher(launcher, manifest)
-    _write_source(file, _EVENT_HANDLER, {"LAUNCHER": launcher.stem})
+    file.write_bytes(_render_source(_EVENT_HANDLER, {"LAUNCHER": launcher.stem}))
 
 
 def _check_name(file: Path, manifest: BundleManifest) -> None:
@@ -63,10 +74,10 @@ def _check_name(file: Path, manifest: BundleManifest) -> None:
             )
 
 
-def _write_source(file: Path, source: Path, constants: Mapping[str, object]) -> None:
-    """Copy a module with other values of its constants."""
+def _render_source(source: Path, constants: Mapping[str, object]) -> bytes:
+    """Return the source of a module with other values of its constants."""
     text = source.read_text(encoding="utf-8")
     for name, value in constants.items():
         head, tail = re.split(rf"(?m)^{name} = .*$", text, maxsplit=1)
         text = f"{head}{name} = {value!r}{tail}"
-    file.write_text(text, encoding="utf-8", newline="\n")
+    return text.encode()
