@@ -54,22 +54,22 @@ class WebCryptoSignatures:
         algorithm = str(header.get("alg"))
         if algorithm not in algorithms or "crit" in header:
             raise jwt.InvalidAlgorithmError("The algorithm is not accepted.")
-        signed, _, signature = token.rpartition(".")
-        if not await self._verify(algorithm, key, signed.encode(), _decode_part(signature)):
+        content, _, signature = token.rpartition(".")
+        if not await self._verify(algorithm, key, content.encode(), _decode_part(signature)):
             raise jwt.InvalidSignatureError("The signature is wrong.")
         checks = {f"verify_{name}": True for name in ("exp", "nbf", "iat", "aud", "iss")}
         checks |= {"verify_signature": False, **options.get("options", {})}
         claims: dict[str, Any] = jwt.decode(token, **{**options, "options": checks})
         return claims
 
-    async def _verify(self, algorithm: str, key: Any, signed: bytes, signature: bytes) -> bool:
+    async def _verify(self, algorithm: str, key: Any, content: bytes, signature: bytes) -> bool:
         """Return whether a signature fits; a key that does not fit the algorithm never does."""
         method = _build_method(algorithm)
         try:
             imported = await self._import_key(key, method)
             return bool(
                 await self._subtle.verify(
-                    self._to_js(method), imported, self._to_js(signature), self._to_js(signed)
+                    self._to_js(method), imported, self._to_js(signature), self._to_js(content)
                 )
             )
         except Exception:  # noqa: BLE001  # the platform's errors have no common type in Python
