@@ -35,7 +35,8 @@ from mastra_core.errors import (
     NotFound,
     StorageError,
 )
-from mastra_core.memory import AgentWithMemory, background, get_memory
+from mastra_core.memory import AgentWithMemory, get_memory
+from mastra_core.request_scope import request_lifetime
 from mastra_core.storage import MessageQuery, StoredMessage, Thread, ThreadQuery
 from tests.core.scripted_model import Script, call
 
@@ -487,7 +488,7 @@ def test_many_runs_leak_nothing(storage, run):
         return len(asyncio.all_tasks())
 
     assert run(run_many()) == 1
-    assert not background._tasks
+    assert not request_lifetime._tasks
     totals = [len(list_stored(run, storage, f"t{n}")) for n in range(7)]
     assert sum(totals) == 1000, "all that was said, and every answer of a run that did not fail"
 

@@ -7,7 +7,7 @@ their attributes. Only for such types, pydantic is imported.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, get_type_hints
 
 import msgspec
@@ -18,6 +18,7 @@ from mastra_core.logger import get_logger
 
 __all__ = (
     "build_parameters_type",
+    "describe_validation_error",
     "dump",
     "encode_json",
     "resolve_hints",
@@ -213,6 +214,14 @@ def resolve_hints(function: Callable[..., Any]) -> dict[str, Any]:
         ) from None
 
 
+def describe_validation_error(error: Any) -> str:
+    """Describe an error of pydantic in one line, without the values and links that it contains.
+
+    :param error: pydantic's ``ValidationError``.
+    """
+    return "; ".join(f"{field}: {message}" for field, message in _iter_issues(error))
+
+
 def _encode(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
@@ -250,11 +259,14 @@ def _validate_pydantic(type_: Any, value: Any) -> Any:
     try:
         return _build_adapter(type_).validate_python(value)
     except ValidationError as error:
-        issues = tuple(
-            (".".join(map(str, item["loc"])) or "root", item["msg"]) for item in error.errors()
-        )
-        text = "; ".join(f"{field}: {message}" for field, message in issues)
-        raise InvalidInput(text, issues=issues) from None
+        raise InvalidInput(
+            describe_validation_error(error), issues=tuple(_iter_issues(error))
+        ) from None
+
+
+def _iter_issues(error: Any) -> Iterator[tuple[str, str]]:
+    for item in error.errors():
+        yield ".".join(map(str, item["loc"])) or "root", item["msg"]
 
 
 def _get_type_name(type_: Any) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from mastra_core.agents.events import AgentEvent, Finish, Start, TextDelta
 from mastra_core.agents.messages import AgentInput, Message, ToolCallPart
 from mastra_core.agents.protocol import AgentLike, AgentOutput
-from mastra_core.errors import Conflict, StorageError
+from mastra_core.errors import Conflict, InvalidInput, StorageError
 from mastra_core.logger import get_logger
 from mastra_core.memory.assistant_message import (
     ABORTED,
@@ -138,7 +138,7 @@ class RunMemory:
         try:
             finished = self._builder.finish is not None
             is_stored = await self._append(await self._title_task.finish(is_complete=finished))
-        except StorageError as error:
+        except (StorageError, InvalidInput) as error:  # the latter for a message that is too large
             get_logger("mastra.memory").error(
                 "a run of the thread %r cannot be stored", self._caller_input.thread, exc_info=error
             )

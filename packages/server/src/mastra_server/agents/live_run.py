@@ -9,7 +9,13 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any
 
 from mastra_core.logger import get_logger
-from mastra_server.http.responses import cancel_tasks
+from mastra_core.request_scope import (
+    cancel_task,
+    create_signal,
+    is_task_done,
+    start_task,
+    wait_for_task,
+)
 from mastra_server.http.sse import DONE, HEARTBEAT, encode_event
 
 __all__ = ("ChunkConverter", "LiveRun", "LogBudget", "keep_chunk")
@@ -72,7 +78,7 @@ class LiveRun:
         self._first = 0  # the number of the oldest frame in the log
         self._start_position = 0  # the number of the first frame since the run last started
         self._readers: set[_Reader] = set()
-        self._reader_progress = asyncio.Event()
+        self._reader_progress = create_signal()
         self._task: asyncio.Task[None] | None = None
         self._convert: ChunkConverter = keep_chunk
         self._must_continue: Callable[[], bool] = _return_true
@@ -81,7 +87,7 @@ class LiveRun:
     @property
     def is_running(self) -> bool:
         """Whether more frames will come."""
-        return self._task is not None and not self._task.done()
+        return self._task is not None and not is_task_done(self._task)
 
     @property
     def position(self) -> int:
@@ -106,14 +112,14 @@ class LiveRun:
         """
         self._convert = convert
         self._start_position = self.position
-        self._task = asyncio.create_task(self._drive(chunks, seconds), name=f"run {self.id}")
+        self._task = start_task(self._drive(chunks, seconds), f"run {self.id}")
         self._task.add_done_callback(lambda _: self._wake_readers())
         return self._task
 
     async def wait(self) -> None:
         """Wait until the run has ended or is suspended."""
         if self._task is not None:
-            await asyncio.wait([self._task])
+            await wait_for_task(self._task)
 
     def on_end(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` when the run ends or is suspended.
@@ -125,8 +131,9 @@ class LiveRun:
 
     async def abort(self) -> None:
         """Stop the run; its readers receive an ``abort`` chunk."""
-        if self._task is not None and not self._task.done():
-            await cancel_tasks(self._task)
+        if self._task is not None and not is_task_done(self._task):
+            cancel_task(self._task)
+            await wait_for_task(self._task)
 
     def abort_without_readers(self, must_continue: Callable[[], bool]) -> None:
         """Abort the run when it has had no reader for two seconds.
@@ -261,7 +268,7 @@ class _Reader:
     def __init__(self, position: int) -> None:
         self.position = position
         self.disconnected = False
-        self.wakeup = asyncio.Event()
+        self.wakeup = create_signal()
 
     async def wait(self, seconds: float) -> bool:
         """Wait for new frames; return ``False`` if none arrive in time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any
 
 from litestar import Request
@@ -11,6 +12,7 @@ from mastra_core.agents import AgentInput
 from mastra_core.errors import Conflict, NotFound, TooManyRuns
 from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.shares import Shares
+from mastra_core.request_scope import is_request_scoped
 from mastra_server.agents.live_run import ChunkConverter, LiveRun, LogBudget, keep_chunk
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns
 from mastra_server.http.callers import identify_caller
@@ -50,6 +52,7 @@ class LiveRuns:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._running: dict[_Key, LiveRun] = {}
+        self._ends: dict[_Key, Callable[[], None]] = {}  # of runs that a platform may end silently
         self._finished: CallerCache[_Key, LiveRun] = CallerCache(
             MAX_FINISHED, MAX_FINISHED_BYTES, MAX_AGE
         )
@@ -83,6 +86,7 @@ class LiveRuns:
         :raises TooManyRuns: when the caller has too many running runs, or too large ones.
         """
         key = (agent_id, owner, run_id)
+        self._remove_lost_runs()
         if key in self._running:
             raise Conflict(f"The run {run_id!r} is running.")
         if not (self._places.fits(caller) and self._bytes.fits(caller, size)):
@@ -95,9 +99,11 @@ class LiveRuns:
         run = self._finished.pop(key) or LiveRun(run_id, agent_id, owner, self._log_budget)
         self._running[key] = run
         self._log_budget.running = len(self._running)
-        run.start(chunks, self._seconds, convert).add_done_callback(
-            lambda _: self._move_to_finished(key, run, caller, size)
-        )
+        run.start(chunks, self._seconds, convert)
+        end = partial(self._move_to_finished, key, run, caller, size)
+        run.on_end(end)
+        if is_request_scoped():
+            self._ends[key] = end
         return run
 
     def get(self, run_id: str, agent_id: str, owner: str = "") -> LiveRun:
@@ -131,7 +137,16 @@ class LiveRuns:
         for run in [*self._running.values()]:
             await run.abort()
 
+    def _remove_lost_runs(self) -> None:
+        """Move runs to the finished ones whose request the platform has ended."""
+        for key, end in list(self._ends.items()):
+            if not self._running[key].is_running:
+                end()
+
     def _move_to_finished(self, key: _Key, run: LiveRun, caller: str, size: int) -> None:
+        if self._running.get(key) is not run:
+            return
+        self._ends.pop(key, None)
         del self._running[key]
         self._log_budget.running = len(self._running)
         self._places.release(caller)
