@@ -102,11 +102,12 @@ def find_last_words(messages):
     return str(said[-1].content)
 
 
-def create_application(**settings):
+def create_application(agents=None, **settings):
     model = FunctionModel(generate_response, stream_function=stream_response)
     helper = Agent(name="helper", description="Helps.", model=model)
     shop = Agent(
         name="shop", instructions="", model=model, tools=[pay, ask, work], agents={"helper": helper}
     )
     greeter = Agent(name="greeter", model=model, instructions="Greet {{ name }}.")
-    return Mastra(agents={"shop": shop, "greeter": greeter}, logger=False, **settings)
+    agents = {"shop": shop, "greeter": greeter, **(agents or {})}
+    return Mastra(agents=agents, logger=False, **settings)

@@ -1,7 +1,7 @@
 // Calls agents like a chat made with the AI SDK; prints the messages as JSON.
 import { DefaultChatTransport, readUIMessageStream } from "ai";
 
-const api = `${process.argv[2]}/api/agents/shop/stream/ui`;
+const api = `${process.argv[2]}/api/agents/shop/stream/ui?version=v5`;
 const prepareSendMessagesRequest = ({ messages }) => ({ body: { messages } });
 const transport = new DefaultChatTransport({ api, prepareSendMessagesRequest });
 const got = {};

@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Literal
 
-__all__ = ("to_ui_parts",)
+__all__ = ("UiVersion", "to_ui_parts")
 
+UiVersion = Literal["v5", "v6"]  # of the AI SDK; v6 is also the form of later versions
+
+_NO_DECISIONS: Mapping[str, bool] = MappingProxyType({})
 _BLOCKS = ("text-start", "text-end", "reasoning-start", "reasoning-end")
 _DELTAS = ("text-delta", "reasoning-delta")
 
 
-def to_ui_parts(chunk: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def to_ui_parts(
+    chunk: dict[str, Any],
+    *,
+    version: UiVersion = "v6",
+    message_id: str = "",
+    decisions: Mapping[str, bool] = _NO_DECISIONS,
+) -> Iterator[dict[str, Any]]:
     """Convert a chunk to parts; a chunk that has no equivalent becomes none.
 
     :param chunk: a chunk of an agent's stream.
+    :param version: the version of the AI SDK.
+    :param message_id: the id of the message that the answer continues; empty for a new message.
+    :param decisions: whether each decided call is approved, by call id; the browser has the calls.
     """
     kind, payload = chunk["type"], chunk.get("payload", {})
+    if kind == "start":
+        yield {"type": kind, "messageId": message_id or payload["messageId"]}
+    elif kind == "tool-call" and payload["toolCallId"] in decisions:
+        return
+    elif kind == "tool-result" and decisions.get(payload["toolCallId"]) is False:
+        yield {"type": "tool-output-denied", "toolCallId": payload["toolCallId"]}
+    elif kind == "tool-call-approval" and version != "v5":
+        call = payload["toolCallId"]
+        approval = f"{chunk['runId']}::{call}"
+        yield {"type": "tool-approval-request", "approvalId": approval, "toolCallId": call}
+        yield from _to_parts(kind, payload, chunk)
+    else:
+        yield from _to_parts(kind, payload, chunk)
+
+
+def _to_parts(
+    kind: str, payload: dict[str, Any], chunk: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     if kind in _BLOCKS:
         yield {"type": kind, "id": payload["id"]}
     elif kind in _DELTAS:
@@ -32,13 +63,11 @@ def to_ui_parts(chunk: dict[str, Any]) -> Iterator[dict[str, Any]]:
     elif kind == "error":
         yield {"type": kind, "errorText": payload["error"]["message"]}
     else:
-        yield from _to_boundary_parts(kind, payload)
+        yield from _to_boundary_parts(kind)
 
 
-def _to_boundary_parts(kind: str, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if kind == "start":
-        yield {"type": kind, "messageId": payload["messageId"]}
-    elif kind == "step-start":
+def _to_boundary_parts(kind: str) -> Iterator[dict[str, Any]]:
+    if kind == "step-start":
         yield {"type": "start-step"}
     elif kind == "step-finish":
         yield {"type": "finish-step"}

@@ -31,7 +31,7 @@ from mastra_server.agents.messages import (
     build_response_messages,
 )
 from mastra_server.agents.spans import record_agent_failure, record_agent_output, start_agent_span
-from mastra_server.agents.suspended_runs import stream_events
+from mastra_server.agents.suspended_runs import stream_events, take_suspended_run
 from mastra_server.agents.transcript import (
     Transcript,
     build_call_payload,
@@ -44,7 +44,7 @@ from mastra_server.agents.transcript import (
 from mastra_server.http.dates import format_iso
 from mastra_server.http.responses import close_on_exit
 
-__all__ = ("stream_agent",)
+__all__ = ("resume_agent", "stream_agent")
 
 
 async def stream_agent(
@@ -74,6 +74,24 @@ async def stream_agent(
                 yield chunk
         record_agent_output(span, transcript)
     for chunk in writer.close():
+        yield chunk
+
+
+async def resume_agent(
+    agent: AgentLike, run_input: AgentInput, suspended_runs: SuspendedRuns
+) -> AsyncGenerator[dict[str, Any]]:
+    """Stream the chunks of a resumed run.
+
+    The run is removed from the suspended runs only when its stream begins, because a reader that
+    reconnects must not remove a run.
+
+    :param agent: the agent.
+    :param run_input: the input that resumes the run.
+    :param suspended_runs: the store of suspended runs.
+    :returns: the chunks.
+    """
+    await take_suspended_run(suspended_runs, agent, run_input)
+    async for chunk in stream_agent(agent, run_input, suspended_runs):
         yield chunk
 
 
