@@ -34,9 +34,11 @@ __all__ = (
     "mastra_inspect",
     "mastra_logs",
     "mastra_plan",
+    "mastra_preview",
     "mastra_promote",
     "mastra_rollback",
     "mastra_target",
+    "mastra_verify",
 )
 
 _SDK = "workers-runtime-sdk==1.9.5"  # the runtime does not contain it since 2026-04-21
@@ -58,7 +60,7 @@ def mastra_target() -> Target:
         requirements=(_SDK,),
         limits=_LIMITS,
         previews=True,
-        native_previews=False,
+        emulated_previews=True,
         persistent_disk=False,
         short_lived=True,
         env_stages=("production",),
@@ -66,14 +68,16 @@ def mastra_target() -> Target:
 
 
 @hookimpl
-def mastra_check(settings: CloudflareDeployer) -> Iterable[Problem]:
-    """Check the settings.
+def mastra_check(build: Build, settings: CloudflareDeployer) -> Iterable[Problem]:
+    """Check the settings, and the names of modules and bindings.
 
+    :param build: the build that is about to be bundled.
     :param settings: settings of the deployer.
     """
+    from mastra_deployer_cloudflare.bundle.checks import check_build
     from mastra_deployer_cloudflare.settings_checks import check_settings
 
-    return check_settings(settings)
+    return [*check_settings(settings), *check_build(build, settings)]
 
 
 @hookimpl
@@ -101,6 +105,35 @@ def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
     from mastra_deployer_cloudflare.bundle.checks import inspect_bundle
 
     return inspect_bundle(bundle)
+
+
+@hookimpl
+def mastra_verify(bundle: Bundle, report: Report) -> Iterable[Problem]:
+    """Import the Worker in Pyodide, without randomness and without values of variables.
+
+    :param bundle: the bundle to check.
+    :param report: receives progress.
+    """
+    from mastra_deployer_cloudflare.preview.import_check import verify_bundle
+
+    return verify_bundle(bundle, report)
+
+
+@hookimpl
+def mastra_preview(
+    bundle: Bundle, settings: CloudflareDeployer, host: str, port: int, env: Mapping[str, Secret]
+) -> int:
+    """Run the Worker on this machine, in Pyodide on Node, with local bindings from wrangler.
+
+    :param bundle: the bundle to run.
+    :param settings: settings of the deployer.
+    :param host: address to listen on.
+    :param port: port to listen on.
+    :param env: environment variables of the app.
+    """
+    from mastra_deployer_cloudflare.preview.preview import preview
+
+    return preview(bundle, settings, host, port, env)
 
 
 @hookimpl

@@ -1,10 +1,22 @@
-"""Write a bundle: the modules of the Worker, and ``worker.json``."""
+"""Write a bundle: the modules of the Worker, and ``worker.json``.
+
+modules/_mastra_worker.py    the main module, which contains the facts about the app
+modules/_mastra_worker_lib/  the package that runs the app inside the Worker
+modules/app/                 the app
+modules/python_modules/      the dependencies, with the Worker's SDK
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from mastra_core.pipeline import Build, Bundle, Report
+from mastra_core.pipeline import Build, Bundle, Report, lay_out
+from mastra_deployer_cloudflare.bundle.main_module import (
+    LIBRARY,
+    MAIN,
+    write_library,
+    write_main_module,
+)
 from mastra_deployer_cloudflare.bundle.worker_modules import (
     MODULES,
     WorkerConfig,
@@ -29,8 +41,15 @@ def write_bundle(
     :returns: the sealed bundle.
     """
     report.step("Writing the modules of the Worker")
-    build.copy_to(directory / MODULES)
+    modules = directory / MODULES
+    lay_out(build.directory / "app", modules / "app")
+    vendor = build.directory / build.manifest.paths[-1]
+    lay_out(vendor, modules / "python_modules")
+    # wrangler writes this file too: the runtime takes the directory for an environment.
+    (modules / "python_modules/pyvenv.cfg").write_bytes(b"")
+    write_library(modules / LIBRARY)
+    write_main_module(modules / MAIN, build.manifest, settings)
     handlers = ("fetch", "scheduled") if settings.crons else ("fetch",)
-    config = WorkerConfig(main="index.py", compatibility_date=_DATE, handlers=handlers)
+    config = WorkerConfig(main=MAIN, compatibility_date=_DATE, handlers=handlers)
     write_worker_config(directory, config)
     return Bundle.seal(build, directory, "cloudflare")
