@@ -19,6 +19,9 @@ from mastra_core.agents import (
     SuspendedRuns,
     TextDelta,
     ToolCall,
+    ToolInputDelta,
+    ToolInputEnd,
+    ToolInputStart,
     ToolOutput,
     ToolResult,
     ToolSuspended,
@@ -35,6 +38,7 @@ from mastra_server.agents.suspended_runs import stream_events, take_suspended_ru
 from mastra_server.agents.transcript import (
     Transcript,
     build_call_payload,
+    build_error_payload,
     build_file_payload,
     build_model_metadata,
     build_result_payload,
@@ -140,6 +144,8 @@ class _ChunkWriter:
                 yield from self._write_delta("reasoning", event.text)
             case ToolOutput():
                 yield from self._write_tool_output(event)
+            case ToolInputStart() | ToolInputDelta() | ToolInputEnd():
+                yield from self._write_tool_input(event)
             case ToolCall() | ToolResult() | File() | ApprovalRequired() | ToolSuspended():
                 yield from self._close_block()
                 yield self._build_event_chunk(event)
@@ -183,6 +189,8 @@ class _ChunkWriter:
         match event:
             case ToolCall():
                 return self._build_chunk("tool-call", build_call_payload(event))
+            case ToolResult(failed=True, declined=False):
+                return self._build_chunk("tool-error", build_error_payload(event))
             case ToolResult():
                 return self._build_chunk("tool-result", build_result_payload(event))
             case File():
@@ -191,6 +199,21 @@ class _ChunkWriter:
         is_approval = isinstance(event, ApprovalRequired)
         name = "tool-call-approval" if is_approval else "tool-call-suspended"
         return self._build_chunk(name, build_waiting_payload(event))
+
+    def _write_tool_input(
+        self, event: ToolInputStart | ToolInputDelta | ToolInputEnd
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the chunks of a tool call whose arguments the model is writing."""
+        yield from self._close_block()
+        payload = {"toolCallId": event.id, "toolName": event.name}
+        match event:
+            case ToolInputStart():
+                yield self._build_chunk("tool-call-input-streaming-start", payload)
+            case ToolInputDelta():
+                payload["argsTextDelta"] = event.text
+                yield self._build_chunk("tool-call-delta", payload)
+            case ToolInputEnd():
+                yield self._build_chunk("tool-call-input-streaming-end", payload)
 
     def _write_tool_output(self, event: ToolOutput) -> Iterator[dict[str, Any]]:
         """Yield the output of a tool: values, or chunks of a called agent."""
