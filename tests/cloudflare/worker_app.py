@@ -12,12 +12,9 @@ ENDED = []
 
 
 async def app(scope, receive, send):
-    if scope["type"] == "lifespan":
-        return await run_lifespan(scope, receive, send)
-    if scope["type"] == "websocket":
-        return await echo_messages(scope, receive, send)
-    name = scope["path"].strip("/").partition("/")[0].replace("-", "_")
-    handle = HANDLERS.get(name, describe)
+    name = scope.get("path", "").strip("/").partition("/")[0].replace("-", "_")
+    handlers = {"lifespan": run_lifespan, "websocket": echo_messages}
+    handle = handlers.get(scope["type"]) or HANDLERS.get(name, describe)
     await handle(scope, receive, send)
 
 
