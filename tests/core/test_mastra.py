@@ -123,6 +123,7 @@ def test_description_is_data():
         "workflows": {"run": "flow"},
         "tools": {"twice": "double-it"},
         "variables": {},
+        "suspending_steps": {},
         "middleware": 1,
         "serve": {
             "host": "::1",

@@ -104,8 +104,10 @@ class RequestGuard:
         """Return an ASGI application in which each HTTP request is a request of the guard."""
 
         async def call(scope, receive, send):
+            if scope["type"] == "lifespan":  # what it starts ends with the first request
+                _current.set(Request("startup"))
             if scope["type"] != "http":
-                await app(scope, receive, send)
+                await app(scope, _act_as_host(receive), _act_as_host(send))
                 return
             async with self.enter(f"{scope['method']} {scope['path']}"):
                 await app(scope, _act_as_host(receive), _act_as_host(send))

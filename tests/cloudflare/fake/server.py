@@ -59,6 +59,7 @@ class FakeCloudflare:
         self.requests: list[RecordedRequest] = []
         self.faults = FaultQueue()
         self.token, self.project = TOKEN, "shop"
+        self.settings: dict[str, Any] = {}  # of deploys, beside the name and the account
         self._listener = Listener()
         self._port = self._listener.open(_make_handler(self))
         self._listener.start()
@@ -78,6 +79,13 @@ class FakeCloudflare:
         """Answer matching requests with a fault; `path` is a regular expression."""
         self.faults.add(method, path, fault, times, 0)
 
+    def add_worker(self, name: str) -> Worker:
+        """Add a Worker that another tool deployed."""
+        worker = self.platform.workers[name] = Worker(name=name, enabled=True)
+        version = self.platform.add_version(worker, {}, {}, [])
+        self.platform.deploy(worker, {version.id: 100}, {})
+        return worker
+
     def find_requests(self, method: str = "", path: str = "") -> list[RecordedRequest]:
         return [r for r in self.requests if method in {"", r.method} and path in r.path]
 
@@ -87,7 +95,7 @@ class FakeCloudflare:
     # The protocol `mastra_deployer.testing.FakePlatform`.
 
     def get_settings(self) -> Mapping[str, Any]:
-        return {"project_name": self.project, "scope": ACCOUNT}
+        return {"project_name": self.project, "scope": ACCOUNT, **self.settings}
 
     def get_live(self, environment: str) -> Any:
         from mastra_deployer.testing.fake_platform import Live

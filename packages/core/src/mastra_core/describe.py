@@ -14,6 +14,7 @@ from mastra_core.agents.providers import find_missing_modules
 from mastra_core.mastra import Mastra
 from mastra_core.memory.memory_agent import get_memory
 from mastra_core.server import Server
+from mastra_core.workflows.model.suspend_calls import iter_suspending_steps
 
 __all__ = ("describe", "find_missing_providers")
 
@@ -36,6 +37,7 @@ def describe(mastra: Mastra) -> dict[str, Any]:
             for key, agent in mastra.agents.items()
             if (names := _get_variables(agent))
         },
+        "suspending_steps": _list_suspending_steps(mastra),
         "middleware": len(mastra.server_middleware),
         "serve": {
             "host": mastra.server.host,
@@ -96,6 +98,14 @@ def _is_single_process(mastra: Mastra) -> bool:
     return (bool(mastra.workflows) and mastra.engine.single_process) or any(
         memory.storage.single_process for memory in memories
     )
+
+
+def _list_suspending_steps(mastra: Mastra) -> dict[str, list[str]]:
+    """Return the steps that suspend runs which only one process knows, by workflow."""
+    if not mastra.engine.single_process:
+        return {}
+    steps = {key: list(iter_suspending_steps(each)) for key, each in mastra.workflows.items()}
+    return {key: paths for key, paths in steps.items() if paths}
 
 
 def _get_variables(agent: AgentLike) -> Sequence[str]:

@@ -25,6 +25,9 @@ __all__ = (
     "StepFinish",
     "TextDelta",
     "ToolCall",
+    "ToolInputDelta",
+    "ToolInputEnd",
+    "ToolInputStart",
     "ToolOutput",
     "ToolResult",
     "ToolSuspended",
@@ -78,6 +81,41 @@ class File(_Event, frozen=True, tag="file", kw_only=True):
     media_type: str
     url: str = ""
     data: bytes = b""
+
+
+class ToolInputStart(_Event, frozen=True, tag="tool-input-start", kw_only=True):
+    """The model began to write the arguments of a tool call; only streams have this event.
+
+    :param id: id of the ``ToolCall`` that follows.
+    :param name: name of the tool.
+    """
+
+    id: str
+    name: str
+
+
+class ToolInputDelta(_Event, frozen=True, tag="tool-input-delta", kw_only=True):
+    """A piece of the arguments of a tool call, which are JSON; only streams have this event.
+
+    :param id: id of the ``ToolCall`` that follows.
+    :param name: name of the tool.
+    :param text: the text.
+    """
+
+    id: str
+    name: str
+    text: str
+
+
+class ToolInputEnd(_Event, frozen=True, tag="tool-input-end", kw_only=True):
+    """The model has written the arguments of a tool call; only streams have this event.
+
+    :param id: id of the ``ToolCall`` that follows.
+    :param name: name of the tool.
+    """
+
+    id: str
+    name: str
 
 
 class ToolCall(_Event, frozen=True, tag="tool-call", kw_only=True):
@@ -198,6 +236,9 @@ AgentEvent = (
     | TextDelta
     | ReasoningDelta
     | File
+    | ToolInputStart
+    | ToolInputDelta
+    | ToolInputEnd
     | ToolCall
     | ToolOutput
     | ToolResult

@@ -54,6 +54,8 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param serve: defaults of the launcher's server.
     :param registry: agents, workflows and tools: registration key to id.
     :param variables: agents, mapped to environment variables of which their model needs one.
+    :param suspending_steps: workflows whose runs only one process knows, mapped to the paths of
+        steps that suspend a run.
     :param versions: versions of the packages that built the bundle.
     :param sizes: apparent bytes of the app and of each distribution.
     :param executables: files of the bundle that are executable. Copies that lose these bits are
@@ -80,6 +82,7 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     serve: Serve = Serve()
     registry: dict[str, Any] = {}
     variables: dict[str, tuple[str, ...]] = {}
+    suspending_steps: dict[str, tuple[str, ...]] = {}
     versions: dict[str, str] = {}
     sizes: dict[str, int] = {}
     executables: tuple[str, ...] = ()

@@ -17,7 +17,12 @@ from mastra_core.request_scope.request_lifetime import (
     get_current_request,
     keep_alive,
 )
-from mastra_core.request_scope.run_task import cancel_task, start_task, wait_for_task
+from mastra_core.request_scope.run_task import (
+    cancel_task,
+    is_task_done,
+    start_task,
+    wait_for_task,
+)
 from mastra_core.request_scope.signal import Signal, create_signal
 
 __all__ = (
@@ -30,6 +35,7 @@ __all__ = (
     "enter_request",
     "get_current_request",
     "is_request_scoped",
+    "is_task_done",
     "keep_alive",
     "start_task",
     "wait_for_task",

@@ -10,7 +10,7 @@ from mastra_core.request_scope.mode import is_request_scoped
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ("cancel_task", "start_task", "wait_for_task")
+__all__ = ("cancel_task", "is_task_done", "start_task", "wait_for_task")
 
 T = TypeVar("T")
 
@@ -45,6 +45,18 @@ def cancel_task(task: asyncio.Task[Any]) -> None:
     from mastra_core.request_scope.scoped_task import cancel_scoped_task
 
     cancel_scoped_task(task)
+
+
+def is_task_done(task: asyncio.Task[Any]) -> bool:
+    """Return whether a task has ended, or was lost together with its request.
+
+    :param task: the task that ``start_task`` returned.
+    """
+    if task.done() or not is_request_scoped():
+        return task.done()
+    from mastra_core.request_scope.scoped_task import is_scoped_task_lost
+
+    return is_scoped_task_lost(task)
 
 
 async def wait_for_task(task: asyncio.Task[Any]) -> None:

@@ -14,12 +14,18 @@ from mastra_core.request_scope.request_lifetime import (
     keep_alive,
 )
 
-__all__ = ("cancel_scoped_task", "start_scoped_task", "wait_for_scoped_task")
+__all__ = (
+    "cancel_scoped_task",
+    "is_scoped_task_lost",
+    "start_scoped_task",
+    "wait_for_scoped_task",
+)
 
 T = TypeVar("T")
 _POLL_INTERVAL = 0.1  # seconds between two looks of a task at its cancellation
 _MIN_WAIT = 0.005  # seconds between two looks at the task of another request, at first
-_LOST_AFTER = 10.0  # seconds without a sign of life, after which a task counts as ended
+_LOST_AFTER = 10.0  # seconds without a sign of life, after which a task may be lost
+_GRACE = 1.0  # further seconds, because a function that blocks the event loop delays the sign
 
 
 class _Supervisor:
@@ -28,13 +34,9 @@ class _Supervisor:
     def __init__(self) -> None:
         self.request: RequestLifetime | None = get_current_request()
         self.seen_at = time.monotonic()
+        self.missed_at = 0.0  # when the sign of life was missed for the first time; 0 for never
         self.is_cancelled = False
         self.work: asyncio.Task[Any] | None = None
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether the platform has ended the request together with the task."""
-        return time.monotonic() - self.seen_at > _LOST_AFTER
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run the work, and cancel it when the flag is set."""
@@ -43,7 +45,7 @@ class _Supervisor:
         try:
             while not work.done():
                 await asyncio.wait([work], timeout=_POLL_INTERVAL)
-                self.seen_at = time.monotonic()
+                self.seen_at, self.missed_at = time.monotonic(), 0.0
                 if self.is_cancelled and not is_cancelled:
                     is_cancelled = work.cancel()
         finally:
@@ -80,12 +82,24 @@ def cancel_scoped_task(task: asyncio.Task[Any]) -> None:
         supervisor.is_cancelled = True
 
 
+def is_scoped_task_lost(task: asyncio.Task[Any]) -> bool:
+    """Return whether the platform has ended the request of a task before the task ended.
+
+    :param task: the task.
+    """
+    supervisor, now = _supervisors[task], time.monotonic()
+    if now - supervisor.seen_at < _LOST_AFTER:
+        return False
+    supervisor.missed_at = supervisor.missed_at or now
+    return now - supervisor.missed_at > _GRACE
+
+
 async def wait_for_scoped_task(task: asyncio.Task[Any]) -> None:
     """Wait until a task has ended, with the timer of the request that waits.
 
     :param task: the task.
     """
     interval = _MIN_WAIT
-    while not (task.done() or _supervisors[task].is_lost):
+    while not (task.done() or is_scoped_task_lost(task)):
         await asyncio.sleep(interval)
         interval = min(interval * 2, _POLL_INTERVAL)

@@ -62,8 +62,8 @@ class WorkerUpload:
     ) -> dict[str, Any]:
         """Return the metadata of a request.
 
-        :param live_secrets: name and version of each secret to take over; ``None`` for the first upload of
-            a Worker, which keeps those that it may have.
+        :param live_secrets: name and version of each secret to take over; ``None`` for the first
+            upload of a Worker, which keeps those that it may have.
         """
         alias = {"workers/alias": self.alias} if self.alias and live_secrets is not None else {}
         annotations = {"workers/message": self.message, "workers/tag": self.tag, **alias}

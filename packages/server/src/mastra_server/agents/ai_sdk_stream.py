@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-__all__ = ("to_ui_chunks",)
+__all__ = ("to_ui_parts",)
 
 _BLOCKS = ("text-start", "text-end", "reasoning-start", "reasoning-end")
 _DELTAS = ("text-delta", "reasoning-delta")
 
 
-async def to_ui_chunks(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[dict[str, Any]]:
-    """Convert chunks to parts, and skip chunks that have no equivalent.
+def to_ui_parts(chunk: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Convert a chunk to parts; a chunk that has no equivalent becomes none.
 
-    :param chunks: the chunks of an agent's stream.
-    :returns: the parts.
+    :param chunk: a chunk of an agent's stream.
     """
-    async for chunk in chunks:
-        for part in _to_parts(chunk["type"], chunk.get("payload", {}), chunk):
-            yield part
-
-
-def _to_parts(
-    kind: str, payload: dict[str, Any], chunk: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
+    kind, payload = chunk["type"], chunk.get("payload", {})
     if kind in _BLOCKS:
         yield {"type": kind, "id": payload["id"]}
     elif kind in _DELTAS:
@@ -50,7 +42,7 @@ def _to_boundary_parts(kind: str, payload: dict[str, Any]) -> Iterator[dict[str,
         yield {"type": "start-step"}
     elif kind == "step-finish":
         yield {"type": "finish-step"}
-    elif kind == "finish":
+    elif kind in ("finish", "abort"):
         yield {"type": kind}
 
 

@@ -12,7 +12,7 @@ from mastra_core import Tool
 from mastra_core.agents import AgentInput, AgentLike
 from mastra_core.errors import NotFound
 from mastra_server.agents.admission import check_thread_access
-from mastra_server.agents.ai_sdk_stream import to_ui_chunks
+from mastra_server.agents.ai_sdk_stream import to_ui_parts
 from mastra_server.agents.live_runs import get_live_run, observe_live_run, respond_with_stream
 from mastra_server.agents.request import AgentBody, read_run_input
 from mastra_server.agents.result import generate_result
@@ -103,8 +103,10 @@ async def _stream_ui(request: _Request) -> StreamResponse:
     """Run an agent, and stream the parts of an AI SDK user interface."""
     agent = get_agent(request)
     run_input = await _read_checked_input(request, agent)
-    chunks = to_ui_chunks(stream_agent(agent, run_input, get_suspended_runs(request)))
-    return respond_with_stream(request, agent.id, run_input, chunks, announce=False)
+    chunks = stream_agent(agent, run_input, get_suspended_runs(request))
+    return respond_with_stream(
+        request, agent.id, run_input, chunks, convert=to_ui_parts, announce=False
+    )
 
 
 @post(

@@ -17,7 +17,7 @@ from mastra_core.agents import (
     ToolSuspended,
     Usage,
 )
-from mastra_server.http.responses import encode_json
+from mastra_core.schema import encode_json
 
 __all__ = ("ResponseWriter",)
 

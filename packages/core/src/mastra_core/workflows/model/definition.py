@@ -54,6 +54,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     :param workflow: the nested workflow that is executed instead of ``call``.
     :param kind: what the step was created from.
     :param source_id: the id of the agent, tool or workflow that the step was created from.
+    :param suspends: whether the step certainly has code, or a tool, that suspends the run.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     workflow: WorkflowDefinition | None = None
     kind: Literal["function", "agent", "tool", "workflow", "mapping"] = "function"
     source_id: str = ""
+    suspends: bool = False
 
     def __post_init__(self) -> None:
         check_id("step", self.id)
