@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ("deploy", "find_unchanged", "require_address")
 
 _ALL = 100  # percent
+_ANY_ID = "0" * 8  # the part of a version's id that its address has
 
 
 def deploy(
@@ -147,6 +148,11 @@ class _DeployRun:
             return
         switches = read_switches(self._api, self._name)
         is_off = not self._settings.workers_dev or (state and switches["enabled"])
+        if not get_preview_url(self._settings, self._subdomain, _ANY_ID) and self._subdomain:
+            raise DeployError(
+                f"The name {self._name!r} is too long for preview addresses.",
+                "Use at most 54 characters for project_name. Or deploy with --prod.",
+            )
         if not self._subdomain or (is_off and not switches["previews_enabled"]):
             raise DeployError(
                 f"The Worker {self._name!r} has no preview addresses.",
