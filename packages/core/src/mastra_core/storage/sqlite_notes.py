@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from mastra_core.errors import Conflict
+from mastra_core.json_repair import repair_text
 from mastra_core.storage.records import Scope, build_owner_error
 from mastra_core.storage.sqlite_database import Result, SqliteDatabase, Statement
 from mastra_core.storage.sqlite_rows import check_row_size
@@ -68,7 +69,7 @@ class SqliteNotes:
         for number in range(_MAX_TRIES):
             if notes is None:
                 raise build_owner_error(owner)
-            changed = change(notes)
+            changed = repair_text(change(notes))
             row = (scope, owner, changed)
             check_row_size(row, f"working memory of {owner!r}", self._database.max_row_bytes)
             condition = (scope, owner, resource, scope, owner, notes)

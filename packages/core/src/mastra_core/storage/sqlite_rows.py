@@ -9,14 +9,14 @@ import msgspec
 
 from mastra_core.agents.messages import Part
 from mastra_core.errors import InvalidInput
-from mastra_core.schema import dump
+from mastra_core.json_repair import repair_text
+from mastra_core.schema import encode_json
 from mastra_core.storage.records import StoredMessage, Thread
 
 __all__ = (
     "MESSAGE",
     "THREAD",
     "check_row_size",
-    "encode_json",
     "encode_names",
     "parse_message",
     "parse_thread",
@@ -27,14 +27,6 @@ __all__ = (
 THREAD = "id, resource, title, metadata, created_at, updated_at"
 MESSAGE = "id, thread, role, parts, content, metadata, created_at"
 _PARTS = msgspec.json.Decoder(tuple[Part, ...])
-
-
-def encode_json(value: Any) -> bytes:
-    """Encode a value as JSON.
-
-    :param value: any JSON-able value.
-    """
-    return msgspec.json.encode(value, enc_hook=dump)
 
 
 def encode_names(names: Iterable[str]) -> str:
@@ -65,7 +57,7 @@ def check_row_size(row: Iterable[Any], name: str, maximum: int | None) -> None:
 
 def _get_value_size(value: Any) -> int:
     if isinstance(value, str):
-        return len(value) if value.isascii() else len(value.encode())
+        return len(value) if value.isascii() else len(value.encode(errors="surrogatepass"))
     return len(value) if isinstance(value, bytes) else 8
 
 
@@ -77,7 +69,7 @@ def to_thread_row(thread: Thread) -> tuple[Any, ...]:
     return (
         thread.id,
         thread.resource,
-        thread.title,
+        repair_text(thread.title),
         encode_json(thread.metadata),
         thread.created_at,
         thread.updated_at,

@@ -15,8 +15,9 @@ from mastra_core.agents.suspended_runs import (
     build_error,
     select_single,
 )
+from mastra_core.schema import encode_json
 from mastra_core.storage.sqlite_database import Result, SqliteDatabase, Statement
-from mastra_core.storage.sqlite_rows import check_row_size, encode_json, encode_names
+from mastra_core.storage.sqlite_rows import check_row_size, encode_names
 from mastra_core.storage.sqlite_select import PagedSelect, RowSelect
 
 __all__ = ("SqliteSuspendedRuns",)

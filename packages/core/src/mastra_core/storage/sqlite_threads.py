@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from mastra_core.errors import Conflict
+from mastra_core.json_repair import repair_text
 from mastra_core.limits.page_size import PageSize
+from mastra_core.schema import encode_json
 from mastra_core.storage.records import (
     MAX_RECALL_BYTES,
     History,
@@ -26,7 +28,6 @@ from mastra_core.storage.sqlite_rows import (
     MESSAGE,
     THREAD,
     check_row_size,
-    encode_json,
     encode_names,
     parse_message,
     parse_thread,
@@ -160,7 +161,8 @@ class SqliteThreads:
         """
         condition = _AppendCondition(thread, messages)
         delete_history = Statement(_DELETE_HISTORY, (thread.id,))
-        touch = Statement(_TOUCH, (thread.title, thread.updated_at, now(), thread.id))
+        title = repair_text(thread.title)
+        touch = Statement(_TOUCH, (title, thread.updated_at, now(), thread.id))
         statements = [condition.add_to(delete_history)]
         if create:
             insert = Statement(_INSERT_THREAD, self._to_thread_row(thread))
