@@ -38,7 +38,10 @@ def test_reasoning(results):
         "reasoning-end",
     ]
     assert select_chunks(results["thought"], "reasoning-delta") == [{"id": "t1", "text": "Hm."}]
-    assert results["thoughtWhole"]["reasoning"] == [{"type": "reasoning", "text": "Hm."}]
+    whole = results["thoughtWhole"]
+    (item,) = whole["reasoning"]
+    assert (item["type"], item["from"], item["payload"]["text"]) == ("reasoning", "AGENT", "Hm.")
+    assert (whole["reasoningText"], whole["steps"][0]["reasoning"]) == ("Hm.", [item])
     assert results["thoughtWhole"]["text"] == "So."
 
 
