@@ -29,6 +29,7 @@ __all__ = (
     "get_span_ids",
     "is_recording",
     "is_sdk_installed",
+    "open_span",
     "remove_listener",
     "start_span",
 )
@@ -178,6 +179,27 @@ def start_span(
     tracer = trace.get_tracer("mastra")
     with tracer.start_as_current_span(name, attributes=attributes, **options) as current:
         yield current
+
+
+@contextlib.contextmanager
+def open_span(name: str, attributes: Mapping[str, Any]) -> Iterator[Span]:
+    """Open a span around a block that may yield to a reader in another context.
+
+    The span is not the current span of the block. An exception is recorded as the span's error.
+
+    :param name: name of the span.
+    :param attributes: attributes of the span.
+    """
+    from opentelemetry import trace
+
+    current = trace.get_tracer("mastra").start_span(name, attributes=attributes)
+    try:
+        yield current
+    except Exception as error:
+        current.set_status(trace.StatusCode.ERROR, type(error).__name__)
+        raise
+    finally:
+        current.end()
 
 
 def extract_parent(headers: Mapping[str, str]) -> Any:
