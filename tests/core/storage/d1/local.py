@@ -12,10 +12,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.node import find_node
+from tests.node import find_node, install_packages
 from tests.npm import ensure_installed
 
 SERVER = Path(__file__).parent / "server.mjs"
+PYODIDE = Path(__file__).parent / "pyodide.mjs"
+WORKER = Path(__file__).parent / "worker_script.py"
 WRANGLER = "4.164.0"
 WORKERD = "1.20261117.1"  # which that version of wrangler needs
 DATABASES = ("DB", "SECOND")
@@ -68,27 +70,14 @@ def encode_value(value):
 @contextlib.contextmanager
 def serve_databases(directory):
     """Start local D1 without a network, and yield the port of the server."""
-    home = ensure_installed(f"wrangler@{WRANGLER}", f"{get_workerd_package()}@{WORKERD}")
-    shutil.copy(SERVER, directory / "server.mjs")
-    (directory / "node_modules").symlink_to(home / "node_modules")
-    databases = [
-        {"binding": name, "database_name": name.lower(), "database_id": f"{number:036}"}
-        for number, name in enumerate(DATABASES)
-    ]
-    settings = {"name": "test", "compatibility_date": "2026-11-17", "d1_databases": databases}
-    (directory / "wrangler.json").write_text(json.dumps(settings))
+    settings, environment = prepare_worker(directory, SERVER)
     process = subprocess.Popen(
-        [find_node(), str(directory / "server.mjs"), str(directory / "wrangler.json")],
+        [find_node(), directory / SERVER.name, settings],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=directory,
-        env={
-            **os.environ,
-            "XDG_CONFIG_HOME": str(directory),
-            "WRANGLER_SEND_METRICS": "false",
-            "WRANGLER_LOG_PATH": str(directory / "logs"),
-        },
+        env=environment,
     )
     try:
         yield int(process.stdout.readline())
@@ -96,6 +85,44 @@ def serve_databases(directory):
         process.stdin.close()
         process.stdout.close()
         process.wait(20)
+
+
+def run_in_pyodide(script, bundle, directory):
+    """Run a script in Pyodide with the packages of a bundle, and return its last line as JSON."""
+    settings, environment = prepare_worker(directory, PYODIDE)
+    pyodide = install_packages("pyodide@314.0.7") / "node_modules/pyodide/pyodide.mjs"
+    command = [find_node(), directory / PYODIDE.name, settings, pyodide, bundle, script]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=directory,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def prepare_worker(directory, script):
+    """Copy a script beside wrangler; return the path of its settings, and its environment."""
+    home = ensure_installed(f"wrangler@{WRANGLER}", f"{get_workerd_package()}@{WORKERD}")
+    shutil.copy(script, directory)
+    (directory / "node_modules").symlink_to(home / "node_modules")
+    databases = [
+        {"binding": name, "database_name": name.lower(), "database_id": f"{number:036}"}
+        for number, name in enumerate(DATABASES)
+    ]
+    settings = {"name": "test", "compatibility_date": "2026-11-17", "d1_databases": databases}
+    (directory / "wrangler.json").write_text(json.dumps(settings))
+    environment = {
+        **os.environ,
+        "XDG_CONFIG_HOME": str(directory),
+        "WRANGLER_SEND_METRICS": "false",
+        "WRANGLER_LOG_PATH": str(directory / "logs"),
+    }
+    return directory / "wrangler.json", environment
 
 
 def get_workerd_package():

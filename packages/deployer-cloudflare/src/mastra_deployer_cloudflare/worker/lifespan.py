@@ -72,7 +72,7 @@ class Lifespan:
     @staticmethod
     def _drive(coroutine: Coroutine[object, None, None]) -> Generator[object, None, None]:
         """Pass everything that the coroutine waits for to the task, until it is suspended."""
-        step: Callable[[], object] = lambda: coroutine.send(None)  # noqa: E731
+        step: Callable[[], object] = lambda: coroutine.send(None)  # noqa: E731  # replaced by `throw` below
         while True:
             try:
                 awaited = step()
@@ -85,7 +85,7 @@ class Lifespan:
             except BaseException as error:  # noqa: BLE001  # such as a cancellation of the task
                 step = _throw(coroutine, error)
             else:
-                step = lambda: coroutine.send(None)  # noqa: E731
+                step = lambda: coroutine.send(None)  # noqa: E731  # replaced by `throw` below
 
 
 def _throw(coroutine: Coroutine[object, None, None], error: BaseException) -> Callable[[], object]:
