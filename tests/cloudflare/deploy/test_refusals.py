@@ -268,6 +268,7 @@ class TestRefusals(CloudflareFixtures):
         with pytest.raises(DeployTimeout, match="The upload was not done after 30 s"):
             harness.deploy_sample()
 
+    @pytest.mark.full
     def test_list_without_an_end(self, harness, platform):
         """A list whose pages never end."""
         page = b'{"success":true,"result":[{"id":"1","title":"x"}],"result_info":{"total_count":900000000}}'
