@@ -76,6 +76,9 @@ class Target:
         the check warns about runs and threads that are kept in the memory of one process.
     :param env_stages: the stages that have variables of their own. A deploy to another stage gets
         no values, and ``mastra env`` refuses it.
+    :param stored_env_stages: the stages whose variables the platform keeps between deploys;
+        ``None`` for all of ``env_stages``. Each deploy to another stage brings its own values, and
+        ``mastra env`` refuses that stage.
     :param remote: whether the app runs on another machine than the one that deploys it. Where it
         does, the check warns about values that point at this machine.
     :param reserved_variables: names of environment variables that the platform sets itself or
@@ -99,6 +102,12 @@ class Target:
     volumes: bool = False
     short_lived: bool = False
     env_stages: tuple[Stage, ...] = ("production", "preview")
+    stored_env_stages: tuple[Stage, ...] | None = None
     remote: bool = True
     reserved_variables: tuple[str, ...] = ()
     alternatives: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def kept_env_stages(self) -> tuple[Stage, ...]:
+        """The stages whose variables ``mastra env`` manages."""
+        return self.env_stages if self.stored_env_stages is None else self.stored_env_stages
