@@ -19,11 +19,14 @@ class Platform:
         that of this machine.
     :param interpreter: path of a Python on this machine that compiles and checks the build; by
         default one that fits is searched for.
+    :param index: URL of a package index, such as Pyodide's own. Packages that the project's indexes
+        have no wheel of come from it. Only platforms of Pyodide use it.
     """
 
     python: str = ""
     wheels: str = ""
     interpreter: str = ""
+    index: str = ""
 
     def __str__(self) -> str:
         return f"Python {self.python} on {self.wheels}"
@@ -61,6 +64,8 @@ class Target:
         the platform's own chain of profiles and roles may provide. ``mastra doctor`` does not warn
         where they have no value.
     :param platforms: what a build may be staged for, the preferred one first.
+    :param index_setting: the field of ``settings`` with the URL of a package index. It replaces
+        ``Platform.index``; an empty value means that no such index is used.
     :param requirements: requirements of the runtime beside those of the app.
     :param limits: the limits of the platform.
     :param previews: whether a deployment can be a preview.
@@ -93,6 +98,7 @@ class Target:
     credentials: tuple[str, ...] = ()
     optional_credentials: tuple[str, ...] = ()
     platforms: tuple[Platform, ...] = (Platform(),)
+    index_setting: str = ""
     requirements: tuple[str, ...] = ()
     limits: Limits = Limits()
     previews: bool = False
