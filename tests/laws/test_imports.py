@@ -106,6 +106,7 @@ def test_the_name_of_the_server_costs_no_litestar():
 
 
 SETTINGS = {
+    "mastra_deployer_cloudflare": "CloudflareDeployer(project_name='shop')",
     "mastra_deployer_netlify": "NetlifyDeployer(project_name='shop')",
     "mastra_deployer_oci": "OciDeployer(image='registry.example/shop')",
     "mastra_deployer_vercel": "VercelDeployer(project_name='shop')",

@@ -213,7 +213,7 @@ def test_retry_after_is_honoured(kind):
 
 
 def test_long_retry_after_times_out(kind, monkeypatch):
-    from mastra_core.agents.pydantic_ai import runner
+    from mastra_core.agents.loop import runner
 
     monkeypatch.setattr(runner, "_MODEL_TIMEOUT", 0.5)
     agent = build_agent(kind, settings={"max_retries": 2})

@@ -113,14 +113,58 @@ def test_invalid_argument_that_is_never_corrected():
         run_agent(Agent(name="a", model=script.model, tools=[double], retries=1))
 
 
-def test_tool_error_ends_the_run():
-    @tool
-    async def broken() -> int:
-        raise LookupError("no such row")
+@tool
+async def broken() -> int:
+    raise LookupError("no such row at https://a.example/?token=abcdefgh123")
 
+
+def test_tool_error_is_the_result_of_the_call():
+    script = Script([call("broken", "{}")], ["Sorry."])
+    out = run_agent(Agent(name="a", model=script.model, tools=[broken]))
+    assert (out.text, out.reason) == ("Sorry.", "stop")
+    (result,) = out.tool_results
+    assert result.failed
+    assert result.result.startswith("no such row")
+    assert "abcdefgh123" not in result.result
+    (part,) = script.asked[1][-1].parts
+    assert (part.outcome, part.content) == ("failed", result.result)
+
+
+def test_tool_error_ends_the_run_on_request():
     script = Script([call("broken", "{}")])
-    last = list_events(Agent(name="a", model=script.model, tools=[broken]))[-1]
-    assert last == Failure(message="no such row", kind="LookupError")
+    agent = Agent(name="a", model=script.model, tools=[broken], stop_on_tool_error=True)
+    last = list_events(agent)[-1]
+    assert isinstance(last, Failure)
+    assert last.kind == "LookupError"
+
+
+def test_error_of_a_tool_of_one_run_of_a_raw_agent():
+    script = Script([call("broken", "{}")], ["Sorry."])
+    out = run_agent(pydantic_ai.Agent(script.model, name="mine"), build_input(tools=(broken,)))
+    assert (out.text, out.tool_results[0].failed) == ("Sorry.", True)
+
+
+def test_unknown_tool_is_a_failed_call():
+    script = Script([call("nothing", "{}")], ["Sorry."])
+    out = run_agent(Agent(name="a", model=script.model, tools=[broken]))
+    (result,) = out.tool_results
+    assert (out.text, result.name, result.failed) == ("Sorry.", "nothing", True)
+    assert result.result == "Unknown tool name: 'nothing'. Available tools: 'broken'."
+
+
+def test_run_ends_after_five_turns_by_default():
+    script = Script(*([call("broken", "{}", f"c{turn}")] for turn in range(9)))
+    out = run_agent(Agent(name="a", model=script.model, tools=[broken]))
+    assert (out.reason, len(script.asked), len(out.tool_results)) == ("tool-calls", 5, 5)
+    script = Script(*([call("broken", "{}", f"c{turn}")] for turn in range(9)), ["Done."])
+    out = run_agent(Agent(name="a", model=script.model, tools=[broken], max_steps=20))
+    assert (out.reason, out.text) == ("stop", "Done.")
+
+
+def test_arguments_that_are_no_json_are_corrected():
+    script = Script([call("broken", '{"a')], ["Sorry."])
+    (result,) = run_agent(Agent(name="a", model=script.model, tools=[broken])).tool_results
+    assert (result.failed, result.result) == (True, "The arguments are no JSON object.")
 
 
 @pytest.mark.parametrize("output", [Model, Plain, Struct])

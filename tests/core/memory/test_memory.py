@@ -35,7 +35,8 @@ from mastra_core.errors import (
     NotFound,
     StorageError,
 )
-from mastra_core.memory import AgentWithMemory, background, get_memory
+from mastra_core.memory import AgentWithMemory, get_memory
+from mastra_core.request_scope import request_lifetime
 from mastra_core.storage import MessageQuery, StoredMessage, Thread, ThreadQuery
 from tests.core.scripted_model import Script, call
 
@@ -298,7 +299,7 @@ def test_failed_run_stores_answered_calls(storage, run):
     assert list_texts(run, storage)[-1] == ("user", "again")
 
 
-def test_aborted_run_stores_the_user_message(storage, run):
+def test_aborted_run_stores_the_partial_answer(storage, run):
     async def slow(text: str):
         yield "half of"
         await asyncio.sleep(60)
@@ -324,7 +325,13 @@ def test_aborted_run_stores_the_user_message(storage, run):
 
     run(close_early())
     run(cancel())
-    assert list_texts(run, storage) == [("user", t) for t in ("closed", "cancelled", "generated")]
+    assert list_texts(run, storage) == [
+        ("user", "closed"), ("assistant", "half of"),
+        ("user", "cancelled"), ("assistant", "half of"), ("user", "generated"),
+    ]  # fmt: skip
+    stored = run(storage.threads.list_messages(MessageQuery(thread="t1"))).items
+    marked = [message.metadata for message in stored if message.role == "assistant"]
+    assert marked == [{"aborted": True}] * 2
 
 
 def test_concurrent_runs_of_one_thread(storage, run):
@@ -410,16 +417,25 @@ def test_suspended_run_resumes_in_its_thread(storage, run):
 
     script = Script([call("pay", '{"amount": 3}')], ["Paid."], ["Yes."])
     agent = Agent(name="a", model=script.model, tools=[pay], memory=Memory(storage=storage))
-    out = run(agent.generate(build_input("pay")))
+    out = run(agent.generate(build_input("pay", run_id="r1")))
     assert out.reason == "suspended"
-    assert list_texts(run, storage) == [("user", "pay")]
+    _, waiting = run(storage.threads.recall("t1", 9)).messages
+    (entry,) = waiting.metadata["pendingToolApprovals"].values()
+    assert entry == {
+        "toolCallId": "c1", "toolName": "pay", "args": {"amount": 3}, "type": "approval",
+        "runId": "r1",
+    }  # fmt: skip
     from mastra_core.agents import Decision
 
     run_input = AgentInput(
-        thread="t1", resource="ann", history=out.history, decisions={"c1": Decision()}
+        thread="t1", resource="ann", run_id="r1", history=out.history, decisions={"c1": Decision()}
     )
     assert run(agent.generate(run_input)).text == "Paid."
-    assert [role for role, _ in list_stored(run, storage)] == ["user", "assistant"]
+    _, answer = run(storage.threads.recall("t1", 9)).messages
+    assert (answer.id, answer.metadata) == (waiting.id, {})
+    assert [type(part).__name__ for part in answer.parts] == [
+        "ToolCallPart", "ToolResultPart", "TextPart",
+    ]  # fmt: skip
     run(agent.generate(build_input("did you?")))
     kinds = [part.part_kind for message in script.asked[-1] for part in message.parts]
     assert kinds == ["user-prompt", "tool-call", "tool-return", "text", "user-prompt"]
@@ -472,9 +488,9 @@ def test_many_runs_leak_nothing(storage, run):
         return len(asyncio.all_tasks())
 
     assert run(run_many()) == 1
-    assert not background._tasks
+    assert not request_lifetime._tasks
     totals = [len(list_stored(run, storage, f"t{n}")) for n in range(7)]
-    assert sum(totals) == 800, "all that was said, and every whole answer"
+    assert sum(totals) == 1000, "all that was said, and every answer of a run that did not fail"
 
 
 # Working memory

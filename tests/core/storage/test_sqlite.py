@@ -16,7 +16,7 @@ from mastra_core.agents import SuspendedRunQuery
 from mastra_core.errors import StorageError
 from mastra_core.storage import SqliteStorage, StoredMessage, Thread
 from mastra_core.storage.sqlite_schema import VERSIONS
-from tests.core.storage.test_storage import build_suspended_run
+from mastra_core.testing.storage_fixtures import build_suspended_run
 
 WRITER = """
 import asyncio, sys

@@ -389,6 +389,14 @@ def test_runs_in_memory_are_reported_where_instances_are_short_lived(tmp_path):
     assert check_source(tmp_path / "3", "", short_lived=True) == []
 
 
+def test_data_of_each_instance_is_reported_where_instances_are_short_lived(tmp_path):
+    serve = Serve(per_process=("Server(metrics=True)", "Server(rate_limit=...)"))
+    (problem,) = check_source(tmp_path / "1", "", serve=serve, short_lived=True)
+    assert problem.startswith("warning : Each instance of 'acme' has its own data of Server(metr")
+    assert "Server(metrics=True), Server(rate_limit=...)." in problem
+    assert check_source(tmp_path / "2", "", serve=serve) == []
+
+
 def test_limits_of_the_app_are_compared_with_those_of_the_target(tmp_path):
     serve = Serve(body_limit=7_000_000, timeouts={"Server(timeout=...)": 90, "The agent": 60})
     limits = Limits(request=6_291_456, seconds=60)

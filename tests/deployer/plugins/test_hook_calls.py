@@ -8,7 +8,16 @@ import pytest
 
 from mastra_core.errors import AuthError, PluginError
 from mastra_core.hooks import hookimpl
-from mastra_core.pipeline import Build, Bundle, BundleManifest, LogLine, Platform, Problem, Target
+from mastra_core.pipeline import (
+    Build,
+    Bundle,
+    BundleManifest,
+    LogLine,
+    Platform,
+    Problem,
+    SilentReport,
+    Target,
+)
 from mastra_deployer.plugins.hook_calls import PlatformAccess
 from mastra_deployer.testing.in_process import InProcessCaller
 
@@ -49,6 +58,10 @@ class Mine:
         yield from self.produce(Problem(message="Small."))
 
     @hookimpl
+    def mastra_verify(self):
+        yield from self.produce(Problem(message="Small."))
+
+    @hookimpl
     def mastra_doctor(self):
         yield from self.produce(Problem(message="Small."))
 
@@ -77,6 +90,7 @@ class Mine:
 READS = {
     "mastra_check": lambda caller: caller.check(BUILD, Settings()),
     "mastra_inspect": lambda caller: caller.inspect(BUNDLE, Settings()),
+    "mastra_verify": lambda caller: caller.verify(BUNDLE, Settings(), SilentReport()),
     "mastra_doctor": lambda caller: caller.diagnose(ACCESS),
     "mastra_deployments": lambda caller: caller.list_deployments(ACCESS, 5),
     "mastra_logs": lambda caller: list(caller.iter_logs(ACCESS, "", None, follow=False)),

@@ -72,6 +72,32 @@ class TestDeploy(NetlifyFixtures):
         assert len(platform.list_deploys()) == 4
         assert len(platform.find_requests("PUT", "/functions/")) == 1, "it was sent again"
 
+    def test_a_plan_counts_what_netlify_has(self, harness, platform, monkeypatch):
+        settings = {**platform.get_settings(), "static": "site"}
+        monkeypatch.setattr(platform, "get_settings", lambda: settings)
+        build = harness.build()
+        (build.directory / "app/site").mkdir()
+        page = build.directory / "app/site/index.html"
+        page.write_text("hello")
+        bundle = harness.bundle(build=build)
+        request = harness.build_request(fingerprint="abc")
+        function = sum(
+            path.stat().st_size for path in BundleFiles.from_bundle(bundle).paths.values()
+        )
+        plan = harness.call("plan", bundle, request)
+        assert plan.creates == ("site shop", "production draft")
+        assert (plan.upload, plan.present, plan.changes) == (function + 5, 0, ())
+        harness.deploy(bundle, fingerprint="abc")
+        plan = harness.call("plan", bundle, request)
+        assert (plan.creates, plan.upload, plan.present) == ((), 0, function + 5)
+        plan = harness.call("plan", bundle, harness.build_request(fingerprint="other"))
+        assert plan.creates == ("production draft",)
+        assert (plan.upload, plan.present) == (function, 5)
+        assert plan.changes == tuple(f"variable {name}" for name in harness.env)
+        platform.get_published().locked = True
+        with pytest.raises(DeployError, match="is locked"):
+            harness.call("plan", bundle, harness.build_request(fingerprint="other"))
+
     def test_another_deploy_does_not_go_on_with_it(self, harness, platform):
         bundle = harness.bundle()
         platform.hang_deployments()

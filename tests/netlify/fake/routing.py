@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from tests.netlify.fake.state import Deploy, Platform, Site, Team
+from tests.platform_fakes.route_table import Handler, RouteTable
 
 
 class ApiError(Exception):
@@ -89,25 +88,12 @@ class Request:
         return site, deploy
 
 
-Handler = Callable[[Request], Any]
-_ROUTES: list[tuple[str, re.Pattern[str], Handler]] = []
-
-
-def route(method: str, pattern: str) -> Callable[[Handler], Handler]:
-    """Register the handler of a path; `{name}` is one segment, and `{name*}` all the rest."""
-    shape = re.sub(r"\{(\w+)\*\}", r"(?P<\1>.+)", pattern)
-    shape = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", shape)
-
-    def register(handler: Handler) -> Handler:
-        _ROUTES.append((method, re.compile(shape), handler))
-        return handler
-
-    return register
+_TABLE = RouteTable()
+route = _TABLE.route
 
 
 def find_route(method: str, path: str) -> tuple[Handler, Mapping[str, str]]:
-    for known, shape, handler in _ROUTES:
-        match = shape.fullmatch(path)
-        if match and known == method:
-            return handler, {name: unquote(text) for name, text in match.groupdict().items()}
-    raise ApiError(404, "Not Found")
+    found = _TABLE.find(method, path)
+    if found is None:
+        raise ApiError(404, "Not Found")
+    return found

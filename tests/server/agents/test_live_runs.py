@@ -164,17 +164,18 @@ def test_finished_runs_are_bounded_by_bytes_and_age(monkeypatch, name, value):
     asyncio.run(main())
 
 
-def test_chunks_without_a_json_form_are_skipped():
+@pytest.mark.parametrize("secret", [object(), RuntimeError("secret")])
+def test_a_failed_run_ends_with_an_error(secret):
     async def odd():
         yield {"n": 0}
-        yield {"n": object()}
-        yield {"n": 2, "x": ""}
-        raise RuntimeError("secret")
+        yield {"n": secret}
+        yield {"n": 2}
 
     async def main():
         got = await read(LiveRuns(60).start(odd(), "r", "a"))
-        assert b'"type":"abort"' in got
+        assert b'"type":"error"' in got
         assert b"secret" not in got
-        assert got.count(b'"n"') == 2
+        assert got.count(b'"n"') == 1
+        assert got.endswith(b"data: [DONE]\n\n")
 
     asyncio.run(main())

@@ -130,6 +130,52 @@ def test_agent_run_continues_after_disconnect(server):
     assert (unknown.status_code, unknown.json()) == (404, {"error": "Agent run not found"})
 
 
+@pytest.mark.parametrize("path", ["stream", "stream/ui", "observe"])
+def test_run_stops_after_its_last_reader_has_left(server, monkeypatch, path):
+    monkeypatch.setattr(live_run, "ABORT_DELAY", 0.2)
+    name = f"stopped-{path.replace('/', '-')}"
+    body = {"messages": name, "runId": name}
+    url = "/api/agents/ticking/stream" if path == "observe" else f"/api/agents/ticking/{path}"
+    connection = open_post(server, url, body)
+    read_until(connection, b"text-delta")
+    if path == "observe":
+        other = open_post(server, "/api/agents/ticking/observe", {"runId": name})
+        read_until(other, b"text-delta")
+        connection.close()
+        time.sleep(0.4)
+        assert name not in TickingRuns.ended, "a reader is left"
+        connection = other
+    started = time.monotonic()
+    connection.close()
+    wait_until(lambda: name in TickingRuns.ended, 1.5)
+    assert time.monotonic() - started > 0.15
+    last = server.http.post("/api/agents/ticking/observe", json={"runId": name}).text
+    assert '"type":"abort"' in last
+
+
+@pytest.mark.parametrize("subscribes", [True, False])
+def test_run_that_must_continue(server, monkeypatch, subscribes):
+    monkeypatch.setattr(live_run, "ABORT_DELAY", 0.05)
+    name = f"kept-{subscribes}"
+    memory = {"thread": name, "resource": "ann"}
+    body = {"messages": name, "runId": name, **({"memory": memory} if subscribes else {})}
+    if subscribes:
+        thread = {"threadId": name, "resourceId": "ann"}
+        other = open_post(server, "/api/agents/ticking/threads/subscribe", thread)
+        read_until(other, b"connected")
+    header = "x-none: 1" if subscribes else "x-mastra-abort-on-disconnect: false"
+    connection = open_post(server, TICKING, body, header)
+    read_until(connection, b"text-delta")
+    connection.close()
+    time.sleep(0.3)
+    assert name not in TickingRuns.ended
+    wait_until(lambda: name in TickingRuns.ended, 4)
+    got = parse_chunks(server.http.post("/api/agents/ticking/observe", json={"runId": name}).text)
+    assert got[-1]["type"] == "finish"
+    if subscribes:
+        other.close()
+
+
 def test_run_id_conflict(server):
     body = {"messages": "x", "runId": "once-1"}
     connection = open_post(server, TICKING, body)
@@ -148,7 +194,9 @@ def test_run_id_conflict(server):
 def test_run_timeout(serve):
     with serve(server={"run_timeout": 0.3}) as server:
         answer = server.http.post(TICKING, json={"messages": "x"})
-        assert parse_chunks(answer.text)[-1]["type"] == "abort"
+        last = parse_chunks(answer.text)[-1]
+        message = "The run took longer than 0.3 s."
+        assert (last["type"], last["payload"]["error"]["message"]) == ("error", message)
 
 
 def test_workflow_run_continues_after_disconnect(server):

@@ -1,11 +1,21 @@
-"""Test the timer that all requests share: each one is cancelled at its own deadline."""
+"""Test deadlines of requests, by a timer that all share and by a timer for each request."""
 
 import asyncio
 
 import pytest
 
+from mastra_core.request_scope import disable_request_scope, enable_request_scope
 from mastra_server.middleware.deadlines import Deadlines
 from mastra_server.middleware.limits import TimeLimit
+
+
+@pytest.fixture(params=["shared", "scoped"], autouse=True)
+def mode(request):
+    """Run each test with one timer for all requests, and with a timer for each request."""
+    if request.param == "scoped":
+        enable_request_scope(asyncio.ensure_future)
+    yield request.param
+    disable_request_scope()
 
 
 class Answers:
@@ -34,7 +44,7 @@ class Answers:
         return statuses, round(loop.time() - begun, 1)
 
 
-def test_each_request_has_its_own_deadline():
+def test_each_request_has_its_own_deadline(mode):
     async def main():
         answers = Answers()
         first = asyncio.create_task(answers.ask("9"))
@@ -44,7 +54,8 @@ def test_each_request_has_its_own_deadline():
         assert quick == [([200], 0.0)] * 100
         assert (await first, await second) == (([504], 0.1), ([504], 0.1))
         assert (await answers.ask("9"))[0] == [504], "the timer is not set again"
-        assert answers.limit._deadlines._pending == {}
+        if mode == "shared":
+            assert answers.limit._deadlines._pending == {}
 
     asyncio.run(main())
 

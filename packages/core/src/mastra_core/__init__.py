@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mastra_core.secret import Secret
     from mastra_core.server import ApiRoute, Cors, Middleware, RateLimit, Server
     from mastra_core.storage import MemoryStorage, SqliteStorage
+    from mastra_core.storage.d1 import D1Storage
     from mastra_core.telemetry import Telemetry
     from mastra_core.tools import Tool, ToolContext, tool
     from mastra_core.workflows import (
@@ -36,6 +37,7 @@ __all__ = (
     "AgentLike",
     "ApiRoute",
     "Cors",
+    "D1Storage",
     "Mastra",
     "MastraError",
     "Memory",
@@ -66,6 +68,7 @@ _MODULES = {
     "AgentLike": "mastra_core.agents",
     "ApiRoute": "mastra_core.server",
     "Cors": "mastra_core.server",
+    "D1Storage": "mastra_core.storage.d1",
     "Mastra": "mastra_core.mastra",
     "MastraError": "mastra_core.errors",
     "Memory": "mastra_core.memory",

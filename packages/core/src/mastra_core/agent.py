@@ -53,10 +53,12 @@ class Agent:
     :param id: id of the agent; by default ``name``.
     :param settings: model settings of every run (``temperature``, ``max_tokens``, ...).
     :param retries: how many times the model may correct an invalid tool call or answer.
-    :param max_steps: maximum number of model turns in a run.
+    :param max_steps: maximum number of model turns in a run; 5 by default.
     :param stop_when: functions of the events so far; the run ends when one of them is true.
     :param timeout: seconds that a run may take.
     :param limits: the usage limits of a run.
+    :param stop_on_tool_error: whether an error of a tool ends the run; by default the model gets
+        the error as the result of its call.
     :param memory: the memory of conversations; by default that of the ``Mastra``.
     :raises ConfigError: for a model string without a provider, or an invalid tool.
     """
@@ -78,6 +80,7 @@ class Agent:
         stop_when: Sequence[StopCondition] = (),
         timeout: float | None = None,
         limits: Limits | None = None,
+        stop_on_tool_error: bool = False,
         memory: Memory | None = None,
     ) -> None:
         self.id = id or name
@@ -97,6 +100,7 @@ class Agent:
         self.stop_when = tuple(stop_when)
         self.timeout = timeout
         self.limits = limits
+        self.stop_on_tool_error = stop_on_tool_error
         self.memory = memory
         self._runner: AgentLike | None = None
         _check_tool_names(name, self.callable_tools)
@@ -189,13 +193,13 @@ class Agent:
                 "be imported.",
                 f"Run: pip install {packages}.",
             )
-        from mastra_core.agents.pydantic_ai import build_runner
+        from mastra_core.agents.loop import LoopAgent
 
         if self.memory is None:
-            return build_runner(self)
+            return LoopAgent(self)
         from mastra_core.memory.memory_agent import AgentWithMemory
 
-        return AgentWithMemory(build_runner(self), self.memory)
+        return AgentWithMemory(LoopAgent(self), self.memory)
 
     def _list_required_modules(self) -> tuple[str, ...]:
         names = [model for model in self.models if isinstance(model, str)]

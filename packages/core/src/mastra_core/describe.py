@@ -14,6 +14,7 @@ from mastra_core.agents.providers import find_missing_modules
 from mastra_core.mastra import Mastra
 from mastra_core.memory.memory_agent import get_memory
 from mastra_core.server import Server
+from mastra_core.workflows.model.suspend_calls import iter_suspending_steps
 
 __all__ = ("describe", "find_missing_providers")
 
@@ -36,6 +37,7 @@ def describe(mastra: Mastra) -> dict[str, Any]:
             for key, agent in mastra.agents.items()
             if (names := _get_variables(agent))
         },
+        "suspending_steps": _list_suspending_steps(mastra),
         "middleware": len(mastra.server_middleware),
         "serve": {
             "host": mastra.server.host,
@@ -44,6 +46,7 @@ def describe(mastra: Mastra) -> dict[str, Any]:
             "proxies": list(mastra.server.trusted_proxies),
             "api_prefix": mastra.server.api_prefix,
             "single_process": _is_single_process(mastra),
+            "per_process": _list_per_process(mastra.server),
             "body_limit": _get_own_value(mastra.server, "body_limit") or 0,
             "timeouts": _list_timeouts(mastra),
         },
@@ -96,6 +99,24 @@ def _is_single_process(mastra: Mastra) -> bool:
     return (bool(mastra.workflows) and mastra.engine.single_process) or any(
         memory.storage.single_process for memory in memories
     )
+
+
+def _list_suspending_steps(mastra: Mastra) -> dict[str, list[str]]:
+    """Return the steps that suspend runs which only one process knows, by workflow."""
+    if not mastra.engine.single_process:
+        return {}
+    steps = {key: list(iter_suspending_steps(each)) for key, each in mastra.workflows.items()}
+    return {key: paths for key, paths in steps.items() if paths}
+
+
+def _list_per_process(server: Server) -> list[str]:
+    """Return the settings whose data each process keeps for itself."""
+    found = [
+        f"Server({name}=True)" for name in ("logs", "metrics", "traces") if getattr(server, name)
+    ]
+    if server.rate_limit is not None and server.rate_limit.is_in_memory:
+        found.append("Server(rate_limit=...)")
+    return found
 
 
 def _get_variables(agent: AgentLike) -> Sequence[str]:

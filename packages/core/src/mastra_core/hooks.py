@@ -158,6 +158,18 @@ class DeployerSpec:
         """
 
     @hookspec(firstresult=True)
+    def mastra_verify(self, bundle: Bundle, settings: Any, report: Report) -> Iterable[Problem]:
+        """Run the finished bundle on this machine, and find problems that only a run shows.
+
+        Only ``mastra check`` calls this hook, because a run may take long.
+
+        :param bundle: the sealed bundle.
+        :param settings: an instance of ``Target.settings``.
+        :param report: receives progress and notes.
+        :returns: the problems found; an ``error`` stops the command.
+        """
+
+    @hookspec(firstresult=True)
     def mastra_plan(
         self,
         bundle: Bundle,

@@ -166,7 +166,13 @@ class _JsonFormatter(logging.Formatter):
         }  # a caller's field cannot replace one of these
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        try:
+            return msgspec.json.encode(line, enc_hook=str).decode()
+        except ValueError:  # half of a surrogate pair, or a giant number
+            from mastra_core.json_repair import repair_data
+
+            builtins = msgspec.to_builtins(line, enc_hook=str, str_keys=True)
+            return msgspec.json.encode(repair_data(builtins)).decode()
 
 
 class _ConsoleFormatter(logging.Formatter):
@@ -192,7 +198,12 @@ class _ConsoleFormatter(logging.Formatter):
             summary, frames = summarize_exception(record.exc_info[1])
             message += f": {summary}"
             rest = "".join(f"\n    {frame}" for frame in frames)
-        return f"{time} {level} {name} {message}{fields}{rest}"
+        line = f"{time} {level} {name} {message}{fields}{rest}"
+        if line.isascii():
+            return line
+        from mastra_core.json_repair import repair_text
+
+        return repair_text(line)
 
 
 def _dim(text: str) -> str:

@@ -46,8 +46,8 @@ class Mastra:
     :param telemetry: ``Telemetry(...)``; without it nothing is traced.
     :param memory: the memory of every agent that has none of its own.
     :param storage: where threads and suspended runs are stored: ``SqliteStorage("app.db")``, its
-        URL (``"sqlite:///app.db"``), or any object with the ``Storage`` protocol; in this process
-        by default.
+        URL (``"sqlite:///app.db"``, ``"d1:BINDING"``), or any object with the ``Storage`` protocol;
+        in this process by default.
     :param engine: where workflow runs live; in this process by default.
     :param server: ``Server(...)``.
     :param server_middleware: callables, or ``{"handler": ..., "path": "/api/*"}``.

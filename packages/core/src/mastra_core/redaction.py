@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mastra_core.json_repair import repair_text
+
 __all__ = ("safe_message",)
 
 _MASK = "****"
@@ -31,7 +33,7 @@ def safe_message(error: BaseException) -> str:
     :param error: any exception.
     :returns: the message; the name of the class if the message is empty.
     """
-    text = str(error) or type(error).__name__
+    text = repair_text(str(error)) or type(error).__name__
     # Compiled on first use, because most processes never need it.
     pattern = re.compile(_CREDENTIAL, re.IGNORECASE | re.VERBOSE)
     return pattern.sub(lambda found: (found["before"] or "") + _MASK, text)

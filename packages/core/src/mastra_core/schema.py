@@ -7,17 +7,29 @@ their attributes. Only for such types, pydantic is imported.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, get_type_hints
 
 import msgspec
 
 from mastra_core.errors import ConfigError, InvalidInput
+from mastra_core.json_repair import repair_data
+from mastra_core.logger import get_logger
 
-__all__ = ("build_parameters_type", "dump", "resolve_hints", "to_json_schema", "validate")
+__all__ = (
+    "build_parameters_type",
+    "describe_validation_error",
+    "dump",
+    "encode_json",
+    "resolve_hints",
+    "to_json_schema",
+    "validate",
+)
 
 _REF = "#/$defs/{name}"
-_SCALARS = frozenset((str, int, bool, float, type(None)))  # their values are JSON as they are
+_SCALARS = frozenset((str, int, bool, float, type(None)))
+_PLAIN = frozenset((bool, float, type(None)))  # all their values can be encoded
+_SMALL = 2**63
 # Of a subclass, these return an instance of the base.
 _CONVERSIONS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (str, str.__str__),
@@ -123,11 +135,39 @@ def _fill_defaults(value: Any) -> Any:
 def dump(value: Any) -> Any:
     """Convert a value to JSON builtins, for a response or the journal.
 
+    Text and numbers that JSON cannot contain are replaced. The result can therefore be encoded.
+
     :param value: any JSON-able value.
     """
-    if type(value) in _SCALARS:
+    kind = type(value)
+    if kind in _PLAIN or (kind is str and value.isascii()):
         return value
-    return msgspec.to_builtins(value, enc_hook=_encode, str_keys=True)
+    if kind is int and -_SMALL < value < _SMALL:
+        return value
+    data = msgspec.to_builtins(value, enc_hook=_encode, str_keys=True)
+    try:
+        msgspec.json.encode(data)
+    except ValueError:  # a lone surrogate, or a giant number
+        get_logger("mastra").warning(
+            "a value contains half of a surrogate pair or an integer of more than 4,300 digits, "
+            "which JSON cannot contain: U+FFFD or null replaces it"
+        )
+        return repair_data(data)
+    return data
+
+
+def encode_json(value: Any) -> bytes:
+    """Encode a value as JSON on one line, in UTF-8.
+
+    Text and numbers that JSON cannot contain are replaced.
+
+    :param value: anything that msgspec or pydantic can encode.
+    :raises TypeError: when a part of it has no JSON form.
+    """
+    try:
+        return msgspec.json.encode(value, enc_hook=dump)
+    except ValueError:
+        return msgspec.json.encode(dump(value))
 
 
 def build_parameters_type(function: Callable[..., Any], skip: tuple[type, ...] = ()) -> type:
@@ -174,6 +214,14 @@ def resolve_hints(function: Callable[..., Any]) -> dict[str, Any]:
         ) from None
 
 
+def describe_validation_error(error: Any) -> str:
+    """Describe an error of pydantic in one line, without the values and links that it contains.
+
+    :param error: pydantic's ``ValidationError``.
+    """
+    return "; ".join(f"{field}: {message}" for field, message in _iter_issues(error))
+
+
 def _encode(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
@@ -211,11 +259,14 @@ def _validate_pydantic(type_: Any, value: Any) -> Any:
     try:
         return _build_adapter(type_).validate_python(value)
     except ValidationError as error:
-        issues = tuple(
-            (".".join(map(str, item["loc"])) or "root", item["msg"]) for item in error.errors()
-        )
-        text = "; ".join(f"{field}: {message}" for field, message in issues)
-        raise InvalidInput(text, issues=issues) from None
+        raise InvalidInput(
+            describe_validation_error(error), issues=tuple(_iter_issues(error))
+        ) from None
+
+
+def _iter_issues(error: Any) -> Iterator[tuple[str, str]]:
+    for item in error.errors():
+        yield ".".join(map(str, item["loc"])) or "root", item["msg"]
 
 
 def _get_type_name(type_: Any) -> str:

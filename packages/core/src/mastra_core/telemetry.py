@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from mastra_core.errors import ConfigError
+from mastra_core.request_scope import is_request_scoped
 
 __all__ = (
     "Span",
@@ -21,6 +22,7 @@ __all__ = (
     "Telemetry",
     "add_listener",
     "annotate",
+    "continue_trace",
     "extract_parent",
     "get_span_ids",
     "is_recording",
@@ -196,6 +198,22 @@ def extract_parent(headers: Mapping[str, str]) -> Any:
     return trace.set_span_in_context(trace.NonRecordingSpan(parent), context)
 
 
+def continue_trace(ids: Mapping[str, str]) -> Any:
+    """Return a span of an earlier time as the parent context for a span that continues it.
+
+    :param ids: what ``get_span_ids`` returned for that span; empty for a new trace.
+    :returns: OpenTelemetry's context, or ``None`` for the current one.
+    """
+    if not ids:
+        return None
+    from opentelemetry import trace
+
+    trace_id, span_id = int(ids["traceId"], 16), int(ids["spanId"], 16)
+    sampled = trace.TraceFlags.SAMPLED if _is_sampled(trace_id) else trace.TraceFlags.DEFAULT
+    parent = trace.SpanContext(trace_id, span_id, False, trace.TraceFlags(sampled))
+    return trace.set_span_in_context(trace.NonRecordingSpan(parent))
+
+
 def is_recording() -> bool:
     """Return whether spans are recorded in this process."""
     return _is_recording
@@ -236,8 +254,8 @@ def _update_active() -> None:
     _is_recording = bool(_process.senders or _process.listeners)
 
 
-def _is_sampled() -> bool:
-    """Return the sampling decision of the provider for a new trace."""
+def _is_sampled(trace_id: int = 0) -> bool:
+    """Return the sampling decision of the provider for a trace; for a new one by default."""
     from opentelemetry import trace
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import TracerProvider
@@ -246,7 +264,7 @@ def _is_sampled() -> bool:
     provider = trace.get_tracer_provider()
     if not isinstance(provider, TracerProvider):
         return False
-    trace_id = provider.id_generator.generate_trace_id()
+    trace_id = trace_id or provider.id_generator.generate_trace_id()
     result = provider.sampler.should_sample(Context(), trace_id, "", trace.SpanKind.SERVER)
     return result.decision is Decision.RECORD_AND_SAMPLE
 
@@ -294,16 +312,14 @@ def _get_provider(settings: Telemetry) -> Any:
     that the application has set is used as it is.
     """
     from opentelemetry import trace
-    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
 
     _process.trusts_callers = _trusts_callers(settings.sampling)
     current: Any = trace.get_tracer_provider()
     if isinstance(current, TracerProvider):
         return current
-    name = os.environ.get("OTEL_SERVICE_NAME") or settings.service_name
     provider = TracerProvider(
-        resource=Resource.create({"service.name": name}),
+        resource=_build_resource(os.environ.get("OTEL_SERVICE_NAME") or settings.service_name),
         sampler=_build_sampler(settings.sampling),
         shutdown_on_exit=False,  # the server's lifespan stops it; an unreachable collector blocks
     )
@@ -311,10 +327,26 @@ def _get_provider(settings: Telemetry) -> Any:
     return provider
 
 
-def _build_processor(export: Mapping[str, Any]) -> Any:
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+def _build_resource(service_name: str) -> Any:
+    if is_request_scoped():
+        from mastra_core.span_export import build_resource
 
-    return BatchSpanProcessor(_build_exporter(export))
+        return build_resource(service_name)
+    from opentelemetry.sdk.resources import Resource
+
+    return Resource.create({"service.name": service_name})
+
+
+def _build_processor(export: Mapping[str, Any]) -> Any:
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+
+    if not is_request_scoped():
+        return BatchSpanProcessor(_build_exporter(export))
+    if export["type"] == "console":
+        return SimpleSpanProcessor(_build_exporter(export))
+    from mastra_core.span_export import RequestSpanProcessor
+
+    return RequestSpanProcessor(_complete_endpoint(export), export.get("headers"))
 
 
 def _build_listener_processor() -> Any:
@@ -352,8 +384,13 @@ def _build_exporter(export: Mapping[str, Any]) -> Any:
         return ConsoleSpanExporter()
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    endpoint = export.get("endpoint")
-    if endpoint and not endpoint.rstrip("/").endswith("/v1/traces"):
-        endpoint = endpoint.rstrip("/") + "/v1/traces"
     headers = dict(export["headers"]) if export.get("headers") else None
-    return OTLPSpanExporter(endpoint=endpoint, headers=headers, timeout=5)
+    return OTLPSpanExporter(endpoint=_complete_endpoint(export), headers=headers, timeout=5)
+
+
+def _complete_endpoint(export: Mapping[str, Any]) -> str | None:
+    """Return the configured endpoint with the path of traces."""
+    endpoint: str | None = export.get("endpoint")
+    if endpoint and not endpoint.rstrip("/").endswith("/v1/traces"):
+        return endpoint.rstrip("/") + "/v1/traces"
+    return endpoint

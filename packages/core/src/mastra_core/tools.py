@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, overload, runtime_checkable
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, overload, ru
 from mastra_core.errors import ConfigError, Conflict
 from mastra_core.schema import build_parameters_type, dump, resolve_hints, to_json_schema, validate
 from mastra_core.telemetry import annotate, is_recording, start_span
+from mastra_core.worker_thread import run_in_thread
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec, TypeVar
@@ -189,9 +191,7 @@ class Tool(Generic[P, R_co]):
         function: Callable[..., Any] = self.function
         if inspect.iscoroutinefunction(function):
             return dump(await function(**arguments))
-        import asyncio
-
-        return dump(await asyncio.to_thread(function, **arguments))
+        return dump(await run_in_thread(functools.partial(function, **arguments)))
 
     async def execute(
         self, data: Any, context: ToolContext | None = None, *, check_approval: bool = False

@@ -15,6 +15,7 @@ from mastra_core.pipeline import (
     DeployRequest,
     Limits,
     LogLine,
+    Plan,
     Platform,
     Problem,
     Report,
@@ -35,6 +36,7 @@ __all__ = (
     "mastra_env",
     "mastra_inspect",
     "mastra_logs",
+    "mastra_plan",
     "mastra_preview",
     "mastra_promote",
     "mastra_rollback",
@@ -109,6 +111,25 @@ def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
     :param bundle: the bundle to check.
     """
     return inspect_bundle(bundle)
+
+
+@hookimpl
+def mastra_plan(
+    bundle: Bundle,
+    settings: NetlifyDeployer,
+    credentials: Mapping[str, Secret],
+    request: DeployRequest,
+) -> Plan:
+    """Compare site, variables and files with Netlify, without changing anything.
+
+    :param bundle: the bundle to deploy.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param request: options of the deploy.
+    """
+    from mastra_deployer_netlify.deploy.plan import plan_deploy
+
+    return plan_deploy(bundle, settings, credentials, request)
 
 
 @hookimpl

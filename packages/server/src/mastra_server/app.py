@@ -1,8 +1,8 @@
 """Build the ASGI application: its routes, and the layers around them.
 
-From the outside in: canonical path, request id, metrics, span, HTTPS, CORS, rate limit, time limit,
-body limit, error boundary, the user's middleware, Litestar's routes. Layers that the settings do
-not need are left out, because each layer takes time in every request.
+From the outside in: request boundary, canonical path, request id, metrics, span, HTTPS, CORS, rate
+limit, time limit, body limit, error boundary, the user's middleware, Litestar's routes. Layers that
+the settings do not need are left out, because each layer takes time in every request.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from litestar.datastructures import State
 
 from mastra_core import ApiRoute, Mastra
 from mastra_core.agents.toolboxes import close_toolboxes
+from mastra_core.request_scope import is_request_scoped
 from mastra_core.telemetry import is_sdk_installed
 from mastra_server.agents import approval_routes
 from mastra_server.agents import routes as agent_routes
@@ -40,6 +41,7 @@ from mastra_server.middleware.https import HttpsOnly
 from mastra_server.middleware.limits import BodyLimit, TimeLimit
 from mastra_server.middleware.metrics import Metrics
 from mastra_server.middleware.rate_limit import RateLimiter
+from mastra_server.middleware.request_boundary import RequestBoundary
 from mastra_server.middleware.request_id import RequestId
 from mastra_server.middleware.request_spans import RequestSpans
 from mastra_server.middleware.user_middleware import wrap_user_middleware
@@ -184,7 +186,8 @@ def _wrap_layers(app: App, mastra: Mastra, metrics: Sequence[Metrics], *, trace:
         app = RequestSpans(app)
     for collector in metrics:
         app = collector.wrap(app)
-    return CanonicalPath(RequestId(app))
+    app = CanonicalPath(RequestId(app))
+    return RequestBoundary(app) if is_request_scoped() else app
 
 
 @contextlib.asynccontextmanager

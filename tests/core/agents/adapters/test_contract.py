@@ -14,6 +14,9 @@ from mastra_core.agents import (
     StepFinish,
     TextDelta,
     ToolCall,
+    ToolInputDelta,
+    ToolInputEnd,
+    ToolInputStart,
     ToolResult,
     as_agent,
 )
@@ -62,7 +65,8 @@ def test_one_start_and_one_finish(agent):
 
 def test_tool_calls_between_turns(agent):
     events = list_events(agent, "weather")
-    start, call, result, *rest = [each for each in events if not isinstance(each, TextDelta)]
+    pieces = TextDelta | ToolInputStart | ToolInputDelta | ToolInputEnd
+    start, call, result, *rest = [each for each in events if not isinstance(each, pieces)]
     assert isinstance(start, Start)
     assert isinstance(call, ToolCall)
     assert isinstance(result, ToolResult)

@@ -15,6 +15,7 @@ from mastra_deployer.bundler.resolve.pyodide import build_marker_environment, fi
 from mastra_deployer.code_analysis.native_libraries import find_foreign_libraries
 from mastra_deployer.kit import MANYLINUX_X86_64, PYODIDE
 from tests import node
+from tests.core.storage.d1 import local
 from tests.sample_projects import ECHO, write_project
 
 DEPLOYER = """\
@@ -186,6 +187,18 @@ def test_bundle_runs_in_pyodide(bundle):
         "text": "echo: hi",
         "yaml": {"a": [1, 2]},
         "markup": "&lt;b&gt;",
+    }
+
+
+@pytest.mark.slow
+def test_storage_of_a_bundle_uses_bindings_of_javascript(bundle, tmp_path):
+    """The objects are those of a Worker: proxies of a real, local D1 database."""
+    assert local.run_in_pyodide(local.WORKER, bundle, tmp_path) == {
+        "answers": ["1", "3"],
+        "takes": ["NotFound", "NotFound", "NotFound", "SuspendedRun"],
+        "refused": "The D1 database 'DB' has refused a request: Error: D1_ERROR: no such table: "
+        "no: SQLITE_ERROR.",
+        "missing": "The storage 'd1:DB' works only in a Cloudflare Worker.",
     }
 
 

@@ -15,6 +15,17 @@ MAX_ENVIRONMENT = 4096
 RUNTIMES = {"js", "go", "rs", "provided.al2", *(f"nodejs{n}.x" for n in (18, 20, 22, 24))}
 
 
+@route("GET", f"{API}/sites/{{site}}/files")
+def list_files(request: Request) -> Any:
+    """List the files of the published deployment."""
+    platform, site = request.platform, request.find_site(request["site"])
+    published = platform.deploys.get(site.published)
+    return [
+        {"id": f"/{path}", "path": f"/{path}", "sha": sha, "size": len(platform.files[sha])}
+        for path, sha in (published.files if published else {}).items()
+    ]
+
+
 @route("PUT", f"{API}/deploys/{{deploy}}/files/{{path*}}")
 def upload_file(request: Request) -> Any:
     deploy = request.find_deploy()[1]

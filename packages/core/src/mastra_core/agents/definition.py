@@ -29,6 +29,7 @@ class AgentDefinition(Protocol):
     stop_when: tuple[StopCondition, ...]
     timeout: float | None
     limits: Limits | None
+    stop_on_tool_error: bool
 
     @property
     def callable_tools(self) -> tuple[Tool, ...]:

@@ -25,6 +25,9 @@ __all__ = (
     "StepFinish",
     "TextDelta",
     "ToolCall",
+    "ToolInputDelta",
+    "ToolInputEnd",
+    "ToolInputStart",
     "ToolOutput",
     "ToolResult",
     "ToolSuspended",
@@ -80,6 +83,41 @@ class File(_Event, frozen=True, tag="file", kw_only=True):
     data: bytes = b""
 
 
+class ToolInputStart(_Event, frozen=True, tag="tool-input-start", kw_only=True):
+    """The model began to write the arguments of a tool call; only streams have this event.
+
+    :param id: id of the ``ToolCall`` that follows.
+    :param name: name of the tool.
+    """
+
+    id: str
+    name: str
+
+
+class ToolInputDelta(_Event, frozen=True, tag="tool-input-delta", kw_only=True):
+    """A piece of the arguments of a tool call, which are JSON; only streams have this event.
+
+    :param id: id of the ``ToolCall`` that follows.
+    :param name: name of the tool.
+    :param text: the text.
+    """
+
+    id: str
+    name: str
+    text: str
+
+
+class ToolInputEnd(_Event, frozen=True, tag="tool-input-end", kw_only=True):
+    """The model has written the arguments of a tool call; only streams have this event.
+
+    :param id: id of the ``ToolCall`` that follows.
+    :param name: name of the tool.
+    """
+
+    id: str
+    name: str
+
+
 class ToolCall(_Event, frozen=True, tag="tool-call", kw_only=True):
     """The model called a tool.
 
@@ -101,6 +139,7 @@ class ToolResult(_Event, frozen=True, tag="tool-result", kw_only=True):
     :param arguments: the arguments of the call.
     :param result: the result, JSON builtins.
     :param failed: whether the tool failed or the call was declined.
+    :param declined: whether a person declined the call.
     """
 
     id: str
@@ -108,6 +147,7 @@ class ToolResult(_Event, frozen=True, tag="tool-result", kw_only=True):
     arguments: dict[str, Any]
     result: Any
     failed: bool = False
+    declined: bool = False
 
 
 class ToolOutput(_Event, frozen=True, tag="tool-output", kw_only=True):
@@ -198,6 +238,9 @@ AgentEvent = (
     | TextDelta
     | ReasoningDelta
     | File
+    | ToolInputStart
+    | ToolInputDelta
+    | ToolInputEnd
     | ToolCall
     | ToolOutput
     | ToolResult

@@ -10,9 +10,10 @@ from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFi
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
 from mastra_core.errors import ConfigError
+from mastra_core.json_repair import repair_text
 from mastra_core.logger import get_logger
 from mastra_core.redaction import safe_message
-from mastra_core.schema import dump, resolve_hints
+from mastra_core.schema import dump, encode_json, resolve_hints
 
 __all__ = ("FunctionAgent",)
 
@@ -68,16 +69,17 @@ class FunctionAgent:
         if not inspect.isasyncgenfunction(self._function):
             answer = await self._function(argument)
             if isinstance(answer, str):
-                yield TextDelta(text=answer)
+                yield TextDelta(text=repair_text(answer))
             yield StepFinish()
             yield Finish(object=None if isinstance(answer, str) else dump(answer))
             return
         finished = False
         async for piece in self._function(argument):
-            event = TextDelta(text=piece) if isinstance(piece, str) else piece
+            event = TextDelta(text=repair_text(piece)) if isinstance(piece, str) else piece
             if not isinstance(event, AgentEvent):
                 name = type(event).__name__
                 raise TypeError(f"the agent yielded {name}, neither text nor an event")
+            encode_json(event)  # an event without a JSON form fails the run here, not its readers
             finished = finished or isinstance(event, Failure | Finish)
             yield event
         if not finished:

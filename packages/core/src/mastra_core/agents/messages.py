@@ -42,11 +42,13 @@ class FilePart(_Part, frozen=True, tag="file", kw_only=True):
     :param media_type: MIME type.
     :param url: URL of the file, empty where ``data`` is given.
     :param data: the content, empty where ``url`` is given.
+    :param name: name of the file; it may be empty.
     """
 
     media_type: str
     url: str = ""
     data: bytes = b""
+    name: str = ""
 
 
 class ToolCallPart(_Part, frozen=True, tag="tool-call", kw_only=True):
@@ -83,7 +85,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     :param role: ``system``, ``user``, ``assistant`` or ``tool``.
     :param parts: the content.
-    :param id: id of a user's message in the memory, which creates one if it is empty.
+    :param id: id of the message in the memory, which creates one if it is empty. Messages with the
+        same id are parts of one message.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -236,6 +239,12 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
         """The messages after the last answer; no earlier history contains them."""
         answers = [index for index, each in enumerate(self.messages) if each.role == "assistant"]
         return self.messages[answers[-1] + 1 :] if answers else self.messages
+
+    @property
+    def continued_id(self) -> str:
+        """The id of the message that the run continues; empty if the run begins a new message."""
+        last = self.messages[-1] if self.messages else None
+        return last.id if last is not None and last.role in ("assistant", "tool") else ""
 
     @property
     def prompt(self) -> str:

@@ -13,6 +13,7 @@ from mastra_core.agents.messages import AgentInput, Decision
 from mastra_core.agents.protocol import AgentOutput
 from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
 from mastra_core.limits.memory_size import estimate_size
+from mastra_core.limits.page_size import PageSize
 from mastra_core.limits.shares import Shares
 
 __all__ = (
@@ -202,6 +203,7 @@ class SuspendedRuns(Protocol):
         """Return the runs that match a query, newest first.
 
         :param query: the query.
+        :raises InvalidInput: when the page is larger than the query allows.
         """
 
 
@@ -267,10 +269,14 @@ class MemorySuspendedRuns:
         """Return the runs that match a query, newest first.
 
         :param query: the query.
+        :raises InvalidInput: when the page is larger than the query allows.
         """
         self._remove_expired()
         runs = [run for run, _ in reversed(self._runs.values()) if query.matches(run)]
         page = runs[query.offset : query.offset + query.per_page]
+        size = PageSize(query.max_bytes)
+        for run in page:
+            size.add(estimate_size(run))
         return SuspendedRunPage(items=tuple(page), total=len(runs))
 
     def _find_key(self, agent_id: str, run_id: str, resource: str | None) -> _Key:

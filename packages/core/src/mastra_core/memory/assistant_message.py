@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from mastra_core.agents.events import (
     AgentEvent,
+    ApprovalRequired,
+    Failure,
     File,
     Finish,
     StepFinish,
     TextDelta,
     ToolCall,
     ToolResult,
+    ToolSuspended,
 )
 from mastra_core.agents.messages import FilePart, Part, TextPart, ToolCallPart, ToolResultPart
 from mastra_core.schema import dump
 
-__all__ = ("AssistantMessageBuilder",)
+__all__ = ("ABORTED", "APPROVALS", "SUSPENSIONS", "AssistantMessageBuilder")
+
+# Keys of a message's metadata, as front ends read them.
+ABORTED = "aborted"
+APPROVALS = "pendingToolApprovals"
+SUSPENSIONS = "suspendedTools"
 
 
 class AssistantMessageBuilder:
     """Collects the events of a run, and builds the parts of its stored message.
 
-    :ivar finish: the end of the run; ``None`` while it goes on or where it failed.
+    :ivar finish: the end of the run; ``None`` while it goes on, where it failed or was aborted.
     """
 
     def __init__(self) -> None:
         self.finish: Finish | None = None
+        self._failed = False
+        self._waiting: dict[str, ApprovalRequired | ToolSuspended] = {}
         self._parts: list[Part] = []  # of the closed turns
         self._text = ""
         self._files: list[FilePart] = []
@@ -51,25 +63,46 @@ class AssistantMessageBuilder:
                     self._results[event.id] = ToolResultPart(
                         id=event.id, name=event.name, result=event.result
                     )
+            case ApprovalRequired() | ToolSuspended():
+                self._waiting[event.id] = event
+                call = ToolCallPart(id=event.id, name=event.name, arguments=event.arguments)
+                self._calls.setdefault(event.id, call)
             case StepFinish(continued=True):
                 self._close_turn()
+            case Failure():
+                self._failed = True
             case Finish():
                 self.finish = event
 
     def build_parts(self) -> tuple[Part, ...]:
         """Build the parts of the message to store.
 
-        If the run did not finish, only tool calls with a result are stored, because these calls
-        have happened. Incomplete text is dropped. Calls without a result are dropped too, except
-        calls that the caller will answer.
+        If the run failed, only tool calls with a result are stored, because these calls have
+        happened. The text of an aborted run is stored. Calls without a result are dropped, except
+        calls that wait for a person or that the caller will answer.
         """
         finish = self.finish
-        if finish is None or finish.reason == "suspended":
+        if self._failed:
             self._text, self._files = "", []
-        elif finish.object is not None and not self._text:
+        elif finish is not None and finish.object is not None and not self._text:
             self._text = msgspec.json.encode(dump(finish.object)).decode()
-        self._close_turn(open_calls=finish is not None and finish.reason == "tool-calls")
+        is_open = finish is not None and finish.reason in ("tool-calls", "suspended")
+        self._close_turn(open_calls=is_open)
         return tuple(self._parts)
+
+    def build_metadata(self, run_id: str) -> dict[str, Any]:
+        """Build the metadata of the message to store: the calls that wait, or an abort.
+
+        :param run_id: id of the run.
+        """
+        if self.finish is None:
+            return {} if self._failed else {ABORTED: True}
+        metadata: dict[str, Any] = {}
+        for event in self._waiting.values():
+            is_approval = isinstance(event, ApprovalRequired)
+            key = APPROVALS if is_approval else SUSPENSIONS
+            metadata.setdefault(key, {})[event.id] = _describe_waiting(event, run_id)
+        return metadata
 
     def _close_turn(self, *, open_calls: bool = False) -> None:
         """Add the parts of a turn: its text, and its tool calls with results."""
@@ -81,3 +114,10 @@ class AssistantMessageBuilder:
         ]
         self._parts += [self._results[name] for name in self._calls if name in self._results]
         self._text, self._files, self._calls, self._results = "", [], {}, {}
+
+
+def _describe_waiting(event: ApprovalRequired | ToolSuspended, run_id: str) -> dict[str, Any]:
+    call = {"toolCallId": event.id, "toolName": event.name, "args": event.arguments}
+    if isinstance(event, ApprovalRequired):
+        return {**call, "type": "approval", "runId": run_id}
+    return {**call, "type": "suspension", "runId": run_id, "suspendPayload": event.payload}

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.memory.titles import TitleGenerator
+from mastra_core.request_scope import keep_alive
 
 if TYPE_CHECKING:
     import asyncio
 
 __all__ = ("TitleTask", "run_to_completion")
-
-_tasks: set[asyncio.Task[Any]] = set()  # an event loop holds only weak references to its tasks
 
 
 async def run_to_completion(work: Coroutine[Any, Any, None]) -> None:
@@ -25,8 +24,7 @@ async def run_to_completion(work: Coroutine[Any, Any, None]) -> None:
     import asyncio
 
     task = asyncio.ensure_future(work)
-    _tasks.add(task)
-    task.add_done_callback(_tasks.discard)
+    keep_alive(task)
     await asyncio.shield(task)
 
 

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import msgspec
 
 from mastra_core.agents.events import AgentEvent, Finish, Start, TextDelta
-from mastra_core.agents.messages import AgentInput, Message
+from mastra_core.agents.messages import AgentInput, Message, ToolCallPart
 from mastra_core.agents.protocol import AgentLike, AgentOutput
-from mastra_core.errors import StorageError
+from mastra_core.errors import Conflict, InvalidInput, StorageError
 from mastra_core.logger import get_logger
-from mastra_core.memory.assistant_message import AssistantMessageBuilder
+from mastra_core.memory.assistant_message import (
+    ABORTED,
+    APPROVALS,
+    SUSPENSIONS,
+    AssistantMessageBuilder,
+)
 from mastra_core.memory.background import TitleTask, run_to_completion
-from mastra_core.memory.history import build_conversation, drop_stored_calls
+from mastra_core.memory.history import build_conversation, drop_stored_calls, to_messages
 from mastra_core.memory.memory import Memory, generate_id, require_run_access
+from mastra_core.memory.sent_conversation import SentConversation, split_conversation
 from mastra_core.memory.working_memory import WorkingMemory
+from mastra_core.storage.protocol import ThreadStore
 from mastra_core.storage.records import History, Recall, StoredMessage, Thread, now
 
 __all__ = ("RunMemory",)
+
+_COMPARED = 100  # stored messages that are compared with a whole conversation of the caller
 
 
 class RunMemory:
@@ -26,25 +38,36 @@ class RunMemory:
     :param run_input: the caller's input.
     :param recall: what is stored of the thread.
     :param last_messages: maximum number of stored messages that the run receives.
+    :param conversation: the caller's messages.
     :ivar run_input: the input of the agent: that of the caller with the earlier messages.
     """
 
     def __init__(
-        self, memory: Memory, run_input: AgentInput, recall: Recall, last_messages: int
+        self,
+        memory: Memory,
+        run_input: AgentInput,
+        recall: Recall,
+        last_messages: int,
+        conversation: SentConversation,
     ) -> None:
         self.run_input = run_input
         self._memory = memory
         self._caller_input = run_input
         self._recall = recall
         self._last_messages = last_messages
-        self._new_messages = drop_stored_calls(recall.messages, run_input.messages)
+        self._conversation = conversation
+        self._continued = _find_continued(run_input, recall)
+        # A resumed run has stored its messages before.
+        is_resumed = self._continued is not None and bool(run_input.decisions)
+        new = () if is_resumed else conversation.new
+        self._new_messages = drop_stored_calls(recall.messages, new)
         self._recalled_count = 0  # how many stored messages the agent received
         self._started_at = now()
         self._builder = AssistantMessageBuilder()
         self._title_task = TitleTask()
         self._is_saved = run_input.read_only
         self._agent = ""
-        self.message_id = generate_id()
+        self.message_id = self._continued.id if self._continued else generate_id()
 
     @classmethod
     async def start(cls, agent: AgentLike, memory: Memory, run_input: AgentInput) -> RunMemory:
@@ -59,9 +82,13 @@ class RunMemory:
         last_messages = (
             memory.last_messages if run_input.last_messages is None else run_input.last_messages
         )
-        recall = await memory.storage.threads.recall(run_input.thread, last_messages)
+        threads = memory.storage.threads
+        compared = _COMPARED if len(run_input.messages) > 1 or run_input.decisions else 0
+        recall = await threads.recall(run_input.thread, max(last_messages, compared))
         require_run_access(recall.thread, run_input.thread, run_input.resource)
-        run_memory = cls(memory, run_input, recall, last_messages)
+        run_input, known = await _check_ids(threads, run_input)
+        conversation = split_conversation(recall.messages, known, run_input.messages)
+        run_memory = cls(memory, run_input, recall, last_messages, conversation)
         run_memory._agent = _get_writer(agent)
         run_memory.run_input = run_memory._build_input(agent, run_input)
         if memory.notes_form is not None:
@@ -111,7 +138,7 @@ class RunMemory:
         try:
             finished = self._builder.finish is not None
             is_stored = await self._append(await self._title_task.finish(is_complete=finished))
-        except StorageError as error:
+        except (StorageError, InvalidInput) as error:  # the latter for a message that is too large
             get_logger("mastra.memory").error(
                 "a run of the thread %r cannot be stored", self._caller_input.thread, exc_info=error
             )
@@ -125,6 +152,18 @@ class RunMemory:
 
     async def _append(self, title: str) -> bool:
         messages = [*self._build_user_messages(), *self._build_assistant_messages()]
+        try:
+            return await self._append_messages(title, messages)
+        except Conflict:  # another thread has got a message with an id of the caller
+            own = [self._replace_id(index, message) for index, message in enumerate(messages)]
+            return await self._append_messages(title, own)
+
+    def _replace_id(self, index: int, message: StoredMessage) -> StoredMessage:
+        if message.id == self.message_id:
+            return message
+        return msgspec.structs.replace(message, id=f"{self.message_id}-{index}")
+
+    async def _append_messages(self, title: str, messages: list[StoredMessage]) -> bool:
         run_input = self._caller_input
         thread = Thread(
             id=run_input.thread,
@@ -144,15 +183,21 @@ class RunMemory:
     def _build_input(self, agent: AgentLike, run_input: AgentInput) -> AgentInput:
         if run_input.history or run_input.decisions:  # a resumed run has its history already
             return run_input
-        recall = self._recall
-        history = _find_native_history(agent, recall, run_input, self._last_messages)
+        recall = _take_last(self._recall, self._last_messages)
+        conversation, new = self._conversation, self._new_messages
+        history = None
+        if not conversation.is_repeated:
+            history = _find_native_history(agent, recall, new, self._last_messages)
         if history is not None:
             self._recalled_count = history.messages
-            return msgspec.structs.replace(run_input, history=history.data)
-        self._recalled_count = len(recall.messages)
-        return msgspec.structs.replace(
-            run_input, messages=build_conversation(recall.messages, self._new_messages)
-        )
+            return msgspec.structs.replace(run_input, history=history.data, messages=new)
+        earlier = _select_earlier(recall, conversation)
+        self._recalled_count = len(earlier)
+        if len(conversation.earlier) > sum(len(to_messages(each)) for each in earlier):
+            messages = build_conversation((), (*conversation.earlier, *new))
+        else:
+            messages = build_conversation(earlier, new)
+        return msgspec.structs.replace(run_input, messages=messages)
 
     async def _add_working_memory(
         self, memory: Memory, working: WorkingMemory, takes_tools: bool
@@ -175,35 +220,133 @@ class RunMemory:
         finish = self._builder.finish
         if finish is None or not finish.history or finish.reason == "suspended":
             return None
-        if self._caller_input.history:
+        if self._caller_input.history or self._continued or self._conversation.is_repeated:
             return None
         return History(
             agent=self._agent, data=finish.history, messages=self._recalled_count + new_count
         )
 
     def _build_user_messages(self) -> list[StoredMessage]:
-        return [
-            StoredMessage(
-                id=message.id or f"{self.message_id}-{index}",
+        """Build the caller's messages; parts of one message have the same id."""
+        messages: dict[str, StoredMessage] = {}
+        for index, message in enumerate(self._new_messages):
+            id_ = message.id or f"{self.message_id}-{index}"
+            if message.role == "system" or id_ == self.message_id:
+                continue
+            earlier = messages.get(id_)
+            messages[id_] = StoredMessage(
+                id=id_,
                 thread=self._caller_input.thread,
-                role=message.role,
-                parts=message.parts,
+                role=message.role if earlier is None else earlier.role,
+                parts=message.parts if earlier is None else (*earlier.parts, *message.parts),
                 created_at=self._started_at,
             )
-            for index, message in enumerate(self._new_messages)
-            if message.role != "system"
-        ]
+        return [*messages.values()]
 
     def _build_assistant_messages(self) -> list[StoredMessage]:
         parts = self._builder.build_parts()
+        before = self._continued
+        metadata = self._builder.build_metadata(self._caller_input.run_id) if parts else {}
+        if before is not None:
+            own = [
+                part
+                for message in self._new_messages
+                if message.id == before.id
+                for part in message.parts
+            ]
+            known = {part.id for part in before.parts if isinstance(part, ToolCallPart)}
+            added = [
+                part
+                for part in (*own, *parts)
+                if not (isinstance(part, ToolCallPart) and part.id in known)
+            ]
+            parts = (*before.parts, *added)
+            metadata = _drop_pending(before.metadata) | metadata
+            return [msgspec.structs.replace(before, parts=parts, metadata=metadata, content=None)]
         if not parts:
             return []
-        id_, thread = self.message_id, self._caller_input.thread
-        return [StoredMessage(id=id_, thread=thread, role="assistant", parts=parts)]
+        return [
+            StoredMessage(
+                id=self.message_id,
+                thread=self._caller_input.thread,
+                role="assistant",
+                parts=parts,
+                metadata=metadata,
+            )
+        ]
+
+
+async def _check_ids(
+    threads: ThreadStore, run_input: AgentInput
+) -> tuple[AgentInput, frozenset[str]]:
+    """Return the input without ids of other threads, and the ids that the thread has."""
+    ids = list(dict.fromkeys(message.id for message in run_input.messages if message.id))
+    if not ids:
+        return run_input, frozenset()
+    found = await threads.get_messages(ids)
+    foreign = {message.id for message in found if message.thread != run_input.thread}
+    if foreign:
+        messages = tuple(
+            msgspec.structs.replace(message, id="") if message.id in foreign else message
+            for message in run_input.messages
+        )
+        run_input = msgspec.structs.replace(run_input, messages=messages)
+    return run_input, frozenset(message.id for message in found) - foreign
+
+
+def _find_continued(run_input: AgentInput, recall: Recall) -> StoredMessage | None:
+    """Find the stored message that a run continues.
+
+    That message has the calls that ``run_input`` decides, or the caller sends it as the last one.
+    """
+    for message in reversed(recall.messages):
+        if message.role != "assistant":
+            continue
+        pending = _list_pending(message)
+        if any(pending.get(call) == run_input.run_id for call in run_input.decisions):
+            return message
+        if not run_input.decisions and message.id == run_input.continued_id:
+            return message
+    return None
+
+
+def _list_pending(message: StoredMessage) -> dict[str, Any]:
+    """Return the calls that wait for a decision, mapped to the ids of their runs.
+
+    Callers can save messages with any metadata.
+    """
+    entries = [message.metadata.get(key) for key in (APPROVALS, SUSPENSIONS)]
+    return {
+        id_: call.get("runId")
+        for each in entries
+        if isinstance(each, dict)
+        for id_, call in each.items()
+        if isinstance(call, dict)
+    }
+
+
+def _drop_pending(metadata: dict[str, Any]) -> dict[str, Any]:
+    dropped = (APPROVALS, SUSPENSIONS, ABORTED)
+    return {key: value for key, value in metadata.items() if key not in dropped}
+
+
+def _take_last(recall: Recall, number: int) -> Recall:
+    return msgspec.structs.replace(recall, messages=recall.messages[-number:] if number else ())
+
+
+def _select_earlier(recall: Recall, conversation: SentConversation) -> Sequence[StoredMessage]:
+    """Return the stored messages before the new ones; a repeated message is stored among them."""
+    if not conversation.is_repeated:
+        return recall.messages
+    repeated = {message.id for message in conversation.new}
+    for index, message in enumerate(recall.messages):
+        if message.id in repeated:
+            return recall.messages[:index]
+    return recall.messages
 
 
 def _find_native_history(
-    agent: AgentLike, recall: Recall, run_input: AgentInput, last_messages: int
+    agent: AgentLike, recall: Recall, new: Sequence[Message], last_messages: int
 ) -> History | None:
     """Return the thread's history in the framework's format, if the run can use it.
 
@@ -212,11 +355,7 @@ def _find_native_history(
     cannot shorten it, the history is not used.
     """
     history = recall.history
-    if (
-        history is None
-        or history.agent != _get_writer(agent)
-        or not _is_single_user_message(run_input.messages)
-    ):
+    if history is None or history.agent != _get_writer(agent) or not _is_single_user_message(new):
         return None
     if history.messages <= last_messages:
         return history
@@ -233,5 +372,5 @@ def _get_writer(agent: AgentLike) -> str:
     return f"{agent.id} ({type(agent).__module__})"
 
 
-def _is_single_user_message(messages: tuple[Message, ...]) -> bool:
+def _is_single_user_message(messages: Sequence[Message]) -> bool:
     return len(messages) == 1 and messages[0].role == "user"

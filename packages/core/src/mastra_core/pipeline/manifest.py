@@ -19,6 +19,8 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     :param api_prefix: path of the API.
     :param single_process: whether runs live in one process, so that several workers would lose
         them.
+    :param per_process: settings whose data each process keeps for itself, as the app writes them
+        (``Server(metrics=True)``).
     :param body_limit: maximum bytes of a request body, where the app sets it; 0 for the default.
     :param timeouts: seconds that the app sets for requests and runs, by the name of the setting.
     """
@@ -29,6 +31,7 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     proxies: tuple[str, ...] = ()
     api_prefix: str = "/api"
     single_process: bool = False
+    per_process: tuple[str, ...] = ()
     body_limit: int = 0
     timeouts: dict[str, float] = {}
 
@@ -54,6 +57,8 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param serve: defaults of the launcher's server.
     :param registry: agents, workflows and tools: registration key to id.
     :param variables: agents, mapped to environment variables of which their model needs one.
+    :param suspending_steps: workflows whose runs only one process knows, mapped to the paths of
+        steps that suspend a run.
     :param versions: versions of the packages that built the bundle.
     :param sizes: apparent bytes of the app and of each distribution.
     :param executables: files of the bundle that are executable. Copies that lose these bits are
@@ -80,6 +85,7 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     serve: Serve = Serve()
     registry: dict[str, Any] = {}
     variables: dict[str, tuple[str, ...]] = {}
+    suspending_steps: dict[str, tuple[str, ...]] = {}
     versions: dict[str, str] = {}
     sizes: dict[str, int] = {}
     executables: tuple[str, ...] = ()

@@ -71,6 +71,8 @@ class Target:
     :param previews: whether a deployment can be a preview.
     :param native_previews: whether ``mastra_preview`` also runs a bundle whose packages are for
         this machine. Without it a preview is refused if no platform of the target runs.
+    :param emulated_previews: whether ``mastra_preview`` emulates the platform, and therefore runs a
+        bundle for the platform on any machine.
     :param stores_env: whether the platform stores the values of the app's variables. Where it does
         not, no values are asked for and ``DeployRequest.env`` is empty.
     :param persistent_disk: whether files that the app writes still exist at its next start. Where
@@ -103,6 +105,7 @@ class Target:
     limits: Limits = Limits()
     previews: bool = False
     native_previews: bool = False
+    emulated_previews: bool = False
     stores_env: bool = True
     persistent_disk: bool = True
     volumes: bool = False

@@ -1,16 +1,28 @@
-"""Conversion of a setting to a storage."""
+"""Conversion of a setting to a storage.
+
+URLs with other schemes belong to other packages. The entry-point group ``mastra.storages`` maps a
+scheme to a function that takes the URL and returns a storage.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
-from mastra_core.errors import ConfigError
+from mastra_core.errors import ConfigError, PluginError
 from mastra_core.storage.in_memory import MemoryStorage
 from mastra_core.storage.protocol import Storage
 
 __all__ = ("as_storage",)
 
-_HINT = 'Pass "sqlite:///file.db", "memory:", or an object like SqliteStorage("file.db").'
+_HINT = (
+    'Pass "sqlite:///file.db", "memory:", "d1:BINDING", or an object like '
+    'SqliteStorage("file.db"). Other schemes need the package that defines them.'
+)
+_GROUP = "mastra.storages"
+_OWN_SCHEMES = ("memory", "sqlite", "d1")
 
 
 def as_storage(value: Any) -> Storage:
@@ -22,6 +34,7 @@ def as_storage(value: Any) -> Storage:
 
     :param value: a storage, a URL, or ``None`` for a storage in this process.
     :raises ConfigError: for anything else.
+    :raises PluginError: when the package that defines the scheme is defective.
     """
     if value is None:
         return MemoryStorage()
@@ -33,7 +46,7 @@ def as_storage(value: Any) -> Storage:
 
 
 def _from_url(url: str) -> Storage:
-    scheme, _, rest = url.partition(":")
+    scheme, separator, rest = url.partition(":")
     if scheme == "memory" and not rest:
         return MemoryStorage()
     path = rest.removeprefix("///")
@@ -41,7 +54,40 @@ def _from_url(url: str) -> Storage:
         from mastra_core.storage.sqlite import SqliteStorage
 
         return SqliteStorage(path)
+    if scheme == "d1" and rest:
+        from mastra_core.storage.d1 import D1Storage
+
+        return D1Storage(rest)
+    is_foreign = separator and scheme not in _OWN_SCHEMES
+    if is_foreign and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme):
+        for reference in _find_factories(scheme):
+            return _create_storage(reference, url)
     raise ConfigError(f"The storage {_mask_url(url)!r} is of an unknown kind.", _HINT)
+
+
+def _find_factories(scheme: str) -> list[str]:
+    """Return references to the functions that create storages with a scheme."""
+    from importlib.metadata import entry_points
+
+    return [entry.value for entry in entry_points(group=_GROUP, name=scheme)]
+
+
+def _create_storage(reference: str, url: str) -> Storage:
+    module, _, attribute = reference.partition(":")
+    try:
+        factory: Callable[[str], Any] = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(
+            f"The storage {reference!r} cannot be loaded: {error}.",
+            "Update or uninstall the package that contains the storage.",
+        ) from None
+    storage = factory(url)
+    if isinstance(storage, Storage):
+        return storage
+    raise PluginError(
+        f"{reference!r} has returned {type(storage).__name__!r}, which is not a storage.",
+        "Update or uninstall the package that contains the storage.",
+    )
 
 
 def _mask_url(url: str) -> str:

@@ -74,16 +74,17 @@ class _ThreadEntry:
         """
         return self._sizes[message_id]
 
-    def get_newest_messages(self, last: int) -> list[StoredMessage]:
+    def get_newest_messages(self, last: int, max_bytes: int) -> list[StoredMessage]:
         """Return the newest messages that one run may receive, newest first.
 
         :param last: how many messages at most.
+        :param max_bytes: maximum size of the messages, except the newest.
         """
         newest: list[StoredMessage] = []
         size = 0
         for message in itertools.islice(reversed(self.messages.values()), last):
             size += self._sizes[message.id]
-            if newest and size > MAX_RECALL_BYTES:
+            if newest and size > max_bytes:
                 break
             newest.append(message)
         return newest
@@ -212,16 +213,19 @@ class MemoryThreads:
         self._put_thread(entry)
         return True
 
-    async def recall(self, thread_id: str, last: int) -> Recall:
+    async def recall(
+        self, thread_id: str, last: int, *, max_bytes: int = MAX_RECALL_BYTES
+    ) -> Recall:
         """Return a thread and its last messages.
 
         :param thread_id: id of the thread.
         :param last: how many messages.
+        :param max_bytes: maximum size of the messages; the newest is returned in any case.
         """
         entry = self._threads.get(thread_id)
         if entry is None:
             return Recall()
-        newest = entry.get_newest_messages(last)
+        newest = entry.get_newest_messages(last, max_bytes)
         return Recall(
             thread=entry.thread,
             messages=tuple(reversed(newest)),
@@ -247,21 +251,28 @@ class MemoryThreads:
         return page
 
     async def get_surrounding(
-        self, message_id: str, before: int, after: int
+        self, message_id: str, before: int, after: int, *, max_bytes: int = MAX_RECALL_BYTES
     ) -> tuple[StoredMessage, ...]:
         """Return a message and the messages around it, oldest first.
 
         :param message_id: id of the message.
         :param before: how many earlier messages.
         :param after: how many later messages.
+        :param max_bytes: maximum size of the messages.
+        :raises InvalidInput: when the messages are larger.
         """
         entry = self._find_thread_of(message_id)
         if entry is None:
             return ()
         index = list(entry.messages).index(message_id)
-        return tuple(
-            itertools.islice(entry.messages.values(), max(index - before, 0), index + after + 1)
+        messages = itertools.islice(
+            entry.messages.values(), max(index - before, 0), index + after + 1
         )
+        size, found = PageSize(max_bytes), []
+        for message in messages:
+            size.add(entry.get_message_size(message.id))
+            found.append(message)
+        return tuple(found)
 
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
         """Return the messages with these ids, and skip unknown ids.

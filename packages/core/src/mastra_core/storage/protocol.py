@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.storage.records import (
+    MAX_RECALL_BYTES,
     History,
     MessageQuery,
     Page,
@@ -90,11 +91,15 @@ class ThreadStore(Protocol):
         :raises Conflict: when another thread has a message of that id.
         """
 
-    async def recall(self, thread_id: str, last: int) -> Recall:
+    async def recall(
+        self, thread_id: str, last: int, *, max_bytes: int = MAX_RECALL_BYTES
+    ) -> Recall:
         """Return a thread and its last messages, in a time that does not depend on its length.
 
         :param thread_id: id of the thread.
         :param last: how many messages.
+        :param max_bytes: maximum size of the messages in memory, estimated; the older messages are
+            left out. The newest message is returned in any case.
         """
 
     async def list_messages(self, query: MessageQuery) -> Page[StoredMessage]:
@@ -104,14 +109,16 @@ class ThreadStore(Protocol):
         """
 
     async def get_surrounding(
-        self, message_id: str, before: int, after: int
+        self, message_id: str, before: int, after: int, *, max_bytes: int = MAX_RECALL_BYTES
     ) -> tuple[StoredMessage, ...]:
         """Return a message and the messages around it, oldest first.
 
         :param message_id: id of the message.
         :param before: how many earlier messages.
         :param after: how many later messages.
+        :param max_bytes: maximum size of the messages in memory, estimated.
         :returns: the messages, empty if there is no such message.
+        :raises InvalidInput: when the messages are larger.
         """
 
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
@@ -148,7 +155,8 @@ class ThreadStore(Protocol):
     ) -> str:
         """Replace the notes with ``change(notes)``, in one transaction.
 
-        If ``change`` raises an exception, nothing is stored.
+        If ``change`` raises an exception, nothing is stored. A store without such transactions
+        compares the stored notes when it writes, and calls ``change`` again if they differ.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
@@ -156,6 +164,7 @@ class ThreadStore(Protocol):
         :param resource: the caller whose limits the notes count toward, and the owner that an
             existing thread must have; ``None`` for any.
         :returns: the new notes.
+        :raises Conflict: when other callers change the notes all the time.
         :raises Forbidden: when the thread belongs to another resource.
         """
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mastra_core.storage.in_memory_threads import matches_metadata
+from mastra_core.storage.sqlite_database import Result, Statement
 from mastra_core.storage.sqlite_errors import to_storage_error
 from mastra_core.storage.sqlite_schema import migrate
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
-    from sqlite3 import Connection
+    from sqlite3 import Connection, Cursor
 
 __all__ = ("SqliteFile",)
 
@@ -27,12 +26,35 @@ class SqliteFile:
     :param busy_timeout: seconds to wait while another process writes.
     """
 
+    max_row_bytes: int | None = None
+    max_read_bytes: int | None = None
+
     def __init__(self, path: str, busy_timeout: float) -> None:
         self.path = path
         self._busy_timeout = busy_timeout
         self._worker: ThreadPoolExecutor | None = None
         self._process = 0
         self._connection: Connection | None = None  # used only by the worker
+
+    async def execute(
+        self,
+        statements: Sequence[Statement],
+        convert: Callable[[Sequence[Result]], T],
+        *,
+        writes: bool = False,
+    ) -> T:
+        """Execute statements in one transaction, and convert their results in the same thread.
+
+        :param statements: the statements.
+        :param convert: converts the results, one for each statement.
+        :param writes: whether a statement changes data.
+        :raises StorageError: when the file cannot be used.
+        """
+
+        def work(connection: Connection) -> T:
+            return convert([_execute_statement(connection, each) for each in statements])
+
+        return await (self.write(work) if writes else self.read(work))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Call a function in a read transaction, and return its result.
@@ -95,7 +117,6 @@ class SqliteFile:
             _execute_when_free(connection, "PRAGMA journal_mode = WAL", self._busy_timeout)
             connection.execute("PRAGMA synchronous = NORMAL")  # in WAL a kill loses nothing
             connection.execute("PRAGMA foreign_keys = ON")
-            connection.create_function("mastra_fits", 2, _matches_json, deterministic=True)
             migrate(connection, self.path)
         except BaseException:
             connection.close()
@@ -120,6 +141,25 @@ def _execute_transaction(connection: Connection, begin: str, work: Callable[[Con
     return result
 
 
+def _execute_statement(connection: Connection, statement: Statement) -> Result:
+    cursor = connection.execute(statement.sql, statement.values)
+    if statement.max_bytes is None:
+        return Result(cursor.fetchall(), cursor.rowcount)
+    return Result(_fetch_rows(cursor, statement.max_bytes), cursor.rowcount)
+
+
+def _fetch_rows(cursor: Cursor, max_bytes: int) -> list[tuple[Any, ...]]:
+    """Fetch rows until their texts and bytes exceed a size."""
+    rows, size = [], 0
+    for row in cursor:
+        rows.append(row)
+        size += sum(len(value) for value in row if isinstance(value, str | bytes))
+        if size > max_bytes:
+            cursor.close()
+            break
+    return rows
+
+
 def _execute_when_free(connection: Connection, statement: str, seconds: float) -> None:
     """Execute a statement, and retry while another process locks the file.
 
@@ -138,16 +178,3 @@ def _execute_when_free(connection: Connection, statement: str, seconds: float) -
             time.sleep(0.01)
         else:
             return
-
-
-def _matches_json(metadata: bytes, criteria: bytes) -> bool:
-    import msgspec
-
-    return matches_metadata(msgspec.json.decode(metadata), _decode_json(criteria))
-
-
-@functools.lru_cache(maxsize=1)  # a query has the same value for every row
-def _decode_json(raw: bytes) -> Any:
-    import msgspec
-
-    return msgspec.json.decode(raw)

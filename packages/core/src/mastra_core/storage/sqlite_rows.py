@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from mastra_core.agents.messages import Part
-from mastra_core.schema import dump
+from mastra_core.errors import InvalidInput
+from mastra_core.json_repair import repair_text
+from mastra_core.schema import encode_json
 from mastra_core.storage.records import StoredMessage, Thread
 
 __all__ = (
     "MESSAGE",
     "THREAD",
-    "encode_json",
+    "check_row_size",
+    "encode_names",
     "parse_message",
     "parse_thread",
     "to_message_row",
@@ -25,12 +29,36 @@ MESSAGE = "id, thread, role, parts, content, metadata, created_at"
 _PARTS = msgspec.json.Decoder(tuple[Part, ...])
 
 
-def encode_json(value: Any) -> bytes:
-    """Encode a value as JSON.
+def encode_names(names: Iterable[str]) -> str:
+    """Encode names as a JSON list, so that a statement binds any number of them as one value.
 
-    :param value: any JSON-able value.
+    :param names: the names.
     """
-    return msgspec.json.encode(value, enc_hook=dump)
+    return encode_json(list(names)).decode()
+
+
+def check_row_size(row: Iterable[Any], name: str, maximum: int | None) -> None:
+    """Check that a row fits in the database.
+
+    :param row: the values of the row.
+    :param name: what the row contains, for the message: ``message 'm1'``.
+    :param maximum: maximum size of a row; ``None`` for no maximum.
+    :raises InvalidInput: when the row is larger.
+    """
+    if maximum is None:
+        return
+    size = sum(map(_get_value_size, row))
+    if size > maximum:
+        raise InvalidInput(
+            f"The {name} takes {size} bytes, and the database stores at most {maximum} in a row.",
+            "Shorten it, or store its files elsewhere and pass their URLs.",
+        )
+
+
+def _get_value_size(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value) if value.isascii() else len(value.encode())
+    return len(value) if isinstance(value, bytes) else 8
 
 
 def to_thread_row(thread: Thread) -> tuple[Any, ...]:
@@ -41,7 +69,7 @@ def to_thread_row(thread: Thread) -> tuple[Any, ...]:
     return (
         thread.id,
         thread.resource,
-        thread.title,
+        repair_text(thread.title),
         encode_json(thread.metadata),
         thread.created_at,
         thread.updated_at,

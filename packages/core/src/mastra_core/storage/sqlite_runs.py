@@ -1,9 +1,10 @@
-"""Suspended runs in an SQLite file."""
+"""Suspended runs in a database that understands the SQL of SQLite."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -14,39 +15,59 @@ from mastra_core.agents.suspended_runs import (
     build_error,
     select_single,
 )
-from mastra_core.limits.shares import Shares
-from mastra_core.storage.sqlite_file import SqliteFile
-from mastra_core.storage.sqlite_rows import encode_json
-from mastra_core.storage.sqlite_select import PagedSelect
-
-if TYPE_CHECKING:
-    from sqlite3 import Connection
+from mastra_core.schema import encode_json
+from mastra_core.storage.sqlite_database import Result, SqliteDatabase, Statement
+from mastra_core.storage.sqlite_rows import check_row_size, encode_names
+from mastra_core.storage.sqlite_select import PagedSelect, RowSelect
 
 __all__ = ("SqliteSuspendedRuns",)
 
-_PUT = """INSERT OR REPLACE INTO mastra_suspended_runs
-    (id, agent, resource, thread, calls, caller, suspended_at, size, data)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_DELETE = "DELETE FROM mastra_suspended_runs WHERE agent = ? AND resource = ? AND id = ?"
-_SUM = """SELECT caller = ?, COUNT(*), SUM(size) FROM mastra_suspended_runs
-    GROUP BY caller = ?"""
-_GET = """SELECT data FROM mastra_suspended_runs
-    WHERE agent = ? AND id = ? AND suspended_at >= ?"""
+_COLUMNS = "id, agent, resource, thread, calls, caller, suspended_at, size, data"
+_KEY = "agent = ? AND resource = ? AND id = ?"
+# The conditions of ``Shares.fits``, so that the check and the change are one statement.
+_PUT = f"""INSERT OR REPLACE INTO mastra_suspended_runs ({_COLUMNS})
+    SELECT id, agent, resource, thread, calls, caller, suspended_at, size, data FROM (
+        SELECT ? AS id, ? AS agent, ? AS resource, ? AS thread, ? AS calls, ? AS caller,
+            ? AS suspended_at, ? AS size, ? AS data, ? AS resumed,
+            ? AS max_runs, ? AS max_bytes)
+    JOIN (
+        SELECT count(*) AS runs, ifnull(sum(size), 0) AS bytes,
+            ifnull(sum(caller = ?), 0) AS own_runs,
+            ifnull(sum(CASE WHEN caller = ? THEN size END), 0) AS own_bytes
+        FROM mastra_suspended_runs WHERE NOT ({_KEY})) AS stored
+    WHERE resumed OR (
+        runs + 1 <= max_runs AND bytes + size <= max_bytes
+        AND (caller = '' OR own_runs = 0 OR own_runs + 1 <= max_runs - runs - 1)
+        AND (caller = '' OR own_bytes = 0 OR own_bytes + size <= max_bytes - bytes - size))"""
+_DELETE_OLD = "DELETE FROM mastra_suspended_runs WHERE suspended_at < ?"
+_COUNT = "SELECT count(*) AS total FROM mastra_suspended_runs"
+_FOUND = """agent = ? AND id = ? AND suspended_at >= ? AND resource = ifnull(?, resource)"""
+_GET = f"SELECT data FROM mastra_suspended_runs WHERE {_FOUND} LIMIT 2"
+_TAKE = f"""DELETE FROM mastra_suspended_runs WHERE {_FOUND}
+    AND (SELECT count(*) FROM mastra_suspended_runs WHERE {_FOUND}) = 1"""
 _WAITS_FOR = "EXISTS (SELECT 1 FROM json_each(calls) WHERE value = ?)"
-_NEWEST_FIRST = "suspended_at {0}, rowid {0}"
+_ROWS = RowSelect(
+    "mastra_suspended_runs",
+    "data",
+    size="size",
+    order="suspended_at {0}, rowid {0}",
+    keys=("suspended_at", "size", "rowid"),
+)
 
 
 class SqliteSuspendedRuns:
-    """The ``SuspendedRuns`` of ``SqliteStorage``.
+    """The ``SuspendedRuns`` of a database that understands the SQL of SQLite.
 
-    :param file: the file.
+    :param database: the database.
     :param max_age: seconds after which a run is removed.
     :param limit: maximum number of stored runs, divided among the callers.
     :param max_bytes: maximum size of all stored runs, divided among the callers.
     """
 
-    def __init__(self, file: SqliteFile, max_age: float, limit: int, max_bytes: int) -> None:
-        self._file = file
+    def __init__(
+        self, database: SqliteDatabase, max_age: float, limit: int, max_bytes: int
+    ) -> None:
+        self._database = database
         self._max_age = max_age
         self._limit = limit
         self._max_bytes = max_bytes
@@ -58,18 +79,20 @@ class SqliteSuspendedRuns:
         :raises TooManyRuns: when its caller has too many suspended runs, or too large ones.
         """
         row = _to_row(run)
+        check_row_size(row, f"suspended run {run.run_id!r}", self._database.max_row_bytes)
+        key = (run.agent_id, run.run_input.resource, run.run_id)
+        limits = (run.resumed, self._limit, self._max_bytes)
+        statements = [
+            Statement(_DELETE_OLD, (self._get_oldest_time(),)),
+            Statement(_PUT, (*row, *limits, run.caller, run.caller, *key)),
+            Statement(_COUNT),
+        ]
 
-        def work(sql: Connection) -> None:
-            sql.execute(
-                "DELETE FROM mastra_suspended_runs WHERE suspended_at < ?",
-                (self._get_oldest_time(),),
-            )
-            sql.execute(_DELETE, (run.agent_id, run.run_input.resource, run.run_id))
-            if not run.resumed:
-                self._check_share(sql, run.caller, len(row[-1]))
-            sql.execute(_PUT, row)
+        def check(results: Sequence[Result]) -> None:
+            if not results[1].changes:
+                raise build_error(results[2].rows[0][0])
 
-        await self._file.write(work)
+        await self._database.execute(statements, check, writes=True)
 
     async def get(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
         """Return a run and keep it in the store.
@@ -80,7 +103,10 @@ class SqliteSuspendedRuns:
         :raises NotFound: when there is none.
         :raises Conflict: when the resource is ``None``, and several resources have such a run.
         """
-        return await self._file.read(lambda sql: self._read_run(sql, agent_id, run_id, resource))
+        statement = Statement(_GET, self._build_key(agent_id, run_id, resource))
+        return await self._database.execute(
+            [statement], lambda results: _decode_run(select_single(results[0].rows, run_id))
+        )
 
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
         """Return a run and remove it from the store; only one of two callers gets it.
@@ -91,13 +117,15 @@ class SqliteSuspendedRuns:
         :raises NotFound: when there is none.
         :raises Conflict: when the resource is ``None``, and several resources have such a run.
         """
+        key = self._build_key(agent_id, run_id, resource)
+        statements = [Statement(_GET, key), Statement(_TAKE, (*key, *key))]
 
-        def work(sql: Connection) -> SuspendedRun:
-            run = self._read_run(sql, agent_id, run_id, resource)
-            sql.execute(_DELETE, (agent_id, run.run_input.resource, run_id))
-            return run
+        def convert(results: Sequence[Result]) -> SuspendedRun:
+            rows = results[0].rows
+            is_taken = results[1].changes == 1 or len(rows) > 1
+            return _decode_run(select_single(rows if is_taken else (), run_id))
 
-        return await self._file.write(work)
+        return await self._database.execute(statements, convert, writes=True)
 
     async def list(self, query: SuspendedRunQuery) -> SuspendedRunPage:
         """Return the runs that match a query, newest first.
@@ -114,41 +142,19 @@ class SqliteSuspendedRuns:
             ("suspended_at >= ?", self._get_oldest_time()),
         ]
         known = [(condition, value) for condition, value in conditions if value is not None]
-        select = PagedSelect("mastra_suspended_runs", "data", known, _NEWEST_FIRST)
+        select = PagedSelect(_ROWS, known)
+        limits = (query.max_bytes, self._database.max_read_bytes)
+        limit = min((each for each in limits if each is not None), default=None)
+        statements = select.build(query.per_page, query.offset, descending=True, max_bytes=limit)
 
-        def work(sql: Connection) -> SuspendedRunPage:
-            runs, total = select.fetch_page(
-                sql,
-                _decode_run,
-                query.per_page,
-                query.offset,
-                descending=True,
-                max_bytes=query.max_bytes,
-            )
+        def convert(results: Sequence[Result]) -> SuspendedRunPage:
+            runs, total = select.parse(results, _decode_run, limit)
             return SuspendedRunPage(items=runs, total=total)
 
-        return await self._file.read(work)
+        return await self._database.execute(statements, convert)
 
-    def _read_run(
-        self, sql: Connection, agent_id: str, run_id: str, resource: str | None
-    ) -> SuspendedRun:
-        oldest_time = self._get_oldest_time()
-        if resource is None:
-            rows = sql.execute(f"{_GET} LIMIT 2", (agent_id, run_id, oldest_time))
-        else:
-            rows = sql.execute(
-                f"{_GET} AND resource = ?", (agent_id, run_id, oldest_time, resource)
-            )
-        return _decode_run(select_single(rows.fetchall(), run_id))
-
-    def _check_share(self, sql: Connection, caller: str, size: int) -> None:
-        """Raise an error if the caller may not store another run of this size."""
-        places, held_bytes = Shares(self._limit), Shares(self._max_bytes)
-        for is_own, number, total in sql.execute(_SUM, (caller, caller)):
-            places.hold(caller if is_own else "", number)
-            held_bytes.hold(caller if is_own else "", total)
-        if not (places.fits(caller) and held_bytes.fits(caller, size)):
-            raise build_error(self._limit - places.free)
+    def _build_key(self, agent_id: str, run_id: str, resource: str | None) -> tuple[Any, ...]:
+        return (agent_id, run_id, self._get_oldest_time(), resource)
 
     def _get_oldest_time(self) -> int:
         return int((time.time() - self._max_age) * 1000)
@@ -156,7 +162,7 @@ class SqliteSuspendedRuns:
 
 def _to_row(run: SuspendedRun) -> tuple[Any, ...]:
     data = encode_json(run)
-    calls = encode_json([event.id for event in run.waiting]).decode()
+    calls = encode_names(event.id for event in run.waiting)
     run_input = run.run_input
     names = (run.run_id, run.agent_id, run_input.resource, run_input.thread, calls, run.caller)
     return (*names, run.suspended_at, len(data), data)

@@ -1,4 +1,4 @@
-"""Create the tables of an SQLite file, and migrate older files.
+"""Create the tables of a database, and migrate older ones.
 
 Table names begin with ``mastra_``, so an application may use the same file for its own tables.
 """
@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mastra_core.errors import StorageError
+from mastra_core.storage.sqlite_database import Statement
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-__all__ = ("VERSIONS", "migrate")
+__all__ = ("BLOB_COLUMNS", "VERSION", "VERSIONS", "build_migration", "migrate")
 
+BLOB_COLUMNS = frozenset(("content", "data", "metadata", "parts"))
+VERSION = "SELECT version FROM mastra_schema"
 _VERSION_1 = (
     """CREATE TABLE mastra_threads (
         id TEXT PRIMARY KEY,
@@ -111,6 +114,20 @@ def migrate(connection: Connection, path: str) -> None:
     connection.execute("COMMIT")
 
 
+def build_migration(version: int) -> list[Statement]:
+    """Build the statements that migrate the tables to the newest version.
+
+    :param version: the version of the tables; 0 if there are none.
+    """
+    changes = [Statement(sql) for statements in VERSIONS[version:] for sql in statements]
+    return [
+        *changes,
+        Statement("CREATE TABLE IF NOT EXISTS mastra_schema (version INTEGER NOT NULL)"),
+        Statement("DELETE FROM mastra_schema"),
+        Statement("INSERT INTO mastra_schema VALUES (?)", (len(VERSIONS),)),
+    ]
+
+
 def _apply_versions(connection: Connection, path: str) -> None:
     version = _read_version(connection)
     if version > len(VERSIONS):
@@ -119,12 +136,8 @@ def _apply_versions(connection: Connection, path: str) -> None:
             f"{version}, and this mastra knows {len(VERSIONS)}.",
             "Update mastra-core, or use another file.",
         )
-    for statements in VERSIONS[version:]:
-        for statement in statements:
-            connection.execute(statement)
-    connection.execute("CREATE TABLE IF NOT EXISTS mastra_schema (version INTEGER NOT NULL)")
-    connection.execute("DELETE FROM mastra_schema")
-    connection.execute("INSERT INTO mastra_schema VALUES (?)", (len(VERSIONS),))
+    for statement in build_migration(version):
+        connection.execute(statement.sql, statement.values)
 
 
 def _read_version(connection: Connection) -> int:
@@ -132,4 +145,4 @@ def _read_version(connection: Connection) -> int:
     tables = "SELECT 1 FROM sqlite_master WHERE name = 'mastra_schema'"
     if connection.execute(tables).fetchone() is None:
         return 0
-    return int(connection.execute("SELECT version FROM mastra_schema").fetchone()[0])
+    return int(connection.execute(VERSION).fetchone()[0])

@@ -1,73 +1,136 @@
-"""Build and execute queries that return pages."""
+"""Build queries that return pages, and queries whose rows are limited by their size."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from mastra_core.limits.memory_size import estimate_json_size, estimate_size
 from mastra_core.limits.page_size import PageSize
+from mastra_core.storage.sqlite_database import Result, Statement
 
-if TYPE_CHECKING:
-    from sqlite3 import Connection
-
-__all__ = ("PagedSelect", "estimate_row_size")
+__all__ = ("HAS_METADATA", "PagedSelect", "RowSelect", "estimate_row_size")
 
 T = TypeVar("T")
 
+_KIND = "CASE WHEN type IN ('true', 'false', 'integer', 'real') THEN 'number' ELSE type END"
+_OWN_NODES = f"""SELECT fullkey, {_KIND}, atom FROM json_tree(
+    CASE WHEN own.type IN ('array', 'object') THEN own.value ELSE 'null' END)"""
+_WANTED_NODES = f"""SELECT fullkey, {_KIND}, atom FROM json_tree(
+    CASE WHEN wanted.type IN ('array', 'object') THEN wanted.value ELSE 'null' END)"""
+# Whether the column ``metadata`` has all keys and values of a JSON object, as
+# ``matches_metadata`` defines it. Two lists or objects are equal if they have the same nodes.
+HAS_METADATA = f"""NOT EXISTS (
+    SELECT 1 FROM (SELECT key, type, {_KIND} AS kind, atom, value FROM json_each(?)) AS wanted
+    WHERE NOT EXISTS (
+        SELECT 1 FROM (
+            SELECT key, type, {_KIND} AS kind, atom, value FROM json_each(CAST(metadata AS TEXT))
+        ) AS own
+        WHERE own.key = wanted.key AND own.kind = wanted.kind AND own.atom IS wanted.atom
+        AND NOT EXISTS ({_OWN_NODES} EXCEPT {_WANTED_NODES})
+        AND NOT EXISTS ({_WANTED_NODES} EXCEPT {_OWN_NODES})))"""
 
-class PagedSelect:
-    """A query that returns pages; all its values are bound, and only constants are in the SQL.
+
+class RowSelect:
+    """A query for rows whose total size may be limited.
 
     :param table: name of the table.
     :param columns: names of the columns.
-    :param conditions: the conditions, each with its value, or with a tuple of its values.
+    :param size: an SQL expression for the size of a row.
     :param order: the columns to sort by, with ``{0}`` in place of the direction.
+    :param keys: the columns in ``order`` that are not in ``columns``.
     """
 
     def __init__(
-        self, table: str, columns: str, conditions: list[tuple[str, Any]], order: str
+        self, table: str, columns: str, *, size: str, order: str, keys: Sequence[str] = ()
     ) -> None:
-        where = " AND ".join(condition for condition, _ in conditions) or "1"
-        self._from = f"FROM {table} WHERE {where}"
+        self.table = table
         self._columns = columns
+        self._inner_columns = ", ".join((columns, *keys))
+        self._size = size
         self._order = order
+
+    def build(
+        self,
+        where: str,
+        values: Sequence[Any],
+        *,
+        limit: int | None,
+        offset: int = 0,
+        descending: bool = False,
+        max_bytes: int | None = None,
+    ) -> Statement:
+        """Build the statement.
+
+        :param where: the condition.
+        :param values: the values of the condition.
+        :param limit: maximum number of rows; ``None`` for all.
+        :param offset: how many rows to skip.
+        :param descending: whether the greatest row is first.
+        :param max_bytes: maximum size of the rows. The first row beyond it is returned too.
+        """
+        order = self._order.format("DESC" if descending else "ASC")
+        bounds = (*values, -1 if limit is None else limit, offset)
+        rows = f"FROM {self.table} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
+        limited_sql = f"""SELECT {self._columns} FROM (
+            SELECT *, sum({self._size}) OVER (ORDER BY {order}) - ({self._size}) AS bytes_before
+            FROM (SELECT {self._inner_columns} {rows}))
+            WHERE bytes_before <= ? ORDER BY {order}"""
+        return Statement(f"SELECT {self._columns} {rows}", bounds, max_bytes, limited_sql)
+
+
+class PagedSelect:
+    """A query that returns a page; all its values are bound, and only constants are in the SQL.
+
+    :param rows: the query for the rows.
+    :param conditions: the conditions, each with its value, or with a tuple of its values.
+    """
+
+    def __init__(self, rows: RowSelect, conditions: Sequence[tuple[str, Any]]) -> None:
+        self._rows = rows
+        self._where = " AND ".join(condition for condition, _ in conditions) or "1"
         self._values: list[Any] = []
         for _, value in conditions:
             self._values += value if isinstance(value, tuple) else [value]
 
-    def fetch_page(
-        self,
-        sql: Connection,
-        parse_row: Callable[[Any], T],
-        per_page: int | None,
-        offset: int,
-        *,
-        descending: bool,
-        max_bytes: int | None = None,
-    ) -> tuple[tuple[T, ...], int]:
-        """Return the rows of one page, and the total number of rows.
+    def build(
+        self, per_page: int | None, offset: int, *, descending: bool, max_bytes: int | None
+    ) -> tuple[Statement, Statement]:
+        """Build the statements that count all rows and return those of the page.
 
-        :param sql: the connection.
-        :param parse_row: converts a row to a record.
         :param per_page: rows in a page; ``None`` for all.
         :param offset: how many rows precede the page.
         :param descending: whether the greatest row is first.
         :param max_bytes: maximum size of the page; ``None`` for no maximum.
+        """
+        count = f"SELECT count(*) AS total FROM {self._rows.table} WHERE {self._where}"
+        rows = self._rows.build(
+            self._where,
+            self._values,
+            limit=per_page,
+            offset=offset,
+            descending=descending,
+            max_bytes=max_bytes,
+        )
+        return Statement(count, self._values), rows
+
+    @staticmethod
+    def parse(
+        results: Sequence[Result], parse_row: Callable[[Any], T], max_bytes: int | None
+    ) -> tuple[tuple[T, ...], int]:
+        """Return the records of the page, and the total number of records.
+
+        :param results: the results of the two statements.
+        :param parse_row: converts a row to a record.
+        :param max_bytes: maximum size of the page; ``None`` for no maximum.
         :raises InvalidInput: when the page is larger.
         """
-        (total,) = sql.execute(f"SELECT count(*) {self._from}", self._values).fetchone()
-        order = self._order.format("DESC" if descending else "ASC")
-        rows = sql.execute(
-            f"SELECT {self._columns} {self._from} ORDER BY {order} LIMIT ? OFFSET ?",
-            [*self._values, -1 if per_page is None else per_page, offset],
-        )
         size = PageSize(max_bytes)
         items = []
-        for row in rows:
+        for row in results[1].rows:
             size.add(estimate_row_size(row))
             items.append(parse_row(row))
-        return tuple(items), total
+        return tuple(items), results[0].rows[0][0]
 
 
 def estimate_row_size(row: tuple[Any, ...]) -> int:

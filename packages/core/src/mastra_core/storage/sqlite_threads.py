@@ -1,12 +1,14 @@
-"""Threads in an SQLite file."""
+"""Threads in a database that understands the SQL of SQLite."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from mastra_core.errors import Conflict
+from mastra_core.json_repair import repair_text
 from mastra_core.limits.page_size import PageSize
+from mastra_core.schema import encode_json
 from mastra_core.storage.records import (
     MAX_RECALL_BYTES,
     History,
@@ -17,54 +19,76 @@ from mastra_core.storage.records import (
     StoredMessage,
     Thread,
     ThreadQuery,
-    build_owner_error,
     now,
 )
-from mastra_core.storage.sqlite_file import SqliteFile
+from mastra_core.storage.sqlite_database import Result, SqliteDatabase, Statement
+from mastra_core.storage.sqlite_notes import SqliteNotes
 from mastra_core.storage.sqlite_rows import (
     MESSAGE,
     THREAD,
-    encode_json,
+    check_row_size,
+    encode_names,
     parse_message,
     parse_thread,
     to_message_row,
     to_thread_row,
 )
-from mastra_core.storage.sqlite_select import PagedSelect, estimate_row_size
-
-if TYPE_CHECKING:
-    from sqlite3 import Connection
+from mastra_core.storage.sqlite_select import (
+    HAS_METADATA,
+    PagedSelect,
+    RowSelect,
+    estimate_row_size,
+)
 
 __all__ = ("SqliteThreads",)
 
-_BY_ID = f"SELECT {THREAD} FROM mastra_threads WHERE id = ?"
-_INSERT_THREAD = f"INSERT OR IGNORE INTO mastra_threads ({THREAD}) VALUES (?, ?, ?, ?, ?, ?)"
+_BY_ID = f"SELECT {THREAD}, position FROM mastra_threads WHERE id = ?"
+_INSERT_THREAD = f"INSERT OR IGNORE INTO mastra_threads ({THREAD}) SELECT ?, ?, ?, ?, ?, ?"
 _UPDATE_THREAD = """UPDATE mastra_threads SET resource = ?, title = ?, metadata = ?,
     created_at = ?, updated_at = ? WHERE id = ? AND resource = ifnull(?, resource)"""
 _DELETE_THREAD = "DELETE FROM mastra_threads WHERE id = ? AND resource = ifnull(?, resource)"
-_TOUCH = """UPDATE mastra_threads SET title = CASE title WHEN '' THEN ? ELSE title END,
-    updated_at = max(updated_at, ?) WHERE id = ?"""
-_MOVE = "UPDATE mastra_threads SET position = max(position + 1, ?) WHERE id = ?"
-_PUT_MESSAGE = f"""INSERT INTO mastra_messages ({MESSAGE}) VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO UPDATE SET role = excluded.role, parts = excluded.parts,
+_DELETE_NOTES = """DELETE FROM mastra_working_memory WHERE scope = 'thread' AND owner = ?
+    AND EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = ifnull(?, resource))"""
+_IS_OWNED = "EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = ?)"
+_TAKEN_IDS = """SELECT id FROM mastra_messages
+    WHERE thread <> ? AND id IN (SELECT value FROM json_each(?))"""
+_MAY_APPEND = f"{_IS_OWNED} AND NOT EXISTS ({_TAKEN_IDS})"
+_TOUCH = f"""UPDATE mastra_threads SET title = CASE title WHEN '' THEN ? ELSE title END,
+    updated_at = max(updated_at, ?), position = max(position + 1, ?)
+    WHERE id = ? AND resource = ? AND NOT EXISTS ({_TAKEN_IDS})"""
+_ON_SAME_ID = """ON CONFLICT (id) DO UPDATE SET role = excluded.role, parts = excluded.parts,
     content = excluded.content, metadata = excluded.metadata, created_at = excluded.created_at
     WHERE thread = excluded.thread"""
-_IS_OWNED = "EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = ?)"
-_LAST = f"SELECT {MESSAGE} FROM mastra_messages WHERE thread = ? ORDER BY number DESC LIMIT ?"
-_PUT_HISTORY = "INSERT INTO mastra_histories (thread, agent, messages, data) VALUES (?, ?, ?, ?)"
+_ROWS_PER_INSERT = 13  # with the values of the condition, less than D1's maximum of 100 values
+_PUT_HISTORY = f"""INSERT INTO mastra_histories (thread, agent, messages, data)
+    SELECT ?, ?, ?, ? WHERE {_MAY_APPEND}
+    AND EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND position = ?)"""
 _HISTORY = "SELECT agent, data, messages FROM mastra_histories WHERE thread = ?"
-_NOTE = "SELECT content FROM mastra_working_memory WHERE scope = ? AND owner = ?"
-_PUT_NOTE = "INSERT OR REPLACE INTO mastra_working_memory VALUES (?, ?, ?)"
+_OWN_MESSAGES = """id IN (SELECT value FROM json_each(?))
+    AND thread IN (SELECT id FROM mastra_threads WHERE resource = ifnull(?, resource))"""
+_OWN_THREADS = f"SELECT thread FROM mastra_messages WHERE {_OWN_MESSAGES}"
+_OF_MESSAGE = "(SELECT {0} FROM mastra_messages WHERE id = ?)"
+_SAME_THREAD = f"thread = {_OF_MESSAGE.format('thread')} AND number {{0}} " + _OF_MESSAGE.format(
+    "number"
+)
+_MESSAGES = RowSelect(
+    "mastra_messages",
+    MESSAGE,
+    size="length(parts) + length(content) + length(metadata)",
+    order="number {0}",
+    keys=("number",),
+)
 
 
 class SqliteThreads:
-    """The ``ThreadStore`` of ``SqliteStorage``.
+    """The ``ThreadStore`` of a database that understands the SQL of SQLite.
 
-    :param file: the file.
+    :param database: the database.
     """
 
-    def __init__(self, file: SqliteFile) -> None:
-        self._file = file
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self._notes = SqliteNotes(database)
 
     async def get(self, thread_id: str) -> Thread | None:
         """Return a thread.
@@ -72,7 +96,8 @@ class SqliteThreads:
         :param thread_id: id of the thread.
         :returns: the thread, ``None`` if there is none.
         """
-        return await self._file.read(lambda sql: _read_thread(sql, thread_id))
+        statement = Statement(_BY_ID, (thread_id,))
+        return await self._database.execute([statement], lambda results: _get_thread(results[0]))
 
     async def find(self, query: ThreadQuery) -> Page[Thread]:
         """Return the threads that match a query.
@@ -83,11 +108,11 @@ class SqliteThreads:
         if query.resource is not None:
             conditions.append(("resource = ?", query.resource))
         if query.metadata:
-            conditions.append(("mastra_fits(metadata, ?)", encode_json(query.metadata)))
-        select = PagedSelect(
-            "mastra_threads", THREAD, conditions, f"{query.order_by} {{0}}, id {{0}}"
-        )
-        return await self._file.read(lambda sql: _fetch_page(sql, select, query, parse_thread))
+            conditions.append((HAS_METADATA, encode_json(query.metadata).decode()))
+        order = f"{query.order_by} {{0}}, id {{0}}"
+        size = "length(title) + length(metadata)"
+        rows = RowSelect("mastra_threads", THREAD, size=size, order=order)
+        return await self._fetch_page(PagedSelect(rows, conditions), query, parse_thread)
 
     async def create(self, thread: Thread) -> bool:
         """Store a new thread.
@@ -95,8 +120,7 @@ class SqliteThreads:
         :param thread: the thread.
         :returns: ``False`` if the id is taken.
         """
-        row = to_thread_row(thread)
-        return await self._file.write(lambda sql: sql.execute(_INSERT_THREAD, row).rowcount > 0)
+        return await self._change([Statement(_INSERT_THREAD, self._to_thread_row(thread))])
 
     async def update(self, thread: Thread, resource: str | None = None) -> bool:
         """Replace the data of a thread, and keep its messages.
@@ -105,9 +129,8 @@ class SqliteThreads:
         :param resource: the owner that the stored thread must have; ``None`` for any.
         :returns: ``False`` if there is no such thread.
         """
-        name, *row = to_thread_row(thread)
-        update = (*row, name, resource)
-        return await self._file.write(lambda sql: sql.execute(_UPDATE_THREAD, update).rowcount > 0)
+        thread_id, *row = self._to_thread_row(thread)
+        return await self._change([Statement(_UPDATE_THREAD, (*row, thread_id, resource))])
 
     async def delete(self, thread_id: str, resource: str | None = None) -> bool:
         """Delete a thread with its messages and notes.
@@ -116,17 +139,8 @@ class SqliteThreads:
         :param resource: the owner that the thread must have; ``None`` for any.
         :returns: ``False`` if there is no such thread.
         """
-
-        def work(sql: Connection) -> bool:
-            if not sql.execute(_DELETE_THREAD, (thread_id, resource)).rowcount:
-                return False
-            sql.execute(
-                "DELETE FROM mastra_working_memory WHERE scope = 'thread' AND owner = ?",
-                (thread_id,),
-            )
-            return True
-
-        return await self._file.write(work)
+        delete_notes = Statement(_DELETE_NOTES, (thread_id, thread_id, resource))
+        return await self._change([delete_notes, Statement(_DELETE_THREAD, (thread_id, resource))])
 
     async def append(
         self,
@@ -147,42 +161,77 @@ class SqliteThreads:
         :returns: ``False`` if nothing was stored.
         :raises Conflict: when another thread has a message of that id.
         """
+        taken = (thread.id, encode_names(message.id for message in messages))
+        may_append = (thread.id, thread.resource, *taken)
+        statements = [
+            Statement(f"{_TAKEN_IDS} LIMIT 1", taken),
+            Statement(_BY_ID, (thread.id,)),
+            Statement(
+                f"DELETE FROM mastra_histories WHERE thread = ? AND {_MAY_APPEND}",
+                (thread.id, *may_append),
+            ),
+            *self._build_inserts(messages, may_append),
+            Statement(
+                _TOUCH,
+                (
+                    repair_text(thread.title),
+                    thread.updated_at,
+                    now(),
+                    thread.id,
+                    thread.resource,
+                    *taken,
+                ),
+            ),
+        ]
+        if history is not None and self._fits_row(history):
+            row = (thread.id, history.agent, history.messages, history.data)
+            statements.insert(3, Statement(_PUT_HISTORY, (*row, *may_append, thread.id, after)))
+        if create:
+            insert = f"{_INSERT_THREAD} WHERE NOT EXISTS ({_TAKEN_IDS})"
+            statements.insert(2, Statement(insert, (*self._to_thread_row(thread), *taken)))
 
-        def work(sql: Connection) -> bool:
-            if create:
-                sql.execute(_INSERT_THREAD, to_thread_row(thread))
-            stored_thread = _read_thread(sql, thread.id)
-            if stored_thread is None or stored_thread.resource != thread.resource:
-                return False
-            is_current = _read_position(sql, thread.id) == after
-            _put_messages(sql, thread.id, messages)
-            if history is not None and is_current:
-                row = (thread.id, history.agent, history.messages, history.data)
-                sql.execute(_PUT_HISTORY, row)
-            sql.execute(_TOUCH, (thread.title, thread.updated_at, thread.id))
-            return True
+        def convert(results: Sequence[Result]) -> bool:
+            if results[-1].changes:
+                return True
+            known = _get_thread(results[1])
+            if results[0].rows and (create if known is None else known.resource == thread.resource):
+                raise Conflict(
+                    f"Another thread already has a message with the id {results[0].rows[0][0]!r}."
+                )
+            return False
 
-        return await self._file.write(work)
+        return await self._database.execute(statements, convert, writes=True)
 
-    async def recall(self, thread_id: str, last: int) -> Recall:
+    async def recall(
+        self, thread_id: str, last: int, *, max_bytes: int = MAX_RECALL_BYTES
+    ) -> Recall:
         """Return a thread and its last messages.
 
         :param thread_id: id of the thread.
         :param last: how many messages.
+        :param max_bytes: maximum size of the messages; the newest is returned in any case.
         """
+        limit = self._limit_read(max_bytes)
+        statements = [
+            Statement(_BY_ID, (thread_id,)),
+            _MESSAGES.build(
+                "thread = ?", (thread_id,), limit=last, descending=True, max_bytes=limit
+            ),
+            Statement(_HISTORY, (thread_id,)),
+        ]
 
-        def work(sql: Connection) -> Recall:
-            thread = _read_thread(sql, thread_id)
+        def convert(results: Sequence[Result]) -> Recall:
+            thread = _get_thread(results[0])
             if thread is None:
                 return Recall()
             return Recall(
                 thread=thread,
-                messages=_read_newest(sql, thread_id, last),
-                history=_read_history(sql, thread_id),
-                position=_read_position(sql, thread_id),
+                messages=_take_newest(results[1].rows, limit or max_bytes),
+                history=_get_history(results[2]),
+                position=results[0].rows[0][-1],
             )
 
-        return await self._file.read(work)
+        return await self._database.execute(statements, convert)
 
     async def list_messages(self, query: MessageQuery) -> Page[StoredMessage]:
         """Return the messages of one thread that match a query.
@@ -197,29 +246,52 @@ class SqliteThreads:
         if query.until is not None:
             conditions.append(("created_at <= ?", query.until))
         if query.metadata:
-            conditions.append(("mastra_fits(metadata, ?)", encode_json(query.metadata)))
+            conditions.append((HAS_METADATA, encode_json(query.metadata).decode()))
         if query.roles:
-            conditions.append((f"role IN ({_build_placeholders(query.roles)})", query.roles))
-        select = PagedSelect("mastra_messages", MESSAGE, conditions, "number {0}")
-        return await self._file.read(lambda sql: _fetch_page(sql, select, query, parse_message))
+            roles = "role IN (SELECT value FROM json_each(?))"
+            conditions.append((roles, encode_names(query.roles)))
+        return await self._fetch_page(PagedSelect(_MESSAGES, conditions), query, parse_message)
 
     async def get_surrounding(
-        self, message_id: str, before: int, after: int
+        self, message_id: str, before: int, after: int, *, max_bytes: int = MAX_RECALL_BYTES
     ) -> tuple[StoredMessage, ...]:
         """Return a message and the messages around it, oldest first.
 
         :param message_id: id of the message.
         :param before: how many earlier messages.
         :param after: how many later messages.
+        :param max_bytes: maximum size of the messages.
+        :raises InvalidInput: when the messages are larger.
         """
-        return await self._file.read(lambda sql: _read_surrounding(sql, message_id, before, after))
+        ids, limit = (message_id, message_id), self._limit_read(max_bytes)
+        earlier, later = _SAME_THREAD.format("<"), _SAME_THREAD.format(">=")
+        statements = [
+            _MESSAGES.build(earlier, ids, limit=before, descending=True, max_bytes=limit),
+            _MESSAGES.build(later, ids, limit=after + 1, max_bytes=limit),
+        ]
+
+        def convert(results: Sequence[Result]) -> tuple[StoredMessage, ...]:
+            size = PageSize(limit)
+            rows = (*reversed(results[0].rows), *results[1].rows)
+            return tuple(_parse_messages(rows, size))
+
+        return await self._database.execute(statements, convert)
 
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
         """Return the messages with these ids, and skip unknown ids.
 
         :param message_ids: ids of the messages.
         """
-        return await self._file.read(lambda sql: tuple(_iter_messages(sql, message_ids)))
+        limit = self._limit_read(None)
+
+        def convert(results: Sequence[Result]) -> tuple[StoredMessage, ...]:
+            found = {each.id: each for each in _parse_messages(results[0].rows, PageSize(limit))}
+            return tuple(found[each] for each in dict.fromkeys(message_ids) if each in found)
+
+        where = "id IN (SELECT value FROM json_each(?))"
+        names = (encode_names(message_ids),)
+        statement = _MESSAGES.build(where, names, limit=None, max_bytes=limit)
+        return await self._database.execute([statement], convert)
 
     async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
         """Delete messages, except those of other resources.
@@ -228,20 +300,19 @@ class SqliteThreads:
         :param resource: the owner that their threads must have; ``None`` for any.
         :returns: how many messages were deleted.
         """
-
-        def work(sql: Connection) -> int:
-            messages = [
-                message
-                for message in _iter_messages(sql, message_ids)
-                if resource in (None, _read_owner(sql, message.thread))
-            ]
-            for message in messages:
-                sql.execute("DELETE FROM mastra_messages WHERE id = ?", (message.id,))
-            for thread_id in {message.thread for message in messages}:
-                _mark_changed(sql, thread_id)
-            return len(messages)
-
-        return await self._file.write(work)
+        own = (encode_names(message_ids), resource)
+        statements = [
+            Statement(f"DELETE FROM mastra_histories WHERE thread IN ({_OWN_THREADS})", own),
+            Statement(
+                f"""UPDATE mastra_threads SET position = max(position + 1, ?)
+                WHERE id IN ({_OWN_THREADS})""",
+                (now(), *own),
+            ),
+            Statement(f"DELETE FROM mastra_messages WHERE {_OWN_MESSAGES}", own),
+        ]
+        return await self._database.execute(
+            statements, lambda results: results[-1].changes, writes=True
+        )
 
     async def get_working_memory(
         self, scope: Scope, owner: str, resource: str | None = None
@@ -253,12 +324,7 @@ class SqliteThreads:
         :param resource: the owner that an existing thread must have; ``None`` for any.
         :returns: the notes, empty if there are none.
         """
-
-        def work(sql: Connection) -> str:
-            is_allowed = _may_use_notes(sql, scope, owner, resource)
-            return _read_notes(sql, scope, owner) if is_allowed else ""
-
-        return await self._file.read(work)
+        return await self._notes.get(scope, owner, resource)
 
     async def change_working_memory(
         self,
@@ -267,7 +333,7 @@ class SqliteThreads:
         change: Callable[[str], str],
         resource: str | None = None,
     ) -> str:
-        """Replace the notes with ``change(notes)``.
+        """Replace the notes with ``change(notes)``, as ``ThreadStore`` defines.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
@@ -275,121 +341,89 @@ class SqliteThreads:
         :param resource: the caller whose limits the notes count toward, and the owner that an
             existing thread must have; ``None`` for any.
         :returns: the new notes.
+        :raises Conflict: when other callers change the notes all the time.
         :raises Forbidden: when the thread belongs to another resource.
         """
+        return await self._notes.change(scope, owner, change, resource)
 
-        def work(sql: Connection) -> str:
-            if not _may_use_notes(sql, scope, owner, resource):
-                raise build_owner_error(owner)
-            changed = change(_read_notes(sql, scope, owner))
-            sql.execute(_PUT_NOTE, (scope, owner, changed))
-            return changed
+    async def _change(self, statements: Sequence[Statement]) -> bool:
+        """Execute statements, and return whether the last of them has changed a row."""
+        return await self._database.execute(
+            statements, lambda results: results[-1].changes > 0, writes=True
+        )
 
-        return await self._file.write(work)
+    async def _fetch_page(
+        self,
+        select: PagedSelect,
+        query: ThreadQuery | MessageQuery,
+        parse_row: Callable[[Any], Any],
+    ) -> Page[Any]:
+        limit = self._limit_read(query.max_bytes)
+        statements = select.build(
+            query.per_page, query.offset, descending=query.descending, max_bytes=limit
+        )
+
+        def convert(results: Sequence[Result]) -> Page[Any]:
+            items, total = select.parse(results, parse_row, limit)
+            return Page(items=items, total=total)
+
+        return await self._database.execute(statements, convert)
+
+    def _limit_read(self, max_bytes: int | None) -> int | None:
+        limits = (max_bytes, self._database.max_read_bytes)
+        return min((each for each in limits if each is not None), default=None)
+
+    def _build_inserts(
+        self, messages: Sequence[StoredMessage], may_append: tuple[str, ...]
+    ) -> Iterator[Statement]:
+        """Yield statements that store messages, with several messages in each statement."""
+        for start in range(0, len(messages), _ROWS_PER_INSERT):
+            part = messages[start : start + _ROWS_PER_INSERT]
+            values: list[Any] = []
+            for message in part:
+                row = to_message_row(message)
+                check_row_size(row, f"message {message.id!r}", self._database.max_row_bytes)
+                values += row
+            rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(part))
+            sql = f"""INSERT INTO mastra_messages ({MESSAGE})
+                SELECT * FROM (VALUES {rows}) WHERE {_MAY_APPEND} {_ON_SAME_ID}"""
+            yield Statement(sql, (*values, *may_append))
+
+    def _fits_row(self, history: History) -> bool:
+        """Return whether a history can be stored; the messages replace a larger one."""
+        maximum = self._database.max_row_bytes
+        return maximum is None or len(history.data) <= maximum
+
+    def _to_thread_row(self, thread: Thread) -> tuple[Any, ...]:
+        row = to_thread_row(thread)
+        check_row_size(row, f"thread {thread.id!r}", self._database.max_row_bytes)
+        return row
 
 
-def _fetch_page(
-    sql: Connection,
-    select: PagedSelect,
-    query: ThreadQuery | MessageQuery,
-    parse_row: Callable[[Any], Any],
-) -> Page[Any]:
-    items, total = select.fetch_page(
-        sql,
-        parse_row,
-        query.per_page,
-        query.offset,
-        descending=query.descending,
-        max_bytes=query.max_bytes,
-    )
-    return Page(items=items, total=total)
+def _get_thread(result: Result) -> Thread | None:
+    return parse_thread(result.rows[0][:-1]) if result.rows else None
 
 
-def _read_thread(sql: Connection, thread_id: str) -> Thread | None:
-    row = sql.execute(_BY_ID, (thread_id,)).fetchone()
-    return row and parse_thread(row)
+def _get_history(result: Result) -> History | None:
+    if not result.rows:
+        return None
+    agent, data, messages = result.rows[0]
+    return History(agent=agent, data=data, messages=messages)
 
 
-def _read_owner(sql: Connection, thread_id: str) -> str | None:
-    row = sql.execute("SELECT resource FROM mastra_threads WHERE id = ?", (thread_id,)).fetchone()
-    return row[0] if row else None
-
-
-def _may_use_notes(sql: Connection, scope: Scope, owner: str, resource: str | None) -> bool:
-    if resource is None:
-        return True
-    if scope == "resource":
-        return owner == resource
-    return _read_owner(sql, owner) in (None, resource)
-
-
-def _read_position(sql: Connection, thread_id: str) -> int:
-    row = sql.execute("SELECT position FROM mastra_threads WHERE id = ?", (thread_id,)).fetchone()
-    return int(row[0])
-
-
-def _read_history(sql: Connection, thread_id: str) -> History | None:
-    row = sql.execute(_HISTORY, (thread_id,)).fetchone()
-    return row and History(agent=row[0], data=row[1], messages=row[2])
-
-
-def _read_newest(sql: Connection, thread_id: str, last: int) -> tuple[StoredMessage, ...]:
+def _take_newest(rows: Iterable[tuple[Any, ...]], max_bytes: int) -> tuple[StoredMessage, ...]:
     """Return the newest messages that one run may receive, oldest first."""
     messages: list[StoredMessage] = []
     size = 0
-    for row in sql.execute(_LAST, (thread_id, last)):
+    for row in rows:
         size += estimate_row_size(row)
-        if messages and size > MAX_RECALL_BYTES:
+        if messages and size > max_bytes:
             break
         messages.append(parse_message(row))
     return tuple(reversed(messages))
 
 
-def _put_messages(sql: Connection, thread_id: str, messages: Iterable[StoredMessage]) -> None:
-    for message in messages:
-        if not sql.execute(_PUT_MESSAGE, to_message_row(message)).rowcount:
-            raise Conflict(f"Another thread already has a message with the id {message.id!r}.")
-    _mark_changed(sql, thread_id)
-
-
-def _mark_changed(sql: Connection, thread_id: str) -> None:
-    sql.execute("DELETE FROM mastra_histories WHERE thread = ?", (thread_id,))
-    sql.execute(_MOVE, (now(), thread_id))
-
-
-def _iter_messages(sql: Connection, message_ids: Sequence[str]) -> Iterable[StoredMessage]:
-    """Yield messages by id, with one query for each id, because SQLite limits bound values."""
-    for name in dict.fromkeys(message_ids):
-        row = sql.execute(f"SELECT {MESSAGE} FROM mastra_messages WHERE id = ?", (name,)).fetchone()
-        if row:
-            yield parse_message(row)
-
-
-def _read_surrounding(
-    sql: Connection, message_id: str, before: int, after: int
-) -> tuple[StoredMessage, ...]:
-    location = sql.execute(
-        "SELECT thread, number FROM mastra_messages WHERE id = ?", (message_id,)
-    ).fetchone()
-    if location is None:
-        return ()
-    select = f"SELECT {MESSAGE} FROM mastra_messages WHERE thread = ? AND number"
-    earlier = sql.execute(f"{select} < ? ORDER BY number DESC LIMIT ?", (*location, before))
-    later = sql.execute(f"{select} >= ? ORDER BY number LIMIT ?", (*location, after + 1))
-    size = PageSize(MAX_RECALL_BYTES)
-    groups: list[list[StoredMessage]] = []
-    for rows in (earlier, later):
-        groups.append([])
-        for row in rows:
-            size.add(estimate_row_size(row))
-            groups[-1].append(parse_message(row))
-    return (*reversed(groups[0]), *groups[1])
-
-
-def _read_notes(sql: Connection, scope: Scope, owner: str) -> str:
-    row = sql.execute(_NOTE, (scope, owner)).fetchone()
-    return row[0] if row else ""
-
-
-def _build_placeholders(values: Sequence[str]) -> str:
-    return ", ".join("?" for _ in values)
+def _parse_messages(rows: Iterable[tuple[Any, ...]], size: PageSize) -> Iterator[StoredMessage]:
+    for row in rows:
+        size.add(estimate_row_size(row))
+        yield parse_message(row)

@@ -18,6 +18,7 @@ from mastra_deployer_netlify.deploy.create import (
     wait_until_required,
 )
 from mastra_deployer_netlify.deploy.files import BundleFiles, send_missing_files
+from mastra_deployer_netlify.deploy.find_unchanged import find_unchanged
 from mastra_deployer_netlify.resources.deployments import (
     get_deployment,
     iter_deployments,
@@ -25,8 +26,8 @@ from mastra_deployer_netlify.resources.deployments import (
 )
 from mastra_deployer_netlify.resources.site import (
     fetch_site,
-    find_production_block,
     get_or_create_site,
+    require_publishable,
 )
 from mastra_deployer_netlify.resources.variables import Variables
 from mastra_deployer_netlify.settings import NetlifyDeployer
@@ -64,9 +65,9 @@ def deploy(
     files = BundleFiles.from_bundle(bundle)
     with open_api(settings, credentials) as client:
         site = get_or_create_site(client, settings)
-        _refuse_blocked_site(site, request)
+        require_publishable(site, request)
         variables = Variables(client, site, request.environment)
-        if published := _find_unchanged(site, variables, request):
+        if published := find_unchanged(site, variables, request):
             report.note(
                 f"{published.id} has the same files and variables, so no deployment was created.",
                 "Another --message makes one.",
@@ -87,28 +88,6 @@ def deploy(
             item = wait_until_ready(client, str(site["id"]), str(item["id"]), settings, report)
             return to_deployment(item, fetch_site(client, site))
         return to_deployment(item, site)
-
-
-def _refuse_blocked_site(site: Mapping[str, Any], request: DeployRequest) -> None:
-    """Refuse a deploy that Netlify would not publish, before anything is sent."""
-    error = find_production_block(site)
-    if error is not None and request.environment == "production" and request.promote:
-        raise error
-
-
-def _find_unchanged(
-    site: Mapping[str, Any], variables: Variables, request: DeployRequest
-) -> Deployment | None:
-    """Return the published deployment if a new deployment would be the same and cost credits."""
-    item = site.get("published_deploy")
-    if not item or request.environment != "production" or not request.promote:
-        return None
-    deployment = to_deployment(item, site)
-    is_same = deployment.fingerprint == request.fingerprint != ""
-    if not is_same or request.message not in ("", deployment.message):
-        return None
-    change_time = variables.get_change_time()
-    return deployment if change_time is None or change_time <= deployment.created else None
 
 
 def _find_unfinished(

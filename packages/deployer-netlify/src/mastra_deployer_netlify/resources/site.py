@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ApiError, DeployError
+from mastra_core.pipeline import DeployRequest
 from mastra_deployer.kit import get_or_create, read_object, require_deployed
 from mastra_deployer_netlify.resources.lists import iter_objects
 from mastra_deployer_netlify.resources.team import get_team
@@ -23,6 +24,7 @@ __all__ = (
     "get_or_create_site",
     "get_published_id",
     "get_site",
+    "require_publishable",
 )
 
 _MAX_SITES = 1000  # whose names contain project_name
@@ -132,6 +134,18 @@ def find_production_block(site: Mapping[str, Any]) -> DeployError | None:
     if site.get("prevent_non_git_prod_deploys"):
         return DeployError(f"The site {name!r} publishes deployments from git only.", _GIT_HINT)
     return None
+
+
+def require_publishable(site: Mapping[str, Any], request: DeployRequest) -> None:
+    """Refuse a deploy that Netlify would not publish, before anything is sent.
+
+    :param site: the site, as Netlify describes it.
+    :param request: options of the deploy.
+    :raises DeployError: when the deploy shall be published, and the site is blocked.
+    """
+    error = find_production_block(site)
+    if error is not None and request.environment == "production" and request.promote:
+        raise error
 
 
 def _find_by_name(

@@ -16,6 +16,7 @@ from mastra_deployer.files.directories import ensure_local_directory
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.session import Session, raise_for_errors
+from mastra_deployer.project.settings import remove_secrets
 
 __all__ = ("check",)
 
@@ -56,6 +57,9 @@ def _refuse_warnings(session: Session) -> None:
 
 
 def _create_bundle(session: Session) -> Bundle:
-    """Create a bundle in a temporary directory."""
+    """Create a bundle in a temporary directory, and run it if the deployer can."""
     with temporary_directory(ensure_local_directory(session.project), "check-") as directory:
-        return session.bundle(Path(directory) / "checked", reuse=False)
+        bundle = session.bundle(Path(directory) / "checked", reuse=False)
+        settings = remove_secrets(session.settings)
+        session.report_problems(session.hooks.verify(bundle, settings, session.report))
+        return bundle

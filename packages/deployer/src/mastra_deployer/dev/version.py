@@ -26,7 +26,7 @@ _CHILD = Path(__file__).parent / "app_child.py"
 # environment or on other modules.
 _STEADY = (
     ("uvicorn", "uvicorn.lifespan.on", "uvicorn.protocols.http.httptools_impl", "uvloop")
-    + ("litestar", "mastra_core", "mastra_core.describe", "mastra_core.agents.pydantic_ai")
+    + ("litestar", "mastra_core", "mastra_core.describe", "mastra_core.agents.loop")
     + ("mastra_server.app", "msgspec", "pydantic", "pydantic_ai", "openai", "anthropic", "httpx")
     + ("fastapi", "starlette.applications", "jinja2", "opentelemetry.sdk.trace")
 )

@@ -91,6 +91,7 @@ from mastra_deployer.kit.runtimes.write_launcher import (
 )
 from mastra_deployer.kit.uploads.file_manifest import FileManifest
 from mastra_deployer.kit.uploads.upload import upload
+from mastra_deployer.kit.workflow_runs import check_workflow_runs
 from mastra_deployer.trust.host_policy import require_consent
 
 __all__ = (
@@ -114,6 +115,7 @@ __all__ = (
     "check_compressed_size",
     "check_project_path",
     "check_size",
+    "check_workflow_runs",
     "connect",
     "convert_response_errors",
     "convert_sdk_errors",

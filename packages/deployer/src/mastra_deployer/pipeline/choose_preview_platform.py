@@ -41,6 +41,8 @@ def choose_preview_platform(
     :raises ConfigError: when no bundle for the target runs here.
     """
     deployed = choose_platform(project, target.platforms, python, wheels)
+    if target.emulated_previews:
+        return PreviewPlatform(platform=deployed)
     interpreter = _find_interpreter(project, deployed)
     if interpreter.can_run(deployed.wheels):
         return PreviewPlatform(platform=deployed)
@@ -64,10 +66,13 @@ def check_runs_here(project: Project, target: Target, manifest: BundleManifest) 
     """Check that an existing bundle runs on this machine.
 
     :param project: the project that the command runs in.
-    :param target: the target, which may add programs to a bundle without compiled packages.
+    :param target: the target, which may emulate its platform, or add programs to a bundle without
+        compiled packages.
     :param manifest: of the bundle.
     :raises ConfigError: when its compiled code is for another machine.
     """
+    if target.emulated_previews:
+        return
     platform = Platform(python=manifest.python, wheels=manifest.wheels)
     interpreter = _find_interpreter(project, platform)
     is_portable = manifest.pure and target.native_previews

@@ -152,6 +152,19 @@ class HookCaller(UntypedHookCaller):
         problems = self._collect_problems("mastra_inspect", bundle=bundle, settings=settings)
         return [*_check_size(bundle, self.target), *problems]
 
+    def verify(self, bundle: Bundle, settings: Any, report: Report) -> list[Problem]:
+        """Return the problems that the deployer finds by running a bundle on this machine.
+
+        :param bundle: the finished bundle.
+        :param settings: the deployer's settings, without secrets.
+        :param report: receives progress and notes.
+        :returns: the problems; none where the deployer does not run bundles.
+        """
+        if not self.has_hook("verify"):
+            return []
+        arguments = {"bundle": bundle, "settings": settings, "report": report}
+        return self._call_for_list("mastra_verify", Problem, **arguments)
+
     def load_bundle(self, directory: Path) -> Bundle:
         """Load a bundle of this target from disk.
 

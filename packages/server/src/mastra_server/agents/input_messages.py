@@ -15,7 +15,7 @@ from mastra_core.agents import (
     ToolResultPart,
 )
 from mastra_core.agents.messages import Part
-from mastra_server.http.request_body import InvalidBody
+from mastra_server.http.request_body import MAX_ID_LENGTH, InvalidBody
 
 __all__ = ("parse_messages", "parse_parts", "require_string")
 
@@ -68,7 +68,12 @@ def _parse_message(item: Any, index: int) -> list[Message]:
     role = item.get("role")
     if role not in _ROLES:
         raise InvalidBody(f"{where}.role", f"Expected one of {', '.join(_ROLES)}")
-    return _split_tool_results(role, parse_parts(item, where))
+    return _split_tool_results(role, parse_parts(item, where), _get_id(item))
+
+
+def _get_id(item: dict[str, Any]) -> str:
+    id_ = item.get("id")
+    return id_ if isinstance(id_, str) and len(id_) <= MAX_ID_LENGTH else ""
 
 
 def parse_parts(item: dict[str, Any], where: str) -> tuple[Part, ...]:
@@ -98,11 +103,12 @@ def _get_raw_parts(item: dict[str, Any], where: str) -> list[Any]:
     raise InvalidBody(f"{where}.content", "Expected a string or a list of parts")
 
 
-def _split_tool_results(role: Any, parts: Iterable[Part]) -> list[Message]:
+def _split_tool_results(role: Any, parts: Iterable[Part], id: str) -> list[Message]:
     """Move tool results from stored messages to messages of their own."""
     groups = itertools.groupby(parts, lambda part: isinstance(part, ToolResultPart))
     return [
-        Message(role="tool" if results else role, parts=tuple(group)) for results, group in groups
+        Message(role="tool" if results else role, parts=tuple(group), id=id)
+        for results, group in groups
     ]
 
 
@@ -167,14 +173,16 @@ def _unwrap_output(output: Any) -> Any:
 
 def _parse_file(part: dict[str, Any], source: Any, default: str) -> FilePart:
     media_type = require_string(part.get("mediaType") or part.get("mimeType") or default)
+    name = require_string(part.get("filename") or "")
     text = require_string(source)
     if text.startswith("data:"):
         head, _, payload = text.partition(",")
         declared = head[len("data:") :].partition(";")[0]
-        return FilePart(media_type=declared or media_type, data=base64.b64decode(payload))
+        data = base64.b64decode(payload)
+        return FilePart(media_type=declared or media_type, data=data, name=name)
     if "://" in text:
-        return FilePart(media_type=media_type, url=text)
-    return FilePart(media_type=media_type, data=base64.b64decode(text, validate=True))
+        return FilePart(media_type=media_type, url=text, name=name)
+    return FilePart(media_type=media_type, data=base64.b64decode(text, validate=True), name=name)
 
 
 def require_string(value: Any) -> str:

@@ -5,21 +5,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any
 
 from mastra_core.logger import get_logger
-from mastra_server.http.responses import cancel_tasks
+from mastra_core.request_scope import (
+    cancel_task,
+    create_signal,
+    is_task_done,
+    start_task,
+    wait_for_task,
+)
 from mastra_server.http.sse import DONE, HEARTBEAT, encode_event
 
-__all__ = ("LiveRun", "LogBudget")
+__all__ = ("ChunkConverter", "LiveRun", "LogBudget", "keep_chunk")
 
 HEARTBEAT_INTERVAL = 15.0  # seconds; proxies close a connection that is silent for 30 to 60
+ABORT_DELAY = 2.0  # seconds for a reader to reconnect before its run is aborted
 SLOW_READER_TIMEOUT = 30.0  # seconds that a run waits for its slowest reader
 MAX_FRAMES = 10_000
 MAX_BYTES = 2 * 1024 * 1024  # of the log of one run
 MIN_BYTES = 64 * 1024  # of the log of one run, while many runs are running
 MAX_TOTAL_BYTES = 128 * 1024 * 1024  # of the logs of all running runs
+
+
+ChunkConverter = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
+
+
+def keep_chunk(chunk: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """Return a chunk unchanged.
+
+    :param chunk: the chunk.
+    """
+    return (chunk,)
 
 
 class LogBudget:
@@ -54,25 +72,34 @@ class LiveRun:
         self.id = run_id
         self.agent_id = agent_id
         self.owner = owner
+        self.chat = ""  # the id of the chat in which the run answers
         self.size = 0  # bytes of the log
         self._log: deque[bytes] = deque()
         self._first = 0  # the number of the oldest frame in the log
         self._start_position = 0  # the number of the first frame since the run last started
         self._readers: set[_Reader] = set()
-        self._reader_progress = asyncio.Event()
+        self._reader_progress = create_signal()
         self._task: asyncio.Task[None] | None = None
+        self._convert: ChunkConverter = keep_chunk
+        self._must_continue: Callable[[], bool] = _return_true
+        self._abort_timer: asyncio.TimerHandle | None = None
 
     @property
     def is_running(self) -> bool:
         """Whether more frames will come."""
-        return self._task is not None and not self._task.done()
+        return self._task is not None and not is_task_done(self._task)
 
     @property
     def position(self) -> int:
         """The number of frames that were written so far."""
         return self._first + len(self._log)
 
-    def start(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float) -> asyncio.Task[None]:
+    def start(
+        self,
+        chunks: AsyncGenerator[dict[str, Any]],
+        seconds: float,
+        convert: ChunkConverter = keep_chunk,
+    ) -> asyncio.Task[None]:
         """Start the run, or continue it after a suspension.
 
         One task drives ``chunks`` to their end, because agent frameworks bind cancel scopes and
@@ -80,17 +107,19 @@ class LiveRun:
 
         :param chunks: the chunks of the run.
         :param seconds: the timeout of the run.
+        :param convert: converts each chunk to those that the readers receive.
         :returns: the task.
         """
+        self._convert = convert
         self._start_position = self.position
-        self._task = asyncio.create_task(self._drive(chunks, seconds), name=f"run {self.id}")
+        self._task = start_task(self._drive(chunks, seconds), f"run {self.id}")
         self._task.add_done_callback(lambda _: self._wake_readers())
         return self._task
 
     async def wait(self) -> None:
         """Wait until the run has ended or is suspended."""
         if self._task is not None:
-            await asyncio.wait([self._task])
+            await wait_for_task(self._task)
 
     def on_end(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` when the run ends or is suspended.
@@ -102,8 +131,29 @@ class LiveRun:
 
     async def abort(self) -> None:
         """Stop the run; its readers receive an ``abort`` chunk."""
-        if self._task is not None and not self._task.done():
-            await cancel_tasks(self._task)
+        if self._task is not None and not is_task_done(self._task):
+            cancel_task(self._task)
+            await wait_for_task(self._task)
+
+    def abort_without_readers(self, must_continue: Callable[[], bool]) -> None:
+        """Abort the run when it has had no reader for two seconds.
+
+        :param must_continue: whether the run continues without readers; it is called at the end of
+            these seconds.
+        """
+        self._must_continue = must_continue
+
+    async def schedule_abort(self) -> None:
+        """Abort the run after a delay, unless a reader connects or the run must continue."""
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
+        if not self._readers and self.is_running:
+            loop = asyncio.get_running_loop()
+            self._abort_timer = loop.call_later(ABORT_DELAY, self._abort_without_readers)
+
+    def _abort_without_readers(self) -> None:
+        if self._task is not None and not self._readers and not self._must_continue():
+            self._task.cancel()
 
     async def stream_frames(self, after: int | None = None) -> AsyncGenerator[bytes]:
         """Stream the frames of the run to one reader, until the run ends.
@@ -126,6 +176,7 @@ class LiveRun:
         finally:
             self._readers.discard(reader)
             self._reader_progress.set()
+            await self.schedule_abort()
 
     async def _drive(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float) -> None:
         try:
@@ -136,14 +187,20 @@ class LiveRun:
                         await self._drop_oldest_frame()
                     await asyncio.sleep(0)  # an agent that never awaits must not block the loop
         except asyncio.CancelledError:
-            self._append(self._build_abort_chunk())
+            self._append(self._build_chunk("abort", {}))
             raise
+        except TimeoutError:
+            self._append_failure("TimeoutError", f"The run took longer than {seconds:g} s.")
         except Exception as error:  # noqa: BLE001  # the response has begun: end the stream cleanly
             get_logger("mastra.server").error("the run %r failed", self.id, exc_info=error)
-            self._append(self._build_abort_chunk())
+            self._append_failure("Error", "Internal Server Error")
 
-    def _build_abort_chunk(self) -> dict[str, Any]:
-        return {"type": "abort", "runId": self.id, "from": "AGENT", "payload": {}}
+    def _append_failure(self, name: str, message: str) -> None:
+        error = {"name": name, "message": message}
+        self._append(self._build_chunk("error", {"type": "error", "error": error}))
+
+    def _build_chunk(self, type_: str, payload: dict[str, Any]) -> dict[str, Any]:
+        return {"type": type_, "runId": self.id, "from": "AGENT", "payload": payload}
 
     @property
     def _is_full(self) -> bool:
@@ -152,11 +209,11 @@ class LiveRun:
         return self.size > self._budget.max_bytes and len(self._log) > 1
 
     def _append(self, chunk: dict[str, Any]) -> None:
-        frame = encode_event(chunk)
-        if frame:
+        for each in self._convert(chunk):
+            frame = encode_event(each)
             self._log.append(frame)
             self.size += len(frame)
-            self._wake_readers()
+        self._wake_readers()
 
     def _wake_readers(self) -> None:
         for reader in self._readers:
@@ -201,13 +258,17 @@ class LiveRun:
         return b"".join((*frames, f"id: {self.id}/{reader.position}\n\n".encode()))
 
 
+def _return_true() -> bool:
+    return True
+
+
 class _Reader:
     """The position of one reader in the frames of a run."""
 
     def __init__(self, position: int) -> None:
         self.position = position
         self.disconnected = False
-        self.wakeup = asyncio.Event()
+        self.wakeup = create_signal()
 
     async def wait(self, seconds: float) -> bool:
         """Wait for new frames; return ``False`` if none arrive in time."""

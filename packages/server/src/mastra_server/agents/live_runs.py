@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any
 
 from litestar import Request
@@ -11,7 +12,8 @@ from mastra_core.agents import AgentInput
 from mastra_core.errors import Conflict, NotFound, TooManyRuns
 from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.shares import Shares
-from mastra_server.agents.live_run import LiveRun, LogBudget
+from mastra_core.request_scope import is_request_scoped
+from mastra_server.agents.live_run import ChunkConverter, LiveRun, LogBudget, keep_chunk
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.request_context import restrict_to_resource
@@ -20,9 +22,11 @@ from mastra_server.http.sse import sse_response
 
 __all__ = (
     "LiveRuns",
+    "find_chat_run",
     "get_live_run",
     "get_thread_key",
     "observe_live_run",
+    "respond_with_run",
     "respond_with_stream",
     "start_live_run",
 )
@@ -48,6 +52,7 @@ class LiveRuns:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._running: dict[_Key, LiveRun] = {}
+        self._ends: dict[_Key, Callable[[], None]] = {}  # of runs that a platform may end silently
         self._finished: CallerCache[_Key, LiveRun] = CallerCache(
             MAX_FINISHED, MAX_FINISHED_BYTES, MAX_AGE
         )
@@ -64,6 +69,7 @@ class LiveRuns:
         *,
         caller: str = "",
         size: int = 0,
+        convert: ChunkConverter = keep_chunk,
     ) -> LiveRun:
         """Start a run, or continue a suspended run with the same id.
 
@@ -74,11 +80,13 @@ class LiveRuns:
         :param caller: the caller whose limits the run counts toward; empty for the application
             itself.
         :param size: the bytes of the run's input.
+        :param convert: converts each chunk to those that the readers receive.
         :returns: the run.
         :raises Conflict: when a run with this id is still running.
         :raises TooManyRuns: when the caller has too many running runs, or too large ones.
         """
         key = (agent_id, owner, run_id)
+        self._remove_lost_runs()
         if key in self._running:
             raise Conflict(f"The run {run_id!r} is running.")
         if not (self._places.fits(caller) and self._bytes.fits(caller, size)):
@@ -91,9 +99,11 @@ class LiveRuns:
         run = self._finished.pop(key) or LiveRun(run_id, agent_id, owner, self._log_budget)
         self._running[key] = run
         self._log_budget.running = len(self._running)
-        run.start(chunks, self._seconds).add_done_callback(
-            lambda _: self._move_to_finished(key, run, caller, size)
-        )
+        run.start(chunks, self._seconds, convert)
+        end = partial(self._move_to_finished, key, run, caller, size)
+        run.on_end(end)
+        if is_request_scoped():
+            self._ends[key] = end
         return run
 
     def get(self, run_id: str, agent_id: str, owner: str = "") -> LiveRun:
@@ -110,12 +120,33 @@ class LiveRuns:
             raise NotFound("Agent run not found")
         return run
 
+    def find_chat(self, chat: str, agent_id: str, owner: str = "") -> LiveRun | None:
+        """Return the run under way that answers in a chat, or ``None``.
+
+        :param chat: the id of the chat.
+        :param agent_id: the id of the agent.
+        :param owner: the resource that the caller is restricted to; empty for none.
+        """
+        for (agent, resource, _), run in self._running.items():
+            if chat and run.chat == chat and (agent, resource) == (agent_id, owner):
+                return run
+        return None
+
     async def close(self) -> None:
         """Abort all running runs."""
         for run in [*self._running.values()]:
             await run.abort()
 
+    def _remove_lost_runs(self) -> None:
+        """Move runs to the finished ones whose request the platform has ended."""
+        for key, end in list(self._ends.items()):
+            if not self._running[key].is_running:
+                end()
+
     def _move_to_finished(self, key: _Key, run: LiveRun, caller: str, size: int) -> None:
+        if self._running.get(key) is not run:
+            return
+        self._ends.pop(key, None)
         del self._running[key]
         self._log_budget.running = len(self._running)
         self._places.release(caller)
@@ -129,18 +160,23 @@ def respond_with_stream(
     run_input: AgentInput,
     chunks: AsyncGenerator[dict[str, Any]],
     *,
+    convert: ChunkConverter = keep_chunk,
     announce: bool = True,
+    chat: str = "",
 ) -> StreamResponse:
     """Start a run and stream it, or reconnect to the run in ``Last-Event-ID``.
 
-    A run continues when its reader disconnects, unless the reader sent
-    ``x-mastra-abort-on-disconnect: true``. On a reconnect, ``chunks`` is not started.
+    A run is aborted soon after its last reader has disconnected, unless its thread has a
+    subscriber. With ``x-mastra-abort-on-disconnect: false`` the run continues, and with ``true`` it
+    is aborted at once. On a reconnect, ``chunks`` is not started.
 
     :param request: the request.
     :param agent_id: the id of the agent.
     :param run_input: the input of the run.
     :param chunks: the chunks of the run.
+    :param convert: converts each chunk to those that the readers receive.
     :param announce: whether subscribers of the run's thread receive ``chunks``.
+    :param chat: id of the chat in which the run answers; empty for none.
     :returns: the stream.
     :raises NotFound: when the run in the header is not kept, or no longer.
     """
@@ -148,9 +184,22 @@ def respond_with_stream(
     if run_id:
         run = get_live_run(request, agent_id, run_id)
     else:
-        run = start_live_run(request, agent_id, run_input, chunks, announce=announce)
+        run = start_live_run(
+            request, agent_id, run_input, chunks, convert=convert, announce=announce, chat=chat
+        )
+        if request.headers.get(_ABORT, "").lower() != "false":
+            run.abort_without_readers(_find_subscribers(request, agent_id, run_input, announce))
     abort = request.headers.get(_ABORT, "").lower() == "true"
-    return sse_response(run.stream_frames(after), run.abort if abort else None)
+    return sse_response(run.stream_frames(after), run.abort if abort else run.schedule_abort)
+
+
+def _find_subscribers(
+    request: _Request, agent_id: str, run_input: AgentInput, announce: bool
+) -> Callable[[], bool]:
+    """Return a function that returns whether subscribers receive the run."""
+    threads: ThreadRuns = request.app.state.thread_runs
+    key = get_thread_key(agent_id, run_input)
+    return lambda: announce and threads.has_listeners(key)
 
 
 def start_live_run(
@@ -159,7 +208,9 @@ def start_live_run(
     run_input: AgentInput,
     chunks: AsyncGenerator[dict[str, Any]],
     *,
+    convert: ChunkConverter = keep_chunk,
     announce: bool = True,
+    chat: str = "",
 ) -> LiveRun:
     """Start a run, or continue a suspended run.
 
@@ -167,7 +218,9 @@ def start_live_run(
     :param agent_id: the id of the agent.
     :param run_input: the input of the run.
     :param chunks: the chunks of the run.
+    :param convert: converts each chunk to those that the readers receive.
     :param announce: whether subscribers of the run's thread receive ``chunks``.
+    :param chat: id of the chat in which the run answers; empty for none.
     :returns: the run.
     :raises Conflict: when a run with this id is still running.
     :raises TooManyRuns: when too many runs are running.
@@ -180,7 +233,9 @@ def start_live_run(
         restrict_to_resource(request),
         caller=identify_caller(request.scope),
         size=run_input.estimate_size(),
+        convert=convert,
     )
+    run.chat = chat
     if announce and run_input.thread:
         threads: ThreadRuns = request.app.state.thread_runs
         threads.add(get_thread_key(agent_id, run_input), run)
@@ -209,7 +264,27 @@ def observe_live_run(
     """
     name, after = _read_last_event_id(request)
     run = get_live_run(request, agent_id, name or run_id)
-    return sse_response(run.stream_frames(offset if after is None else after))
+    return respond_with_run(run, offset if after is None else after)
+
+
+def respond_with_run(run: LiveRun, after: int = 0) -> StreamResponse:
+    """Respond with the stream of a run.
+
+    :param run: the run.
+    :param after: the number of frames to skip.
+    """
+    return sse_response(run.stream_frames(after), run.schedule_abort)
+
+
+def find_chat_run(request: _Request, agent_id: str, chat: str) -> LiveRun | None:
+    """Return the run under way that answers in a chat of this caller.
+
+    :param request: the request.
+    :param agent_id: the id of the agent.
+    :param chat: the id of the chat.
+    """
+    runs: LiveRuns = request.app.state.live_runs
+    return runs.find_chat(chat, agent_id, restrict_to_resource(request))
 
 
 def get_live_run(request: _Request, agent_id: str, run_id: str) -> LiveRun:

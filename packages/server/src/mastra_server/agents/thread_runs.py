@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from litestar.datastructures import State
 
 from mastra_core.errors import TooManyRuns
+from mastra_core.request_scope import create_signal
 from mastra_server.agents.live_run import HEARTBEAT_INTERVAL, LiveRun
 from mastra_server.http.sse import DONE, HEARTBEAT
 
@@ -22,12 +24,35 @@ MAX_WAITING = 100  # runs of one thread, and runs in the queue of one listener
 _DRAIN_CHECK_INTERVAL = 1.0  # seconds between checks whether the server drains
 
 
+class _Listener:
+    """The runs that one listener has not streamed yet, oldest first.
+
+    A full queue drops its oldest run. The listener can still observe that run by its id.
+    """
+
+    def __init__(self) -> None:
+        self._runs: deque[LiveRun] = deque(maxlen=MAX_WAITING)
+        self._has_runs = create_signal()
+
+    def add(self, run: LiveRun) -> None:
+        """Add a run, and wake the listener."""
+        self._runs.append(run)
+        self._has_runs.set()
+
+    async def get(self) -> LiveRun:
+        """Wait for the next run, and remove it from the queue."""
+        while not self._runs:
+            self._has_runs.clear()
+            await self._has_runs.wait()
+        return self._runs.popleft()
+
+
 class ThreadRuns:
     """The active runs in each thread, oldest first, and the listeners of each thread."""
 
     def __init__(self) -> None:
         self._running: dict[ThreadKey, list[LiveRun]] = {}
-        self._listeners: dict[ThreadKey, set[asyncio.Queue[LiveRun]]] = {}
+        self._listeners: dict[ThreadKey, set[_Listener]] = {}
 
     def add(self, key: ThreadKey, run: LiveRun) -> None:
         """Add a run to a thread, and announce the run to all listeners.
@@ -38,14 +63,21 @@ class ThreadRuns:
         self._running.setdefault(key, []).append(run)
         run.on_end(partial(self._remove_run, key, run))
         for listener in self._listeners.get(key, ()):
-            _notify(listener, run)
+            listener.add(run)
+
+    def has_listeners(self, key: ThreadKey) -> bool:
+        """Return whether anybody listens to a thread.
+
+        :param key: the thread.
+        """
+        return bool(self._listeners.get(key))
 
     def get_active(self, key: ThreadKey) -> LiveRun | None:
         """Return the oldest run of a thread; this run is executed now.
 
         :param key: the thread.
         """
-        return next(iter(self._running.get(key, ())), None)
+        return next((run for run in self._running.get(key, ()) if run.is_running), None)
 
     def get_last(self, key: ThreadKey) -> LiveRun | None:
         """Return the newest run of a thread; the next run must wait for it.
@@ -53,7 +85,7 @@ class ThreadRuns:
         :param key: the thread.
         :raises TooManyRuns: when too many runs wait already.
         """
-        running = self._running.get(key, [])
+        running = [run for run in self._running.get(key, ()) if run.is_running]
         if len(running) >= MAX_WAITING:
             raise TooManyRuns(
                 f"{len(running)} runs wait in the thread {key[2]!r}, and this is the maximum."
@@ -67,20 +99,20 @@ class ThreadRuns:
         :param state: the state of the application; the stream ends when the server drains.
         :returns: the frames.
         """
-        queue: asyncio.Queue[LiveRun] = asyncio.Queue(MAX_WAITING)
+        listener = _Listener()
         for run in self._running.get(key, ()):
-            _notify(queue, run)
-        self._listeners.setdefault(key, set()).add(queue)
+            listener.add(run)
+        self._listeners.setdefault(key, set()).add(listener)
         try:
             yield CONNECTED
             while not state.draining:
-                async for frame in _stream_next_run(queue, state):
+                async for frame in _stream_next_run(listener, state):
                     yield frame
         finally:
-            self._remove_listener(key, queue)
+            self._remove_listener(key, listener)
 
-    def _remove_listener(self, key: ThreadKey, queue: asyncio.Queue[LiveRun]) -> None:
-        self._listeners[key].discard(queue)
+    def _remove_listener(self, key: ThreadKey, listener: _Listener) -> None:
+        self._listeners[key].discard(listener)
         if not self._listeners[key]:
             del self._listeners[key]
 
@@ -106,19 +138,9 @@ async def run_after(
             yield chunk
 
 
-def _notify(listener: asyncio.Queue[LiveRun], run: LiveRun) -> None:
-    """Add a run to a listener's queue; remove the oldest run from a full queue.
-
-    The listener can still observe a removed run by its id.
-    """
-    if listener.full():
-        listener.get_nowait()
-    listener.put_nowait(run)
-
-
-async def _stream_next_run(queue: asyncio.Queue[LiveRun], state: State) -> AsyncGenerator[bytes]:
+async def _stream_next_run(listener: _Listener, state: State) -> AsyncGenerator[bytes]:
     """Yield the frames of the next run, or a heartbeat if no run arrives for a long time."""
-    run = await _wait_for_run(queue, HEARTBEAT_INTERVAL, state)
+    run = await _wait_for_run(listener, HEARTBEAT_INTERVAL, state)
     if run is None:
         yield HEARTBEAT
         return
@@ -128,13 +150,11 @@ async def _stream_next_run(queue: asyncio.Queue[LiveRun], state: State) -> Async
                 yield frame
 
 
-async def _wait_for_run(
-    queue: asyncio.Queue[LiveRun], seconds: float, state: State
-) -> LiveRun | None:
+async def _wait_for_run(listener: _Listener, seconds: float, state: State) -> LiveRun | None:
     for _ in range(round(seconds / _DRAIN_CHECK_INTERVAL)):
         if state.draining:
             return None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_CHECK_INTERVAL):
-                return await queue.get()
+                return await listener.get()
     return None

@@ -23,13 +23,15 @@ from mastra_core.agents import (
     ToolSuspended,
     Usage,
 )
+from mastra_core.schema import encode_json
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
-from mastra_server.http.responses import encode_json
 
 __all__ = (
+    "APPROVAL_SCHEMA",
     "Transcript",
     "Turn",
     "build_call_payload",
+    "build_error_payload",
     "build_file_payload",
     "build_model_metadata",
     "build_result_payload",
@@ -37,7 +39,7 @@ __all__ = (
     "build_waiting_payload",
 )
 
-_APPROVAL = encode_json(
+APPROVAL_SCHEMA = encode_json(
     {
         "type": "object",
         "properties": {"approved": {"type": "boolean"}, "reason": {"type": "string"}},
@@ -67,13 +69,16 @@ class Transcript:
 
     agent_id: str
     run_input: AgentInput
-    message_id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+    message_id: str = ""
     turns: list[Turn] = dataclasses.field(default_factory=list)
     model: str = ""
     provider: str = ""
     finish: Finish = dataclasses.field(default_factory=Finish)
     waiting: list[ApprovalRequired | ToolSuspended] = dataclasses.field(default_factory=list)
     is_open: bool = False
+
+    def __post_init__(self) -> None:
+        self.message_id = self.message_id or self.run_input.continued_id or str(uuid.uuid4())
 
     @property
     def turn(self) -> Turn:
@@ -190,6 +195,15 @@ def build_result_payload(result: ToolResult) -> dict[str, Any]:
     return {**payload, "isError": True} if result.failed else payload
 
 
+def build_error_payload(result: ToolResult) -> dict[str, Any]:
+    """Build the payload of a tool call that failed.
+
+    :param result: the result, which is the message of the error.
+    """
+    error = {"name": "Error", "message": str(result.result)}
+    return {**build_call_payload(result), "error": error}
+
+
 def build_waiting_payload(event: ApprovalRequired | ToolSuspended) -> dict[str, Any]:
     """Build the payload of a tool call that waits for a decision.
 
@@ -198,4 +212,4 @@ def build_waiting_payload(event: ApprovalRequired | ToolSuspended) -> dict[str, 
     payload = build_call_payload(event)
     if isinstance(event, ToolSuspended):
         return {**payload, "suspendPayload": event.payload, "resumeSchema": "{}"}
-    return {**payload, "resumeSchema": _APPROVAL}
+    return {**payload, "resumeSchema": APPROVAL_SCHEMA}

@@ -8,9 +8,9 @@ from typing import Any
 from mastra_core import Tool, Workflow
 from mastra_core.agents import AgentInfo, AgentLike
 from mastra_core.memory import get_memory
+from mastra_core.schema import encode_json
 from mastra_core.workflows import Step
 from mastra_core.workflows.model.definition import WorkflowDefinition
-from mastra_server.http.responses import encode_json
 
 __all__ = ("describe_agent", "describe_tool", "describe_workflow")
 

@@ -14,13 +14,13 @@ from collections.abc import (
 )
 from typing import Any, TypeVar
 
-import msgspec
 from litestar import Request, Response
 from litestar.response.base import ASGIResponse
 
+from mastra_core.json_repair import repair_text
 from mastra_core.limits.page_size import PageSize
 from mastra_core.limits.shares import Shares
-from mastra_core.schema import dump
+from mastra_core.schema import encode_json
 from mastra_server.http.asgi import App, Receive, Scope, Send
 from mastra_server.http.callers import identify_caller
 
@@ -30,7 +30,6 @@ __all__ = (
     "StreamResponse",
     "cancel_tasks",
     "close_on_exit",
-    "encode_json",
     "json_response",
     "list_response",
     "text_response",
@@ -42,16 +41,6 @@ _ROWS_PER_TURN = 100
 _PIECE_SIZE = 256 * 1024  # bytes that are handed to the ASGI server at a time
 MAX_LIST_BYTES = 64 * 1024 * 1024  # of one response with a list
 UNSENT_BYTES = Shares(256 * 1024 * 1024)  # of all larger responses of this process
-
-
-def encode_json(value: Any) -> bytes:
-    """Encode ``value`` as JSON on one line.
-
-    :param value: anything that msgspec or pydantic can encode.
-    :returns: the JSON in UTF-8.
-    :raises TypeError: when a part of it has no JSON form.
-    """
-    return msgspec.json.encode(value, enc_hook=dump)
 
 
 class _JsonResponse(ASGIResponse):
@@ -155,7 +144,8 @@ def text_response(body: str, status: int = 200) -> ASGIResponse:
     :param body: the text.
     :param status: the HTTP status.
     """
-    return ASGIResponse(body=body, media_type="text/plain", status_code=status)
+    encoded = repair_text(body).encode()
+    return ASGIResponse(body=encoded, media_type="text/plain", status_code=status)
 
 
 def to_response(value: Any, request: Request[Any, Any, Any], status: int = 200) -> App:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
-from mastra_core.logger import get_logger
-from mastra_server.http.responses import StreamResponse, encode_json
+from mastra_core.schema import encode_json
+from mastra_server.http.responses import StreamResponse
 
 __all__ = ("DONE", "HEARTBEAT", "encode_event", "sse_response")
 
@@ -29,10 +29,6 @@ def encode_event(chunk: dict[str, Any]) -> bytes:
     """Encode ``chunk`` as one server-sent event.
 
     :param chunk: the chunk.
-    :returns: the event; empty, with an error in the log, if the chunk has no JSON form.
+    :raises TypeError: when the chunk has no JSON form.
     """
-    try:
-        return b"data: " + encode_json(chunk) + b"\n\n"
-    except (TypeError, ValueError) as error:
-        get_logger("mastra.server").error("cannot encode a chunk as JSON", exc_info=error)
-        return b""
+    return b"data: " + encode_json(chunk) + b"\n\n"

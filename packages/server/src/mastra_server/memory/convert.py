@@ -7,9 +7,11 @@ from typing import Any
 
 from mastra_core.agents import FilePart, TextPart, ToolCallPart, ToolResultPart
 from mastra_core.memory import Memory
+from mastra_core.memory.assistant_message import APPROVALS
 from mastra_core.storage import Page, StoredMessage, Thread
 from mastra_core.storage.records import now
 from mastra_server.agents.input_messages import parse_parts
+from mastra_server.agents.transcript import APPROVAL_SCHEMA
 from mastra_server.http.dates import format_iso, parse_iso
 from mastra_server.http.request_body import InvalidBody, check_metadata
 
@@ -129,7 +131,20 @@ def _build_content(message: StoredMessage) -> dict[str, Any]:
     ]
     text = "".join(part.text for part in message.parts if isinstance(part, TextPart))
     content = {"format": 2, "parts": parts, "content": text}
-    return {**content, "metadata": message.metadata} if message.metadata else content
+    metadata = _add_schemas(message.metadata)
+    return {**content, "metadata": metadata} if metadata else content
+
+
+def _add_schemas(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Add the schema of a decision to each call that waits for approval."""
+    calls = metadata.get(APPROVALS)
+    if not isinstance(calls, dict):
+        return metadata
+    described = {
+        key: {**call, "resumeSchema": APPROVAL_SCHEMA} if isinstance(call, dict) else call
+        for key, call in calls.items()
+    }
+    return {**metadata, APPROVALS: described}
 
 
 def _build_part(part: Any, results: dict[str, ToolResultPart]) -> dict[str, Any]:
@@ -138,7 +153,8 @@ def _build_part(part: Any, results: dict[str, ToolResultPart]) -> dict[str, Any]
             return {"type": "text", "text": part.text}
         case FilePart():
             data = part.url or _to_data_url(part)
-            return {"type": "file", "mimeType": part.media_type, "data": data}
+            file = {"type": "file", "mimeType": part.media_type, "data": data}
+            return {**file, "filename": part.name} if part.name else file
     call = {
         "toolCallId": part.id,
         "toolName": part.name,

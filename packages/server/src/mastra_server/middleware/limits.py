@@ -9,7 +9,7 @@ from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.callers import read_client_address
 from mastra_server.http.errors import BodyTooLarge, ErrorResponse, TooManyRequests
 from mastra_server.http.responses import json_response
-from mastra_server.middleware.deadlines import Deadlines
+from mastra_server.middleware.deadlines import create_deadlines
 
 __all__ = ("BODY_BYTES", "BodyLimit", "TimeLimit")
 
@@ -87,7 +87,7 @@ class TimeLimit:
 
     def __init__(self, app: App, seconds: float) -> None:
         self._app = app
-        self._deadlines = Deadlines(seconds)
+        self._deadlines = create_deadlines(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and cancel it at the time limit.

@@ -20,6 +20,7 @@ from mastra_core.agents import (
 from mastra_core.errors import AgentFailed, NotFound
 from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.memory_size import estimate_size
+from mastra_core.schema import encode_json
 from mastra_server.agents.admission import check_thread_access
 from mastra_server.agents.suspended_runs import get_suspended_runs, stream_events
 from mastra_server.http.callers import identify_caller
@@ -29,7 +30,7 @@ from mastra_server.http.request_context import (
     restrict_to_resource,
     restrict_to_thread,
 )
-from mastra_server.http.responses import close_on_exit, encode_json, json_response
+from mastra_server.http.responses import close_on_exit, json_response
 from mastra_server.http.sse import sse_response
 from mastra_server.openai.convert import ResponseWriter
 from mastra_server.openai.request import (

@@ -8,8 +8,9 @@ from typing import Any
 
 from mastra_core.errors import InvalidInput
 from mastra_core.logger import get_logger
+from mastra_core.schema import encode_json
 from mastra_core.workflows import Run
-from mastra_server.http.responses import StreamResponse, close_on_exit, encode_json
+from mastra_server.http.responses import StreamResponse, close_on_exit
 from mastra_server.workflows.chunks import ChunkWriter
 
 __all__ = ("stream_invalid_input", "stream_run")

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from pydantic_ai import messages as native
 
 from mastra_core.agents.events import AgentEvent, File, ReasoningDelta, TextDelta, ToolCall, Usage
 
-__all__ = ("get_finish_reason", "parse_arguments", "to_events", "to_tool_call", "to_usage")
+__all__ = (
+    "get_finish_reason",
+    "load_arguments",
+    "parse_arguments",
+    "to_events",
+    "to_tool_call",
+    "to_usage",
+)
 
 _REASONS = {"length": "length", "content_filter": "content-filter"}
 
@@ -44,12 +52,23 @@ def parse_arguments(part: native.ToolCallPart) -> dict[str, Any]:
     """Return the arguments of a tool call.
 
     :param part: pydantic-ai's part.
-    :returns: the arguments; ``{"raw": text}`` where the model wrote invalid JSON.
+    :returns: the arguments; ``{"raw": text}`` where the model wrote no JSON object.
     """
     try:
-        return part.args_as_dict()
-    except ValueError:  # a model may write invalid JSON; pydantic-ai then lets it try again
+        return load_arguments(part)
+    except ValueError:
         return {"raw": part.args}
+
+
+def load_arguments(part: native.ToolCallPart) -> dict[str, Any]:
+    """Return the arguments of a tool call.
+
+    :param part: pydantic-ai's part.
+    :raises ValueError: where the model wrote no JSON object.
+    """
+    if not part.args or isinstance(part.args, dict):
+        return part.args or {}
+    return msgspec.json.decode(part.args, type=dict[str, Any])
 
 
 def to_usage(usage: Any) -> Usage:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from pydantic_ai import exceptions as native
 
-from mastra_core.agents.events import Failure
+from mastra_core.agents.deadline import RunTimedOut
+from mastra_core.agents.events import AgentEvent, Failure, Finish, StepFinish
 from mastra_core.agents.function import to_failure
+from mastra_core.agents.messages import AgentInput
 from mastra_core.errors import ConfigError, MastraError
 
-__all__ = ("to_run_failure",)
+__all__ = ("build_failure_events", "to_run_failure")
 
 # The first class that matches is used; the status is that of the HTTP response.
 _MODEL: tuple[tuple[type[Exception], str, int], ...] = (
@@ -55,6 +58,21 @@ def to_run_failure(error: Exception, agent: str) -> Failure:
     return Failure(message=message or failure.message, kind=kind or failure.kind, status=status)
 
 
+def build_failure_events(error: Exception, run_input: AgentInput, agent: str) -> list[AgentEvent]:
+    """Build the last events of a failed run, with the caller's fallback answer if any.
+
+    :param error: the exception.
+    :param run_input: the input of the run.
+    :param agent: id of the agent.
+    """
+    failure = to_run_failure(error, agent)
+    fallback = run_input.fallback
+    if fallback is msgspec.UNSET or not isinstance(error, native.UnexpectedModelBehavior):
+        return [failure]
+    reason = "other"
+    return [StepFinish(reason=reason), Finish(reason=reason, object=fallback)]
+
+
 def _describe_error(error: Exception) -> tuple[str, str, int]:
     """Return the message, kind and status; empty values select the defaults of ``to_failure``."""
     if isinstance(error, native.FallbackExceptionGroup):
@@ -64,6 +82,8 @@ def _describe_error(error: Exception) -> tuple[str, str, int]:
         return _describe_model_error(error)
     if isinstance(error, ConfigError):  # the hint names the package to install, for example
         return f"{error.message} {error.hint}".strip(), type(error).__name__, 500
+    if isinstance(error, RunTimedOut):
+        return error.message, type(error).__name__, error.status
     if isinstance(error, MastraError):
         return error.message, type(error).__name__, 500
     message = error.message if isinstance(error, native.AgentRunError | native.UserError) else ""

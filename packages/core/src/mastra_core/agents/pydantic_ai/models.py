@@ -24,26 +24,31 @@ class ModelCache:
     """
 
     def __init__(self) -> None:
-        self._models: dict[asyncio.AbstractEventLoop, dict[str, Model]] = {}
+        self._models: dict[asyncio.AbstractEventLoop, dict[str | int, Model]] = {}
         self._contexts: dict[asyncio.AbstractEventLoop, list[AsyncGenerator[None]]] = {}
 
-    async def resolve(self, models: Sequence[Any]) -> list[Any]:
+    async def resolve(self, models: Sequence[Any], permanent: Sequence[Any] = ()) -> list[Any]:
         """Return ``models`` with each model string replaced by a model.
 
         :param models: model strings and model objects.
+        :param permanent: the model objects whose connections also stay open.
         :raises ConfigError: when a provider is unknown, not installed or has no key.
         """
-        return [await self._get_model(each) if isinstance(each, str) else each for each in models]
+        return [
+            await self._get_model(each) if isinstance(each, str) or each in permanent else each
+            for each in models
+        ]
 
-    async def _get_model(self, name: str) -> Model:
+    async def _get_model(self, item: Any) -> Model:
         loop = asyncio.get_running_loop()
         models = self._models.setdefault(loop, {})
-        if name not in models:
-            models[name] = _infer_model(name)
-            context = self._hold(models[name], loop)
+        key = item if isinstance(item, str) else id(item)
+        if key not in models:
+            models[key] = _infer_model(item) if isinstance(item, str) else item
+            context = self._hold(models[key], loop)
             self._contexts.setdefault(loop, []).append(context)
             await anext(context)
-        return models[name]
+        return models[key]
 
     async def _hold(self, model: Model, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None]:
         """Keep a model open until its event loop closes its asynchronous generators."""

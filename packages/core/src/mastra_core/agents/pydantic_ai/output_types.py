@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Annotated, Any, is_typeddict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias, is_typeddict
 
 import pydantic_ai
-from pydantic import AfterValidator
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from mastra_core.agents.pydantic_ai.answer_check import build_answer_check
 from mastra_core.errors import InvalidInput
-from mastra_core.schema import dump, to_json_schema, validate
+from mastra_core.schema import describe_validation_error, dump, to_json_schema, validate
 
 if TYPE_CHECKING:
     from mastra_core.agents.messages import AgentInput
 
-__all__ = ("get_run_output_type", "to_native_output")
+__all__ = (
+    "OutputCheck",
+    "OutputDescription",
+    "describe_output",
+    "get_run_output_type",
+    "to_native_output",
+)
+
+OutputCheck: TypeAlias = Callable[[Any], Any]
 
 
 def get_run_output_type(run_input: AgentInput) -> Any:
@@ -27,6 +36,34 @@ def get_run_output_type(run_input: AgentInput) -> Any:
     return run_input.output_schema if run_input.output is None else run_input.output
 
 
+class OutputDescription(NamedTuple):
+    """A structured answer.
+
+    :param schema: the JSON Schema that the model gets.
+    :param name: name of the type.
+    :param check: returns a valid answer as JSON builtins, or raises ``ValueError``.
+    """
+
+    schema: dict[str, Any]
+    name: str
+    check: OutputCheck
+
+
+def describe_output(type_: Any, *, enforce_patterns: bool = True) -> OutputDescription:
+    """Describe the structured answer of a type or a JSON Schema.
+
+    :param type_: the type or the JSON Schema of the answer.
+    :param enforce_patterns: whether patterns in a JSON Schema are checked; not those of callers.
+    :raises InvalidInput: for an invalid JSON Schema.
+    """
+    if isinstance(type_, dict):
+        check = build_answer_check(type_, enforce_patterns=enforce_patterns)
+        return OutputDescription(copy.deepcopy(type_), "result", check)
+    if _is_checked_by_msgspec(type_):
+        return OutputDescription(to_json_schema(type_), type_.__name__, _build_check(type_))
+    return _describe_pydantic(type_)
+
+
 def to_native_output(type_: Any, *, enforce_patterns: bool = True) -> Any:
     """Convert an output type to a type of pydantic-ai.
 
@@ -34,35 +71,45 @@ def to_native_output(type_: Any, *, enforce_patterns: bool = True) -> Any:
     gets a dictionary, and this module validates the answer. The model gets the error and may try
     again.
 
-    :param type_: the type or the JSON Schema of the answer; ``None`` for text.
+    :param type_: the type or the JSON Schema of the answer.
     :param enforce_patterns: whether patterns in a JSON Schema are checked; not those of callers.
     :raises InvalidInput: for an invalid JSON Schema.
     """
-    if type_ is None:
-        return str
-    if isinstance(type_, dict):
-        return _build_output(
-            type_, "result", build_answer_check(type_, enforce_patterns=enforce_patterns)
-        )
-    # pydantic refuses the TypedDict of the standard library before Python 3.12.
-    if hasattr(type_, "__struct_fields__") or is_typeddict(type_):
-
-        def convert(value: dict[str, Any]) -> Any:
-            try:
-                return dump(validate(type_, value))
-            except InvalidInput as error:
-                raise ValueError(error.message) from None
-
-        return _build_output(to_json_schema(type_), type_.__name__, convert)
-    return type_
-
-
-def _build_output(schema: dict[str, Any], name: str, check: Any) -> Any:
+    if not isinstance(type_, dict) and not _is_checked_by_msgspec(type_):
+        return type_
+    description = describe_output(type_, enforce_patterns=enforce_patterns)
     try:
-        structured = pydantic_ai.StructuredDict(copy.deepcopy(schema), name=name)
+        structured = pydantic_ai.StructuredDict(description.schema, name=description.name)
     except pydantic_ai.UserError as error:
         raise InvalidInput(
             f"The schema of the answer is invalid: {error}.", "Send a JSON Schema of an object."
         ) from None
-    type_: Any = Annotated[structured, AfterValidator(check)]
-    return pydantic_ai.ToolOutput(type_, name="final_result")
+    annotated: Any = Annotated[structured, AfterValidator(description.check)]
+    return pydantic_ai.ToolOutput(annotated, name="final_result")
+
+
+def _is_checked_by_msgspec(type_: Any) -> bool:
+    # pydantic refuses the TypedDict of the standard library before Python 3.12.
+    return hasattr(type_, "__struct_fields__") or is_typeddict(type_)
+
+
+def _build_check(type_: Any) -> OutputCheck:
+    def check(value: Any) -> Any:
+        try:
+            return dump(validate(type_, value))
+        except InvalidInput as error:
+            raise ValueError(error.message) from None
+
+    return check
+
+
+def _describe_pydantic(type_: Any) -> OutputDescription:
+    adapter: TypeAdapter[Any] = TypeAdapter(type_)
+
+    def check(value: Any) -> Any:
+        try:
+            return dump(adapter.validate_python(value))
+        except ValidationError as error:
+            raise ValueError(describe_validation_error(error)) from None
+
+    return OutputDescription(adapter.json_schema(), getattr(type_, "__name__", "result"), check)

@@ -14,7 +14,6 @@ from mastra_core.agents.events import (
     Finish,
     StepFinish,
     ToolCall,
-    ToolOutput,
     ToolResult,
     ToolSuspended,
     Usage,
@@ -28,19 +27,24 @@ from mastra_core.agents.pydantic_ai.convert_parts import (
 )
 from mastra_core.schema import dump
 
-__all__ = ("build_end_events", "build_events", "build_stop_events", "to_tool_result")
+__all__ = (
+    "OUTPUT_TOOL",
+    "build_end_events",
+    "build_events",
+    "build_finish",
+    "build_stop_events",
+    "subtract_usage",
+    "to_tool_result",
+)
 
-_OUTPUT_TOOL = "final_result"
+OUTPUT_TOOL = "final_result"
 
 
-def build_events(
-    messages: Sequence[native.ModelMessage], previous_count: int, outputs: Sequence[ToolOutput] = ()
-) -> list[AgentEvent]:
+def build_events(messages: Sequence[native.ModelMessage], previous_count: int) -> list[AgentEvent]:
     """Build the events of a run, except the end of its last turn.
 
     :param messages: pydantic-ai's messages.
     :param previous_count: number of messages before the run.
-    :param outputs: outputs of tools while they ran.
     """
     calls = {
         call.id: call for message in messages[:previous_count] for call in _list_calls(message)
@@ -49,7 +53,7 @@ def build_events(
     usage = Usage()  # of the current turn; a resumed turn was counted in the earlier run
     for message in messages[previous_count:]:
         if isinstance(message, native.ModelRequest):
-            events += _iter_results(message, calls, outputs)
+            events += _iter_results(message, calls)
             continue
         if events:
             events.append(StepFinish(reason="tool-calls", continued=True, usage=usage))
@@ -75,7 +79,7 @@ def build_end_events(result: Any, before: Usage) -> list[AgentEvent]:
     object_ = None if isinstance(output, str) else dump(output)
     return [
         StepFinish(reason=reason, usage=subtract_usage(total, before)),
-        _LazyFinish.from_messages(messages, reason=reason, object=object_, usage=total),
+        build_finish(messages, reason=reason, object=object_, usage=total),
     ]
 
 
@@ -118,17 +122,23 @@ def to_tool_result(part: Any, calls: dict[str, ToolCall]) -> ToolResult:
         arguments=call.arguments if call else {},
         result=dump(part.content),
         failed=part.outcome != "success",
+        declined=part.outcome == "denied",
     )
+
+
+def build_finish(messages: list[native.ModelMessage], **fields: Any) -> Finish:
+    """Build the last event of a run.
+
+    :param messages: pydantic-ai's messages, which are the history.
+    :param fields: the other fields of the event.
+    """
+    finish = _LazyFinish(**fields)
+    finish.__dict__["messages"] = messages
+    return finish
 
 
 class _LazyFinish(Finish, frozen=True, dict=True, kw_only=True):
     """Serialises the history only when it is read, because most runs are never continued."""
-
-    @classmethod
-    def from_messages(cls, messages: list[native.ModelMessage], **fields: Any) -> _LazyFinish:
-        finish = cls(**fields)
-        finish.__dict__["messages"] = messages
-        return finish
 
     @property  # type: ignore[misc]  # replaces the field
     def history(self) -> bytes:
@@ -145,7 +155,7 @@ def _build_deferred_events(
     waiting = [
         _to_waiting_event(part, output.metadata.get(part.tool_call_id)) for part in output.approvals
     ]
-    return [*waiting, _LazyFinish.from_messages(messages, reason="suspended", usage=total)]
+    return [*waiting, build_finish(messages, reason="suspended", usage=total)]
 
 
 def _build_tool_calls_end(
@@ -154,7 +164,7 @@ def _build_tool_calls_end(
     reason = "tool-calls"
     return [
         StepFinish(reason=reason, usage=subtract_usage(total, before)),
-        _LazyFinish.from_messages(messages, reason=reason, usage=total),
+        build_finish(messages, reason=reason, usage=total),
     ]
 
 
@@ -172,14 +182,11 @@ def _list_calls(message: native.ModelMessage) -> list[ToolCall]:
     return [
         to_tool_call(part)
         for part in message.tool_calls
-        if not part.tool_name.startswith(_OUTPUT_TOOL)
+        if not part.tool_name.startswith(OUTPUT_TOOL)
     ]
 
 
-def _iter_results(
-    message: native.ModelRequest, calls: dict[str, ToolCall], outputs: Sequence[ToolOutput]
-) -> Iterator[AgentEvent]:
+def _iter_results(message: native.ModelRequest, calls: dict[str, ToolCall]) -> Iterator[AgentEvent]:
     for part in message.parts:
         if isinstance(part, native.ToolReturnPart) and part.tool_call_id in calls:
-            yield from (each for each in outputs if each.id == part.tool_call_id)
             yield to_tool_result(part, calls)

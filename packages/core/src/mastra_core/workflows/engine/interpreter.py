@@ -15,7 +15,13 @@ from typing import Any
 
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump, validate
-from mastra_core.telemetry import annotate, get_span_ids, is_recording, start_span
+from mastra_core.telemetry import (
+    annotate,
+    continue_trace,
+    get_span_ids,
+    is_recording,
+    start_span,
+)
 from mastra_core.workflows.engine.journal import Journal
 from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.run_activity import RunActivity
@@ -73,9 +79,9 @@ async def interpret(
     scope.init_data = value
     if not is_recording():
         return await _run_workflow(scope, value, options.start)
-    with start_span(
-        f"invoke_workflow {workflow.id}", {"mastra.workflow.id": workflow.id}
-    ) as current:
+    attributes = {"mastra.workflow.id": workflow.id}
+    parent = continue_trace(options.trace)  # of a run that is executed again after a suspension
+    with start_span(f"invoke_workflow {workflow.id}", attributes, context=parent) as current:
         options.trace.update(get_span_ids(current))
         annotate(current, input=value, run=journal.run_id, resource=options.resource_id)
         result = await _run_workflow(scope, value, options.start)

@@ -11,7 +11,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from mastra_core.errors import Conflict, InvalidInput, MastraError, NotFound, TooManyRuns
+from mastra_core.request_scope import is_request_scoped, start_task
 from mastra_core.schema import dump, validate
 from mastra_core.workflows.engine.memory_run import MemoryRun
 from mastra_core.workflows.engine.memory_store import MemoryStore
@@ -190,7 +193,9 @@ class MemoryEngine:
         run = _require_memory_run(run)
         await _check_resume_data(run, steps, data)
         run.replace_context(context)
+        run.unpark()
         await run.resume_steps(steps, dump(data))
+        self._continue_execution(run)
 
     async def time_travel(
         self,
@@ -337,15 +342,25 @@ class MemoryEngine:
         *,
         per_step: bool = False,
     ) -> None:
-        import asyncio
-
         run.begin(event, start, state)
         initial = run.record.initial_state if state is None else state
         options = RunOptions(
             context=run.context, state=dict(initial), start=start, per_step=per_step
         )
         options.resource_id, options.trace = run.record.resource_id, run.trace
-        run.task = asyncio.create_task(self._execute(run, options), name="workflow run")
+        if is_request_scoped():
+            run.replay_options = msgspec.structs.replace(options, state=dict(initial))
+            run.journal.on_suspend = run.park
+        run.task = start_task(self._execute(run, options), "workflow run")
+
+    def _continue_execution(self, run: MemoryRun) -> None:
+        """Execute a run again that was parked, in the request that resumes it."""
+        if run.replay_options is None or run.task is not None or run.journal.closed:
+            return
+        initial = dict(run.replay_options.state)
+        options = msgspec.structs.replace(run.replay_options, state=initial)
+        run.journal.on_suspend = run.park
+        run.task = start_task(self._execute(run, options), "workflow run")
 
     async def _execute(self, run: MemoryRun, options: RunOptions) -> None:
         from mastra_core.workflows.engine.interpreter import PerStepPause, interpret

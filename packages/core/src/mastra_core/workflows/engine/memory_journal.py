@@ -5,15 +5,13 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mastra_core.limits.memory_size import estimate_size
+from mastra_core.request_scope import Signal, create_signal
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunEvent, RunIdle
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
-
-if TYPE_CHECKING:
-    import asyncio
 
 __all__ = ("MemoryJournal",)
 
@@ -25,11 +23,12 @@ class MemoryJournal:
     :param add_event: receives each event once.
     :param count_bytes: receives the bytes of outcomes that no event contains.
     :param outcomes: the outcomes of an earlier execution, by key; those calls are not repeated.
+    :ivar on_suspend: called when the run is suspended; ``None`` if its task simply waits.
     """
 
     __slots__ = (
         "_add_event", "_count_bytes", "_emitted", "_resume_data", "_waiters", "_wake_times",
-        "closed", "outcomes", "run_id",
+        "closed", "on_suspend", "outcomes", "run_id",
     )  # fmt: skip
 
     def __init__(
@@ -42,17 +41,19 @@ class MemoryJournal:
         self.run_id = run_id
         self.outcomes = outcomes
         self.closed = False
+        self.on_suspend: Callable[[], None] | None = None
         self._add_event = add_event
         self._count_bytes = count_bytes
         self._resume_data: dict[str, Any] = {}
         self._wake_times: dict[str, float] = {}
         self._emitted: set[str] = set()
-        self._waiters: dict[str, asyncio.Future[Any]] = {}
+        self._waiters: dict[str, Signal] = {}
 
     def close(self) -> None:
         """Ignore all further events, and drop the reference to the run."""
         self.closed = True  # without the cycle, a run leaves memory without the garbage collector
         self._add_event = self._count_bytes = _ignore
+        self.on_suspend = None
 
     def create_successor(
         self,
@@ -71,6 +72,19 @@ class MemoryJournal:
         keys = (key.rpartition("#") for key, each in outcomes.items() if each.kind == "done")
         done = {address for address, _, number in keys if number.isdecimal()}
         journal._emitted = {key for key in self._emitted if key.rpartition(":")[0] in done}
+        return journal
+
+    def reopen(
+        self, add_event: Callable[[RunEvent], None], count_bytes: Callable[[int], None]
+    ) -> MemoryJournal:
+        """Return a new journal that continues this closed one.
+
+        :param add_event: receives each event once.
+        :param count_bytes: receives the bytes of outcomes that no event contains.
+        """
+        journal = MemoryJournal(self.run_id, add_event, count_bytes, self.outcomes)
+        journal._resume_data, journal._wake_times = self._resume_data, self._wake_times
+        journal._emitted = self._emitted
         return journal
 
     def _is_obsolete_idle(self, key: str) -> bool:
@@ -96,15 +110,14 @@ class MemoryJournal:
 
         :param key: the key of the wait.
         """
-        import asyncio
-
         if key in self._resume_data:
             return self._resume_data[key]
-        self._waiters[key] = asyncio.get_running_loop().create_future()
+        signal = self._waiters[key] = create_signal()
         try:
-            return await self._waiters[key]
+            await signal.wait()
         finally:
             del self._waiters[key]
+        return self._resume_data[key]
 
     def store_resume_data(self, key: str, data: Any) -> None:
         """Store the data that resumes a suspended step.
@@ -126,9 +139,8 @@ class MemoryJournal:
         def wake_batch() -> None:
             batch = [*itertools.islice(remaining, BATCH_SIZE)]
             for key in batch:
-                future = self._waiters.get(key)
-                if future is not None and not future.done():
-                    future.set_result(self._resume_data[key])
+                if signal := self._waiters.get(key):
+                    signal.set()
             if batch:
                 asyncio.get_running_loop().call_soon(wake_batch)
 
@@ -160,6 +172,8 @@ class MemoryJournal:
         if type(event) is not RunIdle:  # its key names all waits, so it is long and never repeated
             self._emitted.add(key)
         self._add_event(event)
+        if self.on_suspend is not None and type(event) is RunIdle and event.status == "suspended":
+            self.on_suspend()
 
     async def cancel(self) -> None:
         """Ignore further events."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import MastraError
 from mastra_core.limits.memory_size import estimate_context_size, estimate_size
+from mastra_core.request_scope import Signal, cancel_task, create_signal
 from mastra_core.workflows.engine.memory_journal import MemoryJournal
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
@@ -21,7 +22,7 @@ from mastra_core.workflows.engine.run_events import (
     StepSuspended,
     StepWrote,
 )
-from mastra_core.workflows.engine.run_options import BATCH_SIZE, StartPoint
+from mastra_core.workflows.engine.run_options import BATCH_SIZE, RunOptions, StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -60,13 +61,15 @@ class MemoryRun:
 
     ``trace`` holds the ids of the latest execution's span, if there is one. ``size`` is the
     estimated memory of the run in bytes. ``reserved`` is the number of bytes that the store counts
-    for the unfinished run.
+    for the unfinished run. A parked run is suspended and has no task; ``replay_options`` are the
+    options of the execution that continues it.
     """
 
     __slots__ = (
         "__weakref__", "_context_size", "_events", "_latest_data", "_max_events", "_reserve",
-        "_start_size", "_waiters", "_watchers", "caller", "context", "journal", "key", "record",
-        "reserved", "run_id", "size", "start_point", "task", "trace", "workflow",
+        "_start_size", "_waiters", "_watchers", "caller", "context", "is_parked", "journal", "key",
+        "record", "replay_options", "reserved", "run_id", "size", "start_point", "task", "trace",
+        "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +88,8 @@ class MemoryRun:
         self.journal = MemoryJournal(record.run_id, self.add_event, self.count_bytes, {})
         self.start_point: StartPoint | None = None
         self.task: asyncio.Task[None] | None = None
+        self.replay_options: RunOptions | None = None
+        self.is_parked = False
         self.context: dict[str, Any] = {}
         self.trace: dict[str, str] = {}
         self.caller = caller
@@ -94,8 +99,8 @@ class MemoryRun:
         self._latest_data: Any = None
         self._events: list[RunEvent] = []
         self._max_events = max_events
-        self._waiters: list[asyncio.Future[None]] = []
-        self._watchers: set[asyncio.Event] = set()
+        self._waiters: list[Signal] = []
+        self._watchers: set[Signal] = set()
 
     @property
     def position(self) -> int:
@@ -191,9 +196,8 @@ class MemoryRun:
         for watcher in self._watchers:
             watcher.set()
         if self._waiters and self.record.is_settled:
-            for future in self._waiters:
-                if not future.done():
-                    future.set_result(None)
+            for waiter in self._waiters:
+                waiter.set()
             self._waiters.clear()
 
     def _measure(self, event: RunEvent) -> int:
@@ -206,28 +210,44 @@ class MemoryRun:
                 self._latest_data = data
         return size
 
+    def park(self) -> None:
+        """End the present execution of a suspended run, so that its request can end.
+
+        The next ``resume`` executes the run again from its journal, which repeats no call.
+        """
+        self.journal.close()
+        task, self.task = self.task, None
+        self.is_parked = True
+        if task is not None:
+            cancel_task(task)
+
+    def unpark(self) -> None:
+        """Open the journal of a parked run again, so that it receives the data of a resume."""
+        if self.is_parked:
+            self.is_parked = False
+            self.journal = self.journal.reopen(self.add_event, self.count_bytes)
+
     async def stop(self) -> None:
         """Cancel the present execution, if any, and ignore its further events."""
+        self.is_parked = False
         await self.journal.cancel()
         task, self.task = self.task, None
         if task is not None and not task.done():
-            task.cancel()
+            cancel_task(task)
 
     async def wait(self) -> RunRecord:
         """Wait until the run has finished, is paused, or waits for ``resume``.
 
         :returns: the record of the run.
         """
-        import asyncio
-
         while not self.record.is_settled:
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.append(future)
+            settled = create_signal()
+            self._waiters.append(settled)
             try:
-                await future
+                await settled.wait()
             finally:
-                if future in self._waiters:
-                    self._waiters.remove(future)
+                if settled in self._waiters:
+                    self._waiters.remove(settled)
         return self.record
 
     async def iter_events(
@@ -240,7 +260,7 @@ class MemoryRun:
         """
         import asyncio
 
-        changed = asyncio.Event()
+        changed = create_signal()
         self._watchers.add(changed)
         try:
             while True:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mastra_core.errors import InvalidInput, MastraError
+from mastra_core.json_repair import repair_text
 from mastra_core.logger import get_logger
 from mastra_core.redaction import safe_message
 from mastra_core.schema import validate
@@ -274,5 +275,5 @@ def to_run_error(error: Exception, source: str) -> RunError:
     """
     if not isinstance(error, MastraError):
         get_logger("mastra.workflows").error("%s failed", source, exc_info=error)
-    message = error.message if isinstance(error, MastraError) else safe_message(error)
+    message = repair_text(error.message) if isinstance(error, MastraError) else safe_message(error)
     return RunError(message=message, name=type(error).__name__)

@@ -13,6 +13,7 @@ from mastra_core.schema import dump, to_json_schema, validate
 from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.step_context import StepContext
+from mastra_core.workflows.model.tool_step import may_suspend
 
 __all__ = ("create_agent_step",)
 
@@ -61,6 +62,7 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
         resume=dict[str, Decision] if agent.info().tools else None,
         kind="agent",
         source_id=agent.id,
+        suspends=any(map(may_suspend, agent.info().tools)),
         **types,
     )
 

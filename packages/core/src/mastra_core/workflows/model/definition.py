@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, TypedDict
 
 from mastra_core.errors import ConfigError
 from mastra_core.schema import dump, to_json_schema
+from mastra_core.worker_thread import run_in_thread
 from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.retry import Retry, as_retry
 from mastra_core.workflows.model.step_context import StepContext
@@ -53,6 +54,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     :param workflow: the nested workflow that is executed instead of ``call``.
     :param kind: what the step was created from.
     :param source_id: the id of the agent, tool or workflow that the step was created from.
+    :param suspends: whether the step certainly has code, or a tool, that suspends the run.
     """
 
     id: str
@@ -67,6 +69,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     workflow: WorkflowDefinition | None = None
     kind: Literal["function", "agent", "tool", "workflow", "mapping"] = "function"
     source_id: str = ""
+    suspends: bool = False
 
     def __post_init__(self) -> None:
         check_id("step", self.id)
@@ -104,9 +107,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
         bound = self.call.bind(value, context)
         if self.call.awaits:
             return dump(await bound())
-        import asyncio
-
-        return dump(await asyncio.to_thread(bound))
+        return dump(await run_in_thread(bound))
 
     def get_schema(self, what: str) -> dict[str, Any] | None:
         """Return the JSON Schema of a declared type, or ``None`` for an undeclared type.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.function import inspect_function
 from mastra_core.workflows.model.retry import Retry, as_retry
+from mastra_core.workflows.model.suspend_calls import calls_suspend
 
 if TYPE_CHECKING:
     from mastra_core.workflows.model.signatures import (
@@ -90,6 +91,7 @@ def step(
             suspend=suspend,
             retry=as_retry(retry),
             timeout=timeout,
+            suspends=suspend is not None or (bool(call.context_name) and calls_suspend(function)),
         )
 
     return make(function) if function else make

@@ -10,8 +10,9 @@ from mastra_core.tools import Tool, ToolContext, ToolSuspension
 from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.step_context import StepContext
+from mastra_core.workflows.model.suspend_calls import calls_suspend
 
-__all__ = ("create_tool_step",)
+__all__ = ("create_tool_step", "may_suspend")
 
 
 def create_tool_step(tool: Tool) -> Step[Any, Any]:
@@ -41,7 +42,17 @@ def create_tool_step(tool: Tool) -> Step[Any, Any]:
         resume=Decision if tool.requires_approval or tool.context_names else None,
         kind="tool",
         source_id=tool.id,
+        suspends=may_suspend(tool),
     )
+
+
+def may_suspend(tool: Tool) -> bool:
+    """Return whether calls of a tool wait for approval or for data.
+
+    :param tool: the tool.
+    """
+    has_context = bool(tool.context_names)
+    return bool(tool.requires_approval) or (has_context and calls_suspend(tool.function))
 
 
 def _build_context(context: StepContext, decision: Decision) -> ToolContext:

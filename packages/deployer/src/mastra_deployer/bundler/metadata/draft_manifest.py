@@ -53,6 +53,7 @@ def draft_manifest(
         serve=msgspec.convert((source or {}).get("serve", {}), Serve),
         registry=extract_registry(source or {}),
         variables=(source or {}).get("variables", {}),
+        suspending_steps=(source or {}).get("suspending_steps", {}),
         versions={name: metadata.version(name) for name in (*OWN_DISTRIBUTIONS, "mastra-deployer")},
         sizes=measure_sizes(app, wheels),
         stripped=get_config(project).build.strip,

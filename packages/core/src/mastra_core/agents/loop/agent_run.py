@@ -1,0 +1,255 @@
+"""The loop: a request to the model, the tools that it calls, and the next request."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from pydantic_ai.exceptions import UnexpectedModelBehavior
+from pydantic_ai.messages import ModelRequestPart, ModelResponse, ToolCallPart, ToolReturnPart
+
+from mastra_core.agents.events import AgentEvent, StepFinish, ToolCall, ToolResult
+from mastra_core.agents.loop.answer import Answer, AnswerReader
+from mastra_core.agents.loop.call_batch import CallBatch, CallOutcome, PendingCall
+from mastra_core.agents.loop.conversation import Conversation
+from mastra_core.agents.loop.model_request import ModelRequest
+from mastra_core.agents.loop.resume import Resumption
+from mastra_core.agents.loop.run_plan import RunPlan
+from mastra_core.agents.loop.turn_events import TurnConverter, iter_response_events
+from mastra_core.agents.loop.usage_counter import UsageCounter
+from mastra_core.agents.pydantic_ai.convert_parts import get_finish_reason, to_tool_call
+from mastra_core.agents.pydantic_ai.run_result import OUTPUT_TOOL, build_finish, to_tool_result
+
+__all__ = ("AgentRun",)
+
+_NOT_EXECUTED = "Tool not executed - a final result was already processed."
+
+
+class AgentRun:
+    """One run of the built-in agent.
+
+    :param plan: what the run needs.
+    :param live: whether the answers of the model are streamed.
+    """
+
+    def __init__(self, plan: RunPlan, *, live: bool) -> None:
+        self._plan = plan
+        self._live = live
+        self._usage = UsageCounter(plan.run_input.limits)
+        self._conversation = Conversation(plan.history, plan.instructions)
+        self._answers = AnswerReader(
+            plan.output, retries=plan.retries, has_tools=bool(plan.toolset.definitions)
+        )
+        self._steps = 0
+        self._ended = False
+        self._has_events = True  # of the current turn
+        self._calls: dict[str, ToolCall] = {}
+        self._failures: dict[str, int] = {}  # invalid calls in a row, by the name of the tool
+
+    async def iter_events(self) -> AsyncGenerator[AgentEvent]:
+        """Run to the end and yield the events, except ``Start``.
+
+        :raises Exception: what ends the run: an error of a provider, a limit or an invalid answer.
+        """
+        resumption = self._plan.resumption
+        if resumption is None:
+            self._conversation.add_prompt(self._plan.prompt)
+        else:
+            async with aclosing(self._iter_resumed_calls(resumption)) as events:
+                async for event in events:
+                    yield event
+        while not self._ended:
+            async with aclosing(self._iter_turn()) as events:
+                async for event in events:
+                    yield event
+
+    async def _iter_resumed_calls(self, resumption: Resumption) -> AsyncGenerator[AgentEvent]:
+        """Execute the calls that were decided; the events repeat each call before its result."""
+        for part in resumption.parts:
+            call = self._calls[part.tool_call_id] = to_tool_call(part)
+            yield call
+        batch = self._build_batch(resumption.calls)
+        async with aclosing(self._iter_batch(batch, resumption.results)) as events:
+            async for event in events:
+                yield event
+
+    async def _iter_turn(self) -> AsyncGenerator[AgentEvent]:
+        """Request one response of the model, and execute its calls."""
+        self._usage.check_request()
+        request = self._build_request()
+        self._has_events = False
+        if self._live:
+            converter = TurnConverter()
+            async with aclosing(request.stream()) as pieces:
+                async for piece in pieces:
+                    for event in converter.convert(piece):
+                        self._has_events = True
+                        yield event
+        else:
+            await request.send()
+            for event in iter_response_events(request.response):
+                self._has_events = True
+                yield event
+        response = request.response
+        self._steps += 1
+        self._conversation.add_response(response)
+        self._usage.add_response(response.usage)
+        calls = response.tool_calls
+        if not calls:
+            for event in self._end_text_turn(response):
+                yield event
+            return
+        async with aclosing(self._iter_calls(response, calls)) as events:
+            async for event in events:
+                yield event
+
+    def _build_request(self) -> ModelRequest:
+        is_first = self._steps == 0 and self._plan.resumption is None
+        return ModelRequest(
+            self._plan.models,
+            self._conversation.messages,
+            self._plan.get_settings(is_first=is_first),
+            self._plan.parameters,
+            self._plan.timeout,
+        )
+
+    def _build_batch(self, calls: Sequence[PendingCall]) -> CallBatch:
+        plan = self._plan
+        return CallBatch(calls, plan.toolset, plan.run_input, self._usage, plan.stops_on_tool_error)
+
+    async def _iter_calls(
+        self, response: ModelResponse, calls: Sequence[ToolCallPart]
+    ) -> AsyncGenerator[AgentEvent]:
+        """Read the answer from the calls of a response, and execute the other calls."""
+        answer: Answer | None = None
+        results: list[ModelRequestPart] = []
+        others = list(calls)
+        if (output := self._plan.output) is not None:
+            others = [part for part in calls if part.tool_name != OUTPUT_TOOL]
+            answers = [part for part in calls if part.tool_name == OUTPUT_TOOL]
+            answer, results = self._answers.read_calls(output, response, answers)
+        self._calls |= {part.tool_call_id: to_tool_call(part) for part in others}
+        client_names = self._plan.toolset.client_names
+        own = [PendingCall(part=each) for each in others if each.tool_name not in client_names]
+        client_calls = [each for each in others if each.tool_name in client_names]
+        self._usage.check_tool_calls(len(own))
+        batch = self._build_batch(own)
+        async with aclosing(self._iter_batch(batch, results, client_calls, answer)) as events:
+            async for event in events:
+                yield event
+
+    async def _iter_batch(
+        self,
+        batch: CallBatch,
+        results: Sequence[ModelRequestPart],
+        client_calls: Sequence[ToolCallPart] = (),
+        answer: Answer | None = None,
+    ) -> AsyncGenerator[AgentEvent]:
+        """Execute calls, and end the turn.
+
+        :param batch: the calls to execute.
+        :param results: the results that exist already.
+        :param client_calls: the calls that the caller executes.
+        :param answer: the answer of the turn, if the model has given one.
+        """
+        outcomes: list[CallOutcome] = []
+        async with aclosing(batch.run()) as items:
+            async for item in items:
+                if not isinstance(item, CallOutcome):
+                    yield item
+                    continue
+                outcomes.append(item)
+                if item.result is not None:
+                    yield self._to_result(item.result)
+        for part in results:
+            if isinstance(part, ToolReturnPart) and part.tool_call_id in self._calls:
+                yield self._to_result(part)
+        self._check_failures(outcomes)
+        parts = [*results, *(each.result for each in outcomes if each.result is not None)]
+        for event in self._end_turn(parts, outcomes, client_calls, answer):
+            yield event
+
+    def _to_result(self, part: ToolReturnPart) -> ToolResult:
+        return to_tool_result(part, self._calls)
+
+    def _check_failures(self, outcomes: Sequence[CallOutcome]) -> None:
+        """Count the invalid calls of each tool.
+
+        :raises UnexpectedModelBehavior: when the model may not correct its call again.
+        """
+        for result in (each.result for each in outcomes):
+            if result is None or result.outcome != "retried":
+                continue
+            name = result.tool_name
+            self._failures[name] = self._failures.get(name, 0) + 1
+            if self._failures[name] > self._plan.retries:
+                raise UnexpectedModelBehavior(
+                    f"Tool {name!r} exceeded max retries count of {self._plan.retries}"
+                )
+
+    def _end_turn(
+        self,
+        parts: list[ModelRequestPart],
+        outcomes: Sequence[CallOutcome],
+        client_calls: Sequence[ToolCallPart],
+        answer: Answer | None,
+    ) -> list[AgentEvent]:
+        waiting = [each for each in outcomes if each.waiting is not None]
+        if answer is not None:
+            skipped = [*(each.part for each in waiting), *client_calls]
+            parts += [
+                ToolReturnPart(part.tool_name, _NOT_EXECUTED, part.tool_call_id) for part in skipped
+            ]
+        if parts:
+            self._conversation.add_request(parts)
+        if answer is not None:
+            return self._end("stop", answer)
+        if waiting:
+            return self._suspend(waiting)
+        if client_calls:
+            return self._end("tool-calls")
+        return self._continue()
+
+    def _end_text_turn(self, response: ModelResponse) -> list[AgentEvent]:
+        answer = self._answers.read_text(response)
+        if isinstance(answer, Answer):
+            return self._end(get_finish_reason(response), answer)
+        self._conversation.add_request([answer])
+        return self._continue()
+
+    def _continue(self) -> list[AgentEvent]:
+        """Return the end of the turn, or of the run if its last turn is over."""
+        if self._is_stopped():
+            return self._end("tool-calls")
+        if not self._has_events:  # an invalid answer, which the model corrects
+            return []
+        turn = self._usage.take_turn()
+        return [StepFinish(reason="tool-calls", continued=True, usage=turn)]
+
+    def _is_stopped(self) -> bool:
+        plan = self._plan
+        if self._steps >= plan.max_steps:
+            return True
+        conditions = plan.run_input.stop_when
+        if not conditions:
+            return False
+        events = self._conversation.build_turn_events()
+        return any(condition(events) for condition in conditions)
+
+    def _end(self, reason: str, answer: Answer | None = None) -> list[AgentEvent]:
+        self._ended = True
+        return [
+            StepFinish(reason=reason, usage=self._usage.take_turn()),
+            build_finish(
+                self._conversation.messages,
+                reason=reason,
+                object=answer.object if answer else None,
+                usage=self._usage.total,
+            ),
+        ]
+
+    def _suspend(self, waiting: Sequence[CallOutcome]) -> list[AgentEvent]:
+        self._ended = True
+        events = [each.waiting for each in waiting if each.waiting is not None]
+        messages, usage = self._conversation.messages, self._usage.total
+        return [*events, build_finish(messages, reason="suspended", usage=usage)]

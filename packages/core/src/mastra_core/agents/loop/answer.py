@@ -1,0 +1,131 @@
+"""Read the answer of a run from the model's responses, and let the model correct it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from pydantic_ai.exceptions import (
+    ContentFilterError,
+    OutputTokenLimitExceeded,
+    UnexpectedModelBehavior,
+)
+from pydantic_ai.messages import (
+    FilePart,
+    ModelRequestPart,
+    ModelResponse,
+    RetryFeedbackPart,
+    RetryInfo,
+    TextPart,
+    ToolCallPart,
+    ToolReturnPart,
+)
+
+from mastra_core.agents.loop.output_format import OutputFormat
+
+__all__ = ("Answer", "AnswerReader")
+
+_ACCEPTED = "Final result processed."
+_SECOND_ANSWER = "Output tool not used - a final result was already processed."
+# pydantic-ai sends these sentences, and no others, in the system's voice.
+_ASK_FOR_CALL = "Please include your response in a tool call."
+_ASK_FOR_TEXT = {False: "Please return text.", True: "Please return text or call a tool."}
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """The answer that ends a run.
+
+    :param object: the structured answer; ``None`` for text.
+    """
+
+    object: Any = None
+
+
+class AnswerReader:
+    """Reads the answer, and counts the invalid ones.
+
+    :param output: the format of a structured answer; ``None`` for text.
+    :param retries: how many times the model may correct its answer.
+    :param has_tools: whether the model may call tools.
+    """
+
+    def __init__(self, output: OutputFormat | None, *, retries: int, has_tools: bool) -> None:
+        self._output = output
+        self._retries = retries
+        self._has_tools = has_tools
+        self._failures = 0
+
+    def read_calls(
+        self, output: OutputFormat, response: ModelResponse, calls: Sequence[ToolCallPart]
+    ) -> tuple[Answer | None, list[ModelRequestPart]]:
+        """Read a structured answer from the calls of the tool that takes it.
+
+        :param output: the format of the answer.
+        :param response: the response that contains the calls.
+        :param calls: the calls of this tool.
+        :returns: the answer, ``None`` if no call has a valid one; and the results of the calls.
+        :raises UnexpectedModelBehavior: when the model may not correct its answer again.
+        """
+        answer: Answer | None = None
+        results: list[ModelRequestPart] = []
+        error = ""
+        for part in calls:
+            if answer is not None:
+                results.append(_build_result(part, _SECOND_ANSWER))
+                continue
+            try:
+                answer = Answer(output.parse_call(part))
+            except ValueError as invalid:
+                error = str(invalid)
+                results.append(_build_retry(part, error))
+            else:
+                results.append(_build_result(part, _ACCEPTED))
+        if error and answer is None:
+            self._count_failure(response, error)
+        return answer, results
+
+    def read_text(self, response: ModelResponse) -> Answer | RetryFeedbackPart:
+        """Read the answer of a response without calls.
+
+        :param response: the response.
+        :returns: the answer, or what the model is asked instead.
+        :raises UnexpectedModelBehavior: when the model may not correct its answer again.
+        """
+        text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
+        if self._output is None:
+            if text or any(isinstance(part, FilePart) for part in response.parts):
+                return Answer()
+            return self._ask_again(response, _ASK_FOR_TEXT[self._has_tools], "no_output")
+        try:
+            return Answer(self._output.parse_text(text))
+        except msgspec.DecodeError:
+            return self._ask_again(response, _ASK_FOR_CALL, "no_output")
+        except ValueError as error:
+            return self._ask_again(response, str(error), "model_retry")
+
+    def _ask_again(self, response: ModelResponse, text: str, cause: Any) -> RetryFeedbackPart:
+        if response.finish_reason == "content_filter":
+            raise ContentFilterError("the content filter was triggered")
+        self._count_failure(response, text)
+        return RetryFeedbackPart(text, retry=RetryInfo(cause))
+
+    def _count_failure(self, response: ModelResponse, error: str) -> None:
+        if response.finish_reason == "length":
+            raise OutputTokenLimitExceeded("the token limit cut the answer off")
+        self._failures += 1
+        if self._failures > self._retries:
+            raise UnexpectedModelBehavior(
+                f"Exceeded maximum output retries ({self._retries}). {error}"
+            )
+
+
+def _build_result(part: ToolCallPart, text: str) -> ToolReturnPart:
+    return ToolReturnPart(part.tool_name, text, part.tool_call_id)
+
+
+def _build_retry(part: ToolCallPart, error: str) -> ToolReturnPart:
+    retry: RetryInfo[Any] = RetryInfo("validation_error")
+    return ToolReturnPart(part.tool_name, error, part.tool_call_id, outcome="retried", retry=retry)

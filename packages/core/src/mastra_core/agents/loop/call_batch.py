@@ -1,0 +1,187 @@
+"""Execute the tool calls of one turn at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from pydantic_ai.messages import RetryInfo, ToolCallPart, ToolReturnPart
+
+from mastra_core.agents.events import AgentEvent, ApprovalRequired, ToolOutput, ToolSuspended
+from mastra_core.agents.loop.toolset import Toolset
+from mastra_core.agents.messages import AgentInput
+from mastra_core.agents.pydantic_ai.convert_parts import load_arguments, parse_arguments
+from mastra_core.agents.tool_calls import (
+    ApprovalNeeded,
+    ToolInvocation,
+    describe_tool_error,
+    invoke_tool,
+)
+from mastra_core.errors import InvalidInput
+from mastra_core.schema import dump
+from mastra_core.tools import ToolSuspension
+from mastra_core.usage import Usage
+
+__all__ = ("CallBatch", "CallOutcome", "PendingCall")
+
+Waiting: TypeAlias = ApprovalRequired | ToolSuspended
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PendingCall:
+    """A tool call without a result.
+
+    :param part: the model's call.
+    :param approved: whether a person has approved it.
+    :param resume_data: the data that a suspended tool waited for.
+    """
+
+    part: ToolCallPart
+    approved: bool = False
+    resume_data: Any = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CallOutcome:
+    """What became of a tool call: a result, or the event that says what it waits for.
+
+    :param part: the model's call.
+    :param result: the part of the next request; ``None`` for a call that waits.
+    :param waiting: the event of a call that waits.
+    """
+
+    part: ToolCallPart
+    result: ToolReturnPart | None = None
+    waiting: Waiting | None = None
+
+
+class UsageSink(Protocol):
+    """Counts the tokens of a run."""
+
+    def add(self, usage: Usage) -> None:
+        """Add tokens.
+
+        :param usage: the tokens.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class CallBatch:
+    """The tool calls of one turn.
+
+    :param calls: the calls.
+    :param toolset: the tools of the run.
+    :param run_input: the input of the run.
+    :param usage: counts the tokens that the tools use.
+    :param stops_on_error: whether an error of a tool ends the run.
+    """
+
+    calls: Sequence[PendingCall]
+    toolset: Toolset
+    run_input: AgentInput
+    usage: UsageSink
+    stops_on_error: bool = False
+
+    async def run(self) -> AsyncGenerator[AgentEvent | CallOutcome]:
+        """Execute the calls; yield the outputs of the tools and the outcome of each call."""
+        if len(self.calls) == 1 and not self._writes_outputs(self.calls[0]):
+            yield await self._execute(self.calls[0], asyncio.Queue())
+            return
+        queue: asyncio.Queue[AgentEvent | CallOutcome | BaseException] = asyncio.Queue()
+        tasks = [asyncio.create_task(self._execute_into(call, queue)) for call in self.calls]
+        try:
+            waiting = len(tasks)
+            while waiting:
+                item = await queue.get()
+                if isinstance(item, BaseException):
+                    raise item
+                waiting -= isinstance(item, CallOutcome)
+                yield item
+        finally:
+            await _cancel(tasks)
+
+    def _writes_outputs(self, call: PendingCall) -> bool:
+        item = self.toolset.tools.get(call.part.tool_name)
+        return item is not None and bool(item.context_names)
+
+    async def _execute_into(self, call: PendingCall, queue: asyncio.Queue[Any]) -> None:
+        try:
+            queue.put_nowait(await self._execute(call, queue))
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  # raised again by the reader of the queue
+            queue.put_nowait(error)
+
+    async def _execute(self, call: PendingCall, queue: asyncio.Queue[Any]) -> CallOutcome:
+        part = call.part
+        item = self.toolset.tools.get(part.tool_name)
+        if item is None:
+            return _fail(part, self._describe_unknown(part.tool_name))
+        try:
+            arguments = load_arguments(part)
+        except ValueError:
+            return _retry(part, "The arguments are no JSON object.")
+        try:
+            content = await invoke_tool(item, arguments, self._build_invocation(call, queue))
+        except (ApprovalNeeded, ToolSuspension) as reason:
+            return CallOutcome(part=part, waiting=_build_waiting(part, reason))
+        except InvalidInput as error:
+            return _retry(part, error.message)
+        except Exception as error:
+            if self.stops_on_error:
+                raise
+            return _fail(part, describe_tool_error(error, item.id))
+        return CallOutcome(
+            part=part, result=ToolReturnPart(part.tool_name, content, part.tool_call_id)
+        )
+
+    def _build_invocation(self, call: PendingCall, queue: asyncio.Queue[Any]) -> ToolInvocation:
+        part = call.part
+
+        async def write(value: Any) -> None:
+            output = value if isinstance(value, AgentEvent) else dump(value)
+            queue.put_nowait(ToolOutput(id=part.tool_call_id, name=part.tool_name, output=output))
+
+        return ToolInvocation(
+            run_input=self.run_input,
+            call_id=part.tool_call_id,
+            write=write,
+            count=self.usage.add,
+            approved=call.approved,
+            resume_data=call.resume_data,
+        )
+
+    def _describe_unknown(self, name: str) -> str:
+        names = ", ".join(map(repr, self.toolset.tools)) or "none"
+        return f"Unknown tool name: {name!r}. Available tools: {names}."
+
+
+def _build_waiting(part: ToolCallPart, reason: ApprovalNeeded | ToolSuspension) -> Waiting:
+    call, name, arguments = part.tool_call_id, part.tool_name, parse_arguments(part)
+    if isinstance(reason, ToolSuspension):
+        return ToolSuspended(id=call, name=name, arguments=arguments, payload=reason.payload)
+    return ApprovalRequired(id=call, name=name, arguments=arguments)
+
+
+def _fail(part: ToolCallPart, message: str) -> CallOutcome:
+    result = ToolReturnPart(part.tool_name, message, part.tool_call_id, outcome="failed")
+    return CallOutcome(part=part, result=result)
+
+
+def _retry(part: ToolCallPart, message: str) -> CallOutcome:
+    result = ToolReturnPart(
+        part.tool_name,
+        message,
+        part.tool_call_id,
+        outcome="retried",
+        retry=RetryInfo("validation_error"),
+    )
+    return CallOutcome(part=part, result=result)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

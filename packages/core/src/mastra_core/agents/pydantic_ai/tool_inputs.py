@@ -1,0 +1,64 @@
+"""Convert the arguments of tool calls to events while the model writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from pydantic_ai import messages as native
+
+from mastra_core.agents.events import AgentEvent, ToolInputDelta, ToolInputEnd, ToolInputStart
+from mastra_core.agents.pydantic_ai.run_result import OUTPUT_TOOL
+
+__all__ = ("ToolInputConverter",)
+
+
+class ToolInputConverter:
+    """Converts the arguments of tool calls; the tool that takes the answer is no call."""
+
+    def __init__(self) -> None:
+        self._calls: dict[int, native.ToolCallPart] = {}
+
+    def convert(self, event: Any) -> list[AgentEvent]:
+        """Convert one event of the model's stream.
+
+        :param event: pydantic-ai's event.
+        :returns: the events; empty for an event that is not about the arguments of a call.
+        """
+        match event:
+            case native.PartDeltaEvent(delta=native.ToolCallPartDelta() as delta):
+                return self._continue_call(event.index, delta.args_delta)
+            case native.PartStartEvent(part=native.ToolCallPart() as part):
+                return self._start_call(event.index, part)
+            case native.PartEndEvent(part=native.ToolCallPart()):
+                return self._end_call(event.index)
+            case _:
+                return []
+
+    def _start_call(self, index: int, part: native.ToolCallPart) -> list[AgentEvent]:
+        if part.tool_name.startswith(OUTPUT_TOOL):
+            return []
+        self._calls[index] = part
+        start = ToolInputStart(id=part.tool_call_id, name=part.tool_name)
+        return [start, *_build_delta(part, _format_arguments(part.args))]
+
+    def _continue_call(self, index: int, delta: Any) -> list[AgentEvent]:
+        part = self._calls.get(index)
+        return _build_delta(part, delta) if part and isinstance(delta, str) else []
+
+    def _end_call(self, index: int) -> list[AgentEvent]:
+        part = self._calls.pop(index, None)
+        return [ToolInputEnd(id=part.tool_call_id, name=part.tool_name)] if part else []
+
+
+def _format_arguments(arguments: Any) -> str:
+    """Return the arguments so far, which are an incomplete text, or an object."""
+    if isinstance(arguments, str):
+        return arguments
+    return msgspec.json.encode(arguments).decode() if arguments else ""
+
+
+def _build_delta(part: native.ToolCallPart, text: str) -> list[AgentEvent]:
+    if not text:
+        return []
+    return [ToolInputDelta(id=part.tool_call_id, name=part.tool_name, text=text)]

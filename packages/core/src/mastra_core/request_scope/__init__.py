@@ -1,0 +1,42 @@
+"""Keep timers, tasks and futures within a request, on platforms whose event loop ends with it.
+
+On Cloudflare Workers, each request owns its timers, tasks and futures. Another request may neither
+wake nor cancel them, and they end with the response unless the platform is asked to keep them. The
+entry of such a platform calls ``enable_request_scope`` before it imports the application. On all
+other platforms the functions here are those of asyncio.
+"""
+
+from mastra_core.request_scope.mode import (
+    disable_request_scope,
+    enable_request_scope,
+    is_request_scoped,
+)
+from mastra_core.request_scope.request_lifetime import (
+    RequestLifetime,
+    enter_request,
+    get_current_request,
+    keep_alive,
+)
+from mastra_core.request_scope.run_task import (
+    cancel_task,
+    is_task_done,
+    start_task,
+    wait_for_task,
+)
+from mastra_core.request_scope.signal import Signal, create_signal
+
+__all__ = (
+    "RequestLifetime",
+    "Signal",
+    "cancel_task",
+    "create_signal",
+    "disable_request_scope",
+    "enable_request_scope",
+    "enter_request",
+    "get_current_request",
+    "is_request_scoped",
+    "is_task_done",
+    "keep_alive",
+    "start_task",
+    "wait_for_task",
+)

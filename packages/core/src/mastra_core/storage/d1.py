@@ -1,0 +1,63 @@
+"""Storage in a Cloudflare D1 database."""
+
+from __future__ import annotations
+
+import re
+
+from mastra_core.agents.suspended_runs import SuspendedRuns
+from mastra_core.errors import ConfigError
+from mastra_core.storage.d1_binding import D1Binding
+from mastra_core.storage.d1_database import D1Database
+from mastra_core.storage.protocol import ThreadStore
+from mastra_core.storage.sqlite_runs import SqliteSuspendedRuns
+from mastra_core.storage.sqlite_threads import SqliteThreads
+
+__all__ = ("D1Storage",)
+
+_WEEK = 7 * 24 * 3600
+
+
+class D1Storage:
+    """Stores everything in a D1 database, which all instances of a Worker share.
+
+    Each call is one batch of statements, and uses the binding of its own request.
+
+    :param binding: name of the Worker's binding, or an object with the methods of ``D1Binding``.
+    :param max_suspended: seconds after which a suspended run is removed.
+    :param max_suspended_runs: maximum number of suspended runs, divided among the callers.
+    :param max_suspended_bytes: maximum size of all suspended runs, divided among the callers.
+    :raises ConfigError: when the name cannot be that of a binding.
+    """
+
+    single_process = False
+
+    def __init__(
+        self,
+        binding: str | D1Binding,
+        *,
+        max_suspended: float = _WEEK,
+        max_suspended_runs: int = 10_000,
+        max_suspended_bytes: int = 268_435_456,
+    ) -> None:
+        if isinstance(binding, str) and not re.fullmatch(r"[A-Za-z_$][\w$]*", binding, re.ASCII):
+            raise ConfigError(
+                f"{binding!r} cannot be the name of a binding.",
+                'Pass the name of a D1 binding of the Worker: "d1:DB".',
+            )
+        self._database = D1Database(binding)
+        self.threads: ThreadStore = SqliteThreads(self._database)
+        self.suspended_runs: SuspendedRuns = SqliteSuspendedRuns(
+            self._database, max_suspended, max_suspended_runs, max_suspended_bytes
+        )
+
+    async def open(self) -> None:
+        """Create or migrate the tables; without this call, the first use creates them.
+
+        :raises ConfigError: when there is no such binding.
+        :raises StorageError: when the database cannot be used, or was written by a newer version of
+            mastra.
+        """
+        await self._database.open()
+
+    async def close(self) -> None:
+        """Do nothing, because the Worker owns the binding."""

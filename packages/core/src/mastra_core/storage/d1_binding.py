@@ -1,0 +1,96 @@
+"""The binding through which a Worker uses a Cloudflare D1 database."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from mastra_core.errors import ConfigError
+
+__all__ = ("D1Binding", "D1PreparedStatement", "get_binding", "set_environment")
+
+_environment: ContextVar[Any] = ContextVar("environment of the Worker", default=None)
+
+
+class D1PreparedStatement(Protocol):
+    """A prepared statement of D1."""
+
+    def bind(self, *values: Any) -> D1PreparedStatement:
+        """Return the statement with its values.
+
+        :param values: the values: texts, numbers, bytes and ``None``.
+        """
+
+
+class D1Binding(Protocol):
+    """The part of D1's binding that the storage uses.
+
+    On Cloudflare, it is the JavaScript object of the Worker's environment, as a proxy.
+    """
+
+    def prepare(self, sql: str, /) -> D1PreparedStatement:
+        """Return a statement without values.
+
+        :param sql: the text of the statement.
+        """
+
+    def batch(self, statements: Sequence[Any], /) -> Awaitable[Any]:
+        """Execute statements in one transaction.
+
+        :param statements: the statements.
+        :returns: for each statement, an object with ``results``, which maps the columns of each row
+            to their values, and ``meta``, which contains ``changes``.
+        """
+
+
+def set_environment(environment: Any) -> None:
+    """Set the Worker's environment for the current request.
+
+    The entry of a Worker calls this function in each request, because objects of one request cannot
+    be used in another one. Without this call, the environment of the module ``cloudflare:workers``
+    is used.
+
+    :param environment: the environment: an object, or a mapping, with the bindings by name.
+    """
+    _environment.set(environment)
+
+
+def get_binding(name: str) -> D1Binding:
+    """Return the D1 binding with a name, for the current request.
+
+    :param name: name of the binding.
+    :raises ConfigError: when there is no such binding, or it is no D1 database.
+    """
+    environment = _environment.get()
+    if environment is None:
+        environment = _import_environment(name)
+    is_mapping = isinstance(environment, Mapping)
+    binding: Any = environment.get(name) if is_mapping else getattr(environment, name, None)
+    if callable(getattr(binding, "prepare", None)):
+        found: D1Binding = binding
+        return found
+    known = "has no binding" if binding is None else "has another kind of binding"
+    raise ConfigError(
+        f"The Worker {known} {name!r}, which the storage 'd1:{name}' needs.",
+        f"Bind a D1 database to the Worker as {name}, or name another binding.",
+    )
+
+
+def _import_environment(name: str) -> Any:
+    if sys.platform == "emscripten":
+        try:
+            from workers import (
+                import_from_javascript,  # type: ignore[import-not-found,unused-ignore]  # Cloudflare's SDK, in Workers only
+            )
+
+            return import_from_javascript("cloudflare:workers").env
+        except ImportError:
+            pass
+    raise ConfigError(
+        f"The storage 'd1:{name}' works only in a Cloudflare Worker.",
+        "Elsewhere, choose another storage, such as "
+        'os.environ.get("STORAGE", "sqlite:///app.db"), or pass D1Storage an object with the '
+        "methods of D1Binding.",
+    )

@@ -1,0 +1,178 @@
+"""Execute statements on Cloudflare D1.
+
+Nothing here is shared between requests, except the name of the binding. Each call fetches the
+binding of its own request, and sends its statements as one batch, which is one transaction.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from mastra_core.errors import MastraError, StorageError
+from mastra_core.storage.d1_binding import D1Binding, get_binding
+from mastra_core.storage.d1_errors import is_missing_table, to_storage_error
+from mastra_core.storage.sqlite_database import Result, Statement
+from mastra_core.storage.sqlite_schema import BLOB_COLUMNS, VERSION, VERSIONS, build_migration
+
+__all__ = ("D1Database",)
+
+T = TypeVar("T")
+# D1 limits a row to 2,000,000 bytes, with its keys and the numbers of its columns.
+_MAX_ROW_BYTES = 1_990_000
+# The memory of a Worker is 128 MB, and a result takes several times its size until it is decoded.
+_MAX_READ_BYTES = 8_388_608
+_MAX_INTEGER = 2**53  # larger integers are no exact numbers of JavaScript
+
+
+class D1Database:
+    """A D1 database of a Worker.
+
+    :param binding: name of the binding, or an object with its methods.
+    """
+
+    max_row_bytes: int | None = _MAX_ROW_BYTES
+    max_read_bytes: int | None = _MAX_READ_BYTES
+
+    def __init__(self, binding: str | D1Binding) -> None:
+        self._binding = binding
+        self.name = binding if isinstance(binding, str) else type(binding).__name__
+
+    async def open(self) -> None:
+        """Create or migrate the tables.
+
+        :raises ConfigError: when there is no such binding.
+        :raises StorageError: when the database cannot be used, or was written by a newer version of
+            mastra.
+        """
+        version = await self._read_version()
+        if version > len(VERSIONS):
+            raise StorageError(
+                f"The D1 database {self.name!r} was written by a newer version of mastra: its "
+                f"tables have version {version}, and this mastra knows {len(VERSIONS)}.",
+                "Update mastra-core, or use another database.",
+            )
+        if version < len(VERSIONS):
+            await self._migrate(version)
+
+    async def execute(
+        self,
+        statements: Sequence[Statement],
+        convert: Callable[[Sequence[Result]], T],
+        *,
+        writes: bool = False,  # noqa: ARG002  # a batch is a transaction in any case
+    ) -> T:
+        """Execute statements in one batch, and convert their results.
+
+        :param statements: the statements.
+        :param convert: converts the results, one for each statement.
+        :param writes: whether a statement changes data.
+        :raises StorageError: when the database cannot be used.
+        """
+        try:
+            results = await self._send(statements)
+        except Exception as error:  # JavaScript's errors have no class in CPython
+            if not is_missing_table(error):
+                raise self._convert_error(error) from error
+            await self.open()
+            try:
+                results = await self._send(statements)
+            except Exception as repeated:  # see above
+                raise self._convert_error(repeated) from repeated
+        return convert(results)
+
+    async def _read_version(self) -> int:
+        """Return the version of the tables; 0 if there are none."""
+        try:
+            results = await self._send([Statement(VERSION)])
+        except Exception as error:  # see ``execute``
+            if is_missing_table(error):
+                return 0
+            raise self._convert_error(error) from error
+        return int(results[0].rows[0][0])
+
+    async def _migrate(self, version: int) -> None:
+        """Migrate the tables, unless another instance does so at the same moment."""
+        try:
+            await self._send(build_migration(version))
+        except Exception as error:  # see ``execute``
+            if await self._read_version() != len(VERSIONS):
+                raise self._convert_error(error) from error
+
+    async def _send(self, statements: Sequence[Statement]) -> list[Result]:
+        binding: Any = self._binding
+        if isinstance(binding, str):
+            binding = get_binding(binding)
+        convert_values, convert_list = _get_converters(binding)
+        batch = [_prepare(binding, each, convert_values) for each in statements]
+        results = await binding.batch(convert_list(batch))
+        if hasattr(results, "to_py"):
+            results = results.to_py()
+        return [_parse_result(each) for each in results]
+
+    def _convert_error(self, error: Exception) -> Exception:
+        return error if isinstance(error, MastraError) else to_storage_error(error, self.name)
+
+
+def _prepare(binding: D1Binding, statement: Statement, convert: Callable[[Any], Any]) -> Any:
+    sql, values = statement.sql, [*statement.values]
+    if statement.max_bytes is not None:
+        sql = statement.limited_sql
+        values.append(statement.max_bytes)
+    prepared = binding.prepare(sql)
+    return (
+        prepared.bind(*(convert(_to_d1_value(value)) for value in values)) if values else prepared
+    )
+
+
+def _to_d1_value(value: Any) -> Any:
+    """Convert a value to one that D1 transports well.
+
+    D1 returns bytes as a list of numbers, so bytes with a text are sent as text.
+    """
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value
+    if isinstance(value, int) and abs(value) > _MAX_INTEGER:
+        raise StorageError(
+            f"D1 cannot store the number {value}.", f"Use a number of at most {_MAX_INTEGER}."
+        )
+    return value
+
+
+def _parse_result(result: Mapping[str, Any]) -> Result:
+    rows = [
+        tuple(_to_bytes(value) if name in BLOB_COLUMNS else value for name, value in row.items())
+        for row in result["results"]
+    ]
+    return Result(rows, int(result["meta"].get("changes") or 0))
+
+
+def _to_bytes(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value)
+
+
+def _get_converters(
+    binding: Any,
+) -> tuple[Callable[[Any], Any], Callable[[list[Any]], Any]]:
+    """Return what converts values and lists of statements for a binding.
+
+    An object of JavaScript needs values of JavaScript. Wrappers convert the values themselves.
+    """
+    if sys.platform == "emscripten":
+        from pyodide.ffi import (  # type: ignore[import-not-found,unused-ignore]  # in Pyodide only
+            JsProxy,
+            jsnull,
+            to_js,
+        )
+
+        if isinstance(binding, JsProxy):
+            return (lambda value: jsnull if value is None else to_js(value)), to_js
+    return _keep, _keep
+
+
+def _keep(value: Any) -> Any:
+    return value

@@ -1,0 +1,75 @@
+"""Convert errors of Cloudflare D1 to errors with a cure."""
+
+from __future__ import annotations
+
+from mastra_core.errors import StorageError
+
+__all__ = ("is_missing_table", "to_storage_error")
+
+_RETRY = "Send the request again. D1 has stored nothing."
+_UNKNOWN = "Send the request again. D1 may have stored the data or not."
+_MESSAGES = {  # by a part of D1's message
+    "overloaded": (
+        "The D1 database {name!r} has too many requests in its queue.",
+        "Send the request again later. If this happens often, divide the data among databases.",
+    ),
+    "Network connection lost": ("The connection to the D1 database {name!r} was lost.", _UNKNOWN),
+    "client disconnected": ("The connection to the D1 database {name!r} was lost.", _UNKNOWN),
+    "transient issue": ("The D1 database {name!r} cannot be reached at the moment.", _RETRY),
+    "code was updated": ("The D1 database {name!r} is restarting.", _UNKNOWN),
+    "exceeded timeout": (
+        "The D1 database {name!r} took too long.",
+        "Read or write less in one request.",
+    ),
+    "exceeded its": (
+        "A request needs more memory or time than the D1 database {name!r} has.",
+        "Read or write less in one request: use a smaller last_messages or perPage.",
+    ),
+    "caused object to be reset": ("The D1 database {name!r} is restarting.", _UNKNOWN),
+    "Too many API requests": (
+        "A request has sent more queries to the D1 database {name!r} than Cloudflare allows.",
+        "Cloudflare allows 1000 queries for each request, and 50 on the free plan. Do less in one "
+        "request.",
+    ),
+    "Too many subrequests": (
+        "A request has sent more queries to the D1 database {name!r} than Cloudflare allows.",
+        "Cloudflare allows 1000 queries for each request, and 50 on the free plan. Do less in one "
+        "request.",
+    ),
+    "SQLITE_TOOBIG": (
+        "A value or statement is too large for the D1 database {name!r}.",
+        "D1 stores at most 2 MB in a row. Shorten the message, or store its files elsewhere.",
+    ),
+    "SQLITE_FULL": (
+        "The D1 database {name!r} is full.",
+        "Delete old threads, or use a plan with larger databases. The stored data is intact.",
+    ),
+    "Exceeded maximum": (
+        "The D1 database {name!r} is full.",
+        "Delete old threads, or use a plan with larger databases. The stored data is intact.",
+    ),
+}
+
+
+def is_missing_table(error: Exception) -> bool:
+    """Return whether a table of mastra does not exist yet.
+
+    :param error: the error of D1.
+    """
+    return "no such table: mastra_" in str(error)
+
+
+def to_storage_error(error: Exception, name: str) -> StorageError:
+    """Convert an error of D1 to a ``StorageError`` with a cure.
+
+    :param error: the error of D1.
+    :param name: name of the binding.
+    """
+    text = str(error)
+    for part, (message, hint) in _MESSAGES.items():
+        if part in text:
+            return StorageError(message.format(name=name), hint)
+    return StorageError(
+        f"The D1 database {name!r} has refused a request: {text}.",
+        "Look up the message in Cloudflare's documentation of D1, or report it.",
+    )

@@ -1,0 +1,68 @@
+"""Statements in the SQL of SQLite, and the protocol of a database that executes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+__all__ = ("Result", "SqliteDatabase", "Statement")
+
+T = TypeVar("T")
+
+
+class Statement(NamedTuple):
+    """One SQL statement; all its values are bound.
+
+    :param sql: the text, with ``?`` in place of each value.
+    :param values: the values.
+    :param max_bytes: maximum size of the returned rows; ``None`` for no maximum. The first row
+        beyond it is returned too.
+    :param limited_sql: the same query with this limit as its last value, for a database that
+        cannot stop reading.
+    """
+
+    sql: str
+    values: Sequence[Any] = ()
+    max_bytes: int | None = None
+    limited_sql: str = ""
+
+
+class Result(NamedTuple):
+    """The result of one statement.
+
+    :param rows: the rows that it returned.
+    :param changes: how many rows it inserted, updated or deleted.
+    """
+
+    rows: Sequence[tuple[Any, ...]]
+    changes: int
+
+
+class SqliteDatabase(Protocol):
+    """A database that understands the SQL of SQLite, such as a file or Cloudflare D1."""
+
+    @property
+    def max_row_bytes(self) -> int | None:
+        """Maximum size of a row, ``None`` for no maximum."""
+
+    @property
+    def max_read_bytes(self) -> int | None:
+        """Maximum size of the records that one call returns, ``None`` for no maximum."""
+
+    async def execute(
+        self,
+        statements: Sequence[Statement],
+        convert: Callable[[Sequence[Result]], T],
+        *,
+        writes: bool = False,
+    ) -> T:
+        """Execute statements in order, in one transaction, and convert their results.
+
+        A database may commit before ``convert`` is called. An exception in ``convert`` therefore
+        need not undo the statements.
+
+        :param statements: the statements.
+        :param convert: converts the results, one for each statement.
+        :param writes: whether a statement changes data.
+        :raises StorageError: when the database cannot be used.
+        """

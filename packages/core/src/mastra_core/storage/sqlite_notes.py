@@ -1,0 +1,115 @@
+"""Working memory in a database that understands the SQL of SQLite."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+from mastra_core.errors import Conflict
+from mastra_core.json_repair import repair_text
+from mastra_core.storage.records import Scope, build_owner_error
+from mastra_core.storage.sqlite_database import Result, SqliteDatabase, Statement
+from mastra_core.storage.sqlite_rows import check_row_size
+
+__all__ = ("SqliteNotes",)
+
+_OTHER_OWNER = "SELECT id FROM mastra_threads WHERE ? = 'thread' AND id = ? AND resource <> ?"
+_NOTE = "SELECT content AS notes FROM mastra_working_memory WHERE scope = ? AND owner = ?"
+_REPLACE = f"""INSERT INTO mastra_working_memory SELECT ?, ?, ?
+    WHERE NOT EXISTS ({_OTHER_OWNER}) AND ifnull(({_NOTE}), '') = ?
+    ON CONFLICT (scope, owner) DO UPDATE SET content = excluded.content"""
+_MAX_TRIES = 60
+_FIRST_DELAY = 0.002  # seconds before a change is tried again, doubled for each try
+_MAX_DELAY = 0.1
+
+
+class SqliteNotes:
+    """The notes that agents keep about threads and resources.
+
+    :param database: the database.
+    """
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    async def get(self, scope: Scope, owner: str, resource: str | None) -> str:
+        """Return the notes about a thread or resource.
+
+        :param scope: ``thread`` or ``resource``.
+        :param owner: id of the thread or resource.
+        :param resource: the owner that an existing thread must have; ``None`` for any.
+        :returns: the notes, empty if there are none or they belong to another resource.
+        """
+        if not _may_use(scope, owner, resource):
+            return ""
+        notes = await self._database.execute(_build_reads(scope, owner, resource), _parse_notes)
+        return notes or ""
+
+    async def change(
+        self, scope: Scope, owner: str, change: Callable[[str], str], resource: str | None
+    ) -> str:
+        """Replace the notes with ``change(notes)``, unless somebody else has changed them.
+
+        A database need not have transactions with code between two statements. The statement that
+        writes therefore compares the notes with those that ``change`` was called with. If they
+        differ, ``change`` is called again.
+
+        :param scope: ``thread`` or ``resource``.
+        :param owner: id of the thread or resource.
+        :param change: returns the new notes for the old ones.
+        :param resource: the owner that an existing thread must have; ``None`` for any.
+        :returns: the new notes.
+        :raises Conflict: when other callers change the notes all the time.
+        :raises Forbidden: when the thread belongs to another resource.
+        """
+        if not _may_use(scope, owner, resource):
+            raise build_owner_error(owner)
+        reads = _build_reads(scope, owner, resource)
+        notes = await self._database.execute(reads, _parse_notes)
+        for number in range(_MAX_TRIES):
+            if notes is None:
+                raise build_owner_error(owner)
+            changed = repair_text(change(notes))
+            row = (scope, owner, changed)
+            check_row_size(row, f"working memory of {owner!r}", self._database.max_row_bytes)
+            condition = (scope, owner, resource, scope, owner, notes)
+            replace = Statement(_REPLACE, (*row, *condition))
+            notes, is_stored = await self._database.execute(
+                [replace, *reads],
+                lambda results: (_parse_notes(results[1:]), results[0].changes > 0),
+                writes=True,
+            )
+            if is_stored:
+                return changed
+            await _wait(number)
+        raise Conflict(
+            f"The working memory of {owner!r} is changed by too many callers at once.",
+            "Send the request again.",
+        )
+
+
+def _may_use(scope: Scope, owner: str, resource: str | None) -> bool:
+    return scope == "thread" or resource in (None, owner)
+
+
+def _build_reads(scope: Scope, owner: str, resource: str | None) -> tuple[Statement, Statement]:
+    return (
+        Statement(_OTHER_OWNER, (scope, owner, resource)),
+        Statement(_NOTE, (scope, owner)),
+    )
+
+
+def _parse_notes(results: Sequence[Result]) -> str | None:
+    """Return the notes, or ``None`` if they belong to another resource."""
+    others, notes = results
+    if others.rows:
+        return None
+    return str(notes.rows[0][0]) if notes.rows else ""
+
+
+async def _wait(number: int) -> None:
+    """Wait for a random time, so that callers that collided do not collide again."""
+    import asyncio
+
+    delay = min(_FIRST_DELAY * 2**number, _MAX_DELAY)
+    await asyncio.sleep(random.uniform(0, delay))  # noqa: S311  # no secret depends on it

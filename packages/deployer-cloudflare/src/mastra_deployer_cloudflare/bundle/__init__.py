@@ -1,0 +1,1 @@
+"""Arrange a build as the modules of a Python Worker, and check it against the limits."""

@@ -1,0 +1,1 @@
+"""Upload a Worker, and bring its settings to what the deployer settings say."""

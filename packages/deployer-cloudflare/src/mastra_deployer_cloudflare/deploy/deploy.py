@@ -1,0 +1,246 @@
+"""Deploy a bundle: resources, version, traffic, addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mastra_core.errors import DeployError
+from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
+from mastra_core.secret import Secret
+from mastra_deployer.kit import DeploymentTags
+from mastra_deployer_cloudflare.api import TOKEN, open_api
+from mastra_deployer_cloudflare.deploy.publish import (
+    set_addresses,
+    set_observability,
+    set_traffic,
+)
+from mastra_deployer_cloudflare.deploy.upload_form import WorkerUpload, build_upload
+from mastra_deployer_cloudflare.deploy.upload_version import (
+    find_uploaded,
+    upload_version,
+    upload_worker,
+)
+from mastra_deployer_cloudflare.resources.addresses import (
+    find_changes,
+    get_preview_url,
+    get_url,
+    read_switches,
+    set_switches,
+)
+from mastra_deployer_cloudflare.resources.storage import create_storage, find_storage
+from mastra_deployer_cloudflare.resources.subdomain import find_subdomain
+from mastra_deployer_cloudflare.resources.versions import (
+    WorkerState,
+    WorkerVersion,
+    read_state,
+)
+from mastra_deployer_cloudflare.settings import CloudflareDeployer
+
+if TYPE_CHECKING:
+    from mastra_deployer_cloudflare.api import CloudflareApi
+
+__all__ = ("deploy", "find_unchanged", "require_address")
+
+_ALL = 100  # percent
+_ANY_ID = "0" * 8  # the part of a version's id that its address has
+
+
+def deploy(
+    bundle: Bundle,
+    settings: CloudflareDeployer,
+    credentials: Mapping[str, Secret],
+    request: DeployRequest,
+    report: Report,
+) -> Deployment:
+    """Create missing resources, upload a version with its values, and send the traffic to it.
+
+    In this order, an interruption has no effect on users: a version contains its modules, settings
+    and secrets, and gets traffic only when it is complete.
+
+    :param bundle: the bundle to deploy.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param request: options of the deploy.
+    :param report: receives progress.
+    :returns: the deployment; a draft if it is staged.
+    :raises DeployError: when an address of the settings cannot be used.
+    :raises DeploymentFailed: when Cloudflare cannot start the Worker.
+    """
+    with open_api(settings, credentials) as api:
+        run = _DeployRun(api, settings, request, report)
+        run.check_addresses()
+        report.step("Reading the Worker")
+        state = read_state(api, settings.project_name)
+        storage = list(create_storage(api, find_storage(api, settings)))
+        upload = build_upload(bundle, settings, request, storage, credentials[TOKEN])
+        run.require_previews(state)
+        if state is None:
+            return run.create_worker(upload)
+        if unchanged := find_unchanged(state, upload, request):
+            return run.keep_version(state, unchanged, upload)
+        version = find_uploaded(state, upload) or upload_version(api, state, upload, report)
+        return run.finish_version(version, upload)
+
+
+def find_unchanged(
+    state: WorkerState, upload: WorkerUpload, request: DeployRequest
+) -> WorkerVersion | None:
+    """Return the live version if an upload would be the same; for a preview, the newest version.
+
+    :param state: of the Worker.
+    :param upload: of the deploy.
+    :param request: options of the deploy.
+    """
+    if request.environment == "preview":
+        newest = state.versions[0] if state.versions else None
+        return newest if newest and newest.tag == upload.tag else None
+    live, current = state.live, state.current
+    if live is None or current is None or current.is_split or live.tag != upload.tag:
+        return None
+    return live
+
+
+def require_address(settings: CloudflareDeployer, subdomain: str) -> None:
+    """Raise an error if the Worker would have no address.
+
+    :param settings: settings of the deployer.
+    :param subdomain: of the account; empty for none.
+    :raises DeployError: when workers.dev is wanted, and the account has no subdomain.
+    """
+    if settings.workers_dev and not subdomain:
+        raise DeployError(
+            "The account has no subdomain of workers.dev.",
+            "Choose one on dash.cloudflare.com, under Workers & Pages. Or set workers_dev=false, "
+            "and routes or custom_domains.",
+        )
+
+
+class _DeployRun:
+    """What one deploy does after it knows the state of the Worker."""
+
+    def __init__(
+        self,
+        api: CloudflareApi,
+        settings: CloudflareDeployer,
+        request: DeployRequest,
+        report: Report,
+    ) -> None:
+        self._api, self._settings = api, settings
+        self._request, self._report = request, report
+        self._name = settings.project_name
+        self._is_published = request.environment == "production" and request.promote
+        self._subdomain = ""
+
+    def check_addresses(self) -> None:
+        """Refuse addresses that cannot be used, before anything is sent."""
+        self._subdomain = find_subdomain(self._api)
+        require_address(self._settings, self._subdomain)
+        if self._request.environment == "production":
+            find_changes(self._api, self._settings)
+
+    def require_previews(self, state: WorkerState | None) -> None:
+        """Refuse a preview that would have no address; switch previews of a new Worker on.
+
+        :param state: of the Worker; ``None`` if there is none.
+        """
+        if self._request.environment != "preview":
+            return
+        switches = read_switches(self._api, self._name)
+        is_off = not self._settings.workers_dev or (state and switches["enabled"])
+        if not get_preview_url(self._settings, self._subdomain, _ANY_ID) and self._subdomain:
+            raise DeployError(
+                f"The name {self._name!r} is too long for preview addresses.",
+                "Use at most 54 characters for project_name. Or deploy with --prod.",
+            )
+        if not self._subdomain or (is_off and not switches["previews_enabled"]):
+            raise DeployError(
+                f"The Worker {self._name!r} has no preview addresses.",
+                "Switch on preview URLs of the Worker on dash.cloudflare.com, or set "
+                "workers_dev=true. Or deploy with --prod.",
+            )
+        if state and not switches["previews_enabled"]:
+            set_switches(self._api, self._name, {"previews_enabled": True})
+
+    def create_worker(self, upload: WorkerUpload) -> Deployment:
+        """Upload a new Worker; without addresses, if the deploy does not publish it."""
+        version = upload_worker(self._api, self._name, upload, self._report)
+        if not self._is_published and self._settings.workers_dev:
+            set_switches(self._api, self._name, {"enabled": False, "previews_enabled": True})
+        if self._is_published:
+            self._report.note(
+                "The Worker is new, so its first version is live before its smoke test.",
+                "Later versions are tested first.",
+            )
+            self._set_worker()
+        return self._describe(version, upload, live=self._is_published)
+
+    def keep_version(
+        self, state: WorkerState, version: WorkerVersion, upload: WorkerUpload
+    ) -> Deployment:
+        """Send nothing but what differs beside the version: its message and its addresses."""
+        self._report.note(f"Version {version.id[:8]} has the same modules, settings and values.")
+        is_preview = version.stage == "preview"
+        if not is_preview:
+            if self._request.message not in ("", state.get_tags(version).message):
+                shares = {version.id: _ALL}
+                set_traffic(self._api, state, shares, self._report, message=upload.message)
+            self._set_worker()
+        live = not is_preview
+        return self._describe(version, upload, live=live)
+
+    def finish_version(self, version: WorkerVersion, upload: WorkerUpload) -> Deployment:
+        """Send the traffic to an uploaded version, or leave it a draft."""
+        if self._request.environment == "preview":
+            return self._describe(version, upload, live=True)
+        if self._is_draft(version):
+            return self._describe(version, upload, live=False)
+        state = read_state(self._api, self._name)
+        if state is not None:
+            shares = {version.id: _ALL}
+            set_traffic(self._api, state, shares, self._report, message=upload.message)
+        self._set_worker()
+        return self._describe(version, upload, live=True)
+
+    def _is_draft(self, version: WorkerVersion) -> bool:
+        """Return whether the version is tested, or left unpublished, before it gets traffic."""
+        if not self._request.promote:
+            return True
+        if not (self._settings.staged and self._request.wait):
+            return False
+        if self._find_preview_url(version):
+            return True
+        self._report.note(
+            "The Worker has no preview addresses, so the version is live before its smoke test.",
+            "Switch on preview URLs of the Worker on dash.cloudflare.com.",
+        )
+        return False
+
+    def _set_worker(self) -> None:
+        set_observability(self._api, self._name)
+        set_addresses(self._api, self._settings, self._report)
+
+    def _find_preview_url(self, version: WorkerVersion) -> str:
+        if not (version.has_preview and read_switches(self._api, self._name)["previews_enabled"]):
+            return ""
+        return get_preview_url(self._settings, self._subdomain, version.alias or version.id[:8])
+
+    def _describe(self, version: WorkerVersion, upload: WorkerUpload, *, live: bool) -> Deployment:
+        preview_url = self._find_preview_url(version)
+        url = get_url(self._settings, self._subdomain)
+        is_preview = self._request.environment == "preview"
+        shown = preview_url if is_preview or not live else url
+        tags = DeploymentTags.from_text(upload.message)
+        return Deployment(
+            target="cloudflare",
+            id=version.id,
+            url=shown or url,
+            environment=self._request.environment,
+            created=version.created,
+            live=live,
+            branch=tags.branch,
+            message=tags.message,
+            commit=tags.commit,
+            fingerprint=self._request.fingerprint,
+            reachable=shown.startswith("https://"),
+        )

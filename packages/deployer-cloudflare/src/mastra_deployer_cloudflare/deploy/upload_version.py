@@ -1,0 +1,120 @@
+"""Upload the modules of a Worker once: as a new Worker, or as a new version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mastra_core.pipeline import Report
+from mastra_deployer.kit import create_new, poll
+from mastra_deployer_cloudflare.api import Part
+from mastra_deployer_cloudflare.deploy.upload_form import WorkerUpload
+from mastra_deployer_cloudflare.resources.versions import WorkerState, WorkerVersion, read_state
+from mastra_deployer_cloudflare.resources.worker_secrets import list_secret_names
+
+if TYPE_CHECKING:
+    from mastra_deployer_cloudflare.api import CloudflareApi
+
+__all__ = ("find_uploaded", "upload_version", "upload_worker")
+
+_STRICT = {"bindings_inherit": "strict"}  # a secret that cannot be taken over is an error
+_VISIBLE_SECONDS = 30  # until the list of versions has a new one
+
+
+def find_uploaded(state: WorkerState, upload: WorkerUpload) -> WorkerVersion | None:
+    """Return the version that an interrupted deploy has uploaded, or ``None``.
+
+    It must be newer than all other versions and than the present deployment, whose secrets it has
+    taken over.
+
+    :param state: of the Worker.
+    :param upload: of this deploy.
+    """
+    newest = state.versions[0] if state.versions else None
+    if newest is None or newest.tag != upload.tag:
+        return None
+    current = state.current
+    is_newer = current is None or newest.created >= current.created
+    return newest if is_newer else None
+
+
+def upload_worker(
+    api: CloudflareApi, name: str, upload: WorkerUpload, report: Report
+) -> WorkerVersion:
+    """Upload the first version of a Worker, which gets all of its traffic.
+
+    :param api: Cloudflare's API.
+    :param name: of the Worker.
+    :param upload: modules and metadata.
+    :param report: receives progress.
+    """
+    parts = upload.build_parts(upload.build_metadata())
+    query = {"excludeScript": "true", **_STRICT}
+    _report_upload(upload, report)
+    return _upload(api, name, upload, "PUT", "", parts, query)
+
+
+def upload_version(
+    api: CloudflareApi, state: WorkerState, upload: WorkerUpload, report: Report
+) -> WorkerVersion:
+    """Upload a version without traffic; it takes over the other secrets of the live version.
+
+    :param api: Cloudflare's API.
+    :param state: of the Worker.
+    :param upload: modules and metadata.
+    :param report: receives progress.
+    """
+    inherited = list(_iter_inherited(api, state, upload))
+    parts = upload.build_parts(upload.build_metadata(inherited))
+    _report_upload(upload, report)
+    return _upload(api, state.name, upload, "POST", "/versions", parts, _STRICT)
+
+
+def _upload(
+    api: CloudflareApi,
+    name: str,
+    upload: WorkerUpload,
+    method: str,
+    suffix: str,
+    parts: list[Part],
+    query: dict[str, str],
+) -> WorkerVersion:
+    """Send the form once; after a lost response, find the version by its tag."""
+
+    def list_same() -> list[WorkerVersion]:
+        state = read_state(api, name)
+        versions = state.versions if state else ()
+        return [item for item in versions if item.tag == upload.tag]
+
+    known = {item.id for item in list_same()}
+
+    def find() -> WorkerVersion | None:
+        return next((item for item in list_same() if item.id not in known), None)
+
+    path, boundary = api.build_script_path(name, suffix), f"mastra-{upload.tag[:32]}"
+
+    def create() -> WorkerVersion:
+        item = api.upload(method, path, parts, boundary=boundary, query=query) or {}
+        if suffix:
+            return WorkerVersion.from_item({"annotations": {}, **item})
+        found = poll(find, bool, timeout=_VISIBLE_SECONDS, interval=0.5, description="the upload")
+        assert found is not None  # noqa: S101  # poll returns what is true
+        return found
+
+    return create_new(list_same, create, get_id=lambda item: item.id)
+
+
+def _iter_inherited(
+    api: CloudflareApi, state: WorkerState, upload: WorkerUpload
+) -> Iterator[tuple[str, str]]:
+    """Yield name and version of the live secrets that the upload does not set."""
+    if state.live is None:
+        return
+    for name in list_secret_names(api, state):
+        if name not in upload.names:
+            yield name, state.live.id
+
+
+def _report_upload(upload: WorkerUpload, report: Report) -> None:
+    size = f"{upload.size / 1e6:.1f} MB"
+    report.step(f"Uploading {len(upload.modules)} modules ({size})")

@@ -1,0 +1,309 @@
+"""The hooks of the Cloudflare deployer, each of which imports its module when it is called."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from mastra_core import Secret
+from mastra_core.hooks import EnvStore, hookimpl
+from mastra_core.pipeline import (
+    Build,
+    Bundle,
+    Deployment,
+    DeployRequest,
+    Limits,
+    LogLine,
+    Plan,
+    Problem,
+    Report,
+    Target,
+)
+from mastra_deployer_cloudflare.settings import CloudflareDeployer
+
+__all__ = (
+    "mastra_bundle",
+    "mastra_canary",
+    "mastra_check",
+    "mastra_deploy",
+    "mastra_deployments",
+    "mastra_destroy",
+    "mastra_doctor",
+    "mastra_env",
+    "mastra_inspect",
+    "mastra_logs",
+    "mastra_plan",
+    "mastra_preview",
+    "mastra_promote",
+    "mastra_rollback",
+    "mastra_target",
+    "mastra_verify",
+)
+
+_SDK = "workers-runtime-sdk==1.9.5"  # the runtime does not contain it since 2026-04-21
+# https://developers.cloudflare.com/workers/platform/limits/
+_LIMITS = Limits(size=64 << 20, request=100_000_000)
+
+
+@hookimpl
+def mastra_target() -> Target:
+    """Describe the target: a Python Worker, on Pyodide."""
+    from mastra_deployer.kit import PYODIDE
+
+    return Target(
+        name="cloudflare",
+        summary="a Python Worker on Cloudflare, by its API",
+        settings=CloudflareDeployer,
+        credentials=("CLOUDFLARE_API_TOKEN",),
+        platforms=(PYODIDE,),
+        index_setting="index",
+        requirements=(_SDK,),
+        limits=_LIMITS,
+        previews=True,
+        emulated_previews=True,
+        persistent_disk=False,
+        short_lived=True,
+        env_stages=("production",),
+    )
+
+
+@hookimpl
+def mastra_check(build: Build, settings: CloudflareDeployer) -> Iterable[Problem]:
+    """Check the settings, and the names of modules and bindings.
+
+    :param build: the build that is about to be bundled.
+    :param settings: settings of the deployer.
+    """
+    from mastra_deployer_cloudflare.bundle.checks import check_build
+    from mastra_deployer_cloudflare.settings_checks import check_settings
+
+    return [*check_settings(settings), *check_build(build, settings)]
+
+
+@hookimpl
+def mastra_bundle(
+    build: Build, directory: Path, settings: CloudflareDeployer, report: Report
+) -> Bundle:
+    """Write the modules of the Worker, and ``worker.json``.
+
+    :param build: the finished build.
+    :param directory: the empty directory of the bundle.
+    :param settings: settings of the deployer.
+    :param report: receives progress.
+    """
+    from mastra_deployer_cloudflare.bundle.bundle import write_bundle
+
+    return write_bundle(build, directory, settings, report)
+
+
+@hookimpl
+def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
+    """Check the layout of a bundle and the names of its modules; the host checks its size.
+
+    :param bundle: the bundle to check.
+    """
+    from mastra_deployer_cloudflare.bundle.checks import inspect_bundle
+
+    return inspect_bundle(bundle)
+
+
+@hookimpl
+def mastra_verify(bundle: Bundle, report: Report) -> Iterable[Problem]:
+    """Import the Worker in Pyodide, without randomness and without values of variables.
+
+    :param bundle: the bundle to check.
+    :param report: receives progress.
+    """
+    from mastra_deployer_cloudflare.preview.import_check import verify_bundle
+
+    return verify_bundle(bundle, report)
+
+
+@hookimpl
+def mastra_preview(
+    bundle: Bundle, settings: CloudflareDeployer, host: str, port: int, env: Mapping[str, Secret]
+) -> int:
+    """Run the Worker on this machine, in Pyodide on Node, with local bindings from wrangler.
+
+    :param bundle: the bundle to run.
+    :param settings: settings of the deployer.
+    :param host: address to listen on.
+    :param port: port to listen on.
+    :param env: environment variables of the app.
+    """
+    from mastra_deployer_cloudflare.preview.preview import preview
+
+    return preview(bundle, settings, host, port, env)
+
+
+@hookimpl
+def mastra_plan(
+    bundle: Bundle,
+    settings: CloudflareDeployer,
+    credentials: Mapping[str, Secret],
+    request: DeployRequest,
+) -> Plan:
+    """Compare the Worker, its resources and its addresses with the settings.
+
+    :param bundle: the bundle to deploy.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param request: options of the deploy.
+    """
+    from mastra_deployer_cloudflare.deploy.plan import plan_deploy
+
+    return plan_deploy(bundle, settings, credentials, request)
+
+
+@hookimpl
+def mastra_deploy(
+    bundle: Bundle,
+    settings: CloudflareDeployer,
+    credentials: Mapping[str, Secret],
+    request: DeployRequest,
+    report: Report,
+) -> Deployment:
+    """Upload a version of the Worker, and send the traffic to it.
+
+    :param bundle: the bundle to deploy.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param request: options of the deploy.
+    :param report: receives progress.
+    """
+    from mastra_deployer_cloudflare.deploy.deploy import deploy
+
+    return deploy(bundle, settings, credentials, request, report)
+
+
+@hookimpl
+def mastra_deployments(
+    settings: CloudflareDeployer, credentials: Mapping[str, Secret], limit: int
+) -> list[Deployment]:
+    """List the versions of the Worker with their shares of the traffic, newest first.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param limit: how many versions to return at most.
+    :returns: the versions; empty while there is no Worker.
+    """
+    from mastra_deployer_cloudflare.manage.deployments import list_deployments
+
+    return list_deployments(settings, credentials, limit)
+
+
+@hookimpl
+def mastra_promote(
+    settings: CloudflareDeployer, credentials: Mapping[str, Secret], id: str, report: Report
+) -> Deployment:
+    """Send all traffic to a version.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param id: id of the version.
+    :param report: receives progress.
+    """
+    from mastra_deployer_cloudflare.manage.promotion import promote
+
+    return promote(settings, credentials, id, report)
+
+
+@hookimpl
+def mastra_rollback(
+    settings: CloudflareDeployer, credentials: Mapping[str, Secret], id: str, report: Report
+) -> Deployment:
+    """Send all traffic to an earlier version.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param id: id of the version to go back to; empty for the previous one.
+    :param report: receives progress.
+    """
+    from mastra_deployer_cloudflare.manage.promotion import rollback
+
+    return rollback(settings, credentials, id, report)
+
+
+@hookimpl
+def mastra_canary(
+    settings: CloudflareDeployer,
+    credentials: Mapping[str, Secret],
+    id: str,
+    percent: int,
+    report: Report,
+) -> Deployment:
+    """Send a share of the traffic to a version, with a gradual deployment.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param id: id of the version.
+    :param percent: share of the traffic in percent, 0 to 100.
+    :param report: receives progress.
+    """
+    from mastra_deployer_cloudflare.manage.promotion import set_canary
+
+    return set_canary(settings, credentials, id, percent, report)
+
+
+@hookimpl
+def mastra_logs(
+    settings: CloudflareDeployer,
+    credentials: Mapping[str, Secret],
+    id: str,
+    since: dt.datetime | None,
+    follow: bool,
+) -> Iterator[LogLine]:
+    """Yield the log of the Worker.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param id: id of the version; empty for all of the traffic.
+    :param since: time of the first line; one hour ago when ``None``.
+    :param follow: whether to wait for further lines.
+    """
+    from mastra_deployer_cloudflare.manage.logs import read_logs
+
+    return read_logs(settings, credentials, id, since, follow=follow)
+
+
+@hookimpl
+def mastra_env(settings: CloudflareDeployer, credentials: Mapping[str, Secret]) -> EnvStore:
+    """Return the store of the Worker's secrets; there is none for previews.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    """
+    from mastra_deployer_cloudflare.resources.worker_secrets import open_env_store
+
+    return open_env_store(settings, credentials)
+
+
+@hookimpl
+def mastra_doctor(
+    settings: CloudflareDeployer, credentials: Mapping[str, Secret]
+) -> Iterable[Problem]:
+    """Check the token, its permissions, the account, and the zones of the routes.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    """
+    from mastra_deployer_cloudflare.manage.doctor import diagnose
+
+    return diagnose(settings, credentials)
+
+
+@hookimpl
+def mastra_destroy(
+    settings: CloudflareDeployer, credentials: Mapping[str, Secret], report: Report
+) -> bool:
+    """Delete the Worker with its versions and secrets, and keep its databases and buckets.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param report: receives the resources that remain.
+    :returns: whether there was a Worker.
+    """
+    from mastra_deployer_cloudflare.manage.delete_worker import destroy
+
+    return destroy(settings, credentials, report)

@@ -1,0 +1,1 @@
+"""Commands that use a deployed Worker: list, promote, roll back, logs, doctor, destroy."""

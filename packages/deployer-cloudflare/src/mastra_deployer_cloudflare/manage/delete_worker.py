@@ -1,0 +1,48 @@
+"""Delete a Worker with its addresses, and keep its resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mastra_core.pipeline import Report
+from mastra_core.secret import Secret
+from mastra_deployer_cloudflare.api import open_api
+from mastra_deployer_cloudflare.resources.storage import list_wanted
+from mastra_deployer_cloudflare.resources.versions import read_state
+from mastra_deployer_cloudflare.resources.zones import find_zone, get_host
+from mastra_deployer_cloudflare.settings import CloudflareDeployer
+
+__all__ = ("destroy",)
+
+
+def destroy(
+    settings: CloudflareDeployer, credentials: Mapping[str, Secret], report: Report
+) -> bool:
+    """Delete the Worker with its versions, secrets, routes and custom domains.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param report: receives the resources that remain.
+    :returns: whether there was a Worker.
+    """
+    with open_api(settings, credentials) as api:
+        name = settings.project_name
+        if read_state(api, name) is None:
+            return False
+        for zone in {find_zone(api, get_host(pattern)) for pattern in settings.routes}:
+            path = f"/zones/{zone}/workers/routes"
+            for item in api.get(path) or ():
+                if item.get("script") == name:
+                    api.delete(f"{path}/{item['id']}")
+        path = api.build_path("/workers/domains")
+        for item in api.get(path, service=name) or ():
+            if item.get("service") == name:
+                api.delete(f"{path}/{item['id']}")
+        api.delete(api.build_script_path(name), force="true")
+    kept = [str(item) for item in list_wanted(settings)]
+    if kept:
+        report.note(
+            f"These resources remain: {', '.join(kept)}.",
+            "Delete them on dash.cloudflare.com if nothing else uses them.",
+        )
+    return True

@@ -1,0 +1,1 @@
+"""``mastra preview cloudflare``: run the bundle on Pyodide in Node, without an account."""

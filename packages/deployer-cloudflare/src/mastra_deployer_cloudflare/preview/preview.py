@@ -1,0 +1,107 @@
+"""Serve the Worker on this machine, in Pyodide on Node."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mastra_core.errors import ConfigError
+from mastra_core.pipeline import Bundle, SilentReport
+from mastra_core.secret import Secret
+from mastra_deployer_cloudflare.bundle.worker_modules import read_worker_config
+from mastra_deployer_cloudflare.preview.local_bindings import (
+    LOCAL_STATE,
+    find_wrangler,
+    list_bindings,
+    write_wrangler_config,
+)
+from mastra_deployer_cloudflare.settings import CloudflareDeployer
+
+__all__ = ("preview",)
+
+_START = 120.0  # seconds; slow machines need 10 for the start of Pyodide
+
+
+def preview(
+    bundle: Bundle, settings: CloudflareDeployer, host: str, port: int, env: Mapping[str, Secret]
+) -> int:
+    """Serve a bundle until interrupted.
+
+    :param bundle: the bundle to run.
+    :param settings: settings of the deployer.
+    :param host: address to listen on.
+    :param port: port to listen on; 0 for any free port.
+    :param env: environment variables of the app.
+    :returns: the exit code; 130 after an interrupt.
+    :raises ConfigError: when the port is in use, or there is no Node.
+    """
+    from mastra_deployer.kit import ChildProcess
+    from mastra_deployer_cloudflare.preview.worker_process import WorkerHost, build_environment
+
+    worker = WorkerHost.find(SilentReport())
+    options: dict[str, Any] = {
+        "host": host,
+        "port": _check_port(host, port),
+        "variables": {**settings.vars, **{name: value.reveal() for name, value in env.items()}},
+    }
+    with ChildProcess(bundle.directory) as child:
+        port_file = child.temporary / "port"
+        options |= {"portFile": str(port_file), **_find_bindings(bundle, settings, child.temporary)}
+        child.start(
+            worker.build_command(bundle.directory, child.temporary, **options),
+            build_environment(),
+        )
+        used = child.wait_until_ready(
+            lambda: _read_port(port_file), name="The Worker", timeout=_START
+        )
+        _print(f"Pyodide serves {bundle.manifest.entry} on http://{host}:{used}")
+        return child.wait()
+
+
+def _check_port(host: str, port: int) -> int:
+    """Return the port to listen on, which is free at this moment."""
+    from mastra_deployer.kit.runtimes.open_listener import open_listener
+
+    try:
+        with open_listener(host, port) as listener:
+            return int(listener.getsockname()[1])
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(
+            f"Cannot listen on {host}:{port}: {reason}.", "Pass another --port or --host."
+        ) from None
+
+
+def _find_bindings(
+    bundle: Bundle, settings: CloudflareDeployer, temporary: Path
+) -> dict[str, object]:
+    """Return the options that start local bindings; print what the preview does not have."""
+    remote = sorted({*settings.services, *([settings.ai] if settings.ai else [])})
+    if remote:
+        _print(f"The preview has no binding {', '.join(remote)}, because it needs an account.")
+    names = list_bindings(settings)
+    package = find_wrangler(Path.cwd()) if names else None
+    if names and package is None:
+        _print(
+            f"The preview has no binding {', '.join(names)}, because wrangler was not found.\n"
+            "  Install it in the project: npm install wrangler"
+        )
+    if package is None:
+        return {}
+    file = temporary / "wrangler.json"
+    write_wrangler_config(file, settings, read_worker_config(bundle.directory).compatibility_date)
+    state = {"path": str(Path.cwd() / LOCAL_STATE)}
+    return {
+        "wrangler": str(package),
+        "bindings": {"configPath": str(file), "persist": state, "remoteBindings": False},
+    }
+
+
+def _read_port(file: Path) -> int | None:
+    return int(file.read_text(encoding="ascii")) if file.exists() else None
+
+
+def _print(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201  # tells the user the address

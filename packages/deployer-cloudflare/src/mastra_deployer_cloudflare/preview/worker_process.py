@@ -1,0 +1,68 @@
+"""Run the modules of a bundle in Pyodide on Node."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mastra_core.pipeline import Report
+from mastra_deployer.kit import find_node, get_npm_package
+from mastra_deployer_cloudflare.bundle.worker_modules import MODULES, read_worker_config
+from mastra_deployer_cloudflare.preview.pyodide_package import NODE, PYODIDE_PACKAGE
+
+__all__ = ("WorkerHost", "build_environment")
+
+_SCRIPT = Path(__file__).with_name("worker_host.mjs")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WorkerHost:
+    """The programs that run a Worker on this machine.
+
+    :param node: path of Node.
+    :param pyodide: directory of the npm package.
+    """
+
+    node: str
+    pyodide: Path
+
+    @classmethod
+    def find(cls, report: Report) -> WorkerHost:
+        """Find Node, and download Pyodide into the cache if necessary.
+
+        :param report: receives progress.
+        :raises ConfigError: when there is no Node that fits.
+        :raises ApiError: when Pyodide cannot be downloaded.
+        """
+        return cls(node=find_node(NODE), pyodide=get_npm_package(PYODIDE_PACKAGE, report))
+
+    def build_command(self, bundle: Path, temporary: Path, **options: Any) -> Sequence[str]:
+        """Return the command that runs a bundle's modules.
+
+        The options may contain secrets. They are in a file that the script reads and deletes.
+
+        :param bundle: the directory of the bundle.
+        :param temporary: a private directory for the file.
+        :param options: further options of the script.
+        """
+        content = {
+            "pyodide": str(self.pyodide),
+            "modules": str(bundle / MODULES),
+            "main": read_worker_config(bundle).main,
+            "parent": os.getpid(),
+            **options,
+        }
+        file = temporary / "options.json"
+        file.touch(0o600)
+        file.write_text(json.dumps(content), encoding="utf-8", newline="\n")
+        return [self.node, str(_SCRIPT), str(file)]
+
+
+def build_environment() -> Mapping[str, str]:
+    """Return the variables of the script's process, of which the Worker sees none."""
+    names = ("PATH", "HOME", "SYSTEMROOT", "TEMP", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE")
+    return {name: os.environ[name] for name in names if name in os.environ}

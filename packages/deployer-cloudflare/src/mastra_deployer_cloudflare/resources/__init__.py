@@ -1,0 +1,1 @@
+"""The objects of Cloudflare's API that the deployer reads and writes."""

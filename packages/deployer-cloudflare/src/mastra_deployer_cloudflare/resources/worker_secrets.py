@@ -1,0 +1,107 @@
+"""The secrets of a Worker, which every version carries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.hooks import EnvEffect, EnvStore
+from mastra_core.secret import Secret
+from mastra_deployer.kit import env_store, require_deployed
+from mastra_deployer_cloudflare.resources.versions import WorkerState, read_state
+from mastra_deployer_cloudflare.settings import CloudflareDeployer
+
+if TYPE_CHECKING:
+    from mastra_deployer_cloudflare.api import CloudflareApi
+
+__all__ = ("WorkerSecrets", "list_secret_names", "open_env_store")
+
+_TYPES = ("secret_text", "secret_key")
+_MAX_SECRETS = 100  # of one request
+
+
+class WorkerSecrets:
+    """An ``EnvStore`` on an open API: ``.../workers/scripts/{name}/secrets-bulk``.
+
+    A change makes a new version, which serves the traffic at once.
+
+    :param api: Cloudflare's API.
+    :param name: of the Worker.
+    """
+
+    def __init__(self, api: CloudflareApi, name: str) -> None:
+        self._api, self._name = api, name
+
+    def list(self) -> Mapping[str, str]:
+        """List the secrets of the live version.
+
+        :returns: the stage of each secret, by its name.
+        """
+        return dict.fromkeys(self._list_names() or (), "production")
+
+    def set(self, values: Mapping[str, Secret]) -> EnvEffect:
+        """Create or replace secrets: ``PATCH .../secrets-bulk``.
+
+        :param values: values by name.
+        :returns: the live version is replaced by one with the new secrets.
+        :raises DeployError: while there is no Worker.
+        """
+        require_deployed(
+            read_state(self._api, self._name),
+            f"The account has no Worker {self._name!r} for these variables.",
+            "Deploy first. A deploy also sets the variables that the app declares.",
+        )
+        entries = {
+            name: {"name": name, "text": value.reveal(), "type": "secret_text"}
+            for name, value in values.items()
+        }
+        self._change(entries)
+        return "now"
+
+    def unset(self, names: Iterable[str]) -> EnvEffect:
+        """Remove secrets: ``PATCH .../secrets-bulk``.
+
+        :param names: names of the secrets; unknown names are ignored.
+        :returns: the live version is replaced by one without the secrets.
+        """
+        known = set(self._list_names() or ())
+        self._change(dict.fromkeys(sorted(known & set(names))))
+        return "now"
+
+    def _change(self, entries: Mapping[str, Any]) -> None:
+        path, items = self._api.build_script_path(self._name, "/secrets-bulk"), [*entries.items()]
+        for start in range(0, len(items), _MAX_SECRETS):
+            chunk = dict(items[start : start + _MAX_SECRETS])
+            self._api.patch(path, {"secrets": chunk}, merge=True)
+
+    def _list_names(self) -> Sequence[str] | None:
+        """Return the names of the secrets; ``None`` if there is no Worker."""
+        state = read_state(self._api, self._name)
+        return None if state is None else list_secret_names(self._api, state)
+
+
+def list_secret_names(api: CloudflareApi, state: WorkerState) -> tuple[str, ...]:
+    """Return the names of the secrets of the live version: ``GET .../versions/{id}``.
+
+    :param api: Cloudflare's API.
+    :param state: of the Worker.
+    """
+    if state.live is None:
+        return ()
+    version = api.get(api.build_script_path(state.name, f"/versions/{state.live.id}"))
+    bindings = (version.get("resources") or {}).get("bindings") or ()
+    return tuple(str(item["name"]) for item in bindings if item.get("type") in _TYPES)
+
+
+def open_env_store(settings: CloudflareDeployer, credentials: Mapping[str, Secret]) -> EnvStore:
+    """Return the store for ``mastra env``.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    """
+    from mastra_deployer_cloudflare.api import open_api
+
+    return env_store(
+        lambda: open_api(settings, credentials),
+        lambda api: WorkerSecrets(api, settings.project_name),
+    )

@@ -1,0 +1,47 @@
+"""Zones: the domains of the account, in which routes and custom domains are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mastra_core.errors import DeployError
+
+if TYPE_CHECKING:
+    from mastra_deployer_cloudflare.api import CloudflareApi
+
+__all__ = ("find_zone", "get_host")
+
+_MIN_LABELS = 2  # of the name of a zone
+
+
+def get_host(pattern: str) -> str:
+    """Return the host name in the pattern of a route.
+
+    :param pattern: such as ``*.example.com/api/*``.
+    """
+    host = pattern.rpartition("://")[2].partition("/")[0].partition(":")[0]
+    return host.lstrip("*").lstrip(".").lower()
+
+
+def find_zone(api: CloudflareApi, host: str) -> str:
+    """Return the id of the zone that contains a host name: ``GET /zones?name=``.
+
+    :param api: Cloudflare's API.
+    :param host: such as ``shop.example.com``.
+    :raises DeployError: when there is no such zone, or it belongs to another account.
+    """
+    labels = host.split(".")
+    for start in range(len(labels) - _MIN_LABELS + 1):
+        for zone in api.get("/zones", name=".".join(labels[start:])) or ():
+            owner = str((zone.get("account") or {}).get("id") or api.account)
+            if owner != api.account:
+                raise DeployError(
+                    f"The zone {zone.get('name')!r} of {host!r} belongs to another account.",
+                    f"Set scope={owner}, or remove {host!r} from routes and custom_domains.",
+                )
+            return str(zone["id"])
+    raise DeployError(
+        f"The account has no zone for {host!r}.",
+        "Add the domain on dash.cloudflare.com. Or give the token the permission 'Zone: Read' for "
+        "it. Or remove it from routes and custom_domains.",
+    )

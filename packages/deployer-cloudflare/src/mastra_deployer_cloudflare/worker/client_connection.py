@@ -1,0 +1,104 @@
+"""Call the ASGI app for one request, as the servers of other platforms call it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+__all__ = ("SCHEDULED_PATH", "Connection", "build_scheduled_scope")
+
+SCHEDULED_PATH = "/cdn-cgi/handler/scheduled"
+_CLIENT = b"cf-connecting-ip"
+
+Message = dict[str, Any]
+
+
+class Connection:
+    """The connection of a request, whose client may leave before the response is complete.
+
+    After that, the app receives ``http.disconnect``, and what it sends is ignored.
+
+    :param scope: the scope of the request, which gets the addresses of both sides.
+    :param receive: returns the messages with the body of the request.
+    :param send: sends the messages of the response.
+    :param closed_error: the exception of ``send`` for a client that has left.
+    """
+
+    def __init__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+        closed_error: type[BaseException] | tuple[()],
+    ) -> None:
+        self._scope, self._receive, self._send = scope, receive, send
+        self._closed_error = closed_error
+        self._is_body_read = False
+        self._is_closed = asyncio.Event()
+
+    async def call(self, app: Callable[..., Awaitable[None]]) -> None:
+        """Call the app.
+
+        :param app: the ASGI application.
+        :raises RuntimeError: when the app is cancelled, because the bridge would then wait for a
+            response for good.
+        """
+        self._add_addresses()
+        try:
+            await app(self._scope, self.receive, self.send)
+        except asyncio.CancelledError as error:
+            raise RuntimeError("The request was cancelled.") from error
+
+    def _add_addresses(self) -> None:
+        headers = dict(self._scope["headers"])
+        if client := headers.get(_CLIENT):
+            self._scope["client"] = (client.decode("latin-1"), 0)
+        host, _, port = headers.get(b"host", b"").decode("latin-1").partition(":")
+        default = 443 if self._scope["scheme"] == "https" else 80
+        self._scope["server"] = (host, int(port) if port.isdigit() else default)
+        self._scope["root_path"] = ""
+
+    async def receive(self) -> Message:
+        """Return the next part of the body, and then wait for the end of the response."""
+        if not self._is_body_read:
+            message = await self._receive()
+            self._is_body_read = not message.get("more_body")
+            return message
+        await self._is_closed.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Send a message, unless the response is complete or the client has left.
+
+        :param message: of the response.
+        """
+        if self._is_closed.is_set():
+            return
+        try:
+            await self._send(message)
+        except self._closed_error:
+            self._is_closed.set()
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            self._is_closed.set()
+
+
+def build_scheduled_scope(cron: str, time: int) -> Message:
+    """Return the scope of the request that the app gets for a cron trigger.
+
+    :param cron: the expression of the trigger.
+    :param time: the scheduled time in milliseconds since 1970.
+    """
+    from urllib.parse import urlencode
+
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "https",
+        "path": SCHEDULED_PATH,
+        "raw_path": SCHEDULED_PATH.encode(),
+        "query_string": urlencode({"cron": cron, "time": time}).encode(),
+        "headers": [(b"host", b"localhost"), (b"content-length", b"0")],
+    }

@@ -1,0 +1,61 @@
+"""Allow randomness that packages use while they are imported, and renew the values later.
+
+A Worker is imported once, when it is uploaded. All instances start from a snapshot of that import.
+Therefore the runtime refuses randomness during the import, except for modules on a list of the
+Worker's SDK. The modules here are not on that list. Each of their values is replaced before the
+first request of an isolate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+__all__ = ("allow_entropy",)
+
+# By module: how often its import asks for randomness, and the values that are made from it.
+_MODULES: dict[str, tuple[int, dict[str, Callable[[], Any]]]] = {
+    "openai.lib.bedrock": (1, {"_LEGACY_SIGNATURE_KEY": lambda: os.urandom(32)}),
+}
+
+
+def allow_entropy() -> None:
+    """Register the modules at the runtime's import system."""
+    from _cloudflare.import_patch_manager import (
+        register_before_first_request,
+        register_exec_patch,
+    )
+
+    for name, (calls, values) in _MODULES.items():
+        register_exec_patch(name, _make_context(calls))
+        register_before_first_request(name, _make_renewal(values))
+
+
+def _make_context(calls: int) -> Callable[[ModuleType], Any]:
+    @contextlib.contextmanager
+    def allow(_: ModuleType) -> Iterator[None]:
+        from _cloudflare.allow_entropy import (
+            allow_bad_entropy_calls,
+        )
+
+        try:
+            with allow_bad_entropy_calls(calls):
+                yield
+        except RuntimeError as error:
+            # Another version of the package may ask for less. That is no error.
+            if "unexpected leftover getentropy calls" not in str(error):
+                raise
+
+    return allow
+
+
+def _make_renewal(values: dict[str, Callable[[], Any]]) -> Callable[[ModuleType], None]:
+    def renew(module: ModuleType) -> None:
+        for name, make in values.items():
+            if hasattr(module, name):
+                setattr(module, name, make())
+
+    return renew

@@ -1,0 +1,30 @@
+"""Copy the values of variables from a Worker's bindings to the process environment.
+
+The values exist only while requests are handled. A value that is read during the import would be
+missing, and would be stored in the snapshot of the Worker.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, MutableMapping
+
+__all__ = ("copy_variables",)
+
+
+def copy_variables(
+    names: Iterable[str], bindings: object, environment: MutableMapping[str, str] = os.environ
+) -> None:
+    """Copy every named binding that is a text, and remove variables whose binding is missing.
+
+    :param names: names of the variables.
+    :param bindings: the ``env`` of the request.
+    :param environment: receives the values.
+    """
+    for name in names:
+        value = getattr(bindings, name, None)
+        if isinstance(value, str):
+            if environment.get(name) != value:
+                environment[name] = value
+        elif name in environment:
+            del environment[name]

@@ -1,0 +1,28 @@
+"""Report workflows whose runs cannot be resumed on a platform."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mastra_core.pipeline import Build, Problem
+
+__all__ = ("check_workflow_runs",)
+
+
+def check_workflow_runs(build: Build, target: str) -> Iterator[Problem]:
+    """Yield an error for each workflow that suspends runs in the memory of one process.
+
+    For platforms where another process, or no process, gets the request that resumes a run.
+
+    :param build: the staged app.
+    :param target: name of the target, for the message.
+    """
+    for workflow, steps in build.manifest.suspending_steps.items():
+        yield Problem(
+            message=f"The step {steps[0]!r} of the workflow {workflow!r} suspends the run, but "
+            f"{target!r} does not keep runs of workflows between two requests.",
+            hint="Let an agent call a tool with requires_approval=True, because the storage keeps "
+            "suspended runs of agents. Or pass an engine=... to Mastra that keeps runs on the "
+            "network, or deploy to a target with one lasting instance, such as 'server' or 'oci'.",
+            severity="error",
+        )

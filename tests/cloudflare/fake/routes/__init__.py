@@ -1,0 +1,1 @@
+"""The endpoints of the fake, one module for each kind of object."""

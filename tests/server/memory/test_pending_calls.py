@@ -1,0 +1,62 @@
+"""Test that a call that waits for a decision is in the messages of its thread."""
+
+import pytest
+from pydantic_ai.models.function import FunctionModel
+
+from mastra_core import Agent, Mastra, Memory
+from tests.server import sample_agents
+
+THREAD = "/api/memory/threads/t1/messages"
+MEMORY = {"thread": "t1", "resource": "ann"}
+
+
+@pytest.fixture
+def http(serve):
+    model = FunctionModel(
+        sample_agents.generate_response, stream_function=sample_agents.stream_response
+    )
+    agent = Agent(name="clerk", model=model, tools=[sample_agents.pay])
+    with serve(Mastra(agents={"clerk": agent}, memory=Memory(), logger=False)) as server:
+        yield server.http
+
+
+def list_messages(http):
+    return http.get(THREAD).json()["messages"]
+
+
+@pytest.mark.parametrize("verb", ["approve", "decline"])
+@pytest.mark.parametrize("streams", [True, False])
+def test_decision_after_a_reload(http, verb, streams):
+    body = {"messages": "pay", "memory": MEMORY, "runId": "r1"}
+    assert http.post("/api/agents/clerk/stream", json=body).status_code == 200
+    _, waiting = list_messages(http)
+    ((call_id, entry),) = waiting["content"]["metadata"]["pendingToolApprovals"].items()
+    assert (entry["toolCallId"], entry["runId"], entry["toolName"]) == (call_id, "r1", "pay")
+    assert '"approved"' in entry["resumeSchema"]
+    assert waiting["content"]["parts"][-1]["toolInvocation"]["state"] == "call"
+
+    decision = {"runId": entry["runId"], "toolCallId": call_id}
+    path = f"/api/agents/clerk/{verb}-tool-call" + ("" if streams else "-generate")
+    assert http.post(path, json=decision).status_code == 200
+    user, answer = list_messages(http)
+    assert (user["role"], answer["id"]) == ("user", waiting["id"])
+    assert "metadata" not in answer["content"]
+    assert answer["content"]["parts"][0]["toolInvocation"]["state"] == "result"
+    assert answer["content"]["parts"][-1]["type"] == "text"
+    assert http.post(path, json=decision).status_code == 404
+
+
+@pytest.mark.parametrize("entries", [5, {"x": 5}, {"x": {"runId": []}}, {"pay-0": {"runId": "r1"}}])
+def test_metadata_of_a_caller(http, entries):
+    saved = {
+        "id": "m1", "role": "assistant", "threadId": "t1", "resourceId": "ann",
+        "content": {"format": 2, "parts": [], "metadata": {"pendingToolApprovals": entries}},
+    }  # fmt: skip
+    http.post("/api/memory/threads", json={"threadId": "t1", "resourceId": "ann"})
+    assert http.post("/api/memory/save-messages", json={"messages": [saved]}).status_code == 200
+    body = {"messages": "pay", "memory": MEMORY, "runId": "r1"}
+    assert http.post("/api/agents/clerk/generate", json=body).json()["finishReason"] == "suspended"
+    decision = {"runId": "r1", "toolCallId": "pay-0"}
+    decided = http.post("/api/agents/clerk/approve-tool-call-generate", json=decision)
+    assert decided.status_code == 200, decided.text
+    assert http.get(THREAD).status_code == 200
