@@ -139,6 +139,7 @@ class ToolResult(_Event, frozen=True, tag="tool-result", kw_only=True):
     :param arguments: the arguments of the call.
     :param result: the result, JSON builtins.
     :param failed: whether the tool failed or the call was declined.
+    :param declined: whether a person declined the call.
     """
 
     id: str
@@ -146,6 +147,7 @@ class ToolResult(_Event, frozen=True, tag="tool-result", kw_only=True):
     arguments: dict[str, Any]
     result: Any
     failed: bool = False
+    declined: bool = False
 
 
 class ToolOutput(_Event, frozen=True, tag="tool-output", kw_only=True):

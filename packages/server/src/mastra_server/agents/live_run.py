@@ -72,6 +72,7 @@ class LiveRun:
         self.id = run_id
         self.agent_id = agent_id
         self.owner = owner
+        self.chat = ""  # the id of the chat in which the run answers
         self.size = 0  # bytes of the log
         self._log: deque[bytes] = deque()
         self._first = 0  # the number of the oldest frame in the log

@@ -161,4 +161,8 @@ def _build_calls(turn: Turn, run_id: str) -> list[dict[str, Any]]:
 
 def _build_results(turn: Turn, run_id: str) -> list[dict[str, Any]]:
     envelope = {"type": "tool-result", "runId": run_id, "from": "AGENT"}
-    return [{**envelope, "payload": build_result_payload(result)} for result in turn.results]
+    return [
+        {**envelope, "payload": build_result_payload(result)}
+        for result in turn.results
+        if result.declined or not result.failed
+    ]

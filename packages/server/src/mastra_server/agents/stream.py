@@ -19,6 +19,9 @@ from mastra_core.agents import (
     SuspendedRuns,
     TextDelta,
     ToolCall,
+    ToolInputDelta,
+    ToolInputEnd,
+    ToolInputStart,
     ToolOutput,
     ToolResult,
     ToolSuspended,
@@ -31,10 +34,11 @@ from mastra_server.agents.messages import (
     build_response_messages,
 )
 from mastra_server.agents.spans import record_agent_failure, record_agent_output, start_agent_span
-from mastra_server.agents.suspended_runs import stream_events
+from mastra_server.agents.suspended_runs import stream_events, take_suspended_run
 from mastra_server.agents.transcript import (
     Transcript,
     build_call_payload,
+    build_error_payload,
     build_file_payload,
     build_model_metadata,
     build_result_payload,
@@ -44,7 +48,7 @@ from mastra_server.agents.transcript import (
 from mastra_server.http.dates import format_iso
 from mastra_server.http.responses import close_on_exit
 
-__all__ = ("stream_agent",)
+__all__ = ("resume_agent", "stream_agent")
 
 
 async def stream_agent(
@@ -74,6 +78,24 @@ async def stream_agent(
                 yield chunk
         record_agent_output(span, transcript)
     for chunk in writer.close():
+        yield chunk
+
+
+async def resume_agent(
+    agent: AgentLike, run_input: AgentInput, suspended_runs: SuspendedRuns
+) -> AsyncGenerator[dict[str, Any]]:
+    """Stream the chunks of a resumed run.
+
+    The run is removed from the suspended runs only when its stream begins, because a reader that
+    reconnects must not remove a run.
+
+    :param agent: the agent.
+    :param run_input: the input that resumes the run.
+    :param suspended_runs: the store of suspended runs.
+    :returns: the chunks.
+    """
+    await take_suspended_run(suspended_runs, agent, run_input)
+    async for chunk in stream_agent(agent, run_input, suspended_runs):
         yield chunk
 
 
@@ -122,6 +144,8 @@ class _ChunkWriter:
                 yield from self._write_delta("reasoning", event.text)
             case ToolOutput():
                 yield from self._write_tool_output(event)
+            case ToolInputStart() | ToolInputDelta() | ToolInputEnd():
+                yield from self._write_tool_input(event)
             case ToolCall() | ToolResult() | File() | ApprovalRequired() | ToolSuspended():
                 yield from self._close_block()
                 yield self._build_event_chunk(event)
@@ -165,6 +189,8 @@ class _ChunkWriter:
         match event:
             case ToolCall():
                 return self._build_chunk("tool-call", build_call_payload(event))
+            case ToolResult(failed=True, declined=False):
+                return self._build_chunk("tool-error", build_error_payload(event))
             case ToolResult():
                 return self._build_chunk("tool-result", build_result_payload(event))
             case File():
@@ -173,6 +199,21 @@ class _ChunkWriter:
         is_approval = isinstance(event, ApprovalRequired)
         name = "tool-call-approval" if is_approval else "tool-call-suspended"
         return self._build_chunk(name, build_waiting_payload(event))
+
+    def _write_tool_input(
+        self, event: ToolInputStart | ToolInputDelta | ToolInputEnd
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the chunks of a tool call whose arguments the model is writing."""
+        yield from self._close_block()
+        payload = {"toolCallId": event.id, "toolName": event.name}
+        match event:
+            case ToolInputStart():
+                yield self._build_chunk("tool-call-input-streaming-start", payload)
+            case ToolInputDelta():
+                payload["argsTextDelta"] = event.text
+                yield self._build_chunk("tool-call-delta", payload)
+            case ToolInputEnd():
+                yield self._build_chunk("tool-call-input-streaming-end", payload)
 
     def _write_tool_output(self, event: ToolOutput) -> Iterator[dict[str, Any]]:
         """Yield the output of a tool: values, or chunks of a called agent."""

@@ -126,17 +126,15 @@ def find_waiting_call(run: SuspendedRun, call_id: str | None) -> ApprovalRequire
 def build_resume_input(
     request: _Request,
     run: SuspendedRun,
-    call_id: str,
-    decision: Decision,
+    decisions: dict[str, Decision],
     context: dict[str, Any] | None,
 ) -> AgentInput:
     """Build the input to resume ``run``.
 
     :param request: the request.
     :param run: the suspended run.
-    :param call_id: the id of the call that is decided.
-    :param decision: the decision.
+    :param decisions: the decisions by call id.
     :param context: the ``requestContext`` of the body.
     :returns: the input.
     """
-    return run.to_input({call_id: decision}, build_context(request, context))
+    return run.to_input(decisions, build_context(request, context))

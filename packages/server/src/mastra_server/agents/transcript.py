@@ -31,6 +31,7 @@ __all__ = (
     "Transcript",
     "Turn",
     "build_call_payload",
+    "build_error_payload",
     "build_file_payload",
     "build_model_metadata",
     "build_result_payload",
@@ -192,6 +193,15 @@ def build_result_payload(result: ToolResult) -> dict[str, Any]:
     """
     payload = {**build_call_payload(result), "result": result.result}
     return {**payload, "isError": True} if result.failed else payload
+
+
+def build_error_payload(result: ToolResult) -> dict[str, Any]:
+    """Build the payload of a tool call that failed.
+
+    :param result: the result, which is the message of the error.
+    """
+    error = {"name": "Error", "message": str(result.result)}
+    return {**build_call_payload(result), "error": error}
 
 
 def build_waiting_payload(event: ApprovalRequired | ToolSuspended) -> dict[str, Any]:
