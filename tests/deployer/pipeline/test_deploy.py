@@ -280,6 +280,15 @@ def test_a_stage_without_variables_of_its_own(world):
     assert set(world.state["env"]) == {"GREETING"}
 
 
+def test_a_stage_without_variables_whose_deployments_have_their_own(world):
+    source = (world.root / "paper.py").read_text()
+    options = 'previews=True, env_stages=("production",), env_per_deployment=True,'
+    (world.root / "paper.py").write_text(source.replace("previews=True,", options))
+    world.run("env", "list", "--preview").failed(2, "no separate variables for preview")
+    world.deploy("--preview").ok()
+    assert set(world.state["env"]) == {"GREETING"}
+
+
 def test_settings_from_several_variables_and_other_settings(world):
     assert "plain" in world.deploy("--prod").ok().out
     assert "papers-eu" in world.deploy("--prod", PAPER_DEFAULT_REGION="eu").ok().out

@@ -64,6 +64,7 @@ def mastra_target() -> Target:
         persistent_disk=False,
         short_lived=True,
         env_stages=("production",),
+        env_per_deployment=True,
     )
 
 

@@ -78,6 +78,8 @@ class Target:
         the check warns about runs and threads that are kept in the memory of one process.
     :param env_stages: the stages that have variables of their own. A deploy to another stage gets
         no values, and ``mastra env`` refuses it.
+    :param env_per_deployment: whether a deployment carries its own variables, so that a deploy to a
+        stage without a store sends values too. The store then has those of the live deployment.
     :param remote: whether the app runs on another machine than the one that deploys it. Where it
         does, the check warns about values that point at this machine.
     :param reserved_variables: names of environment variables that the platform sets itself or
@@ -102,6 +104,7 @@ class Target:
     volumes: bool = False
     short_lived: bool = False
     env_stages: tuple[Stage, ...] = ("production", "preview")
+    env_per_deployment: bool = False
     remote: bool = True
     reserved_variables: tuple[str, ...] = ()
     alternatives: Mapping[str, str] = dataclasses.field(default_factory=dict)
