@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
@@ -21,9 +20,10 @@ from mastra_server.agents.approval_schemas import SuspendedList, SuspendedQuery
 from mastra_server.agents.live_runs import respond_with_stream
 from mastra_server.agents.result import generate_result
 from mastra_server.agents.routes import get_agent
-from mastra_server.agents.stream import stream_agent
+from mastra_server.agents.stream import resume_agent
 from mastra_server.agents.suspended_runs import (
     build_resume_input,
+    check_resume_data,
     find_waiting_call,
     get_suspended_run,
     get_suspended_runs,
@@ -42,7 +42,7 @@ from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import Generated
 
-__all__ = ("ROUTES", "resume_chunks")
+__all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
 _DEFAULT_PAGE_SIZE = 100
@@ -146,9 +146,11 @@ async def _resume_run(request: _Request) -> StreamResponse:
     decision = Decision(data=body.resume_data)
     if isinstance(call, ApprovalRequired):
         decision = _to_decision(body.resume_data)
-    run_input = build_resume_input(request, run, call.id, decision, body.request_context)
+    else:
+        check_resume_data(agent, call.name, body.resume_data)
+    run_input = build_resume_input(request, run, {call.id: decision}, body.request_context)
     return respond_with_stream(
-        request, agent.id, run_input, resume_chunks(request, agent, run_input)
+        request, agent.id, run_input, resume_agent(agent, run_input, get_suspended_runs(request))
     )
 
 
@@ -165,7 +167,7 @@ ROUTES = (
 async def _stream_decision(request: _Request, *, approve: bool) -> StreamResponse:
     agent, run_input = await _read_decided_input(request, approve=approve)
     return respond_with_stream(
-        request, agent.id, run_input, resume_chunks(request, agent, run_input)
+        request, agent.id, run_input, resume_agent(agent, run_input, get_suspended_runs(request))
     )
 
 
@@ -180,26 +182,7 @@ async def _read_decided_input(request: _Request, *, approve: bool) -> tuple[Agen
     run = await get_suspended_run(request, agent, body.run_id, body.resource_id)
     call = find_waiting_call(run, body.tool_call_id)
     decision = Decision(approved=approve, reason=body.reason)
-    return agent, build_resume_input(request, run, call.id, decision, body.request_context)
-
-
-async def resume_chunks(
-    request: _Request, agent: AgentLike, run_input: AgentInput
-) -> AsyncGenerator[dict[str, Any]]:
-    """Stream the chunks of a resumed run.
-
-    The run is removed from the suspended runs only when its stream begins, because a reader that
-    reconnects must not remove a run.
-
-    :param request: the request.
-    :param agent: the agent.
-    :param run_input: the input that resumes the run.
-    :returns: the chunks.
-    """
-    runs = get_suspended_runs(request)
-    await take_suspended_run(runs, agent, run_input)
-    async for chunk in stream_agent(agent, run_input, runs):
-        yield chunk
+    return agent, build_resume_input(request, run, {call.id: decision}, body.request_context)
 
 
 def _to_decision(data: Any) -> Decision:

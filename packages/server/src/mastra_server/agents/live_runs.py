@@ -22,9 +22,11 @@ from mastra_server.http.sse import sse_response
 
 __all__ = (
     "LiveRuns",
+    "find_chat_run",
     "get_live_run",
     "get_thread_key",
     "observe_live_run",
+    "respond_with_run",
     "respond_with_stream",
     "start_live_run",
 )
@@ -118,6 +120,18 @@ class LiveRuns:
             raise NotFound("Agent run not found")
         return run
 
+    def find_chat(self, chat: str, agent_id: str, owner: str = "") -> LiveRun | None:
+        """Return the run under way that answers in a chat, or ``None``.
+
+        :param chat: the id of the chat.
+        :param agent_id: the id of the agent.
+        :param owner: the resource that the caller is restricted to; empty for none.
+        """
+        for (agent, resource, _), run in self._running.items():
+            if chat and run.chat == chat and (agent, resource) == (agent_id, owner):
+                return run
+        return None
+
     async def close(self) -> None:
         """Abort all running runs."""
         for run in [*self._running.values()]:
@@ -148,6 +162,7 @@ def respond_with_stream(
     *,
     convert: ChunkConverter = keep_chunk,
     announce: bool = True,
+    chat: str = "",
 ) -> StreamResponse:
     """Start a run and stream it, or reconnect to the run in ``Last-Event-ID``.
 
@@ -161,6 +176,7 @@ def respond_with_stream(
     :param chunks: the chunks of the run.
     :param convert: converts each chunk to those that the readers receive.
     :param announce: whether subscribers of the run's thread receive ``chunks``.
+    :param chat: id of the chat in which the run answers; empty for none.
     :returns: the stream.
     :raises NotFound: when the run in the header is not kept, or no longer.
     """
@@ -169,7 +185,7 @@ def respond_with_stream(
         run = get_live_run(request, agent_id, run_id)
     else:
         run = start_live_run(
-            request, agent_id, run_input, chunks, convert=convert, announce=announce
+            request, agent_id, run_input, chunks, convert=convert, announce=announce, chat=chat
         )
         if request.headers.get(_ABORT, "").lower() != "false":
             run.abort_without_readers(_find_subscribers(request, agent_id, run_input, announce))
@@ -194,6 +210,7 @@ def start_live_run(
     *,
     convert: ChunkConverter = keep_chunk,
     announce: bool = True,
+    chat: str = "",
 ) -> LiveRun:
     """Start a run, or continue a suspended run.
 
@@ -203,6 +220,7 @@ def start_live_run(
     :param chunks: the chunks of the run.
     :param convert: converts each chunk to those that the readers receive.
     :param announce: whether subscribers of the run's thread receive ``chunks``.
+    :param chat: id of the chat in which the run answers; empty for none.
     :returns: the run.
     :raises Conflict: when a run with this id is still running.
     :raises TooManyRuns: when too many runs are running.
@@ -217,6 +235,7 @@ def start_live_run(
         size=run_input.estimate_size(),
         convert=convert,
     )
+    run.chat = chat
     if announce and run_input.thread:
         threads: ThreadRuns = request.app.state.thread_runs
         threads.add(get_thread_key(agent_id, run_input), run)
@@ -245,7 +264,27 @@ def observe_live_run(
     """
     name, after = _read_last_event_id(request)
     run = get_live_run(request, agent_id, name or run_id)
-    return sse_response(run.stream_frames(offset if after is None else after), run.schedule_abort)
+    return respond_with_run(run, offset if after is None else after)
+
+
+def respond_with_run(run: LiveRun, after: int = 0) -> StreamResponse:
+    """Respond with the stream of a run.
+
+    :param run: the run.
+    :param after: the number of frames to skip.
+    """
+    return sse_response(run.stream_frames(after), run.schedule_abort)
+
+
+def find_chat_run(request: _Request, agent_id: str, chat: str) -> LiveRun | None:
+    """Return the run under way that answers in a chat of this caller.
+
+    :param request: the request.
+    :param agent_id: the id of the agent.
+    :param chat: the id of the chat.
+    """
+    runs: LiveRuns = request.app.state.live_runs
+    return runs.find_chat(chat, agent_id, restrict_to_resource(request))
 
 
 def get_live_run(request: _Request, agent_id: str, run_id: str) -> LiveRun:

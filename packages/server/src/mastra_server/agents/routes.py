@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, get, post
@@ -12,31 +12,39 @@ from mastra_core import Tool
 from mastra_core.agents import AgentInput, AgentLike
 from mastra_core.errors import NotFound
 from mastra_server.agents.admission import check_thread_access
-from mastra_server.agents.ai_sdk_stream import to_ui_parts
+from mastra_server.agents.ai_sdk_stream import UiVersion
 from mastra_server.agents.live_runs import get_live_run, observe_live_run, respond_with_stream
 from mastra_server.agents.request import AgentBody, read_run_input
 from mastra_server.agents.result import generate_result
 from mastra_server.agents.stream import stream_agent
 from mastra_server.agents.suspended_runs import get_suspended_runs
 from mastra_server.agents.tools import ToolBody, execute_tool
+from mastra_server.agents.ui_chat import ChatBody, resume_chat, stream_chat
 from mastra_server.http.describe import describe_agent, describe_tool
 from mastra_server.http.request_body import Id, read_body
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import (
     AgentDetails,
+    ContextQuery,
     Generated,
     ListedAgent,
     ListQuery,
     Message,
+    StartQuery,
     ToolDetails,
 )
-from mastra_server.workflows.schemas import StartQuery
 
 __all__ = ("ROUTES", "get_agent")
 
 _Request = Request[Any, Any, Any]
 # A run is idle when it ends, because no work continues in the background. The rest are old names.
 _STREAMS = ("stream", "stream-until-idle", "stream/vnext", "streamVNext")
+
+
+class ChatQuery(ContextQuery):
+    """The version of the AI SDK in the browser: ``v5``, or ``v6`` for 6 and newer."""
+
+    version: Literal["v5", "v6"] = "v6"
 
 
 class _Observe(msgspec.Struct, rename="camel"):
@@ -95,18 +103,27 @@ async def _stream(request: _Request) -> StreamResponse:
 @post(
     ["/api/agents/{agent_id:str}/stream/ui", "/api/agents/{agent_id:str}/stream/vnext/ui"],
     operation_id="agents_{path}",
-    body=AgentBody,
+    query=ChatQuery,
+    body=ChatBody,
     stream="sse",
     errors=(403, 409, 429),
 )
 async def _stream_ui(request: _Request) -> StreamResponse:
     """Run an agent, and stream the parts of an AI SDK user interface."""
-    agent = get_agent(request)
-    run_input = await _read_checked_input(request, agent)
-    chunks = stream_agent(agent, run_input, get_suspended_runs(request))
-    return respond_with_stream(
-        request, agent.id, run_input, chunks, convert=to_ui_parts, announce=False
-    )
+    version: UiVersion = "v5" if request.query_params.get("version") == "v5" else "v6"
+    return await stream_chat(request, get_agent(request), version)
+
+
+@get(
+    "/api/agents/{agent_id:str}/stream/ui/{chat_id:str}/stream",
+    operation_id="agents_resume_ui",
+    stream="sse",
+)
+async def _resume_ui(request: _Request) -> ASGIResponse:
+    """Stream the run of a chat that is under way; the status 204 means that there is none."""
+    # Litestar reads the return annotation, so it must not name StreamResponse.
+    response: Any = resume_chat(request, get_agent(request), request.path_params["chat_id"])
+    return response  # type: ignore[no-any-return]  # an ASGI application like ASGIResponse
 
 
 @post(
@@ -159,6 +176,7 @@ ROUTES = (
     _generate,
     _stream,
     _stream_ui,
+    _resume_ui,
     _observe_run,
     _cancel_run,
     _get_tool,
@@ -172,13 +190,14 @@ async def _read_checked_input(request: _Request, agent: AgentLike) -> AgentInput
     return run_input
 
 
-def get_agent(request: _Request) -> AgentLike:
-    """Return the agent with the key or id in the path.
+def get_agent(request: _Request, name: str = "") -> AgentLike:
+    """Return the agent with a key or id.
 
     :param request: the request.
+    :param name: the key or id; by default the one in the path.
     :raises NotFound: when there is no such agent.
     """
-    name = request.path_params["agent_id"]
+    name = name or request.path_params["agent_id"]
     try:
         agent: AgentLike = request.app.state.mastra.get_agent(name)
     except NotFound:

@@ -19,6 +19,9 @@ from mastra_core.agents import (
     SuspendedRuns,
     TextDelta,
     ToolCall,
+    ToolInputDelta,
+    ToolInputEnd,
+    ToolInputStart,
     ToolOutput,
     ToolResult,
     ToolSuspended,
@@ -31,10 +34,11 @@ from mastra_server.agents.messages import (
     build_response_messages,
 )
 from mastra_server.agents.spans import record_agent_failure, record_agent_output, start_agent_span
-from mastra_server.agents.suspended_runs import stream_events
+from mastra_server.agents.suspended_runs import stream_events, take_suspended_run
 from mastra_server.agents.transcript import (
     Transcript,
     build_call_payload,
+    build_error_payload,
     build_file_payload,
     build_model_metadata,
     build_result_payload,
@@ -44,7 +48,7 @@ from mastra_server.agents.transcript import (
 from mastra_server.http.dates import format_iso
 from mastra_server.http.responses import close_on_exit
 
-__all__ = ("stream_agent",)
+__all__ = ("AgentChunkWriter", "resume_agent", "stream_agent")
 
 
 async def stream_agent(
@@ -58,7 +62,7 @@ async def stream_agent(
     :returns: the chunks.
     """
     transcript = Transcript(agent.id, run_input)
-    writer = _ChunkWriter(transcript)
+    writer = AgentChunkWriter(transcript)
     with start_agent_span(agent, run_input) as span:
         try:
             async with close_on_exit(stream_events(agent, run_input, suspended_runs)) as events:
@@ -77,8 +81,29 @@ async def stream_agent(
         yield chunk
 
 
-class _ChunkWriter:
-    """Convert events to chunks, and add the chunks that must be between them."""
+async def resume_agent(
+    agent: AgentLike, run_input: AgentInput, suspended_runs: SuspendedRuns
+) -> AsyncGenerator[dict[str, Any]]:
+    """Stream the chunks of a resumed run.
+
+    The run is removed from the suspended runs only when its stream begins, because a reader that
+    reconnects must not remove a run.
+
+    :param agent: the agent.
+    :param run_input: the input that resumes the run.
+    :param suspended_runs: the store of suspended runs.
+    :returns: the chunks.
+    """
+    await take_suspended_run(suspended_runs, agent, run_input)
+    async for chunk in stream_agent(agent, run_input, suspended_runs):
+        yield chunk
+
+
+class AgentChunkWriter:
+    """Converts events to chunks, and adds the chunks that must be between them.
+
+    :param transcript: the run so far.
+    """
 
     def __init__(self, transcript: Transcript) -> None:
         self._transcript = transcript
@@ -88,11 +113,14 @@ class _ChunkWriter:
         self._block = ""  # the kind of the open block: text, reasoning or none
         self._blocks = 0
         self._subagents: dict[
-            str, _ChunkWriter
+            str, AgentChunkWriter
         ] = {}  # of agents that are tools of this agent, by call id
 
     def write(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
-        """Yield the chunks for ``event``."""
+        """Yield the chunks of an event.
+
+        :param event: the event.
+        """
         if self._done:
             return
         if not self._started:
@@ -122,6 +150,8 @@ class _ChunkWriter:
                 yield from self._write_delta("reasoning", event.text)
             case ToolOutput():
                 yield from self._write_tool_output(event)
+            case ToolInputStart() | ToolInputDelta() | ToolInputEnd():
+                yield from self._write_tool_input(event)
             case ToolCall() | ToolResult() | File() | ApprovalRequired() | ToolSuspended():
                 yield from self._close_block()
                 yield self._build_event_chunk(event)
@@ -165,6 +195,8 @@ class _ChunkWriter:
         match event:
             case ToolCall():
                 return self._build_chunk("tool-call", build_call_payload(event))
+            case ToolResult(failed=True, declined=False):
+                return self._build_chunk("tool-error", build_error_payload(event))
             case ToolResult():
                 return self._build_chunk("tool-result", build_result_payload(event))
             case File():
@@ -174,13 +206,28 @@ class _ChunkWriter:
         name = "tool-call-approval" if is_approval else "tool-call-suspended"
         return self._build_chunk(name, build_waiting_payload(event))
 
+    def _write_tool_input(
+        self, event: ToolInputStart | ToolInputDelta | ToolInputEnd
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the chunks of a tool call whose arguments the model is writing."""
+        yield from self._close_block()
+        payload = {"toolCallId": event.id, "toolName": event.name}
+        match event:
+            case ToolInputStart():
+                yield self._build_chunk("tool-call-input-streaming-start", payload)
+            case ToolInputDelta():
+                payload["argsTextDelta"] = event.text
+                yield self._build_chunk("tool-call-delta", payload)
+            case ToolInputEnd():
+                yield self._build_chunk("tool-call-input-streaming-end", payload)
+
     def _write_tool_output(self, event: ToolOutput) -> Iterator[dict[str, Any]]:
         """Yield the output of a tool: values, or chunks of a called agent."""
         outputs: Iterable[Any] = [event.output]
         if isinstance(event.output, AgentEvent):
             run_id = f"{self._transcript.run_input.run_id}-{event.id}"
             transcript = Transcript(event.name, AgentInput(run_id=run_id))
-            outputs = self._subagents.setdefault(event.id, _ChunkWriter(transcript)).write(
+            outputs = self._subagents.setdefault(event.id, AgentChunkWriter(transcript)).write(
                 event.output
             )
         for output in outputs:

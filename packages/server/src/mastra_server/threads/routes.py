@@ -15,11 +15,10 @@ from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired, Decision
 from mastra_core.errors import NotFound
 from mastra_core.storage.records import now
 from mastra_server.agents.admission import check_thread_access
-from mastra_server.agents.approval_routes import resume_chunks
 from mastra_server.agents.live_runs import get_thread_key, start_live_run
 from mastra_server.agents.request import AgentBody, build_run_input
 from mastra_server.agents.routes import get_agent
-from mastra_server.agents.stream import stream_agent
+from mastra_server.agents.stream import resume_agent, stream_agent
 from mastra_server.agents.suspended_runs import (
     build_resume_input,
     find_waiting_call,
@@ -156,7 +155,8 @@ async def _decide_tool_call(request: _Request) -> ASGIResponse:
         await _start_run(request, agent, run_input)
     else:
         run_input = await _build_resumed_input(request, agent, body)
-        start_live_run(request, agent.id, run_input, resume_chunks(request, agent, run_input))
+        chunks = resume_agent(agent, run_input, get_suspended_runs(request))
+        start_live_run(request, agent.id, run_input, chunks)
     return json_response(
         {"accepted": True, "runId": run_input.run_id, "toolCallId": body.tool_call_id}
     )
@@ -215,7 +215,7 @@ async def _build_resumed_input(request: _Request, agent: AgentLike, body: _Appro
     for run in (await get_suspended_runs(request).list(query)).items:
         call = find_waiting_call(run, body.tool_call_id)
         decision = _to_decision(call, body)
-        return build_resume_input(request, run, call.id, decision, body.request_context)
+        return build_resume_input(request, run, {call.id: decision}, body.request_context)
     raise NotFound(f"No run in the thread {body.thread_id!r} waits for {body.tool_call_id!r}.")
 
 

@@ -1,0 +1,50 @@
+"""Offer agents at the path that chats of the AI SDK expect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request
+
+from mastra_core.errors import ConfigError
+from mastra_core.server import ApiRoute
+from mastra_server.agents.ai_sdk_stream import UiVersion
+from mastra_server.agents.routes import get_agent
+from mastra_server.agents.ui_chat import resume_chat, stream_chat
+
+__all__ = ("chat_routes",)
+
+_Request = Request[Any, Any, Any]
+
+
+def chat_routes(
+    path: str = "/chat/{agent_id}", *, agent: str = "", version: UiVersion = "v6"
+) -> tuple[ApiRoute, ApiRoute]:
+    """Create the routes of a chat: one for its messages, and one to reconnect to a run.
+
+    :param path: the path, with ``{agent_id}`` unless ``agent`` is given.
+    :param agent: key or id of the only agent of the path.
+    :param version: the version of the AI SDK in the browser: ``v5``, or ``v6`` for 6 and newer.
+    :returns: the routes for ``Server(api_routes=...)``.
+    :raises ConfigError: for a path without an agent, and for an unknown version.
+    """
+    if bool(agent) == ("{agent_id}" in path):
+        raise ConfigError(
+            f"The chat route {path!r} has {'two agents' if agent else 'no agent'}.",
+            "Write '/chat/{agent_id}', or pass agent= and a path without it.",
+        )
+    if version not in ("v5", "v6"):
+        raise ConfigError(f"The version {version!r} does not exist.", "Use 'v5' or 'v6'.")
+
+    async def stream(request: _Request) -> Any:
+        """Run an agent on the messages of a chat, and stream its answer."""
+        return await stream_chat(request, get_agent(request, agent), version)
+
+    async def resume(request: _Request) -> Any:
+        """Stream the run of a chat that is under way."""
+        return resume_chat(request, get_agent(request, agent), request.path_params["chat_id"])
+
+    return (
+        ApiRoute(path=path, handler=stream, method="POST"),
+        ApiRoute(path=f"{path}/{{chat_id}}/stream", handler=resume),
+    )
