@@ -16,7 +16,8 @@ from mastra_core.pipeline import (
 )
 from mastra_deployer.checks.app_problems import check_app
 from mastra_deployer.checks.parsed_sources import ParsedSources
-from mastra_deployer.checks.value_problems import check_values, find_local_host, is_file_store
+from mastra_deployer.checks.value_problems import check_values, find_local_host
+from mastra_deployer.code_analysis.database_files import is_file_store
 from tests.repository import TESTS
 from tests.sample_projects import write_project
 

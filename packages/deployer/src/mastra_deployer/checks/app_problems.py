@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from mastra_core.agents.providers import find_providers
 from mastra_core.pipeline import Build, Problem, Project, Target
 from mastra_deployer.bundler.metadata.inventory import read_inventory
-from mastra_deployer.checks.database_files import DatabaseFile
 from mastra_deployer.checks.known_variables import is_known_variable
 from mastra_deployer.checks.parsed_sources import FileFindings, ParsedSources
 from mastra_deployer.checks.process_memory import check_process_memory
 from mastra_deployer.checks.request_limits import check_request_limits
 from mastra_deployer.checks.reserved_variables import check_reserved_variables
 from mastra_deployer.checks.value_problems import VOLUME_HINT, describe_lost_file
+from mastra_deployer.code_analysis.database_files import DatabaseFile
 from mastra_deployer.output.other_places import format_other_places
 from mastra_deployer.project.discovery import get_config
 

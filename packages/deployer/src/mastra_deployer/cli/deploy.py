@@ -130,8 +130,7 @@ def _build_request(
 ) -> DeployRequest:
     git = read_git_state(session.project.root)
     target = session.hooks.target
-    has_values = stage in target.env_stages or target.env_per_deployment
-    stored = target.stores_env and has_values
+    stored = target.stores_env and stage in target.env_stages
     return DeployRequest(
         environment=stage,
         branch=branch or (git.branch if git else ""),
