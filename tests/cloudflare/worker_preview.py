@@ -35,7 +35,10 @@ def require_pyodide():
 
 def bundle_once(tmp_path_factory, name, files, config="", *options, **project):
     """Bundle a project once in a run of the tests, whatever worker comes first."""
-    shared = tmp_path_factory.getbasetemp().parent / f"cloudflare-{name}"
+    base = tmp_path_factory.getbasetemp()
+    # All workers of a run share the parent; without workers, all runs share it.
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    shared = base / f"cloudflare-{name}"
     shared.mkdir(exist_ok=True)
     with (shared / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

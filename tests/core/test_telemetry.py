@@ -1,4 +1,5 @@
 import json
+import os
 import platform
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import pytest
 
 from mastra_core import Telemetry
 from mastra_core.errors import ConfigError
+from mastra_core.otel_environment import read_sampling
 from mastra_core.telemetry import is_recording, start_span
 from tests.ports import wait_for_port
 
@@ -166,9 +168,13 @@ def test_spans_are_exported(receiver):
     assert "trace_id" not in next(line for line in lines if line["msg"] == "outside")
 
 
-def run_script(script):
+def run_script(script, **environment):
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False
+        [sys.executable, "-W", "error", "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -266,3 +272,128 @@ telemetry.stop()
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert '"name": "work"' in done.stdout
+
+
+WRAPPING = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+class Wrapping(trace.TracerProvider):  # as logfire's
+    def __init__(self):
+        self.provider = TracerProvider()
+    def add_span_processor(self, processor):
+        self.provider.add_span_processor(processor)
+    def get_tracer(self, *names, **options):
+        return self.provider.get_tracer(*names, **options)
+
+class Closed(trace.TracerProvider):  # as ddtrace's
+    def __init__(self):
+        self.names = []
+    def get_tracer(self, *names, **options):
+        self.names += names[:1]
+        return trace.NoOpTracer()
+
+TRACEPARENT = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}
+"""
+
+
+def test_provider_that_wraps_another_is_used():
+    told = run_script(f"""{LISTENER}{WRAPPING}
+from mastra_core.telemetry import extract_parent
+trace.set_tracer_provider(Wrapping())
+started = Telemetry(**console)
+started.start()
+add_listener(listener)
+with start_span("ours", context=extract_parent(TRACEPARENT)):
+    pass
+started.stop()
+assert listener.seen == [("start", "ours"), ("end", "ours")]
+""")
+    assert told.count('"name": "ours"') == 1
+
+
+def test_provider_without_processors_is_named():
+    assert not run_script(f"""{LISTENER}{WRAPPING}
+import logging
+from mastra_core.telemetry import extract_parent
+records = []
+class Handler(logging.Handler):
+    def emit(self, record):
+        records.append(record.getMessage())
+logging.getLogger("mastra").addHandler(Handler())
+provider = Closed()
+trace.set_tracer_provider(provider)
+started = Telemetry(**console)
+started.start()
+add_listener(listener)
+with start_span("theirs", context=extract_parent(TRACEPARENT)):
+    pass
+started.stop()
+assert provider.names == ["mastra"], "the spans go to the provider"
+assert len(records) == 2, records
+assert all("__main__.Closed alone" in text and "traces=True" in text for text in records)
+assert listener.seen == []
+""")
+
+
+@pytest.mark.parametrize(
+    ("variables", "exported"),
+    [
+        ({"OTEL_TRACES_EXPORTER": "console"}, 2),
+        ({"OTEL_TRACES_EXPORTER": "none"}, 0),
+        ({"OTEL_TRACES_EXPORTER": "console", "OTEL_TRACES_SAMPLER": "always_off"}, 0),
+        ({"OTEL_TRACES_EXPORTER": "console", "OTEL_TRACES_SAMPLER": "parentbased_always_on"}, 1),
+        ({"OTEL_TRACES_EXPORTER": "console", "OTEL_TRACES_SAMPLER": "parentbased_always_off"}, 0),
+        (
+            {
+                "OTEL_TRACES_EXPORTER": "console",
+                "OTEL_TRACES_SAMPLER": "traceidratio",
+                "OTEL_TRACES_SAMPLER_ARG": "0",
+            },
+            0,
+        ),
+    ],
+    ids=["console", "none", "always_off", "parent", "parent off", "ratio"],
+)
+def test_variables_of_opentelemetry(variables, exported):
+    """The settings in the code are an OTLP exporter that keeps every span."""
+    told = run_script(
+        f"""{LISTENER}{WRAPPING}
+from mastra_core.telemetry import extract_parent
+started = Telemetry(export={{"type": "otlp", "endpoint": "http://127.0.0.1:9"}})
+started.start()
+assert is_recording()
+with start_span("own"):
+    pass
+with start_span("caller's", context=extract_parent(TRACEPARENT)):
+    pass
+started.stop()
+""",
+        **variables,
+    )
+    assert told.count('"name": ') == exported
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OTEL_TRACES_EXPORTER", "zipkin"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc"),
+        ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
+    ],
+)
+def test_unsupported_variable_is_named(monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError) as raised:
+        Telemetry(export={"type": "otlp", "endpoint": "http://127.0.0.1:9"}).start()
+    assert raised.value.hint
+    assert "gRPC" in raised.value.message if value == "grpc" else variable in raised.value.message
+
+
+@pytest.mark.parametrize("value", ["2", "-1", "x", "nan"])
+def test_sampling_probability_of_a_variable(monkeypatch, value):
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "traceidratio")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", value)
+    with pytest.raises(ConfigError, match="not a probability"):
+        read_sampling({"type": "always_on"})

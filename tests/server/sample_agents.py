@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from typing import TypedDict
 
 from pydantic_ai.messages import (
     BinaryContent,
@@ -27,7 +28,11 @@ def pay(amount: int) -> str:
     return f"paid {amount}"
 
 
-@tool
+class Answer(TypedDict):
+    answer: str
+
+
+@tool(resume=Answer)
 async def ask(question: str, context: ToolContext) -> str:
     """Ask the user."""
     if context.resume_data is None:

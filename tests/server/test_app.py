@@ -1,11 +1,13 @@
 """Test the settings of the server: prefix, user routes, error handler."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from litestar import Controller, Request, Response, get
+from litestar.exceptions import NotFoundException
 
-from mastra_core import ApiRoute
+from mastra_core import ApiRoute, RateLimit
 from mastra_core.errors import ConfigError, NotFound
 from mastra_server import create_app
 from tests.server.sample_app import create_sample
@@ -133,4 +135,43 @@ def test_on_error(serve):
         assert request_error(**{"x-data": "1"}) == (404, {"told": "Agent with id nope not found"})
         assert request_error(**{"x-fail": "1"}) == ours
         assert server.http.get("/nope").text == "404 Not Found"
-    assert seen == [("NotFound", "/api/agents/nope")] * 4
+        assert server.http.get("/nope/", headers={"x-own": "1"}).status_code == 418
+        assert server.http.delete("/health").text == "404 Not Found"
+    assert seen[:4] == [("NotFound", "/api/agents/nope")] * 4
+    assert seen[4:] == [
+        ("NotFoundException", path) for path in ("/nope", "/nope/", "/health")
+    ]  # fmt: skip
+
+
+def test_errors_of_layers_reach_on_error(serve):
+    seen = []
+
+    def on_error(error, request):
+        seen.append((type(error).__name__, request.url.path))
+
+    async def wait(request):
+        await asyncio.sleep(20)
+
+    settings = {
+        "on_error": on_error, "timeout": 0.2, "rate_limit": RateLimit(amount="2/minute"), "body_limit": 10,
+        "api_routes": [ApiRoute(path="/wait", handler=wait)],
+    }  # fmt: skip
+    with serve(server=settings) as server:
+        assert server.http.get("/wait").status_code == 504
+        assert server.http.post("/api/tools/add/execute", content=b"x" * 20).status_code == 413
+        refused = server.http.get("/api/agents")
+        assert (refused.status_code, refused.json()) == (429, {"error": "Too many requests"})
+        assert "retry-after" in refused.headers
+    assert [name for name, _ in seen] == ["GatewayTimeout", "BodyTooLarge", "TooManyRequests"]
+
+
+def test_not_found_of_a_route_keeps_its_detail(serve):
+    async def find(request):
+        raise NotFoundException("The order 5 does not exist.")
+
+    with serve(server={"api_routes": [ApiRoute(path="/orders", handler=find)]}) as server:
+        answer = server.http.get("/orders")
+        assert (answer.status_code, answer.json()) == (
+            404,
+            {"error": "The order 5 does not exist."},
+        )

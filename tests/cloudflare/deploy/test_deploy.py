@@ -295,3 +295,4 @@ class TestPreview(CloudflareFixtures):
         assert harness.call("deployments", 10)[0].id == worker.versions[0].id
         deployment = harness.deploy_sample()
         assert deployment.live
+        assert "was deployed by another tool" in "\n".join(harness.recorder.lines)

@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 
+from mastra_core import Secret
 from mastra_core.errors import (
     ApiError,
     AuthError,
@@ -213,6 +214,20 @@ class TestRefusals(CloudflareFixtures):
         with self.refuse(harness, ApiError, "no longer exists"):
             harness.deploy(harness.bundle("new"), env={})
 
+    def test_variables_stored_in_part(self, harness, platform):
+        harness.deploy_sample()
+        platform.platform.omitted_secrets = {"GREETING"}
+        with self.refuse(harness, ApiError, "did not store these variables and bindings: GREETING"):
+            harness.deploy_sample("new")
+        store = harness.call("env", "production")
+        platform.platform.clear_faults()
+        harness.deploy_sample("new")
+        assert harness.get_live().env == harness.env, "the incomplete version is not used again"
+        platform.platform.omitted_secrets = {"GREETING"}
+        with harness.observe_call(), pytest.raises(ApiError, match="did not store") as raised:
+            store.set({"GREETING": Secret("x"), "ADDED": Secret("y")})
+        assert "GREETING." in raised.value.message
+
     def test_aborted_upload(self, harness, platform):
         harness.deploy_sample()
 
@@ -253,6 +268,7 @@ class TestRefusals(CloudflareFixtures):
         with pytest.raises(DeployTimeout, match="The upload was not done after 30 s"):
             harness.deploy_sample()
 
+    @pytest.mark.full
     def test_list_without_an_end(self, harness, platform):
         """A list whose pages never end."""
         page = b'{"success":true,"result":[{"id":"1","title":"x"}],"result_info":{"total_count":900000000}}'

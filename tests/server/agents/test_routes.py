@@ -38,7 +38,10 @@ def test_reasoning(results):
         "reasoning-end",
     ]
     assert select_chunks(results["thought"], "reasoning-delta") == [{"id": "t1", "text": "Hm."}]
-    assert results["thoughtWhole"]["reasoning"] == [{"type": "reasoning", "text": "Hm."}]
+    whole = results["thoughtWhole"]
+    (item,) = whole["reasoning"]
+    assert (item["type"], item["from"], item["payload"]["text"]) == ("reasoning", "AGENT", "Hm.")
+    assert (whole["reasoningText"], whole["steps"][0]["reasoning"]) == ("Hm.", [item])
     assert results["thoughtWhole"]["text"] == "So."
 
 
@@ -84,9 +87,8 @@ def test_agent_as_a_tool(results):
     inner = [payload["output"] for payload in select_chunks(results["delegated"], "tool-output")]
     assert list_types(inner)[:3] == ["start", "step-start", "text-start"]
     assert list_types(inner)[-2:] == ["step-finish", "finish"]
-    assert (
-        select_chunks(results["delegated"], "tool-result")[0]["result"].strip() == "You said help."
-    )
+    answer = select_chunks(results["delegated"], "tool-result")[0]["result"]
+    assert (answer["text"].strip(), answer["subAgentToolResults"]) == ("You said help.", [])
     assert results["details"]["agents"] == {"helper": {"id": "helper", "name": "helper"}}
 
 
@@ -179,6 +181,10 @@ def test_resume_a_suspended_tool(results):
     waits = results["asked"][-1]
     assert waits["type"] == "tool-call-suspended"
     assert waits["payload"]["suspendPayload"] == {"question": "When?"}
+    schema = json.loads(waits["payload"]["resumeSchema"])
+    assert schema["properties"] == {"answer": {"type": "string"}}
+    assert results["wrongAnswer"]["status"] == 400
+    assert "resumeData" in results["wrongAnswer"]["message"]
     assert list_types(results["observed"]) == list_types(results["asked"])
     assert select_chunks(results["answered"], "tool-result")[0]["result"] == "answered at eight"
     assert list_types(results["answered"])[-1] == "finish"

@@ -101,14 +101,6 @@ def _is_single_process(mastra: Mastra) -> bool:
     )
 
 
-def _list_suspending_steps(mastra: Mastra) -> dict[str, list[str]]:
-    """Return the steps that suspend runs which only one process knows, by workflow."""
-    if not mastra.engine.single_process:
-        return {}
-    steps = {key: list(iter_suspending_steps(each)) for key, each in mastra.workflows.items()}
-    return {key: paths for key, paths in steps.items() if paths}
-
-
 def _list_per_process(server: Server) -> list[str]:
     """Return the settings whose data each process keeps for itself."""
     found = [
@@ -117,6 +109,14 @@ def _list_per_process(server: Server) -> list[str]:
     if server.rate_limit is not None and server.rate_limit.is_in_memory:
         found.append("Server(rate_limit=...)")
     return found
+
+
+def _list_suspending_steps(mastra: Mastra) -> dict[str, list[str]]:
+    """Return the steps that suspend runs which only one process knows, by workflow."""
+    if not mastra.engine.single_process:
+        return {}
+    steps = {key: list(iter_suspending_steps(each)) for key, each in mastra.workflows.items()}
+    return {key: paths for key, paths in steps.items() if paths}
 
 
 def _get_variables(agent: AgentLike) -> Sequence[str]:

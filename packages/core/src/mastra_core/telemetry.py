@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from mastra_core.errors import ConfigError
+from mastra_core.logger import get_logger
+from mastra_core.otel_environment import read_exporter, read_protocol, read_sampling
 from mastra_core.request_scope import is_request_scoped
 
 __all__ = (
@@ -27,6 +29,7 @@ __all__ = (
     "get_span_ids",
     "is_recording",
     "is_sdk_installed",
+    "open_span",
     "remove_listener",
     "start_span",
 )
@@ -71,6 +74,7 @@ class Telemetry:
         ``"trust_callers": True`` follows the decision in a caller's ``traceparent``.
     :param export: ``{"type": "otlp", "endpoint": URL, "headers": {...}}`` sends OTLP over HTTP,
         where ``OTEL_EXPORTER_OTLP_*`` supplies missing values; ``{"type": "console"}`` prints.
+        ``OTEL_TRACES_EXPORTER`` overrides the type, and ``OTEL_TRACES_SAMPLER`` the sampling.
     :param enabled: ``False`` keeps the settings and exports nothing.
     :raises ConfigError: for an unknown type or an invalid probability.
     """
@@ -97,8 +101,8 @@ class Telemetry:
         if _process.exporter is None:
             with _require_package("Telemetry"):
                 provider, exporter = _get_provider(self), _build_processor(self.export)
-            provider.add_span_processor(exporter)
-            _process.exporter = exporter
+            if exporter is not None and _add_processor(provider, exporter):
+                _process.exporter = exporter
         _process.senders[id(self)] = self
         _update_active()
 
@@ -108,8 +112,9 @@ class Telemetry:
         if started is None or _process.senders:
             return
         exporter, _process.exporter = _process.exporter, None
-        exporter.force_flush(5_000)
-        exporter.shutdown()
+        if exporter is not None:
+            exporter.force_flush(5_000)
+            exporter.shutdown()
         _update_active()
 
 
@@ -141,7 +146,7 @@ def add_listener(listener: SpanListener, settings: Telemetry | None = None) -> N
     with _require_package("Keeping traces"):
         provider = _get_provider(settings or Telemetry())
         if _process.listened_provider is not provider:
-            provider.add_span_processor(_build_listener_processor())
+            _add_processor(provider, _build_listener_processor())
             _process.listened_provider = provider
     _process.listeners = (*_process.listeners, listener)
     _update_active()
@@ -174,6 +179,27 @@ def start_span(
     tracer = trace.get_tracer("mastra")
     with tracer.start_as_current_span(name, attributes=attributes, **options) as current:
         yield current
+
+
+@contextlib.contextmanager
+def open_span(name: str, attributes: Mapping[str, Any]) -> Iterator[Span]:
+    """Open a span around a block that may yield to a reader in another context.
+
+    The span is not the current span of the block. An exception is recorded as the span's error.
+
+    :param name: name of the span.
+    :param attributes: attributes of the span.
+    """
+    from opentelemetry import trace
+
+    current = trace.get_tracer("mastra").start_span(name, attributes=attributes)
+    try:
+        yield current
+    except Exception as error:
+        current.set_status(trace.StatusCode.ERROR, type(error).__name__)
+        raise
+    finally:
+        current.end()
 
 
 def extract_parent(headers: Mapping[str, str]) -> Any:
@@ -261,9 +287,10 @@ def _is_sampled(trace_id: int = 0) -> bool:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.sampling import Decision
 
-    provider = trace.get_tracer_provider()
+    provider: Any = trace.get_tracer_provider()
+    provider = getattr(provider, "provider", provider)  # of a provider that wraps another
     if not isinstance(provider, TracerProvider):
-        return False
+        return True  # another library's provider decides by itself
     trace_id = trace_id or provider.id_generator.generate_trace_id()
     result = provider.sampler.should_sample(Context(), trace_id, "", trace.SpanKind.SERVER)
     return result.decision is Decision.RECORD_AND_SAMPLE
@@ -308,19 +335,20 @@ def _trusts_callers(sampling: Mapping[str, Any]) -> bool:
 def _get_provider(settings: Telemetry) -> Any:
     """Return the SDK's provider of this process, and create it if necessary.
 
-    OpenTelemetry allows one provider in a process and cannot remove it again. A provider of the SDK
-    that the application has set is used as it is.
+    OpenTelemetry allows one provider in a process and cannot remove it again. A provider that the
+    application has set is used as it is.
     """
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
 
-    _process.trusts_callers = _trusts_callers(settings.sampling)
+    sampling = read_sampling(settings.sampling)
+    _process.trusts_callers = _trusts_callers(sampling)
     current: Any = trace.get_tracer_provider()
-    if isinstance(current, TracerProvider):
+    if not isinstance(current, trace.ProxyTracerProvider):  # the application has set one
         return current
     provider = TracerProvider(
         resource=_build_resource(os.environ.get("OTEL_SERVICE_NAME") or settings.service_name),
-        sampler=_build_sampler(settings.sampling),
+        sampler=_build_sampler(sampling),
         shutdown_on_exit=False,  # the server's lifespan stops it; an unreachable collector blocks
     )
     trace.set_tracer_provider(provider)
@@ -337,13 +365,36 @@ def _build_resource(service_name: str) -> Any:
     return Resource.create({"service.name": service_name})
 
 
+def _add_processor(provider: Any, processor: Any) -> bool:
+    """Pass the spans of a provider to a processor; return ``False`` if the provider cannot.
+
+    The providers of some libraries, such as ddtrace, export spans by themselves only.
+    """
+    add = getattr(provider, "add_span_processor", None)
+    if add is None:
+        kind = type(provider)
+        get_logger("mastra").warning(
+            "spans go to the tracer provider %s.%s alone, because it accepts no span processor: "
+            "Telemetry(export=...) and Server(traces=True) get none",
+            kind.__module__,
+            kind.__qualname__,
+        )
+        return False
+    add(processor)
+    return True
+
+
 def _build_processor(export: Mapping[str, Any]) -> Any:
+    """Build the processor that exports spans; ``None`` for no export."""
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
+    kind = read_exporter(export["type"])
+    if kind == "none":
+        return None
     if not is_request_scoped():
-        return BatchSpanProcessor(_build_exporter(export))
-    if export["type"] == "console":
-        return SimpleSpanProcessor(_build_exporter(export))
+        return BatchSpanProcessor(_build_exporter(kind, export))
+    if kind == "console":
+        return SimpleSpanProcessor(_build_exporter(kind, export))
     from mastra_core.span_export import RequestSpanProcessor
 
     return RequestSpanProcessor(_complete_endpoint(export), export.get("headers"))
@@ -377,14 +428,17 @@ def _build_sampler(sampling: Mapping[str, Any]) -> Any:
             return sdk.ALWAYS_ON
 
 
-def _build_exporter(export: Mapping[str, Any]) -> Any:
-    if export["type"] == "console":
+def _build_exporter(kind: str, export: Mapping[str, Any]) -> Any:
+    if kind == "console":
         from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
         return ConsoleSpanExporter()
+    endpoint = export.get("endpoint")
+    headers = dict(export["headers"]) if export.get("headers") else None
+    if read_protocol("http/protobuf") == "grpc":
+        return _build_grpc_exporter(endpoint, headers)
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    headers = dict(export["headers"]) if export.get("headers") else None
     return OTLPSpanExporter(endpoint=_complete_endpoint(export), headers=headers, timeout=5)
 
 
@@ -394,3 +448,14 @@ def _complete_endpoint(export: Mapping[str, Any]) -> str | None:
     if endpoint and not endpoint.rstrip("/").endswith("/v1/traces"):
         return endpoint.rstrip("/") + "/v1/traces"
     return endpoint
+
+
+def _build_grpc_exporter(endpoint: str | None, headers: dict[str, str] | None) -> Any:
+    try:
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+    except ModuleNotFoundError:
+        raise ConfigError(
+            "OTLP over gRPC needs 'opentelemetry-exporter-otlp-proto-grpc'.",
+            "Install that package, or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf.",
+        ) from None
+    return OTLPSpanExporter(endpoint=endpoint, headers=headers, timeout=5)

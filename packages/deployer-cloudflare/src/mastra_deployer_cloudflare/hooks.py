@@ -64,7 +64,7 @@ def mastra_target() -> Target:
         emulated_previews=True,
         persistent_disk=False,
         short_lived=True,
-        env_stages=("production",),
+        stored_env_stages=("production",),
     )
 
 

@@ -17,7 +17,8 @@ from tests.npm import ensure_installed
 
 SERVER = Path(__file__).parent / "server.mjs"
 PYODIDE = Path(__file__).parent / "pyodide.mjs"
-WORKER = Path(__file__).parent / "worker_script.py"
+WORKER = Path(__file__).parent / "worker.mjs"
+SCRIPT = Path(__file__).parent / "worker_script.py"
 WRANGLER = "4.164.0"
 WORKERD = "1.20261117.1"  # which that version of wrangler needs
 DATABASES = ("DB", "SECOND")
@@ -34,7 +35,7 @@ class Statement:
 
 
 class Binding:
-    """A binding with the methods of D1's, which sends each batch to the server."""
+    """A binding with the methods of D1's, which sends each batch to a Worker."""
 
     def __init__(self, port, database="DB"):
         self.port, self.database = port, database
@@ -70,14 +71,16 @@ def encode_value(value):
 @contextlib.contextmanager
 def serve_databases(directory):
     """Start local D1 without a network, and yield the port of the server."""
-    settings, environment = prepare_worker(directory, SERVER)
+    home = install_wrangler()
+    for script in (SERVER, WORKER):
+        shutil.copy(script, directory)
+    (directory / "node_modules").symlink_to(home / "node_modules")
     process = subprocess.Popen(
-        [find_node(), directory / SERVER.name, settings],
+        [find_node(), directory / SERVER.name, directory / WORKER.name, *DATABASES],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=directory,
-        env=environment,
     )
     try:
         yield int(process.stdout.readline())
@@ -89,40 +92,35 @@ def serve_databases(directory):
 
 def run_in_pyodide(script, bundle, directory):
     """Run a script in Pyodide with the packages of a bundle, and return its last line as JSON."""
-    settings, environment = prepare_worker(directory, PYODIDE)
+    home = install_wrangler()
+    shutil.copy(PYODIDE, directory)
+    (directory / "node_modules").symlink_to(home / "node_modules")
+    databases = [{"binding": "DB", "database_name": "db", "database_id": "0"}]
+    settings = {"name": "test", "compatibility_date": "2026-11-17", "d1_databases": databases}
+    (directory / "wrangler.json").write_text(json.dumps(settings))
     pyodide = install_packages("pyodide@314.0.7") / "node_modules/pyodide/pyodide.mjs"
-    command = [find_node(), directory / PYODIDE.name, settings, pyodide, bundle, script]
+    arguments = [directory / "wrangler.json", pyodide, bundle, script]
     done = subprocess.run(
-        command,
+        [find_node(), directory / PYODIDE.name, *arguments],
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
         cwd=directory,
-        env=environment,
+        env={
+            **os.environ,
+            "XDG_CONFIG_HOME": str(directory),
+            "WRANGLER_SEND_METRICS": "false",
+            "WRANGLER_LOG_PATH": str(directory / "logs"),
+        },
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def prepare_worker(directory, script):
-    """Copy a script beside wrangler; return the path of its settings, and its environment."""
-    home = ensure_installed(f"wrangler@{WRANGLER}", f"{get_workerd_package()}@{WORKERD}")
-    shutil.copy(script, directory)
-    (directory / "node_modules").symlink_to(home / "node_modules")
-    databases = [
-        {"binding": name, "database_name": name.lower(), "database_id": f"{number:036}"}
-        for number, name in enumerate(DATABASES)
-    ]
-    settings = {"name": "test", "compatibility_date": "2026-11-17", "d1_databases": databases}
-    (directory / "wrangler.json").write_text(json.dumps(settings))
-    environment = {
-        **os.environ,
-        "XDG_CONFIG_HOME": str(directory),
-        "WRANGLER_SEND_METRICS": "false",
-        "WRANGLER_LOG_PATH": str(directory / "logs"),
-    }
-    return directory / "wrangler.json", environment
+def install_wrangler():
+    """Return a directory with wrangler, miniflare and workerd."""
+    return ensure_installed(f"wrangler@{WRANGLER}", f"{get_workerd_package()}@{WORKERD}")
 
 
 def get_workerd_package():

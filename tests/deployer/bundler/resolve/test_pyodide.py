@@ -193,7 +193,7 @@ def test_bundle_runs_in_pyodide(bundle):
 @pytest.mark.slow
 def test_storage_of_a_bundle_uses_bindings_of_javascript(bundle, tmp_path):
     """The objects are those of a Worker: proxies of a real, local D1 database."""
-    assert local.run_in_pyodide(local.WORKER, bundle, tmp_path) == {
+    assert local.run_in_pyodide(local.SCRIPT, bundle, tmp_path) == {
         "answers": ["1", "3"],
         "takes": ["NotFound", "NotFound", "NotFound", "SuspendedRun"],
         "refused": "The D1 database 'DB' has refused a request: Error: D1_ERROR: no such table: "

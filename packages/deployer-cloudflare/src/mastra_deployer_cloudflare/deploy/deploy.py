@@ -18,6 +18,7 @@ from mastra_deployer_cloudflare.deploy.publish import (
 from mastra_deployer_cloudflare.deploy.upload_form import WorkerUpload, build_upload
 from mastra_deployer_cloudflare.deploy.upload_version import (
     find_uploaded,
+    is_complete,
     upload_version,
     upload_worker,
 )
@@ -77,9 +78,13 @@ def deploy(
         run.require_previews(state)
         if state is None:
             return run.create_worker(upload)
-        if unchanged := find_unchanged(state, upload, request):
+        unchanged = find_unchanged(state, upload, request)
+        if unchanged and is_complete(api, state.name, unchanged, upload):
             return run.keep_version(state, unchanged, upload)
-        version = find_uploaded(state, upload) or upload_version(api, state, upload, report)
+        run.warn_about_other_tool(state)
+        version = None if unchanged else find_uploaded(state, upload)
+        if version is None or not is_complete(api, state.name, version, upload):
+            version = upload_version(api, state, upload, report)
         return run.finish_version(version, upload)
 
 
@@ -161,6 +166,18 @@ class _DeployRun:
             )
         if state and not switches["previews_enabled"]:
             set_switches(self._api, self._name, {"previews_enabled": True})
+
+    def warn_about_other_tool(self, state: WorkerState) -> None:
+        """Warn that the Worker was deployed by another tool, and perhaps is another app.
+
+        :param state: of the Worker.
+        """
+        if not any(DeploymentTags.from_text(item.message).stage for item in state.versions):
+            self._report.warn(
+                f"The Worker {self._name!r} exists, and was deployed by another tool.",
+                "If it is another app, choose another project_name. `mastra rollback` brings the "
+                "old version back.",
+            )
 
     def create_worker(self, upload: WorkerUpload) -> Deployment:
         """Upload a new Worker; without addresses, if the deploy does not publish it."""

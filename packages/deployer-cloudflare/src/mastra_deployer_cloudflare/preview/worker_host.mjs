@@ -43,7 +43,6 @@ globalThis.Response = class Response extends globalThis.Response {
 };
 
 const entropy = { module: null, address: 0, refused: [] }; // the module is set during the import
-const output = { collected: null }; // lines of stderr that are not printed
 guardRandomness();
 
 const env = { ...options.variables, ...(await openBindings()) };
@@ -53,8 +52,9 @@ if (options.check) {
   fs.writeSync(1, JSON.stringify(report) + '\n');
   process.exit(0);
 }
-if (report.error) {
-  fs.writeSync(2, report.error);
+if (report.error || report.randomness.length) {
+  const refused = report.randomness.map((stack) => `Randomness is not allowed during the import:\n${stack}`);
+  fs.writeSync(2, report.error || refused.join('\n'));
   process.exit(1);
 }
 serve();
@@ -68,7 +68,7 @@ async function startPython() {
     indexURL: options.pyodide + path.sep,
     env: { HOME: '/session', PYTHONDONTWRITEBYTECODE: '1', TZ: 'UTC' },
     stdout: (text) => fs.writeSync(1, text + '\n'),
-    stderr: (text) => { output.collected ? output.collected.push(text) : fs.writeSync(2, text + '\n'); },
+    stderr: printError,
   });
   pyodide.FS.mkdirTree(ROOT);
   copyDirectory(pyodide.FS, options.modules, ROOT);
@@ -139,9 +139,11 @@ function importMain(pyodide) {
   } catch (error) {
     result.error = String(error.message ?? error);
   }
+  pyodide.runPython('import sys; sys.stderr.flush()');
   const used = process.cpuUsage(before);
   result.milliseconds = Math.round((used.user + used.system) / 1000);
   result.randomness = entropy.refused;
+  entropy.refused = [];
   result.modules = pyodide.runPython('len(sys.modules)');
   entropy.module = null;
   return result;
@@ -155,18 +157,18 @@ function guardRandomness() {
     if (entropy.module === null) return original(array, ...rest);
     const { HEAP8 } = entropy.module;
     if (HEAP8[entropy.address] > 0) HEAP8[entropy.address] -= 1;
-    else if (HEAP8[entropy.address] === 0) entropy.refused.push(describeCaller());
+    else if (HEAP8[entropy.address] === 0) entropy.module._dump_traceback(); // see printError
     return array.fill(43);
   };
 }
 
-// The stack of Python, also while another thread could run.
-function describeCaller() {
-  output.collected = [];
-  entropy.module._dump_traceback();
-  const lines = output.collected;
-  output.collected = null;
-  return lines.join('\n');
+// Lines of stderr during the import: the stacks of refused calls are kept, and the rest is printed.
+function printError(text) {
+  const isStack = text.startsWith('Stack (most recent call first)');
+  if (entropy.module !== null && isStack) entropy.refused.push('');
+  else if (entropy.refused.length && text.startsWith('  File "')) {
+    entropy.refused[entropy.refused.length - 1] += `${text}\n`;
+  } else fs.writeSync(2, text + '\n');
 }
 
 // ---------------------------------------------------------------------------------------------

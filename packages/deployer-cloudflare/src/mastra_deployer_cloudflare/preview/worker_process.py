@@ -62,7 +62,15 @@ class WorkerHost:
         return [self.node, str(_SCRIPT), str(file)]
 
 
-def build_environment() -> Mapping[str, str]:
-    """Return the variables of the script's process, of which the Worker sees none."""
+def build_environment(temporary: Path) -> Mapping[str, str]:
+    """Return the variables of the script's process, of which the Worker sees none.
+
+    :param temporary: a private directory for the files of wrangler.
+    """
     names = ("PATH", "HOME", "SYSTEMROOT", "TEMP", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE")
-    return {name: os.environ[name] for name in names if name in os.environ}
+    return {
+        **{name: os.environ[name] for name in names if name in os.environ},
+        "XDG_CONFIG_HOME": str(temporary),
+        "WRANGLER_SEND_METRICS": "false",
+        "WRANGLER_LOG_PATH": str(temporary / "logs"),
+    }

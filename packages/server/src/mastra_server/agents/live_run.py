@@ -12,6 +12,7 @@ from mastra_core.logger import get_logger
 from mastra_core.request_scope import (
     cancel_task,
     create_signal,
+    is_request_scoped,
     is_task_done,
     start_task,
     wait_for_task,
@@ -147,13 +148,17 @@ class LiveRun:
         """Abort the run after a delay, unless a reader connects or the run must continue."""
         if self._abort_timer is not None:
             self._abort_timer.cancel()
-        if not self._readers and self.is_running:
+        if self._readers or not self.is_running:
+            return
+        if is_request_scoped():  # a timer would end with the request
+            self._abort_without_readers()
+        else:
             loop = asyncio.get_running_loop()
             self._abort_timer = loop.call_later(ABORT_DELAY, self._abort_without_readers)
 
     def _abort_without_readers(self) -> None:
         if self._task is not None and not self._readers and not self._must_continue():
-            self._task.cancel()
+            cancel_task(self._task)
 
     async def stream_frames(self, after: int | None = None) -> AsyncGenerator[bytes]:
         """Stream the frames of the run to one reader, until the run ends.

@@ -48,7 +48,7 @@ from mastra_server.agents.transcript import (
 from mastra_server.http.dates import format_iso
 from mastra_server.http.responses import close_on_exit
 
-__all__ = ("resume_agent", "stream_agent")
+__all__ = ("AgentChunkWriter", "resume_agent", "stream_agent")
 
 
 async def stream_agent(
@@ -62,7 +62,7 @@ async def stream_agent(
     :returns: the chunks.
     """
     transcript = Transcript(agent.id, run_input)
-    writer = _ChunkWriter(transcript)
+    writer = AgentChunkWriter(transcript)
     with start_agent_span(agent, run_input) as span:
         try:
             async with close_on_exit(stream_events(agent, run_input, suspended_runs)) as events:
@@ -99,8 +99,11 @@ async def resume_agent(
         yield chunk
 
 
-class _ChunkWriter:
-    """Convert events to chunks, and add the chunks that must be between them."""
+class AgentChunkWriter:
+    """Converts events to chunks, and adds the chunks that must be between them.
+
+    :param transcript: the run so far.
+    """
 
     def __init__(self, transcript: Transcript) -> None:
         self._transcript = transcript
@@ -110,11 +113,14 @@ class _ChunkWriter:
         self._block = ""  # the kind of the open block: text, reasoning or none
         self._blocks = 0
         self._subagents: dict[
-            str, _ChunkWriter
+            str, AgentChunkWriter
         ] = {}  # of agents that are tools of this agent, by call id
 
     def write(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
-        """Yield the chunks for ``event``."""
+        """Yield the chunks of an event.
+
+        :param event: the event.
+        """
         if self._done:
             return
         if not self._started:
@@ -221,7 +227,7 @@ class _ChunkWriter:
         if isinstance(event.output, AgentEvent):
             run_id = f"{self._transcript.run_input.run_id}-{event.id}"
             transcript = Transcript(event.name, AgentInput(run_id=run_id))
-            outputs = self._subagents.setdefault(event.id, _ChunkWriter(transcript)).write(
+            outputs = self._subagents.setdefault(event.id, AgentChunkWriter(transcript)).write(
                 event.output
             )
         for output in outputs:

@@ -211,5 +211,6 @@ def build_waiting_payload(event: ApprovalRequired | ToolSuspended) -> dict[str, 
     """
     payload = build_call_payload(event)
     if isinstance(event, ToolSuspended):
-        return {**payload, "suspendPayload": event.payload, "resumeSchema": "{}"}
+        schema = encode_json(event.resume_schema or {}).decode()
+        return {**payload, "suspendPayload": event.payload, "resumeSchema": schema}
     return {**payload, "resumeSchema": APPROVAL_SCHEMA}

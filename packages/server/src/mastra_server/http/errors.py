@@ -19,6 +19,7 @@ __all__ = (
     "BodyTooLarge",
     "ErrorBoundary",
     "ErrorResponse",
+    "GatewayTimeout",
     "TooManyRequests",
     "Unauthorized",
     "UnsupportedOperation",
@@ -34,6 +35,12 @@ class BodyTooLarge(RequestError):
     """The request's body exceeds ``Server.body_limit``."""
 
     status = 413
+
+
+class GatewayTimeout(RequestError):
+    """The request took longer than ``Server.timeout``."""
+
+    status = 504
 
 
 class TooManyRequests(RequestError):
@@ -140,10 +147,12 @@ class ErrorResponse:
     """The response to ``error``: the result of ``on_error``, or else the default.
 
     :param error: the exception.
+    :param default: the response without ``on_error``; by default one that is built from the error.
     """
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: Exception, default: App | None = None) -> None:
         self._error = error
+        self._default = default
 
     def to_asgi_response(self, **_: Any) -> App:
         """Return this object, because Litestar calls this method on the result of a handler.
@@ -159,8 +168,9 @@ class ErrorResponse:
         :param receive: the ASGI receive callable.
         :param send: the ASGI send callable.
         """
-        response: App = build_error_response(self._error, scope)
-        on_error = scope["litestar_app"].state.mastra.server.on_error
+        response: App = self._default or build_error_response(self._error, scope)
+        app = scope.get("litestar_app")  # missing if a layer is used without the application
+        on_error = app.state.mastra.server.on_error if app is not None else None
         if on_error is not None:
             request: Request[Any, Any, Any] = Request(scope, receive, send)
             response = await _call_on_error(on_error, self._error, request) or response

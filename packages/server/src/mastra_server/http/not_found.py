@@ -29,18 +29,19 @@ def get_not_found_handlers() -> dict[Any, Any]:
     return {NotFoundException: _handle_not_found, MethodNotAllowedException: _handle_not_found}
 
 
-def _handle_not_found(request: _Request, _: Exception) -> ErrorResponse | _PlainResponse:
+def _handle_not_found(request: _Request, error: Exception) -> ErrorResponse | _PlainResponse:
     scope: dict[str, Any] = dict(request.scope)
     method, path = scope["method"], scope["path"]
     prefix = request.app.state.mastra.server.api_prefix
-    routed = "route_handler" in scope  # a route of the user's own raised it
-    if path == "/" and method in _READ_METHODS and not routed:
+    if "route_handler" in scope:  # a route of the user's own raised the error
+        return ErrorResponse(error)
+    if path == "/" and method in _READ_METHODS:
         return _PlainResponse(_build_welcome_page(prefix))
     traces = request.app.state.trace_store is not None
-    error = (
-        None if routed else find_unsupported(method, to_declared_path(path, prefix), traces=traces)
-    )
-    return ErrorResponse(error) if error else _PlainResponse(text_response("404 Not Found", 404))
+    unsupported = find_unsupported(method, to_declared_path(path, prefix), traces=traces)
+    if unsupported is not None:
+        return ErrorResponse(unsupported)
+    return ErrorResponse(NotFoundException(), text_response("404 Not Found", 404))
 
 
 def _build_welcome_page(prefix: str) -> ASGIResponse:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator
 
+from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 
 from mastra_core.errors import ConfigError
 from mastra_server.http.asgi import App, Receive, Scope, Send
+from mastra_server.http.errors import ErrorResponse
 from mastra_server.http.responses import text_response
 
 __all__ = ("CanonicalPath", "PathPattern", "mount_handlers", "to_declared_path")
@@ -95,7 +97,8 @@ class CanonicalPath:
             return
         path = _strip_root_path(scope["path"], scope.get("root_path", "").rstrip("/"))
         if path != "/" and (path.endswith("/") or "//" in path or not path.startswith("/")):
-            await text_response("404 Not Found", 404)(scope, receive, send)
+            default = text_response("404 Not Found", 404)
+            await ErrorResponse(NotFoundException(), default)(scope, receive, send)
             return
         scope["path"], scope["root_path"] = path, ""
         await self._app(scope, receive, send)

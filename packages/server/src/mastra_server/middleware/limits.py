@@ -7,8 +7,7 @@ import asyncio
 from mastra_core.limits.shares import Shares
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.callers import read_client_address
-from mastra_server.http.errors import BodyTooLarge, ErrorResponse, TooManyRequests
-from mastra_server.http.responses import json_response
+from mastra_server.http.errors import BodyTooLarge, ErrorResponse, GatewayTimeout, TooManyRequests
 from mastra_server.middleware.deadlines import create_deadlines
 
 __all__ = ("BODY_BYTES", "BodyLimit", "TimeLimit")
@@ -108,7 +107,7 @@ class TimeLimit:
         except asyncio.CancelledError:
             if not deadline.withdraw():
                 raise
-            await json_response({"error": "Gateway Timeout"}, 504)(scope, receive, send)
+            await ErrorResponse(GatewayTimeout("Gateway Timeout"))(scope, receive, send)
         finally:
             self._deadlines.remove(deadline)
             deadline.withdraw()  # for code that swallowed the cancellation

@@ -14,6 +14,7 @@ from mastra_core.errors import ConfigError
 from mastra_core.request_scope import is_request_scoped
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.callers import read_client_address
+from mastra_server.http.errors import ErrorResponse, TooManyRequests
 from mastra_server.http.health import HEALTH_PATHS
 from mastra_server.http.responses import json_response
 from mastra_server.middleware.moving_window import MovingWindow
@@ -49,7 +50,8 @@ class RateLimiter:
         allowed = await self._get_limiter().hit(self._item, caller)
         headers = await self._build_headers(caller)
         if not allowed:
-            await json_response({"error": "Too many requests"}, 429, headers)(scope, receive, send)
+            refusal = json_response({"error": "Too many requests"}, 429, headers)
+            await ErrorResponse(TooManyRequests("Too many requests"), refusal)(scope, receive, send)
             return
         rate_headers = [
             (name.encode(), value.encode()) for name, value in headers.items() if name[0] == "x"

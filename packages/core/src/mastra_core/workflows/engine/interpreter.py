@@ -185,7 +185,8 @@ async def _run_nested(
 ) -> Any:
     journal, attempt = scope.journal, 1
     await journal.emit(
-        f"{address.key}:started", StepStarted(step=address.path, payload=value, group=True)
+        f"{address.key}:started",
+        StepStarted(step=address.path, payload=value, group=True, iteration=address.iteration),
     )
     while True:
         inner = scope.create_nested(workflow, address, f"{address.key}#{attempt}", value)
@@ -255,7 +256,8 @@ async def _run_concurrently(
 async def _run_foreach(scope: Scope, node: ForEach, value: Any) -> Any:
     step, address = node.step, scope.get_address(node.step.id)
     await scope.journal.emit(
-        f"{address.key}:started", StepStarted(step=address.path, payload=value, group=True)
+        f"{address.key}:started",
+        StepStarted(step=address.path, payload=value, group=True, iteration=address.iteration),
     )
     if not isinstance(value, list):
         message = f"The foreach step {step.id!r} needs a list, but its input is {value!r:.50}."

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cloudflare.worker_preview import bundle_once, require_pyodide, run_preview
 
-_APP = Path(__file__).parents[1] / "worker_app.py"
+_APP = Path(__file__).with_name("worker_app.py")
 _CONFIG = """
 [tool.mastra.env]
 required = ["SECRET_WORD"]
@@ -29,7 +29,9 @@ def pyodide():
 def worker_bundle(pyodide, tmp_path_factory):
     """A bundle of `worker_app.py`; its project is beside it."""
     files = {"main.py": _APP.read_text()}
-    return bundle_once(tmp_path_factory, "worker", files, _CONFIG, "--app", "main:app")
+    return bundle_once(
+        tmp_path_factory, "worker", files, _CONFIG, "--app", "main:app", dependencies=()
+    )
 
 
 @pytest.fixture(scope="module")
