@@ -63,6 +63,15 @@ def test_every_other_client_method_is_explained(results):
     assert strange == {}
 
 
+def test_only_unsupported_operations_and_failing_models_are_repeated(results):
+    """The client repeats a request after a 5xx, and the same requests to the original."""
+    unsupported = {name for name, status in results["rest"].items() if status == 501}
+    assert results["repeated"].keys() - unsupported == {
+        "Agent.generate: a model that fails", "Conversations.create",
+        "Tool.execute: fails", "MCPTool.execute: fails",
+    }  # fmt: skip
+
+
 def test_differences_are_documented():
     page = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
     told = {row.split("|")[2].strip() for row in page.splitlines() if row.startswith("| ")}
