@@ -6,6 +6,7 @@ import pytest
 
 from tests.node import install_packages
 from tests.repository import ROOT
+from tests.server.wire import routes
 from tests.server.wire.application import create_application
 from tests.server.wire.compare import find_differences
 from tests.server.wire.deliberate_differences import (
@@ -78,3 +79,12 @@ def test_differences_are_documented():
     meant = [why for *_, why in DELIBERATE]
     meant += [why for status, _, why in LEFT_OUT if status >= 404]
     assert [why for why in meant if why not in told] == []
+
+
+def test_routes_are_documented():
+    """The section is written by ``python -m tests.server.wire.routes``."""
+    page = routes.PAGE.read_text(encoding="utf-8")
+    recorded = json.loads(routes.RECORDED.read_text(encoding="utf-8"))
+    assert routes.render_page(recorded) == page
+    assert routes.build_section(recorded) in page
+    assert len(recorded) > 400
