@@ -132,6 +132,7 @@ def test_description_is_data():
             "proxies": [],
             "api_prefix": "/api",
             "single_process": True,
+            "per_process": [],
             "body_limit": 0,
             "timeouts": {},
         },
@@ -144,6 +145,14 @@ def test_description_is_data():
     serve = describe(Mastra(agents={"t": timed}, server=own, logger=False))["serve"]
     assert serve["body_limit"] == 9 and sorted(serve["timeouts"].values()) == [1, 2, 3]
     assert find_missing_providers(mastra) == {}
+    counted = {"metrics": True, "logs": True, "rate_limit": {"amount": "1/second"}}
+    assert describe(Mastra(server=counted, logger=False))["serve"]["per_process"] == [
+        "Server(logs=True)",
+        "Server(metrics=True)",
+        "Server(rate_limit=...)",
+    ]
+    shared = {"rate_limit": {"amount": "1/second", "storage": "async+redis://host:6379"}}
+    assert describe(Mastra(server=shared, logger=False))["serve"]["per_process"] == []
 
 
 def test_functions_of_one_name_are_named_after_their_keys():

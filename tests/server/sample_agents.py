@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from typing import TypedDict
 
 from pydantic_ai.messages import (
     BinaryContent,
@@ -27,7 +28,11 @@ def pay(amount: int) -> str:
     return f"paid {amount}"
 
 
-@tool
+class Answer(TypedDict):
+    answer: str
+
+
+@tool(resume=Answer)
 async def ask(question: str, context: ToolContext) -> str:
     """Ask the user."""
     if context.resume_data is None:
@@ -42,6 +47,12 @@ async def work(context: ToolContext) -> str:
     return "ready"
 
 
+@tool
+async def fail() -> str:
+    """Fail."""
+    raise LookupError("no such row")
+
+
 def choose_calls(words):
     """Return the tool calls of the model for these words."""
     named = {
@@ -49,6 +60,7 @@ def choose_calls(words):
         "pay twice": [("pay", {"amount": 1}), ("pay", {"amount": 2})],
         "ask": [("ask", {"question": "When?"})],
         "work": [("work", {})],
+        "fail": [("fail", {})],
         "delegate": [("agent-helper", {"prompt": "help"})],
         "locate": [("locate", {"fine": True})],
     }
@@ -88,7 +100,9 @@ async def stream_response(messages: list, info):
     for index, part in enumerate(build_parts(messages, info)):
         if isinstance(part, ToolCallPart):
             text = part.args_as_json_str()
-            yield {index: DeltaToolCall(part.tool_name, text, tool_call_id=part.tool_call_id)}
+            yield {index: DeltaToolCall(part.tool_name, text[:3], tool_call_id=part.tool_call_id)}
+            if text[3:]:
+                yield {index: DeltaToolCall(json_args=text[3:])}
         elif isinstance(part, ThinkingPart):
             yield {index: DeltaThinkingPart(content=part.content)}
         elif isinstance(part, TextPart):
@@ -106,7 +120,11 @@ def create_application(agents=None, **settings):
     model = FunctionModel(generate_response, stream_function=stream_response)
     helper = Agent(name="helper", description="Helps.", model=model)
     shop = Agent(
-        name="shop", instructions="", model=model, tools=[pay, ask, work], agents={"helper": helper}
+        name="shop",
+        instructions="",
+        model=model,
+        tools=[pay, ask, work, fail],
+        agents={"helper": helper},
     )
     greeter = Agent(name="greeter", model=model, instructions="Greet {{ name }}.")
     agents = {"shop": shop, "greeter": greeter, **(agents or {})}

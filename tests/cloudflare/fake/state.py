@@ -125,7 +125,8 @@ class Platform:
         self.upload_error: tuple[int, int, str] | None = None
         self.unreadable_reads = 0
         self.token_status = "active"
-        self.dropped_secrets: set[str] = set()
+        self.dropped_secrets: set[str] = set()  # that no version inherits
+        self.omitted_secrets: set[str] = set()  # that are accepted, and not stored
 
     def list_resources(self) -> list[str]:
         versions = [item.id for worker in self.workers.values() for item in worker.versions]
@@ -145,7 +146,7 @@ class Platform:
             number=len(worker.versions) + 1,
             metadata=dict(metadata),
             modules=modules,
-            bindings=bindings,
+            bindings=[item for item in bindings if item["name"] not in self.omitted_secrets],
             annotations=dict(metadata.get("annotations") or {}),
             unreadable_reads=self.unreadable_reads,
         )

@@ -452,7 +452,17 @@ def test_sub_agents():
 
     out = run_both_ways(build_agent, build_input(context={"user": "ann"}, run_id="r"))
     (result,) = out.tool_results
-    assert (result.name, result.result) == ("agent-weather", "It is sunny.")
+    assert (result.name, result.result) == (
+        "agent-weather",
+        {
+            "text": "It is sunny.",
+            "subAgentThreadId": "r-c1",
+            "subAgentResourceId": "helper",
+            "subAgentToolResults": [
+                {"toolName": "look", "toolCallId": "c1", "result": "nothing in x"}
+            ],
+        },
+    )
     inner = [event.output for event in out.events if isinstance(event, ToolOutput)]
     assert isinstance(inner[-1], Finish)
     assert [event.result for event in inner if isinstance(event, ToolResult)] == ["nothing in x"]
@@ -474,7 +484,8 @@ def test_any_agent_as_sub_agent():
     )
     agent = Agent(name="a", model=script.model, agents={"loud": shout, "no": broken})
     out = run_agent(agent)
-    assert [each.result for each in out.tool_results] == ["HI", "no such city"]
+    loud, broken_result = (each.result for each in out.tool_results)
+    assert (loud["text"], broken_result) == ("HI", "no such city")
     assert [each.failed for each in out.tool_results] == [False, True]
     assert script.infos[0].function_tools[0].description == "Says it loud."
 

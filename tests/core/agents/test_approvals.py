@@ -1,5 +1,7 @@
 """Runs that are suspended for a decision and resumed."""
 
+import dataclasses
+
 import pydantic_ai
 import pytest
 
@@ -169,6 +171,26 @@ def test_suspended_tool_gets_data():
     assert done.tool_results[0].result == "said {'day': 1}"
     _, no = resume_run(shop, out, {"c1": Decision(approved=False)}, ["Pity."], more=[ask])
     assert no.text == "Pity."
+
+
+def test_data_for_a_suspended_tool_has_its_type():
+    @dataclasses.dataclass
+    class Day:
+        day: int
+
+    @tool(resume=Day)
+    async def ask(context: ToolContext) -> int:
+        if context.resume_data is None:
+            context.suspend()
+        return context.resume_data.day
+
+    out = suspend_run(Shop(), call("ask"), more=[ask])
+    assert out.waiting[0].resume_schema["properties"] == {"day": {"type": "integer"}}
+    _, done = resume_run(Shop(), out, {"c1": Decision(data={"day": 1})}, ["Ok."], more=[ask])
+    assert done.tool_results[0].result == 1
+    _, bad = resume_run(Shop(), out, {"c1": Decision(data={"day": "x"})}, ["So?"], more=[ask])
+    assert bad.tool_results[0].failed
+    assert "day: Expected `int`" in bad.tool_results[0].result
 
 
 def test_sync_tool_suspends_only_in_a_run():

@@ -17,7 +17,14 @@ from mastra_core import Agent, Secret
 from mastra_core.agents import ToolResult
 from mastra_core.errors import AgentFailed, ConfigError, McpFailed
 from mastra_core.mcp import McpClient
+from mastra_core.request_scope import (
+    disable_request_scope,
+    enable_request_scope,
+    enter_request,
+    get_current_request,
+)
 from tests.ports import wait_for_port
+from tests.server.request_guard import RequestGuard
 
 pytestmark = pytest.mark.slow
 
@@ -67,6 +74,37 @@ def test_either_command_or_url():
     for wrong in ({}, {"command": ["a"], "url": "http://b"}, {"command": "a b"}):
         with pytest.raises(ConfigError, match="both or neither"):
             McpClient(**wrong)
+
+
+def test_each_request_has_its_own_connection(address):
+    guard = RequestGuard()
+    files = McpClient(url=address, name="files")
+    connections = []
+
+    async def use_tools():
+        await files.list_tools()
+        await asyncio.gather(*(files.call_tool("size", {"path": "a"}) for _ in range(3)))
+        connections.append(get_current_request().values[files])
+
+    async def act(name):
+        async with guard.enter(name):
+            with enter_request():
+                await use_tools()
+
+    async def main():
+        await asyncio.gather(act("first"), act("second"))
+        await act("third")
+        await guard.wait_for_ends()
+
+    enable_request_scope(guard.hold)
+    try:
+        with asyncio.Runner(loop_factory=guard.new_loop) as runner:
+            runner.run(main())
+    finally:
+        disable_request_scope()
+    assert len(set(connections)) == 3
+    assert all(each.is_lost for each in connections), "a connection is still open"
+    assert guard.breaches == []
 
 
 def test_agent_calls_the_tools(config):

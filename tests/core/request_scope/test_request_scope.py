@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import time
 
 import pytest
 
@@ -14,7 +15,9 @@ from mastra_core.request_scope import (
     enter_request,
     get_current_request,
     is_request_scoped,
+    is_task_done,
     keep_alive,
+    scoped_task,
     start_task,
     wait_for_task,
 )
@@ -190,3 +193,33 @@ def test_a_hold_must_be_a_function():
     with pytest.raises(ConfigError, match="no function"):
         enable_request_scope(None)
     assert not is_request_scoped()
+
+
+def test_a_task_is_lost_with_its_request(monkeypatch):
+    """The platform drops a request without a word; nobody waits for its task for ever."""
+    monkeypatch.setattr(scoped_task, "_LOST_AFTER", 0.3)
+    monkeypatch.setattr(scoped_task, "_GRACE", 0.2)
+    enable_request_scope(asyncio.ensure_future)
+
+    async def main():
+        busy = start_task(asyncio.sleep(60))
+        task = start_task(asyncio.sleep(60))
+        await asyncio.sleep(0)
+        supervisor = scoped_task._supervisors[task]
+        monkeypatch.setattr(supervisor, "sign", lambda: None)
+        begun = asyncio.get_running_loop().time()
+        await wait_for_task(task)
+        assert 0.4 < asyncio.get_running_loop().time() - begun < 5
+        assert is_task_done(task)
+        assert not task.done()
+        assert not is_task_done(busy), "a task that works is not lost"
+        time.sleep(0.6)  # noqa: ASYNC251  # a function that blocks the event loop is no loss
+        assert not is_task_done(busy)
+        await asyncio.sleep(0.2)
+        assert not is_task_done(busy)
+        cancel_task(busy)
+
+    try:
+        asyncio.run(main())
+    finally:
+        disable_request_scope()

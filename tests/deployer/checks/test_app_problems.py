@@ -16,7 +16,8 @@ from mastra_core.pipeline import (
 )
 from mastra_deployer.checks.app_problems import check_app
 from mastra_deployer.checks.parsed_sources import ParsedSources
-from mastra_deployer.checks.value_problems import check_values, find_local_host, is_file_store
+from mastra_deployer.checks.value_problems import check_values, find_local_host
+from mastra_deployer.code_analysis.database_files import is_file_store
 from tests.repository import TESTS
 from tests.sample_projects import write_project
 
@@ -386,6 +387,14 @@ def test_runs_in_memory_are_reported_where_instances_are_short_lived(tmp_path):
     assert "'acme' may end this instance at any time" in problem
     assert check_source(tmp_path / "2", "", serve=kept) == []
     assert check_source(tmp_path / "3", "", short_lived=True) == []
+
+
+def test_data_of_each_instance_is_reported_where_instances_are_short_lived(tmp_path):
+    serve = Serve(per_process=("Server(metrics=True)", "Server(rate_limit=...)"))
+    (problem,) = check_source(tmp_path / "1", "", serve=serve, short_lived=True)
+    assert problem.startswith("warning : Each instance of 'acme' has its own data of Server(metr")
+    assert "Server(metrics=True), Server(rate_limit=...)." in problem
+    assert check_source(tmp_path / "2", "", serve=serve) == []
 
 
 def test_limits_of_the_app_are_compared_with_those_of_the_target(tmp_path):

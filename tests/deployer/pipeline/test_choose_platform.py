@@ -2,13 +2,14 @@
 
 import dataclasses
 import sys
+from typing import ClassVar
 
 import pytest
 
 from mastra_core.errors import ConfigError
-from mastra_core.pipeline import Platform
+from mastra_core.pipeline import Platform, Target
 from mastra_deployer.kit import PYODIDE
-from mastra_deployer.pipeline.choose_platform import choose_platform
+from mastra_deployer.pipeline.choose_platform import apply_index_setting, choose_platform
 from mastra_deployer.project.discovery import find_project
 from mastra_deployer.project.interpreters import find_target_interpreter, probe_interpreter
 from tests.emulated_python import create_free_threaded_python, create_python
@@ -48,6 +49,34 @@ def test_platform_without_wheels(app, wheels):
 
 def test_platform_that_a_target_names_itself(app):
     assert choose_platform(app, (PYODIDE,), "", "").wheels == PYODIDE.wheels
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Indexed:
+    target: ClassVar[str] = "indexed"
+    index: str | None = ""
+
+
+@pytest.mark.parametrize("index", ["https://index.example/314", "http://127.0.0.1:8000/simple"])
+def test_the_index_of_the_settings_replaces_that_of_the_platform(app, index):
+    platform = dataclasses.replace(PYODIDE, index="https://default.example")
+    plain = Target(name="indexed", summary="", settings=Indexed, platforms=(platform,))
+    target = dataclasses.replace(plain, index_setting="index")
+    chosen = choose_platform(app, plain.platforms, "", "")
+    assert apply_index_setting(chosen, plain, Indexed(index=index)).index == platform.index
+    assert apply_index_setting(chosen, target, Indexed(index=index)).index == index
+    assert apply_index_setting(chosen, target, Indexed()).index == ""
+    assert apply_index_setting(chosen, target, Indexed(index=None)).index == ""
+
+
+@pytest.mark.parametrize(
+    "index", ["http://index.example/314", "https://user:s3cr3t@index.example", "/srv/wheels"]
+)
+def test_an_index_without_https_or_with_credentials_is_refused(app, index):
+    target = Target(name="indexed", summary="", settings=Indexed, index_setting="index")
+    with pytest.raises(ConfigError, match="The setting 'index' is not") as caught:
+        apply_index_setting(PYODIDE, target, Indexed(index=index))
+    assert "s3cr3t" not in caught.value.message
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="emulates other systems on Linux")

@@ -280,6 +280,18 @@ def test_a_stage_without_variables_of_its_own(world):
     assert set(world.state["env"]) == {"GREETING"}
 
 
+def test_a_stage_whose_values_come_with_each_deploy(world):
+    source = (world.root / "paper.py").read_text()
+    source = source.replace("previews=True,", 'previews=True, stored_env_stages=("production",),')
+    (world.root / "paper.py").write_text(source)
+    for verb in (("list",), ("set", "GREETING"), ("unset", "GREETING"), ("sync",), ("diff",)):
+        refused = world.run("env", *verb, "--preview")
+        refused.failed(2, "keeps no variables for preview", "mastra deploy paper --preview")
+    world.deploy("--preview").ok()
+    assert set(world.state["env"]) == {"GREETING"}
+    world.run("env", "list").ok()
+
+
 def test_settings_from_several_variables_and_other_settings(world):
     assert "plain" in world.deploy("--prod").ok().out
     assert "papers-eu" in world.deploy("--prod", PAPER_DEFAULT_REGION="eu").ok().out

@@ -35,6 +35,23 @@ def test_tool(results):
     assert text["text"] == "Then: ready"
 
 
+def test_tool_that_fails(results):
+    call, text = parts(results["fail"])
+    assert (call["type"], call["state"], call["errorText"]) == (
+        "tool-fail", "output-error", "no such row",
+    )  # fmt: skip
+    assert text["text"] == "Then: no such row"
+
+
+def test_arguments_stream(results):
+    pieces = [part for part in results["pieces"] if part["type"].startswith("tool-input")]
+    assert [part["type"] for part in pieces] == [
+        "tool-input-start", "tool-input-delta", "tool-input-delta", "tool-input-available",
+    ]  # fmt: skip
+    assert "".join(part["inputTextDelta"] for part in pieces[1:3]) == '{"amount":3}'
+    assert pieces[-1]["input"] == {"amount": 3}
+
+
 def test_approval(results):
     call, asks = parts(results["pay"])
     assert (call["type"], call["state"]) == ("tool-pay", "input-available")

@@ -38,7 +38,10 @@ def test_reasoning(results):
         "reasoning-end",
     ]
     assert select_chunks(results["thought"], "reasoning-delta") == [{"id": "t1", "text": "Hm."}]
-    assert results["thoughtWhole"]["reasoning"] == [{"type": "reasoning", "text": "Hm."}]
+    whole = results["thoughtWhole"]
+    (item,) = whole["reasoning"]
+    assert (item["type"], item["from"], item["payload"]["text"]) == ("reasoning", "AGENT", "Hm.")
+    assert (whole["reasoningText"], whole["steps"][0]["reasoning"]) == ("Hm.", [item])
     assert results["thoughtWhole"]["text"] == "So."
 
 
@@ -56,13 +59,36 @@ def test_output_of_a_tool(results):
     assert kinds.index("tool-call") < kinds.index("tool-output") < kinds.index("tool-result")
 
 
+def test_tool_that_fails(results):
+    (told,) = select_chunks(results["failed"], "tool-error")
+    assert told == {
+        "toolCallId": "fail-0",
+        "toolName": "fail",
+        "args": {},
+        "error": {"name": "Error", "message": "no such row"},
+    }
+    assert list_types(results["failed"])[-1] == "finish"
+    whole = results["failedWhole"]
+    assert (whole["text"], whole["toolResults"]) == ("Then: no such row", [])
+    (result,) = [part for part in whole["steps"][0]["content"] if part["type"] == "tool-result"]
+    assert result["output"] == {"type": "error-text", "value": "no such row"}
+
+
+def test_arguments_stream(results):
+    names = ("tool-call-input-streaming-start", "tool-call-delta", "tool-call-delta")
+    names += ("tool-call-input-streaming-end", "tool-call", "tool-call-approval")
+    assert list_types(results["pay"])[2:] == list(names)
+    deltas = select_chunks(results["pay"], "tool-call-delta")
+    assert "".join(each["argsTextDelta"] for each in deltas) == '{"amount":3}'
+    assert {each["toolCallId"] for each in deltas} == {"pay-0"}
+
+
 def test_agent_as_a_tool(results):
     inner = [payload["output"] for payload in select_chunks(results["delegated"], "tool-output")]
     assert list_types(inner)[:3] == ["start", "step-start", "text-start"]
     assert list_types(inner)[-2:] == ["step-finish", "finish"]
-    assert (
-        select_chunks(results["delegated"], "tool-result")[0]["result"].strip() == "You said help."
-    )
+    answer = select_chunks(results["delegated"], "tool-result")[0]["result"]
+    assert (answer["text"].strip(), answer["subAgentToolResults"]) == ("You said help.", [])
     assert results["details"]["agents"] == {"helper": {"id": "helper", "name": "helper"}}
 
 
@@ -90,7 +116,11 @@ def test_options_of_a_run(results):
 
 
 def test_approval(results):
-    assert list_types(results["pay"]) == ["start", "step-start", "tool-call", "tool-call-approval"]
+    kinds = list_types(results["pay"])
+    assert (kinds[:2], kinds[-2:]) == (
+        ["start", "step-start"],
+        ["tool-call", "tool-call-approval"],
+    )
     asked = results["pay"][-1]["payload"]
     assert (asked["toolCallId"], asked["toolName"], asked["args"]) == (
         "pay-0",
@@ -151,6 +181,10 @@ def test_resume_a_suspended_tool(results):
     waits = results["asked"][-1]
     assert waits["type"] == "tool-call-suspended"
     assert waits["payload"]["suspendPayload"] == {"question": "When?"}
+    schema = json.loads(waits["payload"]["resumeSchema"])
+    assert schema["properties"] == {"answer": {"type": "string"}}
+    assert results["wrongAnswer"]["status"] == 400
+    assert "resumeData" in results["wrongAnswer"]["message"]
     assert list_types(results["observed"]) == list_types(results["asked"])
     assert select_chunks(results["answered"], "tool-result")[0]["result"] == "answered at eight"
     assert list_types(results["answered"])[-1] == "finish"

@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import jwt
 import pytest
@@ -21,6 +22,7 @@ from mastra_core.errors import ConfigError
 from mastra_core.logger import get_logger
 from mastra_server import ApiKeys, Jwt, create_app
 from mastra_server.auth import jwks
+from tests.server.guarded_server import serve_guarded
 from tests.server.sample_app import create_sample
 
 REFUSED = (401, {"error": "Invalid or expired token"})
@@ -394,3 +396,16 @@ def test_public_key(serve):
 def test_invalid_jwt_settings(wrong):
     with pytest.raises(ConfigError):
         Jwt(audience=None, **wrong)
+
+
+def test_keys_are_fetched_within_a_request(issuer):
+    auth = Jwt(jwks_url=issuer.url, audience="shop", issuer="https://id.example")
+    token = issuer.token("one")
+    with serve_guarded(lambda: create_sample(server={"auth": auth})) as server:
+        with ThreadPoolExecutor(8) as pool:
+            statuses = list(pool.map(lambda _: call_whoami(server, token)[0], range(8)))
+        assert statuses == [200] * 8
+        assert call_whoami(server, issuer.token("none", key=issuer.keys["one"])) == REFUSED
+        server.wait_for_ends()
+        assert issuer.asked == 1
+        assert server.guard.breaches == []

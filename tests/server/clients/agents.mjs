@@ -14,6 +14,8 @@ got.thought = await chunksOf(shop.stream("think"));
 got.thoughtWhole = await shop.generate("think");
 got.drawn = await shop.generate("draw");
 got.worked = await chunksOf(shop.stream("work"));
+got.failed = await chunksOf(shop.stream("fail"));
+got.failedWhole = await shop.generate("fail");
 got.delegated = await chunksOf(shop.stream("delegate"));
 got.details = await shop.details();
 got.until = await chunksOf(shop.streamUntilIdle("hi"));
@@ -56,6 +58,7 @@ got.everythingElse = await shop.approveToolCallGenerate({ runId: got.everything.
 // A tool that waits for data.
 got.asked = await chunksOf(shop.stream("ask", { runId: "run-ask" }));
 got.observed = await chunksOf(shop.observe({ runId: "run-ask" }));
+got.wrongAnswer = await failing(() => shop.resumeStream({ answer: 8 }, { runId: "run-ask", toolCallId: "ask-0" }));
 got.answered = await chunksOf(shop.resumeStream({ answer: "at eight" }, { runId: "run-ask", toolCallId: "ask-0" }));
 await chunksOf(shop.stream("ask", { runId: "run-ask-2" }));
 got.answeredIdle = await chunksOf(shop.resumeStreamUntilIdle({ answer: "at nine" }, { runId: "run-ask-2" }));

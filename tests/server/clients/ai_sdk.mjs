@@ -16,9 +16,18 @@ async function chat(...messages) {
   return { message: last, errors };
 }
 
+async function listParts(text) {
+  const options = { chatId: "c", trigger: "submit-message", messageId: undefined };
+  const stream = await transport.sendMessages({ ...options, messages: [user(text)] });
+  const parts = [];
+  for await (const part of stream) parts.push(part);
+  return parts;
+}
+
 const user = (text) => ({ id: text, role: "user", parts: [{ type: "text", text }] });
 
-for (const words of ["hi", "think", "work", "pay", "delegate"]) got[words] = await chat(user(words));
+for (const words of ["hi", "think", "work", "pay", "delegate", "fail"]) got[words] = await chat(user(words));
+got.pieces = await listParts("pay");
 got.again = await chat(user("work"), got.work.message, user("and now"));
 
 console.log(JSON.stringify(got));

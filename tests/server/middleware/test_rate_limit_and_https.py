@@ -1,12 +1,17 @@
 """Test rate limits, HTTPS only, and metrics."""
 
+import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from limits import parse
 
 from mastra_core import RateLimit
 from mastra_core.errors import ConfigError
 from mastra_server import ApiKeys, create_app
+from mastra_server.middleware import moving_window
+from tests.server.guarded_server import serve_guarded
 from tests.server.sample_app import create_sample
 
 
@@ -21,6 +26,40 @@ def test_rate_limit_by_address(serve):
         assert server.http.get("/health").status_code == 200
         preflight = {"origin": "https://a.example", "access-control-request-method": "POST"}
         assert server.http.options("/api/agents", headers=preflight).status_code == 204
+
+
+def test_rate_limit_under_the_request_scope():
+    settings = {"rate_limit": RateLimit(amount="3/hour")}
+    with serve_guarded(lambda: create_sample(server=settings)) as server:
+        with ThreadPoolExecutor(8) as pool:
+            statuses = list(pool.map(lambda _: server.http.get("/api/agents").status_code, "12345"))
+        assert sorted(statuses) == [200, 200, 200, 429, 429]
+        refused = server.http.get("/api/agents")
+        assert 3500 < int(refused.headers["retry-after"]) <= 3601
+        server.wait_for_ends()
+        assert server.guard.breaches == []
+
+
+def test_the_window_moves_and_forgets_callers(monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(moving_window.time, "time", lambda: clock[0])
+    monkeypatch.setattr(moving_window, "MAX_CALLERS", 2)
+    window, limit = moving_window.MovingWindow(), parse("2/minute")
+
+    async def hit(caller):
+        return await window.hit(limit, caller)
+
+    async def main():
+        assert [await hit("a"), await hit("a"), await hit("a"), await hit("b")] == [
+            True, True, False, True,
+        ]  # fmt: skip
+        assert await window.get_window_stats(limit, "a") == (1060.0, 0)
+        clock[0] += 60
+        assert await hit("a")
+        assert [await hit(each) for each in "bcdca"] == [True] * 5
+        assert len(window._hits) == 2
+
+    asyncio.run(main())
 
 
 def test_rate_limit_by_key(serve):

@@ -384,6 +384,27 @@ def test_spans_of_other_libraries(serve):
     assert turn["attributes"]["usage"]["inputTokens"] > 0
 
 
+def test_spans_of_model_turns(serve):
+    from tests.server.sample_agents import create_application
+
+    with serve(create_application(server={"traces": True})) as server:
+        path = "/api/agents/shop"
+        server.http.post(f"{path}/generate", json={"messages": "work", "runId": "r1"})
+        server.http.post(f"{path}/stream", json={"messages": "work", "runId": "r2"})
+        traces = server.http.get("/api/observability/traces").json()["spans"]
+        for trace in traces:
+            url = f"/api/observability/traces/{trace['traceId']}"
+            spans = server.http.get(url).json()["spans"]
+            assert [each["spanType"] for each in spans] == [
+                "agent_run", "model_generation", "tool_call", "model_generation",
+            ]  # fmt: skip
+            assert {each["parentSpanId"] for each in spans[1:]} == {spans[0]["spanId"]}
+            turn = spans[1]["attributes"]
+            assert turn["provider"] == "function"
+            assert turn["usage"]["inputTokens"] > 0 < turn["usage"]["outputTokens"]
+    assert len(traces) == 2
+
+
 def test_paused_run_has_not_failed(serve):
     with serve(create_sample(server={"traces": True})) as server:
         path = "/api/workflows/pureWorkflow/start-async"

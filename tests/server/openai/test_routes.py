@@ -51,6 +51,18 @@ def test_stream(client):
     assert kinds.count("response.output_item.added") == kinds.count("response.output_item.done")
 
 
+def test_stream_of_arguments(client):
+    events = list(client.responses.create(model="shop", input="pay twice", stream=True))
+    calls = [event.item.name for event in events if event.type == "response.output_item.added"]
+    assert calls == ["pay", "pay"]
+    prefix = "response.function_call_arguments."
+    for index, text in enumerate(('{"amount":1}', '{"amount":2}')):
+        own = [each for each in events if getattr(each, "output_index", None) == index]
+        deltas = [each.delta for each in own if each.type == f"{prefix}delta"]
+        assert (len(deltas), "".join(deltas)) == (2, text)
+        assert [each.arguments for each in own if each.type == f"{prefix}done"] == [text]
+
+
 def test_client_functions(client):
     tools = [{"type": "function", "name": "locate", "parameters": {"type": "object"}}]
     first = client.responses.create(model="shop", input="locate", tools=tools)

@@ -46,6 +46,7 @@ def describe(mastra: Mastra) -> dict[str, Any]:
             "proxies": list(mastra.server.trusted_proxies),
             "api_prefix": mastra.server.api_prefix,
             "single_process": _is_single_process(mastra),
+            "per_process": _list_per_process(mastra.server),
             "body_limit": _get_own_value(mastra.server, "body_limit") or 0,
             "timeouts": _list_timeouts(mastra),
         },
@@ -98,6 +99,16 @@ def _is_single_process(mastra: Mastra) -> bool:
     return (bool(mastra.workflows) and mastra.engine.single_process) or any(
         memory.storage.single_process for memory in memories
     )
+
+
+def _list_per_process(server: Server) -> list[str]:
+    """Return the settings whose data each process keeps for itself."""
+    found = [
+        f"Server({name}=True)" for name in ("logs", "metrics", "traces") if getattr(server, name)
+    ]
+    if server.rate_limit is not None and server.rate_limit.is_in_memory:
+        found.append("Server(rate_limit=...)")
+    return found
 
 
 def _list_suspending_steps(mastra: Mastra) -> dict[str, list[str]]:

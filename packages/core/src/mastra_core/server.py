@@ -54,6 +54,11 @@ class RateLimit:
     by: Callable[..., Any] | None = None
     storage: str = "async+memory://"
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether each process counts for itself."""
+        return self.storage.startswith("async+memory:")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ApiRoute:

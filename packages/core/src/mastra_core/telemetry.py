@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from mastra_core.errors import ConfigError
 from mastra_core.logger import get_logger
 from mastra_core.otel_environment import read_exporter, read_protocol, read_sampling
+from mastra_core.request_scope import is_request_scoped
 
 __all__ = (
     "Span",
@@ -23,10 +24,12 @@ __all__ = (
     "Telemetry",
     "add_listener",
     "annotate",
+    "continue_trace",
     "extract_parent",
     "get_span_ids",
     "is_recording",
     "is_sdk_installed",
+    "open_span",
     "remove_listener",
     "start_span",
 )
@@ -178,6 +181,27 @@ def start_span(
         yield current
 
 
+@contextlib.contextmanager
+def open_span(name: str, attributes: Mapping[str, Any]) -> Iterator[Span]:
+    """Open a span around a block that may yield to a reader in another context.
+
+    The span is not the current span of the block. An exception is recorded as the span's error.
+
+    :param name: name of the span.
+    :param attributes: attributes of the span.
+    """
+    from opentelemetry import trace
+
+    current = trace.get_tracer("mastra").start_span(name, attributes=attributes)
+    try:
+        yield current
+    except Exception as error:
+        current.set_status(trace.StatusCode.ERROR, type(error).__name__)
+        raise
+    finally:
+        current.end()
+
+
 def extract_parent(headers: Mapping[str, str]) -> Any:
     """Return a caller's ``traceparent`` as the parent context for the request's span.
 
@@ -198,6 +222,22 @@ def extract_parent(headers: Mapping[str, str]) -> Any:
         caller.trace_id, caller.span_id, True, trace.TraceFlags(sampled), caller.trace_state
     )
     return trace.set_span_in_context(trace.NonRecordingSpan(parent), context)
+
+
+def continue_trace(ids: Mapping[str, str]) -> Any:
+    """Return a span of an earlier time as the parent context for a span that continues it.
+
+    :param ids: what ``get_span_ids`` returned for that span; empty for a new trace.
+    :returns: OpenTelemetry's context, or ``None`` for the current one.
+    """
+    if not ids:
+        return None
+    from opentelemetry import trace
+
+    trace_id, span_id = int(ids["traceId"], 16), int(ids["spanId"], 16)
+    sampled = trace.TraceFlags.SAMPLED if _is_sampled(trace_id) else trace.TraceFlags.DEFAULT
+    parent = trace.SpanContext(trace_id, span_id, False, trace.TraceFlags(sampled))
+    return trace.set_span_in_context(trace.NonRecordingSpan(parent))
 
 
 def is_recording() -> bool:
@@ -240,8 +280,8 @@ def _update_active() -> None:
     _is_recording = bool(_process.senders or _process.listeners)
 
 
-def _is_sampled() -> bool:
-    """Return the sampling decision of the provider for a new trace."""
+def _is_sampled(trace_id: int = 0) -> bool:
+    """Return the sampling decision of the provider for a trace; for a new one by default."""
     from opentelemetry import trace
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import TracerProvider
@@ -251,7 +291,7 @@ def _is_sampled() -> bool:
     provider = getattr(provider, "provider", provider)  # of a provider that wraps another
     if not isinstance(provider, TracerProvider):
         return True  # another library's provider decides by itself
-    trace_id = provider.id_generator.generate_trace_id()
+    trace_id = trace_id or provider.id_generator.generate_trace_id()
     result = provider.sampler.should_sample(Context(), trace_id, "", trace.SpanKind.SERVER)
     return result.decision is Decision.RECORD_AND_SAMPLE
 
@@ -299,7 +339,6 @@ def _get_provider(settings: Telemetry) -> Any:
     application has set is used as it is.
     """
     from opentelemetry import trace
-    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
 
     sampling = read_sampling(settings.sampling)
@@ -307,14 +346,23 @@ def _get_provider(settings: Telemetry) -> Any:
     current: Any = trace.get_tracer_provider()
     if not isinstance(current, trace.ProxyTracerProvider):  # the application has set one
         return current
-    name = os.environ.get("OTEL_SERVICE_NAME") or settings.service_name
     provider = TracerProvider(
-        resource=Resource.create({"service.name": name}),
+        resource=_build_resource(os.environ.get("OTEL_SERVICE_NAME") or settings.service_name),
         sampler=_build_sampler(sampling),
         shutdown_on_exit=False,  # the server's lifespan stops it; an unreachable collector blocks
     )
     trace.set_tracer_provider(provider)
     return provider
+
+
+def _build_resource(service_name: str) -> Any:
+    if is_request_scoped():
+        from mastra_core.span_export import build_resource
+
+        return build_resource(service_name)
+    from opentelemetry.sdk.resources import Resource
+
+    return Resource.create({"service.name": service_name})
 
 
 def _add_processor(provider: Any, processor: Any) -> bool:
@@ -338,10 +386,18 @@ def _add_processor(provider: Any, processor: Any) -> bool:
 
 def _build_processor(export: Mapping[str, Any]) -> Any:
     """Build the processor that exports spans; ``None`` for no export."""
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
     kind = read_exporter(export["type"])
-    return None if kind == "none" else BatchSpanProcessor(_build_exporter(kind, export))
+    if kind == "none":
+        return None
+    if not is_request_scoped():
+        return BatchSpanProcessor(_build_exporter(kind, export))
+    if kind == "console":
+        return SimpleSpanProcessor(_build_exporter(kind, export))
+    from mastra_core.span_export import RequestSpanProcessor
+
+    return RequestSpanProcessor(_complete_endpoint(export), export.get("headers"))
 
 
 def _build_listener_processor() -> Any:
@@ -383,9 +439,15 @@ def _build_exporter(kind: str, export: Mapping[str, Any]) -> Any:
         return _build_grpc_exporter(endpoint, headers)
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
+    return OTLPSpanExporter(endpoint=_complete_endpoint(export), headers=headers, timeout=5)
+
+
+def _complete_endpoint(export: Mapping[str, Any]) -> str | None:
+    """Return the configured endpoint with the path of traces."""
+    endpoint: str | None = export.get("endpoint")
     if endpoint and not endpoint.rstrip("/").endswith("/v1/traces"):
-        endpoint = endpoint.rstrip("/") + "/v1/traces"
-    return OTLPSpanExporter(endpoint=endpoint, headers=headers, timeout=5)
+        return endpoint.rstrip("/") + "/v1/traces"
+    return endpoint
 
 
 def _build_grpc_exporter(endpoint: str | None, headers: dict[str, str] | None) -> Any:

@@ -115,6 +115,7 @@ class Tool(Generic[P, R_co]):
     :param output: type of the result; ``Any`` if the function has no return annotation.
     :param requires_approval: whether a person must approve each call; or a function, sync or async,
         of the tool's parameters that decides for one call.
+    :param resume: type of the data that a suspended call waits for; ``None`` for any data.
     :param context_names: names of the parameters that receive the ``ToolContext``.
     """
 
@@ -124,6 +125,7 @@ class Tool(Generic[P, R_co]):
     input: Any
     output: Any = Any
     requires_approval: bool | Callable[..., Any] = False
+    resume: Any = None
     context_names: tuple[str, ...] = ()
 
     @property
@@ -135,6 +137,20 @@ class Tool(Generic[P, R_co]):
     def output_schema(self) -> dict[str, Any] | None:
         """The JSON Schema of the result, or ``None`` if the type is unknown."""
         return None if self.output is Any else to_json_schema(self.output)
+
+    @property
+    def resume_schema(self) -> dict[str, Any] | None:
+        """The JSON Schema of the data that a suspended call waits for, or ``None`` for any data."""
+        return None if self.resume is None else to_json_schema(self.resume)
+
+    def parse_resume_data(self, data: Any) -> Any:
+        """Validate the data for a suspended call.
+
+        :param data: JSON builtins.
+        :returns: a value of the type ``resume``.
+        :raises InvalidInput: when ``data`` does not fit that type.
+        """
+        return data if self.resume is None else validate(self.resume, data)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function directly, as without the decorator.
@@ -222,6 +238,7 @@ def tool(
     id: str = ...,
     description: str = ...,
     requires_approval: bool | Callable[..., Any] = ...,
+    resume: Any = ...,
 ) -> Callable[[Callable[P, R_co]], Tool[P, R_co]]: ...
 def tool(
     function: Callable[..., Any] | None = None,
@@ -230,6 +247,7 @@ def tool(
     id: str = "",
     description: str = "",
     requires_approval: bool | Callable[..., Any] = False,
+    resume: Any = None,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Convert a typed function to a ``Tool``; use it as ``@tool`` or ``@tool(...)``.
 
@@ -239,6 +257,7 @@ def tool(
         docstring.
     :param requires_approval: whether a person must approve each call; or a function, sync or async,
         of the tool's parameters that decides for one call.
+    :param resume: type of the data that a suspended call waits for; ``None`` for any data.
     :raises ConfigError: when a parameter has no type or no JSON form.
     """
     if not isinstance(requires_approval, bool) and not callable(requires_approval):
@@ -256,8 +275,10 @@ def tool(
             input=build_parameters_type(function, skip=(ToolContext,)),
             output=hints.get("return", Any),
             requires_approval=requires_approval,
+            resume=resume,
             context_names=tuple(name for name, hint in hints.items() if hint is ToolContext),
         )
+        _ = item.resume_schema
         to_json_schema(item.input)  # a type without a JSON form fails here and not in a request
         return item
 

@@ -57,13 +57,14 @@ def mastra_target() -> Target:
         settings=CloudflareDeployer,
         credentials=("CLOUDFLARE_API_TOKEN",),
         platforms=(PYODIDE,),
+        index_setting="index",
         requirements=(_SDK,),
         limits=_LIMITS,
         previews=True,
         emulated_previews=True,
         persistent_disk=False,
         short_lived=True,
-        env_stages=("production",),
+        stored_env_stages=("production",),
     )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from mastra_core.pipeline import Problem
+from mastra_deployer_cloudflare.resources.zones import get_host
 from mastra_deployer_cloudflare.settings import CloudflareDeployer
 
 __all__ = ("check_settings",)
@@ -16,7 +17,6 @@ _BINDING = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,61}[a-z0-9])")
 _QUEUE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
-_ROUTE = re.compile(r"(?:https?://)?\*?\.?[A-Za-z0-9.-]+(?:/.*)?")
 _MAX_TITLE = 512  # characters of the title of a KV namespace
 _MAX_VARIABLE = 5 * 1024  # bytes of a variable
 _FREE_VARIABLES, _MAX_VARIABLES = 64, 128
@@ -122,7 +122,7 @@ def _check_resources(settings: CloudflareDeployer) -> Iterator[Problem]:
 
 def _check_addresses(settings: CloudflareDeployer) -> Iterator[Problem]:
     for pattern in settings.routes:
-        if not _ROUTE.fullmatch(pattern) or "." not in pattern.partition("/")[0]:
+        if not _HOST.fullmatch(get_host(pattern)):
             yield Problem(
                 message=f"{pattern!r} in routes is not a pattern of a route.",
                 hint="Write a host name and a path, such as shop.example.com/*.",

@@ -12,10 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.node import find_node
+from tests.node import find_node, install_packages
 from tests.npm import ensure_installed
 
 SERVER = Path(__file__).parent / "server.mjs"
+PYODIDE = Path(__file__).parent / "pyodide.mjs"
+WORKER = Path(__file__).parent / "worker.mjs"
+SCRIPT = Path(__file__).parent / "worker_script.py"
 WRANGLER = "4.164.0"
 WORKERD = "1.20261117.1"  # which that version of wrangler needs
 DATABASES = ("DB", "SECOND")
@@ -32,7 +35,7 @@ class Statement:
 
 
 class Binding:
-    """A binding with the methods of D1's, which sends each batch to the server."""
+    """A binding with the methods of D1's, which sends each batch to a Worker."""
 
     def __init__(self, port, database="DB"):
         self.port, self.database = port, database
@@ -68,20 +71,41 @@ def encode_value(value):
 @contextlib.contextmanager
 def serve_databases(directory):
     """Start local D1 without a network, and yield the port of the server."""
-    home = ensure_installed(f"wrangler@{WRANGLER}", f"{get_workerd_package()}@{WORKERD}")
-    shutil.copy(SERVER, directory / "server.mjs")
+    home = install_wrangler()
+    for script in (SERVER, WORKER):
+        shutil.copy(script, directory)
     (directory / "node_modules").symlink_to(home / "node_modules")
-    databases = [
-        {"binding": name, "database_name": name.lower(), "database_id": f"{number:036}"}
-        for number, name in enumerate(DATABASES)
-    ]
-    settings = {"name": "test", "compatibility_date": "2026-11-17", "d1_databases": databases}
-    (directory / "wrangler.json").write_text(json.dumps(settings))
     process = subprocess.Popen(
-        [find_node(), str(directory / "server.mjs"), str(directory / "wrangler.json")],
+        [find_node(), directory / SERVER.name, directory / WORKER.name, *DATABASES],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        cwd=directory,
+    )
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(20)
+
+
+def run_in_pyodide(script, bundle, directory):
+    """Run a script in Pyodide with the packages of a bundle, and return its last line as JSON."""
+    home = install_wrangler()
+    shutil.copy(PYODIDE, directory)
+    (directory / "node_modules").symlink_to(home / "node_modules")
+    databases = [{"binding": "DB", "database_name": "db", "database_id": "0"}]
+    settings = {"name": "test", "compatibility_date": "2026-11-17", "d1_databases": databases}
+    (directory / "wrangler.json").write_text(json.dumps(settings))
+    pyodide = install_packages("pyodide@314.0.7") / "node_modules/pyodide/pyodide.mjs"
+    arguments = [directory / "wrangler.json", pyodide, bundle, script]
+    done = subprocess.run(
+        [find_node(), directory / PYODIDE.name, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
         cwd=directory,
         env={
             **os.environ,
@@ -90,12 +114,13 @@ def serve_databases(directory):
             "WRANGLER_LOG_PATH": str(directory / "logs"),
         },
     )
-    try:
-        yield int(process.stdout.readline())
-    finally:
-        process.stdin.close()
-        process.stdout.close()
-        process.wait(20)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def install_wrangler():
+    """Return a directory with wrangler, miniflare and workerd."""
+    return ensure_installed(f"wrangler@{WRANGLER}", f"{get_workerd_package()}@{WORKERD}")
 
 
 def get_workerd_package():

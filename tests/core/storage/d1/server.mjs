@@ -1,47 +1,21 @@
-// Serves the local D1 databases of a Worker over HTTP, so that tests in CPython can use them.
-//
-// A request has { database, statements: [{ sql, values }] }, and is executed with prepare, bind and
-// batch. Bytes are { base64 }. The response has the results of batch, or the error's message.
-import { createServer } from "node:http";
-import { getPlatformProxy } from "wrangler";
+// Serves a Worker with local D1 databases over HTTP, so that tests in CPython can use them.
+import { readFileSync } from "node:fs";
+import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 
-const proxy = await getPlatformProxy({
-  configPath: process.argv[2],
-  persist: false,
-  remoteBindings: false,
-  envFiles: [],
+const [script, ...databases] = process.argv.slice(2);
+const options = convertV4MiniflareOptions({
+  modules: true,
+  script: readFileSync(script, "utf-8"),
+  compatibilityDate: "2026-11-17",
+  d1Databases: databases,
+  host: "127.0.0.1",
+  port: 0,
 });
-
-const decode = (value) =>
-  value?.base64 === undefined ? value : new Uint8Array(Buffer.from(value.base64, "base64"));
-
-async function execute({ database, statements }) {
-  const binding = proxy.env[database];
-  const batch = statements.map(({ sql, values }) => {
-    const statement = binding.prepare(sql);
-    return values.length ? statement.bind(...values.map(decode)) : statement;
-  });
-  return binding.batch(batch);
-}
-
-const server = createServer(async (request, response) => {
-  const chunks = [];
-  for await (const chunk of request) chunks.push(chunk);
-  let result;
-  try {
-    result = { results: await execute(JSON.parse(Buffer.concat(chunks).toString())) };
-  } catch (error) {
-    result = { error: String(error.message) };
-  }
-  response.setHeader("content-type", "application/json");
-  response.end(JSON.stringify(result));
-});
-server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+const miniflare = new Miniflare(options);
+console.log((await miniflare.ready).port);
 
 process.stdin.resume();
 process.stdin.on("end", async () => {
-  server.close();
-  server.closeAllConnections();
-  await proxy.dispose();
+  await miniflare.dispose();
   process.exit(0);
 });

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from mastra_core import StepContext, ToolContext, Workflow, step, tool
-from mastra_core.agents import AgentInfo, AgentOutput
+from mastra_core import Agent, StepContext, ToolContext, Workflow, step, tool
+from mastra_core.agents import AgentInfo, Finish, StepFinish, TextDelta, as_agent, collect
 from mastra_core.agents.function import FunctionAgent
 from mastra_core.errors import ConfigError
 from mastra_core.workflows import Retry, as_step
 from mastra_core.workflows.engine.run_events import StepEnded
+from tests.core.scripted_model import Script, call
 from tests.core.workflows.sample_steps import (
     add_one,
     ask,
@@ -31,6 +32,10 @@ async def shout(text: str) -> str:
     return text.upper()
 
 
+def get_title(report: Report) -> str:
+    return report.title
+
+
 class Writer:
     """An agent that answers in the requested form."""
 
@@ -44,13 +49,13 @@ class Writer:
         return AgentInfo()
 
     async def generate(self, input):
-        self.inputs.append(input)
-        wanted = {"title": input.prompt} if input.output_schema else None
-        return AgentOutput(text=input.prompt, reason="stop", object=wanted)
+        return await collect(self.stream(input))
 
     async def stream(self, input):
-        raise NotImplementedError
-        yield
+        self.inputs.append(input)
+        yield TextDelta(text=input.prompt)
+        yield StepFinish()
+        yield Finish(object={"title": input.prompt} if input.output_schema else None)
 
 
 INNER = Workflow("inner").then(add_one).then(double)
@@ -160,6 +165,21 @@ def test_function_agent_as_a_step(engine):
     agent = FunctionAgent(shout)
     agent.id = agent.name = "shout"
     assert run_workflow(engine, Workflow("w").then(agent), "hi").result == {"text": "HI"}
+
+
+def test_structured_output_of_an_agent_as_a_step(engine):
+    script = Script([call("final_result", {"title": "Ball"})])
+    agent = Agent(name="writer", model=script.model, output=Report)
+    workflow = Workflow("w").then(agent).map(get_title)
+    assert run_workflow(engine, workflow, "hi").result == "Ball"
+    assert workflow.get_step("writer").output is Report
+
+
+def test_object_of_a_function_agent_as_a_step(engine):
+    async def count(text: str) -> dict[str, int]:
+        return {"letters": len(text)}
+
+    assert run_workflow(engine, Workflow("w").then(as_agent(count)), "hi").result == {"letters": 2}
 
 
 def test_tool_as_a_step(engine):

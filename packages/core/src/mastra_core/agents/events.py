@@ -139,6 +139,7 @@ class ToolResult(_Event, frozen=True, tag="tool-result", kw_only=True):
     :param arguments: the arguments of the call.
     :param result: the result, JSON builtins.
     :param failed: whether the tool failed or the call was declined.
+    :param declined: whether a person declined the call.
     """
 
     id: str
@@ -146,6 +147,7 @@ class ToolResult(_Event, frozen=True, tag="tool-result", kw_only=True):
     arguments: dict[str, Any]
     result: Any
     failed: bool = False
+    declined: bool = False
 
 
 class ToolOutput(_Event, frozen=True, tag="tool-output", kw_only=True):
@@ -181,12 +183,14 @@ class ToolSuspended(_Event, frozen=True, tag="tool-suspended", kw_only=True):
     :param name: name of the tool.
     :param arguments: the arguments of the call.
     :param payload: what the tool needs, as it was given to ``ToolContext.suspend``.
+    :param resume_schema: JSON Schema of the data, ``None`` for any data.
     """
 
     id: str
     name: str
     arguments: dict[str, Any]
     payload: Any = None
+    resume_schema: dict[str, Any] | None = None
 
 
 class StepFinish(_Event, frozen=True, tag="step-finish", kw_only=True):

@@ -6,7 +6,7 @@ from typing import Any
 
 from mastra_core.agents.events import AgentEvent, Finish
 from mastra_core.agents.messages import AgentInput, Message
-from mastra_core.agents.protocol import AgentLike, collect
+from mastra_core.agents.protocol import AgentLike, AgentOutput, collect
 from mastra_core.errors import AgentFailed
 from mastra_core.tools import Tool, ToolContext, tool
 
@@ -17,7 +17,8 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
     """Build a tool ``agent-KEY`` that runs an agent.
 
     The tool forwards the agent's events, adds its tokens to those of the calling run, and returns
-    its answer. The agent gets the request context, but not the conversation.
+    its answer, with the results of its tools. The agent gets the request context, but not the
+    conversation.
 
     :param key: key of the agent in ``Agent(agents=...)``.
     :param agent: the agent to run.
@@ -44,10 +45,27 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
                 "cannot wait for one.",
                 "Give the tool that needs approval to the calling agent instead.",
             )
-        return output.text if output.object is None else output.object
+        return _build_result(output, run_input, agent)
 
     description = agent.description or f"Ask the agent {agent.name}."
     return tool(id=f"agent-{key}", description=description)(ask)
+
+
+def _build_result(output: AgentOutput, run_input: AgentInput, agent: AgentLike) -> dict[str, Any]:
+    """Return the answer in the form that front ends show."""
+    results = [
+        {"toolName": each.name, "toolCallId": each.id, "result": each.result}
+        for each in output.tool_results
+    ]
+    answer: dict[str, Any] = {"text": output.text}
+    if output.object is not None:
+        answer["object"] = output.object
+    return {
+        **answer,
+        "subAgentThreadId": run_input.run_id,
+        "subAgentResourceId": run_input.resource or agent.id,
+        "subAgentToolResults": results,
+    }
 
 
 def _count_usage(event: AgentEvent, context: ToolContext) -> None:

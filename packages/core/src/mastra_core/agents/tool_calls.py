@@ -54,7 +54,13 @@ async def invoke_tool(item: Tool, arguments: Mapping[str, Any], invocation: Tool
         invocation.run_input.require_approval or await item.is_approval_required(values)
     ):
         raise ApprovalNeeded
-    return await item.call(values, _build_context(invocation) if item.context_names else None)
+    if not item.context_names:
+        return await item.call(values)
+    context = _build_context(invocation)
+    if context.resume_data is not None:
+        data = item.parse_resume_data(context.resume_data)
+        context = dataclasses.replace(context, resume_data=data)
+    return await item.call(values, context)
 
 
 def describe_tool_error(error: Exception, tool: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mastra_core.errors import ConfigError, McpFailed
 from mastra_core.mcp.results import parse_result
 from mastra_core.mcp.sdk import import_sdk_module
+from mastra_core.request_scope import RequestLifetime, get_current_request, is_request_scoped
 from mastra_core.secret import Secret
 from mastra_core.tools import Tool
 
@@ -27,7 +28,8 @@ _LIST_TTL = 300.0  # seconds until the server's tools are listed again
 class McpClient:
     """The tools of one MCP server, for the ``tools`` of an ``Agent``.
 
-    The client connects when the first run needs a tool, and again after a lost connection. The
+    The client connects when the first run needs a tool, and again after a lost connection. Where
+    connections belong to one request, each request that needs a tool connects by itself. The
     server of the application closes the client. In other programs, use the client as ``async
     with``, or call ``aclose``.
 
@@ -132,7 +134,11 @@ class McpClient:
         import asyncio
 
         self._listed_at = float("-inf")
-        connection = self._connections.pop(asyncio.get_running_loop(), None)
+        request = _get_owner()
+        if request is not None:
+            connection = request.values.pop(self, None)
+        else:
+            connection = self._connections.pop(asyncio.get_running_loop(), None)
         if connection is not None:
             await connection.close()
 
@@ -161,11 +167,12 @@ class McpClient:
                 return found
 
     async def _get_connection(self) -> Connection:
-        """Return this event loop's connection, and open a new one if necessary."""
+        """Return the connection of this event loop or request; open a new one if necessary."""
         import asyncio
 
-        from mastra_core.mcp.connection import Connection
-
+        request = _get_owner()
+        if request is not None:
+            return await self._get_connection_of(request)
         loop = asyncio.get_running_loop()
         self._drop_closed_loops()
         async with self._locks.setdefault(loop, asyncio.Lock()):
@@ -174,10 +181,26 @@ class McpClient:
                 return connection
             if connection is not None:
                 await connection.close()
-            connection = Connection(self._label, self._timeout)
-            await connection.open(self._open_client)
-            self._connections[loop] = connection
+            connection = self._connections[loop] = await self._open_connection()
             return connection
+
+    async def _get_connection_of(self, request: RequestLifetime) -> Connection:
+        """Return the connection of a request, which is closed when the request has ended."""
+        import asyncio
+
+        async with request.values.setdefault((self, "lock"), asyncio.Lock()):
+            connection: Connection | None = request.values.get(self)
+            if connection is None or connection.is_lost:
+                connection = request.values[self] = await self._open_connection()
+                request.on_end(connection.close)
+            return connection
+
+    async def _open_connection(self) -> Connection:
+        from mastra_core.mcp.connection import Connection
+
+        connection = Connection(self._label, self._timeout)
+        await connection.open(self._open_client)
+        return connection
 
     def _drop_closed_loops(self) -> None:
         """Drop connections of closed event loops, because they would stay in memory."""
@@ -206,6 +229,11 @@ class McpClient:
         from mastra_core.mcp.http_client import open_http_client
 
         return open_http_client(self._url, _reveal(self._headers), self._timeout)
+
+
+def _get_owner() -> RequestLifetime | None:
+    """Return the request that owns its connections; ``None`` where an event loop owns them."""
+    return get_current_request() if is_request_scoped() else None
 
 
 async def _fetch_page(cursor: str | None, client: Any) -> Any:

@@ -19,6 +19,8 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     :param api_prefix: path of the API.
     :param single_process: whether runs live in one process, so that several workers would lose
         them.
+    :param per_process: settings whose data each process keeps for itself, as the app writes them
+        (``Server(metrics=True)``).
     :param body_limit: maximum bytes of a request body, where the app sets it; 0 for the default.
     :param timeouts: seconds that the app sets for requests and runs, by the name of the setting.
     """
@@ -29,6 +31,7 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     proxies: tuple[str, ...] = ()
     api_prefix: str = "/api"
     single_process: bool = False
+    per_process: tuple[str, ...] = ()
     body_limit: int = 0
     timeouts: dict[str, float] = {}
 

@@ -19,11 +19,14 @@ class Platform:
         that of this machine.
     :param interpreter: path of a Python on this machine that compiles and checks the build; by
         default one that fits is searched for.
+    :param index: URL of a package index, such as Pyodide's own. Packages that the project's indexes
+        have no wheel of come from it. Only platforms of Pyodide use it.
     """
 
     python: str = ""
     wheels: str = ""
     interpreter: str = ""
+    index: str = ""
 
     def __str__(self) -> str:
         return f"Python {self.python} on {self.wheels}"
@@ -61,6 +64,8 @@ class Target:
         the platform's own chain of profiles and roles may provide. ``mastra doctor`` does not warn
         where they have no value.
     :param platforms: what a build may be staged for, the preferred one first.
+    :param index_setting: the field of ``settings`` with the URL of a package index. It replaces
+        ``Platform.index``; an empty value means that no such index is used.
     :param requirements: requirements of the runtime beside those of the app.
     :param limits: the limits of the platform.
     :param previews: whether a deployment can be a preview.
@@ -78,6 +83,9 @@ class Target:
         the check warns about runs and threads that are kept in the memory of one process.
     :param env_stages: the stages that have variables of their own. A deploy to another stage gets
         no values, and ``mastra env`` refuses it.
+    :param stored_env_stages: the stages whose variables the platform keeps between deploys;
+        ``None`` for all of ``env_stages``. Each deploy to another stage brings its own values, and
+        ``mastra env`` refuses that stage.
     :param remote: whether the app runs on another machine than the one that deploys it. Where it
         does, the check warns about values that point at this machine.
     :param reserved_variables: names of environment variables that the platform sets itself or
@@ -92,6 +100,7 @@ class Target:
     credentials: tuple[str, ...] = ()
     optional_credentials: tuple[str, ...] = ()
     platforms: tuple[Platform, ...] = (Platform(),)
+    index_setting: str = ""
     requirements: tuple[str, ...] = ()
     limits: Limits = Limits()
     previews: bool = False
@@ -102,6 +111,12 @@ class Target:
     volumes: bool = False
     short_lived: bool = False
     env_stages: tuple[Stage, ...] = ("production", "preview")
+    stored_env_stages: tuple[Stage, ...] | None = None
     remote: bool = True
     reserved_variables: tuple[str, ...] = ()
     alternatives: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def kept_env_stages(self) -> tuple[Stage, ...]:
+        """The stages whose variables ``mastra env`` manages."""
+        return self.env_stages if self.stored_env_stages is None else self.stored_env_stages

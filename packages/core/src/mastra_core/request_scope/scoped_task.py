@@ -38,6 +38,10 @@ class _Supervisor:
         self.is_cancelled = False
         self.work: asyncio.Task[Any] | None = None
 
+    def sign(self) -> None:
+        """Give a sign of life, which other requests see."""
+        self.seen_at, self.missed_at = time.monotonic(), 0.0
+
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run the work, and cancel it when the flag is set."""
         work: asyncio.Task[T] = asyncio.create_task(coroutine)
@@ -45,7 +49,7 @@ class _Supervisor:
         try:
             while not work.done():
                 await asyncio.wait([work], timeout=_POLL_INTERVAL)
-                self.seen_at, self.missed_at = time.monotonic(), 0.0
+                self.sign()
                 if self.is_cancelled and not is_cancelled:
                     is_cancelled = work.cancel()
         finally:

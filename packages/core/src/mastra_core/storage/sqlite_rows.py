@@ -57,7 +57,7 @@ def check_row_size(row: Iterable[Any], name: str, maximum: int | None) -> None:
 
 def _get_value_size(value: Any) -> int:
     if isinstance(value, str):
-        return len(value) if value.isascii() else len(value.encode())
+        return len(value) if value.isascii() else len(value.encode(errors="surrogatepass"))
     return len(value) if isinstance(value, bytes) else 8
 
 

@@ -49,6 +49,7 @@ class RowSelect:
         self._inner_columns = ", ".join((columns, *keys))
         self._size = size
         self._order = order
+        self._texts: dict[tuple[str, bool], tuple[str, str]] = {}
 
     def build(
         self,
@@ -69,14 +70,24 @@ class RowSelect:
         :param descending: whether the greatest row is first.
         :param max_bytes: maximum size of the rows. The first row beyond it is returned too.
         """
-        order = self._order.format("DESC" if descending else "ASC")
+        sql, limited_sql = self._build_sql(where, descending)
         bounds = (*values, -1 if limit is None else limit, offset)
+        return Statement(sql, bounds, max_bytes, limited_sql)
+
+    def _build_sql(self, where: str, descending: bool) -> tuple[str, str]:
+        """Build the SQL of the query, without and with a limit for the size of its rows."""
+        known = self._texts.get((where, descending))
+        if known is not None:
+            return known
+        order = self._order.format("DESC" if descending else "ASC")
         rows = f"FROM {self.table} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
         limited_sql = f"""SELECT {self._columns} FROM (
             SELECT *, sum({self._size}) OVER (ORDER BY {order}) - ({self._size}) AS bytes_before
             FROM (SELECT {self._inner_columns} {rows}))
             WHERE bytes_before <= ? ORDER BY {order}"""
-        return Statement(f"SELECT {self._columns} {rows}", bounds, max_bytes, limited_sql)
+        texts = f"SELECT {self._columns} {rows}", limited_sql
+        self._texts[where, descending] = texts  # there are few conditions, all constants
+        return texts
 
 
 class PagedSelect:

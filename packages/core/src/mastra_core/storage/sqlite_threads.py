@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -50,19 +51,16 @@ _DELETE_THREAD = "DELETE FROM mastra_threads WHERE id = ? AND resource = ifnull(
 _DELETE_NOTES = """DELETE FROM mastra_working_memory WHERE scope = 'thread' AND owner = ?
     AND EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = ifnull(?, resource))"""
 _IS_OWNED = "EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = ?)"
-_TAKEN_IDS = """SELECT id FROM mastra_messages
-    WHERE thread <> ? AND id IN (SELECT value FROM json_each(?))"""
-_MAY_APPEND = f"{_IS_OWNED} AND NOT EXISTS ({_TAKEN_IDS})"
-_TOUCH = f"""UPDATE mastra_threads SET title = CASE title WHEN '' THEN ? ELSE title END,
-    updated_at = max(updated_at, ?), position = max(position + 1, ?)
-    WHERE id = ? AND resource = ? AND NOT EXISTS ({_TAKEN_IDS})"""
+_TOUCH = """UPDATE mastra_threads SET title = CASE title WHEN '' THEN ? ELSE title END,
+    updated_at = max(updated_at, ?), position = max(position + 1, ?) WHERE id = ?"""
 _ON_SAME_ID = """ON CONFLICT (id) DO UPDATE SET role = excluded.role, parts = excluded.parts,
     content = excluded.content, metadata = excluded.metadata, created_at = excluded.created_at
     WHERE thread = excluded.thread"""
+_MAX_LISTED_IDS = 4  # that are bound one by one, which is faster than a JSON list
 _ROWS_PER_INSERT = 13  # with the values of the condition, less than D1's maximum of 100 values
-_PUT_HISTORY = f"""INSERT INTO mastra_histories (thread, agent, messages, data)
-    SELECT ?, ?, ?, ? WHERE {_MAY_APPEND}
-    AND EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND position = ?)"""
+_PUT_HISTORY = """INSERT INTO mastra_histories (thread, agent, messages, data)
+    SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND position = ?)"""
+_DELETE_HISTORY = "DELETE FROM mastra_histories WHERE thread = ?"
 _HISTORY = "SELECT agent, data, messages FROM mastra_histories WHERE thread = ?"
 _OWN_MESSAGES = """id IN (SELECT value FROM json_each(?))
     AND thread IN (SELECT id FROM mastra_threads WHERE resource = ifnull(?, resource))"""
@@ -161,46 +159,22 @@ class SqliteThreads:
         :returns: ``False`` if nothing was stored.
         :raises Conflict: when another thread has a message of that id.
         """
-        taken = (thread.id, encode_names(message.id for message in messages))
-        may_append = (thread.id, thread.resource, *taken)
-        statements = [
-            Statement(f"{_TAKEN_IDS} LIMIT 1", taken),
-            Statement(_BY_ID, (thread.id,)),
-            Statement(
-                f"DELETE FROM mastra_histories WHERE thread = ? AND {_MAY_APPEND}",
-                (thread.id, *may_append),
-            ),
-            *self._build_inserts(messages, may_append),
-            Statement(
-                _TOUCH,
-                (
-                    repair_text(thread.title),
-                    thread.updated_at,
-                    now(),
-                    thread.id,
-                    thread.resource,
-                    *taken,
-                ),
-            ),
-        ]
+        condition = _AppendCondition(thread, messages)
+        delete_history = Statement(_DELETE_HISTORY, (thread.id,))
+        title = repair_text(thread.title)
+        touch = Statement(_TOUCH, (title, thread.updated_at, now(), thread.id))
+        statements = [condition.add_to(delete_history)]
+        if create:
+            insert = Statement(_INSERT_THREAD, self._to_thread_row(thread))
+            statements.insert(0, condition.add_to_creation(insert))
         if history is not None and self._fits_row(history):
             row = (thread.id, history.agent, history.messages, history.data)
-            statements.insert(3, Statement(_PUT_HISTORY, (*row, *may_append, thread.id, after)))
-        if create:
-            insert = f"{_INSERT_THREAD} WHERE NOT EXISTS ({_TAKEN_IDS})"
-            statements.insert(2, Statement(insert, (*self._to_thread_row(thread), *taken)))
-
-        def convert(results: Sequence[Result]) -> bool:
-            if results[-1].changes:
-                return True
-            known = _get_thread(results[1])
-            if results[0].rows and (create if known is None else known.resource == thread.resource):
-                raise Conflict(
-                    f"Another thread already has a message with the id {results[0].rows[0][0]!r}."
-                )
-            return False
-
-        return await self._database.execute(statements, convert, writes=True)
+            statements.append(condition.add_to(Statement(_PUT_HISTORY, (*row, thread.id, after))))
+        statements += self._build_inserts(messages, condition)
+        if await self._change([*statements, condition.add_to(touch)]):
+            return True
+        await self._require_free_ids(thread, condition, create=create)
+        return False
 
     async def recall(
         self, thread_id: str, last: int, *, max_bytes: int = MAX_RECALL_BYTES
@@ -352,6 +326,19 @@ class SqliteThreads:
             statements, lambda results: results[-1].changes > 0, writes=True
         )
 
+    async def _require_free_ids(
+        self, thread: Thread, condition: _AppendCondition, *, create: bool
+    ) -> None:
+        """Raise an error if an id is the reason why nothing was added to a thread."""
+
+        def check(results: Sequence[Result]) -> None:
+            taken, known = results[0].rows, _get_thread(results[1])
+            if taken and (create if known is None else known.resource == thread.resource):
+                raise Conflict(f"Another thread already has a message with the id {taken[0][0]!r}.")
+
+        statements = [condition.find_taken_id(), Statement(_BY_ID, (thread.id,))]
+        await self._database.execute(statements, check)
+
     async def _fetch_page(
         self,
         select: PagedSelect,
@@ -374,7 +361,7 @@ class SqliteThreads:
         return min((each for each in limits if each is not None), default=None)
 
     def _build_inserts(
-        self, messages: Sequence[StoredMessage], may_append: tuple[str, ...]
+        self, messages: Sequence[StoredMessage], condition: _AppendCondition
     ) -> Iterator[Statement]:
         """Yield statements that store messages, with several messages in each statement."""
         for start in range(0, len(messages), _ROWS_PER_INSERT):
@@ -385,9 +372,9 @@ class SqliteThreads:
                 check_row_size(row, f"message {message.id!r}", self._database.max_row_bytes)
                 values += row
             rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(part))
-            sql = f"""INSERT INTO mastra_messages ({MESSAGE})
-                SELECT * FROM (VALUES {rows}) WHERE {_MAY_APPEND} {_ON_SAME_ID}"""
-            yield Statement(sql, (*values, *may_append))
+            sql = f"INSERT INTO mastra_messages ({MESSAGE}) SELECT * FROM (VALUES {rows}) WHERE 1"
+            insert = condition.add_to(Statement(sql, values))
+            yield insert._replace(sql=f"{insert.sql} {_ON_SAME_ID}")
 
     def _fits_row(self, history: History) -> bool:
         """Return whether a history can be stored; the messages replace a larger one."""
@@ -398,6 +385,53 @@ class SqliteThreads:
         row = to_thread_row(thread)
         check_row_size(row, f"thread {thread.id!r}", self._database.max_row_bytes)
         return row
+
+
+@functools.lru_cache(maxsize=64)
+def _build_condition(count: int) -> tuple[str, str]:
+    """Build the query for ids of other threads' messages, and the condition with it."""
+    listed = (
+        ", ".join("?" * count) if count <= _MAX_LISTED_IDS else "SELECT value FROM json_each(?)"
+    )
+    taken = f"SELECT id FROM mastra_messages WHERE thread <> ? AND id IN ({listed})"
+    return taken, f" AND {_IS_OWNED} AND NOT EXISTS ({taken})"
+
+
+class _AppendCondition:
+    """The condition of all statements that add messages to a thread.
+
+    The thread must belong to its resource, and no other thread may have a message of these ids.
+
+    :param thread: the thread.
+    :param messages: the messages.
+    """
+
+    def __init__(self, thread: Thread, messages: Sequence[StoredMessage]) -> None:
+        ids = [message.id for message in messages]
+        count = len(ids)
+        values = ids if count <= _MAX_LISTED_IDS else [encode_names(ids)]
+        self._taken, self._text = _build_condition(min(count, _MAX_LISTED_IDS + 1))
+        self._taken_values = (thread.id, *values)
+        self._values = (thread.id, thread.resource, *self._taken_values)
+
+    def find_taken_id(self) -> Statement:
+        """Return the statement that finds an id of another thread's message."""
+        return Statement(f"{self._taken} LIMIT 1", self._taken_values)
+
+    def add_to(self, statement: Statement) -> Statement:
+        """Return a statement with a condition that also has this condition.
+
+        :param statement: the statement.
+        """
+        return Statement(statement.sql + self._text, (*statement.values, *self._values))
+
+    def add_to_creation(self, statement: Statement) -> Statement:
+        """Return a statement that creates the thread, unless an id is taken.
+
+        :param statement: the statement, without a condition.
+        """
+        sql = f"{statement.sql} WHERE NOT EXISTS ({self._taken})"
+        return Statement(sql, (*statement.values, *self._taken_values))
 
 
 def _get_thread(result: Result) -> Thread | None:

@@ -18,6 +18,7 @@ from mastra_deployer_cloudflare.deploy.publish import (
 from mastra_deployer_cloudflare.deploy.upload_form import WorkerUpload, build_upload
 from mastra_deployer_cloudflare.deploy.upload_version import (
     find_uploaded,
+    is_complete,
     upload_version,
     upload_worker,
 )
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ("deploy", "find_unchanged", "require_address")
 
 _ALL = 100  # percent
+_ANY_ID = "0" * 8  # the part of a version's id that its address has
 
 
 def deploy(
@@ -76,9 +78,13 @@ def deploy(
         run.require_previews(state)
         if state is None:
             return run.create_worker(upload)
-        if unchanged := find_unchanged(state, upload, request):
+        unchanged = find_unchanged(state, upload, request)
+        if unchanged and is_complete(api, state.name, unchanged, upload):
             return run.keep_version(state, unchanged, upload)
-        version = find_uploaded(state, upload) or upload_version(api, state, upload, report)
+        run.warn_about_other_tool(state)
+        version = None if unchanged else find_uploaded(state, upload)
+        if version is None or not is_complete(api, state.name, version, upload):
+            version = upload_version(api, state, upload, report)
         return run.finish_version(version, upload)
 
 
@@ -147,6 +153,11 @@ class _DeployRun:
             return
         switches = read_switches(self._api, self._name)
         is_off = not self._settings.workers_dev or (state and switches["enabled"])
+        if not get_preview_url(self._settings, self._subdomain, _ANY_ID) and self._subdomain:
+            raise DeployError(
+                f"The name {self._name!r} is too long for preview addresses.",
+                "Use at most 54 characters for project_name. Or deploy with --prod.",
+            )
         if not self._subdomain or (is_off and not switches["previews_enabled"]):
             raise DeployError(
                 f"The Worker {self._name!r} has no preview addresses.",
@@ -155,6 +166,18 @@ class _DeployRun:
             )
         if state and not switches["previews_enabled"]:
             set_switches(self._api, self._name, {"previews_enabled": True})
+
+    def warn_about_other_tool(self, state: WorkerState) -> None:
+        """Warn that the Worker was deployed by another tool, and perhaps is another app.
+
+        :param state: of the Worker.
+        """
+        if not any(DeploymentTags.from_text(item.message).stage for item in state.versions):
+            self._report.warn(
+                f"The Worker {self._name!r} exists, and was deployed by another tool.",
+                "If it is another app, choose another project_name. `mastra rollback` brings the "
+                "old version back.",
+            )
 
     def create_worker(self, upload: WorkerUpload) -> Deployment:
         """Upload a new Worker; without addresses, if the deploy does not publish it."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from mastra_core.errors import ApiError
 from mastra_core.pipeline import Report
 from mastra_deployer.kit import create_new, poll
 from mastra_deployer_cloudflare.api import Part
 from mastra_deployer_cloudflare.deploy.upload_form import WorkerUpload
 from mastra_deployer_cloudflare.resources.versions import WorkerState, WorkerVersion, read_state
-from mastra_deployer_cloudflare.resources.worker_secrets import list_secret_names
+from mastra_deployer_cloudflare.resources.worker_secrets import list_secret_names, read_bindings
 
 if TYPE_CHECKING:
     from mastra_deployer_cloudflare.api import CloudflareApi
 
-__all__ = ("find_uploaded", "upload_version", "upload_worker")
+__all__ = ("find_uploaded", "is_complete", "upload_version", "upload_worker")
 
 _STRICT = {"bindings_inherit": "strict"}  # a secret that cannot be taken over is an error
 _VISIBLE_SECONDS = 30  # until the list of versions has a new one
@@ -38,6 +39,19 @@ def find_uploaded(state: WorkerState, upload: WorkerUpload) -> WorkerVersion | N
     return newest if is_newer else None
 
 
+def is_complete(
+    api: CloudflareApi, name: str, version: WorkerVersion, upload: WorkerUpload
+) -> bool:
+    """Return whether a version has all variables and bindings of an upload.
+
+    :param api: Cloudflare's API.
+    :param name: of the Worker.
+    :param version: with the tag of the upload.
+    :param upload: of this deploy.
+    """
+    return not _list_missing(api, name, version, upload.names)
+
+
 def upload_worker(
     api: CloudflareApi, name: str, upload: WorkerUpload, report: Report
 ) -> WorkerVersion:
@@ -51,7 +65,9 @@ def upload_worker(
     parts = upload.build_parts(upload.build_metadata())
     query = {"excludeScript": "true", **_STRICT}
     _report_upload(upload, report)
-    return _upload(api, name, upload, "PUT", "", parts, query)
+    version = _upload(api, name, upload, "PUT", "", parts, query)
+    _require_bindings(api, name, version, upload.names)
+    return version
 
 
 def upload_version(
@@ -67,7 +83,9 @@ def upload_version(
     inherited = list(_iter_inherited(api, state, upload))
     parts = upload.build_parts(upload.build_metadata(inherited))
     _report_upload(upload, report)
-    return _upload(api, state.name, upload, "POST", "/versions", parts, _STRICT)
+    version = _upload(api, state.name, upload, "POST", "/versions", parts, _STRICT)
+    _require_bindings(api, state.name, version, upload.names | {name for name, _ in inherited})
+    return version
 
 
 def _upload(
@@ -113,6 +131,25 @@ def _iter_inherited(
     for name in list_secret_names(api, state):
         if name not in upload.names:
             yield name, state.live.id
+
+
+def _list_missing(
+    api: CloudflareApi, name: str, version: WorkerVersion, names: frozenset[str]
+) -> list[str]:
+    """Return the names of variables and bindings that Cloudflare did not store."""
+    stored = {str(item["name"]) for item in read_bindings(api, name, version.id)}
+    return sorted(names - stored)
+
+
+def _require_bindings(
+    api: CloudflareApi, name: str, version: WorkerVersion, names: frozenset[str]
+) -> None:
+    if missing := _list_missing(api, name, version, names):
+        raise ApiError(
+            f"Cloudflare did not store these variables and bindings: {', '.join(missing)}.",
+            f"Run the same command again. The version {version.id[:8]} has no traffic, unless it "
+            "is the first one of the Worker.",
+        )
 
 
 def _report_upload(upload: WorkerUpload, report: Report) -> None:

@@ -59,12 +59,14 @@ def refuse_entropy() -> None:
         seed(self, value, version)
 
     os.urandom = urandom
+    vars(random)["_urandom"] = urandom  # secrets and SystemRandom use this name
     random.Random.seed = seed_generator  # type: ignore[method-assign, assignment]  # typed as Any
     blocked = _block_module_functions()
 
     def restore() -> None:
         _allowed[0] = -1
         os.urandom = original
+        vars(random)["_urandom"] = original
         random.Random.seed = seed  # type: ignore[method-assign]  # undone later
         for name, function in blocked.items():
             setattr(random, name, function)

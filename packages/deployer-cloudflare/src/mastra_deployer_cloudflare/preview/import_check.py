@@ -77,7 +77,7 @@ def _import_worker(worker: WorkerHost, directory: Path) -> _ImportReport:
         command = worker.build_command(directory, Path(temporary), check=True, variables={})
         done = subprocess.run(
             command,
-            env=dict(build_environment()),
+            env=dict(build_environment(Path(temporary))),
             capture_output=True,
             timeout=_TIMEOUT,
             check=False,

@@ -6,8 +6,9 @@ The runner makes this file the module ``_cloudflare.import_patch_manager`` in Py
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -33,6 +34,29 @@ register_before_first_request = partial(_register, _before_first_request)
 register_after_snapshot = partial(_register, _after_snapshot)
 
 
+@contextlib.contextmanager
+def _allow_authentication_key(_: ModuleType) -> Iterator[None]:
+    """Allow the key of child processes, which a Worker does not have."""
+    from _cloudflare.allow_entropy import allow_bad_entropy_calls
+
+    with allow_bad_entropy_calls(1):
+        yield
+
+
+@contextlib.contextmanager
+def _count_temporary_names(module: Any) -> Iterator[None]:
+    """Number temporary files, because their names are random otherwise."""
+    yield
+    random_names = module._RandomNameSequence  # noqa: SLF001  # the runtime does the same
+    module._RandomNameSequence = lambda: map("{:08}".format, itertools.count())  # noqa: SLF001  # as above
+    _BEFORE_FIRST_REQUEST.append(lambda: setattr(module, "_RandomNameSequence", random_names))
+
+
+# Modules of the standard library, for which the runtime itself has patches.
+_execute["multiprocessing.process"] = _allow_authentication_key
+_execute["tempfile"] = _count_temporary_names
+
+
 def block_calls(module: ModuleType, *, allowlist: Iterable[str] = ()) -> None:
     """Make the functions of a module fail during the import.
 
@@ -48,6 +72,9 @@ def block_calls(module: ModuleType, *, allowlist: Iterable[str] = ()) -> None:
 def install_finder() -> None:
     """Apply patches to all modules that are imported from now on."""
     sys.meta_path.insert(0, _Finder())
+    for name in _execute.keys() & sys.modules.keys():  # Pyodide itself has imported it
+        with _execute[name](sys.modules[name]):
+            pass
 
 
 def prepare_first_request() -> None:

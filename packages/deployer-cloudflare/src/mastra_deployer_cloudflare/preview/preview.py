@@ -51,7 +51,7 @@ def preview(
         options |= {"portFile": str(port_file), **_find_bindings(bundle, settings, child.temporary)}
         child.start(
             worker.build_command(bundle.directory, child.temporary, **options),
-            build_environment(),
+            build_environment(child.temporary),
         )
         used = child.wait_until_ready(
             lambda: _read_port(port_file), name="The Worker", timeout=_START

@@ -11,10 +11,12 @@ import http from 'node:http';
 import path from 'node:path';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { WebSocketPair, connectSocket } from './websocket_pair.mjs';
 
 const ROOT = '/session/metadata';
 const VENDOR = `${ROOT}/python_modules`;
 const HERE = path.dirname(fileURLToPath(import.meta.url));
+const SCHEDULED = '/cdn-cgi/handler/scheduled';
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer',
   'transfer-encoding', 'upgrade', 'expect']);
 
@@ -31,8 +33,16 @@ if (options.parent) {
   setInterval(() => { if (process.ppid !== options.parent) process.exit(0); }, 500).unref();
 }
 
+// Node has neither WebSocketPair nor responses with the status 101.
+globalThis.WebSocketPair = WebSocketPair;
+globalThis.Response = class Response extends globalThis.Response {
+  constructor(body, init) {
+    super(body, init?.status === 101 ? { ...init, status: 200 } : init);
+    if (init?.status === 101) this.webSocket = init.webSocket;
+  }
+};
+
 const entropy = { module: null, address: 0, refused: [] }; // the module is set during the import
-const output = { collected: null }; // lines of stderr that are not printed
 guardRandomness();
 
 const env = { ...options.variables, ...(await openBindings()) };
@@ -42,8 +52,9 @@ if (options.check) {
   fs.writeSync(1, JSON.stringify(report) + '\n');
   process.exit(0);
 }
-if (report.error) {
-  fs.writeSync(2, report.error);
+if (report.error || report.randomness.length) {
+  const refused = report.randomness.map((stack) => `Randomness is not allowed during the import:\n${stack}`);
+  fs.writeSync(2, report.error || refused.join('\n'));
   process.exit(1);
 }
 serve();
@@ -57,7 +68,7 @@ async function startPython() {
     indexURL: options.pyodide + path.sep,
     env: { HOME: '/session', PYTHONDONTWRITEBYTECODE: '1', TZ: 'UTC' },
     stdout: (text) => fs.writeSync(1, text + '\n'),
-    stderr: (text) => { output.collected ? output.collected.push(text) : fs.writeSync(2, text + '\n'); },
+    stderr: printError,
   });
   pyodide.FS.mkdirTree(ROOT);
   copyDirectory(pyodide.FS, options.modules, ROOT);
@@ -128,9 +139,11 @@ function importMain(pyodide) {
   } catch (error) {
     result.error = String(error.message ?? error);
   }
+  pyodide.runPython('import sys; sys.stderr.flush()');
   const used = process.cpuUsage(before);
   result.milliseconds = Math.round((used.user + used.system) / 1000);
   result.randomness = entropy.refused;
+  entropy.refused = [];
   result.modules = pyodide.runPython('len(sys.modules)');
   entropy.module = null;
   return result;
@@ -144,18 +157,18 @@ function guardRandomness() {
     if (entropy.module === null) return original(array, ...rest);
     const { HEAP8 } = entropy.module;
     if (HEAP8[entropy.address] > 0) HEAP8[entropy.address] -= 1;
-    else if (HEAP8[entropy.address] === 0) entropy.refused.push(describeCaller());
+    else if (HEAP8[entropy.address] === 0) entropy.module._dump_traceback(); // see printError
     return array.fill(43);
   };
 }
 
-// The stack of Python, also while another thread could run.
-function describeCaller() {
-  output.collected = [];
-  entropy.module._dump_traceback();
-  const lines = output.collected;
-  output.collected = null;
-  return lines.join('\n');
+// Lines of stderr during the import: the stacks of refused calls are kept, and the rest is printed.
+function printError(text) {
+  const isStack = text.startsWith('Stack (most recent call first)');
+  if (entropy.module !== null && isStack) entropy.refused.push('');
+  else if (entropy.refused.length && text.startsWith('  File "')) {
+    entropy.refused[entropy.refused.length - 1] += `${text}\n`;
+  } else fs.writeSync(2, text + '\n');
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -178,25 +191,26 @@ async function openBindings() {
 let current = null; // the execution context of the request whose code runs first
 
 function serve() {
-  let isReady = false;
-  const Default = python.pyimport(options.main.replace(/\.py$/, '')).Default;
-  const Request = python.pyimport('workers').Request;
+  const main = python.pyimport(options.main.replace(/\.py$/, ''));
+  const worker = { Default: main.Default, Request: python.pyimport('workers').Request };
   const server = http.createServer(async (incoming, outgoing) => {
-    if (!isReady) {
-      isReady = true;
-      python.runPython(`
-from _cloudflare.allow_entropy import restore_entropy
-from _cloudflare.import_patch_manager import prepare_first_request
-restore_entropy()
-prepare_first_request()
-`);
-    }
+    prepareFirstRequest();
     try {
-      await answer(Default, Request, incoming, outgoing);
+      const isTrigger = incoming.url.startsWith(SCHEDULED);
+      await (isTrigger ? runTrigger(worker, incoming, outgoing) : answer(worker, incoming, outgoing));
     } catch (error) {
       fs.writeSync(2, `${error.message ?? error}\n`);
       if (!outgoing.headersSent) outgoing.writeHead(500, { 'content-type': 'text/plain' });
       outgoing.end('error code: 1101');
+    }
+  });
+  server.on('upgrade', async (incoming, socket) => {
+    prepareFirstRequest();
+    try {
+      await openWebSocket(worker, incoming, socket);
+    } catch (error) {
+      fs.writeSync(2, `${error.message ?? error}\n`);
+      socket.end('HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n\r\n');
     }
   });
   server.requestTimeout = 0;
@@ -207,26 +221,65 @@ prepare_first_request()
   server.on('error', (error) => { fs.writeSync(2, `${error.message}\n`); process.exit(98); });
 }
 
-async function answer(Default, Request, incoming, outgoing) {
-  const held = [];
-  const context = {
-    waitUntil: (promise) => { held.push(Promise.resolve(promise).catch(() => {})); },
+let isReady = false;
+
+function prepareFirstRequest() {
+  if (isReady) return;
+  isReady = true;
+  python.runPython(`
+from _cloudflare.allow_entropy import restore_entropy
+from _cloudflare.import_patch_manager import prepare_first_request
+restore_entropy()
+prepare_first_request()
+`);
+}
+
+function createContext() {
+  current = {
+    waitUntil: (promise) => { Promise.resolve(promise).catch(() => {}); },
     passThroughOnException: () => {},
     props: {},
   };
-  current = context;
-  const instance = Default(context, env);
-  const request = Request(buildRequest(incoming));
-  const result = await instance.fetch(request);
-  const response = result?.js_object ?? result;
-  await send(response, incoming, outgoing);
+  return current;
+}
+
+async function call(worker, incoming) {
+  const instance = worker.Default(createContext(), env);
+  const result = await instance.fetch(worker.Request(buildRequest(incoming)));
+  return result?.js_object ?? result;
+}
+
+async function answer(worker, incoming, outgoing) {
+  await send(await call(worker, incoming), incoming, outgoing);
+}
+
+// Runs a cron trigger, at the address that `wrangler dev` has for it.
+async function runTrigger(worker, incoming, outgoing) {
+  const query = new URL(incoming.url, 'http://localhost').searchParams;
+  const controller = {
+    cron: query.get('cron') ?? '* * * * *',
+    scheduledTime: Number(query.get('time') ?? Date.now()),
+  };
+  const context = createContext();
+  await worker.Default(context, env).scheduled(controller, env, context);
+  outgoing.end('ok');
+}
+
+async function openWebSocket(worker, incoming, socket) {
+  const response = await call(worker, incoming);
+  if (response.webSocket === undefined) {
+    socket.end(`HTTP/1.1 ${response.status} \r\nConnection: close\r\n\r\n`);
+    return;
+  }
+  const protocol = response.headers.get('sec-websocket-protocol');
+  connectSocket(socket, incoming.headers['sec-websocket-key'], response.webSocket, protocol);
 }
 
 function buildRequest(incoming) {
   const headers = new Headers();
   for (let index = 0; index < incoming.rawHeaders.length; index += 2) {
     const name = incoming.rawHeaders[index].toLowerCase();
-    if (!HOP_BY_HOP.has(name) && !name.startsWith('cf-')) {
+    if ((!HOP_BY_HOP.has(name) || name === 'upgrade') && !name.startsWith('cf-')) {
       headers.append(name, incoming.rawHeaders[index + 1]);
     }
   }

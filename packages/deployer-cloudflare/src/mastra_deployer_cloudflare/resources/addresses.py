@@ -24,6 +24,7 @@ __all__ = (
     "set_switches",
 )
 
+_MAX_LABEL = 63  # characters
 _ENVIRONMENT = "production"  # the only environment of a Worker
 
 
@@ -109,14 +110,18 @@ def get_url(settings: CloudflareDeployer, subdomain: str) -> str:
 
 
 def get_preview_url(settings: CloudflareDeployer, subdomain: str, prefix: str) -> str:
-    """Return the address of one version; empty if the account has no subdomain.
+    """Return the address of one version; empty if it has none.
+
+    The first part of a host name has 63 characters at most, so a long name of the Worker leaves no
+    room for the id of a version.
 
     :param settings: settings of the deployer.
     :param subdomain: of the account; empty for none.
     :param prefix: the alias, or the id of the version.
     """
-    name = settings.project_name
-    return f"https://{prefix}-{name}.{subdomain}.workers.dev" if subdomain else ""
+    label = f"{prefix}-{settings.project_name}"
+    has_address = subdomain and len(label) <= _MAX_LABEL
+    return f"https://{label}.{subdomain}.workers.dev" if has_address else ""
 
 
 def _compare_routes(api: CloudflareApi, settings: CloudflareDeployer) -> Iterator[AddressChange]:

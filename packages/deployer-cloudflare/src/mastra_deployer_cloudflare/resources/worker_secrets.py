@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.errors import ApiError
 from mastra_core.hooks import EnvEffect, EnvStore
 from mastra_core.secret import Secret
 from mastra_deployer.kit import env_store, require_deployed
@@ -14,7 +15,7 @@ from mastra_deployer_cloudflare.settings import CloudflareDeployer
 if TYPE_CHECKING:
     from mastra_deployer_cloudflare.api import CloudflareApi
 
-__all__ = ("WorkerSecrets", "list_secret_names", "open_env_store")
+__all__ = ("WorkerSecrets", "list_secret_names", "open_env_store", "read_bindings")
 
 _TYPES = ("secret_text", "secret_key")
 _MAX_SECRETS = 100  # of one request
@@ -45,6 +46,7 @@ class WorkerSecrets:
         :param values: values by name.
         :returns: the live version is replaced by one with the new secrets.
         :raises DeployError: while there is no Worker.
+        :raises ApiError: when Cloudflare did not store all of them.
         """
         require_deployed(
             read_state(self._api, self._name),
@@ -56,6 +58,11 @@ class WorkerSecrets:
             for name, value in values.items()
         }
         self._change(entries)
+        if missing := sorted(set(values) - set(self._list_names() or ())):
+            raise ApiError(
+                f"Cloudflare did not store these variables: {', '.join(missing)}.",
+                "Run the same command again. The other variables are set.",
+            )
         return "now"
 
     def unset(self, names: Iterable[str]) -> EnvEffect:
@@ -80,16 +87,26 @@ class WorkerSecrets:
         return None if state is None else list_secret_names(self._api, state)
 
 
+def read_bindings(api: CloudflareApi, name: str, version: str) -> list[dict[str, Any]]:
+    """Return the bindings of a version, without values of secrets: ``GET .../versions/{id}``.
+
+    :param api: Cloudflare's API.
+    :param name: of the Worker.
+    :param version: id of the version.
+    """
+    item = api.get(api.build_script_path(name, f"/versions/{version}"))
+    return list((item.get("resources") or {}).get("bindings") or ())
+
+
 def list_secret_names(api: CloudflareApi, state: WorkerState) -> tuple[str, ...]:
-    """Return the names of the secrets of the live version: ``GET .../versions/{id}``.
+    """Return the names of the secrets of the live version.
 
     :param api: Cloudflare's API.
     :param state: of the Worker.
     """
     if state.live is None:
         return ()
-    version = api.get(api.build_script_path(state.name, f"/versions/{state.live.id}"))
-    bindings = (version.get("resources") or {}).get("bindings") or ()
+    bindings = read_bindings(api, state.name, state.live.id)
     return tuple(str(item["name"]) for item in bindings if item.get("type") in _TYPES)
 
 

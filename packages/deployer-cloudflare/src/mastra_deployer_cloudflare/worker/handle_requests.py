@@ -73,8 +73,7 @@ async def handle_request(isolate: IsolateApp, request: Any, env: Any, context: A
     :param env: the bindings.
     :param context: the execution context of the request.
     """
-    copy_variables(isolate.options.variables, env)
-    _context.set(context)
+    _enter(isolate, env, context)
     limited = _Request(request, isolate.options.body_limit)
     if _get_content_length(limited) > isolate.options.body_limit:
         return _respond(413, _TOO_LARGE)
@@ -104,8 +103,7 @@ async def handle_scheduled(isolate: IsolateApp, controller: Any, env: Any, conte
     :param context: the execution context of the trigger.
     :raises RuntimeError: when the response of the app is an error.
     """
-    copy_variables(isolate.options.variables, env)
-    _context.set(context)
+    _enter(isolate, env, context)
     app = await isolate.start(keep_alive)
     statuses = []
 
@@ -135,6 +133,14 @@ def keep_alive(work: Awaitable[Any]) -> None:
     proxy = create_proxy(task)
     _context.get().waitUntil(proxy)
     task.add_done_callback(lambda _: proxy.destroy())
+
+
+def _enter(isolate: IsolateApp, env: Any, context: Any) -> None:
+    """Make the bindings and the context of a request known to everything that it calls."""
+    copy_variables(isolate.options.variables, env)
+    _context.set(context)
+    if storage := sys.modules.get("mastra_core.storage.d1_binding"):
+        storage.set_environment(getattr(env, "_env", env))
 
 
 async def _call_app(app: Any, request: _Request, env: Any, state: dict[str, Any]) -> Any:

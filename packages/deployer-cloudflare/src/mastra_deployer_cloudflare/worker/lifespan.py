@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
@@ -72,7 +73,7 @@ class Lifespan:
     @staticmethod
     def _drive(coroutine: Coroutine[object, None, None]) -> Generator[object, None, None]:
         """Pass everything that the coroutine waits for to the task, until it is suspended."""
-        step: Callable[[], object] = lambda: coroutine.send(None)  # noqa: E731
+        step = functools.partial(coroutine.send, None)
         while True:
             try:
                 awaited = step()
@@ -83,10 +84,6 @@ class Lifespan:
             try:
                 yield awaited
             except BaseException as error:  # noqa: BLE001  # such as a cancellation of the task
-                step = _throw(coroutine, error)
+                step = functools.partial(coroutine.throw, error)
             else:
-                step = lambda: coroutine.send(None)  # noqa: E731
-
-
-def _throw(coroutine: Coroutine[object, None, None], error: BaseException) -> Callable[[], object]:
-    return lambda: coroutine.throw(error)
+                step = functools.partial(coroutine.send, None)

@@ -18,7 +18,7 @@ from mastra_deployer_netlify.deploy.create import (
     wait_until_required,
 )
 from mastra_deployer_netlify.deploy.files import BundleFiles, send_missing_files
-from mastra_deployer_netlify.deploy.unchanged import find_unchanged
+from mastra_deployer_netlify.deploy.find_unchanged import find_unchanged
 from mastra_deployer_netlify.resources.deployments import (
     get_deployment,
     iter_deployments,

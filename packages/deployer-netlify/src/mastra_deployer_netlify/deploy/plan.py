@@ -9,7 +9,7 @@ from mastra_core.secret import Secret
 from mastra_deployer_netlify.api import open_api
 from mastra_deployer_netlify.deploy.create import is_draft
 from mastra_deployer_netlify.deploy.files import BundleFiles
-from mastra_deployer_netlify.deploy.unchanged import find_unchanged
+from mastra_deployer_netlify.deploy.find_unchanged import find_unchanged
 from mastra_deployer_netlify.resources.lists import read_objects
 from mastra_deployer_netlify.resources.site import find_site, require_publishable
 from mastra_deployer_netlify.resources.variables import Variables

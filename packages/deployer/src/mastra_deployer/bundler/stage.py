@@ -31,6 +31,7 @@ from mastra_deployer.bundler.resolve.closure import (
     lock_closure,
     read_local_names,
 )
+from mastra_deployer.bundler.resolve.pyodide import is_pyodide
 from mastra_deployer.bundler.resolve.requirements import parse_names
 from mastra_deployer.bundler.resolve.wheel_sizes import check_wheel_sizes
 from mastra_deployer.bundler.sources.app_sources import AppSources
@@ -131,7 +132,12 @@ def mastra_build(
 
 
 def lock_dependencies(
-    project: Project, target: Target, platform: Platform, kind: str, report: Report
+    project: Project,
+    target: Target,
+    platform: Platform,
+    kind: str,
+    report: Report,
+    modules: Iterable[str] = (),
 ) -> Closure:
     """Resolve and lock the dependencies of an app.
 
@@ -140,11 +146,13 @@ def lock_dependencies(
     :param platform: the platform to build for.
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param report: receives progress and notes.
+    :param modules: dotted names that the app imports or names.
     :raises BuildError: when they cannot be resolved.
     """
     own = OWN_DISTRIBUTIONS if kind == "mastra" else ()
     adapter = (WSGI_ADAPTER,) if kind == "wsgi" else ()
-    return lock_closure(project, platform, (*target.requirements, *adapter), own, report)
+    requirements = (*target.requirements, *adapter)
+    return lock_closure(project, platform, requirements, own, report, modules)
 
 
 def detect_kind(project: Project) -> str:
@@ -213,7 +221,9 @@ class _Staging:
         """Install the dependencies, and remove those of an earlier attempt."""
         directory = self.directory / "vendor"
         shutil.rmtree(directory, ignore_errors=True)
-        closure = lock_dependencies(self.project, self.target, self.platform, kind, self.report)
+        closure = lock_dependencies(
+            self.project, self.target, self.platform, kind, self.report, modules
+        )
         config = get_config(self.project).build
         keep = frozenset(map(canonicalize_name, config.keep))
         shipped = keep | find_imported_unused(modules)
@@ -330,6 +340,13 @@ class _Staging:
 
 def _find_interpreter(project: Project, platform: Platform, report: Report) -> Interpreter | None:
     """Find a Python that can compile and start the build; without one, both steps are skipped."""
+    if is_pyodide(platform):
+        report.note(
+            "A bundle for Pyodide has no bytecode, because a snapshot of the imported app replaces "
+            "it. No Python of this machine starts the app.",
+            "To try the bundle, use the deployer's preview.",
+        )
+        return None
     interpreter = find_target_interpreter(
         platform.python, find_project_interpreter(project), platform.interpreter
     )

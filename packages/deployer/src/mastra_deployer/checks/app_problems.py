@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from mastra_core.agents.providers import find_providers
 from mastra_core.pipeline import Build, Problem, Project, Target
 from mastra_deployer.bundler.metadata.inventory import read_inventory
-from mastra_deployer.checks.database_files import DatabaseFile
 from mastra_deployer.checks.known_variables import is_known_variable
 from mastra_deployer.checks.parsed_sources import FileFindings, ParsedSources
+from mastra_deployer.checks.process_memory import check_process_memory
 from mastra_deployer.checks.request_limits import check_request_limits
 from mastra_deployer.checks.reserved_variables import check_reserved_variables
 from mastra_deployer.checks.value_problems import VOLUME_HINT, describe_lost_file
+from mastra_deployer.code_analysis.database_files import DatabaseFile
 from mastra_deployer.output.other_places import format_other_places
 from mastra_deployer.project.discovery import get_config
 
@@ -45,8 +46,8 @@ def check_app(
     problems += check_request_limits(target, build)
     if not target.persistent_disk:
         problems += check.report_stores(target, values)
-    if target.short_lived and build.manifest.serve.single_process:
-        problems.append(_build_memory_problem(build, target))
+    if target.short_lived:
+        problems += check_process_memory(target, build)
     return problems
 
 
@@ -182,19 +183,6 @@ def _build_store_problem(store: DatabaseFile, place: str, target: Target) -> Pro
         hint=f"{VOLUME_HINT} {network}" if target.volumes else network,
         severity="warning",
         where=place,
-    )
-
-
-def _build_memory_problem(build: Build, target: Target) -> Problem:
-    kept = "Workflow runs or threads" if build.manifest.registry.get("workflows") else "Threads"
-    return Problem(
-        message=f"{kept} are kept in the memory of one instance. {target.name!r} may end this "
-        "instance at any time, and they are then lost. Other instances do not have "
-        "them.",
-        hint="Complete each run within one request. Or deploy to a target with a "
-        "persistent disk, such as 'server' or 'oci' with one instance. Or pass an "
-        "engine=... and a storage=... to Mastra that keep the data on the network.",
-        severity="warning",
     )
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache, lru_cache
 from pathlib import Path
 
-from mastra_deployer.checks.database_files import DatabaseFile, find_database_files
 from mastra_deployer.checks.settings_classes import find_settings_reads
 from mastra_deployer.checks.variable_reads import VariableRead, find_variable_reads
-from mastra_deployer.project.ast_names import NameResolver, ParsedModule
+from mastra_deployer.code_analysis.app_modules import AppModules
+from mastra_deployer.code_analysis.database_files import DatabaseFile, find_database_files
 
 __all__ = ("FileFindings", "ParsedSources")
 
@@ -48,11 +47,8 @@ class ParsedSources:
     """
 
     def __init__(self, root: Path, import_root: Path, files: Iterable[Path]) -> None:
-        self._root, self._import_root = root, import_root
-        code = sorted(path for path in files if path.suffix == ".py")
-        self._files = {path: path.read_bytes() for path in code}
-        self._parsed = lru_cache(maxsize=4)(self._parse)  # trees are large
-        self._constants = cache(self._collect_constants)
+        self._modules = AppModules(root, import_root, files)
+        self._files = self._modules.files
 
     def iter_findings(self) -> Iterator[FileFindings]:
         """Yield the findings of each file that may read a variable or name a database."""
@@ -70,7 +66,7 @@ class ParsedSources:
         for path, source in self._files.items():
             if listed and (match := model.search(source)):
                 line = source.count(b"\n", 0, match.start()) + 1
-                return f"{path.relative_to(self._root).as_posix()}:{line}"
+                return f"{self._modules.format_path(path)}:{line}"
         return ""
 
     def may_mention(self, name: str) -> bool:
@@ -90,11 +86,11 @@ class ParsedSources:
         return any(pattern.search(source) for source in self._files.values())
 
     def _find_in_file(self, path: Path, source: bytes) -> FileFindings:
-        name = path.relative_to(self._root).as_posix()
-        code = self._parsed(path)
+        name = self._modules.format_path(path)
+        code = self._modules.parse(path)
         if isinstance(code, str):
             return FileFindings(path=name, unread=code)
-        names = self._make_resolver(path, code)
+        names = self._modules.make_resolver(path, code)
         reads: list[VariableRead] = []
         written: set[str] = set()
         if _READING.search(source):
@@ -108,31 +104,3 @@ class ParsedSources:
         return FileFindings(
             path=name, reads=tuple(reads), written=frozenset(written), stores=tuple(databases)
         )
-
-    def _parse(self, path: Path) -> ParsedModule | str:
-        """Parse a file; if it cannot be parsed, return the reason as a string."""
-        try:
-            return ParsedModule.parse(self._files[path])
-        except SyntaxError as error:
-            return f"line {error.lineno}: {error.msg}"
-        except (ValueError, RecursionError, MemoryError) as error:
-            return str(error) or "it is nested too deeply"
-
-    def _make_resolver(self, path: Path, code: ParsedModule) -> NameResolver:
-        package = ""
-        if path.is_relative_to(self._import_root):
-            package = ".".join(path.relative_to(self._import_root).parent.parts)
-        return NameResolver(code, package, self._lookup_constant)
-
-    def _lookup_constant(self, origin: str) -> str | None:
-        """Return the string of a constant in another module of the app (``shop.config.KEY``)."""
-        module, _, name = origin.rpartition(".")
-        stem = self._import_root.joinpath(*module.split("."))
-        for path in (stem.with_suffix(".py"), stem / "__init__.py"):
-            if module and path in self._files:
-                return self._constants(path).get(name)
-        return None
-
-    def _collect_constants(self, path: Path) -> dict[str, str]:
-        code = self._parsed(path)
-        return {} if isinstance(code, str) else self._make_resolver(path, code).constants

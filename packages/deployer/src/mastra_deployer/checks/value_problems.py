@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from mastra_core.pipeline import Environment, Problem, Target
+from mastra_deployer.code_analysis.database_files import is_file_store
 from mastra_deployer.plugins.variable_size import check_variable_size
 
 __all__ = (
@@ -14,7 +15,6 @@ __all__ = (
     "check_values",
     "describe_lost_file",
     "find_local_host",
-    "is_file_store",
 )
 
 VOLUME_HINT = (
@@ -25,9 +25,6 @@ _NETWORK_HINT = "Use a database on the network."
 
 _NAMES = ("localhost", "host.docker.internal", "host.containers.internal")
 _INSIDE_A_CLUSTER = ".cluster.local"  # ends in .local, but is not a name of the local network
-_STORES = re.compile(r"(sqlite3?|sqlite\+\w+|duckdb|libsql:file|file):(?!/*$)", re.IGNORECASE)
-_FILE = re.compile(r"[^\s:,;]+\.(db|db3|sqlite|sqlite3|duckdb)", re.IGNORECASE)
-_NO_FILE = (":memory:", "mode=memory", "immutable=1", "mode=ro")
 _ADDRESS = re.compile(r"[\w.-]+(:\d+)?|\[?[0-9a-f:.]+\]?(:\d+)?", re.IGNORECASE)
 _DSN = re.compile(r"(?:^|\s)host=(\S+)", re.IGNORECASE)  # libpq: host=localhost dbname=shop
 
@@ -85,16 +82,6 @@ def find_local_host(value: str) -> str:
     """
     hosts = [_parse_host(item.strip()) for item in value.split(",")]
     return hosts[0] if all(map(_is_local, hosts)) else ""
-
-
-def is_file_store(value: str) -> bool:
-    """Return whether a value names a database file that the app writes to.
-
-    :param value: a URL or a path.
-    """
-    if any(word in value.lower() for word in _NO_FILE):
-        return False
-    return bool(_STORES.match(value) or _FILE.fullmatch(value))
 
 
 def _parse_host(item: str) -> str:

@@ -131,7 +131,14 @@ def _open_store(
     options: Options, target: str, stage: Stage, terminal: Terminal
 ) -> tuple[Session, EnvStore]:
     session = options.platform_session(target, terminal)
-    stages = session.hooks.target.env_stages
+    target_stages = session.hooks.target.env_stages
+    stages = session.hooks.target.kept_env_stages
+    if stage in target_stages and stage not in stages:
+        raise ConfigError(
+            f"The target {session.choice.name!r} keeps no variables for {stage}. Each deploy to "
+            f"{stage} has its own values.",
+            f"Set them in the environment or .env: mastra deploy {session.choice.name} --{stage}.",
+        )
     if stage not in stages:
         raise ConfigError(
             f"The target {session.choice.name!r} has no separate variables for {stage}.",

@@ -4,6 +4,17 @@ Nothing here is specific to a platform. A deployer imports the kit inside its ho
 class can then be imported in an environment with only mastra-core.
 """
 
+from mastra_deployer.code_analysis.app_code import AppCode
+from mastra_deployer.code_analysis.code_findings import (
+    CodeFinding,
+    find_async_primitives,
+    find_blocking_clients,
+    find_environment_reads,
+    find_file_databases,
+    find_random_values,
+    find_threads,
+)
+from mastra_deployer.code_analysis.native_libraries import find_foreign_libraries
 from mastra_deployer.files.atomic_replace import replace_file
 from mastra_deployer.files.directories import get_cache_directory
 from mastra_deployer.files.temporary import temporary_directory
@@ -89,9 +100,11 @@ __all__ = (
     "MANYLINUX_X86_64",
     "PYODIDE",
     "TAR_END",
+    "AppCode",
     "ArchiveEntry",
     "BundledPython",
     "ChildProcess",
+    "CodeFinding",
     "DeploymentTags",
     "FileManifest",
     "GzipWriter",
@@ -111,12 +124,19 @@ __all__ = (
     "create_new",
     "create_zip",
     "env_store",
+    "find_async_primitives",
+    "find_blocking_clients",
     "find_cron_problem",
+    "find_environment_reads",
+    "find_file_databases",
+    "find_foreign_libraries",
     "find_node",
     "find_object",
     "find_python",
+    "find_random_values",
     "find_rollback_target",
     "find_static_file",
+    "find_threads",
     "find_unfinished",
     "follow_logs",
     "format_largest",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import sys
+from typing import Any
+from urllib.parse import urlsplit
 
 from mastra_core.errors import ConfigError
-from mastra_core.pipeline import Platform, Project
+from mastra_core.pipeline import Platform, Project, Target
+from mastra_deployer.kit.http.require_https import is_loopback
 from mastra_deployer.project.discovery import get_config
 from mastra_deployer.project.interpreters import (
     Interpreter,
@@ -14,7 +18,7 @@ from mastra_deployer.project.interpreters import (
     probe_interpreter,
 )
 
-__all__ = ("choose_platform",)
+__all__ = ("apply_index_setting", "choose_platform")
 
 _VERSION = re.compile(r"3\.\d+")
 # The platforms that uv chooses wheels for, and a bundle can run on.
@@ -73,7 +77,30 @@ def choose_platform(
         python=version or chosen.python or project_python.python,
         wheels=wheels or chosen.wheels or project_python.wheels,
         interpreter=interpreter.path if interpreter else "",
+        index=chosen.index,
     )
+
+
+def apply_index_setting(platform: Platform, target: Target, settings: Any) -> Platform:
+    """Return the platform with the package index that the deployer's settings name.
+
+    :param platform: the platform to build for.
+    :param target: the target, which names the setting.
+    :param settings: the deployer's settings.
+    :raises ConfigError: for an address without https or with credentials.
+    """
+    if not target.index_setting:
+        return platform
+    index = getattr(settings, target.index_setting) or ""
+    address = urlsplit(index)
+    is_local = address.scheme == "http" and is_loopback(address.hostname)
+    if index and (address.username is not None or (address.scheme != "https" and not is_local)):
+        raise ConfigError(
+            f"The setting {target.index_setting!r} is not an https:// address without credentials: "
+            f"{f'{address.scheme}://{address.hostname or address.path}'!r}.",
+            "Set it to the https:// address of a package index. Write credentials to ~/.netrc.",
+        )
+    return dataclasses.replace(platform, index=index)
 
 
 def _check_wheels(wheels: str) -> None:

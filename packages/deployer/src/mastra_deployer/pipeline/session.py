@@ -40,7 +40,7 @@ from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.files.written_files import keep_written_files
 from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.pipeline import build_hook
-from mastra_deployer.pipeline.choose_platform import choose_platform
+from mastra_deployer.pipeline.choose_platform import apply_index_setting, choose_platform
 from mastra_deployer.pipeline.choose_preview_platform import choose_preview_platform
 from mastra_deployer.pipeline.targets import TargetChoice
 from mastra_deployer.plugins.hook_calls import HookCaller, PlatformAccess
@@ -161,6 +161,7 @@ class Session:
         return self._bundle(choice.platform, output.absolute(), reuse=True)
 
     def _bundle(self, platform: Platform, destination: Path, *, reuse: bool) -> Bundle:
+        platform = apply_index_setting(platform, self.hooks.target, self.settings)
         refuse_links(self.project.root, destination)
         self.report_file_variables(self.project.environment)
         with hold_build_lock(self.project, self.report):

@@ -36,7 +36,8 @@ def compute_current_fingerprint(
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     """
     sources = collect_sources(project, list_tool_packages())
-    closure = lock_dependencies(project, target, platform, kind, SilentReport())
+    modules = sources.collect_modules()
+    closure = lock_dependencies(project, target, platform, kind, SilentReport(), modules)
     return compute_build_fingerprint(sources.compute_digest(), closure.fingerprint)
 
 

@@ -47,7 +47,7 @@ def has_changed_since(session: Session, deployment: Deployment) -> bool:
     stage = deployment.environment
     if f"{session.choice.name}/{stage}" in _read(session.project):
         return True
-    if not session.hooks.has_hook("env") or stage not in session.hooks.target.env_stages:
+    if not session.hooks.has_hook("env") or stage not in session.hooks.target.kept_env_stages:
         return False
     changed = session.hooks.get_env_store(session.access, stage).get_change_time()
     return changed is not None and changed > deployment.created.astimezone(dt.UTC)

@@ -13,6 +13,8 @@ UiVersion = Literal["v5", "v6"]  # of the AI SDK; v6 is also the form of later v
 _NO_DECISIONS: Mapping[str, bool] = MappingProxyType({})
 _BLOCKS = ("text-start", "text-end", "reasoning-start", "reasoning-end")
 _DELTAS = ("text-delta", "reasoning-delta")
+_INPUT_START, _INPUT_DELTA = "tool-call-input-streaming-start", "tool-call-delta"
+_TOOL_KINDS = (_INPUT_START, _INPUT_DELTA, "tool-call", "tool-result", "tool-error")
 
 
 def to_ui_parts(
@@ -58,7 +60,7 @@ def _to_parts(
         yield {"type": "data-structured-output", "data": {"object": chunk["object"]}}
     elif kind in ("tool-call-approval", "tool-call-suspended", "tool-output"):
         yield {"type": f"data-{kind}", "data": {"runId": chunk["runId"], **payload}}
-    elif kind in ("tool-call", "tool-result"):
+    elif kind in _TOOL_KINDS:
         yield _to_tool_part(kind, payload)
     elif kind == "error":
         yield {"type": kind, "errorText": payload["error"]["message"]}
@@ -77,6 +79,12 @@ def _to_boundary_parts(kind: str) -> Iterator[dict[str, Any]]:
 
 def _to_tool_part(kind: str, payload: dict[str, Any]) -> dict[str, Any]:
     call = {"toolCallId": payload["toolCallId"]}
+    if kind == _INPUT_START:
+        return {"type": "tool-input-start", **call, "toolName": payload["toolName"]}
+    if kind == _INPUT_DELTA:
+        return {"type": "tool-input-delta", **call, "inputTextDelta": payload["argsTextDelta"]}
+    if kind == "tool-error":
+        return {"type": "tool-output-error", **call, "errorText": payload["error"]["message"]}
     if kind == "tool-call":
         name = payload["toolName"]
         return {"type": "tool-input-available", **call, "toolName": name, "input": payload["args"]}

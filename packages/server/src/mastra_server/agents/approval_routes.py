@@ -23,6 +23,7 @@ from mastra_server.agents.routes import get_agent
 from mastra_server.agents.stream import resume_agent
 from mastra_server.agents.suspended_runs import (
     build_resume_input,
+    check_resume_data,
     find_waiting_call,
     get_suspended_run,
     get_suspended_runs,
@@ -145,6 +146,8 @@ async def _resume_run(request: _Request) -> StreamResponse:
     decision = Decision(data=body.resume_data)
     if isinstance(call, ApprovalRequired):
         decision = _to_decision(body.resume_data)
+    else:
+        check_resume_data(agent, call.name, body.resume_data)
     run_input = build_resume_input(request, run, {call.id: decision}, body.request_context)
     return respond_with_stream(
         request, agent.id, run_input, resume_agent(agent, run_input, get_suspended_runs(request))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mastra_core.agents import Message, TextPart
+from mastra_core.agents import Message, TextPart, ToolResult
 from mastra_server.agents.transcript import Transcript, Turn
 from mastra_server.http.dates import format_iso
 
@@ -193,13 +193,16 @@ def _build_results(turn: Turn) -> list[dict[str, Any]]:
             "toolCallId": result.id,
             "toolName": result.name,
             "input": result.arguments,
-            "output": {
-                "type": "text" if isinstance(result.result, str) else "json",
-                "value": result.result,
-            },
+            "output": {"type": _get_output_type(result), "value": result.result},
         }
         for result in turn.results
     ]
+
+
+def _get_output_type(result: ToolResult) -> str:
+    if result.failed and not result.declined:
+        return "error-text"
+    return "text" if isinstance(result.result, str) else "json"
 
 
 def _get_text_parts(message: Message) -> list[dict[str, Any]]:

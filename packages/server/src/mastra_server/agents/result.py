@@ -108,7 +108,8 @@ def _flatten_turns(transcript: Transcript) -> dict[str, Any]:
     """Combine the reasoning, tool calls, tool results and files of all turns."""
     turns, run_id = transcript.turns, transcript.run_input.run_id
     return {
-        "reasoning": [_build_reasoning(turn) for turn in turns if turn.reasoning],
+        "reasoning": [_build_reasoning(turn, run_id) for turn in turns if turn.reasoning],
+        "reasoningText": "".join(turn.reasoning for turn in turns),
         "toolCalls": [call for turn in turns for call in _build_calls(turn, run_id)],
         "toolResults": [result for turn in turns for result in _build_results(turn, run_id)],
         "sources": [],
@@ -129,7 +130,7 @@ def _build_step(transcript: Transcript, turn: Turn, *, first: bool) -> dict[str,
         "content": build_content(turn, text),
         "text": text,
         "reasoningText": turn.reasoning,
-        "reasoning": [_build_reasoning(turn)] if turn.reasoning else [],
+        "reasoning": [_build_reasoning(turn, run_id)] if turn.reasoning else [],
         "staticToolCalls": [],
         "dynamicToolCalls": [],
         "staticToolResults": [],
@@ -145,8 +146,9 @@ def _build_step(transcript: Transcript, turn: Turn, *, first: bool) -> dict[str,
     }
 
 
-def _build_reasoning(turn: Turn) -> dict[str, Any]:
-    return {"type": "reasoning", "text": turn.reasoning}
+def _build_reasoning(turn: Turn, run_id: str) -> dict[str, Any]:
+    payload = {"id": f"reasoning_{turn.started_at}", "text": turn.reasoning}
+    return {"type": "reasoning", "runId": run_id, "from": "AGENT", "payload": payload}
 
 
 def _build_files(turn: Turn, run_id: str) -> list[dict[str, Any]]:
@@ -161,4 +163,8 @@ def _build_calls(turn: Turn, run_id: str) -> list[dict[str, Any]]:
 
 def _build_results(turn: Turn, run_id: str) -> list[dict[str, Any]]:
     envelope = {"type": "tool-result", "runId": run_id, "from": "AGENT"}
-    return [{**envelope, "payload": build_result_payload(result)} for result in turn.results]
+    return [
+        {**envelope, "payload": build_result_payload(result)}
+        for result in turn.results
+        if result.declined or not result.failed
+    ]

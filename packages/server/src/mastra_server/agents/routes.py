@@ -30,9 +30,9 @@ from mastra_server.http.schemas import (
     ListedAgent,
     ListQuery,
     Message,
+    StartQuery,
     ToolDetails,
 )
-from mastra_server.workflows.schemas import StartQuery
 
 __all__ = ("ROUTES", "get_agent")
 

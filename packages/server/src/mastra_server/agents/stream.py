@@ -19,6 +19,9 @@ from mastra_core.agents import (
     SuspendedRuns,
     TextDelta,
     ToolCall,
+    ToolInputDelta,
+    ToolInputEnd,
+    ToolInputStart,
     ToolOutput,
     ToolResult,
     ToolSuspended,
@@ -35,6 +38,7 @@ from mastra_server.agents.suspended_runs import stream_events, take_suspended_ru
 from mastra_server.agents.transcript import (
     Transcript,
     build_call_payload,
+    build_error_payload,
     build_file_payload,
     build_model_metadata,
     build_result_payload,
@@ -44,7 +48,7 @@ from mastra_server.agents.transcript import (
 from mastra_server.http.dates import format_iso
 from mastra_server.http.responses import close_on_exit
 
-__all__ = ("resume_agent", "stream_agent")
+__all__ = ("AgentChunkWriter", "resume_agent", "stream_agent")
 
 
 async def stream_agent(
@@ -58,7 +62,7 @@ async def stream_agent(
     :returns: the chunks.
     """
     transcript = Transcript(agent.id, run_input)
-    writer = _ChunkWriter(transcript)
+    writer = AgentChunkWriter(transcript)
     with start_agent_span(agent, run_input) as span:
         try:
             async with close_on_exit(stream_events(agent, run_input, suspended_runs)) as events:
@@ -95,8 +99,11 @@ async def resume_agent(
         yield chunk
 
 
-class _ChunkWriter:
-    """Convert events to chunks, and add the chunks that must be between them."""
+class AgentChunkWriter:
+    """Converts events to chunks, and adds the chunks that must be between them.
+
+    :param transcript: the run so far.
+    """
 
     def __init__(self, transcript: Transcript) -> None:
         self._transcript = transcript
@@ -106,11 +113,14 @@ class _ChunkWriter:
         self._block = ""  # the kind of the open block: text, reasoning or none
         self._blocks = 0
         self._subagents: dict[
-            str, _ChunkWriter
+            str, AgentChunkWriter
         ] = {}  # of agents that are tools of this agent, by call id
 
     def write(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
-        """Yield the chunks for ``event``."""
+        """Yield the chunks of an event.
+
+        :param event: the event.
+        """
         if self._done:
             return
         if not self._started:
@@ -140,6 +150,8 @@ class _ChunkWriter:
                 yield from self._write_delta("reasoning", event.text)
             case ToolOutput():
                 yield from self._write_tool_output(event)
+            case ToolInputStart() | ToolInputDelta() | ToolInputEnd():
+                yield from self._write_tool_input(event)
             case ToolCall() | ToolResult() | File() | ApprovalRequired() | ToolSuspended():
                 yield from self._close_block()
                 yield self._build_event_chunk(event)
@@ -183,6 +195,8 @@ class _ChunkWriter:
         match event:
             case ToolCall():
                 return self._build_chunk("tool-call", build_call_payload(event))
+            case ToolResult(failed=True, declined=False):
+                return self._build_chunk("tool-error", build_error_payload(event))
             case ToolResult():
                 return self._build_chunk("tool-result", build_result_payload(event))
             case File():
@@ -192,13 +206,28 @@ class _ChunkWriter:
         name = "tool-call-approval" if is_approval else "tool-call-suspended"
         return self._build_chunk(name, build_waiting_payload(event))
 
+    def _write_tool_input(
+        self, event: ToolInputStart | ToolInputDelta | ToolInputEnd
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the chunks of a tool call whose arguments the model is writing."""
+        yield from self._close_block()
+        payload = {"toolCallId": event.id, "toolName": event.name}
+        match event:
+            case ToolInputStart():
+                yield self._build_chunk("tool-call-input-streaming-start", payload)
+            case ToolInputDelta():
+                payload["argsTextDelta"] = event.text
+                yield self._build_chunk("tool-call-delta", payload)
+            case ToolInputEnd():
+                yield self._build_chunk("tool-call-input-streaming-end", payload)
+
     def _write_tool_output(self, event: ToolOutput) -> Iterator[dict[str, Any]]:
         """Yield the output of a tool: values, or chunks of a called agent."""
         outputs: Iterable[Any] = [event.output]
         if isinstance(event.output, AgentEvent):
             run_id = f"{self._transcript.run_input.run_id}-{event.id}"
             transcript = Transcript(event.name, AgentInput(run_id=run_id))
-            outputs = self._subagents.setdefault(event.id, _ChunkWriter(transcript)).write(
+            outputs = self._subagents.setdefault(event.id, AgentChunkWriter(transcript)).write(
                 event.output
             )
         for output in outputs:

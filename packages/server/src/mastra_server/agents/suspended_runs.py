@@ -20,13 +20,14 @@ from mastra_core.agents import (
     ToolSuspended,
 )
 from mastra_core.agents.protocol import build_output
-from mastra_core.errors import TooManyRuns
+from mastra_core.errors import InvalidInput, TooManyRuns
 from mastra_server.http.request_body import InvalidBody
 from mastra_server.http.request_context import build_context, restrict_to_resource
 from mastra_server.http.responses import close_on_exit
 
 __all__ = (
     "build_resume_input",
+    "check_resume_data",
     "find_waiting_call",
     "get_suspended_run",
     "get_suspended_runs",
@@ -44,6 +45,22 @@ def get_suspended_runs(request: _Request) -> SuspendedRuns:
     """
     runs: SuspendedRuns = request.app.state.mastra.suspended_runs
     return runs
+
+
+def check_resume_data(agent: AgentLike, name: str, data: Any) -> None:
+    """Check the data for a suspended call of a tool, while the run is still stored.
+
+    :param agent: the agent.
+    :param name: name of the tool.
+    :param data: the data of the request.
+    :raises InvalidBody: when the data does not have the type that the tool declares.
+    """
+    for tool in agent.info().tools:
+        if tool.id == name:
+            try:
+                tool.parse_resume_data(data)
+            except InvalidInput as error:
+                raise InvalidBody("resumeData", error.message) from None
 
 
 async def stream_events(

@@ -20,8 +20,7 @@ from mastra_server.http.request_context import (
     restrict_to_thread,
 )
 from mastra_server.http.responses import json_response
-from mastra_server.http.schemas import ListQuery, ToolDetails
-from mastra_server.workflows.schemas import StartQuery
+from mastra_server.http.schemas import ListQuery, StartQuery, ToolDetails
 
 __all__ = ("ROUTES", "ToolBody", "build_failure_response", "execute_tool")
 

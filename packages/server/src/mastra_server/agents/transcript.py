@@ -31,6 +31,7 @@ __all__ = (
     "Transcript",
     "Turn",
     "build_call_payload",
+    "build_error_payload",
     "build_file_payload",
     "build_model_metadata",
     "build_result_payload",
@@ -194,6 +195,15 @@ def build_result_payload(result: ToolResult) -> dict[str, Any]:
     return {**payload, "isError": True} if result.failed else payload
 
 
+def build_error_payload(result: ToolResult) -> dict[str, Any]:
+    """Build the payload of a tool call that failed.
+
+    :param result: the result, which is the message of the error.
+    """
+    error = {"name": "Error", "message": str(result.result)}
+    return {**build_call_payload(result), "error": error}
+
+
 def build_waiting_payload(event: ApprovalRequired | ToolSuspended) -> dict[str, Any]:
     """Build the payload of a tool call that waits for a decision.
 
@@ -201,5 +211,6 @@ def build_waiting_payload(event: ApprovalRequired | ToolSuspended) -> dict[str, 
     """
     payload = build_call_payload(event)
     if isinstance(event, ToolSuspended):
-        return {**payload, "suspendPayload": event.payload, "resumeSchema": "{}"}
+        schema = encode_json(event.resume_schema or {}).decode()
+        return {**payload, "suspendPayload": event.payload, "resumeSchema": schema}
     return {**payload, "resumeSchema": APPROVAL_SCHEMA}

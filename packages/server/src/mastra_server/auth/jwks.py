@@ -8,7 +8,10 @@ from collections import OrderedDict
 from typing import Any
 
 from mastra_core.errors import RequestError
+from mastra_core.fetch import fetch
 from mastra_core.logger import get_logger
+from mastra_core.request_scope import is_request_scoped, keep_alive
+from mastra_server.auth.token_signatures import LibrarySignatures, Signatures
 
 __all__ = ("KeyNotFound", "KeySet", "KeysUnavailable")
 
@@ -17,9 +20,10 @@ _MIN_INTERVAL = 10.0  # seconds between requests: invented key ids must not caus
 _RETRY_INTERVAL = 1.0  # seconds between requests while there are no keys at all
 _UNKNOWN_AGE = 60.0  # seconds in which a key id that the issuer does not have causes no request
 _TIMEOUT = 5.0  # seconds for a whole response
-_MAX_BYTES = 1024 * 1024  # of a response
+_POLL_INTERVAL = 0.05  # seconds between two looks at the request of another caller
 _MAX_ID_LENGTH = 256  # characters of a key id
 _MAX_UNKNOWN = 1000
+_OK = 200
 
 
 class KeysUnavailable(RequestError):
@@ -40,10 +44,13 @@ class KeySet:
     unknown key id causes a request, so a rotated key is found at once.
 
     :param url: the address of the issuer's key set.
+    :param signatures: reads the keys; by PyJWT by default.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, signatures: Signatures | None = None) -> None:
         self._url = url
+        self._signatures = signatures or LibrarySignatures()
+        self._request_ends = float("-inf")  # when a request that another caller sent has ended
         self._keys: dict[str | None, Any] = {}
         self._unknown: OrderedDict[str | None, float] = OrderedDict()
         self._fetched_at = self._requested_at = float("-inf")
@@ -63,7 +70,7 @@ class KeySet:
         key = self._get_key(key_id)
         if key is not None:
             if time.monotonic() - self._fetched_at > _MAX_AGE:
-                self._begin_refresh()
+                self._refresh_in_background()
             return key
         return await self._find_new_key(key_id)
 
@@ -71,8 +78,9 @@ class KeySet:
         """Return a key that is not cached, after a request if a request is allowed now."""
         if self._is_known_as_missing(key_id):
             raise KeyNotFound
-        task = self._begin_refresh()
-        if task is not None:
+        if is_request_scoped():
+            await self._refresh_in_request()
+        elif task := self._begin_refresh():
             await asyncio.shield(task)  # others wait for it too
         if not self._keys:
             raise KeysUnavailable("Authentication is not available")
@@ -108,15 +116,38 @@ class KeySet:
         if self._task is not None and self._task.get_loop() is loop and not self._task.done():
             return self._task
         now = time.monotonic()
-        if now - self._requested_at < (_MIN_INTERVAL if self._keys else _RETRY_INTERVAL):
+        if not self._may_request(now):
             return None
         self._requested_at = now
         self._task = loop.create_task(self._refresh(now))
         return self._task
 
+    def _may_request(self, now: float) -> bool:
+        """Return whether the previous request was long enough ago."""
+        return now - self._requested_at >= (_MIN_INTERVAL if self._keys else _RETRY_INTERVAL)
+
+    def _refresh_in_background(self) -> None:
+        if is_request_scoped():
+            keep_alive(asyncio.ensure_future(self._refresh_in_request()))
+        else:
+            self._begin_refresh()
+
+    async def _refresh_in_request(self) -> None:
+        """Send a request, or wait until that of another caller has ended, without its task."""
+        now = time.monotonic()
+        if now < self._request_ends:
+            while time.monotonic() < self._request_ends:  # noqa: ASYNC110  # an event belongs to one request
+                await asyncio.sleep(_POLL_INTERVAL)
+        elif self._may_request(now):
+            self._requested_at, self._request_ends = now, now + _TIMEOUT
+            try:
+                await self._refresh(now)
+            finally:
+                self._request_ends = float("-inf")
+
     async def _refresh(self, now: float) -> None:
         try:
-            self._keys = await asyncio.to_thread(_fetch_keys, self._url)
+            self._keys = self._signatures.parse_keys(await _fetch_key_set(self._url))
             self._fetched_at = now
         except Exception as error:  # noqa: BLE001  # an unreachable or a broken issuer
             self._requested_at = time.monotonic()  # the interval begins after a timeout
@@ -125,23 +156,8 @@ class KeySet:
             )
 
 
-def _fetch_keys(url: str) -> dict[str | None, Any]:
-    from jwt import PyJWKSet
-
-    key_set = PyJWKSet.from_json(_read_response(url).decode())
-    return {key.key_id: key for key in key_set.keys if key.key_type != "oct"}
-
-
-def _read_response(url: str) -> bytes:
-    """Read a response, with limits for its size and its total time."""
-    from urllib.request import Request, urlopen
-
-    end = time.monotonic() + _TIMEOUT
-    request = Request(url, headers={"accept": "application/json"})  # noqa: S310  # the application's own setting
-    body = b""
-    with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310  # as above
-        while piece := response.read1(65_536):
-            body += piece
-            if len(body) > _MAX_BYTES or time.monotonic() > end:
-                raise OSError("the response is too large or too slow")
-    return body
+async def _fetch_key_set(url: str) -> bytes:
+    response = await fetch(url, headers={"accept": "application/json"}, seconds=_TIMEOUT)
+    if response.status != _OK:
+        raise OSError(f"the issuer responded with status {response.status}")
+    return response.body

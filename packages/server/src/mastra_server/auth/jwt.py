@@ -8,6 +8,7 @@ from typing import Any
 from mastra_core import Secret
 from mastra_core.errors import ConfigError
 from mastra_server.auth.jwks import KeyNotFound, KeySet
+from mastra_server.auth.token_signatures import create_signatures
 
 __all__ = ("Jwt",)
 
@@ -45,7 +46,7 @@ class Jwt:
         leeway: float = 0,
         resource_claim: str = "sub",
     ) -> None:
-        _require_library()
+        self._signatures = create_signatures()
         if sum(each is not None for each in (secret, public_key, jwks_url)) != 1:
             raise ConfigError(
                 "Jwt needs exactly one key, but got none or several.",
@@ -53,7 +54,7 @@ class Jwt:
             )
         self._secret = Secret(secret) if isinstance(secret, str) else secret
         self._public_key = public_key
-        self._keys = KeySet(jwks_url) if jwks_url else None
+        self._keys = KeySet(jwks_url, self._signatures) if jwks_url else None
         self._algorithms = _check_algorithms(algorithms, _SHARED if secret is not None else _PUBLIC)
         self._audience = audience
         self._issuer = issuer
@@ -70,16 +71,15 @@ class Jwt:
         """
         import jwt
 
+        checks = {
+            "audience": self._audience,
+            "issuer": self._issuer,
+            "leeway": self._leeway,
+            "options": {"require": ["exp"], "verify_aud": self._audience is not None},
+        }
         try:
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                await self._get_key(token),
-                algorithms=self._algorithms,
-                audience=self._audience,
-                issuer=self._issuer,
-                leeway=self._leeway,
-                options={"require": ["exp"], "verify_aud": self._audience is not None},
-            )
+            key = await self._get_key(token)
+            claims = await self._signatures.decode(token, key, self._algorithms, checks)
         except (jwt.PyJWTError, KeyNotFound):
             return None
         # A token without the claim would give access to the memory of all resources.
@@ -96,16 +96,6 @@ class Jwt:
         if self._keys is not None:
             return await self._keys.find_key(token)
         return self._public_key if self._secret is None else self._secret.reveal()
-
-
-def _require_library() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("jwt") is None or find_spec("cryptography") is None:
-        raise ConfigError(
-            "Jwt needs PyJWT, which is not installed.",
-            'Install it: pip install "mastra-server[auth]".',
-        )
 
 
 def _check_algorithms(names: Sequence[str] | None, choices: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ __all__ = (
     "ListedAgent",
     "Message",
     "Ready",
+    "StartQuery",
     "ToolDetails",
 )
 
@@ -36,6 +37,12 @@ class ContextQuery(msgspec.Struct, rename="camel"):
     """The query of every operation."""
 
     request_context: Context = ""
+
+
+class StartQuery(ContextQuery):
+    """The query to create a run; without ``runId``, the run gets a new id."""
+
+    run_id: str = ""
 
 
 class ListQuery(ContextQuery):

@@ -11,11 +11,13 @@ from litestar import Request
 
 from mastra_core import RateLimit
 from mastra_core.errors import ConfigError
+from mastra_core.request_scope import is_request_scoped
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.callers import read_client_address
 from mastra_server.http.errors import ErrorResponse, TooManyRequests
 from mastra_server.http.health import HEALTH_PATHS
 from mastra_server.http.responses import json_response
+from mastra_server.middleware.moving_window import MovingWindow
 
 __all__ = ("RateLimiter",)
 
@@ -76,6 +78,8 @@ class RateLimiter:
 
     def _get_limiter(self) -> Any:
         """Return the limiter; create it at first use, because it belongs to an event loop."""
+        if self._strategy is None and is_request_scoped() and self._settings.is_in_memory:
+            self._strategy = MovingWindow()
         if self._strategy is None:
             from limits.aio.strategies import MovingWindowRateLimiter
             from limits.storage import storage_from_string

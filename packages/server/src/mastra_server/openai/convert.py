@@ -13,6 +13,8 @@ from mastra_core.agents import (
     Finish,
     TextDelta,
     ToolCall,
+    ToolInputDelta,
+    ToolInputStart,
     ToolResult,
     ToolSuspended,
     Usage,
@@ -49,6 +51,7 @@ class ResponseWriter:
         self.failure: Failure | None = None
         self._message: dict[str, Any] | None = None
         self._number = 0
+        self._calls: dict[str, int] = {}  # ids of open calls, mapped to their places in the output
 
     def write_start(self) -> Iterator[dict[str, Any]]:
         """Yield the first events of a stream."""
@@ -63,9 +66,14 @@ class ResponseWriter:
         match event:
             case TextDelta():
                 yield from self._write_text(event.text)
+            case ToolInputStart():
+                yield from self._end_message()
+                yield from self._start_call(event)
+            case ToolInputDelta():
+                yield from self._write_arguments(event.id, event.text)
             case ToolCall():
                 yield from self._end_message()
-                yield from self._write_call(event)
+                yield from self._end_call(event)
             case ToolResult():
                 yield from self._write_item(_build_result(event))
             case ApprovalRequired() | ToolSuspended():
@@ -116,8 +124,7 @@ class ResponseWriter:
         )
         self._message = None
 
-    def _write_call(self, call: ToolCall) -> Iterator[dict[str, Any]]:
-        arguments = encode_json(call.arguments).decode()
+    def _start_call(self, call: ToolCall | ToolInputStart) -> Iterator[dict[str, Any]]:
         item = {
             "id": f"fc_{call.id}",
             "type": "function_call",
@@ -126,15 +133,34 @@ class ResponseWriter:
             "arguments": "",
             "status": "in_progress",
         }
-        done = {**item, "arguments": arguments, "status": "completed"}
-        self._output.append(done)
-        names = {"output_index": self._last_index, "item_id": item["id"]}
-        yield self._build_event("output_item.added", output_index=self._last_index, item=item)
-        yield self._build_event("function_call_arguments.delta", **names, delta=arguments)
+        self._output.append(item)
+        self._calls[call.id] = self._last_index
+        yield self._build_event("output_item.added", output_index=self._last_index, item=dict(item))
+
+    def _write_arguments(self, call_id: str, text: str) -> Iterator[dict[str, Any]]:
+        index = self._calls[call_id]
+        item = self._output[index]
+        item["arguments"] += text
         yield self._build_event(
-            "function_call_arguments.done", **names, name=call.name, arguments=arguments
+            "function_call_arguments.delta", output_index=index, item_id=item["id"], delta=text
         )
-        yield self._build_event("output_item.done", output_index=self._last_index, item=done)
+
+    def _end_call(self, call: ToolCall) -> Iterator[dict[str, Any]]:
+        if call.id not in self._calls:  # a framework that does not stream arguments
+            yield from self._start_call(call)
+            yield from self._write_arguments(call.id, encode_json(call.arguments).decode())
+        index = self._calls.pop(call.id)
+        item = self._output[index]
+        item["status"] = "completed"
+        item["arguments"] = item["arguments"] or encode_json(call.arguments).decode()
+        yield self._build_event(
+            "function_call_arguments.done",
+            output_index=index,
+            item_id=item["id"],
+            name=call.name,
+            arguments=item["arguments"],
+        )
+        yield self._build_event("output_item.done", output_index=index, item=item)
 
     def _write_item(self, item: dict[str, Any]) -> Iterator[dict[str, Any]]:
         self._output.append(item)

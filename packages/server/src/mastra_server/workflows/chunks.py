@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from mastra_core.agents import AgentInput, Finish, Start, Usage
+from mastra_core.agents.event_chunk import read_event_chunk
 from mastra_core.workflows import RunRecord
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
@@ -22,6 +24,8 @@ from mastra_core.workflows.engine.run_events import (
     StepWrote,
 )
 from mastra_core.workflows.engine.step_paths import strip_indexes
+from mastra_server.agents.stream import AgentChunkWriter
+from mastra_server.agents.transcript import Transcript
 from mastra_server.workflows.result import build_step
 from mastra_server.workflows.step_paths import get_item_index
 
@@ -51,6 +55,8 @@ class ChunkWriter:
     def __init__(self, run_id: str, workflow_id: str) -> None:
         self._record = RunRecord(run_id=run_id, workflow_id=workflow_id)
         self._calls: dict[str, str] = {}
+        self._usage = Usage()  # of the agents that were steps
+        self._agents: dict[str, AgentChunkWriter] = {}  # of steps that run agents
         self._counts: dict[tuple[str, int], int] = {}
 
     def write(self, event: RunEvent) -> Iterator[dict[str, Any]]:
@@ -79,7 +85,7 @@ class ChunkWriter:
         payload = {
             "workflowStatus": status,
             "metadata": metadata or {},
-            "output": {"usage": _NO_TOKENS},
+            "output": {"usage": _NO_TOKENS | _build_tokens(self._usage)},
         }
         if status == "success":
             payload["finalWorkflowResult"] = self._record.result
@@ -130,12 +136,13 @@ class ChunkWriter:
 
         :param event: the event.
         """
-        payload = {
-            "stepName": strip_indexes(event.step),
-            "output": event.chunk,
-            "runId": self._record.run_id,
-        }
-        yield {**self.build_chunk("workflow-step-output", payload), "from": "USER"}
+        for output in self._list_outputs(event):
+            payload = {
+                "stepName": strip_indexes(event.step),
+                "output": output,
+                "runId": self._record.run_id,
+            }
+            yield {**self.build_chunk("workflow-step-output", payload), "from": "USER"}
 
     def on_step_started(self, event: StepStarted | StepResumed) -> Iterator[dict[str, Any]]:
         """Convert the start of a step.
@@ -176,11 +183,26 @@ class ChunkWriter:
             yield self.build_chunk("workflow-step-result", self._build_step(event.step))
         yield from self._write_progress(event)
 
+    def _list_outputs(self, event: StepWrote) -> list[Any]:
+        """Return the value that a step wrote, or the chunks for an event of its agent."""
+        found = read_event_chunk(event.chunk)
+        if found is None:
+            return [event.chunk]
+        agent_id, agent_event = found
+        if isinstance(agent_event, Start):
+            run_input = AgentInput(run_id=self._record.run_id)
+            self._agents[event.step] = AgentChunkWriter(Transcript(agent_id, run_input))
+        elif isinstance(agent_event, Finish):
+            self._usage += agent_event.usage
+        writer = self._agents.get(event.step)
+        return [] if writer is None else list(writer.write(agent_event))
+
     def _write_progress(self, event: StepEnded | StepSuspended) -> Iterator[dict[str, Any]]:
         group, bracket, index = event.step.removesuffix("]").rpartition("[")
         if not bracket or not index.isdecimal() or get_item_index(group) is not None:
             return
         payload = {
+            "stepName": group,
             "id": group,
             "completedCount": self._count_completed(group, isinstance(event, StepEnded)),
             "totalCount": len(self._record.steps[group].payload),
@@ -207,6 +229,16 @@ class ChunkWriter:
             "payload": step.payload,
             **build_step(step),
         }
+
+
+def _build_tokens(usage: Usage) -> dict[str, int]:
+    return {
+        "inputTokens": usage.input_tokens,
+        "outputTokens": usage.output_tokens,
+        "totalTokens": usage.input_tokens + usage.output_tokens,
+        "cachedInputTokens": usage.cached_tokens,
+        "reasoningTokens": usage.reasoning_tokens,
+    }
 
 
 _HANDLERS: dict[type, Callable[[ChunkWriter, Any], Iterator[dict[str, Any]]]] = {

@@ -123,7 +123,7 @@ def build_step(step: StepRecord) -> dict[str, Any]:
     """Build the state of one step, without its payload.
 
     :param step: the record of the step.
-    :returns: status, times, output and error.
+    :returns: status, times, output, error, and the iteration of a loop.
     """
     fields: dict[str, Any] = {"startedAt": step.started_at, "status": step.status}
     if step.status == "suspended":
@@ -136,6 +136,8 @@ def build_step(step: StepRecord) -> dict[str, Any]:
         fields["error"] = build_error(step.error)
     if step.ended_at is not None:
         fields["endedAt"] = step.ended_at
+    if step.iteration:
+        fields["metadata"] = {"iterationCount": step.iteration}
     return fields
 
 

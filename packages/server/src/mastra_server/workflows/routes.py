@@ -23,7 +23,7 @@ from mastra_server.http.request_body import (
 )
 from mastra_server.http.request_context import build_context, restrict_to_resource
 from mastra_server.http.responses import StreamResponse, json_response
-from mastra_server.http.schemas import ListQuery, Message
+from mastra_server.http.schemas import ListQuery, Message, StartQuery
 from mastra_server.middleware.request_spans import get_trace_ids
 from mastra_server.workflows import runs, time_travel
 from mastra_server.workflows.result import build_run_result, count_runs
@@ -38,7 +38,6 @@ from mastra_server.workflows.schemas import (
     RunCounts,
     RunCreated,
     RunIdQuery,
-    StartQuery,
     WorkflowDetails,
     WorkflowResult,
 )

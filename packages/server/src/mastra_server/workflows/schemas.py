@@ -18,7 +18,6 @@ __all__ = (
     "RunIdQuery",
     "RunList",
     "RunListQuery",
-    "StartQuery",
     "WorkflowDetails",
     "WorkflowResult",
 )
@@ -36,12 +35,6 @@ Status = Literal[
     "tripwire",
     "skipped",
 ]
-
-
-class StartQuery(ContextQuery):
-    """The query to create a run; without ``runId``, the run gets a new id."""
-
-    run_id: str = ""
 
 
 class RunIdQuery(ContextQuery, kw_only=True):

@@ -13,6 +13,7 @@ from mastra_core.agents.loop.answer import Answer, AnswerReader
 from mastra_core.agents.loop.call_batch import CallBatch, CallOutcome, PendingCall
 from mastra_core.agents.loop.conversation import Conversation
 from mastra_core.agents.loop.model_request import ModelRequest
+from mastra_core.agents.loop.model_span import trace_request
 from mastra_core.agents.loop.resume import Resumption
 from mastra_core.agents.loop.run_plan import RunPlan
 from mastra_core.agents.loop.turn_events import TurnConverter, iter_response_events
@@ -78,18 +79,11 @@ class AgentRun:
         self._usage.check_request()
         request = self._build_request()
         self._has_events = False
-        if self._live:
-            converter = TurnConverter()
-            async with aclosing(request.stream()) as pieces:
-                async for piece in pieces:
-                    for event in converter.convert(piece):
-                        self._has_events = True
-                        yield event
-        else:
-            await request.send()
-            for event in iter_response_events(request.response):
-                self._has_events = True
-                yield event
+        with trace_request(request):
+            async with aclosing(self._iter_answer(request)) as events:
+                async for event in events:
+                    self._has_events = True
+                    yield event
         response = request.response
         self._steps += 1
         self._conversation.add_response(response)
@@ -102,6 +96,18 @@ class AgentRun:
         async with aclosing(self._iter_calls(response, calls)) as events:
             async for event in events:
                 yield event
+
+    async def _iter_answer(self, request: ModelRequest) -> AsyncGenerator[AgentEvent]:
+        if not self._live:
+            await request.send()
+            for event in iter_response_events(request.response):
+                yield event
+            return
+        converter = TurnConverter()
+        async with aclosing(request.stream()) as pieces:
+            async for piece in pieces:
+                for event in converter.convert(piece):
+                    yield event
 
     def _build_request(self) -> ModelRequest:
         is_first = self._steps == 0 and self._plan.resumption is None

@@ -21,7 +21,7 @@ from mastra_core.agents.tool_calls import (
 )
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump
-from mastra_core.tools import ToolSuspension
+from mastra_core.tools import Tool, ToolSuspension
 from mastra_core.usage import Usage
 
 __all__ = ("CallBatch", "CallOutcome", "PendingCall")
@@ -126,7 +126,7 @@ class CallBatch:
         try:
             content = await invoke_tool(item, arguments, self._build_invocation(call, queue))
         except (ApprovalNeeded, ToolSuspension) as reason:
-            return CallOutcome(part=part, waiting=_build_waiting(part, reason))
+            return CallOutcome(part=part, waiting=_build_waiting(item, part, reason))
         except InvalidInput as error:
             return _retry(part, error.message)
         except Exception as error:
@@ -158,10 +158,18 @@ class CallBatch:
         return f"Unknown tool name: {name!r}. Available tools: {names}."
 
 
-def _build_waiting(part: ToolCallPart, reason: ApprovalNeeded | ToolSuspension) -> Waiting:
+def _build_waiting(
+    item: Tool, part: ToolCallPart, reason: ApprovalNeeded | ToolSuspension
+) -> Waiting:
     call, name, arguments = part.tool_call_id, part.tool_name, parse_arguments(part)
     if isinstance(reason, ToolSuspension):
-        return ToolSuspended(id=call, name=name, arguments=arguments, payload=reason.payload)
+        return ToolSuspended(
+            id=call,
+            name=name,
+            arguments=arguments,
+            payload=reason.payload,
+            resume_schema=item.resume_schema,
+        )
     return ApprovalRequired(id=call, name=name, arguments=arguments)
 
 

@@ -23,6 +23,7 @@ from mastra_core.agents.pydantic_ai.run_result import (
     subtract_usage,
     to_tool_result,
 )
+from mastra_core.agents.pydantic_ai.tool_inputs import ToolInputConverter
 from mastra_core.agents.pydantic_ai.tools import ToolOutputEvent
 
 __all__ = ("EventConverter",)
@@ -37,6 +38,7 @@ class EventConverter:
     def __init__(self, run: Any) -> None:
         self._run = run
         self._calls: dict[str, ToolCall] = {}
+        self._inputs = ToolInputConverter()
         self._has_results = False
         self._counted_usage = Usage()
 
@@ -47,10 +49,8 @@ class EventConverter:
         :returns: the events; empty where pydantic-ai's event has no meaning for a run.
         """
         match event:
-            case native.PartStartEvent():
-                return [*self._close_turn(), *to_events(event.part)]
-            case native.PartDeltaEvent():
-                return to_events(event.delta)
+            case native.PartStartEvent() | native.PartDeltaEvent() | native.PartEndEvent():
+                return self._convert_part(event)
             case native.FunctionToolCallEvent():
                 return [self._convert_call(event.part)]
             case native.FunctionToolResultEvent():
@@ -62,6 +62,16 @@ class EventConverter:
                 return build_end_events(event.result, self._counted_usage)
             case _:
                 return []
+
+    def _convert_part(self, event: Any) -> list[AgentEvent]:
+        inputs = self._inputs.convert(event)
+        match event:
+            case native.PartStartEvent():
+                return [*self._close_turn(), *to_events(event.part), *inputs]
+            case native.PartDeltaEvent():
+                return [*to_events(event.delta), *inputs]
+            case _:
+                return inputs
 
     def finish_stopped(self, stop: RunStopped) -> list[AgentEvent]:
         """Return the last events of a run that a stop condition ended.

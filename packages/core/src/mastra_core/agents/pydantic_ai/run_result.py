@@ -122,6 +122,7 @@ def to_tool_result(part: Any, calls: dict[str, ToolCall]) -> ToolResult:
         arguments=call.arguments if call else {},
         result=dump(part.content),
         failed=part.outcome != "success",
+        declined=part.outcome == "denied",
     )
 
 

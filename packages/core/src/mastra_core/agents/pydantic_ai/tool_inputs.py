@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from pydantic_ai import messages as native
 
 from mastra_core.agents.events import AgentEvent, ToolInputDelta, ToolInputEnd, ToolInputStart
@@ -39,7 +40,7 @@ class ToolInputConverter:
             return []
         self._calls[index] = part
         start = ToolInputStart(id=part.tool_call_id, name=part.tool_name)
-        return [start, *_build_delta(part, part.args_as_json_str() if part.args else "")]
+        return [start, *_build_delta(part, _format_arguments(part.args))]
 
     def _continue_call(self, index: int, delta: Any) -> list[AgentEvent]:
         part = self._calls.get(index)
@@ -48,6 +49,13 @@ class ToolInputConverter:
     def _end_call(self, index: int) -> list[AgentEvent]:
         part = self._calls.pop(index, None)
         return [ToolInputEnd(id=part.tool_call_id, name=part.tool_name)] if part else []
+
+
+def _format_arguments(arguments: Any) -> str:
+    """Return the arguments so far, which are an incomplete text, or an object."""
+    if isinstance(arguments, str):
+        return arguments
+    return msgspec.json.encode(arguments).decode() if arguments else ""
 
 
 def _build_delta(part: native.ToolCallPart, text: str) -> list[AgentEvent]:

@@ -15,7 +15,13 @@ from typing import Any
 
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump, validate
-from mastra_core.telemetry import annotate, get_span_ids, is_recording, start_span
+from mastra_core.telemetry import (
+    annotate,
+    continue_trace,
+    get_span_ids,
+    is_recording,
+    start_span,
+)
 from mastra_core.workflows.engine.journal import Journal
 from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.run_activity import RunActivity
@@ -73,9 +79,9 @@ async def interpret(
     scope.init_data = value
     if not is_recording():
         return await _run_workflow(scope, value, options.start)
-    with start_span(
-        f"invoke_workflow {workflow.id}", {"mastra.workflow.id": workflow.id}
-    ) as current:
+    attributes = {"mastra.workflow.id": workflow.id}
+    parent = continue_trace(options.trace)  # of a run that is executed again after a suspension
+    with start_span(f"invoke_workflow {workflow.id}", attributes, context=parent) as current:
         options.trace.update(get_span_ids(current))
         annotate(current, input=value, run=journal.run_id, resource=options.resource_id)
         result = await _run_workflow(scope, value, options.start)
@@ -179,7 +185,8 @@ async def _run_nested(
 ) -> Any:
     journal, attempt = scope.journal, 1
     await journal.emit(
-        f"{address.key}:started", StepStarted(step=address.path, payload=value, group=True)
+        f"{address.key}:started",
+        StepStarted(step=address.path, payload=value, group=True, iteration=address.iteration),
     )
     while True:
         inner = scope.create_nested(workflow, address, f"{address.key}#{attempt}", value)
@@ -249,7 +256,8 @@ async def _run_concurrently(
 async def _run_foreach(scope: Scope, node: ForEach, value: Any) -> Any:
     step, address = node.step, scope.get_address(node.step.id)
     await scope.journal.emit(
-        f"{address.key}:started", StepStarted(step=address.path, payload=value, group=True)
+        f"{address.key}:started",
+        StepStarted(step=address.path, payload=value, group=True, iteration=address.iteration),
     )
     if not isinstance(value, list):
         message = f"The foreach step {step.id!r} needs a list, but its input is {value!r:.50}."

@@ -54,11 +54,13 @@ class StepStarted(_Event, frozen=True, kw_only=True, gc=False, tag="step-started
     """The execution of a step begins, also in each iteration of a loop.
 
     ``group`` is set for a step that contains other steps: a nested workflow or a ``foreach``.
+    ``iteration`` is the number of the loop's iteration, from 1; 0 outside a loop.
     """
 
     step: str
     payload: Any = None
     group: bool = False
+    iteration: int = 0
 
 
 class StepSuspended(_Event, frozen=True, kw_only=True, gc=False, tag="step-suspended"):

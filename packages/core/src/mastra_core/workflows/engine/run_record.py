@@ -49,6 +49,7 @@ class StepRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     :param wakes_at: the end of a sleep, or of the wait for a retry.
     :param retries: the number of retries.
     :param group: whether the step contains others: a nested workflow or a ``foreach``.
+    :param iteration: the number of the loop's iteration, from 1; 0 outside a loop.
     :param label: another name by which the suspended step can be resumed.
     :param key: the key in the journal under which a suspended step waits.
     """
@@ -66,6 +67,7 @@ class StepRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     wakes_at: int | None = None
     retries: int = 0
     group: bool = False
+    iteration: int = 0
     label: str = ""
     key: str = ""
 
@@ -173,7 +175,11 @@ def _apply_step_started(record: RunRecord, event: StepStarted) -> None:
     record.status = "running"
     path = event.step
     record.steps[path] = StepRecord(
-        status="running", payload=event.payload, started_at=event.at, group=event.group
+        status="running",
+        payload=event.payload,
+        started_at=event.at,
+        group=event.group,
+        iteration=event.iteration,
     )
     record.path.append(path)
     if not event.group:

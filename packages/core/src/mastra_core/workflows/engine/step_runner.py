@@ -79,7 +79,8 @@ async def execute_step(
     :raises WorkflowExit: when the step ends its workflow by ``bail``.
     """
     journal, key = scope.journal, address.key
-    await journal.emit(f"{key}:started", StepStarted(step=address.path, payload=value))
+    event = StepStarted(step=address.path, payload=value, iteration=address.iteration)
+    await journal.emit(f"{key}:started", event)
     retry: Any = step.retry or scope.workflow.retry
     call_number = attempt = 1  # after a suspend, only the number of attempts starts again at 1
     kept = None

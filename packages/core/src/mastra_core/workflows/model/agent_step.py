@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, TypedDict
 
 import msgspec
 
+from mastra_core.agents.event_chunk import build_event_chunk
+from mastra_core.agents.events import AgentEvent
+from mastra_core.agents.function import FunctionAgent
 from mastra_core.agents.messages import AgentInput, Decision, Message
-from mastra_core.agents.protocol import AgentLike
+from mastra_core.agents.protocol import AgentLike, collect
 from mastra_core.agents.suspended_runs import SuspendedRun
 from mastra_core.schema import dump, to_json_schema, validate
 from mastra_core.workflows.model.definition import Step
@@ -33,10 +38,13 @@ class Text(TypedDict):
 def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
     """Create a step that calls ``agent``; it is suspended while a tool call needs a decision.
 
+    The events of the agent are sent to the readers of the run.
+
     :param agent: the agent.
-    :param output: the type of the output; ``{"text": ...}`` by default.
+    :param output: the type of the output; by default, that of the agent, or ``{"text": ...}``.
     """
     output_schema = None if output is None else to_json_schema(output)
+    type_ = output or getattr(agent, "output", None)
 
     async def ask_agent(value: Any, context: StepContext) -> Any:
         run_input = (
@@ -44,15 +52,14 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
             if context.kept is not None
             else _build_input(value, context, output_schema)
         )
-        answer = await agent.generate(run_input)
+        answer = await collect(_forward_events(agent, run_input, context))
         if answer.reason == "suspended":
             _suspend_for_decisions(context, SuspendedRun.from_output(agent.id, run_input, answer))
-        return {"text": answer.text} if output is None else validate(output, answer.object)
+        if type_ is not None:
+            return validate(type_, answer.object)
+        return {"text": answer.text} if answer.object is None else answer.object
 
-    types: dict[str, Any] = {
-        "input": str | Prompt,
-        "output": Text if output is None else output,
-    }
+    types: dict[str, Any] = {"input": str | Prompt, "output": type_ or _get_output_type(agent)}
     return Step(
         id=agent.id,
         description=agent.description,
@@ -65,6 +72,21 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
         suspends=any(map(may_suspend, agent.info().tools)),
         **types,
     )
+
+
+def _get_output_type(agent: AgentLike) -> Any:
+    """Return the type of an agent without ``output``; a function may return any object."""
+    return Any if isinstance(agent, FunctionAgent) else Text
+
+
+async def _forward_events(
+    agent: AgentLike, run_input: AgentInput, context: StepContext
+) -> AsyncGenerator[AgentEvent]:
+    """Run the agent, and send each event to the readers of the run."""
+    async with aclosing(agent.stream(run_input)) as events:  # type: ignore[type-var]  # a generator
+        async for event in events:
+            await context.write(build_event_chunk(agent.id, event))
+            yield event
 
 
 def _build_input(

@@ -25,6 +25,7 @@ from mastra_deployer.bundler.resolve.requirements import parse_names
 from mastra_deployer.bundler.resolve.resolver import Resolver
 from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
 from mastra_deployer.bundler.resolve.tool_distributions import find_tool_distributions
+from mastra_deployer.bundler.resolve.unneeded_requirements import find_imported_unneeded
 from mastra_deployer.bundler.resolve.wheel_tags import describe_platform
 from mastra_deployer.files.directories import ensure_local_directory
 from mastra_deployer.files.temporary import temporary_directory
@@ -35,7 +36,7 @@ __all__ = ("OWN_DISTRIBUTIONS", "Closure", "lock_closure", "read_local_names")
 
 OWN_DISTRIBUTIONS = ("mastra-core", "mastra-server")
 # Format of the locks; changing it makes every project resolve again.
-_VERSION = "3"
+_VERSION = "4"
 # Variables that influence a resolution.
 _VARIABLES = (
     *("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_FIND_LINKS"),
@@ -44,6 +45,7 @@ _VARIABLES = (
 )
 _MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
 _WITH_CREDENTIALS = re.compile(r"(https?://[^/\s@]+@[^/\s]+/)")
+_LINKS = re.compile(r"find-links|index-strategy")
 _STAMP = "# local projects: "
 
 
@@ -75,6 +77,7 @@ def lock_closure(
     requirements: Sequence[str],
     own: Sequence[str],
     report: Report,
+    modules: Iterable[str] = (),
 ) -> Closure:
     """Resolve the project's dependencies for a platform, or load an earlier result.
 
@@ -83,15 +86,16 @@ def lock_closure(
     :param requirements: of the target's runtime.
     :param own: Mastra's distributions to add, at exactly the installed version.
     :param report: receives progress and notes.
+    :param modules: dotted names that the app imports or names.
     :raises BuildError: when they cannot be resolved, or a wheel is missing.
     """
     locks = ensure_local_directory(project, "locks")
     source = choose_source(project, platform, report)
     report.step(f"Resolving dependencies from {source.name}")
     direct = parse_names([*source.direct, *requirements, *own])
-    key = _compute_key(
-        project, platform, source, [*requirements, *own, *_describe_overrides(direct)]
-    )
+    imported = find_imported_unneeded(modules, platform)
+    facts = [*requirements, *own, *_describe_overrides(direct), *sorted(imported)]
+    key = _compute_key(project, platform, source, facts)
     lock = locks / f"{platform.wheels}-{platform.python}-{key[:16]}.toml"
     packages = _load_packages(lock)
     if packages is None:
@@ -99,7 +103,8 @@ def lock_closure(
         with temporary_directory(locks) as temporary:
             draft = temporary / "made.toml"
             extra = [*requirements, *own]
-            write_lock(_resolve(project, platform, source, extra, direct, draft), draft, lock)
+            text = _resolve(project, platform, source, extra, direct, imported, draft)
+            write_lock(text, draft, lock)
         packages = _load_packages(lock) or []
     report_older_versions(read_lock(lock) or "", platform, report)
     directories = _get_directories(packages)
@@ -129,6 +134,7 @@ def _resolve(
     source: LockSource,
     extra: Sequence[str],
     direct: Mapping[str, frozenset[str]],
+    app_requirements: frozenset[str],
     draft: Path,
 ) -> str:
     """Return the text of a new lock."""
@@ -148,10 +154,20 @@ def _resolve(
         temporary=temporary,
         previous=(previous or "").encode(),
         hashes=resolver_input.hashes,
+        direct=app_requirements.union(direct),
+        single_index=not _has_links(source),
     )
     text = resolver.resolve()
     packages = tomllib.loads(text).get("packages", [])
     return f"{_STAMP}{_hash_manifests(_get_directories(packages))}\n{text}"
+
+
+def _has_links(source: LockSource) -> bool:
+    """Return whether the versions of a package may be in several places."""
+    if source.indexes.links or any(map(os.environ.get, ("UV_FIND_LINKS", "UV_INDEX_STRATEGY"))):
+        return True
+    files = [path.read_text("utf-8") for path in source.files if path.is_file()]
+    return any(_LINKS.search(text) for text in files)
 
 
 def _write_inputs(
@@ -213,7 +229,8 @@ def _compute_key(
     variables = [remove_credentials(os.environ.get(name, "")) for name in _VARIABLES]
     inputs = [source.name, source.direct, build.extras, build.groups, build.lock, variables]
     text = json.dumps(
-        [_VERSION, describe_platform(platform), platform.interpreter, contents, inputs, *facts]
+        [_VERSION, describe_platform(platform), platform.index, platform.interpreter]
+        + [contents, inputs, *facts]
     )
     return hashlib.sha256(text.encode()).hexdigest()
 

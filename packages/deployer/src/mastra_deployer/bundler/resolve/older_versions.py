@@ -1,13 +1,14 @@
 """Record in a lock which versions are older than the newest version, and why.
 
-Either the target lacks a wheel, or the newest version does not support each release of its Python.
+The target lacks a wheel, or the newest version does not support each release of its Python, or the
+newest version requires another package that the target has no wheel of.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from packaging.version import Version
@@ -20,6 +21,7 @@ from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, is_compati
 __all__ = (
     "OlderVersion",
     "format_older_version",
+    "list_breaking_versions",
     "list_lacking",
     "list_later_python",
     "list_older_versions",
@@ -27,7 +29,7 @@ __all__ = (
     "report_older_versions",
 )
 
-_LINE = re.compile(r"^# older: (\S+) (\S+) (\S+) (wheel|python)$", re.MULTILINE)
+_LINE = re.compile(r"^# older: (\S+) (\S+) (\S+) (wheel|python|requirement)$", re.MULTILINE)
 _LATEST = 99  # no Python has so many patch releases
 
 
@@ -37,7 +39,8 @@ class OlderVersion(NamedTuple):
     :param name: of the package.
     :param version: the version that is used.
     :param newest: the version that uv chooses without this restriction.
-    :param lacks: what the target lacks: a ``wheel``, or the release of ``python``.
+    :param lacks: what the target lacks: a ``wheel``, the release of ``python``, or the wheel of
+        a ``requirement``.
     """
 
     name: str
@@ -105,6 +108,14 @@ def list_older_versions(newest: Mapping[str, str], text: str, lacks: str) -> lis
     ]
 
 
+def list_breaking_versions(items: Iterable[OlderVersion]) -> list[OlderVersion]:
+    """Return the packages whose version is incompatible with the newest by semantic versioning.
+
+    :param items: packages with an older version.
+    """
+    return [item for item in items if _get_series(item.version) != _get_series(item.newest)]
+
+
 def format_older_version(item: OlderVersion) -> str:
     """Return the comment in a lock that records an older version.
 
@@ -127,6 +138,12 @@ def report_older_versions(text: str, platform: Platform, report: Report) -> None
                 "To use the newest version, build for another Python (--python) or platform "
                 "(--platform), or set UV_FIND_LINKS to a directory with a wheel.",
             )
+        elif lacks == "requirement":
+            report.warn(
+                f"{name} {version} is used, because {name} {newest} requires a package that has no "
+                f"wheel for {platform}.",
+                f"To refuse other versions, require {name}=={newest}.",
+            )
         else:
             report.note(
                 f"{name} {version} is used, because {name} {newest} does not support Python "
@@ -135,3 +152,9 @@ def report_older_versions(text: str, platform: Platform, report: Report) -> None
                 "To use the newest version, build for a newer Python, with --python or "
                 "[tool.mastra] python.",
             )
+
+
+def _get_series(version: str) -> tuple[int, ...]:
+    """Return what compatible versions have in common: ``1`` of 1.2.3, and ``0.2`` of 0.2.3."""
+    release = Version(version).release
+    return release[:1] if release[0] else release[:2]

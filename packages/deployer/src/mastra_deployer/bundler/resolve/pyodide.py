@@ -13,7 +13,7 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +88,18 @@ def build_marker_environment(platform: Platform) -> dict[str, str]:
     }
 
 
-def fit_lock(text: str, root: Path, platform: Platform) -> str:
+def fit_lock(
+    text: str,
+    root: Path,
+    platform: Platform,
+    requirers: Mapping[str, Iterable[str]] | None = None,
+) -> str:
     """Reduce a lock for all platforms to Pyodide's packages, with one wheel for each.
 
     :param text: the lock.
     :param root: the directory that its paths are relative to.
     :param platform: the platform to build for.
+    :param requirers: who requires each package, for the error.
     :raises BuildError: naming every package without a wheel that runs there.
     """
     head, *chunks = text.split("[[packages]]\n")
@@ -107,7 +113,7 @@ def fit_lock(text: str, root: Path, platform: Platform) -> str:
             continue
         wheel = _choose_wheel(package, platform)
         if wheel is None:
-            missing.append(f"{package['name']!r} {package.get('version', '')}".strip())
+            missing.append(_describe_missing(package, (requirers or {}).get(package["name"], ())))
         else:
             kept.append(_render_package(package, wheel, root))
     if missing:
@@ -211,10 +217,15 @@ def _strip_distribution(tree: Path, info: Path) -> None:
     (info / "RECORD").write_text(format_record(remaining), encoding="utf-8", newline="\n")
 
 
+def _describe_missing(package: Mapping[str, Any], requirers: Iterable[str]) -> str:
+    label = f"{package['name']!r} {package.get('version', '')}".strip()
+    names = sorted(requirers)
+    return f"{label} (required by {', '.join(names)})" if names else label
+
+
 def _build_missing_error(missing: list[str], platform: Platform) -> BuildError:
     return BuildError(
         f"There is no wheel for Pyodide ({platform.wheels}) of {', '.join(missing)}.",
-        "Use a version that has a wheel, or remove the dependency. Or set UV_FIND_LINKS or "
-        "UV_EXTRA_INDEX_URL to a source with a wheel, such as Pyodide's own index. Or deploy to a "
-        "target that runs CPython.",
+        "Remove the dependency, or use a version that has a wheel. Or set UV_FIND_LINKS or "
+        "UV_EXTRA_INDEX_URL to a source with a wheel. Or deploy to a target that runs CPython.",
     )

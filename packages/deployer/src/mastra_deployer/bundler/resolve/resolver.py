@@ -15,10 +15,17 @@ from typing import Any
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Platform, Project
 from mastra_deployer.bundler.locks.indexes import remove_credentials
+from mastra_deployer.bundler.resolve.annotations import (
+    ANNOTATE,
+    PROJECT,
+    Annotation,
+    parse_annotations,
+)
 from mastra_deployer.bundler.resolve.markers import evaluate_marker
 from mastra_deployer.bundler.resolve.missing_wheels import build_missing_wheels_error
 from mastra_deployer.bundler.resolve.older_versions import (
     format_older_version,
+    list_breaking_versions,
     list_lacking,
     list_later_python,
     list_older_versions,
@@ -30,6 +37,7 @@ from mastra_deployer.bundler.resolve.pyodide import (
     is_pyodide,
     list_unfit,
 )
+from mastra_deployer.bundler.resolve.pyodide_versions import PyodideVersions
 from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
 from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, is_compatible
 from mastra_deployer.project.uv import build_target_arguments, is_unsolvable, run_uv
@@ -38,7 +46,6 @@ __all__ = ("Resolver",)
 
 _PACKAGE = "[[packages]]\n"
 _OLDEST = "3.11"
-_MAX_STEPS = 30  # versions of one package that are tried for Pyodide
 _FAILED = re.compile(r"Failed to (?:build|download and build|fetch)[^`]*`([\w.-]+)(?:==|@| )")
 
 
@@ -52,6 +59,8 @@ class Resolver:
     :param temporary: a directory for this resolution alone.
     :param previous: an earlier lock, whose versions are kept where they fit.
     :param hashes: SHA-256 that the project's lock allows, by canonical name.
+    :param direct: canonical names that the project requires or imports itself.
+    :param single_index: whether each package comes from one index only, without links to files.
     """
 
     project: Project
@@ -60,6 +69,8 @@ class Resolver:
     temporary: Path
     previous: bytes = b""
     hashes: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+    direct: frozenset[str] = frozenset()
+    single_index: bool = True
 
     def resolve(self) -> str:
         """Return a pylock.toml for the target; it contains only wheels and local projects.
@@ -74,6 +85,8 @@ class Resolver:
         text = self._find_older_versions(newest, lacking)
         older = list_older_versions(lacking, text, "wheel")
         older += list_older_versions(list_later_python(every, platform), text, "python")
+        others = {name: version for name, version in list_versions(newest) if name not in lacking}
+        older += list_older_versions(others, text, "requirement")
         head = "".join(map(format_older_version, older))
         text = remove_credentials(self._make_paths_absolute(text))
         first, *chunks = text.split(_PACKAGE)
@@ -81,7 +94,7 @@ class Resolver:
         written = [self._render_locked(*item) for item in zip(chunks, packages, strict=True)]
         text = _PACKAGE.join([first, *written])
         if is_pyodide(platform):
-            text = fit_lock(text, self.temporary, platform)
+            text = fit_lock(text, self.temporary, platform, self._list_requirers(text))
         return head + text
 
     def _compile_newest(self) -> str:
@@ -105,7 +118,7 @@ class Resolver:
         while pending := sorted({*_iter_sources(text)} & lacking.keys() - seen):
             seen.add(pending[0])
             try:
-                text = self._compile_lock([*wheels, pending[0]])
+                text = self._compile_lock(_only_wheels(*wheels, pending[0]))
                 wheels.append(pending[0])
             except BuildError as error:
                 if not is_unsolvable(error):
@@ -119,29 +132,61 @@ class Resolver:
     def _find_pyodide_versions(self, newest: str) -> str:
         """Return a lock whose packages all have a wheel for Pyodide, or else the newest versions.
 
-        uv does not know the tags of Pyodide. Therefore versions without a wheel are excluded one
-        after the other.
+        Requirements that Pyodide does not need are left out.
         """
-        text, excluded = newest, list[str]()
-        for _ in range(_MAX_STEPS):
-            unfit = list_unfit(text, self.builder.platform)
-            if not unfit:
-                return text
-            excluded += [f"{name}<{version}" for name, version in unfit]
-            try:
-                text = self._compile_lock(constraints=excluded)
-            except BuildError as error:
-                if not is_unsolvable(error):
-                    raise
-                break
-        return newest
+        versions = PyodideVersions(
+            platform=self.builder.platform,
+            direct=self.direct,
+            compile_lock=self._compile_lock,
+            annotate=self._annotate,
+            directory=self.temporary,
+            single_index=self.single_index,
+        )
+        newest = versions.remove_unneeded(newest, (name for name, _ in list_versions(newest)))
+        text = versions.find(newest)
+        self._refuse_breaking_versions(newest, text)
+        return text
+
+    def _refuse_breaking_versions(self, newest: str, text: str) -> None:
+        """Raise an error if a requirement of the project would be incompatible with its newest one.
+
+        A package without a wheel may be missing in an old version of its requirer.
+        """
+        platform = self.builder.platform
+        lacking = list_lacking(newest, platform)
+        own = {name: new for name, new in list_versions(newest) if name in self.direct}
+        for name in lacking:
+            own.pop(name, None)
+        breaking = list_breaking_versions(list_older_versions(own, text, "requirement"))
+        if not breaking:
+            return
+        names = " and ".join(f"{item.name} {item.version}" for item in breaking)
+        pins = ", ".join(f"{item.name}=={item.version}" for item in breaking)
+        try:
+            fit_lock(newest, self.temporary, platform, self._list_requirers(newest))
+        except BuildError as error:
+            raise BuildError(
+                error.message,
+                f"{names} can be built: require {pins}, if it is new enough. {error.hint}",
+            ) from None
+
+    def _list_requirers(self, text: str) -> dict[str, frozenset[str]]:
+        """Return the requirers of each package if one of them has no wheel for Pyodide."""
+        if not list_unfit(text, self.builder.platform):
+            return {}
+        return {name: item.requirers - {PROJECT} for name, item in self._annotate(()).items()}
+
+    def _annotate(self, arguments: Sequence[str]) -> dict[str, Annotation]:
+        """Return who requires each package, and its index."""
+        target = build_resolve_arguments(self.builder.platform)
+        return parse_annotations(self._run_compile(*ANNOTATE, *arguments, *target))
 
     def _suggest_wheel(self, error: BuildError, name: str = "") -> BuildError:
         """Return a failed build's error, with a version that has a wheel in its hint."""
         found = _FAILED.search(error.message)
         name = name or (found[1] if found else "")
         try:
-            versions = dict(list_versions(self._compile_lock([name]))) if name else {}
+            versions = dict(list_versions(self._compile_lock(_only_wheels(name)))) if name else {}
         except BuildError:
             versions = {}
         if name not in versions:
@@ -152,13 +197,9 @@ class Resolver:
             f"enough. {error.hint}",
         )
 
-    def _compile_lock(self, binary: Sequence[str] = (), constraints: Sequence[str] = ()) -> str:
-        """Run uv and return its lock; packages in ``binary`` may only use wheels."""
+    def _compile_lock(self, arguments: Sequence[str] = ()) -> str:
+        """Run uv with further arguments, and return its lock."""
         lock = self.temporary / "pylock.made.toml"
-        limits = self.temporary / "limits.txt"
-        limits.write_text(
-            "".join(f"{line}\n" for line in constraints), encoding="utf-8", newline="\n"
-        )
         if self.previous:
             lock.write_bytes(self.previous)
         platform = self.builder.platform
@@ -167,9 +208,8 @@ class Resolver:
             if is_pyodide(platform)
             else build_target_arguments(platform.python, platform.wheels)
         )
-        flags = [flag for name in binary for flag in ("--only-binary", name)]
-        flags += ["--constraint", str(limits)] if constraints else []
-        self._run_compile("--format", "pylock.toml", "--output-file", str(lock), *flags, *target)
+        output = ("--format", "pylock.toml", "--output-file", str(lock))
+        self._run_compile(*output, *arguments, *target)
         text = lock.read_text(encoding="utf-8")
         # The resolver knew the target's Python; uv installs with the one that it runs on.
         return re.sub(r"^requires-python = .*\n", "", text, flags=re.MULTILINE)
@@ -232,6 +272,11 @@ class Resolver:
             return f'path = "{(self.temporary / match[1]).resolve().as_posix()}"'
 
         return re.sub(r'(?<=[{,] )path = "([^"]+)"', resolve, text)
+
+
+def _only_wheels(*names: str) -> list[str]:
+    """Return the arguments of uv that allow only wheels of some packages."""
+    return [argument for name in names for argument in ("--only-binary", name)]
 
 
 def _render_archive(wheel: Path) -> str:

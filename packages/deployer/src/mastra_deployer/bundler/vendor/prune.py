@@ -1,7 +1,7 @@
 """Decide which distributions ship.
 
-A distribution is left out only if two conditions are true: only requirements in ``UNUSED``, a
-tested list, lead to it, and no code in the bundle imports it.
+A distribution is left out only if two conditions are true: only requirements in a tested list lead
+to it, and no code in the bundle imports it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from packaging.utils import canonicalize_name
 from mastra_core.pipeline import Platform
 from mastra_deployer.bundler.resolve.markers import build_marker_environment
 from mastra_deployer.bundler.vendor.distributions import Distribution
-from mastra_deployer.bundler.vendor.unused_requirements import UNUSED
+from mastra_deployer.bundler.vendor.unused_requirements import list_unused_requirements
 
 __all__ = ("PRUNE_VERSION", "DependencyGraph", "Edges", "Node")
 
-PRUNE_VERSION = "5"
+PRUNE_VERSION = "6"
 
 Edges: TypeAlias = Mapping[str, frozenset[str]]
 Node: TypeAlias = tuple[str, frozenset[str]]
@@ -45,6 +45,7 @@ class DependencyGraph:
     ) -> None:
         self._distributions, self._direct = distributions, direct
         self._app_requirements = app_requirements
+        self._unused = list_unused_requirements(platform)
         self._environment = build_marker_environment(platform)
         self._edges: dict[Node, tuple[Node, ...]] = {}
 
@@ -55,11 +56,13 @@ class DependencyGraph:
         """
         tools = {name for name, item in self._distributions.items() if item.tool}
         kept = dict.fromkeys(keep | self._app_requirements, frozenset[str]())
-        needed = {name for name, _ in self._walk(UNUSED, tools, kept)}
+        needed = {name for name, _ in self._walk(self._unused, tools, kept)}
         reasons = dict.fromkeys(tools, "offers deployers or plugins")
         for name in {name for name, _ in self._walk({}, set())} - needed - tools:
             edges = [
-                other for other, unused in UNUSED.items() if name in unused and other in needed
+                other
+                for other, unused in self._unused.items()
+                if name in unused and other in needed
             ]
             reasons[name] = (
                 f"{edges[0]} requires it, but does not use it to serve"

@@ -7,7 +7,13 @@ from collections.abc import Iterable, Mapping
 
 from packaging.utils import canonicalize_name
 
-__all__ = ("UNUSED", "find_imported_unused", "list_undeclared_targets")
+from mastra_core.pipeline import Platform
+from mastra_deployer.bundler.resolve.unneeded_requirements import (
+    ALL_UNNEEDED,
+    list_unneeded_requirements,
+)
+
+__all__ = ("UNUSED", "find_imported_unused", "list_undeclared_targets", "list_unused_requirements")
 
 # By requirer: what it requires or imports for its command line, its test client or its own
 # debugging, never to serve. Each entry is tested.
@@ -20,8 +26,20 @@ _NEEDING_MODULES: Mapping[str, frozenset[str]] = {
     "litestar.cli": frozenset(("click", "rich", "rich-click")),
     "litestar.testing": frozenset(("httpx",)),
 }
-_TARGETS = frozenset().union(*UNUSED.values())
+_TARGETS = ALL_UNNEEDED.union(*UNUSED.values())
 _NAME = re.compile(r"[\w.-]+")
+
+
+def list_unused_requirements(platform: Platform) -> dict[str, frozenset[str]]:
+    """Return the requirements that are never used to serve on a platform, by requirer.
+
+    :param platform: the platform to build for.
+    """
+    unneeded = list_unneeded_requirements(platform)
+    return {
+        name: UNUSED.get(name, frozenset()) | unneeded.get(name, frozenset())
+        for name in UNUSED.keys() | unneeded.keys()
+    }
 
 
 def find_imported_unused(modules: Iterable[str]) -> frozenset[str]:

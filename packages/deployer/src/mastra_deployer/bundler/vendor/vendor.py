@@ -13,6 +13,7 @@ from mastra_core.pipeline import Platform, Report
 from mastra_core.pipeline.file_tree import Identity
 from mastra_deployer.bundler.resolve.closure import Closure
 from mastra_deployer.bundler.resolve.packages import Package, list_packages
+from mastra_deployer.bundler.resolve.unneeded_requirements import find_imported_unneeded
 from mastra_deployer.bundler.vendor.distributions import Distribution
 from mastra_deployer.bundler.vendor.finished_files import FinishedFile
 from mastra_deployer.bundler.vendor.install import Installed, install_packages
@@ -192,6 +193,7 @@ class _Vendorer:
         known |= _save_facts([item.key for item in unknown], installed)
         self._have = {item.name: item for facts in known.values() for item in facts or ()}
         imported = find_imported_unused(self._modules)
+        imported |= find_imported_unneeded(self._modules, self._platform)
         self._needs = DependencyGraph(self._have, self._direct, self._platform, imported)
         self._dropped = self._needs.find_unneeded(self._keep)
         self._rules = self._build_rules()

@@ -7,10 +7,9 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
-from mastra_deployer.checks.value_problems import is_file_store
 from mastra_deployer.project.ast_names import NameResolver, ParsedModule
 
-__all__ = ("DatabaseFile", "find_database_files")
+__all__ = ("DatabaseFile", "find_database_files", "is_file_store")
 
 _OPENING = (
     "sqlite3.connect",
@@ -26,6 +25,9 @@ _DJANGO = "django.db.backends.sqlite3"
 _URL = re.compile(r"(sqlite3?|sqlite\+\w+|duckdb|libsql:file):", re.IGNORECASE)
 _FILE_URL = re.compile(r"file:.+\.(db|db3|sqlite|sqlite3|duckdb)(\?.*)?", re.IGNORECASE)
 _BEGINNING = re.compile(r"(sqlite3?|sqlite\+\w+|duckdb):///", re.IGNORECASE)
+_STORES = re.compile(r"(sqlite3?|sqlite\+\w+|duckdb|libsql:file|file):(?!/*$)", re.IGNORECASE)
+_FILE = re.compile(r"[^\s:,;]+\.(db|db3|sqlite|sqlite3|duckdb)", re.IGNORECASE)
+_NO_FILE = (":memory:", "mode=memory", "immutable=1", "mode=ro")
 _GET = ("os.getenv", "os.environ.get")
 
 
@@ -59,6 +61,16 @@ def find_database_files(code: ParsedModule, names: NameResolver) -> Iterator[Dat
             reported_lines.add(node.lineno)
             variable = fallbacks.get(id(node), "")
             yield DatabaseFile(text=_redact_url(text), line=node.lineno, variable=variable)
+
+
+def is_file_store(value: str) -> bool:
+    """Return whether a value names a database file that the app writes to.
+
+    :param value: a URL or a path.
+    """
+    if any(word in value.lower() for word in _NO_FILE):
+        return False
+    return bool(_STORES.match(value) or _FILE.fullmatch(value))
 
 
 def _redact_url(text: str) -> str:

@@ -1,0 +1,38 @@
+"""The form of an agent's events in the output of a workflow's step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mastra_core.agents.events import AgentEvent, Finish
+from mastra_core.schema import dump
+
+__all__ = ("build_event_chunk", "read_event_chunk")
+
+_TYPE = "agent-event"
+
+
+def build_event_chunk(agent_id: str, event: AgentEvent) -> dict[str, Any]:
+    """Convert an event to JSON builtins, without the history of the agent.
+
+    :param agent_id: id of the agent.
+    :param event: the event.
+    """
+    if isinstance(event, Finish):
+        event = Finish(reason=event.reason, object=event.object, usage=event.usage)
+    return {"type": _TYPE, "agent": agent_id, "event": dump(event)}
+
+
+def read_event_chunk(chunk: Any) -> tuple[str, AgentEvent] | None:
+    """Return the agent and the event of an output.
+
+    :param chunk: an output of a step.
+    :returns: the id of the agent and the event; ``None`` for any other output.
+    """
+    if not isinstance(chunk, dict) or chunk.keys() != {"type", "agent", "event"}:
+        return None
+    if chunk["type"] != _TYPE:
+        return None
+    return chunk["agent"], msgspec.convert(chunk["event"], AgentEvent)

@@ -1,0 +1,98 @@
+"""List requirements that a platform does not need, which are therefore not resolved for it.
+
+Such a requirement may have no wheel for the platform, so it cannot be resolved and pruned later. If
+distributions that are pruned later require it too, it is pruned with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from packaging.utils import canonicalize_name
+
+from mastra_core.pipeline import Platform
+from mastra_deployer.bundler.resolve.pyodide import is_pyodide
+
+__all__ = (
+    "ALL_UNNEEDED",
+    "find_imported_unneeded",
+    "find_unneeded_requirements",
+    "list_unneeded_names",
+    "list_unneeded_requirements",
+)
+
+# By requirer. On Pyodide there are no sockets, no server program, no command line and no deployer.
+# A requirer catches the ImportError of the rest. Each entry is tested.
+_ON_PYODIDE: Mapping[str, frozenset[str]] = {
+    "anyio": frozenset(("idna",)),
+    "fastapi": frozenset(("fastapi-cli", "fastar")),
+    "langsmith": frozenset(("orjson", "zstandard")),
+    "mastra-core": frozenset(("pluggy",)),
+    "mastra-server": frozenset(("httptools", "uvloop")),
+    "pydantic-ai-slim": frozenset(("tiktoken",)),
+    "uvicorn": frozenset(("httptools", "uvloop", "watchfiles")),
+}
+# Modules of a requirer that need what is listed above.
+_NEEDING_MODULES: Mapping[str, frozenset[str]] = {
+    "fastapi.cli": frozenset(("fastapi-cli",)),
+    "mastra_core.hooks": frozenset(("pluggy",)),
+    "pydantic_ai.embeddings": frozenset(("tiktoken",)),
+    "pydantic_ai.realtime": frozenset(("tiktoken",)),
+}
+
+
+ALL_UNNEEDED: frozenset[str] = frozenset().union(*_ON_PYODIDE.values())
+
+
+def list_unneeded_requirements(platform: Platform) -> Mapping[str, frozenset[str]]:
+    """Return the requirements that their requirers do not need on a platform, by requirer.
+
+    :param platform: the platform to build for.
+    """
+    return _ON_PYODIDE if is_pyodide(platform) else {}
+
+
+def list_unneeded_names(platform: Platform) -> frozenset[str]:
+    """Return the canonical names of packages that some requirer does not need on a platform.
+
+    :param platform: the platform to build for.
+    """
+    return ALL_UNNEEDED if is_pyodide(platform) else frozenset()
+
+
+def find_imported_unneeded(modules: Iterable[str], platform: Platform) -> frozenset[str]:
+    """Return the listed packages that the imports of an app need after all.
+
+    :param modules: dotted names that the app imports or names.
+    :param platform: the platform to build for.
+    """
+    names = list_unneeded_names(platform)
+    found: set[str] = set()
+    for module in modules if names else ():
+        found.add(canonicalize_name(module.partition(".")[0]))
+        for needing, targets in _NEEDING_MODULES.items():
+            if module == needing or module.startswith(f"{needing}."):
+                found |= targets
+    return names & found
+
+
+def find_unneeded_requirements(
+    requirers: Mapping[str, frozenset[str]], direct: frozenset[str], platform: Platform
+) -> list[str]:
+    """Return the packages that every remaining requirer can do without, sorted by name.
+
+    :param requirers: canonical names of the requirers of each resolved package.
+    :param direct: canonical names that the project requires or imports itself.
+    :param platform: the platform to build for.
+    """
+    removed: set[str] = set()
+    found = {*list_unneeded_names(platform)}
+    while found:  # what only removed packages require is removed with them
+        found = {
+            name
+            for name in requirers.keys() - removed - direct
+            if requirers[name]
+            and all(name in _ON_PYODIDE.get(item, ()) for item in requirers[name] - removed)
+        }
+        removed |= found
+    return sorted(removed)

@@ -1,0 +1,49 @@
+"""Find data that an app keeps in the memory of one instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mastra_core.pipeline import Build, Problem, Target
+
+__all__ = ("check_process_memory",)
+
+
+def check_process_memory(target: Target, build: Build) -> Iterator[Problem]:
+    """Yield what is lost with an instance of a target, and what other instances do not have.
+
+    :param target: a target that may end an instance at any time.
+    :param build: the staged app.
+    """
+    if build.manifest.serve.single_process:
+        yield _build_memory_problem(build, target)
+    if settings := build.manifest.serve.per_process:
+        yield Problem(
+            message=f"Each instance of {target.name!r} has its own data of "
+            f"{', '.join(settings)}. A request sees the data of one instance, and the data is lost "
+            "with the instance.",
+            hint="Use the platform's own logs, metrics and rate limits, export traces by "
+            "Telemetry(...), or give RateLimit(storage=...) a shared storage.",
+            severity="warning",
+        )
+    if build.manifest.registry.get("agents"):
+        path = f"{build.manifest.serve.api_prefix}/v1/responses"
+        yield Problem(
+            message=f"`previous_response_id` of POST {path} finds the responses of one instance of "
+            f"{target.name!r} only.",
+            hint="Let clients send the whole conversation, or use threads with a storage.",
+            severity="note",
+        )
+
+
+def _build_memory_problem(build: Build, target: Target) -> Problem:
+    kept = "Workflow runs or threads" if build.manifest.registry.get("workflows") else "Threads"
+    return Problem(
+        message=f"{kept} are kept in the memory of one instance. {target.name!r} may end this "
+        "instance at any time, and they are then lost. Other instances do not have "
+        "them.",
+        hint="Complete each run within one request. Or deploy to a target with a "
+        "persistent disk, such as 'server' or 'oci' with one instance. Or pass an "
+        "engine=... and a storage=... to Mastra that keep the data on the network.",
+        severity="warning",
+    )

@@ -1,0 +1,1 @@
+"""Read facts about an app from its source, without running the app."""

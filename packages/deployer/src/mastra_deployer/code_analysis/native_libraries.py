@@ -1,0 +1,26 @@
+"""Find compiled libraries that WebAssembly cannot load."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ("find_foreign_libraries",)
+
+_LIBRARY = re.compile(r".+\.(so(\.[\d.]+)?|pyd|dll|dylib)")
+_WASM = b"\0asm"
+
+
+def find_foreign_libraries(directory: Path) -> Iterator[Path]:
+    """Yield the compiled libraries below a directory that are not WebAssembly, sorted by path.
+
+    A wheel that claims to be pure may contain such a library.
+
+    :param directory: such as that of a staged app.
+    """
+    for path in sorted(directory.rglob("*")):
+        if _LIBRARY.fullmatch(path.name) and path.is_file():
+            with path.open("rb") as file:
+                if file.read(len(_WASM)) != _WASM:
+                    yield path

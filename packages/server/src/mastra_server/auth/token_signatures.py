@@ -1,0 +1,87 @@
+"""Verify the signatures of tokens: by PyJWT and cryptography, or by the platform's WebCrypto.
+
+There is no build of cryptography for Cloudflare Workers. WebCrypto is chosen there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from mastra_core.errors import ConfigError
+
+__all__ = ("LibrarySignatures", "Signatures", "create_signatures")
+
+
+class Signatures(Protocol):
+    """Reads the keys of an issuer, and verifies tokens with them."""
+
+    def parse_keys(self, body: bytes) -> dict[str | None, Any]:
+        """Return the public keys of a key set, by key id.
+
+        :param body: the key set as JSON.
+        :raises ValueError: for anything else.
+        """
+
+    async def decode(
+        self, token: str, key: Any, algorithms: Sequence[str], options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Verify a token, and return its claims.
+
+        :param token: the token.
+        :param key: a key of ``parse_keys``, a shared secret, or a public key in PEM.
+        :param algorithms: the accepted algorithms.
+        :param options: further arguments of ``jwt.decode``, which check the claims.
+        :raises jwt.PyJWTError: when any check fails.
+        """
+
+
+class LibrarySignatures:
+    """Verifies signatures by PyJWT and cryptography."""
+
+    def parse_keys(self, body: bytes) -> dict[str | None, Any]:
+        """Return the public keys of a key set, by key id.
+
+        :param body: the key set as JSON.
+        """
+        from jwt import PyJWKSet
+
+        key_set = PyJWKSet.from_json(body.decode())
+        return {key.key_id: key for key in key_set.keys if key.key_type != "oct"}
+
+    async def decode(
+        self, token: str, key: Any, algorithms: Sequence[str], options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Verify a token, and return its claims.
+
+        :param token: the token.
+        :param key: the key.
+        :param algorithms: the accepted algorithms.
+        :param options: further arguments of ``jwt.decode``.
+        :raises jwt.PyJWTError: when any check fails.
+        """
+        import jwt
+
+        claims: dict[str, Any] = jwt.decode(token, key, algorithms=list(algorithms), **options)
+        return claims
+
+
+def create_signatures() -> Signatures:
+    """Choose how this platform verifies signatures.
+
+    :raises ConfigError: when a package is not installed.
+    """
+    from importlib.util import find_spec
+
+    in_pyodide = sys.platform == "emscripten"
+    if find_spec("jwt") is None or (find_spec("cryptography") is None and not in_pyodide):
+        raise ConfigError(
+            "Jwt needs PyJWT, which is not installed.",
+            'Install it: pip install "mastra-server[auth]".',
+        )
+    if not in_pyodide:
+        return LibrarySignatures()
+    from mastra_server.auth.web_crypto import create_web_crypto
+
+    return create_web_crypto()

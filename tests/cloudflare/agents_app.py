@@ -1,0 +1,62 @@
+"""An application with agents, a memory in D1 and a workflow, for previews of Workers."""
+
+import asyncio
+
+from mastra_core import Agent, Mastra, Memory, Workflow, step, tool
+
+ENDED = []
+
+
+@tool
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+async def ticking(text: str):
+    """Say many words slowly."""
+    try:
+        for number in range(50):
+            yield f"{text}-{number} "
+            await asyncio.sleep(0.1)
+        ENDED.append("complete")
+    except BaseException:
+        ENDED.append("cancelled")
+        raise
+
+
+async def greeter(text: str) -> str:
+    """Greet."""
+    return f"hello {text}"
+
+
+@tool
+def list_ended() -> list:
+    """How the runs of ticking have ended."""
+    return ENDED
+
+
+@step
+def double(number: int) -> int:
+    """Double, in code that runs in a thread elsewhere."""
+    return 2 * number
+
+
+@step
+async def wait(number: int) -> int:
+    """Wait within the request."""
+    await asyncio.sleep(0.05)
+    return number + 1
+
+
+mastra = Mastra(
+    agents={
+        "helper": Agent(name="helper", model="openai-chat:gpt-4o", tools=[add]),
+        "ticking": ticking,
+        "greeter": greeter,
+    },
+    tools={"ended": list_ended},
+    workflows={"sum": Workflow("sum").then(double).then(wait)},
+    memory=Memory(),
+    storage="d1:DB",
+)

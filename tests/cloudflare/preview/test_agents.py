@@ -1,0 +1,191 @@
+"""Agents, workflows and memory in a Worker: built-in agents call a model through fetch."""
+
+import contextlib
+import http.server
+import json
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.cloudflare.worker_preview import bundle_once, run_preview
+from tests.core.storage.d1.local import WORKERD, WRANGLER, get_workerd_package
+from tests.npm import ensure_installed
+
+pytestmark = pytest.mark.slow
+
+_APP = Path(__file__).parents[1] / "agents_app.py"
+_CONFIG = """
+[tool.mastra.env]
+required = ["OPENAI_API_KEY"]
+optional = ["OPENAI_BASE_URL"]
+
+[tool.mastra.targets.cloudflare]
+project_name = "shop"
+preload = false
+d1 = { DB = "threads" }
+"""
+_WORDS = ["The ", "sum ", "is ", "5."]
+
+
+class _Model(http.server.BaseHTTPRequestHandler):
+    """A model in OpenAI's format, which sends a word every 0.2 seconds."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.seen.append((self.headers["authorization"], self.path, body["messages"]))
+        if not body.get("stream"):
+            return self.send_whole()
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        for word in _WORDS:
+            self.send_event(self.build_chunk({"content": word}))
+            time.sleep(0.2)
+        self.send_event({**self.build_chunk({}, "stop")})
+        self.write_chunk(b"data: [DONE]\n\n")
+        return self.write_chunk(b"")
+
+    def send_whole(self):
+        message = {"role": "assistant", "content": "".join(_WORDS)}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        answer = {
+            "id": "1", "object": "chat.completion", "created": 1, "model": "m",
+            "choices": [choice],
+            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+        }  # fmt: skip
+        content = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def build_chunk(self, delta, reason=None):
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        facts = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+        return {**facts, "choices": [choice]}
+
+    def send_event(self, event):
+        self.write_chunk(f"data: {json.dumps(event)}\n\n".encode())
+
+    def write_chunk(self, content):
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(content), content))
+        self.wfile.flush()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def model():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Model) as server:
+        server.daemon_threads, server.seen = True, []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def agents_bundle(pyodide, tmp_path_factory):
+    """A bundle of `agents_app.py`, whose project has wrangler from npm."""
+    home = ensure_installed(f"wrangler@{WRANGLER}", f"{get_workerd_package()}@{WORKERD}")
+    files = {"src/mastra/index.py": _APP.read_text()}
+    dependencies = ("mastra-core[agents]", "openai")
+    bundle = bundle_once(tmp_path_factory, "agents", files, _CONFIG, dependencies=dependencies)
+    with contextlib.suppress(FileExistsError):
+        (bundle.parent / "app/node_modules").symlink_to(home / "node_modules")
+    return bundle
+
+
+@pytest.fixture(scope="module")
+def open_preview(agents_bundle, model):
+    address = f"http://127.0.0.1:{model.server_address[1]}/v1"
+    return lambda: run_preview(agents_bundle, OPENAI_API_KEY="key-4711", OPENAI_BASE_URL=address)
+
+
+@pytest.fixture(scope="module")
+def client(open_preview):
+    with open_preview() as preview:
+        yield preview.client
+
+
+def parse_chunks(text):
+    lines = [
+        line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: {")
+    ]
+    return [json.loads(line) for line in lines]
+
+
+def test_a_model_is_called_through_fetch(client, model):
+    body = {"messages": "2 and 3"}
+    assert client.post("/api/agents/helper/generate", json=body).json()["text"] == "The sum is 5."
+    authorization, path, _ = model.seen[-1]
+    assert (authorization, path) == ("Bearer key-4711", "/v1/chat/completions")
+
+
+def test_words_of_a_model_arrive_one_by_one(client):
+    request = {"json": {"messages": "2 and 3"}}
+    with client.stream("POST", "/api/agents/helper/stream", **request) as response:
+        lines = response.iter_lines()
+        times = [time.monotonic() for line in lines if '"text-delta"' in line]
+    assert len(times) == 4 and times[-1] - times[0] > 0.5
+
+
+def test_a_workflow_runs_within_its_request(client):
+    result = client.post("/api/workflows/sum/start-async", json={"inputData": 20}).json()
+    assert (result["status"], result["result"]) == ("success", 41)
+
+
+def test_another_request_observes_a_run_whose_client_has_left(client):
+    run_id = str(uuid.uuid4())
+    body = {"messages": "x", "runId": run_id}
+    with client.stream("POST", "/api/agents/ticking/stream", json=body) as response:
+        for line in response.iter_lines():
+            if '"text-delta"' in line:
+                break
+    observed = client.post("/api/agents/ticking/observe", json={"runId": run_id}).text
+    words = [
+        chunk["payload"]["text"]
+        for chunk in parse_chunks(observed)
+        if chunk["type"] == "text-delta"
+    ]
+    assert words == [f"x-{number} " for number in range(50)]
+
+
+def test_another_request_aborts_a_thread(client):
+    thread, before = str(uuid.uuid4()), len(get_ended(client))
+    memory = {"thread": thread, "resource": "ada"}
+    body = {"messages": "x", "memory": memory}
+    with client.stream("POST", "/api/agents/ticking/stream", json=body) as response:
+        lines = response.iter_lines()
+        assert any('"text-delta"' in line for line in lines)
+        aborted = client.post(
+            "/api/agents/ticking/threads/abort", json={"threadId": thread, "resourceId": "ada"}
+        )
+        assert aborted.json() == {"aborted": True}
+        started = time.monotonic()
+        assert not [line for line in lines if "x-49" in line]
+    assert time.monotonic() - started < 3
+    assert get_ended(client)[before:] == ["cancelled"]
+
+
+def get_ended(client):
+    return client.post("/api/tools/ended/execute", json={"data": {}}).json()
+
+
+def test_memory_outlives_the_isolate(open_preview, client, model):
+    """The last test of the module: it reads with another process what the first one wrote."""
+    memory = {"thread": "t1", "resource": "ada"}
+    body = {"messages": "my name is Ada", "memory": memory}
+    assert client.post("/api/agents/helper/generate", json=body).status_code == 200
+    with open_preview() as second:
+        query = {"resourceId": "ada", "agentId": "helper"}
+        messages = second.client.get("/api/memory/threads/t1/messages", params=query).json()
+    assert [item["role"] for item in messages["messages"]] == ["user", "assistant"]
+    assert "my name is Ada" in json.dumps(messages)
