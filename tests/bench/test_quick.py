@@ -120,6 +120,16 @@ def test_netlify(tmp_path):
     assert printed.count("| plain |") == len(rows)
 
 
+@pytest.mark.full
+@pytest.mark.slow
+def test_cloudflare(tmp_path):
+    samples, printed = run_script("cloudflare.py", tmp_path, "--only", "plain")
+    rows = samples["plain"]
+    assert set(rows) == set(load_module("cloudflare").ROWS)
+    assert all(map(is_sane, rows.values())), rows
+    assert printed.count("| plain |") == len(rows)
+
+
 def assert_table(rows, sides, samples, printed):
     """Assert that every side has a sample of every row, and that the table has these rows."""
     assert set(samples) == {f"plain {row} {side}" for row in rows for side in sides}
