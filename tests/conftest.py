@@ -66,6 +66,7 @@ LONGEST = (
     "oci/deploy/test_outages",
     "oci/",
     "vercel/",
+    "cloudflare/",
     "deployer/bundler/test_projects",
     "deployer/bundler/test_incremental",
     "deployer/bundler/test_",

@@ -30,7 +30,7 @@ def worker_bundle(pyodide, tmp_path_factory):
     """A bundle of `worker_app.py`; its project is beside it."""
     files = {"main.py": _APP.read_text()}
     return bundle_once(
-        tmp_path_factory, "worker", files, _CONFIG, "--app", "main:app", dependencies=()
+        tmp_path_factory, "worker", files, _CONFIG, "--app", "main:app", dependencies=("httpx",)
     )
 
 

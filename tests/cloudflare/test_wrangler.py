@@ -1,11 +1,16 @@
 """Cloudflare's own command sends the same form, and understands what a deploy makes."""
 
+import shutil
+
 import pytest
 
+from mastra_core.pipeline import Bundle
 from tests.cloudflare.fake.multipart import parse_form
 from tests.cloudflare.fake.state import ACCOUNT
 from tests.cloudflare.suite import CloudflareFixtures
 from tests.cloudflare.wrangler import run_wrangler, write_project
+from tests.conftest import run_mastra
+from tests.repository import EXAMPLES
 
 pytestmark = pytest.mark.slow
 
@@ -32,25 +37,39 @@ def sort_bindings(metadata):
     return {**metadata, "bindings": sorted(metadata["bindings"], key=lambda item: item["name"])}
 
 
+@pytest.fixture(scope="module")
+def example_bundle(tmp_path_factory):
+    """The example with its dependencies, about 950 modules."""
+    root = tmp_path_factory.mktemp("example") / "weather"
+    shutil.copytree(EXAMPLES / "weather", root)
+    options = ("-s", "project_name=shop", "-o", root / "out")
+    run_mastra("bundle", "cloudflare", *options, cwd=root).ok()
+    return Bundle.load(root / "out")
+
+
 class TestWrangler(CloudflareFixtures):
     @pytest.mark.parametrize(
         "settings",
         [
-            pytest.param({}, id="plain"),
+            pytest.param(None, id="example"),
             pytest.param(BINDINGS, id="every binding"),
             pytest.param({"crons": ["0 5 * * *"]}, id="cron"),
         ],
     )
-    def test_wrangler_sends_the_same_form(self, harness, platform, tmp_path, settings):
+    def test_wrangler_sends_the_same_form(
+        self, harness, platform, tmp_path, settings, example_bundle
+    ):
         """The same parts, names, types, bytes and metadata."""
         platform.add_worker("auth")
-        platform.settings = settings
-        bundle = harness.bundle()
+        platform.settings = settings or {}
+        bundle = example_bundle if settings is None else harness.bundle()
         harness.deploy(bundle, env={}, message="Fix the cart", fingerprint="f" * 64)
         version = platform.worker.versions[0]
         project = tmp_path / "project"
         project.mkdir()
-        write_project(bundle.directory, project, version.metadata, settings.get("crons", ()))
+        write_project(
+            bundle.directory, project, version.metadata, platform.settings.get("crons", ())
+        )
         tag, message = (version.annotations[f"workers/{name}"] for name in ("tag", "message"))
         options = ("--dry-run", "--outfile", "form.bin", "--tag", tag, "--message", message)
         run_wrangler(project, "deploy", *options)

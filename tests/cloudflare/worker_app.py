@@ -1,4 +1,4 @@
-"""An ASGI application that shows how a Worker runs it; it needs only the standard library."""
+"""An ASGI application that shows how a Worker runs it; it needs only httpx."""
 
 import asyncio
 import json
@@ -116,6 +116,31 @@ async def threads(scope, receive, send):
     await respond(send, json.dumps(words).encode())
 
 
+async def outbound(scope, receive, send):
+    """Call a server with httpx, in both ways."""
+    import httpx
+
+    url = scope["query_string"].decode()
+    async with httpx.AsyncClient() as client:
+        async with client.stream("GET", f"{url}/stream") as response:
+            pieces = [piece async for piece in response.aiter_text()]
+        posted = await client.post(url, content=b"x" * 1000, headers={"x-mine": "1"})
+        try:
+            await client.get(f"{url}/slow", timeout=0.2)
+        except httpx.ReadTimeout as error:
+            failure = type(error).__name__
+    with httpx.Client() as client:
+        blocking = client.get(f"{url}/blocking").json()
+    facts = {
+        "pieces": pieces,
+        "posted": posted.json(),
+        "cookies": posted.headers.get_list("set-cookie"),
+        "failure": failure,
+        "blocking": blocking,
+    }
+    await respond(send, json.dumps(facts).encode())
+
+
 async def cdn_cgi(scope, receive, send):
     TRIGGERS.append(scope["query_string"].decode())
     await respond(send, b"", 500 if b"failing" in scope["query_string"] else 200)
@@ -135,5 +160,5 @@ async def echo_messages(scope, receive, send):
 
 HANDLERS = {
     handle.__name__: handle
-    for handle in (empty, redirect, much, stream, endless, fail, cancel, threads, cdn_cgi)
+    for handle in (empty, redirect, much, stream, endless, fail, cancel, threads, outbound, cdn_cgi)
 }

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.core.storage.d1.local import WORKERD, WRANGLER, get_workerd_package
 from tests.node import find_node
 from tests.npm import ensure_installed
 
-_WRANGLER, _WORKERD, _ESBUILD = "4.164.0", "1.20261117.1", "0.28.2"  # what wrangler needs
+_ESBUILD = "0.28.2"  # which this version of wrangler needs
 
 
 def run_wrangler(directory: Path, *arguments: str, **variables: str) -> str:
     """Run a command in a directory, and return what it prints."""
-    is_arm = platform.machine() in ("aarch64", "arm64")
-    workerd = f"@cloudflare/workerd-linux-{'arm64' if is_arm else '64'}"
-    esbuild = f"@esbuild/linux-{'arm64' if is_arm else 'x64'}"
-    home = ensure_installed(f"wrangler@{_WRANGLER}", f"{workerd}@{_WORKERD}")
+    workerd = get_workerd_package()
+    esbuild = f"@esbuild/linux-{'arm64' if workerd.endswith('arm64') else 'x64'}"
+    home = ensure_installed(f"wrangler@{WRANGLER}", f"{workerd}@{WORKERD}")  # as for local D1
     binary = ensure_installed(f"{esbuild}@{_ESBUILD}") / "node_modules" / esbuild / "bin/esbuild"
     script = home / "node_modules/wrangler/bin/wrangler.js"
     done = subprocess.run(

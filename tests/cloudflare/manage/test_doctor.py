@@ -33,7 +33,10 @@ class TestDoctor(CloudflareFixtures):
 
     def test_permissions_that_nothing_needs_are_not_asked_for(self, harness, platform):
         platform.platform.tokens = {platform.token: frozenset({"scripts"})}
-        assert not harness.call("doctor")
+        problems = harness.call("doctor")
+        assert [problem.severity for problem in problems] == ["warning", "warning"]
+        assert "Observability" in problems[0].message
+        assert "Tail" in problems[1].message
 
     @pytest.mark.parametrize("status", ["expired", "disabled"])
     def test_token_that_is_not_active(self, harness, platform, status):

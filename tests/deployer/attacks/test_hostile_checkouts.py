@@ -44,6 +44,12 @@ DEPLOYERS = {
     "acme": Deployer(
         {"app": "shop"}, "ACME_API_URL", {"ACME_TOKEN": SECRET}, "mastra_deployer_acme.AcmeDeployer"
     ),
+    "cloudflare": Deployer(
+        {"project_name": "shop", "scope": "0" * 32},
+        "CLOUDFLARE_API_BASE_URL",
+        {"CLOUDFLARE_API_TOKEN": SECRET},
+        "mastra_deployer_cloudflare.CloudflareDeployer",
+    ),
     "vercel": Deployer(
         {"project_name": "shop"},
         "VERCEL_API_URL",

@@ -86,7 +86,11 @@ got.notesOfOthers = await failing(() =>
   client.getWorkingMemory({ agentId, threadId: "t1", resourceId: "u2" }));
 got.config = await client.getMemoryConfig({ agentId });
 got.search = await failing(() =>
-  client.searchMemory({ agentId, resourceId: "u1", searchQuery: "x" }));
+  client.searchMemory({ agentId, resourceId: "u1", threadId: "t1", searchQuery: "x" }));
+got.searchNothing = await failing(() =>
+  client.searchMemory({ agentId, resourceId: "nobody", searchQuery: "x" }));
+got.searchByOthers = await failing(() =>
+  client.searchMemory({ agentId, resourceId: "u2", threadId: "t1", searchQuery: "x" }));
 got.observations = await failing(() => client.getObservationalMemory({ agentId, threadId: "t1" }));
 got.observed = await failing(() => client.awaitBufferStatus({ agentId, threadId: "t1" }));
 

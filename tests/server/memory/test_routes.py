@@ -173,9 +173,20 @@ def test_working_memory(results):
     assert results["notesAfter"]["workingMemory"] == "- **Name**: Ann"
 
 
+def test_search_without_vectors(results):
+    """The original's response without vectors: the latest messages, whatever the query is."""
+    found = results["search"]["value"]
+    assert (found["query"], found["searchScope"], found["searchType"]) == ("x", "resource", "text")
+    assert found["count"] == len(found["results"]) > 2
+    newest, second, *_ = found["results"]
+    assert (newest["threadId"], newest["context"]["after"]) == ("t1", [])
+    assert newest["context"]["before"][-1]["id"] == second["id"]
+    assert second["context"]["after"][0]["content"] == newest["content"]
+    assert results["searchNothing"]["value"]["results"] == []
+    assert results["searchByOthers"]["status"] == 403
+
+
 def test_unsupported_operations(results):
-    assert results["search"]["status"] == 501
-    assert "does not support semantic recall" in results["search"]["message"]
     for name in ("observations", "observed"):
         assert results[name]["status"] == 501
         assert "does not support observational memory" in results[name]["message"]

@@ -1,5 +1,8 @@
 """Test the first requests of Studio, and the unsupported operations."""
 
+from types import SimpleNamespace
+from typing import ClassVar
+
 import pytest
 
 from mastra_core import ApiRoute
@@ -85,3 +88,68 @@ def test_user_start_page(serve):
     own = ApiRoute(path="/", handler=lambda _: "mine")
     with serve(server={"api_routes": [own]}) as server:
         assert server.http.get("/").text == "mine"
+
+
+class Sessions:
+    """Users in the forms in which applications keep them."""
+
+    users: ClassVar = {
+        "mapping": {"id": "ann", "name": "Ann", "password_hash": "secret"},
+        "claims": {"sub": "cy", "email": "cy@example.com"},
+        "text": "bob",
+        "object": SimpleNamespace(id="dora", name=None, api_key="secret"),
+        "opaque": True,
+    }
+
+    async def authenticate(self, token, connection):
+        return self.users.get(token)
+
+
+@pytest.fixture(scope="module")
+def protected(serve):
+    with serve(server={"auth": Sessions()}) as running_server:
+        yield running_server.http
+
+
+@pytest.mark.parametrize(
+    ("token", "user"),
+    [
+        ("mapping", {"id": "ann", "name": "Ann"}),
+        ("claims", {"id": "cy", "email": "cy@example.com"}),
+        ("text", {"id": "bob"}),
+        ("object", {"id": "dora"}),
+        ("opaque", {"id": "user"}),
+    ],
+)
+def test_user_of_the_credentials(protected, token, user):
+    headers = {"authorization": f"Bearer {token}"}
+    assert protected.get("/api/auth/me", headers=headers).json() == user
+    told = protected.get("/api/auth/capabilities", headers=headers).json()
+    assert (told["enabled"], told["login"], told["user"]) == (True, None, user)
+    assert told["capabilities"]["user"] is True
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer bad"}])
+def test_no_user_without_credentials(protected, headers):
+    told = protected.get("/api/auth/capabilities", headers=headers).json()
+    assert told == {"enabled": True, "login": None}
+    assert protected.get("/api/auth/me", headers=headers).status_code == 401
+
+
+def test_no_user_without_authentication(server):
+    assert server.http.get("/api/auth/me").json() is None
+
+
+@pytest.mark.parametrize(
+    ("dev", "headers", "status"),
+    [
+        ("true", {"x-mastra-dev-playground": "true"}, 200),
+        ("true", {}, 401),
+        ("true", {"x-mastra-dev-playground": "true", "host": "evil.example"}, 401),
+        ("true", {"x-mastra-dev-playground": "true", "host": "localhost.evil.example"}, 401),
+        ("", {"x-mastra-dev-playground": "true"}, 401),
+    ],
+)
+def test_studio_in_development(protected, monkeypatch, dev, headers, status):
+    monkeypatch.setenv("MASTRA_DEV", dev)
+    assert protected.get("/api/agents", headers=headers).status_code == status

@@ -207,9 +207,9 @@ class AgentFailed(MastraError):
 class StorageError(MastraError):
     """The stored data of a running app cannot be read or written.
 
-    Examples are a full disk and a damaged file.
+    Examples are a full disk, a damaged file and a database with too many requests.
 
-    :param message: what is wrong, in one sentence that names the file.
+    :param message: what is wrong, in one sentence that names the file or database.
     :param hint: the cure; empty only if there is none.
     """
 

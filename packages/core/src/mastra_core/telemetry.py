@@ -451,11 +451,13 @@ def _complete_endpoint(export: Mapping[str, Any]) -> str | None:
 
 
 def _build_grpc_exporter(endpoint: str | None, headers: dict[str, str] | None) -> Any:
+    from importlib import import_module
+
     try:
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+        module = import_module("opentelemetry.exporter.otlp.proto.grpc.trace_exporter")
     except ModuleNotFoundError:
         raise ConfigError(
             "OTLP over gRPC needs 'opentelemetry-exporter-otlp-proto-grpc'.",
             "Install that package, or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf.",
         ) from None
-    return OTLPSpanExporter(endpoint=endpoint, headers=headers, timeout=5)
+    return module.OTLPSpanExporter(endpoint=endpoint, headers=headers, timeout=5)

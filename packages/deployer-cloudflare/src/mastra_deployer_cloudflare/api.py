@@ -105,8 +105,11 @@ class CloudflareApi:
             )
             items, info = list(body.get("result") or ()), body.get("result_info") or {}
             total, size = info.get("total_count"), info.get("per_page") or _PAGE_SIZE
-            last = math.ceil(total / size) if isinstance(total, int) else page
-            return items, page + 1 if items and page < last else None
+            if isinstance(total, int):
+                has_more = page < math.ceil(total / size)
+            else:
+                has_more = len(items) >= _PAGE_SIZE
+            return items, page + 1 if items and has_more else None
 
         pages = iter_pages(fetch, 1, description=f"the list at {path}")
         return [item for page in pages for item in page]

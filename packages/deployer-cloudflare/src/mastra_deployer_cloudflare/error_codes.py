@@ -44,15 +44,29 @@ HINTS: Mapping[str | int, str] = {
     **dict.fromkeys(range(500, 600), _SERVER_HINT),
     **dict.fromkeys(_TOKEN_CODES, _PERMISSION_HINT),
 }
+_NOT_DEPLOYED = (
+    "The newest version of the Worker is not deployed, so its secrets cannot be changed.",
+    "A preview or a draft is newer than the live version. Deploy to production with the values, or "
+    "promote the draft. Then run the same command again.",
+)
 
 # A sentence and a cure for each code; Cloudflare's own message follows the sentence.
 _CODES: Mapping[str, tuple[str, str]] = {
-    "10006": (
-        "A bucket or namespace of the settings does not exist.",
-        "Check kv and r2 in the settings. Then run the same command again.",
-    ),
     "10007": ("The Worker does not exist.", "Check project_name and scope, or deploy first."),
     "10027": ("The Worker is larger than Cloudflare allows.", _SIZE_HINT),
+    "10054": (
+        "A variable or secret is too large.",
+        "Cloudflare allows 5 KB. Put a longer text into a file of the app.",
+    ),
+    "10055": (
+        "The Worker has too many variables and secrets.",
+        "Cloudflare allows 128, and 64 on the free plan. Put several values into one variable, as "
+        "JSON.",
+    ),
+    "10056": (
+        "A resource of the settings does not exist.",
+        "Check kv, d1, r2, queues and services in the settings. Then run the same command again.",
+    ),
     "10057": (
         "A secret that the new version inherits no longer exists.",
         "Run the same command again. If the error remains, set the secret that the message names: "
@@ -66,10 +80,11 @@ _CODES: Mapping[str, tuple[str, str]] = {
         "A Worker of the settings does not exist.",
         "Deploy the Worker that `services` names first, or correct its name.",
     ),
-    "10215": (
-        "The newest version of the Worker is not deployed, so its secrets cannot be changed.",
-        "A preview or a draft is newer than the live version. Deploy to production with the "
-        "values, or promote the draft. Then run the same command again.",
+    "10214": _NOT_DEPLOYED,
+    "10215": _NOT_DEPLOYED,
+    "10353": (
+        "Cloudflare has blocked the account from deploying Workers.",
+        "Contact Cloudflare's support.",
     ),
     SECRETS_CHANGED: (
         "The secrets have changed since that version was live.",
@@ -99,9 +114,10 @@ def explain_error(error: DeployError) -> DeployError:
         return _explain_start(error.message)
     if code in _TOKEN_CODES and not isinstance(error, AuthError):
         return AuthError(error.message, _PERMISSION_HINT, code=code)
-    if code in _CODES and isinstance(error, ApiError):
+    if code in _CODES:
         sentence, cure = _CODES[code]
-        return ApiError(f"{sentence} {error.message}", cure, status=error.status, code=code)
+        status = error.status if isinstance(error, ApiError) else None
+        return ApiError(f"{sentence} {error.message}", cure, status=status, code=code)
     return error
 
 

@@ -20,7 +20,7 @@ def query_log(request: Request) -> Any:
         (index, row)
         for index, row in enumerate(request.platform.logs)
         if frame["from"] <= row.milliseconds <= frame["to"]
-        and row.worker == wanted["$workers.scriptName"]
+        and row.worker == wanted.get("$workers.scriptName", row.worker)
         and wanted.get("$workers.scriptVersion.id", row.version) == row.version
     ]
     rows.reverse()  # the newest first
@@ -28,6 +28,11 @@ def query_log(request: Request) -> Any:
     start = next((at + 1 for at, (index, _) in enumerate(rows) if str(index) == offset), 0)
     events = [_describe(index, row) for index, row in rows[start : start + body["limit"]]]
     return {"run": {}, "events": {"events": events, "count": len(events)}}
+
+
+@route("GET", _TAILS, "tail")
+def list_tails(request: Request) -> Any:
+    return [{"id": key} for key in request.worker.tails]
 
 
 @route("POST", _TAILS, "tail")

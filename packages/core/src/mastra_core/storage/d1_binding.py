@@ -48,11 +48,13 @@ class D1Binding(Protocol):
 def set_environment(environment: Any) -> None:
     """Set the Worker's environment for the current request.
 
-    The entry of a Worker calls this function in each request, because objects of one request cannot
-    be used in another one. Without this call, the environment of the module ``cloudflare:workers``
-    is used.
+    Objects of one request cannot be used in another one, so the entry of a Worker would call this
+    function in each request. Without a call, the environment of the module ``cloudflare:workers``
+    is used, which is that of the current request.
 
-    :param environment: the environment: an object, or a mapping, with the bindings by name.
+    :param environment: the environment: an object, or a mapping, with the bindings by name. Prefer
+        the object of JavaScript to the wrapper of Cloudflare's SDK, which converts each value once
+        more.
     """
     _environment.set(environment)
 

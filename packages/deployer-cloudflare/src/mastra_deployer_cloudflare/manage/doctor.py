@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from mastra_core.errors import ApiError, AuthError, DeployError
@@ -113,6 +113,33 @@ def _check_account(api: CloudflareApi, settings: CloudflareDeployer) -> Iterator
     except DeployError as error:
         yield Problem(message=error.message, hint=error.hint)
     yield from _check_plan(api, settings)
+    yield from _check_log(api, settings)
+
+
+def _check_log(api: CloudflareApi, settings: CloudflareDeployer) -> Iterator[Problem]:
+    """Warn about missing permissions for the log, which no deploy needs."""
+    query = {
+        "queryId": "mastra-doctor",
+        "view": "events",
+        "limit": 1,
+        "timeframe": {"from": 0, "to": 1},
+        "parameters": {"filters": []},
+    }
+    query_path = api.build_path("/workers/observability/telemetry/query")
+    tails_path = api.build_script_path(settings.project_name, "/tails")
+    calls: dict[str, Callable[[], object]] = {
+        "Workers Observability: Read": lambda: api.post(query_path, query, idempotent=True),
+        "Workers Tail: Read": lambda: api.find(tails_path),
+    }
+    for name, call in calls.items():
+        try:
+            call()
+        except AuthError:
+            yield Problem(
+                message=f"The token lacks the permission {name!r}, which `mastra logs` needs.",
+                hint="Add the permission at dash.cloudflare.com/profile/api-tokens.",
+                severity="warning",
+            )
 
 
 def _check_plan(api: CloudflareApi, settings: CloudflareDeployer) -> Iterator[Problem]:

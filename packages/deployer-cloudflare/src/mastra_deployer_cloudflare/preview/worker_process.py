@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from mastra_deployer_cloudflare.preview.pyodide_package import NODE, PYODIDE_PAC
 
 __all__ = ("WorkerHost", "build_environment")
 
+# In a Worker, Python can wait for a promise. Older versions of Node need a flag for that.
+_PROBE = ("-p", "typeof WebAssembly.Suspending")
+_FLAG = "--experimental-wasm-jspi"
 _SCRIPT = Path(__file__).with_name("worker_host.mjs")
 
 
@@ -25,10 +29,12 @@ class WorkerHost:
 
     :param node: path of Node.
     :param pyodide: directory of the npm package.
+    :param flags: arguments of Node.
     """
 
     node: str
     pyodide: Path
+    flags: tuple[str, ...] = ()
 
     @classmethod
     def find(cls, report: Report) -> WorkerHost:
@@ -38,7 +44,10 @@ class WorkerHost:
         :raises ConfigError: when there is no Node that fits.
         :raises ApiError: when Pyodide cannot be downloaded.
         """
-        return cls(node=find_node(NODE), pyodide=get_npm_package(PYODIDE_PACKAGE, report))
+        node = find_node(NODE)
+        probe = subprocess.run([node, *_PROBE], capture_output=True, check=False)
+        flags = (_FLAG,) if b"undefined" in probe.stdout else ()
+        return cls(node=node, pyodide=get_npm_package(PYODIDE_PACKAGE, report), flags=flags)
 
     def build_command(self, bundle: Path, temporary: Path, **options: Any) -> Sequence[str]:
         """Return the command that runs a bundle's modules.
@@ -59,7 +68,7 @@ class WorkerHost:
         file = temporary / "options.json"
         file.touch(0o600)
         file.write_text(json.dumps(content), encoding="utf-8", newline="\n")
-        return [self.node, str(_SCRIPT), str(file)]
+        return [self.node, *self.flags, str(_SCRIPT), str(file)]
 
 
 def build_environment(temporary: Path) -> Mapping[str, str]:

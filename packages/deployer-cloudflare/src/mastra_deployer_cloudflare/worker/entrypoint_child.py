@@ -17,6 +17,7 @@ from mastra_deployer_cloudflare.worker.handle_requests import (
     handle_scheduled,
     keep_alive,
 )
+from mastra_deployer_cloudflare.worker.httpx_fetch import use_fetch_for_httpx
 from mastra_deployer_cloudflare.worker.isolate_app import IsolateApp
 from mastra_deployer_cloudflare.worker.options import Options
 
@@ -34,6 +35,7 @@ def create_entrypoint(**options: Any) -> type:
     allow_entropy()
     _run_threads_inline()
     _enable_request_scope()
+    use_fetch_for_httpx()
     if isolate.options.build_app == "import":
         isolate.load()
 

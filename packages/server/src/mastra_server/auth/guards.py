@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Awaitable
 from typing import Any
 
@@ -17,6 +19,7 @@ from mastra_server.http.request_context import RESOURCE_KEY, request_context
 
 __all__ = ("AuthGuard", "build_guards")
 
+_LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 _Connection = ASGIConnection[Any, Any, Any, Any]
 
 
@@ -60,16 +63,24 @@ class AuthGuard:
         :raises Unauthorized: without a token, or with one that ``authenticate`` rejects.
         :raises Forbidden: when ``authorize`` refuses.
         """
-        if self._is_public(connection, handler):
+        if self._is_public(connection, handler) or _is_studio_in_development(connection):
             return
-        token = self._get_token(connection)
-        user = await _await_result(self._auth.authenticate(token, connection)) if token else None
-        if user is None or user is False:
+        user = await self.find_user(connection)
+        if user is None:
             raise Unauthorized("Invalid or expired token")
         authorize = getattr(self._auth, "authorize", None)
         if authorize is not None and not await _await_result(authorize(user, connection)):
             raise Forbidden("Access denied")
         self._set_user(connection, user)
+
+    async def find_user(self, connection: _Connection) -> Any:
+        """Return the user of a connection, or ``None`` without valid credentials.
+
+        :param connection: the connection.
+        """
+        token = self._get_token(connection)
+        user = await _await_result(self._auth.authenticate(token, connection)) if token else None
+        return None if user is False else user
 
     def _is_public(self, connection: _Connection, handler: BaseRouteHandler) -> bool:
         if handler.opt.get("requires_auth") is False:
@@ -94,6 +105,20 @@ class AuthGuard:
         owner = resource(user) if resource is not None else None
         if owner:
             context[RESOURCE_KEY] = str(owner)
+
+
+def _is_studio_in_development(connection: _Connection) -> bool:
+    """Return whether Mastra Studio of ``mastra dev`` sent a request.
+
+    A page of another origin cannot send the header, because CORS refuses it. A foreign name for
+    this machine is refused too.
+    """
+    headers = connection.headers
+    return (
+        os.environ.get("MASTRA_DEV") == "true"
+        and headers.get("x-mastra-dev-playground") == "true"
+        and _LOCAL_HOST.fullmatch(headers.get("host", "")) is not None
+    )
 
 
 async def _await_result(value: Any) -> Any:

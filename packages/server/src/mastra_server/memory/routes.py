@@ -14,6 +14,7 @@ from mastra_server.http.errors import UnsupportedOperation
 from mastra_server.http.request_body import read_body
 from mastra_server.http.responses import json_response
 from mastra_server.memory import messages as memory_messages
+from mastra_server.memory import search as memory_search
 from mastra_server.memory import threads as memory_threads
 from mastra_server.memory.convert import build_config
 from mastra_server.memory.queries import (
@@ -64,18 +65,6 @@ async def _get_config(request: _Request) -> ASGIResponse:
     """Get the configuration of an agent's memory; ``null`` if it has none."""
     memory = find_memory(request)
     return json_response({"config": memory and build_config(memory)})
-
-
-@get(
-    "/api/memory/search",
-    operation_id="memory_search",
-    query=OwnerQuery,
-    response=Any,
-    errors=(501,),
-)
-async def _search_memory() -> ASGIResponse:
-    """Not supported, because semantic search needs an embedding model."""
-    raise UnsupportedOperation("This server does not support semantic recall")
 
 
 @get(
@@ -151,11 +140,11 @@ async def _update_working_memory(request: _Request) -> ASGIResponse:
 ROUTES = (
     _get_status,
     _get_config,
-    _search_memory,
     _get_observations,
     _get_buffer_status,
     _get_working_memory,
     _update_working_memory,
+    *memory_search.ROUTES,
     *memory_threads.ROUTES,
     *memory_messages.ROUTES,
 )

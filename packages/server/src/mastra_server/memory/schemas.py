@@ -24,6 +24,7 @@ __all__ = (
     "OwnerQuery",
     "SaveBody",
     "Saved",
+    "SearchQuery",
     "Status",
     "ThreadAnswer",
     "ThreadList",
@@ -49,6 +50,14 @@ class OwnerQuery(MemoryQuery):
     """The resource of the request; data of other resources is refused."""
 
     resource_id: str = ""
+
+
+class SearchQuery(OwnerQuery):
+    """The thread to search, and the largest number of results."""
+
+    search_query: str = ""
+    thread_id: str = ""
+    limit: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 20
 
 
 class ThreadListQuery(OwnerQuery):

@@ -3,25 +3,52 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 from litestar import Request, get
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents.providers import list_providers
+from mastra_server.auth.guards import AuthGuard
 from mastra_server.http.responses import json_response
 from mastra_server.mcp.tools import McpServer, describe_application
 
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
+_CAPABILITIES = {"user": True, "session": False, "sso": False, "rbac": False, "acl": False}
+
+
+class User(TypedDict):
+    """The user of the request's credentials."""
+
+    id: str
+    name: NotRequired[str]
+    email: NotRequired[str]
+
+
+class UserCapabilities(TypedDict):
+    """What a user can do beside the API: nothing is managed here."""
+
+    user: bool
+    session: bool
+    sso: bool
+    rbac: bool
+    acl: bool
 
 
 class Capabilities(TypedDict):
-    """Whether callers must authenticate; there is no login page."""
+    """Whether callers must authenticate; there is no login page.
+
+    The user and its capabilities are only reported for valid credentials.
+    """
 
     enabled: bool
     login: None
+    user: NotRequired[User]
+    capabilities: NotRequired[UserCapabilities]
+    access: NotRequired[None]
 
 
 class Installed(TypedDict):
@@ -93,9 +120,19 @@ class BuilderSettings(TypedDict):
     response=Capabilities,
 )
 async def _get_capabilities(request: _Request) -> ASGIResponse:
-    """Report whether callers must authenticate."""
+    """Report whether callers must authenticate, and the user of valid credentials."""
     has_auth = request.app.state.mastra.server.auth is not None
-    return json_response({"enabled": has_auth, "login": None})
+    report: dict[str, Any] = {"enabled": has_auth, "login": None}
+    user = await _find_user(request)
+    if user is not None:
+        report |= {"user": user, "capabilities": _CAPABILITIES, "access": None}
+    return json_response(report)
+
+
+@get("/api/auth/me", operation_id="studio_user", response=User | None)
+async def _get_user(request: _Request) -> ASGIResponse:
+    """Get the user of the request's credentials; ``null`` if the server has no authentication."""
+    return json_response(await _find_user(request))
 
 
 @get("/api/system/packages", operation_id="studio_system", response=System)
@@ -153,6 +190,7 @@ async def _list_processors() -> ASGIResponse:
 
 ROUTES = (
     _get_capabilities,
+    _get_user,
     _get_system,
     _list_providers,
     _list_mcp_servers,
@@ -161,6 +199,24 @@ ROUTES = (
     _list_scorers,
     _list_processors,
 )
+
+
+async def _find_user(request: _Request) -> dict[str, str] | None:
+    """Describe the authenticated user by its id and, where it has them, its name and email."""
+    auth = request.app.state.mastra.server.auth
+    user = await AuthGuard(auth, []).find_user(request) if auth is not None else None
+    if user is None:
+        return None
+    resource = auth.resource(user) if hasattr(auth, "resource") else None
+    found = {name: _read_field(user, name) for name in ("id", "sub", "name", "email")}
+    id_ = found["id"] or found["sub"] or str(resource or "") or found["email"] or found["name"]
+    own = {name: found[name] for name in ("name", "email") if found[name]}
+    return {"id": id_ or (user if isinstance(user, str) else "user"), **own}
+
+
+def _read_field(user: Any, name: str) -> str:
+    value = user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
+    return value if isinstance(value, str) else ""
 
 
 def _build_provider(name: str, variables: tuple[str, ...]) -> Provider:
