@@ -25,8 +25,8 @@ MASTRA = str(Path(sys.executable).with_name("mastra.exe" if os.name == "nt" else
 TIMEOUT = 300  # seconds for one command
 IMAGE = ("-s", "image=localhost:1/shop")
 SITE = ("-s", "project_name=shop", "--python", "3.13")
-FUNCTION = ("-s", "project_name=shop")
-SETTINGS = {"oci": IMAGE, "vercel": SITE, "netlify": FUNCTION}
+FUNCTION = WORKER = ("-s", "project_name=shop")
+SETTINGS = {"oci": IMAGE, "vercel": SITE, "netlify": FUNCTION, "cloudflare": WORKER}
 _CARRIED = "bundle oci -s base=scratch+python"
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 # What a kind of machine refuses. All other commands work there.
@@ -226,6 +226,7 @@ COMMANDS: dict[str, Callable[[Path], object]] = {
     "bundle oci": lambda root: run("bundle", "oci", *IMAGE, cwd=root),
     _CARRIED: lambda root: run(*_CARRIED.split(), *IMAGE, cwd=root),
     "bundle netlify": lambda root: run("bundle", "netlify", *FUNCTION, cwd=root),
+    "bundle cloudflare": lambda root: run("bundle", "cloudflare", *WORKER, cwd=root),
     "preview vercel": try_preview("vercel", *SITE),
     "preview netlify": try_preview("netlify", *FUNCTION),
     "preview oci": try_preview("oci", *IMAGE),

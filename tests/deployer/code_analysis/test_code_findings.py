@@ -81,6 +81,15 @@ def test_places_are_followed_through_modules(tmp_path):
     assert (found.where, found.text) == ("shop/config.py:3", "os.environ['KEY']")
 
 
+def test_a_function_that_is_only_imported_does_not_run(tmp_path):
+    code = read_code(
+        tmp_path,
+        shop__config="import os\ndef load():\n    return os.environ['KEY']\n",
+        shop__index="from shop.config import load\ndef handle():\n    return load()\n",
+    )
+    assert [*find_environment_reads(code)] == []
+
+
 def test_all_modules_are_imported_without_an_entry(tmp_path):
     code = read_code(
         tmp_path, one="import os\nA = os.environ['A']", two="import os\nos.getenv('B')"

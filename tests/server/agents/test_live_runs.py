@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 from mastra_core.errors import Conflict, NotFound, TooManyRuns
+from mastra_core.request_scope import disable_request_scope, enable_request_scope, scoped_task
 from mastra_server.agents import live_run, live_runs
 from mastra_server.agents.live_runs import LiveRuns
+from mastra_server.agents.thread_runs import ThreadRuns
 
 
 def build_chunk(index, size=0):
@@ -179,3 +181,33 @@ def test_a_failed_run_ends_with_an_error(secret):
         assert got.endswith(b"data: [DONE]\n\n")
 
     asyncio.run(main())
+
+
+def test_a_run_is_lost_with_its_request(monkeypatch):
+    """The platform drops the request of a run: readers end, and its place and id are free."""
+    monkeypatch.setattr(scoped_task, "_LOST_AFTER", 0.3)
+    monkeypatch.setattr(scoped_task, "_GRACE", 0.1)
+    monkeypatch.setattr(live_run, "HEARTBEAT_INTERVAL", 0.2)
+    enable_request_scope(asyncio.ensure_future)
+    threads, key = ThreadRuns(), ("a", "", "t")
+
+    async def main():
+        runs = LiveRuns(60)
+        run = runs.start(endless(), "r", "a")
+        threads.add(key, run)
+        reading = asyncio.create_task(read(run))
+        with pytest.raises(Conflict):
+            runs.start(endless(), "r", "a")
+        await asyncio.sleep(0)
+        supervisor = scoped_task._supervisors[run._task]
+        monkeypatch.setattr(supervisor, "sign", lambda: None)
+        assert list_numbers(await asyncio.wait_for(reading, 20)) == [0]
+        assert threads.get_active(key) is None
+        again = runs.start(chunks(2), "r", "a")
+        assert runs.get("r", "a") is again
+        assert list_numbers(await read(again)) == [0, 1]
+
+    try:
+        asyncio.run(main())
+    finally:
+        disable_request_scope()

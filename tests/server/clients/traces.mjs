@@ -1,5 +1,5 @@
 // Runs agents and workflows through Mastra's client, then reads their traces.
-import { client, failing } from "./client.mjs";
+import { single as client, failing } from "./client.mjs";
 
 const got = {};
 

@@ -233,7 +233,7 @@ LEFT_OUT = (
     (501, "Conversations.*", "A conversation is continued by previous_response_id."),
     (
         501,
-        "Vector.* *searchMemory *ObservationalMemory *awaitBufferStatus",
+        "Vector.* *ObservationalMemory *awaitBufferStatus",
         "Semantic recall is not implemented.",
     ),
     (501, "*.saveScore *.score", "Scores are not implemented."),

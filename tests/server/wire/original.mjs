@@ -15,7 +15,7 @@ const number = z.object({ n: z.number() });
 const text = z.object({ v: z.string() });
 
 // The next message of the model, as parts of its stream.
-function said(prompt) {
+function chooseContent(prompt) {
   const last = prompt.at(-1);
   const words = prompt.filter((each) => each.role === "user").at(-1).content[0].text;
   if (words === "boom") throw new Error("model exploded");
@@ -27,8 +27,16 @@ function said(prompt) {
   return [{ type: "text", text: `echo: ${words}` }];
 }
 
-function streamed(part) {
-  if (part.type !== "text") return [part];
+function streamPart(part) {
+  if (part.type === "tool-call") {
+    const { toolCallId: id, toolName, input } = part;
+    return [
+      { type: "tool-input-start", id, toolName },
+      { type: "tool-input-delta", id, delta: input },
+      { type: "tool-input-end", id },
+      part,
+    ];
+  }
   const deltas = part.text.split(/(?<= )/).map((delta) => ({ type: "text-delta", id: "t1", delta }));
   return [{ type: "text-start", id: "t1" }, ...deltas, { type: "text-end", id: "t1" }];
 }
@@ -39,16 +47,16 @@ const model = {
   modelId: "echo",
   supportedUrls: {},
   async doGenerate({ prompt }) {
-    const content = said(prompt);
+    const content = chooseContent(prompt);
     const finishReason = content[0].type === "text" ? "stop" : "tool-calls";
     return { content, finishReason, usage, warnings: [] };
   },
   async doStream({ prompt }) {
-    const content = said(prompt);
+    const content = chooseContent(prompt);
     const finishReason = content[0].type === "text" ? "stop" : "tool-calls";
     const parts = [
       { type: "stream-start", warnings: [] },
-      ...content.flatMap(streamed),
+      ...content.flatMap(streamPart),
       { type: "finish", finishReason, usage },
     ];
     return { stream: ReadableStream.from(parts) };

@@ -6,6 +6,7 @@ import pytest
 
 from tests.node import install_packages
 from tests.repository import ROOT
+from tests.server.wire import routes
 from tests.server.wire.application import create_application
 from tests.server.wire.compare import find_differences
 from tests.server.wire.deliberate_differences import (
@@ -63,9 +64,27 @@ def test_every_other_client_method_is_explained(results):
     assert strange == {}
 
 
+def test_only_unsupported_operations_and_failing_models_are_repeated(results):
+    """The client repeats a request after a 5xx, and the same requests to the original."""
+    unsupported = {name for name, status in results["rest"].items() if status == 501}
+    assert results["repeated"].keys() - unsupported == {
+        "Agent.generate: a model that fails", "Conversations.create",
+        "Tool.execute: fails", "MCPTool.execute: fails",
+    }  # fmt: skip
+
+
 def test_differences_are_documented():
     page = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
     told = {row.split("|")[2].strip() for row in page.splitlines() if row.startswith("| ")}
     meant = [why for *_, why in DELIBERATE]
     meant += [why for status, _, why in LEFT_OUT if status >= 404]
     assert [why for why in meant if why not in told] == []
+
+
+def test_routes_are_documented():
+    """The section is written by ``python -m tests.server.wire.routes``."""
+    page = routes.PAGE.read_text(encoding="utf-8")
+    recorded = json.loads(routes.RECORDED.read_text(encoding="utf-8"))
+    assert routes.render_page(recorded) == page
+    assert routes.build_section(recorded) in page
+    assert len(recorded) > 400

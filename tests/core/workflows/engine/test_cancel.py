@@ -135,18 +135,19 @@ def test_thread_sees_the_cancellation(engine):
 def test_chunks_of_a_cancelled_step_are_ignored(engine):
     @step
     async def write_late(context: StepContext) -> int:
+        begun.append(1)
         try:
             await asyncio.sleep(10)
         finally:
             await context.write("late")
             writes.append(1)
 
-    writes = []
+    begun, writes = [], []
 
     async def run_scenario():
         run = await engine.create(Workflow("w").then(write_late))
         await engine.start(run, None)
-        await asyncio.sleep(0)
+        await wait_until(lambda: begun)
         await engine.cancel(run)
         position = run.position
         await wait_until(lambda: writes)

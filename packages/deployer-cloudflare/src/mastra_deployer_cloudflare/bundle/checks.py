@@ -18,14 +18,17 @@ _BINDINGS = ("kv", "d1", "r2", "queues", "services")
 
 
 def check_build(build: Build, settings: CloudflareDeployer) -> Iterator[Problem]:
-    """Check the names of modules, and of bindings against the variables of the app.
+    """Check the names of modules and bindings, and whether a workflow suspends its runs.
 
     :param build: the build that is about to be bundled.
     :param settings: settings of the deployer.
     :returns: the problems found.
     """
+    from mastra_deployer.kit import check_workflow_runs
+
     yield from _check_bindings(build, settings)
     yield from _check_modules(build)
+    yield from check_workflow_runs(build, "cloudflare")
 
 
 def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:

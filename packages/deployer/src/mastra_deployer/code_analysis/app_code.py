@@ -110,7 +110,8 @@ class AppCode:
                 continue
             found.add(name)
             scope = scopes[name]
-            pending += [part for item in scope.imported for part in _list_packages(item)]
+            imported = (part for item in scope.imported for part in _list_packages(item))
+            pending += [part for part in imported if part in modules]  # not functions
             pending += self._find_called(scope.called, scopes)
         return found
 

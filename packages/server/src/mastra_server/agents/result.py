@@ -107,9 +107,10 @@ def _build_result(
 def _flatten_turns(transcript: Transcript) -> dict[str, Any]:
     """Combine the reasoning, tool calls, tool results and files of all turns."""
     turns, run_id = transcript.turns, transcript.run_input.run_id
+    reasoning = "".join(turn.reasoning for turn in turns)
     return {
+        **({"reasoningText": reasoning} if reasoning else {}),
         "reasoning": [_build_reasoning(turn, run_id) for turn in turns if turn.reasoning],
-        "reasoningText": "".join(turn.reasoning for turn in turns),
         "toolCalls": [call for turn in turns for call in _build_calls(turn, run_id)],
         "toolResults": [result for turn in turns for result in _build_results(turn, run_id)],
         "sources": [],

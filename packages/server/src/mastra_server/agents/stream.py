@@ -219,6 +219,7 @@ class AgentChunkWriter:
                 payload["argsTextDelta"] = event.text
                 yield self._build_chunk("tool-call-delta", payload)
             case ToolInputEnd():
+                payload = {"toolCallId": event.id}
                 yield self._build_chunk("tool-call-input-streaming-end", payload)
 
     def _write_tool_output(self, event: ToolOutput) -> Iterator[dict[str, Any]]:

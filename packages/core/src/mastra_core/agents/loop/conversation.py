@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,7 +55,13 @@ class Conversation:
                 last, parts=joined, instructions=self._instructions
             )
         elif parts or last is None:
-            self.messages.append(ModelRequest(parts=list(parts), instructions=self._instructions))
+            self.messages.append(
+                ModelRequest(
+                    parts=list(parts),
+                    instructions=self._instructions,
+                    timestamp=dt.datetime.now(dt.UTC),
+                )
+            )
 
     def add_response(self, response: ModelResponse) -> None:
         """Add a response of the model.

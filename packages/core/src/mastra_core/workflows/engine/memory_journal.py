@@ -169,10 +169,12 @@ class MemoryJournal:
             or (type(event) is RunIdle and self._is_obsolete_idle(key))
         ):
             return
-        if type(event) is not RunIdle:  # its key names all waits, so it is long and never repeated
+        if type(event) is not RunIdle:
             self._emitted.add(key)
-        self._add_event(event)
-        if self.on_suspend is not None and type(event) is RunIdle and event.status == "suspended":
+            self._add_event(event)
+            return
+        self._add_event(event)  # the key names all waits, so it is long and never repeated
+        if self.on_suspend is not None and event.status == "suspended":
             self.on_suspend()
 
     async def cancel(self) -> None:
