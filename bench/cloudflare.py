@@ -104,9 +104,10 @@ def _measure_app(
     log_progress(f"{app.name}: requests")
     with _serve(app, model) as connection:
         generate = f"{LIST}/{app.agent}/generate"
-        first, *warm = [_request(connection, generate, QUESTION) for _ in range(11)]
-        for path in (HEALTH, LIST):
+        for path in (HEALTH, LIST):  # the first request starts the app
             _request(connection, path)
+        first, *warm = [_request(connection, generate, QUESTION) for _ in range(11)]
+        base.close()  # Node has closed the idle connection; the next request opens a new one
         turns = [
             (_request(base, HEALTH), _request(connection, HEALTH), _request(connection, LIST))
             for _ in range(count)
