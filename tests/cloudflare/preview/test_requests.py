@@ -1,6 +1,7 @@
 """`mastra preview cloudflare`: the Worker's entry between the SDK's bridge and an ASGI app."""
 
 import asyncio
+import contextlib
 import http.server
 import json
 import threading
@@ -137,9 +138,10 @@ class _Server(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("content-length", str(sum(map(len, pieces))))
         self.end_headers()
-        for piece in pieces:
-            self.wfile.write(piece)
-            time.sleep(0.2)
+        with contextlib.suppress(ConnectionError):  # the client of /slow has left
+            for piece in pieces:
+                self.wfile.write(piece)
+                time.sleep(0.2)
 
     do_POST = do_GET  # noqa: N815  # the name that the server looks for
 
