@@ -11,4 +11,5 @@ pytestmark = pytest.mark.slow
 
 class TestCloudflarePreview(AppSuite):
     target = "cloudflare"
+    shared_memory = False  # isolates are many, so a workflow that suspends is refused
     requires_npm_client = bool(os.environ.get("CI"))
