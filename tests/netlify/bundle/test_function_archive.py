@@ -7,8 +7,9 @@ import pytest
 
 from mastra_core.errors import BundleError
 from mastra_core.pipeline import SilentReport
+from mastra_deployer.kit import ArchiveEntry
 from mastra_deployer.testing.sample_app import sample_build
-from mastra_deployer_netlify.bundle import function_archive
+from mastra_deployer_netlify.bundle import function_archive, interpreter_archive
 from mastra_deployer_netlify.bundle.function_limits import measure_function
 from mastra_deployer_netlify.hooks import mastra_target
 
@@ -74,3 +75,16 @@ def test_an_app_with_the_name_of_the_launcher_is_refused(write, tmp_path):
     with pytest.raises(BundleError, match="netlify_app_launcher") as raised:
         write()
     assert raised.value.hint.startswith("Rename the module")
+
+
+def test_a_loader_that_cannot_start_python_in_a_function_is_refused(write, tmp_path, monkeypatch):
+    """glibc before 2.33 has no option for the name of a program."""
+    loader = tmp_path / "ld-2.28.so"
+    loader.write_bytes(b"\x7fELF --library-path --inhibit-rpath")
+    entry = ArchiveEntry(path="lib/ld-linux-x86-64.so.2", source=loader)
+    monkeypatch.setattr(interpreter_archive, "_iter_libraries", lambda _: iter([entry]))
+    with pytest.raises(BundleError, match=r"older than glibc 2\.33") as raised:
+        write()
+    assert "Bundle on a newer system" in raised.value.hint
+    loader.write_bytes(loader.read_bytes() + b" --argv0")
+    assert "lib/ld-linux-x86-64.so.2" in write()[0]

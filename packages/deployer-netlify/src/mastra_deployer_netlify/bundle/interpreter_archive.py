@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from mastra_core.errors import BundleError
 from mastra_core.pipeline import Build, Report
 from mastra_deployer.kit import (
     ArchiveEntry,
@@ -68,18 +69,30 @@ def write_interpreter(
         platform.python, _MACHINE, report, source=source, preferred_path=platform.interpreter
     )
     libraries = list(_iter_libraries(python))
+    loaders = [entry for entry in libraries if "/ld-" in entry.path]
+    for loader in loaders:
+        _check_loader(loader)
     modules = _select_modules(build) if bytecode else frozenset()
     key = _compute_key(python, libraries, f"{strip} {bytecode} {modules and sorted(modules)}")
     cache = get_cache_directory("netlify-python") / f"{key}.zip"
     if not cache.is_file():
         _write_cache(python, libraries, cache, modules, bytecode=bytecode, strip=strip)
     shutil.copyfile(cache, file)
-    loaders = [entry.path for entry in libraries if "/ld-" in entry.path]
     return Interpreter(
         python=f"{HOME}/bin/python{python.version}",
-        loader=loaders[0] if loaders else "",
+        loader=loaders[0].path if loaders else "",
         size=measure_function(file)[1],
     )
+
+
+def _check_loader(entry: ArchiveEntry) -> None:
+    """Refuse a loader that cannot set the name of a program, which Python finds its files by."""
+    if entry.source and b"--argv0" not in entry.source.read_bytes():
+        raise BundleError(
+            f"The C library of this machine ({entry.source}) is older than glibc 2.33, so it "
+            "cannot start Python in a function.",
+            "Bundle on a newer system, such as Debian 12, Ubuntu 22.04 or AlmaLinux 9.",
+        )
 
 
 def _iter_libraries(python: BundledPython) -> Iterator[ArchiveEntry]:
