@@ -24,7 +24,8 @@ class AppFixtures:
         ``python .mastra/index.py``.
     :cvar options: further options of that command: ``("-s", "app=shop", "--python", "3.12")``.
     :cvar body_limit: the largest body of a request in bytes, on the platform or of the server.
-    :cvar shared_memory: all requests reach one process, so that runs in memory can be resumed.
+    :cvar shared_memory: all requests reach one process, so that runs in memory can be resumed. If
+        not, the example application has no workflow that suspends its runs.
     :cvar streams: each chunk of a response arrives at once. Where a platform sends a response as a
         whole, tests of the time of chunks are skipped.
     :cvar reports_disconnects: the app learns that a client has left.
@@ -48,7 +49,8 @@ class AppFixtures:
     @classmethod
     def app_project(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
         """Return a project with the example application."""
-        return write_app(tmp_path_factory.mktemp("acceptance") / "app")
+        root = tmp_path_factory.mktemp("acceptance") / "app"
+        return write_app(root, suspends=cls.shared_memory)
 
     @pytest.fixture(scope="class")
     @classmethod

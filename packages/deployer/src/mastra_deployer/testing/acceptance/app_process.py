@@ -19,17 +19,24 @@ import pytest
 
 __all__ = ("find_free_port", "preview_app", "serve_build", "serve_command", "write_app")
 
+_SUSPENDING = '        "approval": Workflow("approval").then(ask),\n'  # a line of the entry file
 _TEMPLATE = Path(__file__).with_name("template")
 _MASTRA = "import sys; from mastra_deployer.cli.main import main; sys.argv[0] = 'mastra'; main()"
 
 
-def write_app(root: Path) -> Path:
+def write_app(root: Path, *, suspends: bool = True) -> Path:
     """Write the project of the example application.
 
     :param root: a directory that does not exist yet.
+    :param suspends: whether the app has a workflow that suspends its runs.
     :returns: the directory.
     """
-    return Path(shutil.copytree(_TEMPLATE, root, ignore=shutil.ignore_patterns("__pycache__")))
+    shutil.copytree(_TEMPLATE, root, ignore=shutil.ignore_patterns("__pycache__"))
+    if not suspends:
+        entry = root / "src/mastra/index.py"
+        text = entry.read_text(encoding="utf-8").replace(_SUSPENDING, "")
+        entry.write_text(text, encoding="utf-8", newline="\n")
+    return root
 
 
 @contextlib.contextmanager

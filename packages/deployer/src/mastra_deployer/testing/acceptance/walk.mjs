@@ -33,7 +33,7 @@ got.streamed = [];
 for await (const chunk of await (await workflow.createRun()).stream({ inputData: 20 })) {
   got.streamed.push(chunk.type);
 }
-const approval = await client.getWorkflow("approval").createRun();
+const approval = (await failing(() => client.getWorkflow("approval").createRun())).value;
 got.suspended = await failing(() => approval.startAsync({ inputData: "tea" }));
 got.resumed = await failing(() => approval.resumeAsync({ step: "ask", resumeData: { approved: true } }));
 
