@@ -18,7 +18,6 @@ _HIDDEN = {
 
 class TestCloudflarePreview(AppSuite):
     target = "cloudflare"
-    shared_memory = False  # isolates are many, so a workflow that suspends is refused
     requires_npm_client = bool(os.environ.get("CI"))
 
     @pytest.fixture(scope="class")
