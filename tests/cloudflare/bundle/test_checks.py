@@ -77,3 +77,39 @@ def test_a_large_bundle_is_reported_with_its_largest_parts(tmp_path, size, sever
 def test_a_damaged_bundle_is_found(tmp_path):
     (problem,) = inspect_bundle(Bundle(directory=tmp_path, manifest=_MANIFEST))
     assert "worker.json in the bundle is missing" in problem.message
+
+
+CODE = {
+    "import os\nKEY = os.environ['KEY']": ("warning", "os.environ['KEY'] is read while"),
+    "import uuid\nID = uuid.uuid4()": ("error", "uuid.uuid4 runs while"),
+    "import asyncio\nLOCK = asyncio.Lock()": ("warning", "asyncio.Lock is created while"),
+    "import threading\ndef run():\n    threading.Thread().start()": (
+        "warning",
+        "threading.Thread needs threads",
+    ),
+    "import requests": ("warning", "requests opens TLS connections"),
+}
+
+
+@pytest.mark.parametrize("code", CODE)
+def test_code_that_breaks_a_rule_of_workers_is_found(build, code):
+    (build.directory / "app/main.py").write_text(f"{code}\n")
+    (problem,) = find_problems(build)
+    severity, message = CODE[code]
+    assert (problem.severity, problem.where) == (severity, f"main.py:{code.count(chr(10)) + 1}")
+    assert message in problem.message
+    assert problem.hint
+
+
+def test_rules_of_the_import_do_not_hold_at_a_request(build):
+    code = "import os, uuid\nKEY, ID = os.environ['KEY'], uuid.uuid4()\n"
+    (build.directory / "app/main.py").write_text(code)
+    assert len(find_problems(build)) == 2
+    assert find_problems(build, build_app="request") == []
+
+
+def test_a_library_for_another_machine_is_found(build):
+    (build.directory / "vendor/fast.so").write_bytes(b"\x7fELF")
+    (build.directory / "vendor/good.so").write_bytes(b"\0asm")
+    (problem,) = find_problems(build)
+    assert "vendor/fast.so is not compiled for WebAssembly" in problem.message

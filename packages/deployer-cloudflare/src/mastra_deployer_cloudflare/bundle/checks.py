@@ -18,16 +18,18 @@ _BINDINGS = ("kv", "d1", "r2", "queues", "services")
 
 
 def check_build(build: Build, settings: CloudflareDeployer) -> Iterator[Problem]:
-    """Check the names of modules and bindings, and whether a workflow suspends its runs.
+    """Check the names of modules and bindings, the code of the app, and its workflows.
 
     :param build: the build that is about to be bundled.
     :param settings: settings of the deployer.
     :returns: the problems found.
     """
     from mastra_deployer.kit import check_workflow_runs
+    from mastra_deployer_cloudflare.bundle.code_checks import check_code
 
     yield from _check_bindings(build, settings)
     yield from _check_modules(build)
+    yield from check_code(build, settings)
     yield from check_workflow_runs(build, "cloudflare")
 
 

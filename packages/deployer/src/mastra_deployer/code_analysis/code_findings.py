@@ -31,7 +31,6 @@ _READING: tuple[str, ...] = (
     "decouple.config",
     "starlette.config.Config",
 )
-_READING += ("mastra_core.Secret.env", "mastra_core.secret.Secret.env")
 _READING += ("pydantic_settings.BaseSettings", "pydantic_settings.main.BaseSettings")
 _WRITING = ("update", "setdefault", "clear")
 _RANDOM: tuple[str, ...] = (
