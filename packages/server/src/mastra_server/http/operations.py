@@ -5,7 +5,8 @@ input, and ``response=`` is the type of the response. ``stream="sse"`` or ``"rec
 format of a streamed response. ``errors=(409,)`` lists additional statuses. ``empty="..."`` says
 when the response is a 204 without a body. ``operation_id=`` is the id. If a handler has several
 paths, ``{path}`` in the id is replaced with the end of the path. The docstring of the handler is
-the description. """
+the description.
+"""
 
 from __future__ import annotations
 
