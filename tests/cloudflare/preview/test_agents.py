@@ -1,6 +1,5 @@
 """Agents, workflows and memory in a Worker: built-in agents call a model through fetch."""
 
-import contextlib
 import http.server
 import json
 import threading
@@ -11,9 +10,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.cloudflare.worker_preview import bundle_once, run_preview
-from tests.core.storage.d1.local import WORKERD, WRANGLER, get_workerd_package
-from tests.npm import ensure_installed
+from tests.cloudflare.worker_preview import bundle_once, link_wrangler, run_preview
 
 pytestmark = pytest.mark.slow
 
@@ -100,12 +97,10 @@ def model():
 @pytest.fixture(scope="module")
 def agents_bundle(pyodide, tmp_path_factory):
     """A bundle of `agents_app.py`, whose project has wrangler from npm."""
-    home = ensure_installed(f"wrangler@{WRANGLER}", f"{get_workerd_package()}@{WORKERD}")
     files = {"src/mastra/index.py": _APP.read_text()}
     dependencies = ("mastra-core[agents,telemetry]", "openai")
     bundle = bundle_once(tmp_path_factory, "agents", files, _CONFIG, dependencies=dependencies)
-    with contextlib.suppress(FileExistsError):
-        (bundle.parent / "app/node_modules").symlink_to(home / "node_modules")
+    link_wrangler(bundle)
     return bundle
 
 
