@@ -58,6 +58,7 @@ async def wait(number: int) -> int:
 mastra = Mastra(
     agents={
         "helper": Agent(name="helper", model="openai-chat:gpt-4o", tools=[add, pay]),
+        "claude": Agent(name="claude", model="anthropic:claude-sonnet-4-5"),
         "ticking": ticking,
         "greeter": greeter,
     },

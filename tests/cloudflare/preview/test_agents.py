@@ -17,8 +17,8 @@ pytestmark = pytest.mark.slow
 _APP = Path(__file__).parents[1] / "agents_app.py"
 _CONFIG = """
 [tool.mastra.env]
-required = ["OPENAI_API_KEY"]
-optional = ["OPENAI_BASE_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"]
+required = ["ANTHROPIC_API_KEY", "OPENAI_API_KEY"]
+optional = ["ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"]
 
 [tool.mastra.targets.cloudflare]
 project_name = "shop"
@@ -29,25 +29,54 @@ _WORDS = ["The ", "sum ", "is ", "5."]
 
 
 class _Model(http.server.BaseHTTPRequestHandler):
-    """A model in OpenAI's format, which sends a word every 0.2 seconds."""
+    """A model in the formats of OpenAI and Anthropic, which sends a word every 0.2 seconds."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.server.seen.append((self.headers["authorization"], self.path, body["messages"]))
+        key = self.headers["authorization"] or self.headers["x-api-key"]
+        self.server.seen.append((key, self.path, body["messages"]))
         if not body.get("stream"):
             return self.send_whole(body["messages"][-1])
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
+        if self.path.endswith("/messages"):
+            self.send_message()
+        else:
+            self.send_completion()
+        return self.write_chunk(b"")
+
+    def send_completion(self):
         for word in _WORDS:
             self.send_event(self.build_chunk({"content": word}))
             time.sleep(0.2)
-        self.send_event({**self.build_chunk({}, "stop")})
+        self.send_event(self.build_chunk({}, "stop"))
         self.write_chunk(b"data: [DONE]\n\n")
-        return self.write_chunk(b"")
+
+    def send_message(self):
+        usage = {"input_tokens": 1, "output_tokens": 1}
+        message = {
+            "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [],
+            "stop_reason": None, "stop_sequence": None, "usage": usage,
+        }  # fmt: skip
+        block = {"index": 0, "content_block": {"type": "text", "text": ""}}
+        self.send_named("message_start", message=message)
+        self.send_named("content_block_start", **block)
+        for word in _WORDS:
+            delta = {"type": "text_delta", "text": word}
+            self.send_named("content_block_delta", index=0, delta=delta)
+            time.sleep(0.2)
+        self.send_named("content_block_stop", index=0)
+        delta = {"stop_reason": "end_turn", "stop_sequence": None}
+        self.send_named("message_delta", delta=delta, usage=usage)
+        self.send_named("message_stop")
+
+    def send_named(self, name, **fields):
+        event = json.dumps({"type": name, **fields})
+        self.write_chunk(f"event: {name}\ndata: {event}\n\n".encode())
 
     def send_whole(self, last):
         message = {"role": "assistant", "content": "".join(_WORDS)}
@@ -98,7 +127,7 @@ def model():
 def agents_bundle(pyodide, tmp_path_factory):
     """A bundle of `agents_app.py`, whose project has wrangler from npm."""
     files = {"src/mastra/index.py": _APP.read_text()}
-    dependencies = ("mastra-core[agents,telemetry]", "openai")
+    dependencies = ("mastra-core[agents,telemetry]", "openai", "anthropic")
     bundle = bundle_once(tmp_path_factory, "agents", files, _CONFIG, dependencies=dependencies)
     link_wrangler(bundle)
     return bundle
@@ -132,9 +161,12 @@ def collector():
 
 @pytest.fixture(scope="module")
 def open_preview(agents_bundle, model, collector):
+    address = f"http://127.0.0.1:{model.server_address[1]}"
     variables = {
+        "ANTHROPIC_API_KEY": "key-4712",
+        "ANTHROPIC_BASE_URL": address,
         "OPENAI_API_KEY": "key-4711",
-        "OPENAI_BASE_URL": f"http://127.0.0.1:{model.server_address[1]}/v1",
+        "OPENAI_BASE_URL": f"{address}/v1",
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_address[1]}",
     }
     return lambda: run_preview(agents_bundle, **variables)
@@ -160,12 +192,14 @@ def test_a_model_is_called_through_fetch(client, model):
     assert (authorization, path) == ("Bearer key-4711", "/v1/chat/completions")
 
 
-def test_words_of_a_model_arrive_one_by_one(client):
+@pytest.mark.parametrize(("agent", "key"), [("helper", "Bearer key-4711"), ("claude", "key-4712")])
+def test_words_of_a_model_arrive_one_by_one(client, model, agent, key):
     request = {"json": {"messages": "2 and 3"}}
-    with client.stream("POST", "/api/agents/helper/stream", **request) as response:
+    with client.stream("POST", f"/api/agents/{agent}/stream", **request) as response:
         lines = response.iter_lines()
         times = [time.monotonic() for line in lines if '"text-delta"' in line]
     assert len(times) == 4 and times[-1] - times[0] > 0.5
+    assert model.seen[-1][0] == key
 
 
 def test_a_workflow_runs_within_its_request(client):
