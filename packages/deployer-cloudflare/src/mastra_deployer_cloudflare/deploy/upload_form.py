@@ -38,6 +38,7 @@ class WorkerUpload:
     :param metadata: how Cloudflare runs them, without annotations and inherited secrets.
     :param tag: identifies modules, settings, values and stage; keyed by the token.
     :param message: the description, with the tags of the deploy.
+    :param stage: ``preview`` or ``production``.
     :param alias: of the preview; empty for none.
     """
 
@@ -45,6 +46,7 @@ class WorkerUpload:
     metadata: Mapping[str, Any] = dataclasses.field(repr=False)
     tag: str
     message: str
+    stage: str
     alias: str
 
     @property
@@ -117,6 +119,7 @@ def build_upload(
         metadata=metadata,
         tag=hmac.new(token.reveal().encode(), facts.encode(), hashlib.sha256).hexdigest(),
         message=tags.to_text(_MESSAGE),
+        stage=request.environment,
         alias=alias,
     )
 
