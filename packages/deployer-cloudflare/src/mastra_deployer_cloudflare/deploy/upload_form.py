@@ -24,7 +24,7 @@ from mastra_deployer_cloudflare.deploy.preview_alias import build_alias
 from mastra_deployer_cloudflare.resources.storage import StorageResource
 from mastra_deployer_cloudflare.settings import CloudflareDeployer
 
-__all__ = ("WorkerUpload", "build_upload")
+__all__ = ("WorkerUpload", "build_upload", "require_handlers")
 
 _MESSAGE = 1000  # bytes; Cloudflare cuts a longer message
 _KEPT = ("secret_text", "secret_key")
@@ -108,7 +108,6 @@ def build_upload(
     :raises BundleError: when the bundle is not complete.
     """
     config = read_worker_config(bundle.directory)
-    _require_handlers(config, settings)
     metadata = _build_metadata(config, settings, request.env, storage)
     is_preview = request.environment == "preview"
     alias = build_alias(request.branch, settings.project_name) if is_preview else ""
@@ -124,8 +123,14 @@ def build_upload(
     )
 
 
-def _require_handlers(config: WorkerConfig, settings: CloudflareDeployer) -> None:
-    """Refuse crons for a bundle that was made without them."""
+def require_handlers(bundle: Bundle, settings: CloudflareDeployer) -> None:
+    """Refuse crons for a bundle that was made without them.
+
+    :param bundle: the bundle to deploy.
+    :param settings: settings of the deployer.
+    :raises BundleError: when the bundle has no handler for crons, or is not complete.
+    """
+    config = read_worker_config(bundle.directory)
     if settings.crons and "scheduled" not in config.handlers:
         raise BundleError(
             "The settings have crons, but the bundle was made without crons.",

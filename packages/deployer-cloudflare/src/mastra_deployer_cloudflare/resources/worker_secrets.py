@@ -52,7 +52,7 @@ class WorkerSecrets:
         require_deployed(
             state and state.production,
             f"The account has no Worker {self._name!r} in production for these variables.",
-            "Deploy with --prod first. A deploy also sets the variables that the app declares.",
+            "Deploy first, with --prod. A deploy also sets the variables that the app declares.",
         )
         entries = {
             name: {"name": name, "text": value.reveal(), "type": "secret_text"}
