@@ -165,12 +165,16 @@ def test_httpx_sends_requests_through_fetch(client):
 
 
 def test_a_cron_trigger_is_a_request_that_clients_cannot_send(client):
-    """The address of `wrangler dev` runs a trigger; a longer path reaches the Worker's fetch."""
+    """The address of `wrangler dev` runs a trigger; its other spellings reach the Worker's fetch."""
     path = "/cdn-cgi/handler/scheduled"
     assert client.get(f"{path}?cron=*/5+*+*+*+*&time=1795975532000").text == "ok"
     assert client.get("/").json()["triggers"] == ["cron=%2A%2F5+%2A+%2A+%2A+%2A&time=1795975532000"]
     assert client.get(f"{path}?cron=failing").status_code == 500
-    assert client.post(f"/cdn-cgi//../cdn-cgi{path[8:]}").status_code in (404, 200)
+    triggers = client.get("/").json()["triggers"]
+    for spelling in ("/cdn-cgi/handler/%73cheduled", "/cdn-cgi%2Fhandler//scheduled/"):
+        assert client.post(f"{spelling}?cron=forged").status_code == 404
+    assert client.get("/").json()["triggers"] == triggers
+    assert client.get("/cdn-cgi/handler/other").status_code == 200
 
 
 def test_websockets(preview, first_statuses):
@@ -188,6 +192,6 @@ def test_websockets(preview, first_statuses):
         return facts, text, binary, closed.value.rcvd
 
     facts, text, binary, close = asyncio.run(talk())
-    assert facts == ["ws", False, ["chat", "other"], 2]
+    assert facts == ["ws", False, ["chat", "other"], 2, "from the lifespan", "127.0.0.1"]
     assert (text, binary) == ("hello", b"\x00\xff" * 40_000)
     assert (close.code, close.reason) == (4001, "as asked")
