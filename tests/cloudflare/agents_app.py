@@ -2,7 +2,7 @@
 
 import asyncio
 
-from mastra_core import Agent, Mastra, Memory, Workflow, step, tool
+from mastra_core import Agent, Mastra, Memory, Telemetry, Workflow, step, tool
 
 ENDED = []
 
@@ -11,6 +11,12 @@ ENDED = []
 def add(a: int, b: int) -> int:
     """Add two numbers."""
     return a + b
+
+
+@tool(requires_approval=True)
+def pay(amount: int) -> str:
+    """Pay an amount."""
+    return f"paid {amount}"
 
 
 async def ticking(text: str):
@@ -51,7 +57,7 @@ async def wait(number: int) -> int:
 
 mastra = Mastra(
     agents={
-        "helper": Agent(name="helper", model="openai-chat:gpt-4o", tools=[add]),
+        "helper": Agent(name="helper", model="openai-chat:gpt-4o", tools=[add, pay]),
         "ticking": ticking,
         "greeter": greeter,
     },
@@ -59,4 +65,7 @@ mastra = Mastra(
     workflows={"sum": Workflow("sum").then(double).then(wait)},
     memory=Memory(),
     storage="d1:DB",
+    telemetry=Telemetry(
+        service_name="worker", sampling={"type": "always_on"}, export={"type": "otlp"}
+    ),
 )

@@ -14,6 +14,8 @@ import httpx
 import pytest
 
 from tests.conftest import run_mastra
+from tests.core.storage.d1.local import WORKERD, WRANGLER, get_workerd_package
+from tests.npm import ensure_installed
 from tests.sample_projects import write_project
 
 _MASTRA = str(Path(sys.executable).with_name("mastra"))
@@ -46,6 +48,13 @@ def bundle_once(tmp_path_factory, name, files, config="", *options, **project):
             root = write_project(shared / "app", files, config, **project)
             run_mastra("bundle", "cloudflare", *options, "-o", shared / "out", cwd=root).ok()
     return shared / "out"
+
+
+def link_wrangler(bundle):
+    """Let a bundle's project find wrangler from npm, which has the local bindings."""
+    home = ensure_installed(f"wrangler@{WRANGLER}", f"{get_workerd_package()}@{WORKERD}")
+    with contextlib.suppress(FileExistsError):
+        (bundle.parent / "app/node_modules").symlink_to(home / "node_modules")
 
 
 class Preview:

@@ -1,6 +1,5 @@
 """Agents, workflows and memory in a Worker: built-in agents call a model through fetch."""
 
-import contextlib
 import http.server
 import json
 import threading
@@ -9,10 +8,9 @@ import uuid
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.cloudflare.worker_preview import bundle_once, run_preview
-from tests.core.storage.d1.local import WORKERD, WRANGLER, get_workerd_package
-from tests.npm import ensure_installed
+from tests.cloudflare.worker_preview import bundle_once, link_wrangler, run_preview
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +18,7 @@ _APP = Path(__file__).parents[1] / "agents_app.py"
 _CONFIG = """
 [tool.mastra.env]
 required = ["OPENAI_API_KEY"]
-optional = ["OPENAI_BASE_URL"]
+optional = ["OPENAI_BASE_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"]
 
 [tool.mastra.targets.cloudflare]
 project_name = "shop"
@@ -39,7 +37,7 @@ class _Model(http.server.BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.seen.append((self.headers["authorization"], self.path, body["messages"]))
         if not body.get("stream"):
-            return self.send_whole()
+            return self.send_whole(body["messages"][-1])
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
@@ -51,9 +49,14 @@ class _Model(http.server.BaseHTTPRequestHandler):
         self.write_chunk(b"data: [DONE]\n\n")
         return self.write_chunk(b"")
 
-    def send_whole(self):
+    def send_whole(self, last):
         message = {"role": "assistant", "content": "".join(_WORDS)}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        if last["role"] == "user" and "pay" in str(last["content"]):
+            function = {"name": "pay", "arguments": '{"amount": 3}'}
+            call = {"id": "call-1", "type": "function", "function": function}
+            message = {"role": "assistant", "content": None, "tool_calls": [call]}
+        reason = "tool_calls" if "tool_calls" in message else "stop"
+        choice = {"index": 0, "message": message, "finish_reason": reason}
         answer = {
             "id": "1", "object": "chat.completion", "created": 1, "model": "m",
             "choices": [choice],
@@ -94,19 +97,47 @@ def model():
 @pytest.fixture(scope="module")
 def agents_bundle(pyodide, tmp_path_factory):
     """A bundle of `agents_app.py`, whose project has wrangler from npm."""
-    home = ensure_installed(f"wrangler@{WRANGLER}", f"{get_workerd_package()}@{WORKERD}")
     files = {"src/mastra/index.py": _APP.read_text()}
-    dependencies = ("mastra-core[agents]", "openai")
+    dependencies = ("mastra-core[agents,telemetry]", "openai")
     bundle = bundle_once(tmp_path_factory, "agents", files, _CONFIG, dependencies=dependencies)
-    with contextlib.suppress(FileExistsError):
-        (bundle.parent / "app/node_modules").symlink_to(home / "node_modules")
+    link_wrangler(bundle)
     return bundle
 
 
+class _Collector(http.server.BaseHTTPRequestHandler):
+    """A collector that decodes spans with OpenTelemetry's own messages."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        request = ExportTraceServiceRequest.FromString(body)
+        for resource_spans in request.resource_spans:
+            for scope_spans in resource_spans.scope_spans:
+                self.server.spans.extend(scope_spans.spans)
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
 @pytest.fixture(scope="module")
-def open_preview(agents_bundle, model):
-    address = f"http://127.0.0.1:{model.server_address[1]}/v1"
-    return lambda: run_preview(agents_bundle, OPENAI_API_KEY="key-4711", OPENAI_BASE_URL=address)
+def collector():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Collector) as server:
+        server.daemon_threads, server.spans = True, []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def open_preview(agents_bundle, model, collector):
+    variables = {
+        "OPENAI_API_KEY": "key-4711",
+        "OPENAI_BASE_URL": f"http://127.0.0.1:{model.server_address[1]}/v1",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_address[1]}",
+    }
+    return lambda: run_preview(agents_bundle, **variables)
 
 
 @pytest.fixture(scope="module")
@@ -179,13 +210,52 @@ def get_ended(client):
     return client.post("/api/tools/ended/execute", json={"data": {}}).json()
 
 
+def start_payment(client):
+    """Start a run that waits for an approval, and return the body that approves its call."""
+    waiting = client.post("/api/agents/helper/generate", json={"messages": "pay 3"}).json()
+    assert waiting["finishReason"] == "suspended"
+    return {"runId": waiting["runId"], "toolCallId": waiting["suspendPayload"]["toolCallId"]}
+
+
+def test_another_request_approves_a_call_once(client):
+    approval = start_payment(client)
+    path = "/api/agents/helper/approve-tool-call-generate"
+    result = client.post(path, json=approval).json()
+    (payload,) = [item["payload"] for item in result["toolResults"]]
+    assert (payload["toolName"], payload["result"]) == ("pay", "paid 3")
+    assert result["text"] == "The sum is 5."
+    assert client.post(path, json=approval).status_code == 404
+
+
+def test_spans_are_sent_after_the_response(client, collector):
+    collector.spans.clear()
+    client.post("/api/agents/helper/generate", json={"messages": "2 and 3"})
+    until = time.monotonic() + 20
+    while time.monotonic() < until and not find_span(collector, "invoke_agent helper"):
+        time.sleep(0.05)
+    (run,) = find_span(collector, "invoke_agent helper")
+    (call,) = [span for span in collector.spans if span.parent_span_id == run.span_id]
+    (request,) = [span for span in collector.spans if span.span_id == run.parent_span_id]
+    assert request.name == "POST /api/agents/{agent_id}/generate"
+    assert call.name.startswith("chat ")
+    assert len({span.trace_id for span in (run, call, request)}) == 1
+
+
+def find_span(collector, name):
+    return [span for span in collector.spans if span.name == name]
+
+
 def test_memory_outlives_the_isolate(open_preview, client, model):
     """The last test of the module: it reads with another process what the first one wrote."""
+    approval = start_payment(client)
     memory = {"thread": "t1", "resource": "ada"}
     body = {"messages": "my name is Ada", "memory": memory}
     assert client.post("/api/agents/helper/generate", json=body).status_code == 200
     with open_preview() as second:
         query = {"resourceId": "ada", "agentId": "helper"}
         messages = second.client.get("/api/memory/threads/t1/messages", params=query).json()
+        path = "/api/agents/helper/approve-tool-call-generate"
+        approved = second.client.post(path, json=approval).json()
     assert [item["role"] for item in messages["messages"]] == ["user", "assistant"]
     assert "my name is Ada" in json.dumps(messages)
+    assert approved["toolResults"][0]["payload"]["result"] == "paid 3"

@@ -111,6 +111,44 @@ def test_a_stalled_reader_is_disconnected(monkeypatch):
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("scoped", [False, True])
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_late_end_of_a_response_leaves_the_resumed_run_alone(monkeypatch, scoped, at_once):
+    """A slow client may receive the end of a run after another request has resumed the run."""
+    monkeypatch.setattr(live_run, "ABORT_DELAY", 0)
+    if scoped:
+        enable_request_scope(lambda task: None)
+
+    async def main():
+        runs = LiveRuns(60)
+        run = runs.start(chunks(3), "r", "a")
+        run.abort_without_readers(lambda: False)
+        end_first = run.build_disconnect_callback(at_once=at_once)
+        first = run.stream_frames()
+        async for piece in first:
+            if b"[DONE]" in piece:
+                break
+        await run.wait()
+        runs.start(chunks(20, wait=0.01), "r", "a")
+        await first.aclose()
+        await end_first()
+        await asyncio.sleep(0.05)
+        assert list_numbers(await read(run)) == [*range(20)]
+        end_second = run.build_disconnect_callback(at_once=at_once)
+        await end_second()  # the run has ended, so there is nothing to abort
+        runs.start(endless(), "r", "a")
+        await asyncio.sleep(0.01)
+        await run.build_disconnect_callback(at_once=at_once)()
+        async with asyncio.timeout(5):
+            await run.wait()
+        assert b'"type":"abort"' in await read(run)
+
+    try:
+        asyncio.run(main())
+    finally:
+        disable_request_scope()
+
+
 def test_a_resumed_run_continues_its_log():
     async def main():
         runs = LiveRuns(60)

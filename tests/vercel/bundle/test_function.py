@@ -6,6 +6,7 @@ The acceptance suite in `tests/vercel/preview` tests what the app does there.
 import io
 import json
 import tarfile
+import time
 
 import httpx
 import pytest
@@ -94,6 +95,16 @@ class Instance:
         path = f"/api/agents/{agent}/generate"
         return self.client.post(path, json={"messages": text}, headers=headers).json()["text"]
 
+    def wait_for_message(self, check):
+        """Return the first message that fits; messages arrive beside the responses."""
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            for item in [*self.messages]:
+                if check(item):
+                    return item
+            time.sleep(0.01)
+        raise AssertionError(f"no such message among {self.messages}")
+
 
 @pytest.fixture(scope="module", params=["3.12", pytest.param("3.13", marks=pytest.mark.full)])
 def function(request, tmp_path_factory, mastra, find_python):
@@ -120,19 +131,21 @@ def instance(function):
 
 def test_log_line_carries_its_request_id(instance):
     instance.generate("logging", "marked", request="4711")
-    log_messages = [item for item in instance.messages if item["type"] == "log"]
-    line = next(item for item in log_messages if "run of marked" in item["payload"]["message"])
+    line = instance.wait_for_message(
+        lambda item: item["type"] == "log" and "run of marked" in item["payload"]["message"]
+    )
     assert line["payload"]["context"]["requestId"] == 4711
     assert json.loads(line["payload"]["message"])["msg"] == "run of marked"
 
 
 def test_each_request_reports_start_and_end(instance):
     instance.generate("variable", request="99")
-    kinds = [
-        item["type"]
-        for item in instance.messages
-        if (item.get("payload", {}).get("context") or {}).get("requestId") == 99
-    ]
+
+    def belongs(item):
+        return (item.get("payload", {}).get("context") or {}).get("requestId") == 99
+
+    instance.wait_for_message(lambda item: item["type"] == "end" and belongs(item))
+    kinds = [item["type"] for item in instance.messages if belongs(item)]
     assert kinds == ["handler-started", "end"]
 
 

@@ -23,6 +23,7 @@ def check_workflow_runs(build: Build, target: str) -> Iterator[Problem]:
             f"{target!r} does not keep runs of workflows between two requests.",
             hint="Let an agent call a tool with requires_approval=True, because the storage keeps "
             "suspended runs of agents. Or pass an engine=... to Mastra that keeps runs on the "
-            "network, or deploy to a target with one lasting instance, such as 'server' or 'oci'.",
+            "network, or deploy to a target with one lasting instance, such as 'server' or 'oci'. "
+            f"If such runs may be lost, add {workflow!r} to [tool.mastra.check] ignore.",
             severity="error",
         )

@@ -39,7 +39,7 @@ class CheckConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[tool.mastra.check]``.
 
     :param env: values that the boot check uses in place of placeholders.
-    :param ignore: globs of variables and files that the environment check skips.
+    :param ignore: globs of variables, files and workflows that the check skips.
     """
 
     env: dict[str, str] = {}

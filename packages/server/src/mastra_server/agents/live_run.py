@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Any
 
 from mastra_core.logger import get_logger
@@ -150,11 +150,31 @@ class LiveRun:
             self._abort_timer.cancel()
         if self._readers or not self.is_running:
             return
-        if is_request_scoped():  # a timer would end with the request
-            self._abort_without_readers()
+        if is_request_scoped():  # a timer alone would end with the request
+            start_task(self._abort_after_delay(), f"abort of run {self.id}")
         else:
             loop = asyncio.get_running_loop()
             self._abort_timer = loop.call_later(ABORT_DELAY, self._abort_without_readers)
+
+    def build_disconnect_callback(self, *, at_once: bool = False) -> Callable[[], Awaitable[None]]:
+        """Return what a response calls at its end, to abort a run that nobody reads.
+
+        The callback does nothing if the run has been resumed meanwhile, because the resumed run has
+        a reader of its own.
+
+        :param at_once: whether to abort the run without a delay.
+        """
+        task = self._task
+
+        async def end_reading() -> None:
+            if self._task is task:
+                await (self.abort() if at_once else self.schedule_abort())
+
+        return end_reading
+
+    async def _abort_after_delay(self) -> None:
+        await asyncio.sleep(ABORT_DELAY)
+        self._abort_without_readers()
 
     def _abort_without_readers(self) -> None:
         if self._task is not None and not self._readers and not self._must_continue():
@@ -169,6 +189,7 @@ class LiveRun:
         """
         reader = _Reader(self._start_position if after is None else min(after, self.position))
         self._readers.add(reader)
+        task = self._task
         try:
             while not reader.disconnected:
                 if reader.position < self.position:
@@ -181,7 +202,8 @@ class LiveRun:
         finally:
             self._readers.discard(reader)
             self._reader_progress.set()
-            await self.schedule_abort()
+            if self._task is task:  # otherwise the run was resumed, with a reader to come
+                await self.schedule_abort()
 
     async def _drive(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float) -> None:
         try:

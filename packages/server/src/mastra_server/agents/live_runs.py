@@ -190,7 +190,7 @@ def respond_with_stream(
         if request.headers.get(_ABORT, "").lower() != "false":
             run.abort_without_readers(_find_subscribers(request, agent_id, run_input, announce))
     abort = request.headers.get(_ABORT, "").lower() == "true"
-    return sse_response(run.stream_frames(after), run.abort if abort else run.schedule_abort)
+    return sse_response(run.stream_frames(after), run.build_disconnect_callback(at_once=abort))
 
 
 def _find_subscribers(
@@ -273,7 +273,7 @@ def respond_with_run(run: LiveRun, after: int = 0) -> StreamResponse:
     :param run: the run.
     :param after: the number of frames to skip.
     """
-    return sse_response(run.stream_frames(after), run.schedule_abort)
+    return sse_response(run.stream_frames(after), run.build_disconnect_callback())
 
 
 def find_chat_run(request: _Request, agent_id: str, chat: str) -> LiveRun | None:

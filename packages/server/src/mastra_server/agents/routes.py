@@ -118,9 +118,10 @@ async def _stream_ui(request: _Request) -> StreamResponse:
     "/api/agents/{agent_id:str}/stream/ui/{chat_id:str}/stream",
     operation_id="agents_resume_ui",
     stream="sse",
+    empty="The chat has no run that is under way.",
 )
 async def _resume_ui(request: _Request) -> ASGIResponse:
-    """Stream the run of a chat that is under way; the status 204 means that there is none."""
+    """Stream the run of a chat that is under way."""
     # Litestar reads the return annotation, so it must not name StreamResponse.
     response: Any = resume_chat(request, get_agent(request), request.path_params["chat_id"])
     return response  # type: ignore[no-any-return]  # an ASGI application like ASGIResponse

@@ -2,9 +2,10 @@
 
 The arguments of a handler's decorator are the source: ``body=`` and ``query=`` are the types of the
 input, and ``response=`` is the type of the response. ``stream="sse"`` or ``"records"`` is the
-format of a streamed response. ``errors=(409,)`` lists additional statuses. ``operation_id=`` is the
-id. If a handler has several paths, ``{path}`` in the id is replaced with the end of the path. The
-docstring of the handler is the description.
+format of a streamed response. ``errors=(409,)`` lists additional statuses. ``empty="..."`` says
+when the response is a 204 without a body. ``operation_id=`` is the id. If a handler has several
+paths, ``{path}`` in the id is replaced with the end of the path. The docstring of the handler is
+the description.
 """
 
 from __future__ import annotations
@@ -148,6 +149,8 @@ class Operation:
 
     def _build_responses(self, schemas: dict[str, Any]) -> dict[str, Any]:
         responses = {"200": self._build_success(schemas)}
+        if empty := self.handler.opt.get("empty"):
+            responses["204"] = {"description": empty}
         for status in self.errors:
             content = {"application/json": {"schema": schemas["error"]}}
             if status == 404:  # noqa: PLR2004  # HTTP's own number

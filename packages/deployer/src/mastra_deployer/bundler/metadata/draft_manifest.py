@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Collection, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -53,11 +54,23 @@ def draft_manifest(
         serve=msgspec.convert((source or {}).get("serve", {}), Serve),
         registry=extract_registry(source or {}),
         variables=(source or {}).get("variables", {}),
-        suspending_steps=(source or {}).get("suspending_steps", {}),
+        suspending_steps=_select_suspending_steps(source or {}, get_config(project).check.ignore),
         versions={name: metadata.version(name) for name in (*OWN_DISTRIBUTIONS, "mastra-deployer")},
         sizes=measure_sizes(app, wheels),
         stripped=get_config(project).build.strip,
     )
+
+
+def _select_suspending_steps(
+    source: Mapping[str, Any], ignored: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the steps that suspend runs, except those of workflows that the project ignores."""
+    found: dict[str, tuple[str, ...]] = source.get("suspending_steps", {})
+    return {
+        name: steps
+        for name, steps in found.items()
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in ignored)
+    }
 
 
 def extract_registry(source: Mapping[str, Any]) -> dict[str, Any]:
