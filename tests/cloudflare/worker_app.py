@@ -150,6 +150,7 @@ async def echo_messages(scope, receive, send):
     await receive()
     await send({"type": "websocket.accept"})
     facts = [scope["scheme"], "method" in scope, scope["subprotocols"], len(STARTS)]
+    facts += [scope["state"]["word"], scope["client"][0]]
     await send({"type": "websocket.send", "text": json.dumps(facts)})
     while (message := await receive())["type"] == "websocket.receive":
         if message.get("text") == "close":

@@ -72,6 +72,8 @@ def test_a_large_bundle_is_reported_with_its_largest_parts(tmp_path, size, sever
     problems = list(inspect_bundle(Bundle(directory=directory, manifest=manifest)))
     assert [problem.severity for problem in problems] == severities
     assert all("large 50.0 MB" in problem.hint for problem in problems)
+    reported = msgspec.structs.replace(manifest, sizes={"large": 65 << 20})
+    assert not [*inspect_bundle(Bundle(directory=directory, manifest=reported))]
 
 
 def test_a_damaged_bundle_is_found(tmp_path):

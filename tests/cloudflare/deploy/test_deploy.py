@@ -4,6 +4,7 @@ import pytest
 
 from mastra_core.errors import DeployError
 from mastra_core.pipeline import Git
+from mastra_core.secret import Secret
 from mastra_deployer.testing.fault_injection import LOST
 from tests.cloudflare.suite import CloudflareFixtures
 
@@ -196,6 +197,19 @@ class TestDeploy(CloudflareFixtures):
         harness.deploy(harness.bundle("new"), env={"FAREWELL": "bye"})
         live = harness.get_live().env
         assert live == {"GREETING": harness.env["GREETING"], "FAREWELL": "bye"}
+
+    def test_secret_of_a_first_preview_never_reaches_production(self, harness, platform):
+        harness.deploy(harness.bundle("p"), "preview", env={"GREETING": "preview", "ONLY": "there"})
+        assert harness.call("env", "production").list() == {}
+        with pytest.raises(DeployError, match="no Worker 'shop' in production"):
+            harness.call("env", "production").set({"FAREWELL": Secret("bye")})
+        harness.deploy_sample("new")
+        assert harness.get_live().env == harness.env
+
+    def test_secret_of_production_never_reaches_a_preview(self, harness, platform):
+        harness.deploy(harness.bundle(), env={"GREETING": "hello", "ONLY": "there"})
+        harness.deploy(harness.bundle("p"), "preview", env={"GREETING": "preview"})
+        assert platform.worker.versions[-1].secrets == {"GREETING": "preview"}
 
     def test_variable_of_the_app_goes_before_vars(self, harness, platform):
         platform.settings = {"vars": {"GREETING": "plain", "LEVEL": "info"}}

@@ -197,15 +197,18 @@ class TestRefusals(CloudflareFixtures):
         else:
             harness.deploy_sample()
             platform.worker.previews_enabled = False
+        platform.settings = {**platform.settings, "kv": {"CACHE": "cache"}}
+        platform.requests.clear()
         with self.refuse(harness, DeployError, "has no preview addresses"):
             harness.deploy_sample("p", "preview")
-        assert not platform.find_requests("POST", "/versions")
+        assert not platform.list_changes()
 
     def test_bundle_without_the_handler_for_crons(self, harness, platform):
         bundle = harness.bundle()
-        platform.settings = {"crons": ["0 5 * * *"]}
+        platform.settings = {"crons": ["0 5 * * *"], "kv": {"CACHE": "cache"}}
         with self.refuse(harness, BundleError, "made without crons"):
             harness.deploy(bundle)
+        assert not platform.list_changes()
 
     def test_incomplete_bundle(self, harness):
         bundle = harness.bundle()

@@ -5,6 +5,7 @@ import pytest
 from mastra_core.errors import AuthError
 from tests.cloudflare.fake.state import OTHER_ACCOUNT, PERMISSIONS, Worker
 from tests.cloudflare.suite import CloudflareFixtures
+from tests.platform_fakes.faults import Fault
 
 STORAGE = {"kv": {"A": "a"}, "d1": {"B": "b"}, "r2": {"C": "ccc"}, "queues": {"D": "d"}}
 
@@ -37,6 +38,12 @@ class TestDoctor(CloudflareFixtures):
         assert [problem.severity for problem in problems] == ["warning", "warning"]
         assert "Observability" in problems[0].message
         assert "Tail" in problems[1].message
+
+    def test_log_that_cannot_be_read_is_a_warning(self, harness, platform):
+        platform.add_fault("POST", "/telemetry/query$", Fault(status=400, raw=b"{}"), times=9)
+        (problem,) = harness.call("doctor")
+        assert problem.severity == "warning"
+        assert "The log of the Worker cannot be read" in problem.message
 
     @pytest.mark.parametrize("status", ["expired", "disabled"])
     def test_token_that_is_not_active(self, harness, platform, status):

@@ -37,6 +37,16 @@ class TestPromotion(CloudflareFixtures):
         assert harness.call("rollback", "", harness.recorder).id == live.id
         assert platform.get_traffic() == {live.id: 100}
 
+    def test_promotion_to_an_address_of_another_worker_moves_no_traffic(self, harness, platform):
+        live = harness.deploy_sample()
+        draft = self.create_draft(harness, harness.bundle("new"), promote=False)
+        route = {"pattern": "blog.example.com/*", "script": "blog"}
+        platform.platform.zones[0].routes = {"1": route}
+        platform.settings = {"routes": ["blog.example.com/*"]}
+        with pytest.raises(DeployError, match="belongs to the Worker 'blog'"):
+            harness.call("promote", draft.id, harness.recorder)
+        assert platform.get_traffic() == {live.id: 100}
+
     def test_rollback_over_changed_secrets_says_so(self, harness, platform):
         first = harness.deploy(harness.bundle("a"), env={"GREETING": "old"})
         harness.deploy(harness.bundle("b"), env={"GREETING": "new"})

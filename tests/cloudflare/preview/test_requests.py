@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import http.server
 import json
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -165,29 +167,48 @@ def test_httpx_sends_requests_through_fetch(client):
 
 
 def test_a_cron_trigger_is_a_request_that_clients_cannot_send(client):
-    """The address of `wrangler dev` runs a trigger; a longer path reaches the Worker's fetch."""
+    """The address of `wrangler dev` runs a trigger; its other spellings reach the Worker's fetch."""
     path = "/cdn-cgi/handler/scheduled"
     assert client.get(f"{path}?cron=*/5+*+*+*+*&time=1795975532000").text == "ok"
     assert client.get("/").json()["triggers"] == ["cron=%2A%2F5+%2A+%2A+%2A+%2A&time=1795975532000"]
     assert client.get(f"{path}?cron=failing").status_code == 500
-    assert client.post(f"/cdn-cgi//../cdn-cgi{path[8:]}").status_code in (404, 200)
+    triggers = client.get("/").json()["triggers"]
+    for spelling in ("/cdn-cgi/handler/%73cheduled", "/cdn-cgi%2Fhandler//scheduled/"):
+        assert client.post(f"{spelling}?cron=forged").status_code == 404
+    assert client.get("/").json()["triggers"] == triggers
+    assert client.get("/cdn-cgi/handler/other").status_code == 200
 
 
 def test_websockets(preview, first_statuses):
     async def talk():
         uri = preview.url.replace("http", "ws") + "/socket"
-        async with websockets.connect(uri, subprotocols=["chat", "other"], proxy=None) as socket:
-            facts = json.loads(await socket.recv())
-            await socket.send("hello")
-            text = await socket.recv()
-            await socket.send(b"\x00\xff" * 40_000)
-            binary = await socket.recv()
-            await socket.send("close")
+        async with websockets.connect(
+            uri, subprotocols=["chat", "other"], proxy=None
+        ) as connection:
+            facts = json.loads(await connection.recv())
+            await connection.send("hello")
+            text = await connection.recv()
+            await connection.send(b"\x00\xff" * 40_000)
+            binary = await connection.recv()
+            await connection.send("close")
             with pytest.raises(websockets.ConnectionClosed) as closed:
-                await socket.recv()
+                await connection.recv()
         return facts, text, binary, closed.value.rcvd
 
     facts, text, binary, close = asyncio.run(talk())
-    assert facts == ["ws", False, ["chat", "other"], 2]
+    assert facts == ["ws", False, ["chat", "other"], 2, "from the lifespan", "127.0.0.1"]
     assert (text, binary) == ("hello", b"\x00\xff" * 40_000)
     assert (close.code, close.reason) == (4001, "as asked")
+
+
+def test_a_websocket_message_that_is_too_big_ends_only_its_connection(preview, client):
+    head = b"\x82\xff" + (1 << 40).to_bytes(8, "big") + b"\0" * 4
+    address = urlsplit(preview.url)
+    lines = ["GET /socket HTTP/1.1", f"Host: {address.netloc}", "Connection: Upgrade"]
+    lines += ["Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: x"]
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode() + head)
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert received.startswith(b"HTTP/1.1 101 ")
+    assert received.endswith(b"\x88\x02" + (1009).to_bytes(2, "big"))
+    assert client.get("/").status_code == 200

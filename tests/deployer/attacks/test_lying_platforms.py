@@ -243,8 +243,9 @@ def test_pages_end():
     assert list(iter_pages(pages.__getitem__, "1")) == [["a"], ["b"]]
     with pytest.raises(ApiError, match="names the page '1' twice"):
         list(iter_pages(lambda page: ([], "1"), "1"))
-    with pytest.raises(ApiError, match="more than 10 pages"):
-        list(iter_pages(lambda page: ([], page + 1), 1, max_pages=10))
+    with pytest.raises(ApiError, match="more than 10 pages") as raised:
+        list(iter_pages(lambda page: ([], page + 1), 1, hint="Pass a later --since.", max_pages=10))
+    assert raised.value.hint == "Pass a later --since."
     with pytest.raises(DeployTimeout, match="after 0 s"):
         list(iter_pages(lambda page: ([], page + 1), 1, max_seconds=0))
 

@@ -70,7 +70,7 @@ def mastra_target() -> Target:
 
 @hookimpl
 def mastra_check(build: Build, settings: CloudflareDeployer) -> Iterable[Problem]:
-    """Check the settings, and the names of modules and bindings.
+    """Check the settings, the names of modules and bindings, and the code of the app.
 
     :param build: the build that is about to be bundled.
     :param settings: settings of the deployer.
@@ -99,7 +99,7 @@ def mastra_bundle(
 
 @hookimpl
 def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
-    """Check the layout of a bundle and the names of its modules; the host checks its size.
+    """Check the layout of a bundle, and the size of all modules.
 
     :param bundle: the bundle to check.
     """

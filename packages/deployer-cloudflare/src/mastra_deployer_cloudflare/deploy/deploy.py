@@ -15,7 +15,11 @@ from mastra_deployer_cloudflare.deploy.publish import (
     set_observability,
     set_traffic,
 )
-from mastra_deployer_cloudflare.deploy.upload_form import WorkerUpload, build_upload
+from mastra_deployer_cloudflare.deploy.upload_form import (
+    WorkerUpload,
+    build_upload,
+    require_handlers,
+)
 from mastra_deployer_cloudflare.deploy.upload_version import (
     find_uploaded,
     is_complete,
@@ -65,17 +69,19 @@ def deploy(
     :param request: options of the deploy.
     :param report: receives progress.
     :returns: the deployment; a draft if it is staged.
+    :raises BundleError: when the bundle is not complete, or was made with other settings.
     :raises DeployError: when an address of the settings cannot be used.
     :raises DeploymentFailed: when Cloudflare cannot start the Worker.
     """
     with open_api(settings, credentials) as api:
         run = _DeployRun(api, settings, request, report)
+        require_handlers(bundle, settings)
         run.check_addresses()
         report.step("Reading the Worker")
         state = read_state(api, settings.project_name)
+        run.require_previews(state)
         storage = list(create_storage(api, find_storage(api, settings)))
         upload = build_upload(bundle, settings, request, storage, credentials[TOKEN])
-        run.require_previews(state)
         if state is None:
             return run.create_worker(upload)
         unchanged = find_unchanged(state, upload, request)

@@ -8,7 +8,7 @@ from mastra_core.pipeline import Bundle, DeployRequest, Plan
 from mastra_core.secret import Secret
 from mastra_deployer_cloudflare.api import TOKEN, open_api
 from mastra_deployer_cloudflare.deploy.deploy import find_unchanged, require_address
-from mastra_deployer_cloudflare.deploy.upload_form import build_upload
+from mastra_deployer_cloudflare.deploy.upload_form import build_upload, require_handlers
 from mastra_deployer_cloudflare.deploy.upload_version import find_uploaded
 from mastra_deployer_cloudflare.resources.addresses import find_changes
 from mastra_deployer_cloudflare.resources.storage import find_storage
@@ -31,8 +31,10 @@ def plan_deploy(
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
     :param request: options of the deploy.
+    :raises BundleError: when the bundle is not complete, or was made with other settings.
     :raises DeployError: when an address of the settings cannot be used.
     """
+    require_handlers(bundle, settings)
     with open_api(settings, credentials) as api:
         require_address(settings, find_subdomain(api))
         is_production = request.environment == "production"

@@ -24,7 +24,7 @@ from mastra_deployer_cloudflare.deploy.preview_alias import build_alias
 from mastra_deployer_cloudflare.resources.storage import StorageResource
 from mastra_deployer_cloudflare.settings import CloudflareDeployer
 
-__all__ = ("WorkerUpload", "build_upload")
+__all__ = ("WorkerUpload", "build_upload", "require_handlers")
 
 _MESSAGE = 1000  # bytes; Cloudflare cuts a longer message
 _KEPT = ("secret_text", "secret_key")
@@ -38,6 +38,7 @@ class WorkerUpload:
     :param metadata: how Cloudflare runs them, without annotations and inherited secrets.
     :param tag: identifies modules, settings, values and stage; keyed by the token.
     :param message: the description, with the tags of the deploy.
+    :param stage: ``preview`` or ``production``.
     :param alias: of the preview; empty for none.
     """
 
@@ -45,6 +46,7 @@ class WorkerUpload:
     metadata: Mapping[str, Any] = dataclasses.field(repr=False)
     tag: str
     message: str
+    stage: str
     alias: str
 
     @property
@@ -106,7 +108,6 @@ def build_upload(
     :raises BundleError: when the bundle is not complete.
     """
     config = read_worker_config(bundle.directory)
-    _require_handlers(config, settings)
     metadata = _build_metadata(config, settings, request.env, storage)
     is_preview = request.environment == "preview"
     alias = build_alias(request.branch, settings.project_name) if is_preview else ""
@@ -117,12 +118,19 @@ def build_upload(
         metadata=metadata,
         tag=hmac.new(token.reveal().encode(), facts.encode(), hashlib.sha256).hexdigest(),
         message=tags.to_text(_MESSAGE),
+        stage=request.environment,
         alias=alias,
     )
 
 
-def _require_handlers(config: WorkerConfig, settings: CloudflareDeployer) -> None:
-    """Refuse crons for a bundle that was made without them."""
+def require_handlers(bundle: Bundle, settings: CloudflareDeployer) -> None:
+    """Refuse crons for a bundle that was made without them.
+
+    :param bundle: the bundle to deploy.
+    :param settings: settings of the deployer.
+    :raises BundleError: when the bundle has no handler for crons, or is not complete.
+    """
+    config = read_worker_config(bundle.directory)
     if settings.crons and "scheduled" not in config.handlers:
         raise BundleError(
             "The settings have crons, but the bundle was made without crons.",

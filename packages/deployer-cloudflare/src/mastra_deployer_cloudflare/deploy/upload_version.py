@@ -73,7 +73,10 @@ def upload_worker(
 def upload_version(
     api: CloudflareApi, state: WorkerState, upload: WorkerUpload, report: Report
 ) -> WorkerVersion:
-    """Upload a version without traffic; it takes over the other secrets of the live version.
+    """Upload a version without traffic.
+
+    A production version takes over the other secrets of the live version. A preview takes over
+    none, because its address is public and its code is not reviewed.
 
     :param api: Cloudflare's API.
     :param state: of the Worker.
@@ -125,12 +128,12 @@ def _upload(
 def _iter_inherited(
     api: CloudflareApi, state: WorkerState, upload: WorkerUpload
 ) -> Iterator[tuple[str, str]]:
-    """Yield name and version of the live secrets that the upload does not set."""
-    if state.live is None:
+    """Yield name and version of the live secrets that a production upload does not set."""
+    if state.production is None or upload.stage == "preview":
         return
     for name in list_secret_names(api, state):
         if name not in upload.names:
-            yield name, state.live.id
+            yield name, state.production.id
 
 
 def _list_missing(

@@ -140,6 +140,12 @@ def _check_log(api: CloudflareApi, settings: CloudflareDeployer) -> Iterator[Pro
                 hint="Add the permission at dash.cloudflare.com/profile/api-tokens.",
                 severity="warning",
             )
+        except ApiError as error:  # a deploy does not need the log
+            yield Problem(
+                message=f"The log of the Worker cannot be read. {error.message}",
+                hint=error.hint,
+                severity="warning",
+            )
 
 
 def _check_plan(api: CloudflareApi, settings: CloudflareDeployer) -> Iterator[Problem]:

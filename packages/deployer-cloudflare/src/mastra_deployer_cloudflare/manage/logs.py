@@ -96,7 +96,7 @@ def _query_lines(
         last = str((events[-1].get("$metadata") or {}).get("id") or "") if events else ""
         return events, last if len(events) == _PAGE_SIZE else ""
 
-    pages = iter_pages(fetch, "", description="the log")
+    pages = iter_pages(fetch, "", description="the log", hint="Pass a later --since.")
     events = [event for page in pages for event in page if _get_version(event) in versions]
     events.reverse()  # the newest are first, and several may have the same millisecond
     yield from sorted(map(_to_line, events), key=_get_time)

@@ -17,6 +17,7 @@ from mastra_deployer_cloudflare.deploy.publish import (
     set_traffic,
 )
 from mastra_deployer_cloudflare.manage.deployments import describe_version
+from mastra_deployer_cloudflare.resources.addresses import find_changes
 from mastra_deployer_cloudflare.resources.versions import WorkerState, WorkerVersion, read_state
 from mastra_deployer_cloudflare.settings import CloudflareDeployer
 
@@ -38,10 +39,12 @@ def promote(
     :param id: id of the version.
     :param report: receives progress.
     :returns: the live deployment.
-    :raises DeployError: when there is no such version, or it is a preview.
+    :raises DeployError: when there is no such version, it is a preview, or an address of the
+        settings cannot be used.
     """
     with _open_worker(settings, credentials) as (api, state):
         version = _require_production(state, id)
+        find_changes(api, settings)  # refuses an address of another Worker before the traffic moves
         set_traffic(api, state, {version.id: _ALL}, report)
         set_observability(api, state.name)
         set_addresses(api, settings, report)

@@ -19,9 +19,8 @@ __all__ = ("verify_bundle",)
 _FRAME = re.compile(r'File "/session/metadata/([^"]+)", line (\d+)')
 _STACK = re.compile(r'File "?/session/metadata/([^",]+)"?, line (\d+)')
 _OWN = "app/"
-_LIMIT = (
-    1000  # milliseconds for the start; https://developers.cloudflare.com/workers/platform/limits/
-)
+# Milliseconds for the start; https://developers.cloudflare.com/workers/platform/limits/
+_LIMIT = 1000
 _TIMEOUT = 300  # seconds
 _RANDOM_HINT = (
     "All instances of a Worker would get the same value. Make the value in a function that runs "
@@ -75,20 +74,25 @@ def verify_bundle(bundle: Bundle, report: Report) -> Iterator[Problem]:
 def _import_worker(worker: WorkerHost, directory: Path) -> _ImportReport:
     with tempfile.TemporaryDirectory() as temporary:
         command = worker.build_command(directory, Path(temporary), check=True, variables={})
-        done = subprocess.run(
-            command,
-            env=dict(build_environment(Path(temporary))),
-            capture_output=True,
-            timeout=_TIMEOUT,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                env=dict(build_environment(Path(temporary))),
+                capture_output=True,
+                timeout=_TIMEOUT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return _report_error(f"the import did not end within {_TIMEOUT} seconds.")
     try:
         return msgspec.json.decode(done.stdout.splitlines()[-1], type=_ImportReport)
     except (IndexError, msgspec.DecodeError):
         text = done.stderr.decode(errors="replace")[-2000:]
-        return _ImportReport(
-            error=text or "Node printed nothing.", milliseconds=0, randomness=[], modules=0
-        )
+        return _report_error(text or "Node printed nothing.")
+
+
+def _report_error(text: str) -> _ImportReport:
+    return _ImportReport(error=text, milliseconds=0, randomness=[], modules=0)
 
 
 def _describe_error(text: str) -> Problem:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Bundle, SilentReport
 from mastra_core.secret import Secret
 from mastra_deployer_cloudflare.bundle.worker_modules import read_worker_config
@@ -37,13 +36,13 @@ def preview(
     :returns: the exit code; 130 after an interrupt.
     :raises ConfigError: when the port is in use, or there is no Node.
     """
-    from mastra_deployer.kit import ChildProcess
+    from mastra_deployer.kit import ChildProcess, check_port
     from mastra_deployer_cloudflare.preview.worker_process import WorkerHost, build_environment
 
     worker = WorkerHost.find(SilentReport())
     options: dict[str, Any] = {
         "host": host,
-        "port": _check_port(host, port),
+        "port": check_port(host, port),
         "variables": {**settings.vars, **{name: value.reveal() for name, value in env.items()}},
     }
     with ChildProcess(bundle.directory) as child:
@@ -53,25 +52,9 @@ def preview(
             worker.build_command(bundle.directory, child.temporary, **options),
             build_environment(child.temporary),
         )
-        used = child.wait_until_ready(
-            lambda: _read_port(port_file), name="The Worker", timeout=_START
-        )
+        used = child.wait_for_port(port_file, name="The Worker", timeout=_START)
         _print(f"Pyodide serves {bundle.manifest.entry} on http://{host}:{used}")
         return child.wait()
-
-
-def _check_port(host: str, port: int) -> int:
-    """Return the port to listen on, which is free at this moment."""
-    from mastra_deployer.kit.runtimes.open_listener import open_listener
-
-    try:
-        with open_listener(host, port) as listener:
-            return int(listener.getsockname()[1])
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError(
-            f"Cannot listen on {host}:{port}: {reason}.", "Pass another --port or --host."
-        ) from None
 
 
 def _find_bindings(
@@ -97,10 +80,6 @@ def _find_bindings(
         "wrangler": str(package),
         "bindings": {"configPath": str(file), "persist": state, "remoteBindings": False},
     }
-
-
-def _read_port(file: Path) -> int | None:
-    return int(file.read_text(encoding="ascii")) if file.exists() else None
 
 
 def _print(text: str) -> None:

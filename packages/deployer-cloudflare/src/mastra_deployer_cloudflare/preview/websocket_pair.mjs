@@ -4,6 +4,8 @@ import crypto from 'node:crypto';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10;
+const MAX_MESSAGE = 32 * 2 ** 20; // bytes, as on Cloudflare
+const TOO_BIG = 1009;
 
 // One side of a pair. Messages that arrive before accept() are kept.
 class WebSocket {
@@ -79,7 +81,12 @@ export function connectSocket(socket, key, side, protocol) {
       socket.end(buildFrame(CLOSE, data));
     }
   });
-  socket.on('data', (data) => parser.push(data));
+  socket.on('data', (data) => {
+    if (parser.push(data)) return;
+    side.close(TOO_BIG);
+    socket.removeAllListeners('data');
+    socket.end(buildFrame(CLOSE, Buffer.from([TOO_BIG >> 8, TOO_BIG & 255])));
+  });
   socket.on('close', () => side.close(1006));
   socket.on('error', () => side.close(1006));
 }
@@ -100,11 +107,15 @@ class FrameParser {
     this.rest = Buffer.alloc(0);
     this.opcode = 0;
     this.parts = [];
+    this.size = 0; // bytes of the message so far
+    this.isTooBig = false;
   }
 
+  // Returns false for a message that is too big.
   push(data) {
     this.rest = Buffer.concat([this.rest, data]);
     while (this.readFrame());
+    return !this.isTooBig;
   }
 
   readFrame() {
@@ -118,7 +129,8 @@ class FrameParser {
       size = Number(rest.readBigUInt64BE(2));
       offset = 10;
     }
-    if (rest.length < offset + 4 + size) return false;
+    this.isTooBig = this.size + size > MAX_MESSAGE;
+    if (this.isTooBig || rest.length < offset + 4 + size) return false;
     const mask = rest.subarray(offset, offset + 4);
     const data = Buffer.from(rest.subarray(offset + 4, offset + 4 + size));
     for (let index = 0; index < size; index += 1) data[index] ^= mask[index % 4];
@@ -131,8 +143,10 @@ class FrameParser {
     if (opcode >= 8) { this.onMessage(opcode, data); return; }
     if (opcode) this.opcode = opcode;
     this.parts.push(data);
+    this.size += data.length;
     if (!isLast) return;
     this.onMessage(this.opcode, Buffer.concat(this.parts));
     this.parts = [];
+    this.size = 0;
   }
 }

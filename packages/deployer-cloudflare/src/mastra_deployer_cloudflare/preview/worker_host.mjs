@@ -194,6 +194,7 @@ function serve() {
   const main = python.pyimport(options.main.replace(/\.py$/, ''));
   const worker = { Default: main.Default, Request: python.pyimport('workers').Request };
   const server = http.createServer(async (incoming, outgoing) => {
+    outgoing.on('error', () => {}); // of a client that has left; it would end the preview
     prepareFirstRequest();
     try {
       const isTrigger = incoming.url.startsWith(SCHEDULED);
@@ -204,7 +205,9 @@ function serve() {
       outgoing.end('error code: 1101');
     }
   });
-  server.on('upgrade', async (incoming, socket) => {
+  server.on('upgrade', async (incoming, socket, head) => {
+    socket.on('error', () => {}); // as above
+    socket.unshift(head); // what the client sent before the answer
     prepareFirstRequest();
     try {
       await openWebSocket(worker, incoming, socket);
@@ -332,6 +335,7 @@ async function send(response, incoming, outgoing) {
   outgoing.on('close', () => { reader.cancel(new Error('The client has left.')).catch(() => {}); });
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      if (outgoing.destroyed) break;
       if (!outgoing.write(part.value)) {
         await new Promise((resolve) => { outgoing.once('drain', resolve); outgoing.once('close', resolve); });
       }

@@ -45,7 +45,9 @@ class WorkerHost:
         :raises ApiError: when Pyodide cannot be downloaded.
         """
         node = find_node(NODE)
-        probe = subprocess.run([node, *_PROBE], capture_output=True, check=False)
+        # Without NODE_OPTIONS of the user, which the Worker's process does not get either.
+        environment = _read_environment()
+        probe = subprocess.run([node, *_PROBE], env=environment, capture_output=True, check=False)
         flags = (_FLAG,) if b"undefined" in probe.stdout else ()
         return cls(node=node, pyodide=get_npm_package(PYODIDE_PACKAGE, report), flags=flags)
 
@@ -76,10 +78,15 @@ def build_environment(temporary: Path) -> Mapping[str, str]:
 
     :param temporary: a private directory for the files of wrangler.
     """
-    names = ("PATH", "HOME", "SYSTEMROOT", "TEMP", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE")
     return {
-        **{name: os.environ[name] for name in names if name in os.environ},
+        **_read_environment(),
         "XDG_CONFIG_HOME": str(temporary),
         "WRANGLER_SEND_METRICS": "false",
         "WRANGLER_LOG_PATH": str(temporary / "logs"),
     }
+
+
+def _read_environment() -> dict[str, str]:
+    """Return the variables of this process that Node and wrangler need."""
+    names = ("PATH", "HOME", "SYSTEMROOT", "TEMP", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE")
+    return {name: os.environ[name] for name in names if name in os.environ}

@@ -139,8 +139,11 @@ def _compare_routes(api: CloudflareApi, settings: CloudflareDeployer) -> Iterato
             if owner:
                 continue
             body = {"pattern": pattern, "script": settings.project_name}
-            if pattern in existing:  # a route that excludes an address from all Workers
-                raise _build_owner_error(f"route {pattern!r}", "none", "routes")
+            if pattern in existing:
+                raise DeployError(
+                    f"The route {pattern!r} excludes this address from all Workers.",
+                    "Delete it on dash.cloudflare.com, or correct routes.",
+                )
             yield AddressChange(text=f"route {pattern}", method="POST", path=path, body=body)
         for pattern, item in existing.items():
             if item.get("script") == settings.project_name and pattern not in patterns:
@@ -191,11 +194,6 @@ def _create_route(api: CloudflareApi, change: AddressChange) -> None:
 
 
 def _build_owner_error(what: str, owner: str, setting: str) -> DeployError:
-    text = "excludes this address from all Workers" if owner == "none" else ""
-    if text:
-        return DeployError(
-            f"The {what} {text}.", f"Delete it on dash.cloudflare.com, or correct {setting}."
-        )
     return DeployError(
         f"The {what} belongs to the Worker {owner!r}.",
         f"Remove it from that Worker first, or correct {setting}.",

@@ -126,6 +126,12 @@ class WorkerState:
         """The version with the largest share of the traffic; ``None`` if there is none."""
         return self.find(self.current.main) if self.current else None
 
+    @property
+    def production(self) -> WorkerVersion | None:
+        """The live version; ``None`` if it is a preview, which was the first upload."""
+        live = self.live
+        return live if live is not None and live.stage == "production" else None
+
     def find(self, id: str) -> WorkerVersion | None:
         """Return a version by its id or the first characters of its id.
 

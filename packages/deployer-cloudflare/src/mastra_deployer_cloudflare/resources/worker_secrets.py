@@ -34,7 +34,7 @@ class WorkerSecrets:
         self._api, self._name = api, name
 
     def list(self) -> Mapping[str, str]:
-        """List the secrets of the live version.
+        """List the secrets of the live production version.
 
         :returns: the stage of each secret, by its name.
         """
@@ -45,13 +45,14 @@ class WorkerSecrets:
 
         :param values: values by name.
         :returns: the live version is replaced by one with the new secrets.
-        :raises DeployError: while there is no Worker.
+        :raises DeployError: while nothing is deployed to production.
         :raises ApiError: when Cloudflare did not store all of them.
         """
+        state = read_state(self._api, self._name)
         require_deployed(
-            read_state(self._api, self._name),
-            f"The account has no Worker {self._name!r} for these variables.",
-            "Deploy first. A deploy also sets the variables that the app declares.",
+            state and state.production,
+            f"The account has no Worker {self._name!r} in production for these variables.",
+            "Deploy first, with --prod. A deploy also sets the variables that the app declares.",
         )
         entries = {
             name: {"name": name, "text": value.reveal(), "type": "secret_text"}
@@ -99,14 +100,14 @@ def read_bindings(api: CloudflareApi, name: str, version: str) -> list[dict[str,
 
 
 def list_secret_names(api: CloudflareApi, state: WorkerState) -> tuple[str, ...]:
-    """Return the names of the secrets of the live version.
+    """Return the names of the secrets of the live production version.
 
     :param api: Cloudflare's API.
     :param state: of the Worker.
     """
-    if state.live is None:
+    if state.production is None:
         return ()
-    bindings = read_bindings(api, state.name, state.live.id)
+    bindings = read_bindings(api, state.name, state.production.id)
     return tuple(str(item["name"]) for item in bindings if item.get("type") in _TYPES)
 
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import unquote
 
-__all__ = ("SCHEDULED_PATH", "Connection", "build_scheduled_scope")
+__all__ = (
+    "SCHEDULED_PATH",
+    "Connection",
+    "add_addresses",
+    "build_scheduled_scope",
+    "is_scheduled_url",
+)
 
 SCHEDULED_PATH = "/cdn-cgi/handler/scheduled"
+_SCHEDULED_PARTS = SCHEDULED_PATH.strip("/").split("/")
 _CLIENT = b"cf-connecting-ip"
 
 Message = dict[str, Any]
@@ -44,20 +52,11 @@ class Connection:
         :raises RuntimeError: when the app is cancelled, because the bridge would then wait for a
             response for good.
         """
-        self._add_addresses()
+        add_addresses(self._scope)
         try:
             await app(self._scope, self.receive, self.send)
         except asyncio.CancelledError as error:
             raise RuntimeError("The request was cancelled.") from error
-
-    def _add_addresses(self) -> None:
-        headers = dict(self._scope["headers"])
-        if client := headers.get(_CLIENT):
-            self._scope["client"] = (client.decode("latin-1"), 0)
-        host, _, port = headers.get(b"host", b"").decode("latin-1").partition(":")
-        default = 443 if self._scope["scheme"] == "https" else 80
-        self._scope["server"] = (host, int(port) if port.isdigit() else default)
-        self._scope["root_path"] = ""
 
     async def receive(self) -> Message:
         """Return the next part of the body, and then wait for the end of the response."""
@@ -81,6 +80,31 @@ class Connection:
             self._is_closed.set()
         if message["type"] == "http.response.body" and not message.get("more_body"):
             self._is_closed.set()
+
+
+def add_addresses(scope: Message) -> None:
+    """Add the addresses of client and server to a scope, as the headers name them.
+
+    :param scope: of a request or a WebSocket.
+    """
+    headers = dict(scope["headers"])
+    if client := headers.get(_CLIENT):
+        scope["client"] = (client.decode("latin-1"), 0)
+    host, _, port = headers.get(b"host", b"").decode("latin-1").partition(":")
+    default = 443 if scope["scheme"] in ("https", "wss") else 80
+    scope["server"] = (host, int(port) if port.isdigit() else default)
+    scope["root_path"] = ""
+
+
+def is_scheduled_url(url: str) -> bool:
+    """Return whether a router may take a URL for ``SCHEDULED_PATH``, however it is written.
+
+    Routers decode the path, and some ignore empty parts of it.
+
+    :param url: of the request.
+    """
+    path = url.partition("?")[0].partition("://")[2].partition("/")[2]
+    return [part for part in unquote(path).split("/") if part] == _SCHEDULED_PARTS
 
 
 def build_scheduled_scope(cron: str, time: int) -> Message:

@@ -12,7 +12,9 @@ from typing import Any
 from mastra_deployer_cloudflare.worker.client_connection import (
     SCHEDULED_PATH,
     Connection,
+    add_addresses,
     build_scheduled_scope,
+    is_scheduled_url,
 )
 from mastra_deployer_cloudflare.worker.isolate_app import IsolateApp
 from mastra_deployer_cloudflare.worker.lifespan import StartError
@@ -77,14 +79,14 @@ async def handle_request(isolate: IsolateApp, request: Any, env: Any, context: A
     limited = _Request(request, isolate.options.body_limit)
     if _get_content_length(limited) > isolate.options.body_limit:
         return _respond(413, _TOO_LARGE)
-    if limited.url.partition("?")[0].endswith(SCHEDULED_PATH):  # for cron triggers only
+    if is_scheduled_url(limited.url):  # for cron triggers only
         return _respond(404, _NOT_FOUND)
     try:
         app = await isolate.start(keep_alive)
     except StartError:
         return _respond(500, _CANNOT_START)
     if limited.find_header("upgrade").lower() == "websocket":
-        return await _open_websocket(app, request, env)
+        return await _open_websocket(app, request, env, isolate.state)
     try:
         return await _call_app(app, limited, env, isolate.state)
     except _BodyTooLarge:
@@ -156,24 +158,26 @@ async def _call_app(app: Any, request: _Request, env: Any, state: dict[str, Any]
     return response
 
 
-async def _open_websocket(app: Any, request: Any, env: Any) -> Any:
+async def _open_websocket(app: Any, request: Any, env: Any, state: dict[str, Any]) -> Any:
     from workers.asgi import websocket
 
     async def call(scope: Any, receive: Any, send: Any) -> None:
-        await app(_fix_websocket_scope(scope), receive, send)
+        await app(_fix_websocket_scope(scope, state), receive, send)
 
     return await websocket(call, request, env)
 
 
-def _fix_websocket_scope(scope: dict[str, Any]) -> dict[str, Any]:
-    """Return a scope without the method of HTTP, and with the scheme and the subprotocols."""
+def _fix_websocket_scope(scope: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    """Return a scope without the method of HTTP, and with what the bridge leaves out."""
     wanted = dict(scope["headers"]).get(b"sec-websocket-protocol", b"").decode("latin-1")
-    fixed = {name: value for name, value in scope.items() if name != "method"}
-    return {
-        **fixed,
+    fixed = {
+        **{name: value for name, value in scope.items() if name != "method"},
         "scheme": "wss" if scope["scheme"] == "https" else "ws",
         "subprotocols": [item.strip() for item in wanted.split(",") if item.strip()],
+        "state": dict(state),
     }
+    add_addresses(fixed)
+    return fixed
 
 
 def _get_content_length(request: _Request) -> int:

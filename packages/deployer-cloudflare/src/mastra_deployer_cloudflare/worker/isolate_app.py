@@ -41,10 +41,7 @@ class IsolateApp:
         self._reported = ""
 
     def load(self) -> Any:
-        """Import the app, and return it.
-
-        :raises StartError: when a required variable has no value at the first request.
-        """
+        """Import the app if it is not imported yet, and return it."""
         if self._app is None:
             name, _, attribute = self.options.app.partition(":")
             self._app = operator.attrgetter(attribute)(importlib.import_module(name))

@@ -122,7 +122,7 @@ def _iter_past_lines(
             following = (response.get("pagination") or {}).get("next")
             return response.get("logs") or [], str(following or "")
 
-        for rows in iter_pages(fetch, "", description="the log"):
+        for rows in iter_pages(fetch, "", description="the log", hint="Pass a later --since."):
             yield from (_to_line(row) for row in rows)
 
 

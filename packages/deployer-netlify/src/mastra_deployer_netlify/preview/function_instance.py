@@ -36,7 +36,7 @@ def run_instance(
             else build_python_command(directory, port_file)
         )
         child.start(command, environment)
-        yield child.wait_until_ready(lambda: _read_port(port_file), name="The function")
+        yield child.wait_for_port(port_file, name="The function")
 
 
 def build_node_command(
@@ -73,7 +73,3 @@ def build_python_command(directory: Path, port_file: Path) -> Sequence[str]:
         loader, libraries = (str(directory / facts[name]) for name in ("loader", "libraries"))
         start = [loader, "--library-path", libraries, "--argv0", python, python]
     return [*start, "-s", "-B", "-u", str(_PYTHON_SIDE), str(directory), str(port_file)]
-
-
-def _read_port(file: Path) -> int | None:
-    return int(file.read_text(encoding="ascii")) if file.exists() else None

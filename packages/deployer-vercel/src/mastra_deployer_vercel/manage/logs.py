@@ -86,7 +86,7 @@ def _iter_past_lines(
         following = (response.get("pagination") or {}).get("nextCursor")
         return response.get("events") or [], str(following or "")
 
-    for rows in iter_pages(fetch, "", description="the log"):
+    for rows in iter_pages(fetch, "", description="the log", hint="Pass a later --since."):
         for row in rows:
             time = dt.datetime.fromisoformat(row["timestamp"])
             yield _build_log_line(str(row.get("message") or ""), time, str(row.get("level") or ""))

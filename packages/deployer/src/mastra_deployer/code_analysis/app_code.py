@@ -32,7 +32,7 @@ class EvaluatedExpression(NamedTuple):
 
 
 class AppCode:
-    """The code of an app, of which only certain facts count.
+    """Parses an app, and tells which of its expressions are evaluated while it is imported.
 
     Code runs at import if it is at the top level or in the body of a class, or in a function that
     such code calls. Modules that only functions import are not imported with the app.

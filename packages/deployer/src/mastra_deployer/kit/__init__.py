@@ -70,6 +70,7 @@ from mastra_deployer.kit.runtimes.child_process import ChildProcess
 from mastra_deployer.kit.runtimes.find_node import find_node
 from mastra_deployer.kit.runtimes.find_python import find_python, require_python
 from mastra_deployer.kit.runtimes.interpreter_tree import BundledPython
+from mastra_deployer.kit.runtimes.open_listener import check_port
 from mastra_deployer.kit.runtimes.platforms import (
     MANYLINUX_AARCH64,
     MANYLINUX_X86_64,
@@ -113,6 +114,7 @@ __all__ = (
     "PreviewRules",
     "ZipArchive",
     "check_compressed_size",
+    "check_port",
     "check_project_path",
     "check_size",
     "check_workflow_runs",

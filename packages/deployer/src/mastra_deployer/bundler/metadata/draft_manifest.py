@@ -62,14 +62,14 @@ def draft_manifest(
 
 
 def _select_suspending_steps(
-    source: Mapping[str, Any], ignored: Collection[str]
+    source: Mapping[str, Any], patterns: Collection[str]
 ) -> dict[str, tuple[str, ...]]:
     """Return the steps that suspend runs, except those of workflows that the project ignores."""
     found: dict[str, tuple[str, ...]] = source.get("suspending_steps", {})
     return {
         name: steps
         for name, steps in found.items()
-        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in ignored)
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html.parser import HTMLParser
 from pathlib import PurePosixPath
 from typing import Any
@@ -28,13 +28,18 @@ def read_wheel_versions(index: str, name: str) -> dict[Version, list[str]]:
 
     :param index: URL of the index, without the project.
     :param name: canonical name of the project.
-    :raises ApiError: when the index cannot be reached or rejects the request.
+    :raises ApiError: when the index cannot be reached, rejects the request, or sends no list of
+        files.
     :raises AuthError: when the index requires credentials.
     :raises ConfigError: for an index without https, except on this machine.
     """
     from mastra_deployer.kit.http.connect import connect  # loads the HTTP client
+    from mastra_deployer.kit.http.response_errors import convert_response_errors
 
-    with connect(index, name="the package index", consent=False) as client:
+    with (
+        convert_response_errors("the package index"),
+        connect(index, name="the package index", consent=False) as client,
+    ):
         try:
             response = client.get(
                 f"{index.rstrip('/')}/{name}/", headers={"Accept": _ACCEPT}, follow_redirects=True
@@ -43,8 +48,13 @@ def read_wheel_versions(index: str, name: str) -> dict[Version, list[str]]:
             if error.status == _NOT_FOUND:
                 return {}
             raise
-    is_json = response.headers.get("content-type", "").startswith(_JSON)
-    names = _iter_listed(response.json()) if is_json else _iter_linked(response.text)
+        is_json = response.headers.get("content-type", "").startswith(_JSON)
+        return _group_wheels(
+            _iter_listed(response.json()) if is_json else _iter_linked(response.text)
+        )
+
+
+def _group_wheels(names: Iterable[str]) -> dict[Version, list[str]]:
     versions: dict[Version, list[str]] = defaultdict(list)
     for file in names:
         try:

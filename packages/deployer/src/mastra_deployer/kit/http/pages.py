@@ -19,6 +19,7 @@ def iter_pages(
     first: C,
     *,
     description: str = "the list",
+    hint: str = "Delete unneeded objects on the platform.",
     max_pages: int = 1000,
     max_seconds: float = 600,
 ) -> Iterator[T]:
@@ -27,6 +28,7 @@ def iter_pages(
     :param fetch: returns a page, and where the next one is; ``None`` or empty after the last page.
     :param first: where the first page is.
     :param description: the list, for errors.
+    :param hint: the cure for a list with too many pages.
     :param max_pages: pages at most.
     :param max_seconds: seconds in all at most.
     :returns: the pages.
@@ -54,7 +56,4 @@ def iter_pages(
             )
         visits.add(following)
         cursor = following
-    raise ApiError(
-        f"{subject} has more than {max_pages} pages.",
-        "Delete unneeded objects on the platform.",
-    )
+    raise ApiError(f"{subject} has more than {max_pages} pages.", hint)

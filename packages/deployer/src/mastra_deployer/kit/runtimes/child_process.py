@@ -98,6 +98,16 @@ class ChildProcess:
             "Move slow work out of the import of the app.",
         )
 
+    def wait_for_port(self, file: Path, *, name: str, timeout: float = 60) -> int:
+        """Wait until the process has written its port to a file, and return the port.
+
+        :param file: the new file, which the process writes in one step.
+        :param name: of the process, for messages: ``The app``.
+        :param timeout: seconds to wait.
+        :raises DeploymentFailed: when the process ends, or is not ready in time.
+        """
+        return self.wait_until_ready(lambda: _read_port(file), name=name, timeout=timeout)
+
     def poll(self) -> int | None:
         """Return the exit code of the process, or ``None`` while it is running."""
         return self._process.poll() if self._process else None
@@ -137,3 +147,7 @@ class ChildProcess:
         if sys.platform == "linux" and os.geteuid() == 0 and shutil.which("unshare"):
             return ["unshare", "-m", "sh", "-c", _READ_ONLY, str(self._directory)]
         return []
+
+
+def _read_port(file: Path) -> int | None:
+    return int(file.read_text(encoding="ascii")) if file.exists() else None

@@ -1,12 +1,13 @@
-"""Open a listening socket as the launcher of a bundle does."""
+"""Open a listening socket as the launcher of a bundle does, or check that it can be opened."""
 
 from __future__ import annotations
 
 import socket
 
 from mastra_core import launcher
+from mastra_core.errors import ConfigError
 
-__all__ = ("open_listener",)
+__all__ = ("check_port", "open_listener", "open_preview_listener")
 
 
 def open_listener(host: str, port: int) -> socket.socket:
@@ -20,3 +21,30 @@ def open_listener(host: str, port: int) -> socket.socket:
     """
     listener: socket.socket = launcher.open_listener(host, port)  # type: ignore[no-untyped-call]  # other Pythons read it
     return listener
+
+
+def open_preview_listener(host: str, port: int) -> socket.socket:
+    """Return the listening socket of a preview.
+
+    :param host: address to bind.
+    :param port: port to bind; 0 for any free port.
+    :raises ConfigError: when the port is in use, or the host is no address of this machine.
+    """
+    try:
+        return open_listener(host, port)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(
+            f"Cannot listen on {host}:{port}: {reason}.", "Pass another --port or --host."
+        ) from None
+
+
+def check_port(host: str, port: int) -> int:
+    """Return the port for a preview whose own program opens it, and which is free at this moment.
+
+    :param host: address to listen on.
+    :param port: port to listen on; 0 for any free port.
+    :raises ConfigError: when the port is in use, or the host is no address of this machine.
+    """
+    with open_preview_listener(host, port) as listener:
+        return int(listener.getsockname()[1])

@@ -60,13 +60,9 @@ def preview_handler(
         # As on a platform: no site-packages of this machine and no PYTHON* variables.
         command = [python, "-I", "-S", str(_SERVER), handler, str(port_file)]
         child.start(command, environment)
-        app_port = child.wait_until_ready(lambda: _read_port(port_file), name="The handler")
+        app_port = child.wait_for_port(port_file, name="The handler")
         rules = PreviewRules(max_body=max_body, errors=_ERRORS)
         server = PreviewProxy(host, port, app_port, rules)
         sys.stderr.write(escape_text(f"Serving {handler} on {server.url}") + "\n")
         sys.stderr.flush()
         return server.serve_until_interrupted()
-
-
-def _read_port(file: Path) -> int | None:
-    return int(file.read_text(encoding="utf-8")) if file.exists() else None

@@ -12,9 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from mastra_core.errors import ConfigError
 from mastra_deployer.kit.files.static_files import find_static_file
-from mastra_deployer.kit.runtimes.open_listener import open_listener
+from mastra_deployer.kit.runtimes.open_listener import open_preview_listener
 
 __all__ = ("PreviewProxy", "PreviewRules")
 
@@ -61,13 +60,7 @@ class PreviewProxy(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, host: str, port: int, app_port: int, rules: PreviewRules) -> None:
-        try:
-            listener = open_listener(host, port)
-        except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise ConfigError(
-                f"Cannot listen on {host}:{port}: {reason}.", "Pass another --port or --host."
-            ) from None
+        listener = open_preview_listener(host, port)
         super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
