@@ -127,10 +127,12 @@ class KeySet:
         return now - self._requested_at >= (_MIN_INTERVAL if self._keys else _RETRY_INTERVAL)
 
     def _refresh_in_background(self) -> None:
-        if is_request_scoped():
-            keep_alive(asyncio.ensure_future(self._refresh_in_request()))
-        else:
+        if not is_request_scoped():
             self._begin_refresh()
+            return
+        now = time.monotonic()
+        if now >= self._request_ends and self._may_request(now):  # nobody waits for it
+            keep_alive(asyncio.ensure_future(self._refresh_in_request()))
 
     async def _refresh_in_request(self) -> None:
         """Send a request, or wait until that of another caller has ended, without its task."""
