@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from functools import partial
 
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
@@ -57,7 +58,7 @@ class RequestSpanProcessor(SpanProcessor):
         else:
             spans = request.values[self] = self._pending
             self._pending = []
-            request.on_end(lambda: self._send_spans_of(request))
+            request.on_end(partial(self._send_spans_of, request))
         if len(spans) < MAX_SPANS:
             spans.append(span)
 
