@@ -164,6 +164,21 @@ def test_result_of_a_client_tool_continues_the_message(storage, run):
     assert len(chat.list_stored()) == 4
 
 
+def test_recalled_messages_are_not_loaded_again(storage, run, monkeypatch):
+    loaded, get_messages = [], storage.threads.get_messages
+
+    async def get_and_record(ids):
+        loaded.append(ids)
+        return await get_messages(ids)
+
+    monkeypatch.setattr(storage.threads, "get_messages", get_and_record)
+    chat = Chat(storage, run)
+    first, second = say("user", "one", "u1"), say("user", "two", "u2")
+    chat.send(first)
+    chat.send(first, say("assistant", "echo one"), second)
+    assert loaded == [["u1"], ["u2"]]
+
+
 def test_long_conversation_takes_little_time():
     """The time does not grow with the square of the number of messages."""
     known = [say("user", "hi", f"k{number}") for number in range(20_000)]
