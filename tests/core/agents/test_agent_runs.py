@@ -438,6 +438,31 @@ def test_tool_outputs():
     assert {(event.id, event.name) for event in wrote} == {("c1", "work")}
 
 
+@tool
+async def await_cancelled(context: ToolContext) -> str:
+    """Wait for a task that was cancelled."""
+    task = asyncio.ensure_future(asyncio.sleep(60))
+    task.cancel()
+    await task
+    return f"not reached in {context.run_id}"
+
+
+@pytest.mark.parametrize("others", [{}, call("look", {"place": "a"}, id="c2", index=1)])
+def test_tool_that_raises_a_cancellation_fails_alone(others):
+    """The other calls, and the run, go on."""
+
+    async def run():
+        script = Script([{**call("await_cancelled"), **others}], ["done"])
+        agent = Agent(name="a", model=script.model, tools=[await_cancelled, look])
+        return await asyncio.wait_for(agent.generate("hi"), 10)
+
+    output = asyncio.run(run())
+    assert output.text == "done"
+    failed = {each.id: each.result for each in output.tool_results if each.failed}
+    assert failed == {"c1": "The tool 'await_cancelled' waited for a task that was cancelled."}
+    assert len(output.tool_results) == 1 + len(others)
+
+
 def test_sub_agents():
     def build_agent():
         helper = Agent(

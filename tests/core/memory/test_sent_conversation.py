@@ -1,5 +1,7 @@
 """Send the whole conversation again, as chat user interfaces do: each message is stored once."""
 
+import time
+
 import pytest
 
 from mastra_core import AgentInput, Memory
@@ -16,6 +18,7 @@ from mastra_core.agents import (
     as_agent,
 )
 from mastra_core.memory import AgentWithMemory
+from mastra_core.memory.sent_conversation import split_conversation
 from mastra_core.storage import MessageQuery
 
 
@@ -159,3 +162,28 @@ def test_result_of_a_client_tool_continues_the_message(storage, run):
         say("user", "ok", "u1"),
     )
     assert len(chat.list_stored()) == 4
+
+
+def test_recalled_messages_are_not_loaded_again(storage, run, monkeypatch):
+    loaded, get_messages = [], storage.threads.get_messages
+
+    async def get_and_record(ids):
+        loaded.append(ids)
+        return await get_messages(ids)
+
+    monkeypatch.setattr(storage.threads, "get_messages", get_and_record)
+    chat = Chat(storage, run)
+    first, second = say("user", "one", "u1"), say("user", "two", "u2")
+    chat.send(first)
+    chat.send(first, say("assistant", "echo one"), second)
+    assert loaded == [["u1"], ["u2"]]
+
+
+def test_long_conversation_takes_little_time():
+    """The time does not grow with the square of the number of messages."""
+    known = [say("user", "hi", f"k{number}") for number in range(20_000)]
+    new = [say("user", "hi", f"n{number}") for number in range(20_000)]
+    begun = time.process_time()
+    conversation = split_conversation((), {message.id for message in known}, [*known, *new])
+    assert time.process_time() - begun < 1
+    assert (len(conversation.earlier), conversation.new) == (20_000, tuple(new))

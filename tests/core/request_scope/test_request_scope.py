@@ -167,6 +167,7 @@ def test_what_ends_with_a_request_runs_after_its_kept_tasks():
     async def close(name):
         order.append(name)
         if name == "second":
+            get_current_request().on_end(lambda: close("added"))
             raise RuntimeError("closing failed")
 
     async def start():
@@ -185,7 +186,7 @@ def test_what_ends_with_a_request_runs_after_its_kept_tasks():
             runner.run(main())
     finally:
         disable_request_scope()
-    assert order == ["response", "task", "second", "first"]
+    assert order == ["response", "task", "second", "added", "first"]
     assert guard.breaches == []
 
 

@@ -241,6 +241,8 @@ def test_a_run_is_lost_with_its_request(monkeypatch):
         monkeypatch.setattr(supervisor, "sign", lambda: None)
         assert list_numbers(await asyncio.wait_for(reading, 20)) == [0]
         assert threads.get_active(key) is None
+        threads.add(("a", "", "other"), runs.start(chunks(1), "other", "a"))
+        assert key not in threads._running, "a lost run takes no memory"
         again = runs.start(chunks(2), "r", "a")
         assert runs.get("r", "a") is again
         assert list_numbers(await read(again)) == [0, 1]

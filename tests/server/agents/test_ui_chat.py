@@ -7,7 +7,7 @@ import pytest
 from mastra_core import Memory, Server
 from mastra_core.errors import ConfigError
 from mastra_server import chat_routes
-from mastra_server.agents import live_run
+from mastra_server.agents import live_run, ui_chat
 from tests.node import install_packages, run_script
 from tests.repository import TESTS
 from tests.server.sample_agents import create_application, paid
@@ -147,3 +147,24 @@ def test_decisions_about_nothing(server, id):
     messages = [user, {"id": "a1", "role": "assistant", "parts": [part]}]
     answer = server.http.post("/chat/shop", json={"id": "c", "messages": messages})
     assert (answer.status_code, paid) == (200, before)
+
+
+def test_a_request_looks_up_few_runs(server, monkeypatch):
+    """A message may name any number of runs, and each look-up takes a query of the storage."""
+    looked_up, get_suspended_run = [], ui_chat.get_suspended_run
+
+    async def get_and_count(request, agent, run_id):
+        looked_up.append(run_id)
+        return await get_suspended_run(request, agent, run_id)
+
+    monkeypatch.setattr(ui_chat, "get_suspended_run", get_and_count)
+    parts = [
+        {"type": "tool-pay", "toolCallId": "pay-0", "state": "approval-responded", "input": {},
+         "approval": {"id": f"r{number}::pay-0", "approved": True}}
+        for number in range(50)
+    ]  # fmt: skip
+    user = {"id": "u2", "role": "user", "parts": [{"type": "text", "text": "hello"}]}
+    messages = [user, {"id": "a2", "role": "assistant", "parts": parts}]
+    answer = server.http.post("/chat/shop", json={"id": "c", "messages": messages})
+    assert answer.status_code == 200
+    assert looked_up == [f"r{number}" for number in range(40, 50)]

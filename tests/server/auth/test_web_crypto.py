@@ -145,6 +145,7 @@ def test_refused_claims(authenticate):
         "never expires": sign("RS256", exp=None),
         "not yet": sign("RS256", nbf=now + 60),
         "for another": sign("RS256", aud="bank"),
+        "subject that is no text": sign("RS256", sub=7),
         "for nobody": sign("RS256", aud=None),
         "of another": sign("RS256", iss="https://evil.example"),
         "no owner": sign("RS256", sub=None),

@@ -72,6 +72,38 @@ def test_spans_are_sent_once_for_each_request(python):
     assert any("invoke_agent Echo Agent" in each for each in names), names
 
 
+LATE = """
+import asyncio
+from mastra_core import Telemetry, telemetry
+from mastra_core.request_scope import enable_request_scope, enter_request
+
+held = []
+statuses.clear()
+enable_request_scope(held.append)
+Telemetry(export={"type": "otlp", "endpoint": url}).start()
+
+async def close():
+    with telemetry.start_span("close"):
+        pass
+
+async def main():
+    with enter_request() as request:
+        request.on_end(close)
+        with telemetry.start_span("work"):
+            pass
+    await asyncio.wait_for(asyncio.gather(*held), 20)
+
+asyncio.run(main())
+for *_, message in received:
+    (resource,) = message.resource_spans
+    print(*[span.name for scope in resource.scope_spans for span in scope.spans])
+"""
+
+
+def test_a_span_at_the_end_of_a_request_is_sent_too(python):
+    assert python(COLLECT + LATE).split() == ["work", "close"]
+
+
 LOST = """
 import asyncio
 from mastra_core import Telemetry, telemetry

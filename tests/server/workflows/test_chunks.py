@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from mastra_core import Agent, StepContext, Workflow
 from mastra_core.workflows import MemoryEngine
 from mastra_server.workflows.chunks import ChunkWriter
@@ -46,14 +48,17 @@ def test_agent_as_a_step_streams():
     assert finish["output"]["usage"]["outputTokens"] > 0
 
 
-def test_value_that_resembles_an_event():
+@pytest.mark.parametrize("more", [{}, {"event": {"type": "sunny"}}, {"event": 7}])
+def test_value_that_resembles_an_event(more):
+    value = {"type": "agent-event", "agent": "x", **more}
+
     async def write(text: str, context: StepContext) -> str:
-        await context.write({"type": "agent-event", "agent": "x"})
+        await context.write(value)
         return text
 
     chunks = list_chunks(Workflow("w").then(write), "hi")
     (output,) = select_payloads(chunks, "step-output")
-    assert output["output"] == {"type": "agent-event", "agent": "x"}
+    assert output["output"] == value
 
 
 def test_iterations():

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 __all__ = ("FetchedResponse", "fetch")
 
 _MAX_BYTES = 1024 * 1024  # of a response
+_TOO_LARGE = "the response is too large"
+_TOO_SLOW = "the response is too slow"
 
 
 class FetchedResponse(NamedTuple):
@@ -52,6 +54,7 @@ def _fetch_blocking(
     url: str, method: str, headers: Mapping[str, str], body: bytes | None, seconds: float
 ) -> FetchedResponse:
     import time
+    from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
@@ -61,14 +64,28 @@ def _fetch_blocking(
         response = urlopen(request, timeout=seconds)  # noqa: S310  # as above
     except HTTPError as error:
         response = error
-    pieces, size = [], 0
+    except HTTPException as error:
+        raise OSError(f"the response is invalid: {type(error).__name__}") from error
     with response:
+        return FetchedResponse(response.status, _read_body(response, end))
+
+
+def _read_body(response: Any, end: float) -> bytes:
+    import time
+    from http.client import HTTPException
+
+    pieces, size = [], 0
+    try:
         while piece := response.read1(65_536):
             pieces.append(piece)
             size += len(piece)
-            if size > _MAX_BYTES or time.monotonic() > end:
-                raise OSError("the response is too large or too slow")
-    return FetchedResponse(response.status, b"".join(pieces))
+            if size > _MAX_BYTES:
+                raise OSError(_TOO_LARGE)
+            if time.monotonic() > end:
+                raise OSError(_TOO_SLOW)
+    except HTTPException as error:
+        raise OSError(f"the response is invalid: {type(error).__name__}") from error
+    return b"".join(pieces)
 
 
 async def _fetch_in_pyodide(
@@ -86,7 +103,7 @@ async def _fetch_in_pyodide(
             response = await http.pyfetch(url, **options)
             content = await response.bytes()
     except TimeoutError:
-        raise OSError("the response is too slow") from None
+        raise OSError(_TOO_SLOW) from None
     if len(content) > _MAX_BYTES:
-        raise OSError("the response is too large")
+        raise OSError(_TOO_LARGE)
     return FetchedResponse(response.status, content)

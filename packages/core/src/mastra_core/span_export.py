@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from functools import partial
 
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
@@ -16,7 +17,7 @@ from opentelemetry.util.re import parse_env_headers
 
 from mastra_core.fetch import fetch
 from mastra_core.logger import get_logger
-from mastra_core.request_scope import get_current_request
+from mastra_core.request_scope import RequestLifetime, get_current_request
 
 __all__ = ("RequestSpanProcessor", "build_resource")
 
@@ -57,9 +58,13 @@ class RequestSpanProcessor(SpanProcessor):
         else:
             spans = request.values[self] = self._pending
             self._pending = []
-            request.on_end(lambda: self._send(spans))
+            request.on_end(partial(self._send_spans_of, request))
         if len(spans) < MAX_SPANS:
             spans.append(span)
+
+    async def _send_spans_of(self, request: RequestLifetime) -> None:
+        await self._send(request.values[self])
+        del request.values[self]  # a later span begins a new list
 
     async def _send(self, spans: list[ReadableSpan]) -> None:
         from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans

@@ -10,6 +10,11 @@ import pytest
 
 from mastra_core import MemoryEngine, StepContext, Workflow, step
 from mastra_core.errors import InvalidInput, NotFound, TooManyRuns
+from mastra_core.request_scope import (
+    disable_request_scope,
+    enable_request_scope,
+    scoped_task,
+)
 
 
 @step
@@ -429,3 +434,37 @@ def test_refused_time_travel_leaves_the_finished_run():
         assert (await run.wait()).result == 6
 
     asyncio.run(run_scenario())
+
+
+async def hang(n: int) -> int:
+    await asyncio.sleep(60)
+    return n
+
+
+def test_a_run_is_lost_with_its_request(monkeypatch):
+    """The platform drops the request of a run: the run fails, and its place is free."""
+    monkeypatch.setattr(scoped_task, "_LOST_AFTER", 0.2)
+    monkeypatch.setattr(scoped_task, "_GRACE", 0.1)
+    enable_request_scope(asyncio.ensure_future)
+
+    async def main():
+        engine, workflow = MemoryEngine(max_unfinished=2), Workflow("w").then(hang)
+        busy, lost = [await engine.create(workflow) for _ in range(2)]
+        for run in (busy, lost):
+            await engine.start(run, 1)
+        await asyncio.sleep(0)
+        monkeypatch.setattr(scoped_task._supervisors[lost.task], "sign", lambda: None)
+        waiting = asyncio.create_task(lost.wait())
+        for _ in range(8):
+            await asyncio.sleep(0.1)
+            await engine.get(workflow, busy.run_id)
+        record = await asyncio.wait_for(waiting, 5)
+        assert (record.status, busy.record.status) == ("failed", "running")
+        assert "ended the request" in record.error.message
+        await engine.start(await engine.create(workflow), 1)
+        await engine.close()
+
+    try:
+        asyncio.run(main())
+    finally:
+        disable_request_scope()

@@ -35,4 +35,7 @@ def read_event_chunk(chunk: Any) -> tuple[str, AgentEvent] | None:
         return None
     if chunk["type"] != _TYPE:
         return None
-    return chunk["agent"], msgspec.convert(chunk["event"], AgentEvent)
+    try:
+        return chunk["agent"], msgspec.convert(chunk["event"], AgentEvent)
+    except msgspec.ValidationError:  # a step of the application wrote it
+        return None

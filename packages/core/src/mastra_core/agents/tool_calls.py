@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from mastra_core.agents.messages import AgentInput
+from mastra_core.errors import AgentFailed
 from mastra_core.logger import get_logger
 from mastra_core.redaction import safe_message
 from mastra_core.tools import Tool, ToolContext
@@ -48,7 +50,19 @@ async def invoke_tool(item: Tool, arguments: Mapping[str, Any], invocation: Tool
     :returns: the result as JSON builtins.
     :raises InvalidInput: when the arguments do not fit the parameters.
     :raises ApprovalNeeded: when a person must approve the call first.
+    :raises AgentFailed: when the tool raises ``CancelledError``, and the run was not cancelled.
     """
+    try:
+        return await _invoke(item, arguments, invocation)
+    except asyncio.CancelledError:
+        if _is_being_cancelled():
+            raise
+        raise AgentFailed(
+            f"The tool {item.id!r} waited for a task that was cancelled.", kind="CancelledError"
+        ) from None
+
+
+async def _invoke(item: Tool, arguments: Mapping[str, Any], invocation: ToolInvocation) -> Any:
     values = item.parse_arguments(arguments)
     if not invocation.approved and (
         invocation.run_input.require_approval or await item.is_approval_required(values)
@@ -71,6 +85,11 @@ def describe_tool_error(error: Exception, tool: str) -> str:
     """
     get_logger("mastra.agents").error("tool %r failed", tool, exc_info=error)
     return safe_message(error)
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _build_context(invocation: ToolInvocation) -> ToolContext:

@@ -32,7 +32,7 @@ SUSPENSIONS = "suspendedTools"
 class AssistantMessageBuilder:
     """Collects the events of a run, and builds the parts of its stored message.
 
-    :ivar finish: the end of the run; ``None`` while it goes on, where it failed or was aborted.
+    :ivar finish: the end of the run; ``None`` before it, and for a failed or aborted run.
     """
 
     def __init__(self) -> None:

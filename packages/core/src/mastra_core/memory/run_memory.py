@@ -86,7 +86,7 @@ class RunMemory:
         compared = _COMPARED if len(run_input.messages) > 1 or run_input.decisions else 0
         recall = await threads.recall(run_input.thread, max(last_messages, compared))
         require_run_access(recall.thread, run_input.thread, run_input.resource)
-        run_input, known = await _check_ids(threads, run_input)
+        run_input, known = await _check_ids(threads, run_input, recall)
         conversation = split_conversation(recall.messages, known, run_input.messages)
         run_memory = cls(memory, run_input, recall, last_messages, conversation)
         run_memory._agent = _get_writer(agent)
@@ -277,13 +277,16 @@ class RunMemory:
 
 
 async def _check_ids(
-    threads: ThreadStore, run_input: AgentInput
+    threads: ThreadStore, run_input: AgentInput, recall: Recall
 ) -> tuple[AgentInput, frozenset[str]]:
-    """Return the input without ids of other threads, and the ids that the thread has."""
-    ids = list(dict.fromkeys(message.id for message in run_input.messages if message.id))
-    if not ids:
-        return run_input, frozenset()
-    found = await threads.get_messages(ids)
+    """Return the input without ids of other threads, and the ids that the thread has.
+
+    Messages of ``recall`` are not loaded again.
+    """
+    recalled = {message.id for message in recall.messages}
+    ids = dict.fromkeys(message.id for message in run_input.messages if message.id)
+    unknown = [each for each in ids if each not in recalled]
+    found = await threads.get_messages(unknown) if unknown else ()
     foreign = {message.id for message in found if message.thread != run_input.thread}
     if foreign:
         messages = tuple(
@@ -291,7 +294,8 @@ async def _check_ids(
             for message in run_input.messages
         )
         run_input = msgspec.structs.replace(run_input, messages=messages)
-    return run_input, frozenset(message.id for message in found) - foreign
+    own = {message.id for message in found} - foreign
+    return run_input, frozenset(own | (ids.keys() & recalled))
 
 
 def _find_continued(run_input: AgentInput, recall: Recall) -> StoredMessage | None:

@@ -61,11 +61,11 @@ def split_conversation(
     :param known_ids: ids of stored messages of the thread.
     :param messages: the caller's messages, oldest first.
     """
-    turns, stored_turns = _group(messages), _group(history)
+    turns, stored_turns, known = _group(messages), _group(history), frozenset(known_ids)
     answers = {turn.content for turn in stored_turns if not turn.is_user} - {_EMPTY}
     for index in range(len(turns) - 1, -1, -1):
         turn = turns[index]
-        if turn.ids & {*known_ids} or (not turn.is_user and turn.content in answers):
+        if turn.ids & known or (not turn.is_user and turn.content in answers):
             break
     else:
         return SentConversation(new=tuple(messages))

@@ -1,4 +1,4 @@
-"""A signal that other requests can set: the task that waits reads it with its own timer."""
+"""A signal that other requests can set. The task that waits polls it with its own timer."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from mastra_core.request_scope.request_lifetime import RequestLifetime, get_curr
 
 __all__ = ("PolledSignal",)
 
-_MIN_INTERVAL = 0.005  # seconds between two looks at a signal, at first
+_MIN_INTERVAL = 0.005  # seconds between the first two polls
 _MAX_INTERVAL = 0.1
 
 
 class PolledSignal:
-    """A signal that wakes a task of the same request at once, and other tasks when they look.
+    """A signal that wakes a task of the same request at once. Tasks of other requests poll it.
 
-    The intervals between two looks become longer, because each of them takes processor time.
+    The intervals between two polls become longer, because each poll takes processor time.
     """
 
     def __init__(self) -> None:

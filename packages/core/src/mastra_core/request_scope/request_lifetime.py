@@ -64,11 +64,12 @@ class RequestLifetime:
         while self._kept:
             await asyncio.wait(self._kept)
         while self._callbacks:
+            callback = self._callbacks[-1]
             try:
-                await self._callbacks[-1]()
+                await callback()
             except Exception as error:  # noqa: BLE001  # nobody waits for the result
                 get_logger("mastra.server").error("the end of a request failed", exc_info=error)
-            self._callbacks.pop()
+            self._callbacks.remove(callback)  # it need not be the last one: it may have added one
 
 
 @contextlib.contextmanager

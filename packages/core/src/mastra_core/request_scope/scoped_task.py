@@ -1,4 +1,4 @@
-"""Tasks that belong to one request, and read by themselves whether another request cancels them."""
+"""Tasks that belong to one request. Each task polls whether another request has cancelled it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ __all__ = (
 )
 
 T = TypeVar("T")
-_POLL_INTERVAL = 0.1  # seconds between two looks of a task at its cancellation
-_MIN_WAIT = 0.005  # seconds between two looks at the task of another request, at first
+_POLL_INTERVAL = 0.1  # seconds between two checks of a task for its cancellation
+_MIN_WAIT = 0.005  # seconds between the first two checks of another request's task
 _LOST_AFTER = 10.0  # seconds without a sign of life, after which a task may be lost
 _GRACE = 1.0  # further seconds, because a function that blocks the event loop delays the sign
 

@@ -48,9 +48,9 @@ class D1Binding(Protocol):
 def set_environment(environment: Any) -> None:
     """Set the Worker's environment for the current request.
 
-    Objects of one request cannot be used in another one, so the entry of a Worker would call this
-    function in each request. Without a call, the environment of the module ``cloudflare:workers``
-    is used, which is that of the current request.
+    The entry of a Worker calls this function in each request, because objects of one request cannot
+    be used in another one. Without a call, the environment of the module ``cloudflare:workers`` is
+    used, which is that of the current request.
 
     :param environment: the environment: an object, or a mapping, with the bindings by name. Prefer
         the object of JavaScript to the wrapper of Cloudflare's SDK, which converts each value once
@@ -73,10 +73,13 @@ def get_binding(name: str) -> D1Binding:
     if callable(getattr(binding, "prepare", None)):
         found: D1Binding = binding
         return found
-    known = "has no binding" if binding is None else "has another kind of binding"
+    reason = (
+        f"The Worker has no binding {name!r}, which the storage 'd1:{name}' needs."
+        if binding is None
+        else f"The binding {name!r} of the Worker is no D1 database."
+    )
     raise ConfigError(
-        f"The Worker {known} {name!r}, which the storage 'd1:{name}' needs.",
-        f"Bind a D1 database to the Worker as {name}, or name another binding.",
+        reason, f"Bind a D1 database to the Worker as {name}, or name another binding."
     )
 
 

@@ -8,15 +8,26 @@ __all__ = ("is_missing_table", "to_storage_error")
 
 _RETRY = "Send the request again. D1 has stored nothing."
 _UNKNOWN = "Send the request again. D1 may have stored the data or not."
+_LOST = ("The connection to the D1 database {name!r} was lost.", _UNKNOWN)
+_RESTARTING = ("The D1 database {name!r} is restarting.", _UNKNOWN)
+_TOO_MANY_QUERIES = (
+    "A request has sent more queries to the D1 database {name!r} than Cloudflare allows.",
+    "Cloudflare allows 1000 queries for each request, and 50 on the free plan. Do less in one "
+    "request.",
+)
+_FULL = (
+    "The D1 database {name!r} is full.",
+    "Delete old threads, or use a plan with larger databases. The stored data is intact.",
+)
 _MESSAGES = {  # by a part of D1's message
     "overloaded": (
         "The D1 database {name!r} has too many requests in its queue.",
         "Send the request again later. If this happens often, divide the data among databases.",
     ),
-    "Network connection lost": ("The connection to the D1 database {name!r} was lost.", _UNKNOWN),
-    "client disconnected": ("The connection to the D1 database {name!r} was lost.", _UNKNOWN),
+    "Network connection lost": _LOST,
+    "client disconnected": _LOST,
     "transient issue": ("The D1 database {name!r} cannot be reached at the moment.", _RETRY),
-    "code was updated": ("The D1 database {name!r} is restarting.", _UNKNOWN),
+    "code was updated": _RESTARTING,
     "exceeded timeout": (
         "The D1 database {name!r} took too long.",
         "Read or write less in one request.",
@@ -25,29 +36,15 @@ _MESSAGES = {  # by a part of D1's message
         "A request needs more memory or time than the D1 database {name!r} has.",
         "Read or write less in one request: use a smaller last_messages or perPage.",
     ),
-    "caused object to be reset": ("The D1 database {name!r} is restarting.", _UNKNOWN),
-    "Too many API requests": (
-        "A request has sent more queries to the D1 database {name!r} than Cloudflare allows.",
-        "Cloudflare allows 1000 queries for each request, and 50 on the free plan. Do less in one "
-        "request.",
-    ),
-    "Too many subrequests": (
-        "A request has sent more queries to the D1 database {name!r} than Cloudflare allows.",
-        "Cloudflare allows 1000 queries for each request, and 50 on the free plan. Do less in one "
-        "request.",
-    ),
+    "caused object to be reset": _RESTARTING,
+    "Too many API requests": _TOO_MANY_QUERIES,
+    "Too many subrequests": _TOO_MANY_QUERIES,
     "SQLITE_TOOBIG": (
         "A value or statement is too large for the D1 database {name!r}.",
         "D1 stores at most 2 MB in a row. Shorten the message, or store its files elsewhere.",
     ),
-    "SQLITE_FULL": (
-        "The D1 database {name!r} is full.",
-        "Delete old threads, or use a plan with larger databases. The stored data is intact.",
-    ),
-    "Exceeded maximum": (
-        "The D1 database {name!r} is full.",
-        "Delete old threads, or use a plan with larger databases. The stored data is intact.",
-    ),
+    "SQLITE_FULL": _FULL,
+    "Exceeded maximum": _FULL,
 }
 
 

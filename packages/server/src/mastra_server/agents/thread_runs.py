@@ -12,7 +12,7 @@ from typing import Any
 from litestar.datastructures import State
 
 from mastra_core.errors import TooManyRuns
-from mastra_core.request_scope import create_signal
+from mastra_core.request_scope import create_signal, is_request_scoped
 from mastra_server.agents.live_run import HEARTBEAT_INTERVAL, LiveRun
 from mastra_server.http.sse import DONE, HEARTBEAT
 
@@ -60,6 +60,8 @@ class ThreadRuns:
         :param key: the thread.
         :param run: a run that starts, or continues after a suspension.
         """
+        if is_request_scoped():
+            self._remove_lost_runs()
         self._running.setdefault(key, []).append(run)
         run.on_end(partial(self._remove_run, key, run))
         for listener in self._listeners.get(key, ()):
@@ -117,9 +119,17 @@ class ThreadRuns:
             del self._listeners[key]
 
     def _remove_run(self, key: ThreadKey, run: LiveRun) -> None:
-        self._running[key].remove(run)
-        if not self._running[key]:
-            del self._running[key]
+        runs = self._running.get(key, [])
+        if run in runs:
+            runs.remove(run)
+        if not runs:
+            self._running.pop(key, None)
+
+    def _remove_lost_runs(self) -> None:
+        """Remove runs whose request the platform has ended, because nothing reports their end."""
+        for key, runs in list(self._running.items()):
+            for run in [each for each in runs if not each.is_running]:
+                self._remove_run(key, run)
 
 
 async def run_after(

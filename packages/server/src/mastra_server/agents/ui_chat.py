@@ -32,6 +32,7 @@ from mastra_server.http.responses import StreamResponse
 __all__ = ("ChatBody", "resume_chat", "stream_chat")
 
 _Request = Request[Any, Any, Any]
+_MAX_DECIDED_RUNS = 10  # of one message; each is looked up in the storage
 _Id = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 
 
@@ -88,7 +89,8 @@ async def _find_decided_run(
 ) -> AgentInput | None:
     """Return the input that resumes the run whose calls the last message decides."""
     decisions = dict(_iter_decisions(body.messages))
-    for run_id in dict.fromkeys(run_id for run_id, _ in decisions):
+    run_ids = list(dict.fromkeys(run_id for run_id, _ in decisions))
+    for run_id in run_ids[-_MAX_DECIDED_RUNS:]:
         try:
             run = await get_suspended_run(request, agent, run_id)
         except NotFound:  # decided before: a chat sends all of its messages again

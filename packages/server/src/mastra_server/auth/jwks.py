@@ -20,7 +20,7 @@ _MIN_INTERVAL = 10.0  # seconds between requests: invented key ids must not caus
 _RETRY_INTERVAL = 1.0  # seconds between requests while there are no keys at all
 _UNKNOWN_AGE = 60.0  # seconds in which a key id that the issuer does not have causes no request
 _TIMEOUT = 5.0  # seconds for a whole response
-_POLL_INTERVAL = 0.05  # seconds between two looks at the request of another caller
+_POLL_INTERVAL = 0.05  # seconds between two checks for the end of another caller's request
 _MAX_ID_LENGTH = 256  # characters of a key id
 _MAX_UNKNOWN = 1000
 _OK = 200
@@ -127,10 +127,12 @@ class KeySet:
         return now - self._requested_at >= (_MIN_INTERVAL if self._keys else _RETRY_INTERVAL)
 
     def _refresh_in_background(self) -> None:
-        if is_request_scoped():
-            keep_alive(asyncio.ensure_future(self._refresh_in_request()))
-        else:
+        if not is_request_scoped():
             self._begin_refresh()
+            return
+        now = time.monotonic()
+        if now >= self._request_ends and self._may_request(now):  # nobody waits for it
+            keep_alive(asyncio.ensure_future(self._refresh_in_request()))
 
     async def _refresh_in_request(self) -> None:
         """Send a request, or wait until that of another caller has ended, without its task."""

@@ -12,6 +12,7 @@ __all__ = ("WebCryptoSignatures", "create_web_crypto")
 _HASH_SIZES = {"SHA-256": 32, "SHA-384": 48, "SHA-512": 64}
 _CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 _PUBLIC_FIELDS = ("kty", "n", "e", "crv", "x", "y")  # of a JSON Web Key
+_CLAIMS = ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")  # those that PyJWT checks by default
 
 
 class WebCryptoSignatures:
@@ -57,7 +58,7 @@ class WebCryptoSignatures:
         content, _, signature = token.rpartition(".")
         if not await self._verify(algorithm, key, content.encode(), _decode_part(signature)):
             raise jwt.InvalidSignatureError("The signature is wrong.")
-        checks = {f"verify_{name}": True for name in ("exp", "nbf", "iat", "aud", "iss")}
+        checks = {f"verify_{name}": True for name in _CLAIMS}
         checks |= {"verify_signature": False, **options.get("options", {})}
         claims: dict[str, Any] = jwt.decode(token, **{**options, "options": checks})
         return claims

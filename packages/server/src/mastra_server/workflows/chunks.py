@@ -192,9 +192,10 @@ class ChunkWriter:
         if isinstance(agent_event, Start):
             run_input = AgentInput(run_id=self._record.run_id)
             self._agents[event.step] = AgentChunkWriter(Transcript(agent_id, run_input))
-        elif isinstance(agent_event, Finish):
-            self._usage += agent_event.usage
         writer = self._agents.get(event.step)
+        if isinstance(agent_event, Finish):
+            self._usage += agent_event.usage
+            self._agents.pop(event.step, None)  # its transcript has all texts of the agent
         return [] if writer is None else list(writer.write(agent_event))
 
     def _write_progress(self, event: StepEnded | StepSuspended) -> Iterator[dict[str, Any]]:

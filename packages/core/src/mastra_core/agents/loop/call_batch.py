@@ -109,8 +109,6 @@ class CallBatch:
     async def _execute_into(self, call: PendingCall, queue: asyncio.Queue[Any]) -> None:
         try:
             queue.put_nowait(await self._execute(call, queue))
-        except asyncio.CancelledError:
-            raise
         except BaseException as error:  # noqa: BLE001  # raised again by the reader of the queue
             queue.put_nowait(error)
 

@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 
 from mastra_core.errors import Conflict, InvalidInput, MastraError, NotFound, TooManyRuns
-from mastra_core.request_scope import is_request_scoped, start_task
+from mastra_core.request_scope import is_request_scoped, is_task_done, start_task
 from mastra_core.schema import dump, validate
 from mastra_core.workflows.engine.memory_run import MemoryRun
 from mastra_core.workflows.engine.memory_store import MemoryStore
-from mastra_core.workflows.engine.outcome import Outcome
+from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.protocol import Run
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
@@ -43,6 +43,8 @@ from mastra_core.workflows.engine.time_travel import (
 from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("MemoryEngine",)
+
+_LOST = RunError(message="The platform ended the request of the run before the run ended.")
 
 
 class MemoryEngine:
@@ -91,6 +93,7 @@ class MemoryEngine:
             of runs that others create are then free for it, and its own ids for others.
         :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
         """
+        self._finish_lost_runs()
         scope = resource_id if is_confined else ""
         existing = self._runs.find_in_scope(workflow.id, run_id, scope) if run_id else None
         if existing is not None:
@@ -281,6 +284,7 @@ class MemoryEngine:
             confined is preferred.
         :raises NotFound: when there is no such run, or it has been removed.
         """
+        self._finish_lost_runs()
         if resource_id:
             run = self._runs.find_in_scope(workflow.id, run_id, resource_id)
         else:
@@ -294,6 +298,7 @@ class MemoryEngine:
 
         :param workflow: the workflow.
         """
+        self._finish_lost_runs()
         records = [run.record for run in self._runs if run.workflow.id == workflow.id]
         return sorted(records, key=lambda record: record.created_at, reverse=True)
 
@@ -361,6 +366,18 @@ class MemoryEngine:
         options = msgspec.structs.replace(run.replay_options, state=initial)
         run.journal.on_suspend = run.park
         run.task = start_task(self._execute(run, options), "workflow run")
+
+    def _finish_lost_runs(self) -> None:
+        """Let runs fail whose request the platform has ended, because nothing reports their end."""
+        if not is_request_scoped():
+            return
+        for run in self._runs.unfinished_runs:
+            if run.task is None or run.task.done() or not is_task_done(run.task):
+                continue
+            run.journal.close()
+            run.task = None
+            run.add_event(RunFinished(status="failed", error=_LOST, state=run.record.state))
+            self._runs.mark_finished(run)
 
     async def _execute(self, run: MemoryRun, options: RunOptions) -> None:
         from mastra_core.workflows.engine.interpreter import PerStepPause, interpret

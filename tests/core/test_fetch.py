@@ -1,0 +1,53 @@
+"""Test requests without a thread or connection that several requests share."""
+
+import asyncio
+import socket
+import threading
+
+import pytest
+
+from mastra_core.fetch import fetch
+
+HEAD = b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n"
+
+
+def fetch_reply(reply):
+    """Fetch from a server that sends these bytes and closes the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(reply)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            return asyncio.run(fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/"))
+        finally:
+            thread.join()
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"404 Not Found"])
+def test_every_status_is_a_response(status):
+    response = fetch_reply(HEAD % (status, 4) + b"body")
+    assert response == (int(status[:3]), b"body")
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (b"not HTTP\r\n\r\n", "invalid: BadStatusLine"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 200 + b"\r\n", "invalid: HTTPException"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+            "invalid: IncompleteRead",
+        ),
+        (HEAD % (b"200 OK", 1_100_000) + b"x" * 1_100_000, "too large"),
+        (b"", "invalid: RemoteDisconnected"),
+    ],
+)
+def test_a_broken_response_is_an_os_error(reply, reason):
+    with pytest.raises(OSError, match=reason):
+        fetch_reply(reply)
