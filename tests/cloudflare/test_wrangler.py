@@ -22,6 +22,7 @@ BINDINGS = {
     "queues": {"JOBS": "shop-jobs"},
     "services": {"AUTH": "auth", "API": "auth#Api"},
     "ai": "AI",
+    "crons": ["0 5 * * *"],
     "placement": "smart",
     "cpu_ms": 50,
 }
@@ -55,7 +56,7 @@ class TestWrangler(CloudflareFixtures):
         [
             pytest.param(None, id="example"),
             pytest.param(BINDINGS, id="every binding"),
-            pytest.param({"crons": ["0 5 * * *"]}, id="cron"),
+            pytest.param({"crons": ["*/5 * * * *"]}, id="cron", marks=pytest.mark.full),
         ],
     )
     def test_wrangler_sends_the_same_form(

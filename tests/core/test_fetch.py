@@ -11,7 +11,7 @@ from mastra_core.fetch import fetch
 HEAD = b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n"
 
 
-def fetch_reply(reply):
+def fetch_reply(reply, **options):
     """Fetch from a server that sends these bytes and closes the connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -24,7 +24,8 @@ def fetch_reply(reply):
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            return asyncio.run(fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/"))
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+            return asyncio.run(fetch(url, **options))
         finally:
             thread.join()
 
@@ -50,4 +51,14 @@ def test_every_status_is_a_response(status):
 )
 def test_a_broken_response_is_an_os_error(reply, reason):
     with pytest.raises(OSError, match=reason):
+        fetch_reply(reply)
+
+
+@pytest.mark.parametrize("status", [b"302 Found", b"307 Temporary Redirect"])
+def test_a_request_with_credentials_follows_no_redirect(status):
+    reply = b"HTTP/1.1 %s\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n" % status
+    headers = {"x-api-key": "secret"}
+    response = fetch_reply(reply, method="POST", body=b"x", headers=headers)
+    assert response == (int(status[:3]), b"")
+    with pytest.raises(OSError, match="refused"):
         fetch_reply(reply)
