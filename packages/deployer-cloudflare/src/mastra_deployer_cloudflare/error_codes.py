@@ -127,8 +127,8 @@ def _explain_start(message: str) -> DeploymentFailed:
     if any(part in text for part in _PLATFORM_FAULTS):
         return DeploymentFailed(
             f"Cloudflare could not start the Worker, by a fault of its own. {message}",
-            "Others got this message without a change of their code. The live version is "
-            "untouched. Run the same command again later.",
+            "Others got this message without a change of their code. What is live has not "
+            "changed. Run the same command again later.",
         )
     if any(part in text for part in _TIME_LIMIT):
         hint = (
@@ -141,5 +141,5 @@ def _explain_start(message: str) -> DeploymentFailed:
         hint = "Run `mastra preview cloudflare`, which starts the app in the same way."
     return DeploymentFailed(
         f"The app fails while the Worker starts. {message}",
-        f"{hint} The live version is untouched.",
+        f"{hint} What is live has not changed.",
     )
