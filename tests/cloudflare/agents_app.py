@@ -2,7 +2,7 @@
 
 import asyncio
 
-from mastra_core import Agent, Mastra, Memory, Telemetry, Workflow, step, tool
+from mastra_core import Agent, ApiRoute, Mastra, Memory, Server, Telemetry, Workflow, step, tool
 
 ENDED = []
 
@@ -55,6 +55,16 @@ async def wait(number: int) -> int:
     return number + 1
 
 
+async def use_bindings(request) -> dict:
+    """Write to each kind of storage, and read it again."""
+    env = request.scope["env"]
+    await env.CACHE.put("color", "green")
+    await env.FILES.put("note.txt", "hello")
+    note = await env.FILES.get("note.txt")
+    await env.JOBS.send("job")
+    return {"kv": await env.CACHE.get("color"), "r2": await note.text()}
+
+
 mastra = Mastra(
     agents={
         "helper": Agent(name="helper", model="openai-chat:gpt-4o", tools=[add, pay]),
@@ -66,6 +76,7 @@ mastra = Mastra(
     workflows={"sum": Workflow("sum").then(double).then(wait)},
     memory=Memory(),
     storage="d1:DB",
+    server=Server(api_routes=[ApiRoute(path="/bindings", handler=use_bindings)]),
     telemetry=Telemetry(
         service_name="worker", sampling={"type": "always_on"}, export={"type": "otlp"}
     ),

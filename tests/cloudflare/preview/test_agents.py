@@ -24,6 +24,9 @@ optional = ["ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "OTEL_EXPORTER_OTLP_ENDPOIN
 project_name = "shop"
 preload = false
 d1 = { DB = "threads" }
+kv = { CACHE = "cache" }
+r2 = { FILES = "files" }
+queues = { JOBS = "jobs" }
 """
 _WORDS = ["The ", "sum ", "is ", "5."]
 
@@ -200,6 +203,10 @@ def test_words_of_a_model_arrive_one_by_one(client, model, agent, key):
         times = [time.monotonic() for line in lines if '"text-delta"' in line]
     assert len(times) == 4 and times[-1] - times[0] > 0.5
     assert model.seen[-1][0] == key
+
+
+def test_an_app_uses_the_bindings_of_its_settings(client):
+    assert client.get("/bindings").json() == {"kv": "green", "r2": "hello"}
 
 
 def test_a_workflow_runs_within_its_request(client):

@@ -29,9 +29,9 @@ def repair_data(data: Any) -> Any:
 
 
 def repair_text(text: str) -> str:
-    """Return text that UTF-8 can express: U+FFFD replaces each half of a surrogate pair.
+    """Return text that UTF-8 can encode: U+FFFD replaces each surrogate without its other half.
 
-    Two halves that belong together become one character.
+    The two halves of a pair become one character.
 
     :param text: any text.
     """

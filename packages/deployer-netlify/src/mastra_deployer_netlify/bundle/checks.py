@@ -64,7 +64,7 @@ def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
 
 
 def _check_files(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
-    """Report files of the app that are too large for a response; ``static`` may contain them."""
+    """Report files outside of ``static`` that are too large for a response of the function."""
     root = build.directory / "app"
     served = root / settings.static if settings.static else None
     for path in sorted(root.rglob("*")):

@@ -99,7 +99,7 @@ def _iter_app_entries(build: Build, bytecode: Bytecode) -> Iterator[ArchiveEntry
 
 
 def _iter_node_entries(bootstrap: Path, interpreter: Interpreter) -> Iterator[ArchiveEntry]:
-    """Yield the files that Netlify's own builder adds to a function, and our files."""
+    """Yield the files that Netlify's own builder adds to a function, and then those of mastra."""
     metadata = {"bootstrap_version": BOOTSTRAP.version, "version": 1}
     facts = {
         "function": FUNCTION,  # two functions with the same content would be one to Netlify

@@ -202,7 +202,7 @@ class _ElfFile:
         return parts
 
     def _check(self, parts: Sequence[_Part], numbers: set[int]) -> None:
-        """Check that the sections can be removed, and that the parts contain all mapped data."""
+        """Check that the sections can be removed, and that no mapped byte is removed."""
         segments = self.header[5]
         table_end = self.header[6] + len(self.sections) * _SECTION.size
         last = max(table_end, parts[-1].end, *(item.file_end for item in self.sections))

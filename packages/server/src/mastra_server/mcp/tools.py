@@ -32,7 +32,7 @@ _OWN_PATH = f"/api/mcp/{_ID}"  # the router tries no parameter if the protocol's
 
 
 class McpVersion(TypedDict):
-    """The version of an MCP server; an application has no version."""
+    """The version that an MCP server reports; it is fixed, because applications have no version."""
 
     version: str
     release_date: str

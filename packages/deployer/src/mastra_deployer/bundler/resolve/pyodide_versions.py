@@ -35,7 +35,7 @@ _INDEX_NAME = "mastra-platform"
 
 @dataclasses.dataclass(kw_only=True)
 class PyodideVersions:
-    """Searches versions for one project.
+    """Finds the versions of one project's dependencies that have a wheel for Pyodide.
 
     :param platform: the platform to build for.
     :param direct: canonical names that the project requires or imports itself.
@@ -95,7 +95,7 @@ class PyodideVersions:
 
     @property
     def arguments(self) -> list[str]:
-        """The arguments of uv for what has been found so far."""
+        """The arguments that make uv leave out and limit packages as found so far."""
         arguments = []
         if self._unneeded:
             # A marker that is never true removes the package from the resolution.
