@@ -21,8 +21,9 @@ class App:
     async def __call__(self, scope, receive, send):
         await receive()
         self.starts += 1
+        number = self.starts
         await asyncio.sleep(0.02)
-        if self.starts <= self.failures:
+        if number <= self.failures:
             raise RuntimeError("not yet")
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -83,6 +84,26 @@ def test_a_start_whose_request_was_dropped_blocks_nobody(create, monkeypatch):
         return second
 
     assert asyncio.run(main()) is app
+
+
+def test_a_late_failure_of_an_abandoned_start_leaves_the_next_start_alone(create, monkeypatch):
+    monkeypatch.setattr(isolate_app, "_ABANDONED", 0.05)
+    app = App(failures=1)
+    isolate = create(app)
+
+    async def main():
+        first = asyncio.ensure_future(isolate.start(ignore))
+        await asyncio.sleep(0.01)
+        isolate._began -= 1  # as if the platform had ended the request a second ago
+        second = asyncio.ensure_future(isolate.start(ignore))
+        await asyncio.sleep(0.015)  # the first start has failed, and the second one is running
+        third = asyncio.ensure_future(isolate.start(ignore))
+        return await asyncio.gather(first, second, third, return_exceptions=True)
+
+    failed, *started = asyncio.run(main())
+    assert isinstance(failed, StartError)
+    assert started == [app, app]
+    assert app.starts == 2
 
 
 def test_a_missing_variable_is_named_in_the_log(create, capsys):

@@ -66,12 +66,12 @@ class IsolateApp:
             if self._is_starting():
                 await self._wait_for(self._attempt)
                 continue
-            self._attempt += 1
+            attempt = self._attempt = self._attempt + 1
             self._began = time.monotonic()
-            task = asyncio.ensure_future(self._run_start(self._attempt))
+            task = asyncio.ensure_future(self._run_start(attempt))
             hold(task)
             await task
-            if self._failed_attempt == self._attempt:
+            if self._failed_attempt == attempt:
                 raise StartError("The app cannot start.")
         return self._app
 
@@ -92,12 +92,13 @@ class IsolateApp:
             strict = self.options.kind == "mastra"
             await Lifespan(self.load(), self.state, strict=strict)
         except (Exception, SystemExit) as error:  # noqa: BLE001  # apps raise anything
-            self._failed_attempt = attempt
+            self._failed_attempt = max(self._failed_attempt, attempt)
             self._log(error)
         else:
             self._is_started = True
         finally:
-            self._began = None
+            if self._attempt == attempt:  # otherwise a later start is running
+                self._began = None
 
     def _check_variables(self) -> None:
         missing = [name for name in self.options.required if not os.environ.get(name)]
