@@ -1,6 +1,7 @@
 """Requests that arrive together wait for one start, and a start that is dropped blocks nobody."""
 
 import asyncio
+import gc
 import sys
 import types
 
@@ -16,7 +17,7 @@ class App:
     """Fails so many starts, and counts them."""
 
     def __init__(self, failures=0):
-        self.starts, self.failures = 0, failures
+        self.starts, self.failures, self.is_ended = 0, failures, False
 
     async def __call__(self, scope, receive, send):
         await receive()
@@ -26,7 +27,10 @@ class App:
         if number <= self.failures:
             raise RuntimeError("not yet")
         await send({"type": "lifespan.startup.complete"})
-        await receive()
+        try:
+            await receive()
+        finally:
+            self.is_ended = True
 
 
 @pytest.fixture
@@ -56,6 +60,14 @@ def test_concurrent_requests_wait_for_one_start(create):
     isolate = create(app)
     assert asyncio.run(start_many(isolate)) == [app] * 8
     assert app.starts == 1
+
+
+def test_a_collection_of_garbage_does_not_end_the_app(create):
+    app = App()
+    isolate = create(app)
+    asyncio.run(start_many(isolate))
+    gc.collect()
+    assert not app.is_ended
 
 
 def test_a_failed_start_fails_all_that_waited_for_it_and_is_repeated(create, capsys):

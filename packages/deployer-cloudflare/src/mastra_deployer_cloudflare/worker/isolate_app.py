@@ -34,6 +34,7 @@ class IsolateApp:
         self.options = options
         self.state: dict[str, Any] = {}
         self._app: Any = None
+        self._lifespan: Lifespan | None = None  # whose end would end the app
         self._is_started = False
         self._attempt = 0  # number of the current or the latest start
         self._failed_attempt = 0  # number of the latest start that failed
@@ -90,11 +91,13 @@ class IsolateApp:
             self._check_variables()
             self.state.clear()
             strict = self.options.kind == "mastra"
-            await Lifespan(self.load(), self.state, strict=strict)
+            lifespan = Lifespan(self.load(), self.state, strict=strict)
+            await lifespan
         except (Exception, SystemExit) as error:  # noqa: BLE001  # apps raise anything
             self._failed_attempt = max(self._failed_attempt, attempt)
             self._log(error)
         else:
+            self._lifespan = lifespan
             self._is_started = True
         finally:
             if self._attempt == attempt:  # otherwise a later start is running
