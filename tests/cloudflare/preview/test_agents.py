@@ -201,7 +201,7 @@ def test_words_of_a_model_arrive_one_by_one(client, model, agent, key):
     with client.stream("POST", f"/api/agents/{agent}/stream", **request) as response:
         lines = response.iter_lines()
         times = [time.monotonic() for line in lines if '"text-delta"' in line]
-    assert len(times) == 4 and times[-1] - times[0] > 0.5
+    assert len(times) == 4 and times[-1] - times[0] > 0.3
     assert model.seen[-1][0] == key
 
 

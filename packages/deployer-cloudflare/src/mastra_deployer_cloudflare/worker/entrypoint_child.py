@@ -12,6 +12,7 @@ from typing import Any
 from workers import WorkerEntrypoint
 
 from mastra_deployer_cloudflare.worker.entropy import allow_entropy
+from mastra_deployer_cloudflare.worker.fetch_streams import convert_fetch_streams
 from mastra_deployer_cloudflare.worker.handle_requests import (
     handle_request,
     handle_scheduled,
@@ -35,6 +36,7 @@ def create_entrypoint(**options: Any) -> type:
     allow_entropy()
     _run_threads_inline()
     _enable_request_scope()
+    convert_fetch_streams()
     use_fetch_for_httpx()
     if isolate.options.build_app == "import":
         isolate.load()
