@@ -13,9 +13,9 @@ def get_name(call):
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
-def find_prefixes(names):
-    """Return where each prefix of temporary directories is given, by prefix."""
-    found = {}
+def find_prefixes():
+    """Return where each prefix is given, by prefix: those that are swept, and all of them."""
+    swept, created = {}, {}
     for path in all_sources():
         module = tree(path)
         constants = {
@@ -26,19 +26,21 @@ def find_prefixes(names):
             and isinstance(node.value, ast.Constant)
         }
         for call in ast.walk(module):
-            if isinstance(call, ast.Call) and get_name(call) in names:
+            if isinstance(call, ast.Call) and get_name(call) in CREATING:
                 words = [word.value for word in call.keywords if word.arg == "prefix"]
                 positional = call.args[1:2] if get_name(call) in SWEEPING else []
                 for value in (*words, *positional):
                     name = getattr(value, "id", "")
                     prefix = constants.get(name) or getattr(value, "value", None)
                     if isinstance(prefix, str):
-                        found.setdefault(prefix, []).append(shown(path))
-    return found
+                        created.setdefault(prefix, []).append(shown(path))
+                        if get_name(call) in SWEEPING:
+                            swept.setdefault(prefix, []).append(shown(path))
+    return swept, created
 
 
 def test_each_prefix_belongs_to_one_module():
-    swept, created = find_prefixes(SWEEPING), find_prefixes(CREATING)
+    swept, created = find_prefixes()
     assert len(swept) > 2
     assert {
         (prefix, other): places

@@ -58,7 +58,7 @@ def test_credentials_of_an_index_are_not_shown(project, mastra, echo, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "seed",
-    ["1", pytest.param("2", marks=pytest.mark.full), pytest.param("5", marks=pytest.mark.full)],
+    [pytest.param(seed, marks=pytest.mark.full) for seed in ("1", "2", "5")],
 )
 def test_extras_are_independent_of_the_hash_seed(project, mastra, echo, tmp_path, seed):
     root = project({INDEX: echo}, dependencies=("mastra-core[telemetry]",))

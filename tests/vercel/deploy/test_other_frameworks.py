@@ -52,7 +52,10 @@ APPS = {
 }
 
 
-@pytest.mark.parametrize("framework", APPS)
+@pytest.mark.parametrize(
+    "framework",
+    [pytest.param(name, marks=pytest.mark.full if name == "django" else ()) for name in APPS],
+)
 def test_framework_app_responds_on_vercel(vercel, run, tmp_path, framework):
     files, app, path, text = APPS[framework]
     root = write_project(tmp_path / "app", files, dependencies=(framework,))

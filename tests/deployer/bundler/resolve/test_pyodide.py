@@ -190,6 +190,7 @@ def test_bundle_runs_in_pyodide(bundle):
     }
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_storage_of_a_bundle_uses_bindings_of_javascript(bundle, tmp_path):
     """The objects are those of a Worker: proxies of a real, local D1 database."""

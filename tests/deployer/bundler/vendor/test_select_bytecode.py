@@ -76,6 +76,7 @@ def test_every_module_that_the_start_imports_has_bytecode(app, serve_directory):
     assert answer.json()["text"] == "hi", answer.text
 
 
+@pytest.mark.full
 def test_the_selection_does_not_depend_on_the_cache(app, house, mastra):
     """Another app has compiled other modules of the same wheel."""
     assert list_compiled(app[0])
