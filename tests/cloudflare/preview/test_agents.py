@@ -195,14 +195,15 @@ def test_a_model_is_called_through_fetch(client, model):
     assert (authorization, path) == ("Bearer key-4711", "/v1/chat/completions")
 
 
-@pytest.mark.parametrize(("agent", "key"), [("helper", "Bearer key-4711"), ("claude", "key-4712")])
+@pytest.mark.parametrize(("agent", "key"), [("helper", "key-4711"), ("claude", "key-4712")])
 def test_words_of_a_model_arrive_one_by_one(client, model, agent, key):
     request = {"json": {"messages": "2 and 3"}}
-    with client.stream("POST", f"/api/agents/{agent}/stream", **request) as response:
-        lines = response.iter_lines()
-        times = [time.monotonic() for line in lines if '"text-delta"' in line]
+    for _ in range(2):  # the first call imports the SDK of the model
+        with client.stream("POST", f"/api/agents/{agent}/stream", **request) as response:
+            lines = response.iter_lines()
+            times = [time.monotonic() for line in lines if '"text-delta"' in line]
     assert len(times) == 4 and times[-1] - times[0] > 0.3
-    assert model.seen[-1][0] == key
+    assert model.seen[-1][0].removeprefix("Bearer ") == key
 
 
 def test_an_app_uses_the_bindings_of_its_settings(client):
