@@ -175,12 +175,14 @@ def test_a_killed_deploy_is_continued(acme, deploy_bundle, bundled_project):
     assert killed != 0
     assert acme.running == {}, "nothing is live"
     acme.broken_uploads = 0
-    before = len(list((acme.directory / "blobs").iterdir()))
+    before = {path.name for path in (acme.directory / "blobs").iterdir()}
     acme.requests.clear()
     done = deploy_bundle("--json").ok()
     assert ask_agent(done.json["deployment"]) == "echo: hi"
-    sent = len([line for line in acme.requests if line.startswith("PUT /blobs")])
-    assert sent + before == len(list((acme.directory / "blobs").iterdir()))
+    sent = [line.split()[1] for line in acme.requests if line.startswith("PUT /blobs")]
+    names = {path.rpartition("/")[2] for path in sent}
+    assert sent and len(names) == len(sent), "a file was sent twice"
+    assert not names & before, "a file that the platform has was sent again"
 
 
 @pytest.mark.full
