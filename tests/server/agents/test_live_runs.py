@@ -149,6 +149,29 @@ def test_a_late_end_of_a_response_leaves_the_resumed_run_alone(monkeypatch, scop
         disable_request_scope()
 
 
+@pytest.mark.parametrize("scoped", [False, True])
+def test_a_delayed_abort_leaves_the_resumed_run_alone(monkeypatch, scoped):
+    """A run that suspends within the delay may be resumed before its end."""
+    monkeypatch.setattr(live_run, "ABORT_DELAY", 0.1)
+    if scoped:
+        enable_request_scope(lambda task: None)
+
+    async def main():
+        runs = LiveRuns(60)
+        run = runs.start(chunks(2, wait=0.02), "r", "a")
+        run.abort_without_readers(lambda: False)
+        await run.build_disconnect_callback()()
+        await run.wait()
+        runs.start(chunks(20, wait=0.02), "r", "a")
+        await run.wait()
+        assert list_numbers(await read(run)) == [*range(20)]
+
+    try:
+        asyncio.run(main())
+    finally:
+        disable_request_scope()
+
+
 def test_a_resumed_run_continues_its_log():
     async def main():
         runs = LiveRuns(60)

@@ -151,10 +151,12 @@ class LiveRun:
         if self._readers or not self.is_running:
             return
         if is_request_scoped():  # a timer alone would end with the request
-            start_task(self._abort_after_delay(), f"abort of run {self.id}")
+            start_task(self._abort_after_delay(self._task), f"abort of run {self.id}")
         else:
             loop = asyncio.get_running_loop()
-            self._abort_timer = loop.call_later(ABORT_DELAY, self._abort_without_readers)
+            self._abort_timer = loop.call_later(
+                ABORT_DELAY, self._abort_without_readers, self._task
+            )
 
     def build_disconnect_callback(self, *, at_once: bool = False) -> Callable[[], Awaitable[None]]:
         """Return what a response calls at its end, to abort a run that nobody reads.
@@ -172,13 +174,15 @@ class LiveRun:
 
         return end_reading
 
-    async def _abort_after_delay(self) -> None:
+    async def _abort_after_delay(self, task: asyncio.Task[None] | None) -> None:
         await asyncio.sleep(ABORT_DELAY)
-        self._abort_without_readers()
+        self._abort_without_readers(task)
 
-    def _abort_without_readers(self) -> None:
-        if self._task is not None and not self._readers and not self._must_continue():
-            cancel_task(self._task)
+    def _abort_without_readers(self, task: asyncio.Task[None] | None) -> None:
+        is_resumed = self._task is not task
+        if task is None or is_resumed or self._readers or self._must_continue():
+            return
+        cancel_task(task)
 
     async def stream_frames(self, after: int | None = None) -> AsyncGenerator[bytes]:
         """Stream the frames of the run to one reader, until the run ends.
