@@ -155,7 +155,7 @@ def test_workflow_timeout(engine, item):
         run = await start_and_wait(engine, Workflow("w", timeout=0.02).then(add_one).then(item), 1)
         if run.is_parked:  # has no timer: the next resume notices the timeout
             await asyncio.sleep(0.05)
-            await engine.resume(run, {"ok": True})
+            await engine.resume(run, {"go": True})
         await wait_until(lambda: run.record.is_finished)  # time spent waiting for a person counts
         return run.record
 
