@@ -18,6 +18,7 @@ _ID = (
 _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), "<time>"),
     (re.compile(_ID), "<id>"),
+    (re.compile(r"http://127\.0\.0\.1:\d+"), "<origin>"),
 )
 _USAGE = ("usage", "totalUsage")
 _WIDTH = 110
