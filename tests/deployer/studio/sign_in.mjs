@@ -19,7 +19,7 @@ page.on("response", (response) => {
 const open = (path) => page.goto(studio + path);
 const text = (words) => page.getByText(words, { exact: true }).first();
 const press = (name) => page.getByRole("button", { name, exact: true }).first().click();
-const shoot = (name) => page.screenshot({ path: `${screenshots}/${name}.png` });
+const shoot = (name) => page.screenshot({ path: `${screenshots}/${name}.png`, animations: "disabled" });
 
 // Sign in.
 await open("/agents");
