@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mastra_core.database.sqlite_migration import migrate_sqlite
 from mastra_core.storage.sqlite_database import Result, Statement
 from mastra_core.storage.sqlite_errors import to_storage_error
-from mastra_core.storage.sqlite_schema import migrate
+from mastra_core.storage.sqlite_schema import SCHEMA
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -117,7 +118,7 @@ class SqliteFile:
             _execute_when_free(connection, "PRAGMA journal_mode = WAL", self._busy_timeout)
             connection.execute("PRAGMA synchronous = NORMAL")  # in WAL a kill loses nothing
             connection.execute("PRAGMA foreign_keys = ON")
-            migrate(connection, self.path)
+            migrate_sqlite(connection, SCHEMA, self.path)
         except BaseException:
             connection.close()
             raise
