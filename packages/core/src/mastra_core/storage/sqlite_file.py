@@ -24,14 +24,21 @@ class SqliteFile:
 
     :param path: path of the file; ``:memory:`` for a database in memory.
     :param busy_timeout: seconds to wait while another process writes.
+    :param migrate: creates or migrates the tables; it gets the connection and the path.
     """
 
     max_row_bytes: int | None = None
     max_read_bytes: int | None = None
 
-    def __init__(self, path: str, busy_timeout: float) -> None:
+    def __init__(
+        self,
+        path: str,
+        busy_timeout: float,
+        migrate: Callable[[Connection, str], None] = migrate,
+    ) -> None:
         self.path = path
         self._busy_timeout = busy_timeout
+        self._migrate = migrate
         self._worker: ThreadPoolExecutor | None = None
         self._process = 0
         self._connection: Connection | None = None  # used only by the worker
@@ -117,7 +124,7 @@ class SqliteFile:
             _execute_when_free(connection, "PRAGMA journal_mode = WAL", self._busy_timeout)
             connection.execute("PRAGMA synchronous = NORMAL")  # in WAL a kill loses nothing
             connection.execute("PRAGMA foreign_keys = ON")
-            migrate(connection, self.path)
+            self._migrate(connection, self.path)
         except BaseException:
             connection.close()
             raise
