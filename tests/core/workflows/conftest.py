@@ -18,7 +18,7 @@ def make_engine(request, tmp_path):
     engines, numbers = [], itertools.count()
 
     def make_durable():
-        engines.append(DurableEngine(tmp_path / f"runs-{next(numbers)}.db"))
+        engines.append(DurableEngine(f"sqlite:///{tmp_path}/runs-{next(numbers)}.db"))
         return engines[-1]
 
     if request.param == "request-scoped":  # requests own their tasks, and suspended runs are parked

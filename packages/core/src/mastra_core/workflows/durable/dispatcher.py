@@ -164,18 +164,26 @@ class Dispatcher:
                 self._kicked.set()  # other runs may wait
 
     async def _watch(self) -> None:
-        while True:
-            try:
-                await self._follow_runs()
-                await self._claim_runs()
-                await self._purge_runs()
-            except StorageError as error:
-                get_logger("mastra.workflows").error("durable runs wait: %s", error)
-                await asyncio.sleep(_ERROR_INTERVAL)
-            interval = _BUSY_INTERVAL if self._list_followed_runs() else _IDLE_INTERVAL
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._kicked.wait(), interval)
-            self._kicked.clear()
+        try:
+            while True:
+                await self._look()
+                interval = _BUSY_INTERVAL if self._list_followed_runs() else _IDLE_INTERVAL
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._kicked.wait(), interval)
+                self._kicked.clear()
+        finally:  # also at the end of an event loop in which nobody has closed the engine
+            if self._heartbeat is not None:
+                self._heartbeat.request_stop()
+
+    async def _look(self) -> None:
+        """Look once at the store for changes of other processes and for runs to execute."""
+        try:
+            await self._follow_runs()
+            await self._claim_runs()
+            await self._purge_runs()
+        except StorageError as error:
+            get_logger("mastra.workflows").error("durable runs wait: %s", error)
+            await asyncio.sleep(_ERROR_INTERVAL)
 
     def _list_followed_runs(self) -> dict[int, DurableRun]:
         runs = {run.id: run for run in [*self._runs.values()] if run.is_watched}

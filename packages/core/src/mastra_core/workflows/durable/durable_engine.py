@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
 import msgspec
 
+from mastra_core.database.url import parse_database_url, read_database_url
 from mastra_core.errors import Conflict, InvalidInput, NotFound
 from mastra_core.schema import dump
 from mastra_core.secret import Secret
@@ -62,7 +62,9 @@ _TRIES = 20  # of a change that another process may forestall
 class DurableEngine:
     """Stores runs in a database, and executes them in the processes that use the database.
 
-    :param store: the store; a path is that of an SQLite file.
+    :param store: the store, or the URL of a database: ``sqlite:///runs.db`` or
+        ``postgresql://user:password@host/name``; by default the database that
+        ``MASTRA_DATABASE_URL`` names, or else the file ``mastra.db``.
     :param name: the name of this process, for its logs; host name and process id by default.
     :param max_concurrency: the maximum number of runs that this process executes at a time. Further
         runs wait in the database until a process is free.
@@ -79,7 +81,7 @@ class DurableEngine:
 
     def __init__(
         self,
-        store: RunStore | str | os.PathLike[str],
+        store: RunStore | str | None = None,
         *,
         name: str = "",
         max_concurrency: int = 100,
@@ -456,12 +458,17 @@ class DurableEngine:
         return dict(context) if context else msgspec.json.decode(row.context, type=dict[str, Any])
 
 
-def _as_store(store: RunStore | str | os.PathLike[str]) -> RunStore:
-    if isinstance(store, str | os.PathLike):
-        from mastra_core.workflows.durable.sqlite_runs import SqliteRunStore
+def _as_store(store: RunStore | str | None) -> RunStore:
+    if store is not None and not isinstance(store, str):
+        return store
+    url = read_database_url() if store is None else parse_database_url(store)
+    if url.kind == "postgresql":
+        from mastra_core.workflows.durable.postgres_runs import PostgresRunStore
 
-        return SqliteRunStore(store)
-    return store
+        return PostgresRunStore(url)
+    from mastra_core.workflows.durable.sqlite_runs import SqliteRunStore
+
+    return SqliteRunStore(url.path)
 
 
 def _require_durable_run(run: Run) -> DurableRun:

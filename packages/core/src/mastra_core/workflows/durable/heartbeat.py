@@ -38,16 +38,21 @@ class Heartbeat:
         """Start the thread."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop the thread, and wait for its end."""
+    def request_stop(self) -> None:
+        """Let the thread end soon, without waiting for it."""
         self._ready.wait()
         if self._loop is not None and self._stopped is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._stopped.set)
+
+    def stop(self) -> None:
+        """Stop the thread, and wait for its end."""
+        self.request_stop()
         self._thread.join()
 
     def _run(self) -> None:
-        asyncio.run(self._beat())
+        with contextlib.suppress(RuntimeError):  # the interpreter shuts down
+            asyncio.run(self._beat())
 
     async def _beat(self) -> None:
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()

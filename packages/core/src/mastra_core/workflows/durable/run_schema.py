@@ -1,12 +1,13 @@
 """The tables of durable runs, for SQLite and PostgreSQL.
 
 Table names begin with ``mastra_``, so an application may use the same database for its own tables.
-``{id}`` is the type of a key that the database assigns.
 """
 
 from __future__ import annotations
 
-__all__ = ("VERSIONS",)
+from mastra_core.database.schema import Schema
+
+__all__ = ("POSTGRES_SCHEMA", "SQLITE_SCHEMA")
 
 _VERSION_1 = (
     """CREATE TABLE mastra_runs (
@@ -64,4 +65,14 @@ _VERSION_1 = (
         lease_until BIGINT NOT NULL
     )""",
 )
-VERSIONS = (_VERSION_1,)  # the statements at index N migrate from version N to N + 1
+_VERSIONS = (_VERSION_1,)
+
+
+def _build_schema(key: str) -> Schema:
+    """Build the tables; ``key`` is the type of a key that the database assigns."""
+    versions = (tuple(sql.replace("{id}", key) for sql in version) for version in _VERSIONS)
+    return Schema("mastra_run_schema", tuple(versions))
+
+
+POSTGRES_SCHEMA = _build_schema("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY")
+SQLITE_SCHEMA = _build_schema("INTEGER PRIMARY KEY AUTOINCREMENT")

@@ -6,10 +6,9 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from mastra_core.errors import StorageError
 from mastra_core.storage.sqlite_file import SqliteFile
 from mastra_core.workflows.durable.queries import Queries
-from mastra_core.workflows.durable.run_schema import VERSIONS
+from mastra_core.workflows.durable.run_schema import SQLITE_SCHEMA
 from mastra_core.workflows.durable.sql_run_store import SqlRunStore
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ("SqliteRunStore",)
 
 T = TypeVar("T")
-_KEY = "INTEGER PRIMARY KEY AUTOINCREMENT"
 
 
 class SqliteRunStore(SqlRunStore):
@@ -41,7 +39,7 @@ class _SqliteRuns:
     def __init__(self, path: str, busy_timeout: float) -> None:
         self.single_process = path == ":memory:"
         self._path, self._busy_timeout = path, busy_timeout
-        self._file = SqliteFile(path, busy_timeout, _migrate)
+        self._file = SqliteFile(path, busy_timeout, SQLITE_SCHEMA)
 
     def copy(self) -> _SqliteRuns:
         return self if self.single_process else _SqliteRuns(self._path, self._busy_timeout)
@@ -71,40 +69,3 @@ def _execute(connection: Connection, queries: Queries[T]) -> T:
     except StopIteration as end:
         result: T = end.value
         return result
-
-
-def _migrate(connection: Connection, path: str) -> None:
-    """Migrate the tables to the newest version; of several processes, only one does so."""
-    if _read_version(connection) == len(VERSIONS):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        _apply_versions(connection, path)
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
-def _apply_versions(connection: Connection, path: str) -> None:
-    version = _read_version(connection)
-    if version > len(VERSIONS):
-        raise StorageError(
-            f"{path!r} was written by a newer version of mastra: its runs have version "
-            f"{version}, and this mastra knows {len(VERSIONS)}.",
-            "Update mastra-core, or use another file.",
-        )
-    for statements in VERSIONS[version:]:
-        for sql in statements:
-            connection.execute(sql.replace("{id}", _KEY))
-    connection.execute("CREATE TABLE IF NOT EXISTS mastra_run_schema (version INTEGER NOT NULL)")
-    connection.execute("DELETE FROM mastra_run_schema")
-    connection.execute("INSERT INTO mastra_run_schema VALUES (?)", (len(VERSIONS),))
-
-
-def _read_version(connection: Connection) -> int:
-    """Return the version of the tables; 0 if there are none."""
-    tables = "SELECT 1 FROM sqlite_master WHERE name = 'mastra_run_schema'"
-    if connection.execute(tables).fetchone() is None:
-        return 0
-    return int(connection.execute("SELECT version FROM mastra_run_schema").fetchone()[0])
