@@ -197,6 +197,7 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
     mastra: Mastra = app.state.mastra
     trace_store: TraceStore | None = app.state.trace_store
     await open_resources(app)
+    await mastra.engine.open(mastra.workflows.values())
     log_buffer: LogBuffer | None = app.state.log_buffer
     if log_buffer is not None:
         log_buffer.open()
