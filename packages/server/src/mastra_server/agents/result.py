@@ -64,7 +64,12 @@ def _build_transcript(agent: AgentLike, run_input: AgentInput, output: AgentOutp
         transcript.add(StepFinish(reason=output.reason, usage=output.usage))
     if not transcript.turns[-1].text and output.text:  # an adapter that reports no events
         transcript.turns[-1].text = output.text
-    transcript.finish = Finish(reason=output.reason, object=output.object, usage=output.usage)
+    transcript.finish = Finish(
+        reason=output.reason,
+        object=output.object,
+        is_fallback=output.is_fallback,
+        usage=output.usage,
+    )
     return transcript
 
 
@@ -90,7 +95,7 @@ def _build_result(
             "uiMessages": [build_ui_message(transcript, trace)],
             "dbMessages": [message],
         },
-        "usedFallbackValue": output.reason == "other" and output.object is not None,
+        "usedFallbackValue": output.is_fallback,
         **trace,
         "runId": transcript.run_input.run_id,
         "messages": [*build_stored_input(transcript), message],
