@@ -38,7 +38,7 @@ class DatabaseUrl:
     :param display: the URL without its secrets.
     """
 
-    __slots__ = ("_url", "kind", "path", "display")
+    __slots__ = ("_url", "display", "kind", "path")
 
     def __init__(
         self, kind: Literal["sqlite", "postgresql"], *, path: str = "", url: str, display: str
