@@ -14,6 +14,7 @@ from mastra_core.agents import (
     SuspendedRuns,
 )
 from mastra_core.telemetry import get_span_ids
+from mastra_server.agents.log_scope import enter_log_scope
 from mastra_server.agents.messages import (
     build_content,
     build_response_messages,
@@ -47,6 +48,7 @@ async def generate_result(
     :returns: the body of the response.
     :raises AgentFailed: when the run fails.
     """
+    enter_log_scope(agent, run_input)
     with start_agent_span(agent, run_input) as span:
         output = await agent.generate(run_input)
         if output.reason == "suspended":
@@ -64,7 +66,12 @@ def _build_transcript(agent: AgentLike, run_input: AgentInput, output: AgentOutp
         transcript.add(StepFinish(reason=output.reason, usage=output.usage))
     if not transcript.turns[-1].text and output.text:  # an adapter that reports no events
         transcript.turns[-1].text = output.text
-    transcript.finish = Finish(reason=output.reason, object=output.object, usage=output.usage)
+    transcript.finish = Finish(
+        reason=output.reason,
+        object=output.object,
+        is_fallback=output.is_fallback,
+        usage=output.usage,
+    )
     return transcript
 
 
@@ -90,7 +97,7 @@ def _build_result(
             "uiMessages": [build_ui_message(transcript, trace)],
             "dbMessages": [message],
         },
-        "usedFallbackValue": output.reason == "other" and output.object is not None,
+        "usedFallbackValue": output.is_fallback,
         **trace,
         "runId": transcript.run_input.run_id,
         "messages": [*build_stored_input(transcript), message],
