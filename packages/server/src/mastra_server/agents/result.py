@@ -14,6 +14,7 @@ from mastra_core.agents import (
     SuspendedRuns,
 )
 from mastra_core.telemetry import get_span_ids
+from mastra_server.agents.log_scope import enter_log_scope
 from mastra_server.agents.messages import (
     build_content,
     build_response_messages,
@@ -47,6 +48,7 @@ async def generate_result(
     :returns: the body of the response.
     :raises AgentFailed: when the run fails.
     """
+    enter_log_scope(agent, run_input)
     with start_agent_span(agent, run_input) as span:
         output = await agent.generate(run_input)
         if output.reason == "suspended":

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 from mastra_core.errors import ConfigError
 from mastra_core.logger import get_logger
-from mastra_core.otel_environment import read_exporter, read_protocol, read_sampling
 from mastra_core.request_scope import is_request_scoped
+from mastra_core.telemetry.otel_environment import read_exporter, read_protocol, read_sampling
 
 __all__ = (
     "Span",
@@ -357,7 +357,7 @@ def _get_provider(settings: Telemetry) -> Any:
 
 def _build_resource(service_name: str) -> Any:
     if is_request_scoped():
-        from mastra_core.span_export import build_resource
+        from mastra_core.telemetry.span_export import build_resource
 
         return build_resource(service_name)
     from opentelemetry.sdk.resources import Resource
@@ -395,7 +395,7 @@ def _build_processor(export: Mapping[str, Any]) -> Any:
         return BatchSpanProcessor(_build_exporter(kind, export))
     if kind == "console":
         return SimpleSpanProcessor(_build_exporter(kind, export))
-    from mastra_core.span_export import RequestSpanProcessor
+    from mastra_core.telemetry.span_export import RequestSpanProcessor
 
     return RequestSpanProcessor(_complete_endpoint(export), export.get("headers"))
 

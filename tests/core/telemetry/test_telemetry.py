@@ -9,8 +9,8 @@ import pytest
 
 from mastra_core import Telemetry
 from mastra_core.errors import ConfigError
-from mastra_core.otel_environment import read_sampling
 from mastra_core.telemetry import is_recording, start_span
+from mastra_core.telemetry.otel_environment import read_sampling
 from tests.ports import wait_for_port
 
 APP = """
