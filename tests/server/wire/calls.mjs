@@ -100,6 +100,7 @@ async function settled(workflow, runId) {
 const echo = client.getAgent("echo-agent");
 const payer = client.getAgent("pay-agent");
 const keeper = client.getAgent("mem-agent");
+const thinker = client.getAgent("think-agent");
 const nobody = client.getAgent("nope");
 const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 
@@ -118,6 +119,17 @@ await call("Agent.generate: none", () => nobody.generate("hi"));
 await call("Agent.stream", () => events(echo.stream("hi there")));
 await call("Agent.stream: a tool", () => events(echo.stream("add")));
 await call("Agent.stream: structured", () => events(echo.stream("object", { structuredOutput: { schema } })));
+await call("Agent.generate: bad arguments always", () => echo.generate("bad arguments always"));
+for (const words of ["bad arguments", "arguments that are no JSON"]) {
+  await call(`Agent.generate: ${words}`, () => echo.generate(words));
+  await call(`Agent.stream: ${words}`, () => events(echo.stream(words)));
+}
+const think = (id) => ["think", { memory: { thread: { id, metadata: { k: 1 } }, resource: "u7" } }];
+await call("Agent.generate: reasoning", () => thinker.generate(...think("thought")));
+await call("Agent.stream: reasoning", () => events(thinker.stream(...think("thoughts"))));
+await call("MemoryThread.listMessages: reasoning", () =>
+  client.getMemoryThread({ threadId: "thought", agentId: "think-agent" }).listMessages());
+
 const shapes = {
   cities: { type: "array", items: schema },
   numbers: { type: "array", items: { type: "number" } },
@@ -141,6 +153,7 @@ await call("Agent.streamUntilIdle", () => events(keeper.streamUntilIdle("hi", { 
 await call("Agent.getTool", () => echo.getTool("add"));
 await call("Agent.getTool: none", () => echo.getTool("nope"));
 await call("Agent.executeTool", () => echo.executeTool("add", { data: { a: 1, b: 2 } }));
+await call("Agent.executeTool: fails", () => thinker.executeTool("fail", { data: { a: 1 } }));
 await call("Agent.executeTool: bad input", () => echo.executeTool("add", { data: { a: "q" } }));
 
 // Tool calls that wait for a decision.

@@ -88,7 +88,7 @@ DELIBERATE = (
         "A step does not repeat the messages of the whole response.",
     ),
     ("Agent.*", "*steps.*.finishReason adds", "Each step has its finish reason, streamed or not."),
-    ("Agent.*", "*step-start#1 lacks", "A message does not mark the beginning of a step."),
+    ("Agent.*", "*step-start#? lacks", "A message does not mark the beginning of a step."),
     ("Agent.*", "*parts.order", "A message does not mark the beginning of a step."),
     ("Agent.*", "*content.toolInvocations lacks", "Tool calls are listed once, among the parts."),
     (
@@ -97,7 +97,7 @@ DELIBERATE = (
         "The last chunk does not repeat the response of the chunks before.",
     ),
     (
-        "Agent.stream: a tool",
+        "Agent.stream: a tool|Agent.stream: bad arguments|Agent.stream: arg*|Agent.stream: reasoning",
         "*step-finish#1.*.steps.0.content.*",
         "A step includes the result of its tool call.",
     ),
@@ -110,6 +110,41 @@ DELIBERATE = (
         "Agent.stream: structured*",
         "value.order|value.step-finish#1.payload.output.object lacks",
         "The structured object is sent after its step.",
+    ),
+    (
+        "Agent.*: bad arguments*|Agent.*: arguments that are no JSON",
+        "*.message|*.errors.0|*.validationErrors.fields.? lacks",
+        "The wording of validation errors differs.",
+    ),
+    (
+        "Agent.generate: bad arguments always",
+        "*.content.content adds",
+        "A message without text has an empty text.",
+    ),
+    (
+        "Agent.*: arguments that are no JSON",
+        "*.raw adds|value.tool-call#1.payload.args.*",
+        "Arguments that are no JSON are shown as text.",
+    ),
+    (
+        "Agent.stream: reasoning",
+        "value.*#?.payload.id",
+        "Each block of a stream has an id of its own.",
+    ),
+    (
+        "MemoryThread.listMessages: reasoning",
+        "*.parts.order|*.step-start#? lacks",
+        "A message does not mark the beginning of a step.",
+    ),
+    (
+        "MemoryThread.listMessages: reasoning",
+        "*.tool-invocation#1.createdAt adds",
+        "Every part of a stored message has its time.",
+    ),
+    (
+        "Tool.execute: fails|MCPTool.execute: fails|Agent.executeTool: fails",
+        "status",
+        "A tool that fails is a 422. The client repeats a 500, and the tool would run four times.",
     ),
     (
         "Agent.generate: structured, strict",

@@ -69,7 +69,6 @@ def test_only_unsupported_operations_and_failing_models_are_repeated(results):
     unsupported = {name for name, status in results["rest"].items() if status == 501}
     assert results["repeated"].keys() - unsupported == {
         "Agent.generate: a model that fails", "Conversations.create",
-        "Tool.execute: fails", "MCPTool.execute: fails",
     }  # fmt: skip
 
 
