@@ -26,6 +26,7 @@ const found = {
   Run: await client.getWorkflow("pureWorkflow").createRun(),
   Responses: client.responses,
   Conversations: client.conversations,
+  ConversationItems: client.conversations.items,
   MCPTool: client.getMcpServerTool("x", "x"),
   Processor: client.getProcessor("x"),
   Vector: client.getVector("x"),
@@ -312,7 +313,26 @@ await call("Responses.stream", () => chunks(client.responses.stream(asked)));
 await call("Responses.delete", () => client.responses.delete(created.id));
 await call("Responses.retrieve: none", () => client.responses.retrieve("nope"));
 
-await call("Conversations.create", () => client.conversations.create({ agent_id: "mem-agent" }));
+const opened = await call("Conversations.create", () =>
+  client.conversations.create({ agent_id: "mem-agent", title: "T", metadata: { k: 1 } }));
+await call("Conversations.create: no memory", () => client.conversations.create({ agent_id: "echo-agent" }));
+await call("Conversations.create: none", () => client.conversations.create({ agent_id: "nope" }));
+const placed = { conversation_id: "c1", resource_id: "u7" };
+await call("Conversations.create: given", () => client.conversations.create({ agent_id: "mem-agent", ...placed }));
+const said = await call("Responses.create: in a conversation", () =>
+  client.responses.create({ ...asked, conversation_id: "c1", input: "one" }));
+await call("Responses.create: after a response", () =>
+  client.responses.create({ ...asked, input: "two", previous_response_id: said.id }));
+await call("Responses.create: no conversation", () => client.responses.create({ ...asked, conversation_id: "nope" }));
+await call("Responses.create: bad conversation", () =>
+  client.responses.create({ ...asked, conversation_id: opened.id, previous_response_id: said.id }));
+await call("Conversations.retrieve", () => client.conversations.retrieve("c1"));
+await call("Conversations.retrieve: none", () => client.conversations.retrieve("nope"));
+await call("ConversationItems.list", () => client.conversations.items.list("c1"));
+await call("ConversationItems.list: empty", () => client.conversations.items.list(opened.id));
+await call("ConversationItems.list: none", () => client.conversations.items.list("nope"));
+await call("Conversations.delete", () => client.conversations.delete("c1"));
+await call("Conversations.delete: none", () => client.conversations.delete("c1"));
 await call("Agent.sendMessage", () => keeper.sendMessage({ message: "hi", threadId: "m9", resourceId: "u9" }));
 await call("Agent.abortThread", () => keeper.abortThread({ threadId: "nope", resourceId: "u9" }));
 await call("MastraClient.listLogTransports", () => client.listLogTransports());

@@ -199,9 +199,19 @@ DELIBERATE = (
     ),
     ("Agent.stream: remembers", "*.messages.all.*", "Remembered messages are not repeated."),
     (
-        "Conversations.create",
-        "*",
-        "A conversation is continued by previous_response_id. This call is a 501.",
+        "Conversations.*",
+        "value.created_at adds|value.metadata adds",
+        "OpenAI's own client requires `created_at` and `metadata`.",
+    ),
+    (
+        "Conversations.create*",
+        "*.thread.metadata adds",
+        "A thread without metadata has an empty object.",
+    ),
+    (
+        "Conversations.retrieve",
+        "*.thread.metadata",
+        "A thread without metadata has an empty object.",
     ),
     ("MemoryThread.transfer", "value.metadata.z adds", "A transferred thread keeps its metadata."),
     ("*McpServer*", "*.version_detail.*", "An application has no version of its own."),
@@ -210,9 +220,9 @@ DELIBERATE = (
         "status",
         "An unknown tool is a 404, which the client does not retry.",
     ),
-    ("Responses.*", "*conversation_id", "A conversation is continued by previous_response_id."),
+    ("Responses.*", "*.conversation adds", "OpenAI's own client reads `conversation`."),
     ("Responses.*", "*.model", "The model of a response is the agent that was called."),
-    ("Responses.*", "*.logprobs lacks", "Log probabilities are not available."),
+    ("Responses.*|ConversationItems.*", "*.logprobs lacks", "Log probabilities are not available."),
     (
         "Responses.*",
         "*.parallel_tool_calls adds",
@@ -275,7 +285,6 @@ LEFT_OUT = (
         "Agent.*etwork* Agent.*Legacy Agent.sendSignal",
         "Newer protocols replace these methods.",
     ),
-    (501, "Conversations.*", "A conversation is continued by previous_response_id."),
     (
         501,
         "Vector.* *ObservationalMemory *awaitBufferStatus",
