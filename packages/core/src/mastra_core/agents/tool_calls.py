@@ -11,6 +11,7 @@ from mastra_core.agents.messages import AgentInput
 from mastra_core.errors import AgentFailed
 from mastra_core.logger import get_logger
 from mastra_core.redaction import safe_message
+from mastra_core.telemetry import is_recording
 from mastra_core.tools import Tool, ToolContext
 from mastra_core.usage import Usage
 
@@ -69,7 +70,8 @@ async def _invoke(item: Tool, arguments: Mapping[str, Any], invocation: ToolInvo
     ):
         raise ApprovalNeeded
     if not item.context_names:
-        return await item.call(values)
+        # Its span has the id of the call.
+        return await item.call(values, _build_context(invocation) if is_recording() else None)
     context = _build_context(invocation)
     if context.resume_data is not None:
         data = item.parse_resume_data(context.resume_data)
