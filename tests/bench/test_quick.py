@@ -81,11 +81,26 @@ def test_upload(tmp_path):
 def test_load(tmp_path):
     if shutil.which("wrk") is None:
         fail_in_ci("wrk is not installed")
-    samples, _ = run_script("load.py", tmp_path, "--only", "ours", "--only", "bare")
+    options = ("--part", "routes", "--only", "ours", "--only", "bare")
+    samples, _ = run_script("load.py", tmp_path, *options)
     assert len(samples) == 3 * 2 + 2  # three requests by two numbers of clients; bare has one
     for key, (sample,) in samples.items():
         assert sample.pop("failed") == 0, key
         assert is_sane(sample.values()), (key, sample)
+
+
+@pytest.mark.full
+@pytest.mark.slow
+def test_load_of_agents(tmp_path):
+    if shutil.which("wrk") is None:
+        fail_in_ci("wrk is not installed")
+    samples, printed = run_script("load.py", tmp_path, "--part", "agents", "--only", "ours")
+    rows = [f"{kind} {clients} ours" for kind in ("generate", "stream") for clients in (1, 32)]
+    assert list(samples) == rows
+    for row, (sample,) in samples.items():
+        assert sample.pop("failed") == 0, row
+        assert is_sane(sample.values()), (row, sample)
+        assert f"| {row.replace(' ', ' | ')} |" in printed
 
 
 @pytest.mark.full

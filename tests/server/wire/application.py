@@ -46,6 +46,16 @@ class Side:
     v: str
 
 
+# The structured answers of the model.
+ANSWERS = {
+    "object": {"city": "Oslo"},
+    "cities": {"elements": [{"city": "Oslo"}, {"city": "Bergen"}]},
+    "numbers": {"elements": [1, 2.5]},
+    "colour": {"result": "green"},
+    "amount": {"result": 42},
+    "either": {"result": {"n": 1}},
+    "wrong": {"city": 12},
+}
 CALLS = {"add": {"a": 2, "b": 3}, "pay": {"amount": 3}}
 
 
@@ -61,8 +71,8 @@ def build_reply(messages: list, info: Any) -> Any:
         raise RuntimeError("model exploded")
     if words in CALLS and not isinstance(messages[-1].parts[-1], ToolReturnPart):
         return ToolCallPart(words, CALLS[words], "call-1")
-    if words == "object" and info.output_tools:
-        return ToolCallPart(info.output_tools[0].name, {"city": "Oslo"}, "call-1")
+    if words in ANSWERS and info.output_tools:
+        return ToolCallPart(info.output_tools[0].name, ANSWERS[words], "call-1")
     return TextPart(f"echo: {words}")
 
 
@@ -153,7 +163,7 @@ def create_application(**settings: Any) -> Mastra:
     """Build the application with agents, workflows and tools of every kind."""
     return Mastra(
         agents={
-            "echoAgent": create_agent("echo-agent", description="Echoes.", tools=[add]),
+            "echoAgent": create_agent("echo-agent", description="Echoes.", tools=[add], retries=0),
             "payAgent": create_agent("pay-agent", tools=[pay]),
             "memAgent": create_agent("mem-agent", memory=Memory(working_memory="- **Name**:")),
         },

@@ -118,6 +118,23 @@ await call("Agent.generate: none", () => nobody.generate("hi"));
 await call("Agent.stream", () => events(echo.stream("hi there")));
 await call("Agent.stream: a tool", () => events(echo.stream("add")));
 await call("Agent.stream: structured", () => events(echo.stream("object", { structuredOutput: { schema } })));
+const shapes = {
+  cities: { type: "array", items: schema },
+  numbers: { type: "array", items: { type: "number" } },
+  colour: { type: "string", enum: ["red", "green"] },
+  amount: { type: "number" },
+  either: { anyOf: [schema, { type: "object", properties: { n: { type: "number" } }, required: ["n"] }] },
+};
+for (const [words, shape] of Object.entries(shapes)) {
+  const options = { structuredOutput: { schema: shape } };
+  await call(`Agent.generate: structured ${words}`, () => echo.generate(words, options));
+  await call(`Agent.stream: structured ${words}`, () => events(echo.stream(words, options)));
+}
+for (const errorStrategy of ["strict", "warn", "fallback"]) {
+  const options = { structuredOutput: { schema, errorStrategy, fallbackValue: { city: "none" } } };
+  await call(`Agent.generate: structured, ${errorStrategy}`, () => echo.generate("wrong", options));
+  await call(`Agent.stream: structured, ${errorStrategy}`, () => events(echo.stream("wrong", options)));
+}
 await call("Agent.stream: a model that fails", () => events(echo.stream("boom")));
 await call("Agent.stream: none", () => events(nobody.stream("hi")));
 await call("Agent.streamUntilIdle", () => events(keeper.streamUntilIdle("hi", { memory: { thread: "idle", resource: "u3" } })));

@@ -102,14 +102,24 @@ DELIBERATE = (
         "A step includes the result of its tool call.",
     ),
     (
-        "Agent.*: structured",
-        "*tructuredOutput lacks",
-        "The structured object is beside the message, not in it.",
+        "Agent.*: structured amount|Agent.*: structured either",
+        "*text|*.content.content",
+        "The model writes an answer that is no object as a property of an object.",
     ),
     (
-        "Agent.stream: structured",
-        "value.order|value.*#1 lacks|*.steps.0.content.*|*.messages.*|value.step-finish#1.payload.output.*",
-        "The structured object is sent when it is complete and valid, and not as text.",
+        "Agent.stream: structured*",
+        "value.order|value.step-finish#1.payload.output.object lacks",
+        "The structured object is sent after its step.",
+    ),
+    (
+        "Agent.generate: structured, strict",
+        "status",
+        "An invalid structured answer is a 422, which the client does not retry.",
+    ),
+    (
+        "Agent.stream: structured, strict",
+        "value.error#1.payload.*",
+        "An error has a name and a message only.",
     ),
     (
         "Agent.stream: a model that fails",

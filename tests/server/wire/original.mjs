@@ -14,6 +14,17 @@ const usage = { inputTokens: 7, outputTokens: 3, totalTokens: 10 };
 const number = z.object({ n: z.number() });
 const text = z.object({ v: z.string() });
 
+// The JSON that the model writes as its structured answer.
+const answers = {
+  object: '{"city":"Oslo"}',
+  cities: '{"elements":[{"city":"Oslo"},{"city":"Bergen"}]}',
+  numbers: '{"elements":[1,2.5]}',
+  colour: '{"result":"green"}',
+  amount: "42",
+  either: '{"n":1}',
+  wrong: '{"city":12}',
+};
+
 // The next message of the model, as parts of its stream.
 function chooseContent(prompt) {
   const last = prompt.at(-1);
@@ -23,7 +34,7 @@ function chooseContent(prompt) {
     return [{ type: "tool-call", toolCallId: "call-1", toolName: "add", input: '{"a":2,"b":3}' }];
   if (last.role !== "tool" && words === "pay")
     return [{ type: "tool-call", toolCallId: "call-1", toolName: "pay", input: '{"amount":3}' }];
-  if (words === "object") return [{ type: "text", text: '{"city":"Oslo"}' }];
+  if (words in answers) return [{ type: "text", text: answers[words] }];
   return [{ type: "text", text: `echo: ${words}` }];
 }
 

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, overload, runtime_checkable
 
 from mastra_core.errors import ConfigError, Conflict
+from mastra_core.logs.log_fields import bind_log_fields
 from mastra_core.schema import build_parameters_type, dump, resolve_hints, to_json_schema, validate
 from mastra_core.telemetry import Span, annotate, is_recording, start_span
 from mastra_core.worker_thread import run_in_thread
@@ -198,6 +199,12 @@ class Tool(Generic[P, R_co]):
         arguments = dict(values)
         if self.context_names:
             arguments |= dict.fromkeys(self.context_names, context or ToolContext())
+        with bind_log_fields(tool=self.id):
+            return await self._call_traced(arguments, values, context)
+
+    async def _call_traced(
+        self, arguments: dict[str, Any], values: Mapping[str, Any], context: ToolContext | None
+    ) -> Any:
         if not is_recording():
             return await self._invoke(arguments)
         with self._start_span(context) as current:

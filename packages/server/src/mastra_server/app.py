@@ -46,7 +46,7 @@ from mastra_server.middleware.request_id import RequestId
 from mastra_server.middleware.request_spans import RequestSpans
 from mastra_server.middleware.user_middleware import wrap_user_middleware
 from mastra_server.observability import logs as log_routes
-from mastra_server.observability.log_buffer import LogBuffer
+from mastra_server.observability.server_logs import ServerLogs
 from mastra_server.openai import routes as openai_routes
 from mastra_server.studio import routes as studio_routes
 from mastra_server.threads import routes as thread_routes
@@ -103,7 +103,7 @@ def create_app(mastra: Mastra) -> Litestar:
                 "draining": False,
                 "live_runs": live_runs,
                 "thread_runs": ThreadRuns(),
-                "log_buffer": LogBuffer(mastra.logger) if _should_keep_logs(mastra) else None,
+                "logs": ServerLogs(mastra, can_list=_should_keep_logs(mastra)),
                 "trace_store": trace_store,
                 "responses": openai_routes.Responses(),
             }
@@ -197,15 +197,13 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
     mastra: Mastra = app.state.mastra
     trace_store: TraceStore | None = app.state.trace_store
     await open_resources(app)
-    log_buffer: LogBuffer | None = app.state.log_buffer
-    if log_buffer is not None:
-        log_buffer.open()
+    await mastra.engine.open(mastra.workflows.values())
+    logs: ServerLogs = app.state.logs
+    logs.open()
     try:
         yield
     finally:
         app.state.draining = True
-        if log_buffer is not None:
-            log_buffer.close()
         await app.state.live_runs.close()
         await mastra.engine.close()
         await close_toolboxes(mastra.agents.values())
@@ -215,3 +213,4 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
         if mastra.telemetry is not None:
             # In a thread, because an unreachable collector blocks for seconds.
             await asyncio.to_thread(mastra.telemetry.stop)
+        logs.close()

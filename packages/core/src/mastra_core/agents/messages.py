@@ -169,7 +169,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param output_schema: JSON Schema of the structured answer.
     :param output: type of the structured answer.
     :param fallback: the structured answer where the model gives no valid one. The run then ends
-        with the reason ``other`` instead of failing.
+        with this answer instead of failing; its text is that of the model.
     :param model: replaces the agent's model.
     :param instructions: replace the agent's instructions.
     :param extra_instructions: added after the instructions.

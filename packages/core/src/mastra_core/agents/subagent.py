@@ -9,6 +9,7 @@ from mastra_core.agents.events import AgentEvent, Finish
 from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike, AgentOutput, collect
 from mastra_core.errors import AgentFailed
+from mastra_core.logs.log_fields import bind_log_fields
 from mastra_core.tools import Tool, ToolContext, tool
 
 __all__ = ("build_agent_tool",)
@@ -39,7 +40,8 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
                 _count_usage(event, context)
                 yield event
 
-        output = await collect(forward_events())
+        with bind_log_fields(agent=agent.id):
+            output = await collect(forward_events())
         if output.reason == "suspended":
             raise AgentFailed(
                 f"The agent {agent.id!r} needs a decision, but an agent that is called as a tool "

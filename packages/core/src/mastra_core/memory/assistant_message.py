@@ -25,6 +25,7 @@ __all__ = ("ABORTED", "APPROVALS", "SUSPENSIONS", "AssistantMessageBuilder")
 
 # Keys of a message's metadata, as front ends read them.
 ABORTED = "aborted"
+OBJECT = "structuredOutput"
 APPROVALS = "pendingToolApprovals"
 SUSPENSIONS = "suspendedTools"
 
@@ -68,6 +69,8 @@ class AssistantMessageBuilder:
                 call = ToolCallPart(id=event.id, name=event.name, arguments=event.arguments)
                 self._calls.setdefault(event.id, call)
             case StepFinish(continued=True):
+                if event.reason == "retry":  # the model corrects this text
+                    self._text = ""
                 self._close_turn()
             case Failure():
                 self._failed = True
@@ -91,13 +94,14 @@ class AssistantMessageBuilder:
         return tuple(self._parts)
 
     def build_metadata(self, run_id: str) -> dict[str, Any]:
-        """Build the metadata of the message to store: the calls that wait, or an abort.
+        """Build the metadata of the message to store: what waits, an abort, a structured answer.
 
         :param run_id: id of the run.
         """
         if self.finish is None:
             return {} if self._failed else {ABORTED: True}
-        metadata: dict[str, Any] = {}
+        answer = self.finish.object
+        metadata: dict[str, Any] = {} if answer is None else {OBJECT: dump(answer)}
         for event in self._waiting.values():
             is_approval = isinstance(event, ApprovalRequired)
             key = APPROVALS if is_approval else SUSPENSIONS

@@ -121,7 +121,12 @@ class RunMemory:
         for event in output.events or (TextDelta(text=output.text),):  # an adapter may report none
             self._builder.add(event)
         self._builder.add(
-            Finish(reason=output.reason, object=output.object, history=output.history)
+            Finish(
+                reason=output.reason,
+                object=output.object,
+                is_fallback=output.is_fallback,
+                history=output.history,
+            )
         )
 
     def set_message_id(self, start: Start) -> Start:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from mastra_core.database.url import mask_url
 from mastra_core.errors import ConfigError, PluginError
 from mastra_core.storage.in_memory import MemoryStorage
 from mastra_core.storage.protocol import Storage
@@ -62,7 +63,7 @@ def _from_url(url: str) -> Storage:
     if is_foreign and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme):
         for reference in _find_factories(scheme):
             return _create_storage(reference, url)
-    raise ConfigError(f"The storage {_mask_url(url)!r} is of an unknown kind.", _HINT)
+    raise ConfigError(f"The storage {mask_url(url)!r} is of an unknown kind.", _HINT)
 
 
 def _find_factories(scheme: str) -> list[str]:
@@ -88,9 +89,3 @@ def _create_storage(reference: str, url: str) -> Storage:
         f"{reference!r} has returned {type(storage).__name__!r}, which is not a storage.",
         "Update or uninstall the package that contains the storage.",
     )
-
-
-def _mask_url(url: str) -> str:
-    """Return the URL without the part before ``@``, because it may contain a password."""
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}://****@{rest.rpartition('@')[2]}" if separator and "@" in rest else url

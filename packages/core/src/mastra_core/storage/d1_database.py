@@ -15,7 +15,7 @@ from mastra_core.storage.d1_binding import D1Binding, get_binding
 from mastra_core.storage.d1_errors import is_missing_table, to_storage_error
 from mastra_core.storage.database_span import start_database_span
 from mastra_core.storage.sqlite_database import Result, Statement
-from mastra_core.storage.sqlite_schema import BLOB_COLUMNS, VERSION, VERSIONS, build_migration
+from mastra_core.storage.sqlite_schema import BLOB_COLUMNS, SCHEMA
 
 __all__ = ("D1Database",)
 
@@ -48,13 +48,8 @@ class D1Database:
             mastra.
         """
         version = await self._read_version()
-        if version > len(VERSIONS):
-            raise StorageError(
-                f"The D1 database {self.name!r} was written by a newer version of mastra: its "
-                f"tables have version {version}, and this mastra knows {len(VERSIONS)}.",
-                "Update mastra-core, or use another database.",
-            )
-        if version < len(VERSIONS):
+        SCHEMA.require_known(version, f"The D1 database {self.name!r}", "use another database")
+        if version < SCHEMA.newest:
             await self._migrate(version)
 
     async def execute(
@@ -90,7 +85,7 @@ class D1Database:
     async def _read_version(self) -> int:
         """Return the version of the tables; 0 if there are none."""
         try:
-            results = await self._send([Statement(VERSION)])
+            results = await self._send([Statement(SCHEMA.version_query)])
         except Exception as error:  # see ``execute``
             if is_missing_table(error):
                 return 0
@@ -100,9 +95,9 @@ class D1Database:
     async def _migrate(self, version: int) -> None:
         """Migrate the tables, unless another instance does so at the same moment."""
         try:
-            await self._send(build_migration(version))
+            await self._send([Statement(sql) for sql in SCHEMA.build_migration(version)])
         except Exception as error:  # see ``execute``
-            if await self._read_version() != len(VERSIONS):
+            if await self._read_version() != SCHEMA.newest:
                 raise self._convert_error(error) from error
 
     async def _send(self, statements: Sequence[Statement]) -> list[Result]:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mastra_core.database.schema import Schema
+from mastra_core.database.sqlite_migration import migrate_sqlite
 from mastra_core.storage.database_span import start_database_span
 from mastra_core.storage.sqlite_database import Result, Statement
 from mastra_core.storage.sqlite_errors import to_storage_error
-from mastra_core.storage.sqlite_schema import migrate
+from mastra_core.storage.sqlite_schema import SCHEMA
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -26,14 +28,21 @@ class SqliteFile:
 
     :param path: path of the file; ``:memory:`` for a database in memory.
     :param busy_timeout: seconds to wait while another process writes.
+    :param schema: the tables, which the first use creates or migrates.
     """
 
     max_row_bytes: int | None = None
     max_read_bytes: int | None = None
 
-    def __init__(self, path: str, busy_timeout: float) -> None:
+    def __init__(
+        self,
+        path: str,
+        busy_timeout: float,
+        schema: Schema = SCHEMA,
+    ) -> None:
         self.path = path
         self._busy_timeout = busy_timeout
+        self._schema = schema
         self._worker: ThreadPoolExecutor | None = None
         self._process = 0
         self._connection: Connection | None = None  # used only by the worker
@@ -120,7 +129,7 @@ class SqliteFile:
             _execute_when_free(connection, "PRAGMA journal_mode = WAL", self._busy_timeout)
             connection.execute("PRAGMA synchronous = NORMAL")  # in WAL a kill loses nothing
             connection.execute("PRAGMA foreign_keys = ON")
-            migrate(connection, self.path)
+            migrate_sqlite(connection, self._schema, self.path)
         except BaseException:
             connection.close()
             raise

@@ -77,7 +77,9 @@ def build_stored_message(transcript: Transcript, trace: dict[str, str]) -> dict[
     :returns: the message.
     """
     parts = [part for turn in transcript.turns for part in _build_stored_parts(transcript, turn)]
-    metadata = {"modelId": transcript.model, "provider": transcript.provider}
+    metadata: dict[str, Any] = {"modelId": transcript.model, "provider": transcript.provider}
+    if transcript.finish.object is not None:
+        metadata["structuredOutput"] = transcript.finish.object
     if "traceId" in trace:
         metadata["traceId"] = trace["traceId"]
     return {

@@ -15,6 +15,7 @@ from mastra_core.agents import (
 )
 from mastra_core.agents.agent_span import start_agent_span
 from mastra_core.telemetry import get_span_ids
+from mastra_server.agents.log_scope import enter_log_scope
 from mastra_server.agents.messages import (
     build_content,
     build_response_messages,
@@ -48,6 +49,7 @@ async def generate_result(
     :returns: the body of the response.
     :raises AgentFailed: when the run fails.
     """
+    enter_log_scope(agent, run_input)
     with start_agent_span(agent, run_input) as span:
         output = await agent.generate(run_input)
         if output.reason == "suspended":
@@ -65,7 +67,12 @@ def _build_transcript(agent: AgentLike, run_input: AgentInput, output: AgentOutp
         transcript.add(StepFinish(reason=output.reason, usage=output.usage))
     if not transcript.turns[-1].text and output.text:  # an adapter that reports no events
         transcript.turns[-1].text = output.text
-    transcript.finish = Finish(reason=output.reason, object=output.object, usage=output.usage)
+    transcript.finish = Finish(
+        reason=output.reason,
+        object=output.object,
+        is_fallback=output.is_fallback,
+        usage=output.usage,
+    )
     return transcript
 
 
@@ -91,7 +98,7 @@ def _build_result(
             "uiMessages": [build_ui_message(transcript, trace)],
             "dbMessages": [message],
         },
-        "usedFallbackValue": output.reason == "other" and output.object is not None,
+        "usedFallbackValue": output.is_fallback,
         **trace,
         "runId": transcript.run_input.run_id,
         "messages": [*build_stored_input(transcript), message],

@@ -13,6 +13,7 @@ from mastra_core.agents import (
     Failure,
     File,
     Finish,
+    PartialObject,
     ReasoningDelta,
     Start,
     StepFinish,
@@ -147,6 +148,9 @@ class AgentChunkWriter:
         match event:
             case TextDelta():
                 yield from self._write_delta("text", event.text)
+            case PartialObject():
+                yield from self._open_block("text")
+                yield {**self._build_envelope("object"), "object": event.object}
             case ReasoningDelta():
                 yield from self._write_delta("reasoning", event.text)
             case ToolOutput():
@@ -174,12 +178,15 @@ class AgentChunkWriter:
         yield self._build_chunk("step-start", payload)
 
     def _write_delta(self, kind: str, text: str) -> Iterator[dict[str, Any]]:
+        yield from self._open_block(kind)
+        yield self._build_chunk(f"{kind}-delta", {"id": self._block_id, "text": text})
+
+    def _open_block(self, kind: str) -> Iterator[dict[str, Any]]:
         if self._block != kind:
             yield from self._close_block()
             self._block = kind
             self._blocks += 1
             yield self._build_chunk(f"{kind}-start", {"id": self._block_id})
-        yield self._build_chunk(f"{kind}-delta", {"id": self._block_id, "text": text})
 
     def _close_block(self) -> Iterator[dict[str, Any]]:
         if self._block:
@@ -254,7 +261,7 @@ class AgentChunkWriter:
             yield from self.write(StepFinish(reason=event.reason))
         self._transcript.add(event)
         if event.object is not None:
-            yield {**self._build_envelope("object-result"), "object": event.object}
+            yield self._build_object_chunk(event)
         yield self._build_chunk("finish", self._build_summary(event.reason, event.usage))
         self._done = True
 
@@ -284,6 +291,10 @@ class AgentChunkWriter:
             "messages": {"all": [*sent, *added], "user": sent, "nonUser": added},
             "processorRetryCount": 0,
         }
+
+    def _build_object_chunk(self, event: Finish) -> dict[str, Any]:
+        chunk = {**self._build_envelope("object-result"), "object": event.object}
+        return {**chunk, "metadata": {"fallback": True}} if event.is_fallback else chunk
 
     def _build_chunk(self, type_: str, payload: dict[str, Any]) -> dict[str, Any]:
         return {**self._build_envelope(type_), "payload": payload}

@@ -90,10 +90,11 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """The text of the response: structured output as JSON, or else the last turn's text."""
-        if self.finish.object is not None:
+        """The text of the response: that of the last turn, or else structured output as JSON."""
+        text = self.turns[-1].text if self.turns else ""
+        if not text and self.finish.object is not None:
             return encode_json(self.finish.object).decode()
-        return self.turns[-1].text if self.turns else ""
+        return text
 
     def add(self, event: AgentEvent) -> None:
         """Add one event.

@@ -109,7 +109,12 @@ async def _create_response(request: _Request) -> ASGIResponse:
     agent = _find_agent(request, body.agent_id or body.model)
     run_input = _build_run_input(request, agent, body)
     await check_thread_access(agent, run_input)
-    writer = ResponseWriter(run_input.run_id, body.model or agent.id, _get_request_fields(body))
+    writer = ResponseWriter(
+        run_input.run_id,
+        body.model or agent.id,
+        _get_request_fields(body),
+        is_structured=bool(run_input.output_schema or agent.info().output_schema),
+    )
     events = _stream_events(request, agent, run_input, writer, store=body.store is not False)
     if body.stream:
         # Litestar reads the return annotation, so it must not name StreamResponse.

@@ -39,7 +39,10 @@ class AgentRun:
         self._usage = UsageCounter(plan.run_input.limits)
         self._conversation = Conversation(plan.history, plan.instructions)
         self._answers = AnswerReader(
-            plan.output, retries=plan.retries, has_tools=bool(plan.toolset.definitions)
+            plan.output,
+            retries=plan.retries,
+            has_tools=bool(plan.toolset.definitions),
+            fallback=plan.run_input.fallback,
         )
         self._steps = 0
         self._ended = False
@@ -105,7 +108,8 @@ class AgentRun:
             for event in iter_response_events(request.response):
                 yield event
             return
-        converter = TurnConverter()
+        output = self._plan.output
+        converter = TurnConverter(output.shape if output else None)
         async with aclosing(request.stream()) as pieces:
             async for piece in pieces:
                 for event in converter.convert(piece):
@@ -216,23 +220,24 @@ class AgentRun:
             return self._suspend(waiting)
         if client_calls:
             return self._end("tool-calls")
-        return self._continue()
+        is_corrected = all(getattr(part, "tool_name", "") == OUTPUT_TOOL for part in parts)
+        return self._continue("retry" if is_corrected else "tool-calls")
 
     def _end_text_turn(self, response: ModelResponse) -> list[AgentEvent]:
         answer = self._answers.read_text(response)
         if isinstance(answer, Answer):
             return self._end(get_finish_reason(response), answer)
         self._conversation.add_request([answer])
-        return self._continue()
+        return self._continue("retry")
 
-    def _continue(self) -> list[AgentEvent]:
+    def _continue(self, reason: str) -> list[AgentEvent]:
         """Return the end of the turn, or of the run if its last turn is over."""
         if self._is_stopped():
             return self._end("tool-calls")
         if not self._has_events:  # an invalid answer, which the model corrects
             return []
         turn = self._usage.take_turn()
-        return [StepFinish(reason="tool-calls", continued=True, usage=turn)]
+        return [StepFinish(reason=reason, continued=True, usage=turn)]
 
     def _is_stopped(self) -> bool:
         plan = self._plan
@@ -252,6 +257,7 @@ class AgentRun:
                 self._conversation.messages,
                 reason=reason,
                 object=answer.object if answer else None,
+                is_fallback=answer.is_fallback if answer else False,
                 usage=self._usage.total,
             ),
         ]

@@ -18,7 +18,11 @@ from mastra_core.agents.pydantic_ai.convert_events import EventConverter
 from mastra_core.agents.pydantic_ai.convert_messages import split_history
 from mastra_core.agents.pydantic_ai.failures import build_failure_events
 from mastra_core.agents.pydantic_ai.models import ModelCache
-from mastra_core.agents.pydantic_ai.output_types import get_run_output_type, to_native_output
+from mastra_core.agents.pydantic_ai.output_types import (
+    get_answer_shape,
+    get_run_output_type,
+    to_native_output,
+)
 from mastra_core.agents.pydantic_ai.preload_models import preload_models
 from mastra_core.agents.pydantic_ai.run_overrides import (
     RunStopped,
@@ -115,7 +119,7 @@ class PydanticAgent:
         try:
             arguments = await self._build_arguments(input)
             async with self._agent.run_stream_events(**arguments) as run:
-                converter = EventConverter(run)
+                converter = EventConverter(run, get_answer_shape(get_run_output_type(input)))
                 try:
                     async for event in self._iter_events(
                         run, self._get_replacement_instructions(input)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mastra_core.errors import InvalidInput
+from mastra_core.logs.log_fields import set_log_fields
 from mastra_core.schema import dump, validate
 from mastra_core.telemetry import (
     annotate,
@@ -86,6 +87,8 @@ async def interpret(
     """
     scope = Scope(workflow, journal, options, RunActivity(journal), options.state)
     scope.init_data = value
+    fields = {"resource_id": options.resource_id} if options.resource_id else {}
+    set_log_fields(workflow=workflow.id, run_id=journal.run_id, **fields)
     if not is_recording():
         return await _run_workflow(scope, value, options.start)
     attributes = {"mastra.workflow.id": workflow.id}

@@ -15,6 +15,7 @@ from mastra_core.agents.function import FunctionAgent
 from mastra_core.agents.messages import AgentInput, Decision, Message
 from mastra_core.agents.protocol import AgentLike, collect
 from mastra_core.agents.suspended_runs import SuspendedRun
+from mastra_core.logs.log_fields import bind_log_fields
 from mastra_core.schema import dump, to_json_schema, validate
 from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.function import Function
@@ -53,7 +54,8 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
             if context.kept is not None
             else _build_input(value, context, output_schema)
         )
-        answer = await collect(_forward_events(agent, run_input, context))
+        with bind_log_fields(agent=agent.id):
+            answer = await collect(_forward_events(agent, run_input, context))
         if answer.reason == "suspended":
             _suspend_for_decisions(context, SuspendedRun.from_output(agent.id, run_input, answer))
         if type_ is not None:
