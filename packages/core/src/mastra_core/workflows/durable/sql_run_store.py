@@ -181,7 +181,7 @@ class SqlRunStore:
         database = self._database
         condition = (
             "holder <> '' AND holder NOT IN "
-            f"(SELECT id FROM mastra_run_members WHERE lease_until > {database.now})"  # no values
+            f"(SELECT id FROM mastra_run_members WHERE lease_until > {database.now})"
             if orphans
             else f"holder = '' AND due_at <= {database.now}"
         )
