@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mastra_core.database.schema import Schema
 from mastra_core.database.sqlite_migration import migrate_sqlite
+from mastra_core.database.table_versions import Schema
 from mastra_core.storage.sqlite_database import Lock, Result, Statement
 from mastra_core.storage.sqlite_errors import to_storage_error
 from mastra_core.storage.sqlite_schema import SCHEMA
