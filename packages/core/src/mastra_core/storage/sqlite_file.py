@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mastra_core.database.table_versions import Schema
 from mastra_core.database.sqlite_migration import migrate_sqlite
+from mastra_core.database.table_versions import Schema
 from mastra_core.storage.database_span import start_database_span
 from mastra_core.storage.sqlite_database import Lock, Result, Statement
 from mastra_core.storage.sqlite_errors import to_storage_error
