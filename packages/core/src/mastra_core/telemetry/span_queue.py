@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from mastra_core.logger import get_logger
@@ -42,11 +42,32 @@ class SpanSender(Protocol):
 
 
 class ExportCounts:
-    """How many spans of this process were exported, and how many were lost."""
+    """How many spans of this process were exported, and how many were lost.
+
+    ``exported`` and ``dropped`` are the numbers.
+    """
 
     def __init__(self) -> None:
         self.exported = 0
         self.dropped = 0
+        self._watchers: list[Callable[[str, int], None]] = []
+
+    def watch(self, watcher: Callable[[str, int], None]) -> None:
+        """Call a function for each change, in the thread of the export.
+
+        :param watcher: gets ``exported`` or ``dropped``, and by how many spans it grew.
+        """
+        self._watchers.append(watcher)
+
+    def add(self, result: str, count: int) -> None:
+        """Add spans.
+
+        :param result: ``exported`` or ``dropped``.
+        :param count: how many.
+        """
+        setattr(self, result, getattr(self, result) + count)
+        for watcher in self._watchers:
+            watcher(result, count)
 
 
 class SpanQueue:
@@ -159,12 +180,12 @@ class SpanQueue:
             self._sender.send(batch, self._stopping, deadline)
         except ExportFailure as error:
             lost = len(batch) if error.count is None else error.count
-            self._counts.exported += len(batch) - lost
+            self._counts.add("exported", len(batch) - lost)
             self._lose(lost, str(error))
         except Exception as error:  # noqa: BLE001  # an exporter of the user may raise anything
             self._lose(len(batch), f"{type(error).__name__}: {error}")
         else:
-            self._counts.exported += len(batch)
+            self._counts.add("exported", len(batch))
             self._report_recovery()
 
     def _lose(self, count: int, reason: str) -> None:
@@ -175,7 +196,7 @@ class SpanQueue:
                 "spans are lost: %s", reason, extra={"lost_spans": count}
             )
         self._lost += count
-        self._counts.dropped += count
+        self._counts.add("dropped", count)
 
     def _report_recovery(self) -> None:
         if self._lost:

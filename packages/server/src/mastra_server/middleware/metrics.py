@@ -10,6 +10,7 @@ from litestar import get
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import ConfigError
+from mastra_core.telemetry import get_export_counts
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.health import HEALTH_PATHS
 
@@ -38,6 +39,13 @@ class Metrics:
         self._active = client.Gauge(
             "http_server_active_requests", "Under way.", multiprocess_mode="livesum", **shared
         )
+        spans = client.Counter(
+            "mastra_telemetry_spans",
+            "Spans that were exported, and spans that were lost.",
+            ("result",),
+            **shared,
+        )
+        get_export_counts().watch(lambda result, count: spans.labels(result).inc(count))
 
     def wrap(self, app: App) -> App:
         """Wrap ``app`` to measure its requests, except health checks and requests of the metrics.
