@@ -26,6 +26,7 @@ const found = {
   Run: await client.getWorkflow("pureWorkflow").createRun(),
   Responses: client.responses,
   Conversations: client.conversations,
+  ConversationItems: client.conversations.items,
   MCPTool: client.getMcpServerTool("x", "x"),
   Processor: client.getProcessor("x"),
   Vector: client.getVector("x"),
@@ -100,6 +101,7 @@ async function settled(workflow, runId) {
 const echo = client.getAgent("echo-agent");
 const payer = client.getAgent("pay-agent");
 const keeper = client.getAgent("mem-agent");
+const thinker = client.getAgent("think-agent");
 const nobody = client.getAgent("nope");
 const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 
@@ -118,6 +120,17 @@ await call("Agent.generate: none", () => nobody.generate("hi"));
 await call("Agent.stream", () => events(echo.stream("hi there")));
 await call("Agent.stream: a tool", () => events(echo.stream("add")));
 await call("Agent.stream: structured", () => events(echo.stream("object", { structuredOutput: { schema } })));
+await call("Agent.generate: bad arguments always", () => echo.generate("bad arguments always"));
+for (const words of ["bad arguments", "arguments that are no JSON"]) {
+  await call(`Agent.generate: ${words}`, () => echo.generate(words));
+  await call(`Agent.stream: ${words}`, () => events(echo.stream(words)));
+}
+const think = (id) => ["think", { memory: { thread: { id, metadata: { k: 1 } }, resource: "u7" } }];
+await call("Agent.generate: reasoning", () => thinker.generate(...think("thought")));
+await call("Agent.stream: reasoning", () => events(thinker.stream(...think("thoughts"))));
+await call("MemoryThread.listMessages: reasoning", () =>
+  client.getMemoryThread({ threadId: "thought", agentId: "think-agent" }).listMessages());
+
 const shapes = {
   cities: { type: "array", items: schema },
   numbers: { type: "array", items: { type: "number" } },
@@ -141,6 +154,7 @@ await call("Agent.streamUntilIdle", () => events(keeper.streamUntilIdle("hi", { 
 await call("Agent.getTool", () => echo.getTool("add"));
 await call("Agent.getTool: none", () => echo.getTool("nope"));
 await call("Agent.executeTool", () => echo.executeTool("add", { data: { a: 1, b: 2 } }));
+await call("Agent.executeTool: fails", () => thinker.executeTool("fail", { data: { a: 1 } }));
 await call("Agent.executeTool: bad input", () => echo.executeTool("add", { data: { a: "q" } }));
 
 // Tool calls that wait for a decision.
@@ -299,7 +313,26 @@ await call("Responses.stream", () => chunks(client.responses.stream(asked)));
 await call("Responses.delete", () => client.responses.delete(created.id));
 await call("Responses.retrieve: none", () => client.responses.retrieve("nope"));
 
-await call("Conversations.create", () => client.conversations.create({ agent_id: "mem-agent" }));
+const opened = await call("Conversations.create", () =>
+  client.conversations.create({ agent_id: "mem-agent", title: "T", metadata: { k: 1 } }));
+await call("Conversations.create: no memory", () => client.conversations.create({ agent_id: "echo-agent" }));
+await call("Conversations.create: none", () => client.conversations.create({ agent_id: "nope" }));
+const placed = { conversation_id: "c1", resource_id: "u7" };
+await call("Conversations.create: given", () => client.conversations.create({ agent_id: "mem-agent", ...placed }));
+const said = await call("Responses.create: in a conversation", () =>
+  client.responses.create({ ...asked, conversation_id: "c1", input: "one" }));
+await call("Responses.create: after a response", () =>
+  client.responses.create({ ...asked, input: "two", previous_response_id: said.id }));
+await call("Responses.create: no conversation", () => client.responses.create({ ...asked, conversation_id: "nope" }));
+await call("Responses.create: bad conversation", () =>
+  client.responses.create({ ...asked, conversation_id: opened.id, previous_response_id: said.id }));
+await call("Conversations.retrieve", () => client.conversations.retrieve("c1"));
+await call("Conversations.retrieve: none", () => client.conversations.retrieve("nope"));
+await call("ConversationItems.list", () => client.conversations.items.list("c1"));
+await call("ConversationItems.list: empty", () => client.conversations.items.list(opened.id));
+await call("ConversationItems.list: none", () => client.conversations.items.list("nope"));
+await call("Conversations.delete", () => client.conversations.delete("c1"));
+await call("Conversations.delete: none", () => client.conversations.delete("c1"));
 await call("Agent.sendMessage", () => keeper.sendMessage({ message: "hi", threadId: "m9", resourceId: "u9" }));
 await call("Agent.abortThread", () => keeper.abortThread({ threadId: "nope", resourceId: "u9" }));
 await call("MastraClient.listLogTransports", () => client.listLogTransports());

@@ -88,7 +88,7 @@ DELIBERATE = (
         "A step does not repeat the messages of the whole response.",
     ),
     ("Agent.*", "*steps.*.finishReason adds", "Each step has its finish reason, streamed or not."),
-    ("Agent.*", "*step-start#1 lacks", "A message does not mark the beginning of a step."),
+    ("Agent.*", "*step-start#? lacks", "A message does not mark the beginning of a step."),
     ("Agent.*", "*parts.order", "A message does not mark the beginning of a step."),
     ("Agent.*", "*content.toolInvocations lacks", "Tool calls are listed once, among the parts."),
     (
@@ -97,7 +97,7 @@ DELIBERATE = (
         "The last chunk does not repeat the response of the chunks before.",
     ),
     (
-        "Agent.stream: a tool",
+        "Agent.stream: a tool|Agent.stream: bad arguments|Agent.stream: arg*|Agent.stream: reasoning",
         "*step-finish#1.*.steps.0.content.*",
         "A step includes the result of its tool call.",
     ),
@@ -110,6 +110,41 @@ DELIBERATE = (
         "Agent.stream: structured*",
         "value.order|value.step-finish#1.payload.output.object lacks",
         "The structured object is sent after its step.",
+    ),
+    (
+        "Agent.*: bad arguments*|Agent.*: arguments that are no JSON",
+        "*.message|*.errors.0|*.validationErrors.fields.? lacks",
+        "The wording of validation errors differs.",
+    ),
+    (
+        "Agent.generate: bad arguments always",
+        "*.content.content adds",
+        "A message without text has an empty text.",
+    ),
+    (
+        "Agent.*: arguments that are no JSON",
+        "*.raw adds|value.tool-call#1.payload.args.*",
+        "Arguments that are no JSON are shown as text.",
+    ),
+    (
+        "Agent.stream: reasoning",
+        "value.*#?.payload.id",
+        "Each block of a stream has an id of its own.",
+    ),
+    (
+        "MemoryThread.listMessages: reasoning",
+        "*.parts.order|*.step-start#? lacks",
+        "A message does not mark the beginning of a step.",
+    ),
+    (
+        "MemoryThread.listMessages: reasoning",
+        "*.tool-invocation#1.createdAt adds",
+        "Every part of a stored message has its time.",
+    ),
+    (
+        "Tool.execute: fails|MCPTool.execute: fails|Agent.executeTool: fails",
+        "status",
+        "A tool that fails is a 422. The client repeats a 500, and the tool would run four times.",
     ),
     (
         "Agent.generate: structured, strict",
@@ -164,9 +199,19 @@ DELIBERATE = (
     ),
     ("Agent.stream: remembers", "*.messages.all.*", "Remembered messages are not repeated."),
     (
-        "Conversations.create",
-        "*",
-        "A conversation is continued by previous_response_id. This call is a 501.",
+        "Conversations.*",
+        "value.created_at adds|value.metadata adds",
+        "OpenAI's own client requires `created_at` and `metadata`.",
+    ),
+    (
+        "Conversations.create*",
+        "*.thread.metadata adds",
+        "A thread without metadata has an empty object.",
+    ),
+    (
+        "Conversations.retrieve",
+        "*.thread.metadata",
+        "A thread without metadata has an empty object.",
     ),
     ("MemoryThread.transfer", "value.metadata.z adds", "A transferred thread keeps its metadata."),
     ("*McpServer*", "*.version_detail.*", "An application has no version of its own."),
@@ -175,9 +220,9 @@ DELIBERATE = (
         "status",
         "An unknown tool is a 404, which the client does not retry.",
     ),
-    ("Responses.*", "*conversation_id", "A conversation is continued by previous_response_id."),
+    ("Responses.*", "*.conversation adds", "OpenAI's own client reads `conversation`."),
     ("Responses.*", "*.model", "The model of a response is the agent that was called."),
-    ("Responses.*", "*.logprobs lacks", "Log probabilities are not available."),
+    ("Responses.*|ConversationItems.*", "*.logprobs lacks", "Log probabilities are not available."),
     (
         "Responses.*",
         "*.parallel_tool_calls adds",
@@ -240,7 +285,6 @@ LEFT_OUT = (
         "Agent.*etwork* Agent.*Legacy Agent.sendSignal",
         "Newer protocols replace these methods.",
     ),
-    (501, "Conversations.*", "A conversation is continued by previous_response_id."),
     (
         501,
         "Vector.* *ObservationalMemory *awaitBufferStatus",

@@ -14,7 +14,7 @@ from mastra_core.errors import MastraError, StorageError
 from mastra_core.storage.d1_binding import D1Binding, get_binding
 from mastra_core.storage.d1_errors import is_missing_table, to_storage_error
 from mastra_core.storage.database_span import start_database_span
-from mastra_core.storage.sqlite_database import Result, Statement
+from mastra_core.storage.sqlite_database import Lock, Result, Statement
 from mastra_core.storage.sqlite_schema import BLOB_COLUMNS, SCHEMA
 
 __all__ = ("D1Database",)
@@ -58,12 +58,14 @@ class D1Database:
         convert: Callable[[Sequence[Result]], T],
         *,
         writes: bool = False,  # noqa: ARG002  # a batch is a transaction in any case
+        locks: Sequence[Lock] = (),  # noqa: ARG002  # D1 executes one batch at a time
     ) -> T:
         """Execute statements in one batch, and convert their results.
 
         :param statements: the statements.
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
+        :param locks: not needed, because there is one writer at a time.
         :raises StorageError: when the database cannot be used.
         """
         with start_database_span(statements, self.name):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from mastra_core.logger import get_logger
+from mastra_core.metrics.definitions import SPANS
+from mastra_core.metrics.recording import is_recording, record
 
 __all__ = ("ExportCounts", "ExportFailure", "SpanQueue", "SpanSender")
 
@@ -50,14 +52,6 @@ class ExportCounts:
     def __init__(self) -> None:
         self.exported = 0
         self.dropped = 0
-        self._watchers: list[Callable[[str, int], None]] = []
-
-    def watch(self, watcher: Callable[[str, int], None]) -> None:
-        """Call a function for each change, in the thread of the export.
-
-        :param watcher: gets ``exported`` or ``dropped``, and by how many spans it grew.
-        """
-        self._watchers.append(watcher)
 
     def add(self, result: str, count: int) -> None:
         """Add spans.
@@ -66,8 +60,8 @@ class ExportCounts:
         :param count: how many.
         """
         setattr(self, result, getattr(self, result) + count)
-        for watcher in self._watchers:
-            watcher(result, count)
+        if is_recording():
+            record(SPANS, count, result)
 
 
 class SpanQueue:

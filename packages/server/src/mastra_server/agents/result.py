@@ -156,7 +156,7 @@ def _build_step(transcript: Transcript, turn: Turn, *, first: bool) -> dict[str,
 
 
 def _build_reasoning(turn: Turn, run_id: str) -> dict[str, Any]:
-    payload = {"id": f"reasoning_{turn.started_at}", "text": turn.reasoning}
+    payload = {"id": turn.reasoning_id, "text": turn.reasoning}
     return {"type": "reasoning", "runId": run_id, "from": "AGENT", "payload": payload}
 
 

@@ -191,7 +191,8 @@ class AgentChunkWriter:
     def _close_block(self) -> Iterator[dict[str, Any]]:
         if self._block:
             kind, self._block = f"{self._block}-end", ""
-            yield self._build_chunk(kind, {"type": kind, "id": self._block_id})
+            names = {"type": kind} if kind == "text-end" else {}
+            yield self._build_chunk(kind, {**names, "id": self._block_id})
 
     @property
     def _block_id(self) -> str:

@@ -19,7 +19,6 @@ _LEGACY = "The protocols of earlier versions are not supported: call generate or
 _A2A = "The A2A protocol is not supported: call the agent here, or over MCP."
 _TRACES = "This server keeps no traces: set Server(traces=True) to keep the latest."
 _KNOWLEDGE = "Vector stores are not supported: search in a tool of your own."
-_CONVERSATIONS = "Conversations are not supported: continue with previous_response_id."
 _SCORES = "Scores are not supported."
 _MANIFEST = "The route manifest is not supported: Server(openapi=True) gives an OpenAPI document."
 _MCP = "The application is not an MCP server: set Server(mcp=True) to make it one."
@@ -50,10 +49,6 @@ _OPERATIONS = (
     ("vector_index", "GET", "/api/vector/{store_id:str}/indexes/{index:str}", _KNOWLEDGE),
     ("vector_delete", "DELETE", "/api/vector/{store_id:str}/indexes/{index:str}", _KNOWLEDGE),
     ("vector_create", "POST", "/api/vector/{store_id:str}/create-index", _KNOWLEDGE),
-    ("conversations", "POST", "/api/v1/conversations", _CONVERSATIONS),
-    ("conversation", "GET", "/api/v1/conversations/{conversation_id:str}", _CONVERSATIONS),
-    ("forget", "DELETE", "/api/v1/conversations/{conversation_id:str}", _CONVERSATIONS),
-    ("items", "GET", "/api/v1/conversations/{conversation_id:str}/items", _CONVERSATIONS),
     ("mcp_server", "GET", "/api/mcp/v0/servers/{server_id:str}", _MCP),
     ("mcp_tools", "GET", "/api/mcp/{server_id:str}/tools", _MCP),
     ("mcp_tool", "GET", "/api/mcp/{server_id:str}/tools/{tool_id:str}", _MCP),

@@ -25,6 +25,7 @@ from mastra_core.agents.langgraph.convert_messages import (
 from mastra_core.agents.messages import AgentInput, Decision, Message
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
 from mastra_core.agents.provider_failures import to_provider_failure
+from mastra_core.agents.run_metrics import measure_runs
 from mastra_core.agents.unsupported_options import reject_unsupported
 from mastra_core.errors import ConfigError, InvalidInput
 from mastra_core.schema import dump
@@ -82,6 +83,7 @@ class GraphAgent:
         """
         return await collect(self.stream(input))
 
+    @measure_runs
     @trace_events(_has_own_spans)
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
         """Run the agent and yield its events; a failed run ends with ``Failure``.

@@ -24,6 +24,7 @@ from mastra_core.agents.openai_agents.convert_messages import to_input_items
 from mastra_core.agents.openai_agents.run_overrides import build_run_config, override_agent
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
 from mastra_core.agents.provider_failures import to_provider_failure
+from mastra_core.agents.run_metrics import measure_runs
 from mastra_core.agents.unsupported_options import reject_unsupported
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump
@@ -74,6 +75,7 @@ class OpenAIAgent:
         """
         return await collect(self.stream(input))
 
+    @measure_runs
     @trace_events(_has_own_spans)
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
         """Run the agent and yield its events; a failed run ends with ``Failure``.

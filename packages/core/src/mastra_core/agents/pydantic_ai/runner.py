@@ -35,6 +35,7 @@ from mastra_core.agents.pydantic_ai.run_overrides import (
 )
 from mastra_core.agents.pydantic_ai.tools import build_toolsets
 from mastra_core.agents.pydantic_ai.truncate_history import truncate_history
+from mastra_core.agents.run_metrics import measure_runs
 from mastra_core.errors import RequestError
 
 __all__ = ("PydanticAgent",)
@@ -109,6 +110,7 @@ class PydanticAgent:
         """
         return await collect(self.stream(input))
 
+    @measure_runs
     @trace_events(_has_own_spans)
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
         """Run the agent and yield its events; a failed run ends with ``Failure``.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import MastraError
 from mastra_core.limits.memory_size import estimate_context_size, estimate_size
+from mastra_core.metrics.recording import is_recording
 from mastra_core.request_scope import Signal, cancel_task, create_signal
 from mastra_core.workflows.engine.memory_journal import MemoryJournal
 from mastra_core.workflows.engine.run_events import (
@@ -24,6 +25,7 @@ from mastra_core.workflows.engine.run_events import (
 )
 from mastra_core.workflows.engine.run_options import BATCH_SIZE, RunOptions, StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
+from mastra_core.workflows.engine.workflow_metrics import measure_event
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -194,6 +196,8 @@ class MemoryRun:
         self.size = size
         self._events.append(event)
         self.record.apply(event)
+        if is_recording():
+            measure_event(self.workflow.id, self.key, event)
         for watcher in self._watchers:
             watcher.set()
         if self._waiters and self.record.is_settled:
