@@ -1,6 +1,16 @@
 """Record and export OpenTelemetry traces."""
 
-from mastra_core.telemetry.recording import (
+from mastra_core.telemetry.span_listener import SpanListener
+from mastra_core.telemetry.span_queue import ExportCounts
+from mastra_core.telemetry.telemetry import (
+    Telemetry,
+    add_listener,
+    flush_spans,
+    get_export_counts,
+    is_sdk_installed,
+    remove_listener,
+)
+from mastra_core.telemetry.tracing import (
     Span,
     annotate,
     continue_trace,
@@ -13,16 +23,6 @@ from mastra_core.telemetry.recording import (
     open_span,
     start_request_span,
     start_span,
-)
-from mastra_core.telemetry.span_listener import SpanListener
-from mastra_core.telemetry.span_queue import ExportCounts
-from mastra_core.telemetry.telemetry import (
-    Telemetry,
-    add_listener,
-    flush_spans,
-    get_export_counts,
-    is_sdk_installed,
-    remove_listener,
 )
 
 __all__ = (

@@ -58,7 +58,7 @@ class RequestSpans:
         if len(spans) < MAX_SPANS:
             spans.append(span)
         else:
-            self._counts.dropped += 1
+            self._counts.add("dropped", 1)
 
     async def _send_spans_of(self, request: RequestLifetime) -> None:
         await self._send(request.values[self])
@@ -75,12 +75,12 @@ class RequestSpans:
         except OSError as error:
             reason = error
         if reason:
-            self._counts.dropped += len(spans)
+            self._counts.add("dropped", len(spans))
             get_logger("mastra.telemetry").warning(
                 "spans are lost: %s", reason, extra={"lost_spans": len(spans)}
             )
         else:
-            self._counts.exported += len(spans)
+            self._counts.add("exported", len(spans))
 
     async def _post(self, body: bytes) -> int:
         headers = {**self._settings.headers, "content-type": "application/x-protobuf"}

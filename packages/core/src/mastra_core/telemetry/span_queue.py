@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from mastra_core.logger import get_logger
+from mastra_core.metrics.definitions import SPANS
+from mastra_core.metrics.recording import is_recording, record
 
 __all__ = ("ExportCounts", "ExportFailure", "SpanQueue", "SpanSender")
 
@@ -42,11 +44,24 @@ class SpanSender(Protocol):
 
 
 class ExportCounts:
-    """How many spans of this process were exported, and how many were lost."""
+    """How many spans of this process were exported, and how many were lost.
+
+    ``exported`` and ``dropped`` are the numbers.
+    """
 
     def __init__(self) -> None:
         self.exported = 0
         self.dropped = 0
+
+    def add(self, result: str, count: int) -> None:
+        """Add spans.
+
+        :param result: ``exported`` or ``dropped``.
+        :param count: how many.
+        """
+        setattr(self, result, getattr(self, result) + count)
+        if is_recording():
+            record(SPANS, count, result)
 
 
 class SpanQueue:
@@ -159,12 +174,12 @@ class SpanQueue:
             self._sender.send(batch, self._stopping, deadline)
         except ExportFailure as error:
             lost = len(batch) if error.count is None else error.count
-            self._counts.exported += len(batch) - lost
+            self._counts.add("exported", len(batch) - lost)
             self._lose(lost, str(error))
         except Exception as error:  # noqa: BLE001  # an exporter of the user may raise anything
             self._lose(len(batch), f"{type(error).__name__}: {error}")
         else:
-            self._counts.exported += len(batch)
+            self._counts.add("exported", len(batch))
             self._report_recovery()
 
     def _lose(self, count: int, reason: str) -> None:
@@ -175,7 +190,7 @@ class SpanQueue:
                 "spans are lost: %s", reason, extra={"lost_spans": count}
             )
         self._lost += count
-        self._counts.dropped += count
+        self._counts.add("dropped", count)
 
     def _report_recovery(self) -> None:
         if self._lost:

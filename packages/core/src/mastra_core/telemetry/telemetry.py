@@ -22,9 +22,9 @@ from mastra_core.telemetry.otel_environment import (
     read_record_content,
     read_sampling,
 )
-from mastra_core.telemetry.recording import set_recorder
 from mastra_core.telemetry.sampling import Sampling
 from mastra_core.telemetry.span_queue import ExportCounts, SpanQueue
+from mastra_core.telemetry.tracing import set_recorder
 
 if TYPE_CHECKING:
     from mastra_core.telemetry.span_listener import SpanListener

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from typing import Any
 
 from mastra_core import telemetry
@@ -15,6 +17,11 @@ __all__ = (
 )
 
 
+# Variables of platforms that freeze the process after a response.
+_FREEZING_PLATFORMS = ("AWS_LAMBDA_FUNCTION_NAME", "VERCEL")
+_FLUSH_SECONDS = 1.0
+
+
 class RequestSpans:
     """Open a server span for each request except health checks, as a child of ``traceparent``.
 
@@ -23,6 +30,7 @@ class RequestSpans:
 
     def __init__(self, app: App) -> None:
         self._app = app
+        self._flushes = any(name in os.environ for name in _FREEZING_PLATFORMS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on within a span that ends with the last byte of the response.
@@ -46,6 +54,9 @@ class RequestSpans:
                 await send(message)
 
             await self._app(scope, receive, watch)
+        if self._flushes:
+            # The platform may freeze the process when this call returns.
+            await asyncio.to_thread(telemetry.flush_spans, _FLUSH_SECONDS)
 
 
 def get_trace_ids(run: Run) -> dict[str, str]:
