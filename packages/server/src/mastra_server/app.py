@@ -218,8 +218,7 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
         await mastra.storage.close()
         if trace_store is not None:
             trace_store.stop()
-        if mastra.telemetry is not None:
-            # In a thread, because an unreachable collector blocks for seconds.
-            await asyncio.to_thread(mastra.telemetry.stop)
-        await metrics.close()
+        # In threads, because an unreachable collector blocks for seconds.
+        stop = [] if mastra.telemetry is None else [asyncio.to_thread(mastra.telemetry.stop)]
+        await asyncio.gather(*stop, metrics.close())
         logs.close()
