@@ -101,6 +101,7 @@ async function settled(workflow, runId) {
 const echo = client.getAgent("echo-agent");
 const payer = client.getAgent("pay-agent");
 const keeper = client.getAgent("mem-agent");
+const thinker = client.getAgent("think-agent");
 const nobody = client.getAgent("nope");
 const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 
@@ -119,12 +120,41 @@ await call("Agent.generate: none", () => nobody.generate("hi"));
 await call("Agent.stream", () => events(echo.stream("hi there")));
 await call("Agent.stream: a tool", () => events(echo.stream("add")));
 await call("Agent.stream: structured", () => events(echo.stream("object", { structuredOutput: { schema } })));
+await call("Agent.generate: bad arguments always", () => echo.generate("bad arguments always"));
+for (const words of ["bad arguments", "arguments that are no JSON"]) {
+  await call(`Agent.generate: ${words}`, () => echo.generate(words));
+  await call(`Agent.stream: ${words}`, () => events(echo.stream(words)));
+}
+const think = (id) => ["think", { memory: { thread: { id, metadata: { k: 1 } }, resource: "u7" } }];
+await call("Agent.generate: reasoning", () => thinker.generate(...think("thought")));
+await call("Agent.stream: reasoning", () => events(thinker.stream(...think("thoughts"))));
+await call("MemoryThread.listMessages: reasoning", () =>
+  client.getMemoryThread({ threadId: "thought", agentId: "think-agent" }).listMessages());
+
+const shapes = {
+  cities: { type: "array", items: schema },
+  numbers: { type: "array", items: { type: "number" } },
+  colour: { type: "string", enum: ["red", "green"] },
+  amount: { type: "number" },
+  either: { anyOf: [schema, { type: "object", properties: { n: { type: "number" } }, required: ["n"] }] },
+};
+for (const [words, shape] of Object.entries(shapes)) {
+  const options = { structuredOutput: { schema: shape } };
+  await call(`Agent.generate: structured ${words}`, () => echo.generate(words, options));
+  await call(`Agent.stream: structured ${words}`, () => events(echo.stream(words, options)));
+}
+for (const errorStrategy of ["strict", "warn", "fallback"]) {
+  const options = { structuredOutput: { schema, errorStrategy, fallbackValue: { city: "none" } } };
+  await call(`Agent.generate: structured, ${errorStrategy}`, () => echo.generate("wrong", options));
+  await call(`Agent.stream: structured, ${errorStrategy}`, () => events(echo.stream("wrong", options)));
+}
 await call("Agent.stream: a model that fails", () => events(echo.stream("boom")));
 await call("Agent.stream: none", () => events(nobody.stream("hi")));
 await call("Agent.streamUntilIdle", () => events(keeper.streamUntilIdle("hi", { memory: { thread: "idle", resource: "u3" } })));
 await call("Agent.getTool", () => echo.getTool("add"));
 await call("Agent.getTool: none", () => echo.getTool("nope"));
 await call("Agent.executeTool", () => echo.executeTool("add", { data: { a: 1, b: 2 } }));
+await call("Agent.executeTool: fails", () => thinker.executeTool("fail", { data: { a: 1 } }));
 await call("Agent.executeTool: bad input", () => echo.executeTool("add", { data: { a: "q" } }));
 
 // Tool calls that wait for a decision.

@@ -21,6 +21,7 @@ from mastra_core.agents import (
 )
 from mastra_core.agents.protocol import build_output
 from mastra_core.errors import InvalidInput, TooManyRuns
+from mastra_server.agents.log_scope import enter_log_scope
 from mastra_server.http.request_body import InvalidBody
 from mastra_server.http.request_context import build_context, restrict_to_resource
 from mastra_server.http.responses import close_on_exit
@@ -88,6 +89,7 @@ async def stream_events(
     :param runs: the store of suspended runs.
     :returns: the events.
     """
+    enter_log_scope(agent, run_input)
     final_events: list[AgentEvent] = []
     async with close_on_exit(agent.stream(run_input)) as events:
         async for event in events:

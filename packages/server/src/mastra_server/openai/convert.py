@@ -31,9 +31,18 @@ class ResponseWriter:
     :param response_id: the id of the response.
     :param model: the model that the request names.
     :param request_fields: the fields of the request that the response repeats.
+    :param is_structured: whether the answer is structured. Its text is then that of the valid
+        answer, because clients parse all text.
     """
 
-    def __init__(self, response_id: str, model: str, request_fields: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        response_id: str,
+        model: str,
+        request_fields: dict[str, Any],
+        *,
+        is_structured: bool = False,
+    ) -> None:
         self.response: dict[str, Any] = {
             "id": response_id,
             "object": "response",
@@ -51,6 +60,7 @@ class ResponseWriter:
         }
         self.failure: Failure | None = None
         self._message: dict[str, Any] | None = None
+        self._is_structured = is_structured
         self._number = 0
         self._calls: dict[str, int] = {}  # ids of open calls, mapped to their places in the output
 
@@ -65,7 +75,7 @@ class ResponseWriter:
         :param event: the event.
         """
         match event:
-            case TextDelta():
+            case TextDelta() if not self._is_structured:
                 yield from self._write_text(event.text)
             case ToolInputStart():
                 yield from self._end_message()

@@ -117,7 +117,12 @@ async def _create_response(request: _Request) -> ASGIResponse:
     run_input = await _build_run_input(request, agent, body)
     await check_thread_access(agent, run_input)
     fields = {**_get_request_fields(body), **_build_conversation_fields(run_input.thread)}
-    writer = ResponseWriter(run_input.run_id, body.model or agent.id, fields)
+    writer = ResponseWriter(
+        run_input.run_id,
+        body.model or agent.id,
+        fields,
+        is_structured=bool(run_input.output_schema or agent.info().output_schema),
+    )
     events = _stream_events(request, agent, run_input, writer, store=body.store is not False)
     if body.stream:
         # Litestar reads the return annotation, so it must not name StreamResponse.
