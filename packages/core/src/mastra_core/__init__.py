@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         as_step,
         step,
     )
+    from mastra_core.workflows.durable import DurableEngine
 
 __all__ = (
     "Agent",
@@ -38,6 +39,7 @@ __all__ = (
     "ApiRoute",
     "Cors",
     "D1Storage",
+    "DurableEngine",
     "Mastra",
     "MastraError",
     "Memory",
@@ -69,6 +71,7 @@ _MODULES = {
     "ApiRoute": "mastra_core.server",
     "Cors": "mastra_core.server",
     "D1Storage": "mastra_core.storage.d1",
+    "DurableEngine": "mastra_core.workflows.durable",
     "Mastra": "mastra_core.mastra",
     "MastraError": "mastra_core.errors",
     "Memory": "mastra_core.memory",

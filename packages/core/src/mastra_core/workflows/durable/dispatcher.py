@@ -136,6 +136,7 @@ class Dispatcher:
             self._store, run, row, context, self._settings.limits, self._remove_execution
         )
         self._executions[run.id] = execution
+        run.is_executed = True
         execution.start()
 
     def find_execution(self, row: RunRow) -> Execution | None:
@@ -160,6 +161,7 @@ class Dispatcher:
         if self._executions.get(execution.run.id) is execution:
             was_full = not self.holder
             del self._executions[execution.run.id]
+            execution.run.is_executed = False
             if was_full:
                 self._kicked.set()  # other runs may wait
 

@@ -292,7 +292,7 @@ class DurableEngine:
             )
             emitted = (await self._store.read_journal(run.id)).emitted
             event = build_rewind_event(run.record, start)
-            if await self._begin(run, event, settings, context, dropped=emitted):
+            if await self._begin(run, event, settings, context, drop=emitted):
                 return
             await run.refresh()
         raise _build_change_conflict(run)
@@ -312,12 +312,12 @@ class DurableEngine:
             await run.refresh()
             require_restartable(run.record)
             data = await self._store.read_journal(run.id)
-            kept, emitted = _select_kept(data)
+            keep, emitted = _select_kept(data)
             again = [path for path, each in run.record.steps.items() if each.status != "success"]
             settings = msgspec.json.decode(run.row.settings, type=ExecutionSettings)
             event = RunRewound(steps=tuple(again))
-            dropped = data.emitted - emitted
-            if await self._begin(run, event, settings, context, kept=kept, dropped=dropped):
+            drop = data.emitted - emitted
+            if await self._begin(run, event, settings, context, keep=keep, drop=drop):
                 return
         raise _build_change_conflict(run)
 
@@ -422,8 +422,8 @@ class DurableEngine:
         settings: ExecutionSettings,
         context: Mapping[str, Any] | None,
         *,
-        kept: Collection[str] = (),
-        dropped: Collection[str] = (),
+        keep: Collection[str] = (),
+        drop: Collection[str] = (),
     ) -> bool:
         """Begin an execution; return whether no other process has changed the run before."""
         dispatcher = await self._get_dispatcher()
@@ -433,8 +433,8 @@ class DurableEngine:
             encode(event),
             encode(settings),
             self._encode_context(context),
-            kept=kept,
-            dropped=dropped,
+            keep=keep,
+            drop=drop,
         )
         if row is None:
             return False
@@ -463,10 +463,10 @@ def _as_store(store: RunStore | str | None) -> RunStore:
         return store
     url = read_database_url() if store is None else parse_database_url(store)
     if url.kind == "postgresql":
-        from mastra_core.workflows.durable.postgres_runs import PostgresRunStore
+        from mastra_core.workflows.durable.postgres_run_store import PostgresRunStore
 
         return PostgresRunStore(url)
-    from mastra_core.workflows.durable.sqlite_runs import SqliteRunStore
+    from mastra_core.workflows.durable.sqlite_run_store import SqliteRunStore
 
     return SqliteRunStore(url.path)
 

@@ -78,7 +78,6 @@ class Execution:
 
     def start(self) -> None:
         """Start to execute the run in a task."""
-        self.run.execution = self
         self._task = asyncio.create_task(self._execute(), name="workflow run")
 
     def abandon(self) -> None:
@@ -121,8 +120,6 @@ class Execution:
                 "run %s cannot be read: %s", self.run.run_id, error
             )
         finally:
-            if self.run.execution is self:
-                self.run.execution = None
             self._on_end(self)
 
     async def _replay(self) -> None:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mastra_core.workflows.durable.queries import Queries, Query
 from mastra_core.workflows.durable.run_rows import (
     Batch,
     CommitResult,
@@ -17,6 +16,7 @@ from mastra_core.workflows.durable.run_rows import (
     RunState,
     join_placeholders,
 )
+from mastra_core.workflows.durable.transactions import Queries, Query
 from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
 
@@ -173,15 +173,15 @@ def _add_events(run: int, sequence: int, events: Sequence[tuple[str, str]]) -> Q
 
 
 def begin_execution(
-    row: RunRow, values: tuple[str, str, str, str | None], kept: set[str], dropped: set[str]
+    row: RunRow, values: tuple[str, str, str, str | None], keep: set[str], drop: set[str]
 ) -> Queries[RunRow | None]:
     """Begin an execution, unless the run has changed since the caller has read it.
 
     :param row: the run as the caller has read it.
     :param values: the process, and the JSON of the first event, of the settings and of the request
         context.
-    :param kept: the keys of the outcomes that stay.
-    :param dropped: the keys of the events that may be emitted again.
+    :param keep: the keys of the outcomes that stay.
+    :param drop: the keys of the events that may be emitted again.
     """
     holder, event, settings, context = values
     rows = yield Query(
@@ -196,19 +196,19 @@ def begin_execution(
     begun = _to_row(rows[0])
     yield _add_events(row.id, begun.sequence, [("", event)])
     if row.attempt:
-        yield from _rewind_journal(row.id, kept, dropped)
+        yield from _rewind_journal(row.id, keep, drop)
     return begun
 
 
-def _rewind_journal(run: int, kept: set[str], dropped: set[str]) -> Queries[None]:
+def _rewind_journal(run: int, keep: set[str], drop: set[str]) -> Queries[None]:
     outcomes = yield Query("SELECT key FROM mastra_run_outcomes WHERE run = ?", (run,))
-    gone = [(run, key) for (key,) in outcomes if key not in kept]
+    gone = [(run, key) for (key,) in outcomes if key not in keep]
     if gone:
         sql = "DELETE FROM mastra_run_outcomes WHERE run = ? AND key = ?"
         yield Query(sql, gone, many=True)
-    if dropped:
+    if drop:
         sql = "UPDATE mastra_run_events SET key = '' WHERE run = ? AND key = ?"
-        yield Query(sql, [(run, key) for key in sorted(dropped)], many=True)
+        yield Query(sql, [(run, key) for key in sorted(drop)], many=True)
 
 
 def commit_batch(run: int, fence: tuple[str, int, int], batch: Batch) -> Queries[CommitResult]:
