@@ -85,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
                     source, agent = APPS[name]
                     app = App(name, source, environment, agent, scratch)
                     app.reset()
-                    _declare_variables(app, model)
+                    _complete_settings(app, model)
                     samples[name] = _measure_app(app, base, model, 20 if options.quick else 300)
     except MeasurementError as error:
         print(f"not measured: {error}")
@@ -123,12 +123,17 @@ def _measure_app(
     }
 
 
-def _declare_variables(app: App, model: Mapping[str, str]) -> None:
-    """Declare the variables of the model server, because a preview has only declared ones."""
+def _complete_settings(app: App, model: Mapping[str, str]) -> None:
+    """Declare the variables of the model server, and allow workflow runs to be lost.
+
+    A preview has only declared variables. A bundle for Cloudflare refuses a workflow that suspends.
+    """
     settings = app.project / "pyproject.toml"
-    if "[tool.mastra.env]" not in settings.read_text(encoding="utf-8"):
-        with settings.open("a", encoding="utf-8") as file:
+    text = settings.read_text(encoding="utf-8")
+    with settings.open("a", encoding="utf-8") as file:
+        if "[tool.mastra.env]" not in text:
             file.write(f"\n[tool.mastra.env]\noptional = {json.dumps(list(model))}\n")
+        file.write('\n[tool.mastra.check]\nignore = ["trip"]\n')
 
 
 def _get_bundle(app: App) -> Path:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import traceback
 from contextvars import ContextVar
 
@@ -77,7 +78,10 @@ class RequestGuard:
             return task
 
         loop.create_future = create_future
-        loop.set_task_factory(create_task)
+        if isinstance(loop, asyncio.BaseEventLoop):
+            loop.set_task_factory(create_task)
+        else:  # Pyodide's loop cannot name a task that a factory has made
+            loop.create_task = functools.partial(create_task, loop)
         self._guard_timers(loop)
         self._guard_sockets(loop)
         return loop

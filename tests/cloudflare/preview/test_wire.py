@@ -1,4 +1,7 @@
-"""Mastra's client receives from a Worker what it receives from the original."""
+"""Mastra's client receives from a Worker what it receives from the original.
+
+The guard of requests watches the event loop of Pyodide meanwhile.
+"""
 
 import json
 from pathlib import Path
@@ -7,6 +10,7 @@ import pytest
 
 from tests.cloudflare.worker_preview import bundle_once, link_wrangler, run_preview
 from tests.node import install_packages
+from tests.server import request_guard
 from tests.server.wire import application
 from tests.server.wire.compare import find_differences
 from tests.server.wire.deliberate_differences import find_explanations
@@ -14,13 +18,12 @@ from tests.server.wire.driver import CLIENT, RECORDED, run_client
 
 pytestmark = pytest.mark.slow
 
-_ENTRY = """
-mastra = create_application(storage="d1:DB")
-"""
+_MODULES = {
+    "main.py": Path(__file__).parents[1] / "guarded_app.py",
+    "application.py": Path(application.__file__),
+    "request_guard.py": Path(request_guard.__file__),
+}
 _CONFIG = """
-[tool.mastra.check]
-ignore = ["approveWorkflow"]
-
 [tool.mastra.targets.cloudflare]
 project_name = "wire"
 d1 = { DB = "wire" }
@@ -34,14 +37,20 @@ CALLS = {
 
 
 @pytest.fixture(scope="module")
-def results(pyodide, tmp_path_factory):
-    files = {"src/mastra/index.py": Path(application.__file__).read_text() + _ENTRY}
+def preview(pyodide, tmp_path_factory):
+    files = {name: path.read_text() for name, path in _MODULES.items()}
+    dependencies = ("mastra-core[agents]", "mastra-server")
     bundle = bundle_once(
-        tmp_path_factory, "wire", files, _CONFIG, dependencies=("mastra-core[agents]",)
+        tmp_path_factory, "wire", files, _CONFIG, "--app", "main:app", dependencies=dependencies
     )
     link_wrangler(bundle)
     with run_preview(bundle) as preview:
-        yield run_client(install_packages(CLIENT), preview.url)
+        yield preview
+
+
+@pytest.fixture(scope="module")
+def results(preview):
+    return run_client(install_packages(CLIENT), preview.url)
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -50,3 +59,13 @@ def test_call(results, name):
     assert {
         path: text for path, text in differences.items() if not find_explanations(name, path)
     } == {}
+
+
+def test_no_request_touches_what_belongs_to_another(results, preview):
+    seen = preview.client.get("/breaches").json()
+    assert seen["breaches"] == []
+    assert seen["requests"] >= len(results["calls"]) >= len(CALLS)
+    for _ in range(2):  # the guard does see breaches in Pyodide
+        preview.client.get("/shared")
+    (breach,) = preview.client.get("/breaches").json()["breaches"]
+    assert " resolved a future of GET /shared " in breach

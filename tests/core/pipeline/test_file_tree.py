@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mastra_core.pipeline import measure_files
+
 # Lists what counts as executable: by the bundler, in an archive, and in a packed wheel.
 CODE = """
 import json, sys, zipfile
@@ -58,3 +60,13 @@ def test_programs_and_scripts_are_executable_where_files_have_no_modes(tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [["tool/program", "tool/run.sh"]] * 3
     assert not Path(tmp_path / "tree/tool/run.sh").stat().st_mode & stat.S_IXUSR
+
+
+def test_files_and_links_to_files_are_measured(tmp_path):
+    (tmp_path / "tree/inner").mkdir(parents=True)
+    (tmp_path / "tree/one").write_bytes(b"12345")
+    (tmp_path / "tree/inner/two").write_bytes(b"123")
+    (tmp_path / "tree/link").symlink_to("one")
+    (tmp_path / "tree/directory").symlink_to("inner")
+    (tmp_path / "tree/broken").symlink_to("missing")
+    assert measure_files(tmp_path / "tree") == 5 + 3 + 5

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import weakref
+from collections.abc import Iterator
 from typing import NoReturn
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("Secret",)
+__all__ = ("Secret", "count_secrets", "iter_secret_values")
+
+_secrets: weakref.WeakValueDictionary[int, Secret] = weakref.WeakValueDictionary()
+_count = itertools.count(1)
+_last_number = 0
 
 
 class Secret:
@@ -20,7 +27,7 @@ class Secret:
     :raises ConfigError: for an empty value, because an empty token is always a mistake.
     """
 
-    __slots__ = ("_name", "_value")
+    __slots__ = ("__weakref__", "_name", "_value")
 
     def __init__(self, value: str) -> None:
         if not (value or "").strip():  # os.getenv gives None
@@ -29,6 +36,7 @@ class Secret:
             )
         self._value = value
         self._name = ""
+        _remember(self)
 
     @classmethod
     def env(cls, name: str) -> Secret:
@@ -78,3 +86,21 @@ class Secret:
         raise TypeError(
             "a Secret cannot be pickled, because its value would leave this process unencrypted"
         )
+
+
+def _remember(secret: Secret) -> None:
+    """Keep a weak reference to a secret, so that a log line cannot show its value."""
+    global _last_number  # noqa: PLW0603  # read for every log line; a look-up would cost more
+    _last_number = next(_count)
+    _secrets[_last_number] = secret
+
+
+def count_secrets() -> int:
+    """Return the number of secrets that were created so far."""
+    return _last_number
+
+
+def iter_secret_values() -> Iterator[str]:
+    """Yield the value of each existing secret, also of those that an environment variable holds."""
+    for secret in list(_secrets.values()):
+        yield secret._value or os.environ.get(secret._name, "")  # noqa: SLF001  # of this module

@@ -139,6 +139,27 @@ def test_tests_ship_if_other_code_imports_them(install, tmp_path):
     assert list_dropped(kit, tmp_path, rule) == {"kit/tests/helper.py"}
 
 
+@pytest.mark.parametrize("top", ["litestar", "mastra_core"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from {top}.testing import run\n",
+        "from {top} import testing\n",
+        "import {top}.testing.client\n",
+        "MODULE = '{top}.testing'\n",
+    ],
+)
+def test_a_package_for_tests_ships_only_if_code_imports_it(install, tmp_path, top, source):
+    files = {f"{top}/__init__.py": "", f"{top}/testing/__init__.py": "", "kit/testing/x.py": ""}
+    distribution = install(files, top)
+    assert list_dropped(distribution, tmp_path) == {f"{top}/testing/__init__.py"}
+    rule = build_keep_rule(distribution, [f"{top}.testing.TestClient"], [], whole=False)
+    assert list_dropped(distribution, tmp_path, rule) == set()
+    user = install({"user/__init__.py": source.format(top=top)}, "user").usage
+    rule = build_keep_rule(distribution, [], [user], whole=False)
+    assert list_dropped(distribution, tmp_path, rule) == set()
+
+
 def test_a_package_named_test_ships(install, tmp_path):
     assert list_dropped(install({"test/__init__.py": "", "test/core.py": ""}), tmp_path) == set()
 
@@ -201,6 +222,7 @@ def test_imports_that_are_declared_or_listed_do_not_count():
         ("rich_click.rich_command", {"rich-click"}),
         ("litestar.testing.TestClient", {"httpx"}),
         ("litestar.testing_tools", set()),
+        ("litestar.plugins.structlog.StructlogPlugin", {"click", "rich"}),
         ("litestar", set()),
         ("richer", set()),
     ],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from mastra_core.agents.agent_span import stream_traced
 from mastra_core.agents.events import AgentEvent, Finish
 from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike, AgentOutput, collect
 from mastra_core.errors import AgentFailed
+from mastra_core.logs.log_fields import bind_log_fields
 from mastra_core.tools import Tool, ToolContext, tool
 
 __all__ = ("build_agent_tool",)
@@ -33,12 +35,13 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
         )
 
         async def forward_events() -> Any:
-            async for event in agent.stream(run_input):
+            async for event in stream_traced(agent, run_input):
                 await context.write(event)
                 _count_usage(event, context)
                 yield event
 
-        output = await collect(forward_events())
+        with bind_log_fields(agent=agent.id):
+            output = await collect(forward_events())
         if output.reason == "suspended":
             raise AgentFailed(
                 f"The agent {agent.id!r} needs a decision, but an agent that is called as a tool "

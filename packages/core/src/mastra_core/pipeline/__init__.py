@@ -7,7 +7,7 @@ a default can be added without breaking a deployer.
 from mastra_core.pipeline.build import Build
 from mastra_core.pipeline.bundle import MANIFEST, Bundle
 from mastra_core.pipeline.deployment import Deployment, DeployRequest, Git, Plan, Stage, State
-from mastra_core.pipeline.file_tree import lay_out
+from mastra_core.pipeline.file_tree import lay_out, measure_files
 from mastra_core.pipeline.log_line import LogLine
 from mastra_core.pipeline.manifest import BundleManifest, Serve
 from mastra_core.pipeline.problem import Problem
@@ -37,4 +37,5 @@ __all__ = (
     "State",
     "Target",
     "lay_out",
+    "measure_files",
 )

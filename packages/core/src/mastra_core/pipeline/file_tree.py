@@ -18,6 +18,7 @@ __all__ = (
     "is_executable",
     "iter_files",
     "lay_out",
+    "measure_files",
     "normalize_mode",
 )
 
@@ -64,6 +65,16 @@ def iter_files(directory: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
                     pending.append((f"{name}/", entry.path))
                 else:
                     yield name, entry
+
+
+def measure_files(directory: Path) -> int:
+    """Return the bytes of all files below a directory.
+
+    A link to a file counts as the file. A link to a directory counts nothing.
+
+    :param directory: the root of the tree.
+    """
+    return sum(entry.stat().st_size for _, entry in iter_files(directory) if entry.is_file())
 
 
 def get_identity(status: os.stat_result) -> Identity:

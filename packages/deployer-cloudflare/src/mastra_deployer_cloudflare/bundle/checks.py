@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mastra_core.errors import BundleError
-from mastra_core.pipeline import Build, Bundle, Problem
+from mastra_core.pipeline import Build, Bundle, Problem, measure_files
 from mastra_deployer_cloudflare.bundle.main_module import LIBRARY, MAIN
 from mastra_deployer_cloudflare.settings import CloudflareDeployer
 
@@ -41,7 +41,6 @@ def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
     :param bundle: the bundle to check.
     :returns: the problems found.
     """
-    from mastra_deployer.kit import format_largest
     from mastra_deployer_cloudflare.bundle.worker_modules import MODULES, read_worker_config
 
     try:
@@ -49,10 +48,12 @@ def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
     except BundleError as error:
         yield Problem(message=error.message, hint=error.hint)
         return
-    modules = (bundle.directory / MODULES).rglob("*")
-    total = sum(path.stat().st_size for path in modules if path.is_file())
+    total = measure_files(bundle.directory / MODULES)
     is_reported = sum(bundle.manifest.sizes.values()) > _SIZE
     if total > _LARGE * _SIZE and not is_reported:
+        # Loaded on use: an unchanged bundle is inspected too.
+        from mastra_deployer.kit import format_largest
+
         yield Problem(
             message=f"The modules have {total / 1e6:.1f} MB, and Cloudflare allows "
             f"{_SIZE / 1e6:.1f} MB.",

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from mastra_core.errors import BundleError
+from mastra_core.pipeline.file_tree import iter_files
 
 __all__ = (
     "MODULES",
@@ -98,7 +99,7 @@ def iter_modules(directory: Path, config: WorkerConfig) -> Iterator[WorkerModule
     :param config: how Cloudflare runs the modules.
     """
     root = directory / MODULES
-    names = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    names = {name for name, entry in iter_files(root) if entry.is_file()}
     for name in (config.main, *sorted(names - {config.main})):
         kind = config.types.get(name) or _find_type(name)
         yield WorkerModule(name=name, path=root / name, type=kind)

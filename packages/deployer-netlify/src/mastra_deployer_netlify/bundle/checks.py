@@ -81,7 +81,6 @@ def _check_files(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
 
 
 def _check_sizes(bundle: Bundle, path: str) -> Iterator[Problem]:
-    from mastra_deployer.kit import format_largest
     from mastra_deployer_netlify.bundle.function_limits import UNZIPPED, ZIPPED, measure_function
 
     zipped, unzipped = measure_function(bundle.directory / path)
@@ -90,6 +89,9 @@ def _check_sizes(bundle: Bundle, path: str) -> Iterator[Problem]:
         (unzipped, UNZIPPED, "unzipped"),
     ):
         if size > limit:
+            # Loaded on use: an unchanged bundle is inspected too.
+            from mastra_deployer.kit import format_largest
+
             yield Problem(
                 message=f"The function has {size:,} bytes {kind}, but Netlify allows {limit:,}.",
                 hint=f"The largest parts are: {format_largest(bundle.manifest.sizes)}.",

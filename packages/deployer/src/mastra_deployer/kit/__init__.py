@@ -51,7 +51,6 @@ from mastra_deployer.kit.http.aws_signature import AWS_CREDENTIALS, create_aws_s
 from mastra_deployer.kit.http.connect import connect
 from mastra_deployer.kit.http.open_client import open_client
 from mastra_deployer.kit.http.pages import iter_pages
-from mastra_deployer.kit.http.require_https import is_loopback, require_https
 from mastra_deployer.kit.http.response_errors import convert_response_errors
 from mastra_deployer.kit.http.response_lines import iter_lines
 from mastra_deployer.kit.http.response_objects import find_object, list_objects, read_object
@@ -94,6 +93,7 @@ from mastra_deployer.kit.uploads.file_manifest import FileManifest
 from mastra_deployer.kit.uploads.upload import upload
 from mastra_deployer.kit.workflow_runs import check_workflow_runs
 from mastra_deployer.trust.host_policy import require_consent
+from mastra_deployer.trust.require_https import is_loopback, require_https
 
 __all__ = (
     "AWS_CREDENTIALS",

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Platform, Project, Target
-from mastra_deployer.kit.http.require_https import is_loopback
 from mastra_deployer.project.discovery import get_config
 from mastra_deployer.project.interpreters import (
     Interpreter,
     find_project_interpreter,
     probe_interpreter,
 )
+from mastra_deployer.trust.require_https import is_loopback
 
 __all__ = ("apply_index_setting", "choose_platform")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from mastra_core.logs.log_fields import set_log_fields
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 
 __all__ = ("RequestId",)
@@ -29,7 +30,8 @@ class RequestId:
         :param send: the ASGI send callable.
         """
         request_id = _find_request_id(scope) or os.urandom(16).hex().encode()
-        scope["state"]["request_id"] = request_id.decode()
+        scope["state"]["request_id"] = text = request_id.decode()
+        set_log_fields(request_id=text)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

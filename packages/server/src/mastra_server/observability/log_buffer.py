@@ -5,27 +5,28 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mastra_core.logger import get_extra_fields, get_level_name, get_logger
-from mastra_server.http.dates import format_iso
+import msgspec
+
+from mastra_core.logs.formats import JsonFormatter
 
 __all__ = ("LogBuffer",)
 
 _MAX_LINES = 1000
-_WIRE_NAMES = {"run_id": "runId", "resource_id": "resourceId"}
 
 
 class LogBuffer(logging.Handler):
-    """A logging handler that keeps the latest lines without their tracebacks.
+    """A logging handler that keeps the latest lines.
 
-    :param logger: the application's logger; the framework's own lines are kept too.
+    :param loggers: the loggers whose lines are kept.
     """
 
-    def __init__(self, logger: logging.Logger) -> None:
+    def __init__(self, loggers: Iterable[logging.Logger]) -> None:
         super().__init__()
-        self._loggers = {logger, get_logger("mastra")}
+        self._loggers = set(loggers)
+        self._formatter = JsonFormatter()
         self._lines: deque[dict[str, Any]] = deque(maxlen=_MAX_LINES)
 
     def open(self) -> None:
@@ -44,21 +45,9 @@ class LogBuffer(logging.Handler):
 
         :param record: the log record.
         """
-        milliseconds = int(record.created * 1000)
-        standard_fields = {
-            "level": get_level_name(record),
-            "time": format_iso(milliseconds),
-            "pid": os.getpid(),
-            "hostname": "",
-            "name": record.name,
-            "msg": record.getMessage(),
-        }
-        fields = get_extra_fields(record)
-        for field, name in _WIRE_NAMES.items():
-            if field in fields:
-                fields[name] = fields.pop(field)
-        self._lines.append({**fields, **standard_fields, "at": milliseconds})
+        line = msgspec.json.decode(self._formatter.format(record))
+        self._lines.append({**line, "pid": os.getpid()})
 
     def iter_lines(self) -> Iterator[dict[str, Any]]:
-        """Yield the kept lines, oldest first; ``at`` is in milliseconds since the epoch."""
+        """Yield the kept lines, oldest first, as the JSON format has them."""
         return iter(list(self._lines))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, NotRequired, TypedDict
 
 from litestar import Request, get
 from litestar.response.base import ASGIResponse
 
+from mastra_core.worker_thread import run_in_thread
 from mastra_server.http.dates import read_date_param
 from mastra_server.http.request_body import InvalidQuery, read_number_param, require_param
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
-from mastra_server.observability.log_buffer import LogBuffer
+from mastra_server.observability.server_logs import LineSource
 
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
-_TRANSPORT = "memory"
+_WIRE_NAMES = {"run_id": "runId", "resource_id": "resourceId"}
 _LEVELS = ("debug", "info", "warn", "error")
 _DEFAULT_PAGE_SIZE = 100
 
@@ -38,7 +40,7 @@ class LogsQuery(ContextQuery, kw_only=True):
 
 
 class Transports(TypedDict):
-    """The transports from which lines can be read: ``memory``, or none."""
+    """The transports from which lines can be read: ``memory`` and files, or none."""
 
     transports: list[str]
 
@@ -68,7 +70,7 @@ class Lines(TypedDict):
 @get("/api/logs/transports", operation_id="logs_transports", response=Transports)
 async def _list_transports(request: _Request) -> ASGIResponse:
     """List the transports of the log; without stored lines, there is none."""
-    return json_response({"transports": [_TRANSPORT] if request.app.state.log_buffer else []})
+    return json_response({"transports": list(request.app.state.logs.sources)})
 
 
 @get("/api/logs", operation_id="logs_lines", query=LogsQuery, response=Lines)
@@ -77,23 +79,23 @@ async def _list_lines(request: _Request) -> ASGIResponse:
 
     If a caller is confined to a resource, it sees only lines with that ``resourceId``.
     """
-    return _respond_with_page(request, {})
+    return await _respond_with_page(request, {})
 
 
 @get("/api/logs/{run_id:str}", operation_id="logs_of_run", query=LogsQuery, response=Lines)
 async def _list_run_lines(request: _Request) -> ASGIResponse:
     """List the lines of one run, by the field ``runId`` or ``run_id``."""
-    return _respond_with_page(request, {"runId": request.path_params["run_id"]})
+    return await _respond_with_page(request, {"runId": request.path_params["run_id"]})
 
 
 ROUTES = (_list_transports, _list_lines, _list_run_lines)
 
 
-def _respond_with_page(request: _Request, fields: dict[str, str]) -> ASGIResponse:
+async def _respond_with_page(request: _Request, fields: dict[str, str]) -> ASGIResponse:
     require_param(request, "transportId")
     size = read_number_param(request, "perPage") or _DEFAULT_PAGE_SIZE
     page = read_number_param(request, "page") or 1
-    lines = _select_lines(request, fields | _read_filters(request))
+    lines = await _select_lines(request, fields | _read_filters(request))
     first = size * (page - 1)
     page_lines = [{key: each[key] for key in each if key != "at"} for each in lines[first:][:size]]
     has_more = first + size < len(lines)
@@ -108,10 +110,10 @@ def _respond_with_page(request: _Request, fields: dict[str, str]) -> ASGIRespons
     )
 
 
-def _select_lines(request: _Request, fields: dict[str, str]) -> list[dict[str, Any]]:
-    buffer: LogBuffer | None = request.app.state.log_buffer
-    if buffer is None or request.query_params["transportId"] != _TRANSPORT:
-        return []
+async def _select_lines(request: _Request, fields: dict[str, str]) -> list[dict[str, Any]]:
+    source: LineSource | None = request.app.state.logs.sources.get(
+        request.query_params["transportId"]
+    )
     since, until = read_date_param(request, "fromDate"), read_date_param(request, "toDate")
     level = request.query_params.get("logLevel", "")
     if level and level not in _LEVELS:
@@ -119,13 +121,38 @@ def _select_lines(request: _Request, fields: dict[str, str]) -> list[dict[str, A
     own = restrict_to_resource(request)
     return [
         line
-        for line in buffer.iter_lines()
+        for line in await _read_lines(source)
         if own in ("", line.get("resourceId"))
         and (since is None or line["at"] >= since)
         and (until is None or line["at"] <= until)
         and (not level or line["level"] == level)
         and all(str(line.get(key)) == value for key, value in fields.items())
     ]
+
+
+async def _read_lines(source: LineSource | None) -> list[dict[str, Any]]:
+    """Return all lines of a source; a file is read in a thread."""
+    if source is None:
+        return []
+    return await run_in_thread(lambda: [_convert_line(line) for line in source.iter_lines()])
+
+
+def _convert_line(line: dict[str, Any]) -> dict[str, Any]:
+    """Return a line as it is on the wire, without its traceback.
+
+    ``at`` is the time in milliseconds since the epoch.
+    """
+    fields = {_WIRE_NAMES.get(key, key): value for key, value in line.items() if key != "error"}
+    standard = {key: str(line.get(key, "")) for key in ("level", "time", "name", "msg")}
+    pid = line.get("pid", 0)
+    return {**fields, **standard, "pid": pid, "hostname": "", "at": _parse_time(standard["time"])}
+
+
+def _parse_time(text: str) -> int:
+    try:
+        return int(dt.datetime.fromisoformat(text).timestamp() * 1000)
+    except ValueError:
+        return 0
 
 
 def _read_filters(request: _Request) -> dict[str, str]:

@@ -16,6 +16,7 @@ import msgspec
 from mastra_core.errors import Conflict, InvalidInput, MastraError, NotFound, TooManyRuns
 from mastra_core.request_scope import is_request_scoped, is_task_done, start_task
 from mastra_core.schema import dump
+from mastra_core.telemetry import get_current_span, get_span_ids
 from mastra_core.workflows.engine.memory_run import MemoryRun
 from mastra_core.workflows.engine.memory_store import MemoryStore
 from mastra_core.workflows.engine.outcome import Outcome, RunError
@@ -207,6 +208,7 @@ class MemoryEngine:
         run = _require_memory_run(run)
         await check_resume_data(run.workflow, run.record, steps, data)
         run.replace_context(context)
+        run.resumed_by.update(get_span_ids(get_current_span()))
         run.unpark()
         await run.resume_steps(steps, dump(data))
         self._continue_execution(run)
@@ -376,6 +378,7 @@ class MemoryEngine:
             context=run.context, state=dict(initial), start=start, per_step=per_step
         )
         options.resource_id, options.trace = run.record.resource_id, run.trace
+        options.resumed_by = run.resumed_by
         if is_request_scoped():
             run.replay_options = msgspec.structs.replace(options, state=dict(initial))
             run.journal.on_suspend = run.park

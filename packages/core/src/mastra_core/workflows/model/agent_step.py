@@ -8,12 +8,14 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from mastra_core.agents.agent_span import stream_traced
 from mastra_core.agents.event_chunk import build_event_chunk
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.function import FunctionAgent
 from mastra_core.agents.messages import AgentInput, Decision, Message
 from mastra_core.agents.protocol import AgentLike, collect
 from mastra_core.agents.suspended_runs import SuspendedRun
+from mastra_core.logs.log_fields import bind_log_fields
 from mastra_core.schema import dump, to_json_schema, validate
 from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.function import Function
@@ -52,7 +54,8 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
             if context.kept is not None
             else _build_input(value, context, output_schema)
         )
-        answer = await collect(_forward_events(agent, run_input, context))
+        with bind_log_fields(agent=agent.id):
+            answer = await collect(_forward_events(agent, run_input, context))
         if answer.reason == "suspended":
             _suspend_for_decisions(context, SuspendedRun.from_output(agent.id, run_input, answer))
         if type_ is not None:
@@ -83,7 +86,7 @@ async def _forward_events(
     agent: AgentLike, run_input: AgentInput, context: StepContext
 ) -> AsyncGenerator[AgentEvent]:
     """Run the agent, and send each event to the readers of the run."""
-    async with aclosing(agent.stream(run_input)) as events:  # type: ignore[type-var]  # a generator
+    async with aclosing(stream_traced(agent, run_input)) as events:  # type: ignore[type-var]  # a generator
         async for event in events:
             await context.write(build_event_chunk(agent.id, event))
             yield event

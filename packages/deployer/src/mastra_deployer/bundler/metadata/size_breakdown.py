@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from mastra_core.pipeline import measure_files
 from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
 
 __all__ = ("APP_KEY", "measure_sizes", "sort_by_size")
@@ -21,8 +22,9 @@ def measure_sizes(app: Path, wheels: Iterable[StoredWheel]) -> dict[str, int]:
     :param wheels: the dependencies that ship.
     :returns: apparent bytes by name.
     """
-    app_size = sum(path.stat().st_size for path in app.rglob("*") if path.is_file())
-    return sort_by_size({APP_KEY: app_size, **{wheel.name: wheel.size for wheel in wheels}})
+    return sort_by_size(
+        {APP_KEY: measure_files(app), **{wheel.name: wheel.size for wheel in wheels}}
+    )
 
 
 def sort_by_size(sizes: Mapping[str, int], count: int | None = None) -> dict[str, int]:

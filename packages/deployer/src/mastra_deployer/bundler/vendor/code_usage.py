@@ -12,7 +12,7 @@ import functools
 import re
 import warnings
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -20,9 +20,18 @@ import msgspec
 from mastra_deployer.project.ast_imports import read_imports
 from mastra_deployer.project.ast_names import to_absolute_name
 
-__all__ = ("SOURCE_SUFFIXES", "TEST_NAMES", "CodeUsage", "iter_test_directories", "read_code_usage")
+__all__ = (
+    "SOURCE_SUFFIXES",
+    "TEST_NAMES",
+    "CodeUsage",
+    "is_test_directory",
+    "iter_test_directories",
+    "read_code_usage",
+)
 
 TEST_NAMES = frozenset(("tests", "test"))
+# Packages for the tests of apps. The name alone does not say it: numpy.testing serves too.
+_TEST_PACKAGES = frozenset(("litestar/testing", "mastra_core/testing"))
 SOURCE_SUFFIXES = frozenset((".h", ".hpp", ".c", ".cpp", ".pyx", ".pxd", ".a"))
 _STUBS = re.compile(rb"""\bpyi['"]|\battach_stub\b""")
 _SOURCES = re.compile(rb"""['"/]([\w-]+\.(?:hpp|h|cpp|c|pyx|pxd|a))['"]""")
@@ -31,8 +40,10 @@ _TEST_IMPORT = re.compile(
     rb"""|import[ \t]+([^\n#]*))""",
     re.MULTILINE,
 )
-_TEST = re.compile(rb"[. (,\t\n]tests?[., )\n]")
-_TEST_STRING = re.compile(rb"""(?<=['"])[A-Za-z_][\w.]*\.tests?\.[\w.]+(?=['"])""")
+_TEST = re.compile(rb"""[. (,\t\n]test(?:s|ing)?[., )\n'"]""")
+_TEST_STRING = re.compile(
+    rb"""(?<=['"])[A-Za-z_][\w.]*\.(?:tests?\.[\w.]+|testing(?:\.[\w.]+)?)(?=['"])"""
+)
 _WORD = re.compile(r"\w+")
 
 
@@ -84,9 +95,17 @@ def iter_test_directories(module: str) -> Iterator[str]:
     :param module: such as ``astropy.tests.helper``, which leads into ``astropy/tests``.
     """
     parts = module.split(".")
-    for number, part in enumerate(parts):
-        if number and part in TEST_NAMES:
-            yield "/".join(parts[: number + 1])
+    for number in range(2, len(parts) + 1):
+        if is_test_directory(parts[:number]):
+            yield "/".join(parts[:number])
+
+
+def is_test_directory(parts: Sequence[str]) -> bool:
+    """Return whether a directory of a distribution contains only tests, or code for tests.
+
+    :param parts: of its path. The first is the package itself, which may be called ``test``.
+    """
+    return len(parts) > 1 and (parts[-1] in TEST_NAMES or "/".join(parts) in _TEST_PACKAGES)
 
 
 class _Reader:

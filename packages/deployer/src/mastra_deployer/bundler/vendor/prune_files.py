@@ -14,8 +14,8 @@ import msgspec
 from mastra_deployer.bundler.own_wheels import INSTALLER_FILES
 from mastra_deployer.bundler.vendor.code_usage import (
     SOURCE_SUFFIXES,
-    TEST_NAMES,
     CodeUsage,
+    is_test_directory,
     iter_test_directories,
 )
 from mastra_deployer.bundler.vendor.distributions import Distribution
@@ -113,9 +113,8 @@ def _get_unused_reason(
     name: str, names: set[str], tests: set[str], usage: CodeUsage, *, stubs: bool
 ) -> str:
     path = PurePosixPath(name)
-    # The first part is the package itself, which may be called "test".
-    for number, part in enumerate(path.parts[:-1]):
-        if number and part in TEST_NAMES and "/".join(path.parts[: number + 1]) not in tests:
+    for number in range(2, len(path.parts)):
+        if is_test_directory(path.parts[:number]) and "/".join(path.parts[:number]) not in tests:
             return "tests"
     if path.suffix == ".pyi" and not (stubs or usage.stubs):
         return "type stubs"

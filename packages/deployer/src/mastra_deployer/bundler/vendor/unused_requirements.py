@@ -24,6 +24,7 @@ UNUSED: Mapping[str, frozenset[str]] = {
 # Modules of a requirer that need what is listed above.
 _NEEDING_MODULES: Mapping[str, frozenset[str]] = {
     "litestar.cli": frozenset(("click", "rich", "rich-click")),
+    "litestar.plugins.structlog": frozenset(("click", "rich")),
     "litestar.testing": frozenset(("httpx",)),
 }
 _TARGETS = ALL_UNNEEDED.union(*UNUSED.values())

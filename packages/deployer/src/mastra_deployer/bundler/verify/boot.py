@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mastra_core.agents.providers import get_requirements
 from mastra_core.errors import BuildError, ConfigError, MastraError
 from mastra_core.pipeline import Project, Report
 from mastra_deployer.bundler.metadata.inventory import Inventory
@@ -244,6 +243,9 @@ def _check_response(
 
 def _check_providers(missing: Mapping[str, Sequence[str]]) -> None:
     for agent, modules in missing.items():
+        # Loaded on use: this module is loaded by each command that builds.
+        from mastra_core.agents.providers import get_requirements
+
         requirements = " and ".join(map(repr, get_requirements(modules)))
         raise BuildError(
             f"The agent {agent!r} needs {' and '.join(map(repr, modules))}, but no dependency of "

@@ -21,7 +21,7 @@ from mastra_deployer.files.directories import (
 )
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.kit.http.connect import connect
-from mastra_deployer.kit.http.require_https import is_loopback
+from mastra_deployer.trust.require_https import is_loopback
 
 __all__ = ("NpmPackage", "get_npm_package")
 

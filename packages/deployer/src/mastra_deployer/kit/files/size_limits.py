@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from mastra_core.pipeline import Problem
+from mastra_core.pipeline import Problem, measure_files
 from mastra_deployer.kit.files.archive import write_zip
 from mastra_deployer.kit.files.archive_entries import iter_entries
 
@@ -44,7 +44,7 @@ def check_compressed_size(
     :param limit: bytes of the zip; 0 for no limit.
     :param name: what the limit belongs to, for the message: the target's name.
     """
-    if not limit or _measure_files(directory) <= limit:
+    if not limit or measure_files(directory) <= limit:
         return None
     with tempfile.TemporaryFile() as file:
         write_zip(iter_entries(directory, keep_links=True), file)
@@ -65,7 +65,3 @@ def format_largest(sizes: Mapping[str, int]) -> str:
     """
     parts = sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:_MAX_PARTS]
     return ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in parts)
-
-
-def _measure_files(directory: Path) -> int:
-    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from mastra_core.secret import Secret
-from mastra_deployer.kit.http.require_https import require_https
 from mastra_deployer.trust.host_policy import require_consent
+from mastra_deployer.trust.require_https import require_https
 
 if TYPE_CHECKING:  # httpx is loaded on use: importing the kit in ``mastra_target`` must cost little
     import httpx

@@ -8,7 +8,7 @@ import socket
 import httpx
 
 from mastra_core.errors import ApiError
-from mastra_deployer.kit.http.require_https import is_loopback
+from mastra_deployer.trust.require_https import is_loopback
 
 __all__ = ("check_destination", "is_same_origin")
 

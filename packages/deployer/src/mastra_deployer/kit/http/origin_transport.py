@@ -14,8 +14,8 @@ import httpx
 
 from mastra_core.errors import ConfigError
 from mastra_deployer.kit.http.destinations import check_destination
-from mastra_deployer.kit.http.require_https import is_loopback
 from mastra_deployer.kit.http.response_deadline import enforce_deadlines
+from mastra_deployer.trust.require_https import is_loopback
 
 __all__ = ("OriginTransport",)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from mastra_core.errors import ApiError, AuthError, ConfigError, DeployTimeout
-from mastra_deployer.kit.http.require_https import require_https
 from mastra_deployer.output.masking import mask
 from mastra_deployer.trust.host_policy import require_consent
+from mastra_deployer.trust.require_https import require_https
 
 __all__ = ("iter_websocket_lines",)
 

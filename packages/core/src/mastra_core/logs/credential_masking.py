@@ -1,0 +1,105 @@
+"""Replace credentials in log lines: by the names of fields, and by known values."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from mastra_core.secret import count_secrets, iter_secret_values
+
+__all__ = ("mask_credentials", "mask_secret_values")
+
+MASK = "****"
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+_MIN_VALUE = 6  # characters; a shorter value occurs in ordinary text
+_MASKED_NAMES = frozenset(
+    "password token secret key apikey auth authorization bearer bearertoken jwt credential "
+    "clientsecret privatekey refresh ssn cookie".split()
+)
+_MASKED_ENDINGS = ("password", "token", "secret", "apikey", "accesskey", "authorization", "cookie")
+_VARIABLE_ENDINGS = ("_PASS", "_PWD", "SECRET_KEY", "PRIVATE_KEY", "ENCRYPTION_KEY", "SIGNING_KEY")
+
+
+def mask_credentials(fields: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return ``fields`` with ``****`` in place of credentials, which are found by their keys.
+
+    Nested mappings and lists are masked too. If a key contains dots, its last part is checked as
+    well.
+
+    :param fields: any mapping.
+    """
+    return {str(key): _mask_value(str(key), value) for key, value in fields.items()}
+
+
+def _mask_value(key: str, value: Any) -> Any:
+    return MASK if _is_credential_name(key) else _mask_nested(value)
+
+
+def _is_credential_name(key: str) -> bool:
+    name = key.lower().replace("_", "").replace("-", "")
+    return name.endswith(_MASKED_ENDINGS) or name.rpartition(".")[2] in _MASKED_NAMES
+
+
+def _mask_nested(value: Any) -> Any:
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if isinstance(value, Mapping):
+        return mask_credentials(value)
+    if isinstance(value, list | tuple):
+        return [_mask_nested(each) for each in value]
+    if hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__struct_fields__"):
+        return _mask_nested(msgspec.to_builtins(value, enc_hook=str, str_keys=True))
+    return value
+
+
+def mask_secret_values(text: str) -> str:
+    """Return ``text`` with ``****`` in place of the values of secrets that the process knows.
+
+    These are the values of each ``Secret``, and of environment variables with the name of a
+    credential.
+
+    :param text: a message, or a line of JSON.
+    """
+    for value in _values.get():
+        if value in text:
+            text = text.replace(value, MASK)
+    return text
+
+
+class _SecretValues:
+    """The known values, which are collected again when a ``Secret`` was created."""
+
+    def __init__(self) -> None:
+        self._values: tuple[str, ...] = ()
+        self._count = -1
+
+    def get(self) -> tuple[str, ...]:
+        count = count_secrets()
+        if count != self._count:
+            self._values, self._count = self._collect(), count
+        return self._values
+
+    def _collect(self) -> tuple[str, ...]:
+        found = {*iter_secret_values(), *_iter_environment_values()}
+        long = {value for value in found if len(value) >= _MIN_VALUE}
+        long |= {repr(value)[1:-1] for value in long}
+        long |= {json.dumps(value, ensure_ascii=False)[1:-1] for value in long}
+        return tuple(sorted(long, key=len, reverse=True))  # a value may contain another one
+
+
+_values = _SecretValues()
+
+
+def _iter_environment_values() -> Iterator[str]:
+    """Yield the values of variables with a credential's name, and the passwords of URLs."""
+    for name, value in os.environ.items():
+        is_credential = _is_credential_name(name) or name.upper().endswith(_VARIABLE_ENDINGS)
+        if is_credential and not value.isdigit() and not value.startswith("/"):
+            yield value.strip()
+        elif "://" in value and "@" in value:
+            yield value.partition("://")[2].rpartition("@")[0].partition(":")[2]

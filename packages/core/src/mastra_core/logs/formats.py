@@ -1,0 +1,103 @@
+"""Format log records: as JSON lines for programs, and as text for people."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from typing import Any
+
+import msgspec
+
+from mastra_core.logs.credential_masking import mask_secret_values
+from mastra_core.logs.log_records import get_extra_fields, get_level_name, get_trace_ids
+
+__all__ = ("ConsoleFormatter", "JsonFormatter")
+
+_COLOURS = {
+    logging.DEBUG: "2",
+    logging.INFO: "32",
+    logging.WARNING: "33",
+    logging.ERROR: "31",
+    logging.CRITICAL: "1;31",
+}
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record as one line of JSON; the whole traceback is in the field ``error``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line.
+
+        :param record: the log record.
+        """
+        time = dt.datetime.fromtimestamp(record.created, dt.UTC)
+        own: dict[str, Any] = {
+            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": get_level_name(record),
+            "name": record.name,
+            "msg": record.getMessage(),
+            **get_trace_ids(),
+        }
+        line = {
+            **own,
+            **get_extra_fields(record),
+            **own,
+        }  # a caller's field cannot replace one of these
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return mask_secret_values(_encode(line))
+
+
+def _encode(line: dict[str, Any]) -> str:
+    try:
+        return msgspec.json.encode(line, enc_hook=str).decode()
+    except ValueError:  # half of a surrogate pair, or a giant number
+        from mastra_core.json_repair import repair_data
+
+        builtins = msgspec.to_builtins(line, enc_hook=str, str_keys=True)
+        return msgspec.json.encode(repair_data(builtins)).decode()
+
+
+class ConsoleFormatter(logging.Formatter):
+    """Formats a record as readable text; an exception is one line and the user's frames.
+
+    :param colour: whether the terminal shows colours.
+    :param tracebacks: whether to show every frame of an exception.
+    """
+
+    def __init__(self, colour: bool = False, *, tracebacks: bool = False) -> None:
+        super().__init__()
+        self._colour = colour
+        self._tracebacks = tracebacks
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and further lines for an exception.
+
+        :param record: the log record.
+        """
+        time = f"{dt.datetime.fromtimestamp(record.created).astimezone():%H:%M:%S}"
+        level, name = f"{get_level_name(record):5}", f"{record.name}:"
+        fields = "".join(f" {key}={value}" for key, value in get_extra_fields(record).items())
+        if self._colour:
+            colour = _COLOURS.get(record.levelno, "0")
+            time, level, name = _dim(time), f"\x1b[{colour}m{level}\x1b[0m", _dim(name)
+            fields = _dim(fields) if fields else ""
+        message, rest = record.getMessage(), ""
+        if record.exc_info and self._tracebacks:
+            rest = "\n" + self.formatException(record.exc_info)
+        elif record.exc_info and record.exc_info[1]:
+            from mastra_core.exception_summary import summarize_exception
+
+            summary, frames = summarize_exception(record.exc_info[1])
+            message += f": {summary}"
+            rest = "".join(f"\n    {frame}" for frame in frames)
+        line = mask_secret_values(f"{time} {level} {name} {message}{fields}{rest}")
+        if line.isascii():
+            return line
+        from mastra_core.json_repair import repair_text
+
+        return repair_text(line)
+
+
+def _dim(text: str) -> str:
+    return f"\x1b[2m{text}\x1b[0m"

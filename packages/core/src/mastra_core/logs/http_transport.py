@@ -1,0 +1,201 @@
+"""Send log lines to an HTTP endpoint, in batches."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit
+
+from mastra_core.errors import ConfigError
+from mastra_core.logs.background_writer import LineQueue
+from mastra_core.logs.transport import LogTransport
+from mastra_core.redaction import safe_message
+from mastra_core.secret import Secret
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
+
+__all__ = ("HttpTransport",)
+
+_RETRIED = frozenset((408, 425, 429, 500, 502, 503, 504))
+_MAX_DELAY = 30.0  # seconds between two tries
+_MAX_TRIES = 5
+_CLOSE_TIMEOUT = 2.0  # seconds
+
+
+class HttpTransport(LogTransport):
+    """Sends lines as ``{"logs": [{...}, ...]}``, as the transport of Mastra for TypeScript does.
+
+    A batch is sent when it is full, and otherwise after an interval. A response with 408, 425, 429
+    or 5xx is retried. Lines are lost when more of them wait than ``max_bytes``, and after five
+    tries.
+
+    :param url: where the lines are sent.
+    :param method: method of the request.
+    :param headers: headers of the request; a value may be a ``Secret``.
+    :param batch_size: how many lines are sent at once.
+    :param flush_interval: seconds after which a smaller batch is sent.
+    :param timeout: seconds to wait for the endpoint in each try.
+    :param max_bytes: limit for the lines that wait.
+    :param level: records below this level of ``logging`` are not sent.
+    :raises ConfigError: for a URL that is not ``http`` or ``https``.
+    """
+
+    is_blocking: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        method: str = "POST",
+        headers: Mapping[str, str | Secret] | None = None,
+        batch_size: int = 100,
+        flush_interval: float = 10,
+        timeout: float = 30,
+        max_bytes: int = 4 * 1024 * 1024,
+        level: int = 0,
+    ) -> None:
+        super().__init__()
+        self._url = urlsplit(url)
+        if self._url.scheme not in ("http", "https") or not self._url.hostname:
+            raise ConfigError(
+                f"HttpTransport cannot send to {safe_message(ValueError(url))!r}.",
+                "Write a URL, such as 'https://logs.example.com/lines'.",
+            )
+        self._method = method
+        self._headers = dict(headers or {})
+        self._batch_size = batch_size
+        self._flush_interval = flush_interval
+        self._timeout = timeout
+        self.level = level
+        self._queue = LineQueue(max_bytes)
+        self._sender: _Sender | None = None
+
+    def write(self, lines: Sequence[str]) -> None:
+        """Queue lines; the thread of the transport sends them.
+
+        :param lines: the lines.
+        """
+        refused = sum(not self._queue.put(line, len(line)) for line in lines)
+        if refused:
+            self.report_loss(refused, "more lines were logged than could be sent")
+        if self._sender is None or not self._sender.is_alive():
+            self._sender = _Sender(self)
+            self._sender.start()
+        if len(self._queue) >= self._batch_size:
+            self._sender.wakeup.set()
+
+    def close(self) -> None:
+        """Send the lines that wait, for at most two seconds."""
+        sender, self._sender = self._sender, None
+        if sender is None:
+            return
+        sender.stop()
+        sender.join(_CLOSE_TIMEOUT)
+        if waiting := len(self._queue.take()) + sender.sending:
+            self.report_loss(waiting, f"{self._url.hostname} did not accept them before the end")
+
+    def wait_for_batch(self, sender: _Sender) -> list[str]:
+        """Return the next lines to send, when a batch is full or its interval is over.
+
+        :param sender: the thread that waits.
+        """
+        if len(self._queue) < self._batch_size and not sender.is_stopping:
+            sender.wakeup.wait(self._flush_interval)
+            sender.wakeup.clear()
+        batch: list[str] = self._queue.take(self._batch_size)
+        return batch
+
+    def post(self, body: bytes) -> tuple[int, float]:
+        """Send one batch; return the status, and the delay that the endpoint asks for.
+
+        :param body: the JSON document.
+        :raises OSError: when there is no connection.
+        """
+        from http.client import HTTPException
+
+        connection = self._connect()
+        try:
+            connection.request(self._method, self._get_target(), body, self._build_headers())
+            response = connection.getresponse()
+            return response.status, _parse_delay(response.getheader("retry-after", ""))
+        except HTTPException as error:
+            raise OSError(f"the response of {self._url.hostname} is not HTTP") from error
+        finally:
+            connection.close()
+
+    def _connect(self) -> HTTPConnection:
+        from http.client import HTTPConnection, HTTPSConnection
+
+        kind = HTTPSConnection if self._url.scheme == "https" else HTTPConnection
+        return kind(self._url.hostname or "", self._url.port, timeout=self._timeout)
+
+    def _get_target(self) -> str:
+        query = f"?{self._url.query}" if self._url.query else ""
+        return (self._url.path or "/") + query
+
+    def _build_headers(self) -> dict[str, str]:
+        headers = {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in self._headers.items()
+        }
+        return {"content-type": "application/json", **headers}
+
+
+class _Sender(threading.Thread):
+    """The thread of one transport."""
+
+    def __init__(self, transport: HttpTransport) -> None:
+        super().__init__(name="mastra-logs-http", daemon=True)
+        self._transport = transport
+        self._stopping = threading.Event()
+        self.wakeup = threading.Event()
+        self.sending = 0  # how many lines the present request has
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the thread ends when everything is sent."""
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """Send what waits, and then end."""
+        self._stopping.set()
+        self.wakeup.set()
+
+    def run(self) -> None:
+        """Send batches until the transport is closed."""
+        while True:
+            is_last = self.is_stopping
+            lines = self._transport.wait_for_batch(self)
+            if lines:
+                self.sending = len(lines)
+                if reason := self._send(f'{{"logs":[{",".join(lines)}]}}'.encode()):
+                    self._transport.report_loss(len(lines), reason)
+                self.sending = 0
+            elif is_last:
+                return
+
+    def _send(self, body: bytes) -> str:
+        """Send one batch, and retry; return why it failed, or an empty text."""
+        reason = ""
+        for number in range(_MAX_TRIES):
+            try:
+                status, delay = self._transport.post(body)
+            except (OSError, ValueError) as error:
+                status, delay, reason = 0, 0.0, safe_message(error)
+            else:
+                if status < HTTPStatus.MULTIPLE_CHOICES:
+                    return ""
+                reason = f"the endpoint answered with the status {status}"
+                if status not in _RETRIED:
+                    return reason
+            if number == _MAX_TRIES - 1 or self._stopping.wait(delay or min(2**number, _MAX_DELAY)):
+                break
+        return reason
+
+
+def _parse_delay(text: str) -> float:
+    """Return the seconds of a header ``retry-after``; 0 for a date or without a header."""
+    return min(float(text), _MAX_DELAY) if text.isascii() and text.isdigit() else 0.0

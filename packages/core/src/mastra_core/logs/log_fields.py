@@ -1,0 +1,43 @@
+"""Add fields to every log line of a request, a run or a call."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ("bind_log_fields", "get_log_fields", "set_log_fields")
+
+_NO_FIELDS: Mapping[str, Any] = {}
+_fields: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar(
+    "log_fields", default=_NO_FIELDS
+)
+
+
+@contextlib.contextmanager
+def bind_log_fields(**fields: Any) -> Iterator[None]:
+    """Add fields to the lines that are logged within a block, also by its tasks and threads.
+
+    :param fields: the fields; they replace fields of the same names of outer blocks.
+    """
+    token = _fields.set({**_fields.get(), **fields})
+    try:
+        yield
+    finally:
+        _fields.reset(token)
+
+
+def set_log_fields(**fields: Any) -> None:
+    """Add fields to the lines of the present task, until the task ends.
+
+    A generator uses this function, because each of its parts may be driven by another task.
+
+    :param fields: the fields; they replace fields of the same names.
+    """
+    _fields.set({**_fields.get(), **fields})
+
+
+def get_log_fields() -> Mapping[str, Any]:
+    """Return the fields of the present task."""
+    return _fields.get()

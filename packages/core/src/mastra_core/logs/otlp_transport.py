@@ -1,0 +1,129 @@
+"""Export log lines by OTLP, with OpenTelemetry's SDK."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mastra_core.errors import ConfigError
+from mastra_core.logs.log_records import copy_record
+from mastra_core.logs.transport import LogTransport
+from mastra_core.worker_thread import run_for
+
+__all__ = ("OtlpTransport",)
+
+_SKIPPED = ("opentelemetry", "urllib3")  # loggers of the exporter itself
+_CLOSE_TIMEOUT = 1.5  # seconds
+_NANOSECONDS = 1_000_000_000
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class OtlpTransport(LogTransport):
+    """Exports lines by OTLP over HTTP; ``OTEL_*`` variables supply what is not given.
+
+    It needs the extra ``mastra-core[telemetry]``.
+
+    :param endpoint: the URL of the collector, without a path for the signal.
+    :param headers: headers for the collector.
+    :param service_name: ``service.name`` of the resource; ``OTEL_SERVICE_NAME`` overrides it.
+    :param level: records below this level of ``logging`` are not exported.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        service_name: str = "mastra",
+        level: int = 0,
+    ) -> None:
+        super().__init__()
+        self._endpoint = endpoint
+        self._headers = headers
+        self._service_name = service_name
+        self.level = level
+        self._provider: Any = None
+
+    def format(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Return a copy of the record with its trace ids.
+
+        :param record: the log record.
+        """
+        return copy_record(record)
+
+    def write(self, lines: Sequence[logging.LogRecord]) -> None:
+        """Pass records to the exporter, which sends them from a thread of its own.
+
+        :param lines: the records.
+        :raises ConfigError: when the extra ``telemetry`` is not installed.
+        """
+        if self._provider is None:
+            self._provider = self._build_provider()
+        for record in lines:
+            if not record.name.startswith(_SKIPPED):
+                self._provider.get_logger(record.name).emit(_convert_record(record))
+
+    def close(self) -> None:
+        """Export what waits, for at most 1.5 seconds."""
+        provider, self._provider = self._provider, None
+        if provider is not None:
+            run_for(_CLOSE_TIMEOUT, provider.shutdown)
+
+    def _build_provider(self) -> Any:
+        try:
+            from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+            from opentelemetry.sdk._logs import LoggerProvider
+            from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+            from opentelemetry.sdk.resources import Resource
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"Exporting logs needs {error.name!r}, which is not installed.",
+                "Install the extra: pip install 'mastra-core[telemetry]'.",
+            ) from None
+        name = os.environ.get("OTEL_SERVICE_NAME") or self._service_name
+        provider = LoggerProvider(Resource.create({"service.name": name}), shutdown_on_exit=False)
+        url = f"{self._endpoint.rstrip('/')}/v1/logs" if self._endpoint else None
+        headers = dict(self._headers) if self._headers else None
+        exporter = OTLPLogExporter(endpoint=url, headers=headers)
+        provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
+        return provider
+
+
+def _convert_record(record: logging.LogRecord) -> Any:
+    from opentelemetry._logs import LogRecord, SeverityNumber
+
+    fields = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    ids = fields.pop("trace_id", ""), fields.pop("span_id", "")
+    if record.exc_text:
+        fields["exception.stacktrace"] = record.exc_text
+    return LogRecord(
+        timestamp=int(record.created * _NANOSECONDS),
+        context=_build_context(*ids),
+        severity_text="WARN" if record.levelno == logging.WARNING else record.levelname,
+        severity_number=SeverityNumber(_convert_level(record.levelno)),
+        body=record.getMessage(),
+        attributes={name: _convert_value(value) for name, value in fields.items()},
+    )
+
+
+def _build_context(trace_id: str, span_id: str) -> Any:
+    """Return a context with the span in which the line was logged."""
+    from opentelemetry import trace
+    from opentelemetry.context import Context
+
+    if not trace_id or not span_id:
+        return Context()
+    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+    span = trace.SpanContext(int(trace_id, 16), int(span_id, 16), False, flags)
+    return trace.set_span_in_context(trace.NonRecordingSpan(span), Context())
+
+
+def _convert_level(level: int) -> int:
+    """Return OpenTelemetry's severity: 5 for debug, 9 for info, 13 for warn, 17 for error."""
+    return min(max(1, (level // 10) * 4 + 1), 21)
+
+
+def _convert_value(value: Any) -> Any:
+    return value if isinstance(value, str | bool | int | float) else str(value)

@@ -1,0 +1,175 @@
+"""Pass log records to every transport: directly, or by a thread while a server runs."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from mastra_core.logs.background_writer import BackgroundWriter
+from mastra_core.logs.losses import Loss, Losses
+from mastra_core.logs.stream_transport import StreamTransport
+from mastra_core.logs.transport import LinesLost, LogTransport
+from mastra_core.redaction import safe_message
+
+__all__ = ("LogPipeline", "find_pipeline")
+
+_STOP_TIMEOUT = 2.0  # seconds to write the last lines
+# Frozen between two requests, where a thread would not run.
+_FREEZES = sys.platform == "emscripten" or "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+
+class LogPipeline(logging.Handler):
+    """The handler of a logger of ``create_logger``.
+
+    :param transports: the destinations of lines, by name.
+    """
+
+    def __init__(self, transports: Mapping[str, LogTransport]) -> None:
+        super().__init__()
+        self.transports: dict[str, LogTransport] = {}
+        self._names: dict[LogTransport, str] = {}
+        self._losses = Losses()
+        self._writer: BackgroundWriter | None = None
+        self._servers = 0  # how many servers run with this logger
+        self._is_abandoned = False  # whether the writer hangs in a destination
+        self._has_exit_hooks = False
+        self._closes_at_exit = False
+        for name, transport in transports.items():
+            self.add_transport(name, transport)
+
+    def add_transport(self, name: str, transport: LogTransport) -> None:
+        """Add a destination of lines.
+
+        :param name: name of the transport.
+        :param transport: the transport.
+        """
+        if not self._closes_at_exit and not isinstance(transport, StreamTransport):
+            self._closes_at_exit = True
+            atexit.register(self._close_transports)  # runs after _stop_writer
+        self.transports = {**self.transports, name: transport}
+        self._names[transport] = name
+        transport.report_loss = partial(self._losses.add, name)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass a record to the transports.
+
+        :param record: the log record.
+        """
+        self._pass_on(record)
+        if self._losses.is_unreported and self._writer is None:
+            self._report_losses()
+
+    def get_lost_counts(self) -> dict[str, int]:
+        """Return the number of lost lines of each transport that has lost some."""
+        return self._losses.get_counts()
+
+    def start(self) -> None:
+        """Write in a thread from now on, until ``stop`` was called as often as ``start``."""
+        self._servers += 1
+        if not self._has_exit_hooks:
+            self._has_exit_hooks = True
+            atexit.register(self._stop_writer)
+            if hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=self._forget_writer)
+
+    def stop(self) -> None:
+        """Write the lines that wait, for at most two seconds; then write without a thread."""
+        self._servers -= 1
+        if self._servers == 0:
+            self._stop_writer()
+            self._close_transports()
+
+    def _pass_on(self, record: logging.LogRecord, skip: str = "") -> None:
+        """Format a record for each transport, and write the lines or queue them."""
+        writer = self._get_writer()
+        for name, transport in self._select_transports(writer).items():
+            if record.levelno < transport.level or name == skip or self._is_abandoned:
+                continue
+            try:
+                line = transport.format(record)
+            except Exception as error:  # noqa: BLE001  # str() of a user's object may raise anything
+                self._losses.add(name, 1, f"a line cannot be formatted: {safe_message(error)}")
+                continue
+            if writer is None or not transport.is_blocking:
+                self._write(transport, [line])
+            elif not writer.put(transport, line):
+                reason = "more lines were logged than could be written"
+                self._losses.add(name, 1, reason, is_failure=False)
+
+    def _get_writer(self) -> BackgroundWriter | None:
+        if self._writer is None and self._servers and not _FREEZES and not self._is_abandoned:
+            self._writer = BackgroundWriter(self._write_batch)
+        return self._writer
+
+    def _select_transports(self, writer: BackgroundWriter | None) -> Mapping[str, LogTransport]:
+        """Return the transports of a record.
+
+        What a transport itself logs goes to the streams only; it would otherwise cause further
+        records without end.
+        """
+        if writer is None or not writer.is_current_thread:
+            return self.transports
+        return {
+            name: each
+            for name, each in self.transports.items()
+            if isinstance(each, StreamTransport)
+        }
+
+    def _write_batch(self, transport: LogTransport, lines: list[Any]) -> None:
+        self._write(transport, lines)
+        if self._losses.is_unreported:
+            self._report_losses()
+
+    def _write(self, transport: LogTransport, lines: list[Any]) -> None:
+        name = self._names[transport]
+        try:
+            transport.write(lines)
+        except LinesLost as error:
+            self._losses.add(name, error.count, error.reason)
+        except Exception as error:  # noqa: BLE001  # a custom transport may raise anything
+            self._losses.add(name, len(lines), safe_message(error))
+
+    def _report_losses(self, *, is_final: bool = False) -> None:
+        for loss in self._losses.take_reports(is_final=is_final):
+            self._pass_on(_build_report(loss), loss.transport if loss.is_failure else "")
+
+    def _stop_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None and not writer.stop(_STOP_TIMEOUT):
+            self._is_abandoned = True  # a direct write would hang as well
+
+    def _close_transports(self) -> None:
+        for name, transport in self.transports.items():
+            try:
+                transport.close()
+            except Exception as error:  # noqa: BLE001  # a custom transport may raise anything
+                self._losses.add(name, 0, safe_message(error))
+        self._report_losses(is_final=True)
+
+    def _forget_writer(self) -> None:
+        """Write without a thread in a child process, because a fork has no threads."""
+        self._writer, self._servers = None, 0
+
+
+def find_pipeline(logger: logging.Logger) -> LogPipeline | None:
+    """Return the pipeline of a logger that ``create_logger`` has created.
+
+    :param logger: any logger.
+    """
+    return next((each for each in logger.handlers if isinstance(each, LogPipeline)), None)
+
+
+def _build_report(loss: Loss) -> logging.LogRecord:
+    return logging.makeLogRecord(
+        {
+            "name": "mastra.logs",
+            "levelno": logging.WARNING,
+            "levelname": "WARNING",
+            "msg": f"{loss.count} log lines for {loss.transport!r} are lost: {loss.reason}",
+        }
+    )

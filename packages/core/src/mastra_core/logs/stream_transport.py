@@ -1,0 +1,61 @@
+"""Write log lines to a stream: standard error, standard output, or any text stream."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from mastra_core.logs.transport import LogTransport
+
+__all__ = ("StreamTransport",)
+
+
+class StreamTransport(LogTransport):
+    """Writes lines to a text stream.
+
+    Lines for the standard streams are written to their file descriptor. A thread that waits for
+    the reader of a pipe then holds no lock that the interpreter needs at its exit.
+
+    :param stream: the stream.
+    :param formatter: formats the lines.
+    """
+
+    def __init__(self, stream: TextIO, formatter: logging.Formatter) -> None:
+        super().__init__(formatter)
+        self._stream = stream
+
+    def write(self, lines: Sequence[str]) -> None:
+        """Write lines.
+
+        :param lines: the lines.
+        """
+        text = "\n".join(lines) + "\n"
+        descriptor = self._find_descriptor()
+        if descriptor is None:
+            self._stream.write(text)
+            self._stream.flush()
+        else:
+            _write_all(descriptor, text.encode(errors="backslashreplace"))
+
+    def _find_descriptor(self) -> int | None:
+        if sys.platform == "win32" or self._stream not in (sys.__stderr__, sys.__stdout__):
+            return None
+        try:
+            self._stream.flush()
+            return self._stream.fileno()
+        except (OSError, ValueError):
+            return None
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[os.write(descriptor, rest) :]
+        except BlockingIOError:  # another process has made the pipe non-blocking
+            import select
+
+            select.select([], [descriptor], [], 1)

@@ -1,0 +1,199 @@
+"""Test the pipeline: custom transports, failures, its thread, and losses."""
+
+import io
+import json
+import logging
+import os
+import threading
+import time
+
+import pytest
+
+from mastra_core import create_logger
+from mastra_core.errors import ConfigError
+from mastra_core.logs import LogTransport, bind_log_fields
+from mastra_core.logs.background_writer import MAX_BYTES
+from mastra_core.logs.pipeline import find_pipeline
+
+
+@pytest.fixture
+def build():
+    """Create a logger with transports; return its pipeline and what its stream has."""
+
+    def create(level="debug", **transports):
+        stream = io.StringIO()
+        logger = create_logger("piped", level, format="json", stream=stream, transports=transports)
+
+        def read_lines():
+            return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+        return logger, find_pipeline(logger), read_lines
+
+    yield create
+    for name in ("piped", "mastra"):
+        logging.getLogger(name).handlers = []
+
+
+class Blocked(LogTransport):
+    """A destination that hangs until it is released."""
+
+    def __init__(self):
+        super().__init__()
+        self.may_write = threading.Event()
+        self.lines = []
+
+    def write(self, lines):
+        self.may_write.wait(20)
+        self.lines.extend(lines)
+
+
+class Failing(LogTransport):
+    """A destination that fails as long as ``is_broken``."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_broken = True
+        self.lines = []
+
+    def write(self, lines):
+        if self.is_broken:
+            raise OSError("the printer burns")
+        self.lines.extend(lines)
+
+
+class Collector(logging.Handler):
+    def __init__(self, level=logging.NOTSET):
+        super().__init__(level)
+        self.records = []
+
+    def emit(self, record):
+        self.records.append(record)
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_a_handler_of_logging_gets_final_masked_records(build, in_thread):
+    handler = Collector(logging.WARNING)
+    logger, pipeline, lines = build(custom=handler)
+    if in_thread:
+        pipeline.start()
+    names = ["ann"]
+    with bind_log_fields(request_id="r1", run_id="r2"):
+        logger.info("below the level of the handler")
+        logger.warning("%s left", names, extra={"api_key": "sk-1", "names": names})
+    names.append("bob")
+    if in_thread:
+        pipeline.stop()
+    (record,) = handler.records
+    assert record.getMessage() == "['ann'] left"
+    assert (record.api_key, record.names, record.request_id) == ("****", ["ann"], "r1")
+    assert [line["run_id"] for line in lines()] == ["r2", "r2"]
+    assert "bob" not in str(lines())
+
+
+def test_a_failure_is_reported_once_and_the_lines_are_counted(build, capsys):
+    broken = Failing()
+    logger, pipeline, lines = build(broken=broken)
+    for _ in range(50):
+        logger.info("hello")
+    reports = [line for line in lines() if line["name"] == "mastra.logs"]
+    assert len(reports) == 1
+    assert reports[0]["msg"] == "1 log lines for 'broken' are lost: the printer burns"
+    assert pipeline.get_lost_counts() == {"broken": 50}
+    broken.is_broken = False
+    logger.info("again")
+    assert len(broken.lines) == 1
+    assert capsys.readouterr().err == ""
+
+
+def test_a_value_that_cannot_be_text_costs_its_own_line_only(build):
+    class Bad:
+        def __str__(self):
+            raise RuntimeError("no text")
+
+    logger, pipeline, lines = build()
+    logger.info("x", extra={"value": Bad()})
+    logger.info("next")
+    assert "next" in [line["msg"] for line in lines()]
+    assert pipeline.get_lost_counts() == {"stream": 1}
+
+
+def test_a_destination_that_hangs_delays_nobody(build):
+    blocked = Blocked()
+    logger, pipeline, lines = build(blocked=blocked)
+    pipeline.start()
+    logger.info("first")
+    time.sleep(0.1)
+    text, started = "x" * 10_000, time.process_time()
+    for _ in range(2000):
+        logger.info(text)
+    assert time.process_time() - started < 5
+    lost = sum(pipeline.get_lost_counts().values())
+    assert lost >= 2 * 2000 - 2 * MAX_BYTES / 10_000 - 10
+    started = time.monotonic()
+    blocked.may_write.set()
+    pipeline.stop()
+    assert time.monotonic() - started < 3
+    reports = [line["msg"] for line in lines() if line["name"] == "mastra.logs"]
+    assert any("more lines were logged than could be written" in each for each in reports)
+    assert len(blocked.lines) + pipeline.get_lost_counts()["blocked"] >= 2001
+
+
+def test_stopping_does_not_wait_for_a_destination_that_hangs(build):
+    blocked = Blocked()
+    logger, pipeline, _ = build(blocked=blocked)
+    pipeline.start()
+    logger.info("first")
+    time.sleep(0.05)
+    started = time.monotonic()
+    pipeline.stop()
+    logger.info("after the end")  # would hang as well
+    assert time.monotonic() - started < 4
+    blocked.may_write.set()
+
+
+def test_a_transport_that_logs_does_not_log_itself(build):
+    class Chatty(LogTransport):
+        def write(self, lines):
+            logging.getLogger("piped").info("sending %d", len(lines))
+
+    logger, pipeline, lines = build(chatty=Chatty())
+    pipeline.start()
+    logger.info("hello")
+    time.sleep(0.1)
+    pipeline.stop()
+    assert [line["msg"] for line in lines()] == ["hello", "sending 1"]
+
+
+def test_a_child_process_of_a_fork_logs_without_the_thread(build, tmp_path):
+    logger, pipeline, _ = build()
+    pipeline.start()
+    logger.info("in the parent")
+    pid = os.fork()
+    if pid == 0:  # the child
+        logger.info("in the child")
+        stream = pipeline.transports["stream"]._stream
+        (tmp_path / "child").write_text(stream.getvalue())
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert "in the child" in (tmp_path / "child").read_text()
+    pipeline.stop()
+
+
+def test_scopes_nest(build):
+    logger, _, lines = build()
+    with bind_log_fields(run_id="a", agent="one"):
+        with bind_log_fields(run_id="b"):
+            logger.info("inner", extra={"agent": "two"})
+        logger.info("outer")
+    logger.info("none")
+    assert [(line.get("run_id"), line.get("agent")) for line in lines()] == [
+        ("b", "two"), ("a", "one"), (None, None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "transports", [{"stream": Failing()}, {"memory": Failing()}, {"file": "app.log"}, ["app.log"]]
+)
+def test_invalid_transports_are_refused(transports):
+    with pytest.raises(ConfigError, match="transport"):
+        create_logger("piped", transports=transports)
