@@ -5,8 +5,8 @@ import sqlite3
 
 import pytest
 
-from mastra_core import DurableEngine, Mastra, MemoryEngine, Workflow, step
-from mastra_core.errors import ConfigError, StorageError
+from mastra_core import DurableEngine, Workflow, step
+from mastra_core.errors import StorageError
 from tests.core.workflows.sample_steps import ask, start_and_wait, wait_until
 
 
@@ -87,14 +87,3 @@ def test_request_context_is_stored_as_json(tmp_path):
 
     assert asyncio.run(run_scenario()) == '{"user":"ann"}'
     assert b"secret" not in (tmp_path / "runs.db").read_bytes()
-
-
-def test_engine_by_name(monkeypatch, tmp_path):
-    monkeypatch.setenv("MASTRA_DATABASE_URL", f"sqlite:///{tmp_path}/runs.db")
-    assert isinstance(Mastra(engine="durable").engine, DurableEngine)
-    assert isinstance(Mastra(engine="memory").engine, MemoryEngine)
-    with pytest.raises(ConfigError, match="'eternal' is unknown"):
-        Mastra(engine="eternal")
-    monkeypatch.setenv("MASTRA_DATABASE_URL", "mysql://host/name")
-    with pytest.raises(ConfigError, match="MASTRA_DATABASE_URL"):
-        Mastra(engine="durable")
