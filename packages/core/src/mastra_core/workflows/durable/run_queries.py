@@ -425,8 +425,11 @@ def remove_members(ids: list[str]) -> Queries[None]:
 
 
 def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
-    parts, values = ["workflow = ?"], [workflow]
+    parts: list[str] = ["1 = 1"]
+    values: list[Any] = []
     for condition, value in (
+        ("workflow = ?", workflow or None),
+        ("run_id = ?", query.run_id or None),
         ("status = ?", query.status or None),
         ("resource_id = ?", query.resource_id or None),
         ("created_at >= ?", query.since),
@@ -434,14 +437,14 @@ def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
     ):
         if value is not None:
             parts.append(condition)
-            values.append(value)  # type: ignore[arg-type]  # texts and numbers
+            values.append(value)
     return " AND ".join(parts), values
 
 
 def list_runs(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list[str]]]]:
     """List runs with their events, newest first.
 
-    :param workflow: the id of the workflow.
+    :param workflow: the id of the workflow; empty for all workflows.
     :param query: selects the runs.
     """
     condition, values = _build_condition(workflow, query)
@@ -467,7 +470,7 @@ def list_runs(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list
 def count_runs(workflow: str, query: RunQuery) -> Queries[dict[str, int]]:
     """Count runs by status.
 
-    :param workflow: the id of the workflow.
+    :param workflow: the id of the workflow; empty for all workflows.
     :param query: selects the runs.
     """
     condition, values = _build_condition(workflow, query)

@@ -178,14 +178,14 @@ class RunStore(Protocol):
     async def list(self, workflow: str, query: RunQuery) -> list[tuple[RunRow, list[str]]]:
         """Return runs with their events, newest first.
 
-        :param workflow: the id of the workflow.
+        :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
         """
 
     async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
         """Return the number of the selected runs by status, whatever their place in the list.
 
-        :param workflow: the id of the workflow.
+        :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
         """
 

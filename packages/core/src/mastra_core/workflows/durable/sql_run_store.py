@@ -231,7 +231,7 @@ class SqlRunStore:
     async def list(self, workflow: str, query: RunQuery) -> list[tuple[RunRow, list[str]]]:
         """Return runs with their events, newest first.
 
-        :param workflow: the id of the workflow.
+        :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
         """
         return await self._database.read(lambda: list_runs(workflow, query))
@@ -239,7 +239,7 @@ class SqlRunStore:
     async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
         """Return the number of the selected runs by status, whatever their place in the list.
 
-        :param workflow: the id of the workflow.
+        :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
         """
         return await self._database.read(lambda: count_runs(workflow, query))
