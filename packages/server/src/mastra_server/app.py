@@ -82,6 +82,7 @@ def create_app(mastra: Mastra) -> Litestar:
     :raises ConfigError: for a middleware path that cannot be matched, or a route that is taken.
     """
     live_runs = LiveRuns(mastra.server.run_timeout)
+    limiters: list[RateLimiter] = []
     trace_store, trace_routes = _create_trace_store(mastra)
     mcp_routes = mcp_tools.ROUTES if mastra.server.mcp else ()
     declared = (*_API_ROUTES, *trace_routes, *mcp_routes, *get_openapi_routes(mastra))
@@ -106,6 +107,7 @@ def create_app(mastra: Mastra) -> Litestar:
                 "logs": ServerLogs(mastra, can_list=_should_keep_logs(mastra)),
                 "trace_store": trace_store,
                 "responses": openai_routes.Responses(),
+                "rate_limiters": limiters,
             }
         ),
         logging_config=None,
@@ -115,7 +117,7 @@ def create_app(mastra: Mastra) -> Litestar:
     )
     warn_about_open_routes(app, mastra)
     traced = trace_store is not None or mastra.telemetry is not None
-    app.asgi_handler = _wrap_layers(app.asgi_handler, mastra, metrics, trace=traced)
+    app.asgi_handler = _wrap_layers(app.asgi_handler, mastra, metrics, limiters, trace=traced)
     return app
 
 
@@ -170,7 +172,14 @@ def _choose_app_class(mastra: Mastra) -> type[Litestar]:
     return _PluginFreeApp if plain else StartupErrorApp
 
 
-def _wrap_layers(app: App, mastra: Mastra, metrics: Sequence[Metrics], *, trace: bool) -> App:
+def _wrap_layers(
+    app: App,
+    mastra: Mastra,
+    metrics: Sequence[Metrics],
+    limiters: list[RateLimiter],
+    *,
+    trace: bool,
+) -> App:
     settings = mastra.server
     if mastra.server_middleware:  # Litestar handles only what the routes raise
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
@@ -178,6 +187,7 @@ def _wrap_layers(app: App, mastra: Mastra, metrics: Sequence[Metrics], *, trace:
     app = TimeLimit(app, settings.timeout)
     if settings.rate_limit is not None:
         app = RateLimiter(app, settings.rate_limit)
+        limiters.append(app)
     if settings.cors:
         app = CorsHeaders(app, settings.cors, dev=_is_dev())
     if settings.https_only:
@@ -208,6 +218,8 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
         await mastra.engine.close()
         await close_toolboxes(mastra.agents.values())
         await mastra.storage.close()
+        for limiter in app.state.rate_limiters:
+            await limiter.close()
         if trace_store is not None:
             trace_store.stop()
         if mastra.telemetry is not None:

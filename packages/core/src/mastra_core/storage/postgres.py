@@ -56,4 +56,4 @@ class PostgresStorage:
 
     async def close(self) -> None:
         """Close the connections; a later call opens them again."""
-        await self._database.pool.close()
+        await self._database.close()
