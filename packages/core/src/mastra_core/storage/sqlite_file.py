@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mastra_core.database.sqlite_migration import migrate_sqlite
 from mastra_core.database.table_versions import Schema
+from mastra_core.storage.database_span import start_database_span
 from mastra_core.storage.sqlite_database import Lock, Result, Statement
 from mastra_core.storage.sqlite_errors import to_storage_error
 from mastra_core.storage.sqlite_schema import SCHEMA
@@ -65,7 +67,8 @@ class SqliteFile:
         def work(connection: Connection) -> T:
             return convert([_execute_statement(connection, each) for each in statements])
 
-        return await (self.write(work) if writes else self.read(work))
+        with start_database_span(statements, Path(self.path).name):
+            return await (self.write(work) if writes else self.read(work))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Call a function in a read transaction, and return its result.

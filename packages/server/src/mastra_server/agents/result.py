@@ -13,6 +13,7 @@ from mastra_core.agents import (
     SuspendedRun,
     SuspendedRuns,
 )
+from mastra_core.agents.agent_span import start_agent_span
 from mastra_core.telemetry import get_span_ids
 from mastra_server.agents.log_scope import enter_log_scope
 from mastra_server.agents.messages import (
@@ -22,7 +23,7 @@ from mastra_server.agents.messages import (
     build_stored_message,
     build_ui_message,
 )
-from mastra_server.agents.spans import record_agent_output, start_agent_span
+from mastra_server.agents.spans import record_agent_output
 from mastra_server.agents.transcript import (
     Transcript,
     Turn,
@@ -155,7 +156,7 @@ def _build_step(transcript: Transcript, turn: Turn, *, first: bool) -> dict[str,
 
 
 def _build_reasoning(turn: Turn, run_id: str) -> dict[str, Any]:
-    payload = {"id": f"reasoning_{turn.started_at}", "text": turn.reasoning}
+    payload = {"id": turn.reasoning_id, "text": turn.reasoning}
     return {"type": "reasoning", "runId": run_id, "from": "AGENT", "payload": payload}
 
 

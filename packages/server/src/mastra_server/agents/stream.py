@@ -28,13 +28,14 @@ from mastra_core.agents import (
     ToolSuspended,
     Usage,
 )
+from mastra_core.agents.agent_span import record_agent_failure, start_agent_span
 from mastra_core.logger import get_logger
 from mastra_server.agents.messages import (
     build_content,
     build_request_messages,
     build_response_messages,
 )
-from mastra_server.agents.spans import record_agent_failure, record_agent_output, start_agent_span
+from mastra_server.agents.spans import record_agent_output
 from mastra_server.agents.suspended_runs import stream_events, take_suspended_run
 from mastra_server.agents.transcript import (
     Transcript,
@@ -190,7 +191,8 @@ class AgentChunkWriter:
     def _close_block(self) -> Iterator[dict[str, Any]]:
         if self._block:
             kind, self._block = f"{self._block}-end", ""
-            yield self._build_chunk(kind, {"type": kind, "id": self._block_id})
+            names = {"type": kind} if kind == "text-end" else {}
+            yield self._build_chunk(kind, {**names, "id": self._block_id})
 
     @property
     def _block_id(self) -> str:

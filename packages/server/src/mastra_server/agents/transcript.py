@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import uuid
 from typing import Any
 
@@ -61,6 +62,11 @@ class Turn:
     reason: str = "stop"
     usage: Usage = dataclasses.field(default_factory=Usage)
     started_at: int = dataclasses.field(default_factory=get_timestamp_ms)
+
+    @functools.cached_property
+    def reasoning_id(self) -> str:
+        """The id of the reasoning in all places of a response."""
+        return f"reasoning_{uuid.uuid4()}"
 
 
 @dataclasses.dataclass

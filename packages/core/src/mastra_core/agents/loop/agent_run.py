@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from pydantic_ai.exceptions import UnexpectedModelBehavior
 from pydantic_ai.messages import ModelRequestPart, ModelResponse, ToolCallPart, ToolReturnPart
 
 from mastra_core.agents.events import AgentEvent, StepFinish, ToolCall, ToolResult
@@ -48,7 +47,6 @@ class AgentRun:
         self._ended = False
         self._has_events = True  # of the current turn
         self._calls: dict[str, ToolCall] = {}
-        self._failures: dict[str, int] = {}  # invalid calls in a row, by the name of the tool
 
     async def iter_events(self) -> AsyncGenerator[AgentEvent]:
         """Run to the end and yield the events, except ``Start``.
@@ -82,9 +80,11 @@ class AgentRun:
         self._usage.check_request()
         request = self._build_request()
         self._has_events = False
-        with trace_request(request):
+        with trace_request(request) as span:
             async with aclosing(self._iter_answer(request)) as events:
                 async for event in events:
+                    if span is not None and self._live and not self._has_events:
+                        span.record_first_chunk()
                     self._has_events = True
                     yield event
         response = request.response
@@ -174,28 +174,12 @@ class AgentRun:
         for part in results:
             if isinstance(part, ToolReturnPart) and part.tool_call_id in self._calls:
                 yield self._to_result(part)
-        self._check_failures(outcomes)
         parts = [*results, *(each.result for each in outcomes if each.result is not None)]
         for event in self._end_turn(parts, outcomes, client_calls, answer):
             yield event
 
     def _to_result(self, part: ToolReturnPart) -> ToolResult:
         return to_tool_result(part, self._calls)
-
-    def _check_failures(self, outcomes: Sequence[CallOutcome]) -> None:
-        """Count the invalid calls of each tool.
-
-        :raises UnexpectedModelBehavior: when the model may not correct its call again.
-        """
-        for result in (each.result for each in outcomes):
-            if result is None or result.outcome != "retried":
-                continue
-            name = result.tool_name
-            self._failures[name] = self._failures.get(name, 0) + 1
-            if self._failures[name] > self._plan.retries:
-                raise UnexpectedModelBehavior(
-                    f"Tool {name!r} exceeded max retries count of {self._plan.retries}"
-                )
 
     def _end_turn(
         self,
