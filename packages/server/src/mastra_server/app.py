@@ -111,6 +111,7 @@ def create_app(mastra: Mastra) -> Litestar:
                 "trace_store": trace_store,
                 "responses": openai_routes.Responses(),
                 "rate_limiters": limiters,
+                "remote_runs": None,
             }
         ),
         logging_config=None,
@@ -201,6 +202,16 @@ def _wrap_layers(
     return RequestBoundary(app) if is_request_scoped() else app
 
 
+async def _open_remote_runs(app: Litestar) -> None:
+    """Listen to servers that share the storage, and import what that needs only if they can."""
+    bus = getattr(app.state.mastra.storage, "bus", None)
+    if bus is not None:
+        from mastra_server.agents.remote_runs import RemoteRuns
+
+        app.state.remote_runs = RemoteRuns(bus, app.state.live_runs, app.state.thread_runs)
+        await app.state.remote_runs.open()
+
+
 @contextlib.asynccontextmanager
 async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
     import asyncio
@@ -209,6 +220,7 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
     trace_store: TraceStore | None = app.state.trace_store
     await open_resources(app)
     await mastra.engine.open(mastra.workflows.values())
+    await _open_remote_runs(app)
     logs: ServerLogs = app.state.logs
     logs.open()
     metrics: ServerMetrics = app.state.metrics
@@ -218,6 +230,8 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
     finally:
         app.state.draining = True
         await app.state.live_runs.close()
+        if app.state.remote_runs is not None:
+            await app.state.remote_runs.close()
         await mastra.engine.close()
         await close_toolboxes(mastra.agents.values())
         await mastra.storage.close()
