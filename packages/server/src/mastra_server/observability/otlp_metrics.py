@@ -10,11 +10,12 @@ from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_core.metrics import METRICS, Metric
+from mastra_core.worker_thread import run_for
 from mastra_server.observability.otlp_settings import OtlpSettings
 
 __all__ = ("OtlpRecorder",)
 
-_CLOSE_TIMEOUT = 2_000  # milliseconds
+_CLOSE_TIMEOUT = 1.5  # seconds
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _ATTRIBUTES = {
     "agent": "gen_ai.agent.name",
@@ -59,8 +60,8 @@ class OtlpRecorder:
         (instrument.record if metric.kind == "duration" else instrument.add)(value, attributes)
 
     def close(self) -> None:
-        """Export the last values, for at most two seconds."""
-        self._provider.shutdown(timeout_millis=_CLOSE_TIMEOUT)
+        """Export the last values, for at most 1.5 seconds."""
+        run_for(_CLOSE_TIMEOUT, self._provider.shutdown)
 
     def _build(self, meter: Any, metric: Metric) -> Any:
         name, text = metric.name, metric.help

@@ -88,7 +88,7 @@ class DurableEngine:
         max_concurrency: int = 100,
         lease: float = 5,
         max_events: int = 100_000,
-        max_takeovers: int = 5,
+        max_takeovers: int = 20,
         park_after: float = 10,
         max_age: float = _MONTH,
         context_keys: Collection[str] | None = None,

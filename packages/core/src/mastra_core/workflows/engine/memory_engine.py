@@ -312,7 +312,8 @@ class MemoryEngine:
         """
         query = query or RunQuery()
         end = None if query.limit is None else query.offset + query.limit
-        records = self._select(workflow, query)
+        self._finish_lost_runs()
+        records = _select_records(self._runs, workflow, query)
         records.sort(key=lambda record: record.created_at, reverse=True)
         return records[query.offset : end]
 
@@ -322,7 +323,8 @@ class MemoryEngine:
         :param workflow: the workflow.
         :param query: selects the runs, whatever their place in the list; all by default.
         """
-        records = self._select(workflow, query or RunQuery())
+        self._finish_lost_runs()
+        records = _select_records(self._runs, workflow, query or RunQuery())
         return dict(Counter(record.status for record in records))
 
     async def delete(self, run: Run) -> None:
@@ -337,11 +339,6 @@ class MemoryEngine:
         """Cancel all unfinished runs."""
         for run in self._runs.unfinished_runs:
             await self.cancel(run)
-
-    def _select(self, workflow: Workflow, query: RunQuery) -> list[RunRecord]:
-        self._finish_lost_runs()
-        records = (run.record for run in self._runs if run.workflow.id == workflow.id)
-        return [record for record in records if query.matches(record)]
 
     async def _begin_again(
         self,
@@ -431,6 +428,13 @@ class MemoryEngine:
                 run.add_event(end)
                 if run.record.is_finished:
                     self._runs.mark_finished(run)
+
+
+def _select_records(
+    runs: Iterable[MemoryRun], workflow: Workflow, query: RunQuery
+) -> list[RunRecord]:
+    records = (run.record for run in runs if run.workflow.id == workflow.id)
+    return [record for record in records if query.matches(record)]
 
 
 def _require_memory_run(run: Run) -> MemoryRun:
