@@ -152,6 +152,35 @@ assert listener.names == ["inner", "GET /"]
 """)
 
 
+def test_a_request_of_our_own_client():
+    run_script("""
+import asyncio, http.server, threading
+from mastra_core.fetch import fetch
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(404)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+url = f"http://127.0.0.1:{server.server_port}/keys?secret=1"
+add_listener(listener)
+listener.on_end = lambda span: listener.names.append((span.name, span.kind.name, span.attributes))
+asyncio.run(fetch(url))  # such as an export, outside of every request
+with start_span("request"):
+    asyncio.run(fetch(url))
+assert listener.names[:-1] == [("GET", "CLIENT", {
+    "http.request.method": "GET",
+    "server.address": "127.0.0.1",
+    "server.port": server.server_port,
+    "http.response.status_code": 404,
+})]
+server.shutdown()
+server.server_close()
+""")
+
+
 @pytest.mark.parametrize(
     "settings", ["ratio", {}, {"type": "x"}, {"type": "ratio", "probability": -1}]
 )
