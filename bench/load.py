@@ -1,8 +1,9 @@
 """Measure requests a second under load: this project, bare Litestar, and the TypeScript original.
 
-python bench/load.py              about nine minutes; more the first time
-python bench/load.py --quick      one round of a second each, without the minute of load
-python bench/load.py --only ours  one side: ours, bare or peer; may be repeated
+python bench/load.py                about 14 minutes; more the first time
+python bench/load.py --quick        one round of a second each, without the minute of load
+python bench/load.py --only ours    one side: ours, bare or peer; may be repeated
+python bench/load.py --part agents  agents that call a model; the other part is "routes"
 
 Needs wrk (`apt-get install wrk`). The client runs on the same cores as the server.
 """
@@ -10,28 +11,26 @@ Needs wrk (`apt-get install wrk`). The client runs on the same cores as the serv
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import peer
+from agent_load import format_agents, measure_agents
 from app import App
 from environment import clean_environ, create_environment, prepare_wheels
 from options import add_wheels_option, create_parser, log_progress, write_json
 from paths import BENCH
-from process import MeasurementError
 from server import Server, start_server
+from wrk import Sample, run_wrk
 
 SIDES = ("ours", "bare", "peer")
 AGENTS, GENERATE = "/api/agents", "/api/agents/echo/generate"
@@ -40,25 +39,6 @@ PATHS = (AGENTS, START, GENERATE)
 BODIES = {START: {"inputData": {"n": 5}}, GENERATE: {"messages": "hi"}}
 TITLES = {AGENTS: "GET /api/agents", START: "POST start-async", GENERATE: "POST generate"}
 CLIENTS = (1, 32)
-MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
-
-
-@dataclasses.dataclass(frozen=True)
-class Sample:
-    """What wrk reports of one endpoint.
-
-    :param rate: requests a second.
-    :param p50: median latency in milliseconds.
-    :param p99: 99th percentile of the latency in milliseconds.
-    :param failed: requests without an answer, or with another status than 2xx and 3xx.
-    :param memory: resident memory of the server afterwards, in MB.
-    """
-
-    rate: float
-    p50: float
-    p99: float
-    failed: int
-    memory: float = 0
 
 
 Key = tuple[str, int, str, str]  # path, clients, fresh or loaded, side
@@ -97,15 +77,8 @@ class LoadTest:
         self.samples.setdefault((path, clients, state, side), []).append(sample)
 
     def _run_wrk(self, side: str, path: str, clients: int, seconds: int) -> Sample:
-        script = self.scratch / "request.lua"
-        script.write_text(_format_lua(BODIES.get(path)))
         url = f"http://127.0.0.1:{self.servers[side].port}{path}"
-        options = ["-t1", f"-c{clients}", f"-d{seconds}s", "--latency", "--timeout", "10s"]
-        command = ["wrk", *options, "-s", str(script), url]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise MeasurementError(f"wrk: {done.stderr.strip()[-300:]}")
-        return parse_wrk(done.stdout)
+        return run_wrk(url, clients, seconds, body=BODIES.get(path), scratch=self.scratch)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -113,31 +86,48 @@ def main(arguments: Sequence[str]) -> int:
         "Measure requests a second.", quick="one round of a second each, of fresh servers only"
     )
     parser.add_argument("--only", action="append", choices=SIDES, help="one side")
+    parser.add_argument("--part", choices=("agents", "routes"), help="one part")
     add_wheels_option(parser)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
     if shutil.which("wrk") is None:
         print("wrk is missing: apt-get install wrk")
         return 1
-    before = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="mastra-bench-") as scratch, ExitStack() as stack:
-        test = LoadTest(Path(scratch), 1 if options.quick else 3)
-        wheels = prepare_wheels(Path(scratch) / "wheels", options.wheels)
-        _start_servers(test, stack, options.only or SIDES, wheels)
-        test.run_rounds("fresh", 1 if options.quick else 3)
-        if not options.quick:
+    before, sides, figures = os.getloadavg()[0], options.only or SIDES, {}
+    with tempfile.TemporaryDirectory(prefix="mastra-bench-") as directory:
+        scratch = Path(directory)
+        wheels = prepare_wheels(scratch / "wheels", options.wheels)
+        if options.part != "routes":
+            agents = measure_agents(scratch, sides, wheels, quick=options.quick)
+            figures |= _dump_samples(agents)
+            print("\n".join([*format_agents(agents), ""]))
+        if options.part != "agents":
+            routes = _measure_routes(scratch, sides, wheels, quick=options.quick)
+            figures |= _dump_samples(routes)
+            print("\n".join([*format_table(routes), ""]))
+    print(f"load average {before:.1f} at the start, {os.getloadavg()[0]:.1f} at the end")
+    write_json(options.json, figures)
+    return 0
+
+
+def _dump_samples(samples: Mapping[tuple[Any, ...], Sequence[Sample]]) -> dict[str, Any]:
+    return {
+        " ".join(map(str, key)): [dataclasses.asdict(sample) for sample in found]
+        for key, found in samples.items()
+    }
+
+
+def _measure_routes(
+    scratch: Path, sides: Sequence[str], wheels: dict[str, Path], *, quick: bool
+) -> Samples:
+    with ExitStack() as stack:
+        test = LoadTest(scratch, 1 if quick else 3)
+        _start_servers(test, stack, sides, wheels)
+        test.run_rounds("fresh", 1 if quick else 3)
+        if not quick:
             test.apply_load(60)
             test.run_rounds("loaded", 3)
-    print(f"load average {before:.1f} at the start, {os.getloadavg()[0]:.1f} at the end\n")
-    print("\n".join(format_table(test.samples)))
-    write_json(
-        options.json,
-        {
-            " ".join(map(str, key)): [dataclasses.asdict(sample) for sample in samples]
-            for key, samples in test.samples.items()
-        },
-    )
-    return 0
+        return test.samples
 
 
 def _start_servers(
@@ -164,47 +154,8 @@ def _start_servers(
             payload.write_bytes(response.read())
         command = [tool.python, BENCH / "bare_litestar.py", payload]
         test.servers["bare"] = start(command, clean_environ(), AGENTS)
-    if "peer" in sides and (peer_command := _prepare_peer()):
+    if "peer" in sides and (peer_command := peer.prepare_server()):
         test.servers["peer"] = start(*peer_command, "/health")
-
-
-def _prepare_peer() -> tuple[Sequence[Path], dict[str, str]] | None:
-    """Install and build the peer; return the command of its server and its environment."""
-    log_progress("the peer")
-    try:
-        prepared = peer.prepare()
-        if not prepared.server.exists():
-            peer.build(prepared)
-    except (MeasurementError, OSError) as error:
-        print(f"not measured: peer: {error}")
-        return None
-    return [prepared.node, prepared.server], peer.production_environ(prepared)
-
-
-def _format_lua(body: Any) -> str:
-    """Return a script for wrk that posts ``body`` as JSON; empty for a GET."""
-    if body is None:
-        return ""
-    head = 'wrk.method = "POST"\nwrk.headers["content-type"] = "application/json"\n'
-    return f"{head}wrk.body = [[{json.dumps(body)}]]\n"
-
-
-def parse_wrk(text: str) -> Sample:
-    """Parse what wrk prints with `--latency`."""
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
-    latency = {
-        percent: float(value) * MILLISECONDS[unit]
-        for percent, value, unit in re.findall(r"(50|99)%\s+([\d.]+)(us|ms|s|m)\b", text)
-    }
-    if rate is None:
-        raise MeasurementError(f"wrk printed no rate: {text[-300:]!r}")
-    status = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
-    errors = re.search(
-        r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text
-    )
-    failed = int(status[1]) if status else 0
-    failed += sum(map(int, errors.groups())) if errors else 0
-    return Sample(float(rate[1]), latency["50"], latency["99"], failed)
 
 
 def format_table(samples: Samples) -> list[str]:

@@ -18,8 +18,9 @@ from measurements import (
     measure_starts,
 )
 from node import find_node_directory, read_version
+from options import log_progress
 from paths import BENCH, cache_directory
-from process import time_command
+from process import MeasurementError, time_command
 from results import Results
 
 SOURCE = BENCH / "peer"
@@ -82,6 +83,22 @@ def measure(peer: Peer, groups: Sequence[str], results: Results, *, quick: bool)
 def build(peer: Peer) -> float:
     """Build the peer and return the seconds."""
     return time_command([peer.node, peer.tool, "build"], cwd=peer.project, env=peer.env)
+
+
+def prepare_server() -> tuple[Sequence[Path], dict[str, str]] | None:
+    """Install and build the peer; return the command of its server and its environment.
+
+    :returns: ``None`` after a message, when the peer cannot be installed or built.
+    """
+    log_progress("the peer")
+    try:
+        prepared = prepare()
+        if not prepared.server.exists():
+            build(prepared)
+    except (MeasurementError, OSError) as error:
+        print(f"not measured: peer: {error}")
+        return None
+    return [prepared.node, prepared.server], production_environ(prepared)
 
 
 def production_environ(peer: Peer) -> dict[str, str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +17,8 @@ from typing import Any
 from process import MeasurementError, start_process
 
 TIMEOUT = 60  # seconds until the first answer, and for each request
+_IDLE_INTERVAL = 0.25  # seconds between two looks at the processor time
+_IDLE_TIME = 0.02  # processor seconds of a server without work in that time
 
 
 class Server:
@@ -46,6 +50,19 @@ class Server:
             count += 1
         return count / elapsed
 
+    def send(self, path: str, body: Any, count: int) -> None:
+        """Send requests one after the other on one connection."""
+        connection = self._connect()
+        for _ in range(count):
+            if self._request(connection, path, body) != http.client.OK:
+                raise MeasurementError(f"{path} did not answer 200")
+        connection.close()
+
+    def measure_cpu(self) -> float:
+        """Return the processor time of all threads so far, in seconds; on Linux only."""
+        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
     def measure_memory(self) -> float:
         """Return the resident memory now, in MB."""
         status = Path(f"/proc/{self._process.pid}/status")
@@ -54,6 +71,17 @@ class Server:
             return int(line.split()[1]) * 1024 / 1e6
         command = ["ps", "-o", "rss=", "-p", str(self._process.pid)]  # macOS
         return int(subprocess.check_output(command)) * 1024 / 1e6
+
+    def measure_processor_time(self) -> float:
+        """Return the processor seconds of the server so far, those of its children included."""
+        return sum(_read_processor_time(pid) for pid in _list_processes(self._process.pid))
+
+    def wait_until_idle(self) -> None:
+        """Wait until no work of earlier requests continues."""
+        before = -1.0
+        while (now := self.measure_processor_time()) - before > _IDLE_TIME:
+            before = now
+            time.sleep(_IDLE_INTERVAL)
 
     def _connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
@@ -80,6 +108,29 @@ def start_server(
     env = {**env, "PORT": str(port), "HOST": "127.0.0.1"}
     with start_process(command, cwd=cwd, env=env) as process:
         yield Server(process, port, start)
+
+
+def _list_processes(pid: int) -> list[int]:
+    """Return a process and its descendants."""
+    command = ["pgrep", "-P", str(pid)]
+    children = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+    return [pid, *(each for child in children for each in _list_processes(int(child)))]
+
+
+def _read_processor_time(pid: int) -> float:
+    """Return the processor seconds of a process; 0 when it has ended."""
+    file = Path(f"/proc/{pid}/stat")
+    if sys.platform == "linux":
+        with contextlib.suppress(FileNotFoundError):
+            user, system = file.read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
+            return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        return 0
+    command = ["ps", "-o", "time=", "-p", str(pid)]  # [[hours:]minutes:]seconds
+    text = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    seconds = 0.0
+    for part in text.split(":") if text else ():
+        seconds = seconds * 60 + float(part)
+    return seconds
 
 
 def find_free_port() -> int:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socketserver
 import subprocess
 import sys
 import threading
@@ -15,7 +16,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.postgres import run_postgres
 from tests.sample_projects import ECHO, write_project
+
+# Servers of the tests send head and body apart; the body would wait 40 ms for a confirmation.
+socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 _SERVING = re.compile(r"Serving .* on http://\S+:(\d+)")
 
@@ -167,3 +172,16 @@ def _find_python(version):
 def find_python():
     """`find_python("3.12")` returns the path of such an interpreter."""
     return _find_python
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A PostgreSQL server that all tests of a session share."""
+    with run_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server):
+    """The URL of an empty database."""
+    return postgres_server.create_database()

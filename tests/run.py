@@ -27,7 +27,10 @@ SOURCES = (
     "packages/deployer-vercel",
     "examples/mastra-deployer-acme",
 )
-EXTRAS = {"mastra_core": "[agents,mcp,telemetry]", "mastra_server": "[auth,limits,metrics,serve]"}
+EXTRAS = {
+    "mastra_core": "[agents,mcp,postgres,telemetry]",
+    "mastra_server": "[auth,limits,metrics,serve]",
+}
 
 
 def main(arguments: list[str]) -> int:

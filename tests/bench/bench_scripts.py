@@ -11,12 +11,26 @@ BENCH = Path(__file__).parents[2] / "bench"
 
 
 def load_module(name):
-    """Import a module of bench/ by path: its directory on sys.path would hide modules of tests/."""
+    """Import a module of bench/, whose directory is on sys.path for the time of the import only."""
+    known = set(sys.modules)
     spec = importlib.util.spec_from_file_location(f"bench_{name}", BENCH / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up there
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(BENCH))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(BENCH))
+        _forget_modules(set(sys.modules) - known)
     return module
+
+
+def _forget_modules(names):
+    """Forget modules of bench/, whose names modules of tests may have too."""
+    for name in names:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and Path(file).parent == BENCH and not name.startswith("bench_"):
+            del sys.modules[name]
 
 
 def run_script(name, tmp_path, *options):

@@ -9,17 +9,29 @@ from tests.bench.bench_scripts import load_module
 MESSAGES = [{"role": "user", "content": "hi"}]
 
 
+ADD = {
+    "type": "function",
+    "function": {"name": "add", "parameters": {"type": "object", "properties": {}}},
+}
+ANSWER = "".join(f"word{number} " for number in range(20))
+
+model_server = load_module("model_server")
+
+
+@pytest.fixture(scope="module")
+def environ():
+    with model_server.serve_model() as environ:
+        yield environ
+
+
 @pytest.fixture
-def client():
-    with (
-        load_module("model_server").serve_model() as environ,
-        openai.OpenAI(
-            base_url=environ["OPENAI_BASE_URL"],
-            api_key=environ["OPENAI_API_KEY"],
-            max_retries=0,
-            http_client=httpx.Client(trust_env=False),
-        ) as client,
-    ):
+def client(environ):
+    with openai.OpenAI(
+        base_url=environ["OPENAI_BASE_URL"],
+        api_key=environ["OPENAI_API_KEY"],
+        max_retries=0,
+        http_client=httpx.Client(trust_env=False),
+    ) as client:
         yield client
 
 
@@ -48,3 +60,34 @@ def test_a_stream(client, usage):
 def test_another_path(client):
     with pytest.raises(openai.NotFoundError):
         client.embeddings.create(model="small", input="hi")
+
+
+def test_a_tool_call_comes_before_the_answer(client, environ):
+    before = model_server.count_answers(environ)
+    request = {"model": "caller", "messages": MESSAGES, "tools": [ADD]}
+    (choice,) = client.chat.completions.create(**request).choices
+    assert choice.finish_reason == "tool_calls"
+    (call,) = choice.message.tool_calls
+    assert (call.function.name, call.function.arguments) == ("add", '{"a": 1, "b": 2}')
+    assert model_server.count_answers(environ) == before
+    result = {"role": "tool", "tool_call_id": call.id, "content": "3"}
+    message = choice.message.model_dump(exclude_none=True)
+    request["messages"] = [*MESSAGES, message, result]
+    (choice,) = client.chat.completions.create(**request).choices
+    assert (choice.message.content, choice.finish_reason) == (ANSWER, "stop")
+    assert model_server.count_answers(environ) == before + 1
+
+
+def test_a_streamed_tool_call(client):
+    request = {"model": "caller", "messages": MESSAGES, "tools": [ADD], "stream": True}
+    deltas = [each.choices[0].delta for each in client.chat.completions.create(**request)]
+    functions = [each.tool_calls[0].function for each in deltas if each.tool_calls]
+    assert functions[0].name == "add"
+    assert "".join(each.arguments for each in functions) == '{"a": 1, "b": 2}'
+
+
+def test_a_streamed_answer_has_a_piece_for_each_word(client):
+    stream = client.chat.completions.create(model="caller", messages=MESSAGES, stream=True)
+    contents = [each.choices[0].delta.content for each in stream]
+    assert "".join(filter(None, contents)) == ANSWER
+    assert len(list(filter(None, contents))) == 20

@@ -29,12 +29,14 @@ def product_run(tmp_path_factory):
     return run_script("run.py", tmp_path_factory.mktemp("run"))
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_no_group_fails(product_run):
     results, _ = product_run
     assert results["missing"] == {"peer": "left out"}
 
 
+@pytest.mark.full
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.product)
 def test_row(product_run, row):
@@ -81,11 +83,26 @@ def test_upload(tmp_path):
 def test_load(tmp_path):
     if shutil.which("wrk") is None:
         fail_in_ci("wrk is not installed")
-    samples, _ = run_script("load.py", tmp_path, "--only", "ours", "--only", "bare")
+    options = ("--part", "routes", "--only", "ours", "--only", "bare")
+    samples, _ = run_script("load.py", tmp_path, *options)
     assert len(samples) == 3 * 2 + 2  # three requests by two numbers of clients; bare has one
     for key, (sample,) in samples.items():
         assert sample.pop("failed") == 0, key
         assert is_sane(sample.values()), (key, sample)
+
+
+@pytest.mark.full
+@pytest.mark.slow
+def test_load_of_agents(tmp_path):
+    if shutil.which("wrk") is None:
+        fail_in_ci("wrk is not installed")
+    samples, printed = run_script("load.py", tmp_path, "--part", "agents", "--only", "ours")
+    rows = [f"{kind} {clients} ours" for kind in ("generate", "stream") for clients in (1, 32)]
+    assert list(samples) == rows
+    for row, (sample,) in samples.items():
+        assert sample.pop("failed") == 0, row
+        assert is_sane(sample.values()), (row, sample)
+        assert f"| {row.replace(' ', ' | ')} |" in printed
 
 
 @pytest.mark.full

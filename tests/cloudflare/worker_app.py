@@ -1,6 +1,7 @@
 """An ASGI application that shows how a Worker runs it; it needs only httpx."""
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -21,7 +22,7 @@ async def app(scope, receive, send):
 async def run_lifespan(scope, receive, send):
     await receive()
     STARTS.append(1)
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.8)  # all concurrent requests arrive meanwhile
     if len(STARTS) <= int(os.environ.get("FAILED_STARTS") or 0):
         raise RuntimeError("the database is missing")
     scope["state"]["word"] = "from the lifespan"
@@ -129,6 +130,8 @@ async def outbound(scope, receive, send):
             await client.get(f"{url}/slow", timeout=0.2)
         except httpx.ReadTimeout as error:
             failure = type(error).__name__
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(client.get(f"{url}/held", timeout=None), 0.3)
     with httpx.Client() as client:
         blocking = client.get(f"{url}/blocking").json()
     facts = {

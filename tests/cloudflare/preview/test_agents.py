@@ -40,17 +40,31 @@ class _Model(http.server.BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         key = self.headers["authorization"] or self.headers["x-api-key"]
         self.server.seen.append((key, self.path, body["messages"]))
+        last = body["messages"][-1]
+        if "slowly" in str(last):
+            time.sleep(6)
         if not body.get("stream"):
-            return self.send_whole(body["messages"][-1])
+            return self.send_whole(last)
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
+        if "for ever" in str(last):
+            self.send_until_closed()
+            return None
         if self.path.endswith("/messages"):
             self.send_message()
         else:
             self.send_completion()
         return self.write_chunk(b"")
+
+    def send_until_closed(self):
+        try:
+            while True:
+                self.send_event(self.build_chunk({"content": "on "}))
+                time.sleep(0.05)
+        except ConnectionError:
+            self.server.left.append(self.path)
 
     def send_completion(self):
         for word in _WORDS:
@@ -120,7 +134,7 @@ class _Model(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def model():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Model) as server:
-        server.daemon_threads, server.seen = True, []
+        server.daemon_threads, server.seen, server.left = True, [], []
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -204,6 +218,29 @@ def test_words_of_a_model_arrive_one_by_one(client, model, agent, key):
             times = [time.monotonic() for line in lines if '"text-delta"' in line]
     assert len(times) == 4 and times[-1] - times[0] > 0.3
     assert model.seen[-1][0].removeprefix("Bearer ") == key
+
+
+def test_a_model_may_think_longer_than_a_connection_takes(client):
+    """The SDKs of models allow 5 seconds for connecting, and minutes for the answer."""
+    body = {"messages": "2 and 3, slowly"}
+    assert client.post("/api/agents/helper/generate", json=body).json()["text"] == "The sum is 5."
+
+
+def test_a_model_stops_when_its_thread_is_aborted(client, model):
+    thread = str(uuid.uuid4())
+    body = {"messages": "talk for ever", "memory": {"thread": thread, "resource": "ada"}}
+    with client.stream("POST", "/api/agents/helper/stream", json=body) as response:
+        lines = response.iter_lines()
+        assert any('"text-delta"' in line for line in lines)
+        assert model.left == []
+        client.post(
+            "/api/agents/helper/threads/abort", json={"threadId": thread, "resourceId": "ada"}
+        )
+        assert list(lines)
+    until = time.monotonic() + 20
+    while not model.left and time.monotonic() < until:
+        time.sleep(0.05)
+    assert len(model.left) == 1
 
 
 def test_an_app_uses_the_bindings_of_its_settings(client):

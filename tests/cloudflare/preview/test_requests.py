@@ -133,6 +133,10 @@ class _Server(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"] or 0))
         if self.path == "/slow":
             time.sleep(1)
+        if self.path == "/held":
+            self.connection.settimeout(20)
+            self.server.left.append(self.connection.recv(1) == b"")  # not before the client leaves
+            return
         facts = json.dumps([self.command, self.path, len(body), self.headers["x-mine"]]).encode()
         pieces = [b"one", b"two"] if self.path == "/stream" else [facts]
         self.send_response(200)
@@ -153,10 +157,14 @@ class _Server(http.server.BaseHTTPRequestHandler):
 
 def test_httpx_sends_requests_through_fetch(client):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Server) as server:
-        server.daemon_threads = True
+        server.daemon_threads, server.left = True, []
         threading.Thread(target=server.serve_forever, daemon=True).start()
         facts = client.get(f"/outbound?http://127.0.0.1:{server.server_address[1]}").json()
+        until = time.monotonic() + 20
+        while not server.left and time.monotonic() < until:
+            time.sleep(0.05)
         server.shutdown()
+    assert server.left == [True]
     assert facts == {
         "pieces": ["one", "two"],
         "posted": ["POST", "/", 1000, "1"],

@@ -46,7 +46,7 @@ def summarize_events(events):
     kinds = []
     for event in events:
         name = event.__struct_config__.tag
-        if name.startswith("tool-input"):
+        if name.startswith("tool-input") or name == "object":
             continue
         if not (isinstance(event, TextDelta | ReasoningDelta) and kinds and kinds[-1] == name):
             kinds.append(name)
@@ -137,6 +137,8 @@ def test_invalid_structured_answer_is_retried(wanted, own):
 
     out = run_both_ways(build_agent, build_input(output=None if own else wanted))
     assert out.object == {"city": "Oslo"}
+    assert out.text == '{"city": "Oslo"}'
+    assert [each.reason for each in out.events if isinstance(each, StepFinish)] == ["retry", "stop"]
     assert not out.tool_calls
 
 
@@ -145,14 +147,19 @@ def test_structured_answer_that_is_always_invalid():
     agent = Agent(name="a", model=Script(bad, bad, bad).model)
     with pytest.raises(AgentFailed, match="answer cannot be used") as caught:
         run_agent(agent, build_input(output_schema=SCHEMA))
-    assert caught.value.status == 502
+    assert caught.value.status == 422  # a client repeats a request after a 5xx
 
 
-def test_fallback_answer():
+@pytest.mark.parametrize("fallback", [{"city": "nowhere"}, None])
+def test_fallback_answer(fallback):
     bad = [call("final_result", {"town": "Oslo"})]
-    run_input = build_input(output_schema=SCHEMA, fallback={"city": "nowhere"})
+    run_input = build_input(output_schema=SCHEMA, fallback=fallback)
     out = run_both_ways(lambda: Agent(name="a", model=Script(bad, bad, bad).model), run_input)
-    assert (out.object, out.reason) == ({"city": "nowhere"}, "other")
+    assert (out.object, out.is_fallback) == (fallback, fallback is not None)
+    assert (out.reason, out.text) == ("stop", '{"town": "Oslo"}')
+    assert out.usage.output_tokens > 0 and out.history
+    words = run_both_ways(lambda: Agent(name="a", model=Script(["no"], ["never"]).model), run_input)
+    assert (words.object, words.text) == (fallback, "never")
     with pytest.raises(AgentFailed, match="a bug"):
         run_agent(Agent(name="a", model=Script([LookupError("a bug")]).model), run_input)
 

@@ -130,9 +130,7 @@ def test_nested_references_take_limited_time():
     assert time.process_time() - started < 5
 
 
-@pytest.mark.parametrize(
-    "schema", [{"type": "array"}, {"a": 1}, {"type": "object", "$ref": "#/$defs/none"}]
-)
+@pytest.mark.parametrize("schema", [{"type": "x"}, {"type": "object", "$ref": "#/$defs/none"}])
 def test_invalid_schemas(schema):
     with pytest.raises(InvalidInput, match="schema of the answer"):
         build_answer_check(schema, enforce_patterns=False)

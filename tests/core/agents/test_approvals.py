@@ -189,8 +189,8 @@ def test_data_for_a_suspended_tool_has_its_type():
     _, done = resume_run(Shop(), out, {"c1": Decision(data={"day": 1})}, ["Ok."], more=[ask])
     assert done.tool_results[0].result == 1
     _, bad = resume_run(Shop(), out, {"c1": Decision(data={"day": "x"})}, ["So?"], more=[ask])
-    assert bad.tool_results[0].failed
-    assert "day: Expected `int`" in bad.tool_results[0].result
+    assert bad.tool_results[0].result["error"] is True
+    assert "day: Expected `int`" in bad.tool_results[0].result["message"]
 
 
 def test_sync_tool_suspends_only_in_a_run():

@@ -28,7 +28,6 @@ from mastra_core.agents import (
 from mastra_core.agents import (
     ToolResultPart as Returned,
 )
-from mastra_core.errors import AgentFailed
 from tests.core.scripted_model import Script, build_input, call, list_events, run_agent
 
 TestModel.__test__ = False
@@ -96,8 +95,10 @@ def test_invalid_argument_is_returned_to_the_model():
     script = Script([call("double", '{"n": "x"}')], [call("double", '{"n": 4}', "c2")], ["8"])
     out = run_agent(Agent(name="a", model=script.model, tools=[double]))
     first, second = out.tool_results
-    assert first.failed
-    assert "Expected `int`" in str(first.result)
+    assert (first.failed, first.result["error"]) == (False, True)  # as the original
+    assert "Expected `int`" in first.result["message"]
+    assert 'Provided arguments: {\n  "n": "x"\n}' in first.result["message"]
+    assert list(first.result["validationErrors"]["fields"]) == ["n"]
     assert (second.failed, second.result) == (False, 8)
     assert out.text == "8"
 
@@ -107,10 +108,11 @@ def test_invalid_argument_that_is_never_corrected():
     async def double(n: int) -> int:
         return 2 * n
 
-    bad = call("double", '{"n": "x"}')
-    script = Script([bad], [bad], [bad])
-    with pytest.raises(AgentFailed):
-        run_agent(Agent(name="a", model=script.model, tools=[double], retries=1))
+    turns = [[call("double", '{"n": "x"}', f"c{turn}")] for turn in range(9)]
+    script = Script(*turns)
+    out = run_agent(Agent(name="a", model=script.model, tools=[double], stop_on_tool_error=True))
+    assert (out.reason, len(script.asked)) == ("tool-calls", 5)  # the step limit
+    assert [each.result["error"] for each in out.tool_results] == [True] * 5
 
 
 @tool
@@ -164,7 +166,7 @@ def test_run_ends_after_five_turns_by_default():
 def test_arguments_that_are_no_json_are_corrected():
     script = Script([call("broken", '{"a')], ["Sorry."])
     (result,) = run_agent(Agent(name="a", model=script.model, tools=[broken])).tool_results
-    assert (result.failed, result.result) == (True, "The arguments are no JSON object.")
+    assert "The arguments are no JSON object." in result.result["message"]
 
 
 @pytest.mark.parametrize("output", [Model, Plain, Struct])

@@ -15,6 +15,7 @@ from mastra_core.agents import (
     FilePart,
     Finish,
     Message,
+    ReasoningPart,
     Start,
     StepFinish,
     TextDelta,
@@ -38,7 +39,7 @@ from mastra_core.errors import (
 from mastra_core.memory import AgentWithMemory, get_memory
 from mastra_core.request_scope import request_lifetime
 from mastra_core.storage import MessageQuery, StoredMessage, Thread, ThreadQuery
-from tests.core.scripted_model import Script, call
+from tests.core.scripted_model import Script, call, run_agent, thought
 
 
 @pytest.fixture
@@ -806,3 +807,16 @@ def test_thread_that_another_resource_creates_again_is_not_changed(storage, run)
             assert (await play_round()).title == ""
 
     run(play())
+
+
+def test_reasoning_is_stored_and_not_sent_again():
+    script = Script([thought("Two and two."), "Four."], ["Again four."])
+    memory = Memory()
+    agent = Agent(name="a", model=script.model, memory=memory)
+    run_agent(agent, build_input("What?"))
+    stored = asyncio.run(memory.list_messages(MessageQuery(thread="t1"))).items
+    assert stored[1].parts == (ReasoningPart(text="Two and two."), TextPart(text="Four."))
+    other = Agent(name="b", model=script.model, memory=memory)  # gets no history of the framework
+    run_agent(other, build_input("Sure?"))
+    sent = [part for message in script.asked[-1] for part in message.parts]
+    assert [part.content for part in sent] == ["What?", "Four.", "Sure?"]

@@ -15,7 +15,7 @@ import pytest
 from mastra_core.agents import SuspendedRunQuery
 from mastra_core.errors import StorageError
 from mastra_core.storage import SqliteStorage, StoredMessage, Thread
-from mastra_core.storage.sqlite_schema import VERSIONS
+from mastra_core.storage.sqlite_schema import SCHEMA
 from mastra_core.testing.storage_fixtures import build_suspended_run
 
 WRITER = """
@@ -133,7 +133,7 @@ def test_tables_are_created_beside_those_of_the_application(tmp_path):
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (7,)
         version = connection.execute("SELECT version FROM mastra_schema").fetchall()
-    assert version == [(len(VERSIONS),)]
+    assert version == [(SCHEMA.newest,)]
 
 
 def message(n, text="x"):
@@ -243,7 +243,7 @@ def test_file_of_the_first_version_is_migrated(tmp_path):
     path = tmp_path / "app.db"
     run = build_suspended_run(resource="ann")
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
-        for statement in VERSIONS[0]:
+        for statement in SCHEMA.versions[0]:
             connection.execute(statement)
         connection.execute("CREATE TABLE mastra_schema (version INTEGER NOT NULL)")
         connection.execute("INSERT INTO mastra_schema VALUES (1)")

@@ -105,7 +105,7 @@ def test_options_of_a_run(results):
     assert [c["object"] for c in results["objectStream"] if c["type"] == "object-result"] == [
         {"city": "Oslo"}
     ]
-    assert results["objectFails"]["status"] == 502
+    assert results["objectFails"]["status"] == 422
     assert "answer cannot be used" in results["objectFails"]["message"]
     assert results["fallback"]["object"] == {"town": "nowhere"}
     assert results["fallback"]["usedFallbackValue"] is True

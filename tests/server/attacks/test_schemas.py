@@ -63,11 +63,11 @@ def test_large_schemas_are_refused(model_server, schema):
     assert time.process_time() - started < 10
 
 
-def test_schema_of_no_object_is_the_callers_mistake(model_server):
+def test_strange_schema_is_no_error_of_the_server(model_server):
     for schema in ({"type": "array"}, {"a": {"b": 1}}, DEEP):
         body = {"messages": "x", "output": schema}
         response = model_server.http.post("/api/agents/modelAgent/generate", json=body)
-        assert response.status_code in (400, 502)  # the model's answer is no object
+        assert response.status_code in (200, 400, 422)
     assert model_server.http.get("/health").status_code == 200
 
 

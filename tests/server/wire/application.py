@@ -5,8 +5,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart, ToolReturnPart
-from pydantic_ai.models.function import DeltaToolCall, FunctionModel
+from pydantic_ai.messages import (
+    ModelResponse,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolReturnPart,
+)
+from pydantic_ai.models.function import DeltaThinkingPart, DeltaToolCall, FunctionModel
 
 from mastra_core import Agent, Mastra, Memory, StepContext, Workflow, step, tool
 
@@ -46,6 +52,22 @@ class Side:
     v: str
 
 
+# The structured answers of the model.
+ANSWERS = {
+    "object": {"city": "Oslo"},
+    "cities": {"elements": [{"city": "Oslo"}, {"city": "Bergen"}]},
+    "numbers": {"elements": [1, 2.5]},
+    "colour": {"result": "green"},
+    "amount": {"result": 42},
+    "either": {"result": {"n": 1}},
+    "wrong": {"city": 12},
+}
+# The arguments of calls that the tool refuses.
+BAD_CALLS = {
+    "bad arguments": {"a": "q", "b": 3},
+    "bad arguments always": {"a": "q", "b": 3},
+    "arguments that are no JSON": '{"a":',
+}
 CALLS = {"add": {"a": 2, "b": 3}, "pay": {"amount": 3}}
 
 
@@ -59,25 +81,39 @@ def build_reply(messages: list, info: Any) -> Any:
     )
     if words == "boom":
         raise RuntimeError("model exploded")
+    is_answered = isinstance(messages[-1].parts[-1], ToolReturnPart)
+    if words == "think" and is_answered:
+        return [ThinkingPart("It is 5."), TextPart("Five.")]
+    if words == "think":
+        return [ThinkingPart("I need a sum."), ToolCallPart("add", CALLS["add"], "call-1")]
+    if words in BAD_CALLS and (not is_answered or words.endswith("always")):
+        return ToolCallPart("add", BAD_CALLS[words], f"call-{len(messages) + 1}")
     if words in CALLS and not isinstance(messages[-1].parts[-1], ToolReturnPart):
         return ToolCallPart(words, CALLS[words], "call-1")
-    if words == "object" and info.output_tools:
-        return ToolCallPart(info.output_tools[0].name, {"city": "Oslo"}, "call-1")
+    if words in ANSWERS and info.output_tools:
+        return ToolCallPart(info.output_tools[0].name, ANSWERS[words], "call-1")
     return TextPart(f"echo: {words}")
 
 
+def list_parts(messages: list, info: Any) -> list:
+    reply = build_reply(messages, info)
+    return reply if isinstance(reply, list) else [reply]
+
+
 async def generate_response(messages: list, info: Any) -> ModelResponse:
-    return ModelResponse(parts=[build_reply(messages, info)])
+    return ModelResponse(parts=list_parts(messages, info))
 
 
 async def stream_response(messages: list, info: Any):
-    part = build_reply(messages, info)
-    if isinstance(part, ToolCallPart):
-        told = part.args_as_json_str()
-        yield {0: DeltaToolCall(part.tool_name, told, tool_call_id=part.tool_call_id)}
-    else:
+    for index, part in enumerate(list_parts(messages, info)):
+        if isinstance(part, ToolCallPart):
+            arguments = part.args if isinstance(part.args, str) else part.args_as_json_str()
+            call = DeltaToolCall(part.tool_name, arguments, tool_call_id=part.tool_call_id)
+            yield {index: call}
+            continue
         for word in re.findall(r"\S+\s*", part.content):
-            yield word
+            is_thought = isinstance(part, ThinkingPart)
+            yield {index: DeltaThinkingPart(content=word)} if is_thought else word
 
 
 @tool
@@ -153,8 +189,9 @@ def create_application(**settings: Any) -> Mastra:
     """Build the application with agents, workflows and tools of every kind."""
     return Mastra(
         agents={
-            "echoAgent": create_agent("echo-agent", description="Echoes.", tools=[add]),
+            "echoAgent": create_agent("echo-agent", description="Echoes.", tools=[add], retries=0),
             "payAgent": create_agent("pay-agent", tools=[pay]),
+            "thinkAgent": create_agent("think-agent", memory=Memory(), tools=[add, fail]),
             "memAgent": create_agent("mem-agent", memory=Memory(working_memory="- **Name**:")),
         },
         workflows={

@@ -14,6 +14,23 @@ const usage = { inputTokens: 7, outputTokens: 3, totalTokens: 10 };
 const number = z.object({ n: z.number() });
 const text = z.object({ v: z.string() });
 
+// The arguments of calls that the tool refuses.
+const badCalls = {
+  "bad arguments": '{"a":"q","b":3}',
+  "bad arguments always": '{"a":"q","b":3}',
+  "arguments that are no JSON": '{"a":',
+};
+// The JSON that the model writes as its structured answer.
+const answers = {
+  object: '{"city":"Oslo"}',
+  cities: '{"elements":[{"city":"Oslo"},{"city":"Bergen"}]}',
+  numbers: '{"elements":[1,2.5]}',
+  colour: '{"result":"green"}',
+  amount: "42",
+  either: '{"n":1}',
+  wrong: '{"city":12}',
+};
+
 // The next message of the model, as parts of its stream.
 function chooseContent(prompt) {
   const last = prompt.at(-1);
@@ -23,7 +40,15 @@ function chooseContent(prompt) {
     return [{ type: "tool-call", toolCallId: "call-1", toolName: "add", input: '{"a":2,"b":3}' }];
   if (last.role !== "tool" && words === "pay")
     return [{ type: "tool-call", toolCallId: "call-1", toolName: "pay", input: '{"amount":3}' }];
-  if (words === "object") return [{ type: "text", text: '{"city":"Oslo"}' }];
+  if (words === "think" && last.role !== "tool")
+    return [
+      { type: "reasoning", text: "I need a sum." },
+      { type: "tool-call", toolCallId: "call-1", toolName: "add", input: '{"a":2,"b":3}' },
+    ];
+  if (words === "think") return [{ type: "reasoning", text: "It is 5." }, { type: "text", text: "Five." }];
+  if (words in badCalls && (last.role !== "tool" || words.endsWith("always")))
+    return [{ type: "tool-call", toolCallId: `call-${prompt.length}`, toolName: "add", input: badCalls[words] }];
+  if (words in answers) return [{ type: "text", text: answers[words] }];
   return [{ type: "text", text: `echo: ${words}` }];
 }
 
@@ -37,8 +62,9 @@ function streamPart(part) {
       part,
     ];
   }
-  const deltas = part.text.split(/(?<= )/).map((delta) => ({ type: "text-delta", id: "t1", delta }));
-  return [{ type: "text-start", id: "t1" }, ...deltas, { type: "text-end", id: "t1" }];
+  const { type, text } = part;
+  const deltas = text.split(/(?<= )/).map((delta) => ({ type: `${type}-delta`, id: "t1", delta }));
+  return [{ type: `${type}-start`, id: "t1" }, ...deltas, { type: `${type}-end`, id: "t1" }];
 }
 
 const model = {
@@ -48,12 +74,12 @@ const model = {
   supportedUrls: {},
   async doGenerate({ prompt }) {
     const content = chooseContent(prompt);
-    const finishReason = content[0].type === "text" ? "stop" : "tool-calls";
+    const finishReason = content.at(-1).type === "text" ? "stop" : "tool-calls";
     return { content, finishReason, usage, warnings: [] };
   },
   async doStream({ prompt }) {
     const content = chooseContent(prompt);
-    const finishReason = content[0].type === "text" ? "stop" : "tool-calls";
+    const finishReason = content.at(-1).type === "text" ? "stop" : "tool-calls";
     const parts = [
       { type: "stream-start", warnings: [] },
       ...content.flatMap(streamPart),
@@ -130,6 +156,7 @@ const mastra = new Mastra({
     echoAgent: agent("echo-agent", { description: "Echoes.", tools: { add } }),
     payAgent: agent("pay-agent", { tools: { pay } }),
     memAgent: agent("mem-agent", { memory }),
+    thinkAgent: agent("think-agent", { memory: new Memory({ storage }), tools: { add, fail } }),
   },
   workflows: {
     pureWorkflow: workflow("pure-workflow", number, number).then(double).then(inc).commit(),

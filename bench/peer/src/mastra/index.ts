@@ -6,6 +6,14 @@ import { PinoLogger } from '@mastra/loggers';
 import { z } from 'zod';
 import { model } from './model';
 
+// The same model server as the OpenAI agent of this project uses, or a model inside the process.
+const server: any = {
+  providerId: 'bench',
+  modelId: process.env.BENCH_MODEL,
+  url: process.env.OPENAI_BASE_URL,
+  apiKey: process.env.OPENAI_API_KEY,
+};
+
 const add = createTool({
   id: 'add',
   description: 'Adds two numbers',
@@ -18,7 +26,7 @@ const echo = new Agent({
   id: 'echo',
   name: 'echo',
   instructions: 'You echo.',
-  model,
+  model: process.env.BENCH_MODEL ? server : model,
   tools: { add },
 });
 

@@ -52,7 +52,7 @@ class Agent:
     :param description: what the agent is for; tells other agents when to call it.
     :param id: id of the agent; by default ``name``.
     :param settings: model settings of every run (``temperature``, ``max_tokens``, ...).
-    :param retries: how many times the model may correct an invalid tool call or answer.
+    :param retries: how many times the model may correct an invalid structured answer.
     :param max_steps: maximum number of model turns in a run; 5 by default.
     :param stop_when: functions of the events so far; the run ends when one of them is true.
     :param timeout: seconds that a run may take.

@@ -27,7 +27,7 @@ from mastra_core.storage.coerce_storage import as_storage
 from mastra_core.storage.protocol import Storage
 from mastra_core.telemetry import Telemetry
 from mastra_core.tools import Tool, as_tool
-from mastra_core.workflows.engine.memory_engine import MemoryEngine
+from mastra_core.workflows.engine.coerce_engine import as_engine
 from mastra_core.workflows.engine.protocol import Engine
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -48,7 +48,8 @@ class Mastra:
     :param storage: where threads and suspended runs are stored: ``SqliteStorage("app.db")``, its
         URL (``"sqlite:///app.db"``, ``"d1:BINDING"``), or any object with the ``Storage`` protocol;
         in this process by default.
-    :param engine: where workflow runs live; in this process by default.
+    :param engine: where workflow runs live: ``"memory"``, the default, in this process;
+        ``"durable"`` in the database that ``MASTRA_DATABASE_URL`` names; or an engine.
     :param server: ``Server(...)``.
     :param server_middleware: callables, or ``{"handler": ..., "path": "/api/*"}``.
     :param deployer: settings of the deployer that ``mastra deploy`` uses. They are read from the
@@ -66,7 +67,7 @@ class Mastra:
         telemetry: Telemetry | Mapping[str, Any] | None = None,
         memory: Memory | Mapping[str, Any] | None = None,
         storage: Storage | str | None = None,
-        engine: Engine | None = None,
+        engine: Engine | str | None = None,
         server: Server | Mapping[str, Any] | None = None,
         server_middleware: Sequence[Any] = (),
         deployer: Any = None,
@@ -85,7 +86,7 @@ class Mastra:
         self.telemetry = (
             None if telemetry is None else from_mapping(Telemetry, telemetry, "telemetry")
         )
-        self.engine: Engine = engine or MemoryEngine()
+        self.engine: Engine = as_engine(engine)
         self.suspended_runs: SuspendedRuns = self.storage.suspended_runs
         self.server = as_server(server)
         self.server_middleware: tuple[Middleware, ...] = tuple(

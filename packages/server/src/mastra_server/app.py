@@ -19,6 +19,7 @@ from mastra_core import ApiRoute, Mastra
 from mastra_core.agents.toolboxes import close_toolboxes
 from mastra_core.request_scope import is_request_scoped
 from mastra_core.telemetry import is_sdk_installed
+from mastra_server.a2a import routes as a2a_routes
 from mastra_server.agents import approval_routes
 from mastra_server.agents import routes as agent_routes
 from mastra_server.agents import tools as tool_routes
@@ -130,6 +131,7 @@ _API_ROUTES = tuple(
         approval_routes,
         thread_routes,
         openai_routes,
+        a2a_routes,
         workflow_routes,
         tool_routes,
         memory_routes,
@@ -201,6 +203,7 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
     mastra: Mastra = app.state.mastra
     trace_store: TraceStore | None = app.state.trace_store
     await open_resources(app)
+    await mastra.engine.open(mastra.workflows.values())
     logs: ServerLogs = app.state.logs
     logs.open()
     metrics: ServerMetrics = app.state.metrics

@@ -14,7 +14,7 @@ from mastra_core.storage import History, MessageQuery, ThreadQuery, as_storage
 from mastra_core.storage.d1_binding import set_environment
 from mastra_core.storage.d1_database import D1Database
 from mastra_core.storage.sqlite_database import Statement
-from mastra_core.storage.sqlite_schema import VERSIONS
+from mastra_core.storage.sqlite_schema import SCHEMA
 from mastra_core.testing import StorageSuite
 from mastra_core.testing.storage_fixtures import (
     build_message,
@@ -120,7 +120,7 @@ def test_first_calls_of_several_instances_create_the_tables(binding, port):
         return (await storages[0].threads.recall("t1", 9)).messages
 
     assert len(asyncio.run(work())) == 4
-    assert read_version(binding) == [len(VERSIONS)]
+    assert read_version(binding) == [SCHEMA.newest]
 
 
 def test_tables_of_the_first_version_are_migrated(binding):
@@ -129,7 +129,7 @@ def test_tables_of_the_first_version_are_migrated(binding):
     data = msgspec.json.encode(run).decode()
     binding.send(
         [
-            *map(Statement, VERSIONS[0]),
+            *map(Statement, SCHEMA.versions[0]),
             Statement("CREATE TABLE mastra_schema (version INTEGER NOT NULL)"),
             Statement("INSERT INTO mastra_schema VALUES (1)"),
             Statement(
@@ -144,7 +144,7 @@ def test_tables_of_the_first_version_are_migrated(binding):
         return await storage.suspended_runs.take("a", "r1", "ann")
 
     assert run_with(D1Storage(binding), work) == run
-    assert read_version(binding) == [len(VERSIONS)]
+    assert read_version(binding) == [SCHEMA.newest]
 
 
 def test_tables_of_a_newer_version(binding):
@@ -153,7 +153,7 @@ def test_tables_of_a_newer_version(binding):
         with pytest.raises(StorageError, match="newer version of mastra: its tables have version"):
             run_with(D1Storage(binding), lambda storage: storage.open())
     finally:
-        binding.send([Statement("UPDATE mastra_schema SET version = ?", (len(VERSIONS),))])
+        binding.send([Statement("UPDATE mastra_schema SET version = ?", (SCHEMA.newest,))])
 
 
 LARGE = "x" * 2_000_000

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from mastra_core import StepContext, Workflow, step
+from mastra_core import MemoryEngine, StepContext, Workflow, step
 from mastra_core.errors import Conflict
 from mastra_core.workflows import as_step
 from tests.core.workflows.sample_steps import (
@@ -26,9 +26,7 @@ def test_cancel(engine, item):
     async def run_scenario():
         run = await engine.create(Workflow("w").then(item))
         await engine.start(run, 1)
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert item.id in run.record.steps
+        await wait_until(lambda: item.id in run.record.steps)
         await engine.cancel(run)
         await engine.cancel(run)
         record = await run.wait()
@@ -59,8 +57,9 @@ def test_step_that_raises_cancelled_error_ends_the_run(engine):
     assert run_workflow(engine, Workflow("w").then(cancel_itself)).status == "canceled"
 
 
-def test_close_cancels_unfinished_runs(engine):
+def test_close_cancels_unfinished_runs_in_memory():
     async def run_scenario():
+        engine = MemoryEngine()
         run = await engine.create(Workflow("w").then(wait_forever))
         await engine.start(run, 1)
         await asyncio.sleep(0)
@@ -124,6 +123,7 @@ def test_thread_sees_the_cancellation(engine):
         has_seen_cancel.clear()
         run = await engine.create(Workflow("w").then(check_canceled))
         await engine.start(run, 1)
+        await wait_until(lambda: run.record.open)
         await asyncio.sleep(0.01)
         await engine.cancel(run)
         await asyncio.to_thread(has_seen_cancel.wait, 1)

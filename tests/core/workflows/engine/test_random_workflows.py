@@ -43,6 +43,16 @@ async def answer_all(engine, run, data):
     return record
 
 
+def run_and_close(engine, run_scenario):
+    async def run():
+        try:
+            await run_scenario(engine)
+        finally:
+            await engine.close()
+
+    asyncio.run(run())
+
+
 def check_record(random_workflow, record, value):
     expected = random_workflow.compute_expected(value)
     assert record.status == ("failed" if expected is None else "success"), record.error
@@ -55,8 +65,8 @@ def check_record(random_workflow, record, value):
 @RANDOM
 @given(parts=workflow_parts, value=st.integers(0, 9), data=st.data())
 def test_run_has_the_expected_result(make_engine, parts, value, data):
-    async def run_scenario():
-        engine, random_workflow = make_engine(), RandomWorkflow(parts)
+    async def run_scenario(engine):
+        random_workflow = RandomWorkflow(parts)
         run = await engine.create(random_workflow.workflow)
         await engine.start(run, value)
         record = await answer_all(engine, run, data)
@@ -68,14 +78,14 @@ def test_run_has_the_expected_result(make_engine, parts, value, data):
             again.apply(event)
         assert again == record
 
-    asyncio.run(run_scenario())
+    run_and_close(make_engine(), run_scenario)
 
 
 @RANDOM
 @given(parts=workflow_parts, value=st.integers(0, 9), data=st.data())
 def test_restart_does_not_repeat_finished_steps(make_engine, parts, value, data):
-    async def run_scenario():
-        engine, random_workflow = make_engine(), RandomWorkflow(parts)
+    async def run_scenario(engine):
+        random_workflow = RandomWorkflow(parts)
         run = await engine.create(random_workflow.workflow)
         await engine.start(run, value)
         record = await answer_all(engine, run, data)
@@ -88,14 +98,14 @@ def test_restart_does_not_repeat_finished_steps(make_engine, parts, value, data)
             again = {path for path, _, _ in random_workflow.calls - before}
             assert not {path for path in again & done if path.count(".") == 0 and "[" not in path}
 
-    asyncio.run(run_scenario())
+    run_and_close(make_engine(), run_scenario)
 
 
 @RANDOM
 @given(parts=workflow_parts, value=st.integers(0, 9), ticks=st.integers(0, 30))
 def test_cancelled_run_has_ended(make_engine, parts, value, ticks):
-    async def run_scenario():
-        engine, random_workflow = make_engine(), RandomWorkflow(parts)
+    async def run_scenario(engine):
+        random_workflow = RandomWorkflow(parts)
         run = await engine.create(random_workflow.workflow)
         await engine.start(run, value)
         for _ in range(ticks):
@@ -108,7 +118,7 @@ def test_cancelled_run_has_ended(make_engine, parts, value, ticks):
         await asyncio.sleep(0.002)
         assert run.position == position
 
-    asyncio.run(run_scenario())
+    run_and_close(make_engine(), run_scenario)
 
 
 @RANDOM

@@ -21,7 +21,12 @@ def build_event_chunk(agent_id: str, event: AgentEvent) -> dict[str, Any]:
     :param event: the event.
     """
     if isinstance(event, Finish):
-        event = Finish(reason=event.reason, object=event.object, usage=event.usage)
+        event = Finish(
+            reason=event.reason,
+            object=event.object,
+            is_fallback=event.is_fallback,
+            usage=event.usage,
+        )
     return {"type": _TYPE, "agent": agent_id, "event": dump(event)}
 
 

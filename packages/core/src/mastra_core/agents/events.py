@@ -20,6 +20,7 @@ __all__ = (
     "Failure",
     "File",
     "Finish",
+    "PartialObject",
     "ReasoningDelta",
     "Start",
     "StepFinish",
@@ -81,6 +82,17 @@ class File(_Event, frozen=True, tag="file", kw_only=True):
     media_type: str
     url: str = ""
     data: bytes = b""
+
+
+class PartialObject(_Event, frozen=True, tag="object", kw_only=True):
+    """A structured answer as far as the model has written it; only streams have this event.
+
+    The answer is not checked before ``Finish``.
+
+    :param object: JSON builtins.
+    """
+
+    object: Any
 
 
 class ToolInputStart(_Event, frozen=True, tag="tool-input-start", kw_only=True):
@@ -196,7 +208,7 @@ class ToolSuspended(_Event, frozen=True, tag="tool-suspended", kw_only=True):
 class StepFinish(_Event, frozen=True, tag="step-finish", kw_only=True):
     """A model turn ended.
 
-    :param reason: why the turn ended.
+    :param reason: why the turn ended; ``retry`` if the model corrects its answer in the next turn.
     :param continued: whether another turn follows.
     :param usage: the tokens of the turn.
     """
@@ -225,12 +237,14 @@ class Finish(_Event, frozen=True, tag="finish", kw_only=True):
     :param reason: ``stop``; ``tool-calls`` where the caller must call tools or the model was not
         called again; ``suspended`` where a person must decide; ``length`` if the answer was cut.
     :param object: the structured answer, ``None`` for a text.
+    :param is_fallback: whether ``object`` is the caller's fallback.
     :param usage: the sum of the tokens of all turns.
     :param history: the framework's own serialised messages, opaque to everything else.
     """
 
     reason: str = "stop"
     object: Any = None
+    is_fallback: bool = False
     usage: Usage = Usage()
     history: bytes = b""
 
@@ -238,6 +252,7 @@ class Finish(_Event, frozen=True, tag="finish", kw_only=True):
 AgentEvent = (
     Start
     | TextDelta
+    | PartialObject
     | ReasoningDelta
     | File
     | ToolInputStart

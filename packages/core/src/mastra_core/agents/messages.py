@@ -17,6 +17,7 @@ __all__ = (
     "Limits",
     "Message",
     "Part",
+    "ReasoningPart",
     "TextPart",
     "ToolCallPart",
     "ToolResultPart",
@@ -29,6 +30,15 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 class TextPart(_Part, frozen=True, tag="text", kw_only=True):
     """Plain text.
+
+    :param text: the text.
+    """
+
+    text: str
+
+
+class ReasoningPart(_Part, frozen=True, tag="reasoning", kw_only=True):
+    """The reasoning of a model, which people may read. No model gets it.
 
     :param text: the text.
     """
@@ -77,7 +87,7 @@ class ToolResultPart(_Part, frozen=True, tag="tool-result", kw_only=True):
     result: Any
 
 
-Part = TextPart | FilePart | ToolCallPart | ToolResultPart
+Part = TextPart | ReasoningPart | FilePart | ToolCallPart | ToolResultPart
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,7 +179,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param output_schema: JSON Schema of the structured answer.
     :param output: type of the structured answer.
     :param fallback: the structured answer where the model gives no valid one. The run then ends
-        with the reason ``other`` instead of failing.
+        with this answer instead of failing; its text is that of the model.
     :param model: replaces the agent's model.
     :param instructions: replace the agent's instructions.
     :param extra_instructions: added after the instructions.
@@ -184,6 +194,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param limits: the usage limits of the run.
     :param caller: the caller whose limits the run counts toward, if a store has bounds; empty
         for the application itself.
+    :param trace: the ids of the span of a suspended run, to which its resumed run has a link.
     """
 
     messages: tuple[Message, ...] = ()
@@ -213,6 +224,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float | None = None
     limits: Limits | None = None
     caller: str = ""
+    trace: dict[str, str] = {}
 
     @classmethod
     def from_value(cls, input: AgentInput | str, overrides: Mapping[str, Any]) -> AgentInput:

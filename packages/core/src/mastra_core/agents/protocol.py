@@ -70,8 +70,17 @@ class AgentOutput(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def history(self) -> bytes:
         """The serialised messages of the framework, from which a run can continue."""
-        finishes = [event for event in self.events if isinstance(event, Finish)]
-        return finishes[-1].history if finishes else b""
+        finish = self._find_finish()
+        return finish.history if finish else b""
+
+    @property
+    def is_fallback(self) -> bool:
+        """Whether ``object`` is the caller's fallback."""
+        finish = self._find_finish()
+        return finish is not None and finish.is_fallback
+
+    def _find_finish(self) -> Finish | None:
+        return next((each for each in reversed(self.events) if isinstance(each, Finish)), None)
 
     @property
     def tool_calls(self) -> list[ToolCall]:

@@ -7,14 +7,24 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from mastra_core.agents.messages import AgentInput
-from mastra_core.errors import AgentFailed
+from mastra_core.errors import AgentFailed, InvalidInput
 from mastra_core.logger import get_logger
 from mastra_core.redaction import safe_message
+from mastra_core.schema import encode_json
+from mastra_core.telemetry import is_recording
 from mastra_core.tools import Tool, ToolContext
 from mastra_core.usage import Usage
 
-__all__ = ("ApprovalNeeded", "ToolInvocation", "describe_tool_error", "invoke_tool")
+__all__ = (
+    "ApprovalNeeded",
+    "ToolInvocation",
+    "describe_invalid_input",
+    "describe_tool_error",
+    "invoke_tool",
+)
 
 
 class ApprovalNeeded(Exception):
@@ -69,7 +79,8 @@ async def _invoke(item: Tool, arguments: Mapping[str, Any], invocation: ToolInvo
     ):
         raise ApprovalNeeded
     if not item.context_names:
-        return await item.call(values)
+        # Its span has the id of the call.
+        return await item.call(values, _build_context(invocation) if is_recording() else None)
     context = _build_context(invocation)
     if context.resume_data is not None:
         data = item.parse_resume_data(context.resume_data)
@@ -85,6 +96,24 @@ def describe_tool_error(error: Exception, tool: str) -> str:
     """
     get_logger("mastra.agents").error("tool %r failed", tool, exc_info=error)
     return safe_message(error)
+
+
+def describe_invalid_input(tool: str, arguments: Any, error: InvalidInput) -> dict[str, Any]:
+    """Return the result of a call whose arguments do not fit, in the form of Mastra.
+
+    :param tool: id of the tool.
+    :param arguments: the arguments, JSON builtins.
+    :param error: what does not fit.
+    """
+    lines = "".join(f"\n- {field}: {message}" for field, message in error.issues)
+    fields = {field: {"errors": [message], "fields": {}} for field, message in error.issues}
+    return {
+        "error": True,
+        "message": f"Tool input validation failed for {tool}. Please fix the following errors and "
+        f"try again:{lines or ' ' + error.message}\n\n"
+        f"Provided arguments: {msgspec.json.format(encode_json(arguments)).decode()}",
+        "validationErrors": {"errors": [], "fields": fields},
+    }
 
 
 def _is_being_cancelled() -> bool:

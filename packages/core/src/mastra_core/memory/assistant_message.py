@@ -12,19 +12,28 @@ from mastra_core.agents.events import (
     Failure,
     File,
     Finish,
+    ReasoningDelta,
     StepFinish,
     TextDelta,
     ToolCall,
     ToolResult,
     ToolSuspended,
 )
-from mastra_core.agents.messages import FilePart, Part, TextPart, ToolCallPart, ToolResultPart
+from mastra_core.agents.messages import (
+    FilePart,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
 from mastra_core.schema import dump
 
 __all__ = ("ABORTED", "APPROVALS", "SUSPENSIONS", "AssistantMessageBuilder")
 
 # Keys of a message's metadata, as front ends read them.
 ABORTED = "aborted"
+OBJECT = "structuredOutput"
 APPROVALS = "pendingToolApprovals"
 SUSPENSIONS = "suspendedTools"
 
@@ -40,6 +49,7 @@ class AssistantMessageBuilder:
         self._failed = False
         self._waiting: dict[str, ApprovalRequired | ToolSuspended] = {}
         self._parts: list[Part] = []  # of the closed turns
+        self._reasoning = ""
         self._text = ""
         self._files: list[FilePart] = []
         self._calls: dict[str, ToolCallPart] = {}
@@ -53,26 +63,30 @@ class AssistantMessageBuilder:
         match event:
             case TextDelta():
                 self._text += event.text
+            case ReasoningDelta():
+                self._reasoning += event.text
             case File():
                 part = FilePart(media_type=event.media_type, url=event.url, data=event.data)
                 self._files.append(part)
-            case ToolCall() | ToolResult():
-                call = ToolCallPart(id=event.id, name=event.name, arguments=event.arguments)
-                self._calls.setdefault(event.id, call)
-                if isinstance(event, ToolResult):
-                    self._results[event.id] = ToolResultPart(
-                        id=event.id, name=event.name, result=event.result
-                    )
-            case ApprovalRequired() | ToolSuspended():
-                self._waiting[event.id] = event
-                call = ToolCallPart(id=event.id, name=event.name, arguments=event.arguments)
-                self._calls.setdefault(event.id, call)
+            case ToolCall() | ToolResult() | ApprovalRequired() | ToolSuspended():
+                self._add_call(event)
             case StepFinish(continued=True):
+                if event.reason == "retry":  # the model corrects this text
+                    self._text = ""
                 self._close_turn()
             case Failure():
                 self._failed = True
             case Finish():
                 self.finish = event
+
+    def _add_call(self, event: ToolCall | ToolResult | ApprovalRequired | ToolSuspended) -> None:
+        call = ToolCallPart(id=event.id, name=event.name, arguments=event.arguments)
+        self._calls.setdefault(event.id, call)
+        if isinstance(event, ToolResult):
+            result = ToolResultPart(id=event.id, name=event.name, result=event.result)
+            self._results[event.id] = result
+        elif not isinstance(event, ToolCall):
+            self._waiting[event.id] = event
 
     def build_parts(self) -> tuple[Part, ...]:
         """Build the parts of the message to store.
@@ -83,7 +97,7 @@ class AssistantMessageBuilder:
         """
         finish = self.finish
         if self._failed:
-            self._text, self._files = "", []
+            self._reasoning, self._text, self._files = "", "", []
         elif finish is not None and finish.object is not None and not self._text:
             self._text = msgspec.json.encode(dump(finish.object)).decode()
         is_open = finish is not None and finish.reason in ("tool-calls", "suspended")
@@ -91,13 +105,14 @@ class AssistantMessageBuilder:
         return tuple(self._parts)
 
     def build_metadata(self, run_id: str) -> dict[str, Any]:
-        """Build the metadata of the message to store: the calls that wait, or an abort.
+        """Build the metadata of the message to store: what waits, an abort, a structured answer.
 
         :param run_id: id of the run.
         """
         if self.finish is None:
             return {} if self._failed else {ABORTED: True}
-        metadata: dict[str, Any] = {}
+        answer = self.finish.object
+        metadata: dict[str, Any] = {} if answer is None else {OBJECT: dump(answer)}
         for event in self._waiting.values():
             is_approval = isinstance(event, ApprovalRequired)
             key = APPROVALS if is_approval else SUSPENSIONS
@@ -105,7 +120,9 @@ class AssistantMessageBuilder:
         return metadata
 
     def _close_turn(self, *, open_calls: bool = False) -> None:
-        """Add the parts of a turn: its text, and its tool calls with results."""
+        """Add the parts of a turn: its reasoning, its text, and its tool calls with results."""
+        if self._reasoning:
+            self._parts.append(ReasoningPart(text=self._reasoning))
         if self._text:
             self._parts.append(TextPart(text=self._text))
         self._parts += self._files
@@ -113,7 +130,8 @@ class AssistantMessageBuilder:
             call for name, call in self._calls.items() if open_calls or name in self._results
         ]
         self._parts += [self._results[name] for name in self._calls if name in self._results]
-        self._text, self._files, self._calls, self._results = "", [], {}, {}
+        self._reasoning, self._text = "", ""
+        self._files, self._calls, self._results = [], {}, {}
 
 
 def _describe_waiting(event: ApprovalRequired | ToolSuspended, run_id: str) -> dict[str, Any]:

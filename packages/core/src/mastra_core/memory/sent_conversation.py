@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.agents.messages import Message, ToolCallPart, ToolResultPart
+from mastra_core.agents.messages import Message, TextPart, ToolCallPart, ToolResultPart
 from mastra_core.storage.records import StoredMessage
 
 __all__ = ("SentConversation", "split_conversation")
@@ -45,7 +45,7 @@ class _Turn(msgspec.Struct, frozen=True):
     def content(self) -> tuple[str, tuple[str, ...]]:
         """The text and the ids of the tool calls."""
         parts = [part for message in self.messages for part in message.parts]
-        text = "".join(part.text for part in parts if hasattr(part, "text"))
+        text = "".join(part.text for part in parts if isinstance(part, TextPart))
         return text.strip(), tuple(part.id for part in parts if isinstance(part, ToolCallPart))
 
 

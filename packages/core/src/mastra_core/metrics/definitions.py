@@ -14,6 +14,7 @@ __all__ = (
     "METRICS",
     "MODEL_CALL_DURATION",
     "REQUEST_DURATION",
+    "SPANS",
     "TOKENS",
     "TOOL_CALL_DURATION",
     "WORKFLOW_ACTIVE_RUNS",
@@ -105,6 +106,12 @@ LOST_LOG_LINES = Metric(
     help="Log lines that a transport could not write.",
     labels=("transport",),
 )
+SPANS = Metric(
+    name="mastra.telemetry.spans",
+    kind="counter",
+    help="Spans of traces; the result is exported or dropped.",
+    labels=("result",),
+)
 
 METRICS = (
     REQUEST_DURATION,
@@ -118,4 +125,5 @@ METRICS = (
     WORKFLOW_ACTIVE_RUNS,
     WORKFLOW_OLDEST_RUN,
     LOST_LOG_LINES,
+    SPANS,
 )

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from mastra_core.database.url import mask_url
 from mastra_core.errors import ConfigError, PluginError
 from mastra_core.storage.in_memory import MemoryStorage
 from mastra_core.storage.protocol import Storage
@@ -18,11 +19,11 @@ from mastra_core.storage.protocol import Storage
 __all__ = ("as_storage",)
 
 _HINT = (
-    'Pass "sqlite:///file.db", "memory:", "d1:BINDING", or an object like '
-    'SqliteStorage("file.db"). Other schemes need the package that defines them.'
+    'Pass "sqlite:///file.db", "postgresql://user:password@host/name", "memory:", "d1:BINDING", or '
+    'an object like SqliteStorage("file.db"). Other schemes need the package that defines them.'
 )
 _GROUP = "mastra.storages"
-_OWN_SCHEMES = ("memory", "sqlite", "d1")
+_OWN_SCHEMES = ("memory", "sqlite", "d1", "postgresql", "postgres")
 
 
 def as_storage(value: Any) -> Storage:
@@ -54,6 +55,10 @@ def _from_url(url: str) -> Storage:
         from mastra_core.storage.sqlite import SqliteStorage
 
         return SqliteStorage(path)
+    if scheme in ("postgresql", "postgres"):
+        from mastra_core.storage.postgres import PostgresStorage
+
+        return PostgresStorage(url)
     if scheme == "d1" and rest:
         from mastra_core.storage.d1 import D1Storage
 
@@ -62,7 +67,7 @@ def _from_url(url: str) -> Storage:
     if is_foreign and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme):
         for reference in _find_factories(scheme):
             return _create_storage(reference, url)
-    raise ConfigError(f"The storage {_mask_url(url)!r} is of an unknown kind.", _HINT)
+    raise ConfigError(f"The storage {mask_url(url)!r} is of an unknown kind.", _HINT)
 
 
 def _find_factories(scheme: str) -> list[str]:
@@ -88,9 +93,3 @@ def _create_storage(reference: str, url: str) -> Storage:
         f"{reference!r} has returned {type(storage).__name__!r}, which is not a storage.",
         "Update or uninstall the package that contains the storage.",
     )
-
-
-def _mask_url(url: str) -> str:
-    """Return the URL without the part before ``@``, because it may contain a password."""
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}://****@{rest.rpartition('@')[2]}" if separator and "@" in rest else url

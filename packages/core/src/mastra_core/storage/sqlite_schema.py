@@ -1,22 +1,15 @@
-"""Create the tables of a database, and migrate older ones.
+"""The tables of a database that understands the SQL of SQLite.
 
 Table names begin with ``mastra_``, so an application may use the same file for its own tables.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from mastra_core.database.table_versions import Schema
 
-from mastra_core.errors import StorageError
-from mastra_core.storage.sqlite_database import Statement
-
-if TYPE_CHECKING:
-    from sqlite3 import Connection
-
-__all__ = ("BLOB_COLUMNS", "VERSION", "VERSIONS", "build_migration", "migrate")
+__all__ = ("BLOB_COLUMNS", "SCHEMA")
 
 BLOB_COLUMNS = frozenset(("content", "data", "metadata", "parts"))
-VERSION = "SELECT version FROM mastra_schema"
 _VERSION_1 = (
     """CREATE TABLE mastra_threads (
         id TEXT PRIMARY KEY,
@@ -90,59 +83,4 @@ _VERSION_2 = (
     "CREATE INDEX mastra_suspended_runs_at ON mastra_suspended_runs (suspended_at)",
     "CREATE INDEX mastra_suspended_runs_sizes ON mastra_suspended_runs (caller, size)",
 )
-VERSIONS = (
-    _VERSION_1,
-    _VERSION_2,
-)  # the statements at index N migrate a file from version N to N + 1
-
-
-def migrate(connection: Connection, path: str) -> None:
-    """Migrate the tables to the newest version; of several processes, only one does so.
-
-    :param connection: the connection.
-    :param path: path of the file, for messages.
-    :raises StorageError: for a file of a newer version of mastra.
-    """
-    if _read_version(connection) == len(VERSIONS):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        _apply_versions(connection, path)
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
-def build_migration(version: int) -> list[Statement]:
-    """Build the statements that migrate the tables to the newest version.
-
-    :param version: the version of the tables; 0 if there are none.
-    """
-    changes = [Statement(sql) for statements in VERSIONS[version:] for sql in statements]
-    return [
-        *changes,
-        Statement("CREATE TABLE IF NOT EXISTS mastra_schema (version INTEGER NOT NULL)"),
-        Statement("DELETE FROM mastra_schema"),
-        Statement("INSERT INTO mastra_schema VALUES (?)", (len(VERSIONS),)),
-    ]
-
-
-def _apply_versions(connection: Connection, path: str) -> None:
-    version = _read_version(connection)
-    if version > len(VERSIONS):
-        raise StorageError(
-            f"{path!r} was written by a newer version of mastra: its tables have version "
-            f"{version}, and this mastra knows {len(VERSIONS)}.",
-            "Update mastra-core, or use another file.",
-        )
-    for statement in build_migration(version):
-        connection.execute(statement.sql, statement.values)
-
-
-def _read_version(connection: Connection) -> int:
-    """Return the version of the tables; 0 if there are none."""
-    tables = "SELECT 1 FROM sqlite_master WHERE name = 'mastra_schema'"
-    if connection.execute(tables).fetchone() is None:
-        return 0
-    return int(connection.execute(VERSION).fetchone()[0])
+SCHEMA = Schema("mastra_schema", (_VERSION_1, _VERSION_2))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mastra_core.agents import FilePart, TextPart, ToolCallPart, ToolResultPart
+from mastra_core.agents import FilePart, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 from mastra_core.errors import Conflict, InvalidInput
 from mastra_core.storage import MessageQuery, Page, Recall, Storage, StoredMessage
 from mastra_core.testing.storage_fixtures import (
@@ -61,6 +61,7 @@ class MessageTests(StorageFixtures):
             role="assistant",
             parts=(
                 TextPart(text="é😀\x00"),
+                ReasoningPart(text="hm\n"),
                 FilePart(media_type="image/png", data=b"\x00\xff"),
                 ToolCallPart(id="c", name="add", arguments={"a": [1]}),
                 ToolResultPart(id="c", name="add", result={"sum": None}),

@@ -4,6 +4,7 @@ from mastra_core.workflows.engine.journal import Journal
 from mastra_core.workflows.engine.memory_engine import MemoryEngine
 from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.protocol import Engine, Run
+from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord, StepRecord
 from mastra_core.workflows.model.coerce_step import as_step
 from mastra_core.workflows.model.definition import (
@@ -34,6 +35,7 @@ __all__ = (
     "Retry",
     "Run",
     "RunError",
+    "RunQuery",
     "RunRecord",
     "Single",
     "Sleep",

@@ -12,12 +12,12 @@ from typing import Any
 from workers import WorkerEntrypoint
 
 from mastra_deployer_cloudflare.worker.entropy import allow_entropy
-from mastra_deployer_cloudflare.worker.fetch_streams import convert_fetch_streams
 from mastra_deployer_cloudflare.worker.handle_requests import (
     handle_request,
     handle_scheduled,
     keep_alive,
 )
+from mastra_deployer_cloudflare.worker.httpx2_fetch import patch_httpx2_fetch
 from mastra_deployer_cloudflare.worker.httpx_fetch import use_fetch_for_httpx
 from mastra_deployer_cloudflare.worker.isolate_app import IsolateApp
 from mastra_deployer_cloudflare.worker.options import Options
@@ -36,7 +36,7 @@ def create_entrypoint(**options: Any) -> type:
     allow_entropy()
     _run_threads_inline()
     _enable_request_scope()
-    convert_fetch_streams()
+    patch_httpx2_fetch()
     use_fetch_for_httpx()
     if isolate.options.build_app == "import":
         isolate.load()

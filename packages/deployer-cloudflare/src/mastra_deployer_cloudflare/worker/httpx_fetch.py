@@ -75,6 +75,9 @@ async def _send(_: Any, request: Any) -> Any:
     except TimeoutError:
         controller.abort()
         raise httpx.ReadTimeout("fetch took too long", request=request) from None
+    except asyncio.CancelledError:
+        controller.abort()
+        raise
     except JsException as error:
         raise httpx.ConnectError(str(error), request=request) from None
     body = _get_body_class()(response.body, request)

@@ -10,6 +10,7 @@ from mastra_server.http.dates import format_iso
 
 __all__ = (
     "build_content",
+    "build_reasoning_part",
     "build_request_messages",
     "build_response_messages",
     "build_stored_input",
@@ -36,6 +37,14 @@ def build_content(turn: Turn, text: str = "") -> list[dict[str, Any]]:
         for call in turn.calls
     ]
     return content + _build_results(turn)
+
+
+def build_reasoning_part(text: str) -> dict[str, Any]:
+    """Build the part of a stored message that contains reasoning.
+
+    :param text: the reasoning.
+    """
+    return {"type": "reasoning", "reasoning": text, "details": [{"type": "text", "text": text}]}
 
 
 def build_response_messages(transcript: Transcript) -> list[dict[str, Any]]:
@@ -77,7 +86,9 @@ def build_stored_message(transcript: Transcript, trace: dict[str, str]) -> dict[
     :returns: the message.
     """
     parts = [part for turn in transcript.turns for part in _build_stored_parts(transcript, turn)]
-    metadata = {"modelId": transcript.model, "provider": transcript.provider}
+    metadata: dict[str, Any] = {"modelId": transcript.model, "provider": transcript.provider}
+    if transcript.finish.object is not None:
+        metadata["structuredOutput"] = transcript.finish.object
     if "traceId" in trace:
         metadata["traceId"] = trace["traceId"]
     return {
@@ -130,6 +141,8 @@ def build_ui_message(transcript: Transcript, trace: dict[str, str]) -> dict[str,
     for part in message["content"]["parts"]:
         if part["type"] == "tool-invocation":
             parts.append(_to_ui_tool_part(part["toolInvocation"]))
+        elif part["type"] == "reasoning":
+            parts.append({"type": "reasoning", "text": part["reasoning"], "state": "done"})
         else:
             parts.append({key: value for key, value in part.items() if key != "createdAt"})
     metadata = {
@@ -173,6 +186,8 @@ def _build_stored_parts(transcript: Transcript, turn: Turn) -> list[dict[str, An
             parts.append(
                 {"type": "tool-invocation", "toolInvocation": _build_invocation(part, results)}
             )
+        elif part["type"] == "reasoning":
+            parts.append(build_reasoning_part(part["text"]))
         elif part["type"] != "tool-result":
             parts.append(part)
     return [{**part, "createdAt": turn.started_at} for part in parts]

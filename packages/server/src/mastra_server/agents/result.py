@@ -13,6 +13,7 @@ from mastra_core.agents import (
     SuspendedRun,
     SuspendedRuns,
 )
+from mastra_core.agents.agent_span import start_agent_span
 from mastra_core.telemetry import get_span_ids
 from mastra_server.agents.log_scope import enter_log_scope
 from mastra_server.agents.messages import (
@@ -22,7 +23,7 @@ from mastra_server.agents.messages import (
     build_stored_message,
     build_ui_message,
 )
-from mastra_server.agents.spans import record_agent_output, start_agent_span
+from mastra_server.agents.spans import record_agent_output
 from mastra_server.agents.transcript import (
     Transcript,
     Turn,
@@ -66,7 +67,12 @@ def _build_transcript(agent: AgentLike, run_input: AgentInput, output: AgentOutp
         transcript.add(StepFinish(reason=output.reason, usage=output.usage))
     if not transcript.turns[-1].text and output.text:  # an adapter that reports no events
         transcript.turns[-1].text = output.text
-    transcript.finish = Finish(reason=output.reason, object=output.object, usage=output.usage)
+    transcript.finish = Finish(
+        reason=output.reason,
+        object=output.object,
+        is_fallback=output.is_fallback,
+        usage=output.usage,
+    )
     return transcript
 
 
@@ -92,7 +98,7 @@ def _build_result(
             "uiMessages": [build_ui_message(transcript, trace)],
             "dbMessages": [message],
         },
-        "usedFallbackValue": output.reason == "other" and output.object is not None,
+        "usedFallbackValue": output.is_fallback,
         **trace,
         "runId": transcript.run_input.run_id,
         "messages": [*build_stored_input(transcript), message],
@@ -150,7 +156,7 @@ def _build_step(transcript: Transcript, turn: Turn, *, first: bool) -> dict[str,
 
 
 def _build_reasoning(turn: Turn, run_id: str) -> dict[str, Any]:
-    payload = {"id": f"reasoning_{turn.started_at}", "text": turn.reasoning}
+    payload = {"id": turn.reasoning_id, "text": turn.reasoning}
     return {"type": "reasoning", "runId": run_id, "from": "AGENT", "payload": payload}
 
 

@@ -164,7 +164,7 @@ async def _get_tool(request: _Request) -> ASGIResponse:
     query=StartQuery,
     body=ToolBody,
     response=Any,
-    errors=(409,),
+    errors=(409, 422),
 )
 async def _execute_tool(request: _Request) -> ASGIResponse:
     """Execute a tool of an agent."""

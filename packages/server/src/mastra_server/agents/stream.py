@@ -13,6 +13,7 @@ from mastra_core.agents import (
     Failure,
     File,
     Finish,
+    PartialObject,
     ReasoningDelta,
     Start,
     StepFinish,
@@ -27,13 +28,14 @@ from mastra_core.agents import (
     ToolSuspended,
     Usage,
 )
+from mastra_core.agents.agent_span import record_agent_failure, start_agent_span
 from mastra_core.logger import get_logger
 from mastra_server.agents.messages import (
     build_content,
     build_request_messages,
     build_response_messages,
 )
-from mastra_server.agents.spans import record_agent_failure, record_agent_output, start_agent_span
+from mastra_server.agents.spans import record_agent_output
 from mastra_server.agents.suspended_runs import stream_events, take_suspended_run
 from mastra_server.agents.transcript import (
     Transcript,
@@ -146,6 +148,9 @@ class AgentChunkWriter:
         match event:
             case TextDelta():
                 yield from self._write_delta("text", event.text)
+            case PartialObject():
+                yield from self._open_block("text")
+                yield {**self._build_envelope("object"), "object": event.object}
             case ReasoningDelta():
                 yield from self._write_delta("reasoning", event.text)
             case ToolOutput():
@@ -173,17 +178,21 @@ class AgentChunkWriter:
         yield self._build_chunk("step-start", payload)
 
     def _write_delta(self, kind: str, text: str) -> Iterator[dict[str, Any]]:
+        yield from self._open_block(kind)
+        yield self._build_chunk(f"{kind}-delta", {"id": self._block_id, "text": text})
+
+    def _open_block(self, kind: str) -> Iterator[dict[str, Any]]:
         if self._block != kind:
             yield from self._close_block()
             self._block = kind
             self._blocks += 1
             yield self._build_chunk(f"{kind}-start", {"id": self._block_id})
-        yield self._build_chunk(f"{kind}-delta", {"id": self._block_id, "text": text})
 
     def _close_block(self) -> Iterator[dict[str, Any]]:
         if self._block:
             kind, self._block = f"{self._block}-end", ""
-            yield self._build_chunk(kind, {"type": kind, "id": self._block_id})
+            names = {"type": kind} if kind == "text-end" else {}
+            yield self._build_chunk(kind, {**names, "id": self._block_id})
 
     @property
     def _block_id(self) -> str:
@@ -253,7 +262,7 @@ class AgentChunkWriter:
             yield from self.write(StepFinish(reason=event.reason))
         self._transcript.add(event)
         if event.object is not None:
-            yield {**self._build_envelope("object-result"), "object": event.object}
+            yield self._build_object_chunk(event)
         yield self._build_chunk("finish", self._build_summary(event.reason, event.usage))
         self._done = True
 
@@ -283,6 +292,10 @@ class AgentChunkWriter:
             "messages": {"all": [*sent, *added], "user": sent, "nonUser": added},
             "processorRetryCount": 0,
         }
+
+    def _build_object_chunk(self, event: Finish) -> dict[str, Any]:
+        chunk = {**self._build_envelope("object-result"), "object": event.object}
+        return {**chunk, "metadata": {"fallback": True}} if event.is_fallback else chunk
 
     def _build_chunk(self, type_: str, payload: dict[str, Any]) -> dict[str, Any]:
         return {**self._build_envelope(type_), "payload": payload}

@@ -9,6 +9,7 @@ from litestar import Request, get, post
 from litestar.response.base import ASGIResponse
 
 from mastra_core import Tool, ToolContext
+from mastra_core.agents.tool_calls import describe_invalid_input
 from mastra_core.errors import InvalidInput, NotFound, RequestError
 from mastra_core.logger import get_logger
 from mastra_core.redaction import safe_message
@@ -54,7 +55,7 @@ async def _get_tool(request: _Request) -> ASGIResponse:
     query=StartQuery,
     body=ToolBody,
     response=Any,
-    errors=(409,),
+    errors=(409, 422),
 )
 async def _execute_tool(request: _Request) -> ASGIResponse:
     """Execute a tool; invalid input gets status 200 and ``"error": true``."""
@@ -89,7 +90,7 @@ async def execute_tool(tool: Tool, request: _Request) -> ASGIResponse:
     try:
         return json_response(await tool.execute(body.data, context, check_approval=True))
     except InvalidInput as error:
-        return json_response(_build_validation_error(tool, error))
+        return json_response(describe_invalid_input(tool.id, body.data, error))
     except RequestError:
         raise
     except Exception as error:  # noqa: BLE001  # user code may raise anything
@@ -101,20 +102,11 @@ def build_failure_response(tool_id: str, error: Exception) -> ASGIResponse:
 
     :param tool_id: the id of the tool.
     :param error: the exception.
-    :returns: a response with status 500.
+    :returns: a response with status 422. Clients repeat a request after a 5xx, and each repetition
+        would execute the tool again.
     """
     get_logger("mastra.server").error("tool %r failed", tool_id, exc_info=error)
-    return json_response({"error": safe_message(error)}, 500)
-
-
-def _build_validation_error(tool: Tool, error: InvalidInput) -> dict[str, Any]:
-    lines = "".join(f"\n- {field}: {message}" for field, message in error.issues)
-    fields = {field: {"errors": [message], "fields": {}} for field, message in error.issues}
-    return {
-        "error": True,
-        "message": f"Tool input validation failed for {tool.id}.{lines or ' ' + error.message}",
-        "validationErrors": {"errors": [], "fields": fields},
-    }
+    return json_response({"error": safe_message(error)}, 422)
 
 
 def _find_tool(request: _Request) -> Tool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import uuid
 from typing import Any
 
@@ -62,6 +63,11 @@ class Turn:
     usage: Usage = dataclasses.field(default_factory=Usage)
     started_at: int = dataclasses.field(default_factory=get_timestamp_ms)
 
+    @functools.cached_property
+    def reasoning_id(self) -> str:
+        """The id of the reasoning in all places of a response."""
+        return f"reasoning_{uuid.uuid4()}"
+
 
 @dataclasses.dataclass
 class Transcript:
@@ -90,10 +96,11 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """The text of the response: structured output as JSON, or else the last turn's text."""
-        if self.finish.object is not None:
+        """The text of the response: that of the last turn, or else structured output as JSON."""
+        text = self.turns[-1].text if self.turns else ""
+        if not text and self.finish.object is not None:
             return encode_json(self.finish.object).decode()
-        return self.turns[-1].text if self.turns else ""
+        return text
 
     def add(self, event: AgentEvent) -> None:
         """Add one event.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from mastra_core.agents import FilePart, TextPart, ToolCallPart, ToolResultPart
+from mastra_core.agents import FilePart, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 from mastra_core.memory import Memory
 from mastra_core.memory.assistant_message import APPROVALS
 from mastra_core.storage import Page, StoredMessage, Thread
 from mastra_core.storage.records import now
 from mastra_server.agents.input_messages import parse_parts
+from mastra_server.agents.messages import build_reasoning_part
 from mastra_server.agents.transcript import APPROVAL_SCHEMA
 from mastra_server.http.dates import format_iso, parse_iso
 from mastra_server.http.request_body import InvalidBody, check_metadata
@@ -151,6 +152,8 @@ def _build_part(part: Any, results: dict[str, ToolResultPart]) -> dict[str, Any]
     match part:
         case TextPart():
             return {"type": "text", "text": part.text}
+        case ReasoningPart():
+            return build_reasoning_part(part.text)
         case FilePart():
             data = part.url or _to_data_url(part)
             file = {"type": "file", "mimeType": part.media_type, "data": data}

@@ -20,6 +20,7 @@ from mastra_core.agents import (
     Usage,
 )
 from mastra_core.schema import encode_json
+from mastra_server.openai.conversation_items import format_output
 
 __all__ = ("ResponseWriter",)
 
@@ -30,9 +31,18 @@ class ResponseWriter:
     :param response_id: the id of the response.
     :param model: the model that the request names.
     :param request_fields: the fields of the request that the response repeats.
+    :param is_structured: whether the answer is structured. Its text is then that of the valid
+        answer, because clients parse all text.
     """
 
-    def __init__(self, response_id: str, model: str, request_fields: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        response_id: str,
+        model: str,
+        request_fields: dict[str, Any],
+        *,
+        is_structured: bool = False,
+    ) -> None:
         self.response: dict[str, Any] = {
             "id": response_id,
             "object": "response",
@@ -50,6 +60,7 @@ class ResponseWriter:
         }
         self.failure: Failure | None = None
         self._message: dict[str, Any] | None = None
+        self._is_structured = is_structured
         self._number = 0
         self._calls: dict[str, int] = {}  # ids of open calls, mapped to their places in the output
 
@@ -64,7 +75,7 @@ class ResponseWriter:
         :param event: the event.
         """
         match event:
-            case TextDelta():
+            case TextDelta() if not self._is_structured:
                 yield from self._write_text(event.text)
             case ToolInputStart():
                 yield from self._end_message()
@@ -199,14 +210,11 @@ class ResponseWriter:
 
 
 def _build_result(result: ToolResult) -> dict[str, Any]:
-    output = (
-        result.result if isinstance(result.result, str) else encode_json(result.result).decode()
-    )
     return {
         "id": f"fco_{result.id}",
         "type": "function_call_output",
         "call_id": result.id,
-        "output": output,
+        "output": format_output(result.result),
         "status": "incomplete" if result.failed else "completed",
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -108,15 +109,14 @@ def build_listed_run(workflow: Workflow, record: RunRecord) -> dict[str, Any]:
     return {**_build_metadata(record), "snapshot": snapshot}
 
 
-def count_runs(records: list[RunRecord]) -> dict[str, int]:
+def count_runs(counts: Mapping[str, int]) -> dict[str, int]:
     """Count the active runs and the suspended runs.
 
-    :param records: the records of the runs.
+    :param counts: the number of runs by status.
     :returns: ``running`` and ``suspended``.
     """
-    statuses = [record.status for record in records]
-    running = statuses.count("running") + statuses.count("waiting")
-    return {"running": running, "suspended": statuses.count("suspended")}
+    running = counts.get("running", 0) + counts.get("waiting", 0)
+    return {"running": running, "suspended": counts.get("suspended", 0)}
 
 
 def build_step(step: StepRecord) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core import Workflow
 from mastra_core.errors import InvalidInput
-from mastra_core.workflows import Run, RunRecord
+from mastra_core.workflows import Run, RunQuery, RunRecord
 from mastra_core.workflows.engine.step_paths import strip_indexes
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.describe import describe_workflow
@@ -31,7 +31,6 @@ from mastra_server.workflows.runs import (
     get_engine,
     get_run,
     get_workflow,
-    list_visible_runs,
 )
 from mastra_server.workflows.schemas import (
     ObserveQuery,
@@ -93,8 +92,9 @@ async def _list_workflows(request: _Request) -> ASGIResponse:
 async def _count_workflow_runs(request: _Request) -> ASGIResponse:
     """Count the running and suspended runs of each workflow."""
     engine, workflows = get_engine(request), request.app.state.mastra.workflows.items()
+    query = RunQuery(resource_id=restrict_to_resource(request))
     return json_response(
-        {key: count_runs(await list_visible_runs(request, engine, each)) for key, each in workflows}
+        {key: count_runs(await engine.count(each, query)) for key, each in workflows}
     )
 
 

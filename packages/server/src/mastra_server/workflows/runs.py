@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,7 +10,7 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core import Workflow
 from mastra_core.errors import NotFound
-from mastra_core.workflows import Engine, Run, RunRecord
+from mastra_core.workflows import Engine, Run, RunQuery, RunRecord
 from mastra_server.http.dates import read_date_param
 from mastra_server.http.request_body import read_number_param
 from mastra_server.http.request_context import restrict_to_resource
@@ -20,7 +19,7 @@ from mastra_server.http.schemas import Message
 from mastra_server.workflows.result import build_listed_run, build_run_details
 from mastra_server.workflows.schemas import RunDetails, RunFieldsQuery, RunList, RunListQuery
 
-__all__ = ("ROUTES", "get_engine", "get_run", "get_workflow", "list_visible_runs")
+__all__ = ("ROUTES", "get_engine", "get_run", "get_workflow", "list_active_runs")
 
 _Request = Request[Any, Any, Any]
 
@@ -60,18 +59,15 @@ async def get_run(request: _Request, run_id: str) -> Run:
     return await get_engine(request).get(get_workflow(request), run_id, own)
 
 
-async def list_visible_runs(
-    request: _Request, engine: Engine, workflow: Workflow
-) -> list[RunRecord]:
-    """Return the records that the caller may see: all, or only those of its resource.
+async def list_active_runs(request: _Request, workflow: Workflow) -> list[RunRecord]:
+    """Return the records of the running runs that the caller may see.
 
     :param request: the request.
-    :param engine: the engine.
     :param workflow: the workflow.
     """
-    own = restrict_to_resource(request)
-    records = await engine.list(workflow)
-    return [record for record in records if own in ("", record.resource_id)]
+    own, engine = restrict_to_resource(request), get_engine(request)
+    queries = [RunQuery(status=status, resource_id=own) for status in ("running", "waiting")]
+    return [record for query in queries for record in await engine.list(workflow, query)]
 
 
 @get(
@@ -82,12 +78,15 @@ async def list_visible_runs(
 )
 async def _list_runs(request: _Request) -> ASGIResponse:
     """List the runs of a workflow, newest first."""
-    workflow, matches = get_workflow(request), _build_filter(request)
-    all_records = await list_visible_runs(request, get_engine(request), workflow)
-    records = [record for record in all_records if matches(record)]
-    page = records[_get_page_slice(request)]
+    workflow, engine, query = get_workflow(request), get_engine(request), _build_query(request)
+    if query is None:
+        return await list_response(
+            request, "runs", [], partial(build_listed_run, workflow), {"total": 0}
+        )
+    page = await engine.list(workflow, query)
+    total = sum((await engine.count(workflow, query)).values())
     return await list_response(
-        request, "runs", page, partial(build_listed_run, workflow), {"total": len(records)}
+        request, "runs", page, partial(build_listed_run, workflow), {"total": total}
     )
 
 
@@ -133,28 +132,26 @@ async def _delete_run(request: _Request) -> ASGIResponse:
 ROUTES = (_list_runs, _get_run_details, _cancel_run, _delete_run)
 
 
-def _build_filter(request: _Request) -> Callable[[RunRecord], bool]:
-    status = request.query_params.get("status")
-    resource = request.query_params.get("resourceId")
-    since, until = read_date_param(request, "fromDate"), read_date_param(request, "toDate")
+def _build_query(request: _Request) -> RunQuery | None:
+    """Build the query for the runs that the caller may see and selects; ``None`` for no runs."""
+    own = restrict_to_resource(request)
+    resource = request.query_params.get("resourceId") or ""
+    if own and resource not in ("", own):
+        return None
+    offset, limit = _read_page(request)
+    return RunQuery(
+        status=request.query_params.get("status") or "",
+        resource_id=own or resource,
+        since=read_date_param(request, "fromDate"),
+        until=read_date_param(request, "toDate"),
+        offset=offset,
+        limit=limit,
+    )
 
-    def matches(record: RunRecord) -> bool:
-        return (
-            (not status or record.status == status)
-            and (not resource or record.resource_id == resource)
-            and (since is None or record.created_at >= since)
-            and (until is None or record.created_at <= until)
-        )
 
-    return matches
-
-
-def _get_page_slice(request: _Request) -> slice:
-    """Return the slice of a page, from ``page`` and ``perPage`` or ``limit`` and ``offset``."""
+def _read_page(request: _Request) -> tuple[int, int | None]:
+    """Return offset and limit, from ``page`` and ``perPage`` or ``limit`` and ``offset``."""
     size, page = read_number_param(request, "perPage"), read_number_param(request, "page")
     if size is None:
-        limit = read_number_param(request, "limit")
-        offset = read_number_param(request, "offset") or 0
-        return slice(offset, None if limit is None else offset + limit)
-    first = size * (page or 0)
-    return slice(first, first + size)
+        return read_number_param(request, "offset") or 0, read_number_param(request, "limit")
+    return size * (page or 0), size

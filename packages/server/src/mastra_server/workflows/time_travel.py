@@ -16,7 +16,7 @@ from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import Message
 from mastra_server.middleware.request_spans import get_trace_ids
 from mastra_server.workflows.result import build_run_result
-from mastra_server.workflows.runs import get_engine, get_run, get_workflow, list_visible_runs
+from mastra_server.workflows.runs import get_engine, get_run, get_workflow, list_active_runs
 from mastra_server.workflows.schemas import RunIdQuery, WorkflowResult
 from mastra_server.workflows.step_paths import resolve_step
 from mastra_server.workflows.stream import stream_run
@@ -200,8 +200,7 @@ async def _begin_all_restarts(request: _Request) -> list[Run]:
     context = build_context(request)
     active = [
         await engine.get(workflow, record.run_id, record.resource_id)
-        for record in await list_visible_runs(request, engine, workflow)
-        if record.status in ("running", "waiting")
+        for record in await list_active_runs(request, workflow)
     ]
     for run in active:
         await engine.restart(run, context)

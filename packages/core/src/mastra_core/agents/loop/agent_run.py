@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from pydantic_ai.exceptions import UnexpectedModelBehavior
 from pydantic_ai.messages import ModelRequestPart, ModelResponse, ToolCallPart, ToolReturnPart
 
 from mastra_core.agents.events import AgentEvent, StepFinish, ToolCall, ToolResult
@@ -39,13 +38,15 @@ class AgentRun:
         self._usage = UsageCounter(plan.run_input.limits)
         self._conversation = Conversation(plan.history, plan.instructions)
         self._answers = AnswerReader(
-            plan.output, retries=plan.retries, has_tools=bool(plan.toolset.definitions)
+            plan.output,
+            retries=plan.retries,
+            has_tools=bool(plan.toolset.definitions),
+            fallback=plan.run_input.fallback,
         )
         self._steps = 0
         self._ended = False
         self._has_events = True  # of the current turn
         self._calls: dict[str, ToolCall] = {}
-        self._failures: dict[str, int] = {}  # invalid calls in a row, by the name of the tool
 
     async def iter_events(self) -> AsyncGenerator[AgentEvent]:
         """Run to the end and yield the events, except ``Start``.
@@ -79,9 +80,11 @@ class AgentRun:
         self._usage.check_request()
         request = self._build_request()
         self._has_events = False
-        with trace_request(request):
+        with trace_request(request) as span:
             async with aclosing(self._iter_answer(request)) as events:
                 async for event in events:
+                    if span is not None and self._live and not self._has_events:
+                        span.record_first_chunk()
                     self._has_events = True
                     yield event
         response = request.response
@@ -103,7 +106,8 @@ class AgentRun:
             for event in iter_response_events(request.response):
                 yield event
             return
-        converter = TurnConverter()
+        output = self._plan.output
+        converter = TurnConverter(output.shape if output else None)
         async with aclosing(request.stream()) as pieces:
             async for piece in pieces:
                 for event in converter.convert(piece):
@@ -170,28 +174,12 @@ class AgentRun:
         for part in results:
             if isinstance(part, ToolReturnPart) and part.tool_call_id in self._calls:
                 yield self._to_result(part)
-        self._check_failures(outcomes)
         parts = [*results, *(each.result for each in outcomes if each.result is not None)]
         for event in self._end_turn(parts, outcomes, client_calls, answer):
             yield event
 
     def _to_result(self, part: ToolReturnPart) -> ToolResult:
         return to_tool_result(part, self._calls)
-
-    def _check_failures(self, outcomes: Sequence[CallOutcome]) -> None:
-        """Count the invalid calls of each tool.
-
-        :raises UnexpectedModelBehavior: when the model may not correct its call again.
-        """
-        for result in (each.result for each in outcomes):
-            if result is None or result.outcome != "retried":
-                continue
-            name = result.tool_name
-            self._failures[name] = self._failures.get(name, 0) + 1
-            if self._failures[name] > self._plan.retries:
-                raise UnexpectedModelBehavior(
-                    f"Tool {name!r} exceeded max retries count of {self._plan.retries}"
-                )
 
     def _end_turn(
         self,
@@ -214,23 +202,24 @@ class AgentRun:
             return self._suspend(waiting)
         if client_calls:
             return self._end("tool-calls")
-        return self._continue()
+        is_corrected = all(getattr(part, "tool_name", "") == OUTPUT_TOOL for part in parts)
+        return self._continue("retry" if is_corrected else "tool-calls")
 
     def _end_text_turn(self, response: ModelResponse) -> list[AgentEvent]:
         answer = self._answers.read_text(response)
         if isinstance(answer, Answer):
             return self._end(get_finish_reason(response), answer)
         self._conversation.add_request([answer])
-        return self._continue()
+        return self._continue("retry")
 
-    def _continue(self) -> list[AgentEvent]:
+    def _continue(self, reason: str) -> list[AgentEvent]:
         """Return the end of the turn, or of the run if its last turn is over."""
         if self._is_stopped():
             return self._end("tool-calls")
         if not self._has_events:  # an invalid answer, which the model corrects
             return []
         turn = self._usage.take_turn()
-        return [StepFinish(reason="tool-calls", continued=True, usage=turn)]
+        return [StepFinish(reason=reason, continued=True, usage=turn)]
 
     def _is_stopped(self) -> bool:
         plan = self._plan
@@ -250,6 +239,7 @@ class AgentRun:
                 self._conversation.messages,
                 reason=reason,
                 object=answer.object if answer else None,
+                is_fallback=answer.is_fallback if answer else False,
                 usage=self._usage.total,
             ),
         ]

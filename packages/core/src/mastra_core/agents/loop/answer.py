@@ -39,9 +39,11 @@ class Answer:
     """The answer that ends a run.
 
     :param object: the structured answer; ``None`` for text.
+    :param is_fallback: whether ``object`` is the caller's fallback.
     """
 
     object: Any = None
+    is_fallback: bool = False
 
 
 class AnswerReader:
@@ -50,12 +52,21 @@ class AnswerReader:
     :param output: the format of a structured answer; ``None`` for text.
     :param retries: how many times the model may correct its answer.
     :param has_tools: whether the model may call tools.
+    :param fallback: the structured answer where the model gives no valid one; ``UNSET`` for none.
     """
 
-    def __init__(self, output: OutputFormat | None, *, retries: int, has_tools: bool) -> None:
+    def __init__(
+        self,
+        output: OutputFormat | None,
+        *,
+        retries: int,
+        has_tools: bool,
+        fallback: Any = msgspec.UNSET,
+    ) -> None:
         self._output = output
         self._retries = retries
         self._has_tools = has_tools
+        self._fallback = msgspec.UNSET if output is None else fallback
         self._failures = 0
 
     def read_calls(
@@ -84,7 +95,7 @@ class AnswerReader:
             else:
                 results.append(_build_result(part, _ACCEPTED))
         if error and answer is None:
-            self._count_failure(response, error)
+            answer = self._count_failure(response, error)
         return answer, results
 
     def read_text(self, response: ModelResponse) -> Answer | RetryFeedbackPart:
@@ -106,20 +117,37 @@ class AnswerReader:
         except ValueError as error:
             return self._ask_again(response, str(error), "model_retry")
 
-    def _ask_again(self, response: ModelResponse, text: str, cause: Any) -> RetryFeedbackPart:
-        if response.finish_reason == "content_filter":
-            raise ContentFilterError("the content filter was triggered")
-        self._count_failure(response, text)
-        return RetryFeedbackPart(text, retry=RetryInfo(cause))
+    def _ask_again(
+        self, response: ModelResponse, text: str, cause: Any
+    ) -> Answer | RetryFeedbackPart:
+        fallback = self._count_failure(response, text)
+        return fallback or RetryFeedbackPart(text, retry=RetryInfo(cause))
 
-    def _count_failure(self, response: ModelResponse, error: str) -> None:
-        if response.finish_reason == "length":
-            raise OutputTokenLimitExceeded("the token limit cut the answer off")
+    def _count_failure(self, response: ModelResponse, error: str) -> Answer | None:
+        """Count an invalid answer.
+
+        :returns: the fallback if the model may not correct its answer again; else ``None``.
+        :raises UnexpectedModelBehavior: where there is no fallback.
+        """
         self._failures += 1
-        if self._failures > self._retries:
-            raise UnexpectedModelBehavior(
-                f"Exceeded maximum output retries ({self._retries}). {error}"
-            )
+        failure = self._find_failure(response, error)
+        if failure is None:
+            return None
+        if self._fallback is msgspec.UNSET:
+            raise failure
+        return Answer(self._fallback, is_fallback=self._fallback is not None)
+
+    def _find_failure(self, response: ModelResponse, error: str) -> UnexpectedModelBehavior | None:
+        """Return the error of a run whose answer cannot be corrected."""
+        if response.finish_reason == "content_filter" and not response.tool_calls:
+            return ContentFilterError("the content filter was triggered")
+        if response.finish_reason == "length":
+            return OutputTokenLimitExceeded("the token limit cut the answer off")
+        if self._failures <= self._retries:
+            return None
+        return UnexpectedModelBehavior(
+            f"Exceeded maximum output retries ({self._retries}). {error}"
+        )
 
 
 def _build_result(part: ToolCallPart, text: str) -> ToolReturnPart:

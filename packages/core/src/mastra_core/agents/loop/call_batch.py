@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from pydantic_ai.messages import RetryInfo, ToolCallPart, ToolReturnPart
+from pydantic_ai.messages import ToolCallPart, ToolReturnPart
 
 from mastra_core.agents.events import AgentEvent, ApprovalRequired, ToolOutput, ToolSuspended
 from mastra_core.agents.loop.toolset import Toolset
@@ -16,6 +16,7 @@ from mastra_core.agents.pydantic_ai.convert_parts import load_arguments, parse_a
 from mastra_core.agents.tool_calls import (
     ApprovalNeeded,
     ToolInvocation,
+    describe_invalid_input,
     describe_tool_error,
     invoke_tool,
 )
@@ -120,13 +121,13 @@ class CallBatch:
         try:
             arguments = load_arguments(part)
         except ValueError:
-            return _retry(part, "The arguments are no JSON object.")
+            return _refuse(part, InvalidInput("The arguments are no JSON object."))
         try:
             content = await invoke_tool(item, arguments, self._build_invocation(call, queue))
         except (ApprovalNeeded, ToolSuspension) as reason:
             return CallOutcome(part=part, waiting=_build_waiting(item, part, reason))
         except InvalidInput as error:
-            return _retry(part, error.message)
+            return _refuse(part, error)
         except Exception as error:
             if self.stops_on_error:
                 raise
@@ -176,15 +177,10 @@ def _fail(part: ToolCallPart, message: str) -> CallOutcome:
     return CallOutcome(part=part, result=result)
 
 
-def _retry(part: ToolCallPart, message: str) -> CallOutcome:
-    result = ToolReturnPart(
-        part.tool_name,
-        message,
-        part.tool_call_id,
-        outcome="retried",
-        retry=RetryInfo("validation_error"),
-    )
-    return CallOutcome(part=part, result=result)
+def _refuse(part: ToolCallPart, error: InvalidInput) -> CallOutcome:
+    """Let the model correct its arguments."""
+    content = describe_invalid_input(part.tool_name, parse_arguments(part), error)
+    return CallOutcome(part=part, result=ToolReturnPart(part.tool_name, content, part.tool_call_id))
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any
 
 from pydantic_ai.direct import model_request, model_request_stream
 from pydantic_ai.exceptions import FallbackExceptionGroup, ModelAPIError, ModelRequestTimeout
 from pydantic_ai.messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
 from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
+
+from mastra_core.agents.loop.continuation import Continuation
 
 __all__ = ("ModelRequest",)
 
@@ -43,13 +45,30 @@ class ModelRequest:
         errors: list[ModelAPIError] = []
         for model in self.models:
             try:
-                async with self._limit_time(model):
-                    self.response = await self._open(model, model_request)
+                self.response = await self._send_to(model)
             except ModelAPIError as error:
                 errors.append(error)
             else:
                 return
         raise _join_errors(errors)
+
+    async def _send_to(self, model: Model) -> ModelResponse:
+        async with self._limit_time(model):
+            response: ModelResponse = await self._open(model, model_request)
+        if response.state != "suspended":
+            return response
+        continuation = Continuation(model)
+        continuation.add(response)
+        try:
+            while (pending := continuation.pending) is not None:
+                await continuation.wait()
+                async with self._limit_time(model):
+                    response = await self._open(model, model_request, pending)
+                response = continuation.add(response)
+        except BaseException:
+            await continuation.cancel()
+            raise
+        return response
 
     async def stream(self) -> AsyncGenerator[ModelResponseStreamEvent]:
         """Yield the answer in pieces; a model that fails after its first piece is the last one.
@@ -75,8 +94,26 @@ class ModelRequest:
                 async for piece in pieces:
                     yield piece
             self.response = stream.get()
+            if self.response.state == "suspended":
+                async with aclosing(self._continue_stream(model)) as rest:
+                    async for piece in rest:
+                        yield piece
             return
         raise _join_errors(errors)
+
+    async def _continue_stream(self, model: Model) -> AsyncGenerator[ModelResponseStreamEvent]:
+        continuation = Continuation(model)
+        continuation.add(self.response)
+        try:
+            while (pending := continuation.pending) is not None:
+                await continuation.wait()
+                async with self._open(model, model_request_stream, pending) as stream:
+                    async for piece in stream:
+                        yield piece
+                self.response = continuation.add(stream.get())
+        except BaseException:
+            await continuation.cancel()
+            raise
 
     @asynccontextmanager
     async def _limit_time(self, model: Model) -> AsyncIterator[None]:
@@ -89,10 +126,13 @@ class ModelRequest:
                 raise
             raise ModelRequestTimeout(model.model_name, self.timeout) from None
 
-    def _open(self, model: Model, function: Callable[..., Any]) -> Any:
+    def _open(
+        self, model: Model, function: Callable[..., Any], pending: ModelResponse | None = None
+    ) -> Any:
+        messages = self.messages if pending is None else [*self.messages, pending]
         return function(
             model,
-            model.prepare_messages(self.messages, self.parameters),
+            model.prepare_messages(messages, self.parameters),
             model_settings=self.settings or None,
             model_request_parameters=self.parameters,
         )

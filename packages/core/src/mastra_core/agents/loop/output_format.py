@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -10,6 +12,7 @@ from pydantic_ai.messages import ToolCallPart
 from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.tools import ToolDefinition
 
+from mastra_core.agents.pydantic_ai.answer_stream import AnswerShape
 from mastra_core.agents.pydantic_ai.convert_parts import load_arguments
 from mastra_core.agents.pydantic_ai.output_types import OutputCheck, describe_output
 from mastra_core.agents.pydantic_ai.run_result import OUTPUT_TOOL
@@ -17,8 +20,7 @@ from mastra_core.agents.pydantic_ai.run_result import OUTPUT_TOOL
 __all__ = ("OutputFormat", "build_output_format")
 
 _DESCRIPTION = "The final response which ends this conversation"
-_REFERENCE = "#/$defs/"
-_WRAPPER = "response"  # the property that holds an answer that is no object
+_FENCE = "```"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,14 +30,13 @@ class OutputFormat:
     :param definition: the tool that the model calls with its answer.
     :param object: the same schema, for models that answer in JSON instead of calling a tool.
     :param check: returns a valid answer as JSON builtins, or raises ``ValueError``.
-    :param wrapped: whether the answer is in a property of an object, because the arguments of a
-        tool are always an object.
+    :param shape: what a stream needs to show an incomplete answer.
     """
 
     definition: ToolDefinition
     object: OutputObjectDefinition
     check: OutputCheck
-    wrapped: bool
+    shape: AnswerShape
 
     def parse_call(self, call: ToolCallPart) -> Any:
         """Return the answer of a call of the tool.
@@ -43,22 +44,15 @@ class OutputFormat:
         :param call: the call.
         :raises ValueError: for an invalid answer.
         """
-        return self._check(load_arguments(call))
+        return self.check(load_arguments(call))
 
     def parse_text(self, text: str) -> Any:
-        """Return the answer that a model wrote as JSON.
+        """Return the answer that a model wrote as JSON, possibly with other text around it.
 
         :param text: the text.
         :raises ValueError: for an invalid answer.
         """
-        return self._check(msgspec.json.decode(text))
-
-    def _check(self, value: Any) -> Any:
-        if not self.wrapped:
-            return self.check(value)
-        if not isinstance(value, dict) or _WRAPPER not in value:
-            raise ValueError(f"The property {_WRAPPER!r} is missing.")
-        return self.check(value[_WRAPPER])
+        return self.check(_decode_text(text))
 
 
 def build_output_format(type_: Any, *, enforce_patterns: bool = True) -> OutputFormat | None:
@@ -71,10 +65,7 @@ def build_output_format(type_: Any, *, enforce_patterns: bool = True) -> OutputF
     if type_ is None:
         return None
     description = describe_output(type_, enforce_patterns=enforce_patterns)
-    schema = _inline_root(description.schema)
-    wrapped = schema.get("type") != "object"
-    if wrapped:
-        schema = _wrap(schema)
+    schema = description.schema
     text = str(schema.get("description") or _DESCRIPTION)
     return OutputFormat(
         definition=ToolDefinition(
@@ -82,24 +73,26 @@ def build_output_format(type_: Any, *, enforce_patterns: bool = True) -> OutputF
         ),
         object=OutputObjectDefinition(json_schema=schema, name=description.name),
         check=description.check,
-        wrapped=wrapped,
+        shape=description.shape,
     )
 
 
-def _inline_root(schema: dict[str, Any]) -> dict[str, Any]:
-    """Replace a root that is a reference with its target, because providers need an object."""
-    name = str(schema.get("$ref", "")).removeprefix(_REFERENCE)
-    target = schema.get("$defs", {}).get(name)
-    return {**target, "$defs": schema["$defs"]} if isinstance(target, dict) else schema
+def _decode_text(text: str) -> Any:
+    """Decode JSON, or the JSON in a fenced block, or the object in a text.
+
+    :raises msgspec.DecodeError: for a text without JSON.
+    """
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        for candidate in _iter_candidates(text):
+            with contextlib.suppress(msgspec.DecodeError):
+                return msgspec.json.decode(candidate)
+        raise
 
 
-def _wrap(schema: dict[str, Any]) -> dict[str, Any]:
-    definitions = schema.get("$defs")
-    inner = {key: value for key, value in schema.items() if key != "$defs"}
-    wrapper = {
-        "type": "object",
-        "properties": {_WRAPPER: inner},
-        "required": [_WRAPPER],
-        "additionalProperties": False,
-    }
-    return {**wrapper, "$defs": definitions} if definitions else wrapper
+def _iter_candidates(text: str) -> Iterator[str]:
+    _, fence, block = text.partition(_FENCE)
+    if fence:
+        yield block.partition(_FENCE)[0].removeprefix("json")
+    yield text[text.find("{") : text.rfind("}") + 1]

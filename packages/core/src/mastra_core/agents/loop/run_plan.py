@@ -36,7 +36,7 @@ class RunPlan:
     :param toolset: the tools of the run.
     :param timeout: seconds for one answer of the model; ``None`` for no limit.
     :param output: the format of the answer; ``None`` for text.
-    :param retries: how many times the model may correct an invalid call or answer.
+    :param retries: how many times the model may correct an invalid answer.
     :param stops_on_tool_error: whether an error of a tool ends the run.
     """
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from pydantic_ai import messages as native
 
-from mastra_core.agents.events import AgentEvent
+from mastra_core.agents.events import AgentEvent, TextDelta
+from mastra_core.agents.pydantic_ai.answer_stream import AnswerShape, AnswerStream
 from mastra_core.agents.pydantic_ai.convert_parts import to_events, to_tool_call
 from mastra_core.agents.pydantic_ai.run_result import OUTPUT_TOOL
-from mastra_core.agents.pydantic_ai.tool_inputs import ToolInputConverter
+from mastra_core.agents.pydantic_ai.tool_inputs import ToolInputConverter, format_arguments
 
 __all__ = ("TurnConverter", "iter_response_events")
 
@@ -20,15 +21,25 @@ def iter_response_events(response: native.ModelResponse) -> Iterator[AgentEvent]
 
     :param response: the model's response.
     """
+    answered = False
     for part in response.parts:
-        yield from _convert_part(part)
+        if not isinstance(part, native.ToolCallPart) or part.tool_name != OUTPUT_TOOL:
+            yield from _convert_part(part)
+        elif not answered:  # a model may call the tool for the answer again
+            answered = True
+            yield from AnswerStream(None).add(format_arguments(part.args))
 
 
 class TurnConverter:
-    """Converts a turn while it streams."""
+    """Converts a turn while it streams.
 
-    def __init__(self) -> None:
-        self._inputs = ToolInputConverter()
+    :param shape: the shape of a structured answer; ``None`` for text.
+    """
+
+    def __init__(self, shape: AnswerShape | None) -> None:
+        self._inputs = ToolInputConverter(shape)
+        self._shape = shape
+        self._text: AnswerStream | None = None
 
     def convert(self, event: Any) -> list[AgentEvent]:
         """Convert one event of the model's stream.
@@ -40,15 +51,33 @@ class TurnConverter:
             case native.PartDeltaEvent(delta=native.ToolCallPartDelta()):
                 return self._inputs.convert(event)
             case native.PartDeltaEvent():
-                return to_events(event.delta)
+                return self._convert_text(to_events(event.delta))
             case native.PartStartEvent(part=native.ToolCallPart()):
                 return self._inputs.convert(event)
             case native.PartStartEvent():
-                return to_events(event.part)
+                return self._convert_text(to_events(event.part), is_start=True)
             case native.PartEndEvent(part=native.ToolCallPart() as part):
                 return [*self._inputs.convert(event), *_convert_part(part)]
             case _:
                 return []
+
+    def _convert_text(
+        self, events: list[AgentEvent], *, is_start: bool = False
+    ) -> list[AgentEvent]:
+        """Add the answer so far, if the model writes it as text."""
+        if self._shape is None:
+            return events
+        if is_start:
+            self._text = AnswerStream(self._shape)
+        return [
+            each
+            for event in events
+            for each in (
+                self._text.add(event.text)
+                if self._text is not None and isinstance(event, TextDelta)
+                else (event,)
+            )
+        ]
 
 
 def _convert_part(part: Any) -> list[AgentEvent]:

@@ -18,7 +18,7 @@ __all__ = ("build_answer_check",)
 
 MAX_SIZE = 2000  # subschemas that are evaluated
 MAX_NESTED_TARGETS = 4  # expansions of one reference within itself
-_HINT = "Send a JSON Schema of an object."
+_HINT = "Send a valid JSON Schema."
 # Only these keywords are evaluated: others may contain a pattern, a reference or unlimited work.
 _MAPS_OF_SCHEMAS = frozenset(("properties", "dependentSchemas"))
 _LISTS_OF_SCHEMAS = frozenset(("allOf", "anyOf", "oneOf", "prefixItems"))
@@ -38,17 +38,13 @@ _OMITTED = object()
 def build_answer_check(schema: dict[str, Any], *, enforce_patterns: bool) -> Callable[[Any], Any]:
     """Build a function that returns a valid answer, or raises ``ValueError`` with the fault.
 
-    :param schema: the JSON Schema of an object.
+    :param schema: the JSON Schema of the answer.
     :param enforce_patterns: whether patterns and formats are checked, as for a schema of the
         application. The check of a caller's pattern could take unlimited time.
-    :raises InvalidInput: for an invalid schema, or one of another type.
+    :raises InvalidInput: for an invalid schema.
     """
     import fastjsonschema
 
-    if schema.get("type") != "object" and "$ref" not in schema:
-        raise InvalidInput(
-            "The schema of the answer is invalid: it is not the schema of an object.", _HINT
-        )
     evaluated = copy.deepcopy(schema) if enforce_patterns else _Inliner(schema).inline()
     try:
         validate_schema = fastjsonschema.compile(

@@ -15,6 +15,7 @@ from mastra_core.agents.events import (
     ToolResult,
     Usage,
 )
+from mastra_core.agents.pydantic_ai.answer_stream import AnswerShape
 from mastra_core.agents.pydantic_ai.convert_parts import to_events, to_tool_call, to_usage
 from mastra_core.agents.pydantic_ai.run_overrides import RunStopped
 from mastra_core.agents.pydantic_ai.run_result import (
@@ -33,13 +34,15 @@ class EventConverter:
     """Converts the events of pydantic-ai, and finds the end of each model turn.
 
     :param run: the running pydantic-ai agent.
+    :param shape: the shape of a structured answer; ``None`` if it is unknown.
     """
 
-    def __init__(self, run: Any) -> None:
+    def __init__(self, run: Any, shape: AnswerShape | None = None) -> None:
         self._run = run
         self._calls: dict[str, ToolCall] = {}
-        self._inputs = ToolInputConverter()
-        self._has_results = False
+        self._inputs = ToolInputConverter(shape)
+        self._has_shape = shape is not None
+        self._reason = ""  # why the current turn has ended, if its calls have results
         self._counted_usage = Usage()
 
     def convert(self, event: Any) -> list[AgentEvent]:
@@ -59,11 +62,17 @@ class EventConverter:
                 call, name = event.tool_call_id or "", event.tool_name or ""
                 return [ToolOutput(id=call, name=name, output=event.output)]
             case pydantic_ai.AgentRunResultEvent():
-                return build_end_events(event.result, self._counted_usage)
+                is_structured = self._inputs.end_answer() or self._has_shape
+                return build_end_events(
+                    event.result, self._counted_usage, is_structured=is_structured
+                )
             case _:
                 return []
 
     def _convert_part(self, event: Any) -> list[AgentEvent]:
+        is_first = isinstance(event, native.PartStartEvent) and event.index == 0
+        if is_first and self._inputs.end_answer():  # a new response corrects the answer
+            self._reason = self._reason or "retry"
         inputs = self._inputs.convert(event)
         match event:
             case native.PartStartEvent():
@@ -82,14 +91,12 @@ class EventConverter:
 
     def _close_turn(self) -> list[AgentEvent]:
         """End the turn of the tool calls when the model writes after their results."""
-        if not self._has_results:
+        if not self._reason:
             return []
-        self._has_results = False
+        reason, self._reason = self._reason, ""
         total, before = to_usage(self._run.usage), self._counted_usage
         self._counted_usage = total
-        return [
-            StepFinish(reason="tool-calls", continued=True, usage=subtract_usage(total, before))
-        ]
+        return [StepFinish(reason=reason, continued=True, usage=subtract_usage(total, before))]
 
     def _convert_call(self, part: native.ToolCallPart) -> ToolCall:
         call = to_tool_call(part)
@@ -97,5 +104,5 @@ class EventConverter:
         return call
 
     def _convert_result(self, part: Any) -> ToolResult:
-        self._has_results = True
+        self._reason = "tool-calls"
         return to_tool_result(part, self._calls)

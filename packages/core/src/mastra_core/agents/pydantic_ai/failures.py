@@ -38,11 +38,16 @@ _MODEL: tuple[tuple[type[Exception], str, int], ...] = (
     (native.ModelRequestRejectedError, "refused the request", 422),
     (native.ModelAPIError, "answered with an error", 502),
 )
+_UNUSABLE = "The model's answer cannot be used: {}."
+# Part of the message when the model may not correct an answer again; pydantic-ai has no class for
+# it. Clients repeat a request after a 5xx, and each repetition would pay the model again.
+_NO_RETRIES_LEFT = "xceeded max"
 _RUN: tuple[tuple[type[Exception], str, int], ...] = (
     (native.RunTimedOut, "The run took longer than its timeout.", 504),
     (native.UsageLimitExceeded, "The run would exceed a usage limit: {}.", 422),
     (native.ContentFilterError, "The model's provider withheld the answer.", 422),
-    (native.UnexpectedModelBehavior, "The model's answer cannot be used: {}.", 502),
+    (native.OutputTokenLimitExceeded, _UNUSABLE, 422),
+    (native.UnexpectedModelBehavior, _UNUSABLE, 502),
     (native.UserError, "The agent cannot run: {}.", 500),
 )
 
@@ -69,8 +74,7 @@ def build_failure_events(error: Exception, run_input: AgentInput, agent: str) ->
     fallback = run_input.fallback
     if fallback is msgspec.UNSET or not isinstance(error, native.UnexpectedModelBehavior):
         return [failure]
-    reason = "other"
-    return [StepFinish(reason=reason), Finish(reason=reason, object=fallback)]
+    return [StepFinish(), Finish(object=fallback, is_fallback=fallback is not None)]
 
 
 def _describe_error(error: Exception) -> tuple[str, str, int]:
@@ -90,7 +94,8 @@ def _describe_error(error: Exception) -> tuple[str, str, int]:
     for kind, words, status in _RUN:
         if isinstance(error, kind):
             reason = message.partition(". Consider")[0].partition("\n")[0].rstrip(".")
-            return words.format(reason), kind.__name__, status
+            is_final = _NO_RETRIES_LEFT in message
+            return words.format(reason), kind.__name__, 422 if is_final else status
     return "", "", 500
 
 

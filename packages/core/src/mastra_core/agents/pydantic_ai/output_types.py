@@ -10,6 +10,8 @@ import pydantic_ai
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from mastra_core.agents.pydantic_ai.answer_check import build_answer_check
+from mastra_core.agents.pydantic_ai.answer_stream import AnswerShape
+from mastra_core.agents.pydantic_ai.answer_wrapper import list_choices, unwrap_check, wrap_schema
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import describe_validation_error, dump, to_json_schema, validate
 
@@ -20,6 +22,7 @@ __all__ = (
     "OutputCheck",
     "OutputDescription",
     "describe_output",
+    "get_answer_shape",
     "get_run_output_type",
     "to_native_output",
 )
@@ -39,14 +42,16 @@ def get_run_output_type(run_input: AgentInput) -> Any:
 class OutputDescription(NamedTuple):
     """A structured answer.
 
-    :param schema: the JSON Schema that the model gets.
+    :param schema: the JSON Schema that the model gets, which is always that of an object.
     :param name: name of the type.
     :param check: returns a valid answer as JSON builtins, or raises ``ValueError``.
+    :param shape: what a stream needs to show an incomplete answer.
     """
 
     schema: dict[str, Any]
     name: str
     check: OutputCheck
+    shape: AnswerShape = AnswerShape()
 
 
 def describe_output(type_: Any, *, enforce_patterns: bool = True) -> OutputDescription:
@@ -54,6 +59,20 @@ def describe_output(type_: Any, *, enforce_patterns: bool = True) -> OutputDescr
 
     :param type_: the type or the JSON Schema of the answer.
     :param enforce_patterns: whether patterns in a JSON Schema are checked; not those of callers.
+    :raises InvalidInput: for an invalid JSON Schema.
+    """
+    description = _describe_type(type_, enforce_patterns=enforce_patterns)
+    schema, wrapper = wrap_schema(description.schema)
+    if not wrapper:
+        return description._replace(schema=schema)
+    check = unwrap_check(description.check, wrapper)
+    shape = AnswerShape(wrapper, list_choices(description.schema))
+    return OutputDescription(schema, description.name, check, shape)
+
+
+def _describe_type(type_: Any, *, enforce_patterns: bool) -> OutputDescription:
+    """Describe an answer without a wrapper.
+
     :raises InvalidInput: for an invalid JSON Schema.
     """
     if isinstance(type_, dict):
@@ -82,10 +101,25 @@ def to_native_output(type_: Any, *, enforce_patterns: bool = True) -> Any:
         structured = pydantic_ai.StructuredDict(description.schema, name=description.name)
     except pydantic_ai.UserError as error:
         raise InvalidInput(
-            f"The schema of the answer is invalid: {error}.", "Send a JSON Schema of an object."
+            f"The schema of the answer is invalid: {error}.", "Send a valid JSON Schema."
         ) from None
     annotated: Any = Annotated[structured, AfterValidator(description.check)]
     return pydantic_ai.ToolOutput(annotated, name="final_result")
+
+
+def get_answer_shape(type_: Any) -> AnswerShape | None:
+    """Return the shape of the answer that a model writes for ``to_native_output``.
+
+    :param type_: the type or the JSON Schema of the answer; ``None`` for the agent's own.
+    :returns: the shape; ``None`` for a type that pydantic-ai converts.
+    """
+    if isinstance(type_, dict):
+        schema = type_
+    elif type_ is not None and _is_checked_by_msgspec(type_):
+        schema = to_json_schema(type_)
+    else:
+        return None
+    return AnswerShape(wrap_schema(schema)[1], list_choices(schema))
 
 
 def _is_checked_by_msgspec(type_: Any) -> bool:

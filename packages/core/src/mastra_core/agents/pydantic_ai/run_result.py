@@ -65,18 +65,20 @@ def build_events(messages: Sequence[native.ModelMessage], previous_count: int) -
     return events
 
 
-def build_end_events(result: Any, before: Usage) -> list[AgentEvent]:
+def build_end_events(result: Any, before: Usage, *, is_structured: bool) -> list[AgentEvent]:
     """Build the last events of a run.
 
     :param result: pydantic-ai's result.
     :param before: the tokens of the closed turns.
+    :param is_structured: whether a text is a structured answer.
     """
     output, messages = result.output, result.all_messages()
     total = to_usage(result.usage)
     if isinstance(output, pydantic_ai.DeferredToolRequests):
         return _build_deferred_events(output, total, before, messages)
     reason = get_finish_reason(result.response)
-    object_ = None if isinstance(output, str) else dump(output)
+    is_text = isinstance(output, str) and not is_structured
+    object_ = None if is_text else dump(output)
     return [
         StepFinish(reason=reason, usage=subtract_usage(total, before)),
         build_finish(messages, reason=reason, object=object_, usage=total),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pydantic_ai
 
+from mastra_core.agents.event_spans import trace_events
 from mastra_core.agents.events import AgentEvent, Failure, Start
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
@@ -17,7 +18,11 @@ from mastra_core.agents.pydantic_ai.convert_events import EventConverter
 from mastra_core.agents.pydantic_ai.convert_messages import split_history
 from mastra_core.agents.pydantic_ai.failures import build_failure_events
 from mastra_core.agents.pydantic_ai.models import ModelCache
-from mastra_core.agents.pydantic_ai.output_types import get_run_output_type, to_native_output
+from mastra_core.agents.pydantic_ai.output_types import (
+    get_answer_shape,
+    get_run_output_type,
+    to_native_output,
+)
 from mastra_core.agents.pydantic_ai.preload_models import preload_models
 from mastra_core.agents.pydantic_ai.run_overrides import (
     RunStopped,
@@ -34,6 +39,20 @@ from mastra_core.agents.run_metrics import measure_runs
 from mastra_core.errors import RequestError
 
 __all__ = ("PydanticAgent",)
+
+
+def _has_own_spans(runner: Any) -> bool:
+    """Return whether pydantic-ai's own instrumentation is on for an agent."""
+    agent = runner._agent  # noqa: SLF001  # of the class below
+    setting = getattr(agent, "instrument", None)
+    if setting is None:
+        setting = getattr(pydantic_ai.Agent, "_instrument_default", False)
+    capabilities = getattr(getattr(agent, "_root_capability", None), "capabilities", ())
+    return (
+        bool(setting)
+        or type(agent.model).__name__ == "InstrumentedModel"
+        or any(type(each).__name__ == "Instrumentation" for each in capabilities)
+    )
 
 
 class PydanticAgent:
@@ -92,6 +111,7 @@ class PydanticAgent:
         return await collect(self.stream(input))
 
     @measure_runs
+    @trace_events(_has_own_spans)
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
         """Run the agent and yield its events; a failed run ends with ``Failure``.
 
@@ -101,7 +121,7 @@ class PydanticAgent:
         try:
             arguments = await self._build_arguments(input)
             async with self._agent.run_stream_events(**arguments) as run:
-                converter = EventConverter(run)
+                converter = EventConverter(run, get_answer_shape(get_run_output_type(input)))
                 try:
                     async for event in self._iter_events(
                         run, self._get_replacement_instructions(input)

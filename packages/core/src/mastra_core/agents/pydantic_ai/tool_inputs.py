@@ -8,16 +8,26 @@ import msgspec
 from pydantic_ai import messages as native
 
 from mastra_core.agents.events import AgentEvent, ToolInputDelta, ToolInputEnd, ToolInputStart
+from mastra_core.agents.pydantic_ai.answer_stream import AnswerShape, AnswerStream
 from mastra_core.agents.pydantic_ai.run_result import OUTPUT_TOOL
 
-__all__ = ("ToolInputConverter",)
+__all__ = ("ToolInputConverter", "format_arguments")
 
 
 class ToolInputConverter:
-    """Converts the arguments of tool calls; the tool that takes the answer is no call."""
+    """Converts the arguments of tool calls.
 
-    def __init__(self) -> None:
+    The arguments of the tool that takes the answer are the text of the answer. Only the first call
+    of this tool in a turn becomes events.
+
+    :param shape: the shape of the answer; ``None`` if it is unknown.
+    """
+
+    def __init__(self, shape: AnswerShape | None) -> None:
         self._calls: dict[int, native.ToolCallPart] = {}
+        self._shape = shape
+        self._answer: AnswerStream | None = None
+        self._answer_index = -1
 
     def convert(self, event: Any) -> list[AgentEvent]:
         """Convert one event of the model's stream.
@@ -35,14 +45,27 @@ class ToolInputConverter:
             case _:
                 return []
 
+    def end_answer(self) -> bool:
+        """Return whether the turn has an answer, and prepare for the next turn."""
+        has_answer, self._answer = self._answer is not None, None
+        return has_answer
+
     def _start_call(self, index: int, part: native.ToolCallPart) -> list[AgentEvent]:
         if part.tool_name.startswith(OUTPUT_TOOL):
-            return []
+            return self._start_answer(index, part)
         self._calls[index] = part
         start = ToolInputStart(id=part.tool_call_id, name=part.tool_name)
-        return [start, *_build_delta(part, _format_arguments(part.args))]
+        return [start, *_build_delta(part, format_arguments(part.args))]
+
+    def _start_answer(self, index: int, part: native.ToolCallPart) -> list[AgentEvent]:
+        if self._answer is not None:
+            return []
+        self._answer, self._answer_index = AnswerStream(self._shape), index
+        return self._answer.add(format_arguments(part.args))
 
     def _continue_call(self, index: int, delta: Any) -> list[AgentEvent]:
+        if self._answer is not None and index == self._answer_index:
+            return self._answer.add(format_arguments(delta))
         part = self._calls.get(index)
         return _build_delta(part, delta) if part and isinstance(delta, str) else []
 
@@ -51,8 +74,11 @@ class ToolInputConverter:
         return [ToolInputEnd(id=part.tool_call_id, name=part.tool_name)] if part else []
 
 
-def _format_arguments(arguments: Any) -> str:
-    """Return the arguments so far, which are an incomplete text, or an object."""
+def format_arguments(arguments: Any) -> str:
+    """Return the arguments so far as text.
+
+    :param arguments: an incomplete text, or an object.
+    """
     if isinstance(arguments, str):
         return arguments
     return msgspec.json.encode(arguments).decode() if arguments else ""

@@ -7,19 +7,28 @@ cost of a run is independent of the number of runs.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from mastra_core.errors import Conflict, InvalidInput, MastraError, NotFound, TooManyRuns
 from mastra_core.request_scope import is_request_scoped, is_task_done, start_task
-from mastra_core.schema import dump, validate
+from mastra_core.schema import dump
+from mastra_core.telemetry import get_current_span, get_span_ids
 from mastra_core.workflows.engine.memory_run import MemoryRun
 from mastra_core.workflows.engine.memory_store import MemoryStore
 from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.protocol import Run
+from mastra_core.workflows.engine.run_checks import (
+    build_initial_state,
+    check_resume_data,
+    generate_id,
+    require_restartable,
+    require_rested,
+    validate_data,
+)
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
     RunFinished,
@@ -28,13 +37,10 @@ from mastra_core.workflows.engine.run_events import (
     RunStarted,
     get_timestamp_ms,
 )
-from mastra_core.workflows.engine.run_options import BATCH_SIZE, UNSET, RunOptions, StartPoint
+from mastra_core.workflows.engine.run_options import UNSET, RunOptions, StartPoint
+from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
-from mastra_core.workflows.engine.step_paths import (
-    find_step,
-    find_suspended_step,
-    strip_indexes,
-)
+from mastra_core.workflows.engine.step_paths import find_suspended_step
 from mastra_core.workflows.engine.time_travel import (
     build_rewind_event,
     build_start_point,
@@ -72,6 +78,12 @@ class MemoryEngine:
         self._max_events = max_events
         self._runs = MemoryStore(max_finished, max_age, max_unfinished, max_bytes)
 
+    async def open(self, workflows: Iterable[Workflow]) -> None:
+        """Do nothing, because no run outlives its process.
+
+        :param workflows: the workflows.
+        """
+
     async def create(
         self,
         workflow: Workflow,
@@ -100,7 +112,7 @@ class MemoryEngine:
             return existing
         created_at = get_timestamp_ms()
         record = RunRecord(
-            run_id=run_id or _generate_id(),
+            run_id=run_id or generate_id(),
             workflow_id=workflow.id,
             resource_id=resource_id,
             created_at=created_at,
@@ -135,8 +147,8 @@ class MemoryEngine:
         if run.record.status != "pending":
             raise Conflict(f"The run {run.run_id!r} was started before.", "Create another run.")
         try:
-            _validate_data("input data", run.workflow.input_type, value)
-            state = _build_initial_state(run.workflow, state)
+            validate_data("input data", run.workflow.input_type, value)
+            state = build_initial_state(run.workflow, state)
         except InvalidInput:
             self._runs.remove(run)
             raise
@@ -194,8 +206,9 @@ class MemoryEngine:
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         run = _require_memory_run(run)
-        await _check_resume_data(run, steps, data)
+        await check_resume_data(run.workflow, run.record, steps, data)
         run.replace_context(context)
+        run.resumed_by.update(get_span_ids(get_current_span()))
         run.unpark()
         await run.resume_steps(steps, dump(data))
         self._continue_execution(run)
@@ -230,10 +243,9 @@ class MemoryEngine:
         """
         run = _require_memory_run(run)
         record = run.record
-        if record.status in ("running", "waiting"):
-            raise Conflict("This workflow run is still running", "Cancel it, or wait for its end.")
+        require_rested(record)
         start = build_start_point(run.workflow, record, step, value, outputs, resume_data)
-        state = dict(record.state) if state is None else _build_initial_state(run.workflow, state)
+        state = dict(record.state) if state is None else build_initial_state(run.workflow, state)
         event = build_rewind_event(record, start)
         await self._begin_again(run, event, {}, start, state, context, per_step=per_step)
 
@@ -249,8 +261,7 @@ class MemoryEngine:
         """
         run = _require_memory_run(run)
         record = run.record
-        if record.status in ("pending", "paused", "success"):
-            raise Conflict(f"This workflow run is {record.status}, so it cannot be restarted.")
+        require_restartable(record)
         again = [path for path, step in record.steps.items() if step.status != "success"]
         await self._begin_again(
             run,
@@ -293,14 +304,28 @@ class MemoryEngine:
             raise NotFound("Workflow run not found")
         return run
 
-    async def list(self, workflow: Workflow) -> list[RunRecord]:
-        """Return the records of all stored runs, newest first.
+    async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
+        """Return the records of stored runs, newest first.
 
         :param workflow: the workflow.
+        :param query: selects the runs; all by default.
+        """
+        query = query or RunQuery()
+        end = None if query.limit is None else query.offset + query.limit
+        self._finish_lost_runs()
+        records = _select_records(self._runs, workflow, query)
+        records.sort(key=lambda record: record.created_at, reverse=True)
+        return records[query.offset : end]
+
+    async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:
+        """Return the number of stored runs by status.
+
+        :param workflow: the workflow.
+        :param query: selects the runs, whatever their place in the list; all by default.
         """
         self._finish_lost_runs()
-        records = [run.record for run in self._runs if run.workflow.id == workflow.id]
-        return sorted(records, key=lambda record: record.created_at, reverse=True)
+        records = _select_records(self._runs, workflow, query or RunQuery())
+        return dict(Counter(record.status for record in records))
 
     async def delete(self, run: Run) -> None:
         """Cancel a run and delete its record.
@@ -353,6 +378,7 @@ class MemoryEngine:
             context=run.context, state=dict(initial), start=start, per_step=per_step
         )
         options.resource_id, options.trace = run.record.resource_id, run.trace
+        options.resumed_by = run.resumed_by
         if is_request_scoped():
             run.replay_options = msgspec.structs.replace(options, state=dict(initial))
             run.journal.on_suspend = run.park
@@ -404,50 +430,14 @@ class MemoryEngine:
                     self._runs.mark_finished(run)
 
 
+def _select_records(
+    runs: Iterable[MemoryRun], workflow: Workflow, query: RunQuery
+) -> list[RunRecord]:
+    records = (run.record for run in runs if run.workflow.id == workflow.id)
+    return [record for record in records if query.matches(record)]
+
+
 def _require_memory_run(run: Run) -> MemoryRun:
     if not isinstance(run, MemoryRun):
         raise TypeError(f"{run!r} is not a run of MemoryEngine.")
     return run
-
-
-def _validate_data(what: str, type_: Any, value: Any) -> None:
-    try:
-        validate(type_, value)
-    except InvalidInput as error:
-        raise InvalidInput(f"Invalid {what}: {error.message}", issues=error.issues) from None
-
-
-async def _check_resume_data(run: MemoryRun, steps: Sequence[str], data: Any) -> None:
-    """Check that all steps are suspended, and validate the data once for each type."""
-    import asyncio
-
-    checked: set[str] = set()
-    for number, path in enumerate(steps, 1):
-        name = strip_indexes(find_suspended_step(run.record, path))
-        if name not in checked:
-            checked.add(name)
-            type_ = find_step(run.workflow, name).resume
-            if type_ is not None:
-                _validate_data("resume data", type_, data)
-        if number % BATCH_SIZE == 0:
-            await asyncio.sleep(0)
-
-
-def _build_initial_state(workflow: Workflow, state: Any) -> dict[str, Any]:
-    """Return the initial state, after validation and with the defaults of its type."""
-    fields = {} if state is None else state
-    type_ = dict[str, Any] if workflow.state is None else workflow.state
-    if not fields and workflow.state is None:
-        return {}
-    _validate_data("initial state", type_, fields)
-    initial: dict[str, Any] = dump(validate(type_, fields))
-    return initial
-
-
-def _generate_id() -> str:
-    """Return a random UUID without importing ``uuid``, because the import is slow."""
-    digits = bytearray(os.urandom(16))
-    digits[6] = digits[6] & 0x0F | 0x40  # version 4
-    digits[8] = digits[8] & 0x3F | 0x80  # variant of RFC 9562
-    text = digits.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

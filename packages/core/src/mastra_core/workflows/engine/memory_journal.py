@@ -12,6 +12,7 @@ from mastra_core.request_scope import Signal, create_signal
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunEvent, RunIdle
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
+from mastra_core.workflows.engine.time_travel import select_kept_keys
 
 __all__ = ("MemoryJournal",)
 
@@ -69,9 +70,7 @@ class MemoryJournal:
         """
         journal = MemoryJournal(self.run_id, add_event, count_bytes, outcomes)
         journal._resume_data, journal._wake_times = self._resume_data, self._wake_times
-        keys = (key.rpartition("#") for key, each in outcomes.items() if each.kind == "done")
-        done = {address for address, _, number in keys if number.isdecimal()}
-        journal._emitted = {key for key in self._emitted if key.rpartition(":")[0] in done}
+        journal._emitted = select_kept_keys(self._emitted, outcomes)
         return journal
 
     def reopen(

@@ -70,8 +70,8 @@ class MemoryRun:
     __slots__ = (
         "__weakref__", "_context_size", "_events", "_latest_data", "_max_events", "_reserve",
         "_start_size", "_waiters", "_watchers", "caller", "context", "is_parked", "journal", "key",
-        "record", "replay_options", "reserved", "run_id", "size", "start_point", "task", "trace",
-        "workflow",
+        "record", "replay_options", "reserved", "resumed_by", "run_id", "size", "start_point",
+        "task", "trace", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +94,7 @@ class MemoryRun:
         self.is_parked = False
         self.context: dict[str, Any] = {}
         self.trace: dict[str, str] = {}
+        self.resumed_by: dict[str, str] = {}
         self.caller = caller
         self.size = _RUN_SIZE + len(record.run_id) + len(record.resource_id)
         self.reserved = self._context_size = self._start_size = 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from mastra_core.workflows.engine.run_events import RunEvent
 from mastra_core.workflows.engine.run_options import UNSET
+from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -46,6 +47,12 @@ class Engine(Protocol):
     @property
     def single_process(self) -> bool:
         """Whether a run is known only to the process that created it."""
+
+    async def open(self, workflows: Iterable[Workflow]) -> None:
+        """Begin to execute the stored runs of workflows. The server calls this when it starts.
+
+        :param workflows: the workflows.
+        """
 
     async def create(
         self,
@@ -178,10 +185,18 @@ class Engine(Protocol):
         :raises NotFound: when there is no such run.
         """
 
-    async def list(self, workflow: Workflow) -> list[RunRecord]:
-        """Return the records of all stored runs, newest first.
+    async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
+        """Return the records of stored runs, newest first.
 
         :param workflow: the workflow.
+        :param query: selects the runs; all by default.
+        """
+
+    async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:
+        """Return the number of stored runs by status.
+
+        :param workflow: the workflow.
+        :param query: selects the runs, whatever their place in the list; all by default.
         """
 
     async def delete(self, run: Run) -> None:
@@ -191,4 +206,7 @@ class Engine(Protocol):
         """
 
     async def close(self) -> None:
-        """Cancel all unfinished runs. The server calls this when it stops."""
+        """Stop all runs of this process. The server calls this when it stops.
+
+        Runs that are known to this process only are canceled. Other processes continue the others.
+        """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import InvalidInput
@@ -17,7 +17,12 @@ from mastra_core.workflows.model.definition import Single
 if TYPE_CHECKING:
     from mastra_core.workflows.model.definition import WorkflowDefinition
 
-__all__ = ("build_rewind_event", "build_start_point", "drop_final_failures")
+__all__ = (
+    "build_rewind_event",
+    "build_start_point",
+    "drop_final_failures",
+    "select_kept_keys",
+)
 
 
 def build_start_point(
@@ -96,6 +101,19 @@ def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
         if outcome.kind != "failed" or has_next:
             remaining[key] = outcome
     return dict(reversed([*remaining.items()]))
+
+
+def select_kept_keys(emitted: Iterable[str], outcomes: Mapping[str, Outcome]) -> set[str]:
+    """Return the keys of the events that a next execution does not emit again.
+
+    These are the events of the steps that are not executed again.
+
+    :param emitted: the keys of all events so far.
+    :param outcomes: the outcomes by key that the next execution keeps.
+    """
+    keys = (key.rpartition("#") for key, each in outcomes.items() if each.kind == "done")
+    done = {address for address, _, number in keys if number.isdecimal()}
+    return {key for key in emitted if key.rpartition(":")[0] in done}
 
 
 def _collect_outputs(record: RunRecord) -> dict[str, Any]:

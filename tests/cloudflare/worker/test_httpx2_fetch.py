@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from mastra_deployer_cloudflare.worker.fetch_streams import convert_fetch_streams
+from mastra_deployer_cloudflare.worker.httpx2_fetch import patch_httpx2_fetch
 
 MODULE = """
 class EmscriptenStream:
@@ -22,7 +22,7 @@ class AsyncEmscriptenStream:
 @pytest.fixture
 def finders(monkeypatch):
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
-    convert_fetch_streams()
+    patch_httpx2_fetch()
     yield sys.meta_path
     sys.modules.pop("httpx2_jsfetch", None)
 

@@ -9,8 +9,8 @@ import pytest
 
 from mastra_core import Telemetry
 from mastra_core.errors import ConfigError
-from mastra_core.otel_environment import read_sampling
 from mastra_core.telemetry import is_recording, start_span
+from mastra_core.telemetry.otel_environment import read_sampling
 from tests.ports import wait_for_port
 
 APP = """
@@ -362,7 +362,7 @@ def test_variables_of_opentelemetry(variables, exported):
 from mastra_core.telemetry import extract_parent
 started = Telemetry(export={{"type": "otlp", "endpoint": "http://127.0.0.1:9"}})
 started.start()
-assert is_recording()
+assert is_recording() or not {exported}
 with start_span("own"):
     pass
 with start_span("caller's", context=extract_parent(TRACEPARENT)):

@@ -1,0 +1,96 @@
+"""Wrap an answer that is no object in an object, because the arguments of a tool are one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ("list_choices", "unwrap_check", "wrap_schema")
+
+# The names that Mastra for TypeScript and the AI SDK use.
+_ARRAY, _VALUE = "elements", "result"
+_REFERENCE = "#/$defs/"
+_ROOT_NAME = "answer_root"
+_ROOT = f"{_REFERENCE}{_ROOT_NAME}"
+_SHARED = ("$defs", "definitions")  # stay at the root, because references name this place
+
+
+def wrap_schema(schema: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return the schema of an object that contains the answer.
+
+    :param schema: the JSON Schema of the answer.
+    :returns: the schema, and the name of the property that contains the answer; the name is empty
+        if the answer is an object itself.
+    """
+    schema = _inline_root(schema)
+    if schema.get("type") == "object":
+        return schema, ""
+    name = _ARRAY if schema.get("type") == "array" else _VALUE
+    inner = {key: value for key, value in schema.items() if key not in _SHARED}
+    shared = {key: schema[key] for key in _SHARED if key in schema}
+    if (moved := _move_references(schema)) != schema:  # a part of the schema names the root
+        definitions = {key: value for key, value in moved.items() if key in _SHARED}
+        root = {key: value for key, value in moved.items() if key not in _SHARED}
+        inner = {"$ref": _ROOT}
+        shared = {**definitions, "$defs": {**definitions.get("$defs", {}), _ROOT_NAME: root}}
+    wrapper = {
+        "type": "object",
+        "properties": {name: inner},
+        "required": [name],
+        "additionalProperties": False,
+    }
+    return {**wrapper, **shared}, name
+
+
+def list_choices(schema: dict[str, Any]) -> tuple[str, ...]:
+    """Return the texts of which an answer is one; empty if its type is no enumeration.
+
+    :param schema: the JSON Schema of the answer, without a wrapper.
+    """
+    choices = _inline_root(schema).get("enum")
+    if not isinstance(choices, list):
+        return ()
+    return tuple(each for each in choices if isinstance(each, str))
+
+
+def unwrap_check(check: Callable[[Any], Any], wrapper: str) -> Callable[[Any], Any]:
+    """Build a check of a wrapped answer, which also accepts one that the model did not wrap.
+
+    :param check: returns a valid answer without the wrapper, or raises ``ValueError``.
+    :param wrapper: the property that contains the answer.
+    """
+
+    def check_wrapped(value: Any) -> Any:
+        if isinstance(value, dict) and value.keys() == {wrapper}:
+            return check(value[wrapper])
+        try:
+            return check(value)
+        except ValueError:
+            raise ValueError(f"The property {wrapper!r} is missing.") from None
+
+    return check_wrapped
+
+
+def _inline_root(schema: dict[str, Any]) -> dict[str, Any]:
+    """Replace a root that is a reference with its target, because providers need an object."""
+    name = str(schema.get("$ref", "")).removeprefix(_REFERENCE)
+    target = schema.get("$defs", {}).get(name)
+    return {**target, "$defs": schema["$defs"]} if isinstance(target, dict) else schema
+
+
+def _move_references(value: Any) -> Any:
+    """Return a part of a schema whose references lead to the new place of the root."""
+    if isinstance(value, list):
+        return [_move_references(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    moved = {key: _move_references(each) for key, each in value.items()}
+    reference = value.get("$ref")
+    if isinstance(reference, str) and _is_below_root(reference):
+        moved["$ref"] = _ROOT + reference[1:]
+    return moved
+
+
+def _is_below_root(reference: str) -> bool:
+    shared = tuple(f"#/{name}/" for name in _SHARED)
+    return reference == "#" or (reference.startswith("#/") and not reference.startswith(shared))

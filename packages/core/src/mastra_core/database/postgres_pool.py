@@ -1,0 +1,271 @@
+"""Connections to a PostgreSQL database, which open at their first use.
+
+The package ``psycopg`` (extra ``mastra-core[postgres]``) is imported at the first use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from mastra_core.database.postgres_errors import is_connection_lost, to_storage_error
+from mastra_core.database.postgres_migration import migrate_postgres
+from mastra_core.database.table_versions import Schema
+from mastra_core.database.url import DatabaseUrl
+from mastra_core.errors import ConfigError, StorageError
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+    from psycopg_pool import AsyncConnectionPool
+
+__all__ = ("PostgresPool",)
+
+T = TypeVar("T")
+_CONNECT_SECONDS = 10
+# Options of libpq, so that a cut connection is noticed; those of the URL have priority.
+_OPTIONS = {
+    "connect_timeout": str(_CONNECT_SECONDS),
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+    "application_name": "mastra",
+}
+_RETRIED = ("40001", "40P01")  # serialization failure, deadlock: nothing of them was stored
+_MAX_TRIES = 8
+
+
+class PostgresPool:
+    """A pool of connections to one database.
+
+    A pool belongs to the event loop of its first use. After ``close``, the next use opens it again.
+
+    :param url: the database.
+    :param schemas: the tables, which the first use creates or migrates.
+    :param max_connections: maximum number of connections.
+    :raises ConfigError: when the URL names no PostgreSQL database.
+    """
+
+    def __init__(
+        self, url: DatabaseUrl, schemas: Sequence[Schema] = (), *, max_connections: int = 10
+    ) -> None:
+        if url.kind != "postgresql":
+            raise ConfigError(
+                f"{url.display!r} is not a PostgreSQL database.",
+                'Use a URL such as "postgresql://user:password@host:5432/name".',
+            )
+        self.url = url
+        self._schemas = schemas
+        self._max_connections = max_connections
+        self._pool: AsyncConnectionPool[AsyncConnection[Any]] | None = None
+        self._opening = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def open(self) -> None:
+        """Connect, and create or migrate the tables.
+
+        :raises ConfigError: when the package ``psycopg`` is not installed.
+        :raises StorageError: when the database cannot be used, or was written by a newer version of
+            mastra.
+        """
+        await self._get_pool()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        pool, self._pool = self._pool, None
+        if pool is not None and self._loop is asyncio.get_running_loop():
+            await pool.close()
+
+    @contextlib.asynccontextmanager
+    async def connect(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """Yield a connection in the mode of autocommit, and return it to the pool at the end.
+
+        :raises StorageError: for every error of the driver.
+        """
+        await self.open()
+        from psycopg import Error
+
+        try:
+            async with self._borrow() as connection:
+                yield connection
+        except Error as error:
+            raise to_storage_error(error, self.url.display) from error
+
+    async def run(
+        self,
+        work: Callable[[AsyncConnection[Any]], Awaitable[T]],
+        *,
+        repeat_on: Sequence[str] = (),
+    ) -> T:
+        """Call a function with a connection in a transaction, and commit.
+
+        The function is called again after a deadlock, and if the connection was lost before the
+        commit.
+
+        :param work: reads from and writes to the connection.
+        :param repeat_on: codes of other errors after which the function is called again.
+        :raises StorageError: for every error of the driver.
+        """
+        await self.open()
+        from psycopg import Error
+
+        for number in range(_MAX_TRIES):
+            transaction = _Transaction(work)
+            try:
+                async with self._borrow() as connection:
+                    return await transaction.run(connection)
+            except Error as error:
+                may_repeat = error.sqlstate in repeat_on or transaction.may_repeat(error)
+                if number == _MAX_TRIES - 1 or not may_repeat:
+                    raise to_storage_error(error, self.url.display) from error
+                await self._prepare_repetition(error, number)
+        raise AssertionError
+
+    async def listen(self, channel: str) -> AsyncIterator[str]:
+        """Yield the payloads that ``NOTIFY`` sends to a channel.
+
+        Each call has a connection of its own. The first value is empty: from then on, every
+        notification is received.
+
+        :param channel: name of the channel, an identifier.
+        :raises StorageError: when the connection is lost.
+        """
+        connection = await self._connect()
+        from psycopg import Error
+
+        try:
+            await connection.execute(f"LISTEN {channel}".encode())
+            yield ""
+            async for notification in connection.notifies():
+                yield notification.payload
+        except Error as error:
+            raise to_storage_error(error, self.url.display) from error
+        finally:
+            await connection.close()
+
+    @contextlib.asynccontextmanager
+    async def _borrow(self) -> AsyncIterator[AsyncConnection[Any]]:
+        pool = await self._get_pool()
+        from psycopg_pool import PoolTimeout
+
+        try:
+            borrowed = await pool.getconn(timeout=_CONNECT_SECONDS)
+        except PoolTimeout:
+            await (await self._connect()).close()  # raises the cause, if the server is the cause
+            raise StorageError(
+                f"All {self._max_connections} connections to the database {self.url.display!r} "
+                f"were in use for {_CONNECT_SECONDS} seconds.",
+                "Send the request again later. If this happens often, raise max_connections=...",
+            ) from None
+        try:
+            yield borrowed
+        finally:
+            await pool.putconn(borrowed)
+
+    async def _prepare_repetition(self, error: Any, number: int) -> None:
+        """Wait before a transaction is repeated, and discard lost connections."""
+        if not is_connection_lost(error):
+            await asyncio.sleep(random.uniform(0, 0.01 * (number + 1)))  # noqa: S311  # no secret
+        elif self._pool is not None:
+            await self._pool.check()
+
+    async def _get_pool(self) -> AsyncConnectionPool[AsyncConnection[Any]]:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._pool, self._opening, self._loop = None, asyncio.Lock(), loop
+        if self._pool is not None:
+            return self._pool
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await self._open_pool()
+            return self._pool
+
+    async def _open_pool(self) -> AsyncConnectionPool[AsyncConnection[Any]]:
+        connection = await self._connect()
+        from psycopg import Error
+
+        try:
+            for schema in self._schemas:
+                await migrate_postgres(connection, schema, self.url.display)
+        except Error as error:
+            raise to_storage_error(error, self.url.display) from error
+        finally:
+            await connection.close()
+        from psycopg_pool import AsyncConnectionPool
+
+        pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
+            self.url.reveal(),
+            kwargs={**self._get_options(), "autocommit": True},
+            min_size=min(2, self._max_connections),
+            max_size=self._max_connections,
+            open=False,
+        )
+        await pool.open()
+        return pool
+
+    async def _connect(self) -> AsyncConnection[Any]:
+        """Open one connection outside the pool, whose errors name their cause."""
+        psycopg = _import_psycopg()
+        try:
+            return await psycopg.AsyncConnection.connect(  # type: ignore[no-any-return]  # a module
+                self.url.reveal(), autocommit=True, **self._get_options()
+            )
+        except psycopg.ProgrammingError:  # its message may contain the password
+            raise ConfigError(
+                f"The URL of the database {self.url.display!r} has an unknown or invalid option.",
+                "Use the options of libpq, such as ?sslmode=require.",
+            ) from None
+        except psycopg.Error as error:
+            raise to_storage_error(error, self.url.display) from error
+
+    def _get_options(self) -> dict[str, Any]:
+        """Return the options of libpq that the URL does not set."""
+        query = self.url.reveal().partition("?")[2]
+        return {name: value for name, value in _OPTIONS.items() if f"{name}=" not in query}
+
+
+class _Transaction(Generic[T]):
+    """One attempt at a transaction.
+
+    :param work: reads from and writes to a connection.
+    """
+
+    def __init__(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> None:
+        self._work = work
+        self._may_be_stored = False
+
+    async def run(self, connection: AsyncConnection[Any]) -> T:
+        """Call the function between the begin and the commit of a transaction.
+
+        :param connection: the connection.
+        """
+        async with connection.transaction():
+            result = await self._work(connection)
+            self._may_be_stored = True
+        self._may_be_stored = False
+        return result
+
+    def may_repeat(self, error: Any) -> bool:
+        """Return whether the function may be called again, because nothing was stored.
+
+        :param error: the error of the attempt.
+        """
+        if error.sqlstate in _RETRIED:
+            return True
+        return not self._may_be_stored and is_connection_lost(error)
+
+
+def _import_psycopg() -> Any:
+    try:
+        import psycopg
+        import psycopg_pool  # noqa: F401  # its absence is reported now
+    except ImportError as error:
+        raise ConfigError(
+            f"A PostgreSQL database needs the package {error.name!r}, which cannot be imported: "
+            f"{error}.",
+            'Run: pip install "mastra-core[postgres]"',
+        ) from None
+    return psycopg

@@ -1,0 +1,64 @@
+"""The versions of a group of tables, and the statements that migrate them.
+
+A table with one row holds the version. Tables of version N become tables of the newest version by
+the statements of all later versions, in one transaction. Several groups of tables in one database
+have their own versions.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mastra_core.errors import StorageError
+
+__all__ = ("Schema",)
+
+
+class Schema(NamedTuple):
+    """A group of tables.
+
+    :param table: name of the table that holds the version: ``mastra_schema``.
+    :param versions: the statements of each version. Those at index N migrate the tables from
+        version N to N + 1.
+    """
+
+    table: str
+    versions: tuple[tuple[str, ...], ...]
+
+    @property
+    def newest(self) -> int:
+        """The newest version that this mastra knows."""
+        return len(self.versions)
+
+    @property
+    def version_query(self) -> str:
+        """The query for the version, which fails if there are no tables."""
+        return f"SELECT version FROM {self.table}"
+
+    def build_migration(self, version: int) -> list[str]:
+        """Build the statements that migrate the tables to the newest version.
+
+        :param version: the version of the tables; 0 if there are none.
+        """
+        changes = [sql for statements in self.versions[version:] for sql in statements]
+        return [
+            *changes,
+            f"CREATE TABLE IF NOT EXISTS {self.table} (version INTEGER NOT NULL)",
+            f"DELETE FROM {self.table}",
+            f"INSERT INTO {self.table} VALUES ({self.newest})",
+        ]
+
+    def require_known(self, version: int, database: str, cure: str) -> None:
+        """Raise an error if tables were written by a newer version of mastra.
+
+        :param version: the version of the tables.
+        :param database: the database, for the message.
+        :param cure: the alternative to an update of mastra, for the hint.
+        :raises StorageError: when this mastra does not know the version.
+        """
+        if version > self.newest:
+            raise StorageError(
+                f"{database} was written by a newer version of mastra: its tables have version "
+                f"{version}, and this mastra knows {self.newest}.",
+                f"Update mastra-core, or {cure}.",
+            )

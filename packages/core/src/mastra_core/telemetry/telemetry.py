@@ -1,0 +1,249 @@
+"""Start and stop the export of the spans of this process.
+
+Spans are recorded only after a ``Telemetry`` was started or a listener was added. A ``Telemetry``
+exports spans. A listener receives spans in this process. OpenTelemetry's SDK (the extra
+``mastra-core[telemetry]``) is not loaded before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.errors import ConfigError
+from mastra_core.request_scope import is_request_scoped
+from mastra_core.telemetry.content import ContentSettings
+from mastra_core.telemetry.exporters import Export, build_export, check_export
+from mastra_core.telemetry.otel_environment import (
+    is_sdk_disabled,
+    read_record_content,
+    read_sampling,
+)
+from mastra_core.telemetry.sampling import Sampling
+from mastra_core.telemetry.span_queue import ExportCounts, SpanQueue
+from mastra_core.telemetry.tracing import set_recorder
+
+if TYPE_CHECKING:
+    from mastra_core.telemetry.span_listener import SpanListener
+    from mastra_core.telemetry.span_recorder import Recorder
+
+__all__ = (
+    "Telemetry",
+    "add_listener",
+    "flush_spans",
+    "get_export_counts",
+    "is_sdk_installed",
+    "remove_listener",
+)
+
+_STOP_SECONDS = 2.0  # for the export of the remaining spans when the process stops
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Telemetry:
+    """The export of the spans of requests, agents and workflows.
+
+    :param service_name: ``service.name`` of the resource; ``OTEL_SERVICE_NAME`` overrides it.
+    :param sampling: ``{"type": "always_on" | "always_off" | "ratio" | "parent_based"}``; the last
+        two take ``"probability"`` (0 to 1), default 1. Only ``parent_based`` with
+        ``"trust_callers": True`` follows the decision in a caller's ``traceparent``.
+    :param export: ``{"type": "otlp", "endpoint": URL, "headers": {...}}`` sends OTLP over HTTP,
+        where ``OTEL_EXPORTER_OTLP_*`` supplies missing values; ``{"type": "console"}`` prints;
+        ``{"type": "file", "path": PATH}`` appends lines of OTLP JSON; or an exporter of
+        OpenTelemetry's SDK. ``OTEL_TRACES_EXPORTER`` overrides the type, and
+        ``OTEL_TRACES_SAMPLER`` the sampling.
+    :param enabled: ``False`` keeps the settings and exports nothing.
+    :param record_content: whether spans have the inputs and outputs of agents, models, tools and
+        steps, cut at 16 KiB and without credentials. By default only under ``mastra dev``.
+    :raises ConfigError: for an unknown type or an invalid probability.
+    """
+
+    service_name: str = "mastra"
+    sampling: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"type": "always_on"})
+    export: Export = dataclasses.field(default_factory=lambda: {"type": "otlp"})
+    enabled: bool = True
+    record_content: bool | None = None
+
+    def __post_init__(self) -> None:
+        Sampling(self.sampling)
+        check_export(self.export)
+
+    def start(self) -> None:
+        """Start to export spans, until every started ``Telemetry`` has been stopped.
+
+        The first started ``Telemetry`` of a process determines the exporter.
+
+        :raises ConfigError: when the extra ``telemetry`` is not installed.
+        """
+        if not self.enabled or is_sdk_disabled():
+            return
+        if not _process.senders:
+            with _require_package("Telemetry"):
+                _process.start_export(self)
+        _process.senders[id(self)] = self
+        _process.update()
+
+    def stop(self) -> None:
+        """Export the remaining spans for at most two seconds, and end the export."""
+        started = _process.senders.pop(id(self), None)
+        if started is None or _process.senders:
+            return
+        _process.stop_export()
+        _process.update()
+
+
+class _Process:
+    """The state that exists once in a process."""
+
+    def __init__(self) -> None:
+        self.recorder: Recorder | None = None
+        self.provider: Any = None  # the tracer provider that the recorder is connected with
+        self.senders: dict[int, Telemetry] = {}
+        self.queue: SpanQueue | None = None
+        self.counts = ExportCounts()
+        self.content: ContentSettings | None = None
+
+    def connect(self, settings: Telemetry) -> Recorder:
+        """Return the recorder of this process, and create it if necessary.
+
+        :param settings: service name and sampling, used where nothing was started yet.
+        """
+        from opentelemetry import trace
+
+        from mastra_core.telemetry.provider import connect_recorder, warn_about_closed_provider
+
+        if self.recorder is None or self.provider is not trace.get_tracer_provider():
+            sampling = Sampling(read_sampling(settings.sampling))
+            resource = _build_resource(settings.service_name)
+            listeners = self.recorder.listeners if self.recorder is not None else ()
+            self.provider, self.recorder = connect_recorder(resource, sampling)
+            self.recorder.listeners = listeners
+        elif not self.senders and not self.recorder.listeners:
+            self.recorder.sampling = Sampling(read_sampling(settings.sampling))
+            self.recorder.resource = _build_resource(settings.service_name)
+        warn_about_closed_provider(self.provider)
+        return self.recorder
+
+    def start_export(self, settings: Telemetry) -> None:
+        """Start the export, with everything that may fail first.
+
+        :param settings: the exporter.
+        """
+        records = read_record_content(
+            _is_dev() if settings.record_content is None else settings.record_content
+        )
+        recorder = self.connect(settings)
+        recorder.exporter, self.queue = build_export(settings.export, self.counts)
+        self.content = ContentSettings() if records else None
+
+    def stop_export(self) -> None:
+        """Export the remaining spans, and end the export."""
+        queue, self.queue = self.queue, None
+        if queue is not None:
+            queue.close(_STOP_SECONDS)
+        if self.recorder is not None:
+            self.recorder.exporter = None
+        self.content = None
+
+    def update(self) -> None:
+        """Record spans exactly while anything receives them."""
+        recorder = self.recorder
+        if recorder is not None:
+            receives = bool(self.senders or recorder.listeners)
+            if not receives or (recorder.tracer is None and recorder.sampling.is_off):
+                recorder = None
+        set_recorder(recorder, self.content)
+
+
+_process = _Process()
+
+
+def add_listener(listener: SpanListener, settings: Telemetry | None = None) -> None:
+    """Start to pass every span of this process to ``listener``.
+
+    Nothing is passed while the SDK is disabled (``OTEL_SDK_DISABLED``).
+
+    :param listener: receives the spans.
+    :param settings: service name and sampling, used where nothing was started yet.
+    :raises ConfigError: when the extra ``telemetry`` is not installed.
+    """
+    if is_sdk_disabled():
+        return
+    with _require_package("Keeping traces"):
+        recorder = _process.connect(settings or Telemetry())
+    recorder.listeners = (*recorder.listeners, listener)
+    _process.update()
+
+
+def remove_listener(listener: SpanListener) -> None:
+    """Pass no more spans to ``listener``.
+
+    :param listener: a listener that was added.
+    """
+    recorder = _process.recorder
+    if recorder is not None:
+        recorder.listeners = tuple(each for each in recorder.listeners if each is not listener)
+    _process.update()
+
+
+def flush_spans(seconds: float = 2.0) -> bool:
+    """Export all ended spans now, before the platform freezes the process.
+
+    The call blocks. It may be made in a worker thread.
+
+    :param seconds: how long to wait.
+    :returns: whether all spans were exported or given up in time.
+    """
+    queue = _process.queue
+    return queue is None or queue.flush(seconds)
+
+
+def get_export_counts() -> ExportCounts:
+    """Return how many spans of this process were exported, and how many were lost."""
+    return _process.counts
+
+
+def is_sdk_installed() -> bool:
+    """Return whether OpenTelemetry's SDK is installed."""
+    from importlib.util import find_spec
+
+    return bool(find_spec("opentelemetry") and find_spec("opentelemetry.sdk"))
+
+
+@contextlib.contextmanager
+def _require_package(what: str) -> Iterator[None]:
+    """Raise ``ConfigError`` if the block imports a package that is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{what} needs {error.name!r}, which is not installed.",
+            "Install the extra: pip install 'mastra-core[telemetry]'.",
+        ) from None
+
+
+def _is_dev() -> bool:
+    return os.environ.get("MASTRA_DEV") == "true"
+
+
+def _build_resource(service_name: str) -> Any:
+    """Build the resource of the process.
+
+    On platforms without threads, the SDK's own function cannot be used.
+    """
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+    from opentelemetry.sdk.version import __version__ as sdk_version
+
+    found = OTELResourceDetector().detect()
+    name = {"service.name": found.attributes.get("service.name") or service_name}
+    if not is_request_scoped():
+        return Resource.create(name)
+    sdk = {
+        "telemetry.sdk.language": "python",
+        "telemetry.sdk.name": "opentelemetry",
+        "telemetry.sdk.version": sdk_version,
+    }
+    return Resource(sdk).merge(found).merge(Resource(name))

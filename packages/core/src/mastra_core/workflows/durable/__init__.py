@@ -1,0 +1,29 @@
+"""The durable engine: runs in a database, which outlive their process and move between servers."""
+
+from mastra_core.workflows.durable.durable_engine import DurableEngine
+from mastra_core.workflows.durable.run_rows import (
+    Batch,
+    CommitResult,
+    ExecutionSettings,
+    JournalData,
+    Member,
+    NewRun,
+    RunRow,
+    RunState,
+)
+from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.durable.sqlite_runs import SqliteRunStore
+
+__all__ = (
+    "Batch",
+    "CommitResult",
+    "DurableEngine",
+    "ExecutionSettings",
+    "JournalData",
+    "Member",
+    "NewRun",
+    "RunRow",
+    "RunState",
+    "RunStore",
+    "SqliteRunStore",
+)

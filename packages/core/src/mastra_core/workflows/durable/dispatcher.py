@@ -1,0 +1,247 @@
+"""Decide which runs this process executes, and follow what other processes do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from mastra_core.errors import StorageError
+from mastra_core.logger import get_logger
+from mastra_core.workflows.durable.durable_run import DurableRun
+from mastra_core.workflows.durable.execution import Execution, ExecutionLimits
+from mastra_core.workflows.durable.heartbeat import (
+    Heartbeat,
+    find_dead_members,
+    identify_machine,
+)
+from mastra_core.workflows.durable.run_rows import Member, RunRow, RunState
+from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.engine.run_events import get_timestamp_ms
+from mastra_core.workflows.model.workflow import Workflow
+
+__all__ = ("Dispatcher", "DispatcherSettings")
+
+_BUSY_INTERVAL = 0.1  # seconds between two looks at the store while runs are executed or watched
+_IDLE_INTERVAL = 0.25
+_ORPHAN_INTERVAL = 1.0
+_PURGE_INTERVAL = 60.0
+_PURGE_SIZE = 500
+_PENDING_AGE = 24 * 3600  # seconds for which a run that never starts is kept
+_ERROR_INTERVAL = 1.0
+
+
+class DispatcherSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of the work of one process.
+
+    :param name: the name of the process.
+    :param max_concurrency: the maximum number of runs that the process executes at a time.
+    :param lease: the seconds after which a process that does not report counts as dead.
+    :param max_age: the seconds for which a finished run is kept.
+    :param limits: the limits of each execution.
+    """
+
+    name: str
+    max_concurrency: int
+    lease: float
+    max_age: float
+    limits: ExecutionLimits
+
+
+class Dispatcher:
+    """Executes runs in one event loop, from ``open`` to ``close``.
+
+    :param store: the store.
+    :param settings: the settings.
+    :param workflows: the workflows that this process knows, by id.
+    :param runs: the handles of runs that somebody holds, by key.
+    :param get_run: returns the handle of a run.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        settings: DispatcherSettings,
+        workflows: Mapping[str, Workflow],
+        runs: WeakValueDictionary[int, DurableRun],
+        get_run: Callable[[Workflow, RunRow], DurableRun],
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._store, self._settings, self._workflows = store, settings, workflows
+        self._runs, self._get_run = runs, get_run
+        name = settings.name or f"{socket.gethostname()}-{os.getpid()}"
+        self.member = Member(
+            id=f"{name}-{os.urandom(6).hex()}",
+            name=name,
+            machine=identify_machine(),
+            process=os.getpid(),
+        )
+        self._executions: dict[int, Execution] = {}
+        self._heartbeat: Heartbeat | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._kicked = asyncio.Event()
+        self._next_orphans = self._next_purge = 0.0
+
+    @property
+    def holder(self) -> str:
+        """The id of this process; empty if it executes as many runs as it may."""
+        is_full = len(self._executions) >= self._settings.max_concurrency
+        return "" if is_full else self.member.id
+
+    async def open(self) -> None:
+        """Connect, report this process, and begin to execute runs that are due.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        await self._store.open()
+        if not self._store.single_process:
+            await self._store.beat(self.member, self._settings.lease)
+            self._heartbeat = Heartbeat(self._store.copy(), self.member, self._settings.lease)
+            self._heartbeat.start()
+        self._watcher = asyncio.create_task(self._watch(), name="durable runs")
+
+    async def close(self) -> None:
+        """Stop the runs of this process, and let other processes continue them."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+        executions = [*self._executions.values()]
+        await asyncio.gather(*(execution.hand_back() for execution in executions))
+        await self._stop_heartbeat()
+        with contextlib.suppress(StorageError):  # then the lease ends
+            await self._store.release(self.member.id)
+
+    async def _stop_heartbeat(self) -> None:
+        heartbeat, self._heartbeat = self._heartbeat, None
+        if heartbeat is not None:
+            await asyncio.to_thread(heartbeat.stop)
+
+    def execute(self, run: DurableRun, row: RunRow, context: dict[str, Any]) -> None:
+        """Execute a run that this process holds.
+
+        :param run: the run.
+        :param row: the run in the store.
+        :param context: the request context of the steps.
+        """
+        earlier = self._executions.get(run.id)
+        if earlier is not None:
+            earlier.abandon()
+        execution = Execution(
+            self._store, run, row, context, self._settings.limits, self._remove_execution
+        )
+        self._executions[run.id] = execution
+        execution.start()
+
+    def find_execution(self, row: RunRow) -> Execution | None:
+        """Return the execution of a run in this process, or ``None`` if there is none.
+
+        :param row: the run in the store.
+        """
+        execution = self._executions.get(row.id)
+        is_present = execution is not None and execution.row.attempt == row.attempt
+        return execution if is_present else None
+
+    def stop_execution(self, run: DurableRun) -> None:
+        """Stop the execution of a run in this process, if there is one.
+
+        :param run: the run.
+        """
+        execution = self._executions.get(run.id)
+        if execution is not None:
+            execution.abandon()
+
+    def _remove_execution(self, execution: Execution) -> None:
+        if self._executions.get(execution.run.id) is execution:
+            was_full = not self.holder
+            del self._executions[execution.run.id]
+            if was_full:
+                self._kicked.set()  # other runs may wait
+
+    async def _watch(self) -> None:
+        try:
+            while True:
+                await self._look()
+                interval = _BUSY_INTERVAL if self._list_followed_runs() else _IDLE_INTERVAL
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._kicked.wait(), interval)
+                self._kicked.clear()
+        finally:  # also at the end of an event loop in which nobody has closed the engine
+            if self._heartbeat is not None:
+                self._heartbeat.request_stop()
+
+    async def _look(self) -> None:
+        """Look once at the store for changes of other processes and for runs to execute."""
+        try:
+            await self._follow_runs()
+            await self._claim_runs()
+            await self._purge_runs()
+        except StorageError as error:
+            get_logger("mastra.workflows").error("durable runs wait: %s", error)
+            await asyncio.sleep(_ERROR_INTERVAL)
+
+    def _list_followed_runs(self) -> dict[int, DurableRun]:
+        runs = {run.id: run for run in [*self._runs.values()] if run.is_watched}
+        return runs | {id_: each.run for id_, each in self._executions.items()}
+
+    async def _follow_runs(self) -> None:
+        """Take over what other processes have changed."""
+        runs = self._list_followed_runs()
+        if not runs:
+            return
+        executions = dict(self._executions)
+        states = await self._store.read_states(runs)
+        for id_, run in runs.items():
+            execution = executions.get(id_)
+            if execution is not None and self._executions.get(id_) is execution:
+                await self._follow_execution(execution, states.get(id_))
+            if id_ not in states:
+                run.mark_deleted()
+            elif run.is_behind(states[id_]):
+                await run.refresh()
+
+    async def _follow_execution(self, execution: Execution, state: RunState | None) -> None:
+        fence = (self.member.id, execution.row.attempt)
+        if state is None or (state.holder, state.attempt) != fence:
+            execution.abandon()
+        elif state.answers > execution.answer_count:
+            await execution.add_answers()
+
+    async def _claim_runs(self) -> None:
+        await self._claim(orphans=False)
+        if self._store.single_process or time.monotonic() < self._next_orphans:
+            return
+        self._next_orphans = time.monotonic() + _ORPHAN_INTERVAL
+        dead = find_dead_members(await self._store.list_members(), self.member.machine)
+        if dead:
+            await self._store.remove_members([member.id for member in dead])
+        await self._claim(orphans=True)
+
+    async def _claim(self, *, orphans: bool) -> None:
+        free = self._settings.max_concurrency - len(self._executions)
+        if free <= 0 or not self._workflows:
+            return
+        rows = await self._store.claim(self.member, self._workflows, free, orphans=orphans)
+        for row in rows:
+            if orphans:
+                get_logger("mastra.workflows").warning(
+                    "run %s was taken over from a process that has ended", row.run_id
+                )
+            run = self._get_run(self._workflows[row.workflow], row)
+            self.execute(run, row, msgspec.json.decode(row.context))
+
+    async def _purge_runs(self) -> None:
+        if time.monotonic() < self._next_purge:
+            return
+        now = get_timestamp_ms()
+        count = await self._store.purge(
+            finished_before=now - int(self._settings.max_age * 1000),
+            pending_before=now - _PENDING_AGE * 1000,
+            limit=_PURGE_SIZE,
+        )
+        self._next_purge = time.monotonic() + (0 if count == _PURGE_SIZE else _PURGE_INTERVAL)

@@ -1,0 +1,513 @@
+"""The engine that keeps its runs in a database. Any of several processes can continue a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from mastra_core.database.url import parse_database_url, read_database_url
+from mastra_core.errors import Conflict, InvalidInput, NotFound
+from mastra_core.schema import dump
+from mastra_core.secret import Secret
+from mastra_core.telemetry import get_current_span, get_span_ids
+from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings
+from mastra_core.workflows.durable.durable_journal import encode
+from mastra_core.workflows.durable.durable_run import DurableRun, build_record
+from mastra_core.workflows.durable.execution import ExecutionLimits
+from mastra_core.workflows.durable.run_rows import (
+    ExecutionSettings,
+    JournalData,
+    NewRun,
+    RunRow,
+)
+from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.engine.outcome import Outcome
+from mastra_core.workflows.engine.protocol import Run
+from mastra_core.workflows.engine.run_checks import (
+    build_initial_state,
+    check_resume_data,
+    generate_id,
+    require_restartable,
+    require_rested,
+    validate_data,
+)
+from mastra_core.workflows.engine.run_events import (
+    RunEvent,
+    RunFinished,
+    RunRewound,
+    RunStarted,
+    StepResumed,
+    get_timestamp_ms,
+)
+from mastra_core.workflows.engine.run_options import UNSET
+from mastra_core.workflows.engine.run_query import RunQuery
+from mastra_core.workflows.engine.run_record import RunRecord
+from mastra_core.workflows.engine.step_paths import find_suspended_step
+from mastra_core.workflows.engine.time_travel import (
+    build_rewind_event,
+    build_start_point,
+    drop_final_failures,
+    select_kept_keys,
+)
+from mastra_core.workflows.model.workflow import Workflow
+
+__all__ = ("DurableEngine",)
+
+_MONTH = 30 * 24 * 3600
+_TRIES = 20  # of a change that another process may forestall
+
+
+class DurableEngine:
+    """Stores runs in a database, and executes them in the processes that use the database.
+
+    :param store: the store, or the URL of a database: ``sqlite:///runs.db`` or
+        ``postgresql://user:password@host/name``; by default the database that
+        ``MASTRA_DATABASE_URL`` names, or else the file ``mastra.db``.
+    :param name: the name of this process, for its logs; host name and process id by default.
+    :param max_concurrency: the maximum number of runs that this process executes at a time. Further
+        runs wait in the database until a process is free.
+    :param lease: the seconds after which a process that does not report counts as dead. Other
+        processes then continue its runs.
+    :param max_events: the maximum number of events of one run. An endless loop fails there.
+    :param max_takeovers: how often in sequence the process of a run may die without progress. Then
+        the run fails.
+    :param park_after: the seconds of sleep from which on a run leaves the memory of the process.
+    :param max_age: the seconds for which a finished run is kept.
+    :param context_keys: the keys of the request context that are stored; all by default. Only JSON
+        values are stored.
+    """
+
+    def __init__(
+        self,
+        store: RunStore | str | None = None,
+        *,
+        name: str = "",
+        max_concurrency: int = 100,
+        lease: float = 5,
+        max_events: int = 100_000,
+        max_takeovers: int = 20,
+        park_after: float = 10,
+        max_age: float = _MONTH,
+        context_keys: Collection[str] | None = None,
+    ) -> None:
+        self._store = _as_store(store)
+        limits = ExecutionLimits(
+            max_events=max_events, max_takeovers=max_takeovers, park_after=park_after
+        )
+        self._settings = DispatcherSettings(
+            name=name, max_concurrency=max_concurrency, lease=lease, max_age=max_age, limits=limits
+        )
+        self._context_keys = context_keys
+        self._workflows: dict[str, Workflow] = {}
+        self._runs: WeakValueDictionary[int, DurableRun] = WeakValueDictionary()
+        self._dispatcher: Dispatcher | None = None
+
+    @property
+    def single_process(self) -> bool:
+        """Whether a run is known only to the process that created it."""
+        return self._store.single_process
+
+    async def open(self, workflows: Iterable[Workflow]) -> None:
+        """Connect to the database, and continue the runs of workflows that wait there.
+
+        :param workflows: the workflows.
+        :raises StorageError: when the database cannot be used.
+        """
+        self._workflows.update({workflow.id: workflow for workflow in workflows})
+        await self._get_dispatcher()
+
+    async def create(
+        self,
+        workflow: Workflow,
+        run_id: str = "",
+        resource_id: str = "",
+        *,
+        caller: str = "",
+        is_confined: bool = False,
+    ) -> Run:
+        """Create a run without starting it.
+
+        :param workflow: the workflow.
+        :param run_id: the id of the run; a random UUID by default. If the creator has a run of the
+            workflow with this id, that run is returned.
+        :param resource_id: the owner of the run.
+        :param caller: the caller that creates the run; empty for the application itself.
+        :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
+            of runs that others create are then free for it, and its own ids for others.
+        :raises StorageError: when the database cannot be used.
+        """
+        await self._get_dispatcher()
+        self._workflows.setdefault(workflow.id, workflow)
+        new = NewRun(
+            workflow=workflow.id,
+            run_id=run_id or generate_id(),
+            scope=resource_id if is_confined else "",
+            resource_id=resource_id,
+            caller=caller,
+            created_at=get_timestamp_ms(),
+        )
+        return await self._load(workflow, await self._store.create(new))
+
+    async def start(
+        self,
+        run: Run,
+        value: Any,
+        context: Mapping[str, Any] | None = None,
+        *,
+        state: Any = None,
+        per_step: bool = False,
+    ) -> None:
+        """Start a run, and return when the start is stored.
+
+        :param run: the run.
+        :param value: the input of the workflow.
+        :param context: the request context of the steps.
+        :param state: the initial shared state.
+        :param per_step: whether to pause after the first node; ``time_travel`` continues the run.
+        :raises InvalidInput: when the input or the state does not fit its type. The run is removed.
+        :raises Conflict: when the run was started before.
+        :raises StorageError: when the database cannot be used.
+        """
+        run = _require_durable_run(run)
+        if run.record.status != "pending":
+            raise _build_start_conflict(run)
+        try:
+            validate_data("input data", run.workflow.input_type, value)
+            state = build_initial_state(run.workflow, state)
+        except InvalidInput:
+            await self._store.delete(run.id)
+            raise
+        event = RunStarted(input=dump(value), state=state)
+        settings = ExecutionSettings(state=state, per_step=per_step)
+        if not await self._begin(run, event, settings, context):
+            await run.refresh()
+            raise _build_start_conflict(run)
+
+    async def resume(
+        self,
+        run: Run,
+        data: Any,
+        step: str = "",
+        context: Mapping[str, Any] | None = None,
+        *,
+        label: str = "",
+    ) -> None:
+        """Resume a suspended step, and return when this is stored.
+
+        :param run: the run.
+        :param data: the data the step is resumed with.
+        :param step: the path of the step; may be empty if one step is suspended.
+        :param context: the new request context; the previous one by default.
+        :param label: the label the step passed to ``suspend``, instead of ``step``.
+        :raises Conflict: when the run, or the step, is not suspended. Of several callers that
+            resume the same step, one succeeds.
+        :raises InvalidInput: when the data does not fit, or several steps match.
+        :raises StorageError: when the database cannot be used.
+        """
+        run = _require_durable_run(run)
+        path = find_suspended_step(run.record, step, label)
+        await self.resume_many(run, data, [path], context)
+
+    async def resume_many(
+        self,
+        run: Run,
+        data: Any,
+        steps: Sequence[str],
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Resume several suspended steps with the same data, and return when this is stored.
+
+        :param run: the run.
+        :param data: the data the steps are resumed with.
+        :param steps: the paths of the steps.
+        :param context: the new request context; the previous one by default.
+        :raises Conflict: when a step is not suspended.
+        :raises InvalidInput: when the data does not fit.
+        :raises StorageError: when the database cannot be used.
+        """
+        run = _require_durable_run(run)
+        await check_resume_data(run.workflow, run.record, steps, data)
+        dispatcher = await self._get_dispatcher()
+        data, text = dump(data), encode(dump(data))
+        paths = [path for path in steps if run.record.open.get(path) == "suspended"]
+        answers = [
+            (run.record.steps[path].key, encode(StepResumed(step=path, data=data)))
+            for path in paths
+        ]
+        row, count = await self._store.answer(
+            run.id, dispatcher.holder, answers, text, self._encode_context(context)
+        )
+        await run.refresh()
+        if row is None:
+            raise Conflict("This workflow run was not suspended")
+        execution = dispatcher.find_execution(row)
+        if execution is None:
+            if row.holder == dispatcher.member.id:
+                dispatcher.execute(run, row, self._build_context(row, context))
+        elif count == len(answers):
+            _replace_context(execution.context, context)
+            await execution.store_answers([key for key, _ in answers], text, row.answers)
+        else:
+            await execution.add_answers()
+
+    async def time_travel(
+        self,
+        run: Run,
+        step: str,
+        value: Any = UNSET,
+        *,
+        outputs: Mapping[str, Any] | None = None,
+        state: Any = None,
+        resume_data: Any = None,
+        context: Mapping[str, Any] | None = None,
+        per_step: bool = False,
+    ) -> None:
+        """Execute a run again from a step, and return when this is stored.
+
+        :param run: the run.
+        :param step: the path of the step.
+        :param value: the input of the step; from the record by default.
+        :param outputs: the outputs to assume for earlier steps, by path; from the record by
+            default.
+        :param state: the shared state; as it was by default.
+        :param resume_data: the data the step is resumed with.
+        :param context: the new request context; the previous one by default.
+        :param per_step: whether to pause after one node.
+        :raises Conflict: when the run is running.
+        :raises InvalidInput: when the input of the step is neither passed nor recorded.
+        :raises NotFound: when there is no such step.
+        :raises StorageError: when the database cannot be used.
+        """
+        run = _require_durable_run(run)
+        fields = None if state is None else build_initial_state(run.workflow, state)
+        for _ in range(_TRIES):
+            require_rested(run.record)
+            start = build_start_point(run.workflow, run.record, step, value, outputs, resume_data)
+            settings = ExecutionSettings(
+                state=dict(run.record.state) if fields is None else fields,
+                start=start,
+                per_step=per_step,
+            )
+            emitted = (await self._store.read_journal(run.id)).emitted
+            event = build_rewind_event(run.record, start)
+            if await self._begin(run, event, settings, context, dropped=emitted):
+                return
+            await run.refresh()
+        raise _build_change_conflict(run)
+
+    async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
+        """Continue an interrupted, failed or stuck run, and return when this is stored.
+
+        Finished steps are not executed again. A running step is cancelled and then executed again.
+
+        :param run: the run.
+        :param context: the new request context; the previous one by default.
+        :raises Conflict: when the run is pending or paused, or has succeeded.
+        :raises StorageError: when the database cannot be used.
+        """
+        run = _require_durable_run(run)
+        for _ in range(_TRIES):
+            await run.refresh()
+            require_restartable(run.record)
+            data = await self._store.read_journal(run.id)
+            kept, emitted = _select_kept(data)
+            again = [path for path, each in run.record.steps.items() if each.status != "success"]
+            settings = msgspec.json.decode(run.row.settings, type=ExecutionSettings)
+            event = RunRewound(steps=tuple(again))
+            dropped = data.emitted - emitted
+            if await self._begin(run, event, settings, context, kept=kept, dropped=dropped):
+                return
+        raise _build_change_conflict(run)
+
+    async def cancel(self, run: Run) -> None:
+        """Cancel a run, wherever it is executed; do nothing if it has finished.
+
+        When this method returns, the run has ended. Another process stops its steps within a
+        second. If a step ignores the cancellation, its result is discarded.
+
+        :param run: the run.
+        :raises StorageError: when the database cannot be used.
+        """
+        run = _require_durable_run(run)
+        dispatcher = await self._get_dispatcher()
+        event = RunFinished(status="canceled", state=run.record.state)
+        if await self._store.cancel(run.id, encode(event)):
+            dispatcher.stop_execution(run)
+        await run.refresh()
+
+    async def get(self, workflow: Workflow, run_id: str, resource_id: str = "") -> Run:
+        """Return the run with an id.
+
+        :param workflow: the workflow.
+        :param run_id: the id of the run.
+        :param resource_id: the owner of the run; by default any, and a run whose creator is not
+            confined is preferred.
+        :raises NotFound: when there is no such run, or it has been removed.
+        :raises StorageError: when the database cannot be used.
+        """
+        await self._get_dispatcher()
+        self._workflows.setdefault(workflow.id, workflow)
+        row = await self._store.find(workflow.id, run_id, resource_id or None)
+        if row is None:
+            raise NotFound("Workflow run not found")
+        return await self._load(workflow, row)
+
+    async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
+        """Return the records of stored runs, newest first.
+
+        :param workflow: the workflow.
+        :param query: selects the runs; all by default.
+        :raises StorageError: when the database cannot be used.
+        """
+        await self._get_dispatcher()
+        found = await self._store.list(workflow.id, query or RunQuery())
+        return [build_record(row, events) for row, events in found]
+
+    async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:
+        """Return the number of stored runs by status.
+
+        :param workflow: the workflow.
+        :param query: selects the runs, whatever their place in the list; all by default.
+        :raises StorageError: when the database cannot be used.
+        """
+        await self._get_dispatcher()
+        return await self._store.count(workflow.id, query or RunQuery())
+
+    async def delete(self, run: Run) -> None:
+        """Cancel a run and delete its record.
+
+        :param run: the run.
+        :raises StorageError: when the database cannot be used.
+        """
+        await self.cancel(run)
+        await self._store.delete(_require_durable_run(run).id)
+
+    async def close(self) -> None:
+        """Stop the runs of this process, and let other processes continue them."""
+        dispatcher, self._dispatcher = self._dispatcher, None
+        if dispatcher is not None:
+            await dispatcher.close()
+            await self._store.close()
+
+    async def _get_dispatcher(self) -> Dispatcher:
+        import asyncio
+
+        dispatcher = self._dispatcher
+        if dispatcher is None or dispatcher.loop is not asyncio.get_running_loop():
+            dispatcher = Dispatcher(
+                self._store, self._settings, self._workflows, self._runs, self._get_handle
+            )
+            self._dispatcher = dispatcher
+            await dispatcher.open()
+        return dispatcher
+
+    def _get_handle(self, workflow: Workflow, row: RunRow) -> DurableRun:
+        run = self._runs.get(row.id)
+        if run is None:
+            run = self._runs[row.id] = DurableRun(workflow, row, self._store)
+        return run
+
+    async def _load(self, workflow: Workflow, row: RunRow) -> DurableRun:
+        run = self._get_handle(workflow, row)
+        if run.position < row.sequence:
+            await run.refresh()
+        return run
+
+    async def _begin(
+        self,
+        run: DurableRun,
+        event: RunEvent,
+        settings: ExecutionSettings,
+        context: Mapping[str, Any] | None,
+        *,
+        kept: Collection[str] = (),
+        dropped: Collection[str] = (),
+    ) -> bool:
+        """Begin an execution; return whether no other process has changed the run before."""
+        dispatcher = await self._get_dispatcher()
+        row = await self._store.begin(
+            msgspec.structs.replace(run.row, sequence=run.position),
+            dispatcher.holder,
+            encode(event),
+            encode(msgspec.structs.replace(settings, trace=get_span_ids(get_current_span()))),
+            self._encode_context(context),
+            kept=kept,
+            dropped=dropped,
+        )
+        if row is None:
+            return False
+        dispatcher.stop_execution(run)
+        run.row, run.trace = row, {}
+        await run.add_committed(row.sequence, [event])
+        if row.holder:
+            dispatcher.execute(run, row, self._build_context(row, context))
+        return True
+
+    def _encode_context(self, context: Mapping[str, Any] | None) -> str | None:
+        """Return the JSON of the request context that is stored; ``None`` if it stays."""
+        if not context:
+            return None
+        keys = context if self._context_keys is None else self._context_keys
+        stored = {key: context[key] for key in keys if key in context}
+        return encode({key: value for key, value in stored.items() if _is_json(value)})
+
+    def _build_context(self, row: RunRow, context: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the context of an execution: what the caller passes, or else what is stored."""
+        return dict(context) if context else msgspec.json.decode(row.context, type=dict[str, Any])
+
+
+def _as_store(store: RunStore | str | None) -> RunStore:
+    if store is not None and not isinstance(store, str):
+        return store
+    url = read_database_url() if store is None else parse_database_url(store)
+    if url.kind == "postgresql":
+        from mastra_core.workflows.durable.postgres_runs import PostgresRunStore
+
+        return PostgresRunStore(url)
+    from mastra_core.workflows.durable.sqlite_runs import SqliteRunStore
+
+    return SqliteRunStore(url.path)
+
+
+def _require_durable_run(run: Run) -> DurableRun:
+    if not isinstance(run, DurableRun):
+        raise TypeError(f"{run!r} is not a run of DurableEngine.")
+    return run
+
+
+def _build_start_conflict(run: DurableRun) -> Conflict:
+    return Conflict(f"The run {run.run_id!r} was started before.", "Create another run.")
+
+
+def _build_change_conflict(run: DurableRun) -> Conflict:
+    return Conflict(
+        f"The run {run.run_id!r} is changed by other callers at the same time.", "Try again."
+    )
+
+
+def _replace_context(present: dict[str, Any], context: Mapping[str, Any] | None) -> None:
+    """Replace the context in place, because the steps hold the same mapping."""
+    if context:
+        present.clear()
+        present.update(context)
+
+
+def _select_kept(data: JournalData) -> tuple[set[str], set[str]]:
+    """Return the keys of the outcomes and of the events that stay when a run is restarted."""
+    decode: Callable[[str], Outcome] = msgspec.json.Decoder(Outcome).decode
+    outcomes = {key: decode(text) for key, text in data.outcomes.items()}
+    remaining = drop_final_failures(outcomes)
+    return {*remaining}, select_kept_keys(data.emitted, remaining)
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, Secret):
+        return False
+    try:
+        encode(value)
+    except TypeError:
+        return False
+    return True

@@ -1,0 +1,186 @@
+"""A handle for one durable run: its record and its events, as far as this process knows them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mastra_core.workflows.durable.run_rows import RunRow, RunState
+from mastra_core.workflows.engine.run_events import RunEvent, RunFinished
+from mastra_core.workflows.engine.run_options import BATCH_SIZE
+from mastra_core.workflows.engine.run_record import RunRecord
+from mastra_core.workflows.model.workflow import Workflow
+
+if TYPE_CHECKING:
+    from mastra_core.workflows.durable.execution import Execution
+    from mastra_core.workflows.durable.run_store import RunStore
+
+__all__ = ("DurableRun", "build_record")
+
+_EVENT: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)
+
+
+class DurableRun:
+    """A run, which any process may execute.
+
+    :param workflow: the workflow.
+    :param row: the run in the store.
+    :param store: the store.
+
+    ``execution`` is the execution of the run in this process, if there is one. ``trace`` holds the
+    ids of its span.
+    """
+
+    __slots__ = (
+        "__weakref__", "_events", "_lock", "_loop", "_store", "_watchers", "execution", "id",
+        "record", "row", "trace", "workflow",
+    )  # fmt: skip
+
+    def __init__(self, workflow: Workflow, row: RunRow, store: RunStore) -> None:
+        self.workflow = workflow
+        self.row = row
+        self.id = row.id
+        self.record = build_record(row, ())
+        self.trace: dict[str, str] = {}
+        self.execution: Execution | None = None
+        self._store = store
+        self._events: list[RunEvent] = []
+        self._lock: asyncio.Lock | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._watchers: set[asyncio.Event] = set()
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return self.record.run_id
+
+    @property
+    def position(self) -> int:
+        """The number of events, which is the offset of the next event."""
+        return len(self._events)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody waits for events of the run."""
+        return bool(self._watchers)
+
+    def is_behind(self, state: RunState) -> bool:
+        """Return whether the store has events that this process does not know.
+
+        :param state: the state of the run in the store.
+        """
+        return state.sequence > self.position
+
+    async def refresh(self) -> None:
+        """Read the new events from the store."""
+        loop = asyncio.get_running_loop()
+        if self._lock is None or self._loop is not loop:
+            self._lock, self._loop = asyncio.Lock(), loop
+        async with self._lock:
+            first = self.position
+            found = await self._store.read(self.id, first)
+            if found is None:
+                self.mark_deleted()
+                return
+            self.row, texts = found
+            await self._add_texts(first, texts)
+
+    async def _add_texts(self, first: int, texts: Sequence[str]) -> None:
+        for start in range(0, len(texts), BATCH_SIZE):
+            batch = texts[start : start + BATCH_SIZE]
+            self._add(first + start, [_EVENT.decode(text) for text in batch])
+            if start + BATCH_SIZE < len(texts):
+                await asyncio.sleep(0)  # a long run must not block the event loop
+
+    async def add_committed(self, sequence: int, events: Sequence[RunEvent]) -> None:
+        """Add the events of a commit of this process.
+
+        :param sequence: the number of events after the commit.
+        :param events: the events of the commit.
+        """
+        first = sequence - len(events)
+        if first > self.position:  # another process has added events before
+            await self.refresh()
+        else:
+            self._add(first, events)
+
+    def mark_deleted(self) -> None:
+        """End the run for its readers, because it was deleted."""
+        if not self.record.is_finished:
+            self.record.apply(RunFinished(status="canceled", state=self.record.state))
+        self._notify()
+
+    def _add(self, first: int, events: Sequence[RunEvent]) -> None:
+        """Add events; those that are known already are skipped."""
+        for event in events[self.position - first :]:
+            self._events.append(event)
+            self.record.apply(event)
+        self._notify()
+
+    def _notify(self) -> None:
+        for watcher in self._watchers:
+            watcher.set()
+
+    async def wait(self) -> RunRecord:
+        """Wait until the run has finished, is paused, or waits for ``resume``.
+
+        :returns: the record of the run.
+        """
+        if self.execution is None:
+            await self.refresh()
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        try:
+            while not self.record.is_settled:
+                changed.clear()
+                await changed.wait()
+        finally:
+            self._watchers.discard(changed)
+        return self.record
+
+    async def iter_events(
+        self, offset: int = 0, *, until_finished: bool = False
+    ) -> AsyncIterator[RunEvent]:
+        """Yield the events of the run, until it has ended, is paused or waits for ``resume``.
+
+        :param offset: the number of events to skip.
+        :param until_finished: whether to go on until the run has finished.
+        """
+        if self.execution is None:
+            await self.refresh()
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        try:
+            while True:
+                while offset < len(self._events):
+                    offset += 1
+                    yield self._events[offset - 1]
+                    if offset % BATCH_SIZE == 0:
+                        await asyncio.sleep(0)  # a fast reader must not block the event loop
+                if self.record.is_finished if until_finished else self.record.is_settled:
+                    return
+                changed.clear()
+                await changed.wait()
+        finally:
+            self._watchers.discard(changed)
+
+
+def build_record(row: RunRow, events: Sequence[str]) -> RunRecord:
+    """Build the record of a run.
+
+    :param row: the run in the store.
+    :param events: the JSON of its events.
+    """
+    record = RunRecord(
+        run_id=row.run_id,
+        workflow_id=row.workflow,
+        resource_id=row.resource_id,
+        created_at=row.created_at,
+        updated_at=row.created_at,
+    )
+    for text in events:
+        record.apply(_EVENT.decode(text))
+    return record

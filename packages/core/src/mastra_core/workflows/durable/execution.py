@@ -1,0 +1,216 @@
+"""Execute a run in this process, as long as the process holds the run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from mastra_core.errors import StorageError
+from mastra_core.logger import get_logger
+from mastra_core.schema import dump
+from mastra_core.workflows.durable.durable_journal import DurableJournal
+from mastra_core.workflows.durable.durable_run import DurableRun
+from mastra_core.workflows.durable.run_rows import Batch, ExecutionSettings, RunRow
+from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.engine.interpreter import PerStepPause, interpret
+from mastra_core.workflows.engine.outcome import RunError
+from mastra_core.workflows.engine.run_events import RunEvent, RunFinished, RunPaused
+from mastra_core.workflows.engine.run_options import RunOptions
+from mastra_core.workflows.engine.step_runner import StepFailed, to_run_error
+
+__all__ = ("Execution", "ExecutionLimits")
+
+_MAX_DELAY = 2.0  # seconds between two tries while the database cannot be used
+_GRACE = 2.0  # seconds in which a run that is handed back may end its steps
+
+
+class ExecutionLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits of each execution.
+
+    :param max_events: the maximum number of events of a run.
+    :param max_takeovers: how often in sequence a run may outlive its process without progress.
+    :param park_after: the seconds of sleep from which on this process does not keep the run.
+    """
+
+    max_events: int
+    max_takeovers: int
+    park_after: float
+
+
+class Execution:
+    """One attempt of this process to execute a run.
+
+    :param store: the store.
+    :param run: the run.
+    :param row: the run in the store, as this process has claimed it.
+    :param context: the request context of the steps.
+    :param limits: the limits.
+    :param on_end: called when the execution has ended, for whatever reason.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        run: DurableRun,
+        row: RunRow,
+        context: dict[str, Any],
+        limits: ExecutionLimits,
+        on_end: Callable[[Execution], None],
+    ) -> None:
+        self.run = run
+        self.row = row
+        self.context = context
+        self._store = store
+        self._limits = limits
+        self._on_end = on_end
+        self._commits = 0
+        self._journal: DurableJournal | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def answer_count(self) -> int:
+        """The number of answers that this execution knows."""
+        return self.row.answers if self._journal is None else self._journal.answer_count
+
+    def start(self) -> None:
+        """Start to execute the run in a task."""
+        self.run.execution = self
+        self._task = asyncio.create_task(self._execute(), name="workflow run")
+
+    def abandon(self) -> None:
+        """Stop without a commit, because the run was canceled or another process holds it."""
+        if self._journal is not None:
+            self._journal.close()
+        if self._task is not None:
+            self._task.cancel()
+
+    async def hand_back(self) -> None:
+        """Stop the steps, and store the outcomes so far; another process continues the run."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=_GRACE)
+        if self._journal is not None and not self._journal.closed:
+            with contextlib.suppress(StorageError, TimeoutError, asyncio.CancelledError):
+                await asyncio.wait_for(self._journal.flush(), _GRACE)
+            self._journal.close()
+
+    async def add_answers(self) -> None:
+        """Continue the steps whose waits another process has resumed."""
+        if self._journal is not None and not self._journal.closed:
+            await self._journal.add_answers()
+
+    async def store_answers(self, keys: Sequence[str], data: str, answer_count: int) -> None:
+        """Continue the steps whose waits this process has resumed.
+
+        :param keys: the keys of the waits.
+        :param data: the JSON of the data.
+        :param answer_count: the number of answers in the store.
+        """
+        if self._journal is not None and not self._journal.closed:
+            await self._journal.store_answers(keys, data, answer_count)
+
+    async def _execute(self) -> None:
+        try:
+            await self._replay()
+        except StorageError as error:
+            get_logger("mastra.workflows").error(
+                "run %s cannot be read: %s", self.run.run_id, error
+            )
+        finally:
+            if self.run.execution is self:
+                self.run.execution = None
+            self._on_end(self)
+
+    async def _replay(self) -> None:
+        store, run, row = self._store, self.run, self.row
+        if run.position < row.sequence:
+            await run.refresh()
+        data = await store.read_journal(row.id)
+        self._journal = journal = DurableJournal(
+            run.run_id,
+            data,
+            self._commit,
+            lambda: store.read_journal(row.id),
+            self.abandon,
+            position=run.position,
+            max_events=self._limits.max_events,
+            park_after=self._limits.park_after,
+        )
+        if row.takeovers > self._limits.max_takeovers:
+            await journal.finish(self._build_poison_end())
+            return
+        end = await self._interpret(journal)
+        if not journal.closed:
+            await journal.finish(end)
+
+    async def _interpret(self, journal: DurableJournal) -> RunFinished | RunPaused:
+        run = self.run
+        settings = msgspec.json.decode(self.row.settings, type=ExecutionSettings)
+        options = RunOptions(
+            context=self.context,
+            state=dict(settings.state),
+            start=settings.start,
+            per_step=settings.per_step,
+            resource_id=self.row.resource_id,
+            trace=run.trace,
+        )
+        run.trace.update(settings.trace)
+        state = options.state
+        try:
+            result = await interpret(run.workflow, run.record.input, journal, options)
+            return RunFinished(status="success", result=dump(result), state=state)
+        except PerStepPause:
+            return RunPaused(state=state)
+        except StepFailed as failed:
+            return RunFinished(status="failed", error=failed.error, state=state)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if journal.closed or task is None or task.cancelling():
+                raise
+            return RunFinished(status="canceled")  # a step has raised the error
+        except Exception as error:  # noqa: BLE001  # a defect of the engine must not leave a run unfinished
+            reason = to_run_error(error, f"a run of workflow {run.workflow.id!r}")
+            return RunFinished(status="failed", error=reason, state=state)
+
+    async def _commit(self, batch: Batch, events: list[RunEvent]) -> bool:
+        """Store a batch; return ``False`` if the run has unknown answers, and stores nothing."""
+        row = self.row
+        delay = 0.05
+        while True:
+            try:
+                result = await self._store.commit(
+                    row.id, row.holder, row.attempt, self._commits, batch
+                )
+                break
+            except StorageError as error:
+                # The number of the commit tells the store whether an earlier try was stored.
+                get_logger("mastra.workflows").error(
+                    "run %s waits for its database: %s", self.run.run_id, error
+                )
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, _MAX_DELAY)
+        if result.kind == "refused":
+            get_logger("mastra.workflows").info(
+                "run %s was taken over or canceled", self.run.run_id
+            )
+            self.abandon()
+            raise asyncio.CancelledError
+        if result.kind == "answered":
+            return False
+        self._commits += 1
+        await self.run.add_committed(result.sequence, events)
+        return True
+
+    def _build_poison_end(self) -> RunFinished:
+        count = self.row.takeovers
+        message = (
+            f"The process of the run ended {count} times without progress. The run is not tried "
+            "again by itself."
+        )
+        get_logger("mastra.workflows").error("run %s: %s", self.run.run_id, message)
+        error = RunError(message=message, name="ProcessLost")
+        return RunFinished(status="failed", error=error, state=self.run.record.state)

@@ -1,0 +1,76 @@
+"""Runs in a PostgreSQL database, which processes of several machines share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mastra_core.database.postgres_pool import PostgresPool
+from mastra_core.database.url import DatabaseUrl, parse_database_url
+from mastra_core.workflows.durable.queries import Queries
+from mastra_core.workflows.durable.run_schema import POSTGRES_SCHEMA
+from mastra_core.workflows.durable.sql_run_store import SqlRunStore
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+__all__ = ("PostgresRunStore",)
+
+T = TypeVar("T")
+
+
+class PostgresRunStore(SqlRunStore):
+    """Stores runs in a PostgreSQL database. It needs ``mastra-core[postgres]``.
+
+    :param url: the URL of the database.
+    :param max_connections: the maximum number of connections of this process.
+    :raises ConfigError: when the URL names no PostgreSQL database.
+    """
+
+    def __init__(self, url: DatabaseUrl | str, *, max_connections: int = 10) -> None:
+        parsed = parse_database_url(url) if isinstance(url, str) else url
+        super().__init__(_PostgresRuns(parsed, max_connections))
+
+
+class _PostgresRuns:
+    single_process = False
+    now = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+    skip_locked = "FOR UPDATE SKIP LOCKED"
+
+    def __init__(self, url: DatabaseUrl, max_connections: int) -> None:
+        self._url = url
+        self._pool = PostgresPool(url, [POSTGRES_SCHEMA], max_connections=max_connections)
+
+    def copy(self) -> _PostgresRuns:
+        return _PostgresRuns(self._url, 1)
+
+    async def open(self) -> None:
+        await self._pool.open()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def read(self, transact: Callable[[], Queries[T]]) -> T:
+        async with self._pool.connect() as connection:
+            return await _execute(connection, transact())
+
+    async def write(self, transact: Callable[[], Queries[T]]) -> T:
+        return await self._pool.run(lambda connection: _execute(connection, transact()))
+
+
+async def _execute(connection: AsyncConnection[Any], queries: Queries[T]) -> T:
+    try:
+        query = next(queries)
+        while True:
+            sql = query.sql.replace("?", "%s").encode()  # bytes may be no literal of the program
+            if query.many:
+                async with connection.cursor() as cursor:
+                    await cursor.executemany(sql, query.values)
+                query = queries.send(())
+            else:
+                result = await connection.execute(sql, query.values)
+                rows = await result.fetchall() if result.description is not None else ()
+                query = queries.send(rows)
+    except StopIteration as end:
+        result_value: T = end.value
+        return result_value

@@ -1,0 +1,68 @@
+"""Transactions as generators of queries, so that one text serves every SQL database.
+
+A transaction yields its queries, and receives the rows of each query. A database executes them: in
+a worker thread for SQLite, with an asynchronous driver for PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+__all__ = ("Queries", "Query", "RunDatabase")
+
+T = TypeVar("T")
+
+
+class Query(NamedTuple):
+    """One SQL statement.
+
+    :param sql: the text, with ``?`` in place of each value.
+    :param values: the values; with ``many``, a sequence of values for each execution.
+    :param many: whether the statement is executed once for each element of ``values``.
+    """
+
+    sql: str
+    values: Sequence[Any] = ()
+    many: bool = False
+
+
+Queries = Generator[Query, Sequence[tuple[Any, ...]], T]
+
+
+class RunDatabase(Protocol):
+    """A database that executes transactions.
+
+    :ivar now: an SQL expression for the present time, in milliseconds since the epoch.
+    :ivar skip_locked: what a subquery adds to skip rows that other transactions have locked.
+    """
+
+    single_process: bool
+    now: str
+    skip_locked: str
+
+    def copy(self) -> RunDatabase:
+        """Return the same database with connections of its own, for another thread."""
+
+    async def open(self) -> None:
+        """Connect, and create or migrate the tables.
+
+        :raises StorageError: when the database cannot be used.
+        """
+
+    async def close(self) -> None:
+        """Close the connections; a later call opens them again."""
+
+    async def read(self, transact: Callable[[], Queries[T]]) -> T:
+        """Execute queries that change nothing, and return the generator's result.
+
+        :param transact: returns the transaction; called again if the transaction is repeated.
+        :raises StorageError: when the database cannot be used.
+        """
+
+    async def write(self, transact: Callable[[], Queries[T]]) -> T:
+        """Execute a transaction, and return the generator's result.
+
+        :param transact: returns the transaction; called again if the transaction is repeated.
+        :raises StorageError: when the database cannot be used.
+        """

@@ -1,0 +1,183 @@
+"""The data that the durable engine exchanges with its store. Texts of JSON are strings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from mastra_core.workflows.engine.run_options import StartPoint
+from mastra_core.workflows.engine.run_record import Status
+
+__all__ = (
+    "Batch",
+    "CommitResult",
+    "ExecutionSettings",
+    "JournalData",
+    "Member",
+    "NewRun",
+    "RunRow",
+    "RunState",
+)
+
+
+class NewRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that does not exist yet.
+
+    :param workflow: the id of the workflow.
+    :param run_id: the id of the run.
+    :param scope: the resource that the creator is confined to; empty if it is not confined.
+    :param resource_id: the owner of the run.
+    :param caller: the caller that created the run; empty for the application itself.
+    :param created_at: the creation, in milliseconds since the epoch.
+    """
+
+    workflow: str
+    run_id: str
+    scope: str = ""
+    resource_id: str = ""
+    caller: str = ""
+    created_at: int = 0
+
+
+class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The start of one execution of a run, as far as its events do not tell it.
+
+    :param state: the shared state at the start.
+    :param start: the step it begins in; the first one by default.
+    :param per_step: whether to pause after one node.
+    :param trace: the ids of the span that began it, so that another process continues its trace.
+    """
+
+    state: dict[str, Any] = {}
+    start: StartPoint | None = None
+    per_step: bool = False
+    trace: dict[str, str] = {}
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A run in the store, without its events.
+
+    :param id: the key of the run in the store.
+    :param workflow: the id of the workflow.
+    :param run_id: the id of the run.
+    :param scope: the resource that the creator is confined to; empty if it is not confined.
+    :param resource_id: the owner of the run.
+    :param caller: the caller that created the run.
+    :param status: the status of the run.
+    :param sequence: the number of events.
+    :param attempt: how often a process has begun to execute the run. Together with ``holder``, the
+        number is the fence: commits of an earlier attempt are refused.
+    :param holder: the id of the process that executes the run; empty if none does.
+    :param answers: the number of resumed waits.
+    :param takeovers: how often in sequence the run was taken from a dead process, without progress.
+    :param created_at: the creation, in milliseconds since the epoch.
+    :param settings: the JSON of ``ExecutionSettings``.
+    :param context: the JSON of the request context.
+    """
+
+    id: int
+    workflow: str
+    run_id: str
+    scope: str
+    resource_id: str
+    caller: str
+    status: Status
+    sequence: int
+    attempt: int
+    holder: str
+    answers: int
+    takeovers: int
+    created_at: int
+    settings: str
+    context: str
+
+
+class RunState(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes when another process works on a run.
+
+    :param sequence: the number of events.
+    :param attempt: the number of the attempt.
+    :param holder: the id of the process that executes the run; empty if none does.
+    :param answers: the number of resumed waits.
+    """
+
+    sequence: int
+    attempt: int
+    holder: str
+    answers: int
+
+
+class JournalData(msgspec.Struct, kw_only=True):
+    """The journal of a run.
+
+    :param outcomes: the JSON of each outcome by key, in the order in which they were recorded.
+    :param emitted: the keys of the emitted events.
+    :param answers: the JSON of the data that resumed a wait, by the key of the wait.
+    :param wakes: the ends of sleeps by key, in seconds since the epoch.
+    :param answer_count: the ``answers`` of the run's row.
+    """
+
+    outcomes: dict[str, str] = msgspec.field(default_factory=dict)
+    emitted: set[str] = msgspec.field(default_factory=set)
+    answers: dict[str, str] = msgspec.field(default_factory=dict)
+    wakes: dict[str, float] = msgspec.field(default_factory=dict)
+    answer_count: int = 0
+
+
+class Batch(msgspec.Struct, kw_only=True):
+    """What one commit of an execution stores: everything or nothing.
+
+    :param outcomes: the key and the JSON of each outcome.
+    :param events: the key and the JSON of each event; events without a key may repeat.
+    :param wakes: the key and the end of each sleep.
+    :param status: the new status of the run; ``None`` if it stays.
+    :param releases: whether the process gives the run up, because the run rests or has ended.
+    :param due_at: the time in milliseconds since the epoch at which a released run continues;
+        ``None`` if it does not continue by itself.
+    :param answers: refuse the commit if the run has another number of answers.
+    """
+
+    outcomes: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    events: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    wakes: list[tuple[str, float]] = msgspec.field(default_factory=list)
+    status: Status | None = None
+    releases: bool = False
+    due_at: int | None = None
+    answers: int | None = None
+
+
+class CommitResult(msgspec.Struct, frozen=True):
+    """The result of a commit.
+
+    :param kind: ``refused`` if the process no longer holds the run, ``answered`` if only the number
+        of answers differs.
+    :param sequence: the number of events after the commit.
+    """
+
+    kind: Literal["stored", "refused", "answered"]
+    sequence: int = 0
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that executes runs.
+
+    :param id: a new id for each start of the process.
+    :param name: the name of the process for people, such as ``web-1``.
+    :param machine: identifies the machine and its process ids; empty if this is unknown.
+    :param process: the process id.
+    """
+
+    id: str
+    name: str
+    machine: str = ""
+    process: int = 0
+
+
+def join_placeholders(values: Sequence[Any]) -> str:
+    """Return one ``?`` for each value, joined by commas.
+
+    :param values: the values.
+    """
+    return ", ".join("?" * len(values))

@@ -1,0 +1,78 @@
+"""The tables of durable runs, for SQLite and PostgreSQL.
+
+Table names begin with ``mastra_``, so an application may use the same database for its own tables.
+"""
+
+from __future__ import annotations
+
+from mastra_core.database.table_versions import Schema
+
+__all__ = ("POSTGRES_SCHEMA", "SQLITE_SCHEMA")
+
+_VERSION_1 = (
+    """CREATE TABLE mastra_runs (
+        id {id},
+        workflow TEXT NOT NULL,
+        run_id TEXT NOT NULL,
+        scope TEXT NOT NULL,
+        resource_id TEXT NOT NULL,
+        caller TEXT NOT NULL,
+        status TEXT NOT NULL,
+        sequence BIGINT NOT NULL,
+        attempt BIGINT NOT NULL,
+        commits BIGINT NOT NULL,
+        holder TEXT NOT NULL,
+        answers BIGINT NOT NULL,
+        takeovers BIGINT NOT NULL,
+        due_at BIGINT,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        settings TEXT NOT NULL,
+        context TEXT NOT NULL,
+        UNIQUE (workflow, run_id, scope)
+    )""",
+    "CREATE INDEX mastra_runs_due ON mastra_runs (due_at) WHERE holder = '' AND due_at IS NOT NULL",
+    "CREATE INDEX mastra_runs_held ON mastra_runs (holder) WHERE holder <> ''",
+    "CREATE INDEX mastra_runs_listed ON mastra_runs (workflow, created_at, id)",
+    "CREATE INDEX mastra_runs_counted ON mastra_runs (workflow, status)",
+    "CREATE INDEX mastra_runs_updated ON mastra_runs (status, updated_at)",
+    """CREATE TABLE mastra_run_outcomes (
+        run BIGINT NOT NULL REFERENCES mastra_runs (id) ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        number BIGINT NOT NULL,
+        data TEXT NOT NULL,
+        PRIMARY KEY (run, key)
+    )""",
+    """CREATE TABLE mastra_run_events (
+        run BIGINT NOT NULL REFERENCES mastra_runs (id) ON DELETE CASCADE,
+        sequence BIGINT NOT NULL,
+        key TEXT NOT NULL,
+        data TEXT NOT NULL,
+        PRIMARY KEY (run, sequence)
+    )""",
+    """CREATE TABLE mastra_run_answers (
+        run BIGINT NOT NULL REFERENCES mastra_runs (id) ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        data TEXT NOT NULL,
+        PRIMARY KEY (run, key)
+    )""",
+    """CREATE TABLE mastra_run_members (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        machine TEXT NOT NULL,
+        process BIGINT NOT NULL,
+        lease_until BIGINT NOT NULL
+    )""",
+)
+_VERSIONS = (_VERSION_1,)
+
+
+def _build_schema(key: str) -> Schema:
+    """Build the tables; ``key`` is the type of a key that the database assigns."""
+    versions = (tuple(sql.replace("{id}", key) for sql in version) for version in _VERSIONS)
+    return Schema("mastra_run_schema", tuple(versions))
+
+
+POSTGRES_SCHEMA = _build_schema("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY")
+SQLITE_SCHEMA = _build_schema("INTEGER PRIMARY KEY AUTOINCREMENT")

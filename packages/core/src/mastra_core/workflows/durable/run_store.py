@@ -1,0 +1,205 @@
+"""The protocol of a store for durable runs.
+
+A store is a set of small transactions. Each one is a conditional update, so that several processes
+may use the same store at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from mastra_core.workflows.durable.run_rows import (
+    Batch,
+    CommitResult,
+    JournalData,
+    Member,
+    NewRun,
+    RunRow,
+    RunState,
+)
+from mastra_core.workflows.engine.run_query import RunQuery
+
+__all__ = ("RunStore",)
+
+
+class RunStore(Protocol):
+    """Stores runs, their journals and their events, and which process executes a run."""
+
+    @property
+    def single_process(self) -> bool:
+        """Whether only one process can use the store."""
+
+    def copy(self) -> RunStore:
+        """Return a store for the same database with connections of its own, for another thread."""
+
+    async def open(self) -> None:
+        """Connect, and create or migrate the tables.
+
+        :raises StorageError: when the database cannot be used, or is of a newer version of mastra.
+        """
+
+    async def close(self) -> None:
+        """Close the connections; a later call opens them again."""
+
+    async def create(self, new: NewRun) -> RunRow:
+        """Create a run, or return the run that the creator has with this id.
+
+        :param new: the run. A creator that is confined also gets a run of its resource that an
+            unconfined creator has created.
+        """
+
+    async def find(self, workflow: str, run_id: str, scope: str | None) -> RunRow | None:
+        """Return a run, or ``None`` if there is none.
+
+        :param workflow: the id of the workflow.
+        :param run_id: the id of the run.
+        :param scope: the resource that the caller may access; ``None`` for any. Runs of unconfined
+            creators are then preferred.
+        """
+
+    async def read(self, run: int, after: int = 0) -> tuple[RunRow, list[str]] | None:
+        """Return a run and its events, or ``None`` if there is none.
+
+        :param run: the key of the run.
+        :param after: the number of events to skip.
+        """
+
+    async def read_journal(self, run: int) -> JournalData:
+        """Return the journal of a run.
+
+        :param run: the key of the run.
+        """
+
+    async def read_states(self, runs: Collection[int]) -> dict[int, RunState]:
+        """Return the states of runs by key, as far as the runs exist.
+
+        :param runs: the keys of the runs.
+        """
+
+    async def begin(
+        self,
+        row: RunRow,
+        holder: str,
+        event: str,
+        settings: str,
+        context: str | None = None,
+        *,
+        kept: Collection[str] = (),
+        dropped: Collection[str] = (),
+    ) -> RunRow | None:
+        """Begin an execution, unless another caller was faster.
+
+        Earlier executions can commit nothing any more.
+
+        :param row: the run as the caller has read it.
+        :param holder: the process that executes the run; empty if any may.
+        :param event: the JSON of the first event, after which the run is running.
+        :param settings: the JSON of ``ExecutionSettings``.
+        :param context: the JSON of the new request context; the previous one by default.
+        :param kept: the keys of the outcomes that stay.
+        :param dropped: the keys of the events that may be emitted again.
+        :returns: the new row, or ``None`` if the run has changed since.
+        """
+
+    async def commit(
+        self, run: int, holder: str, attempt: int, number: int, batch: Batch
+    ) -> CommitResult:
+        """Store a batch, if the process still holds the run.
+
+        :param run: the key of the run.
+        :param holder: the id of the process.
+        :param attempt: the attempt that commits.
+        :param number: the number of earlier commits of the attempt. A commit that is repeated after
+            a lost connection is stored once.
+        :param batch: what to store.
+        """
+
+    async def answer(
+        self,
+        run: int,
+        holder: str,
+        answers: Sequence[tuple[str, str]],
+        data: str,
+        context: str | None = None,
+    ) -> tuple[RunRow | None, int]:
+        """Resume waits; each wait is resumed once.
+
+        :param run: the key of the run.
+        :param holder: the process that executes the run if no other process does; empty if any may.
+        :param answers: the key of each wait, and the JSON of its event.
+        :param data: the JSON of the data.
+        :param context: the JSON of the new request context; the previous one by default.
+        :returns: the new row, and how many waits were resumed; the row is ``None`` if there were
+            none, or the run has ended.
+        """
+
+    async def cancel(self, run: int, event: str) -> bool:
+        """End a run that has not ended, wherever it is executed.
+
+        :param run: the key of the run.
+        :param event: the JSON of its last event.
+        :returns: whether the run had not ended.
+        """
+
+    async def claim(
+        self, member: Member, workflows: Collection[str], limit: int, *, orphans: bool
+    ) -> list[RunRow]:
+        """Assign runs to a process that executes them.
+
+        :param member: the process.
+        :param workflows: the ids of the workflows that the process knows.
+        :param limit: the maximum number of runs.
+        :param orphans: select the runs of dead processes, instead of the runs that are due.
+        """
+
+    async def release(self, member: str) -> None:
+        """Give up all runs of a process that stops; other processes continue them.
+
+        :param member: the id of the process.
+        """
+
+    async def beat(self, member: Member, lease: float) -> None:
+        """Report that a process lives.
+
+        :param member: the process.
+        :param lease: the seconds after which the process counts as dead.
+        """
+
+    async def list_members(self) -> list[Member]:
+        """Return the processes that have reported, dead ones included."""
+
+    async def remove_members(self, ids: Collection[str]) -> None:
+        """Declare processes dead.
+
+        :param ids: the ids of the processes.
+        """
+
+    async def list(self, workflow: str, query: RunQuery) -> list[tuple[RunRow, list[str]]]:
+        """Return runs with their events, newest first.
+
+        :param workflow: the id of the workflow.
+        :param query: selects the runs.
+        """
+
+    async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
+        """Return the number of the selected runs by status, whatever their place in the list.
+
+        :param workflow: the id of the workflow.
+        :param query: selects the runs.
+        """
+
+    async def delete(self, run: int) -> None:
+        """Delete a run.
+
+        :param run: the key of the run.
+        """
+
+    async def purge(self, *, finished_before: int, pending_before: int, limit: int) -> int:
+        """Delete old runs, and return their number.
+
+        :param finished_before: delete runs that ended before this time, in milliseconds since the
+            epoch.
+        :param pending_before: delete runs that were created before this time and never started.
+        :param limit: the maximum number of runs to delete.
+        """

@@ -1,0 +1,264 @@
+"""Runs in an SQL database. Each method is one transaction with conditional updates."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from mastra_core.workflows.durable.queries import RunDatabase
+from mastra_core.workflows.durable.run_queries import (
+    answer_waits,
+    begin_execution,
+    cancel_run,
+    claim_runs,
+    commit_batch,
+    count_runs,
+    create_run,
+    delete_runs,
+    find_run,
+    has_claimable,
+    list_members,
+    list_runs,
+    purge_runs,
+    read_journal,
+    read_run,
+    read_states,
+    release_runs,
+    remove_members,
+    report_member,
+)
+from mastra_core.workflows.durable.run_rows import (
+    Batch,
+    CommitResult,
+    JournalData,
+    Member,
+    NewRun,
+    RunRow,
+    RunState,
+)
+from mastra_core.workflows.engine.run_query import RunQuery
+
+__all__ = ("SqlRunStore",)
+
+
+class SqlRunStore:
+    """Stores runs in an SQL database.
+
+    :param database: executes the transactions.
+    """
+
+    def __init__(self, database: RunDatabase) -> None:
+        self._database = database
+
+    @property
+    def single_process(self) -> bool:
+        """Whether only one process can use the store."""
+        return self._database.single_process
+
+    def copy(self) -> SqlRunStore:
+        """Return a store for the same database with connections of its own, for another thread."""
+        return SqlRunStore(self._database.copy())
+
+    async def open(self) -> None:
+        """Connect, and create or migrate the tables.
+
+        :raises StorageError: when the database cannot be used, or is of a newer version of mastra.
+        """
+        await self._database.open()
+
+    async def close(self) -> None:
+        """Close the connections; a later call opens them again."""
+        await self._database.close()
+
+    async def create(self, new: NewRun) -> RunRow:
+        """Create a run, or return the run that the creator has with this id.
+
+        :param new: the run. A creator that is confined also gets a run of its resource that an
+            unconfined creator has created.
+        """
+        return await self._database.write(lambda: create_run(new))
+
+    async def find(self, workflow: str, run_id: str, scope: str | None) -> RunRow | None:
+        """Return a run, or ``None`` if there is none.
+
+        :param workflow: the id of the workflow.
+        :param run_id: the id of the run.
+        :param scope: the resource that the caller may access; ``None`` for any. Runs of unconfined
+            creators are then preferred.
+        """
+        return await self._database.read(lambda: find_run(workflow, run_id, scope))
+
+    async def read(self, run: int, after: int = 0) -> tuple[RunRow, list[str]] | None:
+        """Return a run and its events, or ``None`` if there is none.
+
+        :param run: the key of the run.
+        :param after: the number of events to skip.
+        """
+        return await self._database.read(lambda: read_run(run, after))
+
+    async def read_journal(self, run: int) -> JournalData:
+        """Return the journal of a run.
+
+        :param run: the key of the run.
+        """
+        return await self._database.read(lambda: read_journal(run))
+
+    async def read_states(self, runs: Collection[int]) -> dict[int, RunState]:
+        """Return the states of runs by key, as far as the runs exist.
+
+        :param runs: the keys of the runs.
+        """
+        return await self._database.read(lambda: read_states([*runs]))
+
+    async def begin(
+        self,
+        row: RunRow,
+        holder: str,
+        event: str,
+        settings: str,
+        context: str | None = None,
+        *,
+        kept: Collection[str] = (),
+        dropped: Collection[str] = (),
+    ) -> RunRow | None:
+        """Begin an execution, unless another caller was faster.
+
+        Earlier executions can commit nothing any more.
+
+        :param row: the run as the caller has read it.
+        :param holder: the process that executes the run; empty if any may.
+        :param event: the JSON of the first event, after which the run is running.
+        :param settings: the JSON of ``ExecutionSettings``.
+        :param context: the JSON of the new request context; the previous one by default.
+        :param kept: the keys of the outcomes that stay.
+        :param dropped: the keys of the events that may be emitted again.
+        :returns: the new row, or ``None`` if the run has changed since.
+        """
+        values = (holder, event, settings, context)
+        return await self._database.write(lambda: begin_execution(row, values, {*kept}, {*dropped}))
+
+    async def commit(
+        self, run: int, holder: str, attempt: int, number: int, batch: Batch
+    ) -> CommitResult:
+        """Store a batch, if the process still holds the run.
+
+        :param run: the key of the run.
+        :param holder: the id of the process.
+        :param attempt: the attempt that commits.
+        :param number: the number of earlier commits of the attempt. A commit that is repeated after
+            a lost connection is stored once.
+        :param batch: what to store.
+        """
+        return await self._database.write(
+            lambda: commit_batch(run, (holder, attempt, number), batch)
+        )
+
+    async def answer(
+        self,
+        run: int,
+        holder: str,
+        answers: Sequence[tuple[str, str]],
+        data: str,
+        context: str | None = None,
+    ) -> tuple[RunRow | None, int]:
+        """Resume waits; each wait is resumed once.
+
+        :param run: the key of the run.
+        :param holder: the process that executes the run if no other process does; empty if any may.
+        :param answers: the key of each wait, and the JSON of its event.
+        :param data: the JSON of the data.
+        :param context: the JSON of the new request context; the previous one by default.
+        :returns: the new row, and how many waits were resumed; the row is ``None`` if there were
+            none, or the run has ended.
+        """
+        return await self._database.write(lambda: answer_waits(run, holder, answers, data, context))
+
+    async def cancel(self, run: int, event: str) -> bool:
+        """End a run that has not ended, wherever it is executed.
+
+        :param run: the key of the run.
+        :param event: the JSON of its last event.
+        :returns: whether the run had not ended.
+        """
+        return await self._database.write(lambda: cancel_run(run, event))
+
+    async def claim(
+        self, member: Member, workflows: Collection[str], limit: int, *, orphans: bool
+    ) -> list[RunRow]:
+        """Assign runs to a process that executes them.
+
+        :param member: the process.
+        :param workflows: the ids of the workflows that the process knows.
+        :param limit: the maximum number of runs.
+        :param orphans: select the runs of dead processes, instead of the runs that are due.
+        """
+        now, names = self._database.now, sorted(workflows)
+        # A read transaction first, because a write transaction waits for other processes.
+        if not await self._database.read(lambda: has_claimable(names, now, orphans=orphans)):
+            return []
+        locking = self._database.skip_locked
+        return await self._database.write(
+            lambda: claim_runs(member.id, names, limit, now, locking, orphans=orphans)
+        )
+
+    async def release(self, member: str) -> None:
+        """Give up all runs of a process that stops; other processes continue them.
+
+        :param member: the id of the process.
+        """
+        await self._database.write(lambda: release_runs(member))
+
+    async def beat(self, member: Member, lease: float) -> None:
+        """Report that a process lives.
+
+        :param member: the process.
+        :param lease: the seconds after which the process counts as dead.
+        """
+        await self._database.write(
+            lambda: report_member(member, f"{self._database.now} + {int(lease * 1000)}")
+        )
+
+    async def list_members(self) -> list[Member]:
+        """Return the processes that have reported, dead ones included."""
+        return await self._database.read(list_members)
+
+    async def remove_members(self, ids: Collection[str]) -> None:
+        """Declare processes dead.
+
+        :param ids: the ids of the processes.
+        """
+        await self._database.write(lambda: remove_members([*ids]))
+
+    async def list(self, workflow: str, query: RunQuery) -> list[tuple[RunRow, list[str]]]:
+        """Return runs with their events, newest first.
+
+        :param workflow: the id of the workflow.
+        :param query: selects the runs.
+        """
+        return await self._database.read(lambda: list_runs(workflow, query))
+
+    async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
+        """Return the number of the selected runs by status, whatever their place in the list.
+
+        :param workflow: the id of the workflow.
+        :param query: selects the runs.
+        """
+        return await self._database.read(lambda: count_runs(workflow, query))
+
+    async def delete(self, run: int) -> None:
+        """Delete a run.
+
+        :param run: the key of the run.
+        """
+        await self._database.write(lambda: delete_runs([run]))
+
+    async def purge(self, *, finished_before: int, pending_before: int, limit: int) -> int:
+        """Delete old runs, and return their number.
+
+        :param finished_before: delete runs that ended before this time, in milliseconds since the
+            epoch.
+        :param pending_before: delete runs that were created before this time and never started.
+        :param limit: the maximum number of runs to delete.
+        """
+        return await self._database.write(
+            lambda: purge_runs(finished_before, pending_before, limit)
+        )

@@ -1,0 +1,71 @@
+"""Runs in one SQLite file, which several processes of one machine may share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from mastra_core.storage.sqlite_file import SqliteFile
+from mastra_core.workflows.durable.queries import Queries
+from mastra_core.workflows.durable.run_schema import SQLITE_SCHEMA
+from mastra_core.workflows.durable.sql_run_store import SqlRunStore
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+__all__ = ("SqliteRunStore",)
+
+T = TypeVar("T")
+
+
+class SqliteRunStore(SqlRunStore):
+    """Stores runs in one SQLite file. A committed run survives a crash of the process.
+
+    After a loss of power, the most recent commits may be missing.
+
+    :param path: path of the file, which is created if it is missing; its directory must exist.
+    :param busy_timeout: seconds to wait while another process writes.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, busy_timeout: float = 10) -> None:
+        super().__init__(_SqliteRuns(os.fspath(path), busy_timeout))
+
+
+class _SqliteRuns:
+    now = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"  # unixepoch needs 3.42
+    skip_locked = ""
+
+    def __init__(self, path: str, busy_timeout: float) -> None:
+        self.single_process = path == ":memory:"
+        self._path, self._busy_timeout = path, busy_timeout
+        self._file = SqliteFile(path, busy_timeout, SQLITE_SCHEMA)
+
+    def copy(self) -> _SqliteRuns:
+        return self if self.single_process else _SqliteRuns(self._path, self._busy_timeout)
+
+    async def open(self) -> None:
+        await self._file.read(lambda _: None)
+
+    async def close(self) -> None:
+        await self._file.close()
+
+    async def read(self, transact: Callable[[], Queries[T]]) -> T:
+        return await self._file.read(lambda connection: _execute(connection, transact()))
+
+    async def write(self, transact: Callable[[], Queries[T]]) -> T:
+        return await self._file.write(lambda connection: _execute(connection, transact()))
+
+
+def _execute(connection: Connection, queries: Queries[T]) -> T:
+    try:
+        query = next(queries)
+        while True:
+            if query.many:
+                connection.executemany(query.sql, query.values)
+                query = queries.send(())
+            else:
+                query = queries.send(connection.execute(query.sql, query.values).fetchall())
+    except StopIteration as end:
+        result: T = end.value
+        return result

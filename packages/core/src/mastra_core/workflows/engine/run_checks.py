@@ -1,0 +1,114 @@
+"""What every engine checks before it changes a run, and the values that it fills in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.errors import Conflict, InvalidInput
+from mastra_core.schema import dump, validate
+from mastra_core.workflows.engine.run_options import BATCH_SIZE
+from mastra_core.workflows.engine.run_record import RunRecord
+from mastra_core.workflows.engine.step_paths import (
+    find_step,
+    find_suspended_step,
+    strip_indexes,
+)
+
+if TYPE_CHECKING:
+    from mastra_core.workflows.model.definition import WorkflowDefinition
+
+__all__ = (
+    "build_initial_state",
+    "check_resume_data",
+    "generate_id",
+    "require_restartable",
+    "require_rested",
+    "validate_data",
+)
+
+
+def validate_data(what: str, type_: Any, value: Any) -> None:
+    """Check that data of a caller fits its type.
+
+    :param what: what the data is, for the message.
+    :param type_: the type.
+    :param value: the data.
+    :raises InvalidInput: when the data does not fit.
+    """
+    try:
+        validate(type_, value)
+    except InvalidInput as error:
+        raise InvalidInput(f"Invalid {what}: {error.message}", issues=error.issues) from None
+
+
+async def check_resume_data(
+    workflow: WorkflowDefinition, record: RunRecord, steps: Sequence[str], data: Any
+) -> None:
+    """Check that all steps are suspended, and validate the data once for each type.
+
+    :param workflow: the workflow.
+    :param record: the record of the run.
+    :param steps: the paths of the steps.
+    :param data: the data the steps are resumed with.
+    :raises Conflict: when a step is not suspended.
+    :raises InvalidInput: when the data does not fit.
+    """
+    import asyncio
+
+    checked: set[str] = set()
+    for number, path in enumerate(steps, 1):
+        name = strip_indexes(find_suspended_step(record, path))
+        if name not in checked:
+            checked.add(name)
+            type_ = find_step(workflow, name).resume
+            if type_ is not None:
+                validate_data("resume data", type_, data)
+        if number % BATCH_SIZE == 0:
+            await asyncio.sleep(0)
+
+
+def build_initial_state(workflow: WorkflowDefinition, state: Any) -> dict[str, Any]:
+    """Return the initial state, after validation and with the defaults of its type.
+
+    :param workflow: the workflow.
+    :param state: the fields that the caller passes.
+    :raises InvalidInput: when the state does not fit its type.
+    """
+    fields = {} if state is None else state
+    type_ = dict[str, Any] if workflow.state is None else workflow.state
+    if not fields and workflow.state is None:
+        return {}
+    validate_data("initial state", type_, fields)
+    initial: dict[str, Any] = dump(validate(type_, fields))
+    return initial
+
+
+def require_rested(record: RunRecord) -> None:
+    """Check that no step of the run is executed or sleeps.
+
+    :param record: the record of the run.
+    :raises Conflict: when the run is running or waiting.
+    """
+    if record.status in ("running", "waiting"):
+        raise Conflict("This workflow run is still running", "Cancel it, or wait for its end.")
+
+
+def require_restartable(record: RunRecord) -> None:
+    """Check that a run was interrupted, has failed, or is stuck.
+
+    :param record: the record of the run.
+    :raises Conflict: when the run is pending or paused, or has succeeded.
+    """
+    if record.status in ("pending", "paused", "success"):
+        raise Conflict(f"This workflow run is {record.status}, so it cannot be restarted.")
+
+
+def generate_id() -> str:
+    """Return a random UUID without importing ``uuid``, because the import is slow."""
+    digits = bytearray(os.urandom(16))
+    digits[6] = digits[6] & 0x0F | 0x40  # version 4
+    digits[8] = digits[8] & 0x3F | 0x80  # variant of RFC 9562
+    text = digits.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

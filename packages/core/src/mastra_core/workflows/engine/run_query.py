@@ -1,0 +1,40 @@
+"""Selections of runs, for lists and counts."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mastra_core.workflows.engine.run_record import RunRecord
+
+__all__ = ("RunQuery",)
+
+
+class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Selects runs of a workflow, newest first.
+
+    :param status: the status; any by default.
+    :param resource_id: the owner of the runs; any by default.
+    :param since: the earliest creation, in milliseconds since the epoch.
+    :param until: the latest creation, in milliseconds since the epoch.
+    :param offset: how many of the selected runs to skip.
+    :param limit: the maximum number of runs; all by default.
+    """
+
+    status: str = ""
+    resource_id: str = ""
+    since: int | None = None
+    until: int | None = None
+    offset: int = 0
+    limit: int | None = None
+
+    def matches(self, record: RunRecord) -> bool:
+        """Return whether a run is selected; its place in the list does not matter.
+
+        :param record: the record of the run.
+        """
+        return (
+            (not self.status or record.status == self.status)
+            and (not self.resource_id or record.resource_id == self.resource_id)
+            and (self.since is None or record.created_at >= self.since)
+            and (self.until is None or record.created_at <= self.until)
+        )

@@ -1,0 +1,194 @@
+"""Connections to a real PostgreSQL server: migration, errors, restarts and notifications."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from mastra_core.database import Schema, parse_database_url
+from mastra_core.database.postgres_pool import PostgresPool
+from mastra_core.errors import ConfigError, StorageError
+from tests.postgres import run_postgres
+
+SCHEMA = Schema(
+    "example_schema",
+    (
+        ("CREATE TABLE example (id INTEGER PRIMARY KEY, text TEXT)",),
+        ("ALTER TABLE example ADD COLUMN size INTEGER", "INSERT INTO example VALUES (1, 'a', 1)"),
+    ),
+)
+
+
+def create_pool(url, schema=SCHEMA, **options):
+    return PostgresPool(parse_database_url(url), (schema,), **options)
+
+
+def fetch(sql):
+    async def work(connection):
+        return await (await connection.execute(sql)).fetchall()
+
+    return work
+
+
+async def run_once(pool, work):
+    try:
+        return await pool.run(work)
+    finally:
+        await pool.close()
+
+
+def test_many_pools_migrate_once(postgres_url):
+    async def migrate():
+        pools = [create_pool(postgres_url, max_connections=1) for _ in range(12)]
+        await asyncio.gather(*(pool.open() for pool in pools))
+        rows = await pools[0].run(fetch("SELECT * FROM example"))
+        await asyncio.gather(*(pool.close() for pool in pools))
+        return rows
+
+    assert asyncio.run(migrate()) == [(1, "a", 1)]
+
+
+def test_tables_of_an_older_version_are_migrated(postgres_url):
+    old = Schema(SCHEMA.table, SCHEMA.versions[:1])
+    asyncio.run(run_once(create_pool(postgres_url, old), fetch("SELECT 1")))
+    rows = asyncio.run(run_once(create_pool(postgres_url), fetch("SELECT size FROM example")))
+    assert rows == [(1,)]
+
+
+def test_tables_of_a_newer_version_are_refused(postgres_url):
+    asyncio.run(run_once(create_pool(postgres_url), fetch("SELECT 1")))
+    pool = create_pool(postgres_url, Schema(SCHEMA.table, SCHEMA.versions[:1]))
+    with pytest.raises(StorageError, match="newer version of mastra: its tables have version 2"):
+        asyncio.run(pool.open())
+    asyncio.run(run_once(create_pool(postgres_url), fetch("SELECT 1")))
+
+
+def test_a_failing_migration_stores_nothing(postgres_url):
+    defective = Schema(SCHEMA.table, (*SCHEMA.versions, ("CREATE TABLE example (id INTEGER)",)))
+    with pytest.raises(StorageError, match="already exists"):
+        asyncio.run(create_pool(postgres_url, defective).open())
+    assert asyncio.run(
+        run_once(create_pool(postgres_url), fetch("SELECT count(*) FROM example"))
+    ) == [(1,)]
+
+
+@pytest.mark.parametrize("kind", ["password", "user", "database", "port", "host", "option"])
+def test_a_wrong_url_is_explained(postgres_server, kind):
+    right = postgres_server.get_url("postgres")
+    port = f":{postgres_server.port}/"
+    url, words = {
+        "password": (postgres_server.get_url("postgres", password="wr0ng"), "user or the password"),
+        "user": (postgres_server.get_url("postgres", user="bob"), "user or the password"),
+        "database": (postgres_server.get_url("absent"), "does not exist"),
+        "port": (right.replace(port, ":1/"), "cannot be reached"),
+        "host": (right.replace("127.0.0.1", "nowhere.invalid"), "cannot be reached"),
+        "option": (f"{right}?sslmod=require", "invalid option"),
+    }[kind]
+    with pytest.raises((StorageError, ConfigError), match=words) as caught:
+        asyncio.run(create_pool(url).open())
+    assert caught.value.hint
+    assert postgres_server.password not in str(caught.value)
+    assert "wr0ng" not in str(caught.value)
+
+
+def test_a_database_in_a_file_has_no_pool():
+    with pytest.raises(ConfigError, match="is not a PostgreSQL"):
+        create_pool("sqlite:///app.db")
+
+
+def test_a_transaction_is_repeated_after_a_deadlock(postgres_url):
+    async def work_both():
+        pool = create_pool(postgres_url)
+        await pool.run(fetch("INSERT INTO example VALUES (2, '', 0) RETURNING id"))
+        update = "UPDATE example SET size = size + 1 WHERE id = {}"
+
+        def change(first, second):
+            async def work(connection):
+                await connection.execute(update.format(first))
+                await asyncio.sleep(0.1)
+                await connection.execute(update.format(second))
+
+            return work
+
+        await asyncio.gather(pool.run(change(1, 2)), pool.run(change(2, 1)))
+        rows = await pool.run(fetch("SELECT size FROM example ORDER BY id"))
+        await pool.close()
+        return rows
+
+    assert asyncio.run(work_both()) == [(3,), (2,)]
+
+
+def test_all_connections_in_use_is_explained(postgres_url, monkeypatch):
+    monkeypatch.setattr("mastra_core.database.postgres_pool._CONNECT_SECONDS", 0.2)
+
+    async def occupy():
+        pool = create_pool(postgres_url, max_connections=1)
+        try:
+            async with pool.connect():
+                await pool.run(fetch("SELECT 1"))
+        finally:
+            await pool.close()
+
+    with pytest.raises(StorageError, match="All 1 connections"):
+        asyncio.run(occupy())
+
+
+def test_notifications_arrive(postgres_url):
+    async def notify():
+        pool = create_pool(postgres_url)
+        received = []
+        async for payload in pool.listen("example_channel"):
+            received.append(payload)
+            if len(received) == 3:
+                break
+            await pool.run(fetch(f"SELECT pg_notify('example_channel', 'n{len(received)}')"))
+        await pool.close()
+        return received
+
+    assert asyncio.run(notify()) == ["", "n1", "n2"]
+
+
+@pytest.mark.slow
+def test_a_restart_of_the_server_is_survived(monkeypatch):
+    monkeypatch.setattr("mastra_core.database.postgres_pool._CONNECT_SECONDS", 3)
+
+    async def restart(server, url):
+        pool = create_pool(url)
+        write = fetch("INSERT INTO example VALUES (7, 'kept', 0) RETURNING id")
+        await asyncio.gather(*(pool.run(fetch("SELECT pg_sleep(0.05)")) for _ in range(4)))
+        await pool.run(write)
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            await asyncio.to_thread(server.stop, number)
+            await asyncio.to_thread(server.start)
+            rows = await asyncio.gather(
+                *(pool.run(fetch("SELECT text FROM example WHERE id = 7")) for _ in range(4))
+            )
+            assert rows == [[("kept",)]] * 4
+        await asyncio.to_thread(server.stop)
+        with pytest.raises(StorageError, match="cannot be reached") as caught:
+            await pool.run(fetch("SELECT 1"))
+        assert caught.value.hint
+        await asyncio.to_thread(server.start)
+        assert await pool.run(fetch("SELECT text FROM example WHERE id = 7")) == [("kept",)]
+        await pool.close()
+
+    with run_postgres() as server:
+        asyncio.run(restart(server, server.create_database()))
+
+
+def test_the_driver_is_imported_on_use():
+    script = (
+        "import sys; from mastra_core.database import *; from mastra_core.database import "
+        "postgres_pool; pool = postgres_pool.PostgresPool(parse_database_url('postgresql://h/d'));"
+        "assert not [name for name in sys.modules if name.startswith('psycopg')]"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_missing_driver_is_explained(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigError, match="psycopg") as caught:
+        asyncio.run(create_pool("postgresql://db/app").open())
+    assert "mastra-core[postgres]" in caught.value.hint
