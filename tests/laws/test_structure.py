@@ -47,6 +47,7 @@ SHARED_BASENAMES = {
     "routes": "HTTP routes",
     "run_overrides": "what one run changes of an agent",
     "runner": "the runner of a framework's agents",
+    "runs": "stored runs of workflows",
     "schemas": "types of requests and responses",
     "settings": "settings of a deployer",
     "step_paths": "paths of steps",

@@ -46,13 +46,19 @@ class RateLimit:
     :param amount: the limit, such as ``100/minute`` or ``5/second``.
     :param by: a function of the request that returns the client's key; by default the key is the
         client's address.
-    :param storage: where requests are counted, as a URL of the package ``limits``. Processes that
-        share one limit need a shared storage, such as ``async+redis://host:6379``.
+    :param storage: where requests are counted. Processes that share one limit need a database
+        (``postgresql://...``, ``sqlite:///file.db``) or a shared storage of the package ``limits``,
+        such as ``async+redis://host:6379``.
     """
 
     amount: str
     by: Callable[..., Any] | None = None
     storage: str = "async+memory://"
+
+    @property
+    def is_in_database(self) -> bool:
+        """Whether the processes count in a database of mastra."""
+        return self.storage.startswith(("sqlite:", "postgresql:", "postgres:"))
 
     @property
     def is_in_memory(self) -> bool:
