@@ -68,7 +68,7 @@ BAD_CALLS = {
     "bad arguments always": {"a": "q", "b": 3},
     "arguments that are no JSON": '{"a":',
 }
-CALLS = {"add": {"a": 2, "b": 3}, "pay": {"amount": 3}}
+CALLS = {"add": {"a": 2, "b": 3}, "fail": {"a": 1}, "pay": {"amount": 3}}
 
 
 def build_reply(messages: list, info: Any) -> Any:
