@@ -50,6 +50,19 @@ class Server:
             count += 1
         return count / elapsed
 
+    def send(self, path: str, body: Any, count: int) -> None:
+        """Send requests one after the other on one connection."""
+        connection = self._connect()
+        for _ in range(count):
+            if self._request(connection, path, body) != http.client.OK:
+                raise MeasurementError(f"{path} did not answer 200")
+        connection.close()
+
+    def measure_cpu(self) -> float:
+        """Return the processor time of all threads so far, in seconds; on Linux only."""
+        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
     def measure_memory(self) -> float:
         """Return the resident memory now, in MB."""
         status = Path(f"/proc/{self._process.pid}/status")

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socketserver
 import subprocess
 import sys
 import threading
@@ -17,6 +18,9 @@ import pytest
 
 from tests.postgres import run_postgres
 from tests.sample_projects import ECHO, write_project
+
+# Servers of the tests send head and body apart; the body would wait 40 ms for a confirmation.
+socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 _SERVING = re.compile(r"Serving .* on http://\S+:(\d+)")
 

@@ -29,12 +29,14 @@ def product_run(tmp_path_factory):
     return run_script("run.py", tmp_path_factory.mktemp("run"))
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_no_group_fails(product_run):
     results, _ = product_run
     assert results["missing"] == {"peer": "left out"}
 
 
+@pytest.mark.full
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.product)
 def test_row(product_run, row):

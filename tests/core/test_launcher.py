@@ -9,8 +9,10 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from mastra_core import launcher, virtual_environment
@@ -449,6 +451,40 @@ def test_several_workers(bundle, vendor):
         assert any("2 workers" in line for line in said)
         assert b"/hello" in fetch(url)
     assert process.returncode == 0
+
+
+MEASURED = """
+import os
+from mastra_core import ApiRoute, Mastra, Server
+from mastra_server import create_app
+
+routes = [ApiRoute(path="/pid", handler=lambda request: str(os.getpid()))]
+app = create_app(Mastra(logger=False, server=Server(metrics=True, api_routes=routes)))
+"""
+
+
+@pytest.mark.slow
+def test_each_worker_reports_the_metrics_of_all(bundle):
+    directory = bundle(MEASURED, paths=["app", sysconfig.get_path("purelib")])
+    with start_server(directory, WEB_CONCURRENCY="2") as (url, _, process):
+        until, pids, count = time.monotonic() + 20, set(), 0
+        while len(pids) < 2 and time.monotonic() < until:
+            pids.add(httpx.get(f"{url}/pid", trust_env=False).text)
+            count += 1
+        assert len(pids) == 2
+        for _ in range(4):
+            samples = read_samples(httpx.get(f"{url}/metrics", trust_env=False).text)
+            labels = 'method="GET",route="/pid",status="200"'
+            assert samples[f"http_server_request_duration_seconds_count{{{labels}}}"] == count
+            assert samples["http_server_active_requests"] == 0
+            assert samples["mastra_workflow_oldest_run_start_time_seconds"] == float("inf")
+            assert samples["process_open_fds"] > 20
+    assert process.returncode == 0
+
+
+def read_samples(text):
+    pairs = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in pairs}
 
 
 PRELOADED = """

@@ -86,5 +86,5 @@ def workflows():
     }
 
 
-def create_sample():
-    return Mastra(workflows=workflows(), logger=False)
+def create_sample(engine=None):
+    return Mastra(workflows=workflows(), engine=engine, logger=False)

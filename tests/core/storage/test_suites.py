@@ -4,6 +4,7 @@ import pytest
 
 from mastra_core.agents import MemorySuspendedRuns
 from mastra_core.storage import MemoryStorage, SqliteStorage
+from mastra_core.storage.postgres import PostgresStorage
 from mastra_core.testing import StorageSuite
 
 
@@ -31,3 +32,16 @@ class TestSqliteStorage(StorageSuite):
     @pytest.fixture
     def bounded_storage(self, tmp_path):
         return SqliteStorage(tmp_path / "app.db", max_suspended_runs=10)
+
+
+class TestPostgresStorage(StorageSuite):
+    random_examples = 60
+    concurrent_changes = 20
+
+    @pytest.fixture
+    def storage(self, postgres_url):
+        return PostgresStorage(postgres_url)
+
+    @pytest.fixture
+    def bounded_storage(self, postgres_url):
+        return PostgresStorage(postgres_url, max_suspended_runs=10)

@@ -362,7 +362,7 @@ def test_variables_of_opentelemetry(variables, exported):
 from mastra_core.telemetry import extract_parent
 started = Telemetry(export={{"type": "otlp", "endpoint": "http://127.0.0.1:9"}})
 started.start()
-assert is_recording()
+assert is_recording() or not {exported}
 with start_span("own"):
     pass
 with start_span("caller's", context=extract_parent(TRACEPARENT)):

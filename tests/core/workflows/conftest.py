@@ -9,21 +9,41 @@ from mastra_core import MemoryEngine
 from mastra_core.request_scope import disable_request_scope, enable_request_scope
 from mastra_core.workflows.durable import DurableEngine
 
-ENGINES = ["memory", pytest.param("request-scoped", marks=pytest.mark.full), "sqlite"]
+ENGINES = ["memory", pytest.param("request-scoped", marks=pytest.mark.full), "sqlite", "postgres"]
+
+
+@pytest.fixture(scope="session")
+def run_database(postgres_server):
+    """A function that returns the URL of a PostgreSQL database without runs."""
+    url = postgres_server.create_database()
+    name = url.rpartition("/")[2]
+
+    def empty_database():
+        tables = "SELECT tablename FROM pg_tables WHERE tablename LIKE 'mastra_run%'"
+        names = {row[0] for row in postgres_server.execute(tables, name)} - {"mastra_run_schema"}
+        if names:
+            postgres_server.execute(f"TRUNCATE {', '.join(sorted(names))}", name)
+        return url
+
+    return empty_database
 
 
 @pytest.fixture(params=ENGINES)
 def make_engine(request, tmp_path):
-    """A function that creates an engine; each durable engine has a database of its own."""
+    """A function that creates an engine; each durable engine has an empty database."""
     engines, numbers = [], itertools.count()
 
-    def make_durable():
+    def make_sqlite():
         engines.append(DurableEngine(f"sqlite:///{tmp_path}/runs-{next(numbers)}.db"))
+        return engines[-1]
+
+    def make_postgres():
+        engines.append(DurableEngine(request.getfixturevalue("run_database")()))
         return engines[-1]
 
     if request.param == "request-scoped":  # requests own their tasks, and suspended runs are parked
         enable_request_scope(asyncio.ensure_future)
-    yield make_durable if request.param == "sqlite" else MemoryEngine
+    yield {"sqlite": make_sqlite, "postgres": make_postgres}.get(request.param, MemoryEngine)
     disable_request_scope()
     for engine in engines:
         asyncio.run(engine.close())

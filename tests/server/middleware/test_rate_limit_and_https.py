@@ -1,7 +1,6 @@
-"""Test rate limits, HTTPS only, and metrics."""
+"""Test rate limits, and HTTPS only."""
 
 import asyncio
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,7 +8,7 @@ from limits import parse
 
 from mastra_core import RateLimit
 from mastra_core.errors import ConfigError
-from mastra_server import ApiKeys, create_app
+from mastra_server import create_app
 from mastra_server.middleware import moving_window
 from tests.server.guarded_server import serve_guarded
 from tests.server.sample_app import create_sample
@@ -92,50 +91,3 @@ def test_https_only(serve):
         secure = server.http.get("/api/agents", headers=forwarded)
         assert secure.status_code == 200
         assert secure.headers["strict-transport-security"].startswith("max-age=31536000")
-
-
-def test_metrics(serve):
-    with serve(
-        server={"metrics": True, "auth": ApiKeys({"a": "k"}), "public": ["/metrics"]}
-    ) as server:
-        key = {"authorization": "Bearer k"}
-        for path in ("/api/agents/echoAgent", "/api/agents/nope", "/nope", "/health"):
-            server.http.get(path, headers=key)
-        server.http.get("/api/agents/echoAgent")
-        server.http.post("/api/agents/echoAgent/stream", json={"messages": "x"}, headers=key)
-        told = server.http.get("/metrics")
-        until = time.monotonic() + 5
-        while "requests 0.0" not in told.text and time.monotonic() < until:
-            told = server.http.get("/metrics")  # a stream is counted after its last byte
-    assert told.headers["content-type"].startswith("text/plain; version=")
-    count = "http_server_request_duration_seconds_count"
-    agent = 'method="GET",route="/api/agents/{agent_id}"'
-    for status in (200, 401, 404):
-        assert f'{count}{{{agent},status="{status}"}} 1.0' in told.text
-    assert f'{count}{{method="GET",route="none",status="404"}} 1.0' in told.text
-    assert 'route="/api/agents/{agent_id}/stream",status="200"' in told.text
-    assert "http_server_active_requests 0.0" in told.text
-    assert "/health" not in told.text
-
-
-def test_metrics_of_several_processes(python, tmp_path):
-    """All processes share a directory, and each reports the metrics of all."""
-    source = """
-import asyncio
-from mastra_server.middleware.metrics import Metrics
-
-async def app(scope, receive, send):
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-
-async def send(message):
-    pass
-
-metrics = Metrics()
-scope = {"path": "/x", "method": "GET", "path_template": "/x"}
-asyncio.run(metrics.wrap(app)(scope, None, send))
-print(metrics._get_registry().get_sample_value(
-    "http_server_request_duration_seconds_count", {"method": "GET", "route": "/x", "status": "200"}
-))
-"""
-    shared = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
-    assert [python(source, **shared).strip() for _ in range(2)] == ["1.0", "2.0"]

@@ -1,10 +1,18 @@
 """Test the log of a running server: whose lines it has, their fields, and its end."""
 
+import contextlib
 import json
 import signal
+import subprocess
+import sys
+import textwrap
 import time
+from pathlib import Path
 
 import httpx
+import pytest
+
+from tests.server.conftest import LAUNCHED
 
 APP = """
     import logging, os, sys, threading
@@ -36,9 +44,9 @@ APP = """
 
     def flood(request):
         text = "x" * 200
-        for number in range(20_000):
+        for number in range(15_000):
             own.info(text, extra={"number": number})
-        return {"logged": 20_000}
+        return {"logged": 15_000}
 
     def last(request):
         own.warning("last words")
@@ -117,3 +125,59 @@ def check_scopes(lines):
     assert len(failures) == 1, "a failing tool is one line"
     assert failures[0]["request_id"] == "req-2"
     assert "in fail" in failures[0]["error"] and "no such order" in failures[0]["error"]
+
+
+FLOOD = """
+    import logging
+    from mastra_core import ApiRoute, Mastra, Server
+
+    own = logging.getLogger("app.orders")
+
+    def flood(request):
+        text = "x" * 200
+        for number in range(15_000):
+            own.info(text, extra={"number": number})
+        return {"logged": 15_000}
+
+    mastra = Mastra(server=Server(metrics=True, api_routes=[ApiRoute(path="/flood", handler=flood)]))
+"""
+
+
+def read_memory(pid):
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.split("VmRSS:")[1].split()[0]) // 1024
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
+def test_a_flood_and_a_reader_that_stops_reading(tmp_path):
+    """No request waits, memory is bounded, lost lines are counted, and the server stops."""
+    with serve_unread(tmp_path, FLOOD) as (server, http):
+        assert http.get("/flood").status_code == 200
+        before = read_memory(server.pid)
+        for _ in range(2):
+            assert http.get("/flood").status_code == 200
+        assert http.get("/health").status_code == 200
+        assert read_memory(server.pid) - before < 20
+        samples = [line.rpartition(" ") for line in http.get("/metrics").text.splitlines()]
+        lost = {name: float(value) for name, _, value in samples if name.startswith("mastra_log")}
+        assert lost['mastra_log_lines_lost_total{transport="stream"}'] > 10_000
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+@contextlib.contextmanager
+def serve_unread(directory, source):
+    """Serve an application whose standard error nobody reads after the first line."""
+    (directory / "app.py").write_text(textwrap.dedent(source))
+    server = subprocess.Popen(
+        [sys.executable, "-c", LAUNCHED], cwd=directory, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        port = int(server.stderr.readline().rpartition(":")[2])
+        url = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=url, trust_env=False, timeout=30) as http:
+            yield server, http
+    finally:
+        server.kill()
+        server.wait()
+        server.stderr.close()

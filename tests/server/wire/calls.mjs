@@ -26,6 +26,7 @@ const found = {
   Run: await client.getWorkflow("pureWorkflow").createRun(),
   Responses: client.responses,
   Conversations: client.conversations,
+  ConversationItems: client.conversations.items,
   MCPTool: client.getMcpServerTool("x", "x"),
   Processor: client.getProcessor("x"),
   Vector: client.getVector("x"),
@@ -317,7 +318,26 @@ await call("Responses.stream", () => chunks(client.responses.stream(asked)));
 await call("Responses.delete", () => client.responses.delete(created.id));
 await call("Responses.retrieve: none", () => client.responses.retrieve("nope"));
 
-await call("Conversations.create", () => client.conversations.create({ agent_id: "mem-agent" }));
+const opened = await call("Conversations.create", () =>
+  client.conversations.create({ agent_id: "mem-agent", title: "T", metadata: { k: 1 } }));
+await call("Conversations.create: no memory", () => client.conversations.create({ agent_id: "echo-agent" }));
+await call("Conversations.create: none", () => client.conversations.create({ agent_id: "nope" }));
+const placed = { conversation_id: "c1", resource_id: "u7" };
+await call("Conversations.create: given", () => client.conversations.create({ agent_id: "mem-agent", ...placed }));
+const said = await call("Responses.create: in a conversation", () =>
+  client.responses.create({ ...asked, conversation_id: "c1", input: "one" }));
+await call("Responses.create: after a response", () =>
+  client.responses.create({ ...asked, input: "two", previous_response_id: said.id }));
+await call("Responses.create: no conversation", () => client.responses.create({ ...asked, conversation_id: "nope" }));
+await call("Responses.create: bad conversation", () =>
+  client.responses.create({ ...asked, conversation_id: opened.id, previous_response_id: said.id }));
+await call("Conversations.retrieve", () => client.conversations.retrieve("c1"));
+await call("Conversations.retrieve: none", () => client.conversations.retrieve("nope"));
+await call("ConversationItems.list", () => client.conversations.items.list("c1"));
+await call("ConversationItems.list: empty", () => client.conversations.items.list(opened.id));
+await call("ConversationItems.list: none", () => client.conversations.items.list("nope"));
+await call("Conversations.delete", () => client.conversations.delete("c1"));
+await call("Conversations.delete: none", () => client.conversations.delete("c1"));
 await call("Agent.sendMessage", () => keeper.sendMessage({ message: "hi", threadId: "m9", resourceId: "u9" }));
 await call("Agent.abortThread", () => keeper.abortThread({ threadId: "nope", resourceId: "u9" }));
 await call("MastraClient.listLogTransports", () => client.listLogTransports());
@@ -341,6 +361,51 @@ await call("MCPTool.execute: bad input", () => adding.execute({ data: { a: "q", 
 await call("MCPTool.execute: fails", () => client.getMcpServerTool("mastra", "failTool").execute({ data: { a: 1 } }));
 await call("MCPTool.execute: none", () => client.getMcpServerTool("mastra", "nope").execute({ data: {} }));
 await call("MastraClient.getMcpServerResources", () => client.getMcpServerResources("mastra"));
+
+// A2A, in both versions of the protocol.
+const say = (text, more) => ({
+  message: { kind: "message", messageId: "m1", role: "user", parts: [{ kind: "text", text }], ...more },
+});
+const say1 = (text, more) => ({
+  message: { messageId: "m1", role: 1, parts: [{ content: { $case: "text", value: text } }], ...more },
+});
+const [a2a, a2aPay, a2a1] = [client.getA2A("echo-agent"), client.getA2A("pay-agent"), client.getA2AV1("echo-agent")];
+await call("A2A.getAgentCard", () => a2a.getAgentCard());
+await call("A2A.getAgentCard: none", () => client.getA2A("nope").getAgentCard());
+const { result: ended } = await call("A2A.sendMessage", () => a2a.sendMessage(say("hi there", { contextId: "c1" })));
+await call("A2A.sendMessage: a tool", () => a2a.sendMessage(say("add")));
+await call("A2A.sendMessage: a model that fails", () => a2a.sendMessage(say("boom")));
+await call("A2A.sendMessage: no task", () => a2a.sendMessage(say("hi", { taskId: "nope" })));
+await call("A2A.sendMessage: a final task", () => a2a.sendMessage(say("hi", { taskId: ended.id })));
+await call("A2A.sendMessage: none", () => client.getA2A("nope").sendMessage(say("hi")));
+await call("A2A.sendMessage: bad params", () => a2a.sendMessage({}));
+const { result: asked1 } = await call("A2A.sendMessage: waits", () => a2aPay.sendMessage(say("pay")));
+await call("A2A.sendMessage: approves", () => a2aPay.sendMessage(say("yes", { taskId: asked1.id })));
+const { result: asked2 } = await a2aPay.sendMessage(say("pay"));
+await call("A2A.cancelTask", () => a2aPay.cancelTask({ id: asked2.id }));
+await call("A2A.cancelTask: a final task", () => a2aPay.cancelTask({ id: asked2.id }));
+await call("A2A.cancelTask: none", () => a2a.cancelTask({ id: "nope" }));
+await call("A2A.getTask", () => a2a.getTask({ id: ended.id }));
+await call("A2A.getTask: none", () => a2a.getTask({ id: "nope" }));
+await call("A2A.sendMessageStream", () => chunks(a2a.sendMessageStream(say("hi there"))));
+await call("A2A.sendMessageStream: a tool", () => chunks(a2a.sendMessageStream(say("add"))));
+await call("A2A.sendMessageStream: a model that fails", () => chunks(a2a.sendMessageStream(say("boom"))));
+const waiting = await call("A2A.sendMessageStream: waits", () => chunks(a2aPay.sendMessageStream(say("pay"))));
+await call("A2A.sendMessageStream: approves", () =>
+  chunks(a2aPay.sendMessageStream(say("yes", { taskId: waiting.at(-1).taskId }))));
+await call("A2A.resubscribeTask", () => chunks(a2a.resubscribeTask({ id: ended.id })));
+await call("A2A.getExtendedAgentCard", () => a2a.getExtendedAgentCard());
+await call("A2A.setTaskPushNotificationConfig", () =>
+  a2a.setTaskPushNotificationConfig({ taskId: ended.id, pushNotificationConfig: { url: "https://example.com" } }));
+await call("A2AV1.getAgentCard", () => a2a1.getAgentCard());
+const sent1 = await call("A2AV1.sendMessage", () => a2a1.sendMessage(say1("hi there", { contextId: "v1" })));
+await call("A2AV1.getTask", () => a2a1.getTask({ id: sent1.payload.value.id }));
+await call("A2AV1.getTask: none", () => a2a1.getTask({ id: "nope" }));
+await call("A2AV1.listTasks", () => a2a1.listTasks({ contextId: "v1" }));
+await call("A2AV1.cancelTask: a final task", () => a2a1.cancelTask({ id: sent1.payload.value.id }));
+await call("A2AV1.sendMessageStream", () => chunks(a2a1.sendMessageStream(say1("hi there"))));
+await call("A2AV1.resubscribeTask", () => chunks(a2a1.resubscribeTask({ id: sent1.payload.value.id })));
+await call("MastraClient.readMcpServerResource: none", () => client.readMcpServerResource("mastra", "file:///x"));
 
 // Call every method that is not used above with meaningless arguments: is there a route?
 // A method without a request creates another object of the client. memory.mjs calls searchMemory.

@@ -16,6 +16,7 @@ _ID = r"\b((msg|resp|call|reasoning)_)*([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12
 _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), "<time>"),
     (re.compile(_ID), "<id>"),
+    (re.compile(r"http://127\.0\.0\.1:\d+"), "<origin>"),
 )
 _USAGE = ("usage", "totalUsage")
 _WIDTH = 110

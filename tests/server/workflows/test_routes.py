@@ -5,13 +5,18 @@ import json
 import pytest
 
 from mastra_core import Mastra
+from mastra_core.workflows.durable import DurableEngine
 from mastra_server.http.request_context import RESOURCE_KEY, request_context
 from tests.server import sample_workflows as workflow_sample
 
 
-@pytest.fixture(scope="module")
-def results(node, serve):
-    with serve(workflow_sample.create_sample()) as server:
+@pytest.fixture(scope="module", params=["memory", pytest.param("durable", marks=pytest.mark.full)])
+def results(request, node, serve, tmp_path_factory):
+    """The results of the client; a durable engine gives the same ones."""
+    engine = None
+    if request.param == "durable":
+        engine = DurableEngine(f"sqlite:///{tmp_path_factory.mktemp('runs')}/runs.db")
+    with serve(workflow_sample.create_sample(engine)) as server:
         yield node("workflows.mjs", server.url)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mastra_core.server import ApiRoute, Cors, Middleware, RateLimit, Server
     from mastra_core.storage import MemoryStorage, SqliteStorage
     from mastra_core.storage.d1 import D1Storage
+    from mastra_core.storage.postgres import PostgresStorage
     from mastra_core.telemetry import Telemetry
     from mastra_core.tools import Tool, ToolContext, tool
     from mastra_core.workflows import (
@@ -44,6 +45,7 @@ __all__ = (
     "MemoryEngine",
     "MemoryStorage",
     "Middleware",
+    "PostgresStorage",
     "RateLimit",
     "Retry",
     "Secret",
@@ -75,6 +77,7 @@ _MODULES = {
     "MemoryEngine": "mastra_core.workflows",
     "MemoryStorage": "mastra_core.storage",
     "Middleware": "mastra_core.server",
+    "PostgresStorage": "mastra_core.storage.postgres",
     "RateLimit": "mastra_core.server",
     "Retry": "mastra_core.workflows",
     "Secret": "mastra_core.secret",

@@ -10,6 +10,7 @@ This file needs only the standard library, so that a wrong Python version gets a
 instead of a traceback. In the source tree it is `mastra_core/launcher.py`, copied as it is.
 """
 
+import contextlib
 import errno
 import functools
 import gc
@@ -336,8 +337,23 @@ def serve_many(config, listener, announce):
     if "target" in inspect.signature(Multiprocess).parameters:  # older versions of uvicorn
         arguments["target"] = Server(config).run
     supervisor = Multiprocess(config, **arguments)
-    supervisor.run()
+    with share_metrics():
+        supervisor.run()
     return 3 if 3 in [getattr(item, "exitcode", 0) for item in supervisor.processes] else 0
+
+
+@contextlib.contextmanager
+def share_metrics():
+    """Let the workers share a directory of metrics, so that each of them reports all."""
+    import tempfile
+    from importlib.util import find_spec
+
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ or not find_spec("prometheus_client"):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="mastra-metrics-") as directory:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+        yield
 
 
 def import_app(bundle):

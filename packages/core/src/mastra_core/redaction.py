@@ -6,7 +6,7 @@ import re
 
 from mastra_core.json_repair import repair_text
 
-__all__ = ("safe_message",)
+__all__ = ("redact_text", "safe_message")
 
 _MASK = "****"
 _CREDENTIAL = r"""
@@ -33,7 +33,14 @@ def safe_message(error: BaseException) -> str:
     :param error: any exception.
     :returns: the message; the name of the class if the message is empty.
     """
-    text = repair_text(str(error)) or type(error).__name__
+    return redact_text(repair_text(str(error)) or type(error).__name__)
+
+
+def redact_text(text: str) -> str:
+    """Return a text with ``****`` in place of credentials.
+
+    :param text: any text.
+    """
     # Compiled on first use, because most processes never need it.
     pattern = re.compile(_CREDENTIAL, re.IGNORECASE | re.VERBOSE)
     return pattern.sub(lambda found: (found["before"] or "") + _MASK, text)

@@ -6,12 +6,13 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, overload, runtime_checkable
 
 from mastra_core.errors import ConfigError, Conflict
 from mastra_core.logs.log_fields import bind_log_fields
 from mastra_core.schema import build_parameters_type, dump, resolve_hints, to_json_schema, validate
-from mastra_core.telemetry import annotate, is_recording, start_span
+from mastra_core.telemetry import Span, annotate, is_recording, start_span
 from mastra_core.worker_thread import run_in_thread
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ class Tool(Generic[P, R_co]):
         of the tool's parameters that decides for one call.
     :param resume: type of the data that a suspended call waits for; ``None`` for any data.
     :param context_names: names of the parameters that receive the ``ToolContext``.
+    :param remote: attributes of the spans of a tool that another process executes; ``None`` for a
+        tool of this process.
     """
 
     id: str
@@ -128,6 +131,7 @@ class Tool(Generic[P, R_co]):
     requires_approval: bool | Callable[..., Any] = False
     resume: Any = None
     context_names: tuple[str, ...] = ()
+    remote: Mapping[str, Any] | None = None
 
     @property
     def input_schema(self) -> dict[str, Any]:
@@ -196,17 +200,28 @@ class Tool(Generic[P, R_co]):
         if self.context_names:
             arguments |= dict.fromkeys(self.context_names, context or ToolContext())
         with bind_log_fields(tool=self.id):
-            return await self._call_traced(arguments, values)
+            return await self._call_traced(arguments, values, context)
 
-    async def _call_traced(self, arguments: dict[str, Any], values: Mapping[str, Any]) -> Any:
+    async def _call_traced(
+        self, arguments: dict[str, Any], values: Mapping[str, Any], context: ToolContext | None
+    ) -> Any:
         if not is_recording():
             return await self._invoke(arguments)
-        attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": self.id}
-        with start_span(f"execute_tool {self.id}", attributes) as current:
+        with self._start_span(context) as current:
             annotate(current, input=dict(values))
             output = await self._invoke(arguments)
             annotate(current, output=output)
             return output
+
+    def _start_span(self, context: ToolContext | None) -> AbstractContextManager[Span]:
+        attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": self.id}
+        if context is not None and context.call_id:
+            attributes["gen_ai.tool.call.id"] = context.call_id
+        if self.remote is None:
+            attributes["gen_ai.tool.type"] = "function"
+            return start_span(f"execute_tool {self.id}", attributes)
+        attributes |= self.remote
+        return start_span(f"tools/call {self.id}", attributes, kind="client")
 
     async def _invoke(self, arguments: dict[str, Any]) -> Any:
         function: Callable[..., Any] = self.function

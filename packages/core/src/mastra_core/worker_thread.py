@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ("run_in_thread",)
+__all__ = ("run_for", "run_in_thread")
 
 T = TypeVar("T")
 _executor: ThreadPoolExecutor | None = None
@@ -44,6 +44,21 @@ async def run_in_thread(function: Callable[[], T]) -> T:
         return await future
     finally:
         del future  # it holds an exception, whose traceback refers to this frame
+
+
+def run_for(seconds: float, function: Callable[[], object]) -> bool:
+    """Call a function in a thread, and wait for a limited time; the thread then goes on alone.
+
+    :param seconds: the time limit.
+    :param function: takes no arguments.
+    :returns: whether the function has ended.
+    """
+    import threading
+
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return not thread.is_alive()
 
 
 def _call(

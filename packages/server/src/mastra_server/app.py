@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar
@@ -19,6 +19,7 @@ from mastra_core import ApiRoute, Mastra
 from mastra_core.agents.toolboxes import close_toolboxes
 from mastra_core.request_scope import is_request_scoped
 from mastra_core.telemetry import is_sdk_installed
+from mastra_server.a2a import routes as a2a_routes
 from mastra_server.agents import approval_routes
 from mastra_server.agents import routes as agent_routes
 from mastra_server.agents import tools as tool_routes
@@ -39,14 +40,15 @@ from mastra_server.memory import routes as memory_routes
 from mastra_server.middleware.cors import CorsHeaders
 from mastra_server.middleware.https import HttpsOnly
 from mastra_server.middleware.limits import BodyLimit, TimeLimit
-from mastra_server.middleware.metrics import Metrics
 from mastra_server.middleware.rate_limit import RateLimiter
 from mastra_server.middleware.request_boundary import RequestBoundary
 from mastra_server.middleware.request_id import RequestId
+from mastra_server.middleware.request_metrics import RequestMetrics
 from mastra_server.middleware.request_spans import RequestSpans
 from mastra_server.middleware.user_middleware import wrap_user_middleware
 from mastra_server.observability import logs as log_routes
 from mastra_server.observability.server_logs import ServerLogs
+from mastra_server.observability.server_metrics import ServerMetrics
 from mastra_server.openai import routes as openai_routes
 from mastra_server.studio import routes as studio_routes
 from mastra_server.threads import routes as thread_routes
@@ -86,10 +88,10 @@ def create_app(mastra: Mastra) -> Litestar:
     mcp_routes = mcp_tools.ROUTES if mastra.server.mcp else ()
     declared = (*_API_ROUTES, *trace_routes, *mcp_routes, *get_openapi_routes(mastra))
     api_routes = mount_handlers(declared, mastra.server.api_prefix)
-    metrics = [Metrics()] if mastra.server.metrics else []
+    metrics = ServerMetrics(mastra)
     mcp = [McpRoute(mastra)] if mastra.server.mcp else []
     fixed_routes = [
-        *(each.build_route() for each in metrics),
+        *metrics.routes,
         *(each.build_route() for each in mcp),
     ]
     app = _choose_app_class(mastra)(
@@ -103,6 +105,7 @@ def create_app(mastra: Mastra) -> Litestar:
                 "draining": False,
                 "live_runs": live_runs,
                 "thread_runs": ThreadRuns(),
+                "metrics": metrics,
                 "logs": ServerLogs(mastra, can_list=_should_keep_logs(mastra)),
                 "trace_store": trace_store,
                 "responses": openai_routes.Responses(),
@@ -115,7 +118,9 @@ def create_app(mastra: Mastra) -> Litestar:
     )
     warn_about_open_routes(app, mastra)
     traced = trace_store is not None or mastra.telemetry is not None
-    app.asgi_handler = _wrap_layers(app.asgi_handler, mastra, metrics, trace=traced)
+    app.asgi_handler = _wrap_layers(
+        app.asgi_handler, mastra, measure=metrics.is_enabled, trace=traced
+    )
     return app
 
 
@@ -126,6 +131,7 @@ _API_ROUTES = tuple(
         approval_routes,
         thread_routes,
         openai_routes,
+        a2a_routes,
         workflow_routes,
         tool_routes,
         memory_routes,
@@ -170,7 +176,7 @@ def _choose_app_class(mastra: Mastra) -> type[Litestar]:
     return _PluginFreeApp if plain else StartupErrorApp
 
 
-def _wrap_layers(app: App, mastra: Mastra, metrics: Sequence[Metrics], *, trace: bool) -> App:
+def _wrap_layers(app: App, mastra: Mastra, *, measure: bool, trace: bool) -> App:
     settings = mastra.server
     if mastra.server_middleware:  # Litestar handles only what the routes raise
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
@@ -184,8 +190,8 @@ def _wrap_layers(app: App, mastra: Mastra, metrics: Sequence[Metrics], *, trace:
         app = HttpsOnly(app)
     if trace:
         app = RequestSpans(app)
-    for collector in metrics:
-        app = collector.wrap(app)
+    if measure:
+        app = RequestMetrics(app)
     app = CanonicalPath(RequestId(app))
     return RequestBoundary(app) if is_request_scoped() else app
 
@@ -200,6 +206,8 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
     await mastra.engine.open(mastra.workflows.values())
     logs: ServerLogs = app.state.logs
     logs.open()
+    metrics: ServerMetrics = app.state.metrics
+    await metrics.open()
     try:
         yield
     finally:
@@ -210,7 +218,7 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
         await mastra.storage.close()
         if trace_store is not None:
             trace_store.stop()
-        if mastra.telemetry is not None:
-            # In a thread, because an unreachable collector blocks for seconds.
-            await asyncio.to_thread(mastra.telemetry.stop)
+        # In threads, because an unreachable collector blocks for seconds.
+        stop = [] if mastra.telemetry is None else [asyncio.to_thread(mastra.telemetry.stop)]
+        await asyncio.gather(*stop, metrics.close())
         logs.close()

@@ -123,6 +123,7 @@ def test_thread_sees_the_cancellation(engine):
         has_seen_cancel.clear()
         run = await engine.create(Workflow("w").then(check_canceled))
         await engine.start(run, 1)
+        await wait_until(lambda: run.record.open)
         await asyncio.sleep(0.01)
         await engine.cancel(run)
         await asyncio.to_thread(has_seen_cancel.wait, 1)

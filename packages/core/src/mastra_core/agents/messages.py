@@ -196,6 +196,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param limits: the usage limits of the run.
     :param caller: the caller whose limits the run counts toward, if a store has bounds; empty
         for the application itself.
+    :param trace: the ids of the span of a suspended run, to which its resumed run has a link.
     """
 
     messages: tuple[Message, ...] = ()
@@ -225,6 +226,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float | None = None
     limits: Limits | None = None
     caller: str = ""
+    trace: dict[str, str] = {}
 
     @classmethod
     def from_value(cls, input: AgentInput | str, overrides: Mapping[str, Any]) -> AgentInput:

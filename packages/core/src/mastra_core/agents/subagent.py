@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mastra_core.agents.agent_span import stream_traced
 from mastra_core.agents.events import AgentEvent, Finish
 from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike, AgentOutput, collect
@@ -34,7 +35,7 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
         )
 
         async def forward_events() -> Any:
-            async for event in agent.stream(run_input):
+            async for event in stream_traced(agent, run_input):
                 await context.write(event)
                 _count_usage(event, context)
                 yield event

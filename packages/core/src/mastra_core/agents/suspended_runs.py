@@ -15,6 +15,7 @@ from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.limits.page_size import PageSize
 from mastra_core.limits.shares import Shares
+from mastra_core.telemetry import get_current_span, get_span_ids
 
 __all__ = (
     "MemorySuspendedRuns",
@@ -72,6 +73,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
             history=b"",
             decisions={},
             context={},
+            trace=get_span_ids(get_current_span()),
         )
         return cls(
             run_id=run_input.run_id,

@@ -14,6 +14,7 @@ from mastra_core.errors import AgentFailed, InvalidInput
 from mastra_core.logger import get_logger
 from mastra_core.redaction import safe_message
 from mastra_core.schema import encode_json
+from mastra_core.telemetry import is_recording
 from mastra_core.tools import Tool, ToolContext
 from mastra_core.usage import Usage
 
@@ -78,7 +79,8 @@ async def _invoke(item: Tool, arguments: Mapping[str, Any], invocation: ToolInvo
     ):
         raise ApprovalNeeded
     if not item.context_names:
-        return await item.call(values)
+        # Its span has the id of the call.
+        return await item.call(values, _build_context(invocation) if is_recording() else None)
     context = _build_context(invocation)
     if context.resume_data is not None:
         data = item.parse_resume_data(context.resume_data)

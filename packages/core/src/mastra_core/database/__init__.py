@@ -1,7 +1,7 @@
 """The database of an application: its URL, its connections and the versions of its tables."""
 
-from mastra_core.database.schema import Schema
 from mastra_core.database.sqlite_migration import migrate_sqlite
+from mastra_core.database.table_versions import Schema
 from mastra_core.database.url import (
     DATABASE_URL,
     DatabaseUrl,

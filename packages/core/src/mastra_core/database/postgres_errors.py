@@ -40,6 +40,10 @@ _MESSAGES = {  # by the code of PostgreSQL
     ),
     "53200": ("{source} is out of memory.", "Give the server more memory, or use fewer workers."),
     "53300": _TOO_MANY,
+    "54": (
+        "A value is too long for {source}: {error}.",
+        "Use an id of at most 2,000 characters, and smaller messages.",
+    ),
     "57P": _RESTARTING,
     "57014": (
         "{source} took too long.",

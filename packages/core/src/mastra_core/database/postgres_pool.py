@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mastra_core.database.postgres_errors import is_connection_lost, to_storage_error
 from mastra_core.database.postgres_migration import migrate_postgres
-from mastra_core.database.schema import Schema
+from mastra_core.database.table_versions import Schema
 from mastra_core.database.url import DatabaseUrl
 from mastra_core.errors import ConfigError, StorageError
 
@@ -94,13 +94,19 @@ class PostgresPool:
         except Error as error:
             raise to_storage_error(error, self.url.display) from error
 
-    async def run(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
+    async def run(
+        self,
+        work: Callable[[AsyncConnection[Any]], Awaitable[T]],
+        *,
+        repeat_on: Sequence[str] = (),
+    ) -> T:
         """Call a function with a connection in a transaction, and commit.
 
         The function is called again after a deadlock, and if the connection was lost before the
         commit.
 
         :param work: reads from and writes to the connection.
+        :param repeat_on: codes of other errors after which the function is called again.
         :raises StorageError: for every error of the driver.
         """
         await self.open()
@@ -112,7 +118,8 @@ class PostgresPool:
                 async with self._borrow() as connection:
                     return await transaction.run(connection)
             except Error as error:
-                if number == _MAX_TRIES - 1 or not transaction.may_repeat(error):
+                may_repeat = error.sqlstate in repeat_on or transaction.may_repeat(error)
+                if number == _MAX_TRIES - 1 or not may_repeat:
                     raise to_storage_error(error, self.url.display) from error
                 await self._prepare_repetition(error, number)
         raise AssertionError
@@ -149,8 +156,8 @@ class PostgresPool:
         except PoolTimeout:
             await (await self._connect()).close()  # raises the cause, if the server is the cause
             raise StorageError(
-                f"All {self._max_connections} connections to the database {self.url.display!r} were "
-                f"in use for {_CONNECT_SECONDS} seconds.",
+                f"All {self._max_connections} connections to the database {self.url.display!r} "
+                f"were in use for {_CONNECT_SECONDS} seconds.",
                 "Send the request again later. If this happens often, raise max_connections=...",
             ) from None
         try:
@@ -160,7 +167,7 @@ class PostgresPool:
 
     async def _prepare_repetition(self, error: Any, number: int) -> None:
         """Wait before a transaction is repeated, and discard lost connections."""
-        if error.sqlstate in _RETRIED:
+        if not is_connection_lost(error):
             await asyncio.sleep(random.uniform(0, 0.01 * (number + 1)))  # noqa: S311  # no secret
         elif self._pool is not None:
             await self._pool.check()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mastra_core.database.schema import Schema
+from mastra_core.database.table_versions import Schema
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

@@ -7,6 +7,9 @@ import threading
 import time
 from collections.abc import Iterator
 
+from mastra_core.metrics import is_recording, record
+from mastra_core.metrics.definitions import LOST_LOG_LINES
+
 __all__ = ("Loss", "Losses")
 
 _REPORT_INTERVAL = 60.0  # seconds between two reports about one transport
@@ -52,6 +55,8 @@ class Losses:
             loss.count += count
             loss.reason, loss.is_failure = reason, is_failure
             self.is_unreported = True
+        if is_recording():
+            record(LOST_LOG_LINES, count, transport)
 
     def get_counts(self) -> dict[str, int]:
         """Return the number of lost lines of each transport that has lost some."""

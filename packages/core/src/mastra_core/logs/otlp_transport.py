@@ -10,11 +10,12 @@ from typing import Any
 from mastra_core.errors import ConfigError
 from mastra_core.logs.log_records import copy_record
 from mastra_core.logs.transport import LogTransport
+from mastra_core.worker_thread import run_for
 
 __all__ = ("OtlpTransport",)
 
 _SKIPPED = ("opentelemetry", "urllib3")  # loggers of the exporter itself
-_CLOSE_TIMEOUT = 2_000  # milliseconds
+_CLOSE_TIMEOUT = 1.5  # seconds
 _NANOSECONDS = 1_000_000_000
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -65,11 +66,10 @@ class OtlpTransport(LogTransport):
                 self._provider.get_logger(record.name).emit(_convert_record(record))
 
     def close(self) -> None:
-        """Export what waits, for at most two seconds."""
+        """Export what waits, for at most 1.5 seconds."""
         provider, self._provider = self._provider, None
         if provider is not None:
-            provider.force_flush(_CLOSE_TIMEOUT)
-            provider.shutdown()
+            run_for(_CLOSE_TIMEOUT, provider.shutdown)
 
     def _build_provider(self) -> Any:
         try:
@@ -101,7 +101,7 @@ def _convert_record(record: logging.LogRecord) -> Any:
     return LogRecord(
         timestamp=int(record.created * _NANOSECONDS),
         context=_build_context(*ids),
-        severity_text=record.levelname,
+        severity_text="WARN" if record.levelno == logging.WARNING else record.levelname,
         severity_number=SeverityNumber(_convert_level(record.levelno)),
         body=record.getMessage(),
         attributes={name: _convert_value(value) for name, value in fields.items()},

@@ -13,6 +13,7 @@ from mastra_core.mcp.results import parse_result
 from mastra_core.mcp.sdk import import_sdk_module
 from mastra_core.request_scope import RequestLifetime, get_current_request, is_request_scoped
 from mastra_core.secret import Secret
+from mastra_core.telemetry import inject_context
 from mastra_core.tools import Tool
 
 if TYPE_CHECKING:
@@ -99,8 +100,10 @@ class McpClient:
         :raises McpFailed: when the server does not respond, or the connection is lost.
         """
         connection = await self._get_connection()
-        values = dict(arguments)
-        return parse_result(await connection.request(lambda client: client.call_tool(name, values)))
+        values, options = dict(arguments), _build_trace_options()
+        return parse_result(
+            await connection.request(lambda client: client.call_tool(name, values, **options))
+        )
 
     async def aclose(self) -> None:
         """Disconnect from the server in every event loop; a later use connects again."""
@@ -127,7 +130,19 @@ class McpClient:
             function=call,
             input=definition.input_schema,
             requires_approval=approval,
+            remote=self._describe_call(definition.name),
         )
+
+    def _describe_call(self, name: str) -> dict[str, Any]:
+        """Return the attributes of the spans of a tool, in OpenTelemetry's conventions for MCP."""
+        attributes = {"mcp.method.name": "tools/call", "mcp.tool.name": name}
+        if self._command:
+            return {**attributes, "network.transport": "pipe"}
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(self._url)
+        attributes |= {"network.transport": "tcp", "server.address": parts.hostname or ""}
+        return {**attributes, "server.port": parts.port or (443 if parts.scheme == "https" else 80)}
 
     async def _disconnect(self) -> None:
         """Disconnect in this event loop."""
@@ -234,6 +249,13 @@ class McpClient:
 def _get_owner() -> RequestLifetime | None:
     """Return the request that owns its connections; ``None`` where an event loop owns them."""
     return get_current_request() if is_request_scoped() else None
+
+
+def _build_trace_options() -> dict[str, Any]:
+    """Return the options that pass the current trace on to the server."""
+    headers: dict[str, str] = {}
+    inject_context(headers)
+    return {"meta": headers} if headers else {}
 
 
 async def _fetch_page(cursor: str | None, client: Any) -> Any:

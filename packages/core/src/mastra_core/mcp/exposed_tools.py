@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mastra_core.agents.agent_span import record_agent_finish, start_agent_span
 from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.errors import ConfigError, Conflict, InvalidInput
@@ -136,7 +137,9 @@ async def _ask_agent(agent: AgentLike, arguments: dict[str, Any], caller: McpCal
         run_id=str(uuid.uuid4()),
         caller=caller.name,
     )
-    output = await agent.generate(run_input)
+    with start_agent_span(agent, run_input) as span:
+        output = await agent.generate(run_input)
+        record_agent_finish(span, output.usage, output.reason)
     if output.waiting:
         raise Conflict(
             "The agent waits for a person's decision, and MCP cannot transmit a decision."

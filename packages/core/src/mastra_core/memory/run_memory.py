@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ from mastra_core.memory.sent_conversation import SentConversation, split_convers
 from mastra_core.memory.working_memory import WorkingMemory
 from mastra_core.storage.protocol import ThreadStore
 from mastra_core.storage.records import History, Recall, StoredMessage, Thread, now
+from mastra_core.telemetry import Span, start_span
 
 __all__ = ("RunMemory",)
 
@@ -79,6 +81,11 @@ class RunMemory:
         :raises Forbidden: when the thread belongs to another resource.
         :raises InvalidInput: for a thread without a resource.
         """
+        with _start_span("recall", run_input):
+            return await cls._load(agent, memory, run_input)
+
+    @classmethod
+    async def _load(cls, agent: AgentLike, memory: Memory, run_input: AgentInput) -> RunMemory:
         last_messages = (
             memory.last_messages if run_input.last_messages is None else run_input.last_messages
         )
@@ -137,7 +144,8 @@ class RunMemory:
         if self._is_saved:
             return
         self._is_saved = True
-        await run_to_completion(self._save())
+        with _start_span("save", self._caller_input):
+            await run_to_completion(self._save())
 
     async def _save(self) -> None:
         try:
@@ -383,3 +391,8 @@ def _get_writer(agent: AgentLike) -> str:
 
 def _is_single_user_message(messages: Sequence[Message]) -> bool:
     return len(messages) == 1 and messages[0].role == "user"
+
+
+def _start_span(operation: str, run_input: AgentInput) -> AbstractContextManager[Span]:
+    attributes = {"mastra.memory.operation": operation, "gen_ai.conversation.id": run_input.thread}
+    return start_span(f"memory {operation}", attributes)

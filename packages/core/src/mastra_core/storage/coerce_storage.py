@@ -19,11 +19,11 @@ from mastra_core.storage.protocol import Storage
 __all__ = ("as_storage",)
 
 _HINT = (
-    'Pass "sqlite:///file.db", "memory:", "d1:BINDING", or an object like '
-    'SqliteStorage("file.db"). Other schemes need the package that defines them.'
+    'Pass "sqlite:///file.db", "postgresql://user:password@host/name", "memory:", "d1:BINDING", or '
+    'an object like SqliteStorage("file.db"). Other schemes need the package that defines them.'
 )
 _GROUP = "mastra.storages"
-_OWN_SCHEMES = ("memory", "sqlite", "d1")
+_OWN_SCHEMES = ("memory", "sqlite", "d1", "postgresql", "postgres")
 
 
 def as_storage(value: Any) -> Storage:
@@ -55,6 +55,10 @@ def _from_url(url: str) -> Storage:
         from mastra_core.storage.sqlite import SqliteStorage
 
         return SqliteStorage(path)
+    if scheme in ("postgresql", "postgres"):
+        from mastra_core.storage.postgres import PostgresStorage
+
+        return PostgresStorage(url)
     if scheme == "d1" and rest:
         from mastra_core.storage.d1 import D1Storage
 

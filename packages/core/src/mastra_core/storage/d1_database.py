@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from mastra_core.errors import MastraError, StorageError
 from mastra_core.storage.d1_binding import D1Binding, get_binding
 from mastra_core.storage.d1_errors import is_missing_table, to_storage_error
-from mastra_core.storage.sqlite_database import Result, Statement
+from mastra_core.storage.database_span import start_database_span
+from mastra_core.storage.sqlite_database import Lock, Result, Statement
 from mastra_core.storage.sqlite_schema import BLOB_COLUMNS, SCHEMA
 
 __all__ = ("D1Database",)
@@ -57,25 +58,31 @@ class D1Database:
         convert: Callable[[Sequence[Result]], T],
         *,
         writes: bool = False,  # noqa: ARG002  # a batch is a transaction in any case
+        locks: Sequence[Lock] = (),  # noqa: ARG002  # D1 executes one batch at a time
     ) -> T:
         """Execute statements in one batch, and convert their results.
 
         :param statements: the statements.
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
+        :param locks: not needed, because there is one writer at a time.
         :raises StorageError: when the database cannot be used.
         """
+        with start_database_span(statements, self.name):
+            return convert(await self._send_or_create(statements))
+
+    async def _send_or_create(self, statements: Sequence[Statement]) -> Sequence[Result]:
+        """Send statements; create the tables first if they do not exist."""
         try:
-            results = await self._send(statements)
+            return await self._send(statements)
         except Exception as error:  # JavaScript's errors have no class in CPython
             if not is_missing_table(error):
                 raise self._convert_error(error) from error
             await self.open()
             try:
-                results = await self._send(statements)
+                return await self._send(statements)
             except Exception as repeated:  # see above
                 raise self._convert_error(repeated) from repeated
-        return convert(results)
 
     async def _read_version(self) -> int:
         """Return the version of the tables; 0 if there are none."""

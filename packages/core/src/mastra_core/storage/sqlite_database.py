@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-__all__ = ("Result", "SqliteDatabase", "Statement")
+__all__ = ("Lock", "Result", "SqliteDatabase", "Statement")
 
 T = TypeVar("T")
 
@@ -38,8 +38,21 @@ class Result(NamedTuple):
     changes: int
 
 
+class Lock(NamedTuple):
+    """A lock that a call holds until the end of its transaction.
+
+    A database that executes one write at a time, such as SQLite, needs none.
+
+    :param name: name of the lock.
+    :param is_shared: whether calls may hold the lock together, if it is shared for each of them.
+    """
+
+    name: str
+    is_shared: bool = False
+
+
 class SqliteDatabase(Protocol):
-    """A database that understands the SQL of SQLite, such as a file or Cloudflare D1."""
+    """A database that executes the statements of a storage, such as a file or Cloudflare D1."""
 
     @property
     def max_row_bytes(self) -> int | None:
@@ -55,6 +68,7 @@ class SqliteDatabase(Protocol):
         convert: Callable[[Sequence[Result]], T],
         *,
         writes: bool = False,
+        locks: Sequence[Lock] = (),
     ) -> T:
         """Execute statements in order, in one transaction, and convert their results.
 
@@ -64,5 +78,6 @@ class SqliteDatabase(Protocol):
         :param statements: the statements.
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
+        :param locks: the locks that the call acquires first, in this order.
         :raises StorageError: when the database cannot be used.
         """

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mastra_core.database.schema import Schema
 from mastra_core.database.sqlite_migration import migrate_sqlite
-from mastra_core.storage.sqlite_database import Result, Statement
+from mastra_core.database.table_versions import Schema
+from mastra_core.storage.database_span import start_database_span
+from mastra_core.storage.sqlite_database import Lock, Result, Statement
 from mastra_core.storage.sqlite_errors import to_storage_error
 from mastra_core.storage.sqlite_schema import SCHEMA
 
@@ -51,19 +53,22 @@ class SqliteFile:
         convert: Callable[[Sequence[Result]], T],
         *,
         writes: bool = False,
+        locks: Sequence[Lock] = (),  # noqa: ARG002  # a file has one writer at a time
     ) -> T:
         """Execute statements in one transaction, and convert their results in the same thread.
 
         :param statements: the statements.
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
+        :param locks: not needed, because there is one writer at a time.
         :raises StorageError: when the file cannot be used.
         """
 
         def work(connection: Connection) -> T:
             return convert([_execute_statement(connection, each) for each in statements])
 
-        return await (self.write(work) if writes else self.read(work))
+        with start_database_span(statements, Path(self.path).name):
+            return await (self.write(work) if writes else self.read(work))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Call a function in a read transaction, and return its result.

@@ -16,8 +16,9 @@ __all__ = ("SqliteNotes",)
 _OTHER_OWNER = "SELECT id FROM mastra_threads WHERE ? = 'thread' AND id = ? AND resource <> ?"
 _NOTE = "SELECT content AS notes FROM mastra_working_memory WHERE scope = ? AND owner = ?"
 _REPLACE = f"""INSERT INTO mastra_working_memory SELECT ?, ?, ?
-    WHERE NOT EXISTS ({_OTHER_OWNER}) AND ifnull(({_NOTE}), '') = ?
-    ON CONFLICT (scope, owner) DO UPDATE SET content = excluded.content"""
+    WHERE NOT EXISTS ({_OTHER_OWNER}) AND coalesce(({_NOTE}), '') = ?
+    ON CONFLICT (scope, owner) DO UPDATE SET content = excluded.content
+    WHERE mastra_working_memory.content = ?"""
 _MAX_TRIES = 60
 _FIRST_DELAY = 0.002  # seconds before a change is tried again, doubled for each try
 _MAX_DELAY = 0.1
@@ -72,7 +73,7 @@ class SqliteNotes:
             changed = repair_text(change(notes))
             row = (scope, owner, changed)
             check_row_size(row, f"working memory of {owner!r}", self._database.max_row_bytes)
-            condition = (scope, owner, resource, scope, owner, notes)
+            condition = (scope, owner, resource, scope, owner, notes, notes)
             replace = Statement(_REPLACE, (*row, *condition))
             notes, is_stored = await self._database.execute(
                 [replace, *reads],

@@ -16,6 +16,8 @@ from mastra_core.storage.records import StoredMessage, Thread
 __all__ = (
     "MESSAGE",
     "THREAD",
+    "JsonNames",
+    "JsonText",
     "check_row_size",
     "encode_names",
     "parse_message",
@@ -29,12 +31,24 @@ MESSAGE = "id, thread, role, parts, content, metadata, created_at"
 _PARTS = msgspec.json.Decoder(tuple[Part, ...])
 
 
-def encode_names(names: Iterable[str]) -> str:
+class JsonText(str):
+    """A text with JSON, which a statement binds as one value."""
+
+    __slots__ = ()
+
+
+class JsonNames(JsonText):
+    """A JSON list of names."""
+
+    __slots__ = ()
+
+
+def encode_names(names: Iterable[str]) -> JsonNames:
     """Encode names as a JSON list, so that a statement binds any number of them as one value.
 
     :param names: the names.
     """
-    return encode_json(list(names)).decode()
+    return JsonNames(encode_json(list(names)).decode())
 
 
 def check_row_size(row: Iterable[Any], name: str, maximum: int | None) -> None:

@@ -16,7 +16,7 @@ from mastra_core.agents.suspended_runs import (
     select_single,
 )
 from mastra_core.schema import encode_json
-from mastra_core.storage.sqlite_database import Result, SqliteDatabase, Statement
+from mastra_core.storage.sqlite_database import Lock, Result, SqliteDatabase, Statement
 from mastra_core.storage.sqlite_rows import check_row_size, encode_names
 from mastra_core.storage.sqlite_select import PagedSelect, RowSelect
 
@@ -25,23 +25,27 @@ __all__ = ("SqliteSuspendedRuns",)
 _COLUMNS = "id, agent, resource, thread, calls, caller, suspended_at, size, data"
 _KEY = "agent = ? AND resource = ? AND id = ?"
 # The conditions of ``Shares.fits``, so that the check and the change are one statement.
-_PUT = f"""INSERT OR REPLACE INTO mastra_suspended_runs ({_COLUMNS})
+_PUT = f"""INSERT INTO mastra_suspended_runs ({_COLUMNS})
     SELECT id, agent, resource, thread, calls, caller, suspended_at, size, data FROM (
         SELECT ? AS id, ? AS agent, ? AS resource, ? AS thread, ? AS calls, ? AS caller,
             ? AS suspended_at, ? AS size, ? AS data, ? AS resumed,
-            ? AS max_runs, ? AS max_bytes)
-    JOIN (
-        SELECT count(*) AS runs, ifnull(sum(size), 0) AS bytes,
-            ifnull(sum(caller = ?), 0) AS own_runs,
-            ifnull(sum(CASE WHEN caller = ? THEN size END), 0) AS own_bytes
+            ? AS max_runs, ? AS max_bytes) AS run
+    CROSS JOIN (
+        SELECT count(*) AS runs, coalesce(sum(size), 0) AS bytes,
+            count(CASE WHEN caller = ? THEN 1 END) AS own_runs,
+            coalesce(sum(CASE WHEN caller = ? THEN size END), 0) AS own_bytes
         FROM mastra_suspended_runs WHERE NOT ({_KEY})) AS stored
     WHERE resumed OR (
         runs + 1 <= max_runs AND bytes + size <= max_bytes
         AND (caller = '' OR own_runs = 0 OR own_runs + 1 <= max_runs - runs - 1)
-        AND (caller = '' OR own_bytes = 0 OR own_bytes + size <= max_bytes - bytes - size))"""
+        AND (caller = '' OR own_bytes = 0 OR own_bytes + size <= max_bytes - bytes - size))
+    ON CONFLICT (agent, id, resource) DO UPDATE SET thread = excluded.thread,
+    calls = excluded.calls, caller = excluded.caller, suspended_at = excluded.suspended_at,
+    size = excluded.size, data = excluded.data"""
+_LOCK = Lock("mastra_suspended_runs")  # so that the limits hold
 _DELETE_OLD = "DELETE FROM mastra_suspended_runs WHERE suspended_at < ?"
 _COUNT = "SELECT count(*) AS total FROM mastra_suspended_runs"
-_FOUND = """agent = ? AND id = ? AND suspended_at >= ? AND resource = ifnull(?, resource)"""
+_FOUND = """agent = ? AND id = ? AND suspended_at >= ? AND resource = coalesce(?, resource)"""
 _GET = f"SELECT data FROM mastra_suspended_runs WHERE {_FOUND} LIMIT 2"
 _TAKE = f"""DELETE FROM mastra_suspended_runs WHERE {_FOUND}
     AND (SELECT count(*) FROM mastra_suspended_runs WHERE {_FOUND}) = 1"""
@@ -92,7 +96,7 @@ class SqliteSuspendedRuns:
             if not results[1].changes:
                 raise build_error(results[2].rows[0][0])
 
-        await self._database.execute(statements, check, writes=True)
+        await self._database.execute(statements, check, writes=True, locks=[_LOCK])
 
     async def get(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
         """Return a run and keep it in the store.

@@ -5,7 +5,7 @@ Table names begin with ``mastra_``, so an application may use the same file for 
 
 from __future__ import annotations
 
-from mastra_core.database.schema import Schema
+from mastra_core.database.table_versions import Schema
 
 __all__ = ("BLOB_COLUMNS", "SCHEMA")
 

@@ -12,6 +12,7 @@ from mastra_core.storage.sqlite_database import Result, Statement
 __all__ = ("HAS_METADATA", "PagedSelect", "RowSelect", "estimate_row_size")
 
 T = TypeVar("T")
+_NO_LIMIT = 2**53  # the largest number that every database understands
 
 _KIND = "CASE WHEN type IN ('true', 'false', 'integer', 'real') THEN 'number' ELSE type END"
 _OWN_NODES = f"""SELECT fullkey, {_KIND}, atom FROM json_tree(
@@ -71,7 +72,7 @@ class RowSelect:
         :param max_bytes: maximum size of the rows. The first row beyond it is returned too.
         """
         sql, limited_sql = self._build_sql(where, descending)
-        bounds = (*values, -1 if limit is None else limit, offset)
+        bounds = (*values, _NO_LIMIT if limit is None else limit, offset)
         return Statement(sql, bounds, max_bytes, limited_sql)
 
     def _build_sql(self, where: str, descending: bool) -> tuple[str, str]:
@@ -83,8 +84,8 @@ class RowSelect:
         rows = f"FROM {self.table} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
         limited_sql = f"""SELECT {self._columns} FROM (
             SELECT *, sum({self._size}) OVER (ORDER BY {order}) - ({self._size}) AS bytes_before
-            FROM (SELECT {self._inner_columns} {rows}))
-            WHERE bytes_before <= ? ORDER BY {order}"""
+            FROM (SELECT {self._inner_columns} {rows}) AS rows_of_page)
+            AS page WHERE bytes_before <= ? ORDER BY {order}"""
         texts = f"SELECT {self._columns} {rows}", limited_sql
         self._texts[where, descending] = texts  # there are few conditions, all constants
         return texts
@@ -99,7 +100,7 @@ class PagedSelect:
 
     def __init__(self, rows: RowSelect, conditions: Sequence[tuple[str, Any]]) -> None:
         self._rows = rows
-        self._where = " AND ".join(condition for condition, _ in conditions) or "1"
+        self._where = " AND ".join(condition for condition, _ in conditions) or "true"
         self._values: list[Any] = []
         for _, value in conditions:
             self._values += value if isinstance(value, tuple) else [value]

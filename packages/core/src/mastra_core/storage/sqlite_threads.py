@@ -22,11 +22,12 @@ from mastra_core.storage.records import (
     ThreadQuery,
     now,
 )
-from mastra_core.storage.sqlite_database import Result, SqliteDatabase, Statement
+from mastra_core.storage.sqlite_database import Lock, Result, SqliteDatabase, Statement
 from mastra_core.storage.sqlite_notes import SqliteNotes
 from mastra_core.storage.sqlite_rows import (
     MESSAGE,
     THREAD,
+    JsonText,
     check_row_size,
     encode_names,
     parse_message,
@@ -44,18 +45,25 @@ from mastra_core.storage.sqlite_select import (
 __all__ = ("SqliteThreads",)
 
 _BY_ID = f"SELECT {THREAD}, position FROM mastra_threads WHERE id = ?"
-_INSERT_THREAD = f"INSERT OR IGNORE INTO mastra_threads ({THREAD}) SELECT ?, ?, ?, ?, ?, ?"
+_INSERT_THREAD = f"""INSERT INTO mastra_threads ({THREAD}) SELECT ?, ?, ?, ?, ?, ?
+    WHERE {{}} ON CONFLICT (id) DO NOTHING"""
 _UPDATE_THREAD = """UPDATE mastra_threads SET resource = ?, title = ?, metadata = ?,
-    created_at = ?, updated_at = ? WHERE id = ? AND resource = ifnull(?, resource)"""
-_DELETE_THREAD = "DELETE FROM mastra_threads WHERE id = ? AND resource = ifnull(?, resource)"
+    created_at = ?, updated_at = ? WHERE id = ? AND resource = coalesce(?, resource)"""
+_DELETE_THREAD = "DELETE FROM mastra_threads WHERE id = ? AND resource = coalesce(?, resource)"
 _DELETE_NOTES = """DELETE FROM mastra_working_memory WHERE scope = 'thread' AND owner = ?
-    AND EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = ifnull(?, resource))"""
+    AND EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = coalesce(?, resource))"""
 _IS_OWNED = "EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = ?)"
 _TOUCH = """UPDATE mastra_threads SET title = CASE title WHEN '' THEN ? ELSE title END,
     updated_at = max(updated_at, ?), position = max(position + 1, ?) WHERE id = ?"""
-_ON_SAME_ID = """ON CONFLICT (id) DO UPDATE SET role = excluded.role, parts = excluded.parts,
-    content = excluded.content, metadata = excluded.metadata, created_at = excluded.created_at
-    WHERE thread = excluded.thread"""
+_INSERT_MESSAGES = f"""INSERT INTO mastra_messages ({MESSAGE})
+    SELECT * FROM (VALUES {{}}) AS new_messages WHERE true"""
+# If another transaction has just used the id in another thread, NULL makes the statement fail.
+_ON_SAME_ID = """ON CONFLICT (id) DO UPDATE SET
+    role = CASE mastra_messages.thread WHEN excluded.thread THEN excluded.role END,
+    parts = excluded.parts, content = excluded.content, metadata = excluded.metadata,
+    created_at = excluded.created_at"""
+_SHARED_LOCK = Lock("mastra_threads", is_shared=True)
+_EXCLUSIVE_LOCK = Lock("mastra_threads")
 _MAX_LISTED_IDS = 4  # that are bound one by one, which is faster than a JSON list
 _ROWS_PER_INSERT = 13  # with the values of the condition, less than D1's maximum of 100 values
 _PUT_HISTORY = """INSERT INTO mastra_histories (thread, agent, messages, data)
@@ -63,7 +71,7 @@ _PUT_HISTORY = """INSERT INTO mastra_histories (thread, agent, messages, data)
 _DELETE_HISTORY = "DELETE FROM mastra_histories WHERE thread = ?"
 _HISTORY = "SELECT agent, data, messages FROM mastra_histories WHERE thread = ?"
 _OWN_MESSAGES = """id IN (SELECT value FROM json_each(?))
-    AND thread IN (SELECT id FROM mastra_threads WHERE resource = ifnull(?, resource))"""
+    AND thread IN (SELECT id FROM mastra_threads WHERE resource = coalesce(?, resource))"""
 _OWN_THREADS = f"SELECT thread FROM mastra_messages WHERE {_OWN_MESSAGES}"
 _OF_MESSAGE = "(SELECT {0} FROM mastra_messages WHERE id = ?)"
 _SAME_THREAD = f"thread = {_OF_MESSAGE.format('thread')} AND number {{0}} " + _OF_MESSAGE.format(
@@ -106,7 +114,7 @@ class SqliteThreads:
         if query.resource is not None:
             conditions.append(("resource = ?", query.resource))
         if query.metadata:
-            conditions.append((HAS_METADATA, encode_json(query.metadata).decode()))
+            conditions.append((HAS_METADATA, JsonText(encode_json(query.metadata).decode())))
         order = f"{query.order_by} {{0}}, id {{0}}"
         size = "length(title) + length(metadata)"
         rows = RowSelect("mastra_threads", THREAD, size=size, order=order)
@@ -118,7 +126,8 @@ class SqliteThreads:
         :param thread: the thread.
         :returns: ``False`` if the id is taken.
         """
-        return await self._change([Statement(_INSERT_THREAD, self._to_thread_row(thread))])
+        insert = Statement(_INSERT_THREAD.format("true"), self._to_thread_row(thread))
+        return await self._change([insert], thread.id)
 
     async def update(self, thread: Thread, resource: str | None = None) -> bool:
         """Replace the data of a thread, and keep its messages.
@@ -128,7 +137,8 @@ class SqliteThreads:
         :returns: ``False`` if there is no such thread.
         """
         thread_id, *row = self._to_thread_row(thread)
-        return await self._change([Statement(_UPDATE_THREAD, (*row, thread_id, resource))])
+        update = Statement(_UPDATE_THREAD, (*row, thread_id, resource))
+        return await self._change([update], thread_id)
 
     async def delete(self, thread_id: str, resource: str | None = None) -> bool:
         """Delete a thread with its messages and notes.
@@ -138,7 +148,8 @@ class SqliteThreads:
         :returns: ``False`` if there is no such thread.
         """
         delete_notes = Statement(_DELETE_NOTES, (thread_id, thread_id, resource))
-        return await self._change([delete_notes, Statement(_DELETE_THREAD, (thread_id, resource))])
+        delete_thread = Statement(_DELETE_THREAD, (thread_id, resource))
+        return await self._change([delete_notes, delete_thread], thread_id)
 
     async def append(
         self,
@@ -165,13 +176,12 @@ class SqliteThreads:
         touch = Statement(_TOUCH, (title, thread.updated_at, now(), thread.id))
         statements = [condition.add_to(delete_history)]
         if create:
-            insert = Statement(_INSERT_THREAD, self._to_thread_row(thread))
-            statements.insert(0, condition.add_to_creation(insert))
+            statements.insert(0, condition.build_creation(self._to_thread_row(thread)))
         if history is not None and self._fits_row(history):
             row = (thread.id, history.agent, history.messages, history.data)
             statements.append(condition.add_to(Statement(_PUT_HISTORY, (*row, thread.id, after))))
         statements += self._build_inserts(messages, condition)
-        if await self._change([*statements, condition.add_to(touch)]):
+        if await self._change([*statements, condition.add_to(touch)], thread.id):
             return True
         await self._require_free_ids(thread, condition, create=create)
         return False
@@ -220,7 +230,7 @@ class SqliteThreads:
         if query.until is not None:
             conditions.append(("created_at <= ?", query.until))
         if query.metadata:
-            conditions.append((HAS_METADATA, encode_json(query.metadata).decode()))
+            conditions.append((HAS_METADATA, JsonText(encode_json(query.metadata).decode())))
         if query.roles:
             roles = "role IN (SELECT value FROM json_each(?))"
             conditions.append((roles, encode_names(query.roles)))
@@ -285,7 +295,10 @@ class SqliteThreads:
             Statement(f"DELETE FROM mastra_messages WHERE {_OWN_MESSAGES}", own),
         ]
         return await self._database.execute(
-            statements, lambda results: results[-1].changes, writes=True
+            statements,
+            lambda results: results[-1].changes,
+            writes=True,
+            locks=[_EXCLUSIVE_LOCK],
         )
 
     async def get_working_memory(
@@ -320,10 +333,13 @@ class SqliteThreads:
         """
         return await self._notes.change(scope, owner, change, resource)
 
-    async def _change(self, statements: Sequence[Statement]) -> bool:
-        """Execute statements, and return whether the last of them has changed a row."""
+    async def _change(self, statements: Sequence[Statement], thread_id: str) -> bool:
+        """Change one thread, and return whether the last statement has changed a row."""
         return await self._database.execute(
-            statements, lambda results: results[-1].changes > 0, writes=True
+            statements,
+            lambda results: results[-1].changes > 0,
+            writes=True,
+            locks=[_SHARED_LOCK, Lock(f"mastra_threads {thread_id}")],
         )
 
     async def _require_free_ids(
@@ -372,8 +388,7 @@ class SqliteThreads:
                 check_row_size(row, f"message {message.id!r}", self._database.max_row_bytes)
                 values += row
             rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(part))
-            sql = f"INSERT INTO mastra_messages ({MESSAGE}) SELECT * FROM (VALUES {rows}) WHERE 1"
-            insert = condition.add_to(Statement(sql, values))
+            insert = condition.add_to(Statement(_INSERT_MESSAGES.format(rows), values))
             yield insert._replace(sql=f"{insert.sql} {_ON_SAME_ID}")
 
     def _fits_row(self, history: History) -> bool:
@@ -391,7 +406,9 @@ class SqliteThreads:
 def _build_condition(count: int) -> tuple[str, str]:
     """Build the query for ids of other threads' messages, and the condition with it."""
     listed = (
-        ", ".join("?" * count) if count <= _MAX_LISTED_IDS else "SELECT value FROM json_each(?)"
+        ", ".join("?" * count) or "NULL"
+        if count <= _MAX_LISTED_IDS
+        else "SELECT value FROM json_each(?)"
     )
     taken = f"SELECT id FROM mastra_messages WHERE thread <> ? AND id IN ({listed})"
     return taken, f" AND {_IS_OWNED} AND NOT EXISTS ({taken})"
@@ -425,13 +442,13 @@ class _AppendCondition:
         """
         return Statement(statement.sql + self._text, (*statement.values, *self._values))
 
-    def add_to_creation(self, statement: Statement) -> Statement:
-        """Return a statement that creates the thread, unless an id is taken.
+    def build_creation(self, row: Sequence[Any]) -> Statement:
+        """Build the statement that creates the thread, unless an id is taken.
 
-        :param statement: the statement, without a condition.
+        :param row: the row of the thread.
         """
-        sql = f"{statement.sql} WHERE NOT EXISTS ({self._taken})"
-        return Statement(sql, (*statement.values, *self._taken_values))
+        sql = _INSERT_THREAD.format(f"NOT EXISTS ({self._taken})")
+        return Statement(sql, (*row, *self._taken_values))
 
 
 def _get_thread(result: Result) -> Thread | None:

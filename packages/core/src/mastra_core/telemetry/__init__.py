@@ -1,22 +1,32 @@
 """Record and export OpenTelemetry traces."""
 
+from mastra_core.telemetry.span_listener import SpanListener
+from mastra_core.telemetry.span_queue import ExportCounts
 from mastra_core.telemetry.telemetry import (
-    Span,
-    SpanListener,
     Telemetry,
     add_listener,
+    flush_spans,
+    get_export_counts,
+    is_sdk_installed,
+    remove_listener,
+)
+from mastra_core.telemetry.tracing import (
+    Span,
     annotate,
     continue_trace,
     extract_parent,
+    get_current_span,
     get_span_ids,
+    inject_context,
     is_recording,
-    is_sdk_installed,
+    link_trace,
     open_span,
-    remove_listener,
+    start_request_span,
     start_span,
 )
 
 __all__ = (
+    "ExportCounts",
     "Span",
     "SpanListener",
     "Telemetry",
@@ -24,10 +34,16 @@ __all__ = (
     "annotate",
     "continue_trace",
     "extract_parent",
+    "flush_spans",
+    "get_current_span",
+    "get_export_counts",
     "get_span_ids",
+    "inject_context",
     "is_recording",
     "is_sdk_installed",
+    "link_trace",
     "open_span",
     "remove_listener",
+    "start_request_span",
     "start_span",
 )

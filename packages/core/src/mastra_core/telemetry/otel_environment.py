@@ -1,17 +1,29 @@
-"""Read the environment variables of OpenTelemetry that choose exporter, protocol and sampler."""
+"""Read OpenTelemetry's environment variables."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("read_exporter", "read_protocol", "read_sampling")
+__all__ = (
+    "OtlpSettings",
+    "is_sdk_disabled",
+    "read_exporter",
+    "read_limit",
+    "read_otlp",
+    "read_protocol",
+    "read_queue",
+    "read_record_content",
+    "read_sampling",
+)
 
 _EXPORTERS = ("otlp", "console", "none")
 _PROTOCOLS = ("http/protobuf", "grpc")
+_COMPRESSIONS = ("none", "gzip", "deflate")
 _RATIOS = ("traceidratio", "parentbased_traceidratio")
 _SAMPLERS: dict[str, dict[str, Any]] = {
     "always_on": {"type": "always_on"},
@@ -21,6 +33,42 @@ _SAMPLERS: dict[str, dict[str, Any]] = {
     "parentbased_always_off": {"type": "parent_based", "probability": 0, "trust_callers": True},
     "parentbased_traceidratio": {"type": "parent_based", "trust_callers": True},
 }
+_PREFIX = "OTEL_EXPORTER_OTLP_"
+_CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+_CONTENT_CHOICES = ("true", "false", "NO_CONTENT", "SPAN_ONLY", "EVENT_ONLY", "SPAN_AND_EVENT")
+_QUEUE: dict[str, tuple[str, Callable[[float], float]]] = {
+    "max_size": ("OTEL_BSP_MAX_QUEUE_SIZE", int),
+    "batch_size": ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", int),
+    "delay": ("OTEL_BSP_SCHEDULE_DELAY", lambda milliseconds: milliseconds / 1000),
+    "timeout": ("OTEL_BSP_EXPORT_TIMEOUT", lambda milliseconds: milliseconds / 1000),
+}
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OtlpSettings:
+    """A collector.
+
+    :param endpoint: the URL that receives the spans.
+    :param headers: headers of each request.
+    :param timeout: seconds of one request.
+    :param compression: ``none``, ``gzip`` or ``deflate``.
+    :param certificate: the file of the certificate authorities; the usual ones by default.
+    :param client_certificate: the files of the client's certificate and key.
+    """
+
+    endpoint: str
+    headers: Mapping[str, str]
+    timeout: float = 10.0
+    compression: str = "none"
+    certificate: str = ""
+    client_certificate: tuple[str, str] | str | None = None
+
+
+def is_sdk_disabled() -> bool:
+    """Return whether ``OTEL_SDK_DISABLED`` is set."""
+    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 
 def read_exporter(default: str) -> str:
@@ -38,7 +86,7 @@ def read_protocol(default: str) -> str:
     :param default: the protocol where no variable is set.
     :raises ConfigError: for an unknown protocol.
     """
-    names = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    names = (f"{_PREFIX}TRACES_PROTOCOL", f"{_PREFIX}PROTOCOL")
     found = [_read_choice(name, _PROTOCOLS) for name in names]
     return next(filter(None, found), default)
 
@@ -54,6 +102,58 @@ def read_sampling(default: Mapping[str, Any]) -> Mapping[str, Any]:
         return default
     sampling = _SAMPLERS[name]
     return {**sampling, "probability": _read_ratio()} if name in _RATIOS else sampling
+
+
+def read_otlp(endpoint: str | None, headers: Mapping[str, str] | None) -> OtlpSettings:
+    """Return the collector of ``OTEL_EXPORTER_OTLP_*``.
+
+    :param endpoint: the base URL, or the URL of the traces; overrides the variables.
+    :param headers: overrides the variables.
+    :raises ConfigError: for an invalid value.
+    """
+    key, certificate = _read_otlp("CLIENT_KEY"), _read_otlp("CLIENT_CERTIFICATE")
+    return OtlpSettings(
+        endpoint=_complete_endpoint(endpoint) if endpoint else _read_endpoint(),
+        headers=dict(headers) if headers else _read_headers(),
+        timeout=_read_otlp_timeout(),
+        compression=_read_compression(),
+        certificate=_read_otlp("CERTIFICATE"),
+        client_certificate=(certificate, key) if certificate and key else certificate or None,
+    )
+
+
+def read_queue() -> dict[str, Any]:
+    """Return the arguments of ``SpanQueue`` that ``OTEL_BSP_*`` set.
+
+    :raises ConfigError: for an invalid value.
+    """
+    found = {name: (_read_number(variable), to) for name, (variable, to) in _QUEUE.items()}
+    return {name: to(value) for name, (value, to) in found.items() if value is not None}
+
+
+def read_limit(*variables: str, default: int | None) -> int | None:
+    """Return the first limit that is set.
+
+    :param variables: the variables, the most specific first.
+    :param default: the limit where no variable is set; ``None`` for no limit.
+    :raises ConfigError: for an invalid value.
+    """
+    for variable in variables:
+        value = _read_number(variable, smallest=0)
+        if value is not None:
+            return int(value)
+    return default
+
+
+def read_record_content(default: bool) -> bool:
+    """Return whether inputs and outputs are exported.
+
+    :param default: the value where ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` is not
+        set.
+    :raises ConfigError: for an unknown value.
+    """
+    value = _read_choice(_CONTENT, _CONTENT_CHOICES)
+    return value in ("true", "SPAN_ONLY", "SPAN_AND_EVENT") if value else default
 
 
 def _read_choice(variable: str, choices: tuple[str, ...]) -> str:
@@ -77,3 +177,60 @@ def _read_ratio() -> float:
             "Use a number from 0 to 1.",
         )
     return ratio
+
+
+def _read_number(variable: str, smallest: float = 1) -> float | None:
+    text = os.environ.get(variable, "").strip()
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not smallest <= value < float("inf"):
+        raise ConfigError(
+            f"The value {text!r} of {variable} is not a number from {smallest:g}.",
+            "Use a positive number.",
+        )
+    return value
+
+
+def _read_otlp(name: str) -> str:
+    """Return the variable for traces, else the one for all signals."""
+    for variable in (f"{_PREFIX}TRACES_{name}", f"{_PREFIX}{name}"):
+        if value := os.environ.get(variable, "").strip():
+            return value
+    return ""
+
+
+def _read_otlp_timeout() -> float:
+    for variable in (f"{_PREFIX}TRACES_TIMEOUT", f"{_PREFIX}TIMEOUT"):
+        if value := _read_number(variable, smallest=0.001):
+            return value
+    return 10.0
+
+
+def _read_compression() -> str:
+    for variable in (f"{_PREFIX}TRACES_COMPRESSION", f"{_PREFIX}COMPRESSION"):
+        if value := _read_choice(variable, _COMPRESSIONS):
+            return value
+    return "none"
+
+
+def _read_endpoint() -> str:
+    if url := os.environ.get(f"{_PREFIX}TRACES_ENDPOINT", "").strip():
+        return url
+    base = os.environ.get(f"{_PREFIX}ENDPOINT", "").strip() or "http://localhost:4318"
+    return base.rstrip("/") + "/v1/traces"
+
+
+def _complete_endpoint(endpoint: str) -> str:
+    """Return the configured endpoint with the path of traces."""
+    base = endpoint.rstrip("/")
+    return endpoint if base.endswith("/v1/traces") else f"{base}/v1/traces"
+
+
+def _read_headers() -> dict[str, str]:
+    from opentelemetry.util.re import parse_env_headers
+
+    return dict(parse_env_headers(_read_otlp("HEADERS"), liberal=True))

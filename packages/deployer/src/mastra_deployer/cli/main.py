@@ -16,6 +16,7 @@ _COMMANDS = {
     "bundle": "Build a bundle for a target.",
     "canary": "Send a share of the traffic to a deployment.",
     "check": "Find problems that would make a deploy fail, without deploying.",
+    "db": "Migrate the tables of the database, or show their versions.",
     "deploy": "Bundle the app and deploy it to a platform.",
     "deployments": "List the deployments on a platform.",
     "destroy": "Remove the app from a platform.",

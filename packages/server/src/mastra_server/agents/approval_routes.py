@@ -23,7 +23,7 @@ from mastra_server.agents.routes import get_agent
 from mastra_server.agents.stream import resume_agent
 from mastra_server.agents.suspended_runs import (
     build_resume_input,
-    check_resume_data,
+    build_waiting_decision,
     find_waiting_call,
     get_suspended_run,
     get_suspended_runs,
@@ -143,11 +143,7 @@ async def _resume_run(request: _Request) -> StreamResponse:
     agent, body = get_agent(request), await read_body(request, _Resumed)
     run = await get_suspended_run(request, agent, body.run_id, body.resource_id)
     call = find_waiting_call(run, body.tool_call_id)
-    decision = Decision(data=body.resume_data)
-    if isinstance(call, ApprovalRequired):
-        decision = _to_decision(body.resume_data)
-    else:
-        check_resume_data(agent, call.name, body.resume_data)
+    decision = build_waiting_decision(agent, call, body.resume_data)
     run_input = build_resume_input(request, run, {call.id: decision}, body.request_context)
     return respond_with_stream(
         request, agent.id, run_input, resume_agent(agent, run_input, get_suspended_runs(request))
@@ -183,13 +179,6 @@ async def _read_decided_input(request: _Request, *, approve: bool) -> tuple[Agen
     call = find_waiting_call(run, body.tool_call_id)
     decision = Decision(approved=approve, reason=body.reason)
     return agent, build_resume_input(request, run, {call.id: decision}, body.request_context)
-
-
-def _to_decision(data: Any) -> Decision:
-    """Read a decision from an object such as ``{"approved": true}``, or from any truthy value."""
-    if not isinstance(data, dict):
-        return Decision(approved=bool(data))
-    return Decision(approved=data.get("approved") is True, reason=str(data.get("reason") or ""))
 
 
 def _build_query(request: _Request) -> SuspendedRunQuery:

@@ -13,6 +13,7 @@ from mastra_core.agents import (
     SuspendedRun,
     SuspendedRuns,
 )
+from mastra_core.agents.agent_span import start_agent_span
 from mastra_core.telemetry import get_span_ids
 from mastra_server.agents.log_scope import enter_log_scope
 from mastra_server.agents.messages import (
@@ -22,7 +23,7 @@ from mastra_server.agents.messages import (
     build_stored_message,
     build_ui_message,
 )
-from mastra_server.agents.spans import record_agent_output, start_agent_span
+from mastra_server.agents.spans import record_agent_output
 from mastra_server.agents.transcript import (
     Transcript,
     Turn,

@@ -28,13 +28,14 @@ from mastra_core.agents import (
     ToolSuspended,
     Usage,
 )
+from mastra_core.agents.agent_span import record_agent_failure, start_agent_span
 from mastra_core.logger import get_logger
 from mastra_server.agents.messages import (
     build_content,
     build_request_messages,
     build_response_messages,
 )
-from mastra_server.agents.spans import record_agent_failure, record_agent_output, start_agent_span
+from mastra_server.agents.spans import record_agent_output
 from mastra_server.agents.suspended_runs import stream_events, take_suspended_run
 from mastra_server.agents.transcript import (
     Transcript,

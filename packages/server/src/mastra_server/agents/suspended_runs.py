@@ -28,7 +28,7 @@ from mastra_server.http.responses import close_on_exit
 
 __all__ = (
     "build_resume_input",
-    "check_resume_data",
+    "build_waiting_decision",
     "find_waiting_call",
     "get_suspended_run",
     "get_suspended_runs",
@@ -48,14 +48,26 @@ def get_suspended_runs(request: _Request) -> SuspendedRuns:
     return runs
 
 
-def check_resume_data(agent: AgentLike, name: str, data: Any) -> None:
-    """Check the data for a suspended call of a tool, while the run is still stored.
+def build_waiting_decision(
+    agent: AgentLike, call: ApprovalRequired | ToolSuspended, data: Any
+) -> Decision:
+    """Build a decision from the data of a request, while the run is still stored.
 
     :param agent: the agent.
-    :param name: name of the tool.
-    :param data: the data of the request.
+    :param call: the call that waits.
+    :param data: for an approval, an object such as ``{"approved": true}``, or any truthy value;
+        otherwise the data that the tool needs.
     :raises InvalidBody: when the data does not have the type that the tool declares.
     """
+    if isinstance(call, ToolSuspended):
+        _check_resume_data(agent, call.name, data)
+        return Decision(data=data)
+    if not isinstance(data, dict):
+        return Decision(approved=bool(data))
+    return Decision(approved=data.get("approved") is True, reason=str(data.get("reason") or ""))
+
+
+def _check_resume_data(agent: AgentLike, name: str, data: Any) -> None:
     for tool in agent.info().tools:
         if tool.id == name:
             try:

@@ -16,10 +16,8 @@ __all__ = ("build_documented_handlers", "find_unsupported")
 _SIGNALS = "Signals are not supported, except user messages: call send-message."
 _NETWORK = "Networks are not supported: pass other agents as tools, Agent(agents={...})."
 _LEGACY = "The protocols of earlier versions are not supported: call generate or stream."
-_A2A = "The A2A protocol is not supported: call the agent here, or over MCP."
 _TRACES = "This server keeps no traces: set Server(traces=True) to keep the latest."
 _KNOWLEDGE = "Vector stores are not supported: search in a tool of your own."
-_CONVERSATIONS = "Conversations are not supported: continue with previous_response_id."
 _SCORES = "Scores are not supported."
 _MANIFEST = "The route manifest is not supported: Server(openapi=True) gives an OpenAPI document."
 _MCP = "The application is not an MCP server: set Server(mcp=True) to make it one."
@@ -34,8 +32,6 @@ _OPERATIONS = (
     ("stream_legacy", "POST", "/api/agents/{agent_id:str}/stream-legacy", _LEGACY),
     ("network_messages", "GET", "/api/memory/network/threads/{thread_id:str}/messages", _NETWORK),
     ("network_thread", "DELETE", "/api/memory/network/threads/{thread_id:str}", _NETWORK),
-    ("a2a", "POST", "/api/a2a/{agent_id:str}", _A2A),
-    ("agent_card", "GET", "/api/.well-known/{agent_id:str}/agent-card.json", _A2A),
     ("traces", "GET", "/api/observability/traces", _TRACES),
     ("light_traces", "GET", "/api/observability/traces/light", _TRACES),
     ("trace", "GET", "/api/observability/traces/{trace_id:str}", _TRACES),
@@ -50,15 +46,12 @@ _OPERATIONS = (
     ("vector_index", "GET", "/api/vector/{store_id:str}/indexes/{index:str}", _KNOWLEDGE),
     ("vector_delete", "DELETE", "/api/vector/{store_id:str}/indexes/{index:str}", _KNOWLEDGE),
     ("vector_create", "POST", "/api/vector/{store_id:str}/create-index", _KNOWLEDGE),
-    ("conversations", "POST", "/api/v1/conversations", _CONVERSATIONS),
-    ("conversation", "GET", "/api/v1/conversations/{conversation_id:str}", _CONVERSATIONS),
-    ("forget", "DELETE", "/api/v1/conversations/{conversation_id:str}", _CONVERSATIONS),
-    ("items", "GET", "/api/v1/conversations/{conversation_id:str}/items", _CONVERSATIONS),
     ("mcp_server", "GET", "/api/mcp/v0/servers/{server_id:str}", _MCP),
     ("mcp_tools", "GET", "/api/mcp/{server_id:str}/tools", _MCP),
     ("mcp_tool", "GET", "/api/mcp/{server_id:str}/tools/{tool_id:str}", _MCP),
     ("mcp_execute", "POST", "/api/mcp/{server_id:str}/tools/{tool_id:str}/execute", _MCP),
     ("mcp_resources", "GET", "/api/mcp/{server_id:str}/resources", _MCP),
+    ("mcp_resource", "POST", "/api/mcp/{server_id:str}/resources/read", _MCP),
     ("manifest", "GET", "/api/system/api-schema", _MANIFEST),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
 
 import msgspec
 from litestar import Request, get, post
@@ -74,6 +74,16 @@ class McpResources(TypedDict):
     """The resources of an MCP server; always empty."""
 
     resources: list[dict[str, Any]]
+
+
+class McpContents(TypedDict):
+    """The contents of a resource."""
+
+    contents: list[dict[str, Any]]
+
+
+class _Read(msgspec.Struct):
+    uri: Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
 
 
 class _Called(msgspec.Struct):
@@ -154,7 +164,20 @@ async def _list_resources(request: _Request) -> ASGIResponse:
     return json_response({"resources": []})
 
 
-ROUTES = (_get_server, _list_tools, _get_tool, _execute_tool, _list_resources)
+@post(
+    [f"{_OWN_PATH}/resources/read", f"{_SERVER_PATH}/resources/read"],
+    operation_id="mcp_tools_{path}",
+    body=_Read,
+    response=McpContents,
+)
+async def _read_resource(request: _Request) -> ASGIResponse:
+    """Read a resource; always a 404, because the application has none."""
+    _check_server(request)
+    body = await read_body(request, _Read)
+    raise NotFound(f"Resource '{body.uri}' not found on server '{_ID}'")
+
+
+ROUTES = (_get_server, _list_tools, _get_tool, _execute_tool, _list_resources, _read_resource)
 
 
 def get_mcp_caller(request: ASGIConnection[Any, Any, Any, Any]) -> McpCaller:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from typing import Any
 
 from mastra_core import telemetry
@@ -15,6 +17,11 @@ __all__ = (
 )
 
 
+# Variables of platforms that freeze the process after a response.
+_FREEZING_PLATFORMS = ("AWS_LAMBDA_FUNCTION_NAME", "VERCEL")
+_FLUSH_SECONDS = 1.0
+
+
 class RequestSpans:
     """Open a server span for each request except health checks, as a child of ``traceparent``.
 
@@ -23,6 +30,7 @@ class RequestSpans:
 
     def __init__(self, app: App) -> None:
         self._app = app
+        self._flushes = any(name in os.environ for name in _FREEZING_PLATFORMS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on within a span that ends with the last byte of the response.
@@ -31,18 +39,14 @@ class RequestSpans:
         :param receive: the ASGI receive callable.
         :param send: the ASGI send callable.
         """
-        if scope["path"] in HEALTH_PATHS or not telemetry.is_recording():
+        if not telemetry.is_recording() or scope["path"] in HEALTH_PATHS:
             await self._app(scope, receive, send)
             return
-        from opentelemetry.trace import SpanKind
-
-        attributes = {"http.request.method": scope["method"], "url.path": scope["path"]}
-        parent = telemetry.extract_parent(
-            {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        )
-        with telemetry.start_span(
-            scope["method"], attributes, kind=SpanKind.SERVER, context=parent
-        ) as span:
+        with telemetry.start_request_span(scope["method"], scope["headers"]) as span:
+            if span is None:
+                await self._app(scope, receive, send)
+                return
+            span.set_attributes(_describe_request(scope))
 
             async def watch(message: Message) -> None:
                 if message["type"] == "http.response.start":
@@ -50,6 +54,9 @@ class RequestSpans:
                 await send(message)
 
             await self._app(scope, receive, watch)
+        if self._flushes:
+            # The platform may freeze the process when this call returns.
+            await asyncio.to_thread(telemetry.flush_spans, _FLUSH_SECONDS)
 
 
 def get_trace_ids(run: Run) -> dict[str, str]:
@@ -61,15 +68,32 @@ def get_trace_ids(run: Run) -> dict[str, str]:
     """
     if not telemetry.is_recording():
         return {}
-    from opentelemetry import trace
-
     run_trace: dict[str, str] = getattr(run, "trace", {})
-    return run_trace or telemetry.get_span_ids(trace.get_current_span())
+    return run_trace or telemetry.get_span_ids(telemetry.get_current_span())
+
+
+def _describe_request(scope: Scope) -> dict[str, Any]:
+    """Return the attributes of a request in OpenTelemetry's conventions for HTTP servers.
+
+    The query is left out, because it may contain credentials.
+    """
+    attributes = {
+        "http.request.method": scope["method"],
+        "url.path": scope["path"],
+        "url.scheme": scope["scheme"],
+        "network.protocol.version": scope["http_version"],
+    }
+    if scope.get("server"):
+        attributes["server.address"], attributes["server.port"] = scope["server"]
+    if scope.get("client"):
+        attributes["client.address"] = scope["client"][0]
+    for name, value in scope["headers"]:
+        if name == b"user-agent":
+            attributes["user_agent.original"] = value.decode("latin-1")
+    return attributes
 
 
 def _record_response(span: Any, scope: Any, status: int) -> None:
-    from opentelemetry.trace import StatusCode
-
     template = scope.get("path_template")
     if template:  # set once Litestar has routed the request
         route = template.replace(":str}", "}")
@@ -77,4 +101,7 @@ def _record_response(span: Any, scope: Any, status: int) -> None:
         span.set_attribute("http.route", route)
     span.set_attribute("http.response.status_code", status)
     if status >= 500:  # noqa: PLR2004  # HTTP's own number
+        from opentelemetry.trace import StatusCode
+
+        span.set_attribute("error.type", str(status))
         span.set_status(StatusCode.ERROR)

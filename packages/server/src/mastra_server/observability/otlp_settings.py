@@ -9,6 +9,7 @@ from typing import Literal
 
 from mastra_core import Mastra
 from mastra_core.errors import ConfigError
+from mastra_core.request_scope import is_request_scoped
 
 __all__ = ("OtlpSettings", "read_otlp_signal")
 
@@ -46,6 +47,8 @@ class OtlpSettings:
 def read_otlp_signal(signal: Literal["LOGS", "METRICS"]) -> bool:
     """Return whether ``OTEL_LOGS_EXPORTER`` or ``OTEL_METRICS_EXPORTER`` is ``otlp``.
 
+    On platforms without threads nothing is exported.
+
     :param signal: the signal.
     :raises ConfigError: for another value than ``otlp`` and ``none``.
     """
@@ -55,4 +58,6 @@ def read_otlp_signal(signal: Literal["LOGS", "METRICS"]) -> bool:
         raise ConfigError(
             f"The environment variable {variable} is {value!r}.", "Set it to 'otlp' or 'none'."
         )
+    if is_request_scoped():  # the exporters need threads
+        return False
     return value == "otlp" and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true"

@@ -61,10 +61,10 @@ class ServerLogs:
         """Write the last lines, and undo ``open``."""
         if self._buffer is not None:
             self._buffer.close()
-        if self._libraries is not None:
-            self._libraries.detach()
         if self.pipeline is not None and not is_request_scoped():
             self.pipeline.stop()
+        if self._libraries is not None:
+            self._libraries.detach()
 
     def _find_library_loggers(self, logger: logging.Logger) -> LibraryLoggers | None:
         return None if self.pipeline is None else LibraryLoggers(self.pipeline, logger.level)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from mastra_core.logger import mask_credentials
-from mastra_core.schema import dump
+from mastra_core.telemetry.content import encode_content
 from mastra_server.http.dates import format_iso
 
 __all__ = ("SpanRecord",)
@@ -25,6 +25,13 @@ _KINDS = {
     "generate_content": "model_generation",
     "execute_tool": "tool_call",
     "embeddings": "rag_embedding",
+}
+_NODE_KINDS = {
+    "conditional": "workflow_conditional",
+    "foreach": "workflow_loop",
+    "loop": "workflow_loop",
+    "parallel": "workflow_parallel",
+    "sleep": "workflow_sleep",
 }
 # For each kind: the entity's type, the attributes of its id and name, Mastra's name for the span.
 _ENTITIES = {
@@ -80,9 +87,9 @@ class SpanRecord:
         :param facts: ``input``, ``output``, and the ids ``run``, ``thread`` and ``resource``.
         """
         if "input" in facts:
-            self.input = _encode_content(facts["input"])
+            self.input = encode_content(facts["input"], _MAX_SIZE)
         if "output" in facts:
-            self.output = _encode_content(facts["output"])
+            self.output = encode_content(facts["output"], _MAX_SIZE)
         for name in ("run", "thread", "resource"):
             if facts.get(name):
                 self.facts[f"{name}Id"] = _to_text(facts[name])
@@ -193,6 +200,8 @@ class SpanRecord:
 
 
 def _get_kind(attributes: Mapping[str, Any]) -> str:
+    if "mastra.workflow.node" in attributes:
+        return _NODE_KINDS.get(str(attributes["mastra.workflow.node"]), "generic")
     if "mastra.step.id" in attributes:
         return "workflow_step"
     if "mastra.workflow.id" in attributes:
@@ -233,28 +242,10 @@ def _take_content(attributes: dict[str, Any], names: tuple[str, ...]) -> bytes:
         if name in attributes:
             value = attributes.pop(name)
             try:
-                return _encode_content(msgspec.json.decode(value))
+                return encode_content(msgspec.json.decode(value), _MAX_SIZE)
             except (TypeError, ValueError, RecursionError):
-                return _encode_content(value)
+                return encode_content(value, _MAX_SIZE)
     return b""
-
-
-def _encode_content(value: Any) -> bytes:
-    """Encode ``value`` as JSON without credentials.
-
-    A long value is truncated and becomes a string.
-    """
-    try:
-        encoded = msgspec.json.encode(_redact(dump(value)))
-    except Exception:  # noqa: BLE001  # users' types may raise anything; the run must continue
-        return msgspec.json.encode(type(value).__name__)
-    if len(encoded) <= _MAX_SIZE:
-        return encoded
-    return msgspec.json.encode(encoded[:_MAX_SIZE].decode(errors="ignore") + _ELLIPSIS)
-
-
-def _redact(value: Any) -> Any:
-    return mask_credentials({"": value})[""]
 
 
 def _get_error(span: Any) -> dict[str, str] | None:

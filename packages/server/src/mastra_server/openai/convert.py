@@ -20,6 +20,7 @@ from mastra_core.agents import (
     Usage,
 )
 from mastra_core.schema import encode_json
+from mastra_server.openai.conversation_items import format_output
 
 __all__ = ("ResponseWriter",)
 
@@ -209,14 +210,11 @@ class ResponseWriter:
 
 
 def _build_result(result: ToolResult) -> dict[str, Any]:
-    output = (
-        result.result if isinstance(result.result, str) else encode_json(result.result).decode()
-    )
     return {
         "id": f"fco_{result.id}",
         "type": "function_call_output",
         "call_id": result.id,
-        "output": output,
+        "output": format_output(result.result),
         "status": "incomplete" if result.failed else "completed",
     }
 

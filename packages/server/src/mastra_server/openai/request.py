@@ -11,7 +11,7 @@ from mastra_server.agents.input_messages import parse_messages, require_string
 from mastra_server.agents.model_settings import Temperature, TokenCount, TopP
 from mastra_server.agents.request import MAX_CLIENT_TOOLS
 from mastra_server.http.json_schemas import check_schema
-from mastra_server.http.request_body import MAX_ITEMS, InvalidBody, MaybeId, decode_json
+from mastra_server.http.request_body import MAX_ITEMS, Id, InvalidBody, MaybeId, decode_json
 
 __all__ = ("ResponseBody", "build_client_tools", "get_output_schema", "parse_input")
 
@@ -25,10 +25,15 @@ class _Text(msgspec.Struct):
     format: _Format | None = None
 
 
+class _Named(msgspec.Struct):
+    id: Id
+
+
 class ResponseBody(msgspec.Struct):
     """A request for a response of an agent.
 
     :param model: the agent, where ``agent_id`` is empty.
+    :param conversation: OpenAI's name of ``conversation_id``: an id, or an object with an id.
     """
 
     input: str | Annotated[list[Any], msgspec.Meta(max_length=MAX_ITEMS)]
@@ -38,12 +43,19 @@ class ResponseBody(msgspec.Struct):
     text: _Text | None = None
     tools: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=MAX_CLIENT_TOOLS)] = []
     conversation_id: MaybeId = None
+    conversation: MaybeId | _Named = None
     previous_response_id: MaybeId = None
     temperature: Temperature | None = None
     top_p: TopP | None = None
     max_output_tokens: TokenCount | None = None
     store: bool | None = None
     stream: bool | None = None
+
+    @property
+    def conversation_name(self) -> str:
+        """The id of the conversation, in either field; empty for none."""
+        named = self.conversation
+        return self.conversation_id or (named.id if isinstance(named, _Named) else named) or ""
 
 
 def get_output_schema(body: ResponseBody) -> dict[str, Any] | None:

@@ -20,18 +20,18 @@ from mastra_core.agents import (
 from mastra_core.errors import AgentFailed, NotFound
 from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.memory_size import estimate_size
+from mastra_core.memory import get_memory
 from mastra_core.schema import encode_json
 from mastra_server.agents.admission import check_thread_access
+from mastra_server.agents.routes import get_agent
 from mastra_server.agents.suspended_runs import get_suspended_runs, stream_events
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.request_body import InvalidBody, read_body
-from mastra_server.http.request_context import (
-    build_context,
-    restrict_to_resource,
-    restrict_to_thread,
-)
+from mastra_server.http.request_context import build_context, restrict_to_resource
 from mastra_server.http.responses import close_on_exit, json_response
 from mastra_server.http.sse import sse_response
+from mastra_server.openai import conversations
+from mastra_server.openai.choose_conversation import Conversation, choose_conversation
 from mastra_server.openai.convert import ResponseWriter
 from mastra_server.openai.request import (
     ResponseBody,
@@ -49,11 +49,18 @@ _MAX_AGE = 24 * 3600.0  # seconds
 
 
 class _StoredResponse(msgspec.Struct, frozen=True):
+    """A response, with what is needed to continue it.
+
+    The memory has the messages of a conversation. Only without one are they stored here, in the
+    form of the framework or in the form of this project.
+    """
+
     response: dict[str, Any]
     agent: str
     owner: str
     history: bytes
     messages: tuple[Message, ...]
+    conversation: Conversation | None
 
 
 class Responses:
@@ -107,12 +114,13 @@ async def _create_response(request: _Request) -> ASGIResponse:
     """Run an agent as OpenAI's Responses API runs a model; ``stream`` requests a stream."""
     body = await read_body(request, ResponseBody)
     agent = _find_agent(request, body.agent_id or body.model)
-    run_input = _build_run_input(request, agent, body)
+    run_input = await _build_run_input(request, agent, body)
     await check_thread_access(agent, run_input)
+    fields = {**_get_request_fields(body), **_build_conversation_fields(run_input.thread)}
     writer = ResponseWriter(
         run_input.run_id,
         body.model or agent.id,
-        _get_request_fields(body),
+        fields,
         is_structured=bool(run_input.output_schema or agent.info().output_schema),
     )
     events = _stream_events(request, agent, run_input, writer, store=body.store is not False)
@@ -151,7 +159,7 @@ async def _delete_response(request: _Request) -> ASGIResponse:
     return json_response({"id": response_id, "object": "response", "deleted": True})
 
 
-ROUTES = (_create_response, _retrieve_response, _delete_response)
+ROUTES = (_create_response, _retrieve_response, _delete_response, *conversations.ROUTES)
 
 
 def _get_store(request: _Request) -> Responses:
@@ -166,14 +174,10 @@ def _get_stored(request: _Request, name: str) -> _StoredResponse:
 def _find_agent(request: _Request, name: str) -> AgentLike:
     if not name:
         raise InvalidBody("agent_id", "Expected the key or id of an agent, in agent_id or in model")
-    try:
-        agent: AgentLike = request.app.state.mastra.get_agent(name)
-    except NotFound:
-        raise NotFound(f"Agent with id {name} not found") from None
-    return agent
+    return get_agent(request, name)
 
 
-def _build_run_input(request: _Request, agent: AgentLike, body: ResponseBody) -> AgentInput:
+async def _build_run_input(request: _Request, agent: AgentLike, body: ResponseBody) -> AgentInput:
     previous = (
         _get_stored(request, body.previous_response_id) if body.previous_response_id else None
     )
@@ -182,6 +186,9 @@ def _build_run_input(request: _Request, agent: AgentLike, body: ResponseBody) ->
             "previous_response_id", f"The response belongs to the agent {previous.agent}"
         )
     sent = parse_input(body.input)
+    conversation = await choose_conversation(
+        request, agent, body, previous.conversation if previous else None
+    )
     earlier = previous.messages if previous and not previous.history else ()
     settings = {
         "temperature": body.temperature,
@@ -196,9 +203,8 @@ def _build_run_input(request: _Request, agent: AgentLike, body: ResponseBody) ->
         client_tools=build_client_tools(body),
         settings={key: value for key, value in settings.items() if value is not None},
         context=build_context(request),
-        thread=restrict_to_thread(request, body.conversation_id or ""),
-        # Clients of this API name no resource.
-        resource=restrict_to_resource(request) or body.conversation_id or "",
+        thread=conversation.thread,
+        resource=conversation.resource,
         run_id=f"resp_{uuid.uuid4().hex}",
         caller=identify_caller(request.scope),
     )
@@ -210,9 +216,13 @@ def _get_request_fields(body: ResponseBody) -> dict[str, Any]:
         "text": {"format": {"type": "text"}} if body.text is None else body.text,
         "tools": body.tools,
         "previous_response_id": body.previous_response_id,
-        "conversation_id": body.conversation_id,
         "store": body.store is not False,
     }
+
+
+def _build_conversation_fields(thread: str) -> dict[str, Any]:
+    """Name the conversation in the fields of Mastra's client and of OpenAI's clients."""
+    return {"conversation_id": thread or None, "conversation": {"id": thread} if thread else None}
 
 
 async def _stream_events(
@@ -242,19 +252,23 @@ def _store_response(
     writer: ResponseWriter,
     finish: Finish,
 ) -> None:
+    in_memory = bool(run_input.thread) and get_memory(agent) is not None
+    has_history = in_memory or bool(finish.history)
+    stored = _StoredResponse(
+        writer.response,
+        agent.id,
+        restrict_to_resource(request),
+        b"" if in_memory else finish.history,
+        () if has_history else _collect_messages(run_input, writer),
+        Conversation(run_input.thread, run_input.resource) if in_memory else None,
+    )
+    _get_store(request).put(stored, run_input.caller)
+
+
+def _collect_messages(run_input: AgentInput, writer: ResponseWriter) -> tuple[Message, ...]:
     texts = [part["text"] for item in writer.response["output"] for part in item.get("content", ())]
     message = Message(role="assistant", parts=(TextPart(text="".join(texts)),))
-    messages = () if finish.history else (*run_input.messages, message)
-    _get_store(request).put(
-        _StoredResponse(
-            writer.response,
-            agent.id,
-            restrict_to_resource(request),
-            finish.history,
-            messages,
-        ),
-        run_input.caller,
-    )
+    return (*run_input.messages, message)
 
 
 async def _encode_events(events: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
@@ -12,6 +14,7 @@ from langgraph.errors import GraphRecursionError
 from langgraph.types import Command
 
 from mastra_core.agents.deadline import iter_with_timeout
+from mastra_core.agents.event_spans import trace_events
 from mastra_core.agents.events import AgentEvent, Finish, Start
 from mastra_core.agents.langgraph.convert_events import EventConverter
 from mastra_core.agents.langgraph.convert_messages import (
@@ -22,6 +25,7 @@ from mastra_core.agents.langgraph.convert_messages import (
 from mastra_core.agents.messages import AgentInput, Decision, Message
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
 from mastra_core.agents.provider_failures import to_provider_failure
+from mastra_core.agents.run_metrics import measure_runs
 from mastra_core.agents.unsupported_options import reject_unsupported
 from mastra_core.errors import ConfigError, InvalidInput
 from mastra_core.schema import dump
@@ -33,6 +37,20 @@ _UNSUPPORTED = (
     "model", "instructions", "settings", "tools", "active_tools", "client_tools", "output",
     "output_schema", "require_approval", "stop_when", "limits",
 )  # fmt: skip
+
+
+_INSTRUMENTATIONS = (
+    "opentelemetry.instrumentation.langchain",
+    "openinference.instrumentation.langchain",
+    "langtrace_python_sdk",
+)
+
+
+def _has_own_spans(_: Any) -> bool:
+    """Return whether an instrumentation of LangChain creates spans already."""
+    return os.environ.get("LANGSMITH_OTEL_ENABLED", "").lower() == "true" or any(
+        name in sys.modules for name in _INSTRUMENTATIONS
+    )
 
 
 class GraphAgent:
@@ -65,6 +83,8 @@ class GraphAgent:
         """
         return await collect(self.stream(input))
 
+    @measure_runs
+    @trace_events(_has_own_spans)
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
         """Run the agent and yield its events; a failed run ends with ``Failure``.
 

@@ -80,9 +80,11 @@ class AgentRun:
         self._usage.check_request()
         request = self._build_request()
         self._has_events = False
-        with trace_request(request):
+        with trace_request(request) as span:
             async with aclosing(self._iter_answer(request)) as events:
                 async for event in events:
+                    if span is not None and self._live and not self._has_events:
+                        span.record_first_chunk()
                     self._has_events = True
                     yield event
         response = request.response

@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse
 from pydantic_ai.models import Model
 
 from mastra_core.agents.loop.model_request import ModelRequest
-from mastra_core.telemetry import annotate, is_recording, open_span
+from mastra_core.telemetry import Span, annotate, is_recording, open_span
 
-__all__ = ("trace_request",)
+__all__ = ("ModelCallSpan", "trace_request")
+
+_SETTINGS = ("temperature", "top_p", "top_k", "max_tokens", "presence_penalty", "frequency_penalty")
 
 
-def trace_request(request: ModelRequest) -> contextlib.AbstractContextManager[None]:
+class ModelCallSpan:
+    """The span of one turn of the model.
+
+    :param span: the span, ``None`` if the run is not sampled.
+    """
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        self._started_at = time.perf_counter()
+
+    def record_first_chunk(self) -> None:
+        """Record that the first piece of the answer has arrived."""
+        if self._span is not None:
+            seconds = time.perf_counter() - self._started_at
+            self._span.set_attribute("gen_ai.response.time_to_first_chunk", seconds)
+
+
+def trace_request(request: ModelRequest) -> contextlib.AbstractContextManager[ModelCallSpan | None]:
     """Open a span around one turn of the model; without tracing, there is none.
 
     :param request: the request, whose response is recorded at the end of the block.
@@ -24,24 +45,42 @@ def trace_request(request: ModelRequest) -> contextlib.AbstractContextManager[No
 
 
 @contextlib.contextmanager
-def _trace(request: ModelRequest) -> Iterator[None]:
-    model: Model = request.models[0]
-    attributes = {
+def _trace(request: ModelRequest) -> Iterator[ModelCallSpan | None]:
+    model = request.models[0]
+    attributes = _describe_request(model, request.settings)
+    with open_span(f"chat {model.model_name}", attributes, kind="client") as span:
+        if span is None:
+            yield None
+            return
+        annotate(span, input=_dump(request.messages))
+        yield ModelCallSpan(span)
+        _record_response(span, request.response)
+
+
+def _describe_request(model: Model, settings: dict[str, Any]) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": model.system,
         "gen_ai.request.model": model.model_name,
     }
-    with open_span(f"chat {model.model_name}", attributes) as span:
-        annotate(span, input=_dump(request.messages))
-        yield
-        _record_response(span, request.response)
+    url = urlsplit(model.base_url or "")
+    if url.hostname:
+        attributes["server.address"] = url.hostname
+        attributes["server.port"] = url.port or (443 if url.scheme == "https" else 80)
+    sent = {name: settings[name] for name in _SETTINGS if settings.get(name) is not None}
+    return attributes | {f"gen_ai.request.{name}": value for name, value in sent.items()}
 
 
-def _record_response(span: Any, response: ModelResponse) -> None:
+def _record_response(span: Span, response: ModelResponse) -> None:
+    reason = response.finish_reason
     attributes = {
         "gen_ai.response.model": response.model_name,
+        "gen_ai.response.id": response.provider_response_id,
+        "gen_ai.response.finish_reasons": None if reason is None else (reason,),
         "gen_ai.usage.input_tokens": response.usage.input_tokens,
         "gen_ai.usage.output_tokens": response.usage.output_tokens,
+        "gen_ai.usage.cache_read.input_tokens": response.usage.cache_read_tokens or None,
+        "gen_ai.usage.cache_creation.input_tokens": response.usage.cache_write_tokens or None,
     }
     span.set_attributes({name: value for name, value in attributes.items() if value is not None})
     annotate(span, output=_dump([response])[0]["parts"])

@@ -23,6 +23,7 @@ from mastra_core.agents.pydantic_ai.models import ModelCache
 from mastra_core.agents.pydantic_ai.output_types import get_run_output_type
 from mastra_core.agents.pydantic_ai.preload_models import preload_models
 from mastra_core.agents.pydantic_ai.truncate_history import truncate_history
+from mastra_core.agents.run_metrics import measure_events, measure_runs
 from mastra_core.agents.toolboxes import list_tools
 from mastra_core.errors import AgentFailed, RequestError
 
@@ -81,9 +82,11 @@ class LoopAgent:
         :raises RequestError: for an input that cannot be run.
         """
         plan = await self._build_plan(input)
-        events: list[AgentEvent] = [self._build_start(input)]
+        start = self._build_start(input)
+        events: list[AgentEvent] = [start]
         try:
-            async with aclosing(self._iter_events(plan, live=False)) as run:
+            run = measure_events(self.id, start, self._iter_events(plan, live=False))
+            async with aclosing(run):
                 async for event in run:
                     events.append(event)  # noqa: PERF401  # the events before an error stay
         except Exception as error:  # providers and tools may raise anything
@@ -93,6 +96,7 @@ class LoopAgent:
             events += end
         return build_output(events)
 
+    @measure_runs
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
         """Run the agent and yield its events; a failed run ends with ``Failure``.
 

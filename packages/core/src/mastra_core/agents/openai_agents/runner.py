@@ -9,6 +9,7 @@ from typing import Any
 import agents
 
 from mastra_core.agents.deadline import iter_with_timeout
+from mastra_core.agents.event_spans import trace_events
 from mastra_core.agents.events import (
     AgentEvent,
     ApprovalRequired,
@@ -23,12 +24,23 @@ from mastra_core.agents.openai_agents.convert_messages import to_input_items
 from mastra_core.agents.openai_agents.run_overrides import build_run_config, override_agent
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
 from mastra_core.agents.provider_failures import to_provider_failure
+from mastra_core.agents.run_metrics import measure_runs
 from mastra_core.agents.unsupported_options import reject_unsupported
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump
 from mastra_core.tools import ToolContext
 
 __all__ = ("OpenAIAgent",)
+
+
+def _has_own_spans(_: Any) -> bool:
+    """Return whether a processor of the user, such as logfire's, creates spans already.
+
+    The SDK has one processor of its own, which sends its traces to OpenAI.
+    """
+    provider: Any = agents.tracing.get_trace_provider()
+    processors = getattr(getattr(provider, "_multi_processor", None), "_processors", ())
+    return any(type(each).__module__.partition(".")[0] != "agents" for each in processors)
 
 
 class OpenAIAgent:
@@ -63,6 +75,8 @@ class OpenAIAgent:
         """
         return await collect(self.stream(input))
 
+    @measure_runs
+    @trace_events(_has_own_spans)
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
         """Run the agent and yield its events; a failed run ends with ``Failure``.
 

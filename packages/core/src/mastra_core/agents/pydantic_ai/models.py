@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
@@ -62,7 +63,7 @@ class ModelCache:
 
 def _infer_model(name: str) -> Model:
     try:
-        return infer_model(name)
+        model = infer_model(name)
     except (UserError, ImportError, ValueError) as error:
         packages = " ".join(
             map(repr, get_requirements(get_provider_modules(name.split(":", maxsplit=1)[0])))
@@ -72,3 +73,15 @@ def _infer_model(name: str) -> Model:
             f"Install its provider with `pip install {packages}`, and set its key in the "
             "environment.",
         ) from None
+    if "pydantic_ai.models.openai" in sys.modules:
+        _accelerate_model(model)
+    return model
+
+
+def _accelerate_model(model: Model) -> None:
+    from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
+
+    if isinstance(model, OpenAIChatModel | OpenAIResponsesModel):
+        from mastra_core.agents.pydantic_ai.openai_requests import accelerate_client
+
+        accelerate_client(model)

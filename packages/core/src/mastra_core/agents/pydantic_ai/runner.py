@@ -8,6 +8,7 @@ from typing import Any
 
 import pydantic_ai
 
+from mastra_core.agents.event_spans import trace_events
 from mastra_core.agents.events import AgentEvent, Failure, Start
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
@@ -34,9 +35,24 @@ from mastra_core.agents.pydantic_ai.run_overrides import (
 )
 from mastra_core.agents.pydantic_ai.tools import build_toolsets
 from mastra_core.agents.pydantic_ai.truncate_history import truncate_history
+from mastra_core.agents.run_metrics import measure_runs
 from mastra_core.errors import RequestError
 
 __all__ = ("PydanticAgent",)
+
+
+def _has_own_spans(runner: Any) -> bool:
+    """Return whether pydantic-ai's own instrumentation is on for an agent."""
+    agent = runner._agent  # noqa: SLF001  # of the class below
+    setting = getattr(agent, "instrument", None)
+    if setting is None:
+        setting = getattr(pydantic_ai.Agent, "_instrument_default", False)
+    capabilities = getattr(getattr(agent, "_root_capability", None), "capabilities", ())
+    return (
+        bool(setting)
+        or type(agent.model).__name__ == "InstrumentedModel"
+        or any(type(each).__name__ == "Instrumentation" for each in capabilities)
+    )
 
 
 class PydanticAgent:
@@ -94,6 +110,8 @@ class PydanticAgent:
         """
         return await collect(self.stream(input))
 
+    @measure_runs
+    @trace_events(_has_own_spans)
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
         """Run the agent and yield its events; a failed run ends with ``Failure``.
 

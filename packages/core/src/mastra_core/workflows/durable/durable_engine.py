@@ -12,6 +12,7 @@ from mastra_core.database.url import parse_database_url, read_database_url
 from mastra_core.errors import Conflict, InvalidInput, NotFound
 from mastra_core.schema import dump
 from mastra_core.secret import Secret
+from mastra_core.telemetry import get_current_span, get_span_ids
 from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings
 from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import DurableRun, build_record
@@ -87,7 +88,7 @@ class DurableEngine:
         max_concurrency: int = 100,
         lease: float = 5,
         max_events: int = 100_000,
-        max_takeovers: int = 5,
+        max_takeovers: int = 20,
         park_after: float = 10,
         max_age: float = _MONTH,
         context_keys: Collection[str] | None = None,
@@ -431,7 +432,7 @@ class DurableEngine:
             msgspec.structs.replace(run.row, sequence=run.position),
             dispatcher.holder,
             encode(event),
-            encode(settings),
+            encode(msgspec.structs.replace(settings, trace=get_span_ids(get_current_span()))),
             self._encode_context(context),
             kept=kept,
             dropped=dropped,

@@ -158,6 +158,7 @@ class Execution:
             resource_id=self.row.resource_id,
             trace=run.trace,
         )
+        run.trace.update(settings.trace)
         state = options.state
         try:
             result = await interpret(run.workflow, run.record.input, journal, options)

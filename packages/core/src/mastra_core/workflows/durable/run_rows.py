@@ -47,11 +47,13 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     :param state: the shared state at the start.
     :param start: the step it begins in; the first one by default.
     :param per_step: whether to pause after one node.
+    :param trace: the ids of the span that began it, so that another process continues its trace.
     """
 
     state: dict[str, Any] = {}
     start: StartPoint | None = None
     per_step: bool = False
+    trace: dict[str, str] = {}
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ Table names begin with ``mastra_``, so an application may use the same database 
 
 from __future__ import annotations
 
-from mastra_core.database.schema import Schema
+from mastra_core.database.table_versions import Schema
 
 __all__ = ("POSTGRES_SCHEMA", "SQLITE_SCHEMA")
 

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
-from mastra_core.workflows.durable.queries import Queries, Query, RunDatabase
+from mastra_core.workflows.durable.queries import RunDatabase
+from mastra_core.workflows.durable.run_queries import (
+    answer_waits,
+    begin_execution,
+    cancel_run,
+    claim_runs,
+    commit_batch,
+    count_runs,
+    create_run,
+    delete_runs,
+    find_run,
+    has_claimable,
+    list_members,
+    list_runs,
+    purge_runs,
+    read_journal,
+    read_run,
+    read_states,
+    release_runs,
+    remove_members,
+    report_member,
+)
 from mastra_core.workflows.durable.run_rows import (
     Batch,
     CommitResult,
@@ -15,18 +34,10 @@ from mastra_core.workflows.durable.run_rows import (
     NewRun,
     RunRow,
     RunState,
-    join_placeholders,
 )
 from mastra_core.workflows.engine.run_query import RunQuery
-from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
 
 __all__ = ("SqlRunStore",)
-
-_FIELDS = RunRow.__struct_fields__
-_COLUMNS = ", ".join(_FIELDS)
-_MEMBER_COLUMNS = ", ".join(Member.__struct_fields__)
-_FINISHED = ", ".join(f"'{status}'" for status in sorted(FINISHED_STATUSES))
-_CHUNK = 500  # runs whose events one query returns, and values that one query binds
 
 
 class SqlRunStore:
@@ -64,7 +75,7 @@ class SqlRunStore:
         :param new: the run. A creator that is confined also gets a run of its resource that an
             unconfined creator has created.
         """
-        return await self._database.write(lambda: _create(new))
+        return await self._database.write(lambda: create_run(new))
 
     async def find(self, workflow: str, run_id: str, scope: str | None) -> RunRow | None:
         """Return a run, or ``None`` if there is none.
@@ -74,7 +85,7 @@ class SqlRunStore:
         :param scope: the resource that the caller may access; ``None`` for any. Runs of unconfined
             creators are then preferred.
         """
-        return await self._database.read(lambda: _find(workflow, run_id, scope))
+        return await self._database.read(lambda: find_run(workflow, run_id, scope))
 
     async def read(self, run: int, after: int = 0) -> tuple[RunRow, list[str]] | None:
         """Return a run and its events, or ``None`` if there is none.
@@ -82,21 +93,21 @@ class SqlRunStore:
         :param run: the key of the run.
         :param after: the number of events to skip.
         """
-        return await self._database.read(lambda: _read(run, after))
+        return await self._database.read(lambda: read_run(run, after))
 
     async def read_journal(self, run: int) -> JournalData:
         """Return the journal of a run.
 
         :param run: the key of the run.
         """
-        return await self._database.read(lambda: _read_journal(run))
+        return await self._database.read(lambda: read_journal(run))
 
     async def read_states(self, runs: Collection[int]) -> dict[int, RunState]:
         """Return the states of runs by key, as far as the runs exist.
 
         :param runs: the keys of the runs.
         """
-        return await self._database.read(lambda: _read_states([*runs]))
+        return await self._database.read(lambda: read_states([*runs]))
 
     async def begin(
         self,
@@ -123,7 +134,7 @@ class SqlRunStore:
         :returns: the new row, or ``None`` if the run has changed since.
         """
         values = (holder, event, settings, context)
-        return await self._database.write(lambda: _begin(row, values, {*kept}, {*dropped}))
+        return await self._database.write(lambda: begin_execution(row, values, {*kept}, {*dropped}))
 
     async def commit(
         self, run: int, holder: str, attempt: int, number: int, batch: Batch
@@ -137,7 +148,9 @@ class SqlRunStore:
             a lost connection is stored once.
         :param batch: what to store.
         """
-        return await self._database.write(lambda: _commit(run, (holder, attempt, number), batch))
+        return await self._database.write(
+            lambda: commit_batch(run, (holder, attempt, number), batch)
+        )
 
     async def answer(
         self,
@@ -157,7 +170,7 @@ class SqlRunStore:
         :returns: the new row, and how many waits were resumed; the row is ``None`` if there were
             none, or the run has ended.
         """
-        return await self._database.write(lambda: _answer(run, holder, answers, data, context))
+        return await self._database.write(lambda: answer_waits(run, holder, answers, data, context))
 
     async def cancel(self, run: int, event: str) -> bool:
         """End a run that has not ended, wherever it is executed.
@@ -166,7 +179,7 @@ class SqlRunStore:
         :param event: the JSON of its last event.
         :returns: whether the run had not ended.
         """
-        return await self._database.write(lambda: _cancel(run, event))
+        return await self._database.write(lambda: cancel_run(run, event))
 
     async def claim(
         self, member: Member, workflows: Collection[str], limit: int, *, orphans: bool
@@ -178,31 +191,21 @@ class SqlRunStore:
         :param limit: the maximum number of runs.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
         """
-        database = self._database
-        condition = (
-            "holder <> '' AND holder NOT IN "
-            f"(SELECT id FROM mastra_run_members WHERE lease_until > {database.now})"
-            if orphans
-            else f"holder = '' AND due_at <= {database.now}"
+        now, names = self._database.now, sorted(workflows)
+        # A read transaction first, because a write transaction waits for other processes.
+        if not await self._database.read(lambda: has_claimable(names, now, orphans=orphans)):
+            return []
+        locking = self._database.skip_locked
+        return await self._database.write(
+            lambda: claim_runs(member.id, names, limit, now, locking, orphans=orphans)
         )
-        names = sorted(workflows)
-        selection = (
-            f"SELECT id FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
-            f"AND workflow IN ({join_placeholders(names)}) "
-            f"ORDER BY due_at LIMIT ? {database.skip_locked}"
-        )
-        if not await database.read(
-            lambda: _exists(selection.removesuffix(database.skip_locked), names)
-        ):
-            return []  # without a write transaction, which waits for other processes
-        return await database.write(lambda: _claim(member.id, selection, (*names, limit)))
 
     async def release(self, member: str) -> None:
         """Give up all runs of a process that stops; other processes continue them.
 
         :param member: the id of the process.
         """
-        await self._database.write(lambda: _release(member))
+        await self._database.write(lambda: release_runs(member))
 
     async def beat(self, member: Member, lease: float) -> None:
         """Report that a process lives.
@@ -211,19 +214,19 @@ class SqlRunStore:
         :param lease: the seconds after which the process counts as dead.
         """
         await self._database.write(
-            lambda: _beat(member, f"{self._database.now} + {int(lease * 1000)}")
+            lambda: report_member(member, f"{self._database.now} + {int(lease * 1000)}")
         )
 
     async def list_members(self) -> list[Member]:
         """Return the processes that have reported, dead ones included."""
-        return await self._database.read(_list_members)
+        return await self._database.read(list_members)
 
     async def remove_members(self, ids: Collection[str]) -> None:
         """Declare processes dead.
 
         :param ids: the ids of the processes.
         """
-        await self._database.write(lambda: _remove_members([*ids]))
+        await self._database.write(lambda: remove_members([*ids]))
 
     async def list(self, workflow: str, query: RunQuery) -> list[tuple[RunRow, list[str]]]:
         """Return runs with their events, newest first.
@@ -231,7 +234,7 @@ class SqlRunStore:
         :param workflow: the id of the workflow.
         :param query: selects the runs.
         """
-        return await self._database.read(lambda: _list(workflow, query))
+        return await self._database.read(lambda: list_runs(workflow, query))
 
     async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
         """Return the number of the selected runs by status, whatever their place in the list.
@@ -239,14 +242,14 @@ class SqlRunStore:
         :param workflow: the id of the workflow.
         :param query: selects the runs.
         """
-        return await self._database.read(lambda: _count(workflow, query))
+        return await self._database.read(lambda: count_runs(workflow, query))
 
     async def delete(self, run: int) -> None:
         """Delete a run.
 
         :param run: the key of the run.
         """
-        await self._database.write(lambda: _delete([run]))
+        await self._database.write(lambda: delete_runs([run]))
 
     async def purge(self, *, finished_before: int, pending_before: int, limit: int) -> int:
         """Delete old runs, and return their number.
@@ -256,342 +259,6 @@ class SqlRunStore:
         :param pending_before: delete runs that were created before this time and never started.
         :param limit: the maximum number of runs to delete.
         """
-        return await self._database.write(lambda: _purge(finished_before, pending_before, limit))
-
-
-def _get_time() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _to_row(row: tuple[Any, ...]) -> RunRow:
-    return RunRow(**dict(zip(_FIELDS, row, strict=True)))
-
-
-def _chunk(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]
-
-
-def _find(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | None]:
-    sql = f"SELECT {_COLUMNS} FROM mastra_runs WHERE workflow = ? AND run_id = ? ORDER BY scope, id"  # noqa: S608  # no values
-    rows = [_to_row(row) for row in (yield Query(sql, (workflow, run_id)))]
-    if scope is None:
-        return rows[0] if rows else None
-    own = [row for row in rows if row.scope == scope]
-    of_others = [row for row in rows if not row.scope and row.resource_id == scope]
-    return next(iter((*own, *of_others)), None)
-
-
-def _create(new: NewRun) -> Queries[RunRow]:
-    existing = yield from _find(new.workflow, new.run_id, new.scope)
-    if existing is not None:
-        return existing
-    created = yield Query(
-        f"""INSERT INTO mastra_runs (workflow, run_id, scope, resource_id, caller, status,
-            sequence, attempt, commits, holder, answers, takeovers, created_at, updated_at,
-            settings, context)
-        VALUES (?, ?, ?, ?, ?, 'pending', 0, 0, 0, '', 0, 0, ?, ?, '{{}}', '{{}}')
-        ON CONFLICT (workflow, run_id, scope) DO NOTHING RETURNING {_COLUMNS}""",  # noqa: S608  # no values
-        (
-            *(new.workflow, new.run_id, new.scope, new.resource_id, new.caller),
-            *(new.created_at, new.created_at),
-        ),
-    )
-    if created:
-        return _to_row(created[0])
-    found = yield from _find(new.workflow, new.run_id, new.scope)  # another process was faster
-    assert found is not None  # noqa: S101  # the conflict shows that it exists
-    return found
-
-
-def _read(run: int, after: int) -> Queries[tuple[RunRow, list[str]] | None]:
-    rows = yield Query(f"SELECT {_COLUMNS} FROM mastra_runs WHERE id = ?", (run,))  # noqa: S608  # no values
-    if not rows:
-        return None
-    events: Sequence[tuple[Any, ...]] = ()
-    row = _to_row(rows[0])
-    if row.sequence > after:
-        events = yield Query(
-            "SELECT data FROM mastra_run_events WHERE run = ? AND sequence >= ? ORDER BY sequence",
-            (run, after),
+        return await self._database.write(
+            lambda: purge_runs(finished_before, pending_before, limit)
         )
-    return row, [data for (data,) in events][: row.sequence - after]
-
-
-def _read_journal(run: int) -> Queries[JournalData]:
-    runs = yield Query("SELECT answers FROM mastra_runs WHERE id = ?", (run,))
-    outcomes = yield Query(
-        "SELECT key, data FROM mastra_run_outcomes WHERE run = ? ORDER BY number", (run,)
-    )
-    keys = yield Query("SELECT key FROM mastra_run_events WHERE run = ? AND key <> ''", (run,))
-    waits = yield Query("SELECT key, kind, data FROM mastra_run_answers WHERE run = ?", (run,))
-    return JournalData(
-        outcomes=dict(outcomes),  # type: ignore[arg-type]  # pairs
-        emitted={key for (key,) in keys},
-        answers={key: data for key, kind, data in waits if kind == "answer"},
-        wakes={key: float(data) for key, kind, data in waits if kind == "wake"},
-        answer_count=runs[0][0] if runs else 0,  # a run that was deleted refuses each commit
-    )
-
-
-def _read_states(runs: list[int]) -> Queries[dict[int, RunState]]:
-    states = {}
-    for chunk in _chunk(runs):
-        rows = yield Query(
-            "SELECT id, sequence, attempt, holder, answers FROM mastra_runs "  # noqa: S608  # no values
-            f"WHERE id IN ({join_placeholders(chunk)})",
-            chunk,
-        )
-        for id_, sequence, attempt, holder, answers in rows:
-            states[id_] = RunState(
-                sequence=sequence, attempt=attempt, holder=holder, answers=answers
-            )
-    return states
-
-
-def _add_events(run: int, sequence: int, events: Sequence[tuple[str, str]]) -> Query:
-    """Build the query that stores events; ``sequence`` is the number of events afterwards."""
-    first = sequence - len(events)
-    return Query(
-        "INSERT INTO mastra_run_events (run, sequence, key, data) VALUES (?, ?, ?, ?)",
-        [(run, first + index, key, data) for index, (key, data) in enumerate(events)],
-        many=True,
-    )
-
-
-def _begin(
-    row: RunRow, values: tuple[str, str, str, str | None], kept: set[str], dropped: set[str]
-) -> Queries[RunRow | None]:
-    holder, event, settings, context = values
-    rows = yield Query(
-        f"""UPDATE mastra_runs SET status = 'running', sequence = sequence + 1,
-            attempt = attempt + 1, commits = 0, holder = ?, takeovers = 0, due_at = 0,
-            updated_at = ?, settings = ?, context = coalesce(?, context)
-        WHERE id = ? AND attempt = ? AND sequence = ? RETURNING {_COLUMNS}""",  # noqa: S608  # no values
-        (holder, _get_time(), settings, context, row.id, row.attempt, row.sequence),
-    )
-    if not rows:
-        return None
-    begun = _to_row(rows[0])
-    yield _add_events(row.id, begun.sequence, [("", event)])
-    if row.attempt:
-        yield from _rewind_journal(row.id, kept, dropped)
-    return begun
-
-
-def _rewind_journal(run: int, kept: set[str], dropped: set[str]) -> Queries[None]:
-    outcomes = yield Query("SELECT key FROM mastra_run_outcomes WHERE run = ?", (run,))
-    gone = [(run, key) for (key,) in outcomes if key not in kept]
-    if gone:
-        sql = "DELETE FROM mastra_run_outcomes WHERE run = ? AND key = ?"
-        yield Query(sql, gone, many=True)
-    if dropped:
-        sql = "UPDATE mastra_run_events SET key = '' WHERE run = ? AND key = ?"
-        yield Query(sql, [(run, key) for key in sorted(dropped)], many=True)
-
-
-def _commit(run: int, fence: tuple[str, int, int], batch: Batch) -> Queries[CommitResult]:
-    condition = "" if batch.answers is None else " AND answers = ?"
-    expected = () if batch.answers is None else (batch.answers,)
-    rows = yield Query(
-        f"""UPDATE mastra_runs SET sequence = sequence + ?, commits = commits + 1,
-            status = coalesce(?, status), updated_at = ?,
-            takeovers = CASE WHEN ? THEN 0 ELSE takeovers END,
-            holder = CASE WHEN ? THEN '' ELSE holder END,
-            due_at = ?
-        WHERE id = ? AND holder = ? AND attempt = ? AND commits = ?{condition}
-        RETURNING sequence""",  # noqa: S608  # no values
-        (
-            *(len(batch.events), batch.status, _get_time(), bool(batch.outcomes), batch.releases),
-            *(batch.due_at if batch.releases else 0, run, *fence, *expected),
-        ),
-    )
-    if not rows:
-        return (yield from _explain_refusal(run, fence))
-    sequence: int = rows[0][0]
-    if batch.outcomes:
-        yield Query(
-            "INSERT INTO mastra_run_outcomes (run, key, number, data) VALUES (?, ?, ?, ?)",
-            [
-                (run, key, (fence[1] << 40) + (fence[2] << 16) + index, data)
-                for index, (key, data) in enumerate(batch.outcomes)
-            ],
-            many=True,
-        )
-    if batch.wakes:
-        yield _add_answers(run, "wake", [(key, str(until)) for key, until in batch.wakes])
-    if batch.events:
-        yield _add_events(run, sequence, batch.events)
-    return CommitResult("stored", sequence)
-
-
-def _explain_refusal(run: int, fence: tuple[str, int, int]) -> Queries[CommitResult]:
-    holder, attempt, number = fence
-    rows = yield Query(
-        "SELECT sequence, holder, attempt, commits FROM mastra_runs WHERE id = ?", (run,)
-    )
-    if not rows or rows[0][2] != attempt:
-        return CommitResult("refused")
-    sequence, present_holder, _, commits = rows[0]
-    if commits == number + 1:  # stored before the connection was lost
-        return CommitResult("stored", sequence)
-    return CommitResult("answered" if present_holder == holder else "refused", sequence)
-
-
-def _add_answers(run: int, kind: str, answers: Sequence[tuple[str, str]]) -> Query:
-    return Query(
-        "INSERT INTO mastra_run_answers (run, key, kind, data) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (run, key) DO NOTHING",
-        [(run, key, kind, data) for key, data in answers],
-        many=True,
-    )
-
-
-def _answer(
-    run: int, holder: str, answers: Sequence[tuple[str, str]], data: str, context: str | None
-) -> Queries[tuple[RunRow | None, int]]:
-    # The update comes first: it locks the row, so that no other answer comes in between.
-    locked = yield Query(
-        "UPDATE mastra_runs SET updated_at = updated_at WHERE id = ? "  # noqa: S608  # no values
-        f"AND status NOT IN ({_FINISHED}) RETURNING id",
-        (run,),
-    )
-    if not locked:
-        return None, 0
-    known: set[str] = set()
-    for chunk in _chunk([key for key, _ in answers]):
-        rows = yield Query(
-            "SELECT key FROM mastra_run_answers "  # noqa: S608  # no values
-            f"WHERE run = ? AND key IN ({join_placeholders(chunk)})",
-            (run, *chunk),
-        )
-        known |= {key for (key,) in rows}
-    new = [(key, event) for key, event in answers if key not in known]
-    if not new:
-        return None, 0
-    rows = yield Query(
-        f"""UPDATE mastra_runs SET sequence = sequence + ?, answers = answers + ?,
-            status = 'running', updated_at = ?, context = coalesce(?, context), due_at = 0,
-            attempt = attempt + CASE WHEN holder = '' AND ? THEN 1 ELSE 0 END,
-            commits = CASE WHEN holder = '' THEN 0 ELSE commits END,
-            holder = CASE WHEN holder = '' THEN ? ELSE holder END
-        WHERE id = ? RETURNING {_COLUMNS}""",  # noqa: S608  # no values
-        (len(new), len(new), _get_time(), context, bool(holder), holder, run),
-    )
-    row = _to_row(rows[0])
-    yield _add_answers(run, "answer", [(key, data) for key, _ in new])
-    yield _add_events(run, row.sequence, [("", event) for _, event in new])
-    return row, len(new)
-
-
-def _cancel(run: int, event: str) -> Queries[bool]:
-    rows = yield Query(
-        "UPDATE mastra_runs SET status = 'canceled', sequence = sequence + 1, "  # noqa: S608  # no values
-        "attempt = attempt + 1, holder = '', due_at = NULL, updated_at = ? "
-        f"WHERE id = ? AND status NOT IN ({_FINISHED}) RETURNING sequence",
-        (_get_time(), run),
-    )
-    if not rows:
-        return False
-    yield _add_events(run, rows[0][0], [("", event)])
-    return True
-
-
-def _exists(selection: str, names: list[str]) -> Queries[bool]:
-    return bool((yield Query(selection, (*names, 1))))
-
-
-def _claim(holder: str, selection: str, values: tuple[Any, ...]) -> Queries[list[RunRow]]:
-    rows = yield Query(
-        f"""UPDATE mastra_runs SET attempt = attempt + 1, commits = 0, holder = ?,
-            takeovers = takeovers + CASE WHEN holder = '' THEN 0 ELSE 1 END
-        WHERE id IN ({selection}) RETURNING {_COLUMNS}""",  # noqa: S608  # no values
-        (holder, *values),
-    )
-    return [_to_row(row) for row in rows]
-
-
-def _release(member: str) -> Queries[None]:
-    yield Query("UPDATE mastra_runs SET holder = '', due_at = 0 WHERE holder = ?", (member,))
-    yield Query("DELETE FROM mastra_run_members WHERE id = ?", (member,))
-
-
-def _beat(member: Member, until: str) -> Queries[None]:
-    yield Query(
-        f"INSERT INTO mastra_run_members ({_MEMBER_COLUMNS}, lease_until) "  # noqa: S608  # no values
-        f"VALUES (?, ?, ?, ?, {until}) "
-        f"ON CONFLICT (id) DO UPDATE SET lease_until = {until}",
-        (member.id, member.name, member.machine, member.process),
-    )
-
-
-def _list_members() -> Queries[list[Member]]:
-    rows = yield Query(f"SELECT {_MEMBER_COLUMNS} FROM mastra_run_members")  # noqa: S608  # no values
-    return [
-        Member(id=id_, name=name, machine=machine, process=process)
-        for id_, name, machine, process in rows
-    ]
-
-
-def _remove_members(ids: list[str]) -> Queries[None]:
-    for chunk in _chunk(ids):
-        sql = f"DELETE FROM mastra_run_members WHERE id IN ({join_placeholders(chunk)})"  # noqa: S608  # no values
-        yield Query(sql, chunk)
-
-
-def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
-    parts, values = ["workflow = ?"], [workflow]
-    for condition, value in (
-        ("status = ?", query.status or None),
-        ("resource_id = ?", query.resource_id or None),
-        ("created_at >= ?", query.since),
-        ("created_at <= ?", query.until),
-    ):
-        if value is not None:
-            parts.append(condition)
-            values.append(value)  # type: ignore[arg-type]  # texts and numbers
-    return " AND ".join(parts), values
-
-
-def _list(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list[str]]]]:
-    condition, values = _build_condition(workflow, query)
-    limit = 2**62 if query.limit is None else query.limit
-    rows = yield Query(
-        f"SELECT {_COLUMNS} FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
-        "ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
-        (*values, limit, query.offset),
-    )
-    found = [(_to_row(row), list[str]()) for row in rows]
-    events = {row.id: data for row, data in found}
-    for chunk in _chunk([*events]):
-        stored = yield Query(
-            "SELECT run, data FROM mastra_run_events "  # noqa: S608  # no values
-            f"WHERE run IN ({join_placeholders(chunk)}) ORDER BY run, sequence",
-            chunk,
-        )
-        for run, data in stored:
-            events[run].append(data)
-    return found
-
-
-def _count(workflow: str, query: RunQuery) -> Queries[dict[str, int]]:
-    condition, values = _build_condition(workflow, query)
-    sql = f"SELECT status, count(*) FROM mastra_runs WHERE {condition} GROUP BY status"  # noqa: S608  # no values
-    return dict((yield Query(sql, values)))  # type: ignore[arg-type]  # pairs
-
-
-def _delete(runs: Sequence[int]) -> Queries[None]:
-    for chunk in _chunk(runs):
-        yield Query(f"DELETE FROM mastra_runs WHERE id IN ({join_placeholders(chunk)})", chunk)  # noqa: S608  # no values
-
-
-def _purge(finished_before: int, pending_before: int, limit: int) -> Queries[int]:
-    rows = yield Query(
-        "SELECT id FROM mastra_runs WHERE "  # noqa: S608  # no values
-        f"(status IN ({_FINISHED}) AND updated_at < ?) "
-        "OR (status = 'pending' AND updated_at < ?) LIMIT ?",
-        (finished_before, pending_before, limit),
-    )
-    runs = [id_ for (id_,) in rows]
-    yield from _delete(runs)
-    return len(runs)

@@ -54,6 +54,15 @@ from mastra_core.workflows.model.definition import (
 __all__ = ("PerStepPause", "interpret")
 
 
+_NODE_KINDS: dict[type, str] = {
+    Branch: "conditional",
+    ForEach: "foreach",
+    Loop: "loop",
+    Parallel: "parallel",
+    Sleep: "sleep",
+}
+
+
 class PerStepPause(BaseException):
     """The requested node of a run with ``per_step`` has ended, but more nodes follow.
 
@@ -146,6 +155,15 @@ def _enter_start_node(scope: Scope, start: StartPoint) -> int:
 async def _run_node(scope: Scope, node: Node, value: Any, start: StartPoint | None) -> Any:
     if type(node) is Single:  # the most frequent kind of node is tested first
         return await _run_step(scope, node.step, value, start=start)
+    if not is_recording():
+        return await _run_group(scope, node, value, start)
+    kind = _NODE_KINDS[type(node)]
+    attributes = {"mastra.workflow.id": scope.workflow.id, "mastra.workflow.node": kind}
+    with start_span(f"workflow_{kind}", attributes):
+        return await _run_group(scope, node, value, start)
+
+
+async def _run_group(scope: Scope, node: Node, value: Any, start: StartPoint | None) -> Any:
     match node:
         case ForEach():
             return await _run_foreach(scope, node, value)

@@ -16,6 +16,7 @@ import msgspec
 from mastra_core.errors import Conflict, InvalidInput, MastraError, NotFound, TooManyRuns
 from mastra_core.request_scope import is_request_scoped, is_task_done, start_task
 from mastra_core.schema import dump
+from mastra_core.telemetry import get_current_span, get_span_ids
 from mastra_core.workflows.engine.memory_run import MemoryRun
 from mastra_core.workflows.engine.memory_store import MemoryStore
 from mastra_core.workflows.engine.outcome import Outcome, RunError
@@ -207,6 +208,7 @@ class MemoryEngine:
         run = _require_memory_run(run)
         await check_resume_data(run.workflow, run.record, steps, data)
         run.replace_context(context)
+        run.resumed_by.update(get_span_ids(get_current_span()))
         run.unpark()
         await run.resume_steps(steps, dump(data))
         self._continue_execution(run)
@@ -310,7 +312,8 @@ class MemoryEngine:
         """
         query = query or RunQuery()
         end = None if query.limit is None else query.offset + query.limit
-        records = self._select(workflow, query)
+        self._finish_lost_runs()
+        records = _select_records(self._runs, workflow, query)
         records.sort(key=lambda record: record.created_at, reverse=True)
         return records[query.offset : end]
 
@@ -320,7 +323,8 @@ class MemoryEngine:
         :param workflow: the workflow.
         :param query: selects the runs, whatever their place in the list; all by default.
         """
-        records = self._select(workflow, query or RunQuery())
+        self._finish_lost_runs()
+        records = _select_records(self._runs, workflow, query or RunQuery())
         return dict(Counter(record.status for record in records))
 
     async def delete(self, run: Run) -> None:
@@ -335,11 +339,6 @@ class MemoryEngine:
         """Cancel all unfinished runs."""
         for run in self._runs.unfinished_runs:
             await self.cancel(run)
-
-    def _select(self, workflow: Workflow, query: RunQuery) -> list[RunRecord]:
-        self._finish_lost_runs()
-        records = (run.record for run in self._runs if run.workflow.id == workflow.id)
-        return [record for record in records if query.matches(record)]
 
     async def _begin_again(
         self,
@@ -379,6 +378,7 @@ class MemoryEngine:
             context=run.context, state=dict(initial), start=start, per_step=per_step
         )
         options.resource_id, options.trace = run.record.resource_id, run.trace
+        options.resumed_by = run.resumed_by
         if is_request_scoped():
             run.replay_options = msgspec.structs.replace(options, state=dict(initial))
             run.journal.on_suspend = run.park
@@ -428,6 +428,13 @@ class MemoryEngine:
                 run.add_event(end)
                 if run.record.is_finished:
                     self._runs.mark_finished(run)
+
+
+def _select_records(
+    runs: Iterable[MemoryRun], workflow: Workflow, query: RunQuery
+) -> list[RunRecord]:
+    records = (run.record for run in runs if run.workflow.id == workflow.id)
+    return [record for record in records if query.matches(record)]
 
 
 def _require_memory_run(run: Run) -> MemoryRun:

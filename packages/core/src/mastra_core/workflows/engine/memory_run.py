@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import MastraError
 from mastra_core.limits.memory_size import estimate_context_size, estimate_size
+from mastra_core.metrics.recording import is_recording
 from mastra_core.request_scope import Signal, cancel_task, create_signal
 from mastra_core.workflows.engine.memory_journal import MemoryJournal
 from mastra_core.workflows.engine.run_events import (
@@ -24,6 +25,7 @@ from mastra_core.workflows.engine.run_events import (
 )
 from mastra_core.workflows.engine.run_options import BATCH_SIZE, RunOptions, StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
+from mastra_core.workflows.engine.workflow_metrics import measure_event
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -68,8 +70,8 @@ class MemoryRun:
     __slots__ = (
         "__weakref__", "_context_size", "_events", "_latest_data", "_max_events", "_reserve",
         "_start_size", "_waiters", "_watchers", "caller", "context", "is_parked", "journal", "key",
-        "record", "replay_options", "reserved", "run_id", "size", "start_point", "task", "trace",
-        "workflow",
+        "record", "replay_options", "reserved", "resumed_by", "run_id", "size", "start_point",
+        "task", "trace", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -92,6 +94,7 @@ class MemoryRun:
         self.is_parked = False
         self.context: dict[str, Any] = {}
         self.trace: dict[str, str] = {}
+        self.resumed_by: dict[str, str] = {}
         self.caller = caller
         self.size = _RUN_SIZE + len(record.run_id) + len(record.resource_id)
         self.reserved = self._context_size = self._start_size = 0
@@ -193,6 +196,8 @@ class MemoryRun:
         self.size = size
         self._events.append(event)
         self.record.apply(event)
+        if is_recording():
+            measure_event(self.workflow.id, self.key, event)
         for watcher in self._watchers:
             watcher.set()
         if self._waiters and self.record.is_settled:

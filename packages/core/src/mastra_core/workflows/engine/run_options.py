@@ -44,6 +44,7 @@ class RunOptions(msgspec.Struct, kw_only=True):
     :param per_step: whether to pause after one node.
     :param resource_id: the owner of the run.
     :param trace: receives the ids of the execution's span, if it has one.
+    :param resumed_by: the ids of the span of the request that resumed the run last.
     """
 
     context: Mapping[str, Any] = {}
@@ -52,6 +53,7 @@ class RunOptions(msgspec.Struct, kw_only=True):
     per_step: bool = False
     resource_id: str = ""
     trace: dict[str, str] = {}
+    resumed_by: dict[str, str] = {}
 
 
 class StepAddress(msgspec.Struct, frozen=True, gc=False):

@@ -14,7 +14,7 @@ from mastra_core.logger import get_logger
 from mastra_core.logs.log_fields import set_log_fields
 from mastra_core.redaction import safe_message
 from mastra_core.schema import validate
-from mastra_core.telemetry import annotate, is_recording, start_span
+from mastra_core.telemetry import annotate, is_recording, link_trace, start_span
 from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.run_events import (
     StepEnded,
@@ -255,9 +255,17 @@ async def _execute_traced(
     if not is_recording():
         return await job
     attributes = {"mastra.workflow.id": scope.workflow.id, "mastra.step.id": step.id}
-    with start_span(f"workflow_step {step.id}", attributes) as current:
+    links: tuple[Any, ...] = ()
+    if context is not None and context.resume_data is not None:
+        links = link_trace(scope.options.resumed_by)
+    with start_span(f"workflow_step {step.id}", attributes, links=links) as current:
         annotate(current, input=value)
-        output = await job
+        try:
+            output = await job
+        except StepExit as left:
+            if current is not None and left.outcome.kind == "suspended":
+                current.add_event("suspended")
+            raise
         annotate(current, output=output)
         return output
 

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from mastra_core.agents.agent_span import stream_traced
 from mastra_core.agents.event_chunk import build_event_chunk
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.function import FunctionAgent
@@ -85,7 +86,7 @@ async def _forward_events(
     agent: AgentLike, run_input: AgentInput, context: StepContext
 ) -> AsyncGenerator[AgentEvent]:
     """Run the agent, and send each event to the readers of the run."""
-    async with aclosing(agent.stream(run_input)) as events:  # type: ignore[type-var]  # a generator
+    async with aclosing(stream_traced(agent, run_input)) as events:  # type: ignore[type-var]  # a generator
         async for event in events:
             await context.write(build_event_chunk(agent.id, event))
             yield event

@@ -80,6 +80,7 @@ class PreviewProxy(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a chunk would wait until the client has confirmed the last one
     server: PreviewProxy
 
     def _serve(self) -> None:

@@ -1,0 +1,79 @@
+"""Let OpenAI's SDK spend less time on the requests of models."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any, get_args
+
+from openai import AsyncStream, BaseModel
+from pydantic import create_model
+from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
+
+from mastra_core.agents.pydantic_ai.openai_objects import UnexpectedShape, build_object
+
+__all__ = ("accelerate_client",)
+
+# The arguments of a request that contain whole conversations and schemas.
+_LARGE_ARGUMENTS = ("messages", "input", "tools")
+_REQUIRED = "messages"
+
+
+def accelerate_client(model: OpenAIChatModel | OpenAIResponsesModel) -> None:
+    """Let the client of a model do less work for each request, and for each piece of a stream.
+
+    The SDK still sends the requests, repeats them, reads the events of a stream and raises errors.
+
+    :param model: a model whose client no other code uses.
+    """
+    client = model.client
+    client.request = functools.partial(_request, client.request)  # type: ignore[method-assign]
+    is_chat = isinstance(model, OpenAIChatModel)
+    resource: Any = client.chat.completions if is_chat else client.responses
+    resource.create = functools.partial(_create, resource.create)
+
+
+async def _create(create: Callable[..., Awaitable[Any]], **options: Any) -> Any:
+    """Create a completion or a response, with large arguments as parts of the finished body.
+
+    The SDK compares the other arguments with their types at every level, and with every type of a
+    union. This finds nothing to change in the arguments of pydantic-ai, which are JSON builtins.
+    """
+    extra = options.pop("extra_body", None) or {}
+    large = {name: options.pop(name) for name in _LARGE_ARGUMENTS if options.get(name)}
+    if _REQUIRED in large:
+        options[_REQUIRED] = ()
+    return await create(**options, extra_body={**large, **extra})
+
+
+async def _request(
+    request: Callable[..., Awaitable[Any]],
+    *arguments: Any,
+    stream_cls: Any = None,
+    **options: Any,
+) -> Any:
+    if stream_cls is not None:
+        stream_cls = _replace_stream_class(stream_cls)
+    return await request(*arguments, stream_cls=stream_cls, **options)
+
+
+@functools.cache
+def _replace_stream_class(stream_class: Any) -> Any:
+    """Return the class of a stream whose pieces ``build_object`` builds.
+
+    :param stream_class: ``AsyncStream[T]``.
+    """
+    (type_,) = get_args(stream_class)
+    holder = create_model("Holder", __base__=BaseModel, piece=(type_, ...))
+
+    class Piece:
+        """A type with its own ``build``, which the SDK calls."""
+
+        @classmethod
+        def build(cls, *, response: object, data: object) -> Any:  # noqa: ARG003  # the SDK's names
+            try:
+                return build_object(type_, data)
+            except UnexpectedShape:
+                return holder.construct(piece=data).piece  # type: ignore[attr-defined]  # of holder
+
+    return AsyncStream[Piece]

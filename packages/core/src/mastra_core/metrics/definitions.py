@@ -1,0 +1,129 @@
+"""The metrics of an application: names, kinds, units and labels."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+__all__ = (
+    "ACTIVE_REQUESTS",
+    "AGENT_RUN_DURATION",
+    "FIRST_CHUNK_DURATION",
+    "LOST_LOG_LINES",
+    "METRICS",
+    "MODEL_CALL_DURATION",
+    "REQUEST_DURATION",
+    "SPANS",
+    "TOKENS",
+    "TOOL_CALL_DURATION",
+    "WORKFLOW_ACTIVE_RUNS",
+    "WORKFLOW_OLDEST_RUN",
+    "WORKFLOW_RUN_DURATION",
+    "Metric",
+)
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric.
+
+    :param name: name of OpenTelemetry's convention, with dots.
+    :param kind: ``counter``; ``active``, a number that goes up and down; ``oldest``, of which the
+        smallest value of all processes counts; or ``duration``, a histogram of seconds.
+    :param help: what is measured.
+    :param labels: names of the labels.
+    """
+
+    name: str
+    kind: Literal["counter", "active", "oldest", "duration"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def prometheus_name(self) -> str:
+        """The name of the metric in Prometheus."""
+        suffix = {"counter": "_total", "duration": "_seconds", "oldest": "_seconds", "active": ""}
+        return self.name.replace(".", "_") + suffix[self.kind]
+
+
+REQUEST_DURATION = Metric(
+    name="http.server.request.duration",
+    kind="duration",
+    help="From request to the last byte.",
+    labels=("method", "route", "status"),
+)
+ACTIVE_REQUESTS = Metric(name="http.server.active_requests", kind="active", help="Under way.")
+AGENT_RUN_DURATION = Metric(
+    name="mastra.agent.run.duration",
+    kind="duration",
+    help="Runs of agents; the outcome is ok, failed, suspended or aborted.",
+    labels=("agent", "outcome"),
+)
+MODEL_CALL_DURATION = Metric(
+    name="gen_ai.client.operation.duration",
+    kind="duration",
+    help="Turns of a model, to the end of its answer or its first tool call.",
+    labels=("agent", "model", "outcome"),
+)
+FIRST_CHUNK_DURATION = Metric(
+    name="gen_ai.client.operation.time_to_first_chunk",
+    kind="duration",
+    help="From the start of a model turn to its first piece.",
+    labels=("agent", "model"),
+)
+TOKENS = Metric(
+    name="mastra.model.tokens",
+    kind="counter",
+    help="Tokens that models read (input), wrote (output) or read from a cache (cached).",
+    labels=("agent", "model", "type"),
+)
+TOOL_CALL_DURATION = Metric(
+    name="mastra.tool.call.duration",
+    kind="duration",
+    help="Calls of tools by agents; the outcome is ok, failed or declined.",
+    labels=("agent", "tool", "outcome"),
+)
+WORKFLOW_RUN_DURATION = Metric(
+    name="mastra.workflow.run.duration",
+    kind="duration",
+    help="From the start or the resumption of a run to its end or its suspension.",
+    labels=("workflow", "outcome"),
+)
+WORKFLOW_ACTIVE_RUNS = Metric(
+    name="mastra.workflow.active_runs",
+    kind="active",
+    help="Runs that are neither finished nor suspended.",
+    labels=("workflow",),
+)
+WORKFLOW_OLDEST_RUN = Metric(
+    name="mastra.workflow.oldest_run.start_time",
+    kind="oldest",
+    help="When the oldest active run started or was resumed, in seconds since 1970; +Inf for none.",
+)
+LOST_LOG_LINES = Metric(
+    name="mastra.log.lines_lost",
+    kind="counter",
+    help="Log lines that a transport could not write.",
+    labels=("transport",),
+)
+SPANS = Metric(
+    name="mastra.telemetry.spans",
+    kind="counter",
+    help="Spans of traces; the result is exported or dropped.",
+    labels=("result",),
+)
+
+METRICS = (
+    REQUEST_DURATION,
+    ACTIVE_REQUESTS,
+    AGENT_RUN_DURATION,
+    MODEL_CALL_DURATION,
+    FIRST_CHUNK_DURATION,
+    TOKENS,
+    TOOL_CALL_DURATION,
+    WORKFLOW_RUN_DURATION,
+    WORKFLOW_ACTIVE_RUNS,
+    WORKFLOW_OLDEST_RUN,
+    LOST_LOG_LINES,
+    SPANS,
+)

@@ -1,0 +1,59 @@
+"""Storage in a PostgreSQL database."""
+
+from __future__ import annotations
+
+from mastra_core.agents.suspended_runs import SuspendedRuns
+from mastra_core.database.url import DatabaseUrl, parse_database_url
+from mastra_core.storage.postgres_database import PostgresDatabase
+from mastra_core.storage.protocol import ThreadStore
+from mastra_core.storage.sqlite_runs import SqliteSuspendedRuns
+from mastra_core.storage.sqlite_threads import SqliteThreads
+
+__all__ = ("PostgresStorage",)
+
+_WEEK = 7 * 24 * 3600
+
+
+class PostgresStorage:
+    """Stores everything in a PostgreSQL database, which servers on several machines share.
+
+    It needs the extra ``mastra-core[postgres]``, which the first use imports.
+
+    :param url: ``postgresql://user:password@host:5432/name``, with options of libpq in its query.
+    :param max_connections: maximum number of connections of this process.
+    :param max_suspended: seconds after which a suspended run is removed.
+    :param max_suspended_runs: maximum number of suspended runs, divided among the callers.
+    :param max_suspended_bytes: maximum size of all suspended runs, divided among the callers.
+    :raises ConfigError: when the URL is invalid.
+    """
+
+    single_process = False
+
+    def __init__(
+        self,
+        url: str | DatabaseUrl,
+        *,
+        max_connections: int = 10,
+        max_suspended: float = _WEEK,
+        max_suspended_runs: int = 100_000,
+        max_suspended_bytes: int = 4_294_967_296,
+    ) -> None:
+        self.url = parse_database_url(url) if isinstance(url, str) else url
+        self._database = PostgresDatabase(self.url, max_connections)
+        self.threads: ThreadStore = SqliteThreads(self._database)
+        self.suspended_runs: SuspendedRuns = SqliteSuspendedRuns(
+            self._database, max_suspended, max_suspended_runs, max_suspended_bytes
+        )
+
+    async def open(self) -> None:
+        """Connect, and create or migrate the tables.
+
+        :raises ConfigError: when the package ``psycopg`` is not installed.
+        :raises StorageError: when the database cannot be used, or was written by a newer version of
+            mastra.
+        """
+        await self._database.pool.open()
+
+    async def close(self) -> None:
+        """Close the connections; a later call opens them again."""
+        await self._database.pool.close()

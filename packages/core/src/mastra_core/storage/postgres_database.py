@@ -1,0 +1,84 @@
+"""Execute the statements of a storage on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mastra_core.database.postgres_pool import PostgresPool
+from mastra_core.database.url import DatabaseUrl
+from mastra_core.storage.postgres_schema import SCHEMA
+from mastra_core.storage.postgres_text import decode_row, encode_value, translate_sql
+from mastra_core.storage.sqlite_database import Lock, Result, Statement
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection, AsyncCursor
+
+__all__ = ("PostgresDatabase",)
+
+T = TypeVar("T")
+_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+_SHARED_LOCK = "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))"
+_NOT_NULL_VIOLATION = "23502"  # an id was used by another thread at the same moment
+
+
+class PostgresDatabase:
+    """The tables of a storage in a PostgreSQL database.
+
+    :param url: the database.
+    :param max_connections: maximum number of connections.
+    :raises ConfigError: when the URL names no PostgreSQL database.
+    """
+
+    max_row_bytes: int | None = None
+    max_read_bytes: int | None = None
+
+    def __init__(self, url: DatabaseUrl, max_connections: int) -> None:
+        self.pool = PostgresPool(url, (SCHEMA,), max_connections=max_connections)
+
+    async def execute(
+        self,
+        statements: Sequence[Statement],
+        convert: Callable[[Sequence[Result]], T],
+        *,
+        writes: bool = False,
+        locks: Sequence[Lock] = (),
+    ) -> T:
+        """Execute statements in one transaction, and convert their results.
+
+        All statements are sent before the first result is read.
+
+        :param statements: the statements.
+        :param convert: converts the results, one for each statement.
+        :param writes: whether a statement changes data.
+        :param locks: the locks that the call acquires first, in this order.
+        :raises StorageError: when the database cannot be used.
+        """
+
+        async def work(connection: AsyncConnection[Any]) -> list[Result]:
+            async with connection.pipeline():
+                if not writes:
+                    await connection.execute(_SNAPSHOT)
+                for lock in locks:
+                    await connection.execute(
+                        _SHARED_LOCK if lock.is_shared else _LOCK, (encode_value(lock.name),)
+                    )
+                cursors = [await _send(connection, each) for each in statements]
+            return [await _receive(cursor) for cursor in cursors]
+
+        return convert(await self.pool.run(work, repeat_on=[_NOT_NULL_VIOLATION]))
+
+
+async def _send(connection: AsyncConnection[Any], statement: Statement) -> AsyncCursor[Any]:
+    sql, values = statement.sql, list(map(encode_value, statement.values))
+    if statement.max_bytes is not None:
+        sql = statement.limited_sql
+        values.append(statement.max_bytes)
+    return await connection.execute(translate_sql(sql), values)
+
+
+async def _receive(cursor: AsyncCursor[Any]) -> Result:
+    if cursor.description is None:
+        return Result((), cursor.rowcount)
+    return Result([decode_row(row) for row in await cursor.fetchall()], cursor.rowcount)

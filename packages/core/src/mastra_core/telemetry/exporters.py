@@ -1,0 +1,139 @@
+"""Build what receives the ended spans: a queue with its thread, or the spans of each request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mastra_core.errors import ConfigError
+from mastra_core.request_scope import is_request_scoped
+from mastra_core.telemetry.otel_environment import (
+    read_exporter,
+    read_limit,
+    read_otlp,
+    read_protocol,
+    read_queue,
+)
+from mastra_core.telemetry.otlp_encoding import SpanLimits
+from mastra_core.telemetry.span_queue import ExportCounts, SpanQueue, SpanSender
+
+__all__ = ("Export", "build_export", "check_export")
+
+_EXPORTERS = ("otlp", "console", "file")
+
+Export = Any  # the setting: a mapping, or an exporter of OpenTelemetry's SDK
+
+
+def check_export(export: Export) -> None:
+    """Check the setting ``export``.
+
+    :param export: the setting.
+    :raises ConfigError: for anything but a mapping of a known type, or an exporter.
+    """
+    if _is_exporter(export):
+        return
+    kind = export.get("type") if isinstance(export, Mapping) else export
+    if not isinstance(export, Mapping) or kind not in _EXPORTERS:
+        raise ConfigError(
+            f"The telemetry export type {kind!r} does not exist.",
+            f'Write export={{"type": ...}} with {", ".join(_EXPORTERS)}, or pass an exporter of '
+            "OpenTelemetry's SDK.",
+        )
+    if kind == "file" and not export.get("path"):
+        raise ConfigError(
+            "The telemetry export to a file has no path.",
+            'Write export={"type": "file", "path": "traces.jsonl"}.',
+        )
+
+
+def build_export(
+    export: Export, counts: ExportCounts
+) -> tuple[Callable[[Any], None] | None, SpanQueue | None]:
+    """Return what receives each ended span, and its queue.
+
+    :param export: the setting.
+    :param counts: the counts of the process.
+    :returns: both ``None`` for no export; no queue where threads do not exist.
+    :raises ConfigError: for an invalid variable of OpenTelemetry.
+    """
+    kind = read_exporter("object" if _is_exporter(export) else export["type"])
+    if kind == "none":
+        return None, None
+    settings = export if isinstance(export, Mapping) else {}
+    if is_request_scoped():
+        return _build_for_requests(kind, export, settings, counts), None
+    queue = SpanQueue(_build_sender(kind, export, settings), counts, **read_queue())
+    return queue.add, queue
+
+
+def _is_exporter(value: Any) -> bool:
+    return callable(getattr(value, "export", None)) and callable(getattr(value, "shutdown", None))
+
+
+def _build_for_requests(
+    kind: str, export: Export, settings: Mapping[str, Any], counts: ExportCounts
+) -> Callable[[Any], None]:
+    if kind == "otlp":
+        from mastra_core.telemetry.request_export import RequestSpans
+
+        collector = read_otlp(settings.get("endpoint"), settings.get("headers"))
+        return RequestSpans(collector, _read_limits(), counts).add
+    exporter = export if kind == "object" else _build_console_exporter()
+    from mastra_core.telemetry.sdk_sender import to_readable_span
+
+    return lambda span: exporter.export([to_readable_span(span)])
+
+
+def _build_sender(kind: str, export: Export, settings: Mapping[str, Any]) -> SpanSender:
+    from mastra_core.telemetry.sdk_sender import ExporterSender, FileSender
+
+    endpoint, headers = settings.get("endpoint"), settings.get("headers")
+    match kind:
+        case "object":
+            return ExporterSender(export)
+        case "console":
+            return ExporterSender(_build_console_exporter())
+        case "file":
+            return FileSender(Path(settings["path"]), _read_limits())
+    if read_protocol("http/protobuf") == "grpc":
+        return ExporterSender(_build_grpc_exporter(endpoint, headers))
+    from mastra_core.telemetry.otlp_sender import OtlpSender
+
+    return OtlpSender(read_otlp(endpoint, headers), _read_limits())
+
+
+def _read_limits() -> SpanLimits:
+    return SpanLimits(
+        attributes=read_limit(
+            "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT", default=128
+        ),
+        length=read_limit(
+            "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+            "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+            default=None,
+        ),
+        events=read_limit("OTEL_SPAN_EVENT_COUNT_LIMIT", default=128),
+        links=read_limit("OTEL_SPAN_LINK_COUNT_LIMIT", default=128),
+    )
+
+
+def _build_console_exporter() -> Any:
+    from opentelemetry.sdk.trace.export import ConsoleSpanExporter
+
+    return ConsoleSpanExporter()
+
+
+def _build_grpc_exporter(endpoint: str | None, headers: Mapping[str, str] | None) -> Any:
+    from importlib import import_module
+
+    try:
+        module = import_module("opentelemetry.exporter.otlp.proto.grpc.trace_exporter")
+    except ModuleNotFoundError:
+        raise ConfigError(
+            "OTLP over gRPC needs 'opentelemetry-exporter-otlp-proto-grpc'.",
+            "Install that package, or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf.",
+        ) from None
+    return module.OTLPSpanExporter(
+        endpoint=endpoint, headers=dict(headers) if headers else None, timeout=5
+    )

@@ -1,0 +1,240 @@
+"""Record a sampled span in the form that is cheapest to write.
+
+A span of OpenTelemetry's SDK checks and copies its attributes under a lock. A ``LightSpan`` keeps
+what it is given. The thread of the export checks and encodes it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace import (
+    Link,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+)
+
+from mastra_core.redaction import redact_text
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+
+__all__ = ("LightEvent", "LightSpan")
+
+_MAX_STACKTRACE = 16_384  # characters
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+_UNSET = Status()
+
+
+class LightEvent:
+    """Something that happened at one moment of a span.
+
+    :param name: the name of the event.
+    :param attributes: the attributes of the event.
+    :param timestamp: nanoseconds since the epoch.
+    """
+
+    __slots__ = ("attributes", "name", "timestamp")
+
+    def __init__(self, name: str, attributes: Mapping[str, Any], timestamp: int) -> None:
+        self.name = name
+        self.attributes = attributes
+        self.timestamp = timestamp
+
+
+class LightSpan(Span):
+    """A span of this process that is sampled.
+
+    Its public attributes are those of ``ReadableSpan`` of OpenTelemetry's SDK.
+
+    :param name: the name.
+    :param kind: the kind.
+    :param parent: the span that contains it, or its context; ``None`` for a new trace.
+    :param attributes: attributes, which the span may change.
+    :param links: spans that are related otherwise.
+    :param resource: what the process is.
+    :param on_end: receives the span when it has ended.
+    """
+
+    __slots__ = (
+        "_context", "_on_end", "_parent", "attributes", "content", "end_time", "events", "kind",
+        "links", "name", "resource", "span_id", "start_time", "status", "trace_id", "trace_state",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        kind: SpanKind,
+        parent: LightSpan | SpanContext | None,
+        attributes: dict[str, Any],
+        links: Sequence[Link],
+        resource: Resource,
+        on_end: Callable[[Any], None],
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self._parent = parent
+        if parent is None:
+            self.trace_id = random.getrandbits(128) or 1
+            self.trace_state = None
+        else:
+            self.trace_id = parent.trace_id
+            self.trace_state = parent.trace_state
+        self.span_id = random.getrandbits(64) or 1
+        self._context: SpanContext | None = None
+        self.attributes = attributes
+        self.content: dict[str, str] = {}  # attributes of the input and the output
+        self.events: list[LightEvent] = []
+        self.links: list[Link] = [*links]
+        self.status = _UNSET
+        self.resource = resource
+        self._on_end = on_end
+        self.end_time: int | None = None
+        self.start_time = time.time_ns()
+
+    @property
+    def context(self) -> SpanContext:
+        """The ids of the span."""
+        return self.get_span_context()
+
+    @property
+    def parent(self) -> SpanContext | None:
+        """The ids of the span that contains it."""
+        parent = self._parent
+        return parent.get_span_context() if isinstance(parent, LightSpan) else parent
+
+    @property
+    def parent_id(self) -> int:
+        """The id of the span that contains it, or 0."""
+        return 0 if self._parent is None else self._parent.span_id
+
+    @property
+    def has_remote_parent(self) -> bool:
+        """Whether the span that contains it is of another process."""
+        parent = self._parent
+        return isinstance(parent, SpanContext) and parent.is_remote
+
+    def get_span_context(self) -> SpanContext:
+        """Return the ids of the span."""
+        if self._context is None:
+            self._context = SpanContext(
+                self.trace_id, self.span_id, False, _SAMPLED, self.trace_state
+            )
+        return self._context
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Set several attributes.
+
+        :param attributes: the attributes.
+        """
+        if self.end_time is None:
+            self.attributes.update(attributes)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set one attribute.
+
+        :param key: the name of the attribute.
+        :param value: the value of the attribute.
+        """
+        if self.end_time is None:
+            self.attributes[key] = value
+
+    def add_event(
+        self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None
+    ) -> None:
+        """Add something that happened.
+
+        :param name: the name of the event.
+        :param attributes: the attributes of the event.
+        :param timestamp: nanoseconds since the epoch; now by default.
+        """
+        if self.end_time is None:
+            self.events.append(LightEvent(name, attributes or {}, timestamp or time.time_ns()))
+
+    def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
+        """Add a related span.
+
+        :param context: the ids of that span.
+        :param attributes: attributes of the relation.
+        """
+        if self.end_time is None and context.is_valid:
+            self.links.append(Link(context, attributes))
+
+    def update_name(self, name: str) -> None:
+        """Change the name.
+
+        :param name: the new name.
+        """
+        if self.end_time is None:
+            self.name = name
+
+    def is_recording(self) -> bool:
+        """Return whether the span has not ended."""
+        return self.end_time is None
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        """Set whether the work of the span succeeded; ``OK`` is final.
+
+        :param status: the status, or its code.
+        :param description: why the work failed.
+        """
+        if isinstance(status, StatusCode):
+            text = description if status is StatusCode.ERROR else None
+            status = Status(status, text)
+        if (
+            self.end_time is None
+            and self.status.status_code is not StatusCode.OK
+            and status.status_code is not StatusCode.UNSET
+        ):
+            self.status = status
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Mapping[str, Any] | None = None,
+        timestamp: int | None = None,
+        *_: Any,
+        **__: Any,
+    ) -> None:
+        """Add an exception as an event, with ``****`` in place of credentials.
+
+        :param exception: the exception.
+        :param attributes: more attributes of the event.
+        :param timestamp: nanoseconds since the epoch; now by default.
+        """
+        kind, lines = type(exception), traceback.format_exception(exception)
+        module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+        details = {
+            "exception.type": module + kind.__qualname__,
+            "exception.message": redact_text(str(exception)),
+            "exception.stacktrace": redact_text("".join(lines)[-_MAX_STACKTRACE:]),
+        }
+        self.add_event("exception", {**details, **(attributes or {})}, timestamp)
+
+    def fail(self, error: Exception) -> None:
+        """Record the exception that ended the work of the span.
+
+        :param error: the exception.
+        """
+        self.record_exception(error)
+        self.attributes.setdefault("error.type", type(error).__qualname__)
+        if self.status.status_code is StatusCode.UNSET:
+            text = f"{type(error).__name__}: {redact_text(str(error))}"
+            self.set_status(StatusCode.ERROR, text)
+
+    def end(self, end_time: int | None = None) -> None:
+        """End the span.
+
+        :param end_time: nanoseconds since the epoch; now by default.
+        """
+        if self.end_time is None:
+            self.end_time = end_time or time.time_ns()
+            self._on_end(self)

@@ -1,0 +1,131 @@
+"""Send spans to a collector by OTLP over HTTP."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import threading
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mastra_core.telemetry.otel_environment import OtlpSettings
+from mastra_core.telemetry.otlp_encoding import SpanLimits, encode_spans
+from mastra_core.telemetry.span_queue import ExportFailure
+
+__all__ = ("OtlpSender",)
+
+_RETRIED = frozenset((429, 502, 503, 504))
+_FIRST_DELAY = 1.0  # seconds before a request is sent again; doubled each time
+_MAX_RESPONSE = 65_536  # bytes of a response that are read
+_SUCCESSES = range(200, 300)
+
+
+class OtlpSender:
+    """Sends batches as ``POST`` requests on a connection that is kept open.
+
+    Redirects are not followed, because the headers may hold credentials of the collector.
+
+    :param settings: the collector.
+    :param limits: the limits of each span.
+    """
+
+    def __init__(self, settings: OtlpSettings, limits: SpanLimits) -> None:
+        import requests
+
+        self._settings = settings
+        self._limits = limits
+        self._session = requests.Session()
+        self._session.verify = settings.certificate or True
+        self._session.cert = settings.client_certificate
+        self._headers = {**settings.headers, "content-type": "application/x-protobuf"}
+        if settings.compression != "none":
+            self._headers["content-encoding"] = settings.compression
+
+    def send(self, spans: Sequence[Any], stopping: threading.Event, deadline: float) -> None:
+        """Send spans; try again while the collector is unreachable or busy.
+
+        :param spans: ended spans.
+        :param stopping: set when the process stops, so that nothing is tried again.
+        :param deadline: the value of ``time.monotonic()`` at which to give up.
+        :raises ExportFailure: when spans are lost.
+        """
+        body = self._compress(encode_spans(spans, self._limits))
+        delay = _FIRST_DELAY
+        while True:
+            reason, wait = self._post(body, deadline)
+            if reason is None:
+                return
+            jitter = random.uniform(0.8, 1.2)  # noqa: S311  # no secret
+            wait = delay * jitter if wait is None else wait
+            if wait < 0 or stopping.is_set() or time.monotonic() + wait >= deadline:
+                raise ExportFailure(reason)
+            stopping.wait(wait)
+            delay *= 2
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def _post(self, body: bytes, deadline: float) -> tuple[str | None, float | None]:
+        """Return why the request failed, and the seconds until the next try; -1 for no other try.
+
+        :raises ExportFailure: when the collector accepted a part only.
+        """
+        import requests
+
+        try:
+            with self._session.post(
+                self._settings.endpoint,
+                data=body,
+                headers=self._headers,
+                timeout=max(min(self._settings.timeout, deadline - time.monotonic()), 0.05),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                answer = response.raw.read(_MAX_RESPONSE, decode_content=True)
+        except (requests.ConnectionError, requests.Timeout) as error:
+            return f"{self._settings.endpoint} does not answer: {type(error).__name__}", None
+        except Exception as error:  # noqa: BLE001  # a response may break any layer of the client
+            return f"{self._settings.endpoint} fails: {type(error).__name__}", -1
+        if response.status_code in _SUCCESSES:
+            _check_answer(answer, response.headers)
+            return None, None
+        reason = f"{self._settings.endpoint} answers with status {response.status_code}"
+        if response.status_code not in _RETRIED:
+            return reason, -1
+        return reason, _read_retry_after(response.headers)
+
+    def _compress(self, body: bytes) -> bytes:
+        if self._settings.compression == "gzip":
+            return gzip.compress(body, 6)
+        return zlib.compress(body) if self._settings.compression == "deflate" else body
+
+
+def _check_answer(answer: bytes, headers: Mapping[str, str]) -> None:
+    """Read how many spans the collector rejected.
+
+    :raises ExportFailure: when it rejected some, or the answer is not one of a collector.
+    """
+    from google.protobuf.message import DecodeError
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+        ExportTraceServiceResponse,
+    )
+
+    if "html" in headers.get("content-type", ""):
+        raise ExportFailure("the answer is a web page, so the endpoint is no collector")
+    if "protobuf" not in headers.get("content-type", ""):
+        return
+    try:
+        partial = ExportTraceServiceResponse.FromString(answer).partial_success
+    except DecodeError:
+        raise ExportFailure("the answer of the collector is not OTLP") from None
+    if partial.rejected_spans > 0:
+        message = f"the collector rejects spans: {partial.error_message[:200]}"
+        raise ExportFailure(message, partial.rejected_spans)
+
+
+def _read_retry_after(headers: Mapping[str, str]) -> float | None:
+    text = headers.get("retry-after", "").strip()
+    return float(text) if text.isdecimal() else None

@@ -1,0 +1,124 @@
+"""Connect OpenTelemetry's tracer provider of this process with the recorder.
+
+OpenTelemetry allows one provider in a process, and cannot remove it or its processors again. If the
+application has set a provider, that provider creates all spans. Otherwise the provider here creates
+the spans of other libraries only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+
+from mastra_core.logger import get_logger
+from mastra_core.telemetry.sampling import Sampling, unsampled_headers
+from mastra_core.telemetry.span_recorder import Recorder
+
+__all__ = ("connect_recorder", "warn_about_closed_provider")
+
+
+def connect_recorder(resource: Resource, sampling: Sampling) -> tuple[Any, Recorder]:
+    """Return the provider of this process and a new recorder that gets its spans.
+
+    :param resource: what the process is.
+    :param sampling: which requests and runs are traced.
+    """
+    current: Any = trace.get_tracer_provider()
+    if isinstance(current, trace.ProxyTracerProvider):
+        recorder = Recorder(resource, sampling)
+        provider: Any = _RecordedProvider(resource, recorder)
+        trace.set_tracer_provider(provider)
+    else:
+        provider, recorder = current, Recorder(resource, sampling, current.get_tracer("mastra"))
+        if hasattr(provider, "add_span_processor"):
+            provider.add_span_processor(_RecorderProcessor(recorder))
+    return provider, recorder
+
+
+def warn_about_closed_provider(provider: Any) -> None:
+    """Log a warning if a provider exports spans by itself only, such as that of ddtrace.
+
+    :param provider: the provider.
+    """
+    if hasattr(provider, "add_span_processor"):
+        return
+    kind = type(provider)
+    get_logger("mastra").warning(
+        "spans go to the tracer provider %s.%s alone, because it accepts no span processor: "
+        "Telemetry(export=...) and Server(traces=True) get none",
+        kind.__module__,
+        kind.__qualname__,
+    )
+
+
+class _RecordedProvider(TracerProvider):
+    """The provider of this library.
+
+    A span processor of the application must see all spans. If one is added, the recorder
+    creates its spans by this provider too.
+    """
+
+    def __init__(self, resource: Resource, recorder: Recorder) -> None:
+        super().__init__(
+            resource=resource,
+            sampler=_RecorderSampler(recorder),
+            shutdown_on_exit=False,  # the server's lifespan stops the export
+        )
+        self._recorder = recorder
+        super().add_span_processor(_RecorderProcessor(recorder))
+
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        super().add_span_processor(span_processor)
+        self._recorder.tracer = self.get_tracer("mastra")
+
+
+class _RecorderSampler(Sampler):
+    """The sampling of the recorder, for spans of other libraries."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: Any = None,
+        attributes: Any = None,
+        links: Sequence[Any] | None = None,
+        trace_state: Any = None,
+    ) -> SamplingResult:
+        del trace_id, name, kind, links, trace_state
+        parent = trace.get_current_span(parent_context).get_span_context()
+        sampling = self._recorder.sampling
+        if parent.is_valid:
+            sampled = sampling.decide_for_parent(parent.trace_flags.sampled)
+        else:
+            sampled = unsampled_headers.get() is None and sampling.decide()
+        if not sampled:
+            return SamplingResult(Decision.DROP)
+        return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, parent.trace_state)
+
+    def get_description(self) -> str:
+        return "mastra"
+
+
+class _RecorderProcessor(SpanProcessor):
+    """Passes spans of a provider to the recorder."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def on_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ARG002  # the SDK's signature
+        for listener in self._recorder.listeners:
+            listener.on_start(span)
+
+    def on_end(self, span: Any) -> None:
+        if span.context is not None and span.context.trace_flags.sampled:
+            self._recorder.finish(span)

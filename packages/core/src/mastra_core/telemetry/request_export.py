@@ -1,0 +1,90 @@
+"""Send the spans of each request after its response, without threads.
+
+Other exports use a thread, which Cloudflare Workers do not have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from mastra_core.fetch import fetch
+from mastra_core.logger import get_logger
+from mastra_core.request_scope import RequestLifetime, get_current_request
+from mastra_core.telemetry.otel_environment import OtlpSettings
+from mastra_core.telemetry.otlp_encoding import SpanLimits, encode_spans
+from mastra_core.telemetry.span_queue import ExportCounts
+
+__all__ = ("RequestSpans",)
+
+MAX_SPANS = 2048  # of one request; later spans are dropped
+_FIRST_FAILURE = 300  # the lowest status that reports no success
+_RETRIED = frozenset((429, 502, 503, 504))
+_RETRY_DELAY = 1.0  # seconds
+_TIMEOUT = 5.0  # seconds for one request to the collector
+
+
+class RequestSpans:
+    """Collects the spans of a request, and sends them by OTLP when the request has ended.
+
+    Spans that end outside of a request are sent with the next request.
+
+    :param settings: the collector.
+    :param limits: the limits of each span.
+    :param counts: the counts to increase.
+    """
+
+    def __init__(self, settings: OtlpSettings, limits: SpanLimits, counts: ExportCounts) -> None:
+        self._settings = settings
+        self._limits = limits
+        self._counts = counts
+        self._pending: list[Any] = []  # spans without a request
+
+    def add(self, span: Any) -> None:
+        """Add an ended span to those of its request.
+
+        :param span: the span.
+        """
+        request = get_current_request()
+        if request is None:
+            spans = self._pending
+        elif self in request.values:
+            spans = request.values[self]
+        else:
+            spans = request.values[self] = self._pending
+            self._pending = []
+            request.on_end(partial(self._send_spans_of, request))
+        if len(spans) < MAX_SPANS:
+            spans.append(span)
+        else:
+            self._counts.add("dropped", 1)
+
+    async def _send_spans_of(self, request: RequestLifetime) -> None:
+        await self._send(request.values[self])
+        del request.values[self]  # a later span begins a new list
+
+    async def _send(self, spans: list[Any]) -> None:
+        body = encode_spans(spans, self._limits)
+        try:
+            status = await self._post(body)
+            if status in _RETRIED:
+                await asyncio.sleep(_RETRY_DELAY)
+                status = await self._post(body)
+            reason: object = f"status {status}" if status >= _FIRST_FAILURE else ""
+        except OSError as error:
+            reason = error
+        if reason:
+            self._counts.add("dropped", len(spans))
+            get_logger("mastra.telemetry").warning(
+                "spans are lost: %s", reason, extra={"lost_spans": len(spans)}
+            )
+        else:
+            self._counts.add("exported", len(spans))
+
+    async def _post(self, body: bytes) -> int:
+        headers = {**self._settings.headers, "content-type": "application/x-protobuf"}
+        response = await fetch(
+            self._settings.endpoint, method="POST", headers=headers, body=body, seconds=_TIMEOUT
+        )
+        return response.status

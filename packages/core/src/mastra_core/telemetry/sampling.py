@@ -1,0 +1,67 @@
+"""Decide which requests and runs are traced, before anything is paid for their traces."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+from mastra_core.errors import ConfigError
+
+__all__ = ("Sampling", "unsampled_headers")
+
+_TYPES = ("always_on", "always_off", "ratio", "parent_based")
+
+unsampled_headers: ContextVar[Sequence[tuple[bytes, bytes]] | None] = ContextVar(
+    "unsampled_headers", default=None
+)
+"""Inside of a request or run that is not sampled, the headers of the request; otherwise ``None``.
+
+The headers of a run outside of a request are empty.
+"""
+
+
+class Sampling:
+    """The share of the requests and runs that are traced.
+
+    :param settings: the mapping of ``Telemetry(sampling=...)``.
+    :raises ConfigError: for an unknown type or an invalid probability.
+    """
+
+    __slots__ = ("probability", "trusts_callers")
+
+    def __init__(self, settings: Any) -> None:
+        kind = settings.get("type") if isinstance(settings, Mapping) else settings
+        if not isinstance(settings, Mapping) or kind not in _TYPES:
+            raise ConfigError(
+                f"The telemetry sampling type {kind!r} does not exist.",
+                f'Write sampling={{"type": ...}} with {", ".join(_TYPES)}.',
+            )
+        self.probability = _parse_probability(settings)
+        if kind in ("always_on", "always_off"):
+            self.probability = float(kind == "always_on")
+        self.trusts_callers = kind == "parent_based" and settings.get("trust_callers") is True
+
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing can be sampled."""
+        return self.probability == 0 and not self.trusts_callers
+
+    def decide(self) -> bool:
+        """Return whether to sample a new trace."""
+        return self.probability == 1 or random.random() < self.probability  # noqa: S311  # no secret
+
+    def decide_for_parent(self, is_sampled: bool) -> bool:
+        """Return whether to sample a span inside of a span that this library did not start.
+
+        :param is_sampled: the sampling flag of that span.
+        """
+        return is_sampled or (self.probability == 1 and not self.trusts_callers)
+
+
+def _parse_probability(settings: Mapping[str, Any]) -> float:
+    value = settings.get("probability", 1)
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ConfigError(f"{value!r} is not a sampling probability.", "Use a number from 0 to 1.")
+    return float(value)

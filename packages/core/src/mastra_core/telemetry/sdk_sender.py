@@ -1,0 +1,126 @@
+"""Send spans to an exporter of OpenTelemetry's SDK, and write them as lines of OTLP JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.telemetry.light_span import LightSpan
+from mastra_core.telemetry.otlp_encoding import SpanLimits, encode_spans
+from mastra_core.telemetry.span_queue import ExportFailure
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+__all__ = ("ExporterSender", "FileSender", "to_readable_span")
+
+_IDS = ("traceId", "spanId", "parentSpanId")
+
+
+class ExporterSender:
+    """Passes batches to an exporter of OpenTelemetry's SDK.
+
+    :param exporter: the exporter.
+    """
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+
+    def send(self, spans: Sequence[Any], stopping: threading.Event, deadline: float) -> None:  # noqa: ARG002  # the protocol's signature
+        """Export spans.
+
+        :param spans: ended spans.
+        :param stopping: not used.
+        :param deadline: not used; the exporter has its own.
+        :raises ExportFailure: when the exporter reports a failure.
+        """
+        result = self._exporter.export([to_readable_span(span) for span in spans])
+        if getattr(result, "name", "SUCCESS") != "SUCCESS":
+            raise ExportFailure(f"{type(self._exporter).__name__} reports a failure")
+
+    def close(self) -> None:
+        """Shut the exporter down."""
+        self._exporter.shutdown()
+
+
+class FileSender:
+    """Appends each batch to a file as one line of OTLP JSON, which collectors can read.
+
+    :param path: the file.
+    :param limits: the limits of each span.
+    """
+
+    def __init__(self, path: Path, limits: SpanLimits) -> None:
+        self._path = path
+        self._limits = limits
+
+    def send(self, spans: Sequence[Any], stopping: threading.Event, deadline: float) -> None:  # noqa: ARG002  # the protocol's signature
+        """Append a line to the file.
+
+        :param spans: ended spans.
+        :param stopping: not used.
+        :param deadline: not used.
+        :raises ExportFailure: when the file cannot be written.
+        """
+        line = json.dumps(_convert_to_json(encode_spans(spans, self._limits))) + "\n"
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            raise ExportFailure(f"{str(self._path)!r}: {error.strerror}") from None
+
+    def close(self) -> None:
+        """Do nothing, because the file is open only while a line is written."""
+
+
+def to_readable_span(span: Any) -> ReadableSpan:
+    """Convert a span to one of OpenTelemetry's SDK.
+
+    :param span: a ``LightSpan``, or a span of the SDK, which is returned as it is.
+    """
+    if not isinstance(span, LightSpan):
+        return span  # type: ignore[no-any-return]  # spans of the SDK are readable
+    from opentelemetry.sdk.trace import Event, ReadableSpan
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+    return ReadableSpan(
+        name=span.name,
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes={**span.attributes, **span.content},
+        events=[Event(each.name, each.attributes, each.timestamp) for each in span.events],
+        links=span.links,
+        kind=span.kind,
+        instrumentation_scope=InstrumentationScope("mastra"),
+        status=span.status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+    )
+
+
+def _convert_to_json(body: bytes) -> Any:
+    """Convert an OTLP request to OTLP JSON, where ids are hexadecimal."""
+    from google.protobuf.json_format import MessageToDict
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+        ExportTraceServiceRequest,
+    )
+
+    message = ExportTraceServiceRequest.FromString(body)
+    return _convert_ids(MessageToDict(message, use_integers_for_enums=True))
+
+
+def _convert_ids(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_convert_ids(each) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: base64.b64decode(each).hex() if key in _IDS else _convert_ids(each)
+        for key, each in value.items()
+    }

@@ -1,0 +1,200 @@
+"""Export ended spans from a thread of its own, through a queue that cannot grow without bound."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from mastra_core.logger import get_logger
+from mastra_core.metrics.definitions import SPANS
+from mastra_core.metrics.recording import is_recording, record
+
+__all__ = ("ExportCounts", "ExportFailure", "SpanQueue", "SpanSender")
+
+
+class ExportFailure(Exception):
+    """A batch of spans was not accepted.
+
+    :param reason: why, for the log.
+    :param count: how many of its spans are lost; all by default.
+    """
+
+    def __init__(self, reason: str, count: int | None = None) -> None:
+        super().__init__(reason)
+        self.count = count
+
+
+class SpanSender(Protocol):
+    """Where the spans go."""
+
+    def send(self, spans: Sequence[Any], stopping: threading.Event, deadline: float) -> None:
+        """Send spans; block until they are accepted or lost.
+
+        :param spans: ended spans.
+        :param stopping: set when the process stops, so that nothing is tried again.
+        :param deadline: the value of ``time.monotonic()`` at which to give up.
+        :raises ExportFailure: when spans are lost.
+        """
+
+    def close(self) -> None:
+        """Close connections and files."""
+
+
+class ExportCounts:
+    """How many spans of this process were exported, and how many were lost.
+
+    ``exported`` and ``dropped`` are the numbers.
+    """
+
+    def __init__(self) -> None:
+        self.exported = 0
+        self.dropped = 0
+
+    def add(self, result: str, count: int) -> None:
+        """Add spans.
+
+        :param result: ``exported`` or ``dropped``.
+        :param count: how many.
+        """
+        setattr(self, result, getattr(self, result) + count)
+        if is_recording():
+            record(SPANS, count, result)
+
+
+class SpanQueue:
+    """The spans that wait for their export, and the thread that exports them.
+
+    If the queue is full, new spans are dropped. Dropped spans are counted. The log has one line
+    when spans begin to be lost, and one line when the export works again.
+
+    :param sender: where the spans go.
+    :param counts: the counts to increase.
+    :param max_size: spans that may wait.
+    :param batch_size: spans of one export.
+    :param delay: seconds between exports.
+    :param timeout: seconds of one export, with everything that is tried again.
+    """
+
+    def __init__(
+        self,
+        sender: SpanSender,
+        counts: ExportCounts,
+        *,
+        max_size: int = 2_048,
+        batch_size: int = 512,
+        delay: float = 5.0,
+        timeout: float = 10.0,
+    ) -> None:
+        self._sender = sender
+        self._counts = counts
+        self._spans: deque[Any] = deque()
+        self._max_size = max_size
+        self._batch_size = min(batch_size, max_size)
+        self._delay = delay
+        self._timeout = timeout
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._idle = threading.Condition()
+        self._flushes = 0  # requests to export everything now
+        self._finished_flushes = 0
+        self._overflows = 0  # spans that the full queue did not take since the last report
+        self._lost = 0  # spans that were lost since the export last worked
+        self._end = 0.0  # when to give up after the process began to stop
+        self._thread = threading.Thread(target=self._run, name="mastra-traces", daemon=True)
+        self._thread.start()
+
+    def add(self, span: Any) -> None:
+        """Add an ended span; never block.
+
+        :param span: the span.
+        """
+        waiting = len(self._spans)
+        if waiting >= self._max_size:
+            self._overflows += 1
+            return
+        self._spans.append(span)
+        if waiting + 1 >= self._batch_size and not self._wake.is_set():
+            self._wake.set()
+
+    def flush(self, seconds: float) -> bool:
+        """Export all waiting spans now; return whether that was done in time.
+
+        :param seconds: how long to wait.
+        """
+        with self._idle:
+            self._flushes += 1
+            number = self._flushes
+            self._wake.set()
+            return self._idle.wait_for(lambda: self._finished_flushes >= number, seconds)
+
+    def close(self, seconds: float) -> None:
+        """Export the waiting spans, and end the thread; spans that remain are lost.
+
+        :param seconds: how long to wait.
+        """
+        self._end = time.monotonic() + seconds
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(seconds)
+        self._lose(len(self._spans), "the process stops")
+        self._spans.clear()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            if not self._flushes > self._finished_flushes and len(self._spans) < self._batch_size:
+                self._wake.wait(self._delay)
+            self._wake.clear()
+            flushes = self._flushes
+            self._export(len(self._spans))
+            with self._idle:
+                self._finished_flushes = flushes
+                self._idle.notify_all()
+        while self._spans and time.monotonic() < self._end:
+            self._export(self._batch_size)
+        self._sender.close()
+
+    def _export(self, count: int) -> None:
+        """Export ``count`` spans in batches, and report what the full queue did not take."""
+        while count > 0 and self._spans:
+            size = min(count, self._batch_size, len(self._spans))
+            self._send([self._spans.popleft() for _ in range(size)])
+            count -= size
+        if self._overflows:
+            overflows, self._overflows = self._overflows, 0
+            self._lose(overflows, "the queue is full")
+
+    def _send(self, batch: Sequence[Any]) -> None:
+        deadline = time.monotonic() + self._timeout
+        if self._stopping.is_set():
+            deadline = min(deadline, self._end)
+        try:
+            self._sender.send(batch, self._stopping, deadline)
+        except ExportFailure as error:
+            lost = len(batch) if error.count is None else error.count
+            self._counts.add("exported", len(batch) - lost)
+            self._lose(lost, str(error))
+        except Exception as error:  # noqa: BLE001  # an exporter of the user may raise anything
+            self._lose(len(batch), f"{type(error).__name__}: {error}")
+        else:
+            self._counts.add("exported", len(batch))
+            self._report_recovery()
+
+    def _lose(self, count: int, reason: str) -> None:
+        if not count:
+            return
+        if not self._lost:
+            get_logger("mastra.telemetry").warning(
+                "spans are lost: %s", reason, extra={"lost_spans": count}
+            )
+        self._lost += count
+        self._counts.add("dropped", count)
+
+    def _report_recovery(self) -> None:
+        if self._lost:
+            get_logger("mastra.telemetry").info(
+                "spans are exported again", extra={"lost_spans": self._lost}
+            )
+        self._lost = 0

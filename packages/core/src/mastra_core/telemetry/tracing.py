@@ -1,0 +1,252 @@
+"""Start and describe spans; nothing is paid where nothing is traced.
+
+OpenTelemetry is imported when a ``Telemetry`` or a listener starts, not before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.telemetry.content import ContentSettings, encode_content
+from mastra_core.telemetry.sampling import unsampled_headers
+
+if TYPE_CHECKING:
+    from mastra_core.telemetry.span_recorder import Recorder
+
+__all__ = (
+    "Span",
+    "annotate",
+    "continue_trace",
+    "extract_parent",
+    "get_current_span",
+    "get_recorder",
+    "get_span_ids",
+    "inject_context",
+    "is_recording",
+    "link_trace",
+    "open_span",
+    "set_recorder",
+    "start_request_span",
+    "start_span",
+)
+
+Span = Any  # opentelemetry.trace.Span, or None where nothing is recorded
+_Block = contextlib.AbstractContextManager[Any]
+_NO_SPAN: _Block = contextlib.nullcontext()
+_recorder: Recorder | None = None  # the only check on the hot path
+_content: ContentSettings | None = None  # how to export inputs and outputs
+
+
+def set_recorder(recorder: Recorder | None, content: ContentSettings | None = None) -> None:
+    """Set what records the spans of this process.
+
+    :param recorder: the recorder; ``None`` to record nothing.
+    :param content: how to export inputs and outputs; ``None`` to export neither.
+    """
+    global _recorder, _content  # read for every span; a look-up would cost more
+    _recorder, _content = recorder, content
+
+
+def get_recorder() -> Recorder | None:
+    """Return what records the spans of this process, or ``None``."""
+    return _recorder
+
+
+def is_recording() -> bool:
+    """Return whether spans are recorded in this process."""
+    return _recorder is not None
+
+
+def start_span(
+    name: str,
+    attributes: Mapping[str, Any] | None = None,
+    *,
+    kind: Any = None,
+    context: Any = None,
+    links: Sequence[Any] = (),
+) -> _Block:
+    """Start a span around a block; the span is ``None`` if it is not recorded.
+
+    :param name: name of the span.
+    :param attributes: attributes of the span.
+    :param kind: ``"internal"`` (default), ``"server"``, ``"client"``, ``"producer"``,
+        ``"consumer"``, or OpenTelemetry's ``SpanKind``.
+    :param context: OpenTelemetry's context of the parent; the current context by default.
+    :param links: OpenTelemetry's links to other spans.
+    :returns: a context manager that gives the span.
+    """
+    if _recorder is None:
+        return _NO_SPAN
+    return _recorder.start(name, attributes, _get_kind(kind), context, links)
+
+
+def start_request_span(name: str, headers: Sequence[tuple[bytes, bytes]]) -> _Block:
+    """Start the span of a request to this process, as a child of the caller's span.
+
+    The sampling decision of the request is made here, before a span or a context is created.
+
+    :param name: name of the span.
+    :param headers: the headers of the request, in lower case.
+    :returns: a context manager that gives the span; ``None`` if the request is not sampled.
+    """
+    return _NO_SPAN if _recorder is None else _recorder.start_request(name, headers)
+
+
+@contextlib.contextmanager
+def open_span(
+    name: str,
+    attributes: Mapping[str, Any],
+    *,
+    kind: Any = None,
+    start_time: int | None = None,
+    end_time: int | None = None,
+) -> Iterator[Span]:
+    """Open a span around a block that may yield to a reader in another context.
+
+    The span is not the current span of the block. An exception is recorded as the span's error.
+
+    :param name: name of the span.
+    :param attributes: attributes of the span.
+    :param kind: the kind of the span, as for ``start_span``.
+    :param start_time: nanoseconds since the epoch; now by default.
+    :param end_time: nanoseconds since the epoch; by default the end of the block.
+    """
+    span = None
+    if _recorder is not None:
+        span = _recorder.open(name, attributes, _get_kind(kind), start_time)
+    if span is None:
+        yield None
+        return
+    try:
+        yield span
+    except Exception as error:
+        from opentelemetry.trace import StatusCode
+
+        kind_of_error = type(error).__name__
+        span.set_attribute("error.type", kind_of_error)
+        span.set_status(StatusCode.ERROR, kind_of_error)
+        raise
+    finally:
+        span.end(end_time)
+
+
+def extract_parent(headers: Mapping[str, str]) -> Any:
+    """Return a caller's ``traceparent`` as the parent context for the request's span.
+
+    The caller chooses the trace id. This process decides whether to sample the trace, as for a
+    trace of its own. A caller can therefore neither hide its trace nor force its export.
+
+    :param headers: the headers of the request.
+    :returns: OpenTelemetry's context; ``None`` if nothing is recorded.
+    """
+    return None if _recorder is None else _recorder.extract(headers)
+
+
+def continue_trace(ids: Mapping[str, str]) -> Any:
+    """Return a span of an earlier time as the parent context for a span that continues it.
+
+    :param ids: what ``get_span_ids`` returned for that span; empty for a new trace.
+    :returns: OpenTelemetry's context, or ``None`` for the current one.
+    """
+    if not ids or _recorder is None:
+        return None
+    from opentelemetry import trace
+
+    trace_id, span_id = int(ids["traceId"], 16), int(ids["spanId"], 16)
+    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)  # only a sampled span has ids
+    parent = trace.SpanContext(trace_id, span_id, True, flags)
+    return trace.set_span_in_context(trace.NonRecordingSpan(parent))
+
+
+def link_trace(ids: Mapping[str, str]) -> tuple[Any, ...]:
+    """Return the links of a span to a span of an earlier time.
+
+    :param ids: what ``get_span_ids`` returned for that span; empty for no link.
+    :returns: OpenTelemetry's links.
+    """
+    if not ids or _recorder is None:
+        return ()
+    from opentelemetry.trace import Link, get_current_span
+
+    return (Link(get_current_span(continue_trace(ids)).get_span_context()),)
+
+
+def inject_context(headers: dict[str, str]) -> None:
+    """Add the ids of the current span and the baggage to the headers of an outgoing request.
+
+    Inside of a request that is not sampled, the caller's ``traceparent`` is passed on with the flag
+    that says so.
+
+    :param headers: the headers, which are changed.
+    """
+    if _recorder is None:
+        return
+    from opentelemetry import propagate
+
+    propagate.inject(headers)
+    for name, value in unsampled_headers.get() or ():
+        if name == b"traceparent" and "traceparent" not in headers:
+            headers["traceparent"] = f"{value.decode('latin-1')[:53]}00"
+
+
+def get_current_span() -> Span:
+    """Return the recorded span that is current, or ``None``."""
+    if _recorder is None or unsampled_headers.get() is not None:
+        return None
+    from opentelemetry import trace
+
+    span = trace.get_current_span()
+    return span if span.is_recording() else None
+
+
+def annotate(span: Span, **attributes: Any) -> None:
+    """Describe a span to the listeners of this process.
+
+    The input and the output are exported only with ``Telemetry(record_content=True)``.
+
+    :param span: the span; nothing happens for ``None``.
+    :param attributes: ``input``, ``output``, ``run``, ``thread``, ``resource``, and ``error`` as a
+        message.
+    """
+    if span is None or _recorder is None:
+        return
+    for listener in _recorder.listeners:
+        listener.on_annotate(span, attributes)
+    if _content is None:
+        return
+    for name in ("input", "output"):
+        if name in attributes:
+            _add_content(span, name, attributes[name], _content)
+
+
+def get_span_ids(span: Span) -> dict[str, str]:
+    """Return the ids of a span in the form for callers.
+
+    :param span: the span, or ``None``.
+    :returns: ``traceId`` and ``spanId`` in hexadecimal; empty for ``None``, and for a span that is
+        invalid or not sampled.
+    """
+    context = span.get_span_context() if span is not None else None
+    if context is None or not context.is_valid or not context.trace_flags.sampled:
+        return {}
+    return {"traceId": f"{context.trace_id:032x}", "spanId": f"{context.span_id:016x}"}
+
+
+def _add_content(span: Span, name: str, value: Any, settings: ContentSettings) -> None:
+    attribute = settings.get_attribute(span.attributes or {}, name)
+    text = encode_content(value, settings.max_length).decode()
+    content = getattr(span, "content", None)
+    if isinstance(content, dict):  # kept apart, because listeners get the value itself
+        content[attribute] = text
+    else:
+        span.set_attribute(attribute, text)
+
+
+def _get_kind(kind: Any) -> Any:
+    from opentelemetry.trace import SpanKind
+
+    if kind is None:
+        return SpanKind.INTERNAL
+    return SpanKind[kind.upper()] if isinstance(kind, str) else kind

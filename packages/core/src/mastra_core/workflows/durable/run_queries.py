@@ -1,0 +1,502 @@
+"""The transactions on runs, as generators of queries."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mastra_core.workflows.durable.queries import Queries, Query
+from mastra_core.workflows.durable.run_rows import (
+    Batch,
+    CommitResult,
+    JournalData,
+    Member,
+    NewRun,
+    RunRow,
+    RunState,
+    join_placeholders,
+)
+from mastra_core.workflows.engine.run_query import RunQuery
+from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
+
+__all__ = (
+    "answer_waits",
+    "begin_execution",
+    "cancel_run",
+    "claim_runs",
+    "commit_batch",
+    "count_runs",
+    "create_run",
+    "delete_runs",
+    "find_run",
+    "has_claimable",
+    "list_members",
+    "list_runs",
+    "purge_runs",
+    "read_journal",
+    "read_run",
+    "read_states",
+    "release_runs",
+    "remove_members",
+    "report_member",
+)
+
+_FIELDS = RunRow.__struct_fields__
+_COLUMNS = ", ".join(_FIELDS)
+_MEMBER_COLUMNS = ", ".join(Member.__struct_fields__)
+_FINISHED = ", ".join(f"'{status}'" for status in sorted(FINISHED_STATUSES))
+_CHUNK = 500  # runs whose events one query returns, and values that one query binds
+
+
+def _get_time() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _to_row(row: tuple[Any, ...]) -> RunRow:
+    return RunRow(**dict(zip(_FIELDS, row, strict=True)))
+
+
+def _chunk(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]
+
+
+def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | None]:
+    """Find a run; prefer the run of an unconfined creator.
+
+    :param workflow: the id of the workflow.
+    :param run_id: the id of the run.
+    :param scope: the resource that the caller may access; ``None`` for any.
+    """
+    sql = f"SELECT {_COLUMNS} FROM mastra_runs WHERE workflow = ? AND run_id = ? ORDER BY scope, id"  # noqa: S608  # no values
+    rows = [_to_row(row) for row in (yield Query(sql, (workflow, run_id)))]
+    if scope is None:
+        return rows[0] if rows else None
+    own = [row for row in rows if row.scope == scope]
+    of_others = [row for row in rows if not row.scope and row.resource_id == scope]
+    return next(iter((*own, *of_others)), None)
+
+
+def create_run(new: NewRun) -> Queries[RunRow]:
+    """Create a run, or return the run that the creator has with this id.
+
+    :param new: the run.
+    """
+    existing = yield from find_run(new.workflow, new.run_id, new.scope)
+    if existing is not None:
+        return existing
+    created = yield Query(
+        f"""INSERT INTO mastra_runs (workflow, run_id, scope, resource_id, caller, status,
+            sequence, attempt, commits, holder, answers, takeovers, created_at, updated_at,
+            settings, context)
+        VALUES (?, ?, ?, ?, ?, 'pending', 0, 0, 0, '', 0, 0, ?, ?, '{{}}', '{{}}')
+        ON CONFLICT (workflow, run_id, scope) DO NOTHING RETURNING {_COLUMNS}""",  # noqa: S608  # no values
+        (
+            *(new.workflow, new.run_id, new.scope, new.resource_id, new.caller),
+            *(new.created_at, new.created_at),
+        ),
+    )
+    if created:
+        return _to_row(created[0])
+    found = yield from find_run(new.workflow, new.run_id, new.scope)  # another process was faster
+    assert found is not None  # noqa: S101  # the conflict shows that it exists
+    return found
+
+
+def read_run(run: int, after: int) -> Queries[tuple[RunRow, list[str]] | None]:
+    """Read a run and its events.
+
+    :param run: the key of the run.
+    :param after: the number of events to skip.
+    """
+    rows = yield Query(f"SELECT {_COLUMNS} FROM mastra_runs WHERE id = ?", (run,))  # noqa: S608  # no values
+    if not rows:
+        return None
+    events: Sequence[tuple[Any, ...]] = ()
+    row = _to_row(rows[0])
+    if row.sequence > after:
+        events = yield Query(
+            "SELECT data FROM mastra_run_events WHERE run = ? AND sequence >= ? ORDER BY sequence",
+            (run, after),
+        )
+    return row, [data for (data,) in events][: row.sequence - after]
+
+
+def read_journal(run: int) -> Queries[JournalData]:
+    """Read the journal of a run.
+
+    :param run: the key of the run.
+    """
+    runs = yield Query("SELECT answers FROM mastra_runs WHERE id = ?", (run,))
+    outcomes = yield Query(
+        "SELECT key, data FROM mastra_run_outcomes WHERE run = ? ORDER BY number", (run,)
+    )
+    keys = yield Query("SELECT key FROM mastra_run_events WHERE run = ? AND key <> ''", (run,))
+    waits = yield Query("SELECT key, kind, data FROM mastra_run_answers WHERE run = ?", (run,))
+    return JournalData(
+        outcomes=dict(outcomes),
+        emitted={key for (key,) in keys},
+        answers={key: data for key, kind, data in waits if kind == "answer"},
+        wakes={key: float(data) for key, kind, data in waits if kind == "wake"},
+        answer_count=runs[0][0] if runs else 0,  # a run that was deleted refuses each commit
+    )
+
+
+def read_states(runs: list[int]) -> Queries[dict[int, RunState]]:
+    """Read the states of runs.
+
+    :param runs: the keys of the runs.
+    """
+    states = {}
+    for chunk in _chunk(runs):
+        rows = yield Query(
+            "SELECT id, sequence, attempt, holder, answers FROM mastra_runs "  # noqa: S608  # no values
+            f"WHERE id IN ({join_placeholders(chunk)})",
+            chunk,
+        )
+        for id_, sequence, attempt, holder, answers in rows:
+            states[id_] = RunState(
+                sequence=sequence, attempt=attempt, holder=holder, answers=answers
+            )
+    return states
+
+
+def _add_events(run: int, sequence: int, events: Sequence[tuple[str, str]]) -> Query:
+    """Build the query that stores events; ``sequence`` is the number of events afterwards."""
+    first = sequence - len(events)
+    return Query(
+        "INSERT INTO mastra_run_events (run, sequence, key, data) VALUES (?, ?, ?, ?)",
+        [(run, first + index, key, data) for index, (key, data) in enumerate(events)],
+        many=True,
+    )
+
+
+def begin_execution(
+    row: RunRow, values: tuple[str, str, str, str | None], kept: set[str], dropped: set[str]
+) -> Queries[RunRow | None]:
+    """Begin an execution, unless the run has changed since the caller has read it.
+
+    :param row: the run as the caller has read it.
+    :param values: the process, and the JSON of the first event, of the settings and of the request
+        context.
+    :param kept: the keys of the outcomes that stay.
+    :param dropped: the keys of the events that may be emitted again.
+    """
+    holder, event, settings, context = values
+    rows = yield Query(
+        f"""UPDATE mastra_runs SET status = 'running', sequence = sequence + 1,
+            attempt = attempt + 1, commits = 0, holder = ?, takeovers = 0, due_at = 0,
+            updated_at = ?, settings = ?, context = coalesce(?, context)
+        WHERE id = ? AND attempt = ? AND sequence = ? RETURNING {_COLUMNS}""",  # noqa: S608  # no values
+        (holder, _get_time(), settings, context, row.id, row.attempt, row.sequence),
+    )
+    if not rows:
+        return None
+    begun = _to_row(rows[0])
+    yield _add_events(row.id, begun.sequence, [("", event)])
+    if row.attempt:
+        yield from _rewind_journal(row.id, kept, dropped)
+    return begun
+
+
+def _rewind_journal(run: int, kept: set[str], dropped: set[str]) -> Queries[None]:
+    outcomes = yield Query("SELECT key FROM mastra_run_outcomes WHERE run = ?", (run,))
+    gone = [(run, key) for (key,) in outcomes if key not in kept]
+    if gone:
+        sql = "DELETE FROM mastra_run_outcomes WHERE run = ? AND key = ?"
+        yield Query(sql, gone, many=True)
+    if dropped:
+        sql = "UPDATE mastra_run_events SET key = '' WHERE run = ? AND key = ?"
+        yield Query(sql, [(run, key) for key in sorted(dropped)], many=True)
+
+
+def commit_batch(run: int, fence: tuple[str, int, int], batch: Batch) -> Queries[CommitResult]:
+    """Store a batch, if the fence holds.
+
+    :param run: the key of the run.
+    :param fence: the process, its attempt, and the number of earlier commits of the attempt.
+    :param batch: what to store.
+    """
+    condition = "" if batch.answers is None else " AND answers = ?"
+    expected = () if batch.answers is None else (batch.answers,)
+    rows = yield Query(
+        f"""UPDATE mastra_runs SET sequence = sequence + ?, commits = commits + 1,
+            status = coalesce(?, status), updated_at = ?,
+            takeovers = CASE WHEN ? THEN 0 ELSE takeovers END,
+            holder = CASE WHEN ? THEN '' ELSE holder END,
+            due_at = ?
+        WHERE id = ? AND holder = ? AND attempt = ? AND commits = ?{condition}
+        RETURNING sequence""",  # noqa: S608  # no values
+        (
+            *(len(batch.events), batch.status, _get_time(), bool(batch.outcomes), batch.releases),
+            *(batch.due_at if batch.releases else 0, run, *fence, *expected),
+        ),
+    )
+    if not rows:
+        return (yield from _explain_refusal(run, fence))
+    sequence: int = rows[0][0]
+    if batch.outcomes:
+        yield Query(
+            "INSERT INTO mastra_run_outcomes (run, key, number, data) VALUES (?, ?, ?, ?)",
+            [
+                (run, key, (fence[1] << 40) + (fence[2] << 16) + index, data)
+                for index, (key, data) in enumerate(batch.outcomes)
+            ],
+            many=True,
+        )
+    if batch.wakes:
+        yield _add_answers(run, "wake", [(key, str(until)) for key, until in batch.wakes])
+    if batch.events:
+        yield _add_events(run, sequence, batch.events)
+    return CommitResult("stored", sequence)
+
+
+def _explain_refusal(run: int, fence: tuple[str, int, int]) -> Queries[CommitResult]:
+    holder, attempt, number = fence
+    rows = yield Query(
+        "SELECT sequence, holder, attempt, commits FROM mastra_runs WHERE id = ?", (run,)
+    )
+    if not rows or rows[0][2] != attempt:
+        return CommitResult("refused")
+    sequence, present_holder, _, commits = rows[0]
+    if commits == number + 1:  # stored before the connection was lost
+        return CommitResult("stored", sequence)
+    return CommitResult("answered" if present_holder == holder else "refused", sequence)
+
+
+def _add_answers(run: int, kind: str, answers: Sequence[tuple[str, str]]) -> Query:
+    return Query(
+        "INSERT INTO mastra_run_answers (run, key, kind, data) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (run, key) DO NOTHING",
+        [(run, key, kind, data) for key, data in answers],
+        many=True,
+    )
+
+
+def answer_waits(
+    run: int, holder: str, answers: Sequence[tuple[str, str]], data: str, context: str | None
+) -> Queries[tuple[RunRow | None, int]]:
+    """Resume the waits that nobody has resumed.
+
+    :param run: the key of the run.
+    :param holder: the process.
+    :param answers: the key of each wait, and the JSON of its event.
+    :param data: the JSON of the data.
+    :param context: the JSON of the new request context; ``None`` if it stays.
+    """
+    # The update comes first: it locks the row, so that no other answer comes in between.
+    locked = yield Query(
+        "UPDATE mastra_runs SET updated_at = updated_at WHERE id = ? "  # noqa: S608  # no values
+        f"AND status NOT IN ({_FINISHED}) RETURNING id",
+        (run,),
+    )
+    if not locked:
+        return None, 0
+    known: set[str] = set()
+    for chunk in _chunk([key for key, _ in answers]):
+        rows = yield Query(
+            "SELECT key FROM mastra_run_answers "  # noqa: S608  # no values
+            f"WHERE run = ? AND key IN ({join_placeholders(chunk)})",
+            (run, *chunk),
+        )
+        known |= {key for (key,) in rows}
+    new = [(key, event) for key, event in answers if key not in known]
+    if not new:
+        return None, 0
+    rows = yield Query(
+        f"""UPDATE mastra_runs SET sequence = sequence + ?, answers = answers + ?,
+            status = 'running', updated_at = ?, context = coalesce(?, context), due_at = 0,
+            attempt = attempt + CASE WHEN holder = '' AND ? THEN 1 ELSE 0 END,
+            commits = CASE WHEN holder = '' THEN 0 ELSE commits END,
+            holder = CASE WHEN holder = '' THEN ? ELSE holder END
+        WHERE id = ? RETURNING {_COLUMNS}""",  # noqa: S608  # no values
+        (len(new), len(new), _get_time(), context, bool(holder), holder, run),
+    )
+    row = _to_row(rows[0])
+    yield _add_answers(run, "answer", [(key, data) for key, _ in new])
+    yield _add_events(run, row.sequence, [("", event) for _, event in new])
+    return row, len(new)
+
+
+def cancel_run(run: int, event: str) -> Queries[bool]:
+    """End a run that has not ended.
+
+    :param run: the key of the run.
+    :param event: the JSON of the event.
+    """
+    rows = yield Query(
+        "UPDATE mastra_runs SET status = 'canceled', sequence = sequence + 1, "  # noqa: S608  # no values
+        "attempt = attempt + 1, holder = '', due_at = NULL, updated_at = ? "
+        f"WHERE id = ? AND status NOT IN ({_FINISHED}) RETURNING sequence",
+        (_get_time(), run),
+    )
+    if not rows:
+        return False
+    yield _add_events(run, rows[0][0], [("", event)])
+    return True
+
+
+def _select_claimable(names: list[str], now: str, *, orphans: bool) -> str:
+    living = f"SELECT id FROM mastra_run_members WHERE lease_until > {now}"  # noqa: S608  # no values
+    condition = (
+        f"holder <> '' AND holder NOT IN ({living})"
+        if orphans
+        else f"holder = '' AND due_at <= {now}"
+    )
+    return (
+        f"SELECT id FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
+        f"AND workflow IN ({join_placeholders(names)}) ORDER BY due_at LIMIT ?"
+    )
+
+
+def has_claimable(names: list[str], now: str, *, orphans: bool) -> Queries[bool]:
+    """Return whether a process could execute a run.
+
+    :param names: the ids of the workflows that the process knows.
+    :param now: an SQL expression for the present time.
+    :param orphans: select the runs of dead processes, instead of the runs that are due.
+    """
+    return bool((yield Query(_select_claimable(names, now, orphans=orphans), (*names, 1))))
+
+
+def claim_runs(
+    holder: str, names: list[str], limit: int, now: str, locking: str, *, orphans: bool
+) -> Queries[list[RunRow]]:
+    """Assign runs to a process.
+
+    :param holder: the process.
+    :param names: the ids of the workflows that the process knows.
+    :param limit: the maximum number of runs.
+    :param now: an SQL expression for the present time.
+    :param locking: what the selection adds to skip locked rows.
+    :param orphans: select the runs of dead processes, instead of the runs that are due.
+    """
+    selection = _select_claimable(names, now, orphans=orphans)
+    rows = yield Query(
+        f"""UPDATE mastra_runs SET attempt = attempt + 1, commits = 0, holder = ?,
+            takeovers = takeovers + CASE WHEN holder = '' THEN 0 ELSE 1 END
+        WHERE id IN ({selection} {locking}) RETURNING {_COLUMNS}""",  # noqa: S608  # no values
+        (holder, *names, limit),
+    )
+    return [_to_row(row) for row in rows]
+
+
+def release_runs(member: str) -> Queries[None]:
+    """Give up all runs of a process, and remove the id of the process.
+
+    :param member: the id of the process.
+    """
+    yield Query("UPDATE mastra_runs SET holder = '', due_at = 0 WHERE holder = ?", (member,))
+    yield Query("DELETE FROM mastra_run_members WHERE id = ?", (member,))
+
+
+def report_member(member: Member, until: str) -> Queries[None]:
+    """Report that a process lives.
+
+    :param member: the process.
+    :param until: an SQL expression for the end of the lease.
+    """
+    yield Query(
+        f"INSERT INTO mastra_run_members ({_MEMBER_COLUMNS}, lease_until) "  # noqa: S608  # no values
+        f"VALUES (?, ?, ?, ?, {until}) "
+        f"ON CONFLICT (id) DO UPDATE SET lease_until = {until}",
+        (member.id, member.name, member.machine, member.process),
+    )
+
+
+def list_members() -> Queries[list[Member]]:
+    """List the processes that have reported."""
+    rows = yield Query(f"SELECT {_MEMBER_COLUMNS} FROM mastra_run_members")  # noqa: S608  # no values
+    return [
+        Member(id=id_, name=name, machine=machine, process=process)
+        for id_, name, machine, process in rows
+    ]
+
+
+def remove_members(ids: list[str]) -> Queries[None]:
+    """Remove processes.
+
+    :param ids: the ids of the processes.
+    """
+    for chunk in _chunk(ids):
+        sql = f"DELETE FROM mastra_run_members WHERE id IN ({join_placeholders(chunk)})"  # noqa: S608  # no values
+        yield Query(sql, chunk)
+
+
+def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
+    parts, values = ["workflow = ?"], [workflow]
+    for condition, value in (
+        ("status = ?", query.status or None),
+        ("resource_id = ?", query.resource_id or None),
+        ("created_at >= ?", query.since),
+        ("created_at <= ?", query.until),
+    ):
+        if value is not None:
+            parts.append(condition)
+            values.append(value)  # type: ignore[arg-type]  # texts and numbers
+    return " AND ".join(parts), values
+
+
+def list_runs(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list[str]]]]:
+    """List runs with their events, newest first.
+
+    :param workflow: the id of the workflow.
+    :param query: selects the runs.
+    """
+    condition, values = _build_condition(workflow, query)
+    limit = 2**62 if query.limit is None else query.limit
+    rows = yield Query(
+        f"SELECT {_COLUMNS} FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
+        "ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
+        (*values, limit, query.offset),
+    )
+    found = [(_to_row(row), list[str]()) for row in rows]
+    events = {row.id: data for row, data in found}
+    for chunk in _chunk([*events]):
+        stored = yield Query(
+            "SELECT run, data FROM mastra_run_events "  # noqa: S608  # no values
+            f"WHERE run IN ({join_placeholders(chunk)}) ORDER BY run, sequence",
+            chunk,
+        )
+        for run, data in stored:
+            events[run].append(data)
+    return found
+
+
+def count_runs(workflow: str, query: RunQuery) -> Queries[dict[str, int]]:
+    """Count runs by status.
+
+    :param workflow: the id of the workflow.
+    :param query: selects the runs.
+    """
+    condition, values = _build_condition(workflow, query)
+    sql = f"SELECT status, count(*) FROM mastra_runs WHERE {condition} GROUP BY status"  # noqa: S608  # no values
+    return dict((yield Query(sql, values)))
+
+
+def delete_runs(runs: Sequence[int]) -> Queries[None]:
+    """Delete runs.
+
+    :param runs: the keys of the runs.
+    """
+    for chunk in _chunk(runs):
+        yield Query(f"DELETE FROM mastra_runs WHERE id IN ({join_placeholders(chunk)})", chunk)  # noqa: S608  # no values
+
+
+def purge_runs(finished_before: int, pending_before: int, limit: int) -> Queries[int]:
+    """Delete old runs, and return their number.
+
+    :param finished_before: the time before which finished runs have ended.
+    :param pending_before: the time before which pending runs were created.
+    :param limit: the maximum number of runs.
+    """
+    rows = yield Query(
+        "SELECT id FROM mastra_runs WHERE "  # noqa: S608  # no values
+        f"(status IN ({_FINISHED}) AND updated_at < ?) "
+        "OR (status = 'pending' AND updated_at < ?) LIMIT ?",
+        (finished_before, pending_before, limit),
+    )
+    runs = [id_ for (id_,) in rows]
+    yield from delete_runs(runs)
+    return len(runs)

@@ -1,0 +1,60 @@
+"""Record metrics while the server runs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from mastra_core import Mastra
+from mastra_core.logs.pipeline import find_pipeline
+from mastra_core.metrics import MetricRecorder, add_recorder, record, remove_recorder
+from mastra_core.metrics.definitions import LOST_LOG_LINES
+from mastra_server.observability.otlp_settings import OtlpSettings, read_otlp_signal
+
+__all__ = ("ServerMetrics",)
+
+
+class ServerMetrics:
+    """The metrics of one application: for Prometheus, by OTLP, both, or none.
+
+    :param mastra: the application.
+    :raises ConfigError: when a package for metrics is not installed.
+    """
+
+    def __init__(self, mastra: Mastra) -> None:
+        self._mastra = mastra
+        self._exports = read_otlp_signal("METRICS")
+        self._recorders: list[MetricRecorder] = []
+        self.routes: list[Any] = []
+        if mastra.server.metrics:
+            from mastra_server.observability.prometheus import PrometheusRecorder
+
+            prometheus = PrometheusRecorder()
+            self._recorders.append(prometheus)
+            self.routes.append(prometheus.build_route())
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether anything is measured."""
+        return bool(self._recorders) or self._exports
+
+    async def open(self) -> None:
+        """Start to record; build the exporter in a thread, because it imports much."""
+        if self._exports:
+            from mastra_server.observability.otlp_metrics import OtlpRecorder
+
+            settings = OtlpSettings.of(self._mastra)
+            self._recorders.append(await asyncio.to_thread(OtlpRecorder, settings))
+        for recorder in self._recorders:
+            add_recorder(recorder)
+        pipeline = find_pipeline(self._mastra.logger)
+        if self._recorders and pipeline is not None:
+            for name in pipeline.transports:
+                record(LOST_LOG_LINES, 0, name)  # an alert needs a value from the beginning
+
+    async def close(self) -> None:
+        """Stop to record, and export the last values."""
+        for recorder in self._recorders:
+            remove_recorder(recorder)
+            if self._exports and hasattr(recorder, "close"):
+                await asyncio.to_thread(recorder.close)

@@ -1,0 +1,268 @@
+"""The faster client of OpenAI's models sends and builds the same as OpenAI's SDK does."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import openai
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openai.types.chat import ChatCompletionChunk
+from openai.types.responses import ResponseStreamEvent
+from pydantic import create_model
+from pydantic_ai.messages import ModelRequest, UserPromptPart
+from pydantic_ai.models import ModelRequestParameters, infer_model
+from pydantic_ai.tools import ToolDefinition
+
+from mastra_core.agents.pydantic_ai.models import ModelCache
+from mastra_core.agents.pydantic_ai.openai_objects import UnexpectedShape, build_object
+
+pytestmark = pytest.mark.anyio
+
+HEAD = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "small"}
+DELTAS = [
+    {"role": "assistant", "content": ""},
+    {"content": "He said: ü \u2028"},
+    {"reasoning_content": "hm", "content": None},
+    {
+        "tool_calls": [
+            {
+                "index": 0,
+                "id": "c",
+                "type": "function",
+                "function": {"name": "add", "arguments": ""},
+            }
+        ]
+    },
+    {"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]},
+    {"refusal": "no", "unknown": {"nested": [1, None]}},
+]
+USAGE = {
+    "prompt_tokens": 7,
+    "completion_tokens": 3,
+    "total_tokens": 10,
+    "prompt_tokens_details": {"cached_tokens": 2},
+    "completion_tokens_details": None,
+}
+CHUNKS = [
+    *({**HEAD, "choices": [{"index": 0, "delta": delta, "logprobs": None}]} for delta in DELTAS),
+    {**HEAD, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "service_tier": None},
+    {**HEAD, "choices": [], "usage": USAGE, "system_fingerprint": "fp"},
+]
+EVENT = {"type": "response.output_text.delta", "item_id": "i", "output_index": 0}
+EVENTS = [
+    {**EVENT, "content_index": 0, "delta": "He", "logprobs": [], "sequence_number": 4},
+    {
+        "type": "response.function_call_arguments.delta",
+        "item_id": "i",
+        "output_index": 1,
+        "delta": "{",
+        "sequence_number": 5,
+        "obfuscation": "xx",
+    },
+]
+# What the SDK coerces, or keeps although it is invalid.
+UNUSUAL_CHUNKS = [
+    {},
+    {**HEAD, "choices": None},
+    {**HEAD, "choices": "none"},
+    {**HEAD, "created": 1.5, "choices": []},
+    {**HEAD, "choices": [{"index": "0", "delta": {"content": 5}, "finish_reason": "other"}]},
+    {**HEAD, "choices": [{"index": 0, "delta": None}]},
+    {**HEAD, "choices": [], "usage": {"prompt_tokens": 1}},
+]
+UNUSUAL_EVENTS = [{}, {"type": "response.unknown"}, {**EVENT, "delta": 3}, {"type": ["x"]}]
+TOOL = ToolDefinition(
+    name="add",
+    description="Adds.",
+    parameters_json_schema={"type": "object", "properties": {"a": {"type": "number"}}},
+)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-1, 1) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=3,
+)
+
+
+def build_by_sdk(type_, value):
+    """Build a value by the public method of the SDK."""
+    return (
+        create_model("Holder", __base__=openai.BaseModel, piece=(type_, ...))
+        .construct(piece=value)
+        .piece
+    )
+
+
+def describe(value):
+    """Return everything that a caller may read of an object."""
+    if isinstance(value, openai.BaseModel):
+        fields = {name: describe(getattr(value, name)) for name in type(value).model_fields}
+        return type(value), fields, value.model_extra, value.model_fields_set
+    return [describe(each) for each in value] if isinstance(value, list) else (type(value), value)
+
+
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_chunks_are_those_of_the_sdk(chunk):
+    built = build_object(ChatCompletionChunk, chunk)
+    assert describe(built) == describe(build_by_sdk(ChatCompletionChunk, chunk))
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_events_are_those_of_the_sdk(event):
+    built = build_object(ResponseStreamEvent, event)
+    assert describe(built) == describe(build_by_sdk(ResponseStreamEvent, event))
+
+
+@pytest.mark.parametrize("value", [*UNUSUAL_CHUNKS, [1], "text", None])
+def test_unusual_chunks_are_left_to_the_sdk(value):
+    with pytest.raises(UnexpectedShape):
+        build_object(ChatCompletionChunk, value)
+
+
+@pytest.mark.parametrize("value", [*UNUSUAL_EVENTS, [1], "text", None])
+def test_unusual_events_are_left_to_the_sdk(value):
+    with pytest.raises(UnexpectedShape):
+        build_object(ResponseStreamEvent, value)
+
+
+def list_paths(value, path=()):
+    """Return the path of every value within a value."""
+    if isinstance(value, dict):
+        items = value.items()
+    else:
+        items = enumerate(value if isinstance(value, list) else ())
+    return [path, *(each for key, inner in items for each in list_paths(inner, (*path, key)))]
+
+
+def replace(value, path, new):
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = replace(value[path[0]], path[1:], new)
+    return copy
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_change_gives_the_same_object_or_is_left_to_the_sdk(data):
+    type_, values = data.draw(
+        st.sampled_from([(ChatCompletionChunk, CHUNKS), (ResponseStreamEvent, EVENTS)])
+    )
+    value = data.draw(st.sampled_from(values))
+    path = data.draw(st.sampled_from(list_paths(value)))
+    changed = replace(value, path, data.draw(JSON))
+    try:
+        built = build_object(type_, changed)
+    except UnexpectedShape:
+        return
+    assert describe(built) == describe(build_by_sdk(type_, changed))
+
+
+class _Recorder(BaseHTTPRequestHandler):
+    """Answer with the stream of the test, and keep the requests."""
+
+    protocol_version = "HTTP/1.1"
+    requests: list[Any]
+    events: list[Any]
+
+    def do_POST(self):
+        content = self.rfile.read(int(self.headers["content-length"]))
+        names = {"authorization", "content-type", "x-stainless-retry-count"}
+        headers = {name: text for name, text in self.headers.items() if name.lower() in names}
+        self.requests.append((self.path, headers, json.loads(content)))
+        data = [json.dumps(each) for each in self.events]
+        body = "".join(f"data: {each}\n\n" for each in [*data, "[DONE]"]).encode()
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def recorder(monkeypatch):
+    handler = type("Recorder", (_Recorder,), {"requests": [], "events": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{server.server_address[1]}/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    yield handler
+    server.shutdown()
+    server.server_close()
+
+
+async def stream_events(model, settings):
+    messages = [ModelRequest(parts=[UserPromptPart("hi")], instructions="Help.")]
+    parameters = ModelRequestParameters(function_tools=[TOOL])
+    async with model.request_stream(messages, settings, parameters) as stream:
+        events = [each async for each in stream]
+    response = stream.get()
+    return [repr(each) for each in events], [repr(part) for part in response.parts], stream.usage
+
+
+RESPONSE = {
+    "id": "r",
+    "object": "response",
+    "created_at": 0,
+    "model": "small",
+    "output": [],
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "tools": [],
+    "status": "completed",
+}
+TEXT_EVENTS = [
+    {"type": "response.created", "response": RESPONSE, "sequence_number": 0},
+    EVENTS[0],
+    {**EVENTS[0], "delta": "llo", "sequence_number": 5},
+    {"type": "response.completed", "response": RESPONSE, "sequence_number": 6},
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "events"),
+    [("openai-chat:small", [*CHUNKS, *UNUSUAL_CHUNKS[3:4]]), ("openai:small", TEXT_EVENTS)],
+)
+@pytest.mark.parametrize("extra", [{}, {"extra_body": {"seed": 1}, "max_tokens": 5}])
+async def test_requests_and_streams_are_those_of_the_sdk(recorder, name, events, extra):
+    recorder.events = events
+    cache = ModelCache()  # which keeps the connections open
+    (fast,) = await cache.resolve([name])
+    found = await stream_events(fast, dict(extra))
+    async with infer_model(name) as plain:
+        expected = await stream_events(plain, dict(extra))
+    assert found == expected
+    first, second = recorder.requests
+    assert first == second
+    assert first[2]["tools"]
+
+
+async def test_an_error_in_a_stream_is_raised(recorder):
+    recorder.events = [CHUNKS[0], {"error": {"message": "overloaded"}}]
+    cache = ModelCache()
+    (model,) = await cache.resolve(["openai-chat:small"])
+    with pytest.raises(Exception, match="overloaded"):
+        await stream_events(model, {})
+
+
+async def test_connections_to_the_model_stay_open(recorder):
+    recorder.events = CHUNKS
+    cache = ModelCache()
+    (model,) = await cache.resolve(["openai-chat:small"])
+    ports = set()
+    recorder.setup_before = recorder.setup
+
+    def setup(self):
+        ports.add(self.client_address[1])
+        self.setup_before()
+
+    recorder.setup = setup
+    for _ in range(3):
+        await stream_events(model, {})
+    assert len(ports) == 1

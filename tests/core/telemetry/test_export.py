@@ -1,0 +1,356 @@
+"""Test the export against real collectors: working, dead, slow, refusing and answering garbage."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from mastra_core import Telemetry
+from mastra_core.errors import ConfigError
+from mastra_core.telemetry.otel_environment import (
+    read_limit,
+    read_otlp,
+    read_queue,
+    read_record_content,
+)
+from mastra_core.telemetry.otlp_encoding import SpanLimits
+from mastra_core.telemetry.otlp_sender import OtlpSender
+from mastra_core.telemetry.span_queue import ExportCounts, SpanQueue
+from tests.otlp_collector import read_attributes, run_collector
+from tests.repository import ROOT
+
+DEAD = "http://127.0.0.1:9/v1/traces"
+
+
+@pytest.fixture
+def build_span():
+    """Build an ended span."""
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.trace import SpanKind
+
+    from mastra_core.telemetry.light_span import LightSpan
+
+    def build(name="work", **attributes):
+        resource = Resource({"service.name": "shop"})
+        span = LightSpan(name, SpanKind.SERVER, None, attributes, (), resource, lambda _: None)
+        span.end()
+        return span
+
+    return build
+
+
+@pytest.fixture
+def messages(caplog):
+    """The messages of the log."""
+    caplog.set_level(logging.INFO, logger="mastra.telemetry")
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+def build_queue(url, counts, **options):
+    sender = OtlpSender(read_otlp(url, None), SpanLimits())
+    return SpanQueue(sender, counts, **{"delay": 60, **options})
+
+
+def test_every_kind_of_value_arrives(build_span):
+    values = {
+        "text": "é" * 200, "short": "x", "yes": True, "no": False, "zero": 0, "one": 1,
+        "negative": -5, "large": 2**40, "ratio": 0.25, "bytes": b"\x00\xff", "list": ["a", "b"],
+        "numbers": [1, 2.5, True], "surrogate": "\ud800",
+    }  # fmt: skip
+    span = build_span(**values, huge=2**80, unknown=object(), nothing=None)
+    with run_collector() as collector:
+        queue = build_queue(collector.url, ExportCounts())
+        queue.add(span)
+        queue.close(5)
+    ((resource, found),) = collector.spans
+    assert resource == {"service.name": "shop"}
+    assert read_attributes(found) == {**values, "surrogate": "?", "huge": str(2**80)}
+    assert (found.name, found.kind, len(found.trace_id), len(found.span_id)) == ("work", 2, 16, 8)
+    assert found.start_time_unix_nano == span.start_time
+    assert found.end_time_unix_nano == span.end_time
+    assert found.trace_id.hex() == f"{span.trace_id:032x}"
+    assert found.flags == 0x101
+
+
+def test_bytes_are_equal_to_those_of_the_sdk(build_span):
+    """OpenTelemetry's encoder and ours build the same message of the same span."""
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Link, SpanContext, StatusCode, TraceFlags, TraceState
+
+    from mastra_core.telemetry import otlp_encoding
+
+    ended = []
+    provider = TracerProvider(shutdown_on_exit=False)
+    remote = SpanContext(5, 6, True, TraceFlags(1), TraceState([("a", "b")]))
+    tracer = provider.get_tracer("theirs", "1.2")
+    with tracer.start_as_current_span("outer", links=[Link(remote, {"why": "x"})]) as outer:
+        outer.add_event("happened", {"n": 1})
+        with tracer.start_as_current_span("inner") as inner:
+            inner.set_status(StatusCode.ERROR, "broken")
+            inner.set_attribute("list", ("a", "b"))
+    ended += [outer, inner]
+    expected = encode_spans(ended)
+    found = ExportTraceServiceRequest.FromString(otlp_encoding.encode_spans(ended, SpanLimits()))
+    for span in found.resource_spans[0].scope_spans[0].spans:
+        span.flags &= ~1  # the SDK leaves the sampling flag out
+    for span in expected.resource_spans[0].scope_spans[0].spans:
+        if not span.status.code:
+            span.ClearField("status")  # the SDK sends an empty one
+    assert found == expected
+
+
+def test_limits_of_a_span(build_span):
+    span = build_span(**{f"key{index}": "x" * 50 for index in range(9)})
+    with run_collector() as collector:
+        sender = OtlpSender(read_otlp(collector.url, None), SpanLimits(attributes=4, length=10))
+        queue = SpanQueue(sender, ExportCounts())
+        queue.add(span)
+        queue.close(5)
+    ((_, found),) = collector.spans
+    assert list(read_attributes(found).values()) == ["x" * 10] * 4
+    assert found.dropped_attributes_count == 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"status": 500}, "status 500"),
+        ({"status": 404}, "status 404"),
+        ({"status": 302}, "status 302"),
+        ({"answer": b"\xff\xff garbage"}, "not OTLP"),
+        ({"answer": b"<html>", "content_type": "text/html"}, "no collector"),
+    ],
+)
+def test_refused_spans_are_counted_and_logged_once(build_span, messages, settings, reason):
+    counts = ExportCounts()
+    with run_collector(**settings) as collector:
+        queue = build_queue(collector.url, counts)
+        for _ in range(3):
+            queue.add(build_span())
+            assert queue.flush(5)
+        assert counts.dropped == 3
+        (message,) = messages()
+        assert reason in message
+        collector.status, collector.answer = 200, b""
+        collector.content_type = "application/x-protobuf"
+        queue.add(build_span())
+        assert queue.flush(5)
+        queue.close(5)
+    assert counts.exported == 1
+    assert messages()[1:] == ["spans are exported again"]
+
+
+def test_rejected_part_of_a_batch_is_counted(build_span):
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+    answer = ExportTraceServiceResponse()
+    answer.partial_success.rejected_spans = 2
+    counts = ExportCounts()
+    with run_collector(answer=answer.SerializeToString()) as collector:
+        queue = build_queue(collector.url, counts)
+        for _ in range(5):
+            queue.add(build_span())
+        queue.close(5)
+    assert (counts.exported, counts.dropped) == (3, 2)
+
+
+def test_busy_collector_is_tried_again(build_span):
+    counts = ExportCounts()
+    with run_collector(status=429) as collector:
+        queue = build_queue(collector.url, counts)
+        queue.add(build_span())
+        threading.Timer(0.3, setattr, (collector, "status", 200)).start()
+        assert queue.flush(10)
+        queue.close(5)
+    assert (counts.exported, counts.dropped) == (1, 0)
+    assert len(collector.requests) == 2
+
+
+@pytest.mark.parametrize("kind", ["dead", "slow", "busy"])
+def test_stop_takes_at_most_two_seconds(build_span, kind):
+    counts = ExportCounts()
+    with run_collector(delay=30 if kind == "slow" else 0, status=503) as collector:
+        queue = build_queue(DEAD if kind == "dead" else collector.url, counts)
+        for _ in range(1000):
+            queue.add(build_span())
+        time.sleep(0.2)
+        began = time.monotonic()
+        queue.close(2.0)
+        assert time.monotonic() - began < 2.5
+    assert counts.exported == 0
+    assert counts.dropped > 400
+
+
+def test_full_queue_drops_and_never_blocks(build_span, messages):
+    counts, span = ExportCounts(), build_span()
+    with run_collector(delay=1) as collector:
+        queue = build_queue(collector.url, counts, max_size=100, batch_size=50)
+        began = time.process_time()
+        for _ in range(20_000):
+            queue.add(span)
+        assert time.process_time() - began < 1
+        queue.close(5)
+    assert counts.exported + counts.dropped == 20_000
+    assert counts.exported <= 300
+    assert any("queue is full" in each for each in messages())
+
+
+def test_broken_exporter_of_the_user_ends_nothing(build_span):
+    class Broken:
+        def send(self, *_):
+            raise ZeroDivisionError("x")
+
+        def close(self):
+            pass
+
+    counts = ExportCounts()
+    queue = SpanQueue(Broken(), counts)
+    queue.add(build_span())
+    assert queue.flush(5)
+    queue.add(build_span())
+    queue.close(5)
+    assert counts.dropped == 2
+
+
+APP = """
+import json, os, time
+from mastra_core import Telemetry
+from mastra_core.telemetry import flush_spans, get_export_counts, start_span
+telemetry = Telemetry(**SETTINGS)
+telemetry.start()
+with start_span("outer", {"n": 1}):
+    with start_span("inner", kind="client"):
+        pass
+try:
+    with start_span("failed"):
+        raise ValueError("password=hunter22")
+except ValueError:
+    pass
+assert flush_spans(5)
+telemetry.stop()
+print(get_export_counts().exported)
+"""
+
+
+def run_app(settings, **variables):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", APP.replace("SETTINGS", settings)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_file_of_otlp_json(tmp_path):
+    path = tmp_path / "traces.jsonl"
+    assert run_app(f'{{"export": {{"type": "file", "path": {str(path)!r}}}}}') == "3"
+    (line,) = path.read_text().splitlines()
+    (resource,) = json.loads(line)["resourceSpans"]
+    spans = {span["name"]: span for span in resource["scopeSpans"][0]["spans"]}
+    assert set(spans) == {"outer", "inner", "failed"}
+    assert spans["inner"]["parentSpanId"] == spans["outer"]["spanId"]
+    assert len(spans["inner"]["traceId"]) == 32
+    assert spans["inner"]["kind"] == 3
+    assert spans["failed"]["status"]["message"] == "ValueError: password=****"
+    assert "hunter22" not in line
+
+
+def test_file_that_cannot_be_written_loses_spans_only():
+    assert run_app('{"export": {"type": "file", "path": "/proc/none/traces.jsonl"}}') == "0"
+
+
+def test_exporter_object():
+    exporter = "__import__('opentelemetry.sdk.trace.export', fromlist=['x']).ConsoleSpanExporter()"
+    told = run_app(f'{{"export": {exporter}}}')
+    assert told.count('"start_time": ') == 3
+    assert told.endswith("\n3")
+
+
+@pytest.mark.parametrize(
+    ("settings", "hint"),
+    [({"export": {"type": "file"}}, "path"), ({"export": object()}, "otlp, console, file")],
+)
+def test_wrong_export_is_named(settings, hint):
+    with pytest.raises(ConfigError) as raised:
+        Telemetry(**settings)
+    assert hint in raised.value.hint
+
+
+VARIABLES = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ("http://c:1/", "endpoint", "http://c:1/v1/traces"),
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": ("http://c:1/x", "endpoint", "http://c:1/x"),
+    "OTEL_EXPORTER_OTLP_HEADERS": (
+        "x-api-key=a%20b,c=d",
+        "headers",
+        {"x-api-key": "a b", "c": "d"},
+    ),
+    "OTEL_EXPORTER_OTLP_TRACES_HEADERS": ("k=v", "headers", {"k": "v"}),
+    "OTEL_EXPORTER_OTLP_TIMEOUT": ("3", "timeout", 3.0),
+    "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": ("4", "timeout", 4.0),
+    "OTEL_EXPORTER_OTLP_COMPRESSION": ("gzip", "compression", "gzip"),
+    "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": ("deflate", "compression", "deflate"),
+    "OTEL_EXPORTER_OTLP_CERTIFICATE": ("/ca.pem", "certificate", "/ca.pem"),
+    "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE": ("/ca.pem", "certificate", "/ca.pem"),
+    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": ("/c.pem", "client_certificate", "/c.pem"),
+}
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_variables_of_the_collector(monkeypatch, variable):
+    value, field, expected = VARIABLES[variable]
+    monkeypatch.setenv(variable, value)
+    assert getattr(read_otlp(None, None), field) == expected
+    if field in ("endpoint", "headers"):  # the code has precedence
+        settings = read_otlp("http://code", {"own": "1"})
+        assert (settings.endpoint, settings.headers) == ("http://code/v1/traces", {"own": "1"})
+
+
+def test_variable_of_the_client_key(monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/c.pem")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/k.pem")
+    assert read_otlp(None, None).client_certificate == ("/c.pem", "/k.pem")
+
+
+def test_variables_of_the_queue(monkeypatch):
+    assert read_queue() == {}
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "100")
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "10")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "1500")
+    monkeypatch.setenv("OTEL_BSP_EXPORT_TIMEOUT", "2500")
+    assert read_queue() == {"max_size": 100, "batch_size": 10, "delay": 1.5, "timeout": 2.5}
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "0", "inf", "nan"])
+def test_wrong_number_of_a_variable_is_named(monkeypatch, value):
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", value)
+    with pytest.raises(ConfigError, match="OTEL_BSP_MAX_QUEUE_SIZE"):
+        read_queue()
+
+
+def test_variables_of_limits(monkeypatch):
+    names = ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT")
+    assert read_limit(*names, default=128) == 128
+    monkeypatch.setenv(names[1], "10")
+    assert read_limit(*names, default=128) == 10
+    monkeypatch.setenv(names[0], "0")
+    assert read_limit(*names, default=128) == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("true", True), ("false", False), ("SPAN_ONLY", True), ("NO_CONTENT", False), ("", True)],
+)
+def test_variable_of_the_content(monkeypatch, value, expected):
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", value)
+    assert read_record_content(True) is expected
