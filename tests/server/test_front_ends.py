@@ -41,8 +41,10 @@ def results(serve, tmp_path_factory):
         ]
         blocks.write_text(json.dumps(code), encoding="utf-8")
         home = install_packages(*OPTIONS, *PACKAGES)
+        paid.clear()
         script = TESTS / "server/clients/front_ends.mjs"
-        return run_script(script, home, page.url, shop.url, blocks)
+        seen = run_script(script, home, page.url, shop.url, blocks)
+        return {**seen, "paid": list(paid)}
 
 
 def test_examples_of_the_page(results):
@@ -98,7 +100,7 @@ def test_decision_after_a_reload(results, decision, answer):
         assert list_texts(messages) == [("user", "pay"), ("assistant", f"Then: {answer}")]
     (call,) = list_parts(results[f"react {decision}"]["stored"], "tool-invocation")
     assert call["toolInvocation"]["result"] == answer
-    assert paid == [3]
+    assert results["paid"] == [3]
 
 
 def test_conversation_of_ag_ui(results):
