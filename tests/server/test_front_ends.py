@@ -6,18 +6,9 @@ import re
 import pytest
 
 from mastra_core import Memory
-from tests.node import install_packages, run_script
+from tests.node import install_front_ends, run_script
 from tests.repository import ROOT, TESTS
 from tests.server.sample_agents import create_application, paid
-
-# With its peers, AG-UI would install CopilotKit's server, which it needs for other purposes only.
-OPTIONS = ("--legacy-peer-deps", "--omit=optional", "--ignore-scripts")
-PACKAGES = (
-    "@mastra/react@1.5.0", "@mastra/client-js@1.47.0", "@mastra/core@1.71.0", "zod@4",
-    "@ag-ui/mastra@1.1.2", "@ag-ui/client@1.0.0", "@ag-ui/core@1.0.0",
-    "ai@7.0.173", "@ai-sdk/react@4.0.177", "react@19", "react-dom@19",
-    "jsdom@31.0.1", "sucrase@3",
-)  # fmt: skip
 
 
 def list_blocks(language):
@@ -40,7 +31,7 @@ def results(serve, tmp_path_factory):
             for block in (*list_blocks("jsx"), *list_blocks("js"))
         ]
         blocks.write_text(json.dumps(code), encoding="utf-8")
-        home = install_packages(*OPTIONS, *PACKAGES)
+        home = install_front_ends()
         paid.clear()
         script = TESTS / "server/clients/front_ends.mjs"
         seen = run_script(script, home, page.url, shop.url, blocks)
