@@ -42,6 +42,7 @@ SHARED_BASENAMES = {
     "project": "the user's project, here and on a platform",
     "protocol": "the protocols of a directory",
     "request": "the body of a request",
+    "resources": "resources of an MCP server",
     "result": "the result of a run on the wire",
     "routes": "HTTP routes",
     "run_overrides": "what one run changes of an agent",

@@ -21,6 +21,7 @@ from mastra_core.workflows.engine.outcome import RunError
 from mastra_core.workflows.engine.run_events import RunEvent, RunFinished, RunPaused
 from mastra_core.workflows.engine.run_options import RunOptions
 from mastra_core.workflows.engine.step_runner import StepFailed, to_run_error
+from mastra_core.workflows.engine.workflow_metrics import measure_end, measure_start
 
 __all__ = ("Execution", "ExecutionLimits")
 
@@ -80,6 +81,7 @@ class Execution:
 
     def start(self) -> None:
         """Start to execute the run in a task."""
+        measure_start(self.run.workflow.id, self)
         self._task = asyncio.create_task(self._execute(), name="workflow run")
 
     def abandon(self) -> None:
@@ -123,6 +125,9 @@ class Execution:
             batch = Batch(events=[("", encode(end))], status="failed", releases=True)
             await self._commit(batch, [end])
         finally:
+            status = self.run.record.status
+            outcome = "released" if status == "running" else status  # another process continues it
+            measure_end(self.run.workflow.id, self, outcome)
             self._on_end(self)
 
     async def _replay(self) -> None:
