@@ -1,6 +1,6 @@
 """Measure what telemetry costs: processor time per request, beside a server without telemetry.
 
-python bench/telemetry.py           about two minutes; more the first time
+python bench/telemetry.py           about three minutes; more the first time
 python bench/telemetry.py --quick   one round of a few requests
 
 Each sampling runs in a server of its own, which exports to a collector on loopback. Rounds take the
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = create_parser("Measure the cost of telemetry.", quick="one round of a few requests")
     add_wheels_option(parser)
     options = parser.parse_args(arguments)
-    rounds, requests = (1, 50) if options.quick else (9, 800)
+    rounds, requests = (1, 50) if options.quick else (31, 200)
     with tempfile.TemporaryDirectory(prefix="mastra-bench-") as scratch, ExitStack() as stack:
         servers = _start_servers(Path(scratch), stack, options.wheels)
         samples: Samples = {}

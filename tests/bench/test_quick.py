@@ -107,6 +107,15 @@ def test_load_of_agents(tmp_path):
 
 @pytest.mark.full
 @pytest.mark.slow
+def test_telemetry(tmp_path):
+    samples, printed = run_script("telemetry.py", tmp_path)
+    assert len(samples) == 3 * 5  # three requests by no telemetry and four samplings
+    assert all(map(is_sane, samples.values())), samples
+    assert printed.count("| always_on |") == 1
+
+
+@pytest.mark.full
+@pytest.mark.slow
 def test_pack_others(tmp_path):
     samples, printed = run_script("pack_others.py", tmp_path, "--only", "plain")
     rows = {"cold": "build, nothing kept but wheels", "size": "result"}
@@ -166,3 +175,13 @@ def test_peer(tmp_path):
     keys = {row.peer for row in ROWS if row.peer}
     assert keys <= set(results["samples"])
     assert all(map(is_sane, results["samples"].values())), results["samples"]
+
+
+@pytest.mark.full
+@pytest.mark.slow
+def test_logs(tmp_path):
+    figures, printed = run_script("logs.py", tmp_path)
+    assert len(figures) == 3 * 3  # endpoints by ways to log
+    for name, costs in figures.items():
+        assert is_sane(costs), name
+    assert "POST start-async" in printed

@@ -184,8 +184,7 @@ def test_stop_takes_at_most_two_seconds(build_span, kind):
         began = time.monotonic()
         queue.close(2.0)
         assert time.monotonic() - began < 2.5
-    assert counts.exported == 0
-    assert counts.dropped > 400
+    assert (counts.exported, counts.dropped) == (0, 1000)
 
 
 def test_full_queue_drops_and_never_blocks(build_span, messages):

@@ -1,10 +1,13 @@
 """Test the spans that a real OTLP receiver gets."""
 
-import http.server
-import threading
+import json
+import os
+import subprocess
+import sys
 
 import pytest
 
+from tests.otlp_collector import read_attributes, run_collector
 from tests.repository import ROOT
 
 SERVER = """
@@ -30,56 +33,21 @@ print(json.dumps([answer.text for answer in answers]))
 """
 
 
-class Receiver(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        self.server.bodies.append(self.rfile.read(int(self.headers["content-length"])))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *arguments):
-        pass
-
-
 @pytest.fixture(scope="module")
 def exported():
     """Return the output of the server's process and every exported span."""
-    import gzip
-    import json
-    import os
-    import subprocess
-    import sys
-
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-        ExportTraceServiceRequest,
-    )
-
-    receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    receiver.bodies = []
-    threading.Thread(target=receiver.serve_forever, daemon=True).start()
-    done = subprocess.run(
-        [sys.executable, "-c", SERVER, f"http://127.0.0.1:{receiver.server_port}"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=ROOT,
-        check=False,
-    )
-    receiver.shutdown()
-    receiver.server_close()
-    assert done.returncode == 0, done.stderr
-    spans = []
-    for body in receiver.bodies:
-        raw = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
-        for resource in ExportTraceServiceRequest.FromString(raw).resource_spans:
-            spans += [span for scope in resource.scope_spans for span in scope.spans]
-    return json.loads(done.stdout), spans
-
-
-def read_attributes(span):
-    return {
-        item.key: getattr(item.value, item.value.WhichOneof("value")) for item in span.attributes
-    }
+    with run_collector() as collector:
+        done = subprocess.run(
+            [sys.executable, "-c", SERVER, collector.url],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=ROOT,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout), [span for _, span in collector.spans]
 
 
 def test_spans_of_an_agent_run(exported):
@@ -100,8 +68,6 @@ def test_spans_of_an_agent_run(exported):
 
 
 def test_trace_id_in_the_response(exported):
-    import json
-
     (generated, _, run, *_), spans = exported
     answer = json.loads(generated)
     assert answer["traceId"] == "a" * 32
@@ -122,3 +88,42 @@ def test_spans_of_requests(exported):
     assert failed[0].status.code == 2
     steps = [span.name for span in spans if span.name.startswith("workflow_step")]
     assert steps == ["workflow_step double", "workflow_step inc"]
+
+
+FREEZING = """
+import sys, time
+from tests.server.conftest import run_server
+from tests.server.sample_app import create_sample
+from mastra_core import Telemetry
+from mastra_core.telemetry import get_export_counts
+from mastra_server import create_app
+
+telemetry = Telemetry(export={"type": "otlp", "endpoint": sys.argv[1]})
+with run_server(create_app(create_sample(telemetry=telemetry))) as server:
+    began = time.monotonic()
+    assert server.http.get("/api/agents").status_code == 200
+    assert time.monotonic() - began < 5
+    time.sleep(1.5)
+    print(get_export_counts().exported)
+"""
+
+
+@pytest.mark.parametrize(("delay", "exported"), [(0, "1"), (30, "0")], ids=["fine", "hanging"])
+def test_spans_are_sent_before_the_platform_freezes_the_process(delay, exported):
+    with run_collector(delay=delay) as collector:
+        done = subprocess.run(
+            [sys.executable, "-c", FREEZING, collector.url],
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "AWS_LAMBDA_FUNCTION_NAME": "shop",
+                "OTEL_BSP_SCHEDULE_DELAY": "60000",
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=ROOT,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == exported

@@ -132,6 +132,7 @@ class Server:
     :param metrics: whether ``/metrics`` is served for Prometheus.
     :param mcp: whether agents, workflows and tools are served as an MCP server at
         ``/mcp/mastra/mcp`` below the prefix.
+    :param mcp_resources: the ``McpResource`` objects that the MCP server offers.
     :param https_only: whether plain HTTP is redirected and browsers are told to use HTTPS (HSTS).
     :param body_limit: maximum size of a request body in bytes; the server answers a larger one with
         413.
@@ -159,6 +160,7 @@ class Server:
     traces: bool | None = None
     metrics: bool = False
     mcp: bool = False
+    mcp_resources: Sequence[Any] = ()
     https_only: bool = False
     body_limit: int = 4_718_592
     timeout: float = 180

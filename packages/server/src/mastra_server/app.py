@@ -34,6 +34,7 @@ from mastra_server.http.openapi import get_openapi_routes
 from mastra_server.http.paths import CanonicalPath, mount_handlers
 from mastra_server.http.startup import StartupErrorApp, open_resources
 from mastra_server.http.user_routes import build_user_routes, warn_about_open_routes
+from mastra_server.mcp import resources as mcp_resources
 from mastra_server.mcp import tools as mcp_tools
 from mastra_server.mcp.app import McpRoute
 from mastra_server.memory import routes as memory_routes
@@ -86,7 +87,7 @@ def create_app(mastra: Mastra) -> Litestar:
     live_runs = LiveRuns(mastra.server.run_timeout)
     limiters: list[RateLimiter] = []
     trace_store, trace_routes = _create_trace_store(mastra)
-    mcp_routes = mcp_tools.ROUTES if mastra.server.mcp else ()
+    mcp_routes = (*mcp_tools.ROUTES, *mcp_resources.ROUTES) if mastra.server.mcp else ()
     declared = (*_API_ROUTES, *trace_routes, *mcp_routes, *get_openapi_routes(mastra))
     api_routes = mount_handlers(declared, mastra.server.api_prefix)
     metrics = ServerMetrics(mastra)

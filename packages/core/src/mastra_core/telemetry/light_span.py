@@ -201,14 +201,16 @@ class LightSpan(Span):
         exception: BaseException,
         attributes: Mapping[str, Any] | None = None,
         timestamp: int | None = None,
-        *_: Any,
-        **__: Any,
+        *rest: Any,  # noqa: ARG002  # OpenTelemetry's signature
+        **options: Any,  # noqa: ARG002  # OpenTelemetry's signature
     ) -> None:
         """Add an exception as an event, with ``****`` in place of credentials.
 
         :param exception: the exception.
         :param attributes: more attributes of the event.
         :param timestamp: nanoseconds since the epoch; now by default.
+        :param rest: not used.
+        :param options: not used.
         """
         kind, lines = type(exception), traceback.format_exception(exception)
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."

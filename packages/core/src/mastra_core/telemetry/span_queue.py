@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -102,6 +103,8 @@ class SpanQueue:
         self._finished_flushes = 0
         self._overflows = 0  # spans that the full queue did not take since the last report
         self._lost = 0  # spans that were lost since the export last worked
+        self._sending = 0  # spans of the export under way
+        self._is_abandoned = False  # whether the process has stopped to wait for that export
         self._end = 0.0  # when to give up after the process began to stop
         self._thread = threading.Thread(target=self._run, name="mastra-traces", daemon=True)
         self._thread.start()
@@ -139,8 +142,9 @@ class SpanQueue:
         self._stopping.set()
         self._wake.set()
         self._thread.join(seconds)
-        self._lose(len(self._spans), "the process stops")
-        self._spans.clear()
+        remaining = self._take(len(self._spans))
+        self._is_abandoned = self._thread.is_alive()
+        self._lose(len(remaining) + self._sending * self._is_abandoned, "the process stops")
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -160,27 +164,43 @@ class SpanQueue:
         """Export ``count`` spans in batches, and report what the full queue did not take."""
         while count > 0 and self._spans:
             size = min(count, self._batch_size, len(self._spans))
-            self._send([self._spans.popleft() for _ in range(size)])
+            self._send(self._take(size))
             count -= size
         if self._overflows:
             overflows, self._overflows = self._overflows, 0
             self._lose(overflows, "the queue is full")
 
+    def _take(self, count: int) -> list[Any]:
+        """Remove up to ``count`` spans; another thread may remove some at the same moment."""
+        batch: list[Any] = []
+        with contextlib.suppress(IndexError):
+            while len(batch) < count:
+                batch.append(self._spans.popleft())
+        return batch
+
     def _send(self, batch: Sequence[Any]) -> None:
         deadline = time.monotonic() + self._timeout
         if self._stopping.is_set():
             deadline = min(deadline, self._end)
+        self._sending = len(batch)
+        lost, reason = self._try_to_send(batch, deadline)
+        if self._is_abandoned:
+            return  # counted as lost already
+        self._sending = 0
+        self._counts.add("exported", len(batch) - lost)
+        self._lose(lost, reason)
+        if not lost:
+            self._report_recovery()
+
+    def _try_to_send(self, batch: Sequence[Any], deadline: float) -> tuple[int, str]:
+        """Return how many spans of a batch are lost, and why."""
         try:
             self._sender.send(batch, self._stopping, deadline)
         except ExportFailure as error:
-            lost = len(batch) if error.count is None else error.count
-            self._counts.add("exported", len(batch) - lost)
-            self._lose(lost, str(error))
+            return len(batch) if error.count is None else error.count, str(error)
         except Exception as error:  # noqa: BLE001  # an exporter of the user may raise anything
-            self._lose(len(batch), f"{type(error).__name__}: {error}")
-        else:
-            self._counts.add("exported", len(batch))
-            self._report_recovery()
+            return len(batch), f"{type(error).__name__}: {error}"
+        return 0, ""
 
     def _lose(self, count: int, reason: str) -> None:
         if not count:

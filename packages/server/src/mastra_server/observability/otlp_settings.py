@@ -36,10 +36,11 @@ class OtlpSettings:
         telemetry = mastra.telemetry
         if telemetry is None:
             return cls()
-        endpoint = telemetry.export.get("endpoint")
+        export = telemetry.export if isinstance(telemetry.export, Mapping) else {}
+        endpoint = export.get("endpoint")
         return cls(
             endpoint=endpoint.rstrip("/").removesuffix("/v1/traces") if endpoint else None,
-            headers=telemetry.export.get("headers"),
+            headers=export.get("headers"),
             service_name=telemetry.service_name,
         )
 
