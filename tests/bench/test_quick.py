@@ -175,3 +175,13 @@ def test_peer(tmp_path):
     keys = {row.peer for row in ROWS if row.peer}
     assert keys <= set(results["samples"])
     assert all(map(is_sane, results["samples"].values())), results["samples"]
+
+
+@pytest.mark.full
+@pytest.mark.slow
+def test_logs(tmp_path):
+    figures, printed = run_script("logs.py", tmp_path)
+    assert len(figures) == 3 * 3  # endpoints by ways to log
+    for name, costs in figures.items():
+        assert is_sane(costs), name
+    assert "POST start-async" in printed

@@ -445,6 +445,15 @@ def test_single_process_app_gets_one_worker(bundle, vendor):
 
 
 @pytest.mark.slow
+def test_workers_that_count_requests_for_themselves_are_reported(bundle, vendor):
+    serve = {"host": "127.0.0.1", "port": 0, "drain": 1, "single_process": False}
+    limited = {**serve, "per_process": ["Server(rate_limit=...)"]}
+    with start_server(bundle(vendor=vendor, serve=limited), WEB_CONCURRENCY="2") as (_, said, _):
+        assert any("each worker counts the requests" in line for line in said)
+        assert any("2 workers" in line for line in said)
+
+
+@pytest.mark.slow
 def test_several_workers(bundle, vendor):
     source = "import sys\nassert 'pytest' not in sys.modules\n" + APP
     with start_server(bundle(source, vendor=vendor), WEB_CONCURRENCY="2") as (url, said, process):

@@ -729,6 +729,23 @@ def test_memory_storage_is_single_process(tmp_path):
     assert not is_single_process(storage="memory:"), "nobody uses it"
 
 
+def test_agents_that_wait_for_approvals_in_memory_are_single_process(tmp_path):
+    def is_single_process(agent, **settings):
+        return describe(Mastra(agents={"a": agent}, logger=False, **settings))["serve"][
+            "single_process"
+        ]
+
+    @tool(requires_approval=True)
+    def pay(amount: int) -> int:
+        return amount
+
+    paying = Agent(name="pay", model="test", tools=[pay])
+    assert is_single_process(paying)
+    assert is_single_process(Agent(name="boss", model="test", agents={"pay": paying}))
+    assert not is_single_process(Agent(name="plain", model="test"))
+    assert not is_single_process(paying, storage=SqliteStorage(tmp_path / "app.db"))
+
+
 def test_application_without_a_memory():
     mastra = Mastra(agents={"seen": Recorder().agent}, logger=False)
     assert mastra.memory is None

@@ -10,6 +10,7 @@ from mastra_core.request_scope import disable_request_scope, enable_request_scop
 from mastra_core.workflows.durable import DurableEngine
 
 ENGINES = ["memory", pytest.param("request-scoped", marks=pytest.mark.full), "sqlite", "postgres"]
+EXAMPLES = 15  # random examples for each engine with a database, unless the whole is tested
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +31,15 @@ def run_database(postgres_server):
 
 @pytest.fixture(params=ENGINES)
 def make_engine(request, tmp_path):
-    """A function that creates an engine; each durable engine has an empty database."""
+    """A function that creates an engine; each durable engine has an empty database.
+
+    For random tests, the function returns ``None`` after enough engines with a database.
+    """
     engines, numbers = [], itertools.count()
+    limit = EXAMPLES if "not full" in request.config.option.markexpr else 100
+
+    def limit_engines(make):
+        return lambda: make() if len(engines) < limit else None
 
     def make_sqlite():
         engines.append(DurableEngine(f"sqlite:///{tmp_path}/runs-{next(numbers)}.db"))
@@ -43,7 +51,8 @@ def make_engine(request, tmp_path):
 
     if request.param == "request-scoped":  # requests own their tasks, and suspended runs are parked
         enable_request_scope(asyncio.ensure_future)
-    yield {"sqlite": make_sqlite, "postgres": make_postgres}.get(request.param, MemoryEngine)
+    makers = {"sqlite": limit_engines(make_sqlite), "postgres": limit_engines(make_postgres)}
+    yield makers.get(request.param, MemoryEngine)
     disable_request_scope()
     for engine in engines:
         asyncio.run(engine.close())

@@ -45,7 +45,10 @@ await page.getByRole("button", { name: "Run", exact: true }).click();
 await text("Success").first().waitFor();
 const run = await page.getByText(/^[0-9a-f-]{36}$/).first().innerText();
 seen.result = await page.evaluate(
-  async (url) => (await (await fetch(url)).json()).result,
+  async (url) => {
+    const headers = { "x-mastra-dev-playground": "true" };
+    return (await (await fetch(url, { headers })).json()).result;
+  },
   `${server}/api/workflows/sums/runs/${run}`,
 );
 await page.screenshot({ path: `${screenshot}/workflow.png` });

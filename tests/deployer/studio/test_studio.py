@@ -25,6 +25,7 @@ import asyncio
 from dataclasses import dataclass
 
 from mastra_core import Mastra, Memory, Workflow, step
+from mastra_server import ApiKeys
 
 @dataclass
 class Number:
@@ -51,6 +52,7 @@ mastra = Mastra(
     agents={"storyteller": storyteller, "shelf": shelf},
     workflows={"sums": Workflow("sums").then(double).then(inc)},
     memory=Memory(),
+    server={"auth": ApiKeys({"ada": "key-of-ada"})},  # Studio needs no key during development
 )
 """
 

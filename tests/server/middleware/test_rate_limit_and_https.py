@@ -27,6 +27,14 @@ def test_rate_limit_by_address(serve):
         assert server.http.options("/api/agents", headers=preflight).status_code == 204
 
 
+def test_two_servers_share_a_limit_in_a_database(serve, postgres_url):
+    server = {"rate_limit": RateLimit(amount="3/day", storage=postgres_url)}
+    with serve(server=server) as one, serve(server=server) as two:
+        answers = [each.http.get("/api/agents") for each in (one, two, one, two)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == list("2100")
+
+
 def test_rate_limit_under_the_request_scope():
     settings = {"rate_limit": RateLimit(amount="3/hour")}
     with serve_guarded(lambda: create_sample(server=settings)) as server:

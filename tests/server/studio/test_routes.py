@@ -140,6 +140,34 @@ def test_no_user_without_authentication(server):
     assert server.http.get("/api/auth/me").json() is None
 
 
+class Refusals(Sessions):
+    """Users who may do nothing; counts how often a token is checked."""
+
+    checked = 0
+
+    async def authenticate(self, token, connection):
+        self.checked += 1
+        return await super().authenticate(token, connection)
+
+    def authorize(self, user, connection):
+        return connection.headers.get("x-allowed") == "yes"
+
+
+def test_user_without_permission(serve):
+    """The capabilities name only the caller itself, and every other request is checked."""
+    auth = Refusals()
+    with serve(server={"auth": auth}) as server:
+        headers = {"authorization": "Bearer mapping"}
+        told = server.http.get("/api/auth/capabilities", headers=headers).json()
+        assert told["user"] == {"id": "ann", "name": "Ann"}
+        for path in ("/api/auth/me", "/api/agents", "/api/system/packages"):
+            assert server.http.get(path, headers=headers).status_code == 403, path
+        auth.checked = 0
+        allowed = {**headers, "x-allowed": "yes"}
+        assert server.http.get("/api/auth/me", headers=allowed).json()["id"] == "ann"
+        assert auth.checked == 1
+
+
 @pytest.mark.parametrize(
     ("dev", "headers", "status"),
     [
@@ -153,3 +181,8 @@ def test_no_user_without_authentication(server):
 def test_studio_in_development(protected, monkeypatch, dev, headers, status):
     monkeypatch.setenv("MASTRA_DEV", dev)
     assert protected.get("/api/agents", headers=headers).status_code == status
+    told = protected.get("/api/auth/capabilities", headers=headers).json()
+    assert told == {"enabled": status == 401, "login": None}
+    signed_in = {**headers, "authorization": "Bearer mapping"}
+    told = protected.get("/api/auth/capabilities", headers=signed_in).json()
+    assert (told["enabled"], told["user"]["id"]) == (True, "ann")

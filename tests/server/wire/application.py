@@ -15,6 +15,7 @@ from pydantic_ai.messages import (
 from pydantic_ai.models.function import DeltaThinkingPart, DeltaToolCall, FunctionModel
 
 from mastra_core import Agent, Mastra, Memory, StepContext, Workflow, step, tool
+from mastra_core.mcp import McpResource
 
 
 @dataclass
@@ -68,6 +69,13 @@ BAD_CALLS = {
     "bad arguments always": {"a": "q", "b": 3},
     "arguments that are no JSON": '{"a":',
 }
+TERMS = McpResource(
+    uri="ui://terms",
+    name="terms",
+    description="The terms.",
+    mime_type="text/html;profile=mcp-app",
+    content="<p>Be nice.",
+)
 CALLS = {"add": {"a": 2, "b": 3}, "pay": {"amount": 3}}
 
 
@@ -185,8 +193,8 @@ def create_agent(name: str, **more: Any) -> Agent:
     return Agent(name=name, instructions="You echo.", model=model, **more)
 
 
-def create_application(**settings: Any) -> Mastra:
-    """Build the application with agents, workflows and tools of every kind."""
+def create_application(*, server: dict[str, Any] | None = None, **settings: Any) -> Mastra:
+    """Build the application with agents, workflows, tools and resources of every kind."""
     return Mastra(
         agents={
             "echoAgent": create_agent("echo-agent", description="Echoes.", tools=[add], retries=0),
@@ -202,5 +210,6 @@ def create_application(**settings: Any) -> Mastra:
         },
         tools={"addTool": add, "failTool": fail},
         logger=False,
+        server={"mcp_resources": [TERMS], **(server or {})},
         **settings,
     )

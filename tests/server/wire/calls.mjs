@@ -400,6 +400,8 @@ await call("A2AV1.listTasks", () => a2a1.listTasks({ contextId: "v1" }));
 await call("A2AV1.cancelTask: a final task", () => a2a1.cancelTask({ id: sent1.payload.value.id }));
 await call("A2AV1.sendMessageStream", () => chunks(a2a1.sendMessageStream(say1("hi there"))));
 await call("A2AV1.resubscribeTask", () => chunks(a2a1.resubscribeTask({ id: sent1.payload.value.id })));
+await call("MastraClient.readMcpServerResource", () => client.readMcpServerResource("mastra", "ui://terms"));
+await call("MastraClient.readMcpServerResource: no server", () => client.readMcpServerResource("nope", "ui://terms"));
 await call("MastraClient.readMcpServerResource: none", () => client.readMcpServerResource("mastra", "file:///x"));
 
 // Call every method that is not used above with meaningless arguments: is there a route?

@@ -241,6 +241,11 @@ DELIBERATE = (
     ("MemoryThread.transfer", "value.metadata.z adds", "A transferred thread keeps its metadata."),
     ("*McpServer*", "*.version_detail.*", "An application has no version of its own."),
     (
+        "MastraClient.readMcpServerResource",
+        "*.mimeType adds",
+        "The content of a resource names its MIME type.",
+    ),
+    (
         "MCPTool.execute: none",
         "status",
         "An unknown tool is a 404, which the client does not retry.",

@@ -147,7 +147,13 @@ const sideA = step("side_a", number, text, () => later(10, { v: "a" }));
 const sideB = step("side_b", number, text, () => later(40, { v: "b" }));
 const sides = z.object({ side_a: text, side_b: text });
 
-const offered = new MCPServer({ id: "mastra", name: "mastra", version: "0", tools: { addTool: add, failTool: fail } });
+const offered = new MCPServer({
+  id: "mastra",
+  name: "mastra",
+  version: "0",
+  tools: { addTool: add, failTool: fail },
+  appResources: { "ui://terms": { name: "terms", description: "The terms.", html: "<p>Be nice." } },
+});
 
 const mastra = new Mastra({
   storage,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         as_step,
         step,
     )
+    from mastra_core.workflows.durable import DurableEngine
 
 __all__ = (
     "Agent",
@@ -39,6 +40,7 @@ __all__ = (
     "ApiRoute",
     "Cors",
     "D1Storage",
+    "DurableEngine",
     "Mastra",
     "MastraError",
     "Memory",
@@ -71,6 +73,7 @@ _MODULES = {
     "ApiRoute": "mastra_core.server",
     "Cors": "mastra_core.server",
     "D1Storage": "mastra_core.storage.d1",
+    "DurableEngine": "mastra_core.workflows.durable",
     "Mastra": "mastra_core.mastra",
     "MastraError": "mastra_core.errors",
     "Memory": "mastra_core.memory",

@@ -95,10 +95,19 @@ def _get_own_value(server: Server, name: str) -> Any:
 
 def _is_single_process(mastra: Mastra) -> bool:
     """Return whether runs or threads exist in the memory of one process only."""
-    memories = [memory for agent in mastra.agents.values() if (memory := get_memory(agent))]
-    return (bool(mastra.workflows) and mastra.engine.single_process) or any(
-        memory.storage.single_process for memory in memories
+    agents = mastra.agents.values()
+    memories = [memory for agent in agents if (memory := get_memory(agent))]
+    return (
+        (bool(mastra.workflows) and mastra.engine.single_process)
+        or any(memory.storage.single_process for memory in memories)
+        or (mastra.storage.single_process and any(map(_may_suspend, agents)))
     )
+
+
+def _may_suspend(agent: AgentLike) -> bool:
+    """Return whether runs of an agent may wait for approvals; each caller may require them."""
+    info = agent.info()
+    return bool(getattr(info, "tools", ()) or getattr(info, "agents", ()))
 
 
 def _list_per_process(server: Server) -> list[str]:

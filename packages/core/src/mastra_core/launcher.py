@@ -393,6 +393,11 @@ def parse_workers(settings):
             "  Give Mastra a durable engine=..., and storage='sqlite:///...' to its memory." % text
         )
         return 1
+    if int(text) > 1 and "Server(rate_limit=...)" in settings.get("per_process", ()):
+        echo(
+            "WEB_CONCURRENCY is %s, and each worker counts the requests of Server(rate_limit=...) "
+            "for itself.\n  Give RateLimit storage='sqlite:///...' or a PostgreSQL database." % text
+        )
     return int(text)
 
 

@@ -86,7 +86,7 @@ class Mastra:
         self.telemetry = (
             None if telemetry is None else from_mapping(Telemetry, telemetry, "telemetry")
         )
-        self.engine: Engine = as_engine(engine)
+        self.engine: Engine = as_engine(engine, self.workflows.values())
         self.suspended_runs: SuspendedRuns = self.storage.suspended_runs
         self.server = as_server(server)
         self.server_middleware: tuple[Middleware, ...] = tuple(

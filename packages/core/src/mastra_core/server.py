@@ -46,13 +46,19 @@ class RateLimit:
     :param amount: the limit, such as ``100/minute`` or ``5/second``.
     :param by: a function of the request that returns the client's key; by default the key is the
         client's address.
-    :param storage: where requests are counted, as a URL of the package ``limits``. Processes that
-        share one limit need a shared storage, such as ``async+redis://host:6379``.
+    :param storage: where requests are counted. Processes that share one limit need a database
+        (``postgresql://...``, ``sqlite:///file.db``) or a shared storage of the package ``limits``,
+        such as ``async+redis://host:6379``.
     """
 
     amount: str
     by: Callable[..., Any] | None = None
     storage: str = "async+memory://"
+
+    @property
+    def is_in_database(self) -> bool:
+        """Whether the processes count in a database of mastra."""
+        return self.storage.startswith(("sqlite:", "postgresql:", "postgres:"))
 
     @property
     def is_in_memory(self) -> bool:
@@ -126,6 +132,7 @@ class Server:
     :param metrics: whether ``/metrics`` is served for Prometheus.
     :param mcp: whether agents, workflows and tools are served as an MCP server at
         ``/mcp/mastra/mcp`` below the prefix.
+    :param mcp_resources: the ``McpResource`` objects that the MCP server offers.
     :param https_only: whether plain HTTP is redirected and browsers are told to use HTTPS (HSTS).
     :param body_limit: maximum size of a request body in bytes; the server answers a larger one with
         413.
@@ -153,6 +160,7 @@ class Server:
     traces: bool | None = None
     metrics: bool = False
     mcp: bool = False
+    mcp_resources: Sequence[Any] = ()
     https_only: bool = False
     body_limit: int = 4_718_592
     timeout: float = 180

@@ -34,6 +34,7 @@ from mastra_server.http.openapi import get_openapi_routes
 from mastra_server.http.paths import CanonicalPath, mount_handlers
 from mastra_server.http.startup import StartupErrorApp, open_resources
 from mastra_server.http.user_routes import build_user_routes, warn_about_open_routes
+from mastra_server.mcp import resources as mcp_resources
 from mastra_server.mcp import tools as mcp_tools
 from mastra_server.mcp.app import McpRoute
 from mastra_server.memory import routes as memory_routes
@@ -84,8 +85,9 @@ def create_app(mastra: Mastra) -> Litestar:
     :raises ConfigError: for a middleware path that cannot be matched, or a route that is taken.
     """
     live_runs = LiveRuns(mastra.server.run_timeout)
+    limiters: list[RateLimiter] = []
     trace_store, trace_routes = _create_trace_store(mastra)
-    mcp_routes = mcp_tools.ROUTES if mastra.server.mcp else ()
+    mcp_routes = (*mcp_tools.ROUTES, *mcp_resources.ROUTES) if mastra.server.mcp else ()
     declared = (*_API_ROUTES, *trace_routes, *mcp_routes, *get_openapi_routes(mastra))
     api_routes = mount_handlers(declared, mastra.server.api_prefix)
     metrics = ServerMetrics(mastra)
@@ -109,6 +111,8 @@ def create_app(mastra: Mastra) -> Litestar:
                 "logs": ServerLogs(mastra, can_list=_should_keep_logs(mastra)),
                 "trace_store": trace_store,
                 "responses": openai_routes.Responses(),
+                "rate_limiters": limiters,
+                "remote_runs": None,
             }
         ),
         logging_config=None,
@@ -119,7 +123,7 @@ def create_app(mastra: Mastra) -> Litestar:
     warn_about_open_routes(app, mastra)
     traced = trace_store is not None or mastra.telemetry is not None
     app.asgi_handler = _wrap_layers(
-        app.asgi_handler, mastra, measure=metrics.is_enabled, trace=traced
+        app.asgi_handler, mastra, limiters, measure=metrics.is_enabled, trace=traced
     )
     return app
 
@@ -176,7 +180,9 @@ def _choose_app_class(mastra: Mastra) -> type[Litestar]:
     return _PluginFreeApp if plain else StartupErrorApp
 
 
-def _wrap_layers(app: App, mastra: Mastra, *, measure: bool, trace: bool) -> App:
+def _wrap_layers(
+    app: App, mastra: Mastra, limiters: list[RateLimiter], *, measure: bool, trace: bool
+) -> App:
     settings = mastra.server
     if mastra.server_middleware:  # Litestar handles only what the routes raise
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
@@ -184,6 +190,7 @@ def _wrap_layers(app: App, mastra: Mastra, *, measure: bool, trace: bool) -> App
     app = TimeLimit(app, settings.timeout)
     if settings.rate_limit is not None:
         app = RateLimiter(app, settings.rate_limit)
+        limiters.append(app)
     if settings.cors:
         app = CorsHeaders(app, settings.cors, dev=_is_dev())
     if settings.https_only:
@@ -196,6 +203,16 @@ def _wrap_layers(app: App, mastra: Mastra, *, measure: bool, trace: bool) -> App
     return RequestBoundary(app) if is_request_scoped() else app
 
 
+async def _open_remote_runs(app: Litestar) -> None:
+    """Listen to servers that share the storage, and import what that needs only if they can."""
+    bus = getattr(app.state.mastra.storage, "bus", None)
+    if bus is not None:
+        from mastra_server.agents.remote_runs import RemoteRuns
+
+        app.state.remote_runs = RemoteRuns(bus, app.state.live_runs, app.state.thread_runs)
+        await app.state.remote_runs.open()
+
+
 @contextlib.asynccontextmanager
 async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
     import asyncio
@@ -204,6 +221,7 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
     trace_store: TraceStore | None = app.state.trace_store
     await open_resources(app)
     await mastra.engine.open(mastra.workflows.values())
+    await _open_remote_runs(app)
     logs: ServerLogs = app.state.logs
     logs.open()
     metrics: ServerMetrics = app.state.metrics
@@ -213,9 +231,13 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
     finally:
         app.state.draining = True
         await app.state.live_runs.close()
+        if app.state.remote_runs is not None:
+            await app.state.remote_runs.close()
         await mastra.engine.close()
         await close_toolboxes(mastra.agents.values())
         await mastra.storage.close()
+        for limiter in app.state.rate_limiters:
+            await limiter.close()
         if trace_store is not None:
             trace_store.stop()
         # In threads, because an unreachable collector blocks for seconds.

@@ -137,7 +137,7 @@ def test_resume_that_arrives_twice_is_taken_once(workers):
 
 @pytest.mark.parametrize(
     ("count", "kills"),
-    [(100, 8), pytest.param(1000, 200, marks=pytest.mark.full)],
+    [(40, 8), pytest.param(1000, 200, marks=pytest.mark.full)],
 )
 def test_killed_processes_lose_nothing(workers, count, kills):
     generator = random.Random(count)

@@ -44,6 +44,9 @@ async def answer_all(engine, run, data):
 
 
 def run_and_close(engine, run_scenario):
+    if engine is None:
+        return
+
     async def run():
         try:
             await run_scenario(engine)

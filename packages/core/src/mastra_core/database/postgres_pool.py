@@ -124,20 +124,21 @@ class PostgresPool:
                 await self._prepare_repetition(error, number)
         raise AssertionError
 
-    async def listen(self, channel: str) -> AsyncIterator[str]:
-        """Yield the payloads that ``NOTIFY`` sends to a channel.
+    async def listen(self, *channels: str) -> AsyncIterator[str]:
+        """Yield the payloads that ``NOTIFY`` sends to channels.
 
         Each call has a connection of its own. The first value is empty: from then on, every
         notification is received.
 
-        :param channel: name of the channel, an identifier.
+        :param channels: names of the channels, identifiers in lower case.
         :raises StorageError: when the connection is lost.
         """
         connection = await self._connect()
         from psycopg import Error
 
         try:
-            await connection.execute(f"LISTEN {channel}".encode())
+            for channel in channels:
+                await connection.execute(f"LISTEN {channel}".encode())
             yield ""
             async for notification in connection.notifies():
                 yield notification.payload

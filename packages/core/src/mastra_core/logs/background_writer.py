@@ -17,7 +17,7 @@ from mastra_core.logs.transport import LogTransport, measure_line
 __all__ = ("BackgroundWriter", "LineQueue")
 
 MAX_BYTES = 8 * 1024 * 1024  # of lines that wait
-_BATCH_DELAY = 0.01  # seconds in which lines are collected, so that one write takes many
+_BATCH_DELAY = 0.05  # seconds in which lines are collected, so that one write takes many
 
 
 class LineQueue:

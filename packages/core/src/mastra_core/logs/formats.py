@@ -38,11 +38,9 @@ class JsonFormatter(logging.Formatter):
             "msg": record.getMessage(),
             **get_trace_ids(),
         }
-        line = {
-            **own,
-            **get_extra_fields(record),
-            **own,
-        }  # a caller's field cannot replace one of these
+        # A caller's field cannot replace one of these.
+        fields = get_extra_fields(record)
+        line = {**own, **fields} if own.keys().isdisjoint(fields) else {**own, **fields, **own}
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return mask_secret_values(_encode(line))

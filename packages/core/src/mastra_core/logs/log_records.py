@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import sys
 from typing import Any
@@ -12,6 +13,7 @@ from mastra_core.logs.log_fields import get_log_fields
 __all__ = ("copy_record", "get_extra_fields", "get_level_name", "get_trace_ids")
 
 _RECORD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_STANDARD_COUNT = len(vars(logging.makeLogRecord({})))
 _FORMATTER = logging.Formatter()
 
 
@@ -20,7 +22,9 @@ def get_extra_fields(record: logging.LogRecord) -> dict[str, Any]:
 
     :param record: the log record.
     """
-    extra = {key: value for key, value in vars(record).items() if key not in _RECORD_ATTRIBUTES}
+    attributes = vars(record)
+    added = itertools.islice(attributes.items(), _STANDARD_COUNT, None)  # they come last
+    extra = {key: value for key, value in added if key not in _RECORD_ATTRIBUTES}
     scope = get_log_fields()
     if not extra:
         return dict(scope)

@@ -5,6 +5,7 @@ The package needs the extra ``mcp``, which is imported on first use.
 
 from mastra_core.mcp.client import McpClient
 from mastra_core.mcp.exposed_tools import McpCaller
+from mastra_core.mcp.resources import McpResource
 from mastra_core.mcp.serve import McpApp, serve_stdio
 
-__all__ = ("McpApp", "McpCaller", "McpClient", "serve_stdio")
+__all__ = ("McpApp", "McpCaller", "McpClient", "McpResource", "serve_stdio")

@@ -1,4 +1,4 @@
-"""Serve the agents, workflows and tools of an application as MCP tools."""
+"""Serve the agents, workflows and tools of an application as MCP tools, and its resources."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import AgentFailed, RequestError
 from mastra_core.logger import get_logger
 from mastra_core.mcp.exposed_tools import ExposedTool, McpCaller, build_exposed_tools
+from mastra_core.mcp.resources import McpResource, build_resources
 from mastra_core.mcp.results import to_error_result, to_result
 from mastra_core.mcp.sdk import import_sdk_module
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ("McpApp", "serve_stdio")
 
+_RESOURCE_NOT_FOUND = -32002
 _GetCaller = Callable[[Mapping[str, Any]], McpCaller]
 
 
@@ -80,13 +82,50 @@ def _build_server(mastra: Mastra, get_caller: _GetCaller | None = None) -> Any:
         return await _call_tool(offer, params.arguments or {}, caller)
 
     module = import_sdk_module("mcp.server.lowlevel")
-    return module.Server("mastra", on_list_tools=handle_list_tools, on_call_tool=handle_call_tool)
+    return module.Server(
+        "mastra",
+        on_list_tools=handle_list_tools,
+        on_call_tool=handle_call_tool,
+        **_build_resource_handlers(mastra, get_caller),
+    )
+
+
+def _build_resource_handlers(mastra: Mastra, get_caller: _GetCaller | None) -> dict[str, Any]:
+    """Build the handlers of resources; there are none if the application has no resources."""
+    types, resources = import_sdk_module("mcp_types"), build_resources(mastra)
+
+    async def handle_list(_: Any, __: Any) -> Any:
+        listed = [types.Resource(**each.describe()) for each in resources.values()]
+        return types.ListResourcesResult(resources=listed)
+
+    async def handle_read(context: Any, params: Any) -> Any:
+        caller = McpCaller() if get_caller is None else get_caller(context.request.scope)
+        return await _read_resource(resources.get(params.uri), params.uri, caller)
+
+    if not resources:
+        return {}
+    return {"on_list_resources": handle_list, "on_read_resource": handle_read}
 
 
 def _to_sdk_tool(offer: ExposedTool) -> Any:
     return import_sdk_module("mcp_types").Tool(
         name=offer.name, description=offer.description, input_schema=offer.input_schema
     )
+
+
+async def _read_resource(resource: McpResource | None, uri: str, caller: McpCaller) -> Any:
+    types, error_type = import_sdk_module("mcp_types"), import_sdk_module("mcp").MCPError
+    if resource is None:
+        raise error_type(_RESOURCE_NOT_FOUND, f"There is no resource {uri!r}.")
+    try:
+        contents = await resource.read(caller)
+    except RequestError as error:
+        raise error_type(types.INVALID_PARAMS, error.message) from None
+    except Exception as error:  # noqa: BLE001  # user code may raise anything
+        get_logger("mastra.mcp").error("%s failed", resource.uri, exc_info=error)
+        raise error_type(types.INTERNAL_ERROR, f"{resource.uri} failed.") from None
+    kind = types.TextResourceContents if "text" in contents else types.BlobResourceContents
+    return types.ReadResourceResult(contents=[kind(**contents)])
 
 
 async def _call_tool(offer: ExposedTool, arguments: dict[str, Any], caller: McpCaller) -> Any:

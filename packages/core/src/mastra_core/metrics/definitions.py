@@ -20,6 +20,7 @@ __all__ = (
     "WORKFLOW_ACTIVE_RUNS",
     "WORKFLOW_OLDEST_RUN",
     "WORKFLOW_RUN_DURATION",
+    "WORKFLOW_TAKEOVERS",
     "Metric",
 )
 
@@ -100,6 +101,11 @@ WORKFLOW_OLDEST_RUN = Metric(
     kind="oldest",
     help="When the oldest active run started or was resumed, in seconds since 1970; +Inf for none.",
 )
+WORKFLOW_TAKEOVERS = Metric(
+    name="mastra.workflow.takeovers",
+    kind="counter",
+    help="Durable runs that a process took over from a process that had ended.",
+)
 LOST_LOG_LINES = Metric(
     name="mastra.log.lines_lost",
     kind="counter",
@@ -124,6 +130,7 @@ METRICS = (
     WORKFLOW_RUN_DURATION,
     WORKFLOW_ACTIVE_RUNS,
     WORKFLOW_OLDEST_RUN,
+    WORKFLOW_TAKEOVERS,
     LOST_LOG_LINES,
     SPANS,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mastra_core.agents.suspended_runs import SuspendedRuns
+from mastra_core.database.message_bus import MessageBus, PostgresBus
 from mastra_core.database.url import DatabaseUrl, parse_database_url
 from mastra_core.storage.postgres_database import PostgresDatabase
 from mastra_core.storage.protocol import ThreadStore
@@ -40,6 +41,7 @@ class PostgresStorage:
     ) -> None:
         self.url = parse_database_url(url) if isinstance(url, str) else url
         self._database = PostgresDatabase(self.url, max_connections)
+        self.bus: MessageBus = PostgresBus(self._database.pool)
         self.threads: ThreadStore = SqliteThreads(self._database)
         self.suspended_runs: SuspendedRuns = SqliteSuspendedRuns(
             self._database, max_suspended, max_suspended_runs, max_suspended_bytes
@@ -56,4 +58,4 @@ class PostgresStorage:
 
     async def close(self) -> None:
         """Close the connections; a later call opens them again."""
-        await self._database.pool.close()
+        await self._database.close()

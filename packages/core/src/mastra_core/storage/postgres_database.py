@@ -37,6 +37,10 @@ class PostgresDatabase:
     def __init__(self, url: DatabaseUrl, max_connections: int) -> None:
         self.pool = PostgresPool(url, (SCHEMA,), max_connections=max_connections)
 
+    async def close(self) -> None:
+        """Close the connections; a later call opens them again."""
+        await self.pool.close()
+
     async def execute(
         self,
         statements: Sequence[Statement],

@@ -78,4 +78,15 @@ _VERSION_1 = (
     _PARSE_JSON,
     _HAS_METADATA,
 )
-SCHEMA = Schema("mastra_schema", (_VERSION_1,))
+# Requests of callers are counted for all processes. After a crash, some counts may be lost.
+_VERSION_2 = (
+    """CREATE UNLOGGED TABLE mastra_request_counts (
+        caller TEXT COLLATE "C" NOT NULL,
+        starts_at BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL,
+        requests BIGINT NOT NULL,
+        PRIMARY KEY (caller, starts_at)
+    )""",
+    "CREATE INDEX mastra_request_counts_at ON mastra_request_counts (expires_at)",
+)
+SCHEMA = Schema("mastra_schema", (_VERSION_1, _VERSION_2))

@@ -83,4 +83,15 @@ _VERSION_2 = (
     "CREATE INDEX mastra_suspended_runs_at ON mastra_suspended_runs (suspended_at)",
     "CREATE INDEX mastra_suspended_runs_sizes ON mastra_suspended_runs (caller, size)",
 )
-SCHEMA = Schema("mastra_schema", (_VERSION_1, _VERSION_2))
+# Requests of callers are counted for all processes.
+_VERSION_3 = (
+    """CREATE TABLE mastra_request_counts (
+        caller TEXT NOT NULL,
+        starts_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        requests INTEGER NOT NULL,
+        PRIMARY KEY (caller, starts_at)
+    )""",
+    "CREATE INDEX mastra_request_counts_at ON mastra_request_counts (expires_at)",
+)
+SCHEMA = Schema("mastra_schema", (_VERSION_1, _VERSION_2, _VERSION_3))

@@ -1,4 +1,4 @@
-"""A test suite for authors of storages.
+"""Test suites for authors of storages and of stores for durable runs.
 
     from mastra_core.testing import StorageSuite
 
@@ -12,6 +12,7 @@ import pytest
 _MODULES = (
     "message_tests",
     "random_call_tests",
+    "run_store_suite",
     "suspended_run_tests",
     "thread_tests",
     "working_memory_tests",
@@ -19,6 +20,7 @@ _MODULES = (
 # Before the import of these modules, so that a failed assertion shows both operands.
 pytest.register_assert_rewrite(*(f"mastra_core.testing.{name}" for name in _MODULES))
 
+from mastra_core.testing.run_store_suite import RunStoreSuite  # noqa: E402  # after the line above
 from mastra_core.testing.storage_suite import StorageSuite  # noqa: E402  # after the line above
 
-__all__ = ("StorageSuite",)
+__all__ = ("RunStoreSuite", "StorageSuite")

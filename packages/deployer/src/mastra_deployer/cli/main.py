@@ -28,11 +28,13 @@ _COMMANDS = {
     "preview": "Run a target's bundle on this machine as on the platform.",
     "promote": "Make a deployment live.",
     "rollback": "Make the previous deployment, or the one with an ID, live again.",
+    "runs": "List, show, cancel, resume and retry durable runs of workflows.",
     "start": "Serve the bundle in .mastra/, with the variables of .env.",
     "studio": "Try agents and workflows in a browser, in Mastra Studio.",
     "targets": "Show installed targets and configured targets.",
     "trust": "Trust a host with your credentials, or a project's own deployer.",
 }
+_MODULES = {name: f"database.{name}" for name in ("db", "runs")}  # in directories of their own
 
 
 class _LazyGroup(click.Group):
@@ -42,7 +44,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = import_module(f"mastra_deployer.cli.{cmd_name}")
+        module = import_module(f"mastra_deployer.cli.{_MODULES.get(cmd_name, cmd_name)}")
         return getattr(module, cmd_name)  # type: ignore[no-any-return]  # one command a file, of its name
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

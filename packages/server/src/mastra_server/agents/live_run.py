@@ -75,6 +75,8 @@ class LiveRun:
         self.owner = owner
         self.chat = ""  # the id of the chat in which the run answers
         self.size = 0  # bytes of the log
+        self.is_waiting = False  # for runs of its thread on other servers
+        self.stamp = 0  # the time of the start by the logical clock of all servers
         self._log: deque[bytes] = deque()
         self._first = 0  # the number of the oldest frame in the log
         self._start_position = 0  # the number of the first frame since the run last started
@@ -89,6 +91,11 @@ class LiveRun:
     def is_running(self) -> bool:
         """Whether more frames will come."""
         return self._task is not None and not is_task_done(self._task)
+
+    @property
+    def start_position(self) -> int:
+        """The number of frames that were written before the run last started."""
+        return self._start_position
 
     @property
     def position(self) -> int:

@@ -22,6 +22,7 @@ from mastra_server.http.sse import sse_response
 
 __all__ = (
     "LiveRuns",
+    "abort_live_run",
     "find_chat_run",
     "get_live_run",
     "get_thread_key",
@@ -114,11 +115,29 @@ class LiveRuns:
         :param owner: the resource that the caller is restricted to; empty for none.
         :raises NotFound: when there is none, or it belongs to another caller.
         """
-        key = (agent_id, owner, run_id)
-        run = self._running.get(key) or self._finished.get(key)
+        run = self.find(run_id, agent_id, owner)
         if run is None:
             raise NotFound("Agent run not found")
         return run
+
+    def find(self, run_id: str, agent_id: str, owner: str = "") -> LiveRun | None:
+        """Return a run that is running or ended recently, or ``None``.
+
+        :param run_id: the id of the run.
+        :param agent_id: the id of the agent.
+        :param owner: the resource that the caller is restricted to; empty for none.
+        """
+        key = (agent_id, owner, run_id)
+        return self._running.get(key) or self._finished.get(key)
+
+    def forget_finished(self, run_id: str, agent_id: str, owner: str) -> None:
+        """Forget a finished or suspended run, because another server continues it.
+
+        :param run_id: the id of the run.
+        :param agent_id: the id of the agent.
+        :param owner: the resource that the caller is restricted to; empty for none.
+        """
+        self._finished.pop((agent_id, owner, run_id))
 
     def find_chat(self, chat: str, agent_id: str, owner: str = "") -> LiveRun | None:
         """Return the run under way that answers in a chat, or ``None``.
@@ -211,6 +230,7 @@ def start_live_run(
     convert: ChunkConverter = keep_chunk,
     announce: bool = True,
     chat: str = "",
+    is_waiting: bool = False,
 ) -> LiveRun:
     """Start a run, or continue a suspended run.
 
@@ -221,6 +241,8 @@ def start_live_run(
     :param convert: converts each chunk to those that the readers receive.
     :param announce: whether subscribers of the run's thread receive ``chunks``.
     :param chat: id of the chat in which the run answers; empty for none.
+    :param is_waiting: whether the run waits for other servers. ``ThreadRuns.end_waiting`` then
+        announces it to subscribers.
     :returns: the run.
     :raises Conflict: when a run with this id is still running.
     :raises TooManyRuns: when too many runs are running.
@@ -235,10 +257,16 @@ def start_live_run(
         size=run_input.estimate_size(),
         convert=convert,
     )
-    run.chat = chat
+    run.chat, run.is_waiting = chat, is_waiting
+    remote = request.app.state.remote_runs
+    if remote is not None:
+        remote.set_stamp(run)
     if announce and run_input.thread:
         threads: ThreadRuns = request.app.state.thread_runs
         threads.add(get_thread_key(agent_id, run_input), run)
+    if remote is not None and not is_waiting:
+        key = get_thread_key(agent_id, run_input)
+        remote.announce(run, key if announce else (*key[:2], ""))
     return run
 
 
@@ -251,7 +279,7 @@ def get_thread_key(agent_id: str, run_input: AgentInput) -> ThreadKey:
     return agent_id, run_input.resource, run_input.thread
 
 
-def observe_live_run(
+async def observe_live_run(
     request: _Request, agent_id: str, run_id: str, offset: int = 0
 ) -> StreamResponse:
     """Respond with the stream of an existing run.
@@ -263,8 +291,29 @@ def observe_live_run(
     :raises NotFound: when there is no such run.
     """
     name, after = _read_last_event_id(request)
-    run = get_live_run(request, agent_id, name or run_id)
-    return respond_with_run(run, offset if after is None else after)
+    run_id, after = name or run_id, offset if after is None else after
+    runs: LiveRuns = request.app.state.live_runs
+    owner, remote = restrict_to_resource(request), request.app.state.remote_runs
+    run = runs.find(run_id, agent_id, owner)
+    if run is None and remote is not None:
+        return sse_response(await remote.observe(agent_id, owner, run_id, after))
+    return respond_with_run(runs.get(run_id, agent_id, owner), after)
+
+
+async def abort_live_run(request: _Request, agent_id: str, run_id: str) -> None:
+    """Abort a run of this caller, on this server or another one.
+
+    :param request: the request.
+    :param agent_id: the id of the agent.
+    :param run_id: the id of the run.
+    :raises NotFound: when there is no such run.
+    """
+    runs: LiveRuns = request.app.state.live_runs
+    owner, remote = restrict_to_resource(request), request.app.state.remote_runs
+    run = runs.find(run_id, agent_id, owner)
+    is_remote = run is None and remote is not None
+    if not (is_remote and await remote.abort(agent_id, owner, run_id)):
+        await runs.get(run_id, agent_id, owner).abort()
 
 
 def respond_with_run(run: LiveRun, after: int = 0) -> StreamResponse:

@@ -13,7 +13,7 @@ from mastra_core.agents import AgentInput, AgentLike
 from mastra_core.errors import NotFound
 from mastra_server.agents.admission import check_thread_access
 from mastra_server.agents.ai_sdk_stream import UiVersion
-from mastra_server.agents.live_runs import get_live_run, observe_live_run, respond_with_stream
+from mastra_server.agents.live_runs import abort_live_run, observe_live_run, respond_with_stream
 from mastra_server.agents.request import AgentBody, read_run_input
 from mastra_server.agents.result import generate_result
 from mastra_server.agents.stream import stream_agent
@@ -134,7 +134,7 @@ async def _observe_run(request: _Request) -> StreamResponse:
     """Stream an active run from an offset on."""
     agent = get_agent(request)
     body = await read_body(request, _Observe)
-    return observe_live_run(request, agent.id, body.run_id, body.offset)
+    return await observe_live_run(request, agent.id, body.run_id, body.offset)
 
 
 @post(
@@ -144,7 +144,7 @@ async def _observe_run(request: _Request) -> StreamResponse:
 )
 async def _cancel_run(request: _Request) -> ASGIResponse:
     """Cancel a streamed run."""
-    await get_live_run(request, get_agent(request).id, request.path_params["run_id"]).abort()
+    await abort_live_run(request, get_agent(request).id, request.path_params["run_id"])
     return json_response({"message": "Agent run cancelled"})
 
 

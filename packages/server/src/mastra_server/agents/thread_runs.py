@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from litestar.datastructures import State
 
@@ -16,12 +16,20 @@ from mastra_core.request_scope import create_signal, is_request_scoped
 from mastra_server.agents.live_run import HEARTBEAT_INTERVAL, LiveRun
 from mastra_server.http.sse import DONE, HEARTBEAT
 
-__all__ = ("ThreadKey", "ThreadRuns", "run_after")
+__all__ = ("StreamedRun", "ThreadKey", "ThreadRuns", "run_after")
 
 ThreadKey = tuple[str, str, str]  # agent, resource, thread
 CONNECTED = b": connected\n\n"
 MAX_WAITING = 100  # runs of one thread, and runs in the queue of one listener
 _DRAIN_CHECK_INTERVAL = 1.0  # seconds between checks whether the server drains
+
+
+class StreamedRun(Protocol):
+    """A run of this server or another one, as a listener of its thread reads it."""
+
+    @property
+    def stream_frames(self) -> Callable[[], AsyncGenerator[bytes]]:
+        """Return the frames since the run last started."""
 
 
 class _Listener:
@@ -31,15 +39,22 @@ class _Listener:
     """
 
     def __init__(self) -> None:
-        self._runs: deque[LiveRun] = deque(maxlen=MAX_WAITING)
+        self._runs: deque[StreamedRun] = deque(maxlen=MAX_WAITING)
         self._has_runs = create_signal()
+        self._remote: deque[tuple[str, int]] = deque(maxlen=MAX_WAITING)
 
-    def add(self, run: LiveRun) -> None:
+    def add_remote(self, run: StreamedRun, start: tuple[str, int]) -> None:
+        """Add a run of another server, unless it was added before."""
+        if start not in self._remote:
+            self._remote.append(start)
+            self.add(run)
+
+    def add(self, run: StreamedRun) -> None:
         """Add a run, and wake the listener."""
         self._runs.append(run)
         self._has_runs.set()
 
-    async def get(self) -> LiveRun:
+    async def get(self) -> StreamedRun:
         """Wait for the next run, and remove it from the queue."""
         while not self._runs:
             self._has_runs.clear()
@@ -53,6 +68,7 @@ class ThreadRuns:
     def __init__(self) -> None:
         self._running: dict[ThreadKey, list[LiveRun]] = {}
         self._listeners: dict[ThreadKey, set[_Listener]] = {}
+        self.on_listen: Callable[[ThreadKey], object] = _ignore_key
 
     def add(self, key: ThreadKey, run: LiveRun) -> None:
         """Add a run to a thread, and announce the run to all listeners.
@@ -64,8 +80,43 @@ class ThreadRuns:
             self._remove_lost_runs()
         self._running.setdefault(key, []).append(run)
         run.on_end(partial(self._remove_run, key, run))
+        if not run.is_waiting:
+            self._announce(key, run)
+
+    def end_waiting(self, key: ThreadKey, run_id: str) -> LiveRun | None:
+        """Announce a run to listeners that has waited for runs of other servers.
+
+        :param key: the thread.
+        :param run_id: the id of the run.
+        :returns: the run; ``None`` if there is no such run.
+        """
+        for run in self.list_active(key):
+            if run.id == run_id and run.is_waiting:
+                run.is_waiting = False
+                self._announce(key, run)
+                return run
+        return None
+
+    def _announce(self, key: ThreadKey, run: LiveRun) -> None:
         for listener in self._listeners.get(key, ()):
             listener.add(run)
+
+    def add_remote(self, key: ThreadKey, run: StreamedRun, start: tuple[str, int]) -> None:
+        """Announce a run of another server to all listeners that do not know it.
+
+        :param key: the thread.
+        :param run: the run.
+        :param start: the id of the run, and the position at which it started or continued.
+        """
+        for listener in self._listeners.get(key, ()):
+            listener.add_remote(run, start)
+
+    def list_active(self, key: ThreadKey) -> list[LiveRun]:
+        """Return the runs of a thread that have not ended, oldest first.
+
+        :param key: the thread.
+        """
+        return [run for run in self._running.get(key, ()) if run.is_running]
 
     def has_listeners(self, key: ThreadKey) -> bool:
         """Return whether anybody listens to a thread.
@@ -87,7 +138,7 @@ class ThreadRuns:
         :param key: the thread.
         :raises TooManyRuns: when too many runs wait already.
         """
-        running = [run for run in self._running.get(key, ()) if run.is_running]
+        running = self.list_active(key)
         if len(running) >= MAX_WAITING:
             raise TooManyRuns(
                 f"{len(running)} runs wait in the thread {key[2]!r}, and this is the maximum."
@@ -103,8 +154,10 @@ class ThreadRuns:
         """
         listener = _Listener()
         for run in self._running.get(key, ()):
-            listener.add(run)
+            if not run.is_waiting:
+                listener.add(run)
         self._listeners.setdefault(key, set()).add(listener)
+        self.on_listen(key)
         try:
             yield CONNECTED
             while not state.draining:
@@ -130,6 +183,10 @@ class ThreadRuns:
         for key, runs in list(self._running.items()):
             for run in [each for each in runs if not each.is_running]:
                 self._remove_run(key, run)
+
+
+def _ignore_key(_: ThreadKey) -> None:
+    pass
 
 
 async def run_after(
@@ -160,7 +217,7 @@ async def _stream_next_run(listener: _Listener, state: State) -> AsyncGenerator[
                 yield frame
 
 
-async def _wait_for_run(listener: _Listener, seconds: float, state: State) -> LiveRun | None:
+async def _wait_for_run(listener: _Listener, seconds: float, state: State) -> StreamedRun | None:
     for _ in range(round(seconds / _DRAIN_CHECK_INTERVAL)):
         if state.draining:
             return None

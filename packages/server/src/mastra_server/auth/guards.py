@@ -17,7 +17,7 @@ from mastra_server.http.errors import Unauthorized
 from mastra_server.http.paths import PathPattern
 from mastra_server.http.request_context import RESOURCE_KEY, request_context
 
-__all__ = ("AuthGuard", "build_guards")
+__all__ = ("AuthGuard", "build_guards", "is_studio_in_development")
 
 _LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 _Connection = ASGIConnection[Any, Any, Any, Any]
@@ -63,7 +63,7 @@ class AuthGuard:
         :raises Unauthorized: without a token, or with one that ``authenticate`` rejects.
         :raises Forbidden: when ``authorize`` refuses.
         """
-        if self._is_public(connection, handler) or _is_studio_in_development(connection):
+        if self._is_public(connection, handler) or is_studio_in_development(connection):
             return
         user = await self.find_user(connection)
         if user is None:
@@ -107,11 +107,13 @@ class AuthGuard:
             context[RESOURCE_KEY] = str(owner)
 
 
-def _is_studio_in_development(connection: _Connection) -> bool:
+def is_studio_in_development(connection: _Connection) -> bool:
     """Return whether Mastra Studio of ``mastra dev`` sent a request.
 
     A page of another origin cannot send the header, because CORS refuses it. A foreign name for
     this machine is refused too.
+
+    :param connection: the connection.
     """
     headers = connection.headers
     return (

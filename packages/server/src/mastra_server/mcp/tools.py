@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import msgspec
 from litestar import Request, get, post
@@ -23,12 +23,20 @@ from mastra_server.http.responses import json_response
 if TYPE_CHECKING:
     from mastra_core.mcp.exposed_tools import ExposedTool, McpCaller
 
-__all__ = ("ROUTES", "McpServer", "describe_application", "get_mcp_caller")
+__all__ = (
+    "OWN_PATH",
+    "ROUTES",
+    "SERVER_PATH",
+    "McpServer",
+    "check_server",
+    "describe_application",
+    "get_mcp_caller",
+)
 
 _Request = Request[Any, Any, Any]
 _ID = "mastra"
-_SERVER_PATH = "/api/mcp/{server_id:str}"
-_OWN_PATH = f"/api/mcp/{_ID}"  # the router tries no parameter if the protocol's path has this part
+SERVER_PATH = "/api/mcp/{server_id:str}"
+OWN_PATH = f"/api/mcp/{_ID}"  # the router tries no parameter if the protocol's path has this part
 
 
 class McpVersion(TypedDict):
@@ -70,22 +78,6 @@ class McpResult(TypedDict):
     result: Any
 
 
-class McpResources(TypedDict):
-    """The resources of an MCP server; always empty."""
-
-    resources: list[dict[str, Any]]
-
-
-class McpContents(TypedDict):
-    """The contents of a resource."""
-
-    contents: list[dict[str, Any]]
-
-
-class _Read(msgspec.Struct):
-    uri: Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
-
-
 class _Called(msgspec.Struct):
     data: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
@@ -104,12 +96,12 @@ def describe_application() -> McpServer:
 @get("/api/mcp/v0/servers/{server_id:str}", operation_id="mcp_tools_details", response=McpServer)
 async def _get_server(request: _Request) -> ASGIResponse:
     """Get the application's description as an MCP server."""
-    _check_server(request)
+    check_server(request)
     return json_response(describe_application())
 
 
 @get(
-    [f"{_OWN_PATH}/tools", f"{_SERVER_PATH}/tools"],
+    [f"{OWN_PATH}/tools", f"{SERVER_PATH}/tools"],
     operation_id="mcp_tools_{path}",
     response=McpTools,
 )
@@ -121,7 +113,7 @@ async def _list_tools(request: _Request) -> ASGIResponse:
 
 
 @get(
-    [f"{_OWN_PATH}/tools/{{tool_id:str}}", f"{_SERVER_PATH}/tools/{{tool_id:str}}"],
+    [f"{OWN_PATH}/tools/{{tool_id:str}}", f"{SERVER_PATH}/tools/{{tool_id:str}}"],
     operation_id="mcp_tools_{path}",
     response=McpTool,
 )
@@ -131,7 +123,7 @@ async def _get_tool(request: _Request) -> ASGIResponse:
 
 
 @post(
-    [f"{_OWN_PATH}/tools/{{tool_id:str}}/execute", f"{_SERVER_PATH}/tools/{{tool_id:str}}/execute"],
+    [f"{OWN_PATH}/tools/{{tool_id:str}}/execute", f"{SERVER_PATH}/tools/{{tool_id:str}}/execute"],
     operation_id="mcp_tools_{path}",
     body=_Called,
     response=McpResult,
@@ -153,31 +145,7 @@ async def _execute_tool(request: _Request) -> ASGIResponse:
         return build_failure_response(offer.name, error)
 
 
-@get(
-    [f"{_OWN_PATH}/resources", f"{_SERVER_PATH}/resources"],
-    operation_id="mcp_tools_{path}",
-    response=McpResources,
-)
-async def _list_resources(request: _Request) -> ASGIResponse:
-    """List resources; always empty."""
-    _check_server(request)
-    return json_response({"resources": []})
-
-
-@post(
-    [f"{_OWN_PATH}/resources/read", f"{_SERVER_PATH}/resources/read"],
-    operation_id="mcp_tools_{path}",
-    body=_Read,
-    response=McpContents,
-)
-async def _read_resource(request: _Request) -> ASGIResponse:
-    """Read a resource; always a 404, because the application has none."""
-    _check_server(request)
-    body = await read_body(request, _Read)
-    raise NotFound(f"Resource '{body.uri}' not found on server '{_ID}'")
-
-
-ROUTES = (_get_server, _list_tools, _get_tool, _execute_tool, _list_resources, _read_resource)
+ROUTES = (_get_server, _list_tools, _get_tool, _execute_tool)
 
 
 def get_mcp_caller(request: ASGIConnection[Any, Any, Any, Any]) -> McpCaller:
@@ -198,8 +166,12 @@ def get_mcp_caller(request: ASGIConnection[Any, Any, Any, Any]) -> McpCaller:
     )
 
 
-def _check_server(request: _Request) -> None:
-    """Check that the path names the application, which is the only MCP server."""
+def check_server(request: _Request) -> None:
+    """Check that the path names the application, which is the only MCP server.
+
+    :param request: the request.
+    :raises NotFound: for another server.
+    """
     server_id = request.path_params.get("server_id", _ID)
     if server_id != _ID:
         raise NotFound(f"There is no MCP server {server_id!r}.")
@@ -208,7 +180,7 @@ def _check_server(request: _Request) -> None:
 def _list_offers(request: _Request) -> dict[str, ExposedTool]:
     from mastra_core.mcp.exposed_tools import build_exposed_tools  # rarely needed
 
-    _check_server(request)
+    check_server(request)
     return build_exposed_tools(request.app.state.mastra)
 
 

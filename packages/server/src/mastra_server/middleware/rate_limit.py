@@ -64,6 +64,11 @@ class RateLimiter:
 
         await self._app(scope, receive, send_with_headers)
 
+    async def close(self) -> None:
+        """Close the database in which requests are counted, if there is one."""
+        if self._settings.is_in_database and self._strategy is not None:
+            await self._strategy.close()
+
     async def _identify_caller(self, request: Request[Any, Any, Any]) -> str:
         if self._settings.by is None:
             return read_client_address(request.scope)
@@ -78,6 +83,10 @@ class RateLimiter:
 
     def _get_limiter(self) -> Any:
         """Return the limiter; create it at first use, because it belongs to an event loop."""
+        if self._strategy is None and self._settings.is_in_database:
+            from mastra_server.middleware.stored_window import StoredWindow
+
+            self._strategy = StoredWindow(self._settings.storage)
         if self._strategy is None and is_request_scoped() and self._settings.is_in_memory:
             self._strategy = MovingWindow()
         if self._strategy is None:

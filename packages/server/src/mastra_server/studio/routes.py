@@ -10,7 +10,7 @@ from litestar import Request, get
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents.providers import list_providers
-from mastra_server.auth.guards import AuthGuard
+from mastra_server.auth.guards import AuthGuard, is_studio_in_development
 from mastra_server.http.responses import json_response
 from mastra_server.mcp.tools import McpServer, describe_application
 
@@ -120,13 +120,17 @@ class BuilderSettings(TypedDict):
     response=Capabilities,
 )
 async def _get_capabilities(request: _Request) -> ASGIResponse:
-    """Report whether callers must authenticate, and the user of valid credentials."""
-    has_auth = request.app.state.mastra.server.auth is not None
-    report: dict[str, Any] = {"enabled": has_auth, "login": None}
+    """Report whether callers must authenticate, and the user of valid credentials.
+
+    Studio of ``mastra dev`` need not authenticate.
+    """
     user = await _find_user(request)
     if user is not None:
-        report |= {"user": user, "capabilities": _CAPABILITIES, "access": None}
-    return json_response(report)
+        described = {"user": user, "capabilities": _CAPABILITIES, "access": None}
+        return json_response({"enabled": True, "login": None, **described})
+    has_auth = request.app.state.mastra.server.auth is not None
+    enabled = has_auth and not is_studio_in_development(request)
+    return json_response({"enabled": enabled, "login": None})
 
 
 @get("/api/auth/me", operation_id="studio_user", response=User | None)
@@ -204,7 +208,9 @@ ROUTES = (
 async def _find_user(request: _Request) -> dict[str, str] | None:
     """Describe the authenticated user by its id and, where it has them, its name and email."""
     auth = request.app.state.mastra.server.auth
-    user = await AuthGuard(auth, []).find_user(request) if auth is not None else None
+    user = request.scope.get("user")  # set by the guard, except for a public route
+    if user is None and auth is not None:
+        user = await AuthGuard(auth, []).find_user(request)
     if user is None:
         return None
     resource = auth.resource(user) if hasattr(auth, "resource") else None

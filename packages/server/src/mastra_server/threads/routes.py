@@ -131,12 +131,13 @@ async def _subscribe(request: _Request) -> StreamResponse:
 async def _abort_run(request: _Request) -> ASGIResponse:
     """Abort the active run of a thread; the next waiting run starts."""
     agent, body = get_agent(request), await read_body(request, _ThreadsThread)
-    run = _get_thread_runs(request).get_active(
-        _build_thread_key(request, agent, body.thread_id, body.resource_id)
-    )
+    key = _build_thread_key(request, agent, body.thread_id, body.resource_id)
+    run, remote = _get_thread_runs(request).get_active(key), request.app.state.remote_runs
     matches = run is not None and body.expected_run_id in ("", run.id)
     if run is not None and matches:
         await run.abort()
+    elif run is None and remote is not None:
+        matches = await remote.abort_thread(key, body.expected_run_id)
     return json_response({"aborted": matches})
 
 
@@ -179,9 +180,29 @@ async def _start_run(
     request: _Request, agent: AgentLike, run_input: AgentInput, echo: dict[str, Any] | None = None
 ) -> None:
     await check_thread_access(agent, run_input)
-    before = _get_thread_runs(request).get_last(get_thread_key(agent.id, run_input))
+    key = get_thread_key(agent.id, run_input)
+    before = _get_thread_runs(request).get_last(key)
     chunks = _prepend_echo(stream_agent(agent, run_input, get_suspended_runs(request)), echo)
-    start_live_run(request, agent.id, run_input, run_after(before, chunks))
+    is_waiting = request.app.state.remote_runs is not None
+    if is_waiting:
+        chunks = _run_in_turn(request, key, run_input.run_id, chunks)
+    chunks = run_after(before, chunks)
+    start_live_run(request, agent.id, run_input, chunks, is_waiting=is_waiting)
+
+
+async def _run_in_turn(
+    request: _Request, key: ThreadKey, run_id: str, chunks: AsyncGenerator[dict[str, Any]]
+) -> AsyncGenerator[dict[str, Any]]:
+    """Yield ``chunks`` after the earlier runs of the thread on other servers have ended."""
+    async with contextlib.aclosing(chunks):
+        remote, threads = request.app.state.remote_runs, _get_thread_runs(request)
+        try:
+            await remote.wait_for_turn(key, run_id)
+        finally:
+            if (run := threads.end_waiting(key, run_id)) is not None:
+                remote.announce(run, key)
+        async for chunk in chunks:
+            yield chunk
 
 
 async def _prepend_echo(

@@ -12,7 +12,7 @@ from mastra_core.workflows.durable.run_rows import (
     RunState,
 )
 from mastra_core.workflows.durable.run_store import RunStore
-from mastra_core.workflows.durable.sqlite_runs import SqliteRunStore
+from mastra_core.workflows.durable.sqlite_run_store import SqliteRunStore
 
 __all__ = (
     "Batch",

@@ -15,6 +15,8 @@ import msgspec
 
 from mastra_core.errors import StorageError
 from mastra_core.logger import get_logger
+from mastra_core.metrics.definitions import WORKFLOW_TAKEOVERS
+from mastra_core.metrics.recording import record
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.execution import Execution, ExecutionLimits
 from mastra_core.workflows.durable.heartbeat import (
@@ -136,6 +138,7 @@ class Dispatcher:
             self._store, run, row, context, self._settings.limits, self._remove_execution
         )
         self._executions[run.id] = execution
+        run.is_executed = True
         execution.start()
 
     def find_execution(self, row: RunRow) -> Execution | None:
@@ -160,6 +163,7 @@ class Dispatcher:
         if self._executions.get(execution.run.id) is execution:
             was_full = not self.holder
             del self._executions[execution.run.id]
+            execution.run.is_executed = False
             if was_full:
                 self._kicked.set()  # other runs may wait
 
@@ -229,6 +233,7 @@ class Dispatcher:
         rows = await self._store.claim(self.member, self._workflows, free, orphans=orphans)
         for row in rows:
             if orphans:
+                record(WORKFLOW_TAKEOVERS, 1)
                 get_logger("mastra.workflows").warning(
                     "run %s was taken over from a process that has ended", row.run_id
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -17,27 +17,25 @@ from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSetti
 from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import DurableRun, build_record
 from mastra_core.workflows.durable.execution import ExecutionLimits
+from mastra_core.workflows.durable.restart_plan import plan_restart
 from mastra_core.workflows.durable.run_rows import (
     ExecutionSettings,
-    JournalData,
     NewRun,
     RunRow,
 )
 from mastra_core.workflows.durable.run_store import RunStore
-from mastra_core.workflows.engine.outcome import Outcome
+from mastra_core.workflows.durable.run_store_factory import create_run_store
 from mastra_core.workflows.engine.protocol import Run
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
     check_resume_data,
     generate_id,
-    require_restartable,
     require_rested,
     validate_data,
 )
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
     RunFinished,
-    RunRewound,
     RunStarted,
     StepResumed,
     get_timestamp_ms,
@@ -49,8 +47,6 @@ from mastra_core.workflows.engine.step_paths import find_suspended_step
 from mastra_core.workflows.engine.time_travel import (
     build_rewind_event,
     build_start_point,
-    drop_final_failures,
-    select_kept_keys,
 )
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -293,7 +289,7 @@ class DurableEngine:
             )
             emitted = (await self._store.read_journal(run.id)).emitted
             event = build_rewind_event(run.record, start)
-            if await self._begin(run, event, settings, context, dropped=emitted):
+            if await self._begin(run, event, settings, context, drop=emitted):
                 return
             await run.refresh()
         raise _build_change_conflict(run)
@@ -311,14 +307,11 @@ class DurableEngine:
         run = _require_durable_run(run)
         for _ in range(_TRIES):
             await run.refresh()
-            require_restartable(run.record)
-            data = await self._store.read_journal(run.id)
-            kept, emitted = _select_kept(data)
-            again = [path for path, each in run.record.steps.items() if each.status != "success"]
+            plan = await plan_restart(self._store, run.row, run.record)
             settings = msgspec.json.decode(run.row.settings, type=ExecutionSettings)
-            event = RunRewound(steps=tuple(again))
-            dropped = data.emitted - emitted
-            if await self._begin(run, event, settings, context, kept=kept, dropped=dropped):
+            if await self._begin(
+                run, plan.event, settings, context, keep=plan.keep, drop=plan.drop
+            ):
                 return
         raise _build_change_conflict(run)
 
@@ -423,8 +416,8 @@ class DurableEngine:
         settings: ExecutionSettings,
         context: Mapping[str, Any] | None,
         *,
-        kept: Collection[str] = (),
-        dropped: Collection[str] = (),
+        keep: Collection[str] = (),
+        drop: Collection[str] = (),
     ) -> bool:
         """Begin an execution; return whether no other process has changed the run before."""
         dispatcher = await self._get_dispatcher()
@@ -434,8 +427,8 @@ class DurableEngine:
             encode(event),
             encode(msgspec.structs.replace(settings, trace=get_span_ids(get_current_span()))),
             self._encode_context(context),
-            kept=kept,
-            dropped=dropped,
+            keep=keep,
+            drop=drop,
         )
         if row is None:
             return False
@@ -462,14 +455,7 @@ class DurableEngine:
 def _as_store(store: RunStore | str | None) -> RunStore:
     if store is not None and not isinstance(store, str):
         return store
-    url = read_database_url() if store is None else parse_database_url(store)
-    if url.kind == "postgresql":
-        from mastra_core.workflows.durable.postgres_runs import PostgresRunStore
-
-        return PostgresRunStore(url)
-    from mastra_core.workflows.durable.sqlite_runs import SqliteRunStore
-
-    return SqliteRunStore(url.path)
+    return create_run_store(read_database_url() if store is None else parse_database_url(store))
 
 
 def _require_durable_run(run: Run) -> DurableRun:
@@ -493,14 +479,6 @@ def _replace_context(present: dict[str, Any], context: Mapping[str, Any] | None)
     if context:
         present.clear()
         present.update(context)
-
-
-def _select_kept(data: JournalData) -> tuple[set[str], set[str]]:
-    """Return the keys of the outcomes and of the events that stay when a run is restarted."""
-    decode: Callable[[str], Outcome] = msgspec.json.Decoder(Outcome).decode
-    outcomes = {key: decode(text) for key, text in data.outcomes.items()}
-    remaining = drop_final_failures(outcomes)
-    return {*remaining}, select_kept_keys(data.emitted, remaining)
 
 
 def _is_json(value: Any) -> bool:

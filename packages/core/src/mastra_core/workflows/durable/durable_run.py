@@ -15,7 +15,6 @@ from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
-    from mastra_core.workflows.durable.execution import Execution
     from mastra_core.workflows.durable.run_store import RunStore
 
 __all__ = ("DurableRun", "build_record")
@@ -30,12 +29,12 @@ class DurableRun:
     :param row: the run in the store.
     :param store: the store.
 
-    ``execution`` is the execution of the run in this process, if there is one. ``trace`` holds the
-    ids of its span.
+    ``is_executed`` says whether this process executes the run. ``trace`` holds the ids of the span
+    of this execution.
     """
 
     __slots__ = (
-        "__weakref__", "_events", "_lock", "_loop", "_store", "_watchers", "execution", "id",
+        "__weakref__", "_events", "_lock", "_loop", "_store", "_watchers", "id", "is_executed",
         "record", "row", "trace", "workflow",
     )  # fmt: skip
 
@@ -45,7 +44,7 @@ class DurableRun:
         self.id = row.id
         self.record = build_record(row, ())
         self.trace: dict[str, str] = {}
-        self.execution: Execution | None = None
+        self.is_executed = False
         self._store = store
         self._events: list[RunEvent] = []
         self._lock: asyncio.Lock | None = None
@@ -129,7 +128,7 @@ class DurableRun:
 
         :returns: the record of the run.
         """
-        if self.execution is None:
+        if not self.is_executed:
             await self.refresh()
         changed = asyncio.Event()
         self._watchers.add(changed)
@@ -149,7 +148,7 @@ class DurableRun:
         :param offset: the number of events to skip.
         :param until_finished: whether to go on until the run has finished.
         """
-        if self.execution is None:
+        if not self.is_executed:
             await self.refresh()
         changed = asyncio.Event()
         self._watchers.add(changed)

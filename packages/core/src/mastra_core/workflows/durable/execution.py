@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
 from mastra_core.errors import StorageError
 from mastra_core.logger import get_logger
 from mastra_core.schema import dump
-from mastra_core.workflows.durable.durable_journal import DurableJournal
+from mastra_core.workflows.durable.durable_journal import DurableJournal, encode
 from mastra_core.workflows.durable.durable_run import DurableRun
-from mastra_core.workflows.durable.run_rows import Batch, ExecutionSettings, RunRow
+from mastra_core.workflows.durable.run_rows import Batch, ExecutionSettings, JournalData, RunRow
 from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.engine.interpreter import PerStepPause, interpret
 from mastra_core.workflows.engine.outcome import RunError
 from mastra_core.workflows.engine.run_events import RunEvent, RunFinished, RunPaused
 from mastra_core.workflows.engine.run_options import RunOptions
 from mastra_core.workflows.engine.step_runner import StepFailed, to_run_error
+from mastra_core.workflows.engine.workflow_metrics import measure_end, measure_start
 
 __all__ = ("Execution", "ExecutionLimits")
 
-_MAX_DELAY = 2.0  # seconds between two tries while the database cannot be used
+T = TypeVar("T")
+# Seconds between two tries while the database cannot be used.
+_MIN_DELAY, _MAX_DELAY = 0.05, 2.0
 _GRACE = 2.0  # seconds in which a run that is handed back may end its steps
 
 
@@ -78,7 +81,7 @@ class Execution:
 
     def start(self) -> None:
         """Start to execute the run in a task."""
-        self.run.execution = self
+        measure_start(self.run.workflow.id, self)
         self._task = asyncio.create_task(self._execute(), name="workflow run")
 
     def abandon(self) -> None:
@@ -116,25 +119,27 @@ class Execution:
     async def _execute(self) -> None:
         try:
             await self._replay()
-        except StorageError as error:
-            get_logger("mastra.workflows").error(
-                "run %s cannot be read: %s", self.run.run_id, error
-            )
+        except Exception as error:  # noqa: BLE001  # a journal that cannot be read must end the run
+            reason = to_run_error(error, f"run {self.run.run_id!r}")
+            end = RunFinished(status="failed", error=reason, state=self.run.record.state)
+            batch = Batch(events=[("", encode(end))], status="failed", releases=True)
+            await self._commit(batch, [end])
         finally:
-            if self.run.execution is self:
-                self.run.execution = None
+            status = self.run.record.status
+            outcome = "released" if status == "running" else status  # another process continues it
+            measure_end(self.run.workflow.id, self, outcome)
             self._on_end(self)
 
     async def _replay(self) -> None:
-        store, run, row = self._store, self.run, self.row
+        run, row = self.run, self.row
         if run.position < row.sequence:
-            await run.refresh()
-        data = await store.read_journal(row.id)
+            await self._retry(run.refresh)
+        data = await self._read_journal()
         self._journal = journal = DurableJournal(
             run.run_id,
             data,
             self._commit,
-            lambda: store.read_journal(row.id),
+            self._read_journal,
             self.abandon,
             position=run.position,
             max_events=self._limits.max_events,
@@ -178,21 +183,11 @@ class Execution:
 
     async def _commit(self, batch: Batch, events: list[RunEvent]) -> bool:
         """Store a batch; return ``False`` if the run has unknown answers, and stores nothing."""
-        row = self.row
-        delay = 0.05
-        while True:
-            try:
-                result = await self._store.commit(
-                    row.id, row.holder, row.attempt, self._commits, batch
-                )
-                break
-            except StorageError as error:
-                # The number of the commit tells the store whether an earlier try was stored.
-                get_logger("mastra.workflows").error(
-                    "run %s waits for its database: %s", self.run.run_id, error
-                )
-                await asyncio.sleep(delay)
-                delay = min(2 * delay, _MAX_DELAY)
+        row, number = self.row, self._commits
+        # The number tells the store whether a commit whose answer was lost was stored.
+        result = await self._retry(
+            lambda: self._store.commit(row.id, row.holder, row.attempt, number, batch)
+        )
         if result.kind == "refused":
             get_logger("mastra.workflows").info(
                 "run %s was taken over or canceled", self.run.run_id
@@ -204,6 +199,22 @@ class Execution:
         self._commits += 1
         await self.run.add_committed(result.sequence, events)
         return True
+
+    async def _read_journal(self) -> JournalData:
+        return await self._retry(lambda: self._store.read_journal(self.row.id))
+
+    async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call the store until the database works; the fence refuses what comes too late."""
+        delay = _MIN_DELAY
+        while True:
+            try:
+                return await call()
+            except StorageError as error:
+                get_logger("mastra.workflows").error(
+                    "run %s waits for its database: %s", self.run.run_id, error
+                )
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, _MAX_DELAY)
 
     def _build_poison_end(self) -> RunFinished:
         count = self.row.takeovers

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mastra_core.workflows.durable.queries import Queries, Query
 from mastra_core.workflows.durable.run_rows import (
     Batch,
     CommitResult,
@@ -17,6 +16,7 @@ from mastra_core.workflows.durable.run_rows import (
     RunState,
     join_placeholders,
 )
+from mastra_core.workflows.durable.transactions import Queries, Query
 from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
 
@@ -173,15 +173,15 @@ def _add_events(run: int, sequence: int, events: Sequence[tuple[str, str]]) -> Q
 
 
 def begin_execution(
-    row: RunRow, values: tuple[str, str, str, str | None], kept: set[str], dropped: set[str]
+    row: RunRow, values: tuple[str, str, str, str | None], keep: set[str], drop: set[str]
 ) -> Queries[RunRow | None]:
     """Begin an execution, unless the run has changed since the caller has read it.
 
     :param row: the run as the caller has read it.
     :param values: the process, and the JSON of the first event, of the settings and of the request
         context.
-    :param kept: the keys of the outcomes that stay.
-    :param dropped: the keys of the events that may be emitted again.
+    :param keep: the keys of the outcomes that stay.
+    :param drop: the keys of the events that may be emitted again.
     """
     holder, event, settings, context = values
     rows = yield Query(
@@ -196,19 +196,19 @@ def begin_execution(
     begun = _to_row(rows[0])
     yield _add_events(row.id, begun.sequence, [("", event)])
     if row.attempt:
-        yield from _rewind_journal(row.id, kept, dropped)
+        yield from _rewind_journal(row.id, keep, drop)
     return begun
 
 
-def _rewind_journal(run: int, kept: set[str], dropped: set[str]) -> Queries[None]:
+def _rewind_journal(run: int, keep: set[str], drop: set[str]) -> Queries[None]:
     outcomes = yield Query("SELECT key FROM mastra_run_outcomes WHERE run = ?", (run,))
-    gone = [(run, key) for (key,) in outcomes if key not in kept]
+    gone = [(run, key) for (key,) in outcomes if key not in keep]
     if gone:
         sql = "DELETE FROM mastra_run_outcomes WHERE run = ? AND key = ?"
         yield Query(sql, gone, many=True)
-    if dropped:
+    if drop:
         sql = "UPDATE mastra_run_events SET key = '' WHERE run = ? AND key = ?"
-        yield Query(sql, [(run, key) for key in sorted(dropped)], many=True)
+        yield Query(sql, [(run, key) for key in sorted(drop)], many=True)
 
 
 def commit_batch(run: int, fence: tuple[str, int, int], batch: Batch) -> Queries[CommitResult]:
@@ -425,8 +425,11 @@ def remove_members(ids: list[str]) -> Queries[None]:
 
 
 def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
-    parts, values = ["workflow = ?"], [workflow]
+    parts: list[str] = ["1 = 1"]
+    values: list[Any] = []
     for condition, value in (
+        ("workflow = ?", workflow or None),
+        ("run_id = ?", query.run_id or None),
         ("status = ?", query.status or None),
         ("resource_id = ?", query.resource_id or None),
         ("created_at >= ?", query.since),
@@ -434,14 +437,14 @@ def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
     ):
         if value is not None:
             parts.append(condition)
-            values.append(value)  # type: ignore[arg-type]  # texts and numbers
+            values.append(value)
     return " AND ".join(parts), values
 
 
 def list_runs(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list[str]]]]:
     """List runs with their events, newest first.
 
-    :param workflow: the id of the workflow.
+    :param workflow: the id of the workflow; empty for all workflows.
     :param query: selects the runs.
     """
     condition, values = _build_condition(workflow, query)
@@ -467,7 +470,7 @@ def list_runs(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list
 def count_runs(workflow: str, query: RunQuery) -> Queries[dict[str, int]]:
     """Count runs by status.
 
-    :param workflow: the id of the workflow.
+    :param workflow: the id of the workflow; empty for all workflows.
     :param query: selects the runs.
     """
     condition, values = _build_condition(workflow, query)

@@ -85,8 +85,8 @@ class RunStore(Protocol):
         settings: str,
         context: str | None = None,
         *,
-        kept: Collection[str] = (),
-        dropped: Collection[str] = (),
+        keep: Collection[str] = (),
+        drop: Collection[str] = (),
     ) -> RunRow | None:
         """Begin an execution, unless another caller was faster.
 
@@ -97,8 +97,8 @@ class RunStore(Protocol):
         :param event: the JSON of the first event, after which the run is running.
         :param settings: the JSON of ``ExecutionSettings``.
         :param context: the JSON of the new request context; the previous one by default.
-        :param kept: the keys of the outcomes that stay.
-        :param dropped: the keys of the events that may be emitted again.
+        :param keep: the keys of the outcomes that stay.
+        :param drop: the keys of the events that may be emitted again.
         :returns: the new row, or ``None`` if the run has changed since.
         """
 
@@ -178,14 +178,14 @@ class RunStore(Protocol):
     async def list(self, workflow: str, query: RunQuery) -> list[tuple[RunRow, list[str]]]:
         """Return runs with their events, newest first.
 
-        :param workflow: the id of the workflow.
+        :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
         """
 
     async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
         """Return the number of the selected runs by status, whatever their place in the list.
 
-        :param workflow: the id of the workflow.
+        :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
         """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from mastra_core.workflows.durable.queries import RunDatabase
 from mastra_core.workflows.durable.run_queries import (
     answer_waits,
     begin_execution,
@@ -35,6 +34,7 @@ from mastra_core.workflows.durable.run_rows import (
     RunRow,
     RunState,
 )
+from mastra_core.workflows.durable.transactions import RunDatabase
 from mastra_core.workflows.engine.run_query import RunQuery
 
 __all__ = ("SqlRunStore",)
@@ -117,8 +117,8 @@ class SqlRunStore:
         settings: str,
         context: str | None = None,
         *,
-        kept: Collection[str] = (),
-        dropped: Collection[str] = (),
+        keep: Collection[str] = (),
+        drop: Collection[str] = (),
     ) -> RunRow | None:
         """Begin an execution, unless another caller was faster.
 
@@ -129,12 +129,12 @@ class SqlRunStore:
         :param event: the JSON of the first event, after which the run is running.
         :param settings: the JSON of ``ExecutionSettings``.
         :param context: the JSON of the new request context; the previous one by default.
-        :param kept: the keys of the outcomes that stay.
-        :param dropped: the keys of the events that may be emitted again.
+        :param keep: the keys of the outcomes that stay.
+        :param drop: the keys of the events that may be emitted again.
         :returns: the new row, or ``None`` if the run has changed since.
         """
         values = (holder, event, settings, context)
-        return await self._database.write(lambda: begin_execution(row, values, {*kept}, {*dropped}))
+        return await self._database.write(lambda: begin_execution(row, values, {*keep}, {*drop}))
 
     async def commit(
         self, run: int, holder: str, attempt: int, number: int, batch: Batch
@@ -231,7 +231,7 @@ class SqlRunStore:
     async def list(self, workflow: str, query: RunQuery) -> list[tuple[RunRow, list[str]]]:
         """Return runs with their events, newest first.
 
-        :param workflow: the id of the workflow.
+        :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
         """
         return await self._database.read(lambda: list_runs(workflow, query))
@@ -239,7 +239,7 @@ class SqlRunStore:
     async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
         """Return the number of the selected runs by status, whatever their place in the list.
 
-        :param workflow: the id of the workflow.
+        :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
         """
         return await self._database.read(lambda: count_runs(workflow, query))

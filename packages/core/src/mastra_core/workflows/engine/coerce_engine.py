@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_core.workflows.engine.memory_engine import MemoryEngine
 from mastra_core.workflows.engine.protocol import Engine
+from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("as_engine",)
 
 
-def as_engine(value: Any) -> Engine:
+def as_engine(value: Any, workflows: Iterable[Workflow] = ()) -> Engine:
     """Convert a value to an engine.
 
     :param value: an engine, ``"memory"``, ``"durable"``, or ``None`` for an engine in this process.
+    :param workflows: the workflows. Those with ``durable=True`` get a durable engine beside an
+        engine in this process.
     :raises ConfigError: for any other text, or if ``MASTRA_DATABASE_URL`` is invalid.
     """
     if value is None or value == "memory":
-        return MemoryEngine()
+        value = MemoryEngine()
     if value == "durable":
         from mastra_core.workflows.durable.durable_engine import DurableEngine
 
@@ -29,4 +33,9 @@ def as_engine(value: Any) -> Engine:
             'Pass engine="memory", engine="durable", or an object like DurableEngine("app.db").',
         )
     engine: Engine = value
+    if engine.single_process and any(workflow.durable for workflow in workflows):
+        from mastra_core.workflows.durable.durable_engine import DurableEngine
+        from mastra_core.workflows.durable.mixed_engine import MixedEngine
+
+        return engine if isinstance(engine, DurableEngine) else MixedEngine(DurableEngine(), engine)
     return engine

@@ -12,6 +12,7 @@ __all__ = ("RunQuery",)
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Selects runs of a workflow, newest first.
 
+    :param run_id: the id of the run; any by default.
     :param status: the status; any by default.
     :param resource_id: the owner of the runs; any by default.
     :param since: the earliest creation, in milliseconds since the epoch.
@@ -20,6 +21,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     :param limit: the maximum number of runs; all by default.
     """
 
+    run_id: str = ""
     status: str = ""
     resource_id: str = ""
     since: int | None = None
@@ -33,7 +35,8 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
         :param record: the record of the run.
         """
         return (
-            (not self.status or record.status == self.status)
+            self.run_id in ("", record.run_id)
+            and (not self.status or record.status == self.status)
             and (not self.resource_id or record.resource_id == self.resource_id)
             and (self.since is None or record.created_at >= self.since)
             and (self.until is None or record.created_at <= self.until)

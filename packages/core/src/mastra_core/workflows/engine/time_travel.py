@@ -103,17 +103,17 @@ def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     return dict(reversed([*remaining.items()]))
 
 
-def select_kept_keys(emitted: Iterable[str], outcomes: Mapping[str, Outcome]) -> set[str]:
+def select_kept_keys(event_keys: Iterable[str], outcomes: Mapping[str, Outcome]) -> set[str]:
     """Return the keys of the events that a next execution does not emit again.
 
     These are the events of the steps that are not executed again.
 
-    :param emitted: the keys of all events so far.
+    :param event_keys: the keys of all events so far.
     :param outcomes: the outcomes by key that the next execution keeps.
     """
     keys = (key.rpartition("#") for key, each in outcomes.items() if each.kind == "done")
     done = {address for address, _, number in keys if number.isdecimal()}
-    return {key for key in emitted if key.rpartition(":")[0] in done}
+    return {key for key in event_keys if key.rpartition(":")[0] in done}
 
 
 def _collect_outputs(record: RunRecord) -> dict[str, Any]:

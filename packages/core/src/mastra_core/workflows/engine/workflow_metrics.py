@@ -10,7 +10,7 @@ from mastra_core.metrics.definitions import (
     WORKFLOW_OLDEST_RUN,
     WORKFLOW_RUN_DURATION,
 )
-from mastra_core.metrics.recording import record
+from mastra_core.metrics.recording import is_recording, record
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
     RunFinished,
@@ -21,14 +21,14 @@ from mastra_core.workflows.engine.run_events import (
     StepResumed,
 )
 
-__all__ = ("measure_event",)
+__all__ = ("measure_end", "measure_event", "measure_start")
 
 _NONE = float("inf")  # the start time of the oldest run, while no run is active
 _active: dict[Any, float] = {}  # when each active run started, in this order
 
 
 def measure_event(workflow: str, run: Any, event: RunEvent) -> None:
-    """Record what an event says about a run; every engine calls this for each event.
+    """Record what an event says about a run that lives in one process.
 
     :param workflow: the id of the workflow.
     :param run: identifies the run.
@@ -36,17 +36,22 @@ def measure_event(workflow: str, run: Any, event: RunEvent) -> None:
     """
     kind = type(event)
     if kind is RunStarted or kind is RunRewound or kind is StepResumed:
-        _measure_start(workflow, run)
+        measure_start(workflow, run)
     elif isinstance(event, RunFinished):
-        _measure_end(workflow, run, event.status)
+        measure_end(workflow, run, event.status)
     elif kind is RunPaused:
-        _measure_end(workflow, run, "paused")
+        measure_end(workflow, run, "paused")
     elif isinstance(event, RunIdle) and event.status == "suspended":
-        _measure_end(workflow, run, event.status)
+        measure_end(workflow, run, event.status)
 
 
-def _measure_start(workflow: str, run: Any) -> None:
-    if run in _active:
+def measure_start(workflow: str, run: Any) -> None:
+    """Record that this process begins to execute a run.
+
+    :param workflow: the id of the workflow.
+    :param run: identifies the run.
+    """
+    if run in _active or not is_recording():
         return
     _active[run] = time.time()
     record(WORKFLOW_ACTIVE_RUNS, 1, workflow)
@@ -54,7 +59,13 @@ def _measure_start(workflow: str, run: Any) -> None:
         record(WORKFLOW_OLDEST_RUN, _active[run])
 
 
-def _measure_end(workflow: str, run: Any, outcome: str) -> None:
+def measure_end(workflow: str, run: Any, outcome: str) -> None:
+    """Record that this process ends the execution of a run.
+
+    :param workflow: the id of the workflow.
+    :param run: identifies the run.
+    :param outcome: the status of the run.
+    """
     started_at = _active.pop(run, None)
     if started_at is None:
         return

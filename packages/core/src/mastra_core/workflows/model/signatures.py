@@ -117,6 +117,7 @@ class WorkflowOptions(TypedDict, total=False):
     state: Any
     retry: Retry | int | None
     timeout: float | None
+    durable: bool
 
 
 Following: TypeAlias = Step[T, R] | WorkflowDefinition[T, R]

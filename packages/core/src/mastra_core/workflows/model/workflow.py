@@ -48,6 +48,7 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param state: the type of the state that the steps share; any mapping by default.
     :param retry: the retry policy, or the number of retries, for steps without their own.
     :param timeout: the maximum seconds from start to end, with the time while it is suspended.
+    :param durable: whether its runs are kept in a database, also if those of others are not.
     :raises ConfigError: for an invalid retry policy or timeout.
     """
 

@@ -15,7 +15,7 @@ from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.project.discovery import find_project
 from mastra_deployer.project.environment import read_environment
 
-__all__ = ("db",)
+__all__ = ("db", "find_database")
 
 
 @click.group()
@@ -38,7 +38,7 @@ def migrate_tables(options: Options) -> None:
     migrates and the others wait.
     """
     with Terminal(as_json=options.as_json) as terminal:
-        url = _find_database(options)
+        url = find_database(options)
         before = asyncio.run(read_table_versions(url))
         asyncio.run(migrate_database(url))
         changed = [each for each in before if each.version < each.newest]
@@ -58,7 +58,7 @@ def migrate_tables(options: Options) -> None:
 def show_status(options: Options) -> None:
     """Show the versions of the tables, and change nothing."""
     with Terminal(as_json=options.as_json) as terminal:
-        url = _find_database(options)
+        url = find_database(options)
         tables = asyncio.run(read_table_versions(url))
         terminal.answer(
             {"database": url.display, "tables": [_to_json(each) for each in tables]},
@@ -67,7 +67,12 @@ def show_status(options: Options) -> None:
         )
 
 
-def _find_database(options: Options) -> DatabaseUrl:
+def find_database(options: Options) -> DatabaseUrl:
+    """Return the database of a project; a relative path of a file starts at the project.
+
+    :param options: the options of the command.
+    :raises ConfigError: when the URL is invalid.
+    """
     project = find_project(options.directory, options.app, sources=False)
     url = read_database_url(read_environment(project, options.env_file))
     if url.kind == "postgresql" or url.path == ":memory:" or Path(url.path).is_absolute():

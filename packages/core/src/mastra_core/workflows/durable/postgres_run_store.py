@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mastra_core.database.postgres_pool import PostgresPool
 from mastra_core.database.url import DatabaseUrl, parse_database_url
-from mastra_core.workflows.durable.queries import Queries
 from mastra_core.workflows.durable.run_schema import POSTGRES_SCHEMA
 from mastra_core.workflows.durable.sql_run_store import SqlRunStore
+from mastra_core.workflows.durable.transactions import Queries
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection

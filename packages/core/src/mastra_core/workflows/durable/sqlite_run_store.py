@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from mastra_core.storage.sqlite_file import SqliteFile
-from mastra_core.workflows.durable.queries import Queries
 from mastra_core.workflows.durable.run_schema import SQLITE_SCHEMA
 from mastra_core.workflows.durable.sql_run_store import SqlRunStore
+from mastra_core.workflows.durable.transactions import Queries
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

@@ -1,0 +1,61 @@
+"""Messages between the servers that share a database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from mastra_core.database.postgres_pool import PostgresPool
+
+__all__ = ("MAX_MESSAGE_BYTES", "MessageBus", "PostgresBus")
+
+MAX_MESSAGE_BYTES = 7_900  # PostgreSQL allows 8,000 for a notification
+_NOTIFY = """SELECT pg_notify(%s, message) FROM unnest(%s::text[])
+    WITH ORDINALITY AS messages (message, number) ORDER BY number"""
+
+
+class MessageBus(Protocol):
+    """Sends messages to all servers that listen at the moment."""
+
+    async def publish(self, channel: str, messages: Sequence[str]) -> None:
+        """Send messages in order. Equal messages of one call may arrive once.
+
+        :param channel: name of the channel, an identifier in lower case.
+        :param messages: the messages, of at most ``MAX_MESSAGE_BYTES`` each.
+        :raises StorageError: when the database cannot be used.
+        """
+
+    def listen(self, *channels: str) -> AsyncIterator[str]:
+        """Yield the messages of channels, after an empty one that says that they will arrive.
+
+        :param channels: names of the channels.
+        :raises StorageError: when the connection is lost.
+        """
+
+
+class PostgresBus:
+    """The notifications of a PostgreSQL database.
+
+    :param pool: the connections.
+    """
+
+    def __init__(self, pool: PostgresPool) -> None:
+        self._pool = pool
+
+    async def publish(self, channel: str, messages: Sequence[str]) -> None:
+        """Send messages in order. Equal messages of one call arrive once.
+
+        :param channel: name of the channel, an identifier in lower case.
+        :param messages: the messages, of at most ``MAX_MESSAGE_BYTES`` each.
+        :raises StorageError: when the database cannot be used.
+        """
+        async with self._pool.connect() as connection:
+            await connection.execute(_NOTIFY, (channel, list(messages)))
+
+    def listen(self, *channels: str) -> AsyncIterator[str]:
+        """Yield the messages of channels, after an empty one that says that they will arrive.
+
+        :param channels: names of the channels.
+        :raises StorageError: when the connection is lost.
+        """
+        return self._pool.listen(*channels)

@@ -1,0 +1,233 @@
+"""The suite that every store of durable runs must pass."""
+# ruff: noqa: PLR2004, S101  # tests assert
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from mastra_core.workflows.durable import (
+    Batch,
+    JournalData,
+    Member,
+    NewRun,
+    RunRow,
+    RunStore,
+)
+from mastra_core.workflows.engine.run_events import get_timestamp_ms
+from mastra_core.workflows.engine.run_query import RunQuery
+
+__all__ = ("RunStoreSuite",)
+
+_Await = Callable[[Coroutine[Any, Any, Any]], Any]
+_EVENT = '{"type":"step-wrote","step":"a"}'
+
+
+class RunStoreSuite:
+    """The base class for tests of a store for durable runs; it needs one fixture.
+
+    class TestAcmeRunStore(RunStoreSuite):
+        @pytest.fixture
+        def store(self, tmp_path):
+            return AcmeRunStore(tmp_path / "acme")
+    """
+
+    @pytest.fixture
+    def run(self, store: RunStore) -> Iterator[_Await]:
+        """Await coroutines in one event loop, and close the store at the end.
+
+        :param store: the store.
+        """
+        with asyncio.Runner() as runner:
+            runner.run(store.open())
+            yield runner.run
+            runner.run(store.close())
+
+    def test_run_is_created_once(self, store: RunStore, run: _Await) -> None:
+        """The id of a run is unique for its creator."""
+        first = run(store.create(_build_run()))
+        assert run(store.create(_build_run())) == first
+        assert run(store.find("w", "r1", None)) == first
+        assert run(store.find("w", "r1", "ann")) is None
+        other = run(store.create(_build_run(scope="ann", resource_id="ann")))
+        assert other.id != first.id
+        assert run(store.find("w", "r1", "ann")) == other
+        assert run(store.find("other", "r1", None)) is None
+
+    def test_run_is_begun_once(self, store: RunStore, run: _Await) -> None:
+        """Of two callers that begin an execution, one succeeds."""
+        created = run(store.create(_build_run()))
+        row = run(store.begin(created, "one", _EVENT, "{}", '{"user":"ann"}'))
+        assert (row.holder, row.attempt, row.sequence, row.status) == ("one", 1, 1, "running")
+        assert row.context == '{"user":"ann"}'
+        assert run(store.begin(created, "two", _EVENT, "{}")) is None
+
+    def test_commit_stores_everything(self, store: RunStore, run: _Await) -> None:
+        """Outcomes, events and ends of sleeps are read as they were stored."""
+        row = _begin(store, run)
+        batch = Batch(
+            outcomes=[("b#1", '"ü\\u0000"'), ("a#1", "2")],
+            events=[("a:started", _EVENT), ("", _EVENT)],
+            wakes=[("a~", 12.5)],
+            status="waiting",
+        )
+        result = run(store.commit(row.id, "one", row.attempt, 0, batch))
+        assert (result.kind, result.sequence) == ("stored", 3)
+        journal: JournalData = run(store.read_journal(row.id))
+        assert [*journal.outcomes.items()] == batch.outcomes
+        assert (journal.emitted, journal.wakes) == ({"a:started"}, {"a~": 12.5})
+        read, events = run(store.read(row.id, 1))
+        assert (read.status, read.sequence, events) == ("waiting", 3, [_EVENT, _EVENT])
+
+    def test_fence_refuses_earlier_holders(self, store: RunStore, run: _Await) -> None:
+        """A process that no longer holds a run changes nothing."""
+        row = _begin(store, run)
+        batch = Batch(outcomes=[("a#1", "1")], events=[("", _EVENT)])
+        run(store.begin(row, "two", _EVENT, "{}"))
+        for holder, attempt in (("one", row.attempt), ("one", row.attempt + 1), ("two", 1)):
+            assert run(store.commit(row.id, holder, attempt, 0, batch)).kind == "refused"
+        assert run(store.commit(row.id, "two", row.attempt + 1, 0, batch)).kind == "stored"
+        assert run(store.read_states([row.id]))[row.id].sequence == 3
+
+    def test_repeated_commit_is_stored_once(self, store: RunStore, run: _Await) -> None:
+        """A commit may be repeated after its answer was lost."""
+        row = _begin(store, run)
+        batch = Batch(outcomes=[("a#1", "1")], events=[("", _EVENT)])
+        for _ in range(2):
+            result = run(store.commit(row.id, "one", row.attempt, 0, batch))
+            assert (result.kind, result.sequence) == ("stored", 2)
+        assert run(store.commit(row.id, "one", row.attempt, 1, Batch())).kind == "stored"
+
+    def test_wait_is_answered_once(self, store: RunStore, run: _Await) -> None:
+        """Of two answers of a wait, the first one is taken."""
+        row = _begin(store, run)
+        answers = [("a!1", _EVENT), ("b!1", _EVENT)]
+        answered, count = run(store.answer(row.id, "two", answers, "1"))
+        assert (answered.holder, answered.attempt, answered.answers, count) == ("one", 1, 2, 2)
+        assert run(store.answer(row.id, "two", answers, "2")) == (None, 0)
+        _, count = run(store.answer(row.id, "two", [*answers, ("c!1", _EVENT)], "3"))
+        assert count == 1
+        assert run(store.read_journal(row.id)).answers == {"a!1": "1", "b!1": "1", "c!1": "3"}
+
+    def test_run_rests_only_without_new_answers(self, store: RunStore, run: _Await) -> None:
+        """A process that does not know an answer keeps the run."""
+        row = _begin(store, run)
+        rest = Batch(releases=True, status="suspended", answers=0)
+        run(store.answer(row.id, "", [("a!1", _EVENT)], "1"))
+        assert run(store.commit(row.id, "one", 1, 0, rest)).kind == "answered"
+        rest.answers = 1
+        assert run(store.commit(row.id, "one", 1, 0, rest)).kind == "stored"
+        answered, _ = run(store.answer(row.id, "two", [("b!1", _EVENT)], "1"))
+        assert (answered.holder, answered.attempt) == ("two", 2)
+
+    def test_canceled_run_ends_everywhere(self, store: RunStore, run: _Await) -> None:
+        """A run is canceled once, and its holder can change nothing any more."""
+        row = _begin(store, run)
+        assert run(store.cancel(row.id, _EVENT))
+        assert not run(store.cancel(row.id, _EVENT))
+        assert run(store.commit(row.id, "one", 1, 0, Batch())).kind == "refused"
+        assert run(store.answer(row.id, "two", [("a!1", _EVENT)], "1")) == (None, 0)
+        assert run(store.read(row.id))[0].status == "canceled"
+
+    def test_due_runs_are_claimed_once(self, store: RunStore, run: _Await) -> None:
+        """A process gets the runs that are due, of the workflows that it knows."""
+        row, member = _begin(store, run), _build_member("two")
+        later = get_timestamp_ms() + 3_600_000
+        run(store.commit(row.id, "one", 1, 0, Batch(releases=True, due_at=later)))
+        assert run(store.claim(member, ["w"], 10, orphans=False)) == []
+        other = _begin(store, run, "r2")
+        run(store.release("one"))
+        assert run(store.claim(member, ["other"], 10, orphans=False)) == []
+        (claimed,) = run(store.claim(member, ["w", "other"], 10, orphans=False))
+        assert (claimed.id, claimed.holder, claimed.attempt) == (other.id, "two", 2)
+        assert run(store.claim(member, ["w"], 10, orphans=False)) == []
+
+    def test_runs_of_dead_processes_are_claimed(self, store: RunStore, run: _Await) -> None:
+        """The lease of a process decides whether another process takes its runs over."""
+        row, member = _begin(store, run), _build_member("one")
+        run(store.beat(member, 60))
+        survivor = _build_member("two")
+        assert run(store.list_members()) == [member]
+        assert run(store.claim(survivor, ["w"], 10, orphans=True)) == []
+        run(store.beat(member, -1))
+        (claimed,) = run(store.claim(survivor, ["w"], 10, orphans=True))
+        assert (claimed.id, claimed.holder, claimed.takeovers) == (row.id, "two", 1)
+        run(store.beat(survivor, 60))
+        assert run(store.claim(member, ["w"], 10, orphans=True)) == []
+        run(store.remove_members(["two"]))
+        assert len(run(store.claim(member, ["w"], 10, orphans=True))) == 1
+
+    def test_rewound_run_forgets_outcomes(self, store: RunStore, run: _Await) -> None:
+        """A further execution keeps the named outcomes, and emits the named events again."""
+        row = _begin(store, run)
+        batch = Batch(
+            outcomes=[("a#1", "1"), ("b#1", "2")], events=[("a:ended", _EVENT), ("b:ended", _EVENT)]
+        )
+        run(store.commit(row.id, "one", 1, 0, batch))
+        row = run(store.read(row.id))[0]
+        again = run(store.begin(row, "two", _EVENT, "{}", keep=["a#1"], drop=["b:ended"]))
+        journal = run(store.read_journal(row.id))
+        assert (journal.outcomes, journal.emitted) == ({"a#1": "1"}, {"a:ended"})
+        assert (again.attempt, again.sequence) == (2, 4)
+
+    def test_runs_are_selected(self, store: RunStore, run: _Await) -> None:
+        """Lists and counts have the same selection, and lists have pages."""
+        for number in range(4):
+            owner = "ann" if number % 2 else "bob"
+            new = _build_run(f"r{number}", resource_id=owner)
+            created = run(store.create(msgspec.structs.replace(new, created_at=number)))
+            if number:
+                run(store.begin(created, "one", _EVENT, "{}"))
+
+        def select(**fields: Any) -> list[str]:
+            found = run(store.list("w", RunQuery(**fields)))
+            return [row.run_id for row, _ in found]
+
+        assert select() == ["r3", "r2", "r1", "r0"]
+        assert select(resource_id="ann") == ["r3", "r1"]
+        assert select(status="running", offset=1, limit=1) == ["r2"]
+        assert select(since=1, until=2) == ["r2", "r1"]
+        assert run(store.count("w", RunQuery(limit=1))) == {"pending": 1, "running": 3}
+        assert run(store.count("w", RunQuery(resource_id="bob", since=1))) == {"running": 1}
+        assert run(store.list("w", RunQuery(limit=1)))[0][1] == [_EVENT]
+
+    def test_old_runs_are_purged(self, store: RunStore, run: _Await) -> None:
+        """Old runs that have ended or never started are deleted, and no others."""
+        rows = [_begin(store, run, f"r{number}") for number in range(3)]
+        run(store.cancel(rows[0].id, _EVENT))
+        run(store.create(_build_run("pending")))
+        later = get_timestamp_ms() + 1000
+
+        def purge(finished_before: int, pending_before: int) -> Any:
+            return run(
+                store.purge(
+                    finished_before=finished_before, pending_before=pending_before, limit=10
+                )
+            )
+
+        assert purge(0, 0) == 0
+        assert purge(later, 0) == 1
+        assert run(store.read(rows[0].id)) is None
+        assert purge(later, later) == 1
+        run(store.delete(rows[1].id))
+        assert [row.run_id for row, _ in run(store.list("w", RunQuery()))] == ["r2"]
+
+
+def _build_run(run_id: str = "r1", *, scope: str = "", resource_id: str = "") -> NewRun:
+    return NewRun(
+        workflow="w", run_id=run_id, scope=scope, resource_id=resource_id, created_at=1000
+    )
+
+
+def _build_member(name: str) -> Member:
+    return Member(id=name, name=name, machine="m", process=1)
+
+
+def _begin(store: RunStore, run: _Await, run_id: str = "r1") -> RunRow:
+    created = run(store.create(_build_run(run_id)))
+    row: RunRow = run(store.begin(created, "one", _EVENT, "{}"))
+    return row

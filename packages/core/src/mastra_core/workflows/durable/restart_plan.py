@@ -1,0 +1,52 @@
+"""Decide what a restarted run keeps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from mastra_core.workflows.durable.run_rows import RunRow
+from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.engine.outcome import Outcome
+from mastra_core.workflows.engine.run_checks import require_restartable
+from mastra_core.workflows.engine.run_events import RunRewound
+from mastra_core.workflows.engine.run_record import RunRecord
+from mastra_core.workflows.engine.time_travel import drop_final_failures, select_kept_keys
+
+__all__ = ("RestartPlan", "plan_restart")
+
+_OUTCOME = msgspec.json.Decoder(Outcome)
+
+
+class RestartPlan(NamedTuple):
+    """What happens to the journal of a run that is restarted.
+
+    :param event: the first event of the next execution.
+    :param keep: the keys of the outcomes that stay.
+    :param drop: the keys of the events that are emitted again.
+    """
+
+    event: RunRewound
+    keep: set[str]
+    drop: set[str]
+
+
+async def plan_restart(store: RunStore, row: RunRow, record: RunRecord) -> RestartPlan:
+    """Plan the restart of a run; finished steps are not executed again.
+
+    :param store: the store.
+    :param row: the run in the store.
+    :param record: the record of the run.
+    :raises Conflict: when the run is pending or paused, or has succeeded.
+    """
+    require_restartable(record)
+    data = await store.read_journal(row.id)
+    outcomes = {key: _OUTCOME.decode(text) for key, text in data.outcomes.items()}
+    remaining = drop_final_failures(outcomes)
+    again = [path for path, step in record.steps.items() if step.status != "success"]
+    return RestartPlan(
+        RunRewound(steps=tuple(again)),
+        {*remaining},
+        data.emitted - select_kept_keys(data.emitted, remaining),
+    )

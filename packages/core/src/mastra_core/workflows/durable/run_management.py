@@ -1,0 +1,143 @@
+"""Manage the runs in a database without the application, and without executing them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from mastra_core.database.url import DatabaseUrl
+from mastra_core.errors import Conflict, InvalidInput, NotFound
+from mastra_core.workflows.durable.durable_journal import encode
+from mastra_core.workflows.durable.durable_run import build_record
+from mastra_core.workflows.durable.restart_plan import plan_restart
+from mastra_core.workflows.durable.run_rows import RunRow
+from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.durable.run_store_factory import create_run_store
+from mastra_core.workflows.engine.run_events import RunFinished, StepResumed
+from mastra_core.workflows.engine.run_query import RunQuery
+from mastra_core.workflows.engine.run_record import RunRecord
+from mastra_core.workflows.engine.step_paths import find_suspended_step
+
+__all__ = ("RunManager", "StoredRun", "manage_runs")
+
+
+class StoredRun(NamedTuple):
+    """A run in a database.
+
+    :param row: the run in the store.
+    :param record: its present state.
+    """
+
+    row: RunRow
+    record: RunRecord
+
+
+class RunManager:
+    """Reads and changes the runs of a store. Servers on the same database execute them.
+
+    :param store: the store.
+    """
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+
+    async def list(self, workflow: str, query: RunQuery) -> list[StoredRun]:
+        """Return runs, newest first.
+
+        :param workflow: the id of the workflow; empty for all workflows.
+        :param query: selects the runs.
+        """
+        found = await self._store.list(workflow, query)
+        return [StoredRun(row, build_record(row, events)) for row, events in found]
+
+    async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
+        """Return the number of runs by status.
+
+        :param workflow: the id of the workflow; empty for all workflows.
+        :param query: selects the runs.
+        """
+        return await self._store.count(workflow, query)
+
+    async def find(self, run_id: str, workflow: str = "") -> StoredRun:
+        """Return the run with an id.
+
+        :param run_id: the id of the run.
+        :param workflow: the id of the workflow, if several workflows have such a run.
+        :raises NotFound: when there is no such run.
+        :raises InvalidInput: when there are several.
+        """
+        found = await self.list(workflow, RunQuery(run_id=run_id))
+        if not found:
+            raise NotFound(f"There is no run {run_id!r}.", "List the runs: mastra runs list")
+        if len(found) > 1:
+            names = ", ".join(sorted({each.row.workflow for each in found}))
+            raise InvalidInput(
+                f"There are several runs {run_id!r}, of these workflows: {names}.",
+                "Name the workflow: --workflow NAME",
+            )
+        return found[0]
+
+    async def cancel(self, run: StoredRun) -> None:
+        """Cancel a run.
+
+        :param run: the run.
+        :raises Conflict: when the run has ended.
+        """
+        event = RunFinished(status="canceled", state=run.record.state)
+        if not await self._store.cancel(run.row.id, encode(event)):
+            raise _build_conflict(run)
+
+    async def resume(self, run: StoredRun, data: Any, step: str = "") -> None:
+        """Resume a suspended step. The step checks the data when it is executed.
+
+        :param run: the run.
+        :param data: the data, as JSON builtins.
+        :param step: the path of the step; may be empty if one step is suspended.
+        :raises Conflict: when the run, or the step, is not suspended.
+        :raises InvalidInput: when several steps match.
+        """
+        if not run.record.suspended_steps:
+            raise _build_conflict(run)
+        path = find_suspended_step(run.record, step)
+        answer = (run.record.steps[path].key, encode(StepResumed(step=path, data=data)))
+        row, _ = await self._store.answer(run.row.id, "", [answer], encode(data))
+        if row is None:
+            raise _build_conflict(run)
+
+    async def retry(self, run: StoredRun) -> None:
+        """Continue a failed or stuck run; finished steps are not executed again.
+
+        :param run: the run.
+        :raises Conflict: when the run has succeeded, or somebody changes it at the same time.
+        """
+        if run.record.status in ("pending", "paused", "success"):
+            raise _build_conflict(run)
+        plan = await plan_restart(self._store, run.row, run.record)
+        row = await self._store.begin(
+            run.row, "", encode(plan.event), run.row.settings, keep=plan.keep, drop=plan.drop
+        )
+        if row is None:
+            raise _build_conflict(run)
+
+
+def _build_conflict(run: StoredRun) -> Conflict:
+    return Conflict(
+        f"The run {run.row.run_id!r} is {run.record.status}, or has changed.",
+        f"Look at its state: mastra runs show {run.row.run_id}",
+    )
+
+
+@asynccontextmanager
+async def manage_runs(url: DatabaseUrl) -> AsyncIterator[RunManager]:
+    """Yield the manager of the runs in a database.
+
+    :param url: the database.
+    :raises StorageError: when the database cannot be used.
+    """
+    store = create_run_store(url)
+    try:
+        await store.open()
+        yield RunManager(store)
+    finally:
+        await store.close()

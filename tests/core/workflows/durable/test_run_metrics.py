@@ -1,0 +1,64 @@
+"""Metrics of durable runs: executions, their outcomes, and takeovers of a dead process's runs."""
+
+import asyncio
+
+import pytest
+
+from mastra_core import Workflow
+from mastra_core.metrics import add_recorder, remove_recorder
+from mastra_core.workflows.durable import DurableEngine
+from tests.core.workflows.durable.test_crashes import count_effects, open_client, wait_for
+from tests.core.workflows.durable.worker import SHORT, ask
+
+ASK = Workflow("ask-for-metrics", input=int).then(ask)
+
+
+@pytest.fixture
+def values():
+    class Recorder:
+        def __init__(self):
+            self.values = []
+
+        def record(self, metric, value, labels):
+            self.values.append((metric.name, labels, value))
+
+    recorder = Recorder()
+    add_recorder(recorder)
+    yield recorder.values
+    remove_recorder(recorder)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_metrics_of_durable_runs(workers, values):
+    async def leave_a_run():
+        async with open_client(workers.url) as client:
+            await client.start(await client.create(SHORT), 1)
+            await wait_for(lambda: count_effects(workers, "wait_shortly"))
+
+    async def continue_runs():
+        engine = DurableEngine(workers.url)
+        try:
+            run = await engine.create(ASK)
+            await engine.start(run, 1)
+            await run.wait()
+            await wait_for(lambda: "suspended" in outcomes(values))
+            await engine.resume(run, 2)
+            taken = await engine.create(SHORT)  # so that the engine knows the workflow
+            await wait_for(lambda: outcomes(values).count("success") == 2)
+            assert taken.record.status == "pending"
+        finally:
+            await engine.close()
+
+    worker = workers.start("first")
+    asyncio.run(leave_a_run())
+    workers.kill(worker)
+    asyncio.run(continue_runs())
+    assert sorted(outcomes(values)) == ["success", "success", "suspended"]
+    assert ("mastra.workflow.takeovers", (), 1) in values
+    active = [value for name, _, value in values if name == "mastra.workflow.active_runs"]
+    assert (sum(active), len(active)) == (0, 6)
+    assert values[-1] == ("mastra.workflow.oldest_run.start_time", (), float("inf"))
+
+
+def outcomes(values):
+    return [labels[1] for name, labels, _ in values if name == "mastra.workflow.run.duration"]
