@@ -345,3 +345,81 @@ def test_honcho_runs_the_procfile(built, tmp_path):
     with run_app([find_tool("honcho"), "start"], tmp_path, PORT="0") as client:
         answer = client.post("/api/agents/echo/generate", json={"messages": "x"})
         assert answer.json()["text"] == "echo: x"
+
+
+STORED_ON_THE_NETWORK = """\
+import os
+
+from mastra_core import Mastra, Memory
+
+async def echo(text: str):
+    yield text
+
+mastra = Mastra(
+    agents={"echo": echo},
+    memory=Memory(),
+    storage=os.environ.get("MASTRA_DATABASE_URL", "sqlite:///app.db"),
+    logger=False,
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, mastra, postgres_server):
+    """A built project that requires a database, with files for every host that runs several."""
+    from tests.sample_projects import write_project
+
+    root = write_project(
+        tmp_path_factory.mktemp("shared") / "app",
+        {"src/mastra/index.py": STORED_ON_THE_NETWORK},
+        '[tool.mastra.env]\nrequired = ["MASTRA_DATABASE_URL"]\n',
+        dependencies=("mastra-core[postgres]",),
+    )
+    url = postgres_server.create_database()
+    mastra("build", cwd=root, MASTRA_DATABASE_URL=url).ok()
+    for kind in ("compose", "kubernetes", "systemd"):
+        mastra("new", "host", kind, cwd=root).ok()
+    return root, url
+
+
+@pytest.mark.slow
+def test_an_app_with_a_database_on_the_network_gets_it_and_several_instances(shared):
+    root, _ = shared
+    compose = yaml.safe_load((root / "compose.yaml").read_text())
+    app, postgres = compose["services"]["app"], compose["services"]["postgres"]
+    assert app["deploy"]["replicas"] == 2
+    assert app["ports"] == ["3000-3001:3000"]
+    assert app["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert "@postgres/app" in app["environment"]["MASTRA_DATABASE_URL"]
+    assert postgres["environment"]["POSTGRES_USER"] == "app"
+    assert compose["volumes"] == {"postgres": None}
+    scaler = yaml.safe_load((root / "kubernetes/autoscaler.yaml").read_text())
+    assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (2, 10)
+    service, database = yaml.safe_load_all((root / "kubernetes/postgres.yaml").read_text())
+    assert service["metadata"]["name"] == database["spec"]["serviceName"] == "app-postgres"
+    unit = (root / "systemd/app.service").read_text()
+    assert "PORT=3000 WEB_CONCURRENCY=2" in unit
+    assert "After=network-online.target postgresql.service" in unit
+    for path in ("compose.yaml", "kubernetes"):
+        schema = ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", root / path]
+        tool = ["kubernetes-validate", "--strict", *sorted((root / path).glob("*.yaml"))]
+        command, *arguments = map(str, schema if path == "compose.yaml" else tool)
+        done = run(find_tool(command), *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_the_workers_of_the_unit_share_the_database(shared):
+    root, url = shared
+    unit = (root / "systemd/app.service").read_text()
+    values = dict(re.findall(r"(\w+)=(\S+)", re.search(r"^Environment=(.*)", unit, re.MULTILINE)[1]))
+    command = [sys.executable, str(root / ".mastra/index.py")]
+    values |= {"PORT": "0", "MASTRA_DATABASE_URL": url}
+    with run_app(command, root, **values) as client:
+        assert "2 workers" in (root / "log").read_text()
+        memory = {"thread": "t1", "resource": "ann"}
+        for number in range(6):
+            body = {"messages": f"m{number}", "memory": memory}
+            assert client.post("/api/agents/echo/generate", json=body).status_code == 200
+        listed = client.get("/api/memory/threads/t1/messages?agentId=echo&perPage=false")
+        assert len(listed.json()["messages"]) == 12

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import re
 
+from mastra_core.database import DATABASE_URL
 from mastra_core.errors import BundleError, ConfigError
 from mastra_core.pipeline import Bundle, BundleManifest, Project, Serve
 from mastra_deployer.files.directories import OUTPUT_DIRECTORY
@@ -31,6 +32,7 @@ class Hosting:
     :param required: names of variables that the app needs.
     :param optional: names of variables that the app may use.
     :param mastra: whether Mastra serves the app, with ``/health`` and ``/ready``.
+    :param postgres: whether the app requires the URL of a database on the network.
     :param single: whether runs are kept in the process, so that there must be only one.
     :param databases: the databases in files that the app writes.
     :param image: a container image of the app; empty if unknown.
@@ -44,6 +46,7 @@ class Hosting:
     required: tuple[str, ...]
     optional: tuple[str, ...]
     mastra: bool
+    postgres: bool
     single: bool
     databases: tuple[Database, ...]
     image: str
@@ -75,6 +78,7 @@ def read_hosting(project: Project, image: str = "") -> Hosting:
         required=environment.required,
         optional=environment.optional,
         mastra=mastra,
+        postgres=DATABASE_URL in environment.required,
         single=serve.single_process if manifest else mastra,
         databases=find_databases(project),
         image=image or _find_image(project),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import click
 
+from mastra_core.database import DATABASE_URL
 from mastra_core.errors import ConfigError
 from mastra_deployer.cli.options import Options, project_options
 from mastra_deployer.cli.terminal import Terminal
@@ -63,6 +64,8 @@ def new_host(options: Options, kind: str, image: str, force: bool) -> None:
     app = read_hosting(project, image)
     values = {**_build_values(app), **_VALUES[kind](app)}
     files = render_template(f"host/{kind}", values)
+    if kind == "kubernetes" and app.postgres:
+        files |= render_template("host/kubernetes-postgres", values)
     if kind == "kubernetes" and app.databases:
         files |= render_template("host/kubernetes-volume", values)
     written = write_files(files, project.root, force=force)
@@ -80,6 +83,7 @@ def _build_values(app: Hosting) -> dict[str, str]:
     health = ["python", "-ISc", _HTTP_PROBE if app.mastra else _TCP_PROBE]
     return {
         "NAME": app.name,
+        "user": _get_database_user(app),
         "name": app.name,
         "python": app.python,
         "port": str(app.port),
@@ -100,13 +104,63 @@ def _build_compose_values(app: Hosting) -> dict[str, str]:
         "    bind:\n      create_host_path: false"
         for name, directory in _list_volumes(app)
     ]
-    required = [f"{name}: ${{{name}:?set it in .env}}" for name in app.required]
+    required = [f"{name}: {_get_compose_value(app, name)}" for name in app.required]
+    replicas = _get_replicas(app)
     return {
+        "depends_on": "depends_on:\n  postgres:\n    condition: service_healthy"
+        if app.postgres
+        else "",
+        "replicas": f"replicas: {replicas}" if replicas > 1 else "",
+        "published_ports": f"{app.port}-{app.port + replicas - 1}"
+        if replicas > 1
+        else str(app.port),
+        "database": _render_compose_database(app) if app.postgres else "",
         "source": f"image: {app.image}" if app.image else python,
         "working_directory": f"working_dir: {_HOME}" if app.databases else "",
         "volumes": "\n".join(["volumes:", *mounts]) if mounts else "",
         "environment": "\n".join([*required, *(f"{name}:" for name in app.optional)]),
     }
+
+
+def _get_compose_value(app: Hosting, name: str) -> str:
+    if app.postgres and name == DATABASE_URL:
+        user = _get_database_user(app)
+        return f"postgresql://{user}:${{POSTGRES_PASSWORD:?set it in .env}}@postgres/{user}"
+    return f"${{{name}:?set it in .env}}"
+
+
+def _render_compose_database(app: Hosting) -> str:
+    user = _get_database_user(app)
+    return f"""
+  postgres:
+    image: postgres:17
+    environment:
+      POSTGRES_USER: {user}
+      POSTGRES_PASSWORD: ${{POSTGRES_PASSWORD:?set it in .env}}
+    volumes:
+      - postgres:/var/lib/postgresql/data
+    healthcheck:
+      test: [CMD, pg_isready, -q, -h, 127.0.0.1, -U, {user}]
+      interval: 5s
+      timeout: 3s
+      retries: 12
+    restart: unless-stopped
+    stop_grace_period: 60s
+    security_opt:
+      - no-new-privileges:true
+
+volumes:
+  postgres:"""
+
+
+def _get_database_user(app: Hosting) -> str:
+    """Return the name of the user and of the database, which needs no quotes in SQL."""
+    return app.name.replace("-", "_")
+
+
+def _get_replicas(app: Hosting) -> int:
+    """Return how many instances share the database."""
+    return 2 if app.postgres and not app.single and not app.databases else 1
 
 
 def _build_docker_values(app: Hosting) -> dict[str, str]:
@@ -176,6 +230,8 @@ def _build_systemd_values(app: Hosting) -> dict[str, str]:
             each.removeprefix("/var/lib/") for each in sorted({home, *directories})
         ),
         "optional": "" if app.required else "-",
+        "database_unit": " postgresql.service" if app.postgres else "",
+        "workers": " WEB_CONCURRENCY=2" if _get_replicas(app) > 1 else "",
     }
 
 
