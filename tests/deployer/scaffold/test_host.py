@@ -412,7 +412,9 @@ def test_an_app_with_a_database_on_the_network_gets_it_and_several_instances(sha
 def test_the_workers_of_the_unit_share_the_database(shared):
     root, url = shared
     unit = (root / "systemd/app.service").read_text()
-    values = dict(re.findall(r"(\w+)=(\S+)", re.search(r"^Environment=(.*)", unit, re.MULTILINE)[1]))
+    values = dict(
+        re.findall(r"(\w+)=(\S+)", re.search(r"^Environment=(.*)", unit, re.MULTILINE)[1])
+    )
     command = [sys.executable, str(root / ".mastra/index.py")]
     values |= {"PORT": "0", "MASTRA_DATABASE_URL": url}
     with run_app(command, root, **values) as client:
