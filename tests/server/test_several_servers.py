@@ -153,6 +153,17 @@ def test_a_call_is_approved_once_and_the_rest_is_observed_anywhere(servers):
         assert "paid 3" in observed.text
 
 
+def test_a_response_is_continued_and_deleted_on_the_other_server(servers):
+    one, two = servers
+    first = one.http.post("/api/v1/responses", json={"model": "shop", "input": "work"}).json()
+    continued = {"model": "shop", "input": "hello", "previous_response_id": first["id"]}
+    assert two.http.post("/api/v1/responses", json=continued).status_code == 200
+    path = f"/api/v1/responses/{first['id']}"
+    assert two.http.get(path).json() == first
+    assert two.http.delete(path).status_code == 200
+    assert one.http.get(path).status_code == 404
+
+
 def test_a_listener_receives_runs_of_both_servers_once(servers):
     one, two = servers
     thread = {"resourceId": "ann", "threadId": "heard"}

@@ -51,6 +51,7 @@ from mastra_server.observability import logs as log_routes
 from mastra_server.observability.server_logs import ServerLogs
 from mastra_server.observability.server_metrics import ServerMetrics
 from mastra_server.openai import routes as openai_routes
+from mastra_server.openai.response_store import ResponseStore
 from mastra_server.studio import routes as studio_routes
 from mastra_server.threads import routes as thread_routes
 from mastra_server.workflows import routes as workflow_routes
@@ -110,7 +111,7 @@ def create_app(mastra: Mastra) -> Litestar:
                 "metrics": metrics,
                 "logs": ServerLogs(mastra, can_list=_should_keep_logs(mastra)),
                 "trace_store": trace_store,
-                "responses": openai_routes.Responses(),
+                "responses": ResponseStore(mastra.storage),
                 "rate_limiters": limiters,
                 "remote_runs": None,
             }

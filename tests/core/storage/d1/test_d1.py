@@ -24,7 +24,9 @@ from mastra_core.testing.storage_fixtures import (
 )
 from tests.core.storage.d1.local import Binding, serve_databases
 
-TABLES = "histories messages threads working_memory suspended_runs request_counts schema".split()
+TABLES = (
+    "histories messages threads working_memory suspended_runs request_counts records schema".split()
+)
 
 
 @pytest.fixture(scope="session")

@@ -89,4 +89,18 @@ _VERSION_2 = (
     )""",
     "CREATE INDEX mastra_request_counts_at ON mastra_request_counts (expires_at)",
 )
-SCHEMA = Schema("mastra_schema", (_VERSION_1, _VERSION_2))
+# Records with an age, such as the responses of the Responses API.
+_VERSION_3 = (
+    """CREATE TABLE mastra_records (
+        kind TEXT NOT NULL,
+        id TEXT COLLATE "C" NOT NULL,
+        owner TEXT COLLATE "C" NOT NULL,
+        caller TEXT COLLATE "C" NOT NULL,
+        expires_at BIGINT NOT NULL,
+        data BYTEA NOT NULL,
+        PRIMARY KEY (kind, id)
+    )""",
+    "CREATE INDEX mastra_records_of ON mastra_records (kind, caller, expires_at)",
+    "CREATE INDEX mastra_records_at ON mastra_records (expires_at)",
+)
+SCHEMA = Schema("mastra_schema", (_VERSION_1, _VERSION_2, _VERSION_3))

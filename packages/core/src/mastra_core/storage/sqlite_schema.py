@@ -94,4 +94,18 @@ _VERSION_3 = (
     )""",
     "CREATE INDEX mastra_request_counts_at ON mastra_request_counts (expires_at)",
 )
-SCHEMA = Schema("mastra_schema", (_VERSION_1, _VERSION_2, _VERSION_3))
+# Records with an age, such as the responses of the Responses API.
+_VERSION_4 = (
+    """CREATE TABLE mastra_records (
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        caller TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (kind, id)
+    )""",
+    "CREATE INDEX mastra_records_of ON mastra_records (kind, caller, expires_at)",
+    "CREATE INDEX mastra_records_at ON mastra_records (expires_at)",
+)
+SCHEMA = Schema("mastra_schema", (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4))

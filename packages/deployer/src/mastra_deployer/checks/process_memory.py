@@ -31,7 +31,8 @@ def check_process_memory(target: Target, build: Build) -> Iterator[Problem]:
         yield Problem(
             message=f"`previous_response_id` of POST {path} finds the responses of one instance of "
             f"{target.name!r} only.",
-            hint="Let clients send the whole conversation, or use threads with a storage.",
+            hint="With storage='postgresql://...', all instances know them. Otherwise, let clients "
+            "send the whole conversation, or use threads with a storage.",
             severity="note",
         )
 

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import msgspec
 from litestar import Request, delete, get, post
 from litestar.response.base import ASGIResponse
 
@@ -17,9 +16,7 @@ from mastra_core.agents import (
     Message,
     TextPart,
 )
-from mastra_core.errors import AgentFailed, NotFound
-from mastra_core.limits.caller_cache import CallerCache
-from mastra_core.limits.memory_size import estimate_size
+from mastra_core.errors import AgentFailed
 from mastra_core.memory import get_memory
 from mastra_core.schema import encode_json
 from mastra_server.agents.admission import check_thread_access
@@ -39,67 +36,11 @@ from mastra_server.openai.request import (
     get_output_schema,
     parse_input,
 )
+from mastra_server.openai.response_store import ResponseStore, StoredResponse
 
-__all__ = ("ROUTES", "Responses")
+__all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
-_MAX_RESPONSES = 1000
-_MAX_BYTES = 64 * 1024 * 1024
-_MAX_AGE = 24 * 3600.0  # seconds
-
-
-class _StoredResponse(msgspec.Struct, frozen=True):
-    """A response, with what is needed to continue it.
-
-    The memory has the messages of a conversation. Only without one are they stored here, in the
-    form of the framework or in the form of this project.
-    """
-
-    response: dict[str, Any]
-    agent: str
-    owner: str
-    history: bytes
-    messages: tuple[Message, ...]
-    conversation: Conversation | None
-
-
-class Responses:
-    """The latest responses of this process, which clients can retrieve and continue."""
-
-    def __init__(self) -> None:
-        self._responses: CallerCache[str, _StoredResponse] = CallerCache(
-            _MAX_RESPONSES, _MAX_BYTES, _MAX_AGE
-        )
-
-    def put(self, entry: _StoredResponse, caller: str) -> None:
-        """Store a response.
-
-        :param entry: the response with what is needed to continue it.
-        :param caller: who the response is counted for.
-        """
-        self._responses.put(entry.response["id"], entry, caller, estimate_size(entry))
-
-    def get(self, response_id: str, owner: str) -> _StoredResponse:
-        """Return a response.
-
-        :param response_id: the id of the response.
-        :param owner: the resource that the caller is restricted to; empty for none.
-        :raises NotFound: when this owner has no such response.
-        """
-        stored = self._responses.get(response_id)
-        if stored is None or stored.owner != owner:
-            raise NotFound(f"Response {response_id} was not found")
-        return stored
-
-    def delete(self, response_id: str, owner: str) -> None:
-        """Delete a response.
-
-        :param response_id: the id of the response.
-        :param owner: the resource that the caller is restricted to; empty for none.
-        :raises NotFound: when this owner has no such response.
-        """
-        self.get(response_id, owner)
-        self._responses.pop(response_id)
 
 
 @post(
@@ -143,7 +84,8 @@ async def _create_response(request: _Request) -> ASGIResponse:
 )
 async def _retrieve_response(request: _Request) -> ASGIResponse:
     """Retrieve a stored response."""
-    return json_response(_get_stored(request, request.path_params["response_id"]).response)
+    stored = await _get_stored(request, request.path_params["response_id"])
+    return json_response(stored.response)
 
 
 @delete(
@@ -155,20 +97,20 @@ async def _retrieve_response(request: _Request) -> ASGIResponse:
 async def _delete_response(request: _Request) -> ASGIResponse:
     """Delete a stored response."""
     response_id = request.path_params["response_id"]
-    _get_store(request).delete(response_id, restrict_to_resource(request))
+    await _get_store(request).delete(response_id, restrict_to_resource(request))
     return json_response({"id": response_id, "object": "response", "deleted": True})
 
 
 ROUTES = (_create_response, _retrieve_response, _delete_response, *conversations.ROUTES)
 
 
-def _get_store(request: _Request) -> Responses:
-    store: Responses = request.app.state.responses
+def _get_store(request: _Request) -> ResponseStore:
+    store: ResponseStore = request.app.state.responses
     return store
 
 
-def _get_stored(request: _Request, name: str) -> _StoredResponse:
-    return _get_store(request).get(name, restrict_to_resource(request))
+async def _get_stored(request: _Request, name: str) -> StoredResponse:
+    return await _get_store(request).get(name, restrict_to_resource(request))
 
 
 def _find_agent(request: _Request, name: str) -> AgentLike:
@@ -179,7 +121,7 @@ def _find_agent(request: _Request, name: str) -> AgentLike:
 
 async def _build_run_input(request: _Request, agent: AgentLike, body: ResponseBody) -> AgentInput:
     previous = (
-        _get_stored(request, body.previous_response_id) if body.previous_response_id else None
+        await _get_stored(request, body.previous_response_id) if body.previous_response_id else None
     )
     if previous is not None and previous.agent != agent.id:
         raise InvalidBody(
@@ -239,13 +181,14 @@ async def _stream_events(
         stream_events(agent, run_input, get_suspended_runs(request))
     ) as events:
         async for event in events:
-            for chunk in writer.write(event):
-                if store and isinstance(event, Finish):
-                    _store_response(request, agent, run_input, writer, event)
+            chunks = tuple(writer.write(event))
+            if store and isinstance(event, Finish):  # the writer has completed the response
+                await _store_response(request, agent, run_input, writer, event)
+            for chunk in chunks:
                 yield chunk
 
 
-def _store_response(
+async def _store_response(
     request: _Request,
     agent: AgentLike,
     run_input: AgentInput,
@@ -254,7 +197,7 @@ def _store_response(
 ) -> None:
     in_memory = bool(run_input.thread) and get_memory(agent) is not None
     has_history = in_memory or bool(finish.history)
-    stored = _StoredResponse(
+    stored = StoredResponse(
         writer.response,
         agent.id,
         restrict_to_resource(request),
@@ -262,7 +205,7 @@ def _store_response(
         () if has_history else _collect_messages(run_input, writer),
         Conversation(run_input.thread, run_input.resource) if in_memory else None,
     )
-    _get_store(request).put(stored, run_input.caller)
+    await _get_store(request).put(stored, run_input.caller)
 
 
 def _collect_messages(run_input: AgentInput, writer: ResponseWriter) -> tuple[Message, ...]:

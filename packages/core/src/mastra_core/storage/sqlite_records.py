@@ -1,0 +1,94 @@
+"""Records with an age, which all processes that share a database can read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from mastra_core.storage.sqlite_database import Lock, Result, SqliteDatabase, Statement
+
+__all__ = ("SqliteRecords",)
+
+_PUT = """INSERT INTO mastra_records (kind, id, owner, caller, expires_at, data)
+    SELECT ?, ?, ?, ?, ?, ? WHERE true ON CONFLICT (kind, id) DO NOTHING"""
+_GET = """SELECT data FROM mastra_records
+    WHERE kind = ? AND id = ? AND owner = ? AND expires_at > ?"""
+_DELETE = "DELETE FROM mastra_records WHERE kind = ? AND id = ? AND owner = ? AND expires_at > ?"
+_DELETE_OLD = "DELETE FROM mastra_records WHERE expires_at <= ?"
+_DELETE_EXCESS = """DELETE FROM mastra_records WHERE kind = ? AND caller = ? AND id IN (
+    SELECT id FROM mastra_records WHERE kind = ? AND caller = ?
+    ORDER BY expires_at DESC LIMIT ? OFFSET ?)"""
+_MAX_EXCESS = 1000  # rows that one call deletes
+
+
+class SqliteRecords:
+    """The records of one kind; each caller has a maximum number of them.
+
+    :param database: the database.
+    :param kind: name of the kind.
+    :param max_age: seconds after which a record is removed.
+    :param max_per_caller: maximum number of records of a caller; the oldest are removed.
+    """
+
+    def __init__(
+        self,
+        database: SqliteDatabase,
+        kind: str,
+        *,
+        max_age: float = 24 * 3600,
+        max_per_caller: int = 1000,
+    ) -> None:
+        self._database = database
+        self._kind = kind
+        self._max_age = max_age
+        self._max_per_caller = max_per_caller
+
+    async def put(self, record_id: str, owner: str, caller: str, data: bytes) -> None:
+        """Store a record with a new id.
+
+        :param record_id: the id.
+        :param owner: who may read it.
+        :param caller: whose limit it counts toward.
+        :param data: the record.
+        :raises StorageError: when the database cannot be used.
+        """
+        now = _get_time()
+        row = (self._kind, record_id, owner, caller, now + int(self._max_age * 1000), data)
+        whose = (self._kind, caller)
+        statements = [
+            Statement(_DELETE_OLD, (now,)),
+            Statement(_PUT, row),
+            Statement(_DELETE_EXCESS, (*whose, *whose, _MAX_EXCESS, self._max_per_caller)),
+        ]
+        lock = Lock(f"mastra_records {self._kind} {caller}")
+        await self._database.execute(statements, lambda _: None, writes=True, locks=[lock])
+
+    async def get(self, record_id: str, owner: str) -> bytes | None:
+        """Return a record; ``None`` if this owner has no such record.
+
+        :param record_id: the id.
+        :param owner: the owner.
+        :raises StorageError: when the database cannot be used.
+        """
+
+        def convert(results: Sequence[Result]) -> bytes | None:
+            return results[0].rows[0][0] if results[0].rows else None
+
+        statement = Statement(_GET, (self._kind, record_id, owner, _get_time()))
+        return await self._database.execute([statement], convert)
+
+    async def delete(self, record_id: str, owner: str) -> bool:
+        """Delete a record, and return whether this owner had it.
+
+        :param record_id: the id.
+        :param owner: the owner.
+        :raises StorageError: when the database cannot be used.
+        """
+        statement = Statement(_DELETE, (self._kind, record_id, owner, _get_time()))
+        return await self._database.execute(
+            [statement], lambda results: results[0].changes > 0, writes=True
+        )
+
+
+def _get_time() -> int:
+    return time.time_ns() // 1_000_000

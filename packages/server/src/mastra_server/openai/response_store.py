@@ -1,0 +1,95 @@
+"""Keep the latest responses of the Responses API, in the storage or in this process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mastra_core.agents import Message
+from mastra_core.errors import NotFound, StorageError
+from mastra_core.limits.caller_cache import CallerCache
+from mastra_core.limits.memory_size import estimate_size
+from mastra_core.logger import get_logger
+from mastra_core.schema import encode_json
+from mastra_core.storage import Storage
+from mastra_server.openai.choose_conversation import Conversation
+
+__all__ = ("ResponseStore", "StoredResponse")
+
+_MAX_RESPONSES = 1000
+_MAX_BYTES = 64 * 1024 * 1024
+_MAX_AGE = 24 * 3600.0  # seconds
+
+
+class StoredResponse(msgspec.Struct, frozen=True):
+    """A response, with what is needed to continue it.
+
+    The memory has the messages of a conversation. Only without one are they stored here, in the
+    form of the framework or in the form of this project.
+    """
+
+    response: dict[str, Any]
+    agent: str
+    owner: str
+    history: bytes
+    messages: tuple[Message, ...]
+    conversation: Conversation | None
+
+
+class ResponseStore:
+    """The latest responses, which clients can retrieve and continue.
+
+    :param storage: the storage of the application. If it keeps responses, all servers that share
+        it know them.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._records: Any = getattr(storage, "responses", None)
+        self._cache: CallerCache[str, StoredResponse] = CallerCache(
+            _MAX_RESPONSES, _MAX_BYTES, _MAX_AGE
+        )
+
+    async def put(self, entry: StoredResponse, caller: str) -> None:
+        """Store a response. If the storage fails, the error is logged, as the run has ended.
+
+        :param entry: the response with what is needed to continue it.
+        :param caller: who the response is counted for.
+        """
+        name = entry.response["id"]
+        if self._records is None:
+            self._cache.put(name, entry, caller, estimate_size(entry))
+            return
+        try:
+            await self._records.put(name, entry.owner, caller, encode_json(entry))
+        except StorageError as error:
+            get_logger("mastra.server").error("a response cannot be stored: %s", error.message)
+
+    async def get(self, response_id: str, owner: str) -> StoredResponse:
+        """Return a response.
+
+        :param response_id: the id of the response.
+        :param owner: the resource that the caller is restricted to; empty for none.
+        :raises NotFound: when this owner has no such response.
+        """
+        if self._records is None:
+            stored = self._cache.get(response_id)
+        else:
+            data = await self._records.get(response_id, owner)
+            stored = data and msgspec.json.decode(data, type=StoredResponse)
+        if not stored or stored.owner != owner:
+            raise NotFound(f"Response {response_id} was not found")
+        return stored
+
+    async def delete(self, response_id: str, owner: str) -> None:
+        """Delete a response.
+
+        :param response_id: the id of the response.
+        :param owner: the resource that the caller is restricted to; empty for none.
+        :raises NotFound: when this owner has no such response.
+        """
+        if self._records is None:
+            await self.get(response_id, owner)
+            self._cache.pop(response_id)
+        elif not await self._records.delete(response_id, owner):
+            raise NotFound(f"Response {response_id} was not found")
