@@ -136,7 +136,7 @@ def test_partial_objects_of_a_model_that_writes_text():
 
 
 def test_partial_objects_of_a_long_answer_have_limited_size():
-    answer = {"elements": [{"city": f"city {number}"} for number in range(4000)]}
+    answer = {"elements": [{"city": f"city {number}"} for number in range(1500)]}
     pieces = split(json.dumps(answer), 4)
     started = time.process_time()
     events = stream_answer(CASES["array"][0], pieces)

@@ -40,14 +40,14 @@ def build_content(turn: Turn, text: str = "") -> list[dict[str, Any]]:
     return content + _build_results(turn)
 
 
-def build_finished_call(call: dict[str, Any], result: Any, *, is_failed: bool) -> dict[str, Any]:
+def build_finished_call(call: dict[str, Any], result: Any, *, is_error: bool) -> dict[str, Any]:
     """Build a tool call that has a result, in Mastra's stored form.
 
     :param call: the id, the name and the arguments of the call.
     :param result: the result, or the message of the error.
-    :param is_failed: whether the tool failed.
+    :param is_error: whether the tool failed.
     """
-    if is_failed:
+    if is_error:
         return {"state": "output-error", **call, "errorText": str(result)}
     return {"state": "result", **call, "result": result}
 
@@ -214,7 +214,7 @@ def _build_invocation(part: dict[str, Any], results: dict[str, ToolResult]) -> d
     result = results.get(call_id)
     if result is None:
         return {"state": "call", **call}
-    return build_finished_call(call, result.result, is_failed=result.failed and not result.declined)
+    return build_finished_call(call, result.result, is_error=result.failed and not result.declined)
 
 
 def _build_results(turn: Turn) -> list[dict[str, Any]]:

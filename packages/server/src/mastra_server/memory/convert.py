@@ -167,7 +167,7 @@ def _build_part(part: Any, results: dict[str, ToolResultPart]) -> dict[str, Any]
     if result is None:
         call = {"state": "call", **call}
     else:
-        call = build_finished_call(call, result.result, is_failed=result.failed)
+        call = build_finished_call(call, result.result, is_error=result.failed)
     return {"type": "tool-invocation", "toolInvocation": call}
 
 
