@@ -94,7 +94,7 @@ class HttpTransport(LogTransport):
             return
         sender.stop()
         sender.join(_CLOSE_TIMEOUT)
-        if waiting := len(self._queue.take()) + sender.sending:
+        if waiting := sender.abandon() + len(self._queue.take()):
             self.report_loss(waiting, f"{self._url.hostname} did not accept them before the end")
 
     def wait_for_batch(self, sender: _Sender) -> list[str]:
@@ -152,7 +152,8 @@ class _Sender(threading.Thread):
         self._transport = transport
         self._stopping = threading.Event()
         self.wakeup = threading.Event()
-        self.sending = 0  # how many lines the present request has
+        self._lock = threading.Lock()
+        self._sending = 0  # how many lines the present request has
 
     @property
     def is_stopping(self) -> bool:
@@ -164,16 +165,23 @@ class _Sender(threading.Thread):
         self._stopping.set()
         self.wakeup.set()
 
+    def abandon(self) -> int:
+        """Return the number of lines that are being sent; they count as lost from now on."""
+        with self._lock:
+            count, self._sending = self._sending, 0
+        return count
+
     def run(self) -> None:
         """Send batches until the transport is closed."""
         while True:
             is_last = self.is_stopping
             lines = self._transport.wait_for_batch(self)
             if lines:
-                self.sending = len(lines)
-                if reason := self._send(f'{{"logs":[{",".join(lines)}]}}'.encode()):
-                    self._transport.report_loss(len(lines), reason)
-                self.sending = 0
+                self._sending = len(lines)
+                reason = self._send(f'{{"logs":[{",".join(lines)}]}}'.encode())
+                lost = self.abandon()  # none, if the transport was closed meanwhile
+                if reason and lost:
+                    self._transport.report_loss(lost, reason)
             elif is_last:
                 return
 
