@@ -28,7 +28,7 @@ SIDES = ("ours", "peer")
 KINDS = ("generate", "stream")
 CLIENTS = (1, 32)
 BODY = {"messages": "What is 1 + 2?"}
-PAIRS, SECONDS = 9, 4
+PAIRS, SECONDS = 7, 6
 QUICK_PAIRS, QUICK_SECONDS = 1, 2
 Key = tuple[str, int, str]  # generate or stream, clients, side
 

@@ -114,6 +114,10 @@ def check_refusal(done, *words):
     assert done.stdout == ""
 
 
+def test_the_application_is_imported_without_garbage_collection(bundle):
+    assert check(bundle(source=f"import gc\nassert not gc.isenabled()\n{APP}"))["ok"]
+
+
 @pytest.mark.parametrize(
     ("manifest", "words"),
     [

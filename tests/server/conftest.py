@@ -14,11 +14,9 @@ import pytest
 import uvicorn
 
 from mastra_server import create_app
-from tests.node import install_packages, run_script
+from tests.node import install_front_ends, run_script
 from tests.repository import ROOT
 from tests.server.sample_app import create_sample
-
-CLIENT = "@mastra/client-js@1.47.0"
 
 
 class RunningServer:
@@ -86,7 +84,7 @@ def api(server):
 @pytest.fixture(scope="session")
 def node():
     """Run a script of this directory with Node and Mastra's client; return the JSON that it prints."""
-    home = install_packages(CLIENT)
+    home = install_front_ends()
 
     def run(script, *arguments):
         return run_script(Path(__file__).parent / "clients" / script, home, *arguments)

@@ -80,7 +80,8 @@ def build_parts(messages, info):
             elif isinstance(part, ToolReturnPart):
                 returned.append(str(part.content))
     if info.output_tools and words.startswith("object"):
-        return [ToolCallPart("final_result", {"city": "Oslo"}, "o1")]
+        is_wrong = words == "object corrected" and not returned
+        return [ToolCallPart("final_result", {"city": 12 if is_wrong else "Oslo"}, "o1")]
     if returned:
         return [TextPart("Then: " + ", ".join(returned))]
     if words == "think":

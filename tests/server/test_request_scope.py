@@ -3,7 +3,7 @@
 import pytest
 
 from mastra_core import Memory
-from tests.node import install_packages
+from tests.node import install_front_ends
 from tests.server.attacks.test_nasty_values import (
     MESSAGE,
     VALID,
@@ -22,7 +22,7 @@ from tests.server.sample_workflows import create_sample as create_workflows
 from tests.server.wire.application import create_application as create_wire_application
 from tests.server.wire.compare import find_differences
 from tests.server.wire.deliberate_differences import find_explanations
-from tests.server.wire.driver import CLIENT, run_client
+from tests.server.wire.driver import run_client
 from tests.server.wire.test_wire import CALLS
 
 pytestmark = pytest.mark.slow
@@ -72,7 +72,7 @@ def test_every_operation():
 def test_wire():
     """The client receives what the recording has, and no request touches another one."""
     with serve_guarded(lambda: create_wire_application(server={"mcp": True})) as server:
-        results = run_client(install_packages(CLIENT), server.url)
+        results = run_client(install_front_ends(), server.url)
         assert server.guard.breaches == []
     strange = {
         (name, path): text

@@ -1,5 +1,6 @@
 """What preload imports, in processes of its own: this one has imported everything already."""
 
+import gc
 import json
 import os
 import subprocess
@@ -32,7 +33,8 @@ try:
 except Exception as error:
     print(error, file=sys.stderr)
 new = {name.partition(".")[0] for name in set(sys.modules) - before}
-json.dump({"network": network, "new": sorted(new)}, sys.stdout)
+modules = sorted(name for name in before if name.startswith("openai.resources"))
+json.dump({"network": network, "new": sorted(new), "modules": modules}, sys.stdout)
 """
 FRAMEWORK = {"pydantic_ai", "openai", "anthropic", "google", "boto3"}
 
@@ -60,6 +62,15 @@ def test_the_first_run_imports_no_framework_after_preload(model):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "unused"), [("openai:gpt-5", "chat.completions"), ("openai-chat:gpt-5", "responses")]
+)
+def test_preload_leaves_the_other_protocol_of_openai_out(model, unused):
+    modules = run(model, PRELOAD="1")["modules"]
+    assert f"openai.resources.{unused}.{unused.rpartition('.')[2]}" not in modules
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["google-vertex:x", "bedrock:x", "nobody:x"])
 def test_credentials_and_missing_providers_are_left_to_the_first_run(model):
     assert run(model, PRELOAD="1")["network"] == []
@@ -79,6 +90,7 @@ class Broken:
         raise NotImplementedError
 
     def preload(self):
+        assert not gc.isenabled()
         self.calls += 1
         raise ZeroDivisionError
 
@@ -91,3 +103,4 @@ def test_an_agent_that_cannot_be_preloaded_stops_nothing():
     second.id = second.name = "second"
     preload(Mastra(agents={"first": first, "function": function, "second": second}))
     assert (first.calls, second.calls) == (1, 1)
+    assert gc.isenabled()

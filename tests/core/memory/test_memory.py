@@ -837,3 +837,29 @@ def test_reasoning_is_stored_and_not_sent_again():
     run_agent(other, build_input("Sure?"))
     sent = [part for message in script.asked[-1] for part in message.parts]
     assert [part.content for part in sent] == ["What?", "Four.", "Sure?"]
+
+
+def test_structured_answer_is_stored_without_its_invalid_forms():
+    schema = {"type": "array", "items": {"type": "integer"}}
+    turns = [call("final_result", {"elements": ["x"]})], [call("final_result", {"elements": [1]})]
+    memory = Memory()
+    agent = Agent(name="a", model=Script(*turns).model, memory=memory)
+    run_agent(agent, build_input("Which?", output_schema=schema))
+    answer = asyncio.run(memory.list_messages(MessageQuery(thread="t1"))).items[1]
+    assert answer.parts == (TextPart(text='{"elements": [1]}'),)
+    assert answer.metadata == {"structuredOutput": [1]}
+
+
+def test_failed_call_is_stored_as_failed():
+    @tool
+    def look() -> str:
+        """Look."""
+        raise LookupError("too dark")
+
+    memory = Memory()
+    agent = Agent(
+        name="a", model=Script([call("look")], ["No."]).model, memory=memory, tools=[look]
+    )
+    run_agent(agent, build_input("What?"))
+    answer = asyncio.run(memory.list_messages(MessageQuery(thread="t1"))).items[1]
+    assert ToolResultPart(id="c1", name="look", result="too dark", failed=True) in answer.parts

@@ -12,6 +12,7 @@ import pytest
 
 from mastra_core import Telemetry
 from mastra_core.errors import ConfigError
+from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.otel_environment import (
     read_limit,
     read_otlp,
@@ -20,7 +21,7 @@ from mastra_core.telemetry.otel_environment import (
 )
 from mastra_core.telemetry.otlp_encoding import SpanLimits
 from mastra_core.telemetry.otlp_sender import OtlpSender
-from mastra_core.telemetry.span_queue import ExportCounts, SpanQueue
+from mastra_core.telemetry.span_queue import SpanQueue
 from tests.otlp_collector import read_attributes, run_collector
 from tests.repository import ROOT
 

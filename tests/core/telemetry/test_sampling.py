@@ -156,6 +156,12 @@ def test_a_request_of_our_own_client():
     run_script("""
 import asyncio, http.server, threading
 from mastra_core.fetch import fetch
+from mastra_core.telemetry.client_span import record_status, start_client_span
+
+async def send():
+    with start_client_span("GET", url) as span:
+        record_status(span, (await fetch(url)).status)
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(404)
@@ -167,15 +173,16 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 url = f"http://127.0.0.1:{server.server_port}/keys?secret=1"
 add_listener(listener)
 listener.on_end = lambda span: listener.names.append((span.name, span.kind.name, span.attributes))
-asyncio.run(fetch(url))  # such as an export, outside of every request
+asyncio.run(send())  # outside of every request
 with start_span("request"):
-    asyncio.run(fetch(url))
+    asyncio.run(send())
 assert listener.names[:-1] == [("GET", "CLIENT", {
     "http.request.method": "GET",
     "server.address": "127.0.0.1",
     "server.port": server.server_port,
     "http.response.status_code": 404,
-})]
+    "error.type": "404",
+})], listener.names
 server.shutdown()
 server.server_close()
 """)

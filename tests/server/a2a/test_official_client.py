@@ -1,28 +1,21 @@
 """Test A2A with the official client, in both versions of the protocol."""
 
 import asyncio
-import contextlib
 
-import httpx
 import pytest
-from a2a.client import A2ACardResolver, ClientConfig, ClientFactory
 from a2a.types import (
     CancelTaskRequest,
     GetTaskRequest,
     ListTasksRequest,
-    Message,
-    Part,
     Role,
-    SendMessageRequest,
     SubscribeToTaskRequest,
     TaskState,
 )
 from a2a.utils.errors import TaskNotCancelableError, TaskNotFoundError
 
 from mastra_core import Memory
+from tests.server.a2a.official_client import build_message, connect, get_text, send
 from tests.server.sample_agents import create_application, paid
-
-CARD = ".well-known/shop/agent-card.json"
 
 
 @pytest.fixture(scope="module")
@@ -31,39 +24,10 @@ def shop(serve):
         yield server
 
 
-@contextlib.asynccontextmanager
-async def connect(server, *, version="1.0", streaming=True):
-    """Give the official client for the shop, which reads the agent's card."""
-    headers = {"A2A-Version": version}
-    async with httpx.AsyncClient(trust_env=False, timeout=20, headers=headers) as http:
-        card = await A2ACardResolver(http, f"{server.url}/api", CARD).get_agent_card()
-        wanted = [
-            each for each in card.supported_interfaces if each.protocol_version.startswith(version)
-        ]
-        del card.supported_interfaces[:]
-        card.supported_interfaces.extend(wanted)
-        config = ClientConfig(httpx_client=http, streaming=streaming)
-        client = ClientFactory(config).create(card)
-        yield card, client
-
-
-def build_message(text, **fields):
-    message = Message(message_id="m1", role=Role.ROLE_USER, parts=[Part(text=text)], **fields)
-    return SendMessageRequest(message=message)
-
-
-async def send(client, text, **fields):
-    return [event async for event in client.send_message(build_message(text, **fields))]
-
-
-def get_text(artifact):
-    return "".join(part.text for part in artifact.parts)
-
-
 @pytest.mark.parametrize("version", ["1.0", "0.3"])
 def test_stream(shop, version):
     async def talk():
-        async with connect(shop, version=version) as (card, client):
+        async with connect(shop.url, version=version) as (card, client):
             assert (card.name, card.capabilities.streaming) == ("shop", True)
             assert {skill.id for skill in card.skills} == {"pay", "ask", "work", "fail"}
             return await send(client, "hello my friend")
@@ -81,7 +45,7 @@ def test_stream(shop, version):
 @pytest.mark.parametrize("version", ["1.0", "0.3"])
 def test_send_and_get(shop, version):
     async def talk():
-        async with connect(shop, version=version, streaming=False) as (_, client):
+        async with connect(shop.url, version=version, streaming=False) as (_, client):
             (event,) = await send(client, "work", context_id=f"context-{version}")
             found = await client.get_task(GetTaskRequest(id=event.task.id))
             with pytest.raises(TaskNotFoundError):
@@ -102,7 +66,7 @@ def test_send_and_get(shop, version):
 
 def test_list(shop):
     async def talk():
-        async with connect(shop, streaming=False) as (_, client):
+        async with connect(shop.url, streaming=False) as (_, client):
             sent = [await send(client, "hello", context_id="listed") for _ in range(3)]
             request = ListTasksRequest(context_id="listed", page_size=2)
             first = await client.list_tasks(request)
@@ -121,7 +85,7 @@ def test_approval(shop, version, answer, result):
     paid.clear()
 
     async def talk():
-        async with connect(shop, version=version) as (_, client):
+        async with connect(shop.url, version=version) as (_, client):
             last = (await send(client, "pay"))[-1].status_update
             return last, await send(client, answer, task_id=last.task_id)
 
@@ -137,7 +101,7 @@ def test_approval(shop, version, answer, result):
 
 def test_data_for_a_tool_that_waits(shop):
     async def talk():
-        async with connect(shop, streaming=False) as (_, client):
+        async with connect(shop.url, streaming=False) as (_, client):
             (event,) = await send(client, "ask")
             (done,) = await send(client, '{"answer": "now"}', task_id=event.task.id)
             return done.task
@@ -155,7 +119,7 @@ def test_cancel_and_follow(shop):
         return [event async for event in client.subscribe(request)]
 
     async def talk():
-        async with connect(shop) as (_, client), connect(shop) as (_, other):
+        async with connect(shop.url) as (_, client), connect(shop.url) as (_, other):
             events = client.send_message(build_message("slow"))
             first = await anext(events)
             follower = asyncio.create_task(follow(other, first.task.id))

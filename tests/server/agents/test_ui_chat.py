@@ -8,12 +8,11 @@ from mastra_core import Memory, Server
 from mastra_core.errors import ConfigError
 from mastra_server import chat_routes
 from mastra_server.agents import live_run, ui_chat
-from tests.node import install_packages, run_script
+from tests.node import install_front_ends, run_script
 from tests.repository import TESTS
 from tests.server.sample_agents import create_application, paid
 from tests.server.sample_app import TickingRuns, ticking
 
-PACKAGES = ("ai@7.0.173", "@ai-sdk/react@4.0.177", "react@19")
 PATHS = ("chat", "ui")
 
 
@@ -34,9 +33,7 @@ def server(serve):
 def results(server):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(live_run, "ABORT_DELAY", 0.2)
-        return run_script(
-            TESTS / "server/clients/chat.mjs", install_packages(*PACKAGES), server.url
-        )
+        return run_script(TESTS / "server/clients/chat.mjs", install_front_ends(), server.url)
 
 
 def list_texts(result):

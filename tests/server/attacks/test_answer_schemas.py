@@ -90,7 +90,7 @@ def test_references_inside_of_a_schema(app):
 
 
 @pytest.mark.parametrize(
-    "schema", [{"a": {"b": []}}, {"type": "object", "properties": 3}, {"type": 5}, {"$ref": "#/x"}]
+    "schema", [{"type": "object", "properties": 3}, {"type": 5}, {"$ref": "#/x"}]
 )
 def test_malformed_schemas(app, schema):
     body = {"messages": "object", "output": schema}

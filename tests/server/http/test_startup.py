@@ -1,5 +1,6 @@
 """Test that a failed startup is reported by its message alone."""
 
+import json
 import subprocess
 import sys
 
@@ -51,21 +52,23 @@ def test_traces_without_opentelemetry_fail_the_startup(settings):
 
 
 FROZEN = """
-    import gc
+    import gc, json
     from mastra_core import Mastra
 
     async def frozen(text: str) -> str:
-        return str(gc.get_freeze_count())
+        return json.dumps([gc.get_freeze_count(), gc.isenabled()])
 
     mastra = Mastra(agents={"frozen": frozen}, logger=False)
 """
 
 
-def test_startup_does_not_wait_for_stored_runs(process):
+def test_imported_objects_are_left_out_of_garbage_collection(process):
     _, port = process(FROZEN)
     path = f"http://127.0.0.1:{port}/api/agents/frozen/generate"
     answer = httpx.post(path, json={"messages": "x"}, trust_env=False)
-    assert int(answer.json()["text"]) > 10_000
+    count, enabled = json.loads(answer.json()["text"])
+    assert count > 10_000
+    assert enabled
 
 
 def test_threads_survive_a_restart(serve, tmp_path):

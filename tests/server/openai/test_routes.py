@@ -1,9 +1,14 @@
 """Test OpenAI's Responses API with OpenAI's client."""
 
 import openai
+import pydantic
 import pytest
 
 from tests.server.sample_agents import create_application, paid
+
+
+class City(pydantic.BaseModel):
+    city: str
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +83,14 @@ def test_client_functions(client):
 def test_structured_output(client):
     schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     text = {"format": {"type": "json_schema", "name": "x", "schema": schema}}
-    answer = client.responses.create(model="shop", input="object", text=text)
-    assert answer.output_text == '{"city":"Oslo"}'
+    for words in ("object", "object corrected"):  # the first, invalid answer is not shown
+        answer = client.responses.create(model="shop", input=words, text=text)
+        assert answer.output_text == '{"city":"Oslo"}'
+        events = client.responses.create(model="shop", input=words, text=text, stream=True)
+        deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
+        assert "".join(deltas) == '{"city":"Oslo"}'
+        parsed = client.responses.parse(model="shop", input=words, text_format=City)
+        assert parsed.output_parsed == City(city="Oslo")
 
 
 def test_suspended_run_is_incomplete(client, shop):

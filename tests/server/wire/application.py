@@ -76,7 +76,7 @@ TERMS = McpResource(
     mime_type="text/html;profile=mcp-app",
     content="<p>Be nice.",
 )
-CALLS = {"add": {"a": 2, "b": 3}, "pay": {"amount": 3}}
+CALLS = {"add": {"a": 2, "b": 3}, "fail": {"a": 1}, "pay": {"amount": 3}}
 
 
 def build_reply(messages: list, info: Any) -> Any:

@@ -125,6 +125,11 @@ for (const words of ["bad arguments", "arguments that are no JSON"]) {
   await call(`Agent.generate: ${words}`, () => echo.generate(words));
   await call(`Agent.stream: ${words}`, () => events(echo.stream(words)));
 }
+const failing = { memory: { thread: { id: "failing", metadata: { k: 1 } }, resource: "u7" } };
+await call("Agent.generate: a tool that fails", () => thinker.generate("fail", failing));
+await call("MemoryThread.listMessages: a tool that fails", () =>
+  client.getMemoryThread({ threadId: "failing", agentId: "think-agent" }).listMessages());
+await call("Agent.stream: a tool that fails", () => events(thinker.stream("fail")));
 const think = (id) => ["think", { memory: { thread: { id, metadata: { k: 1 } }, resource: "u7" } }];
 await call("Agent.generate: reasoning", () => thinker.generate(...think("thought")));
 await call("Agent.stream: reasoning", () => events(thinker.stream(...think("thoughts"))));

@@ -97,7 +97,7 @@ DELIBERATE = (
         "The last chunk does not repeat the response of the chunks before.",
     ),
     (
-        "Agent.stream: a tool|Agent.stream: bad arguments|Agent.stream: arg*|Agent.stream: reasoning",
+        "Agent.stream: a tool|Agent.stream: bad arguments|Agent.stream: arg*|Agent.stream: reasoning|Agent.stream: a tool that fails",
         "*step-finish#1.*.steps.0.content.*",
         "A step includes the result of its tool call.",
     ),
@@ -132,12 +132,12 @@ DELIBERATE = (
         "Each block of a stream has an id of its own.",
     ),
     (
-        "MemoryThread.listMessages: reasoning",
+        "MemoryThread.listMessages: reasoning|MemoryThread.listMessages: a tool that fails",
         "*.parts.order|*.step-start#? lacks",
         "A message does not mark the beginning of a step.",
     ),
     (
-        "MemoryThread.listMessages: reasoning",
+        "MemoryThread.listMessages: reasoning|MemoryThread.listMessages: a tool that fails",
         "*.tool-invocation#1.createdAt adds",
         "Every part of a stored message has its time.",
     ),
@@ -150,6 +150,11 @@ DELIBERATE = (
         "Agent.generate: structured, strict",
         "status",
         "An invalid structured answer is a 422, which the client does not retry.",
+    ),
+    (
+        "Agent.stream: a tool that fails",
+        "value.tool-error#1.payload.error.*",
+        "An error has a name and a message only.",
     ),
     (
         "Agent.stream: structured, strict",

@@ -40,6 +40,8 @@ function chooseContent(prompt) {
     return [{ type: "tool-call", toolCallId: "call-1", toolName: "add", input: '{"a":2,"b":3}' }];
   if (last.role !== "tool" && words === "pay")
     return [{ type: "tool-call", toolCallId: "call-1", toolName: "pay", input: '{"amount":3}' }];
+  if (last.role !== "tool" && words === "fail")
+    return [{ type: "tool-call", toolCallId: "call-1", toolName: "fail", input: '{"a":1}' }];
   if (words === "think" && last.role !== "tool")
     return [
       { type: "reasoning", text: "I need a sum." },

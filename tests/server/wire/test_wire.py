@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.node import install_packages
+from tests.node import install_front_ends
 from tests.repository import ROOT
 from tests.server.wire import routes
 from tests.server.wire.application import create_application
@@ -15,7 +15,7 @@ from tests.server.wire.deliberate_differences import (
     find_explanations,
     get_expected_statuses,
 )
-from tests.server.wire.driver import CLIENT, RECORDED, run_client
+from tests.server.wire.driver import RECORDED, run_client
 
 CALLS = json.loads(RECORDED.read_text(encoding="utf-8"))
 
@@ -23,7 +23,7 @@ CALLS = json.loads(RECORDED.read_text(encoding="utf-8"))
 @pytest.fixture(scope="module")
 def results(serve):
     with serve(create_application(server={"mcp": True})) as server:
-        return run_client(install_packages(CLIENT), server.url)
+        return run_client(install_front_ends(), server.url)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.instructions import Instructions
 from mastra_core.agents.messages import AgentInput, Limits
-from mastra_core.agents.preload import preload_agents
+from mastra_core.agents.preload import pause_garbage_collection, preload_agents
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput
 from mastra_core.agents.providers import (
     find_missing_modules,
@@ -161,7 +161,7 @@ class Agent:
 
         :raises ConfigError: when the extra ``agents`` is not installed.
         """
-        with _IMPORT_LOCK:
+        with _IMPORT_LOCK, pause_garbage_collection():
             runner = self._runner or self._build_runner()
             preload_agents((runner, *self.agents.values()))
             self._runner = runner
@@ -180,7 +180,7 @@ class Agent:
         return self._runner or self._load_runner()
 
     def _load_runner(self) -> AgentLike:
-        with _IMPORT_LOCK:
+        with _IMPORT_LOCK, pause_garbage_collection():
             self._runner = self._runner or self._build_runner()
             return self._runner
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
-
-from mastra_core.telemetry.tracing import Span, get_current_span, start_span
 
 __all__ = ("FetchedResponse", "fetch")
 
@@ -47,36 +44,11 @@ async def fetch(
     :param seconds: the time for the whole response.
     :raises OSError: when there is no response, or a response that is too large or too slow.
     """
-    with _start_span(url, method) as span:
-        response = await _fetch(url, method, headers or {}, body, seconds)
-        if span is not None:
-            span.set_attribute("http.response.status_code", response.status)
-        return response
-
-
-def _start_span(url: str, method: str) -> AbstractContextManager[Span]:
-    """Start a span inside of the span of a request or run; the URL is left out except its host."""
-    if get_current_span() is None:
-        return nullcontext()
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(url)
-    attributes = {
-        "http.request.method": method,
-        "server.address": parts.hostname or "",
-        "server.port": parts.port or (443 if parts.scheme == "https" else 80),
-    }
-    return start_span(method, attributes, kind="client")
-
-
-async def _fetch(
-    url: str, method: str, headers: Mapping[str, str], body: bytes | None, seconds: float
-) -> FetchedResponse:
     if sys.platform == "emscripten":
-        return await _fetch_in_pyodide(url, method, headers, body, seconds)
+        return await _fetch_in_pyodide(url, method, headers or {}, body, seconds)
     import asyncio
 
-    return await asyncio.to_thread(_fetch_blocking, url, method, headers, body, seconds)
+    return await asyncio.to_thread(_fetch_blocking, url, method, headers or {}, body, seconds)
 
 
 def _fetch_blocking(

@@ -33,6 +33,7 @@ PACKAGE_DIRECTORIES = ("site-packages", "dist-packages")
 
 
 def main(arguments):
+    gc.disable()  # during the imports, which would spend a tenth of their time on it
     bundle = read_manifest(HERE)
     check_python(bundle)
     paths = [os.path.join(HERE, path) for path in bundle["paths"]]
@@ -243,6 +244,7 @@ def serve(bundle):
         timeout_graceful_shutdown=max(1, round(settings["drain"])),
         workers=workers,
     )
+    end_imports()
     address = "[%s]" % host if ":" in host else host
     announce = "Serving %s on http://%s:%d" % (bundle["entry"], address, listener.getsockname()[1])
     return (serve_many if workers > 1 else serve_one)(config, listener, announce)
@@ -275,7 +277,7 @@ def serve_one(config, listener, announce="", mixins=()):
 
         async def startup(self, sockets=None):
             await super().startup(sockets=sockets)
-            gc.freeze()  # imported objects stay for good: collecting them would delay requests
+            end_imports()
             if self.started and announce:
                 announce_start(announce)
                 start_preload(self.config.app)
@@ -286,6 +288,15 @@ def serve_one(config, listener, announce="", mixins=()):
     server = Server(config)
     server.run(sockets=[listener])
     return 0 if server.started else 3
+
+
+def end_imports():
+    """Let garbage collection begin, without the imported objects, which stay for good.
+
+    Looking at them again and again would delay requests.
+    """
+    gc.freeze()
+    gc.enable()
 
 
 def start_preload(app):
@@ -303,17 +314,20 @@ def run_preload(mastra):
     from mastra_core import preload
 
     preload(mastra)
-    gc.freeze()
+    end_imports()
 
 
 def create_worker_app():
     """Return the app for a worker process; it starts the preload after its own start."""
+    gc.disable()
     app = load(read_manifest(HERE))[0]
+    end_imports()
 
     async def run_app(scope, receive, send):
         async def send_message(message):
             await send(message)
             if message["type"] == "lifespan.startup.complete":
+                end_imports()
                 start_preload(app)
 
         await app(scope, receive, send_message if scope["type"] == "lifespan" else send)

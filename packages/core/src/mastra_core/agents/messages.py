@@ -80,11 +80,13 @@ class ToolResultPart(_Part, frozen=True, tag="tool-result", kw_only=True):
     :param id: id of the call.
     :param name: name of the tool.
     :param result: the result, JSON builtins.
+    :param failed: whether the tool failed; ``result`` is then the message.
     """
 
     id: str
     name: str
     result: Any
+    failed: bool = False
 
 
 Part = TextPart | ReasoningPart | FilePart | ToolCallPart | ToolResultPart

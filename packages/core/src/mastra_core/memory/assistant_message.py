@@ -83,8 +83,10 @@ class AssistantMessageBuilder:
         call = ToolCallPart(id=event.id, name=event.name, arguments=event.arguments)
         self._calls.setdefault(event.id, call)
         if isinstance(event, ToolResult):
-            result = ToolResultPart(id=event.id, name=event.name, result=event.result)
-            self._results[event.id] = result
+            failed = event.failed and not event.declined
+            self._results[event.id] = ToolResultPart(
+                id=event.id, name=event.name, result=event.result, failed=failed
+            )
         elif not isinstance(event, ToolCall):
             self._waiting[event.id] = event
 

@@ -1,7 +1,7 @@
 """Record and export OpenTelemetry traces."""
 
+from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.span_listener import SpanListener
-from mastra_core.telemetry.span_queue import ExportCounts
 from mastra_core.telemetry.telemetry import (
     Telemetry,
     add_listener,

@@ -8,6 +8,7 @@ from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_core.request_scope import is_request_scoped
+from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.otel_environment import (
     read_exporter,
     read_limit,
@@ -16,16 +17,14 @@ from mastra_core.telemetry.otel_environment import (
     read_queue,
 )
 from mastra_core.telemetry.otlp_encoding import SpanLimits
-from mastra_core.telemetry.span_queue import ExportCounts, SpanQueue, SpanSender
+from mastra_core.telemetry.span_queue import SpanQueue, SpanSender
 
-__all__ = ("Export", "build_export", "check_export")
+__all__ = ("build_export", "check_export")
 
 _EXPORTERS = ("otlp", "console", "file")
 
-Export = Any  # the setting: a mapping, or an exporter of OpenTelemetry's SDK
 
-
-def check_export(export: Export) -> None:
+def check_export(export: Any) -> None:
     """Check the setting ``export``.
 
     :param export: the setting.
@@ -48,7 +47,7 @@ def check_export(export: Export) -> None:
 
 
 def build_export(
-    export: Export, counts: ExportCounts
+    export: Any, counts: ExportCounts
 ) -> tuple[Callable[[Any], None] | None, SpanQueue | None]:
     """Return what receives each ended span, and its queue.
 
@@ -72,7 +71,7 @@ def _is_exporter(value: Any) -> bool:
 
 
 def _build_for_requests(
-    kind: str, export: Export, settings: Mapping[str, Any], counts: ExportCounts
+    kind: str, export: Any, settings: Mapping[str, Any], counts: ExportCounts
 ) -> Callable[[Any], None]:
     if kind == "otlp":
         from mastra_core.telemetry.request_export import RequestSpans
@@ -85,7 +84,7 @@ def _build_for_requests(
     return lambda span: exporter.export([to_readable_span(span)])
 
 
-def _build_sender(kind: str, export: Export, settings: Mapping[str, Any]) -> SpanSender:
+def _build_sender(kind: str, export: Any, settings: Mapping[str, Any]) -> SpanSender:
     from mastra_core.telemetry.sdk_sender import ExporterSender, FileSender
 
     endpoint, headers = settings.get("endpoint"), settings.get("headers")

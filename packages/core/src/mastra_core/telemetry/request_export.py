@@ -12,9 +12,9 @@ from typing import Any
 from mastra_core.fetch import fetch
 from mastra_core.logger import get_logger
 from mastra_core.request_scope import RequestLifetime, get_current_request
+from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.otel_environment import OtlpSettings
 from mastra_core.telemetry.otlp_encoding import SpanLimits, encode_spans
-from mastra_core.telemetry.span_queue import ExportCounts
 
 __all__ = ("RequestSpans",)
 

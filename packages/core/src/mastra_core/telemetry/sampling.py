@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -29,7 +28,7 @@ class Sampling:
     :raises ConfigError: for an unknown type or an invalid probability.
     """
 
-    __slots__ = ("probability", "trusts_callers")
+    __slots__ = ("_draw", "probability", "trusts_callers")
 
     def __init__(self, settings: Any) -> None:
         kind = settings.get("type") if isinstance(settings, Mapping) else settings
@@ -38,6 +37,9 @@ class Sampling:
                 f"The telemetry sampling type {kind!r} does not exist.",
                 f'Write sampling={{"type": ...}} with {", ".join(_TYPES)}.',
             )
+        from random import random  # takes long to import, and most processes sample nothing
+
+        self._draw = random
         self.probability = _parse_probability(settings)
         if kind in ("always_on", "always_off"):
             self.probability = float(kind == "always_on")
@@ -50,7 +52,7 @@ class Sampling:
 
     def decide(self) -> bool:
         """Return whether to sample a new trace."""
-        return self.probability == 1 or random.random() < self.probability  # noqa: S311  # no secret
+        return self.probability == 1 or self._draw() < self.probability
 
     def decide_for_parent(self, is_sampled: bool) -> bool:
         """Return whether to sample a span inside of a span that this library did not start.

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from mastra_core.logger import get_logger
-from mastra_core.metrics.definitions import SPANS
-from mastra_core.metrics.recording import is_recording, record
+from mastra_core.telemetry.export_counts import ExportCounts
 
-__all__ = ("ExportCounts", "ExportFailure", "SpanQueue", "SpanSender")
+__all__ = ("ExportFailure", "SpanQueue", "SpanSender")
 
 
 class ExportFailure(Exception):
@@ -42,27 +41,6 @@ class SpanSender(Protocol):
 
     def close(self) -> None:
         """Close connections and files."""
-
-
-class ExportCounts:
-    """How many spans of this process were exported, and how many were lost.
-
-    ``exported`` and ``dropped`` are the numbers.
-    """
-
-    def __init__(self) -> None:
-        self.exported = 0
-        self.dropped = 0
-
-    def add(self, result: str, count: int) -> None:
-        """Add spans.
-
-        :param result: ``exported`` or ``dropped``.
-        :param count: how many.
-        """
-        setattr(self, result, getattr(self, result) + count)
-        if is_recording():
-            record(SPANS, count, result)
 
 
 class SpanQueue:

@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import ConfigError
 from mastra_core.request_scope import is_request_scoped
 from mastra_core.telemetry.content import ContentSettings
-from mastra_core.telemetry.exporters import Export, build_export, check_export
+from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.otel_environment import (
     is_sdk_disabled,
     read_record_content,
     read_sampling,
 )
 from mastra_core.telemetry.sampling import Sampling
-from mastra_core.telemetry.span_queue import ExportCounts, SpanQueue
 from mastra_core.telemetry.tracing import set_recorder
 
 if TYPE_CHECKING:
     from mastra_core.telemetry.span_listener import SpanListener
+    from mastra_core.telemetry.span_queue import SpanQueue
     from mastra_core.telemetry.span_recorder import Recorder
 
 __all__ = (
@@ -63,11 +63,13 @@ class Telemetry:
 
     service_name: str = "mastra"
     sampling: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"type": "always_on"})
-    export: Export = dataclasses.field(default_factory=lambda: {"type": "otlp"})
+    export: Any = dataclasses.field(default_factory=lambda: {"type": "otlp"})
     enabled: bool = True
     record_content: bool | None = None
 
     def __post_init__(self) -> None:
+        from mastra_core.telemetry.exporters import check_export
+
         Sampling(self.sampling)
         check_export(self.export)
 
@@ -132,6 +134,8 @@ class _Process:
 
         :param settings: the exporter.
         """
+        from mastra_core.telemetry.exporters import build_export
+
         records = read_record_content(
             _is_dev() if settings.record_content is None else settings.record_content
         )

@@ -65,6 +65,7 @@ class MessageTests(StorageFixtures):
                 FilePart(media_type="image/png", data=b"\x00\xff"),
                 ToolCallPart(id="c", name="add", arguments={"a": [1]}),
                 ToolResultPart(id="c", name="add", result={"sum": None}),
+                ToolResultPart(id="d", name="add", result="too large", failed=True),
             ),
             created_at=7,
             metadata={"x": 1},

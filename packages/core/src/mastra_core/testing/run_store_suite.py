@@ -49,18 +49,28 @@ class RunStoreSuite:
 
     def test_run_is_created_once(self, store: RunStore, run: _Await) -> None:
         """The id of a run is unique for its creator."""
-        first = run(store.create(_build_run()))
-        assert run(store.create(_build_run())) == first
+        first = run(store.create(_build_run(), 10))
+        assert run(store.create(_build_run(), 10)) == first
         assert run(store.find("w", "r1", None)) == first
         assert run(store.find("w", "r1", "ann")) is None
-        other = run(store.create(_build_run(scope="ann", resource_id="ann")))
+        other = run(store.create(_build_run(scope="ann", resource_id="ann"), 10))
         assert other.id != first.id
         assert run(store.find("w", "r1", "ann")) == other
         assert run(store.find("other", "r1", None)) is None
 
+    def test_caller_has_a_limited_number_of_runs(self, store: RunStore, run: _Await) -> None:
+        """Finished runs, and those of the application itself, do not count."""
+        new = [msgspec.structs.replace(_build_run(f"r{each}"), caller="ann") for each in range(4)]
+        rows = [run(store.create(each, 2)) for each in new[:2]]
+        assert run(store.create(new[2], 2)) is None
+        assert run(store.create(new[1], 2)) == rows[1]
+        assert run(store.create(_build_run("other"), 2)) is not None
+        run(store.cancel(rows[0].id, _EVENT))
+        assert run(store.create(new[3], 2)) is not None
+
     def test_run_is_begun_once(self, store: RunStore, run: _Await) -> None:
         """Of two callers that begin an execution, one succeeds."""
-        created = run(store.create(_build_run()))
+        created = run(store.create(_build_run(), 10))
         row = run(store.begin(created, "one", _EVENT, "{}", '{"user":"ann"}'))
         assert (row.holder, row.attempt, row.sequence, row.status) == ("one", 1, 1, "running")
         assert row.context == '{"user":"ann"}'
@@ -179,7 +189,7 @@ class RunStoreSuite:
         for number in range(4):
             owner = "ann" if number % 2 else "bob"
             new = _build_run(f"r{number}", resource_id=owner)
-            created = run(store.create(msgspec.structs.replace(new, created_at=number)))
+            created = run(store.create(msgspec.structs.replace(new, created_at=number), 10))
             if number:
                 run(store.begin(created, "one", _EVENT, "{}"))
 
@@ -199,7 +209,7 @@ class RunStoreSuite:
         """Old runs that have ended or never started are deleted, and no others."""
         rows = [_begin(store, run, f"r{number}") for number in range(3)]
         run(store.cancel(rows[0].id, _EVENT))
-        run(store.create(_build_run("pending")))
+        run(store.create(_build_run("pending"), 10))
         later = get_timestamp_ms() + 1000
 
         def purge(finished_before: int, pending_before: int) -> Any:
@@ -228,6 +238,6 @@ def _build_member(name: str) -> Member:
 
 
 def _begin(store: RunStore, run: _Await, run_id: str = "r1") -> RunRow:
-    created = run(store.create(_build_run(run_id)))
+    created = run(store.create(_build_run(run_id), 10))
     row: RunRow = run(store.begin(created, "one", _EVENT, "{}"))
     return row

@@ -151,20 +151,25 @@ def _parse_known_part(part: dict[str, Any]) -> Iterator[Part]:
 
 
 def _parse_invocation(call: dict[str, Any]) -> Iterator[Part]:
-    names = {"id": require_string(call["toolCallId"]), "name": require_string(call["toolName"])}
+    names: dict[str, Any] = {
+        "id": require_string(call["toolCallId"]),
+        "name": require_string(call["toolName"]),
+    }
     yield ToolCallPart(**names, arguments=_require_object(call.get("args")))
     if call.get("state") == "result":
         yield ToolResultPart(**names, result=call.get("result"))
+    elif call.get("state") == "output-error":
+        yield ToolResultPart(**names, result=call.get("errorText"), failed=True)
 
 
 def _parse_tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
     """Parse a tool call and its result in the form of newer user interfaces."""
-    names = {"id": require_string(part["toolCallId"]), "name": name}
+    names: dict[str, Any] = {"id": require_string(part["toolCallId"]), "name": name}
     yield ToolCallPart(**names, arguments=_require_object(part.get("input")))
     if part.get("state") == "output-available":
         yield ToolResultPart(**names, result=part.get("output"))
     elif part.get("state") == "output-error":
-        yield ToolResultPart(**names, result=part.get("errorText"))
+        yield ToolResultPart(**names, result=part.get("errorText"), failed=True)
 
 
 def _unwrap_output(output: Any) -> Any:

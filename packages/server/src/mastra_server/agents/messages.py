@@ -10,6 +10,7 @@ from mastra_server.http.dates import format_iso
 
 __all__ = (
     "build_content",
+    "build_finished_call",
     "build_reasoning_part",
     "build_request_messages",
     "build_response_messages",
@@ -37,6 +38,18 @@ def build_content(turn: Turn, text: str = "") -> list[dict[str, Any]]:
         for call in turn.calls
     ]
     return content + _build_results(turn)
+
+
+def build_finished_call(call: dict[str, Any], result: Any, *, is_failed: bool) -> dict[str, Any]:
+    """Build a tool call that has a result, in Mastra's stored form.
+
+    :param call: the id, the name and the arguments of the call.
+    :param result: the result, or the message of the error.
+    :param is_failed: whether the tool failed.
+    """
+    if is_failed:
+        return {"state": "output-error", **call, "errorText": str(result)}
+    return {"state": "result", **call, "result": result}
 
 
 def build_reasoning_part(text: str) -> dict[str, Any]:
@@ -170,6 +183,8 @@ def _to_ui_tool_part(call: dict[str, Any]) -> dict[str, Any]:
     }
     if call["state"] == "result":
         part |= {"state": "output-available", "output": call["result"]}
+    elif call["state"] == "output-error":
+        part |= {"state": "output-error", "errorText": call["errorText"]}
     return part
 
 
@@ -179,7 +194,7 @@ def _build_turn_content(transcript: Transcript, turn: Turn) -> list[dict[str, An
 
 
 def _build_stored_parts(transcript: Transcript, turn: Turn) -> list[dict[str, Any]]:
-    results = {result.id: result.result for result in turn.results}
+    results = {result.id: result for result in turn.results}
     parts: list[dict[str, Any]] = []
     for part in _build_turn_content(transcript, turn):
         if part["type"] == "tool-call":
@@ -193,12 +208,13 @@ def _build_stored_parts(transcript: Transcript, turn: Turn) -> list[dict[str, An
     return [{**part, "createdAt": turn.started_at} for part in parts]
 
 
-def _build_invocation(part: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+def _build_invocation(part: dict[str, Any], results: dict[str, ToolResult]) -> dict[str, Any]:
     call_id = part["toolCallId"]
     call = {"toolCallId": call_id, "toolName": part["toolName"], "args": part["input"]}
-    if call_id in results:
-        return {"state": "result", **call, "result": results[call_id]}
-    return {"state": "call", **call}
+    result = results.get(call_id)
+    if result is None:
+        return {"state": "call", **call}
+    return build_finished_call(call, result.result, is_failed=result.failed and not result.declined)
 
 
 def _build_results(turn: Turn) -> list[dict[str, Any]]:

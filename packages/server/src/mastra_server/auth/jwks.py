@@ -11,6 +11,7 @@ from mastra_core.errors import RequestError
 from mastra_core.fetch import fetch
 from mastra_core.logger import get_logger
 from mastra_core.request_scope import is_request_scoped, keep_alive
+from mastra_core.telemetry.client_span import record_status, start_client_span
 from mastra_server.auth.token_signatures import LibrarySignatures, Signatures
 
 __all__ = ("KeyNotFound", "KeySet", "KeysUnavailable")
@@ -159,7 +160,9 @@ class KeySet:
 
 
 async def _fetch_key_set(url: str) -> bytes:
-    response = await fetch(url, headers={"accept": "application/json"}, seconds=_TIMEOUT)
+    with start_client_span("GET", url) as span:
+        response = await fetch(url, headers={"accept": "application/json"}, seconds=_TIMEOUT)
+        record_status(span, response.status)
     if response.status != _OK:
         raise OSError(f"the issuer responded with status {response.status}")
     return response.body

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
@@ -85,7 +85,7 @@ class CanonicalPath:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Call the inner application with the canonical path, and refuse websockets.
 
         :param scope: the ASGI scope.
@@ -93,15 +93,13 @@ class CanonicalPath:
         :param send: the ASGI send callable.
         """
         if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 4404, "reason": "Not Found"})
-            return
+            return send({"type": "websocket.close", "code": 4404, "reason": "Not Found"})
         path = _strip_root_path(scope["path"], scope.get("root_path", "").rstrip("/"))
         if path != "/" and (path.endswith("/") or "//" in path or not path.startswith("/")):
             default = text_response("404 Not Found", 404)
-            await ErrorResponse(NotFoundException(), default)(scope, receive, send)
-            return
+            return ErrorResponse(NotFoundException(), default)(scope, receive, send)
         scope["path"], scope["root_path"] = path, ""
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
 def _strip_root_path(path: str, root: str) -> str:

@@ -46,12 +46,13 @@ class StartupErrorApp(Litestar):
         :param receive: the ASGI receive callable.
         :param send: the ASGI send callable.
         """
+        if scope["type"] != "lifespan":
+            await super().__call__(scope, receive, send)
+            return
 
         async def send_message(message: Message) -> None:
             if message["type"] == "lifespan.startup.failed" and "startup_error" in self.state:
                 message = {**message, "message": self.state.startup_error}
             await send(message)
 
-        await super().__call__(
-            scope, receive, send_message if scope["type"] == "lifespan" else send
-        )
+        await super().__call__(scope, receive, send_message)

@@ -11,7 +11,7 @@ from mastra_core.memory.assistant_message import APPROVALS
 from mastra_core.storage import Page, StoredMessage, Thread
 from mastra_core.storage.records import now
 from mastra_server.agents.input_messages import parse_parts
-from mastra_server.agents.messages import build_reasoning_part
+from mastra_server.agents.messages import build_finished_call, build_reasoning_part
 from mastra_server.agents.transcript import APPROVAL_SCHEMA
 from mastra_server.http.dates import format_iso, parse_iso
 from mastra_server.http.request_body import InvalidBody, check_metadata
@@ -163,10 +163,11 @@ def _build_part(part: Any, results: dict[str, ToolResultPart]) -> dict[str, Any]
         "toolName": part.name,
         "args": getattr(part, "arguments", {}),
     }
-    if part.id in results:
-        call = {"state": "result", **call, "result": results[part.id].result}
-    else:
+    result = results.get(part.id)
+    if result is None:
         call = {"state": "call", **call}
+    else:
+        call = build_finished_call(call, result.result, is_failed=result.failed)
     return {"type": "tool-invocation", "toolInvocation": call}
 
 

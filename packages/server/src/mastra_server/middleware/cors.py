@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable
 
 from mastra_core import Cors
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
@@ -44,7 +45,7 @@ class CorsHeaders:
             (b"access-control-max-age", str(settings.max_age).encode()),
         ]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer a preflight request; pass on other requests, and add headers to the response.
 
         :param scope: the ASGI scope.
@@ -56,15 +57,14 @@ class CorsHeaders:
             headers = dict(scope["headers"])
             cors_headers = cors_headers or self._build_headers(headers.get(b"origin", b""))
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-                await _send_no_content(send, [*cors_headers, *self._preflight])
-                return
+                return _send_no_content(send, [*cors_headers, *self._preflight])
 
-        async def send_with_headers(message: Message) -> None:
+        def send_with_headers(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = _merge_headers(message.get("headers", ()), cors_headers)
-            await send(message)
+            return send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        return self._app(scope, receive, send_with_headers)
 
     def _build_headers(self, origin: bytes) -> list[tuple[bytes, bytes]]:
         vary = (b"vary", b"Origin")

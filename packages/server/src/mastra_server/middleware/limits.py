@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 from mastra_core.limits.shares import Shares
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
@@ -31,7 +32,7 @@ class BodyLimit:
         self._app = app
         self._limit = limit
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass the request on; count the bytes of a body without ``content-length``.
 
         The ASGI server enforces a ``content-length``.
@@ -44,11 +45,10 @@ class BodyLimit:
         """
         length = _get_content_length(scope)
         if length > self._limit:
-            await ErrorResponse(BodyTooLarge("Request body too large"))(scope, receive, send)
-        elif 0 <= length <= _SMALL_BODY:
-            await self._app(scope, receive, send)
-        else:
-            await self._call_with_counted_body(length, scope, receive, send)
+            return ErrorResponse(BodyTooLarge("Request body too large"))(scope, receive, send)
+        if 0 <= length <= _SMALL_BODY:
+            return self._app(scope, receive, send)
+        return self._call_with_counted_body(length, scope, receive, send)
 
     async def _call_with_counted_body(
         self, length: int, scope: Scope, receive: Receive, send: Send
@@ -97,10 +97,10 @@ class TimeLimit:
         """
         deadline = self._deadlines.start()
 
-        async def watch(message: Message) -> None:
+        def watch(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 self._deadlines.remove(deadline)
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, watch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Awaitable
 
 from mastra_core.logs.log_fields import set_log_fields
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
@@ -22,7 +23,7 @@ class RequestId:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass on the request with its id.
 
         :param scope: the ASGI scope.
@@ -33,12 +34,12 @@ class RequestId:
         scope["state"]["request_id"] = text = request_id.decode()
         set_log_fields(request_id=text)
 
-        async def send_with_id(message: Message) -> None:
+        def send_with_id(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
-            await send(message)
+            return send(message)
 
-        await self._app(scope, receive, send_with_id)
+        return self._app(scope, receive, send_with_id)
 
 
 def _find_request_id(scope: Scope) -> bytes | None:

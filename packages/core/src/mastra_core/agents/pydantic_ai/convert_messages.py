@@ -110,7 +110,9 @@ def _convert_response_parts(message: Message) -> list[native.ModelResponsePart]:
 
 def _convert_tool_returns(message: Message) -> list[native.ModelRequestPart]:
     return [
-        native.ToolReturnPart(part.name, part.result, part.id)
+        native.ToolReturnPart(
+            part.name, part.result, part.id, outcome="failed" if part.failed else "success"
+        )
         for part in message.parts
         if isinstance(part, ToolResultPart)
     ]

@@ -27,7 +27,8 @@ def accelerate_client(model: OpenAIChatModel | OpenAIResponsesModel) -> None:
     :param model: a model whose client no other code uses.
     """
     client = model.client
-    client.request = functools.partial(_request, client.request)  # type: ignore[method-assign]
+    request = functools.partial(_request, client.request)
+    client.request = request  # type: ignore[method-assign]  # of this object only
     is_chat = isinstance(model, OpenAIChatModel)
     resource: Any = client.chat.completions if is_chat else client.responses
     resource.create = functools.partial(_create, resource.create)

@@ -15,13 +15,9 @@ __all__ = ("preload_models",)
 
 # What the first model and the first request of a client import.
 _SHARED_MODULES = ("anyio._backends._asyncio", "genai_prices.data")
-_LAZY_MODULES = {
-    "openai": (
-        "openai.resources.chat.chat",
-        "openai.resources.chat.completions.completions",
-        "openai.resources.responses.responses",
-    )
-}
+_CHAT_MODULES = ("openai.resources.chat.chat", "openai.resources.chat.completions.completions")
+_RESPONSES_MODULES = ("openai.resources.responses.responses",)
+_RESPONSES_PROVIDERS = ("openai", "openai-responses")  # every other provider has the older protocol
 
 
 def preload_models(models: Iterable[Any]) -> None:
@@ -37,11 +33,15 @@ def preload_models(models: Iterable[Any]) -> None:
             with contextlib.suppress(ImportError, ValueError):  # ValueError: an unknown provider
                 infer_provider_class(provider)
             for name in get_model_modules(provider) if provider else (model,):  # "test"
-                _import_client(name)
+                _import_client(name, provider)
 
 
-def _import_client(name: str) -> None:
-    modules = (f"pydantic_ai.models.{name}", *_SHARED_MODULES, *_LAZY_MODULES.get(name, ()))
+def _import_client(name: str, provider: str) -> None:
+    modules = [f"pydantic_ai.models.{name}", *_SHARED_MODULES]
+    if name == "openai":
+        has_responses = provider in _RESPONSES_PROVIDERS
+        modules += _RESPONSES_MODULES if has_responses else _CHAT_MODULES
+        modules.append("mastra_core.agents.pydantic_ai.openai_requests")
     for module in modules:
         with contextlib.suppress(ImportError):
             import_module(module)

@@ -87,7 +87,7 @@ class Dispatcher:
         )
         self._executions: dict[int, Execution] = {}
         self._heartbeat: Heartbeat | None = None
-        self._watcher: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._kicked = asyncio.Event()
         self._next_orphans = self._next_purge = 0.0
 
@@ -107,17 +107,23 @@ class Dispatcher:
             await self._store.beat(self.member, self._settings.lease)
             self._heartbeat = Heartbeat(self._store.copy(), self.member, self._settings.lease)
             self._heartbeat.start()
-        self._watcher = asyncio.create_task(self._watch(), name="durable runs")
+        for work in (self._watch(), self._listen()):
+            self._tasks.append(asyncio.create_task(work, name="durable runs"))
 
     async def close(self) -> None:
         """Stop the runs of this process, and let other processes continue them."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-        executions = [*self._executions.values()]
-        await asyncio.gather(*(execution.hand_back() for execution in executions))
+        if self.loop is asyncio.get_running_loop():  # the end of a loop has ended its tasks
+            await self._stop_tasks()
         await self._stop_heartbeat()
         with contextlib.suppress(StorageError):  # then the lease ends
             await self._store.release(self.member.id)
+
+    async def _stop_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        executions = [*self._executions.values()]
+        await asyncio.gather(*(execution.hand_back() for execution in executions))
 
     async def _stop_heartbeat(self) -> None:
         heartbeat, self._heartbeat = self._heartbeat, None
@@ -188,6 +194,16 @@ class Dispatcher:
         except StorageError as error:
             get_logger("mastra.workflows").error("durable runs wait: %s", error)
             await asyncio.sleep(_ERROR_INTERVAL)
+
+    async def _listen(self) -> None:
+        """Look at the store as soon as another process tells that runs have changed."""
+        while True:
+            try:
+                async for _ in self._store.listen():
+                    self._kicked.set()
+                return
+            except StorageError:  # the watcher reports it
+                await asyncio.sleep(_ERROR_INTERVAL)
 
     def _list_followed_runs(self) -> dict[int, DurableRun]:
         runs = {run.id: run for run in [*self._runs.values()] if run.is_watched}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import msgspec
 
 from mastra_core.database.url import parse_database_url, read_database_url
-from mastra_core.errors import Conflict, InvalidInput, NotFound
+from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
 from mastra_core.schema import dump
 from mastra_core.secret import Secret
 from mastra_core.telemetry import get_current_span, get_span_ids
@@ -50,6 +50,9 @@ from mastra_core.workflows.engine.time_travel import (
 )
 from mastra_core.workflows.model.workflow import Workflow
 
+if TYPE_CHECKING:
+    import asyncio
+
 __all__ = ("DurableEngine",)
 
 _MONTH = 30 * 24 * 3600
@@ -72,6 +75,7 @@ class DurableEngine:
         the run fails.
     :param park_after: the seconds of sleep from which on a run leaves the memory of the process.
     :param max_age: the seconds for which a finished run is kept.
+    :param max_unfinished: the maximum number of unfinished runs of each caller of the server.
     :param context_keys: the keys of the request context that are stored; all by default. Only JSON
         values are stored.
     """
@@ -87,6 +91,7 @@ class DurableEngine:
         max_takeovers: int = 20,
         park_after: float = 10,
         max_age: float = _MONTH,
+        max_unfinished: int = 10_000,
         context_keys: Collection[str] | None = None,
     ) -> None:
         self._store = _as_store(store)
@@ -96,10 +101,11 @@ class DurableEngine:
         self._settings = DispatcherSettings(
             name=name, max_concurrency=max_concurrency, lease=lease, max_age=max_age, limits=limits
         )
-        self._context_keys = context_keys
+        self._context_keys, self._max_unfinished = context_keys, max_unfinished
         self._workflows: dict[str, Workflow] = {}
         self._runs: WeakValueDictionary[int, DurableRun] = WeakValueDictionary()
         self._dispatcher: Dispatcher | None = None
+        self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
 
     @property
     def single_process(self) -> bool:
@@ -133,6 +139,7 @@ class DurableEngine:
         :param caller: the caller that creates the run; empty for the application itself.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
             of runs that others create are then free for it, and its own ids for others.
+        :raises TooManyRuns: when this caller has too many unfinished runs.
         :raises StorageError: when the database cannot be used.
         """
         await self._get_dispatcher()
@@ -145,7 +152,13 @@ class DurableEngine:
             caller=caller,
             created_at=get_timestamp_ms(),
         )
-        return await self._load(workflow, await self._store.create(new))
+        row = await self._store.create(new, self._max_unfinished)
+        if row is None:
+            raise TooManyRuns(
+                f"This caller has {self._max_unfinished} unfinished runs, and may add no more.",
+                "Resume or cancel some runs, or raise DurableEngine(max_unfinished=...).",
+            )
+        return await self._load(workflow, row)
 
     async def start(
         self,
@@ -386,16 +399,22 @@ class DurableEngine:
             await self._store.close()
 
     async def _get_dispatcher(self) -> Dispatcher:
+        """Return the dispatcher of this event loop; the first call opens it."""
         import asyncio
 
-        dispatcher = self._dispatcher
-        if dispatcher is None or dispatcher.loop is not asyncio.get_running_loop():
-            dispatcher = Dispatcher(
-                self._store, self._settings, self._workflows, self._runs, self._get_handle
-            )
-            self._dispatcher = dispatcher
-            await dispatcher.open()
-        return dispatcher
+        loop = asyncio.get_running_loop()
+        if self._dispatcher is not None and self._dispatcher.loop is loop:
+            return self._dispatcher
+        if self._opening is None or self._opening[0] is not loop:
+            self._opening = (loop, asyncio.Lock())
+        async with self._opening[1]:
+            if self._dispatcher is None or self._dispatcher.loop is not loop:
+                dispatcher = Dispatcher(
+                    self._store, self._settings, self._workflows, self._runs, self._get_handle
+                )
+                await dispatcher.open()
+                self._dispatcher = dispatcher
+            return self._dispatcher
 
     def _get_handle(self, workflow: Workflow, row: RunRow) -> DurableRun:
         run = self._runs.get(row.id)

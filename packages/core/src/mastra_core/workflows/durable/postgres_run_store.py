@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mastra_core.database.postgres_pool import PostgresPool
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ("PostgresRunStore",)
 
 T = TypeVar("T")
+_CHANNEL = "mastra_runs"
 
 
 class PostgresRunStore(SqlRunStore):
@@ -36,6 +37,7 @@ class _PostgresRuns:
     single_process = False
     now = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
     skip_locked = "FOR UPDATE SKIP LOCKED"
+    notification = f"SELECT pg_notify('{_CHANNEL}', '')"
 
     def __init__(self, url: DatabaseUrl, max_connections: int) -> None:
         self._url = url
@@ -49,6 +51,10 @@ class _PostgresRuns:
 
     async def close(self) -> None:
         await self._pool.close()
+
+    async def listen(self) -> AsyncIterator[None]:
+        async for _ in self._pool.listen(_CHANNEL):
+            yield
 
     async def read(self, transact: Callable[[], Queries[T]]) -> T:
         async with self._pool.connect() as connection:

@@ -78,14 +78,17 @@ def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | 
     return next(iter((*own, *of_others)), None)
 
 
-def create_run(new: NewRun) -> Queries[RunRow]:
+def create_run(new: NewRun, max_unfinished: int) -> Queries[RunRow | None]:
     """Create a run, or return the run that the creator has with this id.
 
     :param new: the run.
+    :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
     """
     existing = yield from find_run(new.workflow, new.run_id, new.scope)
     if existing is not None:
         return existing
+    if new.caller and (yield from _is_full(new.caller, max_unfinished)):
+        return None
     created = yield Query(
         f"""INSERT INTO mastra_runs (workflow, run_id, scope, resource_id, caller, status,
             sequence, attempt, commits, holder, answers, takeovers, created_at, updated_at,
@@ -102,6 +105,15 @@ def create_run(new: NewRun) -> Queries[RunRow]:
     found = yield from find_run(new.workflow, new.run_id, new.scope)  # another process was faster
     assert found is not None  # noqa: S101  # the conflict shows that it exists
     return found
+
+
+def _is_full(caller: str, max_unfinished: int) -> Queries[bool]:
+    rows = yield Query(
+        "SELECT 1 FROM mastra_runs WHERE caller = ? AND caller <> '' "  # noqa: S608  # no values
+        f"AND status NOT IN ({_FINISHED}) LIMIT 1 OFFSET ?",
+        (caller, max_unfinished - 1),
+    )
+    return bool(rows)
 
 
 def read_run(run: int, after: int) -> Queries[tuple[RunRow, list[str]] | None]:
@@ -340,9 +352,9 @@ def cancel_run(run: int, event: str) -> Queries[bool]:
 def _select_claimable(names: list[str], now: str, *, orphans: bool) -> str:
     living = f"SELECT id FROM mastra_run_members WHERE lease_until > {now}"  # noqa: S608  # no values
     condition = (
-        f"holder <> '' AND holder NOT IN ({living})"
+        f"holder <> '' AND holder <> ? AND holder NOT IN ({living})"
         if orphans
-        else f"holder = '' AND due_at <= {now}"
+        else f"holder = ? AND due_at <= {now}"
     )
     return (
         f"SELECT id FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
@@ -350,14 +362,16 @@ def _select_claimable(names: list[str], now: str, *, orphans: bool) -> str:
     )
 
 
-def has_claimable(names: list[str], now: str, *, orphans: bool) -> Queries[bool]:
+def has_claimable(holder: str, names: list[str], now: str, *, orphans: bool) -> Queries[bool]:
     """Return whether a process could execute a run.
 
+    :param holder: the process.
     :param names: the ids of the workflows that the process knows.
     :param now: an SQL expression for the present time.
     :param orphans: select the runs of dead processes, instead of the runs that are due.
     """
-    return bool((yield Query(_select_claimable(names, now, orphans=orphans), (*names, 1))))
+    values = (holder if orphans else "", *names, 1)
+    return bool((yield Query(_select_claimable(names, now, orphans=orphans), values)))
 
 
 def claim_runs(
@@ -377,7 +391,7 @@ def claim_runs(
         f"""UPDATE mastra_runs SET attempt = attempt + 1, commits = 0, holder = ?,
             takeovers = takeovers + CASE WHEN holder = '' THEN 0 ELSE 1 END
         WHERE id IN ({selection} {locking}) RETURNING {_COLUMNS}""",  # noqa: S608  # no values
-        (holder, *names, limit),
+        (holder, holder if orphans else "", *names, limit),
     )
     return [_to_row(row) for row in rows]
 

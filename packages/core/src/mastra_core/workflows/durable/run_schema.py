@@ -33,6 +33,8 @@ _VERSION_1 = (
     )""",
     "CREATE INDEX mastra_runs_due ON mastra_runs (due_at) WHERE holder = '' AND due_at IS NOT NULL",
     "CREATE INDEX mastra_runs_held ON mastra_runs (holder) WHERE holder <> ''",
+    """CREATE INDEX mastra_runs_unfinished ON mastra_runs (caller)
+        WHERE caller <> '' AND status NOT IN ('canceled', 'failed', 'success')""",
     "CREATE INDEX mastra_runs_listed ON mastra_runs (workflow, created_at, id)",
     "CREATE INDEX mastra_runs_counted ON mastra_runs (workflow, status)",
     "CREATE INDEX mastra_runs_updated ON mastra_runs (status, updated_at)",

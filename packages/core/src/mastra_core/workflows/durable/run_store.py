@@ -6,7 +6,7 @@ may use the same store at once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Protocol
 
 from mastra_core.workflows.durable.run_rows import (
@@ -42,11 +42,21 @@ class RunStore(Protocol):
     async def close(self) -> None:
         """Close the connections; a later call opens them again."""
 
-    async def create(self, new: NewRun) -> RunRow:
+    def listen(self) -> AsyncIterator[None]:
+        """Yield when runs may have changed; end at once if the store cannot tell.
+
+        Without it, changes are noticed at the next look at the store.
+
+        :raises StorageError: when the connection is lost.
+        """
+
+    async def create(self, new: NewRun, max_unfinished: int) -> RunRow | None:
         """Create a run, or return the run that the creator has with this id.
 
         :param new: the run. A creator that is confined also gets a run of its resource that an
             unconfined creator has created.
+        :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
+        :returns: the run, or ``None`` if the caller has too many unfinished runs.
         """
 
     async def find(self, workflow: str, run_id: str, scope: str | None) -> RunRow | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from typing import TypeVar
 
 from mastra_core.workflows.durable.run_queries import (
     answer_waits,
@@ -34,10 +35,12 @@ from mastra_core.workflows.durable.run_rows import (
     RunRow,
     RunState,
 )
-from mastra_core.workflows.durable.transactions import RunDatabase
+from mastra_core.workflows.durable.transactions import Queries, Query, RunDatabase
 from mastra_core.workflows.engine.run_query import RunQuery
 
 __all__ = ("SqlRunStore",)
+
+T = TypeVar("T")
 
 
 class SqlRunStore:
@@ -69,13 +72,22 @@ class SqlRunStore:
         """Close the connections; a later call opens them again."""
         await self._database.close()
 
-    async def create(self, new: NewRun) -> RunRow:
+    def listen(self) -> AsyncIterator[None]:
+        """Yield when runs may have changed; end at once if the database cannot tell.
+
+        :raises StorageError: when the connection is lost.
+        """
+        return self._database.listen()
+
+    async def create(self, new: NewRun, max_unfinished: int) -> RunRow | None:
         """Create a run, or return the run that the creator has with this id.
 
         :param new: the run. A creator that is confined also gets a run of its resource that an
             unconfined creator has created.
+        :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
+        :returns: the run, or ``None`` if the caller has too many unfinished runs.
         """
-        return await self._database.write(lambda: create_run(new))
+        return await self._database.write(lambda: create_run(new, max_unfinished))
 
     async def find(self, workflow: str, run_id: str, scope: str | None) -> RunRow | None:
         """Return a run, or ``None`` if there is none.
@@ -134,7 +146,10 @@ class SqlRunStore:
         :returns: the new row, or ``None`` if the run has changed since.
         """
         values = (holder, event, settings, context)
-        return await self._database.write(lambda: begin_execution(row, values, {*keep}, {*drop}))
+        return await self._change(
+            lambda: begin_execution(row, values, {*keep}, {*drop}),
+            lambda begun: begun is not None and not holder,
+        )
 
     async def commit(
         self, run: int, holder: str, attempt: int, number: int, batch: Batch
@@ -170,7 +185,10 @@ class SqlRunStore:
         :returns: the new row, and how many waits were resumed; the row is ``None`` if there were
             none, or the run has ended.
         """
-        return await self._database.write(lambda: answer_waits(run, holder, answers, data, context))
+        return await self._change(
+            lambda: answer_waits(run, holder, answers, data, context),
+            lambda result: result[0] is not None and result[0].holder != (holder or None),
+        )
 
     async def cancel(self, run: int, event: str) -> bool:
         """End a run that has not ended, wherever it is executed.
@@ -179,7 +197,7 @@ class SqlRunStore:
         :param event: the JSON of its last event.
         :returns: whether the run had not ended.
         """
-        return await self._database.write(lambda: cancel_run(run, event))
+        return await self._change(lambda: cancel_run(run, event), bool)
 
     async def claim(
         self, member: Member, workflows: Collection[str], limit: int, *, orphans: bool
@@ -193,7 +211,9 @@ class SqlRunStore:
         """
         now, names = self._database.now, sorted(workflows)
         # A read transaction first, because a write transaction waits for other processes.
-        if not await self._database.read(lambda: has_claimable(names, now, orphans=orphans)):
+        if not await self._database.read(
+            lambda: has_claimable(member.id, names, now, orphans=orphans)
+        ):
             return []
         locking = self._database.skip_locked
         return await self._database.write(
@@ -205,7 +225,7 @@ class SqlRunStore:
 
         :param member: the id of the process.
         """
-        await self._database.write(lambda: release_runs(member))
+        await self._change(lambda: release_runs(member), lambda _: True)
 
     async def beat(self, member: Member, lease: float) -> None:
         """Report that a process lives.
@@ -262,3 +282,16 @@ class SqlRunStore:
         return await self._database.write(
             lambda: purge_runs(finished_before, pending_before, limit)
         )
+
+    async def _change(
+        self, transact: Callable[[], Queries[T]], concerns_others: Callable[[T], bool]
+    ) -> T:
+        """Execute a transaction, and tell other processes if its result concerns them."""
+
+        def transact_and_notify() -> Queries[T]:
+            result = yield from transact()
+            if self._database.notification and concerns_others(result):
+                yield Query(self._database.notification)
+            return result
+
+        return await self._database.write(transact_and_notify)

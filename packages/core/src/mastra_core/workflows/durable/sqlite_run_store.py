@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from mastra_core.storage.sqlite_file import SqliteFile
@@ -34,7 +34,7 @@ class SqliteRunStore(SqlRunStore):
 
 class _SqliteRuns:
     now = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"  # unixepoch needs 3.42
-    skip_locked = ""
+    skip_locked = notification = ""
 
     def __init__(self, path: str, busy_timeout: float) -> None:
         self.single_process = path == ":memory:"
@@ -49,6 +49,10 @@ class _SqliteRuns:
 
     async def close(self) -> None:
         await self._file.close()
+
+    async def listen(self) -> AsyncIterator[None]:
+        return
+        yield
 
     async def read(self, transact: Callable[[], Queries[T]]) -> T:
         return await self._file.read(lambda connection: _execute(connection, transact()))

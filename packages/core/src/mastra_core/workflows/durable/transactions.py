@@ -6,7 +6,7 @@ a worker thread for SQLite, with an asynchronous driver for PostgreSQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 __all__ = ("Queries", "Query", "RunDatabase")
@@ -35,11 +35,14 @@ class RunDatabase(Protocol):
 
     :ivar now: an SQL expression for the present time, in milliseconds since the epoch.
     :ivar skip_locked: what a subquery adds to skip rows that other transactions have locked.
+    :ivar notification: an SQL statement that tells all processes that runs have changed; empty if
+        the database cannot tell them.
     """
 
     single_process: bool
     now: str
     skip_locked: str
+    notification: str
 
     def copy(self) -> RunDatabase:
         """Return the same database with connections of its own, for another thread."""
@@ -52,6 +55,12 @@ class RunDatabase(Protocol):
 
     async def close(self) -> None:
         """Close the connections; a later call opens them again."""
+
+    def listen(self) -> AsyncIterator[None]:
+        """Yield after each notification; end at once if the database has none.
+
+        :raises StorageError: when the connection is lost.
+        """
 
     async def read(self, transact: Callable[[], Queries[T]]) -> T:
         """Execute queries that change nothing, and return the generator's result.

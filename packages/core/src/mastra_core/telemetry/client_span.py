@@ -1,0 +1,49 @@
+"""Trace requests that this process sends."""
+
+from __future__ import annotations
+
+import contextlib
+
+from mastra_core.telemetry.tracing import Span, get_current_span, start_span
+
+__all__ = ("record_status", "start_client_span")
+
+_FIRST_ERROR = 400
+
+
+def start_client_span(method: str, url: str) -> contextlib.AbstractContextManager[Span]:
+    """Start the span of a request that is sent within the span of a request or a run.
+
+    Of the URL, the span has the host and the port only, because the rest may contain credentials.
+
+    :param method: the HTTP method.
+    :param url: the URL.
+    :returns: a context manager that gives the span; ``None`` where nothing is traced.
+    """
+    if get_current_span() is None:
+        return contextlib.nullcontext()
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    attributes = {
+        "http.request.method": method,
+        "server.address": parts.hostname or "",
+        "server.port": parts.port or (443 if parts.scheme == "https" else 80),
+    }
+    return start_span(method, attributes, kind="client")
+
+
+def record_status(span: Span, status: int) -> None:
+    """Record the status of the response.
+
+    :param span: the span of the request; ``None`` where nothing is traced.
+    :param status: the HTTP status.
+    """
+    if span is None:
+        return
+    span.set_attribute("http.response.status_code", status)
+    if status >= _FIRST_ERROR:
+        from opentelemetry.trace import StatusCode
+
+        span.set_attribute("error.type", str(status))
+        span.set_status(StatusCode.ERROR)
