@@ -77,7 +77,7 @@ def _load_schemas(url: DatabaseUrl) -> dict[str, Schema]:
     from mastra_core.workflows.durable.run_schema import POSTGRES_SCHEMA, SQLITE_SCHEMA
 
     if url.kind == "postgresql":
-        from mastra_core.storage.postgres_schema import SCHEMA as POSTGRES_STORAGE_SCHEMA
+        from mastra_core.storage.postgres.postgres_schema import SCHEMA as POSTGRES_STORAGE_SCHEMA
 
         return {"storage": POSTGRES_STORAGE_SCHEMA, "workflow runs": POSTGRES_SCHEMA}
     from mastra_core.storage.sqlite_schema import SCHEMA as SQLITE_STORAGE_SCHEMA

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mastra_core.database.url import DatabaseUrl, parse_database_url
-from mastra_core.storage.postgres_database import PostgresDatabase
 from mastra_core.storage.sqlite_database import Result, Statement
 from mastra_core.storage.sqlite_file import SqliteFile
+
+if TYPE_CHECKING:
+    from mastra_core.storage.postgres.postgres_database import PostgresDatabase
 
 __all__ = ("RequestCounts", "RequestUsage")
 
@@ -85,5 +87,7 @@ class RequestCounts:
 
 def _create_database(url: DatabaseUrl) -> SqliteFile | PostgresDatabase:
     if url.kind == "postgresql":
+        from mastra_core.storage.postgres.postgres_database import PostgresDatabase
+
         return PostgresDatabase(url, max_connections=5)
     return SqliteFile(url.path, _BUSY_SECONDS)

@@ -387,8 +387,7 @@ class SqliteThreads:
                 row = to_message_row(message)
                 check_row_size(row, f"message {message.id!r}", self._database.max_row_bytes)
                 values += row
-            rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(part))
-            insert = condition.add_to(Statement(_INSERT_MESSAGES.format(rows), values))
+            insert = condition.add_to(Statement(_build_insert(len(part)), values))
             yield insert._replace(sql=f"{insert.sql} {_ON_SAME_ID}")
 
     def _fits_row(self, history: History) -> bool:
@@ -400,6 +399,16 @@ class SqliteThreads:
         row = to_thread_row(thread)
         check_row_size(row, f"thread {thread.id!r}", self._database.max_row_bytes)
         return row
+
+
+@functools.lru_cache(maxsize=64)
+def _build_insert(count: int) -> str:
+    return _INSERT_MESSAGES.format(", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * count))
+
+
+@functools.lru_cache(maxsize=64)
+def _build_creation(taken: str) -> str:
+    return _INSERT_THREAD.format(f"NOT EXISTS ({taken})")
 
 
 @functools.lru_cache(maxsize=64)
@@ -447,8 +456,7 @@ class _AppendCondition:
 
         :param row: the row of the thread.
         """
-        sql = _INSERT_THREAD.format(f"NOT EXISTS ({self._taken})")
-        return Statement(sql, (*row, *self._taken_values))
+        return Statement(_build_creation(self._taken), (*row, *self._taken_values))
 
 
 def _get_thread(result: Result) -> Thread | None:

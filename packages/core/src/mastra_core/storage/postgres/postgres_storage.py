@@ -5,7 +5,7 @@ from __future__ import annotations
 from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.database.message_bus import MessageBus, PostgresBus
 from mastra_core.database.url import DatabaseUrl, parse_database_url
-from mastra_core.storage.postgres_database import PostgresDatabase
+from mastra_core.storage.postgres.postgres_database import PostgresDatabase
 from mastra_core.storage.protocol import ThreadStore
 from mastra_core.storage.sqlite_records import SqliteRecords
 from mastra_core.storage.sqlite_runs import SqliteSuspendedRuns

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mastra_core.database.postgres_pool import PostgresPool
 from mastra_core.database.url import DatabaseUrl
-from mastra_core.storage.postgres_schema import SCHEMA
-from mastra_core.storage.postgres_text import decode_row, encode_value, translate_sql
+from mastra_core.storage.postgres.postgres_schema import SCHEMA
+from mastra_core.storage.postgres.postgres_text import decode_row, encode_value, translate_sql
 from mastra_core.storage.sqlite_database import Lock, Result, Statement
 
 if TYPE_CHECKING:
