@@ -407,8 +407,8 @@ def _build_insert(count: int) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _build_creation(taken: str) -> str:
-    return _INSERT_THREAD.format(f"NOT EXISTS ({taken})")
+def _build_creation(query: str) -> str:
+    return _INSERT_THREAD.format(f"NOT EXISTS ({query})")
 
 
 @functools.lru_cache(maxsize=64)
