@@ -200,7 +200,7 @@ class McpClient:
             return connection
 
     async def _get_connection_of(self, request: RequestLifetime) -> Connection:
-        """Return the connection of a request, which is closed when the request has ended."""
+        """Return the connection that is open for one request, until the request ends."""
         import asyncio
 
         async with request.values.setdefault((self, "lock"), asyncio.Lock()):

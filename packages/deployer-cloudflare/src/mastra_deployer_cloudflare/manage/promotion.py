@@ -109,7 +109,7 @@ def _require_production(state: WorkerState, id: str) -> WorkerVersion:
     version = state.require(id)
     if version.stage == "preview":
         raise DeployError(
-            f"The version {version.id} is a preview, with the values of variables for previews.",
+            f"The version {version.id} is a preview: its variables have the values of previews.",
             "Deploy to production: mastra deploy --prod.",
         )
     return version

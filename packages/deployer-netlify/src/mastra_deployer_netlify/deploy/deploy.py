@@ -140,8 +140,8 @@ def _refuse_other_context(
     names = [name for name in stored if name not in request.env and "all" not in stored[name]]
     if names:
         raise DeployError(
-            f"Netlify gave the draft the context {context!r}, in which these variables have no "
-            f"value for production: {', '.join(sorted(names))}.",
-            "Deploy with the values of these variables. Or publish without a draft: -s "
-            "staged=false.",
+            f"Netlify created the draft in the context {context!r}, where these variables do not "
+            f"have their production values: {', '.join(sorted(names))}.",
+            "Set the variables for this deploy, in the environment or in .env. Or publish "
+            "without a draft: -s staged=false.",
         )

@@ -64,7 +64,7 @@ class NamesQuery(ContextQuery):
 
 
 class Row(TypedDict):
-    """A trace, as its root span."""
+    """A line in the list of traces: the root span of one trace."""
 
     traceId: str
     rootSpanId: str

@@ -44,7 +44,7 @@ class RunStarted(_Event, frozen=True, kw_only=True, gc=False, tag="run-started")
 
 
 class RunRewound(_Event, frozen=True, kw_only=True, gc=False, tag="run-rewound"):
-    """The run is executed again; ``steps`` leave its record, and ``outputs`` are assumed."""
+    """The run is executed again: without the results of ``steps``, and with given ``outputs``."""
 
     steps: tuple[str, ...] = ()
     outputs: dict[str, Any] = {}
