@@ -9,8 +9,9 @@ from collections import Counter
 import pytest
 
 from mastra_core import Mastra, PostgresStorage
-from mastra_core.errors import ConfigError, NotFound, StorageError
+from mastra_core.errors import ConfigError, Conflict, NotFound, StorageError
 from mastra_core.storage import MemoryStorage, MessageQuery, ThreadQuery, as_storage
+from mastra_core.storage.postgres import postgres_database
 from mastra_core.testing.storage_fixtures import (
     build_message,
     build_suspended_run,
@@ -87,6 +88,31 @@ def test_an_id_is_used_by_one_thread_only(postgres_url):
     names = Counter(repr(each) if each is True else type(each).__name__ for each in results)
     assert names == {"True": 1, "Conflict": 19}
     assert threads == 1  # the others have stored nothing
+
+
+def test_an_append_stores_nothing_if_an_id_is_taken_meanwhile(postgres_url, monkeypatch):
+    """Another thread takes the last of 20 ids, after the append has created its own thread."""
+    messages = [build_message(f"m{number}", thread="t1") for number in range(20)]
+    send, sent = postgres_database._send, []
+
+    async def work(one, two):
+        async def send_statement(connection, statement):
+            cursor = await send(connection, statement)
+            sent.append(statement.sql)
+            if len(sent) == 1:
+                async with connection.pipeline() as pipeline:
+                    await pipeline.sync()  # the server has executed the statement
+                await two.threads.append(build_thread("t2"), [build_message("m19", thread="t2")])
+            return cursor
+
+        await two.threads.append(build_thread("t3"), [build_message("other", thread="t3")])
+        monkeypatch.setattr(postgres_database, "_send", send_statement)
+        with pytest.raises(Conflict, match="m19"):
+            await one.threads.append(build_thread("t1"), messages)
+        return [thread.id for thread in (await one.threads.find(ThreadQuery())).items]
+
+    assert sorted(run_with_two(postgres_url, work)) == ["t2", "t3"]
+    assert sent[0].startswith("INSERT INTO mastra_threads")
 
 
 def test_deleted_messages_stay_deleted_during_appends(postgres_url):

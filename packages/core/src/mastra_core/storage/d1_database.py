@@ -59,6 +59,7 @@ class D1Database:
         *,
         writes: bool = False,  # noqa: ARG002  # a batch is a transaction in any case
         locks: Sequence[Lock] = (),  # noqa: ARG002  # D1 executes one batch at a time
+        is_conditional: bool = False,  # noqa: ARG002  # all statements see the same rows
     ) -> T:
         """Execute statements in one batch, and convert their results.
 
@@ -66,6 +67,7 @@ class D1Database:
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
         :param locks: not needed, because there is one writer at a time.
+        :param is_conditional: not needed, because all conditions of a batch agree.
         :raises StorageError: when the database cannot be used.
         """
         with start_database_span(statements, self.name):

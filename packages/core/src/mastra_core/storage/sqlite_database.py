@@ -69,6 +69,7 @@ class SqliteDatabase(Protocol):
         *,
         writes: bool = False,
         locks: Sequence[Lock] = (),
+        is_conditional: bool = False,
     ) -> T:
         """Execute statements in order, in one transaction, and convert their results.
 
@@ -79,5 +80,6 @@ class SqliteDatabase(Protocol):
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
         :param locks: the locks that the call acquires first, in this order.
+        :param is_conditional: whether nothing is stored if the last statement changes no row.
         :raises StorageError: when the database cannot be used.
         """

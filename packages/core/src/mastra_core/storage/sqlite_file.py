@@ -54,6 +54,7 @@ class SqliteFile:
         *,
         writes: bool = False,
         locks: Sequence[Lock] = (),  # noqa: ARG002  # a file has one writer at a time
+        is_conditional: bool = False,  # noqa: ARG002  # all statements see the same rows
     ) -> T:
         """Execute statements in one transaction, and convert their results in the same thread.
 
@@ -61,6 +62,7 @@ class SqliteFile:
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
         :param locks: not needed, because there is one writer at a time.
+        :param is_conditional: not needed, because all conditions of a transaction agree.
         :raises StorageError: when the file cannot be used.
         """
 

@@ -340,6 +340,7 @@ class SqliteThreads:
             lambda results: results[-1].changes > 0,
             writes=True,
             locks=[_SHARED_LOCK, Lock(f"mastra_threads {thread_id}")],
+            is_conditional=True,
         )
 
     async def _require_free_ids(

@@ -48,6 +48,7 @@ class PostgresDatabase:
         *,
         writes: bool = False,
         locks: Sequence[Lock] = (),
+        is_conditional: bool = False,
     ) -> T:
         """Execute statements in one transaction, and convert their results.
 
@@ -57,6 +58,8 @@ class PostgresDatabase:
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
         :param locks: the locks that the call acquires first, in this order.
+        :param is_conditional: whether nothing is stored if the last statement changes no row. A
+            statement sees what others have committed since the statement before it.
         :raises StorageError: when the database cannot be used.
         """
 
@@ -69,9 +72,27 @@ class PostgresDatabase:
                         _SHARED_LOCK if lock.is_shared else _LOCK, (encode_value(lock.name),)
                     )
                 cursors = [await _send(connection, each) for each in statements]
-            return [await _receive(cursor) for cursor in cursors]
+            results = [await _receive(cursor) for cursor in cursors]
+            if is_conditional and not results[-1].changes:
+                raise _Unchanged(results)
+            return results
 
-        return convert(await self.pool.run(work, repeat_on=[_NOT_NULL_VIOLATION]))
+        try:
+            results = await self.pool.run(work, repeat_on=[_NOT_NULL_VIOLATION])
+        except _Unchanged as unchanged:
+            results = unchanged.results
+        return convert(results)
+
+
+class _Unchanged(Exception):
+    """The last statement has changed no row, so the transaction is rolled back.
+
+    :param results: of the statements.
+    """
+
+    def __init__(self, results: list[Result]) -> None:
+        super().__init__()
+        self.results = results
 
 
 async def _send(connection: AsyncConnection[Any], statement: Statement) -> AsyncCursor[Any]:
