@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from mastra_core.freezing import freezes_between_requests
 from mastra_core.logs.background_writer import BackgroundWriter
 from mastra_core.logs.losses import Loss, Losses
 from mastra_core.logs.stream_transport import StreamTransport
@@ -19,8 +20,8 @@ from mastra_core.redaction import safe_message
 __all__ = ("LogPipeline", "find_pipeline")
 
 _STOP_TIMEOUT = 2.0  # seconds to write the last lines
-# Frozen between two requests, where a thread would not run.
-_FREEZES = sys.platform == "emscripten" or "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+# Without a thread, or with one that would not write the last lines of a request in time.
+_WRITES_DIRECTLY = sys.platform == "emscripten" or freezes_between_requests()
 
 
 class LogPipeline(logging.Handler):
@@ -102,7 +103,12 @@ class LogPipeline(logging.Handler):
                 self._losses.add(name, 1, reason, is_failure=False)
 
     def _get_writer(self) -> BackgroundWriter | None:
-        if self._writer is None and self._servers and not _FREEZES and not self._is_abandoned:
+        if (
+            self._writer is None
+            and self._servers
+            and not _WRITES_DIRECTLY
+            and not self._is_abandoned
+        ):
             self._writer = BackgroundWriter(self._write_batch)
         return self._writer
 

@@ -71,6 +71,7 @@ async def _list_resources(request: _Request) -> ASGIResponse:
     operation_id="mcp_tools_{path}",
     body=_Read,
     response=McpContents,
+    errors=(404,),
 )
 async def _read_resource(request: _Request) -> ASGIResponse:
     """Read a resource."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import Any
 
 from mastra_core import telemetry
+from mastra_core.freezing import freezes_between_requests
 from mastra_core.workflows import Run
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.health import HEALTH_PATHS
@@ -17,8 +17,6 @@ __all__ = (
 )
 
 
-# Variables of platforms that freeze the process after a response.
-_FREEZING_PLATFORMS = ("AWS_LAMBDA_FUNCTION_NAME", "VERCEL")
 _FLUSH_SECONDS = 1.0
 
 
@@ -30,7 +28,7 @@ class RequestSpans:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._flushes = any(name in os.environ for name in _FREEZING_PLATFORMS)
+        self._flushes = freezes_between_requests()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on within a span that ends with the last byte of the response.

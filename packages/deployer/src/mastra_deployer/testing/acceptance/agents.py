@@ -89,11 +89,11 @@ class AgentTests(AppFixtures):
         assert "error" in {chunk["type"] for chunk in chunks}
 
     def test_a_tool_is_executed(self, app_client: httpx.Client) -> None:
-        """A tool can be called directly; if it fails, the response is a 500."""
+        """A tool can be called directly; if it fails, the response is a 422."""
         response = app_client.post("/api/tools/add/execute", json={"data": {"a": 2, "b": 3}})
         assert response.json() == 5  # noqa: PLR2004  # 2 + 3
         failed = app_client.post("/api/tools/fail/execute", json={"data": {}})
-        assert failed.status_code == httpx.codes.INTERNAL_SERVER_ERROR
+        assert failed.status_code == httpx.codes.UNPROCESSABLE_ENTITY
         assert failed.json() == {"error": "the tool failed"}
 
     def test_concurrent_requests_keep_their_context(self, app_client: httpx.Client) -> None:
