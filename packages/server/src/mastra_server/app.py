@@ -221,7 +221,6 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
     mastra: Mastra = app.state.mastra
     trace_store: TraceStore | None = app.state.trace_store
     await open_resources(app)
-    await mastra.engine.open(mastra.workflows.values())
     await _open_remote_runs(app)
     logs: ServerLogs = app.state.logs
     logs.open()

@@ -80,6 +80,10 @@ class RequestCounts:
 
         return await self._database.execute(statements, convert, writes=True)
 
+    async def open(self) -> None:
+        """Open the database, and create or migrate its tables."""
+        await self._database.execute([Statement("SELECT 1")], lambda _: None)
+
     async def close(self) -> None:
         """Close the database; a later call opens it again."""
         await self._database.close()

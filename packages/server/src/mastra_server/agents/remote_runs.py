@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from mastra_core.database.message_bus import MessageBus
+from mastra_core.database.message_bus import MAX_MESSAGE_BYTES, MessageBus
 from mastra_core.errors import NotFound, StorageError
 from mastra_core.logger import get_logger
 from mastra_server.agents.live_run import LiveRun
@@ -35,6 +35,8 @@ _RETRY_DELAY = 1.0  # seconds between attempts to listen
 _START_DELAY = 0.1  # seconds for other servers to report when this server starts
 _FINISHED_DELAY = 0.3  # seconds by which a server with a running run answers first
 _PART_BYTES = 5_000  # of a frame in one message, before base64
+_MAX_QUEUED = 2_000  # messages that wait for a slow reader: at most 13 MB
+_CLOSE_TIMEOUT = 2.0  # seconds to send the last frames of runs that a shutdown has aborted
 _ALL = "mastra_servers"
 
 _Kind = Literal[
@@ -101,6 +103,7 @@ class RemoteRuns:
         self._answers: dict[str, asyncio.Queue[_Message]] = {}
         self._senders: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns: set[str] = set()  # requests whose runs of this server have not ended
         self._is_ready = asyncio.Event()
         self._servers: dict[str, float] = {}  # when each other server was last heard
         self._clock = 0
@@ -125,7 +128,11 @@ class RemoteRuns:
 
     async def close(self) -> None:
         """Stop to listen, and end the streams to other servers."""
-        await self._send(_ALL, self._build("leave"))
+        if self._senders:
+            await asyncio.wait([*self._senders.values()], timeout=_CLOSE_TIMEOUT)
+        with contextlib.suppress(TimeoutError):  # the database may be unreachable
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
+                await self._send(_ALL, self._build("leave"))
         for task in [*self._senders.values(), *self._tasks]:
             task.cancel()
         await asyncio.gather(*self._senders.values(), *self._tasks, return_exceptions=True)
@@ -206,11 +213,13 @@ class RemoteRuns:
         queue = self._answers[message.request] = asyncio.Queue()
         try:
             await self._bus.publish(_ALL, [_encode(message)])
-            await self._wait_for_ends(queue, servers)
+            await self._wait_for_ends(queue, servers, message)
         finally:
             del self._answers[message.request]
 
-    async def _wait_for_ends(self, queue: asyncio.Queue[_Message], servers: set[str]) -> None:
+    async def _wait_for_ends(
+        self, queue: asyncio.Queue[_Message], servers: set[str], question: _Message
+    ) -> None:
         """Wait until each server has reported that it has no earlier run, or is dead."""
         busy: set[str] = set()
         deadline = time.monotonic() + ANSWER_TIMEOUT
@@ -222,6 +231,9 @@ class RemoteRuns:
                 servers &= self._list_servers()
                 if time.monotonic() >= deadline:
                     servers &= busy
+                    deadline = time.monotonic() + ALIVE_INTERVAL
+                    if servers:  # an answer may have been lost
+                        await self._send(_ALL, question)
                 continue
             if message.kind == "accept":
                 busy.add(message.sender)
@@ -238,12 +250,14 @@ class RemoteRuns:
 
         The caller removes the request's queue if there is an answer.
         """
-        servers = self._list_servers()
+        text, servers = _encode(message), self._list_servers()
+        if len(text.encode()) > MAX_MESSAGE_BYTES:
+            return None  # no run has so long an id
         queue = self._answers[message.request] = asyncio.Queue()
         answer = None
         try:
             if servers:
-                await self._bus.publish(_ALL, [_encode(message)])
+                await self._bus.publish(_ALL, [text])
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 while servers and answer is None:
                     received = await queue.get()
@@ -254,10 +268,12 @@ class RemoteRuns:
         finally:
             if answer is None:
                 del self._answers[message.request]
+                # A server may still accept, and send frames that nobody reads.
+                self._start(self._send(_ALL, self._build("cancel", request=message.request)))
         return answer
 
     async def _receive_frames(self, request: str, server: str) -> AsyncGenerator[bytes]:
-        queue, parts = self._answers[request], []
+        queue, parts, number = self._answers[request], [], 0
         try:
             while True:
                 async with asyncio.timeout(SILENCE_TIMEOUT):
@@ -266,6 +282,10 @@ class RemoteRuns:
                     continue  # another server has answered later
                 if message.kind == "end":
                     return
+                if message.number != number:
+                    get_logger("mastra.server").warning("frames of another server were lost")
+                    return
+                number += 1
                 parts.append(base64.b64decode(message.data))
                 if message.is_last:
                     yield b"".join(parts)
@@ -273,7 +293,7 @@ class RemoteRuns:
         except TimeoutError:
             get_logger("mastra.server").warning("the server of a run has not answered")
         finally:
-            del self._answers[request]
+            self._answers.pop(request, None)
             self._start(self._send(_ALL, self._build("cancel", request=request)))
 
     async def _report_alive(self) -> None:
@@ -303,7 +323,7 @@ class RemoteRuns:
             try:
                 async for text in self._bus.listen(_ALL, self._name):
                     if text:
-                        self._handle(msgspec.json.decode(text, type=_Message))
+                        self._handle_text(text)
                     else:
                         self._is_ready.set()
             except StorageError as error:
@@ -313,11 +333,24 @@ class RemoteRuns:
                 )
             await asyncio.sleep(_RETRY_DELAY)
 
+    def _handle_text(self, text: str) -> None:
+        try:
+            message = msgspec.json.decode(text, type=_Message)
+        except (msgspec.DecodeError, UnicodeError):  # of another version, or another program
+            get_logger("mastra.server").debug("a message of another server is unknown")
+        else:
+            self._handle(message)
+
     def _handle(self, message: _Message) -> None:
         if message.sender == self._name:
             return
         self._note_server(message)
-        if queue := self._answers.get(message.request):
+        if (queue := self._answers.get(message.request)) is not None:
+            if message.kind == "frame" and queue.qsize() >= _MAX_QUEUED:
+                # The reader is too slow, and is disconnected.
+                del self._answers[message.request]
+                message = msgspec.structs.replace(message, kind="end")
+                self._start(self._send(_ALL, self._build("cancel", request=message.request)))
             queue.put_nowait(message)
         elif task := self._senders.get(message.request):
             task.cancel()  # the reader is gone
@@ -340,13 +373,22 @@ class RemoteRuns:
     def _report_turn(self, message: _Message) -> None:
         """Report to a run of another server when all earlier runs of its thread have ended."""
         key = (message.agent, message.resource, message.thread)
-        runs = [run for run in self._threads.list_active(key) if run.stamp < message.stamp]
-        self._start(self._report_ends(runs, message) if runs else self._refuse(message))
+        place = message.stamp, message.sender
+        active = self._threads.list_active(key)
+        runs = [run for run in active if (run.stamp, self._name) < place]
+        if not runs:
+            self._start(self._refuse(message))
+        elif message.request not in self._turns:
+            self._turns.add(message.request)
+            self._start(self._report_ends(runs, message))
 
     async def _report_ends(self, runs: list[LiveRun], message: _Message) -> None:
-        await self._send(message.sender, self._build("accept", request=message.request))
-        for run in runs:
-            await run.wait()
+        try:
+            await self._send(message.sender, self._build("accept", request=message.request))
+            for run in runs:
+                await run.wait()
+        finally:
+            self._turns.discard(message.request)
         await self._send(message.sender, self._build("end", request=message.request))
 
     async def _send_frames(self, message: _Message, run: LiveRun) -> None:
@@ -416,11 +458,11 @@ class RemoteRuns:
 
         key = (message.agent, message.resource, message.thread)
         if message.thread:
-            self._threads.add_remote(key, _RemoteRun(stream_frames), (message.run, message.number))
+            self._threads.add_remote(key, _RemoteRun(stream_frames), (message.run, message.stamp))
 
     def _build_start(self, run: LiveRun, resource: str, thread: str) -> _Message:
         message = self._build("started", run=run.id, agent=run.agent_id, owner=run.owner)
-        message.resource, message.thread, message.number = resource, thread, run.start_position
+        message.resource, message.thread, message.stamp = resource, thread, run.stamp
         return message
 
     def _build(self, kind: _Kind, **fields: Any) -> _Message:

@@ -106,7 +106,7 @@ class ThreadRuns:
 
         :param key: the thread.
         :param run: the run.
-        :param start: the id of the run, and the position at which it started or continued.
+        :param start: the id of the run, and the stamp of its start or continuation.
         """
         for listener in self._listeners.get(key, ()):
             listener.add_remote(run, start)

@@ -14,10 +14,10 @@ __all__ = ("StartupErrorApp", "open_resources")
 
 
 async def open_resources(app: Litestar) -> None:
-    """Open the storage, the telemetry and the trace store before the first request.
+    """Open databases, telemetry, trace store and engine before the first request.
 
     :param app: the application.
-    :raises StorageError: when the storage cannot be opened.
+    :raises StorageError: when a database cannot be opened.
     :raises ConfigError: when a package for traces is not installed.
     """
     import asyncio
@@ -26,8 +26,11 @@ async def open_resources(app: Litestar) -> None:
     tracers = [each for each in (mastra.telemetry, app.state.trace_store) if each is not None]
     try:
         await mastra.storage.open()
+        for limiter in app.state.rate_limiters:
+            await limiter.open()
         for tracer in tracers:
             await asyncio.to_thread(tracer.start)  # imports the SDK, which takes long
+        await mastra.engine.open(mastra.workflows.values())
     except (ConfigError, StorageError) as error:
         app.state.startup_error = str(error)
         raise

@@ -10,7 +10,7 @@ from typing import Any
 from litestar import Request
 
 from mastra_core import RateLimit
-from mastra_core.errors import ConfigError
+from mastra_core.errors import ConfigError, StorageError
 from mastra_core.request_scope import is_request_scoped
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.callers import read_client_address
@@ -47,7 +47,11 @@ class RateLimiter:
             await self._app(scope, receive, send)
             return
         caller = await self._identify_caller(Request(scope, receive, send))
-        allowed = await self._get_limiter().hit(self._item, caller)
+        try:
+            allowed = await self._get_limiter().hit(self._item, caller)
+        except StorageError as error:  # no layer outside this one answers
+            await ErrorResponse(error)(scope, receive, send)
+            return
         headers = await self._build_headers(caller)
         if not allowed:
             refusal = json_response({"error": "Too many requests"}, 429, headers)
@@ -63,6 +67,15 @@ class RateLimiter:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+    async def open(self) -> None:
+        """Open the database in which requests are counted, so that a problem ends the start.
+
+        :raises ConfigError: when its URL is invalid, or a package is missing.
+        :raises StorageError: when it cannot be used.
+        """
+        if self._settings.is_in_database:
+            await self._get_limiter().open()
 
     async def close(self) -> None:
         """Close the database in which requests are counted, if there is one."""

@@ -43,6 +43,10 @@ class StoredWindow:
         """
         return self._stats.pop(caller, (time.time() + item.get_expiry(), 0))
 
+    async def open(self) -> None:
+        """Open the database."""
+        await self._counts.open()
+
     async def close(self) -> None:
         """Close the database."""
         await self._counts.close()
