@@ -354,3 +354,18 @@ def test_variables_of_limits(monkeypatch):
 def test_variable_of_the_content(monkeypatch, value, expected):
     monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", value)
     assert read_record_content(True) is expected
+
+
+def test_numbers_of_every_kind_are_encoded():
+    """A range of Python walks all of its numbers for a subclass of int; the process would hang."""
+    from http import HTTPStatus
+
+    from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+
+    from mastra_core.telemetry.otlp_encoding import SpanLimits, encode_attributes
+
+    values = {"status": HTTPStatus.OK, "huge": 2**70, "giant": 10**5000, "low": -(2**63)}
+    for name, expected in (("status", 200), ("low", -(2**63))):
+        encoded = encode_attributes({name: values[name]}, 0x0A, SpanLimits())
+        assert KeyValue.FromString(encoded[2:]).value.int_value == expected
+    assert encode_attributes({"huge": values["huge"], "giant": values["giant"]}, 0x0A, SpanLimits())

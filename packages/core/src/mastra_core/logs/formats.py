@@ -9,7 +9,12 @@ from typing import Any
 import msgspec
 
 from mastra_core.logs.credential_masking import mask_secret_values
-from mastra_core.logs.log_records import get_extra_fields, get_level_name, get_trace_ids
+from mastra_core.logs.log_records import (
+    get_all_fields,
+    get_extra_fields,
+    get_level_name,
+    get_trace_ids,
+)
 
 __all__ = ("ConsoleFormatter", "JsonFormatter")
 
@@ -39,7 +44,7 @@ class JsonFormatter(logging.Formatter):
             **get_trace_ids(),
         }
         # A caller's field cannot replace one of these.
-        fields = get_extra_fields(record)
+        fields = get_all_fields(record)
         line = {**own, **fields} if own.keys().isdisjoint(fields) else {**own, **fields, **own}
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
@@ -58,6 +63,8 @@ def _encode(line: dict[str, Any]) -> str:
 
 class ConsoleFormatter(logging.Formatter):
     """Formats a record as readable text; an exception is one line and the user's frames.
+
+    The ids of the record's scope, such as the request id, are in JSON lines only.
 
     :param colour: whether the terminal shows colours.
     :param tracebacks: whether to show every frame of an exception.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
@@ -71,13 +73,19 @@ class HttpTransport(LogTransport):
         self._timeout = timeout
         self.level = level
         self._queue = LineQueue(max_bytes)
+        self._max_bytes = max_bytes
         self._sender: _Sender | None = None
+        self._process = os.getpid()
+        self._close_by = 0.0  # on the monotonic clock; set when the logger stops
 
     def write(self, lines: Sequence[str]) -> None:
         """Queue lines; the thread of the transport sends them.
 
         :param lines: the lines.
         """
+        if self._process != os.getpid():  # a fork: the parent sends what waited before it
+            self._process, self._sender = os.getpid(), None
+            self._queue = LineQueue(self._max_bytes)
         refused = sum(not self._queue.put(line, len(line)) for line in lines)
         if refused:
             self.report_loss(refused, "more lines were logged than could be sent")
@@ -87,13 +95,23 @@ class HttpTransport(LogTransport):
         if len(self._queue) >= self._batch_size:
             self._sender.wakeup.set()
 
+    def begin_close(self, close_by: float) -> None:
+        """Send what waits now, and try nothing again.
+
+        :param close_by: when ``close`` gives up, on the monotonic clock.
+        """
+        self._close_by = self._close_by or close_by
+        if self._sender is not None:
+            self._sender.stop()
+
     def close(self) -> None:
         """Send the lines that wait, for at most two seconds."""
+        self.begin_close(time.monotonic() + _CLOSE_TIMEOUT)
         sender, self._sender = self._sender, None
-        if sender is None:
+        close_by, self._close_by = self._close_by, 0.0
+        if sender is None or self._process != os.getpid():
             return
-        sender.stop()
-        sender.join(_CLOSE_TIMEOUT)
+        sender.join(max(0.0, close_by - time.monotonic()))
         if waiting := sender.abandon() + len(self._queue.take()):
             self.report_loss(waiting, f"{self._url.hostname} did not accept them before the end")
 
@@ -191,7 +209,7 @@ class _Sender(threading.Thread):
         for number in range(_MAX_TRIES):
             try:
                 status, delay = self._transport.post(body)
-            except (OSError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001  # also a Secret without its variable
                 status, delay, reason = 0, 0.0, safe_message(error)
             else:
                 if status < HTTPStatus.MULTIPLE_CHOICES:

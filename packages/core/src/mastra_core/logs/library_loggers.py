@@ -7,7 +7,18 @@ import logging
 __all__ = ("LibraryLoggers",)
 
 # They log every request or model call at the level info.
-_CHATTY = ("anthropic", "asyncio", "google_genai", "httpcore", "httpx", "mcp", "openai", "uvicorn")
+_CHATTY = (
+    "anthropic",
+    "asyncio",
+    "google_genai",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "mcp",
+    "openai",
+    "uvicorn",
+)
 
 
 class LibraryLoggers:

@@ -10,7 +10,7 @@ from typing import Any
 from mastra_core.logs.credential_masking import mask_credentials, mask_secret_values
 from mastra_core.logs.log_fields import get_log_fields
 
-__all__ = ("copy_record", "get_extra_fields", "get_level_name", "get_trace_ids")
+__all__ = ("copy_record", "get_all_fields", "get_extra_fields", "get_level_name", "get_trace_ids")
 
 _RECORD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _STANDARD_COUNT = len(vars(logging.makeLogRecord({})))
@@ -18,17 +18,22 @@ _FORMATTER = logging.Formatter()
 
 
 def get_extra_fields(record: logging.LogRecord) -> dict[str, Any]:
-    """Return the fields of a record: those of its scope, and ``extra``; credentials are masked.
+    """Return the fields that the caller has passed as ``extra``; credentials are masked.
 
     :param record: the log record.
     """
     attributes = vars(record)
     added = itertools.islice(attributes.items(), _STANDARD_COUNT, None)  # they come last
     extra = {key: value for key, value in added if key not in _RECORD_ATTRIBUTES}
-    scope = get_log_fields()
-    if not extra:
-        return dict(scope)
-    return {**scope, **mask_credentials(extra)}
+    return mask_credentials(extra) if extra else extra
+
+
+def get_all_fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the fields of a record: those of its scope, and ``extra``; credentials are masked.
+
+    :param record: the log record.
+    """
+    return {**get_log_fields(), **get_extra_fields(record)}
 
 
 def get_level_name(record: logging.LogRecord) -> str:
@@ -54,7 +59,7 @@ def copy_record(record: logging.LogRecord) -> logging.LogRecord:
     :param record: the log record.
     """
     fields = vars(record).copy()
-    fields |= {**get_extra_fields(record), **get_trace_ids()}
+    fields |= {**get_all_fields(record), **get_trace_ids()}
     fields["msg"], fields["args"] = mask_secret_values(record.getMessage()), None
     if record.exc_info:
         fields["exc_text"] = mask_secret_values(_FORMATTER.formatException(record.exc_info))

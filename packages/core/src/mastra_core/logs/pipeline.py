@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import sys
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -20,8 +21,13 @@ from mastra_core.redaction import safe_message
 __all__ = ("LogPipeline", "find_pipeline")
 
 _STOP_TIMEOUT = 2.0  # seconds to write the last lines
-# Without a thread, or with one that would not write the last lines of a request in time.
-_WRITES_DIRECTLY = sys.platform == "emscripten" or freezes_between_requests()
+# There is no thread, or it would not write the last lines of a request in time. Under `mastra dev`,
+# lines of a request appear before the line that reports its end.
+_WRITES_DIRECTLY = (
+    sys.platform == "emscripten"
+    or freezes_between_requests()
+    or os.environ.get("MASTRA_DEV") == "true"
+)
 
 
 class LogPipeline(logging.Handler):
@@ -82,6 +88,9 @@ class LogPipeline(logging.Handler):
         """Write the lines that wait, for at most two seconds; then write without a thread."""
         self._servers -= 1
         if self._servers == 0:
+            close_by = time.monotonic() + _STOP_TIMEOUT
+            for transport in self.transports.values():
+                transport.begin_close(close_by)
             self._stop_writer()
             self._close_transports()
 

@@ -41,7 +41,8 @@ class StreamTransport(LogTransport):
             _write_all(descriptor, text.encode(errors="backslashreplace"))
 
     def _find_descriptor(self) -> int | None:
-        if sys.platform == "win32" or self._stream not in (sys.__stderr__, sys.__stdout__):
+        has_descriptors = sys.platform not in ("emscripten", "win32")
+        if not has_descriptors or self._stream not in (sys.__stderr__, sys.__stdout__):
             return None
         try:
             self._stream.flush()

@@ -64,6 +64,12 @@ class LogTransport:
         """Yield the latest lines as data, oldest first, if the transport can list them."""
         return iter(())
 
+    def begin_close(self, close_by: float) -> None:
+        """Begin to write what is left, without waiting; all transports begin before one closes.
+
+        :param close_by: when ``close`` gives up, on the monotonic clock.
+        """
+
     def close(self) -> None:
         """Write what is left, for at most two seconds, and release resources."""
 
@@ -110,4 +116,10 @@ def measure_line(line: Any) -> int:
     """
     if isinstance(line, str):
         return len(line)
-    return _RECORD_SIZE + len(getattr(line, "msg", "")) + len(getattr(line, "exc_text", None) or "")
+    return _RECORD_SIZE + sum(_measure(each) for each in getattr(line, "__dict__", {}).values())
+
+
+def _measure(value: Any) -> int:
+    if isinstance(value, str | bytes):
+        return len(value)
+    return len(str(value)) if isinstance(value, dict | list | tuple) else 0

@@ -14,7 +14,8 @@ __all__ = ("SpanLimits", "encode_attributes", "encode_spans")
 
 _MAX_CACHED = 4_096  # attributes with short text, and names
 _MAX_CACHED_LENGTH = 64  # characters of such a text
-_INT64 = range(-(2**63), 2**63)
+_MIN_INT, _MAX_INT = -(2**63), 2**63 - 1  # "in range" walks it for a subclass of int
+_MAX_DECIMAL = 10_000  # bits; Python refuses to write longer numbers in decimal
 _MAX_DEPTH = 8  # of nested lists
 _SPAN_TIMES = struct.Struct("<BQBQ")  # start and end
 _FLAGS = struct.Struct("<HI")
@@ -50,17 +51,27 @@ class SpanLimits:
         self.links = links
 
 
-def encode_spans(spans: Iterable[Any], limits: SpanLimits) -> bytes:
+def encode_spans(
+    spans: Iterable[Any], limits: SpanLimits, broken: list[Any] | None = None
+) -> bytes:
     """Encode spans as an ``ExportTraceServiceRequest``.
 
     :param spans: ``LightSpan`` objects and ended spans of OpenTelemetry's SDK.
     :param limits: the limits of each span.
+    :param broken: gets the spans that cannot be encoded, instead of an exception.
     """
     groups: dict[int, tuple[Any, dict[Any, list[bytes]]]] = {}
     for span in spans:
+        try:
+            encoded = _encode_span(span, limits)
+        except Exception:  # a user's value may raise anything
+            if broken is None:
+                raise
+            broken.append(span)
+            continue
         _, scopes = groups.setdefault(id(span.resource), (span.resource, {}))
         scope = getattr(span, "instrumentation_scope", None)
-        scopes.setdefault(scope, []).append(_encode_span(span, limits))
+        scopes.setdefault(scope, []).append(encoded)
     return b"".join(
         _field(0x0A, _encode_resource(resource, scopes)) for resource, scopes in groups.values()
     )
@@ -207,8 +218,8 @@ def _encode_integer(value: int) -> bytes:
     """Encode an integer or a boolean; an integer of more than 64 bits becomes a text."""
     if isinstance(value, bool):
         return b"\x10\x01" if value else b"\x10\x00"
-    if value not in _INT64:
-        return _text(0x0A, str(value))
+    if not _MIN_INT <= value <= _MAX_INT:
+        return _text(0x0A, str(value) if value.bit_length() < _MAX_DECIMAL else hex(value))
     return b"\x18" + _varint(value & 0xFFFF_FFFF_FFFF_FFFF)
 
 

@@ -51,10 +51,13 @@ class OtlpSender:
         :param deadline: the value of ``time.monotonic()`` at which to give up.
         :raises ExportFailure: when spans are lost.
         """
-        body = self._compress(encode_spans(spans, self._limits))
+        broken: list[Any] = []
+        body = self._compress(encode_spans(spans, self._limits, broken))
         delay = _FIRST_DELAY
         while True:
             reason, wait = self._post(body, deadline)
+            if reason is None and broken:
+                raise ExportFailure("values of them cannot be encoded", len(broken))
             if reason is None:
                 return
             jitter = random.uniform(0.8, 1.2)  # noqa: S311  # no secret

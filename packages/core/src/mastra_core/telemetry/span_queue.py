@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections import deque
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from mastra_core.logger import get_logger
+from mastra_core.redaction import safe_message
 from mastra_core.telemetry.export_counts import ExportCounts
 
 __all__ = ("ExportFailure", "SpanQueue", "SpanSender")
@@ -69,11 +71,16 @@ class SpanQueue:
     ) -> None:
         self._sender = sender
         self._counts = counts
-        self._spans: deque[Any] = deque()
         self._max_size = max_size
         self._batch_size = min(batch_size, max_size)
         self._delay = delay
         self._timeout = timeout
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start the thread, with an empty queue; the parent of a fork exports what waited."""
+        self._process = os.getpid()
+        self._spans: deque[Any] = deque()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._idle = threading.Condition()
@@ -92,6 +99,8 @@ class SpanQueue:
 
         :param span: the span.
         """
+        if self._process != os.getpid():  # a fork has no threads
+            self._begin()
         waiting = len(self._spans)
         if waiting >= self._max_size:
             self._overflows += 1
@@ -105,6 +114,8 @@ class SpanQueue:
 
         :param seconds: how long to wait.
         """
+        if self._process != os.getpid():
+            return True  # nothing was added since the fork
         with self._idle:
             self._flushes += 1
             number = self._flushes
@@ -175,9 +186,9 @@ class SpanQueue:
         try:
             self._sender.send(batch, self._stopping, deadline)
         except ExportFailure as error:
-            return len(batch) if error.count is None else error.count, str(error)
+            return len(batch) if error.count is None else error.count, safe_message(error)
         except Exception as error:  # noqa: BLE001  # an exporter of the user may raise anything
-            return len(batch), f"{type(error).__name__}: {error}"
+            return len(batch), f"{type(error).__name__}: {safe_message(error)}"
         return 0, ""
 
     def _lose(self, count: int, reason: str) -> None:

@@ -45,7 +45,10 @@ class LogBuffer(logging.Handler):
 
         :param record: the log record.
         """
-        line = msgspec.json.decode(self._formatter.format(record))
+        try:
+            line = msgspec.json.decode(self._formatter.format(record))
+        except Exception:  # noqa: BLE001  # str() of a user's object may raise anything
+            return  # the pipeline counts and reports the line
         self._lines.append({**line, "pid": os.getpid()})
 
     def iter_lines(self) -> Iterator[dict[str, Any]]:

@@ -197,6 +197,7 @@ class SpanRecord:
 
     def _update_size(self) -> None:
         self.size = _BASE_SIZE + len(self.input) + len(self.output) + len(self._attributes)
+        self.size += sum(map(len, (self.error or {}).values()))
 
 
 def _get_kind(attributes: Mapping[str, Any]) -> str:
