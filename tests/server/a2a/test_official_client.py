@@ -74,7 +74,7 @@ def test_list(shop):
             return [event.task.id for (event,) in sent], first, await client.list_tasks(request)
 
     ids, first, second = asyncio.run(talk())
-    assert [task.id for task in (*first.tasks, *second.tasks)] == ids
+    assert [task.id for task in (*first.tasks, *second.tasks)] == ids[::-1]  # the newest first
     assert (first.total_size, second.next_page_token) == (3, "")
     assert not first.tasks[0].artifacts
 

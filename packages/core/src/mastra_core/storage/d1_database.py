@@ -24,7 +24,7 @@ T = TypeVar("T")
 _MAX_ROW_BYTES = 1_990_000
 # The memory of a Worker is 128 MB, and a result takes several times its size until it is decoded.
 _MAX_READ_BYTES = 8_388_608
-_MAX_INTEGER = 2**53  # larger integers are no exact numbers of JavaScript
+_MAX_INTEGER = 2**53 - 2  # larger integers become a BigInt in Pyodide, which D1 refuses
 
 
 class D1Database:

@@ -16,8 +16,11 @@ _GET = """SELECT data FROM mastra_records
 _DELETE = "DELETE FROM mastra_records WHERE kind = ? AND id = ? AND owner = ? AND expires_at > ?"
 _DELETE_OLD = "DELETE FROM mastra_records WHERE expires_at <= ?"
 _DELETE_EXCESS = """DELETE FROM mastra_records WHERE kind = ? AND caller = ? AND id IN (
-    SELECT id FROM mastra_records WHERE kind = ? AND caller = ?
-    ORDER BY expires_at DESC LIMIT ? OFFSET ?)"""
+    SELECT id FROM (
+        SELECT id, row_number() OVER latest AS place, sum(length(data)) OVER latest AS size
+        FROM mastra_records WHERE kind = ? AND caller = ?
+        WINDOW latest AS (ORDER BY expires_at DESC, id)) AS ranked
+    WHERE place > ? OR size > ? LIMIT ?)"""
 _MAX_EXCESS = 1000  # rows that one call deletes
 
 
@@ -37,11 +40,13 @@ class SqliteRecords:
         *,
         max_age: float = 24 * 3600,
         max_per_caller: int = 1000,
+        max_bytes_per_caller: int = 64 * 1024 * 1024,
     ) -> None:
         self._database = database
         self._kind = kind
         self._max_age = max_age
         self._max_per_caller = max_per_caller
+        self._max_bytes = max_bytes_per_caller
 
     async def put(self, record_id: str, owner: str, caller: str, data: bytes) -> None:
         """Store a record with a new id.
@@ -58,7 +63,9 @@ class SqliteRecords:
         statements = [
             Statement(_DELETE_OLD, (now,)),
             Statement(_PUT, row),
-            Statement(_DELETE_EXCESS, (*whose, *whose, _MAX_EXCESS, self._max_per_caller)),
+            Statement(
+                _DELETE_EXCESS, (*whose, *whose, self._max_per_caller, self._max_bytes, _MAX_EXCESS)
+            ),
         ]
         lock = Lock(f"mastra_records {self._kind} {caller}")
         await self._database.execute(statements, lambda _: None, writes=True, locks=[lock])

@@ -12,7 +12,7 @@ from mastra_core.storage.sqlite_database import Result, Statement
 __all__ = ("HAS_METADATA", "PagedSelect", "RowSelect", "estimate_row_size")
 
 T = TypeVar("T")
-_NO_LIMIT = 2**53  # the largest number that every database understands
+_NO_LIMIT = 2**52  # D1 refuses the BigInt that a number near 2**53 becomes in Pyodide
 
 _KIND = "CASE WHEN type IN ('true', 'false', 'integer', 'real') THEN 'number' ELSE type END"
 _OWN_NODES = f"""SELECT fullkey, {_KIND}, atom FROM json_tree(

@@ -37,7 +37,11 @@ def read_resume_data(message: dict[str, Any], *, is_approval: bool) -> Any:
     """
     for part in message["parts"]:
         if part["kind"] == "data":
-            return part["data"]
+            data = part["data"]
+            if is_approval and not isinstance(data, dict):  # version 1.0 allows any value
+                text = data if isinstance(data, str) else encode_json(data).decode()
+                return {"approved": _YES.fullmatch(text) is not None, "reason": text}
+            return data
     texts = [part["text"] for part in message["parts"] if part["kind"] == "text"]
     text = "\n".join(texts).strip()
     try:

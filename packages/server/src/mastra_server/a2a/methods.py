@@ -175,6 +175,7 @@ class _Call:
         params = self._read_params(ListParams)
         start, size = int(params.page_token or 0), params.page_size or 50
         found = [*filter(_build_filter(params), self._store.list(self._agent.id, self._owner))]
+        found.sort(key=lambda task: (task.changed_at, task.id), reverse=True)
         page = [
             to_new_task(task.build(params.history_length, has_artifacts=params.include_artifacts))
             for task in found[start : start + size]

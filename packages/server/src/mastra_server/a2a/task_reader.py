@@ -40,8 +40,8 @@ class TaskReader:
         yield self._first
         while self._task.is_active:
             self._signal.clear()
-            end = max(self._task.piece_count - 1, 0)  # the last piece is marked as such
-            if end > self._sent:
+            end = self._task.piece_count - 1  # the last piece is marked as such
+            if self._task.is_streamed and end > self._sent:
                 yield self._take_text(end)
             elif not await self._wait():
                 self._task.settle()

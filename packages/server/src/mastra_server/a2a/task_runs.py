@@ -11,7 +11,7 @@ from typing import Any
 from litestar import Request
 
 from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired
-from mastra_core.errors import NotFound, RequestError
+from mastra_core.errors import Conflict, NotFound, RequestError
 from mastra_server.a2a.json_rpc import INVALID_REQUEST, A2aError
 from mastra_server.a2a.message_parts import read_resume_data, to_agent_messages
 from mastra_server.a2a.task import Task, build_message
@@ -54,13 +54,16 @@ async def start_task_run(
     :raises TooManyRuns: when too many runs are running.
     """
     suspended_runs = get_suspended_runs(request)
-    if task.state == "input-required":
+    state, run = task.state, task.run
+    if state == "input-required":
         run_input = await _build_resume_input(request, agent, task, message)
         chunks = resume_agent(agent, run_input, suspended_runs)
     else:
         run_input = _build_run_input(request, task, message)
         await check_thread_access(agent, run_input)
         chunks = stream_agent(agent, run_input, suspended_runs)
+    if (task.state, task.run) != (state, run):  # another request was faster
+        raise Conflict(f"The task {task.id} has changed.")
     store = get_task_store(request.app.state)
     recorded = _record_chunks(task, chunks, request.app.state.mastra.server.run_timeout)
     task.run = start_live_run(request, agent.id, run_input, recorded)

@@ -55,6 +55,8 @@ async def choose_conversation(
             raise InvalidBody(
                 "conversation_id", "The previous response is not in this conversation"
             )
+        if previous is not None:
+            restrict_to_thread(request, previous.thread)
         return previous or Conversation(resource=owner)
     memory = get_memory(agent)
     if body.conversation_name:

@@ -9,6 +9,7 @@ schema.
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -16,8 +17,9 @@ from mastra_core.errors import InvalidInput
 
 __all__ = ("build_answer_check",)
 
-MAX_SIZE = 2000  # subschemas that are evaluated
-MAX_NESTED_TARGETS = 4  # expansions of one reference within itself
+MAX_SIZE = 500  # subschemas that are evaluated
+MAX_OPEN_REFERENCES = 4  # references within each other
+MAX_DEPTH = 9  # subschemas within each other, where Python cannot compile deeper code
 _HINT = "Send a valid JSON Schema."
 # Only these keywords are evaluated: others may contain a pattern, a reference or unlimited work.
 _MAPS_OF_SCHEMAS = frozenset(("properties", "dependentSchemas"))
@@ -32,6 +34,11 @@ _PLAIN_VALUES = frozenset(
 )  # fmt: skip
 
 
+_STRICTER = ("not", "oneOf", "if")  # they refuse more if their schemas accept more
+_ANNOTATIONS = frozenset(
+    ("title", "description", "default", "examples", "$schema", "$id", "id", "$comment", "$defs",
+     "definitions", "discriminator", "deprecated", "readOnly", "writeOnly")
+)  # fmt: skip
 _OMITTED = object()
 
 
@@ -47,9 +54,12 @@ def build_answer_check(schema: dict[str, Any], *, enforce_patterns: bool) -> Cal
 
     evaluated = copy.deepcopy(schema) if enforce_patterns else _Inliner(schema).inline()
     try:
-        validate_schema = fastjsonschema.compile(
-            evaluated, handlers=_NoHandlers(), use_default=False
-        )
+        try:
+            validate_schema = _compile(evaluated)
+        except SyntaxError:  # code that is nested too deeply for Python
+            if enforce_patterns:
+                raise
+            validate_schema = _compile(_Inliner(schema, MAX_DEPTH).inline())
     except Exception as error:  # noqa: BLE001  # a malformed schema may raise anything
         raise InvalidInput(f"The schema of the answer is invalid: {error}.", _HINT) from None
 
@@ -60,6 +70,16 @@ def build_answer_check(schema: dict[str, Any], *, enforce_patterns: bool) -> Cal
             raise ValueError(str(error).replace("data", "answer", 1)) from None
 
     return check
+
+
+def _compile(schema: Any) -> Callable[[Any], Any]:
+    """Compile a schema. With details, the code of each part would contain that part again."""
+    import fastjsonschema
+
+    validate: Callable[[Any], Any] = fastjsonschema.compile(
+        schema, handlers=_NoHandlers(), use_default=False, detailed_exceptions=False
+    )
+    return validate
 
 
 def _has_reference(value: Any) -> bool:
@@ -98,9 +118,12 @@ class _NoHandlers(Mapping[str, Callable[[str], Any]]):
 class _Inliner:
     """Builds a copy of a schema without references and patterns, up to a size."""
 
-    def __init__(self, schema: dict[str, Any]) -> None:
+    def __init__(self, schema: dict[str, Any], max_depth: int = sys.maxsize) -> None:
         self._root = schema
         self._size = 0
+        self._depth = 0
+        self._cuts = 0  # constraints that were left out
+        self._max_depth = max_depth
 
     def inline(self) -> Any:
         """Return the schema to evaluate."""
@@ -110,18 +133,32 @@ class _Inliner:
         if not isinstance(schema, dict):
             return schema
         self._size += 1
-        if self._size > MAX_SIZE:
+        if self._size > MAX_SIZE or self._depth >= self._max_depth:
+            self._cuts += 1
             return {}
         reference = schema.get("$ref")
         if isinstance(reference, str):
-            if targets.count(reference) >= MAX_NESTED_TARGETS:
+            if len(targets) >= MAX_OPEN_REFERENCES:
+                self._cuts += 1
                 return {}
             return self._convert(self._find_target(reference), (*targets, reference))
-        converted = {key: self._convert_value(key, value, targets) for key, value in schema.items()}
+        self._depth += 1
+        converted = {key: self._convert_key(key, value, targets) for key, value in schema.items()}
+        self._depth -= 1
         # Without these keywords, allowed properties would count as additional.
         if "patternProperties" in schema:
             converted["additionalProperties"] = _OMITTED
         return {key: value for key, value in converted.items() if value is not _OMITTED}
+
+    def _convert_key(self, key: str, value: Any, targets: tuple[str, ...]) -> Any:
+        """Convert a keyword; omit one that would refuse more if its schemas accept more."""
+        cuts = self._cuts
+        converted = self._convert_value(key, value, targets)
+        if converted is _OMITTED:
+            self._cuts += key not in _ANNOTATIONS
+        elif key in _STRICTER and self._cuts > cuts:
+            return _OMITTED
+        return converted
 
     def _convert_value(self, key: str, value: Any, targets: tuple[str, ...]) -> Any:
         """Return the value of a keyword that is evaluated; ``_OMITTED`` for other keywords."""

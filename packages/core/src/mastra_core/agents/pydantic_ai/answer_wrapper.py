@@ -27,9 +27,9 @@ def wrap_schema(schema: dict[str, Any]) -> tuple[dict[str, Any], str]:
         return schema, ""
     name = _ARRAY if schema.get("type") == "array" else _VALUE
     inner = {key: value for key, value in schema.items() if key not in _SHARED}
-    shared = {key: schema[key] for key in _SHARED if key in schema}
+    shared = {key: schema[key] for key in _SHARED if isinstance(schema.get(key), dict)}
     if (moved := _move_references(schema)) != schema:  # a part of the schema names the root
-        definitions = {key: value for key, value in moved.items() if key in _SHARED}
+        definitions = {key: value for key, value in moved.items() if key in shared}
         root = {key: value for key, value in moved.items() if key not in _SHARED}
         inner = {"$ref": _ROOT}
         shared = {**definitions, "$defs": {**definitions.get("$defs", {}), _ROOT_NAME: root}}
@@ -73,8 +73,11 @@ def unwrap_check(check: Callable[[Any], Any], wrapper: str) -> Callable[[Any], A
 
 def _inline_root(schema: dict[str, Any]) -> dict[str, Any]:
     """Replace a root that is a reference with its target, because providers need an object."""
-    name = str(schema.get("$ref", "")).removeprefix(_REFERENCE)
-    target = schema.get("$defs", {}).get(name)
+    reference, definitions = schema.get("$ref"), schema.get("$defs")
+    if not isinstance(reference, str) or not reference.startswith(_REFERENCE):
+        return schema
+    name = reference.removeprefix(_REFERENCE)
+    target = definitions.get(name) if isinstance(definitions, dict) else None
     return {**target, "$defs": schema["$defs"]} if isinstance(target, dict) else schema
 
 
