@@ -9,8 +9,14 @@ from mastra_core import MemoryEngine
 from mastra_core.request_scope import disable_request_scope, enable_request_scope
 from mastra_core.workflows.durable import DurableEngine
 
-ENGINES = ["memory", pytest.param("request-scoped", marks=pytest.mark.full), "sqlite", "postgres"]
-EXAMPLES = 15  # random examples for each engine with a database, unless the whole is tested
+# SQLite and PostgreSQL share the SQL, and tests/core/workflows/durable runs on both every time.
+ENGINES = [
+    "memory",
+    pytest.param("request-scoped", marks=pytest.mark.full),
+    "sqlite",
+    pytest.param("postgres", marks=pytest.mark.full),
+]
+EXAMPLES = 5  # random examples for each engine with a database, unless the whole is tested
 
 
 @pytest.fixture(scope="session")

@@ -182,6 +182,8 @@ def test_every_verb_of_the_platform_is_tried():
     assert {"deployments", "doctor", "logs", "rollback", "env list"} <= set(PLATFORM_COMMANDS)
     names = {" ".join(words) for words, _ in list_commands()}
     others = "build bundle check deploy preview dev start studio targets trust".split()
+    others += [f"db {verb}" for verb in ("migrate", "status")]
+    others += [f"runs {verb}" for verb in ("cancel", "list", "resume", "retry", "show")]
     assert {name for name in names - set(PLATFORM_COMMANDS) if "new" not in name} == set(others)
 
 
