@@ -8,6 +8,7 @@ import time
 import pytest
 
 from mastra_core.workflows.durable import DurableEngine
+from mastra_server.workflows import runs
 from tests.server.sample_workflows import create_sample
 
 
@@ -101,7 +102,7 @@ def test_cancel_from_the_other_server(servers):
     assert '"canceled"' in observed[0]
 
 
-def test_lists_and_counts_are_those_of_all_servers(servers):
+def test_lists_and_counts_are_those_of_all_servers(servers, monkeypatch):
     here, there = servers
     ids = [start(there, "each", [number])[0] for number in range(3)]
     for run_id in ids:
@@ -111,6 +112,10 @@ def test_lists_and_counts_are_those_of_all_servers(servers):
         page = http.get("/api/workflows/each/runs", params=query).json()
         assert (page["total"], [run["runId"] for run in page["runs"]]) == (3, [ids[0]])
         assert http.get("/api/workflows/run-counts").json()["each"]["suspended"] == 3
+    monkeypatch.setattr(runs, "_MAX_RUNS", 2)  # a response has a maximum, whatever is asked for
+    for query in ({}, {"perPage": 9}, {"limit": 9}):
+        page = here.get("/api/workflows/each/runs", params=query).json()
+        assert (page["total"], len(page["runs"])) == (3, 2)
     assert here.delete(f"/api/workflows/each/runs/{ids[0]}").status_code == 200
     assert there.get(f"/api/workflows/each/runs/{ids[0]}").status_code == 404
 

@@ -22,6 +22,7 @@ from mastra_server.workflows.schemas import RunDetails, RunFieldsQuery, RunList,
 __all__ = ("ROUTES", "get_engine", "get_run", "get_workflow", "list_active_runs")
 
 _Request = Request[Any, Any, Any]
+_MAX_RUNS = 1_000  # in one response
 
 
 def get_workflow(request: _Request) -> Workflow:
@@ -149,9 +150,14 @@ def _build_query(request: _Request) -> RunQuery | None:
     )
 
 
-def _read_page(request: _Request) -> tuple[int, int | None]:
-    """Return offset and limit, from ``page`` and ``perPage`` or ``limit`` and ``offset``."""
+def _read_page(request: _Request) -> tuple[int, int]:
+    """Return offset and limit, from ``page`` and ``perPage`` or ``limit`` and ``offset``.
+
+    A database may have runs of a month, each with many events, so a response has a maximum.
+    """
     size, page = read_number_param(request, "perPage"), read_number_param(request, "page")
     if size is None:
-        return read_number_param(request, "offset") or 0, read_number_param(request, "limit")
+        offset, limit = read_number_param(request, "offset"), read_number_param(request, "limit")
+        return offset or 0, _MAX_RUNS if limit is None else min(limit, _MAX_RUNS)
+    size = min(size, _MAX_RUNS)
     return size * (page or 0), size
