@@ -61,6 +61,7 @@ class PostgresPool:
         self._schemas = schemas
         self._max_connections = max_connections
         self._pool: AsyncConnectionPool[AsyncConnection[Any]] | None = None
+        self._closer: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -75,9 +76,10 @@ class PostgresPool:
 
     async def close(self) -> None:
         """Close the connections."""
-        pool, self._pool = self._pool, None
-        if pool is not None and self._loop is asyncio.get_running_loop():
-            await pool.close()
+        closer, self._pool, self._closer = self._closer, None, None
+        if closer is not None and self._loop is asyncio.get_running_loop():
+            closer.cancel()
+            await asyncio.wait([closer])
 
     @contextlib.asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection[Any]]:
@@ -140,7 +142,9 @@ class PostgresPool:
             for channel in channels:
                 await connection.execute(f"LISTEN {channel}".encode())
             yield ""
+            count = _count_cancellations()
             async for notification in connection.notifies():
+                _raise_lost_cancellation(count)
                 yield notification.payload
         except Error as error:
             raise to_storage_error(error, self.url.display) from error
@@ -149,6 +153,7 @@ class PostgresPool:
 
     @contextlib.asynccontextmanager
     async def _borrow(self) -> AsyncIterator[AsyncConnection[Any]]:
+        count = _count_cancellations()
         pool = await self._get_pool()
         from psycopg_pool import PoolTimeout
 
@@ -165,6 +170,7 @@ class PostgresPool:
             yield borrowed
         finally:
             await pool.putconn(borrowed)
+        _raise_lost_cancellation(count)
 
     async def _prepare_repetition(self, error: Any, number: int) -> None:
         """Wait before a transaction is repeated, and discard lost connections."""
@@ -205,6 +211,7 @@ class PostgresPool:
             open=False,
         )
         await pool.open()
+        self._closer = asyncio.create_task(_close_at_cancellation(pool), name="close connections")
         return pool
 
     async def _connect(self) -> AsyncConnection[Any]:
@@ -226,6 +233,33 @@ class PostgresPool:
         """Return the options of libpq that the URL does not set."""
         query = self.url.reveal().partition("?")[2]
         return {name: value for name, value in _OPTIONS.items() if f"{name}=" not in query}
+
+
+def _count_cancellations() -> int:
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
+
+
+def _raise_lost_cancellation(count: int) -> None:
+    """Cancel the current task if it was cancelled since ``count`` and does not know it.
+
+    ``psycopg`` waits with ``asyncio.wait_for``, which before Python 3.12 loses a cancellation that
+    arrives together with the answer of the server.
+    """
+    if _count_cancellations() > count:
+        raise asyncio.CancelledError
+
+
+async def _close_at_cancellation(pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
+    """Wait until ``close`` or the end of the event loop cancels this task; then close the pool.
+
+    A worker of the pool that is connecting takes its own cancellation for a failure. At the end of
+    an event loop in which nobody has called ``close``, it would wait for ever.
+    """
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await pool.close()
 
 
 class _Transaction(Generic[T]):

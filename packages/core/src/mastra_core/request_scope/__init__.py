@@ -19,6 +19,7 @@ from mastra_core.request_scope.request_lifetime import (
 )
 from mastra_core.request_scope.run_task import (
     cancel_task,
+    is_being_cancelled,
     is_task_done,
     start_task,
     wait_for_task,
@@ -34,6 +35,7 @@ __all__ = (
     "enable_request_scope",
     "enter_request",
     "get_current_request",
+    "is_being_cancelled",
     "is_request_scoped",
     "is_task_done",
     "keep_alive",

@@ -10,7 +10,7 @@ from mastra_core.request_scope.mode import is_request_scoped
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ("cancel_task", "is_task_done", "start_task", "wait_for_task")
+__all__ = ("cancel_task", "is_being_cancelled", "is_task_done", "start_task", "wait_for_task")
 
 T = TypeVar("T")
 
@@ -57,6 +57,18 @@ def is_task_done(task: asyncio.Task[Any]) -> bool:
     from mastra_core.request_scope.scoped_task import is_scoped_task_lost
 
     return is_scoped_task_lost(task)
+
+
+def is_being_cancelled() -> bool:
+    """Return whether the current task was told to end; for loops that never end by themselves.
+
+    Before Python 3.12, ``asyncio.wait_for`` can lose a cancellation, and libraries for databases
+    call it.
+    """
+    import asyncio
+
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def wait_for_task(task: asyncio.Task[Any]) -> None:

@@ -21,6 +21,7 @@ import msgspec
 from mastra_core.database.message_bus import MAX_MESSAGE_BYTES, MessageBus
 from mastra_core.errors import NotFound, StorageError
 from mastra_core.logger import get_logger
+from mastra_core.request_scope import is_being_cancelled
 from mastra_server.agents.live_run import LiveRun
 from mastra_server.agents.live_runs import LiveRuns
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns
@@ -297,7 +298,7 @@ class RemoteRuns:
             self._start(self._send(_ALL, self._build("cancel", request=request)))
 
     async def _report_alive(self) -> None:
-        while True:
+        while not is_being_cancelled():
             await self._send(_ALL, self._build("alive"))
             await asyncio.sleep(ALIVE_INTERVAL)
 
@@ -319,7 +320,7 @@ class RemoteRuns:
             self._start(self._send(message.sender, self._build("alive")))
 
     async def _listen(self) -> None:
-        while True:
+        while not is_being_cancelled():
             try:
                 async for text in self._bus.listen(_ALL, self._name):
                     if text:

@@ -17,6 +17,7 @@ from mastra_core.errors import StorageError
 from mastra_core.logger import get_logger
 from mastra_core.metrics.definitions import WORKFLOW_TAKEOVERS
 from mastra_core.metrics.recording import record
+from mastra_core.request_scope import is_being_cancelled
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.execution import Execution, ExecutionLimits
 from mastra_core.workflows.durable.heartbeat import (
@@ -90,6 +91,7 @@ class Dispatcher:
         self._tasks: list[asyncio.Task[None]] = []
         self._kicked = asyncio.Event()
         self._next_orphans = self._next_purge = 0.0
+        self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
 
     @property
     def holder(self) -> str:
@@ -175,11 +177,12 @@ class Dispatcher:
 
     async def _watch(self) -> None:
         try:
-            while True:
+            while not is_being_cancelled():
                 await self._look()
                 interval = _BUSY_INTERVAL if self._list_followed_runs() else _IDLE_INTERVAL
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._kicked.wait(), interval)
+                    async with asyncio.timeout(interval):
+                        await self._kicked.wait()
                 self._kicked.clear()
         finally:  # also at the end of an event loop in which nobody has closed the engine
             if self._heartbeat is not None:
@@ -187,17 +190,19 @@ class Dispatcher:
 
     async def _look(self) -> None:
         """Look once at the store for changes of other processes and for runs to execute."""
-        try:
-            await self._follow_runs()
-            await self._claim_runs()
-            await self._purge_runs()
-        except StorageError as error:
-            get_logger("mastra.workflows").error("durable runs wait: %s", error)
-            await asyncio.sleep(_ERROR_INTERVAL)
+        for work in (self._follow_runs, self._claim_runs, self._purge_runs):
+            try:
+                await work()
+            except StorageError as error:
+                get_logger("mastra.workflows").error("durable runs wait: %s", error)
+                await asyncio.sleep(_ERROR_INTERVAL)
+            except Exception:  # noqa: BLE001  # one damaged run must not stop the others
+                get_logger("mastra.workflows").exception("durable runs wait")
+                await asyncio.sleep(_ERROR_INTERVAL)
 
     async def _listen(self) -> None:
         """Look at the store as soon as another process tells that runs have changed."""
-        while True:
+        while not is_being_cancelled():
             try:
                 async for _ in self._store.listen():
                     self._kicked.set()
@@ -234,13 +239,29 @@ class Dispatcher:
 
     async def _claim_runs(self) -> None:
         await self._claim(orphans=False)
-        if self._store.single_process or time.monotonic() < self._next_orphans:
+        if time.monotonic() < self._next_orphans:
             return
         self._next_orphans = time.monotonic() + _ORPHAN_INTERVAL
+        await self._release_lost_runs()
+        if self._store.single_process:
+            return
         dead = find_dead_members(await self._store.list_members(), self.member.machine)
         if dead:
             await self._store.remove_members([member.id for member in dead])
         await self._claim(orphans=True)
+
+    async def _release_lost_runs(self) -> None:
+        """Release runs that this process holds but does not execute.
+
+        The store had committed, but its answer was lost or its caller was cancelled. A run that is
+        begun at this moment is seen only once, so only a run that is seen twice is released.
+        """
+        attempts = await self._store.list_held(self.member.id)
+        unknown = {id_: each for id_, each in attempts.items() if id_ not in self._executions}
+        for id_, attempt in unknown.items():
+            if self._unknown.get(id_) == attempt:
+                await self._store.release_run(id_, self.member.id, attempt)
+        self._unknown = unknown
 
     async def _claim(self, *, orphans: bool) -> None:
         free = self._settings.max_concurrency - len(self._executions)
