@@ -116,21 +116,25 @@ class RunStoreSuite:
         """Of two answers of a wait, the first one is taken."""
         row = _begin(store, run)
         answers = [("a!1", _EVENT), ("b!1", _EVENT)]
+        waits = Batch(outcomes=[(f"{name}#1", "1") for name in "abc"])
+        run(store.commit(row.id, "one", 1, 0, waits))
         answered, count = run(store.answer(row.id, "two", answers, "1"))
         assert (answered.holder, answered.attempt, answered.answers, count) == ("one", 1, 2, 2)
         assert run(store.answer(row.id, "two", answers, "2")) == (None, 0)
         _, count = run(store.answer(row.id, "two", [*answers, ("c!1", _EVENT)], "3"))
         assert count == 1
         assert run(store.read_journal(row.id)).answers == {"a!1": "1", "b!1": "1", "c!1": "3"}
+        assert run(store.answer(row.id, "two", [("d!1", _EVENT)], "4")) == (None, 0), "no wait"
 
     def test_run_rests_only_without_new_answers(self, store: RunStore, run: _Await) -> None:
         """A process that does not know an answer keeps the run."""
         row = _begin(store, run)
+        run(store.commit(row.id, "one", 1, 0, Batch(outcomes=[("a#1", "1"), ("b#1", "1")])))
         rest = Batch(releases=True, status="suspended", answers=0)
         run(store.answer(row.id, "", [("a!1", _EVENT)], "1"))
-        assert run(store.commit(row.id, "one", 1, 0, rest)).kind == "answered"
+        assert run(store.commit(row.id, "one", 1, 1, rest)).kind == "answered"
         rest.answers = 1
-        assert run(store.commit(row.id, "one", 1, 0, rest)).kind == "stored"
+        assert run(store.commit(row.id, "one", 1, 1, rest)).kind == "stored"
         answered, _ = run(store.answer(row.id, "two", [("b!1", _EVENT)], "1"))
         assert (answered.holder, answered.attempt) == ("two", 2)
 
@@ -146,8 +150,7 @@ class RunStoreSuite:
     def test_due_runs_are_claimed_once(self, store: RunStore, run: _Await) -> None:
         """A process gets the runs that are due, of the workflows that it knows."""
         row, member = _begin(store, run), _build_member("two")
-        later = get_timestamp_ms() + 3_600_000
-        run(store.commit(row.id, "one", 1, 0, Batch(releases=True, due_at=later)))
+        run(store.commit(row.id, "one", 1, 0, Batch(releases=True, due_in=3_600_000)))
         assert run(store.claim(member, ["w"], 10, orphans=False)) == []
         other = _begin(store, run, "r2")
         run(store.release("one"))
@@ -155,6 +158,16 @@ class RunStoreSuite:
         (claimed,) = run(store.claim(member, ["w", "other"], 10, orphans=False))
         assert (claimed.id, claimed.holder, claimed.attempt) == (other.id, "two", 2)
         assert run(store.claim(member, ["w"], 10, orphans=False)) == []
+
+    def test_one_run_is_released(self, store: RunStore, run: _Await) -> None:
+        """A process gives up the attempt that it holds, and no other one."""
+        row, other = _begin(store, run), _begin(store, run, "r2")
+        assert run(store.list_held("one")) == {row.id: 1, other.id: 1}
+        for member, attempt in (("one", 2), ("two", 1), ("one", 1)):
+            run(store.release_run(row.id, member, attempt))
+        assert run(store.list_held("one")) == {other.id: 1}
+        (claimed,) = run(store.claim(_build_member("two"), ["w"], 10, orphans=False))
+        assert (claimed.id, claimed.attempt) == (row.id, 2)
 
     def test_runs_of_dead_processes_are_claimed(self, store: RunStore, run: _Await) -> None:
         """The lease of a process decides whether another process takes its runs over."""

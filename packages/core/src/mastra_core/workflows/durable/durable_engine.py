@@ -300,9 +300,10 @@ class DurableEngine:
                 start=start,
                 per_step=per_step,
             )
-            emitted = (await self._store.read_journal(run.id)).emitted
+            journal = await self._store.read_journal(run.id)
+            known = journal.emitted | {*journal.answers} | {*journal.wakes}
             event = build_rewind_event(run.record, start)
-            if await self._begin(run, event, settings, context, drop=emitted):
+            if await self._begin(run, event, settings, context, drop=known):
                 return
             await run.refresh()
         raise _build_change_conflict(run)

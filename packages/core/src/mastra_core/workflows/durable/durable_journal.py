@@ -62,7 +62,7 @@ class DurableJournal:
         park_after: float,
     ) -> None:
         self.run_id = run_id
-        self.closed = False
+        self.closed = self.stopping = False
         self._data = data
         self._outcomes = {key: _OUTCOME.decode(text) for key, text in data.outcomes.items()}
         self._commit = commit
@@ -93,6 +93,8 @@ class DurableJournal:
         self._require_open()
         outcome = await call()
         self._require_open()
+        if self.stopping and outcome.kind == "failed":  # the cancellation may be the cause
+            raise asyncio.CancelledError
         self._outcomes[key] = outcome
         self._batch.outcomes.append((key, encode(outcome)))
         self._schedule_flush()
@@ -280,7 +282,7 @@ class DurableJournal:
         batch.events = [("", encode(event)) for event in events]
         batch.status = "suspended" if events else None
         if self._sleeping:
-            batch.due_at = int(min(self._sleeping.values()) * 1000)
+            batch.due_in = max(0, int((min(self._sleeping.values()) - time.time()) * 1000) + 1)
         async with self._lock:
             return await self._commit(batch, events)
 

@@ -93,6 +93,8 @@ class Execution:
 
     async def hand_back(self) -> None:
         """Stop the steps, and store the outcomes so far; another process continues the run."""
+        if self._journal is not None:
+            self._journal.stopping = True
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task], timeout=_GRACE)

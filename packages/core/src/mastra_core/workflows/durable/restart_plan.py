@@ -48,5 +48,7 @@ async def plan_restart(store: RunStore, row: RunRow, record: RunRecord) -> Resta
     return RestartPlan(
         RunRewound(steps=tuple(again)),
         {*remaining},
-        data.emitted - select_kept_keys(data.emitted, remaining),
+        (data.emitted - select_kept_keys(data.emitted, remaining))
+        | {key for key in data.wakes if key.endswith(":timeout")}
+        | {key for key in data.answers if "#".join(key.rsplit("!", 1)) not in remaining},
     )

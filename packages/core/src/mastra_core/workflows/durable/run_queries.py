@@ -46,6 +46,7 @@ _FIELDS = RunRow.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
 _MEMBER_COLUMNS = ", ".join(Member.__struct_fields__)
 _FINISHED = ", ".join(f"'{status}'" for status in sorted(FINISHED_STATUSES))
+_HOUR = 3_600_000  # milliseconds
 _CHUNK = 500  # runs whose events one query returns, and values that one query binds
 
 
@@ -221,28 +222,36 @@ def _rewind_journal(run: int, keep: set[str], drop: set[str]) -> Queries[None]:
     if drop:
         sql = "UPDATE mastra_run_events SET key = '' WHERE run = ? AND key = ?"
         yield Query(sql, [(run, key) for key in sorted(drop)], many=True)
+        sql = "DELETE FROM mastra_run_answers WHERE run = ? AND key = ?"
+        yield Query(sql, [(run, key) for key in sorted(drop)], many=True)
 
 
-def commit_batch(run: int, fence: tuple[str, int, int], batch: Batch) -> Queries[CommitResult]:
+def commit_batch(
+    run: int, fence: tuple[str, int, int], batch: Batch, now: str
+) -> Queries[CommitResult]:
     """Store a batch, if the fence holds.
 
     :param run: the key of the run.
     :param fence: the process, its attempt, and the number of earlier commits of the attempt.
     :param batch: what to store.
+    :param now: an SQL expression for the present time.
     """
     condition = "" if batch.answers is None else " AND answers = ?"
     expected = () if batch.answers is None else (batch.answers,)
+    due = "0" if not batch.releases else "NULL"
+    if batch.releases and batch.due_in is not None:
+        due = f"{now} + {batch.due_in}"
     rows = yield Query(
         f"""UPDATE mastra_runs SET sequence = sequence + ?, commits = commits + 1,
             status = coalesce(?, status), updated_at = ?,
             takeovers = CASE WHEN ? THEN 0 ELSE takeovers END,
             holder = CASE WHEN ? THEN '' ELSE holder END,
-            due_at = ?
+            due_at = {due}
         WHERE id = ? AND holder = ? AND attempt = ? AND commits = ?{condition}
         RETURNING sequence""",  # noqa: S608  # no values
         (
             *(len(batch.events), batch.status, _get_time(), bool(batch.outcomes), batch.releases),
-            *(batch.due_at if batch.releases else 0, run, *fence, *expected),
+            *(run, *fence, *expected),
         ),
     )
     if not rows:
@@ -313,7 +322,15 @@ def answer_waits(
             (run, *chunk),
         )
         known |= {key for (key,) in rows}
-    new = [(key, event) for key, event in answers if key not in known]
+    suspended: set[str] = set()  # a rewind at the same time may have removed the wait
+    for chunk in _chunk(["#".join(key.rsplit("!", 1)) for key, _ in answers]):
+        rows = yield Query(
+            "SELECT key FROM mastra_run_outcomes "  # noqa: S608  # no values
+            f"WHERE run = ? AND key IN ({join_placeholders(chunk)})",
+            (run, *chunk),
+        )
+        suspended |= {"!".join(key.rsplit("#", 1)) for (key,) in rows}
+    new = [(key, event) for key, event in answers if key in suspended - known]
     if not new:
         return None, 0
     rows = yield Query(
@@ -403,6 +420,29 @@ def release_runs(member: str) -> Queries[None]:
     """
     yield Query("UPDATE mastra_runs SET holder = '', due_at = 0 WHERE holder = ?", (member,))
     yield Query("DELETE FROM mastra_run_members WHERE id = ?", (member,))
+
+
+def list_held(member: str) -> Queries[dict[int, int]]:
+    """Return the attempts of the runs that a process holds, by key.
+
+    :param member: the id of the process.
+    """
+    rows = yield Query("SELECT id, attempt FROM mastra_runs WHERE holder = ?", (member,))
+    return dict(rows)
+
+
+def release_run(run: int, member: str, attempt: int) -> Queries[None]:
+    """Give up one run, so that any process can continue it.
+
+    :param run: the key of the run.
+    :param member: the id of the process.
+    :param attempt: the attempt that the process holds.
+    """
+    yield Query(
+        """UPDATE mastra_runs SET holder = '', due_at = 0
+        WHERE id = ? AND holder = ? AND attempt = ?""",
+        (run, member, attempt),
+    )
 
 
 def report_member(member: Member, until: str) -> Queries[None]:
@@ -501,13 +541,16 @@ def delete_runs(runs: Sequence[int]) -> Queries[None]:
         yield Query(f"DELETE FROM mastra_runs WHERE id IN ({join_placeholders(chunk)})", chunk)  # noqa: S608  # no values
 
 
-def purge_runs(finished_before: int, pending_before: int, limit: int) -> Queries[int]:
+def purge_runs(finished_before: int, pending_before: int, limit: int, now: str) -> Queries[int]:
     """Delete old runs, and return their number.
 
     :param finished_before: the time before which finished runs have ended.
     :param pending_before: the time before which pending runs were created.
     :param limit: the maximum number of runs.
+    :param now: an SQL expression for the present time.
     """
+    # Processes of other machines that have died. A process that returns reports again.
+    yield Query(f"DELETE FROM mastra_run_members WHERE lease_until < {now} - {_HOUR}")  # noqa: S608  # no values
     rows = yield Query(
         "SELECT id FROM mastra_runs WHERE "  # noqa: S608  # no values
         f"(status IN ({_FINISHED}) AND updated_at < ?) "
@@ -515,5 +558,10 @@ def purge_runs(finished_before: int, pending_before: int, limit: int) -> Queries
         (finished_before, pending_before, limit),
     )
     runs = [id_ for (id_,) in rows]
-    yield from delete_runs(runs)
+    for chunk in _chunk(runs):  # a run that was begun in between stays
+        yield Query(
+            f"DELETE FROM mastra_runs WHERE id IN ({join_placeholders(chunk)}) "  # noqa: S608  # no values
+            f"AND holder = '' AND status IN ('pending', {_FINISHED})",
+            chunk,
+        )
     return len(runs)

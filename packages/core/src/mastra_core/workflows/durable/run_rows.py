@@ -134,7 +134,7 @@ class Batch(msgspec.Struct, kw_only=True):
     :param wakes: the key and the end of each sleep.
     :param status: the new status of the run; ``None`` if it stays.
     :param releases: whether the process gives the run up, because the run rests or has ended.
-    :param due_at: the time in milliseconds since the epoch at which a released run continues;
+    :param due_in: the milliseconds after which a released run continues, by the database's clock;
         ``None`` if it does not continue by itself.
     :param answers: refuse the commit if the run has another number of answers.
     """
@@ -144,7 +144,7 @@ class Batch(msgspec.Struct, kw_only=True):
     wakes: list[tuple[str, float]] = msgspec.field(default_factory=list)
     status: Status | None = None
     releases: bool = False
-    due_at: int | None = None
+    due_in: int | None = None
     answers: int | None = None
 
 

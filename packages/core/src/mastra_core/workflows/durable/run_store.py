@@ -169,6 +169,20 @@ class RunStore(Protocol):
         :param member: the id of the process.
         """
 
+    async def list_held(self, member: str) -> dict[int, int]:
+        """Return the attempts of the runs that a process holds, by key.
+
+        :param member: the id of the process.
+        """
+
+    async def release_run(self, run: int, member: str, attempt: int) -> None:
+        """Give up one run, so that any process can continue it.
+
+        :param run: the key of the run.
+        :param member: the id of the process.
+        :param attempt: the attempt that the process holds. Another attempt is not given up.
+        """
+
     async def beat(self, member: Member, lease: float) -> None:
         """Report that a process lives.
 

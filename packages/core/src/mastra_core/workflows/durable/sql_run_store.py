@@ -16,12 +16,14 @@ from mastra_core.workflows.durable.run_queries import (
     delete_runs,
     find_run,
     has_claimable,
+    list_held,
     list_members,
     list_runs,
     purge_runs,
     read_journal,
     read_run,
     read_states,
+    release_run,
     release_runs,
     remove_members,
     report_member,
@@ -164,7 +166,7 @@ class SqlRunStore:
         :param batch: what to store.
         """
         return await self._database.write(
-            lambda: commit_batch(run, (holder, attempt, number), batch)
+            lambda: commit_batch(run, (holder, attempt, number), batch, self._database.now)
         )
 
     async def answer(
@@ -227,6 +229,22 @@ class SqlRunStore:
         """
         await self._change(lambda: release_runs(member), lambda _: True)
 
+    async def list_held(self, member: str) -> dict[int, int]:
+        """Return the attempts of the runs that a process holds, by key.
+
+        :param member: the id of the process.
+        """
+        return await self._database.read(lambda: list_held(member))
+
+    async def release_run(self, run: int, member: str, attempt: int) -> None:
+        """Give up one run, so that any process can continue it.
+
+        :param run: the key of the run.
+        :param member: the id of the process.
+        :param attempt: the attempt that the process holds.
+        """
+        await self._change(lambda: release_run(run, member, attempt), lambda _: True)
+
     async def beat(self, member: Member, lease: float) -> None:
         """Report that a process lives.
 
@@ -280,7 +298,7 @@ class SqlRunStore:
         :param limit: the maximum number of runs to delete.
         """
         return await self._database.write(
-            lambda: purge_runs(finished_before, pending_before, limit)
+            lambda: purge_runs(finished_before, pending_before, limit, self._database.now)
         )
 
     async def _change(

@@ -356,7 +356,9 @@ class MemoryEngine:
         try:
             run.replace_context(context)
             await run.stop()
-            run.journal = run.journal.create_successor(run.add_event, run.count_bytes, outcomes)
+            run.journal = run.journal.create_successor(
+                run.add_event, run.count_bytes, outcomes, keep_wakes=start is run.start_point
+            )
             self._begin_execution(run, event, start, state, per_step=per_step)
         except MastraError:
             if run.record.is_finished:

@@ -61,15 +61,23 @@ class MemoryJournal:
         add_event: Callable[[RunEvent], None],
         count_bytes: Callable[[int], None],
         outcomes: dict[str, Outcome],
+        *,
+        keep_wakes: bool,
     ) -> MemoryJournal:
         """Return a new journal for the next execution of the run.
 
         :param add_event: receives each event once.
         :param count_bytes: receives the bytes of outcomes that no event contains.
         :param outcomes: the outcomes by key of calls that are not repeated.
+        :param keep_wakes: whether finished sleeps are not repeated.
         """
         journal = MemoryJournal(self.run_id, add_event, count_bytes, outcomes)
-        journal._resume_data, journal._wake_times = self._resume_data, self._wake_times
+        for key, data in self._resume_data.items():  # of waits that the execution reaches again
+            if "#".join(key.rsplit("!", 1)) in outcomes:
+                journal._resume_data[key] = data
+        for key, until in self._wake_times.items() if keep_wakes else ():
+            if not key.endswith(":timeout"):
+                journal._wake_times[key] = until
         journal._emitted = select_kept_keys(self._emitted, outcomes)
         return journal
 

@@ -57,19 +57,23 @@ class RunActivity:
         :param jobs: the parts.
         :returns: their results, in order.
         """
-        remaining = len(jobs)
+        held = len(jobs)
 
         async def run_part(job: Callable[[], Awaitable[Any]]) -> Any:
-            nonlocal remaining
-            try:
-                return await job()
-            finally:
-                remaining -= 1
-                if remaining:
-                    await self._deactivate_part()
+            nonlocal held
+            result = await job()
+            if held > 1:
+                held -= 1
+                await self._deactivate_part()
+            return result
 
-        self._active_count += max(0, remaining - 1)
-        return await gather(run_part(job) for job in jobs)
+        self._active_count += max(0, held - 1)
+        try:
+            return await gather(run_part(job) for job in jobs)
+        except BaseException:  # a failure ends all parts; the run is not idle meanwhile
+            self._active_count -= max(0, held - 1)
+            held = 1
+            raise
 
     async def _deactivate_part(self) -> None:
         self._active_count -= 1

@@ -196,7 +196,9 @@ def _apply_step_suspended(record: RunRecord, event: StepSuspended) -> None:
 
 def _apply_step_resumed(record: RunRecord, event: StepResumed) -> None:
     record.status = "running"
-    step = record.steps[event.step]
+    step = record.steps.get(event.step)
+    if step is None:  # the run was rewound at the same time
+        return
     step.status, step.resumed_at, step.resume_payload = "running", event.at, event.data
     record.open[event.step] = "running"
 

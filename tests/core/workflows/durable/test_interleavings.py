@@ -1,0 +1,171 @@
+"""Calls that are interrupted, or meet the changes of another process, lose no run."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from mastra_core import DurableEngine, StepContext, Workflow, step
+from mastra_core.database.url import parse_database_url
+from mastra_core.errors import Conflict, StorageError
+from mastra_core.workflows.durable import Member, SqliteRunStore, dispatcher
+from mastra_core.workflows.durable.run_store_factory import create_run_store
+from tests.core.workflows.sample_steps import add_one, ask_too
+
+PLAIN = Workflow("w").then(add_one)
+
+
+@contextlib.asynccontextmanager
+async def open_engines(url, *names, workflows=(PLAIN,), **options):
+    engines = [DurableEngine(url, name=name, **options) for name in names]
+    try:
+        for engine in engines:
+            await engine.open(workflows)
+        yield engines
+    finally:
+        for engine in engines:
+            await engine.close()
+
+
+@pytest.fixture(autouse=True)
+def look_often(monkeypatch):
+    monkeypatch.setattr(dispatcher, "_ORPHAN_INTERVAL", 0.2)
+
+
+def wait_for_end(run):
+    return asyncio.wait_for(run.wait(), 5)
+
+
+def test_start_whose_answer_is_lost_is_executed(database_url, monkeypatch):
+    async def run_scenario():
+        async with open_engines(database_url, "one") as (engine,):
+            begin = engine._store.begin
+
+            async def lose_answer(*arguments, **options):
+                await begin(*arguments, **options)
+                raise StorageError("The connection was lost.", "")
+
+            run = await engine.create(PLAIN)
+            monkeypatch.setattr(engine._store, "begin", lose_answer)
+            with pytest.raises(StorageError):
+                await engine.start(run, 1)
+            return await wait_for_end(run)
+
+    assert asyncio.run(run_scenario()).result == 2
+
+
+def test_start_that_is_cancelled_after_it_was_stored_is_executed(database_url, monkeypatch):
+    async def run_scenario():
+        async with open_engines(database_url, "one") as (engine,):
+            begin, stored = engine._store.begin, asyncio.Event()
+
+            async def delay_answer(*arguments, **options):
+                await begin(*arguments, **options)
+                stored.set()
+                await asyncio.Event().wait()
+
+            run = await engine.create(PLAIN)
+            monkeypatch.setattr(engine._store, "begin", delay_answer)
+            start = asyncio.create_task(engine.start(run, 1))
+            await stored.wait()
+            start.cancel()
+            return await wait_for_end(run)
+
+    assert asyncio.run(run_scenario()).result == 2
+
+
+def test_answer_of_a_wait_that_was_rewound_is_refused(database_url, monkeypatch):
+    async def run_scenario():
+        gate = asyncio.Event()
+        gate.set()
+
+        @step
+        async def pass_gate(n: int) -> int:
+            await gate.wait()
+            return n
+
+        workflow = Workflow("w").then(pass_gate).then(ask_too)
+        async with open_engines(database_url, "one", "two", workflows=[workflow]) as (one, two):
+            run = await one.create(workflow)
+            await one.start(run, 1)
+            await wait_for_end(run)
+            same = await two.get(workflow, run.run_id)
+            answer = two._store.answer
+
+            async def answer_late(*arguments, **options):
+                gate.clear()
+                await one.time_travel(run, "pass_gate", 5)
+                return await answer(*arguments, **options)
+
+            monkeypatch.setattr(two._store, "answer", answer_late)
+            with pytest.raises(Conflict):
+                await two.resume(same, 3)
+            monkeypatch.undo()
+            gate.set()
+            assert (await wait_for_end(same)).status == "suspended"
+            await two.resume(same, 4)
+            return await wait_for_end(run)
+
+    assert asyncio.run(run_scenario()).result == 4
+
+
+def test_step_that_hides_its_cancellation_is_repeated_by_the_next_process(database_url):
+    async def run_scenario():
+        begun, calls = asyncio.Event(), []
+
+        @step
+        async def hide(n: int, context: StepContext) -> int:
+            calls.append(n)
+            begun.set()
+            if len(calls) == 2:
+                return n
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise OSError("closed") from None
+
+        workflow = Workflow("w").then(hide)
+        async with open_engines(database_url, "one", workflows=[workflow]) as (one,):
+            run = await one.create(workflow)
+            await one.start(run, 1)
+            await begun.wait()
+        async with open_engines(database_url, "two", workflows=[workflow]) as (two,):
+            record = await wait_for_end(await two.get(workflow, run.run_id))
+        return record, calls
+
+    record, calls = asyncio.run(run_scenario())
+    assert (record.status, record.result, calls) == ("success", 1, [1, 1])
+
+
+def test_clock_of_the_database_may_differ(tmp_path, monkeypatch):
+    workflow = Workflow("w", timeout=1).then(ask_too)
+
+    async def run_scenario():
+        store = SqliteRunStore(tmp_path / "runs.db")
+        database = type(store._database)
+        monkeypatch.setattr(database, "now", f"{database.now} + 3000")
+        async with open_engines(store, "one", workflows=[workflow], park_after=0.1) as (engine,):
+            run = await engine.create(workflow)
+            await engine.start(run, 1)
+            async for _ in run.iter_events(until_finished=True):
+                pass
+            await run.refresh()
+            return run
+
+    run = asyncio.run(run_scenario())
+    assert (run.record.status, run.row.attempt) == ("failed", 2)
+
+
+def test_members_that_died_long_ago_are_forgotten(database_url):
+    async def run_scenario():
+        store = create_run_store(parse_database_url(database_url))
+        await store.open()
+        for name, lease in (("old", -3700), ("recent", -60)):
+            member = Member(id=name, name=name, machine="other", process=1)
+            await store.beat(member, lease)
+        await store.purge(finished_before=0, pending_before=0, limit=10)
+        members = await store.list_members()
+        await store.close()
+        return [member.id for member in members]
+
+    assert asyncio.run(run_scenario()) == ["recent"]
