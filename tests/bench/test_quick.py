@@ -79,6 +79,7 @@ def test_upload(tmp_path):
     assert "100 files" in printed
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_load(tmp_path):
     if shutil.which("wrk") is None:

@@ -54,7 +54,7 @@ class TestWrangler(CloudflareFixtures):
     @pytest.mark.parametrize(
         "settings",
         [
-            pytest.param(None, id="example"),
+            pytest.param(None, id="example", marks=pytest.mark.full),
             pytest.param(BINDINGS, id="every binding"),
             pytest.param({"crons": ["*/5 * * * *"]}, id="cron", marks=pytest.mark.full),
         ],

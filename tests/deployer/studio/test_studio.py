@@ -83,6 +83,7 @@ def run_scenario(page, server, screenshots):
     return run_script(script, home, find_chromium(), page, server, screenshots, seconds=180)
 
 
+@pytest.mark.full  # test_sign_in walks through the same pages
 @pytest.mark.slow
 def test_agents_and_workflows_run_in_a_browser(tmp_path):
     find_chromium()  # before anything is started

@@ -13,7 +13,7 @@ from mastra_server import create_app
 from mastra_server.agents import live_runs
 from mastra_server.http import callers, responses
 from mastra_server.middleware import limits
-from mastra_server.openai import routes as openai_routes
+from mastra_server.openai import response_store
 from tests.server.conftest import run_server
 from tests.server.sample_app import create_sample
 
@@ -188,7 +188,7 @@ def test_workflow_runs_over_mcp_that_never_end(call):
 
 
 def test_stored_responses(monkeypatch):
-    monkeypatch.setattr(openai_routes, "_MAX_RESPONSES", 4)
+    monkeypatch.setattr(response_store, "_MAX_RESPONSES", 4)
     with serve() as server:
 
         def respond(headers):

@@ -60,6 +60,7 @@ def test_connection_of_a_client_that_reads_nothing_is_closed(connect, operation)
     assert received < 5_000_000
 
 
+@pytest.mark.full
 def test_client_that_reads_slowly_gets_everything(connect):
     connection = connect("/api/agents/shout/generate", {"messages": "x" * 200_000})
     connection.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")

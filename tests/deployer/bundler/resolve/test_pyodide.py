@@ -173,6 +173,7 @@ def test_the_same_inputs_give_the_same_bytes(root, mastra, tmp_path):
 FILES = ("src/mastra/index.py", "deploy/wasm.py")
 
 
+@pytest.mark.full  # tests/cloudflare/preview runs bundles in Pyodide too
 @pytest.mark.slow
 def test_bundle_runs_in_pyodide(bundle):
     home = node.install_packages("pyodide@314.0.7")

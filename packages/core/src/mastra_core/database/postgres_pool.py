@@ -76,10 +76,13 @@ class PostgresPool:
 
     async def close(self) -> None:
         """Close the connections."""
-        closer, self._pool, self._closer = self._closer, None, None
-        if closer is not None and self._loop is asyncio.get_running_loop():
-            closer.cancel()
-            await asyncio.wait([closer])
+        pool, closer = self._pool, self._closer
+        self._pool = self._closer = None
+        if pool is None or closer is None or self._loop is not asyncio.get_running_loop():
+            return
+        closer.cancel()
+        await asyncio.wait([closer])
+        await pool.close()
 
     @contextlib.asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection[Any]]:
@@ -212,6 +215,7 @@ class PostgresPool:
         )
         await pool.open()
         self._closer = asyncio.create_task(_close_at_cancellation(pool), name="close connections")
+        await asyncio.sleep(0)  # a task that is cancelled before its start would not close anything
         return pool
 
     async def _connect(self) -> AsyncConnection[Any]:
