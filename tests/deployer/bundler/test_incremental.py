@@ -233,6 +233,7 @@ def test_explain_reports_what_ships_and_why(built_project, mastra):
     assert "Did you mean idna?" in explain("idnaa")
 
 
+@pytest.mark.full  # test_reproducible compares two builds too
 def test_check_reproducible_compares_with_another_path(built_project, mastra):
     result = mastra("build", "--check-reproducible", "--json", cwd=built_project).ok()
     assert result.json["reproducible"] > 100

@@ -138,6 +138,7 @@ def test_a_new_package_is_watched_and_a_temporary_file_is_not(fresh):
     assert fresh.ask().json()["text"] == "changed x"
 
 
+@pytest.mark.full  # test_drain reloads during requests too
 def test_ten_reloads_drop_no_request(fresh):
     """New and kept-alive connections; no old version answers after the reload is reported."""
     failures, counts, stop = [], [0, 0], threading.Event()
