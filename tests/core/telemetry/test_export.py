@@ -369,3 +369,20 @@ def test_numbers_of_every_kind_are_encoded():
         encoded = encode_attributes({name: values[name]}, 0x0A, SpanLimits())
         assert KeyValue.FromString(encoded[2:]).value.int_value == expected
     assert encode_attributes({"huge": values["huge"], "giant": values["giant"]}, 0x0A, SpanLimits())
+
+
+def test_a_span_that_cannot_be_encoded_loses_no_other_span(tmp_path):
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from mastra_core.telemetry.sdk_sender import FileSender
+    from mastra_core.telemetry.span_queue import ExportFailure
+
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("theirs")
+    good, bad = tracer.start_span("good"), tracer.start_span("bad")
+    good.end()
+    bad.end(1.5)  # a time must be an integer
+    with pytest.raises(ExportFailure) as caught:
+        FileSender(tmp_path / "spans.jsonl", SpanLimits()).send([bad, good], threading.Event(), 0)
+    assert caught.value.count == 1
+    text = (tmp_path / "spans.jsonl").read_text()
+    assert '"good"' in text and '"bad"' not in text

@@ -52,22 +52,22 @@ class SpanLimits:
 
 
 def encode_spans(
-    spans: Iterable[Any], limits: SpanLimits, broken: list[Any] | None = None
+    spans: Iterable[Any], limits: SpanLimits, failures: list[Any] | None = None
 ) -> bytes:
     """Encode spans as an ``ExportTraceServiceRequest``.
 
     :param spans: ``LightSpan`` objects and ended spans of OpenTelemetry's SDK.
     :param limits: the limits of each span.
-    :param broken: gets the spans that cannot be encoded, instead of an exception.
+    :param failures: gets the spans that cannot be encoded, instead of an exception.
     """
     groups: dict[int, tuple[Any, dict[Any, list[bytes]]]] = {}
     for span in spans:
         try:
             encoded = _encode_span(span, limits)
         except Exception:  # a user's value may raise anything
-            if broken is None:
+            if failures is None:
                 raise
-            broken.append(span)
+            failures.append(span)
             continue
         _, scopes = groups.setdefault(id(span.resource), (span.resource, {}))
         scope = getattr(span, "instrumentation_scope", None)

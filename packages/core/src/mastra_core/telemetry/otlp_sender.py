@@ -51,13 +51,13 @@ class OtlpSender:
         :param deadline: the value of ``time.monotonic()`` at which to give up.
         :raises ExportFailure: when spans are lost.
         """
-        broken: list[Any] = []
-        body = self._compress(encode_spans(spans, self._limits, broken))
+        failures: list[Any] = []
+        body = self._compress(encode_spans(spans, self._limits, failures))
         delay = _FIRST_DELAY
         while True:
             reason, wait = self._post(body, deadline)
-            if reason is None and broken:
-                raise ExportFailure("values of them cannot be encoded", len(broken))
+            if reason is None and failures:
+                raise ExportFailure("values of them cannot be encoded", len(failures))
             if reason is None:
                 return
             jitter = random.uniform(0.8, 1.2)  # noqa: S311  # no secret

@@ -11,6 +11,7 @@ from typing import Any
 
 from mastra_core.fetch import fetch
 from mastra_core.logger import get_logger
+from mastra_core.redaction import safe_message
 from mastra_core.request_scope import RequestLifetime, get_current_request
 from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.otel_environment import OtlpSettings
@@ -65,22 +66,24 @@ class RequestSpans:
         del request.values[self]  # a later span begins a new list
 
     async def _send(self, spans: list[Any]) -> None:
-        body = encode_spans(spans, self._limits)
+        failures: list[Any] = []  # spans with a value that cannot be encoded
+        body = encode_spans(spans, self._limits, failures)
         try:
             status = await self._post(body)
             if status in _RETRIED:
                 await asyncio.sleep(_RETRY_DELAY)
                 status = await self._post(body)
-            reason: object = f"status {status}" if status >= _FIRST_FAILURE else ""
+            reason = f"status {status}" if status >= _FIRST_FAILURE else ""
         except OSError as error:
-            reason = error
+            reason = safe_message(error)
         if reason:
             self._counts.add("dropped", len(spans))
             get_logger("mastra.telemetry").warning(
                 "spans are lost: %s", reason, extra={"lost_spans": len(spans)}
             )
         else:
-            self._counts.add("exported", len(spans))
+            self._counts.add("exported", len(spans) - len(failures))
+            self._counts.add("dropped", len(failures))
 
     async def _post(self, body: bytes) -> int:
         headers = {**self._settings.headers, "content-type": "application/x-protobuf"}

@@ -65,14 +65,17 @@ class FileSender:
         :param spans: ended spans.
         :param stopping: not used.
         :param deadline: not used.
-        :raises ExportFailure: when the file cannot be written.
+        :raises ExportFailure: when the file cannot be written, or a span cannot be encoded.
         """
-        line = json.dumps(_convert_to_json(encode_spans(spans, self._limits))) + "\n"
+        failures: list[Any] = []
+        line = json.dumps(_convert_to_json(encode_spans(spans, self._limits, failures))) + "\n"
         try:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(line)
         except OSError as error:
             raise ExportFailure(f"{str(self._path)!r}: {error.strerror}") from None
+        if failures:
+            raise ExportFailure("values of them cannot be encoded", len(failures))
 
     def close(self) -> None:
         """Do nothing, because the file is open only while a line is written."""
