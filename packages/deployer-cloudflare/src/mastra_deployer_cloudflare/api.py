@@ -266,14 +266,15 @@ def _find_account(api: CloudflareApi) -> str:
     accounts = api.list("/accounts")
     if not accounts:
         raise AuthError(
-            "The token has no access to an account.",
+            "The token has no access to any account.",
             "Set scope to the id of the account. Or give the token the permission "
             "'Account Settings: Read'.",
         )
     if len(accounts) > 1:
         names = ", ".join(sorted(f"{item.get('id')} ({item.get('name')})" for item in accounts))
         raise ConfigError(
-            f"The token has {len(accounts)} accounts, but scope does not select one of them.",
+            f"The token has access to {len(accounts)} accounts, but the setting scope does not "
+            "select one of them.",
             f"Set scope to the id of an account: {names}.",
         )
     return str(accounts[0]["id"])

@@ -189,7 +189,7 @@ def _read_number(variable: str, smallest: float = 1) -> float | None:
         value = -1.0
     if not smallest <= value < float("inf"):
         raise ConfigError(
-            f"The value {text!r} of {variable} is not a number from {smallest:g}.",
+            f"The value {text!r} of {variable} is not a number of at least {smallest:g}.",
             "Use a positive number.",
         )
     return value

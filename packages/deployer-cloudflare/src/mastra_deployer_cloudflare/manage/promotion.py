@@ -109,7 +109,8 @@ def _require_production(state: WorkerState, id: str) -> WorkerVersion:
     version = state.require(id)
     if version.stage == "preview":
         raise DeployError(
-            f"The version {version.id} is a preview: its variables have the values of previews.",
+            f"The version {version.id} is a preview, so its variables have the values for "
+            "previews.",
             "Deploy to production: mastra deploy --prod.",
         )
     return version
@@ -136,7 +137,7 @@ def _compute_shares(state: WorkerState, version: WorkerVersion, percent: int) ->
     stable = max(others, key=lambda key: others[key], default="")
     if not stable:
         raise DeployError(
-            f"The version {version.id} has all of the traffic, so it can be no canary.",
+            f"The version {version.id} has all of the traffic, so it cannot be a canary.",
             "Deploy with --prod --no-promote, and name the new version.",
         )
     return {version.id: percent, stable: _ALL - percent} if percent else {stable: _ALL}

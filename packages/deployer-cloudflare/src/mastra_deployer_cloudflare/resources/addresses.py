@@ -142,7 +142,7 @@ def _compare_routes(api: CloudflareApi, settings: CloudflareDeployer) -> Iterato
             if pattern in existing:
                 raise DeployError(
                     f"The route {pattern!r} excludes this address from all Workers.",
-                    "Delete it on dash.cloudflare.com, or correct routes.",
+                    "Delete that route on dash.cloudflare.com, or correct the setting routes.",
                 )
             yield AddressChange(text=f"route {pattern}", method="POST", path=path, body=body)
         for pattern, item in existing.items():

@@ -172,8 +172,8 @@ def _create(api: CloudflareApi, resource: StorageResource) -> str:
         if error.code not in _PLAN_CODES:
             raise
         raise ApiError(
-            f"The {resource} cannot be created, because the account has not enabled it. "
-            f"{error.message}",
+            f"The {resource} cannot be created, because the product is not enabled for the "
+            f"account. {error.message}",
             "Enable the product on dash.cloudflare.com. Then run the same command again.",
             status=error.status,
             code=error.code,

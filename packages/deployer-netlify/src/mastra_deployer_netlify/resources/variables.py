@@ -170,7 +170,10 @@ class Variables:
 
     def _get_site(self) -> Mapping[str, Any]:
         if self._site is None:
-            raise DeployError("Netlify has no site for these variables.", "Deploy first.")
+            raise DeployError(
+                "The site to which these variables belong does not exist on Netlify.",
+                "Deploy the app first.",
+            )
         return self._site
 
 

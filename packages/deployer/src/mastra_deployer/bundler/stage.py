@@ -203,9 +203,9 @@ class _Staging:
             )
         elif source.get("deployer") and self._read_deployer_call() is None:
             raise BuildError(
-                f"{find_module_file(self.project)}: the source does not show how deployer= "
-                f"({source['deployer']}) is passed to Mastra(...).",
-                "Pass it as a keyword argument: Mastra(..., deployer=XDeployer(...)).",
+                f"{find_module_file(self.project)}: deployer= ({source['deployer']}) is not passed "
+                "to Mastra(...) as a keyword argument.",
+                "Write Mastra(..., deployer=XDeployer(...)).",
             )
         return source
 

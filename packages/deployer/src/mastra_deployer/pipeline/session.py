@@ -126,7 +126,8 @@ class Session:
         name = Path(os.path.normpath(self.choice.name))
         if name.is_absolute() or name.parts[:1] in ((), ("..",)):
             raise ConfigError(
-                f"The name of the target {self.choice.name!r} would lead out of '.mastra-local'.",
+                f"With the name {self.choice.name!r}, the files of the target would be outside of "
+                "'.mastra-local'.",
                 "Rename the target. Use letters, digits, '-' and '_'.",
             )
         return self.project.local_directory / "bundles" / name

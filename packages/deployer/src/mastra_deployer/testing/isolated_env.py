@@ -148,7 +148,7 @@ def block_network() -> Iterator[list[str]]:
 
     def fail(*arguments: Any, **_: Any) -> NoReturn:
         attempts.append(repr(arguments[-1]))
-        raise OSError("there is no network here")
+        raise OSError("the test blocks all network connections")
 
     with pytest.MonkeyPatch.context() as patch:
         for name in ("connect", "connect_ex", "sendto"):

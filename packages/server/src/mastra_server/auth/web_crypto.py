@@ -36,7 +36,7 @@ class WebCryptoSignatures:
             keys = json.loads(body)["keys"]
             return {key.get("kid"): key for key in keys if key["kty"] in ("RSA", "EC", "OKP")}
         except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError("The response is not a key set.") from error
+            raise ValueError("The response is not a JSON Web Key Set.") from error
 
     async def decode(
         self, token: str, key: Any, algorithms: Sequence[str], options: Mapping[str, Any]

@@ -57,7 +57,8 @@ def read_otlp_signal(signal: Literal["LOGS", "METRICS"]) -> bool:
     value = os.environ.get(variable, "").strip() or "none"
     if value not in ("otlp", "none"):
         raise ConfigError(
-            f"The environment variable {variable} is {value!r}.", "Set it to 'otlp' or 'none'."
+            f"The environment variable {variable} has the unknown value {value!r}.",
+            "Set it to 'otlp' or 'none'.",
         )
     if is_request_scoped():  # the exporters need threads
         return False

@@ -104,7 +104,7 @@ class _NoHandlers(Mapping[str, Callable[[str], Any]]):
 
     def __getitem__(self, scheme: str) -> Callable[[str], Any]:
         def refuse(address: str) -> Any:
-            raise ValueError(f"{address!r} is not in the schema")
+            raise ValueError(f"the reference {address!r} is not in the schema")
 
         return refuse
 
