@@ -346,7 +346,7 @@ class MemoryThreads:
         return notes
 
     def _get_owner(self, scope: Scope, owner: str, resource: str | None) -> str:
-        """Return the resource that owns notes, for the limits."""
+        """Return the resource whose limits count the notes."""
         if scope == "resource":
             return owner
         entry = self._threads.get(owner)

@@ -190,7 +190,7 @@ class Loop(Single):
 
 @dataclasses.dataclass(frozen=True)
 class Sleep:
-    """A pause for some seconds or until a moment; it passes the previous output on.
+    """A pause for some seconds or until a moment; the previous output is passed on.
 
     :param id: the id.
     :param duration: the seconds, unless ``function`` or ``moment`` is set.
