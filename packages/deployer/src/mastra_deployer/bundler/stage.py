@@ -304,7 +304,7 @@ class _Staging:
         return build, inventory
 
     def _list_imported(self, dependencies: VendoredDependencies) -> frozenset[str]:
-        """Return the names of the bytecode that is imported, that of the app included."""
+        """Return the names of the imported bytecode files, including those of the app."""
         own = (path.relative_to(self.directory).as_posix() for path in self.app.rglob("*.pyc"))
         return frozenset((*own, *(f"vendor/{name}" for name in dependencies.bytecode.imported)))
 

@@ -20,7 +20,7 @@ _AHEAD = 400 * 24 * 3600 + 3601  # seconds: another year, another hour
 
 
 class IsolatedEnvironment:
-    """Directories and names that occur nowhere else, so that leaks can be found.
+    """Directories and names that are unique, so that a leak can be found.
 
     :param root: a directory that does not exist yet.
     """
