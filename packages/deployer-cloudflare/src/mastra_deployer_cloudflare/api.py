@@ -160,7 +160,7 @@ class CloudflareApi:
         )
 
     def delete(self, path: str, **query: str) -> None:
-        """Delete an object, which may be absent.
+        """Delete an object; do nothing if the object does not exist.
 
         :param path: below the address of the API.
         :param query: query parameters.
@@ -295,7 +295,7 @@ def _create_sdk(settings: CloudflareDeployer, token: Secret, client: httpx.Clien
 
 
 def _require_success(response: httpx.Response, body: Mapping[str, Any]) -> None:
-    """Raise an error for a response that says that the request failed, with a status of success."""
+    """Raise an error for a response with a status of success whose body reports a failure."""
     if body.get("success", True):
         return
     errors = body.get("errors") or [{}]

@@ -32,7 +32,7 @@ _ALL = 100  # percent
 def promote(
     settings: CloudflareDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Send all traffic to a version, and bring the addresses to the settings.
+    """Send all traffic to a version, and change the addresses to match the settings.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -105,7 +105,7 @@ def _open_worker(
 
 
 def _require_production(state: WorkerState, id: str) -> WorkerVersion:
-    """Return a version; refuse a preview, which has the values of the preview."""
+    """Return a version; refuse a preview, whose variables have the values for previews."""
     version = state.require(id)
     if version.stage == "preview":
         raise DeployError(

@@ -20,7 +20,7 @@ _PLAN_CODES = ("10042", "7500", "7501")  # the account has not enabled R2 or D1
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StorageKind:
-    """One kind of resource, and how Cloudflare names its fields.
+    """One kind of resource, with Cloudflare's names of its fields.
 
     :param setting: the setting with the names.
     :param label: the kind, in messages.

@@ -114,7 +114,7 @@ def _finish(
 
 
 def _resolve_live(item: Mapping[str, Any], live: bool | None) -> bool | None:
-    """Return ``live``; in production, replace ``None`` with whether it has its domains."""
+    """Return ``live``; in production, replace ``None`` with whether the domains have moved."""
     if live is None and get_stage(item) == "production":
         return bool(item.get("aliasAssigned"))
     return live

@@ -31,7 +31,7 @@ class SecretTests(SuiteFixtures):
     """No secret is exposed, also when requests fail."""
 
     def test_no_output_has_a_secret(self, harness: Harness) -> None:
-        """No progress, note, log, result, error or traceback contains a token or a variable's value."""
+        """No note, log, result, error or traceback contains a token or a variable's value."""
         self.require(harness, "deploy")
         for _ in self._run_scenarios(harness):
             output = "\n".join(harness.recorder.lines)
