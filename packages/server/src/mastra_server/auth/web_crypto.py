@@ -64,7 +64,7 @@ class WebCryptoSignatures:
         return claims
 
     async def _verify(self, algorithm: str, key: Any, content: bytes, signature: bytes) -> bool:
-        """Return whether a signature fits; a key that does not fit the algorithm never does."""
+        """Return whether a signature is valid; ``False`` if the key has another algorithm."""
         method = _build_method(algorithm)
         try:
             imported = await self._import_key(key, method)

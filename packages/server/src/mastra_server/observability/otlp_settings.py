@@ -16,7 +16,7 @@ __all__ = ("OtlpSettings", "read_otlp_signal")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OtlpSettings:
-    """The settings of ``Telemetry(export=...)`` for other signals; ``OTEL_*`` supplies the rest.
+    """The settings of ``Telemetry(export=...)`` and of ``OTEL_*`` for logs and metrics.
 
     :param endpoint: the URL of the collector, without a path for the signal.
     :param headers: headers for the collector.
