@@ -184,7 +184,7 @@ def test_variables_and_logs(vercel, run, shop):
 
 def test_staged_deployment_is_not_left_unpublished(vercel, deploy):
     staged = ("--prod", "-s", "staged=true", "--no-wait")
-    deploy(*staged).failed(2, "With --no-wait, nothing promotes", "--no-promote")
+    deploy(*staged).failed(2, "With --no-wait, mastra ends", "--no-promote")
     assert not vercel.find_requests("POST"), "nothing was sent"
 
 
