@@ -459,7 +459,7 @@ def suggest_address(host, error):
     """Return the cure for an address that cannot be bound."""
     if isinstance(error, (socket.gaierror, UnicodeError)) or error.errno == errno.EADDRNOTAVAIL:
         setting = "Conda and others set HOST too: set" if os.environ.get("HOST") else "Set"
-        return "%r is no address of this machine. %s HOST=0.0.0.0 or another address." % (
+        return "%r is not an address of this machine. %s HOST=0.0.0.0 or another address." % (
             host,
             setting,
         )

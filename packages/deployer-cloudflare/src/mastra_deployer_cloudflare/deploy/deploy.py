@@ -181,8 +181,8 @@ class _DeployRun:
         if not any(DeploymentTags.from_text(item.message).stage for item in state.versions):
             self._report.warn(
                 f"The Worker {self._name!r} exists, and was deployed by another tool.",
-                "If it is another app, choose another project_name. `mastra rollback` brings the "
-                "old version back.",
+                "If it is another app, choose another project_name. `mastra rollback` restores the "
+                "old version.",
             )
 
     def create_worker(self, upload: WorkerUpload) -> Deployment:

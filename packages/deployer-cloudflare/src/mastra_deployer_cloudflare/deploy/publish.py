@@ -54,8 +54,8 @@ def set_traffic(
         if error.code != SECRETS_CHANGED:
             raise
         report.warn(
-            f"The secrets have changed since version {main[:8]} was live, and it brings back its "
-            "own.",
+            f"The secrets have changed since version {main[:8]} was live. This version still has "
+            "its earlier secrets.",
             "Set them again with `mastra env set`, or deploy.",
         )
         deploy_versions(api, state.name, shares, text, force=True)

@@ -30,7 +30,7 @@ class StorageKind:
     :param id: the field that bindings use.
     :param binding: type of the binding.
     :param field: the field of the binding.
-    :param items: the field of the response with the list; empty where the list is the result.
+    :param items: the field of the response with the list; empty if the list is the result.
     """
 
     setting: str

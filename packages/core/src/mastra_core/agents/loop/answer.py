@@ -52,7 +52,7 @@ class AnswerReader:
     :param output: the format of a structured answer; ``None`` for text.
     :param retries: how many times the model may correct its answer.
     :param has_tools: whether the model may call tools.
-    :param fallback: the structured answer where the model gives no valid one; ``UNSET`` for none.
+    :param fallback: the structured answer if the model gives no valid one; ``UNSET`` for none.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class AnswerReader:
         """Count an invalid answer.
 
         :returns: the fallback if the model may not correct its answer again; else ``None``.
-        :raises UnexpectedModelBehavior: where there is no fallback.
+        :raises UnexpectedModelBehavior: when there is no fallback.
         """
         self._failures += 1
         failure = self._find_failure(response, error)

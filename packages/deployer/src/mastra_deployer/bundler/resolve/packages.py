@@ -46,7 +46,7 @@ def list_packages(
 
     :param closure: the locked dependencies.
     :param platform: the platform to build for.
-    :param interpreter: of the target's version; ``None`` where this machine has none.
+    :param interpreter: of the target's version; ``None`` if this machine has none.
     :raises BuildError: when a local project cannot be built for the platform.
     """
     text = closure.lock.read_text(encoding="utf-8")

@@ -139,7 +139,7 @@ def build_local_wheel(directory: Path, platform: Platform, interpreter: Interpre
 
     :param directory: the project's directory.
     :param platform: the platform to build for.
-    :param interpreter: of the target's version; ``None`` where this machine has none.
+    :param interpreter: of the target's version; ``None`` if this machine has none.
     :raises BuildError: when it has compiled code, which fits this machine only.
     """
     wheel = build_wheel(directory, interpreter)

@@ -34,7 +34,7 @@ class StoredBytecode(msgspec.Struct, frozen=True, kw_only=True):
     """The stored facts about the modules of one wheel, by the name of the module's file.
 
     :param imports: of the modules that were read, as the child describes them.
-    :param files: the bytecode of the modules that were compiled; ``None`` where a module has none.
+    :param files: the bytecode of the modules that were compiled; ``None`` if a module has none.
     """
 
     imports: dict[str, list[Any]] = {}
