@@ -105,7 +105,7 @@ _MEMORY_LIMIT = ("exceeded memory", "memory limit")
 
 
 def explain_error(error: DeployError) -> DeployError:
-    """Return an error that says what Cloudflare's code means, or the same error.
+    """Return an error that explains Cloudflare's code; for an unknown code, the same error.
 
     :param error: from the kit's client.
     """

@@ -29,7 +29,7 @@ def get_extra_fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def get_all_fields(record: logging.LogRecord) -> dict[str, Any]:
-    """Return the fields of a record: those of its scope, and ``extra``; credentials are masked.
+    """Return the fields of a record's scope and its ``extra`` fields; credentials are masked.
 
     :param record: the log record.
     """

@@ -46,7 +46,7 @@ class FileTree(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CompileJob(msgspec.Struct, frozen=True, kw_only=True):
-    """Modules to compile: those that given modules import, or all.
+    """The modules to compile: all modules, or the modules that given modules import.
 
     :param trees: the directories, in the order of the import path.
     :param roots: dotted names to start from, whose ends may be attributes.

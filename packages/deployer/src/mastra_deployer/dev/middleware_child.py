@@ -16,7 +16,7 @@ CANCELLED = "The app version that received this request has ended. Send the requ
 
 
 class DevMiddleware:
-    """Wraps the app.
+    """Wraps the app: refuses requests from other sites, logs requests, and shows errors.
 
     Every response closes its connection. A kept-alive connection would still use this version after
     the next version has taken over, and could then be closed during a request.

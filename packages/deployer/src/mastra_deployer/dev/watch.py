@@ -132,7 +132,7 @@ class FileWatcher:
             self._queue.put_nowait({path for _, path in changes} - temporary)
 
     def _list_directories(self) -> list[list[DirectoryId]]:
-        """Return the directories to watch: those with subdirectories, and those without.
+        """Return the directories to watch with their subdirectories, and those to watch without.
 
         Each directory has its inode, because another directory of the same name may replace it.
         """

@@ -87,7 +87,7 @@ def _parse(text: str) -> tuple[Any, bool]:
 
 
 def _drop_incomplete(items: list[Any]) -> list[Any]:
-    """Drop the last item unless it is an object, whose properties so far can be shown."""
+    """Drop the last item, unless it is an object, because an object can be shown in part."""
     return items if items and isinstance(items[-1], dict) and items[-1] else items[:-1]
 
 

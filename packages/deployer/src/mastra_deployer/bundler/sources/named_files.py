@@ -64,7 +64,7 @@ def find_named_files(
 
 
 class _Finder:
-    """Collect what modules name."""
+    """Collects the paths that modules name."""
 
     def __init__(self, project: Project, is_shipped: Callable[[Path], bool]) -> None:
         self._project, self._is_shipped = project, is_shipped

@@ -109,7 +109,7 @@ def is_test_directory(parts: Sequence[str]) -> bool:
 
 
 class _Reader:
-    """Collect what modules use."""
+    """Collects the parts of distributions that modules use."""
 
     def __init__(self, targets: Collection[str], *, sources: bool) -> None:
         self._targets = set(targets)
