@@ -113,7 +113,7 @@ class DurableEngine:
         return self._store.single_process
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
-        """Connect to the database, and continue the runs of workflows that wait there.
+        """Connect to the database, and continue the waiting runs of the given workflows.
 
         :param workflows: the workflows.
         :raises StorageError: when the database cannot be used.
@@ -204,7 +204,7 @@ class DurableEngine:
         *,
         label: str = "",
     ) -> None:
-        """Resume a suspended step, and return when this is stored.
+        """Resume a suspended step, and return when the resumption is stored.
 
         :param run: the run.
         :param data: the data the step is resumed with.
@@ -227,7 +227,7 @@ class DurableEngine:
         steps: Sequence[str],
         context: Mapping[str, Any] | None = None,
     ) -> None:
-        """Resume several suspended steps with the same data, and return when this is stored.
+        """Resume several suspended steps with the same data, and return when this data is stored.
 
         :param run: the run.
         :param data: the data the steps are resumed with.
@@ -274,7 +274,7 @@ class DurableEngine:
         context: Mapping[str, Any] | None = None,
         per_step: bool = False,
     ) -> None:
-        """Execute a run again from a step, and return when this is stored.
+        """Execute a run again from a step, and return when the new start is stored.
 
         :param run: the run.
         :param step: the path of the step.
@@ -309,7 +309,7 @@ class DurableEngine:
         raise _build_change_conflict(run)
 
     async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
-        """Continue an interrupted, failed or stuck run, and return when this is stored.
+        """Continue an interrupted, failed or stuck run, and return when the new start is stored.
 
         Finished steps are not executed again. A running step is cancelled and then executed again.
 
@@ -439,7 +439,7 @@ class DurableEngine:
         keep: Collection[str] = (),
         drop: Collection[str] = (),
     ) -> bool:
-        """Begin an execution; return whether no other process has changed the run before."""
+        """Begin an execution; return ``False`` if another process has changed the run before."""
         dispatcher = await self._get_dispatcher()
         row = await self._store.begin(
             msgspec.structs.replace(run.row, sequence=run.position),
@@ -460,7 +460,7 @@ class DurableEngine:
         return True
 
     def _encode_context(self, context: Mapping[str, Any] | None) -> str | None:
-        """Return the JSON of the request context that is stored; ``None`` if it stays."""
+        """Return the JSON of the request context to store; ``None`` to keep the stored context."""
         if not context:
             return None
         keys = context if self._context_keys is None else self._context_keys
@@ -468,7 +468,7 @@ class DurableEngine:
         return encode({key: value for key, value in stored.items() if _is_json(value)})
 
     def _build_context(self, row: RunRow, context: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return the context of an execution: what the caller passes, or else what is stored."""
+        """Return the context of an execution: the caller's context, or else the stored context."""
         return dict(context) if context else msgspec.json.decode(row.context, type=dict[str, Any])
 
 

@@ -64,7 +64,7 @@ def _chunk(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | None]:
-    """Find a run; prefer the run of an unconfined creator.
+    """Find a run; prefer a run whose creator is not restricted to a resource.
 
     :param workflow: the id of the workflow.
     :param run_id: the id of the run.
@@ -80,7 +80,7 @@ def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | 
 
 
 def create_run(new: NewRun, max_unfinished: int) -> Queries[RunRow | None]:
-    """Create a run, or return the run that the creator has with this id.
+    """Create a run, or return the creator's existing run with this id.
 
     :param new: the run.
     :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
@@ -176,7 +176,7 @@ def read_states(runs: list[int]) -> Queries[dict[int, RunState]]:
 
 
 def _add_events(run: int, sequence: int, events: Sequence[tuple[str, str]]) -> Query:
-    """Build the query that stores events; ``sequence`` is the number of events afterwards."""
+    """Build the query that stores events; ``sequence`` is the number of events after the query."""
     first = sequence - len(events)
     return Query(
         "INSERT INTO mastra_run_events (run, sequence, key, data) VALUES (?, ?, ?, ?)",
@@ -188,7 +188,7 @@ def _add_events(run: int, sequence: int, events: Sequence[tuple[str, str]]) -> Q
 def begin_execution(
     row: RunRow, values: tuple[str, str, str, str | None], keep: set[str], drop: set[str]
 ) -> Queries[RunRow | None]:
-    """Begin an execution, unless the run has changed since the caller has read it.
+    """Begin an execution, unless the run has changed since the caller read the run.
 
     :param row: the run as the caller has read it.
     :param values: the process, and the JSON of the first event, of the settings and of the request
@@ -229,7 +229,7 @@ def _rewind_journal(run: int, keep: set[str], drop: set[str]) -> Queries[None]:
 def commit_batch(
     run: int, fence: tuple[str, int, int], batch: Batch, now: str
 ) -> Queries[CommitResult]:
-    """Store a batch, if the fence holds.
+    """Store a batch, if the process still holds the run in the same attempt.
 
     :param run: the key of the run.
     :param fence: the process, its attempt, and the number of earlier commits of the attempt.
@@ -298,7 +298,7 @@ def _add_answers(run: int, kind: str, answers: Sequence[tuple[str, str]]) -> Que
 def answer_waits(
     run: int, holder: str, answers: Sequence[tuple[str, str]], data: str, context: str | None
 ) -> Queries[tuple[RunRow | None, int]]:
-    """Resume the waits that nobody has resumed.
+    """Resume the waits that have not been resumed yet.
 
     :param run: the key of the run.
     :param holder: the process.
@@ -423,7 +423,7 @@ def release_runs(member: str) -> Queries[None]:
 
 
 def list_held(member: str) -> Queries[dict[int, int]]:
-    """Return the attempts of the runs that a process holds, by key.
+    """Return the runs that a process holds: the number of the attempt by the key of the run.
 
     :param member: the id of the process.
     """
@@ -446,7 +446,7 @@ def release_run(run: int, member: str, attempt: int) -> Queries[None]:
 
 
 def report_member(member: Member, until: str) -> Queries[None]:
-    """Report that a process lives.
+    """Record that a process is alive.
 
     :param member: the process.
     :param until: an SQL expression for the end of the lease.
