@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ("deploy", "find_unchanged", "require_address")
 
 _ALL = 100  # percent
-_ANY_ID = "0" * 8  # the part of a version's id that its address has
+_ANY_ID = "0" * 8  # the part of a version's id in its preview address
 
 
 def deploy(

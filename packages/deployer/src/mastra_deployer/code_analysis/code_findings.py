@@ -44,7 +44,7 @@ _RANDOM: tuple[str, ...] = (
 _RANDOM += ("tempfile.mkdtemp", "tempfile.mkstemp", "tempfile.NamedTemporaryFile")
 _RANDOM += ("tempfile.TemporaryDirectory", "tempfile.TemporaryFile", "random.SystemRandom")
 _RANDOM_MODULES = ("random.", "secrets.", "numpy.random.")
-# Of these modules: what needs no entropy, or none where it has an argument.
+# Names of these modules that need no entropy, or need none if they get an argument.
 _EQUAL = ("secrets.compare_digest", "random.setstate", "random.getstate")
 _SEEDED = ("random.Random", "random.seed", "numpy.random.default_rng", "numpy.random.seed")
 _THREADS: tuple[str, ...] = ("threading.Thread", "threading.Timer", "_thread.start_new_thread")

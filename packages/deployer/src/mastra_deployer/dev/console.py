@@ -153,7 +153,7 @@ class Screen:
     def _echo(self, *parts: str) -> None:
         """Print a line, and escape every part that ``_style`` did not return."""
         texts = (part if isinstance(part, _StyledText) else escape_text(part) for part in parts)
-        # click removes the colors if the output is no terminal.
+        # click removes the colors if the output is not a terminal.
         click.echo("".join(texts), err=True)
 
     def _style(self, text: str, **styles: Any) -> str:

@@ -138,8 +138,8 @@ class DevOptions:
         return parse_port(values["PORT"], "PORT") if values.get("PORT") else None
 
 
-# With the first, logs show all frames. Without the second, pydevd prints a warning about modules
-# that are frozen into the interpreter.
+# The first variable makes logs show all frames. Without the second variable, pydevd prints a
+# warning about modules that are frozen into the interpreter.
 _DEBUG_ENV = {"MASTRA_TRACEBACKS": "full", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 

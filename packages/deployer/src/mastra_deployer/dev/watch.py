@@ -22,7 +22,7 @@ from mastra_deployer.project.workspace import find_workspace_root
 
 __all__ = ("FileWatcher",)
 
-_STEP = 50  # milliseconds of silence after which several saves are one
+_STEP = 50  # milliseconds without a save after which earlier saves count as one
 # Temporary files of editors: they are ignored everywhere.
 _EDITORS = (
     *("*~", "*.swp", "*.swx", "*.swo", "#*#", ".#*", "4913", "*.tmp", "*.tmp.*", "*.bak", "*.orig"),

@@ -38,7 +38,7 @@ _PROBE = (
     "sys.platform,platform.machine().lower(),platform.libc_ver(),platform.python_version(),"
     "sys.implementation.cache_tag,sys.maxsize>2**32,'free-threading build' in sys.version]))"
 )
-# What a program of 32 bits is for, where the kernel has 64.
+# The machine of a 32-bit program on a 64-bit kernel.
 _NARROW = {"x86_64": "i686", "amd64": "i686", "aarch64": "armv7l", "arm64": "armv7l"}
 
 

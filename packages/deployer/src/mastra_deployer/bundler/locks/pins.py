@@ -117,5 +117,6 @@ class Pins:
             for version, marker in candidates
             if not marker or evaluate_marker(marker, platform)
         ]
-        # A package whose markers are false is not needed; if it is, its only version is used.
+        # A package whose markers are false is not needed. If it is needed, its only version is
+        # used.
         return versions or [version for version, _ in candidates[:1] if len(candidates) == 1]

@@ -15,11 +15,11 @@ from mastra_deployer.output.other_places import format_other_places
 
 __all__ = ("NamedFiles", "find_named_files", "is_private")
 
-# Directories of these names hold what an app reads, so they ship if the code names them.
+# Directories of these names contain files that an app reads, so they ship if the code names them.
 _WELL_KNOWN = frozenset(
     ("assets", "locale", "locales", "prompts", "public", "static", "staticfiles", "templates")
 )
-# What an app writes, in the names that are usual for it.
+# The usual names of files that an app writes.
 _WRITTEN = frozenset(("cache", "logs", "log", "media", "out", "output", "tmp", "uploads", "var"))
 _DATABASES = ("*.db", "*.db3", "*.sqlite", "*.sqlite3", "*.duckdb", "*.db-wal", "*.db-shm")
 _SECRETS = (

@@ -30,7 +30,7 @@ __all__ = (
 )
 
 TEST_NAMES = frozenset(("tests", "test"))
-# Packages for the tests of apps. The name alone does not say it: numpy.testing serves too.
+# Packages for the tests of apps. The name alone is not enough: servers also use numpy.testing.
 _TEST_PACKAGES = frozenset(("litestar/testing", "mastra_core/testing"))
 SOURCE_SUFFIXES = frozenset((".h", ".hpp", ".c", ".cpp", ".pyx", ".pxd", ".a"))
 _STUBS = re.compile(rb"""\bpyi['"]|\battach_stub\b""")
