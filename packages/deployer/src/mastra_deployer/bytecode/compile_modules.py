@@ -82,9 +82,9 @@ class CompileResult(msgspec.Struct, frozen=True, kw_only=True):
 def compile_app(directory: Path, files: Iterable[str], interpreter: Interpreter) -> None:
     """Compile the app's own modules, beside their sources.
 
-    :param directory: of the app in the build.
+    :param directory: the directory of the app in the build.
     :param files: names of the modules' files.
-    :param interpreter: of the target's version.
+    :param interpreter: an interpreter of the target's version.
     :raises OSError: when a file cannot be read or written.
     :raises BuildError: when the interpreter crashes.
     """

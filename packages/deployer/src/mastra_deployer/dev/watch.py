@@ -41,7 +41,7 @@ class FileWatcher:
     """Watches first-party code, pyproject.toml, environment files, and other files that ship.
 
     :param project: to watch.
-    :param env_file: of ``--env-file``.
+    :param env_file: the env file of ``--env-file``.
     :param report: receives a note when the system cannot watch, and the files are polled.
     """
 

@@ -38,7 +38,7 @@ def run_uv(
 ) -> str:
     """Run uv and return its standard output.
 
-    :param arguments: of uv.
+    :param arguments: the arguments of uv.
     :param cwd: the working directory; ``None`` for that of this process.
     :param environment: variables besides those of this process. Secrets belong here, since every
         user of the machine can read an argument list.

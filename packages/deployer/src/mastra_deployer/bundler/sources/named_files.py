@@ -43,7 +43,7 @@ class NamedFiles:
 def is_private(name: str) -> bool:
     """Return whether a file may be a secret or a database; such files ship only if listed.
 
-    :param name: of the file, without its directory.
+    :param name: the name of the file, without its directory.
     """
     return any(fnmatch.fnmatch(name, pattern) for pattern in _DATABASES + _SECRETS)
 

@@ -69,7 +69,7 @@ def read_code_usage(tree: Path, names: Iterable[str], targets: Collection[str]) 
     """Read which parts of distributions the modules of a distribution use.
 
     :param tree: the directory that it is installed in.
-    :param names: of its files, relative to the tree.
+    :param names: the names of its files, relative to the tree.
     :param targets: names of top-level modules whose imports count.
     """
     names = list(names)
@@ -103,7 +103,8 @@ def iter_test_directories(module: str) -> Iterator[str]:
 def is_test_directory(parts: Sequence[str]) -> bool:
     """Return whether a directory of a distribution contains only tests, or code for tests.
 
-    :param parts: of its path. The first is the package itself, which may be called ``test``.
+    :param parts: the parts of its path. The first is the package itself, which may be called
+        ``test``.
     """
     return len(parts) > 1 and (parts[-1] in TEST_NAMES or "/".join(parts) in _TEST_PACKAGES)
 

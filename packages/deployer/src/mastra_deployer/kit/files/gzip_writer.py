@@ -16,7 +16,7 @@ class GzipWriter:
     """Compresses the content that is written, and passes the result on.
 
     :param write: receives the compressed bytes.
-    :param level: of the compression, 1 to 9.
+    :param level: the level of the compression, 1 to 9.
     """
 
     def __init__(self, write: Callable[[bytes], object], level: int = 6) -> None:

@@ -38,7 +38,7 @@ class PlatformClient(httpx.Client):
     :param headers: sent with every request to the origin of ``base_url``.
     :param timeout: seconds for each network operation.
     :param transport: sends one request; retries are added here.
-    :param limits: of each response that is not streamed.
+    :param limits: the limits of each response that is not streamed.
     :param hints: hints of errors, by the platform's code or by status.
     :param rules: which responses are retried.
     :param before_attempt: called before each attempt at a request to the origin of ``base_url``.
