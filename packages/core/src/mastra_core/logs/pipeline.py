@@ -23,8 +23,9 @@ from mastra_core.redaction import safe_message
 __all__ = ("LogPipeline", "find_pipeline")
 
 _STOP_TIMEOUT = 2.0  # seconds to write the last lines
-# There is no thread, or it would not write the last lines of a request in time. Under `mastra dev`,
-# lines of a request appear before the line that reports its end.
+# Lines are written without a thread: on some platforms there is no thread, or a thread would not
+# write the last lines of a request in time. Under `mastra dev`, the lines of a request must appear
+# before the line that reports its end.
 _WRITES_DIRECTLY = (
     sys.platform == "emscripten"
     or freezes_between_requests()
