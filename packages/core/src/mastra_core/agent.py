@@ -63,6 +63,8 @@ class Agent:
     :raises ConfigError: for a model string without a provider, or an invalid tool.
     """
 
+    records_calls = True  # in the journal of a durable run
+
     def __init__(
         self,
         *,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -158,6 +159,46 @@ class RunStoreSuite:
         (claimed,) = run(store.claim(member, ["w", "other"], 10, orphans=False))
         assert (claimed.id, claimed.holder, claimed.attempt) == (other.id, "two", 2)
         assert run(store.claim(member, ["w"], 10, orphans=False)) == []
+
+    def test_waiting_runs_are_claimed_in_order(self, store: RunStore, run: _Await) -> None:
+        """A priority counts as minutes of waiting; runs without one are claimed as they came."""
+        for number, priority in enumerate((0, 0, 2, None)):
+            created = run(store.create(_build_run(f"r{number}"), 10))
+            run(store.begin(created, "", _EVENT, "{}", priority=priority))
+            time.sleep(0.002)  # the next millisecond
+        member = _build_member("two")
+        claimed = [run(store.claim(member, ["w"], 1, orphans=False))[0] for _ in range(4)]
+        assert [row.run_id for row in claimed] == ["r2", "r0", "r1", "r3"]
+        assert claimed[0].priority == 2
+
+    def test_number_of_held_runs_is_limited(self, store: RunStore, run: _Await) -> None:
+        """All processes, also dead ones, hold at most the maximum; other workflows have none."""
+        for number in range(4):
+            begun = run(store.create(_build_run(f"r{number}"), 10))
+            run(store.begin(begun, "", _EVENT, "{}"))
+        free = run(store.create(msgspec.structs.replace(_build_run("f1"), workflow="free"), 10))
+        run(store.begin(free, "", _EVENT, "{}"))
+
+        def claim(name: str, limit: int = 10) -> list[str]:
+            rows = run(
+                store.claim(
+                    _build_member(name),
+                    ["free", "w"],
+                    limit,
+                    orphans=False,
+                    concurrency={"w": 2, "unknown": 1},
+                )
+            )
+            return sorted(row.run_id for row in rows)
+
+        assert claim("one", 1) == ["r0"], "the run that waits longest"
+        assert claim("two") == ["f1", "r1"]
+        assert claim("two") == claim("one") == []
+        row = run(store.find("w", "r0", None))
+        run(store.commit(row.id, "one", row.attempt, 0, Batch(releases=True, status="suspended")))
+        assert claim("two") == ["r2"]
+        run(store.release("two"))
+        assert claim("three") == ["f1", "r1", "r2"], "a run that is handed back keeps its place"
 
     def test_one_run_is_released(self, store: RunStore, run: _Await) -> None:
         """A process gives up only the attempt that it holds."""

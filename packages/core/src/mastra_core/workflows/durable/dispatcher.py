@@ -92,12 +92,28 @@ class Dispatcher:
         self._kicked = asyncio.Event()
         self._next_orphans = self._next_purge = 0.0
         self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
+        self._has_backlog = False
+
+    def get_holder(self, workflow: Workflow) -> str:
+        """Return the id of this process, or an empty text if a run must wait in the queue.
+
+        A run waits if the process executes as many runs as it may, if other runs wait, and if all
+        processes together may execute a limited number of runs of the workflow.
+
+        :param workflow: the workflow of the run.
+        """
+        self._has_backlog = self._has_backlog or self._is_full
+        must_wait = self._has_backlog or workflow.concurrency is not None
+        return "" if must_wait else self.member.id
 
     @property
-    def holder(self) -> str:
-        """The id of this process; empty if the process executes the maximum number of runs."""
-        is_full = len(self._executions) >= self._settings.max_concurrency
-        return "" if is_full else self.member.id
+    def _is_full(self) -> bool:
+        return len(self._executions) >= self._settings.max_concurrency
+
+    def look_soon(self) -> None:
+        """Look at the store soon, because a run waits there."""
+        if self._settings.max_concurrency:
+            self._kicked.set()
 
     async def open(self) -> None:
         """Connect, report this process, and begin to execute runs that are due.
@@ -169,10 +185,10 @@ class Dispatcher:
 
     def _remove_execution(self, execution: Execution) -> None:
         if self._executions.get(execution.run.id) is execution:
-            was_full = not self.holder
+            is_awaited = self._is_full or execution.run.workflow.concurrency is not None
             del self._executions[execution.run.id]
             execution.run.is_executed = False
-            if was_full:
+            if is_awaited:
                 self._kicked.set()  # other runs may wait
 
     async def _watch(self) -> None:
@@ -267,7 +283,16 @@ class Dispatcher:
         free = self._settings.max_concurrency - len(self._executions)
         if free <= 0 or not self._workflows:
             return
-        rows = await self._store.claim(self.member, self._workflows, free, orphans=orphans)
+        limits = {
+            id_: each.concurrency
+            for id_, each in self._workflows.items()
+            if each.concurrency is not None
+        }
+        rows = await self._store.claim(
+            self.member, self._workflows, free, orphans=orphans, concurrency=limits
+        )
+        if not orphans:
+            self._has_backlog = len(rows) == free
         for row in rows:
             if orphans:
                 record(WORKFLOW_TAKEOVERS, 1)

@@ -88,17 +88,53 @@ class DurableJournal:
         outcome = self._outcomes.get(key)
         if outcome is not None:
             return outcome
-        if self._batch.outcomes or self._flushing is not None:
+        await self.prepare()
+        outcome = await call()
+        self.record(key, outcome)
+        return outcome
+
+    @property
+    def parts(self) -> DurableJournal:
+        """The journal for the parts of steps."""
+        return self
+
+    def find(self, key: str) -> Outcome | None:
+        """Return the outcome of ``key``, or ``None`` if there is none yet.
+
+        :param key: the key of the call.
+        """
+        return self._outcomes.get(key)
+
+    def has_emitted(self, key: str) -> bool:
+        """Return whether an event was emitted.
+
+        :param key: the key of the event.
+        """
+        return key in self._data.emitted
+
+    async def prepare(self, *, events: bool = False) -> None:
+        """Store the outcomes so far, before a function of the user is called.
+
+        :param events: whether to store the events so far, too.
+        """
+        if self._batch.outcomes or self._flushing is not None or (events and self._batch.events):
             await self.flush()
         self._require_open()
-        outcome = await call()
+
+    def record(self, key: str, outcome: Outcome) -> None:
+        """Record an outcome; it is stored together with the events before it.
+
+        :param key: the key of the call.
+        :param outcome: the outcome.
+        """
         self._require_open()
         if self.stopping and outcome.kind == "failed":  # the cancellation may be the cause
             raise asyncio.CancelledError
+        if key in self._outcomes:  # two calls of one name; the first outcome stays
+            return
         self._outcomes[key] = outcome
         self._batch.outcomes.append((key, encode(outcome)))
         self._schedule_flush()
-        return outcome
 
     async def wait(self, key: str) -> Any:
         """Wait for the data that resumes a suspended step, and return the data.
@@ -142,7 +178,8 @@ class DurableJournal:
         if type(event) is RunIdle:
             await self._rest(key, event)
             return
-        self._data.emitted.add(key)
+        if key:
+            self._data.emitted.add(key)
         self._add_event(key, event)
         self._schedule_flush()
 

@@ -75,6 +75,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     :param created_at: the creation, in milliseconds since the epoch.
     :param settings: the JSON of ``ExecutionSettings``.
     :param context: the JSON of the request context.
+    :param priority: the priority among the runs that wait for a process.
     """
 
     id: int
@@ -92,6 +93,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     settings: str
     context: str
+    priority: int = 0
 
 
 class RunState(msgspec.Struct, frozen=True, kw_only=True):

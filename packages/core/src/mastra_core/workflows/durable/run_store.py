@@ -6,7 +6,7 @@ may use the same store at once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from mastra_core.workflows.durable.run_rows import (
@@ -97,6 +97,7 @@ class RunStore(Protocol):
         *,
         keep: Collection[str] = (),
         drop: Collection[str] = (),
+        priority: int | None = None,
     ) -> RunRow | None:
         """Begin an execution, unless another caller was faster.
 
@@ -109,6 +110,7 @@ class RunStore(Protocol):
         :param context: the JSON of the new request context; the previous one by default.
         :param keep: the keys of the outcomes that stay.
         :param drop: the keys of the events that may be emitted again.
+        :param priority: the new priority; the previous one by default.
         :returns: the new row, or ``None`` if the run has changed since.
         """
 
@@ -153,14 +155,25 @@ class RunStore(Protocol):
         """
 
     async def claim(
-        self, member: Member, workflows: Collection[str], limit: int, *, orphans: bool
+        self,
+        member: Member,
+        workflows: Collection[str],
+        limit: int,
+        *,
+        orphans: bool,
+        concurrency: Mapping[str, int] | None = None,
     ) -> list[RunRow]:
         """Assign runs to a process that executes them.
+
+        Runs that are due are assigned in the order of the times since which they wait. A run with a
+        priority counts as waiting for as many more minutes.
 
         :param member: the process.
         :param workflows: the ids of the workflows that the process knows.
         :param limit: the maximum number of runs.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
+        :param concurrency: the maximum number of runs that all processes may hold at a time, by the
+            id of the workflow. Other workflows have no limit.
         """
 
     async def release(self, member: str) -> None:

@@ -27,6 +27,8 @@ class MemoryJournal:
     :ivar on_suspend: called when the run is suspended; ``None`` if its task simply waits.
     """
 
+    parts = None  # the run ends with its process
+
     __slots__ = (
         "_add_event", "_count_bytes", "_emitted", "_resume_data", "_waiters", "_wake_times",
         "closed", "on_suspend", "outcomes", "run_id",
