@@ -161,7 +161,7 @@ class RunStoreSuite:
         assert run(store.claim(member, ["w"], 10, orphans=False)) == []
 
     def test_waiting_runs_are_claimed_in_order(self, store: RunStore, run: _Await) -> None:
-        """A priority counts as minutes of waiting; runs without one are claimed as they came."""
+        """A priority counts as minutes of waiting; runs without priority are claimed in order."""
         for number, priority in enumerate((0, 0, 2, None)):
             created = run(store.create(_build_run(f"r{number}"), 10))
             run(store.begin(created, "", _EVENT, "{}", priority=priority))
@@ -172,7 +172,7 @@ class RunStoreSuite:
         assert claimed[0].priority == 2
 
     def test_number_of_held_runs_is_limited(self, store: RunStore, run: _Await) -> None:
-        """All processes, also dead ones, hold at most the maximum; other workflows have none."""
+        """All processes together, dead ones included, hold at most the maximum of a workflow."""
         for number in range(4):
             begun = run(store.create(_build_run(f"r{number}"), 10))
             run(store.begin(begun, "", _EVENT, "{}"))

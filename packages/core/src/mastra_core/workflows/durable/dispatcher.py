@@ -111,7 +111,7 @@ class Dispatcher:
         return len(self._executions) >= self._settings.max_concurrency
 
     def look_soon(self) -> None:
-        """Look at the store soon, because a run waits there."""
+        """Check the store soon, because a run waits there."""
         if self._settings.max_concurrency:
             self._kicked.set()
 

@@ -20,7 +20,7 @@ _COUNT = f"SELECT count(*) FROM mastra_runs WHERE holder <> '' AND {UNINDEXED_WO
 
 
 def list_open_workflows(limits: Mapping[str, int | None], now: str) -> Queries[list[str]]:
-    """List the workflows of which a process could execute a waiting run.
+    """List the workflows that have a waiting run which a process may execute now.
 
     :param limits: the maximum number of concurrent runs of each workflow; ``None`` for no maximum.
     :param now: an SQL expression for the present time.
@@ -46,7 +46,7 @@ def list_open_workflows(limits: Mapping[str, int | None], now: str) -> Queries[l
 def claim_from_queues(
     holder: str, limits: Mapping[str, int | None], limit: int, now: str, locking: str
 ) -> Queries[list[RunRow]]:
-    """Assign runs to a process, and exceed the maximum of no workflow.
+    """Assign runs to a process, up to the maximum of each workflow.
 
     :param holder: the process.
     :param limits: the maximum number of concurrent runs of each workflow; ``None`` for no maximum.

@@ -447,7 +447,7 @@ def claim_runs(
 
 
 def claim_selected(holder: str, runs: Sequence[int]) -> Queries[list[RunRow]]:
-    """Assign the named runs to a process, as far as no process holds them.
+    """Assign the selected runs to a process, except runs that another process holds.
 
     :param holder: the process.
     :param runs: the keys of the runs.
