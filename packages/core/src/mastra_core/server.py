@@ -33,8 +33,8 @@ class Cors:
     def __post_init__(self) -> None:
         if self.credentials and "*" in self.origins:
             raise ConfigError(
-                "Cors(credentials=True) with '*' would let every web page act with its visitor's "
-                "login.",
+                "Cors(credentials=True) with '*' would let every web page send requests with the "
+                "login of its visitor.",
                 "Name the pages, such as origins=['https://app.example.com'].",
             )
 

@@ -78,7 +78,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
             raise ConfigError(
                 f"The timeout {self.timeout!r} of the step {self.id!r} is not a valid number of "
                 "seconds.",
-                "Use seconds above 0.",
+                "Use a number above 0.",
             )
         for what in ("input", "output", "resume", "suspend"):
             self.get_schema(what)  # a type without a JSON schema fails here, not in a run
@@ -265,7 +265,7 @@ class WorkflowDefinition(Generic[In, Out]):
             raise ConfigError(
                 f"The timeout {self.timeout!r} of the workflow {self.id!r} is not a valid number "
                 "of seconds.",
-                "Use seconds above 0.",
+                "Use a number above 0.",
             )
 
     def iter_steps(self) -> Iterator[Step[Any, Any]]:

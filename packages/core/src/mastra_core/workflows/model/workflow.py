@@ -243,7 +243,8 @@ class Workflow(WorkflowDefinition[In, Out]):
 
         if not node.steps and not isinstance(node, Sleep):
             raise ConfigError(
-                f"A group of the workflow {self.id!r} has no steps.", "Add a step to it."
+                f"A group of parallel or conditional steps of the workflow {self.id!r} is empty.",
+                "Add a step to the group.",
             )
         seen = {*_iter_ids(self.nodes)}
         for name in _iter_ids((node,)):
