@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Agent",)
 
-# Two threads that import parts of one package may see half of it, so a first run waits for preload.
+# If two threads import one package, one may see half of it, so a first run waits for preload.
 _IMPORT_LOCK = threading.RLock()
 
 

@@ -51,8 +51,8 @@ class FilePart(_Part, frozen=True, tag="file", kw_only=True):
     """An image or file: a URL, or bytes.
 
     :param media_type: MIME type.
-    :param url: URL of the file, empty where ``data`` is given.
-    :param data: the content, empty where ``url`` is given.
+    :param url: URL of the file, empty if ``data`` is given.
+    :param data: the content, empty if ``url`` is given.
     :param name: name of the file; it may be empty.
     """
 
@@ -181,7 +181,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param run_id: id of the run.
     :param output_schema: JSON Schema of the structured answer.
     :param output: type of the structured answer.
-    :param fallback: the structured answer where the model gives no valid one. The run then ends
+    :param fallback: the structured answer if the model gives no valid one. The run then ends
         with this answer instead of failing; its text is that of the model.
     :param model: replaces the agent's model.
     :param instructions: replace the agent's instructions.

@@ -155,7 +155,7 @@ class RunMemory:
         try:
             finished = self._builder.finish is not None
             is_stored = await self._append(await self._title_task.finish(is_complete=finished))
-        except (StorageError, InvalidInput) as error:  # the latter for a message that is too large
+        except (StorageError, InvalidInput) as error:  # the latter: a message is too large
             get_logger("mastra.memory").error(
                 "a run of the thread %r cannot be stored", self._caller_input.thread, exc_info=error
             )

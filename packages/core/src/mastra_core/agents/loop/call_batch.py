@@ -101,7 +101,7 @@ class CallBatch:
         try:
             arguments = load_arguments(part)
         except ValueError:
-            return _refuse(part, InvalidInput("The arguments are no JSON object."))
+            return _refuse(part, InvalidInput("The arguments are not a JSON object."))
         try:
             content = await invoke_tool(item, arguments, self._build_invocation(call, queue))
         except (ApprovalNeeded, ToolSuspension) as reason:

@@ -132,7 +132,7 @@ class LoopAgent:
         return Start(model=model, provider=provider)
 
     async def _build_plan(self, run_input: AgentInput) -> RunPlan:
-        """Build what the run needs.
+        """Build the plan of a run: its models, tools, settings and messages.
 
         :raises RequestError: for an input that cannot be run.
         """

@@ -22,7 +22,7 @@ _OUTCOME = msgspec.json.Decoder(Outcome)
 
 
 class RestartPlan(NamedTuple):
-    """What happens to the journal of a run that is restarted.
+    """The changes of the journal of a run that is restarted.
 
     :param event: the first event of the next execution.
     :param keep: the keys of the outcomes that stay.

@@ -54,7 +54,7 @@ class MemoryJournal:
 
     def close(self) -> None:
         """Ignore all further events, and drop the reference to the run."""
-        self.closed = True  # without the cycle, a run leaves memory without the garbage collector
+        self.closed = True  # breaks a cycle, so that no garbage collector is needed to free the run
         self._add_event = self._count_bytes = _ignore
         self.on_suspend = None
 

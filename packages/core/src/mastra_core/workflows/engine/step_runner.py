@@ -105,12 +105,15 @@ async def execute_step(
         attempt, call_number = attempt + 1, call_number + 1
 
 
-async def finish(scope: Scope, address: StepAddress, outcome: Outcome) -> Any:
+async def finish(
+    scope: Scope, address: StepAddress, outcome: Outcome, *, cancels_steps: bool = False
+) -> Any:
     """Emit the end of a step, and return its output.
 
     :param scope: the scope of the step's workflow.
     :param address: the address of the step.
     :param outcome: the outcome of the step.
+    :param cancels_steps: whether the step is a group with unfinished steps, which end too.
     :returns: the output.
     :raises StepFailed: when the outcome is a failure.
     :raises WorkflowExit: when the step ended its workflow by ``bail``.
@@ -120,6 +123,7 @@ async def finish(scope: Scope, address: StepAddress, outcome: Outcome) -> Any:
         output=outcome.value,
         error=outcome.error,
         bailed=outcome.kind == "bailed",
+        cancels_steps=cancels_steps,
     )
     await scope.journal.emit(f"{address.key}:ended", event)
     if outcome.error is not None:
