@@ -81,6 +81,8 @@ class DurableEngine:
         values are stored.
     """
 
+    is_durable = True
+
     def __init__(
         self,
         store: RunStore | str | None = None,
