@@ -33,7 +33,7 @@ class PlaceholderServer:
         self._number = ""
 
     async def show(self, listener: socket.socket, problem: Problem, number: str) -> None:
-        """Answer every request with a problem from now on.
+        """Answer every request with the given error from now on.
 
         :param listener: the app's socket.
         :param problem: to show.
