@@ -33,7 +33,7 @@ try:
 except Exception as error:
     print(error, file=sys.stderr)
 new = {name.partition(".")[0] for name in set(sys.modules) - before}
-modules = sorted(name for name in before if name.startswith("openai.resources"))
+modules = sorted(name for name in before if name.startswith(("openai.resources", "openai.types")))
 json.dump({"network": network, "new": sorted(new), "modules": modules}, sys.stdout)
 """
 FRAMEWORK = {"pydantic_ai", "openai", "anthropic", "google", "boto3"}
@@ -65,9 +65,13 @@ def test_the_first_run_imports_no_framework_after_preload(model):
 @pytest.mark.parametrize(
     ("model", "unused"), [("openai:gpt-5", "chat.completions"), ("openai-chat:gpt-5", "responses")]
 )
-def test_preload_leaves_the_other_protocol_of_openai_out(model, unused):
+def test_preload_leaves_what_the_protocol_does_not_need_out(model, unused):
     modules = run(model, PRELOAD="1")["modules"]
     assert f"openai.resources.{unused}.{unused.rpartition('.')[2]}" not in modules
+    types = [name for name in modules if name.startswith("openai.types.")]
+    assert "openai.types.chat.chat_completion_chunk" in types
+    assert "openai.types.video" not in types
+    assert len(types) < 350, "the SDK has 470 modules of types"
 
 
 @pytest.mark.slow

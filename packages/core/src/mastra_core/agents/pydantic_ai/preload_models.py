@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic_ai.providers import infer_provider_class
 
+from mastra_core.agents.lazy_exports import enable_lazy_exports
 from mastra_core.agents.providers import get_model_modules, split_model_name
 
 __all__ = ("preload_models",)
@@ -27,6 +28,7 @@ def preload_models(models: Iterable[Any]) -> None:
 
     :param models: model strings, and model objects, which have imported their modules already.
     """
+    enable_lazy_exports()
     for model in models:
         if isinstance(model, str):
             provider = split_model_name(model)[0]
