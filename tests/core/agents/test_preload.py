@@ -12,8 +12,30 @@ from mastra_core import Mastra, preload
 from mastra_core.agents.protocol import AgentInfo
 
 SOURCE = """
-import asyncio, json, os, sys
+import asyncio, json, os, sys, threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from mastra_core import Agent, Mastra, preload
+
+MESSAGE = {"role": "assistant", "content": "hi"}
+ANSWER = {
+    "id": "c", "object": "chat.completion", "created": 1, "model": "m",
+    "choices": [{"index": 0, "finish_reason": "stop", "message": MESSAGE}],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+}
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        found = self.path.endswith("/chat/completions")
+        text = json.dumps(ANSWER if found else {"error": {"message": "unknown"}}).encode()
+        self.send_response(200 if found else 404)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+server = HTTPServer(("127.0.0.1", 0), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+os.environ["OPENAI_BASE_URL"] = f"http://127.0.0.1:{server.server_port}/v1"
 
 used = []
 def watch(event, arguments):
@@ -41,7 +63,7 @@ FRAMEWORK = {"pydantic_ai", "openai", "anthropic", "google", "boto3"}
 
 def run(model, **environment):
     values = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    address = {"OPENAI_API_KEY": "x", "OPENAI_BASE_URL": "http://127.0.0.1:9"}
+    address = {"OPENAI_API_KEY": "x"}
     done = subprocess.run(
         [sys.executable, "-c", SOURCE.replace("MODEL", model)],
         env={**values, **address, **environment},

@@ -16,7 +16,11 @@ __all__ = ("preload_models",)
 
 # What the first model and the first request of a client import.
 _SHARED_MODULES = ("anyio._backends._asyncio", "genai_prices.data")
-_CHAT_MODULES = ("openai.resources.chat.chat", "openai.resources.chat.completions.completions")
+_CHAT_MODULES = (
+    "openai.resources.chat.chat",
+    "openai.resources.chat.completions.completions",
+    "openai.types.responses.response",  # pydantic-ai compares the type of each answer with it
+)
 _RESPONSES_MODULES = ("openai.resources.responses.responses",)
 _RESPONSES_PROVIDERS = ("openai", "openai-responses")  # every other provider has the older protocol
 
