@@ -109,7 +109,7 @@ class BuildError(MastraError):
 
 
 class BundleError(MastraError):
-    """The staged app does not fit the target.
+    """The staged app cannot run on the target.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
     :param hint: the cure; empty only if there is none.
@@ -235,7 +235,7 @@ class RequestError(MastraError):
 
 
 class InvalidInput(RequestError):
-    """Data does not fit the declared type.
+    """Data does not match the declared type.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
     :param hint: the cure; empty only if there is none.

@@ -175,7 +175,7 @@ def _list_submodules(directory: Path) -> set[str]:
 
 
 def _load(export: _Export, package: ModuleType) -> Any:
-    """Import what a name of a package stands for.
+    """Import the object that a public name of a package refers to.
 
     :param export: where the name comes from.
     :param package: the package.

@@ -46,7 +46,7 @@ class DatabaseFile:
 
 
 def find_database_files(code: ParsedModule, names: NameResolver) -> Iterator[DatabaseFile]:
-    """Yield the databases that a module certainly names, at most one for each line.
+    """Yield the databases that a module names without doubt, at most one for each line.
 
     :param code: the module.
     :param names: resolves its names.

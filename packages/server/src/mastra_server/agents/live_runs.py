@@ -251,7 +251,7 @@ async def _find_or_restore_run(
 
 
 async def _wait_for_rest(run: LiveRun | None) -> None:
-    """Wait until a durable run is read as far as its suspension."""
+    """Wait until all chunks of a suspended durable run have been read."""
     if run is not None and run.cancel_durable is not None:
         await run.wait()
 

@@ -133,7 +133,7 @@ class DurableAgent:
         return read_suspended_run(self.id, record)
 
     async def list_suspended_runs(self, query: SuspendedRunQuery) -> list[SuspendedRun]:
-        """Return all runs that match a query, newest first, whatever its page.
+        """Return all runs that match a query, newest first; ignore the page of the query.
 
         :param query: the query.
         """

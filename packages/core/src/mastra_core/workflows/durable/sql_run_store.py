@@ -301,7 +301,7 @@ class SqlRunStore:
         return await self._database.read(lambda: list_runs(workflow, query))
 
     async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
-        """Return the number of the selected runs by status, whatever their place in the list.
+        """Return the number of all selected runs by status; the page of the query has no effect.
 
         :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
