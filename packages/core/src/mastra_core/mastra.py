@@ -132,7 +132,7 @@ class Mastra:
         return agent
 
     def _make_durable(self, agents: dict[str, AgentLike]) -> dict[str, AgentLike]:
-        """Return the agents, and store the runs of those that are durable in the engine."""
+        """Return the agents; the engine stores the runs of durable agents."""
         by_default = getattr(self.engine, "is_durable", False)
         chosen = {key: each for key, each in agents.items() if _is_durable(each, by_default)}
         if not chosen:

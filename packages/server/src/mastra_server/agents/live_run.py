@@ -149,7 +149,7 @@ class LiveRun:
         await self._stop()
 
     async def detach(self) -> None:
-        """Stop to read a durable run; readers reconnect to another server. Abort any other run."""
+        """Stop reading a durable run, whose readers reconnect to another server; abort other runs."""
         self._is_detached = self.cancel_durable is not None
         await self._stop()
 

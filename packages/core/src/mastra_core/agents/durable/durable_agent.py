@@ -31,7 +31,7 @@ _PAGE_SIZE = 100
 
 
 class DurableAgent:
-    """Runs an agent in an engine, whose processes continue each other's runs.
+    """Runs an agent in a durable engine; another process can continue each run.
 
     Whoever stops reading does not stop the run; ``cancel_run`` does. The id of a run is unique
     among the runs of its resource. Every other attribute is read from the agent.
