@@ -149,7 +149,7 @@ class LiveRun:
         await self._stop()
 
     async def detach(self) -> None:
-        """Stop reading a durable run, whose readers reconnect to another server; abort other runs."""
+        """Stop reading a durable run; its readers reconnect to another server. Abort other runs."""
         self._is_detached = self.cancel_durable is not None
         await self._stop()
 
