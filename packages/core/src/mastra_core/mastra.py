@@ -45,9 +45,9 @@ class Mastra:
     :param logger: a logger of ``create_logger`` or the standard library; ``False`` logs nothing.
     :param telemetry: ``Telemetry(...)``; without it nothing is traced.
     :param memory: the memory of every agent that has none of its own.
-    :param storage: where threads and suspended runs are stored: ``SqliteStorage("app.db")``, its
-        URL (``"sqlite:///app.db"``, ``"d1:BINDING"``), or any object with the ``Storage`` protocol;
-        in this process by default.
+    :param storage: the storage in which threads and suspended runs are stored:
+        ``SqliteStorage("app.db")``, its URL (``"sqlite:///app.db"``, ``"d1:BINDING"``), or any
+        object with the ``Storage`` protocol; in this process by default.
     :param engine: where runs of workflows, and of built-in agents, live: ``"memory"``, the default,
         in this process; ``"durable"`` in the database that ``MASTRA_DATABASE_URL`` names; or an
         engine.

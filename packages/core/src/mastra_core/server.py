@@ -46,9 +46,9 @@ class RateLimit:
     :param amount: the limit, such as ``100/minute`` or ``5/second``.
     :param by: a function of the request that returns the client's key; by default the key is the
         client's address.
-    :param storage: where requests are counted. Processes that share one limit need a database
-        (``postgresql://...``, ``sqlite:///file.db``) or a shared storage of the package ``limits``,
-        such as ``async+redis://host:6379``.
+    :param storage: the storage in which requests are counted. Processes that share one limit need a
+        database (``postgresql://...``, ``sqlite:///file.db``) or a shared storage of the package
+        ``limits``, such as ``async+redis://host:6379``.
     """
 
     amount: str

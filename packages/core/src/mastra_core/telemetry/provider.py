@@ -26,7 +26,7 @@ __all__ = ("connect_recorder", "warn_about_closed_provider")
 def connect_recorder(resource: Resource, sampling: Sampling) -> tuple[Any, Recorder]:
     """Return the provider of this process and a new recorder that gets its spans.
 
-    :param resource: what the process is.
+    :param resource: the OpenTelemetry resource of the process.
     :param sampling: which requests and runs are traced.
     """
     current: Any = trace.get_tracer_provider()

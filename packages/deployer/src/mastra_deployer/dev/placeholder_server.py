@@ -37,7 +37,7 @@ class PlaceholderServer:
 
         :param listener: the app's socket.
         :param problem: to show.
-        :param number: by which a page detects that it is outdated.
+        :param number: the number by which a page detects that it is outdated.
         """
         self._problem, self._number = problem, number
         if self._server is None:

@@ -245,7 +245,7 @@ def commit_batch(
 
     :param run: the key of the run.
     :param fence: the process, its attempt, and the number of earlier commits of the attempt.
-    :param batch: what to store.
+    :param batch: the batch to store.
     :param now: an SQL expression for the present time.
     """
     condition = "" if batch.answers is None else " AND answers = ?"

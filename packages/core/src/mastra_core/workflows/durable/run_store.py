@@ -124,7 +124,7 @@ class RunStore(Protocol):
         :param attempt: the attempt that commits.
         :param number: the number of earlier commits of the attempt. A commit that is repeated after
             a lost connection is stored once.
-        :param batch: what to store.
+        :param batch: the batch to store.
         """
 
     async def answer(

@@ -166,7 +166,7 @@ class SqlRunStore:
         :param attempt: the attempt that commits.
         :param number: the number of earlier commits of the attempt. A commit that is repeated after
             a lost connection is stored once.
-        :param batch: what to store.
+        :param batch: the batch to store.
         """
         return await self._database.write(
             lambda: commit_batch(run, (holder, attempt, number), batch, self._database.now)
