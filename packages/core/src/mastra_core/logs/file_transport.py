@@ -85,7 +85,7 @@ class FileTransport(LogTransport):
                 yield msgspec.json.decode(line, type=dict[str, Any])
 
     def _prepare(self, size: int) -> None:
-        """Open the file, again if it was moved away; begin a new file if it is full."""
+        """Open the file if it is closed or was moved away; begin a new file if it is full."""
         if self._file < 0 or not self._is_current():
             self._open_file()
         present = os.fstat(self._file).st_size

@@ -128,7 +128,7 @@ class RunStoreSuite:
         assert run(store.answer(row.id, "two", [("d!1", _EVENT)], "4")) == (None, 0), "no wait"
 
     def test_run_rests_only_without_new_answers(self, store: RunStore, run: _Await) -> None:
-        """A process cannot give up a run that has an answer which the process has not read."""
+        """A process can release a run only after it has read all answers of the run."""
         row = _begin(store, run)
         run(store.commit(row.id, "one", 1, 0, Batch(outcomes=[("a#1", "1"), ("b#1", "1")])))
         rest = Batch(releases=True, status="suspended", answers=0)
