@@ -73,7 +73,7 @@ def test_mappings_equal_dataclasses():
         ({"server_middleware": [{"path": "*"}]}, "middleware: ", "It takes handler, path."),
         ({"server_middleware": [{"handler": 3}]}, "handler 3 is not callable", "async def"),
         ({"server_middleware": [{"handler": handler, "path": "api"}]}, "'api' does not", "/api"),
-        ({"agents": ["x"]}, "'agents' is of type 'list'", "agents={"),
+        ({"agents": ["x"]}, "'agents' has the wrong type 'list'", "agents={"),
         ({"agents": {"x": 3}}, "3 is not an agent", "async function"),
         ({"workflows": {"x": echo}}, "is not a workflow", "Workflow('id')"),
         ({"workflows": {"x": Workflow("w")}}, "'w' has no steps", ".then"),

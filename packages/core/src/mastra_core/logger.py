@@ -103,7 +103,7 @@ def _convert_transport(name: str, transport: LogTransport | logging.Handler) -> 
     if isinstance(transport, logging.Handler):
         return HandlerTransport(transport)
     raise ConfigError(
-        f"The log transport {name!r} is of type {type(transport).__name__!r}.",
+        f"The log transport {name!r} has the wrong type {type(transport).__name__!r}.",
         "Pass FileTransport(...), HttpTransport(...), a LogTransport or a logging.Handler.",
     )
 

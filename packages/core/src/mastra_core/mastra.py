@@ -157,7 +157,7 @@ def _convert_each(items: Mapping[str, Any] | None, what: str, convert: Any) -> d
         return {}
     if not isinstance(items, Mapping):
         raise ConfigError(
-            f"The argument {what!r} is of type {type(items).__name__!r}.",
+            f"The argument {what!r} has the wrong type {type(items).__name__!r}.",
             f'Pass a mapping: {what}={{"name": ...}}.',
         )
     return {key: convert(value) for key, value in items.items()}
@@ -181,7 +181,7 @@ def _as_workflow(value: Any) -> Workflow:
     if not isinstance(value, Workflow):
         raise ConfigError(f"{value!r} is not a workflow.", "Write Workflow('id').then(step).")
     if not value.nodes:
-        raise ConfigError(f"The workflow {value.id!r} has no steps.", "Add one: .then(step).")
+        raise ConfigError(f"The workflow {value.id!r} has no steps.", "Add a step: .then(step).")
     value.check()
     return value
 

@@ -96,8 +96,8 @@ class ApiRoute:
         for method in self.methods:
             if method not in _METHODS:
                 raise ConfigError(
-                    f"The route {self.path!r} has the method {method!r}.",
-                    f"Use some of {', '.join(_METHODS)}.",
+                    f"The route {self.path!r} has the unknown method {method!r}.",
+                    f"Use one or more of {', '.join(_METHODS)}.",
                 )
 
     @property
@@ -261,7 +261,9 @@ def from_mapping(type_: type[T], value: Any, where: str) -> T:
     try:
         return type_(**value)
     except TypeError as error:
-        raise ConfigError(f"{where}: {error}.", f"It takes {', '.join(known)}.") from None
+        raise ConfigError(
+            f"{where} has invalid arguments: {error}.", f"Use {', '.join(known)}."
+        ) from None
 
 
 def _suggest_key(key: str, choices: Sequence[str]) -> str:

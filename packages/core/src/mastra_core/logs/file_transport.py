@@ -43,7 +43,8 @@ class FileTransport(LogTransport):
         super().__init__()
         if max_bytes < 1 or backups < 1:
             raise ConfigError(
-                f"FileTransport has max_bytes={max_bytes!r} and backups={backups!r}.",
+                f"The values max_bytes={max_bytes!r} and backups={backups!r} of FileTransport are "
+                "not valid.",
                 "Use numbers of 1 or more.",
             )
         self.path = Path(path).absolute()  # the working directory may change
