@@ -70,7 +70,11 @@ def test_mappings_equal_dataclasses():
         ({"server": 8080}, "server=8080 is not valid", "Pass Server"),
         ({"telemetry": {"servicename": "x"}}, "telemetry has no", "Did you mean 'service_name'?"),
         ({"server_middleware": [{"handle": handler}]}, "middleware has no", "mean 'handler'?"),
-        ({"server_middleware": [{"path": "*"}]}, "middleware has invalid arguments: ", "Use handler, path."),
+        (
+            {"server_middleware": [{"path": "*"}]},
+            "middleware has invalid arguments",
+            "Use handler, path.",
+        ),
         ({"server_middleware": [{"handler": 3}]}, "handler 3 is not callable", "async def"),
         ({"server_middleware": [{"handler": handler, "path": "api"}]}, "'api' does not", "/api"),
         ({"agents": ["x"]}, "'agents' has the wrong type 'list'", "agents={"),
