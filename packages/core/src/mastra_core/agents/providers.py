@@ -150,7 +150,7 @@ def get_requirements(modules: Iterable[str]) -> list[str]:
 
 
 def list_providers() -> list[tuple[str, tuple[str, ...]]]:
-    """Return every provider with known variables, and these variables."""
+    """Return the providers whose environment variables are known, with these variables."""
     return list(_VARIABLES.items())
 
 
