@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -20,6 +20,7 @@ from mastra_core.metrics.recording import record
 from mastra_core.request_scope import is_being_cancelled
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.execution import Execution, ExecutionLimits
+from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
 from mastra_core.workflows.durable.heartbeat import (
     Heartbeat,
     find_dead_members,
@@ -63,7 +64,7 @@ class Dispatcher:
 
     :param store: the store.
     :param settings: the settings.
-    :param workflows: the workflows that this process knows, by id.
+    :param workflows: the workflows that this process knows.
     :param runs: the handles of runs that somebody holds, by key.
     :param get_run: returns the handle of a run.
     """
@@ -72,7 +73,7 @@ class Dispatcher:
         self,
         store: RunStore,
         settings: DispatcherSettings,
-        workflows: Mapping[str, Workflow],
+        workflows: KnownWorkflows,
         runs: WeakValueDictionary[int, DurableRun],
         get_run: Callable[[Workflow, RunRow], DurableRun],
     ) -> None:
@@ -99,6 +100,28 @@ class Dispatcher:
         is_full = len(self._executions) >= self._settings.max_concurrency
         return "" if is_full else self.member.id
 
+    def get_holder(self, fingerprint: str) -> str:
+        """Return the id of this process; empty if it cannot execute another run.
+
+        :param fingerprint: the fingerprint of the run.
+        """
+        return self.holder if fingerprint in self._workflows.fingerprints else ""
+
+    async def announce(self) -> None:
+        """Tell other processes which workflows this process executes.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        if self._store.single_process:
+            return
+        is_worker = self._settings.max_concurrency > 0
+        fingerprints = tuple(self._workflows.fingerprints) if is_worker else ()
+        self.member = msgspec.structs.replace(self.member, fingerprints=fingerprints)
+        if self._heartbeat is not None:
+            self._heartbeat.member = self.member
+        await self._workflows.store_descriptions()
+        await self._store.beat(self.member, self._settings.lease)
+
     async def open(self) -> None:
         """Connect, report this process, and begin to execute runs that are due.
 
@@ -106,7 +129,7 @@ class Dispatcher:
         """
         await self._store.open()
         if not self._store.single_process:
-            await self._store.beat(self.member, self._settings.lease)
+            await self.announce()
             self._heartbeat = Heartbeat(self._store.copy(), self.member, self._settings.lease)
             self._heartbeat.start()
         for work in (self._watch(), self._listen()):
@@ -146,6 +169,7 @@ class Dispatcher:
             self._store, run, row, context, self._settings.limits, self._remove_execution
         )
         self._executions[run.id] = execution
+        run.workflow = self._workflows.find(row.fingerprint, run.workflow)
         run.is_executed = True
         execution.start()
 
@@ -249,6 +273,7 @@ class Dispatcher:
         if dead:
             await self._store.remove_members([member.id for member in dead])
         await self._claim(orphans=True)
+        await self._workflows.park_others()
 
     async def _release_lost_runs(self) -> None:
         """Release runs that this process holds but does not execute.
@@ -265,16 +290,17 @@ class Dispatcher:
 
     async def _claim(self, *, orphans: bool) -> None:
         free = self._settings.max_concurrency - len(self._executions)
-        if free <= 0 or not self._workflows:
+        known = self._workflows.fingerprints
+        if free <= 0 or not known:
             return
-        rows = await self._store.claim(self.member, self._workflows, free, orphans=orphans)
+        rows = await self._store.claim(self.member, known, free, orphans=orphans)
         for row in rows:
             if orphans:
                 record(WORKFLOW_TAKEOVERS, 1)
                 get_logger("mastra.workflows").warning(
                     "run %s was taken over from a process that has ended", row.run_id
                 )
-            run = self._get_run(self._workflows[row.workflow], row)
+            run = self._get_run(known[row.fingerprint], row)
             self.execute(run, row, msgspec.json.decode(row.context))
 
     async def _purge_runs(self) -> None:

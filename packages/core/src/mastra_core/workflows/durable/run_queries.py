@@ -186,23 +186,26 @@ def _add_events(run: int, sequence: int, events: Sequence[tuple[str, str]]) -> Q
 
 
 def begin_execution(
-    row: RunRow, values: tuple[str, str, str, str | None], keep: set[str], drop: set[str]
+    row: RunRow, values: tuple[str, str, str, str | None, str], keep: set[str], drop: set[str]
 ) -> Queries[RunRow | None]:
     """Begin an execution, unless the run has changed since the caller has read it.
 
     :param row: the run as the caller has read it.
-    :param values: the process, and the JSON of the first event, of the settings and of the request
-        context.
+    :param values: the process, the JSON of the first event, of the settings and of the request
+        context, and the fingerprint.
     :param keep: the keys of the outcomes that stay.
     :param drop: the keys of the events that may be emitted again.
     """
-    holder, event, settings, context = values
+    holder, event, settings, context, fingerprint = values
     rows = yield Query(
         f"""UPDATE mastra_runs SET status = 'running', sequence = sequence + 1,
             attempt = attempt + 1, commits = 0, holder = ?, takeovers = 0, due_at = 0,
-            updated_at = ?, settings = ?, context = coalesce(?, context)
+            updated_at = ?, settings = ?, context = coalesce(?, context), fingerprint = ?
         WHERE id = ? AND attempt = ? AND sequence = ? RETURNING {_COLUMNS}""",  # noqa: S608  # no values
-        (holder, _get_time(), settings, context, row.id, row.attempt, row.sequence),
+        (
+            *(holder, _get_time(), settings, context, fingerprint or row.fingerprint),
+            *(row.id, row.attempt, row.sequence),
+        ),
     )
     if not rows:
         return None
@@ -375,7 +378,7 @@ def _select_claimable(names: list[str], now: str, *, orphans: bool) -> str:
     )
     return (
         f"SELECT id FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
-        f"AND workflow IN ({join_placeholders(names)}) ORDER BY due_at LIMIT ?"
+        f"AND fingerprint IN ({join_placeholders(names)}) ORDER BY due_at LIMIT ?"
     )
 
 
@@ -383,7 +386,7 @@ def has_claimable(holder: str, names: list[str], now: str, *, orphans: bool) -> 
     """Return whether a process could execute a run.
 
     :param holder: the process.
-    :param names: the ids of the workflows that the process knows.
+    :param names: the fingerprints of the workflows that the process executes.
     :param now: an SQL expression for the present time.
     :param orphans: select the runs of dead processes, instead of the runs that are due.
     """
@@ -397,7 +400,7 @@ def claim_runs(
     """Assign runs to a process.
 
     :param holder: the process.
-    :param names: the ids of the workflows that the process knows.
+    :param names: the fingerprints of the workflows that the process executes.
     :param limit: the maximum number of runs.
     :param now: an SQL expression for the present time.
     :param locking: what the selection adds to skip locked rows.
@@ -453,9 +456,9 @@ def report_member(member: Member, until: str) -> Queries[None]:
     """
     yield Query(
         f"INSERT INTO mastra_run_members ({_MEMBER_COLUMNS}, lease_until) "  # noqa: S608  # no values
-        f"VALUES (?, ?, ?, ?, {until}) "
-        f"ON CONFLICT (id) DO UPDATE SET lease_until = {until}",
-        (member.id, member.name, member.machine, member.process),
+        f"VALUES (?, ?, ?, ?, ?, {until}) ON CONFLICT (id) DO UPDATE "
+        f"SET fingerprints = excluded.fingerprints, lease_until = {until}",
+        (*(member.id, member.name, member.machine, member.process), " ".join(member.fingerprints)),
     )
 
 
@@ -463,8 +466,14 @@ def list_members() -> Queries[list[Member]]:
     """List the processes that have reported."""
     rows = yield Query(f"SELECT {_MEMBER_COLUMNS} FROM mastra_run_members")  # noqa: S608  # no values
     return [
-        Member(id=id_, name=name, machine=machine, process=process)
-        for id_, name, machine, process in rows
+        Member(
+            id=id_,
+            name=name,
+            machine=machine,
+            process=process,
+            fingerprints=tuple(fingerprints.split()),
+        )
+        for id_, name, machine, process, fingerprints in rows
     ]
 
 

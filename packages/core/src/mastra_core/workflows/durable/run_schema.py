@@ -29,9 +29,11 @@ _VERSION_1 = (
         updated_at BIGINT NOT NULL,
         settings TEXT NOT NULL,
         context TEXT NOT NULL,
+        fingerprint TEXT NOT NULL DEFAULT '',
         UNIQUE (workflow, run_id, scope)
     )""",
-    "CREATE INDEX mastra_runs_due ON mastra_runs (due_at) WHERE holder = '' AND due_at IS NOT NULL",
+    """CREATE INDEX mastra_runs_due ON mastra_runs (due_at, fingerprint)
+        WHERE holder = '' AND due_at IS NOT NULL""",
     "CREATE INDEX mastra_runs_held ON mastra_runs (holder) WHERE holder <> ''",
     """CREATE INDEX mastra_runs_unfinished ON mastra_runs (caller)
         WHERE caller <> '' AND status NOT IN ('canceled', 'failed', 'success')""",
@@ -64,7 +66,14 @@ _VERSION_1 = (
         name TEXT NOT NULL,
         machine TEXT NOT NULL,
         process BIGINT NOT NULL,
+        fingerprints TEXT NOT NULL DEFAULT '',
         lease_until BIGINT NOT NULL
+    )""",
+    """CREATE TABLE mastra_run_fingerprints (
+        fingerprint TEXT PRIMARY KEY,
+        workflow TEXT NOT NULL,
+        description TEXT NOT NULL,
+        created_at BIGINT NOT NULL
     )""",
 )
 _VERSIONS = (_VERSION_1,)

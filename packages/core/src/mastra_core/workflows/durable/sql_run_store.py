@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import TypeVar
 
+from mastra_core.workflows.durable.fingerprints.fingerprint_queries import (
+    has_parked,
+    has_unknown,
+    list_workflows,
+    measure_backlog,
+    move_run,
+    park_runs,
+    store_workflows,
+    unpark_runs,
+)
 from mastra_core.workflows.durable.run_queries import (
     answer_waits,
     begin_execution,
@@ -29,11 +39,14 @@ from mastra_core.workflows.durable.run_queries import (
     report_member,
 )
 from mastra_core.workflows.durable.run_rows import (
+    Backlog,
     Batch,
     CommitResult,
     JournalData,
+    KnownWorkflow,
     Member,
     NewRun,
+    ParkedRuns,
     RunRow,
     RunState,
 )
@@ -133,6 +146,7 @@ class SqlRunStore:
         *,
         keep: Collection[str] = (),
         drop: Collection[str] = (),
+        fingerprint: str = "",
     ) -> RunRow | None:
         """Begin an execution, unless another caller was faster.
 
@@ -145,9 +159,10 @@ class SqlRunStore:
         :param context: the JSON of the new request context; the previous one by default.
         :param keep: the keys of the outcomes that stay.
         :param drop: the keys of the events that may be emitted again.
+        :param fingerprint: the fingerprint of the workflow; the previous one by default.
         :returns: the new row, or ``None`` if the run has changed since.
         """
-        values = (holder, event, settings, context)
+        values = (holder, event, settings, context, fingerprint)
         return await self._change(
             lambda: begin_execution(row, values, {*keep}, {*drop}),
             lambda begun: begun is not None and not holder,
@@ -202,16 +217,16 @@ class SqlRunStore:
         return await self._change(lambda: cancel_run(run, event), bool)
 
     async def claim(
-        self, member: Member, workflows: Collection[str], limit: int, *, orphans: bool
+        self, member: Member, fingerprints: Collection[str], limit: int, *, orphans: bool
     ) -> list[RunRow]:
         """Assign runs to a process that executes them.
 
         :param member: the process.
-        :param workflows: the ids of the workflows that the process knows.
+        :param fingerprints: the fingerprints of the workflows that the process executes.
         :param limit: the maximum number of runs.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
         """
-        now, names = self._database.now, sorted(workflows)
+        now, names = self._database.now, sorted(fingerprints)
         # A read transaction first, because a write transaction waits for other processes.
         if not await self._database.read(
             lambda: has_claimable(member.id, names, now, orphans=orphans)
@@ -300,6 +315,54 @@ class SqlRunStore:
         return await self._database.write(
             lambda: purge_runs(finished_before, pending_before, limit, self._database.now)
         )
+
+    async def store_workflows(self, workflows: Sequence[KnownWorkflow]) -> None:
+        """Store the descriptions of workflows, unless they are stored already.
+
+        :param workflows: the descriptions.
+        """
+        await self._database.write(lambda: store_workflows(workflows))
+
+    async def list_workflows(self, workflow: str) -> Sequence[KnownWorkflow]:
+        """Return the stored descriptions of a workflow, newest first.
+
+        :param workflow: the id of the workflow.
+        """
+        return await self._database.read(lambda: list_workflows(workflow))
+
+    async def park(self, limit: int) -> Sequence[ParkedRuns]:
+        """Park runs that wait for a process, and that no living process can execute.
+
+        :param limit: the maximum number of runs.
+        :returns: the parked runs by fingerprint.
+        """
+        now, locking = self._database.now, self._database.skip_locked
+        if not await self._database.read(lambda: has_unknown(now)):
+            return []
+        return await self._change(lambda: park_runs(limit, now, locking), bool)
+
+    async def unpark(self, fingerprints: Collection[str], limit: int) -> int:
+        """Let processes execute parked runs, and return the number of the runs.
+
+        :param fingerprints: the fingerprints of the runs.
+        :param limit: the maximum number of runs.
+        """
+        names, locking = sorted(fingerprints), self._database.skip_locked
+        if not names or not await self._database.read(lambda: has_parked(names)):
+            return 0
+        return await self._change(lambda: unpark_runs(names, limit, locking), bool)
+
+    async def measure_backlog(self) -> Backlog:
+        """Count the runs that wait for a process."""
+        return await self._database.read(lambda: measure_backlog(self._database.now))
+
+    async def move(self, row: RunRow, fingerprint: str) -> bool:
+        """Let a run continue with another fingerprint, unless it has changed or is executed.
+
+        :param row: the run as the caller has read it.
+        :param fingerprint: the new fingerprint.
+        """
+        return await self._change(lambda: move_run(row, fingerprint), bool)
 
     async def _change(
         self, transact: Callable[[], Queries[T]], concerns_others: Callable[[T], bool]

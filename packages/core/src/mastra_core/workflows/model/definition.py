@@ -239,7 +239,10 @@ class WorkflowDefinition(Generic[In, Out]):
     :param retry: the retry policy, or the number of retries, for steps without their own.
     :param timeout: the maximum seconds from start to end, with the time while it is suspended.
     :param durable: whether its runs are kept in a database, also if those of others are not.
-    :raises ConfigError: for an invalid retry policy or timeout.
+    :param version: part of the fingerprint; change it if the old runs must not continue with the
+        new functions.
+    :param previous: earlier descriptions, with which old durable runs are continued.
+    :raises ConfigError: for an invalid retry policy or timeout, or an invalid earlier description.
     """
 
     id: str
@@ -251,9 +254,18 @@ class WorkflowDefinition(Generic[In, Out]):
     retry: Retry | int | None = None
     timeout: float | None = None
     durable: bool = False
+    version: str = ""
+    previous: tuple[WorkflowDefinition, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "retry", as_retry(self.retry))
+        object.__setattr__(self, "previous", tuple(self.previous))
+        others = [each.id for each in self.previous if each.id != self.id]
+        if others:
+            raise ConfigError(
+                f"{others[0]!r} is no earlier description of the workflow {self.id!r}.",
+                "Pass workflows with the same id: previous=[order_v1].",
+            )
         if self.timeout is not None and not self.timeout > 0:
             raise ConfigError(
                 f"The workflow {self.id!r} has a timeout of {self.timeout!r}.",

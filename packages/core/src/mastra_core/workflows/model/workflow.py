@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -49,7 +50,10 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param retry: the retry policy, or the number of retries, for steps without their own.
     :param timeout: the maximum seconds from start to end, with the time while it is suspended.
     :param durable: whether its runs are kept in a database, also if those of others are not.
-    :raises ConfigError: for an invalid retry policy or timeout.
+    :param version: part of the fingerprint; change it if the old runs must not continue with the
+        new functions.
+    :param previous: earlier descriptions, with which old durable runs are continued.
+    :raises ConfigError: for an invalid retry policy or timeout, or an invalid earlier description.
     """
 
     if TYPE_CHECKING:  # without an input type, the first step determines the types
@@ -217,6 +221,13 @@ class Workflow(WorkflowDefinition[In, Out]):
         from mastra_core.workflows.model.type_flow import check_result
 
         check_result(self)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """The fingerprint of the structure: of the nodes, and of the ids and kinds of the steps."""
+        from mastra_core.workflows.model.description import compute_fingerprint, describe_workflow
+
+        return compute_fingerprint(describe_workflow(self))
 
     def build_graph(self) -> list[dict[str, Any]]:
         """Return the graph of the nodes in JSON builtins, in the format of Mastra's HTTP API."""
