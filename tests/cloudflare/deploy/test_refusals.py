@@ -133,7 +133,7 @@ class TestRefusals(CloudflareFixtures):
     def test_token_without_an_account(self, harness, platform):
         platform.platform.accounts = {}
         platform.settings = {"scope": ""}
-        with self.refuse(harness, AuthError, "no access to an account"):
+        with self.refuse(harness, AuthError, "no access to any account"):
             harness.deploy_sample()
 
     @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ class Agent:
     async def generate(
         self, input: AgentInput | str, /, **overrides: Unpack[RunOptions]
     ) -> AgentOutput:
-        """Run to the end.
+        """Run the agent to the end, and return its output.
 
         :param input: the whole input, or the user's message.
         :param overrides: fields of ``AgentInput`` that replace those of ``input``

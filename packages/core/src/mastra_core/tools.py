@@ -76,7 +76,7 @@ class ToolContext:
     counter: Callable[[Any], None] | None = dataclasses.field(default=None, repr=False)
 
     def suspend(self, payload: Any = None) -> NoReturn:
-        """Stop the tool here; when somebody provides data, it is executed again from its start.
+        """Stop the tool here; when somebody provides data, the tool runs again from its start.
 
         :param payload: what that person needs to see, any JSON-able value.
         :raises Conflict: in a direct call, which cannot wait.

@@ -44,8 +44,8 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
             output = await collect(forward_events())
         if output.reason == "suspended":
             raise AgentFailed(
-                f"The agent {agent.id!r} needs a decision, but an agent that is called as a tool "
-                "cannot wait for one.",
+                f"The agent {agent.id!r} is called as a tool, so it cannot wait for a decision "
+                "about its own tool calls.",
                 "Give the tool that needs approval to the calling agent instead.",
             )
         return _build_result(output, run_input, agent)

@@ -76,7 +76,7 @@ class BackgroundWriter:
 
     @property
     def is_current_thread(self) -> bool:
-        """Whether the caller runs in the thread of the log."""
+        """Whether the calling code runs in the thread that writes the log."""
         return threading.get_ident() == self._thread.ident
 
     def put(self, transport: LogTransport, line: Any) -> bool:
@@ -91,7 +91,7 @@ class BackgroundWriter:
         return accepted
 
     def stop(self, seconds: float) -> bool:
-        """Write what is left; return ``False`` if that takes too long.
+        """Write the remaining lines; return ``False`` if that takes too long.
 
         :param seconds: the time limit.
         """

@@ -96,7 +96,7 @@ class HttpTransport(LogTransport):
             self._sender.wakeup.set()
 
     def begin_close(self, close_by: float) -> None:
-        """Send what waits now, and try nothing again.
+        """Send the waiting lines now, without retries.
 
         :param close_by: when ``close`` gives up, on the monotonic clock.
         """
@@ -179,7 +179,7 @@ class _Sender(threading.Thread):
         return self._stopping.is_set()
 
     def stop(self) -> None:
-        """Send what waits, and then end."""
+        """Let the thread send the waiting lines, and then end."""
         self._stopping.set()
         self.wakeup.set()
 

@@ -167,7 +167,7 @@ class LogPipeline(logging.Handler):
         self._report_losses(is_final=True)
 
     def _forget_writer(self) -> None:
-        """Write without a thread in a child process, because a fork has no threads."""
+        """Write without a thread in a child process, because a fork copies no threads."""
         self._writer, self._servers = None, 0
 
 

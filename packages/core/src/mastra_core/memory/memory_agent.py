@@ -64,7 +64,7 @@ class AgentWithMemory:
         return self._agent.info()
 
     async def generate(self, input: AgentInput | str, /, **overrides: Any) -> AgentOutput:
-        """Run to the end.
+        """Run the agent to the end, and return its output.
 
         :param input: the whole input, or the user's message.
         :param overrides: fields of ``AgentInput`` that replace those of ``input``.

@@ -292,7 +292,7 @@ class RunMemory:
 async def _check_ids(
     threads: ThreadStore, run_input: AgentInput, recall: Recall
 ) -> tuple[AgentInput, frozenset[str]]:
-    """Return the input without ids of other threads, and the ids that the thread has.
+    """Remove message ids of other threads from the input; also return the thread's own ids.
 
     Messages of ``recall`` are not loaded again.
     """
@@ -352,7 +352,7 @@ def _take_last(recall: Recall, number: int) -> Recall:
 
 
 def _select_earlier(recall: Recall, conversation: SentConversation) -> Sequence[StoredMessage]:
-    """Return the stored messages before the new ones; a repeated message is stored among them."""
+    """Return the stored messages before the new messages, which may be stored already."""
     if not conversation.is_repeated:
         return recall.messages
     repeated = {message.id for message in conversation.new}

@@ -26,7 +26,7 @@ def enable_request_scope(hold: Hold) -> None:
     global _hold  # noqa: PLW0603  # chosen once in a process
     if not callable(hold):
         raise ConfigError(
-            f"enable_request_scope() got {hold!r}, which is no function.",
+            f"enable_request_scope() got {hold!r}, which is not a function.",
             "Pass a function that keeps a request alive, such as `workers.wait_until`.",
         )
     _hold = hold

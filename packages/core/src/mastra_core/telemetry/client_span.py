@@ -12,7 +12,7 @@ _FIRST_ERROR = 400
 
 
 def start_client_span(method: str, url: str) -> contextlib.AbstractContextManager[Span]:
-    """Start the span of a request that is sent within the span of a request or a run.
+    """Start the span of an outgoing request, if it is sent within the span of a request or run.
 
     Of the URL, the span has the host and the port only, because the rest may contain credentials.
 

@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OtlpSettings:
-    """A collector.
+    """The address, the headers and the limits of an OTLP collector.
 
     :param endpoint: the URL that receives the spans.
     :param headers: headers of each request.
@@ -189,14 +189,14 @@ def _read_number(variable: str, smallest: float = 1) -> float | None:
         value = -1.0
     if not smallest <= value < float("inf"):
         raise ConfigError(
-            f"The value {text!r} of {variable} is not a number from {smallest:g}.",
+            f"The value {text!r} of {variable} is not a number of at least {smallest:g}.",
             "Use a positive number.",
         )
     return value
 
 
 def _read_otlp(name: str) -> str:
-    """Return the variable for traces, else the one for all signals."""
+    """Return the variable for traces, or else the variable for all signals."""
     for variable in (f"{_PREFIX}TRACES_{name}", f"{_PREFIX}{name}"):
         if value := os.environ.get(variable, "").strip():
             return value

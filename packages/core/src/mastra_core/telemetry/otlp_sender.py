@@ -72,7 +72,7 @@ class OtlpSender:
         self._session.close()
 
     def _post(self, body: bytes, deadline: float) -> tuple[str | None, float | None]:
-        """Return why the request failed, and the seconds until the next try; -1 for no other try.
+        """Return why the request failed, and the seconds until the next try (-1 for no retry).
 
         :raises ExportFailure: when the collector accepted a part only.
         """

@@ -130,7 +130,7 @@ class _Process:
         return self.recorder
 
     def start_export(self, settings: Telemetry) -> None:
-        """Start the export, with everything that may fail first.
+        """Start the export; the steps that may fail come first.
 
         :param settings: the exporter.
         """
@@ -153,7 +153,7 @@ class _Process:
         self.content = None
 
     def update(self) -> None:
-        """Record spans exactly while anything receives them."""
+        """Turn the recording of spans on or off, by whether anything receives spans."""
         recorder = self.recorder
         if recorder is not None:
             receives = bool(self.senders or recorder.listeners)

@@ -128,7 +128,7 @@ def require_address(settings: CloudflareDeployer, subdomain: str) -> None:
 
 
 class _DeployRun:
-    """What one deploy does after it knows the state of the Worker."""
+    """The steps of one deploy after the state of the Worker is known."""
 
     def __init__(
         self,
@@ -151,7 +151,7 @@ class _DeployRun:
             find_changes(self._api, self._settings)
 
     def require_previews(self, state: WorkerState | None) -> None:
-        """Refuse a preview that would have no address; switch previews of a new Worker on.
+        """Refuse a preview that would have no address; turn on the previews of a new Worker.
 
         :param state: of the Worker; ``None`` if there is none.
         """
@@ -174,7 +174,7 @@ class _DeployRun:
             set_switches(self._api, self._name, {"previews_enabled": True})
 
     def warn_about_other_tool(self, state: WorkerState) -> None:
-        """Warn that the Worker was deployed by another tool, and perhaps is another app.
+        """Warn that another tool deployed the Worker, which may therefore be another app.
 
         :param state: of the Worker.
         """
@@ -186,7 +186,7 @@ class _DeployRun:
             )
 
     def create_worker(self, upload: WorkerUpload) -> Deployment:
-        """Upload a new Worker; without addresses, if the deploy does not publish it."""
+        """Upload a new Worker, without addresses if the deploy does not publish the Worker."""
         version = upload_worker(self._api, self._name, upload, self._report)
         if not self._is_published and self._settings.workers_dev:
             set_switches(self._api, self._name, {"enabled": False, "previews_enabled": True})
@@ -201,7 +201,7 @@ class _DeployRun:
     def keep_version(
         self, state: WorkerState, version: WorkerVersion, upload: WorkerUpload
     ) -> Deployment:
-        """Send nothing but what differs beside the version: its message and its addresses."""
+        """Keep the version, and send only its message and its addresses if they differ."""
         self._report.note(f"Version {version.id[:8]} has the same modules, settings and values.")
         is_preview = version.stage == "preview"
         if not is_preview:
@@ -226,7 +226,7 @@ class _DeployRun:
         return self._describe(version, upload, live=True)
 
     def _is_draft(self, version: WorkerVersion) -> bool:
-        """Return whether the version is tested, or left unpublished, before it gets traffic."""
+        """Return whether the version stays without traffic at first, for a test or as a draft."""
         if not self._request.promote:
             return True
         if not (self._settings.staged and self._request.wait):

@@ -62,7 +62,7 @@ def set_traffic(
 
 
 def set_addresses(api: CloudflareApi, settings: CloudflareDeployer, report: Report) -> None:
-    """Bring workers.dev, routes, custom domains and crons to what the settings say.
+    """Change workers.dev, routes, custom domains and crons to match the settings.
 
     :param api: Cloudflare's API.
     :param settings: settings of the deployer.
@@ -76,7 +76,7 @@ def set_addresses(api: CloudflareApi, settings: CloudflareDeployer, report: Repo
 
 
 def set_observability(api: CloudflareApi, name: str) -> None:
-    """Switch the log on, which is a setting of the Worker and of no version.
+    """Turn the log on; the log is a setting of the Worker, not of a version.
 
     :param api: Cloudflare's API.
     :param name: of the Worker.
@@ -88,7 +88,7 @@ def set_observability(api: CloudflareApi, name: str) -> None:
 
 
 def _set_workers_dev(api: CloudflareApi, settings: CloudflareDeployer) -> None:
-    """Switch workers.dev on with its previews, or off; keep previews that the user switched off."""
+    """Turn workers.dev on with its previews, or off; keep previews that the user turned off."""
     switches = {"enabled": settings.workers_dev}
     if settings.workers_dev and not read_switches(api, settings.project_name)["enabled"]:
         switches["previews_enabled"] = True

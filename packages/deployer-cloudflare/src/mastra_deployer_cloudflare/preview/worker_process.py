@@ -74,7 +74,7 @@ class WorkerHost:
 
 
 def build_environment(temporary: Path) -> Mapping[str, str]:
-    """Return the variables of the script's process, of which the Worker sees none.
+    """Return the variables of the script's process; the Worker sees none of them.
 
     :param temporary: a private directory for the files of wrangler.
     """

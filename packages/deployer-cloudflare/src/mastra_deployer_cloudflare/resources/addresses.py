@@ -30,7 +30,7 @@ _ENVIRONMENT = "production"  # the only environment of a Worker
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AddressChange:
-    """One request that brings an address or the schedules to what the settings say.
+    """One request that changes an address or the schedules to match the settings.
 
     :param text: the change, for a plan.
     :param method: ``POST``, ``PUT`` or ``DELETE``.
@@ -45,7 +45,7 @@ class AddressChange:
 
 
 def find_changes(api: CloudflareApi, settings: CloudflareDeployer) -> list[AddressChange]:
-    """Compare routes, custom domains and crons with the settings, only by reading.
+    """Compare routes, custom domains and crons with the settings, without changing anything.
 
     :param api: Cloudflare's API.
     :param settings: settings of the deployer.
@@ -59,7 +59,7 @@ def find_changes(api: CloudflareApi, settings: CloudflareDeployer) -> list[Addre
 
 
 def apply_changes(api: CloudflareApi, changes: list[AddressChange]) -> None:
-    """Send the requests of changes; each may be repeated by the next run.
+    """Send the requests of changes; the next run may repeat each request.
 
     :param api: Cloudflare's API.
     :param changes: that ``find_changes`` returned.
@@ -84,7 +84,7 @@ def read_switches(api: CloudflareApi, name: str) -> dict[str, bool]:
 
 
 def set_switches(api: CloudflareApi, name: str, switches: Mapping[str, bool]) -> None:
-    """Switch workers.dev and previews on or off, if they differ.
+    """Turn workers.dev and previews on or off, if their state differs.
 
     :param api: Cloudflare's API.
     :param name: of the Worker.
@@ -125,7 +125,7 @@ def get_preview_url(settings: CloudflareDeployer, subdomain: str, prefix: str) -
 
 
 def _compare_routes(api: CloudflareApi, settings: CloudflareDeployer) -> Iterator[AddressChange]:
-    """Yield the missing routes, and the surplus ones of this Worker in the same zones."""
+    """Yield the missing routes, and this Worker's surplus routes in the same zones."""
     zones: dict[str, list[str]] = {}
     for pattern in settings.routes:
         zones.setdefault(find_zone(api, get_host(pattern)), []).append(pattern)
@@ -142,7 +142,7 @@ def _compare_routes(api: CloudflareApi, settings: CloudflareDeployer) -> Iterato
             if pattern in existing:
                 raise DeployError(
                     f"The route {pattern!r} excludes this address from all Workers.",
-                    "Delete it on dash.cloudflare.com, or correct routes.",
+                    "Delete that route on dash.cloudflare.com, or correct the setting routes.",
                 )
             yield AddressChange(text=f"route {pattern}", method="POST", path=path, body=body)
         for pattern, item in existing.items():

@@ -20,7 +20,7 @@ _PLAN_CODES = ("10042", "7500", "7501")  # the account has not enabled R2 or D1
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StorageKind:
-    """One kind of resource, and how Cloudflare names its fields.
+    """One kind of resource, with Cloudflare's names of its fields.
 
     :param setting: the setting with the names.
     :param label: the kind, in messages.
@@ -172,8 +172,8 @@ def _create(api: CloudflareApi, resource: StorageResource) -> str:
         if error.code not in _PLAN_CODES:
             raise
         raise ApiError(
-            f"The {resource} cannot be created, because the account has not enabled it. "
-            f"{error.message}",
+            f"The {resource} cannot be created, because the product is not enabled for the "
+            f"account. {error.message}",
             "Enable the product on dash.cloudflare.com. Then run the same command again.",
             status=error.status,
             code=error.code,

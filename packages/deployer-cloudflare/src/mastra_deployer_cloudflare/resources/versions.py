@@ -64,7 +64,7 @@ class WorkerVersion:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """One deployment: shares of the traffic, by the id of a version.
+    """One deployment of the Worker: the share of the traffic of each version, by id.
 
     :param id: of the deployment.
     :param created: time of its creation.
@@ -128,7 +128,7 @@ class WorkerState:
 
     @property
     def production(self) -> WorkerVersion | None:
-        """The live version; ``None`` if it is a preview, which was the first upload."""
+        """The live version; ``None`` if the first upload was a preview and is still live."""
         live = self.live
         return live if live is not None and live.stage == "production" else None
 
@@ -155,7 +155,7 @@ class WorkerState:
         )
 
     def get_tags(self, version: WorkerVersion) -> DeploymentTags:
-        """Return the tags of a version: those of its latest deployment, or else its own.
+        """Return the tags of a version's latest deployment, or else the tags of the version.
 
         :param version: of this Worker.
         """

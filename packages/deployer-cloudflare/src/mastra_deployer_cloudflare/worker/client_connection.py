@@ -83,7 +83,7 @@ class Connection:
 
 
 def add_addresses(scope: Message) -> None:
-    """Add the addresses of client and server to a scope, as the headers name them.
+    """Add the addresses of the client and the server in the headers to a scope.
 
     :param scope: of a request or a WebSocket.
     """
@@ -97,7 +97,7 @@ def add_addresses(scope: Message) -> None:
 
 
 def is_scheduled_url(url: str) -> bool:
-    """Return whether a router may take a URL for ``SCHEDULED_PATH``, however it is written.
+    """Return whether a router may treat a URL as ``SCHEDULED_PATH``, in any spelling.
 
     Routers decode the path, and some ignore empty parts of it.
 

@@ -58,7 +58,7 @@ class IsolateApp:
             preload(mastra)
 
     async def start(self, hold: Callable[[asyncio.Future[Any]], None]) -> Any:
-        """Return the started app; start it if no other request does.
+        """Return the started app; start the app unless another request is starting it.
 
         :param hold: keeps the isolate from ending a task of this request with its response.
         :raises StartError: when the start failed; the reason is in the log.
@@ -77,7 +77,7 @@ class IsolateApp:
         return self._app
 
     def _is_starting(self) -> bool:
-        """Return whether a start is running; a request that was dropped never ends its start."""
+        """Return whether a start is running; the start of a dropped request does not count."""
         return self._began is not None and time.monotonic() - self._began < _ABANDONED
 
     async def _wait_for(self, attempt: int) -> None:
@@ -109,7 +109,7 @@ class IsolateApp:
             raise StartError(f"Required environment variables are not set: {', '.join(missing)}.")
 
     def _log(self, error: BaseException) -> None:
-        """Print why the app cannot start, once for the same reason."""
+        """Print why the app cannot start; print the same reason only once."""
         if isinstance(error, StartError):
             text = f"error: The app cannot start: {error}\n"
         else:

@@ -86,7 +86,7 @@ def write_interpreter(
 
 
 def _check_loader(entry: ArchiveEntry) -> None:
-    """Refuse a loader that cannot set the name of a program, which Python finds its files by."""
+    """Refuse a loader that cannot set a program's name, because Python finds its files by it."""
     if entry.source and b"--argv0" not in entry.source.read_bytes():
         raise BundleError(
             f"The C library of this machine ({entry.source}) is older than glibc 2.33, so it "

@@ -66,7 +66,7 @@ def get_own_wheel(name: str) -> Path:
 
 @functools.cache
 def _get_own_wheel(name: str, cache: Path) -> Path:
-    """Return a wheel of an installed distribution; each cache directory has its own."""
+    """Return a wheel of an installed distribution; the result is cached per cache directory."""
     del cache  # read when the wheel is stored
     try:
         distribution = metadata.distribution(name)

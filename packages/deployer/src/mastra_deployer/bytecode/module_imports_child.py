@@ -176,7 +176,7 @@ def is_type_checking(test):
 
 
 def is_raising(handler):
-    """Return whether an exception that a handler catches is raised again, perhaps as another."""
+    """Return whether a handler raises its exception again, perhaps as another exception."""
     return any(type(statement) is ast.Raise for statement in handler.body)
 
 
@@ -194,7 +194,7 @@ def get_last_name(node):
 
 
 def read_import_calls(tree, package, strings, prefixes):
-    """Add the modules that calls of import functions name."""
+    """Add the modules that are named in calls of import functions."""
     for node in iter_nodes_outside_getattr(tree):
         if type(node) is not ast.Call or get_last_name(node.func) not in IMPORT_CALLS:
             continue

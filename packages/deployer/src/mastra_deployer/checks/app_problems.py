@@ -145,7 +145,7 @@ class _AppCheck:
 
 
 def _group_by_name(findings: Sequence[FileFindings]) -> dict[str, list[tuple[str, bool]]]:
-    """Return the places of each variable, and whether the app works without it there."""
+    """Return the places that read each variable, and whether they work without a value."""
     places: dict[str, list[tuple[str, bool]]] = defaultdict(list)
     for item in findings:
         for read in item.reads:

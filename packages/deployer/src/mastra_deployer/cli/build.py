@@ -54,7 +54,8 @@ def _explain(names: tuple[str, ...], session: Session, bundle: Bundle) -> list[s
     inventory = read_inventory(session.project, bundle.manifest)
     if inventory is None:
         raise BuildError(
-            "It is not recorded how this bundle was built.", "Delete .mastra/, and build again."
+            "The record of how this bundle was built is missing.",
+            "Delete .mastra/, and build again.",
         )
     return [
         line for name in names for line in explain_module(name, inventory, session.project, bundle)

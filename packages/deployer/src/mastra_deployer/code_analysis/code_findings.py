@@ -173,7 +173,7 @@ def _is_random(call: ast.Call, origin: str) -> bool:
 
 
 def _describe_read(item: EvaluatedExpression, code: AppCode) -> str:
-    """Return what reads the environment; empty if nothing does."""
+    """Return a description of the call that reads the environment; empty if none does."""
     names, node = item.module.names, item.node
     if isinstance(node, ast.Call):
         origins = code.list_origins(item.module, node.func)
@@ -189,7 +189,7 @@ def _describe_read(item: EvaluatedExpression, code: AppCode) -> str:
 
 
 def _iter_ignored(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Yield the expressions of the environment that set variables or only name it."""
+    """Yield the uses of the environment that set a variable or assign the environment to a name."""
     for node in nodes:
         if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
             yield from (node, node.value)

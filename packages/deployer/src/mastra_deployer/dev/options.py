@@ -103,7 +103,7 @@ class DevOptions:
         )
 
     def format_token(self, project: Project, name: str) -> str:
-        """Return shell code that inserts the value of a variable, so that it is not printed.
+        """Return shell code that inserts the value of a variable, so that the value is not printed.
 
         :param project: whose environment files are read.
         :param name: of the variable; empty for none.

@@ -44,7 +44,7 @@ def replace_directory(source: Path, destination: Path) -> None:
         and not (destination / MANIFEST).exists()
     ):
         raise BundleError(
-            f"{str(destination)!r} is not a bundle of mastra, so it must not be replaced.",
+            f"{str(destination)!r} is not a bundle of mastra, so mastra does not replace it.",
             "Move it to another place, or choose another directory with --output.",
         )
     try:

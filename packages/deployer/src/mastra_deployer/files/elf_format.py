@@ -37,7 +37,9 @@ def read_segments(content: bytes | mmap.mmap) -> tuple[Segment, ...]:
     """
     header = HEADER.unpack_from(content)
     if header[_SEGMENT_SIZE] != SEGMENT.size:
-        raise ValueError(f"the segments have {header[_SEGMENT_SIZE]} bytes")
+        raise ValueError(
+            f"a row of the segment table has {header[_SEGMENT_SIZE]} bytes, not {SEGMENT.size}"
+        )
     rows = range(header[_SEGMENT_COUNT])
     start = header[_SEGMENT_TABLE]
     return tuple(

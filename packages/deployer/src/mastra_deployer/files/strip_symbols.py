@@ -231,7 +231,7 @@ class _Part(NamedTuple):
 
 
 def _move_parts(parts: Sequence[_Part]) -> list[_Part]:
-    """Move the parts forward, with the same remainder of each offset, as mapping requires."""
+    """Move the parts forward; keep each offset's remainder, because mapping requires it."""
     moved: list[_Part] = []
     end = 0
     for part in parts:

@@ -101,7 +101,7 @@ class HookCaller(UntypedHookCaller):
         return build
 
     def check(self, build: Build, settings: Any) -> list[Problem]:
-        """Return the problems that deployer and plugins find before bundling.
+        """Return the problems that the deployer and the plugins find before bundling.
 
         :param build: the staged app.
         :param settings: the deployer's settings, without secrets.
@@ -144,7 +144,7 @@ class HookCaller(UntypedHookCaller):
         self._notify_stage_finished("bundle", bundle, report)
 
     def inspect(self, bundle: Bundle, settings: Any) -> list[Problem]:
-        """Return the problems of a bundle that deployer, plugins and size limits report.
+        """Return the problems of a bundle: from the deployer, the plugins and the size limits.
 
         :param bundle: the finished bundle.
         :param settings: the deployer's settings, without secrets.

@@ -28,7 +28,7 @@ _VARIABLES = {
 
 
 def read_git_state(root: Path) -> Git | None:
-    """Return commit, branch and whether files changed; ``None`` outside of a repository.
+    """Return the commit, the branch and whether files changed; ``None`` without a repository.
 
     If this cannot be determined, the files count as changed.
 

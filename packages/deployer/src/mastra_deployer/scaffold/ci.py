@@ -131,7 +131,7 @@ def _list_trusted_names(choice: TargetChoice) -> tuple[str, ...]:
 
 
 def _require_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return each name once, and reject names with a meaning in a pipeline's syntax."""
+    """Return each name once, and reject names that have a meaning in a pipeline's syntax."""
     for name in names:
         if not _VARIABLE.fullmatch(name):
             raise ConfigError(

@@ -67,7 +67,7 @@ class TargetTests(SuiteFixtures):
         assert "target" not in names, "target is a field: annotate it as ClassVar[str]"
 
     def test_credentials_are_environment_variables(self, deployer: object) -> None:
-        """Credentials are names of variables, and every secret setting is one of them."""
+        """Credentials are names of environment variables; every secret setting is a credential."""
         target = InProcessCaller(deployer).target
         for name in target.credentials:
             assert re.fullmatch(r"[A-Z][A-Z0-9_]*", name), f"{name!r} is no name of a variable"

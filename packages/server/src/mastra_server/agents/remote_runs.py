@@ -128,7 +128,7 @@ class RemoteRuns:
         await asyncio.sleep(_START_DELAY)
 
     async def close(self) -> None:
-        """Stop to listen, and end the streams to other servers."""
+        """Stop listening, and end the streams to other servers."""
         if self._senders:
             await asyncio.wait([*self._senders.values()], timeout=_CLOSE_TIMEOUT)
         with contextlib.suppress(TimeoutError):  # the database may be unreachable
@@ -303,13 +303,13 @@ class RemoteRuns:
             await asyncio.sleep(ALIVE_INTERVAL)
 
     def _list_servers(self) -> set[str]:
-        """Return the other servers that have reported lately."""
+        """Return the other servers that have reported recently."""
         start = time.monotonic() - ALIVE_TIMEOUT
         self._servers = {name: at for name, at in self._servers.items() if at >= start}
         return set(self._servers)
 
     def _note_server(self, message: _Message) -> None:
-        """Note that a server is alive, and report to a new one."""
+        """Record that a server is alive, and report to a server that was unknown."""
         self._clock = max(self._clock, message.stamp)
         if message.kind == "leave":
             self._servers.pop(message.sender, None)
@@ -447,7 +447,7 @@ class RemoteRuns:
             self._start(self._send(message.sender, answer))
 
     def _add_remote_run(self, message: _Message) -> None:
-        """Let listeners of a thread read a run of another server."""
+        """Make a run of another server readable for the listeners of its thread."""
         self._runs.forget_finished(message.run, message.agent, message.owner)
 
         async def stream_frames() -> AsyncGenerator[bytes]:

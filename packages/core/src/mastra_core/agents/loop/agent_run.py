@@ -49,7 +49,7 @@ class AgentRun:
         self._calls: dict[str, ToolCall] = {}
 
     async def iter_events(self) -> AsyncGenerator[AgentEvent]:
-        """Run to the end and yield the events, except ``Start``.
+        """Run the agent to the end, and yield the events, except ``Start``.
 
         :raises Exception: what ends the run: an error of a provider, a limit or an invalid answer.
         """
@@ -66,7 +66,7 @@ class AgentRun:
                     yield event
 
     async def _iter_resumed_calls(self, resumption: Resumption) -> AsyncGenerator[AgentEvent]:
-        """Execute the calls that were decided; the events repeat each call before its result."""
+        """Execute the calls with a decision; yield each call again before its result."""
         for part in resumption.parts:
             call = self._calls[part.tool_call_id] = to_tool_call(part)
             yield call
@@ -213,7 +213,7 @@ class AgentRun:
         return self._continue("retry")
 
     def _continue(self, reason: str) -> list[AgentEvent]:
-        """Return the end of the turn, or of the run if its last turn is over."""
+        """Return the event that ends the turn; after the last turn, the event that ends the run."""
         if self._is_stopped():
             return self._end("tool-calls")
         if not self._has_events:  # an invalid answer, which the model corrects

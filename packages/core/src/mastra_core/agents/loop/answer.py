@@ -47,7 +47,7 @@ class Answer:
 
 
 class AnswerReader:
-    """Reads the answer, and counts the invalid ones.
+    """Reads the model's answers, and counts the invalid answers.
 
     :param output: the format of a structured answer; ``None`` for text.
     :param retries: how many times the model may correct its answer.
@@ -72,7 +72,7 @@ class AnswerReader:
     def read_calls(
         self, output: OutputFormat, response: ModelResponse, calls: Sequence[ToolCallPart]
     ) -> tuple[Answer | None, list[ModelRequestPart]]:
-        """Read a structured answer from the calls of the tool that takes it.
+        """Read a structured answer from the calls of the answer tool.
 
         :param output: the format of the answer.
         :param response: the response that contains the calls.

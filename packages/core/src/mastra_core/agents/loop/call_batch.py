@@ -46,7 +46,7 @@ class PendingCall:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CallOutcome:
-    """What became of a tool call: a result, or the event that says what it waits for.
+    """The outcome of a tool call: its result, or the event that says what the call waits for.
 
     :param part: the model's call.
     :param result: the part of the next request; ``None`` for a call that waits.
@@ -178,7 +178,7 @@ def _fail(part: ToolCallPart, message: str) -> CallOutcome:
 
 
 def _refuse(part: ToolCallPart, error: InvalidInput) -> CallOutcome:
-    """Let the model correct its arguments."""
+    """Return an error to the model, so that the model corrects the arguments."""
     content = describe_invalid_input(part.tool_name, parse_arguments(part), error)
     return CallOutcome(part=part, result=ToolReturnPart(part.tool_name, content, part.tool_call_id))
 

@@ -64,7 +64,7 @@ class TurnConverter:
     def _convert_text(
         self, events: list[AgentEvent], *, is_start: bool = False
     ) -> list[AgentEvent]:
-        """Add the answer so far, if the model writes it as text."""
+        """Add the partial answer to the events, if the model writes the answer as text."""
         if self._shape is None:
             return events
         if is_start:

@@ -90,7 +90,7 @@ class EventConverter:
         return build_stop_events(stop.messages, stop.usage, self._counted_usage)
 
     def _close_turn(self) -> list[AgentEvent]:
-        """End the turn of the tool calls when the model writes after their results."""
+        """End the turn if its tool calls have results and the model now writes again."""
         if not self._reason:
             return []
         reason, self._reason = self._reason, ""

@@ -18,7 +18,7 @@ __all__ = ("Scope",)
 
 
 class Scope:
-    """The scope of a workflow, or of one of its concurrent parts, in one run.
+    """The state and the outputs that a workflow, or a concurrent part of it, uses in one run.
 
     :param workflow: the workflow.
     :param journal: the journal of the run.

@@ -75,7 +75,9 @@ class Step(TypedOutput[Out], Generic[In, Out]):
         check_id("step", self.id)
         if self.timeout is not None and not self.timeout > 0:
             raise ConfigError(
-                f"The step {self.id!r} has the timeout {self.timeout!r}.", "Use seconds above 0."
+                f"The timeout {self.timeout!r} of the step {self.id!r} is not a valid number of "
+                "seconds.",
+                "Use seconds above 0.",
             )
         for what in ("input", "output", "resume", "suspend"):
             self.get_schema(what)  # a type without a JSON schema fails here, not in a run
@@ -188,7 +190,7 @@ class Loop(Single):
 
 @dataclasses.dataclass(frozen=True)
 class Sleep:
-    """A pause for some seconds or until a moment; it passes the previous output on.
+    """A pause for some seconds or until a moment; the previous output is passed on.
 
     :param id: the id.
     :param duration: the seconds, unless ``function`` or ``moment`` is set.
@@ -208,13 +210,15 @@ class Sleep:
             return
         if self.until and not _is_moment(self.moment):
             raise ConfigError(
-                f"The sleep {self.id!r} must not end at {self.moment!r}.",
+                f"The end {self.moment!r} of the sleep {self.id!r} is not a datetime with a time "
+                "zone.",
                 "Pass a datetime with a time zone: datetime.now(UTC) + timedelta(hours=1).",
             )
         if not self.until and not _is_number(self.duration, int | float, least=0):
             raise ConfigError(
-                f"The sleep {self.id!r} has the duration {self.duration!r}.",
-                "Use seconds from 0 up.",
+                f"The duration {self.duration!r} of the sleep {self.id!r} is not a valid number of "
+                "seconds.",
+                "Use a number of 0 or more.",
             )
 
     @property
@@ -268,7 +272,8 @@ class WorkflowDefinition(Generic[In, Out]):
             )
         if self.timeout is not None and not self.timeout > 0:
             raise ConfigError(
-                f"The workflow {self.id!r} has a timeout of {self.timeout!r}.",
+                f"The timeout {self.timeout!r} of the workflow {self.id!r} is not a valid number "
+                "of seconds.",
                 "Use seconds above 0.",
             )
 

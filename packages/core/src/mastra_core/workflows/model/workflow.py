@@ -129,7 +129,8 @@ class Workflow(WorkflowDefinition[In, Out]):
         pairs = _flatten(branches)
         if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):  # noqa: PLR2004  # a pair
             raise ConfigError(
-                f"A branch of the workflow {self.id!r} is not a pair.", "Pass (condition, step)."
+                f"A branch of the workflow {self.id!r} is not a pair of a condition and a step.",
+                "Pass (condition, step).",
             )
         conditions, steps = zip(*pairs, strict=True) if pairs else ((), ())
         return self._append_node(

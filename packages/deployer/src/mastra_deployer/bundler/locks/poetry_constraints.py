@@ -44,7 +44,7 @@ def to_specifier(text: str, name: str) -> str:
         raise ConfigError(
             f"The requirement {name!r} has alternative versions ({text!r}), which PEP 440 cannot "
             "express.",
-            "Run `poetry lock`, because a lock has one version. Or write one range.",
+            "Run `poetry lock`, so that the lock selects one version. Or write one version range.",
         )
     parts = re.split(r"\s*,\s*|(?<=[\w*])\s+(?=[<>=!~^])", text.strip())
     try:

@@ -135,6 +135,6 @@ def _read_named(request: LockRequest, name: str) -> LockSource:
     if path.suffix in (".txt", ".in"):
         return dataclasses.replace(read_plain(request, path), name=path.name)
     raise ConfigError(
-        f"[tool.mastra.build] lock: mastra does not support the kind of {name!r}.",
+        f"[tool.mastra.build] lock: mastra does not support the format of {name!r}.",
         "Use uv.lock, poetry.lock, pdm.lock, Pipfile.lock, pylock.toml or a .txt file.",
     )

@@ -163,7 +163,7 @@ def _resolve(
 
 
 def _has_links(source: LockSource) -> bool:
-    """Return whether the versions of a package may be in several places."""
+    """Return whether an index or a link directory may have versions that another one lacks."""
     if source.indexes.links or any(map(os.environ.get, ("UV_FIND_LINKS", "UV_INDEX_STRATEGY"))):
         return True
     files = [path.read_text("utf-8") for path in source.files if path.is_file()]
@@ -177,7 +177,7 @@ def _write_inputs(
     overrides: Sequence[str],
     temporary: Path,
 ) -> list[str]:
-    """Return the resolver's arguments, which are only files, because of secrets."""
+    """Write the inputs to files, because they may contain secrets; return uv's arguments."""
     lines = [_build_from_commit(line, builder) for line in resolver_input.lines]
     constraints = [_build_from_commit(line, builder) for line in resolver_input.constraints]
     files = [str(resolver_input.pyproject)] if resolver_input.pyproject else []

@@ -152,7 +152,7 @@ def _select_outermost(paths: Collection[Path]) -> list[Path]:
 
 
 def _list_words(project: Project) -> frozenset[str]:
-    """Return the names in the project's directory; relevant code mentions at least one."""
+    """Return the file names in the project's directory; only code with such a name is relevant."""
     bases: Collection[Path] = {project.root, project.import_root}
     names = {entry.name for base in bases for entry in base.iterdir()}
     defaults = {"Flask", "Quart", "tests", "test"}

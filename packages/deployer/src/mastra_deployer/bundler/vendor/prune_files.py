@@ -26,7 +26,7 @@ _HEAD = 512  # bytes of a script that show its interpreter
 
 
 class KeepRule(msgspec.Struct, frozen=True, kw_only=True):
-    """The files of one distribution that ship for other code than its own.
+    """The files of one distribution that ship because other code needs them.
 
     :param whole: whether everything ships, except files of the installer.
     :param stubs: whether its type stubs ship.
@@ -45,7 +45,7 @@ def build_keep_rule(
     *,
     whole: bool,
 ) -> KeepRule:
-    """Return which files the app and other distributions in the bundle need of a distribution.
+    """Return the files of a distribution that the app or another distribution needs.
 
     :param distribution: the distribution.
     :param modules: dotted names that the app imports or names.

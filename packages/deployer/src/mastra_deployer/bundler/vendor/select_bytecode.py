@@ -136,7 +136,7 @@ class _Selector:
         }
 
     def select(self) -> BytecodeSelection:
-        """Return the selection; start the child only where something is missing."""
+        """Return the selection; start the child process only if bytecode is missing."""
         file = get_cache_directory("imported") / f"{self._compute_key()}.json"
         imported = read_checksummed_json(file, _Imported)
         if imported is None or not self._is_complete(imported):

@@ -167,7 +167,7 @@ class _Vendorer:
         return {path: read_stored_wheel(path) for path in paths.values()}
 
     def compile_wheels(self, wheels: Mapping[Path, StoredWheel]) -> VendoredDependencies:
-        """Compile what ships of the bytecode, and return the description of the dependencies."""
+        """Compile the bytecode that ships, and return the description of the dependencies."""
         tops = {name: item.tops for name, item in self._have.items()}
         with convert_cache_errors():
             selection = select_bytecode(

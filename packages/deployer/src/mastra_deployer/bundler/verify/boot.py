@@ -217,7 +217,7 @@ def _has_explicit_entry(project: Project) -> bool:
 def _check_response(
     project: Project, response: Mapping[str, Any], app: Path, inventory: Inventory, report: Report
 ) -> None:
-    """Check that the request caused no exception in the server before a response."""
+    """Check that the server responded without an exception."""
     error, status = response["error"], response["status"]
     if error is None:
         if status is not None and status >= _SERVER_ERROR:

@@ -16,7 +16,7 @@ _CANNOT_IMPORT = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
 
 
 class PrunedCause(NamedTuple):
-    """What a start lacks.
+    """The missing file or package that makes a start fail.
 
     :param message: what was left out, and why.
     :param hint: the setting that keeps it.

@@ -94,7 +94,7 @@ def verify_build(
 
 
 def _check_bytecode(project: Project, modules: Sequence[str], report: Report) -> None:
-    """Report modules that the start had to compile, where they take a noticeable time."""
+    """Report modules that the start had to compile, if this takes a noticeable time."""
     if get_config(project).build.bytecode == "imported" and len(modules) >= _MIN_UNCOMPILED:
         report.note(
             f"Each start compiles {len(modules)} modules, since no import statement leads to "

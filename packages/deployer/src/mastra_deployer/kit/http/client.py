@@ -155,7 +155,7 @@ class PlatformClient(httpx.Client):
 
 
 class _BearerAuth(httpx.Auth):
-    """Reveals the token only when it sets the header; calls a function for each attempt."""
+    """Sets the token as a header of each attempt; a token function is called each time."""
 
     def __init__(self, token: Token) -> None:
         self._token = token

@@ -35,7 +35,7 @@ class AdaptiveLimiter:
 
     @property
     def limit(self) -> int:
-        """How many threads may work now."""
+        """The number of threads that may work at this moment."""
         return int(self._limit)
 
     @property
@@ -80,7 +80,7 @@ class AdaptiveLimiter:
         self._raise_if_stopped()
 
     def stop(self) -> None:
-        """Hand out no more slots and end all waits."""
+        """Give no thread another slot, and end all waits."""
         self._stop.set()
         with self._condition:
             self._condition.notify_all()
