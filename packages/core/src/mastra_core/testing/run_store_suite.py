@@ -182,6 +182,7 @@ class RunStoreSuite:
         (claimed,) = run(store.claim(survivor, ["f1"], 10, orphans=True))
         assert (claimed.id, claimed.holder, claimed.takeovers) == (row.id, "two", 1)
         run(store.beat(survivor, 60))
+        assert run(store.list_members(living=True)) == [survivor]
         assert run(store.claim(member, ["f1"], 10, orphans=True)) == []
         run(store.remove_members(["two"]))
         assert len(run(store.claim(member, ["f1"], 10, orphans=True))) == 1
@@ -235,7 +236,8 @@ class RunStoreSuite:
         assert (claimed.fingerprint, claimed.attempt) == ("f2", 3)
         resting = Batch(releases=True, status="suspended", outcomes=[("a#1", "1")])
         run(store.commit(row.id, "two", 3, 0, resting))
-        rested = run(store.read(row.id))[0]
+        (rested,) = run(store.list_unfinished("f2", 0, 10))
+        assert not run(store.list_unfinished("f2", rested.id, 10))
         assert run(store.move(rested, "f3"))
         assert run(store.claim(other, ["f3"], 10, orphans=False)) == [], "it is not due"
         answered, _ = run(store.answer(row.id, "", [("a!1", _EVENT)], "1"))

@@ -462,9 +462,14 @@ def report_member(member: Member, until: str) -> Queries[None]:
     )
 
 
-def list_members() -> Queries[list[Member]]:
-    """List the processes that have reported."""
-    rows = yield Query(f"SELECT {_MEMBER_COLUMNS} FROM mastra_run_members")  # noqa: S608  # no values
+def list_members(since: str) -> Queries[list[Member]]:
+    """List the processes that have reported.
+
+    :param since: an SQL expression; the leases of the processes end later.
+    """
+    rows = yield Query(
+        f"SELECT {_MEMBER_COLUMNS} FROM mastra_run_members WHERE lease_until > {since}"  # noqa: S608  # no values
+    )
     return [
         Member(
             id=id_,

@@ -195,8 +195,11 @@ class RunStore(Protocol):
         :param lease: the seconds after which the process counts as dead.
         """
 
-    async def list_members(self) -> list[Member]:
-        """Return the processes that have reported, dead ones included."""
+    async def list_members(self, *, living: bool = False) -> list[Member]:
+        """Return the processes that have reported, dead ones included.
+
+        :param living: return only the processes whose lease has not ended.
+        """
 
     async def remove_members(self, ids: Collection[str]) -> None:
         """Declare processes dead.
@@ -243,6 +246,14 @@ class RunStore(Protocol):
         """Return the stored descriptions of a workflow, newest first.
 
         :param workflow: the id of the workflow.
+        """
+
+    async def list_unfinished(self, fingerprint: str, after: int, limit: int) -> Sequence[RunRow]:
+        """Return started runs with a fingerprint that have not ended, in the order of their keys.
+
+        :param fingerprint: the fingerprint.
+        :param after: return only runs whose key is greater.
+        :param limit: the maximum number of runs.
         """
 
     async def park(self, limit: int) -> Sequence[ParkedRuns]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from mastra_core.workflows.durable.fingerprints.fingerprint_queries import (
     has_parked,
     has_unknown,
+    list_unfinished,
     list_workflows,
     measure_backlog,
     move_run,
@@ -270,9 +271,13 @@ class SqlRunStore:
             lambda: report_member(member, f"{self._database.now} + {int(lease * 1000)}")
         )
 
-    async def list_members(self) -> list[Member]:
-        """Return the processes that have reported, dead ones included."""
-        return await self._database.read(list_members)
+    async def list_members(self, *, living: bool = False) -> list[Member]:
+        """Return the processes that have reported, dead ones included.
+
+        :param living: return only the processes whose lease has not ended.
+        """
+        since = self._database.now if living else "0"
+        return await self._database.read(lambda: list_members(since))
 
     async def remove_members(self, ids: Collection[str]) -> None:
         """Declare processes dead.
@@ -329,6 +334,15 @@ class SqlRunStore:
         :param workflow: the id of the workflow.
         """
         return await self._database.read(lambda: list_workflows(workflow))
+
+    async def list_unfinished(self, fingerprint: str, after: int, limit: int) -> Sequence[RunRow]:
+        """Return started runs with a fingerprint that have not ended, in the order of their keys.
+
+        :param fingerprint: the fingerprint.
+        :param after: return only runs whose key is greater.
+        :param limit: the maximum number of runs.
+        """
+        return await self._database.read(lambda: list_unfinished(fingerprint, after, limit))
 
     async def park(self, limit: int) -> Sequence[ParkedRuns]:
         """Park runs that wait for a process, and that no living process can execute.

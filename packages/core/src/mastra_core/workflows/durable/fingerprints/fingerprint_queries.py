@@ -12,11 +12,13 @@ from mastra_core.workflows.durable.run_rows import (
     join_placeholders,
 )
 from mastra_core.workflows.durable.transactions import Queries, Query
+from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
 
 __all__ = (
     "PARKED",
     "has_parked",
     "has_unknown",
+    "list_unfinished",
     "list_workflows",
     "measure_backlog",
     "move_run",
@@ -29,6 +31,8 @@ __all__ = (
 # time. JavaScript, and therefore D1, has no greater integer.
 PARKED = 2**53 - 1
 _FIELDS = KnownWorkflow.__struct_fields__
+_RUN_FIELDS = RunRow.__struct_fields__
+_FINISHED = tuple(sorted(FINISHED_STATUSES))
 
 
 def store_workflows(workflows: Sequence[KnownWorkflow]) -> Queries[None]:
@@ -55,6 +59,21 @@ def list_workflows(workflow: str) -> Queries[list[KnownWorkflow]]:
         (workflow,),
     )
     return [KnownWorkflow(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
+
+
+def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[RunRow]]:
+    """List started runs with a fingerprint that have not ended, in the order of their keys.
+
+    :param fingerprint: the fingerprint.
+    :param after: return only runs whose key is greater.
+    :param limit: the maximum number of runs.
+    """
+    rows = yield Query(
+        f"SELECT {', '.join(_RUN_FIELDS)} FROM mastra_runs WHERE fingerprint = ? AND id > ? "  # noqa: S608  # no values
+        f"AND status NOT IN ({join_placeholders(_FINISHED)}) ORDER BY id LIMIT ?",
+        (fingerprint, after, *_FINISHED, limit),
+    )
+    return [RunRow(**dict(zip(_RUN_FIELDS, row, strict=True))) for row in rows]
 
 
 def _select_unknown(now: str) -> Queries[tuple[str, list[str]]]:
