@@ -43,7 +43,7 @@ _ERROR_INTERVAL = 1.0
 
 
 class DispatcherSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of the work of one process.
+    """The settings for the execution of runs in one process.
 
     :param name: the name of the process.
     :param max_concurrency: the maximum number of runs that the process executes at a time.
@@ -93,19 +93,32 @@ class Dispatcher:
         self._kicked = asyncio.Event()
         self._next_orphans = self._next_purge = 0.0
         self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
+        self._has_backlog = False
+
+    def get_holder(self, workflow: Workflow, fingerprint: str) -> str:
+        """Return the id of this process, or an empty text if a run must wait in the queue.
+
+        A run waits if the process does not have its fingerprint, if the process executes as many
+        runs as it may, if other runs wait, and if all processes together may execute a limited
+        number of runs of the workflow.
+
+        :param workflow: the workflow of the run.
+        :param fingerprint: the fingerprint with which the run is executed.
+        """
+        if fingerprint not in self._workflows.fingerprints:
+            return ""
+        self._has_backlog = self._has_backlog or self._is_full
+        must_wait = self._has_backlog or workflow.concurrency is not None
+        return "" if must_wait else self.member.id
 
     @property
-    def holder(self) -> str:
-        """The id of this process; empty if it executes as many runs as it may."""
-        is_full = len(self._executions) >= self._settings.max_concurrency
-        return "" if is_full else self.member.id
+    def _is_full(self) -> bool:
+        return len(self._executions) >= self._settings.max_concurrency
 
-    def get_holder(self, fingerprint: str) -> str:
-        """Return the id of this process; empty if it cannot execute another run.
-
-        :param fingerprint: the fingerprint of the run.
-        """
-        return self.holder if fingerprint in self._workflows.fingerprints else ""
+    def look_soon(self) -> None:
+        """Look at the store soon, because a run waits there."""
+        if self._settings.max_concurrency:
+            self._kicked.set()
 
     async def announce(self) -> None:
         """Tell other processes which workflows this process executes.
@@ -193,10 +206,10 @@ class Dispatcher:
 
     def _remove_execution(self, execution: Execution) -> None:
         if self._executions.get(execution.run.id) is execution:
-            was_full = not self.holder
+            is_awaited = self._is_full or execution.run.workflow.concurrency is not None
             del self._executions[execution.run.id]
             execution.run.is_executed = False
-            if was_full:
+            if is_awaited:
                 self._kicked.set()  # other runs may wait
 
     async def _watch(self) -> None:
@@ -213,7 +226,7 @@ class Dispatcher:
                 self._heartbeat.request_stop()
 
     async def _look(self) -> None:
-        """Look once at the store for changes of other processes and for runs to execute."""
+        """Check the store once for changes of other processes and for runs to execute."""
         for work in (self._follow_runs, self._claim_runs, self._purge_runs):
             try:
                 await work()
@@ -225,7 +238,7 @@ class Dispatcher:
                 await asyncio.sleep(_ERROR_INTERVAL)
 
     async def _listen(self) -> None:
-        """Look at the store as soon as another process tells that runs have changed."""
+        """Check the store as soon as another process notifies this process of changed runs."""
         while not is_being_cancelled():
             try:
                 async for _ in self._store.listen():
@@ -239,7 +252,7 @@ class Dispatcher:
         return runs | {id_: each.run for id_, each in self._executions.items()}
 
     async def _follow_runs(self) -> None:
-        """Take over what other processes have changed."""
+        """Read the changes of other processes to the runs of this process."""
         runs = self._list_followed_runs()
         if not runs:
             return
@@ -293,7 +306,15 @@ class Dispatcher:
         known = self._workflows.fingerprints
         if free <= 0 or not known:
             return
-        rows = await self._store.claim(self.member, known, free, orphans=orphans)
+        limits = {
+            each.id: each.concurrency
+            for each in reversed([*known.values()])
+            if each.concurrency is not None
+        }
+        ids = {fingerprint: each.id for fingerprint, each in known.items()}
+        rows = await self._store.claim(self.member, ids, free, orphans=orphans, concurrency=limits)
+        if not orphans:
+            self._has_backlog = len(rows) == free
         for row in rows:
             if orphans:
                 record(WORKFLOW_TAKEOVERS, 1)

@@ -6,7 +6,7 @@ may use the same store at once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from mastra_core.workflows.durable.run_rows import (
@@ -27,7 +27,7 @@ __all__ = ("RunStore",)
 
 
 class RunStore(Protocol):
-    """Stores runs, their journals and their events, and which process executes a run."""
+    """Stores runs with their journals, their events, and the process that executes each run."""
 
     @property
     def single_process(self) -> bool:
@@ -46,7 +46,7 @@ class RunStore(Protocol):
         """Close the connections; a later call opens them again."""
 
     def listen(self) -> AsyncIterator[None]:
-        """Yield when runs may have changed; end at once if the store cannot tell.
+        """Yield each time runs may have changed; end at once if the store has no notifications.
 
         Without it, changes are noticed at the next look at the store.
 
@@ -54,7 +54,7 @@ class RunStore(Protocol):
         """
 
     async def create(self, new: NewRun, max_unfinished: int) -> RunRow | None:
-        """Create a run, or return the run that the creator has with this id.
+        """Create a run, or return the creator's existing run with this id.
 
         :param new: the run. A creator that is confined also gets a run of its resource that an
             unconfined creator has created.
@@ -85,7 +85,7 @@ class RunStore(Protocol):
         """
 
     async def read_states(self, runs: Collection[int]) -> dict[int, RunState]:
-        """Return the states of runs by key, as far as the runs exist.
+        """Return the states of the existing runs among the given keys.
 
         :param runs: the keys of the runs.
         """
@@ -101,6 +101,7 @@ class RunStore(Protocol):
         keep: Collection[str] = (),
         drop: Collection[str] = (),
         fingerprint: str = "",
+        priority: int | None = None,
     ) -> RunRow | None:
         """Begin an execution, unless another caller was faster.
 
@@ -114,6 +115,7 @@ class RunStore(Protocol):
         :param keep: the keys of the outcomes that stay.
         :param drop: the keys of the events that may be emitted again.
         :param fingerprint: the fingerprint of the workflow; the previous one by default.
+        :param priority: the new priority; the previous one by default.
         :returns: the new row, or ``None`` if the run has changed since.
         """
 
@@ -158,14 +160,25 @@ class RunStore(Protocol):
         """
 
     async def claim(
-        self, member: Member, fingerprints: Collection[str], limit: int, *, orphans: bool
+        self,
+        member: Member,
+        workflows: Mapping[str, str],
+        limit: int,
+        *,
+        orphans: bool,
+        concurrency: Mapping[str, int] | None = None,
     ) -> list[RunRow]:
         """Assign runs to a process that executes them.
 
+        Runs that are due are assigned in the order of the times since which they wait. A run with a
+        priority counts as waiting for as many more minutes.
+
         :param member: the process.
-        :param fingerprints: the fingerprints of the workflows that the process executes.
+        :param workflows: the ids of the workflows that the process executes, by fingerprint.
         :param limit: the maximum number of runs.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
+        :param concurrency: the maximum number of runs that all processes may hold at a time, by the
+            id of the workflow. Other workflows have no limit.
         """
 
     async def release(self, member: str) -> None:
@@ -175,7 +188,7 @@ class RunStore(Protocol):
         """
 
     async def list_held(self, member: str) -> dict[int, int]:
-        """Return the attempts of the runs that a process holds, by key.
+        """Return the runs that a process holds: the number of the attempt by the key of the run.
 
         :param member: the id of the process.
         """
@@ -189,20 +202,20 @@ class RunStore(Protocol):
         """
 
     async def beat(self, member: Member, lease: float) -> None:
-        """Report that a process lives.
+        """Record that a process is alive.
 
         :param member: the process.
         :param lease: the seconds after which the process counts as dead.
         """
 
     async def list_members(self, *, living: bool = False) -> list[Member]:
-        """Return the processes that have reported, dead ones included.
+        """Return all processes that have reported, including dead processes.
 
         :param living: return only the processes whose lease has not ended.
         """
 
     async def remove_members(self, ids: Collection[str]) -> None:
-        """Declare processes dead.
+        """Remove dead processes, so that other processes can claim their runs.
 
         :param ids: the ids of the processes.
         """

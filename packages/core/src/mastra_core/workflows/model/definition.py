@@ -30,6 +30,7 @@ __all__ = (
     "Sleep",
     "Step",
     "WorkflowDefinition",
+    "check_concurrency",
     "check_id",
     "get_input_type",
     "get_output_type",
@@ -168,11 +169,7 @@ class ForEach(Single):
     concurrency: int = 1
 
     def __post_init__(self) -> None:
-        if not _is_number(self.concurrency, int, least=1):
-            raise ConfigError(
-                f"concurrency={self.concurrency!r} is not a valid number of items.",
-                "Use an integer of 1 or more.",
-            )
+        check_concurrency(self.concurrency)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -223,7 +220,7 @@ class Sleep:
 
     @property
     def steps(self) -> tuple[Step[Any, Any], ...]:
-        """The steps of the node: none."""
+        """The steps of the node; a pause has none."""
         return ()
 
 
@@ -246,7 +243,10 @@ class WorkflowDefinition(Generic[In, Out]):
     :param version: part of the fingerprint; change it if the old runs must not continue with the
         new functions.
     :param previous: earlier descriptions, with which old durable runs are continued.
-    :raises ConfigError: for an invalid retry policy or timeout, or an invalid earlier description.
+    :param concurrency: the maximum number of runs that all processes of the database execute at a
+        time. Further runs wait. The workflow is then durable.
+    :raises ConfigError: for an invalid retry policy, timeout, number of runs or earlier
+        description.
     """
 
     id: str
@@ -260,6 +260,7 @@ class WorkflowDefinition(Generic[In, Out]):
     durable: bool = False
     version: str = ""
     previous: tuple[WorkflowDefinition, ...] = ()
+    concurrency: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "retry", as_retry(self.retry))
@@ -270,6 +271,9 @@ class WorkflowDefinition(Generic[In, Out]):
                 f"{others[0]!r} is no earlier description of the workflow {self.id!r}.",
                 "Pass workflows with the same id: previous=[order_v1].",
             )
+        if self.concurrency is not None:
+            check_concurrency(self.concurrency)
+            object.__setattr__(self, "durable", True)
         if self.timeout is not None and not self.timeout > 0:
             raise ConfigError(
                 f"The timeout {self.timeout!r} of the workflow {self.id!r} is not a valid number "
@@ -363,6 +367,18 @@ def check_id(what: str, id_: str) -> None:
         raise ConfigError(
             f"The id {id_!r} of a {what} is empty, or contains one of {' '.join(_RESERVED)}",
             "Set another id: id='...'.",
+        )
+
+
+def check_concurrency(value: object) -> None:
+    """Check a maximum number of items or runs at a time.
+
+    :param value: the number.
+    :raises ConfigError: when the value is no integer of 1 or more.
+    """
+    if not _is_number(value, int, least=1):
+        raise ConfigError(
+            f"concurrency={value!r} is not a valid number.", "Use an integer of 1 or more."
         )
 
 

@@ -120,6 +120,7 @@ class WorkflowOptions(TypedDict, total=False):
     durable: bool
     version: str
     previous: Sequence[WorkflowDefinition]
+    concurrency: int | None
 
 
 Following: TypeAlias = Step[T, R] | WorkflowDefinition[T, R]

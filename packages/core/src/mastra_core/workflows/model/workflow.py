@@ -53,7 +53,10 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param version: part of the fingerprint; change it if the old runs must not continue with the
         new functions.
     :param previous: earlier descriptions, with which old durable runs are continued.
-    :raises ConfigError: for an invalid retry policy or timeout, or an invalid earlier description.
+    :param concurrency: the maximum number of runs that all processes of the database execute at a
+        time. Further runs wait. The workflow is then durable.
+    :raises ConfigError: for an invalid retry policy, timeout, number of runs or earlier
+        description.
     """
 
     if TYPE_CHECKING:  # without an input type, the first step determines the types

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mastra_core.workflows.durable.run_queries import build_due_condition
 from mastra_core.workflows.durable.run_rows import (
     Backlog,
     KnownWorkflow,
@@ -11,6 +12,7 @@ from mastra_core.workflows.durable.run_rows import (
     RunRow,
     join_placeholders,
 )
+from mastra_core.workflows.durable.run_schema import RANK
 from mastra_core.workflows.durable.transactions import Queries, Query
 from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
 
@@ -30,6 +32,10 @@ __all__ = (
 # The ``due_at`` of a parked run, which is never due. Whatever else changes the run sets another
 # time. JavaScript, and therefore D1, has no greater integer.
 PARKED = 2**53 - 1
+# The priority is bounded, so the comparison of the rank bounds the search in the index.
+_IS_PARKED = (
+    f"holder = '' AND due_at IS NOT NULL AND {RANK} >= {PARKED - 10**9} AND due_at = {PARKED}"
+)
 _FIELDS = KnownWorkflow.__struct_fields__
 _RUN_FIELDS = RunRow.__struct_fields__
 _FINISHED = tuple(sorted(FINISHED_STATUSES))
@@ -78,12 +84,12 @@ def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[Ru
 
 def _select_unknown(now: str) -> Queries[tuple[str, list[str]]]:
     """Return a selection of runs that wait and that no living process knows, and its values."""
-    alive = f"lease_until > {now}"
+    alive, due = f"lease_until > {now}", build_due_condition(now)
     living = yield Query(f"SELECT fingerprints FROM mastra_run_members WHERE {alive}")  # noqa: S608  # no values
     known = sorted({each for (text,) in living for each in text.split()})
     condition = f"AND fingerprint NOT IN ({join_placeholders(known)}) " if known else ""
     return (
-        f"SELECT id FROM mastra_runs WHERE ((holder = '' AND due_at <= {now}) "  # noqa: S608  # no values
+        f"SELECT id FROM mastra_runs WHERE (({due}) "  # noqa: S608  # no values
         "OR (holder <> '' AND holder NOT IN "
         f"(SELECT id FROM mastra_run_members WHERE {alive}))) {condition}LIMIT ?",
         known,
@@ -125,7 +131,7 @@ def park_runs(limit: int, now: str, locking: str) -> Queries[list[ParkedRuns]]:
 
 def _select_parked(fingerprints: Sequence[str]) -> str:
     return (
-        f"SELECT id FROM mastra_runs WHERE holder = '' AND due_at = {PARKED} "  # noqa: S608  # no values
+        f"SELECT id FROM mastra_runs WHERE {_IS_PARKED} "  # noqa: S608  # no values
         f"AND fingerprint IN ({join_placeholders(fingerprints)}) LIMIT ?"
     )
 
@@ -160,11 +166,11 @@ def measure_backlog(now: str) -> Queries[Backlog]:
     """
     due = yield Query(
         "SELECT count(*), min(CASE WHEN due_at > 0 THEN due_at ELSE updated_at END) "  # noqa: S608  # no values
-        f"FROM mastra_runs WHERE holder = '' AND due_at <= {now}"
+        f"FROM mastra_runs WHERE {build_due_condition(now)}"
     )
     parked = yield Query(
         "SELECT workflow, fingerprint, count(*), min(updated_at) FROM mastra_runs "  # noqa: S608  # no values
-        f"WHERE holder = '' AND due_at = {PARKED} GROUP BY workflow, fingerprint "
+        f"WHERE {_IS_PARKED} GROUP BY workflow, fingerprint "
         "ORDER BY workflow, fingerprint"
     )
     return Backlog(
