@@ -15,8 +15,6 @@ import msgspec
 
 from mastra_core.errors import StorageError
 from mastra_core.logger import get_logger
-from mastra_core.metrics.definitions import WORKFLOW_TAKEOVERS
-from mastra_core.metrics.recording import record
 from mastra_core.request_scope import is_being_cancelled
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.execution import Execution, ExecutionLimits
@@ -26,6 +24,7 @@ from mastra_core.workflows.durable.heartbeat import (
     find_dead_members,
     identify_machine,
 )
+from mastra_core.workflows.durable.run_load import LoadMonitor
 from mastra_core.workflows.durable.run_rows import Member, RunRow, RunState
 from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
@@ -87,6 +86,7 @@ class Dispatcher:
             machine=identify_machine(),
             process=os.getpid(),
         )
+        self.monitor = LoadMonitor(store)
         self._executions: dict[int, Execution] = {}
         self._heartbeat: Heartbeat | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -227,7 +227,12 @@ class Dispatcher:
 
     async def _look(self) -> None:
         """Check the store once for changes of other processes and for runs to execute."""
-        for work in (self._follow_runs, self._claim_runs, self._purge_runs):
+        for work in (
+            self._follow_runs,
+            self._claim_runs,
+            self._purge_runs,
+            self.monitor.measure,
+        ):
             try:
                 await work()
             except StorageError as error:
@@ -317,7 +322,7 @@ class Dispatcher:
             self._has_backlog = len(rows) == free
         for row in rows:
             if orphans:
-                record(WORKFLOW_TAKEOVERS, 1)
+                self.monitor.count_takeover()
                 get_logger("mastra.workflows").warning(
                     "run %s was taken over from a process that has ended", row.run_id
                 )

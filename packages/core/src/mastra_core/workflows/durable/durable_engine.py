@@ -19,6 +19,7 @@ from mastra_core.workflows.durable.durable_run import DurableRun, build_record
 from mastra_core.workflows.durable.execution import ExecutionLimits
 from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
 from mastra_core.workflows.durable.restart_plan import plan_restart
+from mastra_core.workflows.durable.run_load import RunLoad
 from mastra_core.workflows.durable.run_rows import (
     ExecutionSettings,
     NewRun,
@@ -115,6 +116,11 @@ class DurableEngine:
     def single_process(self) -> bool:
         """Whether a run is known only to the process that created it."""
         return self._store.single_process
+
+    @property
+    def load(self) -> RunLoad:
+        """The number of runs of the database that wait for a process, a few seconds ago."""
+        return RunLoad() if self._dispatcher is None else self._dispatcher.monitor.load
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
         """Connect to the database, and continue the waiting runs of the given workflows.
