@@ -151,7 +151,7 @@ class RunStoreSuite:
         assert run(store.read(row.id))[0].status == "canceled"
 
     def test_due_runs_are_claimed_once(self, store: RunStore, run: _Await) -> None:
-        """A process gets the runs that are due, of the fingerprints that it has."""
+        """A process gets the runs that are due and that have one of its fingerprints."""
         row, member = _begin(store, run), _build_member("two")
         run(store.commit(row.id, "one", 1, 0, Batch(releases=True, due_in=3_600_000)))
         assert run(store.claim(member, {"f1": "w"}, 10, orphans=False)) == []
@@ -230,7 +230,7 @@ class RunStoreSuite:
         assert len(run(store.claim(member, {"f1": "w"}, 10, orphans=True))) == 1
 
     def test_descriptions_are_stored_once(self, store: RunStore, run: _Await) -> None:
-        """The first description of a fingerprint stays, and the newest one comes first."""
+        """The first description of a fingerprint is kept; the newest one is listed first."""
         known = [
             KnownWorkflow(fingerprint=f"f{each}", workflow="w", description="{}", created_at=each)
             for each in range(2)
@@ -241,7 +241,7 @@ class RunStoreSuite:
         assert not run(store.list_workflows("other"))
 
     def test_runs_without_a_process_are_parked(self, store: RunStore, run: _Await) -> None:
-        """Runs wait for a process with their fingerprint, also after the death of theirs."""
+        """Runs wait for a process with their fingerprint, also if their own process has died."""
         member, other = _build_member("one", "f1"), _build_member("two", "f2")
         rows = [_begin(store, run, f"r{number}") for number in range(3)]
         run(store.beat(member, 60))
@@ -266,7 +266,7 @@ class RunStoreSuite:
         assert sorted(row.takeovers for row in claimed) == [0, 1, 1]
 
     def test_run_is_moved(self, store: RunStore, run: _Await) -> None:
-        """A run that nobody executes continues with another fingerprint; its fence changes."""
+        """A run that no process executes can continue with another fingerprint."""
         row, other = _begin(store, run), _build_member("two", "f2")
         assert not run(store.move(row, "f2")), "it is executed"
         run(store.release("one"))

@@ -121,7 +121,7 @@ class Dispatcher:
             self._kicked.set()
 
     async def announce(self) -> None:
-        """Tell other processes which workflows this process executes.
+        """Notify other processes of the workflows that this process executes.
 
         :raises StorageError: when the database cannot be used.
         """

@@ -270,7 +270,7 @@ class RunStore(Protocol):
         """
 
     async def park(self, limit: int) -> Sequence[ParkedRuns]:
-        """Park runs that wait for a process, and that no living process can execute.
+        """Park the waiting runs that no living process can execute.
 
         These are runs that are due, and runs of dead processes. A parked run is not due, until
         ``unpark``, ``move`` or another change of the run makes it due.
@@ -280,7 +280,7 @@ class RunStore(Protocol):
         """
 
     async def unpark(self, fingerprints: Collection[str], limit: int) -> int:
-        """Let processes execute parked runs, and return the number of the runs.
+        """Let processes execute the parked runs again, and return the number of these runs.
 
         :param fingerprints: the fingerprints of the runs.
         :param limit: the maximum number of runs.

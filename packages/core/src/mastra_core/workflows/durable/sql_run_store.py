@@ -379,7 +379,7 @@ class SqlRunStore:
         return await self._database.read(lambda: list_unfinished(fingerprint, after, limit))
 
     async def park(self, limit: int) -> Sequence[ParkedRuns]:
-        """Park runs that wait for a process, and that no living process can execute.
+        """Park the waiting runs that no living process can execute.
 
         :param limit: the maximum number of runs.
         :returns: the parked runs by fingerprint.
@@ -390,7 +390,7 @@ class SqlRunStore:
         return await self._change(lambda: park_runs(limit, now, locking), bool)
 
     async def unpark(self, fingerprints: Collection[str], limit: int) -> int:
-        """Let processes execute parked runs, and return the number of the runs.
+        """Let processes execute the parked runs again, and return the number of these runs.
 
         :param fingerprints: the fingerprints of the runs.
         :param limit: the maximum number of runs.

@@ -268,7 +268,7 @@ class WorkflowDefinition(Generic[In, Out]):
         others = [each.id for each in self.previous if each.id != self.id]
         if others:
             raise ConfigError(
-                f"{others[0]!r} is no earlier description of the workflow {self.id!r}.",
+                f"{others[0]!r} is not an earlier description of the workflow {self.id!r}.",
                 "Pass workflows with the same id: previous=[order_v1].",
             )
         if self.concurrency is not None:

@@ -228,7 +228,7 @@ class Workflow(WorkflowDefinition[In, Out]):
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """The fingerprint of the structure: of the nodes, and of the ids and kinds of the steps."""
+        """The fingerprint of the structure: the nodes, and the ids and kinds of the steps."""
         from mastra_core.workflows.model.description import compute_fingerprint, describe_workflow
 
         return compute_fingerprint(describe_workflow(self))
