@@ -137,7 +137,7 @@ class Mastra:
         chosen = {key: each for key, each in agents.items() if _is_durable(each, by_default)}
         if not chosen:
             return agents
-        from mastra_core.agents.durable import DurableAgent, SuspendedRunRouter
+        from mastra_core.durable_agents import DurableAgent, SuspendedRunRouter
 
         durable = {key: DurableAgent(agent, self.engine) for key, agent in chosen.items()}
         by_id = {agent.id: agent for agent in durable.values()}

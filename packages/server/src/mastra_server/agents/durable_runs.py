@@ -14,7 +14,7 @@ from mastra_server.agents.stream import stream_agent
 from mastra_server.agents.suspended_runs import get_suspended_runs
 
 if TYPE_CHECKING:
-    from mastra_core.agents.durable import DurableAgent
+    from mastra_core.durable_agents import DurableAgent
 
 __all__ = ("build_cancel_callback", "find_durable_agent", "stream_durable_run")
 
