@@ -48,6 +48,18 @@ class Desk:
 
         return [wait, note]
 
+    def build_plain_tools(self):
+        async def wait() -> str:
+            self.calls.append("wait")
+            await self.may_return.wait()
+            return "waited"
+
+        def note() -> str:
+            self.calls.append("note")
+            return "noted"
+
+        return [wait, note]
+
 
 @pytest.fixture
 def open_mastra(tmp_path):
@@ -218,30 +230,49 @@ def test_an_agent_that_is_a_tool_records_its_calls(open_mastra):
     asyncio.run(run_scenario())
 
 
-def test_an_agent_with_a_loop_of_its_own_is_executed_again(open_mastra):
+def test_an_agent_of_pydantic_ai_records_its_calls(open_mastra):
     async def run_scenario():
         desk = Desk()
-        script = Script(["one ", call("wait", {})], ["two ", call("wait", {})], ["done"])
-
-        async def wait() -> str:
-            desk.calls.append("wait")
-            await desk.may_return.wait()
-            return "waited"
-
-        foreign = pydantic_ai.Agent(script.model, name="foreign", tools=[wait])
-        workflow = Workflow("w").then(as_agent(foreign))
-        async with open_mastra(workflows=[workflow]) as mastra:
-            run = await mastra.engine.create(workflow, "r")
-            await mastra.engine.start(run, "x")
-            await wait_until(lambda: desk.calls)
-        desk.may_return.set()
-        async with open_mastra(workflows=[workflow]) as mastra:
-            run = await mastra.engine.get(workflow, "r")
-            assert (await asyncio.wait_for(run.wait(), 20)).result == {"text": "done"}
-            chunks = [each.chunk async for each in run.iter_events() if isinstance(each, StepWrote)]
-        events = [read_event_chunk(chunk)[1] for chunk in chunks]
+        script = Script(["one ", call("wait", {}, "w"), call("note", {}, "n", 1)], ["done"])
+        foreign = pydantic_ai.Agent(script.model, name="foreign", tools=desk.build_plain_tools())
+        run, events = await interrupt_run(open_mastra, desk, as_agent(foreign))
+        assert run.record.result == {"text": "done"}
         retry = events.index(StepFinish(reason="retry", continued=True))
-        assert (get_text(events[:retry]), get_text(events[retry:])) == ("one ", "two done")
-        assert desk.calls == ["wait", "wait"]
+        assert (get_text(events[:retry]), get_text(events[retry:])) == ("one ", "one done")
+        assert sorted(desk.calls) == ["note", "wait", "wait"]
+        assert len(script.asked) == 2
 
     asyncio.run(run_scenario())
+
+
+def test_a_function_is_executed_again(open_mastra):
+    async def run_scenario():
+        desk = Desk()
+
+        async def answer(prompt: str) -> str:
+            desk.calls.append("answer")
+            await desk.may_return.wait()
+            return "done"
+
+        run, events = await interrupt_run(open_mastra, desk, as_agent(answer))
+        assert run.record.status == "success"
+        assert get_text(events) == "done"
+        assert desk.calls == ["answer", "answer"]
+
+    asyncio.run(run_scenario())
+
+
+async def interrupt_run(open_mastra, desk, agent):
+    """Close the engine while a step waits; return the finished run, and the events of the agent."""
+    workflow = Workflow("w").then(agent)
+    async with open_mastra(workflows=[workflow]) as mastra:
+        run = await mastra.engine.create(workflow, "r")
+        await mastra.engine.start(run, "x")
+        await wait_until(lambda: {"wait", "answer"} & {*desk.calls})
+        await asyncio.sleep(0.1)
+    desk.may_return.set()
+    async with open_mastra(workflows=[workflow]) as mastra:
+        run = await mastra.engine.get(workflow, "r")
+        await asyncio.wait_for(run.wait(), 20)
+        chunks = [each.chunk async for each in run.iter_events() if isinstance(each, StepWrote)]
+    return run, [read_event_chunk(chunk)[1] for chunk in chunks]

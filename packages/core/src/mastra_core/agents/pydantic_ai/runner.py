@@ -24,6 +24,7 @@ from mastra_core.agents.pydantic_ai.output_types import (
     to_native_output,
 )
 from mastra_core.agents.pydantic_ai.preload_models import preload_models
+from mastra_core.agents.pydantic_ai.recording import build_recording
 from mastra_core.agents.pydantic_ai.run_overrides import (
     RunStopped,
     build_model_fallback,
@@ -62,10 +63,14 @@ class PydanticAgent:
     :param id: id of the agent.
     :param name: display name.
     :param description: what the agent is for.
+    :cvar records_calls: whether finished calls are recorded in the journal of a durable run.
+    :cvar repeats_events: whether the events of recorded calls are sent to the readers again.
     :cvar allows_partial_decisions: whether some of several waiting calls may be decided while the
         others keep waiting; the tools of a user's own agent would not ask again.
     """
 
+    records_calls = True
+    repeats_events = True
     allows_partial_decisions = False
 
     def __init__(
@@ -183,6 +188,7 @@ class PydanticAgent:
                 toolsets=build_toolsets(run_input),
                 model=models[0] if models else None,
                 capabilities=[
+                    *build_recording(run_input.journal),
                     *build_model_fallback(models),
                     *build_tool_filter(run_input.active_tools),
                     *build_tool_choice(run_input),
