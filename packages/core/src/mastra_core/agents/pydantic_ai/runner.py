@@ -14,6 +14,7 @@ from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
 from mastra_core.agents.providers import get_provider_variables, parse_models, split_model_name
 from mastra_core.agents.pydantic_ai.approvals import build_deferred_results
+from mastra_core.agents.pydantic_ai.call_recording import build_recording
 from mastra_core.agents.pydantic_ai.convert_events import EventConverter
 from mastra_core.agents.pydantic_ai.convert_messages import split_history
 from mastra_core.agents.pydantic_ai.failures import build_failure_events
@@ -24,7 +25,6 @@ from mastra_core.agents.pydantic_ai.output_types import (
     to_native_output,
 )
 from mastra_core.agents.pydantic_ai.preload_models import preload_models
-from mastra_core.agents.pydantic_ai.recording import build_recording
 from mastra_core.agents.pydantic_ai.run_overrides import (
     RunStopped,
     build_model_fallback,
