@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from mastra_core.database.database_span import TracedDatabase, trace_transaction
 from mastra_core.errors import MastraError, StorageError
 from mastra_core.storage.d1_binding import D1Binding, get_binding
 from mastra_core.storage.d1_errors import is_missing_table, to_storage_error
-from mastra_core.storage.database_span import start_database_span
 from mastra_core.storage.sqlite_database import Lock, Result, Statement
 from mastra_core.storage.sqlite_schema import BLOB_COLUMNS, SCHEMA
 
@@ -70,7 +70,8 @@ class D1Database:
         :param is_conditional: not needed, because all conditions of a batch agree.
         :raises StorageError: when the database cannot be used.
         """
-        with start_database_span(statements, self.name):
+        traced = TracedDatabase("sqlite", self.name)
+        with trace_transaction(traced, (each.sql for each in statements)):
             return convert(await self._send_or_create(statements))
 
     async def _send_or_create(self, statements: Sequence[Statement]) -> Sequence[Result]:
@@ -131,7 +132,7 @@ def _prepare(binding: D1Binding, statement: Statement, convert: Callable[[Any], 
 
 
 def _to_d1_value(value: Any) -> Any:
-    """Convert a value to one that D1 transports well.
+    """Convert a value to a value that D1 transports without loss.
 
     D1 returns bytes as a list of numbers, so bytes with a text are sent as text.
     """
@@ -162,7 +163,7 @@ def _to_bytes(value: Any) -> bytes:
 def _get_converters(
     binding: Any,
 ) -> tuple[Callable[[Any], Any], Callable[[list[Any]], Any]]:
-    """Return what converts values and lists of statements for a binding.
+    """Return the functions that convert values and lists of statements for a binding.
 
     An object of JavaScript needs values of JavaScript. Wrappers convert the values themselves.
     """

@@ -98,7 +98,7 @@ async def _stream(request: _Request) -> StreamResponse:
     agent = get_agent(request)
     run_input = await _read_checked_input(request, agent)
     chunks = stream_agent(agent, run_input, get_suspended_runs(request))
-    return respond_with_stream(request, agent.id, run_input, chunks)
+    return await respond_with_stream(request, agent.id, run_input, chunks)
 
 
 @post(
@@ -122,7 +122,7 @@ async def _stream_ui(request: _Request) -> StreamResponse:
     empty="The chat has no run that is under way.",
 )
 async def _resume_ui(request: _Request) -> ASGIResponse:
-    """Stream the run of a chat that is under way."""
+    """Stream the active run of a chat."""
     # Litestar reads the return annotation, so it must not name StreamResponse.
     response: Any = resume_chat(request, get_agent(request), request.path_params["chat_id"])
     return response  # type: ignore[no-any-return]  # an ASGI application like ASGIResponse
