@@ -213,7 +213,7 @@ class LiveRun:
         finally:
             self._readers.discard(reader)
             self._reader_progress.set()
-            if self._task is task:  # otherwise the run was resumed, with a reader to come
+            if self._task is task:  # otherwise the run was resumed, and a reader will connect
                 await self.schedule_abort()
 
     async def _drive(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float) -> None:

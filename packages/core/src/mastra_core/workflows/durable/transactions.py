@@ -57,7 +57,7 @@ class RunDatabase(Protocol):
         """Close the connections; a later call opens them again."""
 
     def listen(self) -> AsyncIterator[None]:
-        """Yield after each notification; end at once if the database has none.
+        """Yield after each notification; end at once if the database has no notifications.
 
         :raises StorageError: when the connection is lost.
         """

@@ -26,6 +26,7 @@ from mastra_core.workflows.engine.run_events import (
 )
 from mastra_core.workflows.engine.run_options import StepAddress
 from mastra_core.workflows.engine.scope import Scope
+from mastra_core.workflows.engine.step_parts import open_step_parts
 from mastra_core.workflows.engine.tasks import DeadlineExceeded, run_with_deadline
 from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.function import Function
@@ -217,6 +218,8 @@ async def _call_step(
         writer = functools.partial(_write_chunk, scope, address, call_number)
         context = scope.build_context(step, address, attempt=attempt, writer=writer)
         context.resume_data, context.kept = resume_state
+        if step.kind == "agent":
+            context.parts = open_step_parts(scope.journal, address, call_number)
     try:
         if context is not None and context.resume_data is not None and step.resume is not None:
             context.resume_data = validate(step.resume, context.resume_data)

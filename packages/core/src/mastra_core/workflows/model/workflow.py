@@ -49,7 +49,9 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param retry: the retry policy, or the number of retries, for steps without their own.
     :param timeout: the maximum seconds from start to end, with the time while it is suspended.
     :param durable: whether its runs are kept in a database, also if those of others are not.
-    :raises ConfigError: for an invalid retry policy or timeout.
+    :param concurrency: the maximum number of runs that all processes of the database execute at a
+        time. Further runs wait. The workflow is then durable.
+    :raises ConfigError: for an invalid retry policy, timeout or number of runs.
     """
 
     if TYPE_CHECKING:  # without an input type, the first step determines the types
