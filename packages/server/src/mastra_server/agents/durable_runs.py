@@ -49,11 +49,11 @@ class DurableRun:
 
     @property
     def is_draining(self) -> bool:
-        """Whether the server stops, so that readers must go to another server."""
+        """Whether the server is stopping, so that readers must reconnect to another server."""
         return bool(self._state.draining)
 
     async def cancel(self) -> None:
-        """Cancel the run, whichever process executes it."""
+        """Cancel the run in the process that executes it."""
         with contextlib.suppress(NotFound):  # it has not been stored yet
             await self._agent.cancel_run(self._run_id, self._resource)
 

@@ -238,7 +238,7 @@ class LiveRun:
 
     @property
     def _is_draining(self) -> bool:
-        """Whether readers must go to another server, on which the run continues."""
+        """Whether readers must reconnect to another server, which continues the run."""
         return self.durable is not None and self.durable.is_draining
 
     async def _wait_for_frames(self, reader: _Reader) -> bool:
