@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ConfigError
@@ -22,6 +22,7 @@ from mastra_core.telemetry.otel_environment import (
     read_record_content,
     read_sampling,
 )
+from mastra_core.telemetry.propagation import Propagation
 from mastra_core.telemetry.sampling import Sampling
 from mastra_core.telemetry.tracing import set_recorder
 
@@ -58,7 +59,9 @@ class Telemetry:
     :param enabled: ``False`` keeps the settings and exports nothing.
     :param record_content: whether spans have the inputs and outputs of agents, models, tools and
         steps, cut at 16 KiB and without credentials. By default only under ``mastra dev``.
-    :raises ConfigError: for an unknown type or an invalid probability.
+    :param propagate_to: the hosts of models whose requests have ``traceparent``, ``tracestate`` and
+        ``baggage``, with ``*`` for any characters. By default every host gets ``traceparent`` only.
+    :raises ConfigError: for an unknown type, an invalid probability, or hosts that are no list.
     """
 
     service_name: str = "mastra"
@@ -66,11 +69,13 @@ class Telemetry:
     export: Any = dataclasses.field(default_factory=lambda: {"type": "otlp"})
     enabled: bool = True
     record_content: bool | None = None
+    propagate_to: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         from mastra_core.telemetry.exporters import check_export
 
         Sampling(self.sampling)
+        Propagation(self.propagate_to)
         check_export(self.export)
 
     def start(self) -> None:
@@ -141,6 +146,7 @@ class _Process:
         )
         recorder = self.connect(settings)
         recorder.exporter, self.queue = build_export(settings.export, self.counts)
+        recorder.propagation = Propagation(settings.propagate_to)
         self.content = ContentSettings() if records else None
 
     def stop_export(self) -> None:
@@ -149,7 +155,7 @@ class _Process:
         if queue is not None:
             queue.close(_STOP_SECONDS)
         if self.recorder is not None:
-            self.recorder.exporter = None
+            self.recorder.exporter = self.recorder.propagation = None
         self.content = None
 
     def update(self) -> None:

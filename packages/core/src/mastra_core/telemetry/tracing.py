@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = (
     "Span",
     "annotate",
+    "build_model_headers",
     "continue_trace",
+    "enter_model_span",
     "extract_parent",
     "get_current_span",
     "get_recorder",
@@ -189,6 +191,42 @@ def inject_context(headers: dict[str, str]) -> None:
     for name, value in unsampled_headers.get() or ():
         if name == b"traceparent" and "traceparent" not in headers:
             headers["traceparent"] = f"{value.decode('latin-1')[:53]}00"
+
+
+def build_model_headers(span: Span, host: str) -> dict[str, str]:
+    """Return the headers for a request to the provider of a model: ``traceparent``, for example.
+
+    :param span: the span of the request, or ``None``.
+    :param host: the host of the provider.
+    """
+    propagation = None if span is None or _recorder is None else _recorder.propagation
+    return {} if propagation is None else propagation.build_headers(span, host)
+
+
+@contextlib.contextmanager
+def enter_model_span(span: Span, hosts: Sequence[str]) -> Iterator[None]:
+    """Make the span of a request to a model the current span, without baggage for unknown hosts.
+
+    Instrumentations of HTTP clients, and SDKs that send the current baggage, obey this.
+
+    :param span: the span of the request; nothing happens for ``None``.
+    :param hosts: the hosts that may get the request.
+    """
+    propagation = None if span is None or _recorder is None else _recorder.propagation
+    if propagation is None:
+        yield
+        return
+    from opentelemetry import baggage, trace
+    from opentelemetry.context import attach, detach
+
+    context = trace.set_span_in_context(span)
+    if not all(map(propagation.is_listed, hosts)):
+        context = baggage.clear(context)
+    token = attach(context)
+    try:
+        yield
+    finally:
+        detach(token)
 
 
 def get_current_span() -> Span:
