@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ConfigError
-from mastra_core.request_scope import is_request_scoped
 from mastra_core.telemetry.content import ContentSettings
 from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.otel_environment import (
@@ -121,16 +120,17 @@ class _Process:
         from opentelemetry import trace
 
         from mastra_core.telemetry.provider import connect_recorder, warn_about_closed_provider
+        from mastra_core.telemetry.resource import build_resource
 
         if self.recorder is None or self.provider is not trace.get_tracer_provider():
             sampling = Sampling(read_sampling(settings.sampling))
-            resource = _build_resource(settings.service_name)
+            resource = build_resource(settings.service_name)
             listeners = self.recorder.listeners if self.recorder is not None else ()
             self.provider, self.recorder = connect_recorder(resource, sampling)
             self.recorder.listeners = listeners
         elif not self.senders and not self.recorder.listeners:
             self.recorder.sampling = Sampling(read_sampling(settings.sampling))
-            self.recorder.resource = _build_resource(settings.service_name)
+            self.recorder.resource = build_resource(settings.service_name)
         warn_about_closed_provider(self.provider)
         return self.recorder
 
@@ -237,23 +237,3 @@ def _require_package(what: str) -> Iterator[None]:
 
 def _is_dev() -> bool:
     return os.environ.get("MASTRA_DEV") == "true"
-
-
-def _build_resource(service_name: str) -> Any:
-    """Build the resource of the process.
-
-    On platforms without threads, the SDK's own function cannot be used.
-    """
-    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-    from opentelemetry.sdk.version import __version__ as sdk_version
-
-    found = OTELResourceDetector().detect()
-    name = {"service.name": found.attributes.get("service.name") or service_name}
-    if not is_request_scoped():
-        return Resource.create(name)
-    sdk = {
-        "telemetry.sdk.language": "python",
-        "telemetry.sdk.name": "opentelemetry",
-        "telemetry.sdk.version": sdk_version,
-    }
-    return Resource(sdk).merge(found).merge(Resource(name))

@@ -11,7 +11,7 @@ from pydantic_ai.models import Model
 from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
 
-from mastra_core.telemetry import Span, build_model_headers, enter_model_span
+from mastra_core.telemetry import Span, build_model_headers, enter_model_span, is_recording
 
 __all__ = ("add_trace_headers", "enter_span")
 
@@ -39,7 +39,7 @@ def enter_span(model: Model, span: Span) -> contextlib.AbstractContextManager[No
     :param model: the model.
     :param span: the span of the request; ``None`` where nothing is traced.
     """
-    if span is None:
+    if not is_recording():
         return contextlib.nullcontext()
     return enter_model_span(span, list(map(_find_host, _list_models(model))))
 
