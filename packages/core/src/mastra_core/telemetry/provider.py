@@ -28,7 +28,7 @@ _DUPLICATE_SCOPES = "com.anthropic.sdk.python"  # a span for each request, besid
 def connect_recorder(resource: Resource, sampling: Sampling) -> tuple[Any, Recorder]:
     """Return the provider of this process and a new recorder that gets its spans.
 
-    :param resource: what the process is.
+    :param resource: the OpenTelemetry resource of the process.
     :param sampling: which requests and runs are traced.
     """
     current: Any = trace.get_tracer_provider()

@@ -32,7 +32,7 @@ _BAGGAGE = b"baggage"
 class Recorder:
     """Starts spans of this process.
 
-    :param resource: what the process is.
+    :param resource: the OpenTelemetry resource of the process.
     :param sampling: which requests and runs are traced.
     :param tracer: creates the spans where the application has a tracer provider of its own;
         without it, spans are ``LightSpan`` objects.

@@ -119,7 +119,7 @@ class DurableEngine:
 
     @property
     def load(self) -> RunLoad:
-        """The number of runs of the database that wait for a process, a few seconds ago."""
+        """The number of runs that wait for a process, as measured a few seconds ago."""
         return RunLoad() if self._dispatcher is None else self._dispatcher.monitor.load
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
