@@ -69,7 +69,7 @@ class OtlpTransport(LogTransport):
                 self._provider.get_logger(record.name).emit(_convert_record(record))
 
     def begin_close(self, close_by: float) -> None:
-        """Export what waits now, in a thread.
+        """Export the waiting records now, in a thread.
 
         :param close_by: when ``close`` gives up, on the monotonic clock.
         """

@@ -11,7 +11,7 @@ __all__ = ("build_resource",)
 
 
 def build_resource(service_name: str, attributes: Mapping[str, Any] | None = None) -> Any:
-    """Return the resource of this process, in which the variables of OpenTelemetry have priority.
+    """Return the resource of this process; the variables of OpenTelemetry have priority.
 
     On platforms without threads, the SDK's own function cannot be used.
 

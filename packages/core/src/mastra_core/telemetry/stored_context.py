@@ -63,7 +63,7 @@ def link_trace(stored: Mapping[str, str]) -> tuple[Any, ...]:
 
 
 def restore_baggage(stored: Mapping[str, str]) -> contextlib.AbstractContextManager[None]:
-    """Let a block have the baggage of an earlier time.
+    """Restore the baggage of an earlier request within a block.
 
     Entries of the present request have priority.
 

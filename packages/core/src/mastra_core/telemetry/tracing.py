@@ -163,7 +163,7 @@ def inject_context(headers: dict[str, str]) -> None:
 
 
 def build_model_headers(span: Span, host: str) -> dict[str, str]:
-    """Return the headers for a request to the provider of a model: ``traceparent``, for example.
+    """Return the headers, such as ``traceparent``, for a request to the provider of a model.
 
     :param span: the span of the request, or ``None``.
     :param host: the host of the provider.
