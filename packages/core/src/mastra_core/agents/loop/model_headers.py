@@ -19,7 +19,7 @@ _HEADERS = "extra_headers"  # a setting of pydantic-ai; the clients of most prov
 
 
 def add_trace_headers(settings: dict[str, Any], model: Model, span: Span) -> dict[str, Any]:
-    """Return a request's settings with the headers of its span; the settings' headers have priority.
+    """Return a request's settings with the headers of its span; keep headers that are set already.
 
     :param settings: the settings of the model.
     :param model: the model.
