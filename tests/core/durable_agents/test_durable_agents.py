@@ -108,6 +108,9 @@ def test_an_agent_alone_is_durable_if_it_says_so(monkeypatch, tmp_path):
     kinds = {key: isinstance(agent, DurableAgent) for key, agent in mastra.agents.items()}
     assert kinds == {"out": False, "plain": True, "function": False}
     assert [each.id for each in mastra.agent_workflows] == ["agent:plain"]
+    monkeypatch.setattr("mastra_core.mastra.is_request_scoped", lambda: True)
+    mastra = Mastra(agents={"plain": plain, "d": durable}, engine="durable", logger=False)
+    assert [each.id for each in mastra.agent_workflows] == ["agent:d"]
 
 
 async def run_function(prompt: str) -> str:

@@ -16,6 +16,7 @@ from mastra_core.logger import create_logger
 from mastra_core.memory.memory import Memory, as_memory
 from mastra_core.memory.memory_agent import AgentWithMemory, get_memory
 from mastra_core.registry import Registry
+from mastra_core.request_scope import is_request_scoped
 from mastra_core.server import (
     Middleware,
     Server,
@@ -133,7 +134,7 @@ class Mastra:
 
     def _make_durable(self, agents: dict[str, AgentLike]) -> dict[str, AgentLike]:
         """Return the agents; the engine stores the runs of durable agents."""
-        by_default = getattr(self.engine, "is_durable", False)
+        by_default = getattr(self.engine, "is_durable", False) and not is_request_scoped()
         chosen = {key: each for key, each in agents.items() if _is_durable(each, by_default)}
         if not chosen:
             return agents
