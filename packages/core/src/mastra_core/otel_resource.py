@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
-
-from mastra_core.request_scope import is_request_scoped
 
 __all__ = ("build_resource",)
 
@@ -13,7 +12,7 @@ __all__ = ("build_resource",)
 def build_resource(service_name: str, attributes: Mapping[str, Any] | None = None) -> Any:
     """Return the resource of this process; the variables of OpenTelemetry have priority.
 
-    On platforms without threads, the SDK's own function cannot be used.
+    The SDK's own function starts threads, and Pyodide has none.
 
     :param service_name: ``service.name``, unless ``OTEL_SERVICE_NAME`` or
         ``OTEL_RESOURCE_ATTRIBUTES`` has it.
@@ -25,7 +24,7 @@ def build_resource(service_name: str, attributes: Mapping[str, Any] | None = Non
     found = OTELResourceDetector().detect()
     name = found.attributes.get("service.name") or service_name
     own = {**(attributes or {}), "service.name": name}
-    if not is_request_scoped():
+    if sys.platform != "emscripten":
         return Resource.create(own)
     sdk = {
         "telemetry.sdk.language": "python",
