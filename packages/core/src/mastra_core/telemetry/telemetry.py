@@ -119,8 +119,8 @@ class _Process:
         """
         from opentelemetry import trace
 
-        from mastra_core.telemetry.provider import connect_recorder, warn_about_closed_provider
         from mastra_core.otel_resource import build_resource
+        from mastra_core.telemetry.provider import connect_recorder, warn_about_closed_provider
 
         if self.recorder is None or self.provider is not trace.get_tracer_provider():
             sampling = Sampling(read_sampling(settings.sampling))
