@@ -21,11 +21,11 @@ class Workers:
         self.effects_file = effects
         self.processes = []
 
-    def start(self, name="worker", url="", prefix=()):
+    def start(self, name="worker", build="old", *, url="", prefix=()):
         """Start a process; a prefix is a command that starts it in another network, for example."""
         environment = {**os.environ, "EFFECTS": str(self.effects_file), "PYTHONPATH": str(ROOT)}
         process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", worker.__name__, url or self.url, name],
+            [*prefix, sys.executable, "-m", worker.__name__, url or self.url, name, build],
             stdout=subprocess.PIPE,
             env=environment,
             cwd=ROOT,

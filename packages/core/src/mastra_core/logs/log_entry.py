@@ -26,7 +26,7 @@ _FORMATTER = logging.Formatter()
 
 
 class LogEntry(msgspec.Struct, gc=False):
-    """What a log record says, read where it was logged.
+    """The content of a log record, read by the code that logs the record.
 
     :param created: seconds since the epoch.
     :param level: the number of the level.
@@ -53,7 +53,7 @@ class LogEntry(msgspec.Struct, gc=False):
 
 
 def read_entry(record: logging.LogRecord) -> LogEntry:
-    """Return what a record says.
+    """Return the content of a log record.
 
     :param record: the log record.
     """
@@ -112,9 +112,9 @@ def format_entry(entry: LogEntry) -> str:
     return mask_secret_values(_encode(line), entry.secrets)
 
 
-def _format_time(created: float) -> str:
-    second = int(created)
-    return f"{_format_second(second)}.{int((created - second) * 1000):03d}Z"
+def _format_time(seconds: float) -> str:
+    second = int(seconds)
+    return f"{_format_second(second)}.{int((seconds - second) * 1000):03d}Z"
 
 
 @functools.lru_cache(maxsize=2)
