@@ -22,7 +22,6 @@ from mastra_core.errors import StorageError
 from tests.core.workflows.sample_steps import wait_until
 from tests.postgres import run_postgres
 
-directory = Path(sys.argv[1])
 calls = []
 filled, freed = asyncio.Event(), asyncio.Event()
 
@@ -49,7 +48,7 @@ class SmallDisk:
 class FileSizeLimit:
     """The limit for the size of files; writes beyond it fail."""
 
-    def __init__(self, _):
+    def __init__(self):
         self._limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill(self):
@@ -111,7 +110,7 @@ async def run_scenario(url, disk):
 
 
 @contextlib.contextmanager
-def open_database(kind):
+def open_database(directory, kind):
     """Yield the URL of a database, and the directory of its tables."""
     if kind == "server":
         with run_postgres() as server:
@@ -149,7 +148,11 @@ class Handler(logging.Handler):
         self.texts.append(record.getMessage())
 
 
+def main(directory, kind):
+    with open_database(directory, kind) as (url, place):
+        disk = FileSizeLimit() if kind == "file" else SmallDisk(place)
+        print(json.dumps(asyncio.run(run_scenario(url, disk))))
+
+
 if __name__ == "__main__":
-    with open_database(sys.argv[2]) as (database, place):
-        disk_class = FileSizeLimit if sys.argv[2] == "file" else SmallDisk
-        print(json.dumps(asyncio.run(run_scenario(database, disk_class(place)))))
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -8,7 +8,7 @@ import pytest
 from mastra_core import Workflow
 from mastra_core.metrics import add_recorder, remove_recorder
 from mastra_core.workflows.durable import DurableEngine
-from tests.core.workflows.durable.test_crashes import count_effects, open_client, wait_for
+from tests.core.workflows.durable.test_crashes import open_client, wait_for
 from tests.core.workflows.durable.worker import LONG, SHORT, ask
 
 ASK = Workflow("ask-for-metrics", input=int).then(ask)
@@ -34,7 +34,7 @@ def test_metrics_of_durable_runs(workers, values):
     async def leave_a_run():
         async with open_client(workers.url) as client:
             await client.start(await client.create(SHORT), 1)
-            await wait_for(lambda: count_effects(workers, "wait_shortly"))
+            await wait_for(lambda: workers.count_effects("wait_shortly"))
 
     async def continue_runs():
         engine = DurableEngine(workers.url)
