@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from litestar import get
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import ConfigError
 from mastra_core.metrics import METRICS, Metric
 from mastra_core.worker_thread import run_in_thread
+from mastra_server.http.handlers import get
 from mastra_server.middleware.request_metrics import METRICS_PATH
 
 __all__ = ("PrometheusRecorder",)
