@@ -79,7 +79,8 @@ BUILDS = {
     "both": dataclasses.replace(NEW_CHANGE, previous=(OLD_CHANGE,)),
     "longer": OLD_CHANGE.then(as_step(right, id="after")),
 }
-WORKFLOWS = (ORDER, PLAIN, LONG, SHORT)
+WAITING = Workflow("waiting", int).then(ask)
+WORKFLOWS = (ORDER, PLAIN, LONG, SHORT, WAITING)
 
 
 async def main(url, name, build):

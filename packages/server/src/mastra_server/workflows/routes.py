@@ -313,7 +313,7 @@ async def _resume_suspended(request: _Request) -> tuple[Run, int]:
 
 def _select_suspended_steps(workflow: Workflow, record: RunRecord, body: _Resume) -> list[str]:
     """Return the suspended steps that a client names: one step, or all items of a ``foreach``."""
-    step = resolve_step(workflow, body.step)
+    step = resolve_step(workflow, body.step, record)
     if body.for_each_index is not None:
         items = [
             path for path in record.suspended_steps if _is_item(path, step, body.for_each_index)

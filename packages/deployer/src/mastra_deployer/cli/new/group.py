@@ -15,7 +15,7 @@ _KINDS = {
     "ci": "A pipeline for github or gitlab: test, bundle, preview, deploy, roll back.",
     "deployer": "A package that deploys to another platform.",
     "monitoring": "Alerts for Prometheus, a dashboard for Grafana, and a compose file.",
-    "host": "Files that run the bundle: docker, compose, kubernetes, systemd, procfile.",
+    "host": "Files for docker, compose, kubernetes, systemd, blue-green or procfile.",
 }
 
 
