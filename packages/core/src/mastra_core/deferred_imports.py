@@ -30,7 +30,7 @@ def defer_imports(*names: str) -> None:
 
 
 class _DeferredModule(ModuleType):
-    """Stands for a module until one of its attributes is used."""
+    """A stand-in for a module, until one of the module's attributes is used."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_import(self), name)
@@ -46,7 +46,7 @@ class _DeferredModule(ModuleType):
 
 
 def _import(stand_in: ModuleType) -> ModuleType:
-    """Replace a stand-in by its module; threads wait for one another as in every import.
+    """Replace a stand-in with its module; other threads wait, as in every import.
 
     :param stand_in: a stand-in, perhaps one that was replaced before.
     """

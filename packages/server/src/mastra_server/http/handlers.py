@@ -30,7 +30,7 @@ class RequestHandler(HTTPRouteHandler):
 
     @functools.cached_property
     def parsed_fn_signature(self) -> Any:
-        """The parsed signature of the function, which handlers with equal types share."""
+        """The parsed signature of the function; handlers with equal types share it."""
         key = _build_key(self.fn)
         if key not in _SIGNATURES:
             _SIGNATURES[key] = super().parsed_fn_signature
@@ -38,7 +38,7 @@ class RequestHandler(HTTPRouteHandler):
 
     @functools.cached_property
     def signature_model(self) -> Any:
-        """The model of the function's arguments, which handlers with equal types share."""
+        """The model of the function's arguments; handlers with equal types share it."""
         key = _build_key(self.fn)
         if key not in _MODELS:
             _MODELS[key] = super().signature_model
@@ -46,7 +46,7 @@ class RequestHandler(HTTPRouteHandler):
 
 
 def _build_key(function: Any) -> Hashable:
-    """Return the types in a signature, and the module if it has a type that is no name in it."""
+    """Return the types in a signature; also return the module if a type is not a name in it."""
     names, annotations = function.__globals__, function.__annotations__
     types = tuple((name, names.get(text, text)) for name, text in annotations.items())
     return (types, None if names.keys() >= {*annotations.values()} else function.__module__)
@@ -102,7 +102,7 @@ def build_options_handler(handlers: Iterable[HTTPRouteHandler]) -> RequestHandle
 
 
 async def _list_methods(request: Request[Any, Any, Any]) -> ASGIResponse:
-    """Respond with the methods of all handlers of the path, also the user's."""
+    """Respond with the methods of all handlers of the path, including the user's handlers."""
     template = request.scope["path_template"]
     methods = next(each.methods for each in request.app.routes if each.path_format == template)
     return ASGIResponse(status_code=204, headers={"allow": ", ".join(sorted(methods))})

@@ -17,7 +17,7 @@ _SUPPLY = 128  # ids that one call of the operating system supplies
 
 
 class _IdSupply:
-    """Random ids. A call of the operating system for each id would take 2 % of a small request."""
+    """A supply of random ids, because a system call per id would take 2 % of a small request."""
 
     def __init__(self) -> None:
         self._ids: list[bytes] = []
@@ -35,7 +35,7 @@ class _IdSupply:
             return first
 
     def clear(self) -> None:
-        """Forget all ids, because another process has them too."""
+        """Discard all ids, because another process has the same ids."""
         self._ids.clear()
 
 
