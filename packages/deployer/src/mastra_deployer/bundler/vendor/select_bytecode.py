@@ -41,7 +41,8 @@ _MODULE_SUFFIXES = (".py", ".so", ".pyd")
 # What the launchers of bundles import.
 _LAUNCHER_MODULES = frozenset(
     (
-        *("mastra_core.describe", "mastra_core.preload", "mastra_server.http.connections"),
+        *("mastra_core.deferred_imports", "mastra_core.describe", "mastra_core.preload"),
+        "mastra_server.http.connections",
         *("uvicorn.Server", "uvicorn.supervisors.Multiprocess"),
         *("asyncio", "base64", "inspect", "json", "platform", "site", "subprocess", "sysconfig"),
     )
