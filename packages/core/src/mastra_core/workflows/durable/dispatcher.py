@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -30,7 +30,7 @@ from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
 from mastra_core.workflows.model.workflow import Workflow
 
-__all__ = ("Dispatcher", "DispatcherSettings")
+__all__ = ("Dispatcher", "DispatcherSettings", "LookTimes")
 
 _BUSY_INTERVAL = 0.1  # seconds between two looks at the store while runs are executed or watched
 _IDLE_INTERVAL = 0.25
@@ -58,6 +58,17 @@ class DispatcherSettings(msgspec.Struct, frozen=True, kw_only=True):
     limits: ExecutionLimits
 
 
+class LookTimes(msgspec.Struct):
+    """When rare looks at the store are due next, by the monotonic clock.
+
+    :param next_orphans: the next look for the runs of dead processes.
+    :param next_purge: the next look for old runs.
+    """
+
+    next_orphans: float = 0.0
+    next_purge: float = 0.0
+
+
 class Dispatcher:
     """Executes runs in one event loop, from ``open`` to ``close``.
 
@@ -65,7 +76,7 @@ class Dispatcher:
     :param settings: the settings.
     :param workflows: the workflows that this process knows, by id.
     :param runs: the handles of runs that somebody holds, by key.
-    :param get_run: returns the handle of a run.
+    :param looks: the times of rare looks at the store; of this dispatcher alone by default.
     """
 
     def __init__(
@@ -74,11 +85,11 @@ class Dispatcher:
         settings: DispatcherSettings,
         workflows: Mapping[str, Workflow],
         runs: WeakValueDictionary[int, DurableRun],
-        get_run: Callable[[Workflow, RunRow], DurableRun],
+        looks: LookTimes | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self._store, self._settings, self._workflows = store, settings, workflows
-        self._runs, self._get_run = runs, get_run
+        self._runs = runs
         name = settings.name or f"{socket.gethostname()}-{os.getpid()}"
         self.member = Member(
             id=f"{name}-{os.urandom(6).hex()}",
@@ -90,7 +101,7 @@ class Dispatcher:
         self._heartbeat: Heartbeat | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._kicked = asyncio.Event()
-        self._next_orphans = self._next_purge = 0.0
+        self._looks = LookTimes() if looks is None else looks
         self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
 
     @property
@@ -98,6 +109,24 @@ class Dispatcher:
         """The id of this process; empty if it executes as many runs as it may."""
         is_full = len(self._executions) >= self._settings.max_concurrency
         return "" if is_full else self.member.id
+
+    async def prepare_holder(self) -> str:
+        """Return ``holder``, after its lease has begun."""
+        return self.holder
+
+    def get_run(self, workflow: Workflow, row: RunRow) -> DurableRun:
+        """Return the handle of a run.
+
+        :param workflow: the workflow.
+        :param row: the run in the store.
+        """
+        run = self._runs.get(row.id)
+        if run is None:
+            run = self._runs[row.id] = DurableRun(workflow, row, self._store, self._follow)
+        return run
+
+    def _follow(self) -> None:
+        """Begin to follow the runs that somebody watches; the watcher does so at its next look."""
 
     async def open(self) -> None:
         """Connect, report this process, and begin to execute runs that are due.
@@ -158,6 +187,12 @@ class Dispatcher:
         is_present = execution is not None and execution.row.attempt == row.attempt
         return execution if is_present else None
 
+    async def continue_runs(self) -> None:
+        """Take up the runs that are due or were lost, and return when the runs here rest."""
+        await self._claim_runs(now=True)
+        while tasks := [each.task for each in self._executions.values() if each.task]:
+            await asyncio.wait(tasks)
+
     def stop_execution(self, run: DurableRun) -> None:
         """Stop the execution of a run in this process, if there is one.
 
@@ -188,17 +223,27 @@ class Dispatcher:
             if self._heartbeat is not None:
                 self._heartbeat.request_stop()
 
-    async def _look(self) -> None:
-        """Look once at the store for changes of other processes and for runs to execute."""
-        for work in (self._follow_runs, self._claim_runs, self._purge_runs):
+    async def _look(self) -> bool:
+        """Look once at the store for changes of other processes and for runs to execute.
+
+        :returns: whether the store could be used.
+        """
+        is_complete = True
+        for work in self._list_work():
             try:
                 await work()
             except StorageError as error:
                 get_logger("mastra.workflows").error("durable runs wait: %s", error)
+                is_complete = False
                 await asyncio.sleep(_ERROR_INTERVAL)
             except Exception:  # noqa: BLE001  # one damaged run must not stop the others
                 get_logger("mastra.workflows").exception("durable runs wait")
+                is_complete = False
                 await asyncio.sleep(_ERROR_INTERVAL)
+        return is_complete
+
+    def _list_work(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        return (self._follow_runs, self._claim_runs, self._purge_runs)
 
     async def _listen(self) -> None:
         """Look at the store as soon as another process tells that runs have changed."""
@@ -237,11 +282,14 @@ class Dispatcher:
         elif state.answers > execution.answer_count:
             await execution.add_answers()
 
-    async def _claim_runs(self) -> None:
+    async def _claim_runs(self, *, now: bool = False) -> None:
         await self._claim(orphans=False)
-        if time.monotonic() < self._next_orphans:
+        if time.monotonic() < self._looks.next_orphans and not now:
             return
-        self._next_orphans = time.monotonic() + _ORPHAN_INTERVAL
+        self._looks.next_orphans = time.monotonic() + _ORPHAN_INTERVAL
+        await self._claim_orphans()
+
+    async def _claim_orphans(self) -> None:
         await self._release_lost_runs()
         if self._store.single_process:
             return
@@ -274,11 +322,11 @@ class Dispatcher:
                 get_logger("mastra.workflows").warning(
                     "run %s was taken over from a process that has ended", row.run_id
                 )
-            run = self._get_run(self._workflows[row.workflow], row)
+            run = self.get_run(self._workflows[row.workflow], row)
             self.execute(run, row, msgspec.json.decode(row.context))
 
     async def _purge_runs(self) -> None:
-        if time.monotonic() < self._next_purge:
+        if time.monotonic() < self._looks.next_purge:
             return
         now = get_timestamp_ms()
         count = await self._store.purge(
@@ -286,4 +334,4 @@ class Dispatcher:
             pending_before=now - _PENDING_AGE * 1000,
             limit=_PURGE_SIZE,
         )
-        self._next_purge = time.monotonic() + (0 if count == _PURGE_SIZE else _PURGE_INTERVAL)
+        self._looks.next_purge = time.monotonic() + (0 if count == _PURGE_SIZE else _PURGE_INTERVAL)

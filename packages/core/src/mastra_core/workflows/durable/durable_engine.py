@@ -10,10 +10,11 @@ import msgspec
 
 from mastra_core.database.url import parse_database_url, read_database_url
 from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
+from mastra_core.request_scope import get_current_request, is_request_scoped
 from mastra_core.schema import dump
 from mastra_core.secret import Secret
 from mastra_core.telemetry import get_current_span, get_span_ids
-from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings
+from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings, LookTimes
 from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import DurableRun, build_record
 from mastra_core.workflows.durable.execution import ExecutionLimits
@@ -53,23 +54,27 @@ from mastra_core.workflows.model.workflow import Workflow
 if TYPE_CHECKING:
     import asyncio
 
+    from mastra_core.workflows.durable.request_dispatcher import RequestDispatcher
+
 __all__ = ("DurableEngine",)
 
 _MONTH = 30 * 24 * 3600
+_D1_SCHEME = "d1:"
 _TRIES = 20  # of a change that another process may forestall
 
 
 class DurableEngine:
     """Stores runs in a database, and executes them in the processes that use the database.
 
-    :param store: the store, or the URL of a database: ``sqlite:///runs.db`` or
-        ``postgresql://user:password@host/name``; by default the database that
-        ``MASTRA_DATABASE_URL`` names, or else the file ``mastra.db``.
+    :param store: the store, or the URL of a database: ``sqlite:///runs.db``,
+        ``postgresql://user:password@host/name``, or ``d1:DB`` for the D1 binding ``DB`` of a
+        Cloudflare Worker; by default the database that ``MASTRA_DATABASE_URL`` names, or else the
+        file ``mastra.db``.
     :param name: the name of this process, for its logs; host name and process id by default.
     :param max_concurrency: the maximum number of runs that this process executes at a time. Further
         runs wait in the database until a process is free.
     :param lease: the seconds after which a process that does not report counts as dead. Other
-        processes then continue its runs.
+        processes then continue its runs. On Cloudflare Workers, this is a request.
     :param max_events: the maximum number of events of one run. An endless loop fails there.
     :param max_takeovers: how often in sequence the process of a run may die without progress. Then
         the run fails.
@@ -106,6 +111,8 @@ class DurableEngine:
         self._runs: WeakValueDictionary[int, DurableRun] = WeakValueDictionary()
         self._dispatcher: Dispatcher | None = None
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self._looks = LookTimes()
+        self._outside_requests: dict[Any, Any] = {}
 
     @property
     def single_process(self) -> bool:
@@ -119,7 +126,10 @@ class DurableEngine:
         :raises StorageError: when the database cannot be used.
         """
         self._workflows.update({workflow.id: workflow for workflow in workflows})
-        await self._get_dispatcher()
+        if is_request_scoped():  # each request has a dispatcher of its own
+            await self._store.open()
+        else:
+            await self._get_dispatcher()
 
     async def create(
         self,
@@ -142,7 +152,7 @@ class DurableEngine:
         :raises TooManyRuns: when this caller has too many unfinished runs.
         :raises StorageError: when the database cannot be used.
         """
-        await self._get_dispatcher()
+        dispatcher = await self._get_dispatcher()
         self._workflows.setdefault(workflow.id, workflow)
         new = NewRun(
             workflow=workflow.id,
@@ -158,7 +168,7 @@ class DurableEngine:
                 f"This caller has {self._max_unfinished} unfinished runs, and may add no more.",
                 "Resume or cancel some runs, or raise DurableEngine(max_unfinished=...).",
             )
-        return await self._load(workflow, row)
+        return await _load(dispatcher.get_run(workflow, row), row)
 
     async def start(
         self,
@@ -247,7 +257,11 @@ class DurableEngine:
             for path in paths
         ]
         row, count = await self._store.answer(
-            run.id, dispatcher.holder, answers, text, self._encode_context(context)
+            run.id,
+            await dispatcher.prepare_holder(),
+            answers,
+            text,
+            self._encode_context(context),
         )
         await run.refresh()
         if row is None:
@@ -355,12 +369,12 @@ class DurableEngine:
         :raises NotFound: when there is no such run, or it has been removed.
         :raises StorageError: when the database cannot be used.
         """
-        await self._get_dispatcher()
+        dispatcher = await self._get_dispatcher()
         self._workflows.setdefault(workflow.id, workflow)
         row = await self._store.find(workflow.id, run_id, resource_id or None)
         if row is None:
             raise NotFound("Workflow run not found")
-        return await self._load(workflow, row)
+        return await _load(dispatcher.get_run(workflow, row), row)
 
     async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
         """Return the records of stored runs, newest first.
@@ -392,17 +406,31 @@ class DurableEngine:
         await self.cancel(run)
         await self._store.delete(_require_durable_run(run).id)
 
+    async def continue_runs(self) -> None:
+        """Take up the runs that are due or whose process died, and wait until all runs here rest.
+
+        A living process does so by itself. Platforms without one call this method from time to
+        time, such as by a cron trigger.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        dispatcher = await self._get_dispatcher()
+        await dispatcher.continue_runs()
+
     async def close(self) -> None:
         """Stop the runs of this process, and let other processes continue them."""
         dispatcher, self._dispatcher = self._dispatcher, None
         if dispatcher is not None:
             await dispatcher.close()
+        if dispatcher is not None or is_request_scoped():
             await self._store.close()
 
     async def _get_dispatcher(self) -> Dispatcher:
         """Return the dispatcher of this event loop; the first call opens it."""
         import asyncio
 
+        if is_request_scoped():
+            return self._get_request_dispatcher()
         loop = asyncio.get_running_loop()
         if self._dispatcher is not None and self._dispatcher.loop is loop:
             return self._dispatcher
@@ -410,24 +438,24 @@ class DurableEngine:
             self._opening = (loop, asyncio.Lock())
         async with self._opening[1]:
             if self._dispatcher is None or self._dispatcher.loop is not loop:
-                dispatcher = Dispatcher(
-                    self._store, self._settings, self._workflows, self._runs, self._get_handle
-                )
+                dispatcher = Dispatcher(self._store, self._settings, self._workflows, self._runs)
                 await dispatcher.open()
                 self._dispatcher = dispatcher
             return self._dispatcher
 
-    def _get_handle(self, workflow: Workflow, row: RunRow) -> DurableRun:
-        run = self._runs.get(row.id)
-        if run is None:
-            run = self._runs[row.id] = DurableRun(workflow, row, self._store)
-        return run
+    def _get_request_dispatcher(self) -> RequestDispatcher:
+        """Return the dispatcher of the current request; the first call in a request creates it."""
+        from mastra_core.workflows.durable.request_dispatcher import RequestDispatcher
 
-    async def _load(self, workflow: Workflow, row: RunRow) -> DurableRun:
-        run = self._get_handle(workflow, row)
-        if run.position < row.sequence:
-            await run.refresh()
-        return run
+        request = get_current_request()
+        values = self._outside_requests if request is None else request.values
+        dispatcher: RequestDispatcher | None = values.get(self)
+        if dispatcher is None or not dispatcher.is_usable:
+            dispatcher = values[self] = RequestDispatcher(
+                self._store, self._settings, self._workflows, self._looks
+            )
+            dispatcher.wake()
+        return dispatcher
 
     async def _begin(
         self,
@@ -443,7 +471,7 @@ class DurableEngine:
         dispatcher = await self._get_dispatcher()
         row = await self._store.begin(
             msgspec.structs.replace(run.row, sequence=run.position),
-            dispatcher.holder,
+            await dispatcher.prepare_holder(),
             encode(event),
             encode(msgspec.structs.replace(settings, trace=get_span_ids(get_current_span()))),
             self._encode_context(context),
@@ -475,7 +503,17 @@ class DurableEngine:
 def _as_store(store: RunStore | str | None) -> RunStore:
     if store is not None and not isinstance(store, str):
         return store
+    if store is not None and store.startswith(_D1_SCHEME):
+        from mastra_core.workflows.durable.d1_run_store import D1RunStore
+
+        return D1RunStore(store.removeprefix(_D1_SCHEME))
     return create_run_store(read_database_url() if store is None else parse_database_url(store))
+
+
+async def _load(run: DurableRun, row: RunRow) -> DurableRun:
+    if run.position < row.sequence:
+        await run.refresh()
+    return run
 
 
 def _require_durable_run(run: Run) -> DurableRun:

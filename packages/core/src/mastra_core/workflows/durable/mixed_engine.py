@@ -198,6 +198,10 @@ class MixedEngine:
         """
         await self._find_engine(run).delete(run)
 
+    async def continue_runs(self) -> None:
+        """Take up the durable runs that are due, and wait until all runs of this process rest."""
+        await self.durable.continue_runs()
+
     async def close(self) -> None:
         """Stop all runs of this process; other processes continue the durable ones."""
         await self.durable.close()

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from mastra_core.database.table_versions import Schema
 
-__all__ = ("POSTGRES_SCHEMA", "SQLITE_SCHEMA")
+__all__ = ("POSTGRES_SCHEMA", "SQLITE_NOW", "SQLITE_SCHEMA")
+
+# The present time in milliseconds since the epoch; unixepoch() needs SQLite 3.42.
+SQLITE_NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
 _VERSION_1 = (
     """CREATE TABLE mastra_runs (

@@ -201,6 +201,20 @@ class SqlRunStore:
         """
         return await self._change(lambda: cancel_run(run, event), bool)
 
+    async def has_claimable(
+        self, member: Member, workflows: Collection[str], *, orphans: bool
+    ) -> bool:
+        """Return whether ``claim`` would assign a run.
+
+        :param member: the process.
+        :param workflows: the ids of the workflows that the process knows.
+        :param orphans: select the runs of dead processes, instead of the runs that are due.
+        """
+        now, names = self._database.now, sorted(workflows)
+        return await self._database.read(
+            lambda: has_claimable(member.id, names, now, orphans=orphans)
+        )
+
     async def claim(
         self, member: Member, workflows: Collection[str], limit: int, *, orphans: bool
     ) -> list[RunRow]:
@@ -211,12 +225,10 @@ class SqlRunStore:
         :param limit: the maximum number of runs.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
         """
-        now, names = self._database.now, sorted(workflows)
         # A read transaction first, because a write transaction waits for other processes.
-        if not await self._database.read(
-            lambda: has_claimable(member.id, names, now, orphans=orphans)
-        ):
+        if not await self.has_claimable(member, workflows, orphans=orphans):
             return []
+        now, names = self._database.now, sorted(workflows)
         locking = self._database.skip_locked
         return await self._database.write(
             lambda: claim_runs(member.id, names, limit, now, locking, orphans=orphans)

@@ -17,14 +17,19 @@ T = TypeVar("T")
 class Query(NamedTuple):
     """One SQL statement.
 
+    A database without interactive transactions executes a query and its dependents as one batch. A
+    transaction that must store everything or nothing there has only one query with dependents.
+
     :param sql: the text, with ``?`` in place of each value.
     :param values: the values; with ``many``, a sequence of values for each execution.
     :param many: whether the statement is executed once for each element of ``values``.
+    :param dependents: queries that are executed only if this query returns a row.
     """
 
     sql: str
     values: Sequence[Any] = ()
     many: bool = False
+    dependents: Sequence[Query] = ()
 
 
 Queries = Generator[Query, Sequence[tuple[Any, ...]], T]
