@@ -71,6 +71,7 @@ def test_faults(tmp_path):
     assert 0 < figures["failed"] < figures["requests"]
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_upload(tmp_path):
     ratios, printed = run_script("upload.py", tmp_path)

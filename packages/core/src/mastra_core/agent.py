@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Agent",)
 
-# Two threads that import parts of one package may see half of it, so a first run waits for preload.
+# If two threads import one package, one may see half of it, so a first run waits for preload.
 _IMPORT_LOCK = threading.RLock()
 
 
@@ -62,6 +62,8 @@ class Agent:
     :param memory: the memory of conversations; by default that of the ``Mastra``.
     :raises ConfigError: for a model string without a provider, or an invalid tool.
     """
+
+    records_calls = True  # in the journal of a durable run
 
     def __init__(
         self,
@@ -128,7 +130,7 @@ class Agent:
     async def generate(
         self, input: AgentInput | str, /, **overrides: Unpack[RunOptions]
     ) -> AgentOutput:
-        """Run to the end.
+        """Run the agent to the end, and return its output.
 
         :param input: the whole input, or the user's message.
         :param overrides: fields of ``AgentInput`` that replace those of ``input``

@@ -68,7 +68,7 @@ def find_missing_providers(mastra: Mastra) -> dict[str, list[str]]:
 
 
 def _get_drain_timeout(mastra: Mastra) -> float:
-    """Return the time for running requests in seconds; ``mastra dev`` has a longer default."""
+    """Return the seconds that requests get at shutdown; ``mastra dev`` has a longer default."""
     if mastra.server.drain_timeout is not None:
         return mastra.server.drain_timeout
     return _DEV_DRAIN_TIMEOUT if os.environ.get("MASTRA_DEV") == "true" else _DRAIN_TIMEOUT
@@ -105,7 +105,7 @@ def _is_single_process(mastra: Mastra) -> bool:
 
 
 def _may_suspend(agent: AgentLike) -> bool:
-    """Return whether runs of an agent may wait for approvals; each caller may require them."""
+    """Return whether runs of an agent may wait for approvals; a caller may also require them."""
     info = agent.info()
     return bool(getattr(info, "tools", ()) or getattr(info, "agents", ()))
 
@@ -121,7 +121,7 @@ def _list_per_process(server: Server) -> list[str]:
 
 
 def _list_suspending_steps(mastra: Mastra) -> dict[str, list[str]]:
-    """Return the steps that suspend runs which only one process knows, by workflow."""
+    """Return the steps, by workflow, that suspend runs in the memory of one process."""
     if not mastra.engine.single_process:
         return {}
     steps = {key: list(iter_suspending_steps(each)) for key, each in mastra.workflows.items()}

@@ -280,7 +280,7 @@ class Conflict(RequestError):
 
 
 class TooManyRuns(RequestError):
-    """The bounded journal is full of runs that have not finished.
+    """The caller has reached the maximum number or size of unfinished runs.
 
     :param message: what is wrong, in one sentence that quotes the offending value.
     :param hint: the cure; empty only if there is none.

@@ -10,7 +10,7 @@ _VARIABLES = ("AWS_LAMBDA_FUNCTION_NAME", "VERCEL")
 
 
 def freezes_between_requests() -> bool:
-    """Return whether threads of this process stand still while no request is served.
+    """Return whether the platform pauses the threads of this process between requests.
 
     Netlify's functions run on AWS Lambda.
     """

@@ -57,12 +57,12 @@ class RateLimit:
 
     @property
     def is_in_database(self) -> bool:
-        """Whether the processes count in a database of mastra."""
+        """Whether all processes count their requests in a database of mastra."""
         return self.storage.startswith(("sqlite:", "postgresql:", "postgres:"))
 
     @property
     def is_in_memory(self) -> bool:
-        """Whether each process counts for itself."""
+        """Whether each process counts its own requests in memory."""
         return self.storage.startswith("async+memory:")
 
 

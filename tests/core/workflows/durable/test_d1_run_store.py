@@ -7,7 +7,7 @@ import pytest
 from mastra_core import DurableEngine, Workflow, step
 from mastra_core.errors import ConfigError
 from mastra_core.testing import RunStoreSuite
-from mastra_core.workflows.durable import Batch, NewRun
+from mastra_core.workflows.durable import Batch, Member, NewRun
 from mastra_core.workflows.durable.d1_run_store import D1RunStore
 from tests.core.storage.d1.local import Binding, Statement
 
@@ -85,6 +85,25 @@ def test_lists_with_more_values_than_a_statement(binding):
         await asyncio.gather(*(store.begin(row, "", EVENT, "{}") for row in rows))
         states = await store.read_states([*range(10_000, 10_150), rows[0].id])
         assert [*states] == [rows[0].id]
+
+    asyncio.run(work())
+
+
+def test_two_isolates_exceed_no_maximum(binding, d1_port):
+    """Without locks, each of the claims counts the runs that are held."""
+    stores = [D1RunStore(each) for each in (binding, Binding(d1_port))]
+    names = [f"r{number}" for number in range(12)]
+
+    async def work():
+        for name in names:
+            row = await stores[0].create(NewRun(workflow="w", run_id=name), 100)
+            await stores[0].begin(row, "", EVENT, "{}")
+        claims = [
+            store.claim(Member(id=id_, name=id_), ["w"], 10, orphans=False, concurrency={"w": 5})
+            for store, id_ in zip(stores, ("one", "two"), strict=True)
+        ]
+        claimed = [row.run_id for rows in await asyncio.gather(*claims) for row in rows]
+        assert len(claimed) == len({*claimed}) == 5
 
     asyncio.run(work())
 

@@ -54,7 +54,7 @@ def measure_runs(stream: Stream) -> Stream:
 def measure_events(
     agent: str, start: Start, events: AsyncGenerator[AgentEvent]
 ) -> AsyncGenerator[AgentEvent]:
-    """Return the events of a run, which is measured while metrics are on.
+    """Yield the events of a run, and measure the run while metrics are on.
 
     :param agent: the id of the agent.
     :param start: the first event, which ``events`` does not have.

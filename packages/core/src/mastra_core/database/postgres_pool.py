@@ -86,7 +86,7 @@ class PostgresPool:
 
     @contextlib.asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """Yield a connection in the mode of autocommit, and return it to the pool at the end.
+        """Yield a connection in autocommit mode, and return it to the pool at the end.
 
         :raises StorageError: for every error of the driver.
         """
@@ -219,7 +219,7 @@ class PostgresPool:
         return pool
 
     async def _connect(self) -> AsyncConnection[Any]:
-        """Open one connection outside the pool, whose errors name their cause."""
+        """Open one connection outside the pool, because its errors name their cause."""
         psycopg = _import_psycopg()
         try:
             return await psycopg.AsyncConnection.connect(  # type: ignore[no-any-return]  # a module
@@ -245,7 +245,7 @@ def _count_cancellations() -> int:
 
 
 def _raise_lost_cancellation(count: int) -> None:
-    """Cancel the current task if it was cancelled since ``count`` and does not know it.
+    """Cancel the current task again if a cancellation since ``count`` got lost.
 
     ``psycopg`` waits with ``asyncio.wait_for``, which before Python 3.12 loses a cancellation that
     arrives together with the answer of the server.

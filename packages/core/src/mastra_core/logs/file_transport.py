@@ -74,7 +74,7 @@ class FileTransport(LogTransport):
         self._close_file()
 
     def iter_lines(self) -> Iterator[dict[str, Any]]:
-        """Yield the lines at the end of the file and of the file before it."""
+        """Yield the last lines of the file and of the previous file."""
         budget, parts = _LISTED_BYTES, []
         for path in (self.path, self._get_backup(1)):
             data = _read_end(path, budget)
@@ -85,7 +85,7 @@ class FileTransport(LogTransport):
                 yield msgspec.json.decode(line, type=dict[str, Any])
 
     def _prepare(self, size: int) -> None:
-        """Open the file, also if it was moved away; begin a new one if it is full."""
+        """Open the file, again if it was moved away; begin a new file if it is full."""
         if self._file < 0 or not self._is_current():
             self._open_file()
         present = os.fstat(self._file).st_size
@@ -122,7 +122,7 @@ class FileTransport(LogTransport):
             return False
 
     def _rotate(self, size: int) -> None:
-        """Rename the file, unless another process has done so; go on in it if that fails."""
+        """Rename the file, unless another process has done so; keep the file if that fails."""
         with _lock_file(self._file):
             if self._is_current() and os.fstat(self._file).st_size + size > self._max_bytes:
                 if os.name == "nt":  # Windows does not rename open files

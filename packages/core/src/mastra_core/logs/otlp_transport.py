@@ -21,7 +21,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class OtlpTransport(LogTransport):
-    """Exports lines by OTLP over HTTP; ``OTEL_*`` variables supply what is not given.
+    """Exports lines by OTLP over HTTP; ``OTEL_*`` variables are defaults of the arguments.
 
     It needs the extra ``mastra-core[telemetry]``.
 
@@ -66,7 +66,7 @@ class OtlpTransport(LogTransport):
                 self._provider.get_logger(record.name).emit(_convert_record(record))
 
     def close(self) -> None:
-        """Export what waits, for at most 1.5 seconds."""
+        """Export the waiting records, for at most 1.5 seconds."""
         provider, self._provider = self._provider, None
         if provider is not None:
             run_for(_CLOSE_TIMEOUT, provider.shutdown)

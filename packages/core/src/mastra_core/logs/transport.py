@@ -30,8 +30,9 @@ class LinesLost(Exception):
 class LogTransport:
     """A destination of log lines.
 
-    ``format`` is called where a line is logged. While a server runs, ``write`` is called in the
-    thread of the log, with all lines that arrived meanwhile.
+    While a server runs, ``write`` is called in the thread of the log, with all lines that arrived
+    meanwhile. A ``format`` of your own is called where a line is logged. JSON lines are formatted
+    in the thread, unless a field is an object that may change.
 
     :param formatter: formats the lines; JSON by default.
     """
@@ -51,6 +52,15 @@ class LogTransport:
         """
         return self._formatter.format(record)
 
+    @property
+    def accepts_entries(self) -> bool:
+        """Whether lines are JSON, which the thread of the log may format."""
+        return (
+            self.is_blocking
+            and type(self).format is LogTransport.format
+            and type(self._formatter) is JsonFormatter
+        )
+
     def write(self, lines: Sequence[Any]) -> None:
         """Write lines.
 
@@ -65,13 +75,13 @@ class LogTransport:
         return iter(())
 
     def begin_close(self, close_by: float) -> None:
-        """Begin to write what is left, without waiting; all transports begin before one closes.
+        """Begin to write the remaining lines, without waiting; ``close`` then waits.
 
         :param close_by: when ``close`` gives up, on the monotonic clock.
         """
 
     def close(self) -> None:
-        """Write what is left, for at most two seconds, and release resources."""
+        """Write the remaining lines, for at most two seconds, and release resources."""
 
 
 def _ignore_loss(_count: int, _reason: str) -> None:

@@ -139,7 +139,7 @@ class Memory:
         require_run_access(await self.storage.threads.get(thread_id), thread_id, resource)
 
     async def list_threads(self, query: ThreadQuery | None = None) -> Page[Thread]:
-        """Return the threads that match a query; by default all, the latest change first.
+        """Return the threads that match a query; by default all, the last changed thread first.
 
         :param query: the query.
         """

@@ -170,7 +170,7 @@ def _prepare(binding: D1Binding, statement: Statement, convert: Callable[[Any], 
 
 
 def _to_d1_value(value: Any) -> Any:
-    """Convert a value to one that D1 transports well.
+    """Convert a value to a value that D1 transports without loss.
 
     D1 returns bytes as a list of numbers, so bytes with a text are sent as text.
     """
@@ -201,7 +201,7 @@ def _to_bytes(value: Any) -> bytes:
 def _get_converters(
     binding: Any,
 ) -> tuple[Callable[[Any], Any], Callable[[list[Any]], Any]]:
-    """Return what converts values and lists of statements for a binding.
+    """Return the functions that convert values and lists of statements for a binding.
 
     An object of JavaScript needs values of JavaScript. Wrappers convert the values themselves.
     """

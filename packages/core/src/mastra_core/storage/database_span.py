@@ -22,7 +22,7 @@ def start_database_span(
 
     :param statements: the statements of the transaction.
     :param namespace: the name of the database.
-    :returns: a context manager that gives the span; ``None`` where nothing is traced.
+    :returns: a context manager that gives the span; ``None`` if nothing is traced.
     """
     if not is_recording() or get_current_span() is None:
         return contextlib.nullcontext()

@@ -42,7 +42,7 @@ def connect_recorder(resource: Resource, sampling: Sampling) -> tuple[Any, Recor
 
 
 def warn_about_closed_provider(provider: Any) -> None:
-    """Log a warning if a provider exports spans by itself only, such as that of ddtrace.
+    """Log a warning if a provider passes its spans to nobody else, such as ddtrace's provider.
 
     :param provider: the provider.
     """
@@ -58,7 +58,7 @@ def warn_about_closed_provider(provider: Any) -> None:
 
 
 class _RecordedProvider(TracerProvider):
-    """The provider of this library.
+    """The OpenTelemetry provider of this library.
 
     A span processor of the application must see all spans. If one is added, the recorder
     creates its spans by this provider too.

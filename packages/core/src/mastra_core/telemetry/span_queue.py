@@ -30,7 +30,7 @@ class ExportFailure(Exception):
 
 
 class SpanSender(Protocol):
-    """Where the spans go."""
+    """A destination of spans."""
 
     def send(self, spans: Sequence[Any], stopping: threading.Event, deadline: float) -> None:
         """Send spans; block until they are accepted or lost.
@@ -78,7 +78,7 @@ class SpanQueue:
         self._begin()
 
     def _begin(self) -> None:
-        """Start the thread, with an empty queue; the parent of a fork exports what waited."""
+        """Start the thread, with an empty queue; after a fork, the parent exports the old spans."""
         self._process = os.getpid()
         self._spans: deque[Any] = deque()
         self._wake = threading.Event()
@@ -150,7 +150,7 @@ class SpanQueue:
         self._sender.close()
 
     def _export(self, count: int) -> None:
-        """Export ``count`` spans in batches, and report what the full queue did not take."""
+        """Export ``count`` spans in batches, and report spans that the full queue has rejected."""
         while count > 0 and self._spans:
             size = min(count, self._batch_size, len(self._spans))
             self._send(self._take(size))

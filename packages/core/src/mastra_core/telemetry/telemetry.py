@@ -111,7 +111,7 @@ class _Process:
     def connect(self, settings: Telemetry) -> Recorder:
         """Return the recorder of this process, and create it if necessary.
 
-        :param settings: service name and sampling, used where nothing was started yet.
+        :param settings: service name and sampling, used if nothing was started yet.
         """
         from opentelemetry import trace
 
@@ -130,7 +130,7 @@ class _Process:
         return self.recorder
 
     def start_export(self, settings: Telemetry) -> None:
-        """Start the export, with everything that may fail first.
+        """Start the export; the steps that may fail come first.
 
         :param settings: the exporter.
         """
@@ -153,7 +153,7 @@ class _Process:
         self.content = None
 
     def update(self) -> None:
-        """Record spans exactly while anything receives them."""
+        """Turn the recording of spans on or off, by whether anything receives spans."""
         recorder = self.recorder
         if recorder is not None:
             receives = bool(self.senders or recorder.listeners)
@@ -171,7 +171,7 @@ def add_listener(listener: SpanListener, settings: Telemetry | None = None) -> N
     Nothing is passed while the SDK is disabled (``OTEL_SDK_DISABLED``).
 
     :param listener: receives the spans.
-    :param settings: service name and sampling, used where nothing was started yet.
+    :param settings: service name and sampling, used if nothing was started yet.
     :raises ConfigError: when the extra ``telemetry`` is not installed.
     """
     if is_sdk_disabled():

@@ -40,7 +40,7 @@ _content: ContentSettings | None = None  # how to export inputs and outputs
 
 
 def set_recorder(recorder: Recorder | None, content: ContentSettings | None = None) -> None:
-    """Set what records the spans of this process.
+    """Set the recorder of the spans of this process.
 
     :param recorder: the recorder; ``None`` to record nothing.
     :param content: how to export inputs and outputs; ``None`` to export neither.
@@ -50,7 +50,7 @@ def set_recorder(recorder: Recorder | None, content: ContentSettings | None = No
 
 
 def get_recorder() -> Recorder | None:
-    """Return what records the spans of this process, or ``None``."""
+    """Return the recorder of the spans of this process, or ``None``."""
     return _recorder
 
 
@@ -145,7 +145,7 @@ def extract_parent(headers: Mapping[str, str]) -> Any:
 
 
 def continue_trace(ids: Mapping[str, str]) -> Any:
-    """Return a span of an earlier time as the parent context for a span that continues it.
+    """Return the parent context for a span that continues an earlier span.
 
     :param ids: what ``get_span_ids`` returned for that span; empty for a new trace.
     :returns: OpenTelemetry's context, or ``None`` for the current one.
@@ -161,7 +161,7 @@ def continue_trace(ids: Mapping[str, str]) -> Any:
 
 
 def link_trace(ids: Mapping[str, str]) -> tuple[Any, ...]:
-    """Return the links of a span to a span of an earlier time.
+    """Return the links from a new span to an earlier span.
 
     :param ids: what ``get_span_ids`` returned for that span; empty for no link.
     :returns: OpenTelemetry's links.

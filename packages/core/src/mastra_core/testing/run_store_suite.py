@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -59,7 +60,7 @@ class RunStoreSuite:
         assert run(store.find("other", "r1", None)) is None
 
     def test_caller_has_a_limited_number_of_runs(self, store: RunStore, run: _Await) -> None:
-        """Finished runs, and those of the application itself, do not count."""
+        """Finished runs and runs of the application itself do not count toward a caller's limit."""
         new = [msgspec.structs.replace(_build_run(f"r{each}"), caller="ann") for each in range(4)]
         rows = [run(store.create(each, 2)) for each in new[:2]]
         assert run(store.create(new[2], 2)) is None
@@ -69,7 +70,7 @@ class RunStoreSuite:
         assert run(store.create(new[3], 2)) is not None
 
     def test_run_is_begun_once(self, store: RunStore, run: _Await) -> None:
-        """Of two callers that begin an execution, one succeeds."""
+        """If two callers begin an execution of one run, only one of them succeeds."""
         created = run(store.create(_build_run(), 10))
         row = run(store.begin(created, "one", _EVENT, "{}", '{"user":"ann"}'))
         assert (row.holder, row.attempt, row.sequence, row.status) == ("one", 1, 1, "running")
@@ -94,7 +95,7 @@ class RunStoreSuite:
         assert (read.status, read.sequence, events) == ("waiting", 3, [_EVENT, _EVENT])
 
     def test_fence_refuses_earlier_holders(self, store: RunStore, run: _Await) -> None:
-        """A process that no longer holds a run changes nothing."""
+        """A process that no longer holds a run cannot change the run."""
         row = _begin(store, run)
         batch = Batch(outcomes=[("a#1", "1")], events=[("", _EVENT)])
         run(store.begin(row, "two", _EVENT, "{}"))
@@ -104,7 +105,7 @@ class RunStoreSuite:
         assert run(store.read_states([row.id]))[row.id].sequence == 3
 
     def test_repeated_commit_is_stored_once(self, store: RunStore, run: _Await) -> None:
-        """A commit may be repeated after its answer was lost."""
+        """A commit may be repeated if the database's response was lost."""
         row = _begin(store, run)
         batch = Batch(outcomes=[("a#1", "1")], events=[("", _EVENT)])
         for _ in range(2):
@@ -113,7 +114,7 @@ class RunStoreSuite:
         assert run(store.commit(row.id, "one", row.attempt, 1, Batch())).kind == "stored"
 
     def test_wait_is_answered_once(self, store: RunStore, run: _Await) -> None:
-        """Of two answers of a wait, the first one is taken."""
+        """If a wait gets two answers, the store keeps the first answer."""
         row = _begin(store, run)
         answers = [("a!1", _EVENT), ("b!1", _EVENT)]
         waits = Batch(outcomes=[(f"{name}#1", "1") for name in "abc"])
@@ -127,7 +128,7 @@ class RunStoreSuite:
         assert run(store.answer(row.id, "two", [("d!1", _EVENT)], "4")) == (None, 0), "no wait"
 
     def test_run_rests_only_without_new_answers(self, store: RunStore, run: _Await) -> None:
-        """A process that does not know an answer keeps the run."""
+        """A process cannot give up a run that has an answer which the process has not read."""
         row = _begin(store, run)
         run(store.commit(row.id, "one", 1, 0, Batch(outcomes=[("a#1", "1"), ("b#1", "1")])))
         rest = Batch(releases=True, status="suspended", answers=0)
@@ -139,7 +140,7 @@ class RunStoreSuite:
         assert (answered.holder, answered.attempt) == ("two", 2)
 
     def test_canceled_run_ends_everywhere(self, store: RunStore, run: _Await) -> None:
-        """A run is canceled once, and its holder can change nothing any more."""
+        """A run is canceled once, and the process that holds the run can no longer change it."""
         row = _begin(store, run)
         assert run(store.cancel(row.id, _EVENT))
         assert not run(store.cancel(row.id, _EVENT))
@@ -159,8 +160,48 @@ class RunStoreSuite:
         assert (claimed.id, claimed.holder, claimed.attempt) == (other.id, "two", 2)
         assert run(store.claim(member, ["w"], 10, orphans=False)) == []
 
+    def test_waiting_runs_are_claimed_in_order(self, store: RunStore, run: _Await) -> None:
+        """A priority counts as minutes of waiting; runs without one are claimed as they came."""
+        for number, priority in enumerate((0, 0, 2, None)):
+            created = run(store.create(_build_run(f"r{number}"), 10))
+            run(store.begin(created, "", _EVENT, "{}", priority=priority))
+            time.sleep(0.002)  # the next millisecond
+        member = _build_member("two")
+        claimed = [run(store.claim(member, ["w"], 1, orphans=False))[0] for _ in range(4)]
+        assert [row.run_id for row in claimed] == ["r2", "r0", "r1", "r3"]
+        assert claimed[0].priority == 2
+
+    def test_number_of_held_runs_is_limited(self, store: RunStore, run: _Await) -> None:
+        """All processes, also dead ones, hold at most the maximum; other workflows have none."""
+        for number in range(4):
+            begun = run(store.create(_build_run(f"r{number}"), 10))
+            run(store.begin(begun, "", _EVENT, "{}"))
+        free = run(store.create(msgspec.structs.replace(_build_run("f1"), workflow="free"), 10))
+        run(store.begin(free, "", _EVENT, "{}"))
+
+        def claim(name: str, limit: int = 10) -> list[str]:
+            rows = run(
+                store.claim(
+                    _build_member(name),
+                    ["free", "w"],
+                    limit,
+                    orphans=False,
+                    concurrency={"w": 2, "unknown": 1},
+                )
+            )
+            return sorted(row.run_id for row in rows)
+
+        assert claim("one", 1) == ["r0"], "the run that waits longest"
+        assert claim("two") == ["f1", "r1"]
+        assert claim("two") == claim("one") == []
+        row = run(store.find("w", "r0", None))
+        run(store.commit(row.id, "one", row.attempt, 0, Batch(releases=True, status="suspended")))
+        assert claim("two") == ["r2"]
+        run(store.release("two"))
+        assert claim("three") == ["f1", "r1", "r2"], "a run that is handed back keeps its place"
+
     def test_one_run_is_released(self, store: RunStore, run: _Await) -> None:
-        """A process gives up the attempt that it holds, and no other one."""
+        """A process gives up only the attempt that it holds."""
         row, other = _begin(store, run), _begin(store, run, "r2")
         assert run(store.list_held("one")) == {row.id: 1, other.id: 1}
         for member, attempt in (("one", 2), ("two", 1), ("one", 1)):
@@ -185,7 +226,7 @@ class RunStoreSuite:
         assert len(run(store.claim(member, ["w"], 10, orphans=True))) == 1
 
     def test_rewound_run_forgets_outcomes(self, store: RunStore, run: _Await) -> None:
-        """A further execution keeps the named outcomes, and emits the named events again."""
+        """A second execution keeps the named outcomes, and emits the named events again."""
         row = _begin(store, run)
         batch = Batch(
             outcomes=[("a#1", "1"), ("b#1", "2")], events=[("a:ended", _EVENT), ("b:ended", _EVENT)]
@@ -219,7 +260,7 @@ class RunStoreSuite:
         assert run(store.list("w", RunQuery(limit=1)))[0][1] == [_EVENT]
 
     def test_old_runs_are_purged(self, store: RunStore, run: _Await) -> None:
-        """Old runs that have ended or never started are deleted, and no others."""
+        """Only old runs that have ended or never started are deleted."""
         rows = [_begin(store, run, f"r{number}") for number in range(3)]
         run(store.cancel(rows[0].id, _EVENT))
         run(store.create(_build_run("pending"), 10))

@@ -70,7 +70,7 @@ class Connection:
     async def send(self, message: Message) -> None:
         """Send a message, unless the response is complete or the client has left.
 
-        :param message: of the response.
+        :param message: the message of the response.
         """
         if self._is_closed.is_set():
             return
@@ -83,9 +83,9 @@ class Connection:
 
 
 def add_addresses(scope: Message) -> None:
-    """Add the addresses of client and server to a scope, as the headers name them.
+    """Add the addresses of the client and the server in the headers to a scope.
 
-    :param scope: of a request or a WebSocket.
+    :param scope: the ASGI scope of a request or a WebSocket.
     """
     headers = dict(scope["headers"])
     if client := headers.get(_CLIENT):
@@ -97,11 +97,11 @@ def add_addresses(scope: Message) -> None:
 
 
 def is_scheduled_url(url: str) -> bool:
-    """Return whether a router may take a URL for ``SCHEDULED_PATH``, however it is written.
+    """Return whether a router may treat a URL as ``SCHEDULED_PATH``, in any spelling.
 
     Routers decode the path, and some ignore empty parts of it.
 
-    :param url: of the request.
+    :param url: the URL of the request.
     """
     path = url.partition("?")[0].partition("://")[2].partition("/")[2]
     return [part for part in unquote(path).split("/") if part] == _SCHEDULED_PARTS

@@ -26,7 +26,7 @@ ROOT = "/session/metadata"
 
 
 def create_entrypoint(**options: Any) -> type:
-    """Import the app where the options say so, and return the class of the Worker.
+    """Import the app now if the options require it, and return the class of the Worker.
 
     :param options: those of ``Options``.
     """
@@ -62,7 +62,7 @@ def _run_threads_inline() -> None:
 
 
 def _enable_request_scope() -> None:
-    """Keep timers and tasks of mastra within their request; apps of other frameworks lack it."""
+    """Keep mastra's timers and tasks within their request; do nothing for other frameworks."""
     if importlib.util.find_spec("mastra_core"):
         from mastra_core.request_scope import enable_request_scope
 

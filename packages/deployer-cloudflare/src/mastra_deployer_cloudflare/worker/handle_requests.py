@@ -36,7 +36,7 @@ class _BodyTooLarge(Exception):
 
 
 class _Request:
-    """A request as the bridge reads it: its headers are read from JavaScript only once."""
+    """A request; its headers are read from JavaScript only once."""
 
     def __init__(self, request: Any, limit: int) -> None:
         from js import Array
@@ -50,7 +50,7 @@ class _Request:
     def find_header(self, name: str) -> str:
         """Return the value of a header; empty if it is missing.
 
-        :param name: of the header, in lower case.
+        :param name: the name of the header, in lower case.
         """
         return next((value for key, value in self.headers if key == name), "")
 
@@ -141,7 +141,7 @@ async def _continue_runs(app: Any) -> bool:
 
 
 def keep_alive(work: Awaitable[Any]) -> None:
-    """Let work of the current request go on after the response, as far as the platform allows.
+    """Let a task of the current request continue after the response, if the platform allows it.
 
     :param work: a task, or another object that can be awaited.
     """
@@ -154,7 +154,7 @@ def keep_alive(work: Awaitable[Any]) -> None:
 
 
 def _enter(isolate: IsolateApp, env: Any, context: Any) -> None:
-    """Make the bindings and the context of a request known to everything that it calls."""
+    """Make the bindings and the context of a request available to all code that it calls."""
     copy_variables(isolate.options.variables, env)
     _context.set(context)
     if storage := sys.modules.get("mastra_core.storage.d1_binding"):
@@ -184,7 +184,7 @@ async def _open_websocket(app: Any, request: Any, env: Any, state: dict[str, Any
 
 
 def _fix_websocket_scope(scope: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-    """Return a scope without the method of HTTP, and with what the bridge leaves out."""
+    """Return a WebSocket scope without the HTTP method, and with the fields that are missing."""
     wanted = dict(scope["headers"]).get(b"sec-websocket-protocol", b"").decode("latin-1")
     fixed = {
         **{name: value for name, value in scope.items() if name != "method"},

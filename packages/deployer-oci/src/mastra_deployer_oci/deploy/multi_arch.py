@@ -27,8 +27,7 @@ def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: s
     current = registry.find_manifest(tag)
     if current is None:
         raise DeployError(
-            f"The image {registry.image.name}:{tag}, to which a platform should be added, does not "
-            "exist.",
+            f"There is no image {registry.image.name}:{tag} to which this platform can be added.",
             "Deploy the first platform without -s merge=true.",
         )
     others = [

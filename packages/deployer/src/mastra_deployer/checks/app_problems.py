@@ -52,7 +52,7 @@ def check_app(
 
 
 class _AppCheck:
-    """Finds problems in the findings of all files, with one method for each kind of problem."""
+    """Finds problems of the app, with one method for each kind of problem."""
 
     def __init__(self, project: Project, build: Build, sources: ParsedSources) -> None:
         self._sources = sources
@@ -145,7 +145,7 @@ class _AppCheck:
 
 
 def _group_by_name(findings: Sequence[FileFindings]) -> dict[str, list[tuple[str, bool]]]:
-    """Return the places of each variable, and whether the app works without it there."""
+    """Return the places that read each variable, and whether they work without a value."""
     places: dict[str, list[tuple[str, bool]]] = defaultdict(list)
     for item in findings:
         for read in item.reads:

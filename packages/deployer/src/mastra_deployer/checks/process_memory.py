@@ -10,7 +10,7 @@ __all__ = ("check_process_memory",)
 
 
 def check_process_memory(target: Target, build: Build) -> Iterator[Problem]:
-    """Yield what is lost with an instance of a target, and what other instances do not have.
+    """Yield a problem for data that is lost with an instance, or that other instances lack.
 
     :param target: a target that may end an instance at any time.
     :param build: the staged app.

@@ -199,7 +199,7 @@ def _build_failure(
     *,
     roll_back: bool,
 ) -> DeploymentFailed:
-    """Roll back if requested, and build the error that says which deployment is live."""
+    """Roll back if requested; return an error that says which deployment is live."""
     if deployment.environment == "preview":
         state = ""
     elif not deployment.live:

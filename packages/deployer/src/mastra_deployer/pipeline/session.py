@@ -126,7 +126,8 @@ class Session:
         name = Path(os.path.normpath(self.choice.name))
         if name.is_absolute() or name.parts[:1] in ((), ("..",)):
             raise ConfigError(
-                f"The name of the target {self.choice.name!r} would lead out of '.mastra-local'.",
+                f"With the name {self.choice.name!r}, the files of the target would be outside of "
+                "'.mastra-local'.",
                 "Rename the target. Use letters, digits, '-' and '_'.",
             )
         return self.project.local_directory / "bundles" / name
@@ -327,7 +328,7 @@ def open_session(
 def _list_file_variables(
     project: Project, env_file: Path | None, choice: TargetChoice, target: Target
 ) -> frozenset[str]:
-    """Return the names in files of variables, except names that only the deployer reads."""
+    """Return the names in ``.env`` files, except names that only the deployer reads."""
     fields = dataclasses.fields(target.settings)
     used = {*target.credentials, *(name for field in fields for name in get_variables(field))}
     values = choice.call.settings.values() if choice.call else ()
@@ -389,7 +390,7 @@ def _group_by_kind(problems: Iterable[Problem]) -> list[list[Problem]]:
 
 
 def _format_alike(alike: list[Problem]) -> str:
-    """Format problems of one kind: a few of them, or the first one and the number of the rest."""
+    """Format problems of one kind: all if they are few, or else the first and a number."""
     if len(alike) < _MIN_ALIKE:
         return "\n".join(map(_format_problem, alike))
     places = list(dict.fromkeys(item.where for item in alike[1:] if item.where))

@@ -40,7 +40,7 @@ class TrustStore(msgspec.Struct, kw_only=True):
 
 
 def load_trust() -> TrustStore:
-    """Return what the user trusts; empty if nothing is stored.
+    """Return the hosts and files that the user trusts; empty if nothing is stored.
 
     :raises ConfigError: when the file cannot be read.
     """
@@ -57,7 +57,7 @@ def load_trust() -> TrustStore:
 
 
 def save_trust(store: TrustStore) -> None:
-    """Replace the stored trust.
+    """Replace the stored hosts and files.
 
     :param store: what the user trusts now.
     :raises ConfigError: when the file cannot be written.

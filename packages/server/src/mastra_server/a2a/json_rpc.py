@@ -81,7 +81,7 @@ def build_error(request: RpcRequest | None, error: A2aError) -> dict[str, Any]:
 
 
 def convert_error(error: RequestError) -> A2aError | None:
-    """Convert an error of a request to one of the protocol.
+    """Convert an error of a request to an error of the protocol.
 
     :param error: the error.
     :returns: the error; ``None`` if the response needs another status than 200, because the caller

@@ -89,7 +89,7 @@ class LiveRun:
 
     @property
     def is_running(self) -> bool:
-        """Whether more frames will come."""
+        """Whether the run may still write frames."""
         return self._task is not None and not is_task_done(self._task)
 
     @property
@@ -166,7 +166,7 @@ class LiveRun:
             )
 
     def build_disconnect_callback(self, *, at_once: bool = False) -> Callable[[], Awaitable[None]]:
-        """Return what a response calls at its end, to abort a run that nobody reads.
+        """Return the callback for the end of a response; it aborts a run that has no reader.
 
         The callback does nothing if the run has been resumed meanwhile, because the resumed run has
         a reader of its own.
@@ -213,7 +213,7 @@ class LiveRun:
         finally:
             self._readers.discard(reader)
             self._reader_progress.set()
-            if self._task is task:  # otherwise the run was resumed, with a reader to come
+            if self._task is task:  # otherwise the run was resumed, and a reader will connect
                 await self.schedule_abort()
 
     async def _drive(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float) -> None:
@@ -281,7 +281,7 @@ class LiveRun:
             reader.wakeup.set()
 
     def _read_frames(self, reader: _Reader) -> bytes:
-        """Return all frames that ``reader`` has not received, and the id to reconnect with.
+        """Return all frames that ``reader`` has not received, and the id for a reconnection.
 
         The id is in a block without data. Mastra's client ignores this block, because it is not an
         event.

@@ -140,7 +140,7 @@ class LiveRuns:
         self._finished.pop((agent_id, owner, run_id))
 
     def find_chat(self, chat: str, agent_id: str, owner: str = "") -> LiveRun | None:
-        """Return the run under way that answers in a chat, or ``None``.
+        """Return the active run of a chat, or ``None``.
 
         :param chat: the id of the chat.
         :param agent_id: the id of the agent.
@@ -157,7 +157,7 @@ class LiveRuns:
             await run.abort()
 
     def _remove_lost_runs(self) -> None:
-        """Move runs to the finished ones whose request the platform has ended."""
+        """Move runs whose request the platform has ended to the finished runs."""
         for key, end in list(self._ends.items()):
             if not self._running[key].is_running:
                 end()
@@ -326,7 +326,7 @@ def respond_with_run(run: LiveRun, after: int = 0) -> StreamResponse:
 
 
 def find_chat_run(request: _Request, agent_id: str, chat: str) -> LiveRun | None:
-    """Return the run under way that answers in a chat of this caller.
+    """Return the active run of a chat of this caller.
 
     :param request: the request.
     :param agent_id: the id of the agent.

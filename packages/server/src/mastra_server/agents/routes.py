@@ -121,7 +121,7 @@ async def _stream_ui(request: _Request) -> StreamResponse:
     empty="The chat has no run that is under way.",
 )
 async def _resume_ui(request: _Request) -> ASGIResponse:
-    """Stream the run of a chat that is under way."""
+    """Stream the active run of a chat."""
     # Litestar reads the return annotation, so it must not name StreamResponse.
     response: Any = resume_chat(request, get_agent(request), request.path_params["chat_id"])
     return response  # type: ignore[no-any-return]  # an ASGI application like ASGIResponse

@@ -84,7 +84,7 @@ class ThreadRuns:
             self._announce(key, run)
 
     def end_waiting(self, key: ThreadKey, run_id: str) -> LiveRun | None:
-        """Announce a run to listeners that has waited for runs of other servers.
+        """Announce a run, which has waited for runs of other servers, to the listeners.
 
         :param key: the thread.
         :param run_id: the id of the run.
@@ -126,7 +126,7 @@ class ThreadRuns:
         return bool(self._listeners.get(key))
 
     def get_active(self, key: ThreadKey) -> LiveRun | None:
-        """Return the oldest run of a thread; this run is executed now.
+        """Return the oldest run of a thread, which is the run that executes now.
 
         :param key: the thread.
         """

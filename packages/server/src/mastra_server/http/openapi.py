@@ -41,7 +41,7 @@ async def _get_reference_page() -> ASGIResponse:
 
 
 def get_openapi_routes(mastra: Mastra) -> tuple[Any, ...]:
-    """Return the routes of the document and its page; by default none in production.
+    """Return the routes of the OpenAPI document and its page; by default, none in production.
 
     :param mastra: the application, for ``Server(openapi=...)``.
     """

@@ -70,7 +70,7 @@ class InvalidQuery(InvalidInput):
 
 
 class StructureError(msgspec.DecodeError):
-    """JSON has too many values, or nests too deeply."""
+    """JSON has too many values, or is nested too deeply."""
 
 
 def decode_json(raw: bytes, type_: type[T]) -> T:
@@ -89,7 +89,7 @@ def decode_json(raw: bytes, type_: type[T]) -> T:
 
 
 def check_structure(raw: bytes, max_values: int) -> None:
-    """Check the number and the depth of JSON values, before a decoder needs time and memory.
+    """Check the number and the depth of JSON values, before a decoder uses time and memory.
 
     Outside of strings, each value follows a comma or an opening bracket, except the first value.
 

@@ -37,7 +37,7 @@ async def open_resources(app: Litestar) -> None:
 
 
 class StartupErrorApp(Litestar):
-    """A Litestar application that reports a failed startup with its message only.
+    """A Litestar application that logs only the message of a failed startup.
 
     Litestar would report the whole traceback, even if the user only has to create a directory.
     """

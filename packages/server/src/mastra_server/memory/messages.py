@@ -116,7 +116,7 @@ ROUTES = (_list_messages, _save_messages, _delete_messages)
 async def _load_neighbours(
     memory: Memory, include: Include, resource: str | None
 ) -> dict[str, tuple[StoredMessage, str]]:
-    """Load a message and its neighbours; nothing if the caller may not read the message."""
+    """Load a message and its neighbours; return nothing if the caller may not read the message."""
     before, after = (
         min(max(count, 0), _MAX_NEIGHBOURS)
         for count in (include.with_previous_messages, include.with_next_messages)

@@ -110,7 +110,7 @@ class _WorkerCollector:
         self._directory = directory
 
     def collect(self) -> list[Any]:
-        """Return the sums; for the start time, the earliest one."""
+        """Return the sum of each metric; for the start time, return the earliest one."""
         found: dict[str, Any] = {}
         for pid in _list_processes(self._directory):
             for family in _collect_process(pid):

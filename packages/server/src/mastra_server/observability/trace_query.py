@@ -48,7 +48,7 @@ class _Page(msgspec.Struct, rename="camel"):
 
 
 class _Question(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """A query for ended traces by their start; ``where`` is a further condition."""
+    """A query for ended traces by their start time; ``where`` is a further condition."""
 
     time_range: _Times
     where: dict[str, Any] | None = None
@@ -58,7 +58,7 @@ class _Question(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class NamesQuery(ContextQuery):
-    """The type of the entities."""
+    """The type of the entities to list: agents or workflows."""
 
     entity_type: str = ""
 

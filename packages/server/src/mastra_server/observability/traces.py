@@ -92,7 +92,7 @@ class LightTrace(TypedDict):
 
 
 class Trace(TypedDict):
-    """A trace with all fields of its spans."""
+    """A trace, whose spans have all their fields."""
 
     traceId: str
     spans: list[Span]
@@ -178,7 +178,7 @@ def _get_store(request: _Request) -> TraceStore:
 
 
 def _select_visible(owner: str, spans: list[SpanRecord]) -> list[SpanRecord]:
-    """Return the trees that ``owner`` may see, as spans; an empty owner may see all.
+    """Return the spans of the trees that ``owner`` may see; an empty owner may see all trees.
 
     One trace may contain runs of several callers, because callers choose its id with
     ``traceparent``.

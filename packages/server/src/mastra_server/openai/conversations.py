@@ -96,7 +96,7 @@ class ConversationItems(TypedDict):
 
 
 class ItemQuery(ContextQuery, rename=None):
-    """The page: at most ``limit`` items, which follow the item ``after``; the oldest is first."""
+    """The page: at most ``limit`` items that follow the item ``after``, oldest first."""
 
     after: str = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=_MAX_PAGE)] = _MAX_PAGE

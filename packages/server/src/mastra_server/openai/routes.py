@@ -163,7 +163,7 @@ def _get_request_fields(body: ResponseBody) -> dict[str, Any]:
 
 
 def _build_conversation_fields(thread: str) -> dict[str, Any]:
-    """Name the conversation in the fields of Mastra's client and of OpenAI's clients."""
+    """Return the fields with the conversation's id, for Mastra's client and OpenAI's clients."""
     return {"conversation_id": thread or None, "conversation": {"id": thread} if thread else None}
 
 

@@ -29,7 +29,7 @@ class User(TypedDict):
 
 
 class UserCapabilities(TypedDict):
-    """What a user can do beside the API: nothing is managed here."""
+    """The user's further capabilities, which are always empty: this server manages no users."""
 
     user: bool
     session: bool
@@ -70,7 +70,7 @@ class System(TypedDict):
 
 
 class Provider(TypedDict):
-    """A provider of models, with a flag whether its API key is set."""
+    """A provider of models, and whether the provider's API key is set."""
 
     id: str
     name: str
@@ -206,7 +206,7 @@ ROUTES = (
 
 
 async def _find_user(request: _Request) -> dict[str, str] | None:
-    """Describe the authenticated user by its id and, where it has them, its name and email."""
+    """Describe the authenticated user by the id and, if known, the name and the email address."""
     auth = request.app.state.mastra.server.auth
     user = request.scope.get("user")  # set by the guard, except for a public route
     if user is None and auth is not None:

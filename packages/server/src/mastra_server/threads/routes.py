@@ -91,7 +91,7 @@ class _Approval(msgspec.Struct, rename="camel"):
     errors=(403, 409, 429),
 )
 async def _send_message(request: _Request) -> ASGIResponse:
-    """Run an agent on a message after the thread's other runs; stream it to subscribers."""
+    """Run an agent on a message after the thread's other runs; stream the run to subscribers."""
     agent, body = get_agent(request), await read_body(request, _Sent)
     sent = body.sent_message
     messages = [{"role": "user", "content": sent.contents}]
@@ -228,7 +228,7 @@ def _build_signal(message: _SentMessage) -> dict[str, Any]:
 
 
 async def _build_resumed_input(request: _Request, agent: AgentLike, body: _Approval) -> AgentInput:
-    """Build the input to resume the thread's run that waits for this call."""
+    """Build the input that resumes the run of the thread that waits for this call."""
     _, resource, thread = _build_thread_key(request, agent, body.thread_id, body.resource_id)
     query = SuspendedRunQuery(
         agent=agent.id, resource=resource, thread=thread, call=body.tool_call_id, per_page=1

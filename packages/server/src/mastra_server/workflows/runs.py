@@ -134,7 +134,7 @@ ROUTES = (_list_runs, _get_run_details, _cancel_run, _delete_run)
 
 
 def _build_query(request: _Request) -> RunQuery | None:
-    """Build the query for the runs that the caller may see and selects; ``None`` for no runs."""
+    """Build the query for the selected runs that the caller may see; ``None`` for no runs."""
     own = restrict_to_resource(request)
     resource = request.query_params.get("resourceId") or ""
     if own and resource not in ("", own):
@@ -151,7 +151,7 @@ def _build_query(request: _Request) -> RunQuery | None:
 
 
 def _read_page(request: _Request) -> tuple[int, int]:
-    """Return offset and limit, from ``page`` and ``perPage`` or ``limit`` and ``offset``.
+    """Return offset and limit, computed from ``page`` and ``perPage`` or given directly.
 
     A database may have runs of a month, each with many events, so a response has a maximum.
     """

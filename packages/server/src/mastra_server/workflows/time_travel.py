@@ -38,7 +38,7 @@ class _Travel(msgspec.Struct, rename="camel", kw_only=True):
 
     @property
     def step_contexts(self) -> dict[str, Any]:
-        """The state of steps that the caller passes, by path."""
+        """The states of steps that the caller passes, by path."""
         inner = {
             f"{name}.{step}": context
             for name, steps in (self.nested_steps_context or {}).items()

@@ -103,7 +103,7 @@ class PydanticAgent:
         return truncate_history(history, turns)
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run to the end.
+        """Run the agent to the end, and return its output.
 
         :param input: the input of the run.
         :raises AgentFailed: when the run fails.
@@ -145,7 +145,7 @@ class PydanticAgent:
         return Start(model=model, provider=provider)
 
     async def _iter_events(self, run: Any, instructions: str) -> AsyncIterator[Any]:
-        """Yield the events of ``run``, which starts at the first event.
+        """Yield the events of ``run``; the run starts when the first event is read.
 
         The run's task copies the context in which it starts. The override is therefore needed only
         around the first event. Around a ``yield``, it would also apply to the reader of the events.

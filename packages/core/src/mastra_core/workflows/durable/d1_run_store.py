@@ -41,7 +41,7 @@ class D1RunStore(SqlRunStore):
 
 
 class _D1Runs:
-    single_process = False
+    single_process = has_locks = False
     now = SQLITE_NOW
     skip_locked = notification = ""
 

@@ -42,7 +42,7 @@ _ERROR_INTERVAL = 1.0
 
 
 class DispatcherSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of the work of one process.
+    """The settings for the execution of runs in one process.
 
     :param name: the name of the process.
     :param max_concurrency: the maximum number of runs that the process executes at a time.
@@ -103,16 +103,35 @@ class Dispatcher:
         self._kicked = asyncio.Event()
         self._looks = LookTimes() if looks is None else looks
         self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
+        self._has_backlog = False
+
+    def get_holder(self, workflow: Workflow) -> str:
+        """Return the id of this process, or an empty text if a run must wait in the queue.
+
+        A run waits if the process executes as many runs as it may, if other runs wait, and if all
+        processes together may execute a limited number of runs of the workflow.
+
+        :param workflow: the workflow of the run.
+        """
+        self._has_backlog = self._has_backlog or self._is_full
+        must_wait = self._has_backlog or workflow.concurrency is not None
+        return "" if must_wait else self.member.id
 
     @property
-    def holder(self) -> str:
-        """The id of this process; empty if it executes as many runs as it may."""
-        is_full = len(self._executions) >= self._settings.max_concurrency
-        return "" if is_full else self.member.id
+    def _is_full(self) -> bool:
+        return len(self._executions) >= self._settings.max_concurrency
 
-    async def prepare_holder(self) -> str:
-        """Return ``holder``, after its lease has begun."""
-        return self.holder
+    def look_soon(self) -> None:
+        """Look at the store soon, because a run waits there."""
+        if self._settings.max_concurrency:
+            self._kicked.set()
+
+    async def prepare_holder(self, workflow: Workflow) -> str:
+        """Return what ``get_holder`` returns, after the lease of the process has begun.
+
+        :param workflow: the workflow of the run.
+        """
+        return self.get_holder(workflow)
 
     def get_run(self, workflow: Workflow, row: RunRow) -> DurableRun:
         """Return the handle of a run.
@@ -204,10 +223,10 @@ class Dispatcher:
 
     def _remove_execution(self, execution: Execution) -> None:
         if self._executions.get(execution.run.id) is execution:
-            was_full = not self.holder
+            is_awaited = self._is_full or execution.run.workflow.concurrency is not None
             del self._executions[execution.run.id]
             execution.run.is_executed = False
-            if was_full:
+            if is_awaited:
                 self._kicked.set()  # other runs may wait
 
     async def _watch(self) -> None:
@@ -224,7 +243,7 @@ class Dispatcher:
                 self._heartbeat.request_stop()
 
     async def _look(self) -> bool:
-        """Look once at the store for changes of other processes and for runs to execute.
+        """Check the store once for changes of other processes and for runs to execute.
 
         :returns: whether the store could be used.
         """
@@ -246,7 +265,7 @@ class Dispatcher:
         return (self._follow_runs, self._claim_runs, self._purge_runs)
 
     async def _listen(self) -> None:
-        """Look at the store as soon as another process tells that runs have changed."""
+        """Check the store as soon as another process notifies this process of changed runs."""
         while not is_being_cancelled():
             try:
                 async for _ in self._store.listen():
@@ -260,7 +279,7 @@ class Dispatcher:
         return runs | {id_: each.run for id_, each in self._executions.items()}
 
     async def _follow_runs(self) -> None:
-        """Take over what other processes have changed."""
+        """Read the changes of other processes to the runs of this process."""
         runs = self._list_followed_runs()
         if not runs:
             return
@@ -315,7 +334,16 @@ class Dispatcher:
         free = self._settings.max_concurrency - len(self._executions)
         if free <= 0 or not self._workflows:
             return
-        rows = await self._store.claim(self.member, self._workflows, free, orphans=orphans)
+        limits = {
+            id_: each.concurrency
+            for id_, each in self._workflows.items()
+            if each.concurrency is not None
+        }
+        rows = await self._store.claim(
+            self.member, self._workflows, free, orphans=orphans, concurrency=limits
+        )
+        if not orphans:
+            self._has_backlog = len(rows) == free
         for row in rows:
             if orphans:
                 record(WORKFLOW_TAKEOVERS, 1)

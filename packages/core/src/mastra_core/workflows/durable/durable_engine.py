@@ -29,6 +29,7 @@ from mastra_core.workflows.durable.run_store_factory import create_run_store
 from mastra_core.workflows.engine.protocol import Run
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
+    check_priority,
     check_resume_data,
     generate_id,
     require_rested,
@@ -120,7 +121,7 @@ class DurableEngine:
         return self._store.single_process
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
-        """Connect to the database, and continue the runs of workflows that wait there.
+        """Connect to the database, and continue the waiting runs of the given workflows.
 
         :param workflows: the workflows.
         :raises StorageError: when the database cannot be used.
@@ -178,6 +179,7 @@ class DurableEngine:
         *,
         state: Any = None,
         per_step: bool = False,
+        priority: int = 0,
     ) -> None:
         """Start a run, and return when the start is stored.
 
@@ -186,7 +188,10 @@ class DurableEngine:
         :param context: the request context of the steps.
         :param state: the initial shared state.
         :param per_step: whether to pause after the first node; ``time_travel`` continues the run.
-        :raises InvalidInput: when the input or the state does not fit its type. The run is removed.
+        :param priority: from 0 to 1,000. If runs must wait for a free process, a run with the
+            priority 5 overtakes runs with the priority 0 that have waited up to 5 minutes longer.
+        :raises InvalidInput: when the input or the state does not fit its type, or the priority is
+            out of its range. The run is removed.
         :raises Conflict: when the run was started before.
         :raises StorageError: when the database cannot be used.
         """
@@ -194,6 +199,7 @@ class DurableEngine:
         if run.record.status != "pending":
             raise _build_start_conflict(run)
         try:
+            check_priority(priority)
             validate_data("input data", run.workflow.input_type, value)
             state = build_initial_state(run.workflow, state)
         except InvalidInput:
@@ -201,7 +207,7 @@ class DurableEngine:
             raise
         event = RunStarted(input=dump(value), state=state)
         settings = ExecutionSettings(state=state, per_step=per_step)
-        if not await self._begin(run, event, settings, context):
+        if not await self._begin(run, event, settings, context, priority=priority):
             await run.refresh()
             raise _build_start_conflict(run)
 
@@ -214,7 +220,7 @@ class DurableEngine:
         *,
         label: str = "",
     ) -> None:
-        """Resume a suspended step, and return when this is stored.
+        """Resume a suspended step, and return when the resumption is stored.
 
         :param run: the run.
         :param data: the data the step is resumed with.
@@ -237,7 +243,7 @@ class DurableEngine:
         steps: Sequence[str],
         context: Mapping[str, Any] | None = None,
     ) -> None:
-        """Resume several suspended steps with the same data, and return when this is stored.
+        """Resume several suspended steps with the same data, and return when this data is stored.
 
         :param run: the run.
         :param data: the data the steps are resumed with.
@@ -258,7 +264,7 @@ class DurableEngine:
         ]
         row, count = await self._store.answer(
             run.id,
-            await dispatcher.prepare_holder(),
+            await dispatcher.prepare_holder(run.workflow),
             answers,
             text,
             self._encode_context(context),
@@ -270,6 +276,8 @@ class DurableEngine:
         if execution is None:
             if row.holder == dispatcher.member.id:
                 dispatcher.execute(run, row, self._build_context(row, context))
+            elif not row.holder:
+                dispatcher.look_soon()
         elif count == len(answers):
             _replace_context(execution.context, context)
             await execution.store_answers([key for key, _ in answers], text, row.answers)
@@ -288,7 +296,7 @@ class DurableEngine:
         context: Mapping[str, Any] | None = None,
         per_step: bool = False,
     ) -> None:
-        """Execute a run again from a step, and return when this is stored.
+        """Execute a run again from a step, and return when the new start is stored.
 
         :param run: the run.
         :param step: the path of the step.
@@ -323,7 +331,7 @@ class DurableEngine:
         raise _build_change_conflict(run)
 
     async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
-        """Continue an interrupted, failed or stuck run, and return when this is stored.
+        """Continue an interrupted, failed or stuck run, and return when the new start is stored.
 
         Finished steps are not executed again. A running step is cancelled and then executed again.
 
@@ -466,17 +474,19 @@ class DurableEngine:
         *,
         keep: Collection[str] = (),
         drop: Collection[str] = (),
+        priority: int | None = None,
     ) -> bool:
-        """Begin an execution; return whether no other process has changed the run before."""
+        """Begin an execution; return ``False`` if another process has changed the run before."""
         dispatcher = await self._get_dispatcher()
         row = await self._store.begin(
             msgspec.structs.replace(run.row, sequence=run.position),
-            await dispatcher.prepare_holder(),
+            await dispatcher.prepare_holder(run.workflow),
             encode(event),
             encode(msgspec.structs.replace(settings, trace=get_span_ids(get_current_span()))),
             self._encode_context(context),
             keep=keep,
             drop=drop,
+            priority=priority,
         )
         if row is None:
             return False
@@ -485,10 +495,12 @@ class DurableEngine:
         await run.add_committed(row.sequence, [event])
         if row.holder:
             dispatcher.execute(run, row, self._build_context(row, context))
+        else:
+            dispatcher.look_soon()
         return True
 
     def _encode_context(self, context: Mapping[str, Any] | None) -> str | None:
-        """Return the JSON of the request context that is stored; ``None`` if it stays."""
+        """Return the JSON of the request context to store; ``None`` to keep the stored context."""
         if not context:
             return None
         keys = context if self._context_keys is None else self._context_keys
@@ -496,7 +508,7 @@ class DurableEngine:
         return encode({key: value for key, value in stored.items() if _is_json(value)})
 
     def _build_context(self, row: RunRow, context: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return the context of an execution: what the caller passes, or else what is stored."""
+        """Return the context of an execution: the caller's context, or else the stored context."""
         return dict(context) if context else msgspec.json.decode(row.context, type=dict[str, Any])
 
 

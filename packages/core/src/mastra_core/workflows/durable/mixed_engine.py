@@ -70,6 +70,7 @@ class MixedEngine:
         *,
         state: Any = None,
         per_step: bool = False,
+        priority: int = 0,
     ) -> None:
         """Start a run.
 
@@ -78,8 +79,11 @@ class MixedEngine:
         :param context: the request context of the steps.
         :param state: the initial shared state.
         :param per_step: whether to pause after the first node.
+        :param priority: the priority among the runs that wait for a process.
         """
-        await self._find_engine(run).start(run, value, context, state=state, per_step=per_step)
+        await self._find_engine(run).start(
+            run, value, context, state=state, per_step=per_step, priority=priority
+        )
 
     async def resume(
         self,
@@ -203,7 +207,7 @@ class MixedEngine:
         await self.durable.continue_runs()
 
     async def close(self) -> None:
-        """Stop all runs of this process; other processes continue the durable ones."""
+        """Stop all runs of this process; other processes continue the durable runs."""
         await self.durable.close()
         await self.other.close()
 

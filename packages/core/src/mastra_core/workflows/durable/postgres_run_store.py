@@ -35,6 +35,7 @@ class PostgresRunStore(SqlRunStore):
 
 class _PostgresRuns:
     single_process = False
+    has_locks = True
     now = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
     skip_locked = "FOR UPDATE SKIP LOCKED"
     notification = f"SELECT pg_notify('{_CHANNEL}', '')"

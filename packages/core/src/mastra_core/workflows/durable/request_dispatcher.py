@@ -57,9 +57,12 @@ class RequestDispatcher(Dispatcher):
         """Whether the event loop of the dispatcher is running."""
         return self.loop is asyncio.get_running_loop()
 
-    async def prepare_holder(self) -> str:
-        """Return the id of this request, after its lease has begun."""
-        holder = self.holder
+    async def prepare_holder(self, workflow: Workflow) -> str:
+        """Return what ``get_holder`` returns, after the lease of this request has begun.
+
+        :param workflow: the workflow of the run.
+        """
+        holder = self.get_holder(workflow)
         if holder and time.monotonic() >= self._next_report:
             await self._report()
         return holder
@@ -87,6 +90,10 @@ class RequestDispatcher(Dispatcher):
         self.wake()
         if self._task is not None:
             await asyncio.wait([self._task])
+
+    def look_soon(self) -> None:
+        """Look at the store now, because a run waits there."""
+        self.wake()
 
     def _follow(self) -> None:
         self.wake()

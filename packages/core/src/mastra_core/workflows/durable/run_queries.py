@@ -16,15 +16,19 @@ from mastra_core.workflows.durable.run_rows import (
     RunState,
     join_placeholders,
 )
+from mastra_core.workflows.durable.run_schema import RANK
 from mastra_core.workflows.durable.transactions import Queries, Query
 from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
 
 __all__ = (
+    "UNINDEXED_WORKFLOW",
     "answer_waits",
     "begin_execution",
+    "build_due_condition",
     "cancel_run",
     "claim_runs",
+    "claim_selected",
     "commit_batch",
     "count_runs",
     "create_run",
@@ -46,6 +50,8 @@ _FIELDS = RunRow.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
 _MEMBER_COLUMNS = ", ".join(Member.__struct_fields__)
 _FINISHED = ", ".join(f"'{status}'" for status in sorted(FINISHED_STATUSES))
+# A list of workflows must not lead to the index of all runs, most of which have ended.
+UNINDEXED_WORKFLOW = "workflow || ''"
 _HOUR = 3_600_000  # milliseconds
 _CHUNK = 500  # runs whose events one query returns, and values that one query binds
 
@@ -64,7 +70,7 @@ def _chunk(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | None]:
-    """Find a run; prefer the run of an unconfined creator.
+    """Find a run; prefer a run whose creator is not restricted to a resource.
 
     :param workflow: the id of the workflow.
     :param run_id: the id of the run.
@@ -80,7 +86,7 @@ def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | 
 
 
 def create_run(new: NewRun, max_unfinished: int) -> Queries[RunRow | None]:
-    """Create a run, or return the run that the creator has with this id.
+    """Create a run, or return the creator's existing run with this id.
 
     :param new: the run.
     :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
@@ -187,17 +193,22 @@ def _add_events(run: int, events: Sequence[tuple[str, str]]) -> Query:
 
 
 def begin_execution(
-    row: RunRow, values: tuple[str, str, str, str | None], keep: set[str], drop: set[str]
+    row: RunRow,
+    values: tuple[str, str, str, str | None, int | None],
+    keep: set[str],
+    drop: set[str],
+    now: str,
 ) -> Queries[RunRow | None]:
-    """Begin an execution, unless the run has changed since the caller has read it.
+    """Begin an execution, unless the run has changed since the caller read the run.
 
     :param row: the run as the caller has read it.
-    :param values: the process, and the JSON of the first event, of the settings and of the request
-        context.
+    :param values: the process, the JSON of the first event, of the settings and of the request
+        context, and the priority.
     :param keep: the keys of the outcomes that stay.
     :param drop: the keys of the events that may be emitted again.
+    :param now: an SQL expression for the present time.
     """
-    holder, event, settings, context = values
+    holder, event, settings, context, priority = values
     commits, rewind = 0, list[Query]()
     if row.attempt:
         # The lock comes first, so that the holder stores no further outcome.
@@ -212,12 +223,13 @@ def begin_execution(
         rewind = yield from _rewind_journal(row.id, keep, drop)
     rows = yield Query(
         f"""UPDATE mastra_runs SET status = 'running', sequence = sequence + 1,
-            attempt = attempt + 1, commits = 0, holder = ?, takeovers = 0, due_at = 0,
-            updated_at = ?, settings = ?, context = coalesce(?, context)
+            attempt = attempt + 1, commits = 0, holder = ?, takeovers = 0, due_at = {now},
+            updated_at = ?, settings = ?, context = coalesce(?, context),
+            priority = coalesce(?, priority)
         WHERE id = ? AND attempt = ? AND sequence = ? AND commits = ?
         RETURNING {_COLUMNS}""",  # noqa: S608  # no values
         (
-            *(holder, _get_time(), settings, context),
+            *(holder, _get_time(), settings, context, priority),
             *(row.id, row.attempt, row.sequence, commits),
         ),
         dependents=[_add_events(row.id, [("", event)]), *rewind],
@@ -245,7 +257,7 @@ def _rewind_journal(run: int, keep: set[str], drop: set[str]) -> Queries[list[Qu
 def commit_batch(
     run: int, fence: tuple[str, int, int], batch: Batch, now: str
 ) -> Queries[CommitResult]:
-    """Store a batch, if the fence holds.
+    """Store a batch, if the process still holds the run in the same attempt.
 
     :param run: the key of the run.
     :param fence: the process, its attempt, and the number of earlier commits of the attempt.
@@ -323,15 +335,21 @@ def _add_answers(run: int, kind: str, answers: Sequence[tuple[str, str]]) -> Que
 
 
 def answer_waits(
-    run: int, holder: str, answers: Sequence[tuple[str, str]], data: str, context: str | None
+    run: int,
+    holder: str,
+    answers: Sequence[tuple[str, str]],
+    data: str,
+    context: str | None,
+    now: str,
 ) -> Queries[tuple[RunRow | None, int]]:
-    """Resume the waits that nobody has resumed.
+    """Resume the waits that have not been resumed yet.
 
     :param run: the key of the run.
     :param holder: the process.
     :param answers: the key of each wait, and the JSON of its event.
     :param data: the JSON of the data.
     :param context: the JSON of the new request context; ``None`` if it stays.
+    :param now: an SQL expression for the present time.
     """
     # The update comes first: it locks the row, so that no other answer comes in between.
     locked = yield Query(
@@ -362,7 +380,7 @@ def answer_waits(
         return None, 0
     rows = yield Query(
         f"""UPDATE mastra_runs SET sequence = sequence + ?, answers = answers + ?,
-            status = 'running', updated_at = ?, context = coalesce(?, context), due_at = 0,
+            status = 'running', updated_at = ?, context = coalesce(?, context), due_at = {now},
             attempt = attempt + CASE WHEN holder = '' AND ? THEN 1 ELSE 0 END,
             commits = CASE WHEN holder = '' THEN 0 ELSE commits END,
             holder = CASE WHEN holder = '' THEN ? ELSE holder END
@@ -374,7 +392,7 @@ def answer_waits(
         ],
     )
     if not rows:  # a database without locks, and the run has changed since it was read
-        return (yield from answer_waits(run, holder, answers, data, context))
+        return (yield from answer_waits(run, holder, answers, data, context, now))
     return _to_row(rows[0]), len(new)
 
 
@@ -394,16 +412,31 @@ def cancel_run(run: int, event: str) -> Queries[bool]:
     return bool(rows)
 
 
+def build_due_condition(now: str) -> str:
+    """Return the SQL condition for runs that wait for a process.
+
+    PostgreSQL searches an index only for a value that cannot change, so the time is in a subquery.
+    SQLite searches an index of expressions only for a value without a type, so the time has a sum.
+
+    :param now: an SQL expression for the present time.
+    """
+    # No rank is later than its time, so the first comparison bounds the search in the index.
+    return (
+        f"holder = '' AND due_at IS NOT NULL AND {RANK} <= (SELECT {now} + 0) "
+        f"AND due_at <= (SELECT {now})"
+    )
+
+
 def _select_claimable(names: list[str], now: str, *, orphans: bool) -> str:
     living = f"SELECT id FROM mastra_run_members WHERE lease_until > {now}"  # noqa: S608  # no values
     condition = (
         f"holder <> '' AND holder <> ? AND holder NOT IN ({living})"
         if orphans
-        else f"holder = ? AND due_at <= {now}"
+        else build_due_condition(now)
     )
     return (
         f"SELECT id FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
-        f"AND workflow IN ({join_placeholders(names)}) ORDER BY due_at LIMIT ?"
+        f"AND {UNINDEXED_WORKFLOW} IN ({join_placeholders(names)}) ORDER BY {RANK} LIMIT ?"
     )
 
 
@@ -415,7 +448,7 @@ def has_claimable(holder: str, names: list[str], now: str, *, orphans: bool) -> 
     :param now: an SQL expression for the present time.
     :param orphans: select the runs of dead processes, instead of the runs that are due.
     """
-    values = (holder if orphans else "", *names, 1)
+    values = (*([holder] if orphans else ()), *names, 1)
     return bool((yield Query(_select_claimable(names, now, orphans=orphans), values)))
 
 
@@ -436,8 +469,29 @@ def claim_runs(
         f"""UPDATE mastra_runs SET attempt = attempt + 1, commits = 0, holder = ?,
             takeovers = takeovers + CASE WHEN holder = '' THEN 0 ELSE 1 END
         WHERE id IN ({selection} {locking}) RETURNING {_COLUMNS}""",  # noqa: S608  # no values
-        (holder, holder if orphans else "", *names, limit),
+        (holder, *([holder] if orphans else ()), *names, limit),
     )
+    return [_to_row(row) for row in rows]
+
+
+def claim_selected(
+    holder: str, runs: Sequence[int], condition: str = "", values: Sequence[Any] = ()
+) -> Queries[list[RunRow]]:
+    """Assign the named runs to a process, as far as no process holds them.
+
+    :param holder: the process.
+    :param runs: the keys of the runs.
+    :param condition: a further SQL condition, which begins with ``AND``.
+    :param values: the values of the condition.
+    """
+    rows: list[tuple[Any, ...]] = []
+    for chunk in _chunk(runs):
+        rows += yield Query(
+            "UPDATE mastra_runs SET attempt = attempt + 1, commits = 0, holder = ? "  # noqa: S608  # no values
+            f"WHERE id IN ({join_placeholders(chunk)}) AND holder = '' {condition} "
+            f"RETURNING {_COLUMNS}",
+            (holder, *chunk, *values),
+        )
     return [_to_row(row) for row in rows]
 
 
@@ -451,7 +505,7 @@ def release_runs(member: str) -> Queries[None]:
 
 
 def list_held(member: str) -> Queries[dict[int, int]]:
-    """Return the attempts of the runs that a process holds, by key.
+    """Return the runs that a process holds: the number of the attempt by the key of the run.
 
     :param member: the id of the process.
     """
@@ -474,7 +528,7 @@ def release_run(run: int, member: str, attempt: int) -> Queries[None]:
 
 
 def report_member(member: Member, until: str) -> Queries[None]:
-    """Report that a process lives.
+    """Record that a process is alive.
 
     :param member: the process.
     :param until: an SQL expression for the end of the lease.

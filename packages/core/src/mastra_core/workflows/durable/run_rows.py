@@ -42,7 +42,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The start of one execution of a run, as far as its events do not tell it.
+    """The settings of one execution of a run that the run's events do not contain.
 
     :param state: the shared state at the start.
     :param start: the step it begins in; the first one by default.
@@ -75,6 +75,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     :param created_at: the creation, in milliseconds since the epoch.
     :param settings: the JSON of ``ExecutionSettings``.
     :param context: the JSON of the request context.
+    :param priority: the priority among the runs that wait for a process.
     """
 
     id: int
@@ -92,10 +93,11 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     settings: str
     context: str
+    priority: int = 0
 
 
 class RunState(msgspec.Struct, frozen=True, kw_only=True):
-    """What changes when another process works on a run.
+    """The fields of a run that change when another process works on the run.
 
     :param sequence: the number of events.
     :param attempt: the number of the attempt.
@@ -127,7 +129,7 @@ class JournalData(msgspec.Struct, kw_only=True):
 
 
 class Batch(msgspec.Struct, kw_only=True):
-    """What one commit of an execution stores: everything or nothing.
+    """The data that one commit of an execution stores; a commit stores all of it or nothing.
 
     :param outcomes: the key and the JSON of each outcome.
     :param events: the key and the JSON of each event; events without a key may repeat.

@@ -6,7 +6,7 @@ may use the same store at once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from mastra_core.workflows.durable.run_rows import (
@@ -24,7 +24,7 @@ __all__ = ("RunStore",)
 
 
 class RunStore(Protocol):
-    """Stores runs, their journals and their events, and which process executes a run."""
+    """Stores runs with their journals, their events, and the process that executes each run."""
 
     @property
     def single_process(self) -> bool:
@@ -43,7 +43,7 @@ class RunStore(Protocol):
         """Close the connections; a later call opens them again."""
 
     def listen(self) -> AsyncIterator[None]:
-        """Yield when runs may have changed; end at once if the store cannot tell.
+        """Yield each time runs may have changed; end at once if the store has no notifications.
 
         Without it, changes are noticed at the next look at the store.
 
@@ -51,7 +51,7 @@ class RunStore(Protocol):
         """
 
     async def create(self, new: NewRun, max_unfinished: int) -> RunRow | None:
-        """Create a run, or return the run that the creator has with this id.
+        """Create a run, or return the creator's existing run with this id.
 
         :param new: the run. A creator that is confined also gets a run of its resource that an
             unconfined creator has created.
@@ -82,7 +82,7 @@ class RunStore(Protocol):
         """
 
     async def read_states(self, runs: Collection[int]) -> dict[int, RunState]:
-        """Return the states of runs by key, as far as the runs exist.
+        """Return the states of the existing runs among the given keys.
 
         :param runs: the keys of the runs.
         """
@@ -97,6 +97,7 @@ class RunStore(Protocol):
         *,
         keep: Collection[str] = (),
         drop: Collection[str] = (),
+        priority: int | None = None,
     ) -> RunRow | None:
         """Begin an execution, unless another caller was faster.
 
@@ -109,6 +110,7 @@ class RunStore(Protocol):
         :param context: the JSON of the new request context; the previous one by default.
         :param keep: the keys of the outcomes that stay.
         :param drop: the keys of the events that may be emitted again.
+        :param priority: the new priority; the previous one by default.
         :returns: the new row, or ``None`` if the run has changed since.
         """
 
@@ -163,14 +165,25 @@ class RunStore(Protocol):
         """
 
     async def claim(
-        self, member: Member, workflows: Collection[str], limit: int, *, orphans: bool
+        self,
+        member: Member,
+        workflows: Collection[str],
+        limit: int,
+        *,
+        orphans: bool,
+        concurrency: Mapping[str, int] | None = None,
     ) -> list[RunRow]:
         """Assign runs to a process that executes them.
+
+        Runs that are due are assigned in the order of the times since which they wait. A run with a
+        priority counts as waiting for as many more minutes.
 
         :param member: the process.
         :param workflows: the ids of the workflows that the process knows.
         :param limit: the maximum number of runs.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
+        :param concurrency: the maximum number of runs that all processes may hold at a time, by the
+            id of the workflow. Other workflows have no limit.
         """
 
     async def release(self, member: str) -> None:
@@ -180,7 +193,7 @@ class RunStore(Protocol):
         """
 
     async def list_held(self, member: str) -> dict[int, int]:
-        """Return the attempts of the runs that a process holds, by key.
+        """Return the runs that a process holds: the number of the attempt by the key of the run.
 
         :param member: the id of the process.
         """
@@ -194,17 +207,17 @@ class RunStore(Protocol):
         """
 
     async def beat(self, member: Member, lease: float) -> None:
-        """Report that a process lives.
+        """Record that a process is alive.
 
         :param member: the process.
         :param lease: the seconds after which the process counts as dead.
         """
 
     async def list_members(self) -> list[Member]:
-        """Return the processes that have reported, dead ones included."""
+        """Return all processes that have reported, including dead processes."""
 
     async def remove_members(self, ids: Collection[str]) -> None:
-        """Declare processes dead.
+        """Remove dead processes, so that other processes can claim their runs.
 
         :param ids: the ids of the processes.
         """

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
+from mastra_core.workflows.durable.queue_queries import (
+    claim_from_queues,
+    claim_one_by_one,
+    list_open_workflows,
+)
 from mastra_core.workflows.durable.run_queries import (
     answer_waits,
     begin_execution,
@@ -75,14 +80,14 @@ class SqlRunStore:
         await self._database.close()
 
     def listen(self) -> AsyncIterator[None]:
-        """Yield when runs may have changed; end at once if the database cannot tell.
+        """Yield each time runs may have changed; end at once if the database has no notifications.
 
         :raises StorageError: when the connection is lost.
         """
         return self._database.listen()
 
     async def create(self, new: NewRun, max_unfinished: int) -> RunRow | None:
-        """Create a run, or return the run that the creator has with this id.
+        """Create a run, or return the creator's existing run with this id.
 
         :param new: the run. A creator that is confined also gets a run of its resource that an
             unconfined creator has created.
@@ -117,7 +122,7 @@ class SqlRunStore:
         return await self._database.read(lambda: read_journal(run))
 
     async def read_states(self, runs: Collection[int]) -> dict[int, RunState]:
-        """Return the states of runs by key, as far as the runs exist.
+        """Return the states of the existing runs among the given keys.
 
         :param runs: the keys of the runs.
         """
@@ -133,6 +138,7 @@ class SqlRunStore:
         *,
         keep: Collection[str] = (),
         drop: Collection[str] = (),
+        priority: int | None = None,
     ) -> RunRow | None:
         """Begin an execution, unless another caller was faster.
 
@@ -145,11 +151,12 @@ class SqlRunStore:
         :param context: the JSON of the new request context; the previous one by default.
         :param keep: the keys of the outcomes that stay.
         :param drop: the keys of the events that may be emitted again.
+        :param priority: the new priority; the previous one by default.
         :returns: the new row, or ``None`` if the run has changed since.
         """
-        values = (holder, event, settings, context)
+        values, now = (holder, event, settings, context, priority), self._database.now
         return await self._change(
-            lambda: begin_execution(row, values, {*keep}, {*drop}),
+            lambda: begin_execution(row, values, {*keep}, {*drop}, now),
             lambda begun: begun is not None and not holder,
         )
 
@@ -188,7 +195,7 @@ class SqlRunStore:
             none, or the run has ended.
         """
         return await self._change(
-            lambda: answer_waits(run, holder, answers, data, context),
+            lambda: answer_waits(run, holder, answers, data, context, self._database.now),
             lambda result: result[0] is not None and result[0].holder != (holder or None),
         )
 
@@ -216,7 +223,13 @@ class SqlRunStore:
         )
 
     async def claim(
-        self, member: Member, workflows: Collection[str], limit: int, *, orphans: bool
+        self,
+        member: Member,
+        workflows: Collection[str],
+        limit: int,
+        *,
+        orphans: bool,
+        concurrency: Mapping[str, int] | None = None,
     ) -> list[RunRow]:
         """Assign runs to a process that executes them.
 
@@ -224,7 +237,11 @@ class SqlRunStore:
         :param workflows: the ids of the workflows that the process knows.
         :param limit: the maximum number of runs.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
+        :param concurrency: the maximum number of runs that all processes may hold at a time, by the
+            id of the workflow.
         """
+        if concurrency and not orphans:  # a run that is taken over was held before
+            return await self._claim_from_queues(member, sorted(workflows), limit, concurrency)
         # A read transaction first, because a write transaction waits for other processes.
         if not await self.has_claimable(member, workflows, orphans=orphans):
             return []
@@ -232,6 +249,23 @@ class SqlRunStore:
         locking = self._database.skip_locked
         return await self._database.write(
             lambda: claim_runs(member.id, names, limit, now, locking, orphans=orphans)
+        )
+
+    async def _claim_from_queues(
+        self, member: Member, names: list[str], limit: int, concurrency: Mapping[str, int]
+    ) -> list[RunRow]:
+        now, locking = self._database.now, self._database.skip_locked
+        limits = {name: concurrency.get(name) for name in names}
+        found = await self._database.read(lambda: list_open_workflows(limits, now))
+        if not found:
+            return []
+        limits = {name: concurrency.get(name) for name in found}
+        if not self._database.has_locks:
+            return await self._database.write(
+                lambda: claim_one_by_one(member.id, limits, limit, now)
+            )
+        return await self._database.write(
+            lambda: claim_from_queues(member.id, limits, limit, now, locking)
         )
 
     async def release(self, member: str) -> None:
@@ -242,7 +276,7 @@ class SqlRunStore:
         await self._change(lambda: release_runs(member), lambda _: True)
 
     async def list_held(self, member: str) -> dict[int, int]:
-        """Return the attempts of the runs that a process holds, by key.
+        """Return the runs that a process holds: the number of the attempt by the key of the run.
 
         :param member: the id of the process.
         """
@@ -258,7 +292,7 @@ class SqlRunStore:
         await self._change(lambda: release_run(run, member, attempt), lambda _: True)
 
     async def beat(self, member: Member, lease: float) -> None:
-        """Report that a process lives.
+        """Record that a process is alive.
 
         :param member: the process.
         :param lease: the seconds after which the process counts as dead.
@@ -268,11 +302,11 @@ class SqlRunStore:
         )
 
     async def list_members(self) -> list[Member]:
-        """Return the processes that have reported, dead ones included."""
+        """Return all processes that have reported, including dead processes."""
         return await self._database.read(list_members)
 
     async def remove_members(self, ids: Collection[str]) -> None:
-        """Declare processes dead.
+        """Remove dead processes, so that other processes can claim their runs.
 
         :param ids: the ids of the processes.
         """
@@ -316,7 +350,7 @@ class SqlRunStore:
     async def _change(
         self, transact: Callable[[], Queries[T]], concerns_others: Callable[[T], bool]
     ) -> T:
-        """Execute a transaction, and tell other processes if its result concerns them."""
+        """Execute a transaction, and notify other processes if its result concerns them."""
 
         def transact_and_notify() -> Queries[T]:
             result = yield from transact()

@@ -33,6 +33,7 @@ class SqliteRunStore(SqlRunStore):
 
 
 class _SqliteRuns:
+    has_locks = True
     now = SQLITE_NOW
     skip_locked = notification = ""
 

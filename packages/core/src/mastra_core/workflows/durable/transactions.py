@@ -38,6 +38,8 @@ Queries = Generator[Query, Sequence[tuple[Any, ...]], T]
 class RunDatabase(Protocol):
     """A database that executes transactions.
 
+    :ivar has_locks: whether a transaction locks the rows that it changes. Without locks, only a
+        query and its dependents are atomic.
     :ivar now: an SQL expression for the present time, in milliseconds since the epoch.
     :ivar skip_locked: what a subquery adds to skip rows that other transactions have locked.
     :ivar notification: an SQL statement that tells all processes that runs have changed; empty if
@@ -45,6 +47,7 @@ class RunDatabase(Protocol):
     """
 
     single_process: bool
+    has_locks: bool
     now: str
     skip_locked: str
     notification: str
@@ -62,7 +65,7 @@ class RunDatabase(Protocol):
         """Close the connections; a later call opens them again."""
 
     def listen(self) -> AsyncIterator[None]:
-        """Yield after each notification; end at once if the database has none.
+        """Yield after each notification; end at once if the database has no notifications.
 
         :raises StorageError: when the connection is lost.
         """

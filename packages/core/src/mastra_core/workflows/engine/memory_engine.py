@@ -23,6 +23,7 @@ from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.protocol import Run
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
+    check_priority,
     check_resume_data,
     generate_id,
     require_restartable,
@@ -130,6 +131,7 @@ class MemoryEngine:
         *,
         state: Any = None,
         per_step: bool = False,
+        priority: int = 0,
     ) -> None:
         """Start a run, and return without waiting for its end.
 
@@ -138,6 +140,7 @@ class MemoryEngine:
         :param context: the request context of the steps.
         :param state: the initial shared state.
         :param per_step: whether to pause after the first node; ``time_travel`` continues the run.
+        :param priority: from 0 to 1,000; without effect, because no run waits for a process.
         :raises InvalidInput: when the input or the state does not fit its type. The run is removed.
         :raises Conflict: when the run was started before.
         :raises TooManyRuns: when the unfinished runs of the caller are too large. The run is
@@ -147,6 +150,7 @@ class MemoryEngine:
         if run.record.status != "pending":
             raise Conflict(f"The run {run.run_id!r} was started before.", "Create another run.")
         try:
+            check_priority(priority)
             validate_data("input data", run.workflow.input_type, value)
             state = build_initial_state(run.workflow, state)
         except InvalidInput:

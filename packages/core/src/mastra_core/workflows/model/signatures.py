@@ -118,6 +118,7 @@ class WorkflowOptions(TypedDict, total=False):
     retry: Retry | int | None
     timeout: float | None
     durable: bool
+    concurrency: int | None
 
 
 Following: TypeAlias = Step[T, R] | WorkflowDefinition[T, R]

@@ -49,7 +49,9 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param retry: the retry policy, or the number of retries, for steps without their own.
     :param timeout: the maximum seconds from start to end, with the time while it is suspended.
     :param durable: whether its runs are kept in a database, also if those of others are not.
-    :raises ConfigError: for an invalid retry policy or timeout.
+    :param concurrency: the maximum number of runs that all processes of the database execute at a
+        time. Further runs wait. The workflow is then durable.
+    :raises ConfigError: for an invalid retry policy, timeout or number of runs.
     """
 
     if TYPE_CHECKING:  # without an input type, the first step determines the types
@@ -125,7 +127,8 @@ class Workflow(WorkflowDefinition[In, Out]):
         pairs = _flatten(branches)
         if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):  # noqa: PLR2004  # a pair
             raise ConfigError(
-                f"A branch of the workflow {self.id!r} is not a pair.", "Pass (condition, step)."
+                f"A branch of the workflow {self.id!r} is not a pair of a condition and a step.",
+                "Pass (condition, step).",
             )
         conditions, steps = zip(*pairs, strict=True) if pairs else ((), ())
         return self._append_node(

@@ -28,7 +28,8 @@ def read_script_block(entry: Path) -> dict[str, Any] | None:
         return None
     if len(blocks) > 1:
         raise ConfigError(
-            f"{str(entry)!r} has {len(blocks)} script blocks, but only one is allowed.", "Keep one."
+            f"{str(entry)!r} has {len(blocks)} script blocks, but only one is allowed.",
+            "Keep one of them.",
         )
     text = "\n".join(line[2:] for line in blocks[0].splitlines())
     try:

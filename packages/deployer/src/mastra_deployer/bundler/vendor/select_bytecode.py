@@ -101,7 +101,7 @@ def select_bytecode(
     :param wheels: the wheels that ship, by their path in the store.
     :param tops: names at the top level of each distribution, by its canonical name.
     :param request: what decides the selection.
-    :param interpreter: of the target's version; without one nothing is compiled.
+    :param interpreter: an interpreter of the target's version; without one nothing is compiled.
     :param report: receives progress.
     :raises BuildError: when the interpreter crashes.
     """
@@ -136,7 +136,7 @@ class _Selector:
         }
 
     def select(self) -> BytecodeSelection:
-        """Return the selection; start the child only where something is missing."""
+        """Return the selection; start the child process only if bytecode is missing."""
         file = get_cache_directory("imported") / f"{self._compute_key()}.json"
         imported = read_checksummed_json(file, _Imported)
         if imported is None or not self._is_complete(imported):

@@ -70,6 +70,8 @@ def show_run(options: Options, run_id: str, workflow: str) -> None:
         lines = [_format_line(run)]
         if run.row.holder:
             lines.append(f"  executed by {run.row.holder}, attempt {run.row.attempt}")
+        if run.row.priority:
+            lines.append(f"  priority {run.row.priority}")
         lines += [f"  {path}: {step.status}" for path, step in record.steps.items()]
         if record.error is not None:
             lines.append(f"  {record.error.name}: {record.error.message}")
@@ -159,6 +161,7 @@ def _summarize(run: StoredRun) -> dict[str, Any]:
         "updatedAt": record.updated_at,
         "attempt": row.attempt,
         "holder": row.holder,
+        "priority": row.priority,
         "error": None if record.error is None else dump(record.error),
     }
 

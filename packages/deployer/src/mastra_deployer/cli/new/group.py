@@ -39,7 +39,7 @@ class _KindGroup(click.Group):
             args = [words[0], *_remove_word(args, words[0])]
         elif len(words) > 1:
             raise click.UsageError(
-                f"`mastra new` has no kind {words[0]!r}. {suggest(words[0], _KINDS)}", ctx
+                f"`mastra new` cannot create {words[0]!r}. {suggest(words[0], _KINDS)}", ctx
             )
         elif words or not {"-h", "--help"} & set(args):
             args = ["app", *args]

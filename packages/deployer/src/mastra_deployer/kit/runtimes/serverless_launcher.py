@@ -49,7 +49,7 @@ async def app(scope, receive, send):
 
 
 def serve(listener, drain=5, **settings):
-    """Serve with further settings of uvicorn; wait `drain` seconds for the last requests."""
+    """Serve the app with uvicorn and its settings; wait `drain` seconds for the last requests."""
     import uvicorn
 
     config = uvicorn.Config(
