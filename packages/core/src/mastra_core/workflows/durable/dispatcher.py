@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from mastra_core.errors import StorageError
+from mastra_core.freezing import collect_tasks, freezes_between_requests, hold_response
 from mastra_core.logger import get_logger
 from mastra_core.metrics.definitions import WORKFLOW_TAKEOVERS
 from mastra_core.metrics.recording import record
@@ -104,6 +105,8 @@ class Dispatcher:
         self._looks = LookTimes() if looks is None else looks
         self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
         self._has_backlog = False
+        self._claiming: asyncio.Task[None] | None = None
+        self._freezes = freezes_between_requests() and not store.single_process
 
     def get_holder(self, workflow: Workflow) -> str:
         """Return the id of this process, or an empty text if a run must wait in the queue.
@@ -123,15 +126,26 @@ class Dispatcher:
 
     def look_soon(self) -> None:
         """Look at the store soon, because a run waits there."""
-        if self._settings.max_concurrency:
-            self._kicked.set()
+        if not self._settings.max_concurrency:
+            return
+        self._kicked.set()
+        if self._freezes:
+            self._claiming = asyncio.create_task(self._claim_runs())
+            hold_response(self._claiming)
 
     async def prepare_holder(self, workflow: Workflow) -> str:
         """Return what ``get_holder`` returns, after the lease of the process has begun.
 
         :param workflow: the workflow of the run.
         """
-        return self.get_holder(workflow)
+        holder = self.get_holder(workflow)
+        if holder and self._freezes:
+            await self._renew_frozen_lease()
+        return holder
+
+    async def _renew_frozen_lease(self) -> None:
+        """Renew a lease that may have ended while the process was frozen."""
+        await self._store.beat(self.member, self._settings.lease)
 
     def get_run(self, workflow: Workflow, row: RunRow) -> DurableRun:
         """Return the handle of a run.
@@ -196,6 +210,8 @@ class Dispatcher:
         self._executions[run.id] = execution
         run.is_executed = True
         execution.start()
+        if execution.task is not None:
+            hold_response(execution.task)
 
     def find_execution(self, row: RunRow) -> Execution | None:
         """Return the execution of a run in this process, or ``None`` if there is none.
@@ -207,9 +223,10 @@ class Dispatcher:
         return execution if is_present else None
 
     async def continue_runs(self) -> None:
-        """Take up the runs that are due or were lost, and return when the runs here rest."""
-        await self._claim_runs(now=True)
-        while tasks := [each.task for each in self._executions.values() if each.task]:
+        """Take up the runs that are due or were lost, and return when these runs rest."""
+        with collect_tasks() as tasks:
+            await self._claim_runs(now=True)
+        if tasks:
             await asyncio.wait(tasks)
 
     def stop_execution(self, run: DurableRun) -> None:
@@ -262,6 +279,8 @@ class Dispatcher:
         return is_complete
 
     def _list_work(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        if self._freezes and not self._list_followed_runs():
+            return (self._follow_runs, self._purge_runs)  # no request may wait for a claimed run
         return (self._follow_runs, self._claim_runs, self._purge_runs)
 
     async def _listen(self) -> None:
@@ -302,6 +321,8 @@ class Dispatcher:
             await execution.add_answers()
 
     async def _claim_runs(self, *, now: bool = False) -> None:
+        if self._freezes:
+            await self._renew_frozen_lease()
         await self._claim(orphans=False)
         if time.monotonic() < self._looks.next_orphans and not now:
             return

@@ -415,10 +415,10 @@ class DurableEngine:
         await self._store.delete(_require_durable_run(run).id)
 
     async def continue_runs(self) -> None:
-        """Take up the runs that are due or whose process died, and wait until all runs here rest.
+        """Take up the runs that are due or whose process died, and wait until these runs rest.
 
-        A living process does so by itself. Platforms without one call this method from time to
-        time, such as by a cron trigger.
+        A process that lives between requests does so by itself. On other platforms, each request
+        for workflows does so, and a cron trigger may call this method.
 
         :raises StorageError: when the database cannot be used.
         """

@@ -203,7 +203,7 @@ class MixedEngine:
         await self._find_engine(run).delete(run)
 
     async def continue_runs(self) -> None:
-        """Take up the durable runs that are due, and wait until all runs of this process rest."""
+        """Take up the durable runs that are due, and wait until these runs rest."""
         await self.durable.continue_runs()
 
     async def close(self) -> None:
