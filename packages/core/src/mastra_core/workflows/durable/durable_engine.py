@@ -86,6 +86,8 @@ class DurableEngine:
         values are stored.
     """
 
+    is_durable = True
+
     def __init__(
         self,
         store: RunStore | str | None = None,
