@@ -41,6 +41,7 @@ class D1RunStore(SqlRunStore):
 
 
 class _D1Runs:
+    kind = "d1"
     single_process = has_locks = False
     now = SQLITE_NOW
     skip_locked = notification = ""

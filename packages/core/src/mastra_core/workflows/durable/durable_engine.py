@@ -103,6 +103,7 @@ class DurableEngine:
         context_keys: Collection[str] | None = None,
     ) -> None:
         self._store = _as_store(store)
+        self._database = "variable" if store is None else getattr(self._store, "kind", "other")
         limits = ExecutionLimits(
             max_events=max_events, max_takeovers=max_takeovers, park_after=park_after
         )
@@ -116,6 +117,14 @@ class DurableEngine:
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._looks = LookTimes()
         self._outside_requests: dict[Any, Any] = {}
+
+    @property
+    def database(self) -> str:
+        """The kind of the database: ``sqlite``, ``postgresql``, ``d1`` or ``other``.
+
+        The value is ``variable`` if ``MASTRA_DATABASE_URL`` names the database.
+        """
+        return self._database
 
     @property
     def single_process(self) -> bool:

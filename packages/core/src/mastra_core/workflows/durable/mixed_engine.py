@@ -28,6 +28,11 @@ class MixedEngine:
         self.other = other
 
     @property
+    def database(self) -> str:
+        """The kind of the database of the durable runs."""
+        return self.durable.database
+
+    @property
     def single_process(self) -> bool:
         """Whether some runs are known only to the process that created them."""
         return self.durable.single_process or self.other.single_process

@@ -35,6 +35,7 @@ class PostgresRunStore(SqlRunStore):
 
 
 class _PostgresRuns:
+    kind = "postgresql"
     single_process = False
     has_locks = True
     now = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"

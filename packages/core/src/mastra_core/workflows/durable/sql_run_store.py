@@ -60,6 +60,11 @@ class SqlRunStore:
         self._database = database
 
     @property
+    def kind(self) -> str:
+        """The kind of the database, such as ``postgresql``."""
+        return self._database.kind
+
+    @property
     def single_process(self) -> bool:
         """Whether only one process can use the store."""
         return self._database.single_process

@@ -34,6 +34,7 @@ class SqliteRunStore(SqlRunStore):
 
 
 class _SqliteRuns:
+    kind = "sqlite"
     has_locks = True
     now = SQLITE_NOW
     skip_locked = notification = ""

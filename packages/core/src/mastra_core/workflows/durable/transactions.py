@@ -59,6 +59,7 @@ def _record_queries(queries: Queries[T], texts: list[str]) -> Queries[T]:
 class RunDatabase(Protocol):
     """A database that executes transactions.
 
+    :ivar kind: the kind of the database, such as ``postgresql``.
     :ivar has_locks: whether a transaction locks the rows that it changes. Without locks, only a
         query and its dependents are atomic.
     :ivar now: an SQL expression for the present time, in milliseconds since the epoch.
@@ -67,6 +68,7 @@ class RunDatabase(Protocol):
         the database cannot tell them.
     """
 
+    kind: str
     single_process: bool
     has_locks: bool
     now: str
