@@ -30,6 +30,7 @@ from mastra_server.auth.guards import build_guards
 from mastra_server.http import health
 from mastra_server.http.asgi import App
 from mastra_server.http.errors import ErrorBoundary, get_exception_handlers
+from mastra_server.http.handlers import build_options_handler
 from mastra_server.http.not_found import get_not_found_handlers
 from mastra_server.http.openapi import get_openapi_routes
 from mastra_server.http.paths import CanonicalPath, mount_handlers
@@ -92,7 +93,7 @@ def create_app(mastra: Mastra) -> Litestar:
     trace_store, trace_routes = _create_trace_store(mastra)
     mcp_routes = (*mcp_tools.ROUTES, *mcp_resources.ROUTES) if mastra.server.mcp else ()
     declared = (*_API_ROUTES, *trace_routes, *mcp_routes, *get_openapi_routes(mastra))
-    api_routes = mount_handlers(declared, mastra.server.api_prefix)
+    api_routes = list(mount_handlers(declared, mastra.server.api_prefix))
     metrics = ServerMetrics(mastra)
     mcp = [McpRoute(mastra)] if mastra.server.mcp else []
     fixed_routes = [
@@ -100,7 +101,13 @@ def create_app(mastra: Mastra) -> Litestar:
         *(each.build_route() for each in mcp),
     ]
     app = _choose_app_class(mastra)(
-        route_handlers=[*health.ROUTES, *api_routes, *build_user_routes(mastra), *fixed_routes],
+        route_handlers=[
+            *health.ROUTES,
+            build_options_handler(api_routes),
+            *api_routes,
+            *build_user_routes(mastra),
+            *fixed_routes,
+        ],
         guards=list(build_guards(mastra)),
         exception_handlers={**get_exception_handlers(), **get_not_found_handlers()},
         lifespan=[_run_lifespan, *(each.run_lifespan for each in mcp)],
@@ -225,31 +232,38 @@ async def _open_remote_runs(app: Litestar) -> None:
 
 @contextlib.asynccontextmanager
 async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
+    await open_resources(app)
+    # Each is closed, in the reverse order, even if another one cannot be opened or closed.
+    async with contextlib.AsyncExitStack() as stack:
+        app.state.logs.open()
+        stack.callback(app.state.logs.close)
+        stack.push_async_callback(_stop_exports, app)
+        if app.state.trace_store is not None:
+            stack.callback(app.state.trace_store.stop)
+        for limiter in app.state.rate_limiters:
+            stack.push_async_callback(limiter.close)
+        mastra: Mastra = app.state.mastra
+        stack.push_async_callback(mastra.storage.close)
+        stack.push_async_callback(close_toolboxes, mastra.agents.values())
+        stack.push_async_callback(mastra.engine.close)
+        await _open_remote_runs(app)
+        if app.state.remote_runs is not None:
+            stack.push_async_callback(app.state.remote_runs.close)
+        stack.push_async_callback(app.state.live_runs.close)
+        await app.state.metrics.open()
+        try:
+            yield
+        finally:
+            app.state.draining = True
+
+
+async def _stop_exports(app: Litestar) -> None:
+    """Export the last spans and metrics in threads, because a collector may block for seconds."""
     import asyncio
 
-    mastra: Mastra = app.state.mastra
-    trace_store: TraceStore | None = app.state.trace_store
-    await open_resources(app)
-    await _open_remote_runs(app)
-    logs: ServerLogs = app.state.logs
-    logs.open()
-    metrics: ServerMetrics = app.state.metrics
-    await metrics.open()
-    try:
-        yield
-    finally:
-        app.state.draining = True
-        await app.state.live_runs.close()
-        if app.state.remote_runs is not None:
-            await app.state.remote_runs.close()
-        await mastra.engine.close()
-        await close_toolboxes(mastra.agents.values())
-        await mastra.storage.close()
-        for limiter in app.state.rate_limiters:
-            await limiter.close()
-        if trace_store is not None:
-            trace_store.stop()
-        # In threads, because an unreachable collector blocks for seconds.
-        stop = [] if mastra.telemetry is None else [asyncio.to_thread(mastra.telemetry.stop)]
-        await asyncio.gather(*stop, metrics.close())
-        logs.close()
+    telemetry = app.state.mastra.telemetry
+    stop = [] if telemetry is None else [asyncio.to_thread(telemetry.stop)]
+    outcomes = await asyncio.gather(*stop, app.state.metrics.close(), return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome

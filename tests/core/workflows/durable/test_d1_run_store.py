@@ -97,9 +97,15 @@ def test_two_isolates_exceed_no_maximum(binding, d1_port):
     async def work():
         for name in names:
             row = await stores[0].create(NewRun(workflow="w", run_id=name), 100)
-            await stores[0].begin(row, "", EVENT, "{}")
+            await stores[0].begin(row, "", EVENT, "{}", fingerprint="f1")
         claims = [
-            store.claim(Member(id=id_, name=id_), ["w"], 10, orphans=False, concurrency={"w": 5})
+            store.claim(
+                Member(id=id_, name=id_),
+                {"f1": "w", "f2": "v"},
+                10,
+                orphans=False,
+                concurrency={"w": 5, "v": 1},
+            )
             for store, id_ in zip(stores, ("one", "two"), strict=True)
         ]
         claimed = [row.run_id for rows in await asyncio.gather(*claims) for row in rows]

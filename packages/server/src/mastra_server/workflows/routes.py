@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core import Workflow
@@ -14,6 +14,7 @@ from mastra_core.workflows import Run, RunQuery, RunRecord
 from mastra_core.workflows.engine.step_paths import strip_indexes
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.describe import describe_workflow
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import (
     MaybeId,
     read_body,
@@ -275,7 +276,7 @@ async def _create_owned_run(request: _Request, workflow: Workflow, resource: str
 
 
 async def _read_start(request: _Request) -> _Start:
-    """Read the body of a start; a caller with runs of its own must not overtake other callers."""
+    """Read the body of a start; refuse a priority of a caller that is confined to a resource."""
     body = await read_body(request, _Start)
     if body.priority and restrict_to_resource(request):
         raise Forbidden(

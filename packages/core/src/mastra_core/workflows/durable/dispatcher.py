@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -16,16 +16,16 @@ import msgspec
 from mastra_core.errors import StorageError
 from mastra_core.freezing import collect_tasks, freezes_between_requests, hold_response
 from mastra_core.logger import get_logger
-from mastra_core.metrics.definitions import WORKFLOW_TAKEOVERS
-from mastra_core.metrics.recording import record
 from mastra_core.request_scope import is_being_cancelled
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.execution import Execution, ExecutionLimits
+from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
 from mastra_core.workflows.durable.heartbeat import (
     Heartbeat,
     find_dead_members,
     identify_machine,
 )
+from mastra_core.workflows.durable.run_load import LoadMonitor
 from mastra_core.workflows.durable.run_rows import Member, RunRow, RunState
 from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
@@ -75,7 +75,7 @@ class Dispatcher:
 
     :param store: the store.
     :param settings: the settings.
-    :param workflows: the workflows that this process knows, by id.
+    :param workflows: the workflows that this process knows.
     :param runs: the handles of runs that somebody holds, by key.
     :param looks: the times of rare looks at the store; of this dispatcher alone by default.
     """
@@ -84,7 +84,7 @@ class Dispatcher:
         self,
         store: RunStore,
         settings: DispatcherSettings,
-        workflows: Mapping[str, Workflow],
+        workflows: KnownWorkflows,
         runs: WeakValueDictionary[int, DurableRun],
         looks: LookTimes | None = None,
     ) -> None:
@@ -98,6 +98,7 @@ class Dispatcher:
             machine=identify_machine(),
             process=os.getpid(),
         )
+        self.monitor = LoadMonitor(store)
         self._executions: dict[int, Execution] = {}
         self._heartbeat: Heartbeat | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -108,14 +109,18 @@ class Dispatcher:
         self._claiming: asyncio.Task[None] | None = None
         self._freezes = freezes_between_requests() and not store.single_process
 
-    def get_holder(self, workflow: Workflow) -> str:
+    def get_holder(self, workflow: Workflow, fingerprint: str) -> str:
         """Return the id of this process, or an empty text if a run must wait in the queue.
 
-        A run waits if the process executes as many runs as it may, if other runs wait, and if all
-        processes together may execute a limited number of runs of the workflow.
+        A run waits if the process does not have its fingerprint, if the process executes as many
+        runs as it may, if other runs wait, and if all processes together may execute a limited
+        number of runs of the workflow.
 
         :param workflow: the workflow of the run.
+        :param fingerprint: the fingerprint with which the run is executed.
         """
+        if fingerprint not in self._workflows.fingerprints:
+            return ""
         self._has_backlog = self._has_backlog or self._is_full
         must_wait = self._has_backlog or workflow.concurrency is not None
         return "" if must_wait else self.member.id
@@ -125,7 +130,7 @@ class Dispatcher:
         return len(self._executions) >= self._settings.max_concurrency
 
     def look_soon(self) -> None:
-        """Look at the store soon, because a run waits there."""
+        """Check the store soon, because a run waits there."""
         if not self._settings.max_concurrency:
             return
         self._kicked.set()
@@ -133,12 +138,13 @@ class Dispatcher:
             self._claiming = asyncio.create_task(self._claim_runs())
             hold_response(self._claiming)
 
-    async def prepare_holder(self, workflow: Workflow) -> str:
+    async def prepare_holder(self, workflow: Workflow, fingerprint: str) -> str:
         """Return what ``get_holder`` returns, after the lease of the process has begun.
 
         :param workflow: the workflow of the run.
+        :param fingerprint: the fingerprint with which the run is executed.
         """
-        holder = self.get_holder(workflow)
+        holder = self.get_holder(workflow, fingerprint)
         if holder and self._freezes:
             await self._renew_frozen_lease()
         return holder
@@ -155,11 +161,27 @@ class Dispatcher:
         """
         run = self._runs.get(row.id)
         if run is None:
-            run = self._runs[row.id] = DurableRun(workflow, row, self._store, self._follow)
+            known = self._workflows.find(row.fingerprint, workflow)
+            run = self._runs[row.id] = DurableRun(known, row, self._store, self._follow)
         return run
 
     def _follow(self) -> None:
         """Begin to follow the runs that somebody watches; the watcher does so at its next look."""
+
+    async def announce(self) -> None:
+        """Notify other processes of the workflows that this process executes.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        if self._store.single_process:
+            return
+        is_worker = self._settings.max_concurrency > 0
+        fingerprints = tuple(self._workflows.fingerprints) if is_worker else ()
+        self.member = msgspec.structs.replace(self.member, fingerprints=fingerprints)
+        if self._heartbeat is not None:
+            self._heartbeat.member = self.member
+        await self._workflows.store_descriptions()
+        await self._store.beat(self.member, self._settings.lease)
 
     async def open(self) -> None:
         """Connect, report this process, and begin to execute runs that are due.
@@ -168,7 +190,7 @@ class Dispatcher:
         """
         await self._store.open()
         if not self._store.single_process:
-            await self._store.beat(self.member, self._settings.lease)
+            await self.announce()
             self._heartbeat = Heartbeat(self._store.copy(), self.member, self._settings.lease)
             self._heartbeat.start()
         for work in (self._watch(), self._listen()):
@@ -208,6 +230,7 @@ class Dispatcher:
             self._store, run, row, context, self._settings.limits, self._remove_execution
         )
         self._executions[run.id] = execution
+        run.workflow = self._workflows.find(row.fingerprint, run.workflow)
         run.is_executed = True
         execution.start()
         if execution.task is not None:
@@ -281,7 +304,7 @@ class Dispatcher:
     def _list_work(self) -> Sequence[Callable[[], Awaitable[None]]]:
         if self._freezes and not self._list_followed_runs():
             return (self._follow_runs, self._purge_runs)  # no request may wait for a claimed run
-        return (self._follow_runs, self._claim_runs, self._purge_runs)
+        return (self._follow_runs, self._claim_runs, self._purge_runs, self.monitor.measure)
 
     async def _listen(self) -> None:
         """Check the store as soon as another process notifies this process of changed runs."""
@@ -337,6 +360,7 @@ class Dispatcher:
         if dead:
             await self._store.remove_members([member.id for member in dead])
         await self._claim(orphans=True)
+        await self._workflows.park_others()
 
     async def _release_lost_runs(self) -> None:
         """Release runs that this process holds but does not execute.
@@ -353,25 +377,25 @@ class Dispatcher:
 
     async def _claim(self, *, orphans: bool) -> None:
         free = self._settings.max_concurrency - len(self._executions)
-        if free <= 0 or not self._workflows:
+        known = self._workflows.fingerprints
+        if free <= 0 or not known:
             return
         limits = {
-            id_: each.concurrency
-            for id_, each in self._workflows.items()
+            each.id: each.concurrency
+            for each in reversed([*known.values()])
             if each.concurrency is not None
         }
-        rows = await self._store.claim(
-            self.member, self._workflows, free, orphans=orphans, concurrency=limits
-        )
+        ids = {fingerprint: each.id for fingerprint, each in known.items()}
+        rows = await self._store.claim(self.member, ids, free, orphans=orphans, concurrency=limits)
         if not orphans:
             self._has_backlog = len(rows) == free
         for row in rows:
             if orphans:
-                record(WORKFLOW_TAKEOVERS, 1)
+                self.monitor.count_takeover()
                 get_logger("mastra.workflows").warning(
                     "run %s was taken over from a process that has ended", row.run_id
                 )
-            run = self.get_run(self._workflows[row.workflow], row)
+            run = self.get_run(known[row.fingerprint], row)
             self.execute(run, row, msgspec.json.decode(row.context))
 
     async def _purge_runs(self) -> None:

@@ -13,12 +13,14 @@ from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
 from mastra_core.request_scope import get_current_request, is_request_scoped
 from mastra_core.schema import dump
 from mastra_core.secret import Secret
-from mastra_core.telemetry import get_current_span, get_span_ids
+from mastra_core.telemetry import save_context
 from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings, LookTimes
 from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import DurableRun, build_record
 from mastra_core.workflows.durable.execution import ExecutionLimits
+from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
 from mastra_core.workflows.durable.restart_plan import plan_restart
+from mastra_core.workflows.durable.run_load import RunLoad
 from mastra_core.workflows.durable.run_rows import (
     ExecutionSettings,
     NewRun,
@@ -111,11 +113,11 @@ class DurableEngine:
             name=name, max_concurrency=max_concurrency, lease=lease, max_age=max_age, limits=limits
         )
         self._context_keys, self._max_unfinished = context_keys, max_unfinished
-        self._workflows: dict[str, Workflow] = {}
+        self._workflows = KnownWorkflows(self._store)
         self._runs: WeakValueDictionary[int, DurableRun] = WeakValueDictionary()
         self._dispatcher: Dispatcher | None = None
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
-        self._looks = LookTimes()
+        self._looks, self._is_open = LookTimes(), False
         self._outside_requests: dict[Any, Any] = {}
 
     @property
@@ -131,17 +133,32 @@ class DurableEngine:
         """Whether a run is known only to the process that created it."""
         return self._store.single_process
 
+    @property
+    def load(self) -> RunLoad:
+        """The number of runs that wait for a process, as measured a few seconds ago."""
+        return RunLoad() if self._dispatcher is None else self._dispatcher.monitor.load
+
     async def open(self, workflows: Iterable[Workflow]) -> None:
         """Connect to the database, and continue the waiting runs of the given workflows.
 
         :param workflows: the workflows.
         :raises StorageError: when the database cannot be used.
         """
-        self._workflows.update({workflow.id: workflow for workflow in workflows})
+        for workflow in workflows:
+            self._workflows.add(workflow)
         if is_request_scoped():  # each request has a dispatcher of its own
+            await self._open_for_requests()
+            return
+        dispatcher = await self._get_dispatcher()
+        if not self._workflows.is_stored:
+            await dispatcher.announce()
+
+    async def _open_for_requests(self) -> None:
+        if not self._is_open:
             await self._store.open()
-        else:
-            await self._get_dispatcher()
+            self._is_open = True
+        if not self._workflows.is_stored:
+            await self._workflows.store_descriptions()
 
     async def create(
         self,
@@ -164,8 +181,8 @@ class DurableEngine:
         :raises TooManyRuns: when this caller has too many unfinished runs.
         :raises StorageError: when the database cannot be used.
         """
+        await self.open([workflow])
         dispatcher = await self._get_dispatcher()
-        self._workflows.setdefault(workflow.id, workflow)
         new = NewRun(
             workflow=workflow.id,
             run_id=run_id or generate_id(),
@@ -218,7 +235,9 @@ class DurableEngine:
             raise
         event = RunStarted(input=dump(value), state=state)
         settings = ExecutionSettings(state=state, per_step=per_step)
-        if not await self._begin(run, event, settings, context, priority=priority):
+        if not await self._begin(
+            run, event, settings, context, priority=priority, fingerprint=run.workflow.fingerprint
+        ):
             await run.refresh()
             raise _build_start_conflict(run)
 
@@ -265,7 +284,8 @@ class DurableEngine:
         :raises StorageError: when the database cannot be used.
         """
         run = _require_durable_run(run)
-        await check_resume_data(run.workflow, run.record, steps, data)
+        if run.row.fingerprint == run.workflow.fingerprint:  # else the step itself checks the data
+            await check_resume_data(run.workflow, run.record, steps, data)
         dispatcher = await self._get_dispatcher()
         data, text = dump(data), encode(dump(data))
         paths = [path for path in steps if run.record.open.get(path) == "suspended"]
@@ -273,20 +293,20 @@ class DurableEngine:
             (run.record.steps[path].key, encode(StepResumed(step=path, data=data)))
             for path in paths
         ]
+        holder = await dispatcher.prepare_holder(run.workflow, run.row.fingerprint)
         row, count = await self._store.answer(
-            run.id,
-            await dispatcher.prepare_holder(run.workflow),
-            answers,
-            text,
-            self._encode_context(context),
+            run.id, holder, answers, text, self._encode_context(context)
         )
         await run.refresh()
         if row is None:
             raise Conflict("This workflow run was not suspended")
         execution = dispatcher.find_execution(row)
         if execution is None:
-            if row.holder == dispatcher.member.id:
+            is_own = row.holder == dispatcher.member.id
+            if is_own and row.fingerprint in self._workflows.fingerprints:
                 dispatcher.execute(run, row, self._build_context(row, context))
+            elif is_own:  # the run was moved in between
+                await self._store.release_run(row.id, row.holder, row.attempt)
             elif not row.holder:
                 dispatcher.look_soon()
         elif count == len(answers):
@@ -324,6 +344,7 @@ class DurableEngine:
         :raises StorageError: when the database cannot be used.
         """
         run = _require_durable_run(run)
+        mark = run.workflow.fingerprint  # the start point refers to this description
         fields = None if state is None else build_initial_state(run.workflow, state)
         for _ in range(_TRIES):
             require_rested(run.record)
@@ -336,7 +357,7 @@ class DurableEngine:
             journal = await self._store.read_journal(run.id)
             known = journal.emitted | {*journal.answers} | {*journal.wakes}
             event = build_rewind_event(run.record, start)
-            if await self._begin(run, event, settings, context, drop=known):
+            if await self._begin(run, event, settings, context, drop=known, fingerprint=mark):
                 return
             await run.refresh()
         raise _build_change_conflict(run)
@@ -388,8 +409,8 @@ class DurableEngine:
         :raises NotFound: when there is no such run, or it has been removed.
         :raises StorageError: when the database cannot be used.
         """
+        await self.open([workflow])
         dispatcher = await self._get_dispatcher()
-        self._workflows.setdefault(workflow.id, workflow)
         row = await self._store.find(workflow.id, run_id, resource_id or None)
         if row is None:
             raise NotFound("Workflow run not found")
@@ -485,18 +506,20 @@ class DurableEngine:
         *,
         keep: Collection[str] = (),
         drop: Collection[str] = (),
+        fingerprint: str = "",
         priority: int | None = None,
     ) -> bool:
         """Begin an execution; return ``False`` if another process has changed the run before."""
         dispatcher = await self._get_dispatcher()
         row = await self._store.begin(
             msgspec.structs.replace(run.row, sequence=run.position),
-            await dispatcher.prepare_holder(run.workflow),
+            await dispatcher.prepare_holder(run.workflow, fingerprint or run.row.fingerprint),
             encode(event),
-            encode(msgspec.structs.replace(settings, trace=get_span_ids(get_current_span()))),
+            encode(msgspec.structs.replace(settings, trace=save_context(settings.trace))),
             self._encode_context(context),
             keep=keep,
             drop=drop,
+            fingerprint=fingerprint,
             priority=priority,
         )
         if row is None:
@@ -536,6 +559,8 @@ def _as_store(store: RunStore | str | None) -> RunStore:
 async def _load(run: DurableRun, row: RunRow) -> DurableRun:
     if run.position < row.sequence:
         await run.refresh()
+    elif row.attempt > run.row.attempt:
+        run.row = row
     return run
 
 

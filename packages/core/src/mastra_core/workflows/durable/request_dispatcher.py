@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
+
+import msgspec
 
 from mastra_core.request_scope import get_current_request, keep_alive
 from mastra_core.workflows.durable.dispatcher import (
@@ -17,6 +19,7 @@ from mastra_core.workflows.durable.dispatcher import (
 )
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.execution import Execution
+from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
 from mastra_core.workflows.durable.run_rows import RunRow
 from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.model.workflow import Workflow
@@ -37,7 +40,7 @@ class RequestDispatcher(Dispatcher):
 
     :param store: the store.
     :param settings: the settings.
-    :param workflows: the workflows that this process knows, by id.
+    :param workflows: the workflows that this process knows.
     :param looks: the times of rare looks, which all requests of the process share.
     """
 
@@ -45,7 +48,7 @@ class RequestDispatcher(Dispatcher):
         self,
         store: RunStore,
         settings: DispatcherSettings,
-        workflows: Mapping[str, Workflow],
+        workflows: KnownWorkflows,
         looks: LookTimes,
     ) -> None:
         super().__init__(store, settings, workflows, WeakValueDictionary(), looks)
@@ -57,12 +60,13 @@ class RequestDispatcher(Dispatcher):
         """Whether the event loop of the dispatcher is running."""
         return self.loop is asyncio.get_running_loop()
 
-    async def prepare_holder(self, workflow: Workflow) -> str:
+    async def prepare_holder(self, workflow: Workflow, fingerprint: str) -> str:
         """Return what ``get_holder`` returns, after the lease of this request has begun.
 
         :param workflow: the workflow of the run.
+        :param fingerprint: the fingerprint with which the run is executed.
         """
-        holder = self.get_holder(workflow)
+        holder = self.get_holder(workflow, fingerprint)
         if holder and time.monotonic() >= self._next_report:
             await self._report()
         return holder
@@ -127,13 +131,15 @@ class RequestDispatcher(Dispatcher):
         self._kicked.set()  # without executions, the work may end
 
     def _list_work(self) -> Sequence[Callable[[], Awaitable[None]]]:
-        return (self._renew_lease, *super()._list_work())
+        return (self._renew_lease, self._follow_runs, self._claim_runs, self._purge_runs)
 
     async def _renew_lease(self) -> None:
         if self._executions and time.monotonic() >= self._next_report:
             await self._report()
 
     async def _report(self) -> None:
+        fingerprints = tuple(self._workflows.fingerprints)
+        self.member = msgspec.structs.replace(self.member, fingerprints=fingerprints)
         await self._store.beat(self.member, self._settings.lease)
         self._next_report = time.monotonic() + self._settings.lease / _BEATS
         request = get_current_request()
@@ -145,7 +151,8 @@ class RequestDispatcher(Dispatcher):
         await self._store.release(self.member.id)
 
     async def _claim(self, *, orphans: bool) -> None:
-        if not await self._store.has_claimable(self.member, self._workflows, orphans=orphans):
+        ids = {mark: each.id for mark, each in self._workflows.fingerprints.items()}
+        if not ids or not await self._store.has_claimable(self.member, ids, orphans=orphans):
             return
         await self._report()
         await super()._claim(orphans=orphans)

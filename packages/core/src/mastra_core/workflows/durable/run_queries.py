@@ -194,7 +194,7 @@ def _add_events(run: int, events: Sequence[tuple[str, str]]) -> Query:
 
 def begin_execution(
     row: RunRow,
-    values: tuple[str, str, str, str | None, int | None],
+    values: tuple[str, str, str, str | None, int | None, str],
     keep: set[str],
     drop: set[str],
     now: str,
@@ -203,12 +203,12 @@ def begin_execution(
 
     :param row: the run as the caller has read it.
     :param values: the process, the JSON of the first event, of the settings and of the request
-        context, and the priority.
+        context, the priority, and the fingerprint.
     :param keep: the keys of the outcomes that stay.
     :param drop: the keys of the events that may be emitted again.
     :param now: an SQL expression for the present time.
     """
-    holder, event, settings, context, priority = values
+    holder, event, settings, context, priority, fingerprint = values
     commits, rewind = 0, list[Query]()
     if row.attempt:
         # The lock comes first, so that the holder stores no further outcome.
@@ -225,11 +225,11 @@ def begin_execution(
         f"""UPDATE mastra_runs SET status = 'running', sequence = sequence + 1,
             attempt = attempt + 1, commits = 0, holder = ?, takeovers = 0, due_at = {now},
             updated_at = ?, settings = ?, context = coalesce(?, context),
-            priority = coalesce(?, priority)
+            priority = coalesce(?, priority), fingerprint = ?
         WHERE id = ? AND attempt = ? AND sequence = ? AND commits = ?
         RETURNING {_COLUMNS}""",  # noqa: S608  # no values
         (
-            *(holder, _get_time(), settings, context, priority),
+            *(holder, _get_time(), settings, context, priority, fingerprint or row.fingerprint),
             *(row.id, row.attempt, row.sequence, commits),
         ),
         dependents=[_add_events(row.id, [("", event)]), *rewind],
@@ -261,7 +261,7 @@ def commit_batch(
 
     :param run: the key of the run.
     :param fence: the process, its attempt, and the number of earlier commits of the attempt.
-    :param batch: what to store.
+    :param batch: the batch to store.
     :param now: an SQL expression for the present time.
     """
     condition = "" if batch.answers is None else " AND answers = ?"
@@ -436,7 +436,7 @@ def _select_claimable(names: list[str], now: str, *, orphans: bool) -> str:
     )
     return (
         f"SELECT id FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
-        f"AND {UNINDEXED_WORKFLOW} IN ({join_placeholders(names)}) ORDER BY {RANK} LIMIT ?"
+        f"AND fingerprint IN ({join_placeholders(names)}) ORDER BY {RANK} LIMIT ?"
     )
 
 
@@ -444,7 +444,7 @@ def has_claimable(holder: str, names: list[str], now: str, *, orphans: bool) -> 
     """Return whether a process could execute a run.
 
     :param holder: the process.
-    :param names: the ids of the workflows that the process knows.
+    :param names: the fingerprints of the workflows that the process executes.
     :param now: an SQL expression for the present time.
     :param orphans: select the runs of dead processes, instead of the runs that are due.
     """
@@ -458,7 +458,7 @@ def claim_runs(
     """Assign runs to a process.
 
     :param holder: the process.
-    :param names: the ids of the workflows that the process knows.
+    :param names: the fingerprints of the workflows that the process executes.
     :param limit: the maximum number of runs.
     :param now: an SQL expression for the present time.
     :param locking: what the selection adds to skip locked rows.
@@ -477,7 +477,7 @@ def claim_runs(
 def claim_selected(
     holder: str, runs: Sequence[int], condition: str = "", values: Sequence[Any] = ()
 ) -> Queries[list[RunRow]]:
-    """Assign the named runs to a process, as far as no process holds them.
+    """Assign the selected runs to a process, except runs that another process holds.
 
     :param holder: the process.
     :param runs: the keys of the runs.
@@ -535,18 +535,29 @@ def report_member(member: Member, until: str) -> Queries[None]:
     """
     yield Query(
         f"INSERT INTO mastra_run_members ({_MEMBER_COLUMNS}, lease_until) "  # noqa: S608  # no values
-        f"VALUES (?, ?, ?, ?, {until}) "
-        f"ON CONFLICT (id) DO UPDATE SET lease_until = {until}",
-        (member.id, member.name, member.machine, member.process),
+        f"VALUES (?, ?, ?, ?, ?, {until}) ON CONFLICT (id) DO UPDATE "
+        f"SET fingerprints = excluded.fingerprints, lease_until = {until}",
+        (*(member.id, member.name, member.machine, member.process), " ".join(member.fingerprints)),
     )
 
 
-def list_members() -> Queries[list[Member]]:
-    """List the processes that have reported."""
-    rows = yield Query(f"SELECT {_MEMBER_COLUMNS} FROM mastra_run_members")  # noqa: S608  # no values
+def list_members(since: str) -> Queries[list[Member]]:
+    """List the processes that have reported.
+
+    :param since: an SQL expression; the leases of the processes end later.
+    """
+    rows = yield Query(
+        f"SELECT {_MEMBER_COLUMNS} FROM mastra_run_members WHERE lease_until > {since}"  # noqa: S608  # no values
+    )
     return [
-        Member(id=id_, name=name, machine=machine, process=process)
-        for id_, name, machine, process in rows
+        Member(
+            id=id_,
+            name=name,
+            machine=machine,
+            process=process,
+            fingerprints=tuple(fingerprints.split()),
+        )
+        for id_, name, machine, process, fingerprints in rows
     ]
 
 

@@ -36,9 +36,10 @@ _VERSION_1 = (
         updated_at BIGINT NOT NULL,
         settings TEXT NOT NULL,
         context TEXT NOT NULL,
+        fingerprint TEXT NOT NULL DEFAULT '',
         UNIQUE (workflow, run_id, scope)
     )""",
-    f"""CREATE INDEX mastra_runs_due ON mastra_runs (({RANK}), workflow)
+    f"""CREATE INDEX mastra_runs_due ON mastra_runs (({RANK}), fingerprint)
         WHERE holder = '' AND due_at IS NOT NULL""",
     "CREATE INDEX mastra_runs_held ON mastra_runs (holder) WHERE holder <> ''",
     """CREATE INDEX mastra_runs_unfinished ON mastra_runs (caller)
@@ -72,7 +73,14 @@ _VERSION_1 = (
         name TEXT NOT NULL,
         machine TEXT NOT NULL,
         process BIGINT NOT NULL,
+        fingerprints TEXT NOT NULL DEFAULT '',
         lease_until BIGINT NOT NULL
+    )""",
+    """CREATE TABLE mastra_run_fingerprints (
+        fingerprint TEXT PRIMARY KEY,
+        workflow TEXT NOT NULL,
+        description TEXT NOT NULL,
+        created_at BIGINT NOT NULL
     )""",
     """CREATE TABLE mastra_run_queues (
         workflow TEXT PRIMARY KEY,

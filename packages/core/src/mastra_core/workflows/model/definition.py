@@ -78,7 +78,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
             raise ConfigError(
                 f"The timeout {self.timeout!r} of the step {self.id!r} is not a valid number of "
                 "seconds.",
-                "Use seconds above 0.",
+                "Use a number above 0.",
             )
         for what in ("input", "output", "resume", "suspend"):
             self.get_schema(what)  # a type without a JSON schema fails here, not in a run
@@ -240,9 +240,13 @@ class WorkflowDefinition(Generic[In, Out]):
     :param retry: the retry policy, or the number of retries, for steps without their own.
     :param timeout: the maximum seconds from start to end, with the time while it is suspended.
     :param durable: whether its runs are kept in a database, also if those of others are not.
+    :param version: part of the fingerprint; change it if the old runs must not continue with the
+        new functions.
+    :param previous: earlier descriptions, with which old durable runs are continued.
     :param concurrency: the maximum number of runs that all processes of the database execute at a
         time. Further runs wait. The workflow is then durable.
-    :raises ConfigError: for an invalid retry policy, timeout or number of runs.
+    :raises ConfigError: for an invalid retry policy, timeout, number of runs or earlier
+        description.
     """
 
     id: str
@@ -254,10 +258,19 @@ class WorkflowDefinition(Generic[In, Out]):
     retry: Retry | int | None = None
     timeout: float | None = None
     durable: bool = False
+    version: str = ""
+    previous: tuple[WorkflowDefinition, ...] = ()
     concurrency: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "retry", as_retry(self.retry))
+        object.__setattr__(self, "previous", tuple(self.previous))
+        others = [each.id for each in self.previous if each.id != self.id]
+        if others:
+            raise ConfigError(
+                f"{others[0]!r} is not an earlier description of the workflow {self.id!r}.",
+                "Pass workflows with the same id: previous=[order_v1].",
+            )
         if self.concurrency is not None:
             check_concurrency(self.concurrency)
             object.__setattr__(self, "durable", True)
@@ -265,7 +278,7 @@ class WorkflowDefinition(Generic[In, Out]):
             raise ConfigError(
                 f"The timeout {self.timeout!r} of the workflow {self.id!r} is not a valid number "
                 "of seconds.",
-                "Use seconds above 0.",
+                "Use a number above 0.",
             )
 
     def iter_steps(self) -> Iterator[Step[Any, Any]]:

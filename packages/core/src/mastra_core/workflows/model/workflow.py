@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -49,9 +50,13 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param retry: the retry policy, or the number of retries, for steps without their own.
     :param timeout: the maximum seconds from start to end, with the time while it is suspended.
     :param durable: whether its runs are kept in a database, also if those of others are not.
+    :param version: part of the fingerprint; change it if the old runs must not continue with the
+        new functions.
+    :param previous: earlier descriptions, with which old durable runs are continued.
     :param concurrency: the maximum number of runs that all processes of the database execute at a
         time. Further runs wait. The workflow is then durable.
-    :raises ConfigError: for an invalid retry policy, timeout or number of runs.
+    :raises ConfigError: for an invalid retry policy, timeout, number of runs or earlier
+        description.
     """
 
     if TYPE_CHECKING:  # without an input type, the first step determines the types
@@ -221,6 +226,13 @@ class Workflow(WorkflowDefinition[In, Out]):
 
         check_result(self)
 
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """The fingerprint of the structure: the nodes, and the ids and kinds of the steps."""
+        from mastra_core.workflows.model.description import compute_fingerprint, describe_workflow
+
+        return compute_fingerprint(describe_workflow(self))
+
     def build_graph(self) -> list[dict[str, Any]]:
         """Return the graph of the nodes in JSON builtins, in the format of Mastra's HTTP API."""
         from mastra_core.workflows.render.graph import build_graph
@@ -243,7 +255,8 @@ class Workflow(WorkflowDefinition[In, Out]):
 
         if not node.steps and not isinstance(node, Sleep):
             raise ConfigError(
-                f"A group of the workflow {self.id!r} has no steps.", "Add a step to it."
+                f"A group of parallel or conditional steps of the workflow {self.id!r} is empty.",
+                "Add a step to the group.",
             )
         seen = {*_iter_ids(self.nodes)}
         for name in _iter_ids((node,)):
