@@ -38,6 +38,7 @@ def describe(mastra: Mastra) -> dict[str, Any]:
             if (names := _get_variables(agent))
         },
         "suspending_steps": _list_suspending_steps(mastra),
+        "run_database": _get_run_database(mastra),
         "middleware": len(mastra.server_middleware),
         "serve": {
             "host": mastra.server.host,
@@ -127,6 +128,15 @@ def _list_suspending_steps(mastra: Mastra) -> dict[str, list[str]]:
         return {}
     steps = {key: list(iter_suspending_steps(each)) for key, each in mastra.workflows.items()}
     return {key: paths for key, paths in steps.items() if paths}
+
+
+def _get_run_database(mastra: Mastra) -> str:
+    """Return the kind of the database that keeps workflow runs; empty without workflows."""
+    if not mastra.workflows:
+        return ""
+    default = "memory" if mastra.engine.single_process else "other"
+    found: str = getattr(mastra.engine, "database", default)
+    return found
 
 
 def _get_variables(agent: AgentLike) -> Sequence[str]:

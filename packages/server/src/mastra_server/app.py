@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar
@@ -17,6 +17,7 @@ from litestar.datastructures import State
 
 from mastra_core import ApiRoute, Mastra
 from mastra_core.agents.toolboxes import close_toolboxes
+from mastra_core.freezing import freezes_between_requests
 from mastra_core.request_scope import is_request_scoped
 from mastra_core.telemetry import is_sdk_installed
 from mastra_server.a2a import routes as a2a_routes
@@ -40,6 +41,7 @@ from mastra_server.mcp import tools as mcp_tools
 from mastra_server.mcp.app import McpRoute
 from mastra_server.memory import routes as memory_routes
 from mastra_server.middleware.cors import CorsHeaders
+from mastra_server.middleware.frozen_runs import FrozenRuns
 from mastra_server.middleware.https import HttpsOnly
 from mastra_server.middleware.limits import BodyLimit, TimeLimit
 from mastra_server.middleware.rate_limit import RateLimiter
@@ -194,6 +196,8 @@ def _wrap_layers(
     settings = mastra.server
     if mastra.server_middleware:  # Litestar handles only what the routes raise
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
+    if freezes_between_requests() and (continue_runs := _find_continue_runs(mastra)):
+        app = FrozenRuns(app, f"{settings.api_prefix}/workflows", continue_runs)
     app = BodyLimit(app, settings.body_limit)
     app = TimeLimit(app, settings.timeout)
     if settings.rate_limit is not None:
@@ -209,6 +213,11 @@ def _wrap_layers(
         app = RequestMetrics(app)
     app = CanonicalPath(RequestId(app))
     return RequestBoundary(app) if is_request_scoped() else app
+
+
+def _find_continue_runs(mastra: Mastra) -> Callable[[], Awaitable[None]] | None:
+    """Return what takes up the durable runs that wait; ``None`` if the engine has no such runs."""
+    return getattr(mastra.engine, "continue_runs", None)
 
 
 async def _open_remote_runs(app: Litestar) -> None:

@@ -158,8 +158,11 @@ class RunStoreSuite:
         other = _begin(store, run, "r2")
         run(store.release("one"))
         assert run(store.claim(member, {"f2": "w"}, 10, orphans=False)) == []
+        assert run(store.has_claimable(member, {"f1": "w"}, orphans=False))
+        assert not run(store.has_claimable(member, {"f2": "w"}, orphans=False))
         (claimed,) = run(store.claim(member, {"f1": "w", "f2": "w"}, 10, orphans=False))
         assert (claimed.id, claimed.holder, claimed.attempt) == (other.id, "two", 2)
+        assert not run(store.has_claimable(member, {"f1": "w"}, orphans=False))
         assert run(store.claim(member, {"f1": "w"}, 10, orphans=False)) == []
 
     def test_waiting_runs_are_claimed_in_order(self, store: RunStore, run: _Await) -> None:

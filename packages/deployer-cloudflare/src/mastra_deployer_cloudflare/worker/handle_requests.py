@@ -23,7 +23,7 @@ from mastra_deployer_cloudflare.worker.variables import copy_variables
 __all__ = ("handle_request", "handle_scheduled", "keep_alive")
 
 _HEADERS = {"content-type": "application/json", "cache-control": "no-store"}
-_FIRST_ERROR = 400
+_FIRST_ERROR, _NOT_FOUND_STATUS = 400, 404
 _CANNOT_START = '{"error":"The application cannot start."}'
 _FAILED = '{"error":"Internal Server Error"}'
 _NOT_FOUND = '{"error":"Not Found"}'
@@ -97,7 +97,7 @@ async def handle_request(isolate: IsolateApp, request: Any, env: Any, context: A
 
 
 async def handle_scheduled(isolate: IsolateApp, controller: Any, env: Any, context: Any) -> None:
-    """Send the app a request for a cron trigger: ``POST /cdn-cgi/handler/scheduled``.
+    """Continue durable runs, and send the app the request ``POST /cdn-cgi/handler/scheduled``.
 
     :param isolate: the app of this isolate.
     :param controller: has the expression and the time of the trigger.
@@ -107,6 +107,7 @@ async def handle_scheduled(isolate: IsolateApp, controller: Any, env: Any, conte
     """
     _enter(isolate, env, context)
     app = await isolate.start(keep_alive)
+    has_continued = await _continue_runs(app)
     statuses = []
 
     async def receive() -> dict[str, Any]:
@@ -120,8 +121,23 @@ async def handle_scheduled(isolate: IsolateApp, controller: Any, env: Any, conte
     await Connection({**scope, "env": env, "state": dict(isolate.state)}, receive, send, ()).call(
         app
     )
+    if has_continued and statuses == [_NOT_FOUND_STATUS]:  # the app needs no route for this
+        return
     if not statuses or statuses[0] >= _FIRST_ERROR:
         raise RuntimeError(f"The app answered {statuses or 'nothing'} to POST {SCHEDULED_PATH}.")
+
+
+async def _continue_runs(app: Any) -> bool:
+    """Take up the durable runs of the app that wait; return whether the app has durable runs."""
+    mastra = getattr(getattr(app, "state", None), "mastra", None)
+    continue_runs = getattr(getattr(mastra, "engine", None), "continue_runs", None)
+    if continue_runs is None:
+        return False
+    from mastra_core.request_scope import enter_request
+
+    with enter_request():
+        await continue_runs()
+    return True
 
 
 def keep_alive(work: Awaitable[Any]) -> None:

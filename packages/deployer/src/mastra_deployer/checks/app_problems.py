@@ -14,6 +14,7 @@ from mastra_deployer.checks.parsed_sources import FileFindings, ParsedSources
 from mastra_deployer.checks.process_memory import check_process_memory
 from mastra_deployer.checks.request_limits import check_request_limits
 from mastra_deployer.checks.reserved_variables import check_reserved_variables
+from mastra_deployer.checks.run_database import check_run_database
 from mastra_deployer.checks.value_problems import VOLUME_HINT, describe_lost_file
 from mastra_deployer.code_analysis.database_files import DatabaseFile
 from mastra_deployer.output.other_places import format_other_places
@@ -44,6 +45,7 @@ def check_app(
         *check_reserved_variables(target, project.environment.names),
     ]
     problems += check_request_limits(target, build)
+    problems += check_run_database(target, build, {*project.environment.names, *values})
     if not target.persistent_disk:
         problems += check.report_stores(target, values)
     if target.short_lived:

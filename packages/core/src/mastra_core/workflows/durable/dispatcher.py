@@ -7,13 +7,14 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
 import msgspec
 
 from mastra_core.errors import StorageError
+from mastra_core.freezing import collect_tasks, freezes_between_requests, hold_response
 from mastra_core.logger import get_logger
 from mastra_core.request_scope import is_being_cancelled
 from mastra_core.workflows.durable.durable_run import DurableRun
@@ -30,7 +31,7 @@ from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
 from mastra_core.workflows.model.workflow import Workflow
 
-__all__ = ("Dispatcher", "DispatcherSettings")
+__all__ = ("Dispatcher", "DispatcherSettings", "LookTimes")
 
 _BUSY_INTERVAL = 0.1  # seconds between two looks at the store while runs are executed or watched
 _IDLE_INTERVAL = 0.25
@@ -58,6 +59,17 @@ class DispatcherSettings(msgspec.Struct, frozen=True, kw_only=True):
     limits: ExecutionLimits
 
 
+class LookTimes(msgspec.Struct):
+    """When rare looks at the store are due next, by the monotonic clock.
+
+    :param next_orphans: the next look for the runs of dead processes.
+    :param next_purge: the next look for old runs.
+    """
+
+    next_orphans: float = 0.0
+    next_purge: float = 0.0
+
+
 class Dispatcher:
     """Executes runs in one event loop, from ``open`` to ``close``.
 
@@ -65,7 +77,7 @@ class Dispatcher:
     :param settings: the settings.
     :param workflows: the workflows that this process knows.
     :param runs: the handles of runs that somebody holds, by key.
-    :param get_run: returns the handle of a run.
+    :param looks: the times of rare looks at the store; of this dispatcher alone by default.
     """
 
     def __init__(
@@ -74,11 +86,11 @@ class Dispatcher:
         settings: DispatcherSettings,
         workflows: KnownWorkflows,
         runs: WeakValueDictionary[int, DurableRun],
-        get_run: Callable[[Workflow, RunRow], DurableRun],
+        looks: LookTimes | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self._store, self._settings, self._workflows = store, settings, workflows
-        self._runs, self._get_run = runs, get_run
+        self._runs = runs
         name = settings.name or f"{socket.gethostname()}-{os.getpid()}"
         self.member = Member(
             id=f"{name}-{os.urandom(6).hex()}",
@@ -91,9 +103,11 @@ class Dispatcher:
         self._heartbeat: Heartbeat | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._kicked = asyncio.Event()
-        self._next_orphans = self._next_purge = 0.0
+        self._looks = LookTimes() if looks is None else looks
         self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
         self._has_backlog = False
+        self._claiming: asyncio.Task[None] | None = None
+        self._freezes = freezes_between_requests() and not store.single_process
 
     def get_holder(self, workflow: Workflow, fingerprint: str) -> str:
         """Return the id of this process, or an empty text if a run must wait in the queue.
@@ -117,8 +131,42 @@ class Dispatcher:
 
     def look_soon(self) -> None:
         """Check the store soon, because a run waits there."""
-        if self._settings.max_concurrency:
-            self._kicked.set()
+        if not self._settings.max_concurrency:
+            return
+        self._kicked.set()
+        if self._freezes:
+            self._claiming = asyncio.create_task(self._claim_runs())
+            hold_response(self._claiming)
+
+    async def prepare_holder(self, workflow: Workflow, fingerprint: str) -> str:
+        """Return what ``get_holder`` returns, after the lease of the process has begun.
+
+        :param workflow: the workflow of the run.
+        :param fingerprint: the fingerprint with which the run is executed.
+        """
+        holder = self.get_holder(workflow, fingerprint)
+        if holder and self._freezes:
+            await self._renew_frozen_lease()
+        return holder
+
+    async def _renew_frozen_lease(self) -> None:
+        """Renew a lease that may have ended while the process was frozen."""
+        await self._store.beat(self.member, self._settings.lease)
+
+    def get_run(self, workflow: Workflow, row: RunRow) -> DurableRun:
+        """Return the handle of a run.
+
+        :param workflow: the workflow.
+        :param row: the run in the store.
+        """
+        run = self._runs.get(row.id)
+        if run is None:
+            known = self._workflows.find(row.fingerprint, workflow)
+            run = self._runs[row.id] = DurableRun(known, row, self._store, self._follow)
+        return run
+
+    def _follow(self) -> None:
+        """Begin to follow the runs that somebody watches; the watcher does so at its next look."""
 
     async def announce(self) -> None:
         """Notify other processes of the workflows that this process executes.
@@ -185,6 +233,8 @@ class Dispatcher:
         run.workflow = self._workflows.find(row.fingerprint, run.workflow)
         run.is_executed = True
         execution.start()
+        if execution.task is not None:
+            hold_response(execution.task)
 
     def find_execution(self, row: RunRow) -> Execution | None:
         """Return the execution of a run in this process, or ``None`` if there is none.
@@ -194,6 +244,13 @@ class Dispatcher:
         execution = self._executions.get(row.id)
         is_present = execution is not None and execution.row.attempt == row.attempt
         return execution if is_present else None
+
+    async def continue_runs(self) -> None:
+        """Take up the runs that are due or were lost, and return when these runs rest."""
+        with collect_tasks() as tasks:
+            await self._claim_runs(now=True)
+        if tasks:
+            await asyncio.wait(tasks)
 
     def stop_execution(self, run: DurableRun) -> None:
         """Stop the execution of a run in this process, if there is one.
@@ -225,22 +282,29 @@ class Dispatcher:
             if self._heartbeat is not None:
                 self._heartbeat.request_stop()
 
-    async def _look(self) -> None:
-        """Check the store once for changes of other processes and for runs to execute."""
-        for work in (
-            self._follow_runs,
-            self._claim_runs,
-            self._purge_runs,
-            self.monitor.measure,
-        ):
+    async def _look(self) -> bool:
+        """Check the store once for changes of other processes and for runs to execute.
+
+        :returns: whether the store could be used.
+        """
+        is_complete = True
+        for work in self._list_work():
             try:
                 await work()
             except StorageError as error:
                 get_logger("mastra.workflows").error("durable runs wait: %s", error)
+                is_complete = False
                 await asyncio.sleep(_ERROR_INTERVAL)
             except Exception:  # noqa: BLE001  # one damaged run must not stop the others
                 get_logger("mastra.workflows").exception("durable runs wait")
+                is_complete = False
                 await asyncio.sleep(_ERROR_INTERVAL)
+        return is_complete
+
+    def _list_work(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        if self._freezes and not self._list_followed_runs():
+            return (self._follow_runs, self._purge_runs)  # no request may wait for a claimed run
+        return (self._follow_runs, self._claim_runs, self._purge_runs, self.monitor.measure)
 
     async def _listen(self) -> None:
         """Check the store as soon as another process notifies this process of changed runs."""
@@ -279,11 +343,16 @@ class Dispatcher:
         elif state.answers > execution.answer_count:
             await execution.add_answers()
 
-    async def _claim_runs(self) -> None:
+    async def _claim_runs(self, *, now: bool = False) -> None:
+        if self._freezes:
+            await self._renew_frozen_lease()
         await self._claim(orphans=False)
-        if time.monotonic() < self._next_orphans:
+        if time.monotonic() < self._looks.next_orphans and not now:
             return
-        self._next_orphans = time.monotonic() + _ORPHAN_INTERVAL
+        self._looks.next_orphans = time.monotonic() + _ORPHAN_INTERVAL
+        await self._claim_orphans()
+
+    async def _claim_orphans(self) -> None:
         await self._release_lost_runs()
         if self._store.single_process:
             return
@@ -326,11 +395,11 @@ class Dispatcher:
                 get_logger("mastra.workflows").warning(
                     "run %s was taken over from a process that has ended", row.run_id
                 )
-            run = self._get_run(known[row.fingerprint], row)
+            run = self.get_run(known[row.fingerprint], row)
             self.execute(run, row, msgspec.json.decode(row.context))
 
     async def _purge_runs(self) -> None:
-        if time.monotonic() < self._next_purge:
+        if time.monotonic() < self._looks.next_purge:
             return
         now = get_timestamp_ms()
         count = await self._store.purge(
@@ -338,4 +407,4 @@ class Dispatcher:
             pending_before=now - _PENDING_AGE * 1000,
             limit=_PURGE_SIZE,
         )
-        self._next_purge = time.monotonic() + (0 if count == _PURGE_SIZE else _PURGE_INTERVAL)
+        self._looks.next_purge = time.monotonic() + (0 if count == _PURGE_SIZE else _PURGE_INTERVAL)

@@ -10,10 +10,11 @@ import msgspec
 
 from mastra_core.database.url import parse_database_url, read_database_url
 from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
+from mastra_core.request_scope import get_current_request, is_request_scoped
 from mastra_core.schema import dump
 from mastra_core.secret import Secret
 from mastra_core.telemetry import save_context
-from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings
+from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings, LookTimes
 from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import DurableRun, build_record
 from mastra_core.workflows.durable.execution import ExecutionLimits
@@ -56,23 +57,27 @@ from mastra_core.workflows.model.workflow import Workflow
 if TYPE_CHECKING:
     import asyncio
 
+    from mastra_core.workflows.durable.request_dispatcher import RequestDispatcher
+
 __all__ = ("DurableEngine",)
 
 _MONTH = 30 * 24 * 3600
+_D1_SCHEME = "d1:"
 _TRIES = 20  # of a change that another process may forestall
 
 
 class DurableEngine:
     """Stores runs in a database, and executes them in the processes that use the database.
 
-    :param store: the store, or the URL of a database: ``sqlite:///runs.db`` or
-        ``postgresql://user:password@host/name``; by default the database that
-        ``MASTRA_DATABASE_URL`` names, or else the file ``mastra.db``.
+    :param store: the store, or the URL of a database: ``sqlite:///runs.db``,
+        ``postgresql://user:password@host/name``, or ``d1:DB`` for the D1 binding ``DB`` of a
+        Cloudflare Worker; by default the database that ``MASTRA_DATABASE_URL`` names, or else the
+        file ``mastra.db``.
     :param name: the name of this process, for its logs; host name and process id by default.
     :param max_concurrency: the maximum number of runs that this process executes at a time. Further
         runs wait in the database until a process is free.
     :param lease: the seconds after which a process that does not report counts as dead. Other
-        processes then continue its runs.
+        processes then continue its runs. On Cloudflare Workers, this is a request.
     :param max_events: the maximum number of events of one run. An endless loop fails there.
     :param max_takeovers: how often in sequence the process of a run may die without progress. Then
         the run fails.
@@ -100,6 +105,7 @@ class DurableEngine:
         context_keys: Collection[str] | None = None,
     ) -> None:
         self._store = _as_store(store)
+        self._database = "variable" if store is None else getattr(self._store, "kind", "other")
         limits = ExecutionLimits(
             max_events=max_events, max_takeovers=max_takeovers, park_after=park_after
         )
@@ -111,6 +117,16 @@ class DurableEngine:
         self._runs: WeakValueDictionary[int, DurableRun] = WeakValueDictionary()
         self._dispatcher: Dispatcher | None = None
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self._looks, self._is_open = LookTimes(), False
+        self._outside_requests: dict[Any, Any] = {}
+
+    @property
+    def database(self) -> str:
+        """The kind of the database: ``sqlite``, ``postgresql``, ``d1`` or ``other``.
+
+        The value is ``variable`` if ``MASTRA_DATABASE_URL`` names the database.
+        """
+        return self._database
 
     @property
     def single_process(self) -> bool:
@@ -130,9 +146,19 @@ class DurableEngine:
         """
         for workflow in workflows:
             self._workflows.add(workflow)
+        if is_request_scoped():  # each request has a dispatcher of its own
+            await self._open_for_requests()
+            return
         dispatcher = await self._get_dispatcher()
         if not self._workflows.is_stored:
             await dispatcher.announce()
+
+    async def _open_for_requests(self) -> None:
+        if not self._is_open:
+            await self._store.open()
+            self._is_open = True
+        if not self._workflows.is_stored:
+            await self._workflows.store_descriptions()
 
     async def create(
         self,
@@ -156,6 +182,7 @@ class DurableEngine:
         :raises StorageError: when the database cannot be used.
         """
         await self.open([workflow])
+        dispatcher = await self._get_dispatcher()
         new = NewRun(
             workflow=workflow.id,
             run_id=run_id or generate_id(),
@@ -170,7 +197,7 @@ class DurableEngine:
                 f"This caller has {self._max_unfinished} unfinished runs, and may add no more.",
                 "Resume or cancel some runs, or raise DurableEngine(max_unfinished=...).",
             )
-        return await self._load(workflow, row)
+        return await _load(dispatcher.get_run(workflow, row), row)
 
     async def start(
         self,
@@ -266,7 +293,7 @@ class DurableEngine:
             (run.record.steps[path].key, encode(StepResumed(step=path, data=data)))
             for path in paths
         ]
-        holder = dispatcher.get_holder(run.workflow, run.row.fingerprint)
+        holder = await dispatcher.prepare_holder(run.workflow, run.row.fingerprint)
         row, count = await self._store.answer(
             run.id, holder, answers, text, self._encode_context(context)
         )
@@ -383,10 +410,11 @@ class DurableEngine:
         :raises StorageError: when the database cannot be used.
         """
         await self.open([workflow])
+        dispatcher = await self._get_dispatcher()
         row = await self._store.find(workflow.id, run_id, resource_id or None)
         if row is None:
             raise NotFound("Workflow run not found")
-        return await self._load(workflow, row)
+        return await _load(dispatcher.get_run(workflow, row), row)
 
     async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
         """Return the records of stored runs, newest first.
@@ -418,17 +446,31 @@ class DurableEngine:
         await self.cancel(run)
         await self._store.delete(_require_durable_run(run).id)
 
+    async def continue_runs(self) -> None:
+        """Take up the runs that are due or whose process died, and wait until these runs rest.
+
+        A process that lives between requests does so by itself. On other platforms, each request
+        for workflows does so, and a cron trigger may call this method.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        dispatcher = await self._get_dispatcher()
+        await dispatcher.continue_runs()
+
     async def close(self) -> None:
         """Stop the runs of this process, and let other processes continue them."""
         dispatcher, self._dispatcher = self._dispatcher, None
         if dispatcher is not None:
             await dispatcher.close()
+        if dispatcher is not None or is_request_scoped():
             await self._store.close()
 
     async def _get_dispatcher(self) -> Dispatcher:
         """Return the dispatcher of this event loop; the first call opens it."""
         import asyncio
 
+        if is_request_scoped():
+            return self._get_request_dispatcher()
         loop = asyncio.get_running_loop()
         if self._dispatcher is not None and self._dispatcher.loop is loop:
             return self._dispatcher
@@ -436,27 +478,24 @@ class DurableEngine:
             self._opening = (loop, asyncio.Lock())
         async with self._opening[1]:
             if self._dispatcher is None or self._dispatcher.loop is not loop:
-                dispatcher = Dispatcher(
-                    self._store, self._settings, self._workflows, self._runs, self._get_handle
-                )
+                dispatcher = Dispatcher(self._store, self._settings, self._workflows, self._runs)
                 await dispatcher.open()
                 self._dispatcher = dispatcher
             return self._dispatcher
 
-    def _get_handle(self, workflow: Workflow, row: RunRow) -> DurableRun:
-        run = self._runs.get(row.id)
-        if run is None:
-            known = self._workflows.find(row.fingerprint, workflow)
-            run = self._runs[row.id] = DurableRun(known, row, self._store)
-        return run
+    def _get_request_dispatcher(self) -> RequestDispatcher:
+        """Return the dispatcher of the current request; the first call in a request creates it."""
+        from mastra_core.workflows.durable.request_dispatcher import RequestDispatcher
 
-    async def _load(self, workflow: Workflow, row: RunRow) -> DurableRun:
-        run = self._get_handle(workflow, row)
-        if run.position < row.sequence:
-            await run.refresh()
-        elif row.attempt > run.row.attempt:
-            run.row = row
-        return run
+        request = get_current_request()
+        values = self._outside_requests if request is None else request.values
+        dispatcher: RequestDispatcher | None = values.get(self)
+        if dispatcher is None or not dispatcher.is_usable:
+            dispatcher = values[self] = RequestDispatcher(
+                self._store, self._settings, self._workflows, self._looks
+            )
+            dispatcher.wake()
+        return dispatcher
 
     async def _begin(
         self,
@@ -474,7 +513,7 @@ class DurableEngine:
         dispatcher = await self._get_dispatcher()
         row = await self._store.begin(
             msgspec.structs.replace(run.row, sequence=run.position),
-            dispatcher.get_holder(run.workflow, fingerprint or run.row.fingerprint),
+            await dispatcher.prepare_holder(run.workflow, fingerprint or run.row.fingerprint),
             encode(event),
             encode(msgspec.structs.replace(settings, trace=save_context(settings.trace))),
             self._encode_context(context),
@@ -510,7 +549,19 @@ class DurableEngine:
 def _as_store(store: RunStore | str | None) -> RunStore:
     if store is not None and not isinstance(store, str):
         return store
+    if store is not None and store.startswith(_D1_SCHEME):
+        from mastra_core.workflows.durable.d1_run_store import D1RunStore
+
+        return D1RunStore(store.removeprefix(_D1_SCHEME))
     return create_run_store(read_database_url() if store is None else parse_database_url(store))
+
+
+async def _load(run: DurableRun, row: RunRow) -> DurableRun:
+    if run.position < row.sequence:
+        await run.refresh()
+    elif row.attempt > run.row.attempt:
+        run.row = row
+    return run
 
 
 def _require_durable_run(run: Run) -> DurableRun:

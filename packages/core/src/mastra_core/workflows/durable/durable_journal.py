@@ -76,6 +76,7 @@ class DurableJournal:
         self._events: list[RunEvent] = []
         self._lock = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None  # of a commit that the store never accepts
         self._timer: asyncio.TimerHandle | None = None
         self._parking: asyncio.Task[None] | None = None
 
@@ -212,6 +213,8 @@ class DurableJournal:
             if self._flushing is None:
                 self._flushing = asyncio.create_task(self._flush())
             await asyncio.shield(self._flushing)
+        if self._failure is not None:
+            raise self._failure
 
     async def add_answers(self) -> None:
         """Read the answers of resumed waits, and wake the steps that wait for them."""
@@ -276,6 +279,9 @@ class DurableJournal:
                     batch, self._batch = self._batch, Batch()
                     events, self._events = self._events, []
                     await self._commit(batch, events)
+        except Exception as error:
+            self._failure = error
+            raise
         finally:
             self._flushing = None
 

@@ -29,6 +29,11 @@ class MixedEngine:
         self.other = other
 
     @property
+    def database(self) -> str:
+        """The kind of the database of the durable runs."""
+        return self.durable.database
+
+    @property
     def single_process(self) -> bool:
         """Whether some runs are known only to the process that created them."""
         return self.durable.single_process or self.other.single_process
@@ -207,6 +212,10 @@ class MixedEngine:
         :param run: the run.
         """
         await self._find_engine(run).delete(run)
+
+    async def continue_runs(self) -> None:
+        """Take up the durable runs that are due, and wait until these runs rest."""
+        await self.durable.continue_runs()
 
     async def close(self) -> None:
         """Stop all runs of this process; other processes continue the durable runs."""

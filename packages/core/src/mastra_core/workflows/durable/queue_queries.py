@@ -14,7 +14,13 @@ from mastra_core.workflows.durable.run_rows import RunRow, join_placeholders
 from mastra_core.workflows.durable.run_schema import RANK
 from mastra_core.workflows.durable.transactions import Queries, Query
 
-__all__ = ("Queue", "claim_from_queues", "group_queues", "list_open_queues")
+__all__ = (
+    "Queue",
+    "claim_from_queues",
+    "claim_one_by_one",
+    "group_queues",
+    "list_open_queues",
+)
 
 _COUNT = f"SELECT count(*) FROM mastra_runs WHERE holder <> '' AND {UNINDEXED_WORKFLOW} = ?"  # noqa: S608  # no values
 
@@ -63,7 +69,7 @@ def list_open_queues(queues: Sequence[Queue], now: str) -> Queries[list[Queue]]:
         if queue.maximum is not None:
             part += f" AND ({_COUNT}) < ?"
             values += (queue.workflow, queue.maximum)
-        parts.append(part)
+        parts.append(f"({part}) AS open_{len(parts)}")  # D1 returns rows by the names of columns
     (row,) = yield Query(f"SELECT {', '.join(parts)}", values)  # no values
     return [queue for queue, is_open in zip(queues, row, strict=True) if is_open]
 
@@ -86,6 +92,30 @@ def claim_from_queues(
             free = queue.maximum - (yield from _count_locked_queue(queue.workflow, queue.maximum))
         waiting += yield from _select_due(queue.fingerprints, min(limit, free), now, locking)
     return (yield from claim_selected(holder, [id_ for _, id_ in sorted(waiting)[:limit]]))
+
+
+def claim_one_by_one(
+    holder: str, queues: Sequence[Queue], limit: int, now: str
+) -> Queries[list[RunRow]]:
+    """Assign runs to a process like ``claim_from_queues``, in a database without locks.
+
+    Each statement counts the held runs, and therefore exceeds no maximum.
+
+    :param holder: the process.
+    :param queues: the queues.
+    :param limit: the maximum number of runs of the process.
+    :param now: an SQL expression for the present time.
+    """
+    claimed: list[RunRow] = []
+    for queue in queues:
+        waiting = yield from _select_due(queue.fingerprints, limit - len(claimed), now, "")
+        if queue.maximum is None:
+            claimed += yield from claim_selected(holder, [id_ for _, id_ in waiting])
+            continue
+        condition, values = f"AND ({_COUNT}) < ?", (queue.workflow, queue.maximum)
+        for _, id_ in waiting:
+            claimed += yield from claim_selected(holder, [id_], condition, values)
+    return claimed
 
 
 def _count_locked_queue(workflow: str, maximum: int) -> Queries[int]:

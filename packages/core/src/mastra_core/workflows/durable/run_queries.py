@@ -181,12 +181,13 @@ def read_states(runs: list[int]) -> Queries[dict[int, RunState]]:
     return states
 
 
-def _add_events(run: int, sequence: int, events: Sequence[tuple[str, str]]) -> Query:
-    """Build the query that stores events; ``sequence`` is the number of events after the query."""
-    first = sequence - len(events)
+def _add_events(run: int, events: Sequence[tuple[str, str]]) -> Query:
+    """Build the query that stores events, whose number was added to the row of the run before."""
+    count = len(events)
     return Query(
-        "INSERT INTO mastra_run_events (run, sequence, key, data) VALUES (?, ?, ?, ?)",
-        [(run, first + index, key, data) for index, (key, data) in enumerate(events)],
+        "INSERT INTO mastra_run_events (run, sequence, key, data) "
+        "VALUES (?, (SELECT sequence FROM mastra_runs WHERE id = ?) - ?, ?, ?)",
+        [(run, run, count - index, key, data) for index, (key, data) in enumerate(events)],
         many=True,
     )
 
@@ -208,37 +209,49 @@ def begin_execution(
     :param now: an SQL expression for the present time.
     """
     holder, event, settings, context, priority, fingerprint = values
+    commits, rewind = 0, list[Query]()
+    if row.attempt:
+        # The lock comes first, so that the holder stores no further outcome.
+        locked = yield Query(
+            "UPDATE mastra_runs SET updated_at = updated_at "
+            "WHERE id = ? AND attempt = ? AND sequence = ? RETURNING commits",
+            (row.id, row.attempt, row.sequence),
+        )
+        if not locked:
+            return None
+        commits = locked[0][0]
+        rewind = yield from _rewind_journal(row.id, keep, drop)
     rows = yield Query(
         f"""UPDATE mastra_runs SET status = 'running', sequence = sequence + 1,
             attempt = attempt + 1, commits = 0, holder = ?, takeovers = 0, due_at = {now},
             updated_at = ?, settings = ?, context = coalesce(?, context),
             priority = coalesce(?, priority), fingerprint = ?
-        WHERE id = ? AND attempt = ? AND sequence = ? RETURNING {_COLUMNS}""",  # noqa: S608  # no values
+        WHERE id = ? AND attempt = ? AND sequence = ? AND commits = ?
+        RETURNING {_COLUMNS}""",  # noqa: S608  # no values
         (
             *(holder, _get_time(), settings, context, priority, fingerprint or row.fingerprint),
-            *(row.id, row.attempt, row.sequence),
+            *(row.id, row.attempt, row.sequence, commits),
         ),
+        dependents=[_add_events(row.id, [("", event)]), *rewind],
     )
-    if not rows:
-        return None
-    begun = _to_row(rows[0])
-    yield _add_events(row.id, begun.sequence, [("", event)])
-    if row.attempt:
-        yield from _rewind_journal(row.id, keep, drop)
-    return begun
+    return _to_row(rows[0]) if rows else None
 
 
-def _rewind_journal(run: int, keep: set[str], drop: set[str]) -> Queries[None]:
+def _rewind_journal(run: int, keep: set[str], drop: set[str]) -> Queries[list[Query]]:
+    """Build the queries that remove outcomes and answers from the journal."""
     outcomes = yield Query("SELECT key FROM mastra_run_outcomes WHERE run = ?", (run,))
     gone = [(run, key) for (key,) in outcomes if key not in keep]
+    queries = []
     if gone:
         sql = "DELETE FROM mastra_run_outcomes WHERE run = ? AND key = ?"
-        yield Query(sql, gone, many=True)
+        queries.append(Query(sql, gone, many=True))
     if drop:
+        dropped = [(run, key) for key in sorted(drop)]
         sql = "UPDATE mastra_run_events SET key = '' WHERE run = ? AND key = ?"
-        yield Query(sql, [(run, key) for key in sorted(drop)], many=True)
+        queries.append(Query(sql, dropped, many=True))
         sql = "DELETE FROM mastra_run_answers WHERE run = ? AND key = ?"
-        yield Query(sql, [(run, key) for key in sorted(drop)], many=True)
+        queries.append(Query(sql, dropped, many=True))
+    return queries
 
 
 def commit_batch(
@@ -268,24 +281,35 @@ def commit_batch(
             *(len(batch.events), batch.status, _get_time(), bool(batch.outcomes), batch.releases),
             *(run, *fence, *expected),
         ),
+        dependents=_store_batch(run, fence, batch),
     )
     if not rows:
         return (yield from _explain_refusal(run, fence))
-    sequence: int = rows[0][0]
+    return CommitResult("stored", rows[0][0])
+
+
+def _store_batch(run: int, fence: tuple[str, int, int], batch: Batch) -> list[Query]:
+    """Build the queries that store the parts of a batch."""
+    _, attempt, number = fence
+    queries = []
     if batch.outcomes:
-        yield Query(
-            "INSERT INTO mastra_run_outcomes (run, key, number, data) VALUES (?, ?, ?, ?)",
-            [
-                (run, key, (fence[1] << 40) + (fence[2] << 16) + index, data)
-                for index, (key, data) in enumerate(batch.outcomes)
-            ],
-            many=True,
+        # Numbers only sort outcomes, and D1 stores no larger numbers than JavaScript can represent.
+        first = (attempt << 38) + (number << 14)
+        queries.append(
+            Query(
+                "INSERT INTO mastra_run_outcomes (run, key, number, data) VALUES (?, ?, ?, ?)",
+                [
+                    (run, key, first + index, data)
+                    for index, (key, data) in enumerate(batch.outcomes)
+                ],
+                many=True,
+            )
         )
     if batch.wakes:
-        yield _add_answers(run, "wake", [(key, str(until)) for key, until in batch.wakes])
+        queries.append(_add_answers(run, "wake", [(key, str(at)) for key, at in batch.wakes]))
     if batch.events:
-        yield _add_events(run, sequence, batch.events)
-    return CommitResult("stored", sequence)
+        queries.append(_add_events(run, batch.events))
+    return queries
 
 
 def _explain_refusal(run: int, fence: tuple[str, int, int]) -> Queries[CommitResult]:
@@ -330,7 +354,7 @@ def answer_waits(
     # The update comes first: it locks the row, so that no other answer comes in between.
     locked = yield Query(
         "UPDATE mastra_runs SET updated_at = updated_at WHERE id = ? "  # noqa: S608  # no values
-        f"AND status NOT IN ({_FINISHED}) RETURNING id",
+        f"AND status NOT IN ({_FINISHED}) RETURNING attempt, answers",
         (run,),
     )
     if not locked:
@@ -360,13 +384,16 @@ def answer_waits(
             attempt = attempt + CASE WHEN holder = '' AND ? THEN 1 ELSE 0 END,
             commits = CASE WHEN holder = '' THEN 0 ELSE commits END,
             holder = CASE WHEN holder = '' THEN ? ELSE holder END
-        WHERE id = ? RETURNING {_COLUMNS}""",  # noqa: S608  # no values
-        (len(new), len(new), _get_time(), context, bool(holder), holder, run),
+        WHERE id = ? AND attempt = ? AND answers = ? RETURNING {_COLUMNS}""",  # noqa: S608  # no values
+        (len(new), len(new), _get_time(), context, bool(holder), holder, run, *locked[0]),
+        dependents=[
+            _add_answers(run, "answer", [(key, data) for key, _ in new]),
+            _add_events(run, [("", event) for _, event in new]),
+        ],
     )
-    row = _to_row(rows[0])
-    yield _add_answers(run, "answer", [(key, data) for key, _ in new])
-    yield _add_events(run, row.sequence, [("", event) for _, event in new])
-    return row, len(new)
+    if not rows:  # a database without locks, and the run has changed since it was read
+        return (yield from answer_waits(run, holder, answers, data, context, now))
+    return _to_row(rows[0]), len(new)
 
 
 def cancel_run(run: int, event: str) -> Queries[bool]:
@@ -378,13 +405,11 @@ def cancel_run(run: int, event: str) -> Queries[bool]:
     rows = yield Query(
         "UPDATE mastra_runs SET status = 'canceled', sequence = sequence + 1, "  # noqa: S608  # no values
         "attempt = attempt + 1, holder = '', due_at = NULL, updated_at = ? "
-        f"WHERE id = ? AND status NOT IN ({_FINISHED}) RETURNING sequence",
+        f"WHERE id = ? AND status NOT IN ({_FINISHED}) RETURNING id",
         (_get_time(), run),
+        dependents=[_add_events(run, [("", event)])],
     )
-    if not rows:
-        return False
-    yield _add_events(run, rows[0][0], [("", event)])
-    return True
+    return bool(rows)
 
 
 def build_due_condition(now: str) -> str:
@@ -449,18 +474,23 @@ def claim_runs(
     return [_to_row(row) for row in rows]
 
 
-def claim_selected(holder: str, runs: Sequence[int]) -> Queries[list[RunRow]]:
+def claim_selected(
+    holder: str, runs: Sequence[int], condition: str = "", values: Sequence[Any] = ()
+) -> Queries[list[RunRow]]:
     """Assign the selected runs to a process, except runs that another process holds.
 
     :param holder: the process.
     :param runs: the keys of the runs.
+    :param condition: a further SQL condition, which begins with ``AND``.
+    :param values: the values of the condition.
     """
     rows: list[tuple[Any, ...]] = []
     for chunk in _chunk(runs):
         rows += yield Query(
             "UPDATE mastra_runs SET attempt = attempt + 1, commits = 0, holder = ? "  # noqa: S608  # no values
-            f"WHERE id IN ({join_placeholders(chunk)}) AND holder = '' RETURNING {_COLUMNS}",
-            (holder, *chunk),
+            f"WHERE id IN ({join_placeholders(chunk)}) AND holder = '' {condition} "
+            f"RETURNING {_COLUMNS}",
+            (holder, *chunk, *values),
         )
     return [_to_row(row) for row in rows]
 
@@ -565,7 +595,7 @@ def list_runs(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list
     :param query: selects the runs.
     """
     condition, values = _build_condition(workflow, query)
-    limit = 2**62 if query.limit is None else query.limit
+    limit = 2**52 if query.limit is None else query.limit
     rows = yield Query(
         f"SELECT {_COLUMNS} FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
         "ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from mastra_core.database.table_versions import Schema
 
-__all__ = ("POSTGRES_SCHEMA", "RANK", "SQLITE_SCHEMA")
+__all__ = ("POSTGRES_SCHEMA", "RANK", "SQLITE_NOW", "SQLITE_SCHEMA")
 
+# The present time in milliseconds since the epoch; unixepoch() needs SQLite 3.42.
+SQLITE_NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 RANK = (
     "due_at - priority * 60000"  # the order of waiting runs: a priority is worth minutes of waiting
 )

@@ -159,6 +159,16 @@ class RunStore(Protocol):
         :returns: whether the run had not ended.
         """
 
+    async def has_claimable(
+        self, member: Member, workflows: Mapping[str, str], *, orphans: bool
+    ) -> bool:
+        """Return whether ``claim`` would assign a run.
+
+        :param member: the process.
+        :param workflows: the ids of the workflows that the process executes, by fingerprint.
+        :param orphans: select the runs of dead processes, instead of the runs that are due.
+        """
+
     async def claim(
         self,
         member: Member,

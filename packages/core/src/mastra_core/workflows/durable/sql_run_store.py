@@ -18,6 +18,7 @@ from mastra_core.workflows.durable.fingerprints.fingerprint_queries import (
 )
 from mastra_core.workflows.durable.queue_queries import (
     claim_from_queues,
+    claim_one_by_one,
     group_queues,
     list_open_queues,
 )
@@ -72,6 +73,11 @@ class SqlRunStore:
 
     def __init__(self, database: RunDatabase) -> None:
         self._database = database
+
+    @property
+    def kind(self) -> str:
+        """The kind of the database, such as ``postgresql``."""
+        return self._database.kind
 
     @property
     def single_process(self) -> bool:
@@ -225,6 +231,20 @@ class SqlRunStore:
         """
         return await self._change(lambda: cancel_run(run, event), bool)
 
+    async def has_claimable(
+        self, member: Member, workflows: Mapping[str, str], *, orphans: bool
+    ) -> bool:
+        """Return whether ``claim`` would assign a run.
+
+        :param member: the process.
+        :param workflows: the ids of the workflows that the process executes, by fingerprint.
+        :param orphans: select the runs of dead processes, instead of the runs that are due.
+        """
+        now, names = self._database.now, sorted(workflows)
+        return await self._database.read(
+            lambda: has_claimable(member.id, names, now, orphans=orphans)
+        )
+
     async def claim(
         self,
         member: Member,
@@ -243,14 +263,12 @@ class SqlRunStore:
         :param concurrency: the maximum number of runs that all processes may hold at a time, by the
             id of the workflow.
         """
-        now, names = self._database.now, sorted(workflows)
         if concurrency and not orphans:  # a run that is taken over was held before
             return await self._claim_from_queues(member, workflows, limit, concurrency)
         # A read transaction first, because a write transaction waits for other processes.
-        if not await self._database.read(
-            lambda: has_claimable(member.id, names, now, orphans=orphans)
-        ):
+        if not await self.has_claimable(member, workflows, orphans=orphans):
             return []
+        now, names = self._database.now, sorted(workflows)
         locking = self._database.skip_locked
         return await self._database.write(
             lambda: claim_runs(member.id, names, limit, now, locking, orphans=orphans)
@@ -268,6 +286,10 @@ class SqlRunStore:
         found = await self._database.read(lambda: list_open_queues(queues, now))
         if not found:
             return []
+        if not self._database.has_locks:
+            return await self._database.write(
+                lambda: claim_one_by_one(member.id, found, limit, now)
+            )
         return await self._database.write(
             lambda: claim_from_queues(member.id, found, limit, now, locking)
         )
