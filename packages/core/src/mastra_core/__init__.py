@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         step,
     )
     from mastra_core.workflows.durable import DurableEngine
+    from mastra_core.workflows.model.schedule import Schedule
 
 __all__ = (
     "Agent",
@@ -50,6 +51,7 @@ __all__ = (
     "PostgresStorage",
     "RateLimit",
     "Retry",
+    "Schedule",
     "Secret",
     "Server",
     "SqliteStorage",
@@ -83,6 +85,7 @@ _MODULES = {
     "PostgresStorage": "mastra_core.storage.postgres",
     "RateLimit": "mastra_core.server",
     "Retry": "mastra_core.workflows",
+    "Schedule": "mastra_core.workflows.model.schedule",
     "Secret": "mastra_core.secret",
     "Server": "mastra_core.server",
     "SqliteStorage": "mastra_core.storage",

@@ -10,6 +10,7 @@ from mastra_core.workflows.durable.run_rows import (
     NewRun,
     RunRow,
     RunState,
+    ScheduleRow,
 )
 from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.durable.sqlite_run_store import SqliteRunStore
@@ -25,5 +26,6 @@ __all__ = (
     "RunRow",
     "RunState",
     "RunStore",
+    "ScheduleRow",
     "SqliteRunStore",
 )

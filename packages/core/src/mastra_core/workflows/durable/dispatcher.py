@@ -27,6 +27,7 @@ from mastra_core.workflows.durable.heartbeat import (
 )
 from mastra_core.workflows.durable.run_rows import Member, RunRow, RunState
 from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.durable.scheduler import Scheduler
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -93,6 +94,7 @@ class Dispatcher:
         self._next_orphans = self._next_purge = 0.0
         self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
         self._has_backlog = False
+        self._scheduler = Scheduler(store, workflows)
 
     def get_holder(self, workflow: Workflow) -> str:
         """Return the id of this process, or an empty text if a run must wait in the queue.
@@ -206,7 +208,7 @@ class Dispatcher:
 
     async def _look(self) -> None:
         """Look once at the store for changes of other processes and for runs to execute."""
-        for work in (self._follow_runs, self._claim_runs, self._purge_runs):
+        for work in (self._fire_schedules, self._follow_runs, self._claim_runs, self._purge_runs):
             try:
                 await work()
             except StorageError as error:
@@ -215,6 +217,9 @@ class Dispatcher:
             except Exception:  # noqa: BLE001  # one damaged run must not stop the others
                 get_logger("mastra.workflows").exception("durable runs wait")
                 await asyncio.sleep(_ERROR_INTERVAL)
+
+    async def _fire_schedules(self) -> None:
+        await self._scheduler.fire_due()  # before the claim, which finds the started runs
 
     async def _listen(self) -> None:
         """Look at the store as soon as another process tells that runs have changed."""

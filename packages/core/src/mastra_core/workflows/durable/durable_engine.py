@@ -54,6 +54,8 @@ from mastra_core.workflows.model.workflow import Workflow
 if TYPE_CHECKING:
     import asyncio
 
+    from mastra_core.workflows.durable.schedule_manager import ScheduleManager
+
 __all__ = ("DurableEngine",)
 
 _MONTH = 30 * 24 * 3600
@@ -107,6 +109,13 @@ class DurableEngine:
         self._runs: WeakValueDictionary[int, DurableRun] = WeakValueDictionary()
         self._dispatcher: Dispatcher | None = None
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+
+    @property
+    def schedules(self) -> ScheduleManager:
+        """The schedules of the workflows."""
+        from mastra_core.workflows.durable.schedule_manager import ScheduleManager
+
+        return ScheduleManager(self, self._store, self._workflows, self._get_dispatcher)
 
     @property
     def single_process(self) -> bool:

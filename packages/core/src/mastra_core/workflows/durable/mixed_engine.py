@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mastra_core.workflows.durable.durable_engine import DurableEngine
 from mastra_core.workflows.durable.durable_run import DurableRun
@@ -12,6 +12,9 @@ from mastra_core.workflows.engine.run_options import UNSET
 from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
+
+if TYPE_CHECKING:
+    from mastra_core.workflows.durable.schedule_manager import ScheduleManager
 
 __all__ = ("MixedEngine",)
 
@@ -26,6 +29,11 @@ class MixedEngine:
     def __init__(self, durable: DurableEngine, other: Engine) -> None:
         self.durable = durable
         self.other = other
+
+    @property
+    def schedules(self) -> ScheduleManager:
+        """The schedules of the durable workflows."""
+        return self.durable.schedules
 
     @property
     def single_process(self) -> bool:

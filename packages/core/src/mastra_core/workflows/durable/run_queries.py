@@ -533,6 +533,7 @@ def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
     for condition, value in (
         ("workflow = ?", workflow or None),
         ("run_id = ?", query.run_id or None),
+        ("substr(run_id, 1, length(?)) = ?", query.run_id_prefix or None),
         ("status = ?", query.status or None),
         ("resource_id = ?", query.resource_id or None),
         ("created_at >= ?", query.since),
@@ -540,7 +541,7 @@ def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
     ):
         if value is not None:
             parts.append(condition)
-            values.append(value)
+            values += [value] * condition.count("?")
     return " AND ".join(parts), values
 
 

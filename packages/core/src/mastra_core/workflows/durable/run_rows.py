@@ -19,6 +19,7 @@ __all__ = (
     "NewRun",
     "RunRow",
     "RunState",
+    "ScheduleRow",
 )
 
 
@@ -160,6 +161,33 @@ class CommitResult(msgspec.Struct, frozen=True):
 
     kind: Literal["stored", "refused", "answered"]
     sequence: int = 0
+
+
+class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule in the store.
+
+    :param id: the id among the schedules of all workflows.
+    :param workflow: the id of the workflow.
+    :param cron: the cron expression.
+    :param timezone: the name of the time zone.
+    :param status: whether the schedule starts runs.
+    :param next_at: the next start, in milliseconds since the epoch.
+    :param last_at: the time of the last start that was due; ``None`` before the first one.
+    :param last_run: the id of the last run that was started; empty before the first one.
+    :param created_at: the creation, in milliseconds since the epoch.
+    :param updated_at: the last change, in milliseconds since the epoch.
+    """
+
+    id: str
+    workflow: str
+    cron: str
+    timezone: str
+    status: Literal["active", "paused"] = "active"
+    next_at: int = 0
+    last_at: int | None = None
+    last_run: str = ""
+    created_at: int = 0
+    updated_at: int = 0
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,6 +72,18 @@ _VERSION_1 = (
         process BIGINT NOT NULL,
         lease_until BIGINT NOT NULL
     )""",
+    """CREATE TABLE mastra_run_schedules (
+        id TEXT PRIMARY KEY,
+        workflow TEXT NOT NULL,
+        cron TEXT NOT NULL,
+        timezone TEXT NOT NULL,
+        status TEXT NOT NULL,
+        next_at BIGINT NOT NULL,
+        last_at BIGINT,
+        last_run TEXT NOT NULL,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL
+    )""",
     """CREATE TABLE mastra_run_queues (
         workflow TEXT PRIMARY KEY,
         concurrency BIGINT NOT NULL

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from mastra_core.workflows.durable.queue_queries import claim_from_queues, list_open_workflows
 from mastra_core.workflows.durable.run_queries import (
@@ -37,6 +37,13 @@ from mastra_core.workflows.durable.run_rows import (
     NewRun,
     RunRow,
     RunState,
+    ScheduleRow,
+)
+from mastra_core.workflows.durable.schedule_queries import (
+    fire_schedule,
+    read_schedules,
+    register_schedule,
+    set_schedule_status,
 )
 from mastra_core.workflows.durable.transactions import Queries, Query, RunDatabase
 from mastra_core.workflows.engine.run_query import RunQuery
@@ -307,6 +314,54 @@ class SqlRunStore:
         :param query: selects the runs.
         """
         return await self._database.read(lambda: count_runs(workflow, query))
+
+    async def read_schedules(self) -> tuple[int, Sequence[ScheduleRow]]:
+        """Return the time of the database, in milliseconds since the epoch, and all schedules."""
+        return await self._database.read(lambda: read_schedules(self._database.now))
+
+    async def register_schedule(self, schedule: ScheduleRow) -> None:
+        """Add a schedule; replace expression, time zone and next start if one of the first differs.
+
+        :param schedule: the schedule.
+        """
+        await self._database.write(lambda: register_schedule(schedule))
+
+    async def set_schedule_status(
+        self, schedule: str, status: Literal["active", "paused"], next_at: int
+    ) -> None:
+        """Pause or continue a schedule; do nothing if it has the status already.
+
+        :param schedule: the id of the schedule.
+        :param status: the new status.
+        :param next_at: the next start, in milliseconds since the epoch.
+        """
+        await self._database.write(lambda: set_schedule_status(schedule, status, next_at))
+
+    async def fire_schedule(
+        self,
+        schedule: ScheduleRow,
+        next_at: int,
+        new: NewRun,
+        event: str,
+        settings: str,
+        context: str | None = None,
+    ) -> bool:
+        """Start the run that is due, unless the schedule has changed since the caller has read it.
+
+        The start of the run and the change of the schedule are one transaction.
+
+        :param schedule: the schedule as the caller has read it.
+        :param next_at: the start after this one, in milliseconds since the epoch.
+        :param new: the run.
+        :param event: the JSON of its first event.
+        :param settings: the JSON of ``ExecutionSettings``.
+        :param context: the JSON of the request context.
+        :returns: whether this caller has started the run.
+        """
+        values = (event, settings, context)
+        return await self._change(
+            lambda: fire_schedule(schedule, next_at, new, values, self._database.now), bool
+        )
 
     async def delete(self, run: int) -> None:
         """Delete a run.

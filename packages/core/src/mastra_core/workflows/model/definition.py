@@ -10,7 +10,7 @@ import dataclasses
 import datetime as dt
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict
 
 from mastra_core.errors import ConfigError
 from mastra_core.schema import dump, to_json_schema
@@ -19,6 +19,9 @@ from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.retry import Retry, as_retry
 from mastra_core.workflows.model.step_context import StepContext
 from mastra_core.workflows.model.type_variables import In, Out, TypedOutput
+
+if TYPE_CHECKING:
+    from mastra_core.workflows.model.schedule import Schedule
 
 __all__ = (
     "Branch",
@@ -242,7 +245,9 @@ class WorkflowDefinition(Generic[In, Out]):
     :param durable: whether its runs are kept in a database, also if those of others are not.
     :param concurrency: the maximum number of runs that all processes of the database execute at a
         time. Further runs wait. The workflow is then durable.
-    :raises ConfigError: for an invalid retry policy, timeout or number of runs.
+    :param schedule: when runs start by themselves: a cron expression, a ``Schedule``, or several
+        of them. The workflow is then durable.
+    :raises ConfigError: for an invalid retry policy, timeout, number of runs or schedule.
     """
 
     id: str
@@ -255,11 +260,17 @@ class WorkflowDefinition(Generic[In, Out]):
     timeout: float | None = None
     durable: bool = False
     concurrency: int | None = None
+    schedule: Any = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "retry", as_retry(self.retry))
         if self.concurrency is not None:
             check_concurrency(self.concurrency)
+            object.__setattr__(self, "durable", True)
+        if self.schedule is not None:
+            from mastra_core.workflows.model.schedule import as_schedules
+
+            object.__setattr__(self, "schedule", as_schedules(self.schedule))
             object.__setattr__(self, "durable", True)
         if self.timeout is not None and not self.timeout > 0:
             raise ConfigError(
@@ -267,6 +278,11 @@ class WorkflowDefinition(Generic[In, Out]):
                 "of seconds.",
                 "Use seconds above 0.",
             )
+
+    @property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The schedules."""
+        return self.schedule or ()
 
     def iter_steps(self) -> Iterator[Step[Any, Any]]:
         """Yield the steps in order, except steps of nested workflows."""

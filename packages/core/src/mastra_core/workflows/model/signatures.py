@@ -9,7 +9,7 @@ import datetime as dt
 import decimal
 import enum
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypedDict, overload
 
@@ -18,6 +18,7 @@ import msgspec
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.workflows.model.definition import Node, Step, WorkflowDefinition
 from mastra_core.workflows.model.retry import Retry
+from mastra_core.workflows.model.schedule import Schedule
 from mastra_core.workflows.model.step_context import StepContext
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class WorkflowOptions(TypedDict, total=False):
     timeout: float | None
     durable: bool
     concurrency: int | None
+    schedule: Schedule | str | Sequence[Schedule | str] | None
 
 
 Following: TypeAlias = Step[T, R] | WorkflowDefinition[T, R]

@@ -51,7 +51,9 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param durable: whether its runs are kept in a database, also if those of others are not.
     :param concurrency: the maximum number of runs that all processes of the database execute at a
         time. Further runs wait. The workflow is then durable.
-    :raises ConfigError: for an invalid retry policy, timeout or number of runs.
+    :param schedule: when runs start by themselves: a cron expression, a ``Schedule``, or several
+        of them. The workflow is then durable.
+    :raises ConfigError: for an invalid retry policy, timeout, number of runs or schedule.
     """
 
     if TYPE_CHECKING:  # without an input type, the first step determines the types
@@ -211,7 +213,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(Sleep(name, moment=moment, until=True))
 
     def check(self) -> None:
-        """Check that the last step's output can be the declared ``output``.
+        """Check that the last step's output can be the declared ``output``, and the schedules.
 
         ``Mastra`` calls this when the workflow is registered.
 
@@ -220,6 +222,10 @@ class Workflow(WorkflowDefinition[In, Out]):
         from mastra_core.workflows.model.type_flow import check_result
 
         check_result(self)
+        if self.schedules:
+            from mastra_core.workflows.model.schedule import check_schedules
+
+            check_schedules(self)
 
     def build_graph(self) -> list[dict[str, Any]]:
         """Return the graph of the nodes in JSON builtins, in the format of Mastra's HTTP API."""
