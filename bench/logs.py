@@ -132,7 +132,7 @@ def _measure_request(server: Server, path: str, body: Any, count: int) -> float:
     """Return the processor time of one request in microseconds, including the log's thread."""
     before = server.measure_cpu()
     server.send(path, body, count)
-    time.sleep(0.05)  # the thread writes the last lines
+    time.sleep(0.12)  # the thread writes the last lines
     return (server.measure_cpu() - before) / count * 1e6
 
 

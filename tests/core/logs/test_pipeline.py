@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from mastra_core import create_logger
+from mastra_core import Secret, create_logger
 from mastra_core.errors import ConfigError
-from mastra_core.logs import LogTransport, bind_log_fields
+from mastra_core.logs import FileTransport, LogTransport, bind_log_fields
 from mastra_core.logs.background_writer import MAX_BYTES
 from mastra_core.logs.pipeline import find_pipeline
 
@@ -122,7 +122,7 @@ def test_a_destination_that_hangs_delays_nobody(build):
     logger, pipeline, lines = build(blocked=blocked)
     pipeline.start()
     logger.info("first")
-    time.sleep(0.1)
+    time.sleep(0.3)
     text, started = "x" * 10_000, time.process_time()
     for _ in range(2000):
         logger.info(text)
@@ -143,7 +143,7 @@ def test_stopping_does_not_wait_for_a_destination_that_hangs(build):
     logger, pipeline, _ = build(blocked=blocked)
     pipeline.start()
     logger.info("first")
-    time.sleep(0.05)
+    time.sleep(0.3)
     started = time.monotonic()
     pipeline.stop()
     logger.info("after the end")  # would hang as well
@@ -159,7 +159,7 @@ def test_a_transport_that_logs_does_not_log_itself(build):
     logger, pipeline, lines = build(chatty=Chatty())
     pipeline.start()
     logger.info("hello")
-    time.sleep(0.1)
+    time.sleep(0.3)
     pipeline.stop()
     assert [line["msg"] for line in lines()] == ["hello", "sending 1"]
 
@@ -197,3 +197,79 @@ def test_scopes_nest(build):
 def test_invalid_transports_are_refused(transports):
     with pytest.raises(ConfigError, match="transport"):
         create_logger("piped", transports=transports)
+
+
+def test_lines_of_the_thread_are_final_and_in_order(build):
+    logger, pipeline, lines = build()
+    pipeline.start()
+    names, orders = ["ann"], {"open": 1}
+    with bind_log_fields(request_id="r1", orders=orders):
+        logger.info("%s first", names)
+    logger.info("second", extra={"names": names, "password": "x1", "n": 2})
+    logger.info("third", extra={"n": 3, "api_key": "x2", "msg_": "x3"})
+    logger.warning("fourth %d", 4)
+    names.append("bob")
+    orders["open"] = 2
+    pipeline.stop()
+    first, second, third, fourth = lines()
+    assert (first["msg"], first["orders"]) == ("['ann'] first", {"open": 1})
+    assert (second["names"], second["password"], second["n"]) == (["ann"], "****", 2)
+    assert (third["n"], third["api_key"], third["msg_"]) == (3, "****", "x3")
+    assert (fourth["msg"], fourth["level"]) == ("fourth 4", "warn")
+
+
+def test_lines_of_the_thread_equal_lines_that_are_written_at_once(build):
+    def log_lines(logger):
+        logger.info("plain", extra={"n": 1, "f": 0.5, "none": None, "time": "own", "level": "own"})
+        logger.error("caf\u00e9 \ud800", extra={"giant": 10**400, "flag": True})
+        logger.log(25, "between")
+
+    logger, pipeline, lines = build()
+    log_lines(logger)
+    pipeline.start()
+    log_lines(logger)
+    pipeline.stop()
+    written = [{**line, "time": len(line["time"])} for line in lines()]
+    assert len(written) == 6
+    assert written[:3] == written[3:]
+
+
+def test_a_secret_that_is_gone_is_masked_in_lines_that_wait(build):
+    logger, pipeline, lines = build()
+    pipeline.start()
+    secret = Secret("value-of-a-moment")
+    logger.info("sent %s", secret.reveal())
+    del secret
+    Secret("another-value")
+    pipeline.stop()
+    assert lines()[0]["msg"] == "sent ****"
+
+
+def test_two_destinations_of_json_get_the_same_lines(build, tmp_path):
+    logger, pipeline, lines = build(file=FileTransport(tmp_path / "app.log", level=logging.WARNING))
+    pipeline.start()
+    for number in range(100):
+        logger.log(logging.WARNING if number % 2 else logging.INFO, "line", extra={"n": number})
+    pipeline.stop()
+    stored = [json.loads(line) for line in (tmp_path / "app.log").read_text().splitlines()]
+    assert [line["n"] for line in lines()] == list(range(100))
+    assert stored == [line for line in lines() if line["level"] == "warn"]
+
+
+def test_threads_that_log_at_once_lose_nothing(build):
+    logger, pipeline, lines = build()
+    pipeline.start()
+
+    def log_lines(thread):
+        for number in range(300):
+            logger.info("line", extra={"thread_number": thread, "n": number})
+
+    threads = [threading.Thread(target=log_lines, args=(number,)) for number in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    pipeline.stop()
+    for thread in range(4):
+        own = [line["n"] for line in lines() if line["thread_number"] == thread]
+        assert own == list(range(300))

@@ -97,10 +97,11 @@ def _is_single_process(mastra: Mastra) -> bool:
     """Return whether runs or threads exist in the memory of one process only."""
     agents = mastra.agents.values()
     memories = [memory for agent in agents if (memory := get_memory(agent))]
+    others = [agent for agent in agents if not getattr(agent, "is_durable", False)]
     return (
         (bool(mastra.workflows) and mastra.engine.single_process)
         or any(memory.storage.single_process for memory in memories)
-        or (mastra.storage.single_process and any(map(_may_suspend, agents)))
+        or (mastra.storage.single_process and any(map(_may_suspend, others)))
     )
 
 

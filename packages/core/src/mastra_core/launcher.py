@@ -33,7 +33,7 @@ PACKAGE_DIRECTORIES = ("site-packages", "dist-packages")
 
 
 def main(arguments):
-    gc.disable()  # during the imports, which would spend a tenth of their time on it
+    gc.disable()  # off during the imports, because it would take a tenth of their time
     bundle = read_manifest(HERE)
     check_python(bundle)
     paths = [os.path.join(HERE, path) for path in bundle["paths"]]
@@ -450,7 +450,7 @@ def is_served(family, host, port):
         probe.settimeout(0.5)
         try:
             probe.connect((address, port))
-            return probe.getsockname() != probe.getpeername()  # else it has met itself
+            return probe.getsockname() != probe.getpeername()  # the socket is connected to itself
         except (OSError, UnicodeError):
             return False
 
@@ -459,7 +459,7 @@ def suggest_address(host, error):
     """Return the cure for an address that cannot be bound."""
     if isinstance(error, (socket.gaierror, UnicodeError)) or error.errno == errno.EADDRNOTAVAIL:
         setting = "Conda and others set HOST too: set" if os.environ.get("HOST") else "Set"
-        return "%r is no address of this machine. %s HOST=0.0.0.0 or another address." % (
+        return "%r is not an address of this machine. %s HOST=0.0.0.0 or another address." % (
             host,
             setting,
         )

@@ -48,8 +48,9 @@ class Mastra:
     :param storage: where threads and suspended runs are stored: ``SqliteStorage("app.db")``, its
         URL (``"sqlite:///app.db"``, ``"d1:BINDING"``), or any object with the ``Storage`` protocol;
         in this process by default.
-    :param engine: where workflow runs live: ``"memory"``, the default, in this process;
-        ``"durable"`` in the database that ``MASTRA_DATABASE_URL`` names; or an engine.
+    :param engine: where runs of workflows, and of built-in agents, live: ``"memory"``, the default,
+        in this process; ``"durable"`` in the database that ``MASTRA_DATABASE_URL`` names; or an
+        engine.
     :param server: ``Server(...)``.
     :param server_middleware: callables, or ``{"handler": ..., "path": "/api/*"}``.
     :param deployer: settings of the deployer that ``mastra deploy`` uses. They are read from the
@@ -74,10 +75,7 @@ class Mastra:
     ) -> None:
         self.storage: Storage = as_storage(storage)
         self.memory: Memory | None = None if memory is None else as_memory(memory)
-        self.agents: Registry[AgentLike] = Registry(
-            "agent",
-            {key: self._attach_memory(agent) for key, agent in _build_agents(agents).items()},
-        )
+        built = {key: self._attach_memory(agent) for key, agent in _build_agents(agents).items()}
         self.workflows: Registry[Workflow] = Registry(
             "workflow", _convert_each(workflows, "workflows", _as_workflow)
         )
@@ -86,8 +84,14 @@ class Mastra:
         self.telemetry = (
             None if telemetry is None else from_mapping(Telemetry, telemetry, "telemetry")
         )
-        self.engine: Engine = as_engine(engine, self.workflows.values())
+        self.engine: Engine = as_engine(
+            engine,
+            self.workflows.values(),
+            has_durable_agents=any(getattr(agent, "durable", False) for agent in built.values()),
+        )
         self.suspended_runs: SuspendedRuns = self.storage.suspended_runs
+        self.agent_workflows: tuple[Workflow, ...] = ()
+        self.agents: Registry[AgentLike] = Registry("agent", self._make_durable(built))
         self.server = as_server(server)
         self.server_middleware: tuple[Middleware, ...] = tuple(
             as_middleware(item, self.server.api_prefix) for item in server_middleware
@@ -126,6 +130,26 @@ class Mastra:
         if memory is not None:
             memory.use_storage(self.storage)
         return agent
+
+    def _make_durable(self, agents: dict[str, AgentLike]) -> dict[str, AgentLike]:
+        """Return the agents, and store the runs of those that are durable in the engine."""
+        by_default = getattr(self.engine, "is_durable", False)
+        chosen = {key: each for key, each in agents.items() if _is_durable(each, by_default)}
+        if not chosen:
+            return agents
+        from mastra_core.agents.durable import DurableAgent, SuspendedRunRouter
+
+        durable = {key: DurableAgent(agent, self.engine) for key, agent in chosen.items()}
+        by_id = {agent.id: agent for agent in durable.values()}
+        self.suspended_runs = SuspendedRunRouter(self.storage.suspended_runs, by_id)
+        self.agent_workflows = tuple(agent.workflow for agent in by_id.values())
+        return {**agents, **durable}
+
+
+def _is_durable(agent: AgentLike, by_default: bool) -> bool:
+    """Return whether the runs of an agent are stored."""
+    own = getattr(agent, "durable", None)
+    return bool(getattr(agent, "records_calls", False) and (by_default if own is None else own))
 
 
 def _convert_each(items: Mapping[str, Any] | None, what: str, convert: Any) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class ToolContext:
     :param resume_data: data that was provided after ``suspend``; ``None`` on the first execution.
     :param writer: sends an output to the readers of the run; set by the framework.
     :param counter: adds token usage to the run; set by the framework.
+    :param journal: records the calls of an agent that the tool runs, in a durable run; set by the
+        framework.
     """
 
     request_context: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -74,6 +76,12 @@ class ToolContext:
     resume_data: Any = None
     writer: Callable[[Any], Awaitable[None]] | None = dataclasses.field(default=None, repr=False)
     counter: Callable[[Any], None] | None = dataclasses.field(default=None, repr=False)
+    journal: Any = dataclasses.field(default=None, repr=False)
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether an earlier process may have executed this call, before that process ended."""
+        return self.journal is not None and self.journal.is_repeated
 
     def suspend(self, payload: Any = None) -> NoReturn:
         """Stop the tool here; when somebody provides data, the tool runs again from its start.

@@ -61,7 +61,7 @@ class CloudflareApi:
     def build_script_path(self, name: str, suffix: str = "") -> str:
         """Return the path of a Worker.
 
-        :param name: of the Worker.
+        :param name: the name of the Worker.
         :param suffix: rest of the path, with a leading slash.
         """
         return self.build_path(f"/workers/scripts/{quote(name, safe='')}{suffix}")
@@ -184,7 +184,7 @@ class CloudflareApi:
 
         :param method: ``POST`` or ``PUT``.
         :param path: below the address of the API.
-        :param parts: of the form.
+        :param parts: the parts of the form.
         :param boundary: between the parts; equal uploads have equal boundaries, and equal bytes.
         :param query: query parameters.
         """

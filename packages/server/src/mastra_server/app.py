@@ -220,7 +220,7 @@ def _wrap_layers(
 
 
 async def _open_remote_runs(app: Litestar) -> None:
-    """Listen to servers that share the storage, and import what that needs only if they can."""
+    """Listen to the servers that share the storage, if the storage allows that."""
     bus = getattr(app.state.mastra.storage, "bus", None)
     if bus is not None:
         from mastra_server.agents.remote_runs import RemoteRuns

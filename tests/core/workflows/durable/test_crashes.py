@@ -135,6 +135,23 @@ def test_resume_that_arrives_twice_is_taken_once(workers):
     assert sum(asyncio.run(run_scenario()).values()) == 10
 
 
+def test_processes_with_one_name_are_distinct(workers):
+    async def run_scenario():
+        async with open_client(workers.url) as engine:
+            runs = [await engine.create(SHORT) for _ in range(4)]
+            for run in runs:
+                await engine.start(run, 1)
+            await wait_for(lambda: count_effects(workers, "wait_shortly") == 4)
+            workers.kill(first)
+            return await asyncio.wait_for(asyncio.gather(*(run.wait() for run in runs)), 15)
+
+    first = workers.start("same")
+    workers.start("same")
+    records = asyncio.run(run_scenario())
+    assert [(record.status, record.result) for record in records] == [("success", 2)] * 4
+    assert count_effects(workers, "prepare") == 4
+
+
 @pytest.mark.parametrize(
     ("count", "kills"),
     [(40, 8), pytest.param(1000, 200, marks=pytest.mark.full)],

@@ -75,8 +75,8 @@ class File(_Event, frozen=True, tag="file", kw_only=True):
     """An image or file that the model created: a URL, or bytes.
 
     :param media_type: MIME type.
-    :param url: URL of the file, empty where ``data`` is given.
-    :param data: the content, empty where ``url`` is given.
+    :param url: URL of the file, empty if ``data`` is given.
+    :param data: the content, empty if ``url`` is given.
     """
 
     media_type: str

@@ -41,8 +41,8 @@ _EXTRAS = {
     "mistralai": "mistral",
     "xai_sdk": "xai",
 }
-# Variables of which pydantic-ai reads one at the first run, where the code gives no key. Providers
-# that authenticate by other means, such as clouds, are not listed.
+# pydantic-ai reads one of these variables at the first run if the code passes no key. Providers
+# that authenticate in another way, such as clouds, are not listed.
 _VARIABLES: dict[str, tuple[str, ...]] = {
     "anthropic": ("ANTHROPIC_API_KEY",),
     "azure": ("AZURE_OPENAI_API_KEY",),

@@ -32,11 +32,13 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
             context=dict(context.request_context),
             resource=context.resource,
             run_id=f"{context.run_id}-{context.call_id}",
+            journal=context.journal,
         )
 
         async def forward_events() -> Any:
             async for event in stream_traced(agent, run_input):
-                await context.write(event)
+                if run_input.journal is None or not run_input.journal.is_replaying:
+                    await context.write(event)
                 _count_usage(event, context)
                 yield event
 

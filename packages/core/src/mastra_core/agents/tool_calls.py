@@ -132,4 +132,5 @@ def _build_context(invocation: ToolInvocation) -> ToolContext:
         resume_data=invocation.resume_data,
         writer=invocation.write,
         counter=invocation.count,
+        journal=run_input.journal,
     )

@@ -9,15 +9,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from mastra_core.logs.transport import LogTransport, measure_line
+from mastra_core.logs.log_entry import LogEntry, format_entry
+from mastra_core.logs.transport import LogTransport
 
 __all__ = ("BackgroundWriter", "LineQueue")
 
 MAX_BYTES = 8 * 1024 * 1024  # of lines that wait
-_BATCH_DELAY = 0.05  # seconds in which lines are collected, so that one write takes many
+_BATCH_DELAY = 0.1  # seconds in which lines are collected; a wake-up costs more than a line
 
 
 class LineQueue:
@@ -63,6 +64,8 @@ class LineQueue:
 class BackgroundWriter:
     """A thread that passes lines to their transports.
 
+    The attribute ``ident`` is the identifier of the thread.
+
     :param write: writes the lines of one transport; must not raise.
     """
 
@@ -70,23 +73,22 @@ class BackgroundWriter:
         self._write = write
         self._queue = LineQueue(MAX_BYTES)
         self._wakeup = threading.Event()
+        self._is_awake = False  # whether the thread will take the lines that wait now
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="mastra-logs", daemon=True)
         self._thread.start()
+        self.ident = self._thread.ident
 
-    @property
-    def is_current_thread(self) -> bool:
-        """Whether the calling code runs in the thread that writes the log."""
-        return threading.get_ident() == self._thread.ident
-
-    def put(self, transport: LogTransport, line: Any) -> bool:
+    def put(self, transports: Sequence[LogTransport], line: Any, size: int) -> bool:
         """Pass on a line; return ``False`` if too many wait.
 
-        :param transport: where the line goes.
-        :param line: the line, as the transport formatted it.
+        :param transports: where the line goes.
+        :param line: the line, as the transports formatted it, or an entry to format.
+        :param size: bytes of memory that the line takes.
         """
-        accepted = self._queue.put((transport, line), measure_line(line))
-        if not self._wakeup.is_set():
+        accepted = self._queue.put((transports, line), size)
+        if not self._is_awake:
+            self._is_awake = True
             self._wakeup.set()
         return accepted
 
@@ -106,11 +108,14 @@ class BackgroundWriter:
             if not self._is_stopping:
                 time.sleep(_BATCH_DELAY)
                 self._wakeup.clear()
+                self._is_awake = False  # the thread takes the lines after this
             self._write_waiting_lines()
 
     def _write_waiting_lines(self) -> None:
         batches: dict[LogTransport, list[Any]] = {}
-        for transport, line in self._queue.take():
-            batches.setdefault(transport, []).append(line)
+        for transports, line in self._queue.take():
+            text = format_entry(line) if type(line) is LogEntry else line
+            for transport in transports:
+                batches.setdefault(transport, []).append(text)
         for transport, lines in batches.items():
             self._write(transport, lines)

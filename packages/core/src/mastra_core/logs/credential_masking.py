@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from mastra_core.secret import count_secrets, iter_secret_values
 
-__all__ = ("mask_credentials", "mask_secret_values")
+__all__ = ("get_secret_values", "mask_credentials", "mask_secret_values")
 
 MASK = "****"
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 _MIN_VALUE = 6  # characters; a shorter value occurs in ordinary text
+_secret_values: tuple[str, ...] = ()
+_secret_count = -1  # the number of secrets when the values were collected
+_MAX_CACHED_NAME = 64  # characters
 _MASKED_NAMES = frozenset(
     "password token secret key apikey auth authorization bearer bearertoken jwt credential "
     "clientsecret privatekey refresh ssn cookie".split()
@@ -40,8 +44,16 @@ def _mask_value(key: str, value: Any) -> Any:
 
 
 def _is_credential_name(key: str) -> bool:
+    return _compare_name(key) if len(key) > _MAX_CACHED_NAME else _compare_name_once(key)
+
+
+def _compare_name(key: str) -> bool:
     name = key.lower().replace("_", "").replace("-", "")
     return name.endswith(_MASKED_ENDINGS) or name.rpartition(".")[2] in _MASKED_NAMES
+
+
+# The fields of log lines have the same names again and again.
+_compare_name_once = functools.lru_cache(maxsize=512)(_compare_name)
 
 
 def _mask_nested(value: Any) -> Any:
@@ -57,42 +69,36 @@ def _mask_nested(value: Any) -> Any:
     return value
 
 
-def mask_secret_values(text: str) -> str:
+def mask_secret_values(text: str, values: Sequence[str] | None = None) -> str:
     """Return ``text`` with ``****`` in place of the values of secrets that the process knows.
 
-    These are the values of each ``Secret``, and of environment variables with the name of a
-    credential.
-
     :param text: a message, or a line of JSON.
+    :param values: what ``get_secret_values`` has returned earlier; the present values by default.
     """
-    for value in _values.get():
+    for value in get_secret_values() if values is None else values:
         if value in text:
             text = text.replace(value, MASK)
     return text
 
 
-class _SecretValues:
-    """The known values, which are collected again when a ``Secret`` was created."""
+def get_secret_values() -> tuple[str, ...]:
+    """Return the values of each ``Secret``, and of variables with the name of a credential.
 
-    def __init__(self) -> None:
-        self._values: tuple[str, ...] = ()
-        self._count = -1
-
-    def get(self) -> tuple[str, ...]:
-        count = count_secrets()
-        if count != self._count:
-            self._values, self._count = self._collect(), count
-        return self._values
-
-    def _collect(self) -> tuple[str, ...]:
-        found = {*iter_secret_values(), *_iter_environment_values()}
-        long = {value for value in found if len(value) >= _MIN_VALUE}
-        long |= {repr(value)[1:-1] for value in long}
-        long |= {json.dumps(value, ensure_ascii=False)[1:-1] for value in long}
-        return tuple(sorted(long, key=len, reverse=True))  # a value may contain another one
+    They are collected again when a ``Secret`` was created.
+    """
+    global _secret_values, _secret_count  # read for every log line
+    count = count_secrets()
+    if count != _secret_count:
+        _secret_values, _secret_count = _collect_secret_values(), count
+    return _secret_values
 
 
-_values = _SecretValues()
+def _collect_secret_values() -> tuple[str, ...]:
+    found = {*iter_secret_values(), *_iter_environment_values()}
+    long = {value for value in found if len(value) >= _MIN_VALUE}
+    long |= {repr(value)[1:-1] for value in long}
+    long |= {json.dumps(value, ensure_ascii=False)[1:-1] for value in long}
+    return tuple(sorted(long, key=len, reverse=True))  # a value may contain another one
 
 
 def _iter_environment_values() -> Iterator[str]:

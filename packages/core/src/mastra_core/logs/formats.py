@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from typing import Any
-
-import msgspec
 
 from mastra_core.logs.credential_masking import mask_secret_values
-from mastra_core.logs.log_records import (
-    get_all_fields,
-    get_extra_fields,
-    get_level_name,
-    get_trace_ids,
-)
+from mastra_core.logs.log_entry import format_entry, read_entry
+from mastra_core.logs.log_records import convert_level, get_extra_fields
 
 __all__ = ("ConsoleFormatter", "JsonFormatter")
 
@@ -35,30 +28,7 @@ class JsonFormatter(logging.Formatter):
 
         :param record: the log record.
         """
-        time = dt.datetime.fromtimestamp(record.created, dt.UTC)
-        own: dict[str, Any] = {
-            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "level": get_level_name(record),
-            "name": record.name,
-            "msg": record.getMessage(),
-            **get_trace_ids(),
-        }
-        # A caller's field cannot replace one of these.
-        fields = get_all_fields(record)
-        line = {**own, **fields} if own.keys().isdisjoint(fields) else {**own, **fields, **own}
-        if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
-        return mask_secret_values(_encode(line))
-
-
-def _encode(line: dict[str, Any]) -> str:
-    try:
-        return msgspec.json.encode(line, enc_hook=str).decode()
-    except ValueError:  # half of a surrogate pair, or a giant number
-        from mastra_core.json_repair import repair_data
-
-        builtins = msgspec.to_builtins(line, enc_hook=str, str_keys=True)
-        return msgspec.json.encode(repair_data(builtins)).decode()
+        return format_entry(read_entry(record))
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -81,7 +51,7 @@ class ConsoleFormatter(logging.Formatter):
         :param record: the log record.
         """
         time = f"{dt.datetime.fromtimestamp(record.created).astimezone():%H:%M:%S}"
-        level, name = f"{get_level_name(record):5}", f"{record.name}:"
+        level, name = f"{convert_level(record.levelno, record.levelname):5}", f"{record.name}:"
         fields = "".join(f" {key}={value}" for key, value in get_extra_fields(record).items())
         if self._colour:
             colour = _COLOURS.get(record.levelno, "0")

@@ -83,7 +83,7 @@ class HttpTransport(LogTransport):
 
         :param lines: the lines.
         """
-        if self._process != os.getpid():  # a fork: the parent sends what waited before it
+        if self._process != os.getpid():  # after a fork, the parent sends the waiting lines
             self._process, self._sender = os.getpid(), None
             self._queue = LineQueue(self._max_bytes)
         refused = sum(not self._queue.put(line, len(line)) for line in lines)
@@ -197,7 +197,7 @@ class _Sender(threading.Thread):
             if lines:
                 self._sending = len(lines)
                 reason = self._send(f'{{"logs":[{",".join(lines)}]}}'.encode())
-                lost = self.abandon()  # none, if the transport was closed meanwhile
+                lost = self.abandon()  # empty if the transport was closed in the meantime
                 if reason and lost:
                     self._transport.report_loss(lost, reason)
             elif is_last:

@@ -5,16 +5,37 @@ from __future__ import annotations
 import itertools
 import logging
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from mastra_core.logs.credential_masking import mask_credentials, mask_secret_values
 from mastra_core.logs.log_fields import get_log_fields
 
-__all__ = ("copy_record", "get_all_fields", "get_extra_fields", "get_level_name", "get_trace_ids")
+__all__ = (
+    "convert_level",
+    "copy_record",
+    "find_trace_ids",
+    "get_extra_fields",
+    "read_extra_fields",
+)
 
 _RECORD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _STANDARD_COUNT = len(vars(logging.makeLogRecord({})))
 _FORMATTER = logging.Formatter()
+_NO_FIELDS: Mapping[str, Any] = {}
+_NO_IDS = (0, 0)
+
+
+def read_extra_fields(record: logging.LogRecord) -> Mapping[str, Any]:
+    """Return the fields that the caller has passed as ``extra``; credentials are not masked.
+
+    :param record: the log record.
+    """
+    attributes = record.__dict__
+    if len(attributes) <= _STANDARD_COUNT:
+        return _NO_FIELDS
+    added = itertools.islice(attributes.items(), _STANDARD_COUNT, None)  # they come last
+    return {key: value for key, value in added if key not in _RECORD_ATTRIBUTES}
 
 
 def get_extra_fields(record: logging.LogRecord) -> dict[str, Any]:
@@ -22,35 +43,28 @@ def get_extra_fields(record: logging.LogRecord) -> dict[str, Any]:
 
     :param record: the log record.
     """
-    attributes = vars(record)
-    added = itertools.islice(attributes.items(), _STANDARD_COUNT, None)  # they come last
-    extra = {key: value for key, value in added if key not in _RECORD_ATTRIBUTES}
-    return mask_credentials(extra) if extra else extra
+    return mask_credentials(read_extra_fields(record))
 
 
-def get_all_fields(record: logging.LogRecord) -> dict[str, Any]:
-    """Return the fields of a record: those of its scope, and ``extra``; credentials are masked.
+def convert_level(level: int, name: str) -> str:
+    """Return a level of ``logging`` as a key of ``LEVELS``.
 
-    :param record: the log record.
+    :param level: the number of the level.
+    :param name: the name of the level.
     """
-    return {**get_log_fields(), **get_extra_fields(record)}
+    return "warn" if level == logging.WARNING else name.lower()
 
 
-def get_level_name(record: logging.LogRecord) -> str:
-    """Return the level of a record as a key of ``LEVELS``.
-
-    :param record: the log record.
-    """
-    return "warn" if record.levelno == logging.WARNING else record.levelname.lower()
-
-
-def get_trace_ids() -> dict[str, str]:
-    """Return the ids of the current span, without loading OpenTelemetry."""
+def find_trace_ids() -> tuple[int, int]:
+    """Return the ids of the current trace and span, or zeros, without loading OpenTelemetry."""
     trace = sys.modules.get("opentelemetry.trace")
-    context = trace.get_current_span().get_span_context() if trace else None
-    if context is None or not context.is_valid:
-        return {}
-    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+    if trace is None:
+        return _NO_IDS
+    span = trace.get_current_span()
+    if span is trace.INVALID_SPAN:
+        return _NO_IDS
+    context = span.get_span_context()
+    return (context.trace_id, context.span_id) if context.is_valid else _NO_IDS
 
 
 def copy_record(record: logging.LogRecord) -> logging.LogRecord:
@@ -59,7 +73,10 @@ def copy_record(record: logging.LogRecord) -> logging.LogRecord:
     :param record: the log record.
     """
     fields = vars(record).copy()
-    fields |= {**get_all_fields(record), **get_trace_ids()}
+    fields |= {**get_log_fields(), **get_extra_fields(record)}
+    trace_id, span_id = find_trace_ids()
+    if trace_id:
+        fields |= {"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"}
     fields["msg"], fields["args"] = mask_secret_values(record.getMessage()), None
     if record.exc_info:
         fields["exc_text"] = mask_secret_values(_FORMATTER.formatException(record.exc_info))

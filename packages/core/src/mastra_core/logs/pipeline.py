@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -13,16 +14,18 @@ from typing import Any
 
 from mastra_core.freezing import freezes_between_requests
 from mastra_core.logs.background_writer import BackgroundWriter
+from mastra_core.logs.log_entry import format_entry, measure_entry, read_entry
 from mastra_core.logs.losses import Loss, Losses
 from mastra_core.logs.stream_transport import StreamTransport
-from mastra_core.logs.transport import LinesLost, LogTransport
+from mastra_core.logs.transport import LinesLost, LogTransport, measure_line
 from mastra_core.redaction import safe_message
 
 __all__ = ("LogPipeline", "find_pipeline")
 
 _STOP_TIMEOUT = 2.0  # seconds to write the last lines
-# There is no thread, or it would not write the last lines of a request in time. Under `mastra dev`,
-# lines of a request appear before the line that reports its end.
+# Lines are written without a thread: on some platforms there is no thread, or a thread would not
+# write the last lines of a request in time. Under `mastra dev`, the lines of a request must appear
+# before the line that reports its end.
 _WRITES_DIRECTLY = (
     sys.platform == "emscripten"
     or freezes_between_requests()
@@ -40,6 +43,8 @@ class LogPipeline(logging.Handler):
         super().__init__()
         self.transports: dict[str, LogTransport] = {}
         self._names: dict[LogTransport, str] = {}
+        self._streams: dict[str, LogTransport] = {}
+        self._json_transports: frozenset[LogTransport] = frozenset()
         self._losses = Losses()
         self._writer: BackgroundWriter | None = None
         self._servers = 0  # how many servers run with this logger
@@ -59,8 +64,22 @@ class LogPipeline(logging.Handler):
             self._closes_at_exit = True
             atexit.register(self._close_transports)  # runs after _stop_writer
         self.transports = {**self.transports, name: transport}
+        if isinstance(transport, StreamTransport):
+            self._streams = {**self._streams, name: transport}
+        if transport.accepts_entries:
+            self._json_transports = self._json_transports | {transport}
         self._names[transport] = name
         transport.report_loss = partial(self._losses.add, name)
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Pass a record to the transports; lines for the thread need no lock.
+
+        :param record: the log record.
+        """
+        if self._writer is None or self.filters:
+            return super().handle(record)
+        self.emit(record)
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass a record to the transports.
@@ -95,21 +114,66 @@ class LogPipeline(logging.Handler):
             self._close_transports()
 
     def _pass_on(self, record: logging.LogRecord, skip: str = "") -> None:
-        """Format a record for each transport, and write the lines or queue them."""
+        """Format a record for each transport, and write the lines or queue them.
+
+        What a transport itself logs goes to the streams only; it would otherwise cause further
+        records without end.
+        """
         writer = self._get_writer()
-        for name, transport in self._select_transports(writer).items():
+        deferred: list[LogTransport] = []
+        is_own = writer is not None and writer.ident == threading.get_ident()
+        for name, transport in (self._streams if is_own else self.transports).items():
             if record.levelno < transport.level or name == skip or self._is_abandoned:
                 continue
-            try:
-                line = transport.format(record)
-            except Exception as error:  # noqa: BLE001  # str() of a user's object may raise anything
-                self._losses.add(name, 1, f"a line cannot be formatted: {safe_message(error)}")
-                continue
-            if writer is None or not transport.is_blocking:
-                self._write(transport, [line])
-            elif not writer.put(transport, line):
-                reason = "more lines were logged than could be written"
-                self._losses.add(name, 1, reason, is_failure=False)
+            if writer is not None and transport in self._json_transports:
+                deferred.append(transport)
+            else:
+                self._format(record, transport, writer)
+        if writer is not None and deferred:
+            self._defer(record, deferred, writer)
+
+    def _defer(
+        self, record: logging.LogRecord, transports: list[LogTransport], writer: BackgroundWriter
+    ) -> None:
+        """Queue a record for transports of JSON; the thread formats it, unless it may change."""
+        try:
+            entry = read_entry(record)
+            size = measure_entry(entry)
+            line = entry if size else format_entry(entry)
+        except Exception as error:  # noqa: BLE001  # str() of a user's object may raise anything
+            self._count_unformatted(error, transports)
+            return
+        self._queue(line, size or measure_line(line), transports, writer)
+
+    def _format(
+        self,
+        record: logging.LogRecord,
+        transport: LogTransport,
+        writer: BackgroundWriter | None,
+    ) -> None:
+        """Format a record for one transport, and write the line or queue it."""
+        try:
+            line = transport.format(record)
+        except Exception as error:  # noqa: BLE001  # str() of a user's object may raise anything
+            self._count_unformatted(error, [transport])
+            return
+        if writer is None or not transport.is_blocking:
+            self._write_alone(transport, line)
+        else:
+            self._queue(line, measure_line(line), [transport], writer)
+
+    def _queue(
+        self, line: Any, size: int, transports: list[LogTransport], writer: BackgroundWriter
+    ) -> None:
+        if not writer.put(transports, line, size):
+            reason = "more lines were logged than could be written"
+            for transport in transports:
+                self._losses.add(self._names[transport], 1, reason, is_failure=False)
+
+    def _count_unformatted(self, error: Exception, transports: list[LogTransport]) -> None:
+        for transport in transports:
+            reason = f"a line cannot be formatted: {safe_message(error)}"
+            self._losses.add(self._names[transport], 1, reason)
 
     def _get_writer(self) -> BackgroundWriter | None:
         if (
@@ -120,20 +184,6 @@ class LogPipeline(logging.Handler):
         ):
             self._writer = BackgroundWriter(self._write_batch)
         return self._writer
-
-    def _select_transports(self, writer: BackgroundWriter | None) -> Mapping[str, LogTransport]:
-        """Return the transports of a record.
-
-        What a transport itself logs goes to the streams only; it would otherwise cause further
-        records without end.
-        """
-        if writer is None or not writer.is_current_thread:
-            return self.transports
-        return {
-            name: each
-            for name, each in self.transports.items()
-            if isinstance(each, StreamTransport)
-        }
 
     def _write_batch(self, transport: LogTransport, lines: list[Any]) -> None:
         self._write(transport, lines)
@@ -148,6 +198,14 @@ class LogPipeline(logging.Handler):
             self._losses.add(name, error.count, error.reason)
         except Exception as error:  # noqa: BLE001  # a custom transport may raise anything
             self._losses.add(name, len(lines), safe_message(error))
+
+    def _write_alone(self, transport: LogTransport, line: Any) -> None:
+        """Write a line where it was logged; another thread may not do so meanwhile."""
+        self.acquire()
+        try:
+            self._write(transport, [line])
+        finally:
+            self.release()
 
     def _report_losses(self, *, is_final: bool = False) -> None:
         for loss in self._losses.take_reports(is_final=is_final):

@@ -30,8 +30,9 @@ class LinesLost(Exception):
 class LogTransport:
     """A destination of log lines.
 
-    ``format`` is called where a line is logged. While a server runs, ``write`` is called in the
-    thread of the log, with all lines that arrived meanwhile.
+    While a server runs, ``write`` is called in the thread of the log, with all lines that arrived
+    meanwhile. A ``format`` of your own is called where a line is logged. JSON lines are formatted
+    in the thread, unless a field is an object that may change.
 
     :param formatter: formats the lines; JSON by default.
     """
@@ -50,6 +51,15 @@ class LogTransport:
         :param record: the log record; it may only be used during this call.
         """
         return self._formatter.format(record)
+
+    @property
+    def accepts_entries(self) -> bool:
+        """Whether lines are JSON, which the thread of the log may format."""
+        return (
+            self.is_blocking
+            and type(self).format is LogTransport.format
+            and type(self._formatter) is JsonFormatter
+        )
 
     def write(self, lines: Sequence[Any]) -> None:
         """Write lines.

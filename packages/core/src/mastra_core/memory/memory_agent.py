@@ -115,7 +115,8 @@ class AgentWithMemory:
             close = getattr(events, "aclose", None)  # an open generator would hold its resources
             if close is not None:
                 await close()
-            await run_memory.save()
+            if run_input.journal is None:  # otherwise another process continues the run
+                await run_memory.save()
 
 
 def _set_message_id(output: AgentOutput, run_memory: RunMemory) -> AgentOutput:

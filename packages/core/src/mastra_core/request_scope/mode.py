@@ -21,7 +21,7 @@ def enable_request_scope(hold: Hold) -> None:
 
     :param hold: keeps the current request alive until an awaitable ends, as ``waitUntil`` of
         Cloudflare Workers does.
-    :raises ConfigError: when ``hold`` is no function.
+    :raises ConfigError: when ``hold`` is not a function.
     """
     global _hold  # noqa: PLW0603  # chosen once in a process
     if not callable(hold):

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from mastra_core.database.database_span import TracedDatabase, trace_transaction
 from mastra_core.errors import MastraError, StorageError
 from mastra_core.storage.d1_binding import D1Binding, get_binding
 from mastra_core.storage.d1_errors import is_missing_table, to_storage_error
-from mastra_core.storage.database_span import start_database_span
 from mastra_core.storage.sqlite_database import Lock, Result, Statement
 from mastra_core.storage.sqlite_schema import BLOB_COLUMNS, SCHEMA
 
@@ -70,7 +70,8 @@ class D1Database:
         :param is_conditional: not needed, because all conditions of a batch agree.
         :raises StorageError: when the database cannot be used.
         """
-        with start_database_span(statements, self.name):
+        traced = TracedDatabase("sqlite", self.name)
+        with trace_transaction(traced, (each.sql for each in statements)):
             return convert(await self._send_or_create(statements))
 
     async def _send_or_create(self, statements: Sequence[Statement]) -> Sequence[Result]:

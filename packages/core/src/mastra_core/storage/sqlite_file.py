@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mastra_core.database.database_span import TracedDatabase, trace_transaction
 from mastra_core.database.sqlite_migration import migrate_sqlite
 from mastra_core.database.table_versions import Schema
-from mastra_core.storage.database_span import start_database_span
 from mastra_core.storage.sqlite_database import Lock, Result, Statement
 from mastra_core.storage.sqlite_errors import to_storage_error
 from mastra_core.storage.sqlite_schema import SCHEMA
@@ -43,6 +43,7 @@ class SqliteFile:
         self.path = path
         self._busy_timeout = busy_timeout
         self._schema = schema
+        self.traced = TracedDatabase("sqlite", Path(path).name)
         self._worker: ThreadPoolExecutor | None = None
         self._process = 0
         self._connection: Connection | None = None  # used only by the worker
@@ -69,7 +70,7 @@ class SqliteFile:
         def work(connection: Connection) -> T:
             return convert([_execute_statement(connection, each) for each in statements])
 
-        with start_database_span(statements, Path(self.path).name):
+        with trace_transaction(self.traced, (each.sql for each in statements)):
             return await (self.write(work) if writes else self.read(work))
 
     async def read(self, work: Callable[[Connection], T]) -> T:

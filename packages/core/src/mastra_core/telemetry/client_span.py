@@ -18,7 +18,7 @@ def start_client_span(method: str, url: str) -> contextlib.AbstractContextManage
 
     :param method: the HTTP method.
     :param url: the URL.
-    :returns: a context manager that gives the span; ``None`` where nothing is traced.
+    :returns: a context manager that gives the span; ``None`` if nothing is traced.
     """
     if get_current_span() is None:
         return contextlib.nullcontext()
@@ -36,7 +36,7 @@ def start_client_span(method: str, url: str) -> contextlib.AbstractContextManage
 def record_status(span: Span, status: int) -> None:
     """Record the status of the response.
 
-    :param span: the span of the request; ``None`` where nothing is traced.
+    :param span: the span of the request; ``None`` if nothing is traced.
     :param status: the HTTP status.
     """
     if span is None:

@@ -83,7 +83,7 @@ def read_exporter(default: str) -> str:
 def read_protocol(default: str) -> str:
     """Return the protocol of the OTLP exporter: ``http/protobuf`` or ``grpc``.
 
-    :param default: the protocol where no variable is set.
+    :param default: the protocol if no variable is set.
     :raises ConfigError: for an unknown protocol.
     """
     names = (f"{_PREFIX}TRACES_PROTOCOL", f"{_PREFIX}PROTOCOL")
@@ -135,7 +135,7 @@ def read_limit(*variables: str, default: int | None) -> int | None:
     """Return the first limit that is set.
 
     :param variables: the variables, the most specific first.
-    :param default: the limit where no variable is set; ``None`` for no limit.
+    :param default: the limit if no variable is set; ``None`` for no limit.
     :raises ConfigError: for an invalid value.
     """
     for variable in variables:

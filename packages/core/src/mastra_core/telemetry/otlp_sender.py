@@ -117,7 +117,7 @@ def _check_answer(answer: bytes, headers: Mapping[str, str]) -> None:
     )
 
     if "html" in headers.get("content-type", ""):
-        raise ExportFailure("the answer is a web page, so the endpoint is no collector")
+        raise ExportFailure("the response is a web page, so the endpoint is not a collector")
     if "protobuf" not in headers.get("content-type", ""):
         return
     try:

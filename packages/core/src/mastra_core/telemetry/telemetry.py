@@ -111,7 +111,7 @@ class _Process:
     def connect(self, settings: Telemetry) -> Recorder:
         """Return the recorder of this process, and create it if necessary.
 
-        :param settings: service name and sampling, used where nothing was started yet.
+        :param settings: service name and sampling, used if nothing was started yet.
         """
         from opentelemetry import trace
 
@@ -171,7 +171,7 @@ def add_listener(listener: SpanListener, settings: Telemetry | None = None) -> N
     Nothing is passed while the SDK is disabled (``OTEL_SDK_DISABLED``).
 
     :param listener: receives the spans.
-    :param settings: service name and sampling, used where nothing was started yet.
+    :param settings: service name and sampling, used if nothing was started yet.
     :raises ConfigError: when the extra ``telemetry`` is not installed.
     """
     if is_sdk_disabled():

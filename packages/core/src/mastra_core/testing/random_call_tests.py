@@ -152,6 +152,6 @@ async def _call_store(threads: ThreadStore, call: _Call, *, is_current: bool) ->
         result = await getattr(threads, name)(*arguments, **options)
     except Conflict:
         return "conflict"
-    if isinstance(result, Recall):  # the numbers of positions belong to one storage
+    if isinstance(result, Recall):  # the positions of two storages cannot be compared
         return result.thread, result.messages, result.history
     return result

@@ -61,7 +61,7 @@ class RunStoreSuite:
         assert run(store.find("other", "r1", None)) is None
 
     def test_caller_has_a_limited_number_of_runs(self, store: RunStore, run: _Await) -> None:
-        """Finished runs, and those of the application itself, do not count."""
+        """Finished runs and runs of the application itself do not count toward a caller's limit."""
         new = [msgspec.structs.replace(_build_run(f"r{each}"), caller="ann") for each in range(4)]
         rows = [run(store.create(each, 2)) for each in new[:2]]
         assert run(store.create(new[2], 2)) is None
@@ -71,7 +71,7 @@ class RunStoreSuite:
         assert run(store.create(new[3], 2)) is not None
 
     def test_run_is_begun_once(self, store: RunStore, run: _Await) -> None:
-        """Of two callers that begin an execution, one succeeds."""
+        """If two callers begin an execution of one run, only one of them succeeds."""
         created = run(store.create(_build_run(), 10))
         row = run(store.begin(created, "one", _EVENT, "{}", '{"user":"ann"}'))
         assert (row.holder, row.attempt, row.sequence, row.status) == ("one", 1, 1, "running")
@@ -96,7 +96,7 @@ class RunStoreSuite:
         assert (read.status, read.sequence, events) == ("waiting", 3, [_EVENT, _EVENT])
 
     def test_fence_refuses_earlier_holders(self, store: RunStore, run: _Await) -> None:
-        """A process that no longer holds a run changes nothing."""
+        """A process that no longer holds a run cannot change the run."""
         row = _begin(store, run)
         batch = Batch(outcomes=[("a#1", "1")], events=[("", _EVENT)])
         run(store.begin(row, "two", _EVENT, "{}"))
@@ -106,7 +106,7 @@ class RunStoreSuite:
         assert run(store.read_states([row.id]))[row.id].sequence == 3
 
     def test_repeated_commit_is_stored_once(self, store: RunStore, run: _Await) -> None:
-        """A commit may be repeated after its answer was lost."""
+        """A commit may be repeated if the database's response was lost."""
         row = _begin(store, run)
         batch = Batch(outcomes=[("a#1", "1")], events=[("", _EVENT)])
         for _ in range(2):
@@ -115,7 +115,7 @@ class RunStoreSuite:
         assert run(store.commit(row.id, "one", row.attempt, 1, Batch())).kind == "stored"
 
     def test_wait_is_answered_once(self, store: RunStore, run: _Await) -> None:
-        """Of two answers of a wait, the first one is taken."""
+        """If a wait gets two answers, the store keeps the first answer."""
         row = _begin(store, run)
         answers = [("a!1", _EVENT), ("b!1", _EVENT)]
         waits = Batch(outcomes=[(f"{name}#1", "1") for name in "abc"])
@@ -129,7 +129,7 @@ class RunStoreSuite:
         assert run(store.answer(row.id, "two", [("d!1", _EVENT)], "4")) == (None, 0), "no wait"
 
     def test_run_rests_only_without_new_answers(self, store: RunStore, run: _Await) -> None:
-        """A process that does not know an answer keeps the run."""
+        """A process cannot give up a run that has an answer which the process has not read."""
         row = _begin(store, run)
         run(store.commit(row.id, "one", 1, 0, Batch(outcomes=[("a#1", "1"), ("b#1", "1")])))
         rest = Batch(releases=True, status="suspended", answers=0)
@@ -141,7 +141,7 @@ class RunStoreSuite:
         assert (answered.holder, answered.attempt) == ("two", 2)
 
     def test_canceled_run_ends_everywhere(self, store: RunStore, run: _Await) -> None:
-        """A run is canceled once, and its holder can change nothing any more."""
+        """A run is canceled once, and the process that holds the run can no longer change it."""
         row = _begin(store, run)
         assert run(store.cancel(row.id, _EVENT))
         assert not run(store.cancel(row.id, _EVENT))
@@ -202,7 +202,7 @@ class RunStoreSuite:
         assert claim("three") == ["f1", "r1", "r2"], "a run that is handed back keeps its place"
 
     def test_one_run_is_released(self, store: RunStore, run: _Await) -> None:
-        """A process gives up the attempt that it holds, and no other one."""
+        """A process gives up only the attempt that it holds."""
         row, other = _begin(store, run), _begin(store, run, "r2")
         assert run(store.list_held("one")) == {row.id: 1, other.id: 1}
         for member, attempt in (("one", 2), ("two", 1), ("one", 1)):
@@ -227,7 +227,7 @@ class RunStoreSuite:
         assert len(run(store.claim(member, ["w"], 10, orphans=True))) == 1
 
     def test_rewound_run_forgets_outcomes(self, store: RunStore, run: _Await) -> None:
-        """A further execution keeps the named outcomes, and emits the named events again."""
+        """A second execution keeps the named outcomes, and emits the named events again."""
         row = _begin(store, run)
         batch = Batch(
             outcomes=[("a#1", "1"), ("b#1", "2")], events=[("a:ended", _EVENT), ("b:ended", _EVENT)]
@@ -301,7 +301,7 @@ class RunStoreSuite:
         assert not run(store.fire_schedule(row, 8000, _build_run(), _EVENT, "{}")), "another cron"
 
     def test_old_runs_are_purged(self, store: RunStore, run: _Await) -> None:
-        """Old runs that have ended or never started are deleted, and no others."""
+        """Only old runs that have ended or never started are deleted."""
         rows = [_begin(store, run, f"r{number}") for number in range(3)]
         run(store.cancel(rows[0].id, _EVENT))
         run(store.create(_build_run("pending"), 10))

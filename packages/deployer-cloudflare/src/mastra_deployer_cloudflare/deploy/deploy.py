@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ("deploy", "find_unchanged", "require_address")
 
 _ALL = 100  # percent
-_ANY_ID = "0" * 8  # the part of a version's id that its address has
+_ANY_ID = "0" * 8  # the part of a version's id in its preview address
 
 
 def deploy(
@@ -99,8 +99,8 @@ def find_unchanged(
 ) -> WorkerVersion | None:
     """Return the live version if an upload would be the same; for a preview, the newest version.
 
-    :param state: of the Worker.
-    :param upload: of the deploy.
+    :param state: the state of the Worker.
+    :param upload: the upload of the deploy.
     :param request: options of the deploy.
     """
     if request.environment == "preview":
@@ -116,7 +116,7 @@ def require_address(settings: CloudflareDeployer, subdomain: str) -> None:
     """Raise an error if the Worker would have no address.
 
     :param settings: settings of the deployer.
-    :param subdomain: of the account; empty for none.
+    :param subdomain: the subdomain of the account; empty for none.
     :raises DeployError: when workers.dev is wanted, and the account has no subdomain.
     """
     if settings.workers_dev and not subdomain:
@@ -153,7 +153,7 @@ class _DeployRun:
     def require_previews(self, state: WorkerState | None) -> None:
         """Refuse a preview that would have no address; turn on the previews of a new Worker.
 
-        :param state: of the Worker; ``None`` if there is none.
+        :param state: the state of the Worker; ``None`` if there is none.
         """
         if self._request.environment != "preview":
             return
@@ -176,13 +176,13 @@ class _DeployRun:
     def warn_about_other_tool(self, state: WorkerState) -> None:
         """Warn that another tool deployed the Worker, which may therefore be another app.
 
-        :param state: of the Worker.
+        :param state: the state of the Worker.
         """
         if not any(DeploymentTags.from_text(item.message).stage for item in state.versions):
             self._report.warn(
                 f"The Worker {self._name!r} exists, and was deployed by another tool.",
-                "If it is another app, choose another project_name. `mastra rollback` brings the "
-                "old version back.",
+                "If it is another app, choose another project_name. `mastra rollback` restores the "
+                "old version.",
             )
 
     def create_worker(self, upload: WorkerUpload) -> Deployment:

@@ -34,8 +34,8 @@ class AddressChange:
 
     :param text: the change, for a plan.
     :param method: ``POST``, ``PUT`` or ``DELETE``.
-    :param path: of the request.
-    :param body: of the request, JSON builtins.
+    :param path: the path of the request.
+    :param body: the body of the request, JSON builtins.
     """
 
     text: str
@@ -77,7 +77,7 @@ def read_switches(api: CloudflareApi, name: str) -> dict[str, bool]:
     """Read whether a Worker is on workers.dev, and whether its versions have previews.
 
     :param api: Cloudflare's API.
-    :param name: of the Worker.
+    :param name: the name of the Worker.
     """
     found = api.find(api.build_script_path(name, "/subdomain")) or {}
     return {key: bool(found.get(key)) for key in ("enabled", "previews_enabled")}
@@ -87,7 +87,7 @@ def set_switches(api: CloudflareApi, name: str, switches: Mapping[str, bool]) ->
     """Turn workers.dev and previews on or off, if their state differs.
 
     :param api: Cloudflare's API.
-    :param name: of the Worker.
+    :param name: the name of the Worker.
     :param switches: ``enabled`` and ``previews_enabled``.
     """
     wanted = {**(current := read_switches(api, name)), **switches}
@@ -99,7 +99,7 @@ def get_url(settings: CloudflareDeployer, subdomain: str) -> str:
     """Return the address of the live version; the name of the Worker if it has none.
 
     :param settings: settings of the deployer.
-    :param subdomain: of the account; empty for none.
+    :param subdomain: the subdomain of the account; empty for none.
     """
     hosts = [*settings.custom_domains, *map(get_host, settings.routes)]
     if hosts:
@@ -116,7 +116,7 @@ def get_preview_url(settings: CloudflareDeployer, subdomain: str, prefix: str) -
     room for the id of a version.
 
     :param settings: settings of the deployer.
-    :param subdomain: of the account; empty for none.
+    :param subdomain: the subdomain of the account; empty for none.
     :param prefix: the alias, or the id of the version.
     """
     label = f"{prefix}-{settings.project_name}"

@@ -24,13 +24,13 @@ class StorageKind:
 
     :param setting: the setting with the names.
     :param label: the kind, in messages.
-    :param path: of the list, below the account.
+    :param path: the path of the list, below the account.
     :param name: the field with the name.
     :param body: the field with the name in the request that creates one.
     :param id: the field that bindings use.
     :param binding: type of the binding.
     :param field: the field of the binding.
-    :param items: the field of the response with the list; empty where the list is the result.
+    :param items: the field of the response with the list; empty if the list is the result.
     """
 
     setting: str
@@ -93,9 +93,9 @@ _KINDS = (
 class StorageResource:
     """A resource that the settings name.
 
-    :param kind: of the resource.
+    :param kind: the kind of the resource.
     :param binding: name of the binding.
-    :param name: of the resource.
+    :param name: the name of the resource.
     :param id: that the binding uses; empty while the resource does not exist.
     """
 

@@ -70,7 +70,7 @@ class Connection:
     async def send(self, message: Message) -> None:
         """Send a message, unless the response is complete or the client has left.
 
-        :param message: of the response.
+        :param message: the message of the response.
         """
         if self._is_closed.is_set():
             return
@@ -85,7 +85,7 @@ class Connection:
 def add_addresses(scope: Message) -> None:
     """Add the addresses of the client and the server in the headers to a scope.
 
-    :param scope: of a request or a WebSocket.
+    :param scope: the ASGI scope of a request or a WebSocket.
     """
     headers = dict(scope["headers"])
     if client := headers.get(_CLIENT):
@@ -101,7 +101,7 @@ def is_scheduled_url(url: str) -> bool:
 
     Routers decode the path, and some ignore empty parts of it.
 
-    :param url: of the request.
+    :param url: the URL of the request.
     """
     path = url.partition("?")[0].partition("://")[2].partition("/")[2]
     return [part for part in unquote(path).split("/") if part] == _SCHEDULED_PARTS

@@ -50,7 +50,7 @@ class _Request:
     def find_header(self, name: str) -> str:
         """Return the value of a header; empty if it is missing.
 
-        :param name: of the header, in lower case.
+        :param name: the name of the header, in lower case.
         """
         return next((value for key, value in self.headers if key == name), "")
 

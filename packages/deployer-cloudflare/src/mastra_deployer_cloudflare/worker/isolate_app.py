@@ -17,7 +17,7 @@ from mastra_deployer_cloudflare.worker.options import Options
 
 __all__ = ("IsolateApp",)
 
-_INTERVAL = 0.01  # seconds between two looks at a start that another request makes
+_INTERVAL = 0.01  # seconds between two checks of a start that another request makes
 _ABANDONED = 30.0  # seconds after which that start counts as failed
 
 
@@ -34,7 +34,7 @@ class IsolateApp:
         self.options = options
         self.state: dict[str, Any] = {}
         self._app: Any = None
-        self._lifespan: Lifespan | None = None  # whose end would end the app
+        self._lifespan: Lifespan | None = None  # the end of this coroutine would end the app
         self._is_started = False
         self._attempt = 0  # number of the current or the latest start
         self._failed_attempt = 0  # number of the latest start that failed

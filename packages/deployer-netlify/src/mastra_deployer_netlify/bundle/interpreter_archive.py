@@ -40,7 +40,7 @@ class Interpreter:
     """The paths of Python's parts in the function.
 
     :param python: path of the executable.
-    :param loader: path of its dynamic loader; empty where Netlify's own is used, and for a static
+    :param loader: path of its dynamic loader; empty if Netlify's own is used, and for a static
         Python.
     :param size: bytes of all its files, unzipped.
     """

@@ -72,7 +72,7 @@ class MethodInUse:
 
 
 class _UploadInterrupted(Exception):
-    """A part of the blob may not have arrived, so the upload is resumed or repeated."""
+    """A part of the blob may be missing, so the upload must be resumed or repeated."""
 
     def __init__(self, error: DeployError) -> None:
         super().__init__(error.message)

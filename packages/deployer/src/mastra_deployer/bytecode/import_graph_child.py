@@ -83,7 +83,7 @@ class Walk:
             self._pending.append(module)
 
     def follow(self):
-        """Follow the imports of all modules; return those whose imports are not known."""
+        """Follow the imports of all modules; return the modules whose imports are not known yet."""
         unknown = []
         while self._pending:
             module = self._pending.pop()

@@ -52,7 +52,7 @@ def check_app(
 
 
 class _AppCheck:
-    """Finds problems in the findings of all files, with one method for each kind of problem."""
+    """Finds problems of the app, with one method for each kind of problem."""
 
     def __init__(self, project: Project, build: Build, sources: ParsedSources) -> None:
         self._sources = sources

@@ -27,8 +27,12 @@ _MAX_NAMES = 5
 
 
 @click.command()
-@click.option("--explain", multiple=True, metavar="MODULE", help="Explain why it ships or not.")
-@click.option("--check-reproducible", is_flag=True, help="Build again elsewhere, and compare.")
+@click.option(
+    "--explain", multiple=True, metavar="MODULE", help="Explain why MODULE is in the bundle or not."
+)
+@click.option(
+    "--check-reproducible", is_flag=True, help="Build again at another path, and compare."
+)
 @build_options
 def build(options: Options, explain: tuple[str, ...], check_reproducible: bool) -> None:
     """Build the universal bundle .mastra/, which `python .mastra/index.py` serves."""

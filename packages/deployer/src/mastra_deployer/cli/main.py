@@ -71,7 +71,7 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its exit code; print all errors here.
 
-    :param arguments: of the command line; those of the process if left out.
+    :param arguments: the arguments of the command line; those of the process if left out.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if isinstance(sys.stdout, io.TextIOWrapper):  # on Windows, a pipe has few characters

@@ -17,7 +17,7 @@ def answer_plan(
 ) -> None:
     """Print the plan of a deploy, which only reads from the platform.
 
-    :param session: of the target.
+    :param session: the session of the target.
     :param bundle: that would be deployed.
     :param request: that would be sent.
     :param terminal: prints the result.

@@ -28,7 +28,7 @@ class Progress:
 
         :param current: amount that is done.
         :param total: amount in all.
-        :param unit: of both amounts; ``B`` for bytes.
+        :param unit: the unit of both amounts; ``B`` for bytes.
         """
         elapsed = time.monotonic() - self._start
         amount = f"{_format_amount(current, unit)} of {_format_amount(total, unit)}"

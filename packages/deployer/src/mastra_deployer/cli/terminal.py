@@ -69,7 +69,7 @@ class Terminal:
 
         :param current: amount that is done.
         :param total: amount in all.
-        :param unit: of both amounts; ``B`` for bytes.
+        :param unit: the unit of both amounts; ``B`` for bytes.
         """
         text = self._progress.format(current, total, unit)
         if self._status is not None:
@@ -148,7 +148,7 @@ def print_message(severity: str, color: str, text: str, hint: str) -> None:
     """Print a message and its hint to stderr; on a terminal, wrap them at words.
 
     :param severity: what the line begins with.
-    :param color: of the severity.
+    :param color: the color of the severity.
     :param text: the message.
     :param hint: what to do about it; may be empty.
     """

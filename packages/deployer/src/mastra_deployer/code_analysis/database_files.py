@@ -36,7 +36,7 @@ class DatabaseFile:
     """A database in a file.
 
     :param text: as written in the source, without keys; a part known only at run time is ``...``.
-    :param line: of the source.
+    :param line: the line of the source.
     :param variable: the environment variable that it is the fallback of, or empty.
     """
 

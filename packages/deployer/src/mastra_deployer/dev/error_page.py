@@ -77,7 +77,7 @@ def render_problem_details(problem: Problem | None, status: int) -> str:
     """Render problem details (RFC 9457), with a field ``error`` for Mastra's clients.
 
     :param problem: to show; ``None`` for other machines, which get no details.
-    :param status: of the response.
+    :param status: the status of the response.
     """
     title = "The app does not start."
     detail = title

@@ -33,7 +33,7 @@ _DEV_ENV = {"MASTRA_DEV": "true", "PYTHONUNBUFFERED": "1"}
 class DevOptions:
     """The options of ``mastra dev``.
 
-    :param directory: of the project.
+    :param directory: the directory of the project.
     :param app: ``module:attribute``; empty to find it.
     :param host: address to bind.
     :param port: port to bind; ``None`` if the user gave none.
@@ -106,7 +106,7 @@ class DevOptions:
         """Return shell code that inserts the value of a variable, so that the value is not printed.
 
         :param project: whose environment files are read.
-        :param name: of the variable; empty for none.
+        :param name: the name of the variable; empty for none.
         """
         if not name or name in os.environ:
             return f"${name}" if name else ""
@@ -138,8 +138,8 @@ class DevOptions:
         return parse_port(values["PORT"], "PORT") if values.get("PORT") else None
 
 
-# With the first, logs show all frames. Without the second, pydevd prints a warning about modules
-# that are frozen into the interpreter.
+# The first variable makes logs show all frames. Without the second variable, pydevd prints a
+# warning about modules that are frozen into the interpreter.
 _DEBUG_ENV = {"MASTRA_TRACEBACKS": "full", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 

@@ -31,7 +31,7 @@ class Segment(NamedTuple):
 def read_segments(content: bytes | mmap.mmap) -> tuple[Segment, ...]:
     """Return the table of segments.
 
-    :param content: of the file, or its first part with the table.
+    :param content: the content of the file, or its first part with the table.
     :raises ValueError: when the rows have another size.
     :raises struct.error: when the content ends before the table does.
     """

@@ -32,7 +32,7 @@ def get_terminal_width(stream: TextIO) -> int:
 def wrap_text(text: str, width: int, *, first: str = "", indent: str = "") -> str:
     """Wrap each line of a text; keep commands in backquotes and long words whole.
 
-    :param text: of one or several lines.
+    :param text: a text of one or several lines.
     :param width: columns; 0 to wrap nothing.
     :param first: what begins the first line.
     :param indent: what begins the other lines.

@@ -68,7 +68,7 @@ def check_runs_here(project: Project, target: Target, manifest: BundleManifest) 
     :param project: the project that the command runs in.
     :param target: the target, which may emulate its platform, or add programs to a bundle without
         compiled packages.
-    :param manifest: of the bundle.
+    :param manifest: the manifest of the bundle.
     :raises ConfigError: when its compiled code is for another machine.
     """
     if target.emulated_previews:

@@ -41,7 +41,7 @@ def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[st
 
     :param bundle: the first bundle.
     :param project: the project it was made from.
-    :param arguments: of ``mastra bundle``, without the directory and the output.
+    :param arguments: the arguments of ``mastra bundle``, without the directory and the output.
     :returns: how many files are the same.
     :raises BuildError: naming the files that differ.
     """

@@ -158,7 +158,7 @@ class HookCaller(UntypedHookCaller):
         :param bundle: the finished bundle.
         :param settings: the deployer's settings, without secrets.
         :param report: receives progress and notes.
-        :returns: the problems; none where the deployer does not run bundles.
+        :returns: the problems; none if the deployer does not run bundles.
         """
         if not self.has_hook("verify"):
             return []

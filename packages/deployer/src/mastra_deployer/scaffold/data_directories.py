@@ -25,7 +25,7 @@ class Database:
 
     :param text: as written in the source.
     :param where: file and line.
-    :param path: of the file; empty where only the running app knows it.
+    :param path: the path of the file; empty if only the running app knows it.
     """
 
     text: str

@@ -167,8 +167,8 @@ class Harness:
         :param environment: the stage to deploy to.
         :param env: the app's variables; ``self.env`` if left out.
         :param token: replaces the platform's token; empty for no token.
-        :param fingerprint: of the request.
-        :param message: of the request.
+        :param fingerprint: the fingerprint of the request.
+        :param message: the message of the request.
         :param wait: whether to wait until the deployment is ready.
         :raises ConfigError: for a variable that the platform reserves.
         """

@@ -20,7 +20,7 @@ _DOTS = re.compile("[\u3002\uff0e\uff61]")  # these characters mean a dot in an 
 def find_domain(text: str, host: str) -> str:
     """Return the host, or the longest domain above it, that a text contains.
 
-    :param text: of a setting.
+    :param text: the text of a setting.
     :param host: as ``format_host`` writes it.
     :returns: the longest such domain without a port, or an empty text.
     """

@@ -145,7 +145,7 @@ async def _resume_run(request: _Request) -> StreamResponse:
     call = find_waiting_call(run, body.tool_call_id)
     decision = build_waiting_decision(agent, call, body.resume_data)
     run_input = build_resume_input(request, run, {call.id: decision}, body.request_context)
-    return respond_with_stream(
+    return await respond_with_stream(
         request, agent.id, run_input, resume_agent(agent, run_input, get_suspended_runs(request))
     )
 
@@ -162,7 +162,7 @@ ROUTES = (
 
 async def _stream_decision(request: _Request, *, approve: bool) -> StreamResponse:
     agent, run_input = await _read_decided_input(request, approve=approve)
-    return respond_with_stream(
+    return await respond_with_stream(
         request, agent.id, run_input, resume_agent(agent, run_input, get_suspended_runs(request))
     )
 

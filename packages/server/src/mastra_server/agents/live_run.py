@@ -60,6 +60,9 @@ class LiveRun:
     that have not read the oldest frame. It then disconnects these readers and drops the frame. A
     run without readers never waits. A suspended run continues in the same log.
 
+    A durable run is executed elsewhere, and this task only reads it. The run continues if the task
+    ends.
+
     :param run_id: the id of the run.
     :param agent_id: the id of the agent.
     :param owner: the resource that the caller is restricted to; empty for none.
@@ -76,6 +79,7 @@ class LiveRun:
         self.chat = ""  # the id of the chat in which the run answers
         self.size = 0  # bytes of the log
         self.is_waiting = False  # for runs of its thread on other servers
+        self.cancel_durable: Callable[[], Awaitable[None]] | None = None  # of a durable run
         self.stamp = 0  # the time of the start by the logical clock of all servers
         self._log: deque[bytes] = deque()
         self._first = 0  # the number of the oldest frame in the log
@@ -86,6 +90,7 @@ class LiveRun:
         self._convert: ChunkConverter = keep_chunk
         self._must_continue: Callable[[], bool] = _return_true
         self._abort_timer: asyncio.TimerHandle | None = None
+        self._is_detached = False
 
     @property
     def is_running(self) -> bool:
@@ -105,7 +110,7 @@ class LiveRun:
     def start(
         self,
         chunks: AsyncGenerator[dict[str, Any]],
-        seconds: float,
+        seconds: float | None,
         convert: ChunkConverter = keep_chunk,
     ) -> asyncio.Task[None]:
         """Start the run, or continue it after a suspension.
@@ -114,7 +119,7 @@ class LiveRun:
         context variables to a task.
 
         :param chunks: the chunks of the run.
-        :param seconds: the timeout of the run.
+        :param seconds: the timeout of the run; ``None`` for none.
         :param convert: converts each chunk to those that the readers receive.
         :returns: the task.
         """
@@ -139,6 +144,16 @@ class LiveRun:
 
     async def abort(self) -> None:
         """Stop the run; its readers receive an ``abort`` chunk."""
+        if self.cancel_durable is not None:
+            await self.cancel_durable()
+        await self._stop()
+
+    async def detach(self) -> None:
+        """Stop to read a durable run; readers reconnect to another server. Abort any other run."""
+        self._is_detached = self.cancel_durable is not None
+        await self._stop()
+
+    async def _stop(self) -> None:
         if self._task is not None and not is_task_done(self._task):
             cancel_task(self._task)
             await wait_for_task(self._task)
@@ -198,7 +213,7 @@ class LiveRun:
             since the run last started. A comment replaces frames that are no longer in the log.
         :returns: the frames, joined if several are ready.
         """
-        reader = _Reader(self._start_position if after is None else min(after, self.position))
+        reader = _Reader(self._choose_position(after))
         self._readers.add(reader)
         task = self._task
         try:
@@ -206,17 +221,25 @@ class LiveRun:
                 if reader.position < self.position:
                     yield self._read_frames(reader)
                 elif not self.is_running:
-                    yield DONE
+                    if not self._is_detached:
+                        yield DONE
                     return
                 elif not await reader.wait(HEARTBEAT_INTERVAL):
                     yield HEARTBEAT
         finally:
             self._readers.discard(reader)
             self._reader_progress.set()
-            if self._task is task:  # otherwise the run was resumed, with a reader to come
+            if self._task is task:  # otherwise the run was resumed, and a reader will connect
                 await self.schedule_abort()
 
-    async def _drive(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float) -> None:
+    def _choose_position(self, after: int | None) -> int:
+        if after is None:
+            return self._start_position
+        if self.cancel_durable is not None:  # this server may not have read so far yet
+            return after
+        return min(after, self.position)
+
+    async def _drive(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float | None) -> None:
         try:
             async with asyncio.timeout(seconds), contextlib.aclosing(chunks) as items:
                 async for chunk in items:
@@ -225,7 +248,8 @@ class LiveRun:
                         await self._drop_oldest_frame()
                     await asyncio.sleep(0)  # an agent that never awaits must not block the loop
         except asyncio.CancelledError:
-            self._append(self._build_chunk("abort", {}))
+            if not self._is_detached:
+                self._append(self._build_chunk("abort", {}))
             raise
         except TimeoutError:
             self._append_failure("TimeoutError", f"The run took longer than {seconds:g} s.")

@@ -97,7 +97,7 @@ async def _stream(request: _Request) -> StreamResponse:
     agent = get_agent(request)
     run_input = await _read_checked_input(request, agent)
     chunks = stream_agent(agent, run_input, get_suspended_runs(request))
-    return respond_with_stream(request, agent.id, run_input, chunks)
+    return await respond_with_stream(request, agent.id, run_input, chunks)
 
 
 @post(

@@ -68,7 +68,7 @@ async def stream_chat(
         message_id=_get_last_id(body.messages),
         decisions={call: each.approved for call, each in run_input.decisions.items()},
     )
-    return respond_with_stream(
+    return await respond_with_stream(
         request, agent.id, run_input, chunks, convert=convert, announce=False, chat=body.id
     )
 

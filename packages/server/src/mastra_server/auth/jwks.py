@@ -132,7 +132,7 @@ class KeySet:
             self._begin_refresh()
             return
         now = time.monotonic()
-        if now >= self._request_ends and self._may_request(now):  # nobody waits for it
+        if now >= self._request_ends and self._may_request(now):  # no request waits for this task
             keep_alive(asyncio.ensure_future(self._refresh_in_request()))
 
     async def _refresh_in_request(self) -> None:

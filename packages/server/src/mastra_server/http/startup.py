@@ -30,7 +30,7 @@ async def open_resources(app: Litestar) -> None:
             await limiter.open()
         for tracer in tracers:
             await asyncio.to_thread(tracer.start)  # imports the SDK, which takes long
-        await mastra.engine.open(mastra.workflows.values())
+        await mastra.engine.open((*mastra.workflows.values(), *mastra.agent_workflows))
     except (ConfigError, StorageError) as error:
         app.state.startup_error = str(error)
         raise

@@ -58,7 +58,7 @@ class ServerLogs:
             self._buffer.open()
 
     def close(self) -> None:
-        """Write the last lines, and undo ``open``."""
+        """Write the last lines, and stop the log that ``open`` has started."""
         if self._buffer is not None:
             self._buffer.close()
         if self.pipeline is not None and not is_request_scoped():

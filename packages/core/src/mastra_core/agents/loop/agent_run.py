@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 
 from pydantic_ai.messages import ModelRequestPart, ModelResponse, ToolCallPart, ToolReturnPart
 
 from mastra_core.agents.events import AgentEvent, StepFinish, ToolCall, ToolResult
 from mastra_core.agents.loop.answer import Answer, AnswerReader
-from mastra_core.agents.loop.call_batch import CallBatch, CallOutcome, PendingCall
+from mastra_core.agents.loop.call_batch import CallBatch
+from mastra_core.agents.loop.call_outcome import CallOutcome, PendingCall
 from mastra_core.agents.loop.conversation import Conversation
 from mastra_core.agents.loop.model_request import ModelRequest
 from mastra_core.agents.loop.model_span import trace_request
+from mastra_core.agents.loop.recorded_calls import iter_answer_once
 from mastra_core.agents.loop.resume import Resumption
 from mastra_core.agents.loop.run_plan import RunPlan
 from mastra_core.agents.loop.turn_events import TurnConverter, iter_response_events
@@ -80,8 +82,14 @@ class AgentRun:
         self._usage.check_request()
         request = self._build_request()
         self._has_events = False
-        with trace_request(request) as span:
-            async with aclosing(self._iter_answer(request)) as events:
+        journal = self._plan.run_input.journal
+        if journal is None:
+            is_recorded, answer = False, self._iter_answer(request)
+        else:
+            is_recorded = journal.begin_turn()
+            answer = iter_answer_once(journal, request, self._iter_answer)
+        with nullcontext() if is_recorded else trace_request(request) as span:
+            async with aclosing(answer) as events:
                 async for event in events:
                     if span is not None and self._live and not self._has_events:
                         span.record_first_chunk()

@@ -16,7 +16,7 @@ from pydantic_ai.messages import (
     ToolReturnPart,
 )
 
-from mastra_core.agents.loop.call_batch import PendingCall
+from mastra_core.agents.loop.call_outcome import PendingCall
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.pydantic_ai.approvals import build_deferred_results
 

@@ -105,7 +105,8 @@ class LoopAgent:
         yield self._build_start(input)
         try:
             plan = await self._build_plan(input)
-            async with aclosing(self._iter_events(plan, live=True)) as run:
+            live = input.journal is None or input.journal.live
+            async with aclosing(self._iter_events(plan, live=live)) as run:
                 async for event in run:
                     yield event
         except RequestError as error:
@@ -131,7 +132,7 @@ class LoopAgent:
         return Start(model=model, provider=provider)
 
     async def _build_plan(self, run_input: AgentInput) -> RunPlan:
-        """Build what the run needs.
+        """Build the plan of a run: its models, tools, settings and messages.
 
         :raises RequestError: for an input that cannot be run.
         """

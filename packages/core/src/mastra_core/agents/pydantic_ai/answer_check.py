@@ -18,8 +18,8 @@ from mastra_core.errors import InvalidInput
 __all__ = ("build_answer_check",)
 
 MAX_SIZE = 500  # subschemas that are evaluated
-MAX_OPEN_REFERENCES = 4  # references within each other
-MAX_DEPTH = 9  # subschemas within each other, where Python cannot compile deeper code
+MAX_OPEN_REFERENCES = 4  # nested references
+MAX_DEPTH = 9  # nested subschemas; Python cannot compile deeper code
 _HINT = "Send a valid JSON Schema."
 # Only these keywords are evaluated: others may contain a pattern, a reference or unlimited work.
 _MAPS_OF_SCHEMAS = frozenset(("properties", "dependentSchemas"))
@@ -34,7 +34,7 @@ _PLAIN_VALUES = frozenset(
 )  # fmt: skip
 
 
-_STRICTER = ("not", "oneOf", "if")  # they refuse more if their schemas accept more
+_STRICTER = ("not", "oneOf", "if")  # these keywords refuse more values if their schemas accept more
 _ANNOTATIONS = frozenset(
     ("title", "description", "default", "examples", "$schema", "$id", "id", "$comment", "$defs",
      "definitions", "discriminator", "deprecated", "readOnly", "writeOnly")

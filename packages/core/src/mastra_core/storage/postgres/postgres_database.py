@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mastra_core.database.database_span import describe_database, trace_transaction
 from mastra_core.database.postgres_pool import PostgresPool
 from mastra_core.database.url import DatabaseUrl
 from mastra_core.storage.postgres.postgres_schema import SCHEMA
@@ -36,6 +37,7 @@ class PostgresDatabase:
 
     def __init__(self, url: DatabaseUrl, max_connections: int) -> None:
         self.pool = PostgresPool(url, (SCHEMA,), max_connections=max_connections)
+        self._traced = describe_database(url)
 
     async def close(self) -> None:
         """Close the connections; a later call opens them again."""
@@ -77,17 +79,18 @@ class PostgresDatabase:
                 raise _Unchanged(results)
             return results
 
-        try:
-            results = await self.pool.run(work, repeat_on=[_NOT_NULL_VIOLATION])
-        except _Unchanged as unchanged:
-            results = unchanged.results
+        with trace_transaction(self._traced, (each.sql for each in statements)):
+            try:
+                results = await self.pool.run(work, repeat_on=[_NOT_NULL_VIOLATION])
+            except _Unchanged as unchanged:
+                results = unchanged.results
         return convert(results)
 
 
 class _Unchanged(Exception):
     """The last statement has changed no row, so the transaction is rolled back.
 
-    :param results: of the statements.
+    :param results: the results of the statements.
     """
 
     def __init__(self, results: list[Result]) -> None:

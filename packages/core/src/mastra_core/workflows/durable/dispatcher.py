@@ -43,7 +43,7 @@ _ERROR_INTERVAL = 1.0
 
 
 class DispatcherSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of the work of one process.
+    """The settings for the execution of runs in one process.
 
     :param name: the name of the process.
     :param max_concurrency: the maximum number of runs that the process executes at a time.
@@ -207,7 +207,7 @@ class Dispatcher:
                 self._heartbeat.request_stop()
 
     async def _look(self) -> None:
-        """Look once at the store for changes of other processes and for runs to execute."""
+        """Check the store once for changes of other processes and for runs to execute."""
         for work in (self._fire_schedules, self._follow_runs, self._claim_runs, self._purge_runs):
             try:
                 await work()
@@ -222,7 +222,7 @@ class Dispatcher:
         await self._scheduler.fire_due()  # before the claim, which finds the started runs
 
     async def _listen(self) -> None:
-        """Look at the store as soon as another process tells that runs have changed."""
+        """Check the store as soon as another process notifies this process of changed runs."""
         while not is_being_cancelled():
             try:
                 async for _ in self._store.listen():
@@ -236,7 +236,7 @@ class Dispatcher:
         return runs | {id_: each.run for id_, each in self._executions.items()}
 
     async def _follow_runs(self) -> None:
-        """Take over what other processes have changed."""
+        """Read the changes of other processes to the runs of this process."""
         runs = self._list_followed_runs()
         if not runs:
             return

@@ -83,6 +83,8 @@ class DurableEngine:
         values are stored.
     """
 
+    is_durable = True
+
     def __init__(
         self,
         store: RunStore | str | None = None,
@@ -123,7 +125,7 @@ class DurableEngine:
         return self._store.single_process
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
-        """Connect to the database, and continue the runs of workflows that wait there.
+        """Connect to the database, and continue the waiting runs of the given workflows.
 
         :param workflows: the workflows.
         :raises StorageError: when the database cannot be used.
@@ -219,7 +221,7 @@ class DurableEngine:
         *,
         label: str = "",
     ) -> None:
-        """Resume a suspended step, and return when this is stored.
+        """Resume a suspended step, and return when the resumption is stored.
 
         :param run: the run.
         :param data: the data the step is resumed with.
@@ -242,7 +244,7 @@ class DurableEngine:
         steps: Sequence[str],
         context: Mapping[str, Any] | None = None,
     ) -> None:
-        """Resume several suspended steps with the same data, and return when this is stored.
+        """Resume several suspended steps with the same data, and return when this data is stored.
 
         :param run: the run.
         :param data: the data the steps are resumed with.
@@ -295,7 +297,7 @@ class DurableEngine:
         context: Mapping[str, Any] | None = None,
         per_step: bool = False,
     ) -> None:
-        """Execute a run again from a step, and return when this is stored.
+        """Execute a run again from a step, and return when the new start is stored.
 
         :param run: the run.
         :param step: the path of the step.
@@ -330,7 +332,7 @@ class DurableEngine:
         raise _build_change_conflict(run)
 
     async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
-        """Continue an interrupted, failed or stuck run, and return when this is stored.
+        """Continue an interrupted, failed or stuck run, and return when the new start is stored.
 
         Finished steps are not executed again. A running step is cancelled and then executed again.
 
@@ -461,7 +463,7 @@ class DurableEngine:
         drop: Collection[str] = (),
         priority: int | None = None,
     ) -> bool:
-        """Begin an execution; return whether no other process has changed the run before."""
+        """Begin an execution; return ``False`` if another process has changed the run before."""
         dispatcher = await self._get_dispatcher()
         row = await self._store.begin(
             msgspec.structs.replace(run.row, sequence=run.position),
@@ -485,7 +487,7 @@ class DurableEngine:
         return True
 
     def _encode_context(self, context: Mapping[str, Any] | None) -> str | None:
-        """Return the JSON of the request context that is stored; ``None`` if it stays."""
+        """Return the JSON of the request context to store; ``None`` to keep the stored context."""
         if not context:
             return None
         keys = context if self._context_keys is None else self._context_keys
@@ -493,7 +495,7 @@ class DurableEngine:
         return encode({key: value for key, value in stored.items() if _is_json(value)})
 
     def _build_context(self, row: RunRow, context: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return the context of an execution: what the caller passes, or else what is stored."""
+        """Return the context of an execution: the caller's context, or else the stored context."""
         return dict(context) if context else msgspec.json.decode(row.context, type=dict[str, Any])
 
 

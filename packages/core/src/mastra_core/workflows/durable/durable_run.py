@@ -67,7 +67,7 @@ class DurableRun:
         return bool(self._watchers)
 
     def is_behind(self, state: RunState) -> bool:
-        """Return whether the store has events that this process does not know.
+        """Return whether the store has events that this process has not read.
 
         :param state: the state of the run in the store.
         """
@@ -95,7 +95,7 @@ class DurableRun:
                 await asyncio.sleep(0)  # a long run must not block the event loop
 
     async def add_committed(self, sequence: int, events: Sequence[RunEvent]) -> None:
-        """Add the events of a commit of this process.
+        """Add the events that this process has just committed.
 
         :param sequence: the number of events after the commit.
         :param events: the events of the commit.
@@ -113,7 +113,7 @@ class DurableRun:
         self._notify()
 
     def _add(self, first: int, events: Sequence[RunEvent]) -> None:
-        """Add events; those that are known already are skipped."""
+        """Add events, and skip events that are known already."""
         for event in events[self.position - first :]:
             self._events.append(event)
             self.record.apply(event)

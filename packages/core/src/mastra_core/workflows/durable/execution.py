@@ -76,7 +76,7 @@ class Execution:
 
     @property
     def answer_count(self) -> int:
-        """The number of answers that this execution knows."""
+        """The number of resumed waits that this execution has read."""
         return self.row.answers if self._journal is None else self._journal.answer_count
 
     def start(self) -> None:
@@ -184,7 +184,7 @@ class Execution:
             return RunFinished(status="failed", error=reason, state=state)
 
     async def _commit(self, batch: Batch, events: list[RunEvent]) -> bool:
-        """Store a batch; return ``False`` if the run has unknown answers, and stores nothing."""
+        """Store a batch; store nothing and return ``False`` if the run has unread answers."""
         row, number = self.row, self._commits
         # The number tells the store whether a commit whose answer was lost was stored.
         result = await self._retry(
@@ -206,7 +206,7 @@ class Execution:
         return await self._retry(lambda: self._store.read_journal(self.row.id))
 
     async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call the store until the database works; the fence refuses what comes too late."""
+        """Call the store until the database works; the store refuses late batches."""
         delay = _MIN_DELAY
         while True:
             try:

@@ -73,7 +73,7 @@ class Heartbeat:
 
 
 def identify_machine() -> str:
-    """Return an id of the machine and its process ids; empty where the system has none.
+    """Return an id of the machine's boot and process namespace; empty if the system has none.
 
     Two containers of one machine have different process ids, and therefore different ids.
     """
@@ -85,7 +85,7 @@ def identify_machine() -> str:
 
 
 def find_dead_members(members: Iterable[Member], machine: str) -> list[Member]:
-    """Return the processes of this machine that do not exist any more.
+    """Return the members of this machine whose processes no longer exist.
 
     They need not wait for the end of their lease.
 

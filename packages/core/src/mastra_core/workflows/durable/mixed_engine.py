@@ -211,7 +211,7 @@ class MixedEngine:
         await self._find_engine(run).delete(run)
 
     async def close(self) -> None:
-        """Stop all runs of this process; other processes continue the durable ones."""
+        """Stop all runs of this process; other processes continue the durable runs."""
         await self.durable.close()
         await self.other.close()
 

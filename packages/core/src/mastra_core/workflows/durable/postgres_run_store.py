@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mastra_core.database.database_span import describe_database, trace_transaction
 from mastra_core.database.postgres_pool import PostgresPool
 from mastra_core.database.url import DatabaseUrl, parse_database_url
 from mastra_core.workflows.durable.run_schema import POSTGRES_SCHEMA
 from mastra_core.workflows.durable.sql_run_store import SqlRunStore
-from mastra_core.workflows.durable.transactions import Queries
+from mastra_core.workflows.durable.transactions import Queries, record_queries
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -41,6 +42,7 @@ class _PostgresRuns:
 
     def __init__(self, url: DatabaseUrl, max_connections: int) -> None:
         self._url = url
+        self._traced = describe_database(url)
         self._pool = PostgresPool(url, [POSTGRES_SCHEMA], max_connections=max_connections)
 
     def copy(self) -> _PostgresRuns:
@@ -57,11 +59,15 @@ class _PostgresRuns:
             yield
 
     async def read(self, transact: Callable[[], Queries[T]]) -> T:
-        async with self._pool.connect() as connection:
-            return await _execute(connection, transact())
+        with trace_transaction(self._traced) as texts:
+            async with self._pool.connect() as connection:
+                return await _execute(connection, record_queries(transact(), texts))
 
     async def write(self, transact: Callable[[], Queries[T]]) -> T:
-        return await self._pool.run(lambda connection: _execute(connection, transact()))
+        with trace_transaction(self._traced) as texts:
+            return await self._pool.run(
+                lambda connection: _execute(connection, record_queries(transact(), texts))
+            )
 
 
 async def _execute(connection: AsyncConnection[Any], queries: Queries[T]) -> T:

@@ -70,7 +70,7 @@ def _chunk(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | None]:
-    """Find a run; prefer the run of an unconfined creator.
+    """Find a run; prefer a run whose creator is not restricted to a resource.
 
     :param workflow: the id of the workflow.
     :param run_id: the id of the run.
@@ -86,7 +86,7 @@ def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | 
 
 
 def create_run(new: NewRun, max_unfinished: int) -> Queries[RunRow | None]:
-    """Create a run, or return the run that the creator has with this id.
+    """Create a run, or return the creator's existing run with this id.
 
     :param new: the run.
     :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
@@ -182,7 +182,7 @@ def read_states(runs: list[int]) -> Queries[dict[int, RunState]]:
 
 
 def _add_events(run: int, sequence: int, events: Sequence[tuple[str, str]]) -> Query:
-    """Build the query that stores events; ``sequence`` is the number of events afterwards."""
+    """Build the query that stores events; ``sequence`` is the number of events after the query."""
     first = sequence - len(events)
     return Query(
         "INSERT INTO mastra_run_events (run, sequence, key, data) VALUES (?, ?, ?, ?)",
@@ -198,7 +198,7 @@ def begin_execution(
     drop: set[str],
     now: str,
 ) -> Queries[RunRow | None]:
-    """Begin an execution, unless the run has changed since the caller has read it.
+    """Begin an execution, unless the run has changed since the caller read the run.
 
     :param row: the run as the caller has read it.
     :param values: the process, the JSON of the first event, of the settings and of the request
@@ -241,7 +241,7 @@ def _rewind_journal(run: int, keep: set[str], drop: set[str]) -> Queries[None]:
 def commit_batch(
     run: int, fence: tuple[str, int, int], batch: Batch, now: str
 ) -> Queries[CommitResult]:
-    """Store a batch, if the fence holds.
+    """Store a batch, if the process still holds the run in the same attempt.
 
     :param run: the key of the run.
     :param fence: the process, its attempt, and the number of earlier commits of the attempt.
@@ -315,7 +315,7 @@ def answer_waits(
     context: str | None,
     now: str,
 ) -> Queries[tuple[RunRow | None, int]]:
-    """Resume the waits that nobody has resumed.
+    """Resume the waits that have not been resumed yet.
 
     :param run: the key of the run.
     :param holder: the process.
@@ -472,7 +472,7 @@ def release_runs(member: str) -> Queries[None]:
 
 
 def list_held(member: str) -> Queries[dict[int, int]]:
-    """Return the attempts of the runs that a process holds, by key.
+    """Return the runs that a process holds: the number of the attempt by the key of the run.
 
     :param member: the id of the process.
     """
@@ -495,7 +495,7 @@ def release_run(run: int, member: str, attempt: int) -> Queries[None]:
 
 
 def report_member(member: Member, until: str) -> Queries[None]:
-    """Report that a process lives.
+    """Record that a process is alive.
 
     :param member: the process.
     :param until: an SQL expression for the end of the lease.

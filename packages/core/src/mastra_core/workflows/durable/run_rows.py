@@ -43,7 +43,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The start of one execution of a run, as far as its events do not tell it.
+    """The settings of one execution of a run that the run's events do not contain.
 
     :param state: the shared state at the start.
     :param start: the step it begins in; the first one by default.
@@ -98,7 +98,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunState(msgspec.Struct, frozen=True, kw_only=True):
-    """What changes when another process works on a run.
+    """The fields of a run that change when another process works on the run.
 
     :param sequence: the number of events.
     :param attempt: the number of the attempt.
@@ -130,7 +130,7 @@ class JournalData(msgspec.Struct, kw_only=True):
 
 
 class Batch(msgspec.Struct, kw_only=True):
-    """What one commit of an execution stores: everything or nothing.
+    """The data that one commit of an execution stores; a commit stores all of it or nothing.
 
     :param outcomes: the key and the JSON of each outcome.
     :param events: the key and the JSON of each event; events without a key may repeat.

@@ -25,7 +25,7 @@ __all__ = ("RunStore",)
 
 
 class RunStore(Protocol):
-    """Stores runs, their journals and their events, and which process executes a run."""
+    """Stores runs with their journals, their events, and the process that executes each run."""
 
     @property
     def single_process(self) -> bool:
@@ -44,7 +44,7 @@ class RunStore(Protocol):
         """Close the connections; a later call opens them again."""
 
     def listen(self) -> AsyncIterator[None]:
-        """Yield when runs may have changed; end at once if the store cannot tell.
+        """Yield each time runs may have changed; end at once if the store has no notifications.
 
         Without it, changes are noticed at the next look at the store.
 
@@ -52,7 +52,7 @@ class RunStore(Protocol):
         """
 
     async def create(self, new: NewRun, max_unfinished: int) -> RunRow | None:
-        """Create a run, or return the run that the creator has with this id.
+        """Create a run, or return the creator's existing run with this id.
 
         :param new: the run. A creator that is confined also gets a run of its resource that an
             unconfined creator has created.
@@ -83,7 +83,7 @@ class RunStore(Protocol):
         """
 
     async def read_states(self, runs: Collection[int]) -> dict[int, RunState]:
-        """Return the states of runs by key, as far as the runs exist.
+        """Return the states of the existing runs among the given keys.
 
         :param runs: the keys of the runs.
         """
@@ -184,7 +184,7 @@ class RunStore(Protocol):
         """
 
     async def list_held(self, member: str) -> dict[int, int]:
-        """Return the attempts of the runs that a process holds, by key.
+        """Return the runs that a process holds: the number of the attempt by the key of the run.
 
         :param member: the id of the process.
         """
@@ -198,17 +198,17 @@ class RunStore(Protocol):
         """
 
     async def beat(self, member: Member, lease: float) -> None:
-        """Report that a process lives.
+        """Record that a process is alive.
 
         :param member: the process.
         :param lease: the seconds after which the process counts as dead.
         """
 
     async def list_members(self) -> list[Member]:
-        """Return the processes that have reported, dead ones included."""
+        """Return all processes that have reported, including dead processes."""
 
     async def remove_members(self, ids: Collection[str]) -> None:
-        """Declare processes dead.
+        """Remove dead processes, so that other processes can claim their runs.
 
         :param ids: the ids of the processes.
         """

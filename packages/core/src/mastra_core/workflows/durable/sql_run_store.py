@@ -83,14 +83,14 @@ class SqlRunStore:
         await self._database.close()
 
     def listen(self) -> AsyncIterator[None]:
-        """Yield when runs may have changed; end at once if the database cannot tell.
+        """Yield each time runs may have changed; end at once if the database has no notifications.
 
         :raises StorageError: when the connection is lost.
         """
         return self._database.listen()
 
     async def create(self, new: NewRun, max_unfinished: int) -> RunRow | None:
-        """Create a run, or return the run that the creator has with this id.
+        """Create a run, or return the creator's existing run with this id.
 
         :param new: the run. A creator that is confined also gets a run of its resource that an
             unconfined creator has created.
@@ -125,7 +125,7 @@ class SqlRunStore:
         return await self._database.read(lambda: read_journal(run))
 
     async def read_states(self, runs: Collection[int]) -> dict[int, RunState]:
-        """Return the states of runs by key, as far as the runs exist.
+        """Return the states of the existing runs among the given keys.
 
         :param runs: the keys of the runs.
         """
@@ -263,7 +263,7 @@ class SqlRunStore:
         await self._change(lambda: release_runs(member), lambda _: True)
 
     async def list_held(self, member: str) -> dict[int, int]:
-        """Return the attempts of the runs that a process holds, by key.
+        """Return the runs that a process holds: the number of the attempt by the key of the run.
 
         :param member: the id of the process.
         """
@@ -279,7 +279,7 @@ class SqlRunStore:
         await self._change(lambda: release_run(run, member, attempt), lambda _: True)
 
     async def beat(self, member: Member, lease: float) -> None:
-        """Report that a process lives.
+        """Record that a process is alive.
 
         :param member: the process.
         :param lease: the seconds after which the process counts as dead.
@@ -289,11 +289,11 @@ class SqlRunStore:
         )
 
     async def list_members(self) -> list[Member]:
-        """Return the processes that have reported, dead ones included."""
+        """Return all processes that have reported, including dead processes."""
         return await self._database.read(list_members)
 
     async def remove_members(self, ids: Collection[str]) -> None:
-        """Declare processes dead.
+        """Remove dead processes, so that other processes can claim their runs.
 
         :param ids: the ids of the processes.
         """
@@ -385,7 +385,7 @@ class SqlRunStore:
     async def _change(
         self, transact: Callable[[], Queries[T]], concerns_others: Callable[[T], bool]
     ) -> T:
-        """Execute a transaction, and tell other processes if its result concerns them."""
+        """Execute a transaction, and notify other processes if its result concerns them."""
 
         def transact_and_notify() -> Queries[T]:
             result = yield from transact()

@@ -6,10 +6,11 @@ import os
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from mastra_core.database.database_span import trace_transaction
 from mastra_core.storage.sqlite_file import SqliteFile
 from mastra_core.workflows.durable.run_schema import SQLITE_SCHEMA
 from mastra_core.workflows.durable.sql_run_store import SqlRunStore
-from mastra_core.workflows.durable.transactions import Queries
+from mastra_core.workflows.durable.transactions import Queries, record_queries
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -55,10 +56,16 @@ class _SqliteRuns:
         yield
 
     async def read(self, transact: Callable[[], Queries[T]]) -> T:
-        return await self._file.read(lambda connection: _execute(connection, transact()))
+        with trace_transaction(self._file.traced) as texts:
+            return await self._file.read(
+                lambda connection: _execute(connection, record_queries(transact(), texts))
+            )
 
     async def write(self, transact: Callable[[], Queries[T]]) -> T:
-        return await self._file.write(lambda connection: _execute(connection, transact()))
+        with trace_transaction(self._file.traced) as texts:
+            return await self._file.write(
+                lambda connection: _execute(connection, record_queries(transact(), texts))
+            )
 
 
 def _execute(connection: Connection, queries: Queries[T]) -> T:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-__all__ = ("Queries", "Query", "RunDatabase")
+__all__ = ("Queries", "Query", "RunDatabase", "record_queries")
 
 T = TypeVar("T")
 
@@ -28,6 +28,27 @@ class Query(NamedTuple):
 
 
 Queries = Generator[Query, Sequence[tuple[Any, ...]], T]
+
+
+def record_queries(queries: Queries[T], texts: list[str] | None) -> Queries[T]:
+    """Return a transaction that also adds the texts of its queries to a list.
+
+    :param queries: the transaction.
+    :param texts: the list, which begins anew; ``None`` to record nothing.
+    """
+    return queries if texts is None else _record_queries(queries, texts)
+
+
+def _record_queries(queries: Queries[T], texts: list[str]) -> Queries[T]:
+    texts.clear()  # a transaction may be repeated
+    try:
+        query = next(queries)
+        while True:
+            texts.append(query.sql)
+            query = queries.send((yield query))
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
 class RunDatabase(Protocol):
@@ -57,7 +78,7 @@ class RunDatabase(Protocol):
         """Close the connections; a later call opens them again."""
 
     def listen(self) -> AsyncIterator[None]:
-        """Yield after each notification; end at once if the database has none.
+        """Yield after each notification; end at once if the database has no notifications.
 
         :raises StorageError: when the connection is lost.
         """

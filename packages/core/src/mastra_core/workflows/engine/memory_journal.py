@@ -27,6 +27,8 @@ class MemoryJournal:
     :ivar on_suspend: called when the run is suspended; ``None`` if its task simply waits.
     """
 
+    parts = None  # the run ends with its process
+
     __slots__ = (
         "_add_event", "_count_bytes", "_emitted", "_resume_data", "_waiters", "_wake_times",
         "closed", "on_suspend", "outcomes", "run_id",
@@ -52,7 +54,7 @@ class MemoryJournal:
 
     def close(self) -> None:
         """Ignore all further events, and drop the reference to the run."""
-        self.closed = True  # without the cycle, a run leaves memory without the garbage collector
+        self.closed = True  # breaks a cycle, so that no garbage collector is needed to free the run
         self._add_event = self._count_bytes = _ignore
         self.on_suspend = None
 

@@ -223,7 +223,7 @@ class Sleep:
 
     @property
     def steps(self) -> tuple[Step[Any, Any], ...]:
-        """The steps of the node: none."""
+        """The steps of the node; a pause has none."""
         return ()
 
 

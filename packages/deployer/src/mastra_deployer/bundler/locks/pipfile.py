@@ -36,7 +36,7 @@ def read_pipfile_lock(request: LockRequest, lock: Path) -> LockSource:
     """
     file = lock.with_name("Pipfile")
     pipfile = read_toml(file) if file.is_file() else {}
-    # Only the Pipfile tells direct requirements; without one every package counts as direct.
+    # Only the Pipfile names the direct requirements. Without a Pipfile, every package is direct.
     direct = tuple(pipfile.get("packages", ())) or tuple(_read_json(lock).get("default", ()))
     python = pipfile.get("requires", {}).get("python_version", "")
     return LockSource(

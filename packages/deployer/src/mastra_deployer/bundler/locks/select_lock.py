@@ -24,7 +24,7 @@ __all__ = ("choose_source", "has_lock")
 
 T = TypeVar("T")
 
-# A tool's own lock before the standard's, which is often exported from it.
+# A tool's own lock comes before pylock.toml, which is often exported from that lock.
 _LOCKS: tuple[tuple[str, Callable[[LockRequest, Path], LockSource]], ...] = (
     ("uv.lock", read_uv_lock),
     ("poetry.lock", read_poetry_lock),

@@ -59,7 +59,7 @@ def export_lock(request: LockRequest, lock: Path, flags: Sequence[str]) -> Resol
 
     :param request: what is wanted.
     :param lock: the file.
-    :param flags: of ``uv export``.
+    :param flags: the flags of ``uv export``.
     :raises BuildError: when the lock does not match the project or the target.
     """
     data = read_toml(lock)

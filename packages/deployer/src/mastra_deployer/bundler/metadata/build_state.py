@@ -32,7 +32,7 @@ class BuildState(msgspec.Struct, frozen=True, kw_only=True):
 
     :param facts: digest of everything but sources and dependencies that decides the bundle.
     :param stamp: digest of the files of the output.
-    :param manifest: of the bundle.
+    :param manifest: the manifest of the bundle.
     :param problems: what the checks before bundling found.
     """
 
@@ -82,7 +82,7 @@ def save_build_state(
     :param project: the app.
     :param directory: the output.
     :param facts: digest of everything but sources and dependencies that decides the bundle.
-    :param manifest: of the bundle.
+    :param manifest: the manifest of the bundle.
     :param problems: what the checks before bundling found.
     """
     state = BuildState(

@@ -25,10 +25,10 @@ _NO_BYTECODE = (
 
 
 def explain(name: str, inventory: Inventory, project: Project, bundle: Bundle) -> list[str]:
-    """Explain in sentences what is known about a module, a distribution or a file.
+    """Return sentences that explain why a module, a distribution or a file ships or not.
 
     :param name: ``package.module``, ``distribution-name`` or ``src/package/data.json``.
-    :param inventory: of the last build.
+    :param inventory: the inventory of the last build.
     :param project: the app.
     :param bundle: the bundle made from that build.
     """

@@ -56,7 +56,8 @@ class Closure:
     :param lock: pylock.toml with every distribution that comes as a wheel.
     :param directories: local projects, which are built.
     :param direct: canonical names that the project and the target require themselves, with extras.
-    :param fingerprint: of names, versions and hashes; independent of paths of this machine.
+    :param fingerprint: the fingerprint of names, versions and hashes; independent of paths of this
+        machine.
     :param source: name of the file that decided the versions.
     :param root: the project's directory.
     :param environment: variables for uv when it installs: indexes with their credentials.
@@ -83,7 +84,7 @@ def lock_closure(
 
     :param project: the app.
     :param platform: the platform to build for.
-    :param requirements: of the target's runtime.
+    :param requirements: the requirements of the target's runtime.
     :param own: Mastra's distributions to add, at exactly the installed version.
     :param report: receives progress and notes.
     :param modules: dotted names that the app imports or names.

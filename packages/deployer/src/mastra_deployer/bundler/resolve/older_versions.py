@@ -36,7 +36,7 @@ _LATEST = 99  # no Python has so many patch releases
 class OlderVersion(NamedTuple):
     """A package whose newest version the target cannot use.
 
-    :param name: of the package.
+    :param name: the name of the package.
     :param version: the version that is used.
     :param newest: the version that uv chooses without this restriction.
     :param lacks: what the target lacks: a ``wheel``, the release of ``python``, or the wheel of

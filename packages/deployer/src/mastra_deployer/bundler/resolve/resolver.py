@@ -211,7 +211,7 @@ class Resolver:
         output = ("--format", "pylock.toml", "--output-file", str(lock))
         self._run_compile(*output, *arguments, *target)
         text = lock.read_text(encoding="utf-8")
-        # The resolver knew the target's Python; uv installs with the one that it runs on.
+        # uv resolved for the target's Python, but installs with the Python that it runs on.
         return re.sub(r"^requires-python = .*\n", "", text, flags=re.MULTILINE)
 
     def _run_compile(self, *arguments: str) -> str:
@@ -234,7 +234,7 @@ class Resolver:
 
     @property
     def _universal_arguments(self) -> list[str]:
-        # From the oldest Python on, to list wheels for other versions than the target's too.
+        # Begin with the oldest Python, to list wheels for versions other than the target's too.
         python = min(self.builder.platform.python, _OLDEST)
         return ["--universal", "--python", sys.executable, "--python-version", python]
 

@@ -30,7 +30,7 @@ Node: TypeAlias = tuple[str, frozenset[str]]
 class DependencyGraph:
     """The graph of distributions and their requirements.
 
-    :param distributions: of the closure, by canonical name.
+    :param distributions: the distributions of the closure, by canonical name.
     :param direct: what the project and the target require themselves, with extras.
     :param platform: whose markers apply.
     :param app_requirements: canonical names of distributions that the app's own code imports.

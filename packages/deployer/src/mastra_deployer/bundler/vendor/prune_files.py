@@ -120,7 +120,7 @@ def _get_unused_reason(
         return "type stubs"
     if path.suffix in SOURCE_SUFFIXES and path.name not in usage.sources:
         return "source of compiled code"
-    # Without its source, a compiled module in this place is the module itself.
+    # If there is no source, a compiled module at this place is the module itself.
     return "bytecode of another build" if path.suffix == ".pyc" and name[:-1] in names else ""
 
 
@@ -132,5 +132,5 @@ def _is_python_script(file: Path) -> bool:
     except OSError:
         return False
     first, _, rest = head.partition(b"\n")
-    # Where the path is too long for a first line, a shell replaces itself with Python.
+    # If the path is too long for a first line, a shell replaces itself with Python.
     return first.startswith(b"#!") and (b"python" in first or rest.startswith(b"'''exec'"))

@@ -53,7 +53,7 @@ class StoredWheel(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution as it ships.
 
     :param name: canonical.
-    :param version: of the distribution.
+    :param version: the version of the distribution.
     :param license: its SPDX expression, if any.
     :param files: what ships of it.
     :param dropped: its files that do not ship, by reason.

@@ -86,9 +86,9 @@ def boot_bundle(
     """Start a staged app with only its own files, send it a request, and return its report.
 
     :param project: the app.
-    :param directory: of the build.
-    :param interpreter: of the target's version.
-    :param inventory: of the build, with what was left out.
+    :param directory: the directory of the build.
+    :param interpreter: an interpreter of the target's version.
+    :param inventory: the inventory of the build, with what was left out.
     :param report: receives notes.
     :raises BuildError: naming the missing module, variable or provider, and the cure.
     """

@@ -24,7 +24,7 @@ _FILE_SCHEME = re.compile(r"(sqlite|duckdb|file|libsql)", re.IGNORECASE)
 def build_placeholders(names: Iterable[str], values: Mapping[str, str]) -> dict[str, str]:
     """Return a placeholder for each variable.
 
-    :param names: of the variables.
+    :param names: the names of the variables.
     :param values: every known environment variable. Only the type of a value is used.
     """
     return {name: build_placeholder(values.get(name, "")) for name in names}

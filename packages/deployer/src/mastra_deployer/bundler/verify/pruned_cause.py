@@ -32,7 +32,7 @@ def find_pruned_cause(
     """Return the missing file or package of a failed start; ``None`` if none is known.
 
     :param error: the exception as data: message, missing module and frames.
-    :param inventory: of the build.
+    :param inventory: the inventory of the build.
     :param project: the app.
     """
     text = str(error["message"])

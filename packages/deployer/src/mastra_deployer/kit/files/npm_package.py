@@ -32,8 +32,8 @@ _REGISTRY = "https://registry.npmjs.org"
 class NpmPackage:
     """One version of a package, and the hash of its published tarball.
 
-    :param name: of the package, ``@scope/name`` or ``name``.
-    :param version: of the package.
+    :param name: the name of the package, ``@scope/name`` or ``name``.
+    :param version: the version of the package.
     :param integrity: ``sha512-`` and the hash in base64, as in ``dist.integrity`` of npm's
         registry and in ``package-lock.json``.
     :param directory: the only directory of the package that is unpacked; all files if empty.

@@ -49,7 +49,7 @@ class RetryTransport(httpx.BaseTransport):
     :param inner: sends one request.
     :param home: the origin that the private headers are meant for.
     :param private: headers of the client that are removed from requests to other origins.
-    :param limits: of each response that is not streamed.
+    :param limits: the limits of each response that is not streamed.
     :param timeout: seconds for each network operation of a request that sets none: those of an
         ``httpx.Auth`` do not.
     :param rules: which responses are retried.

@@ -55,7 +55,7 @@ class DeploymentTags:
     def from_fields(cls, fields: Mapping[str, object], pattern: str = "{name}") -> DeploymentTags:
         """Read the tags from labels, annotations or metadata.
 
-        :param fields: of a deployment; others than those of ``to_fields`` are ignored.
+        :param fields: the fields of a deployment; others than those of ``to_fields`` are ignored.
         :param pattern: that ``to_fields`` was called with.
         """
         keys = _name_keys(pattern)
@@ -74,7 +74,7 @@ class DeploymentTags:
     def from_text(cls, text: str) -> DeploymentTags:
         """Read the tags from a text field; any other text is a message.
 
-        :param text: of the field.
+        :param text: the text of the field.
         """
         found = _TEXT.fullmatch(text.strip())
         if found is None:

@@ -38,7 +38,7 @@ class LibrarySearch:
         """Return all libraries that files need, by name, and the names of missing libraries.
 
         :param files: programs and libraries.
-        :param names: of further libraries, which may be missing.
+        :param names: the names of further libraries, which may be missing.
         """
         found: dict[str, Path] = {}
         missing: set[str] = set()

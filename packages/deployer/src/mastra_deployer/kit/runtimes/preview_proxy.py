@@ -53,7 +53,7 @@ class PreviewProxy(ThreadingHTTPServer):
     :param host: address to listen on.
     :param port: port to listen on; 0 for any free port.
     :param app_port: port of the app on this machine.
-    :param rules: of the platform.
+    :param rules: the rules of the platform.
     :raises ConfigError: when the port is in use.
     """
 

@@ -93,7 +93,7 @@ class AdaptiveLimiter:
         """
         with self._condition:
             self._closed_until = max(self._closed_until, now() + wait)
-            # An older request was rejected under the former limit: that was counted already.
+            # An older request was rejected under the former limit, which was lowered already.
             if since >= self._lowered_at:
                 self._limit = max(1.0, self._limit / 2)
                 self._lowered_at = now()
