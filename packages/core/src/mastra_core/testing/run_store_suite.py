@@ -26,6 +26,7 @@ from mastra_core.workflows.engine.run_query import RunQuery
 __all__ = ("RunStoreSuite",)
 
 _Await = Callable[[Coroutine[Any, Any, Any]], Any]
+_END = '{"type":"run-finished","status":"success"}'
 _EVENT = '{"type":"step-wrote","step":"a"}'
 
 
@@ -299,6 +300,41 @@ class RunStoreSuite:
         run(store.set_schedule_status("wf_w", "active", 7000))
         assert run(store.read_schedules())[1][0].next_at == 7000
         assert not run(store.fire_schedule(row, 8000, _build_run(), _EVENT, "{}")), "another cron"
+
+    def test_child_is_started_once(self, store: RunStore, run: _Await) -> None:
+        """A parent that starts a child again finds it; a process without the parent is refused."""
+        parent = _begin(store, run)
+
+        def start(run_id: str, row: RunRow = parent, key: str = "c!1") -> Any:
+            return run(store.start_child(row, (key, True), _build_run(run_id), _EVENT, "{}", 10))
+
+        assert start("c1") == start("c2") == ("started", "c1")
+        assert start("c3", key="d!1") == ("started", "c3")
+        assert start("c4", msgspec.structs.replace(parent, attempt=9), "e!1").kind == "refused"
+        assert run(store.list_children(parent.id)) == [
+            ("w", "c1", "running"),
+            ("w", "c3", "running"),
+        ]
+        child = run(store.find("w", "c1", None))
+        assert (child.parent, child.parent_key) == (parent.id, "c!1")
+        member = _build_member("two")
+        (claimed, _) = run(store.claim(member, ["w"], 10, orphans=False))
+        end = Batch(events=[("", _END)], status="success", releases=True)
+        run(store.commit(claimed.id, "two", claimed.attempt, 0, end))
+        assert run(store.read_journal(parent.id)).answers == {claimed.parent_key: _END}
+        assert run(store.read_states([parent.id]))[parent.id].answers == 1
+
+    def test_cancellation_reaches_children(self, store: RunStore, run: _Await) -> None:
+        """The children of a canceled run end; a canceled child answers its parent."""
+        parent = _begin(store, run)
+        for number in (1, 2):
+            new, wait = _build_run(f"c{number}"), (f"c!{number}", number == 1)
+            run(store.start_child(parent, wait, new, _EVENT, "{}", 10))
+        first = run(store.find("w", "c1", None))
+        run(store.cancel(first.id, _END))
+        assert run(store.read_journal(parent.id)).answers == {"c!1": _END}
+        run(store.cancel(parent.id, _EVENT))
+        assert {status for *_, status in run(store.list_children(parent.id))} == {"canceled"}
 
     def test_old_runs_are_purged(self, store: RunStore, run: _Await) -> None:
         """Only old runs that have ended or never started are deleted."""

@@ -3,6 +3,7 @@
 from mastra_core.workflows.durable.durable_engine import DurableEngine
 from mastra_core.workflows.durable.run_rows import (
     Batch,
+    ChildStart,
     CommitResult,
     ExecutionSettings,
     JournalData,
@@ -17,6 +18,7 @@ from mastra_core.workflows.durable.sqlite_run_store import SqliteRunStore
 
 __all__ = (
     "Batch",
+    "ChildStart",
     "CommitResult",
     "DurableEngine",
     "ExecutionSettings",

@@ -187,7 +187,11 @@ class Dispatcher:
 
     def _remove_execution(self, execution: Execution) -> None:
         if self._executions.get(execution.run.id) is execution:
-            is_awaited = self._is_full or execution.run.workflow.concurrency is not None
+            is_awaited = (
+                self._is_full
+                or execution.run.workflow.concurrency is not None
+                or execution.row.parent is not None
+            )
             del self._executions[execution.run.id]
             execution.run.is_executed = False
             if is_awaited:

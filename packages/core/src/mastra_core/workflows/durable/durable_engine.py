@@ -9,14 +9,14 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from mastra_core.database.url import parse_database_url, read_database_url
-from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
+from mastra_core.errors import Conflict, InvalidInput, NotFound
 from mastra_core.schema import dump
 from mastra_core.secret import Secret
 from mastra_core.telemetry import get_current_span, get_span_ids
 from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings
 from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import DurableRun, build_record
-from mastra_core.workflows.durable.execution import ExecutionLimits
+from mastra_core.workflows.durable.execution import ExecutionLimits, build_full_error
 from mastra_core.workflows.durable.restart_plan import plan_restart
 from mastra_core.workflows.durable.run_rows import (
     ExecutionSettings,
@@ -101,7 +101,10 @@ class DurableEngine:
     ) -> None:
         self._store = _as_store(store)
         limits = ExecutionLimits(
-            max_events=max_events, max_takeovers=max_takeovers, park_after=park_after
+            max_events=max_events,
+            max_takeovers=max_takeovers,
+            park_after=park_after,
+            max_unfinished=max_unfinished,
         )
         self._settings = DispatcherSettings(
             name=name, max_concurrency=max_concurrency, lease=lease, max_age=max_age, limits=limits
@@ -130,7 +133,10 @@ class DurableEngine:
         :param workflows: the workflows.
         :raises StorageError: when the database cannot be used.
         """
-        self._workflows.update({workflow.id: workflow for workflow in workflows})
+        known = [*workflows]
+        self._workflows.update({workflow.id: workflow for workflow in known})
+        for workflow in known:
+            self._add_workflow(workflow)
         await self._get_dispatcher()
 
     async def create(
@@ -155,7 +161,7 @@ class DurableEngine:
         :raises StorageError: when the database cannot be used.
         """
         await self._get_dispatcher()
-        self._workflows.setdefault(workflow.id, workflow)
+        self._add_workflow(workflow)
         new = NewRun(
             workflow=workflow.id,
             run_id=run_id or generate_id(),
@@ -166,10 +172,7 @@ class DurableEngine:
         )
         row = await self._store.create(new, self._max_unfinished)
         if row is None:
-            raise TooManyRuns(
-                f"This caller has {self._max_unfinished} unfinished runs, and may add no more.",
-                "Resume or cancel some runs, or raise DurableEngine(max_unfinished=...).",
-            )
+            raise build_full_error(self._max_unfinished)
         return await self._load(workflow, row)
 
     async def start(
@@ -379,7 +382,7 @@ class DurableEngine:
         :raises StorageError: when the database cannot be used.
         """
         await self._get_dispatcher()
-        self._workflows.setdefault(workflow.id, workflow)
+        self._add_workflow(workflow)
         row = await self._store.find(workflow.id, run_id, resource_id or None)
         if row is None:
             raise NotFound("Workflow run not found")
@@ -421,6 +424,14 @@ class DurableEngine:
         if dispatcher is not None:
             await dispatcher.close()
             await self._store.close()
+
+    def _add_workflow(self, workflow: Any) -> None:
+        """Add a workflow, and the workflows of which its steps start runs, if they are unknown."""
+        if self._workflows.setdefault(workflow.id, workflow) is not workflow:
+            return
+        for step in workflow.iter_steps():
+            for child in step.list_children():
+                self._add_workflow(child)
 
     async def _get_dispatcher(self) -> Dispatcher:
         """Return the dispatcher of this event loop; the first call opens it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
@@ -297,7 +298,7 @@ class DurableJournal:
         """Release the run, so that it takes no memory, if all its parts sleep for a long time."""
         await asyncio.sleep(_PARK_DELAY)
         resting = {*self._sleeping, *self._waiters}
-        is_long = min(self._sleeping.values(), default=0) - time.time() > self._park_after
+        is_long = min(self._sleeping.values(), default=math.inf) - time.time() > self._park_after
         if is_long and resting.issuperset(waits):
             await self._park(waits, [])
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mastra_core.schema import encode_json
 from mastra_core.workflows.durable.run_rows import (
     Batch,
     CommitResult,
@@ -18,6 +19,7 @@ from mastra_core.workflows.durable.run_rows import (
 )
 from mastra_core.workflows.durable.run_schema import RANK
 from mastra_core.workflows.durable.transactions import Queries, Query
+from mastra_core.workflows.engine.run_events import RunFinished
 from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
 
@@ -26,6 +28,7 @@ __all__ = (
     "answer_waits",
     "begin_execution",
     "build_due_condition",
+    "cancel_children",
     "cancel_run",
     "claim_runs",
     "claim_selected",
@@ -33,6 +36,7 @@ __all__ = (
     "count_runs",
     "create_run",
     "delete_runs",
+    "deliver_end",
     "find_run",
     "has_claimable",
     "list_members",
@@ -222,7 +226,15 @@ def begin_execution(
     yield _add_events(row.id, begun.sequence, [("", event)])
     if row.attempt:
         yield from _rewind_journal(row.id, keep, drop)
+    if row.attempt and not keep:  # the runs that it has started belong to the earlier execution
+        yield from _release_children(row.id, now)
     return begun
+
+
+def _release_children(run: int, now: str) -> Queries[None]:
+    yield Query("UPDATE mastra_runs SET parent_waits = 0 WHERE parent = ?", (run,))
+    yield from cancel_children(run, now)
+    yield Query("UPDATE mastra_runs SET parent = NULL WHERE parent = ?", (run,))
 
 
 def _rewind_journal(run: int, keep: set[str], drop: set[str]) -> Queries[None]:
@@ -260,7 +272,7 @@ def commit_batch(
             holder = CASE WHEN ? THEN '' ELSE holder END,
             due_at = {due}
         WHERE id = ? AND holder = ? AND attempt = ? AND commits = ?{condition}
-        RETURNING sequence""",  # noqa: S608  # no values
+        RETURNING sequence, parent, parent_key, parent_waits""",  # noqa: S608  # no values
         (
             *(len(batch.events), batch.status, _get_time(), bool(batch.outcomes), batch.releases),
             *(run, *fence, *expected),
@@ -269,6 +281,8 @@ def commit_batch(
     if not rows:
         return (yield from _explain_refusal(run, fence))
     sequence: int = rows[0][0]
+    if batch.status in FINISHED_STATUSES:
+        yield from _report_end(rows[0][1:], batch.events[-1][1], now)
     if batch.outcomes:
         yield Query(
             "INSERT INTO mastra_run_outcomes (run, key, number, data) VALUES (?, ?, ?, ?)",
@@ -366,22 +380,73 @@ def answer_waits(
     return row, len(new)
 
 
-def cancel_run(run: int, event: str) -> Queries[bool]:
-    """End a run that has not ended.
+def _report_end(parent: Sequence[Any], event: str, now: str) -> Queries[None]:
+    """Tell the parent of a run, if it waits for the run, that the run has ended."""
+    key, wait, is_awaited = parent
+    if key is not None and is_awaited:
+        yield from deliver_end(key, wait, event, now)
+
+
+def deliver_end(parent: int, wait: str, event: str, now: str) -> Queries[None]:
+    """Resume the wait of a run for the end of another run, once.
+
+    :param parent: the key of the run that waits.
+    :param wait: the key of the wait.
+    :param event: the JSON of the last event of the other run.
+    :param now: an SQL expression for the present time.
+    """
+    # The lock of the row comes first: a parent that rests at this moment must see the answer.
+    locked = yield Query(
+        "UPDATE mastra_runs SET updated_at = updated_at WHERE id = ? "  # noqa: S608  # no values
+        f"AND status NOT IN ({_FINISHED}) RETURNING id",
+        (parent,),
+    )
+    known = yield Query(
+        "SELECT 1 FROM mastra_run_answers WHERE run = ? AND key = ?", (parent, wait)
+    )
+    if locked and not known:
+        yield _add_answers(parent, "answer", [(wait, event)])
+        yield Query(
+            f"UPDATE mastra_runs SET answers = answers + 1, due_at = {now} WHERE id = ?",  # noqa: S608  # no values
+            (parent,),
+        )
+
+
+def cancel_run(run: int, event: str, now: str) -> Queries[bool]:
+    """End a run that has not ended, and all runs that it has started.
 
     :param run: the key of the run.
     :param event: the JSON of the event.
+    :param now: an SQL expression for the present time.
     """
     rows = yield Query(
         "UPDATE mastra_runs SET status = 'canceled', sequence = sequence + 1, "  # noqa: S608  # no values
         "attempt = attempt + 1, holder = '', due_at = NULL, updated_at = ? "
-        f"WHERE id = ? AND status NOT IN ({_FINISHED}) RETURNING sequence",
+        f"WHERE id = ? AND status NOT IN ({_FINISHED}) "
+        "RETURNING sequence, parent, parent_key, parent_waits",
         (_get_time(), run),
     )
     if not rows:
         return False
     yield _add_events(run, rows[0][0], [("", event)])
+    yield from cancel_children(run, now)
+    yield from _report_end(rows[0][1:], event, now)
     return True
+
+
+def cancel_children(run: int, now: str) -> Queries[None]:
+    """End the unfinished runs that a run has started, and the runs that these have started.
+
+    :param run: the key of the run.
+    :param now: an SQL expression for the present time.
+    """
+    children = yield Query(
+        f"SELECT id FROM mastra_runs WHERE parent = ? AND status NOT IN ({_FINISHED})",  # noqa: S608  # no values
+        (run,),
+    )
+    for (child,) in children:
+        event = encode_json(RunFinished(status="canceled")).decode()
+        yield from cancel_run(child, event, now)
 
 
 def build_due_condition(now: str) -> str:

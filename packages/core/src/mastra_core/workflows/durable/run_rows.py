@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -12,6 +12,7 @@ from mastra_core.workflows.engine.run_record import Status
 
 __all__ = (
     "Batch",
+    "ChildStart",
     "CommitResult",
     "ExecutionSettings",
     "JournalData",
@@ -77,6 +78,9 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     :param settings: the JSON of ``ExecutionSettings``.
     :param context: the JSON of the request context.
     :param priority: the priority among the runs that wait for a process.
+    :param parent: the key of the run that started this run; ``None`` if no run did.
+    :param parent_key: the key of the parent's wait for this run.
+    :param parent_waits: 1 if the parent waits for the end of this run, else 0.
     """
 
     id: int
@@ -95,6 +99,9 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     settings: str
     context: str
     priority: int = 0
+    parent: int | None = None
+    parent_key: str = ""
+    parent_waits: int = 0
 
 
 class RunState(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +168,18 @@ class CommitResult(msgspec.Struct, frozen=True):
 
     kind: Literal["stored", "refused", "answered"]
     sequence: int = 0
+
+
+class ChildStart(NamedTuple):
+    """The result of the start of a run by another run.
+
+    :param kind: ``refused`` if the process no longer holds the parent, ``full`` if the caller has
+        too many unfinished runs.
+    :param run_id: the id of the started run, or of the run that was started before.
+    """
+
+    kind: Literal["started", "refused", "full"]
+    run_id: str = ""
 
 
 class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,6 +30,9 @@ _VERSION_1 = (
         takeovers BIGINT NOT NULL,
         due_at BIGINT,
         priority BIGINT NOT NULL DEFAULT 0,
+        parent BIGINT,
+        parent_key TEXT NOT NULL DEFAULT '',
+        parent_waits BIGINT NOT NULL DEFAULT 0,
         created_at BIGINT NOT NULL,
         updated_at BIGINT NOT NULL,
         settings TEXT NOT NULL,
@@ -38,6 +41,7 @@ _VERSION_1 = (
     )""",
     f"""CREATE INDEX mastra_runs_due ON mastra_runs (({RANK}), workflow)
         WHERE holder = '' AND due_at IS NOT NULL""",
+    "CREATE INDEX mastra_runs_children ON mastra_runs (parent) WHERE parent IS NOT NULL",
     "CREATE INDEX mastra_runs_held ON mastra_runs (holder) WHERE holder <> ''",
     """CREATE INDEX mastra_runs_unfinished ON mastra_runs (caller)
         WHERE caller <> '' AND status NOT IN ('canceled', 'failed', 'success')""",

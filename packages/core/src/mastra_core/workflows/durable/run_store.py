@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from mastra_core.workflows.durable.run_rows import (
     Batch,
+    ChildStart,
     CommitResult,
     JournalData,
     Member,
@@ -266,6 +267,34 @@ class RunStore(Protocol):
         :param settings: the JSON of ``ExecutionSettings``.
         :param context: the JSON of the request context.
         :returns: whether this caller has started the run.
+        """
+
+    async def start_child(
+        self,
+        parent: RunRow,
+        wait: tuple[str, bool],
+        new: NewRun,
+        event: str,
+        settings: str,
+        max_unfinished: int,
+    ) -> ChildStart:
+        """Start a run for another run, unless it was started before.
+
+        The started run is canceled together with its parent. If the parent waits, the end of the
+        run and the answer of the wait are one transaction.
+
+        :param parent: the run that starts it, as its process holds it.
+        :param wait: the key of the parent's wait, and whether the parent waits for the end.
+        :param new: the run.
+        :param event: the JSON of its first event.
+        :param settings: the JSON of ``ExecutionSettings``.
+        :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
+        """
+
+    async def list_children(self, run: int) -> Sequence[tuple[str, str, str]]:
+        """Return workflow, id and status of the runs that a run has started.
+
+        :param run: the key of the run.
         """
 
     async def delete(self, run: int) -> None:

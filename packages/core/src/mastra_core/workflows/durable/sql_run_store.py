@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Literal, TypeVar
 
+from mastra_core.workflows.durable.child_queries import list_children, start_child
 from mastra_core.workflows.durable.queue_queries import claim_from_queues, list_open_workflows
 from mastra_core.workflows.durable.run_queries import (
     answer_waits,
@@ -31,6 +32,7 @@ from mastra_core.workflows.durable.run_queries import (
 )
 from mastra_core.workflows.durable.run_rows import (
     Batch,
+    ChildStart,
     CommitResult,
     JournalData,
     Member,
@@ -209,7 +211,7 @@ class SqlRunStore:
         :param event: the JSON of its last event.
         :returns: whether the run had not ended.
         """
-        return await self._change(lambda: cancel_run(run, event), bool)
+        return await self._change(lambda: cancel_run(run, event, self._database.now), bool)
 
     async def claim(
         self,
@@ -362,6 +364,40 @@ class SqlRunStore:
         return await self._change(
             lambda: fire_schedule(schedule, next_at, new, values, self._database.now), bool
         )
+
+    async def start_child(
+        self,
+        parent: RunRow,
+        wait: tuple[str, bool],
+        new: NewRun,
+        event: str,
+        settings: str,
+        max_unfinished: int,
+    ) -> ChildStart:
+        """Start a run for another run, unless it was started before.
+
+        The started run is canceled together with its parent. If the parent waits, the end of the
+        run and the answer of the wait are one transaction.
+
+        :param parent: the run that starts it, as its process holds it.
+        :param wait: the key of the parent's wait, and whether the parent waits for the end.
+        :param new: the run.
+        :param event: the JSON of its first event.
+        :param settings: the JSON of ``ExecutionSettings``.
+        :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
+        """
+        values, now = (event, settings), self._database.now
+        return await self._change(
+            lambda: start_child(parent, wait, new, values, max_unfinished, now),
+            lambda result: result.kind == "started",
+        )
+
+    async def list_children(self, run: int) -> Sequence[tuple[str, str, str]]:
+        """Return workflow, id and status of the runs that a run has started.
+
+        :param run: the key of the run.
+        """
+        return await self._database.read(lambda: list_children(run))
 
     async def delete(self, run: int) -> None:
         """Delete a run.

@@ -56,6 +56,8 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     :param retry: the retry policy; by default, that of the workflow.
     :param timeout: the seconds that one attempt may take.
     :param workflow: the nested workflow that is executed instead of ``call``.
+    :param child: the workflow of which the step starts a run of its own, instead of ``call``.
+    :param awaits_child: whether the step waits for the end of this run.
     :param kind: what the step was created from.
     :param source_id: the id of the agent, tool or workflow that the step was created from.
     :param suspends: whether the step certainly has code, or a tool, that suspends the run.
@@ -71,7 +73,9 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     retry: Retry | None = None
     timeout: float | None = None
     workflow: WorkflowDefinition | None = None
-    kind: Literal["function", "agent", "tool", "workflow", "mapping"] = "function"
+    child: WorkflowDefinition | None = None
+    awaits_child: bool = True
+    kind: Literal["function", "agent", "tool", "workflow", "mapping", "child"] = "function"
     source_id: str = ""
     suspends: bool = False
 
@@ -100,6 +104,13 @@ class Step(TypedOutput[Out], Generic[In, Out]):
             or self.suspend is not None
             or any(item.can_suspend for item in inner)
         )
+
+    def list_children(self) -> list[WorkflowDefinition]:
+        """Return the workflows of which the step, or a step nested in it, starts runs."""
+        if self.child is not None:
+            return [self.child]
+        inner = self.workflow.iter_steps() if self.workflow is not None else ()
+        return [child for step in inner for child in step.list_children()]
 
     async def execute(self, value: Any, context: StepContext | None = None) -> Any:
         """Validate the input, call the function, and return its output as JSON builtins.
@@ -266,6 +277,8 @@ class WorkflowDefinition(Generic[In, Out]):
         object.__setattr__(self, "retry", as_retry(self.retry))
         if self.concurrency is not None:
             check_concurrency(self.concurrency)
+            object.__setattr__(self, "durable", True)
+        if any(step.list_children() for step in self.iter_steps()):
             object.__setattr__(self, "durable", True)
         if self.schedule is not None:
             from mastra_core.workflows.model.schedule import as_schedules
