@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from mastra_core import StepContext, Workflow, step
+from mastra_core import StepContext, Workflow, as_child, step
 from mastra_core.workflows.durable import DurableEngine
 
 EFFECTS = Path(os.environ.get("EFFECTS", os.devnull))
@@ -69,7 +69,9 @@ ORDER = Workflow("order").then(prepare).parallel(left, right).map(add, id="add")
 PLAIN = Workflow("plain").then(prepare).parallel(left, right).map(add, id="add")
 LONG = Workflow("long").then(prepare).then(wait_long)
 SHORT = Workflow("short").then(prepare).then(wait_shortly)
-WORKFLOWS = (ORDER, PLAIN, LONG, SHORT)
+LITTLE = Workflow("little").then(prepare)
+FAMILY = Workflow("family").then(left).then(as_child(LITTLE)).then(right)
+WORKFLOWS = (FAMILY, ORDER, PLAIN, LONG, SHORT)
 
 
 async def main(url, name):
