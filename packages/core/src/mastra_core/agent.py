@@ -67,6 +67,7 @@ class Agent:
     """
 
     records_calls = True  # in the journal of a durable run
+    repeats_events = False
 
     def __init__(
         self,

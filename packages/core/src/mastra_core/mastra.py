@@ -137,7 +137,7 @@ class Mastra:
         chosen = {key: each for key, each in agents.items() if _is_durable(each, by_default)}
         if not chosen:
             return agents
-        from mastra_core.agents.durable import DurableAgent, SuspendedRunRouter
+        from mastra_core.durable_agents import DurableAgent, SuspendedRunRouter
 
         durable = {key: DurableAgent(agent, self.engine) for key, agent in chosen.items()}
         by_id = {agent.id: agent for agent in durable.values()}
@@ -148,8 +148,8 @@ class Mastra:
 
 def _is_durable(agent: AgentLike, by_default: bool) -> bool:
     """Return whether the runs of an agent are stored."""
-    own = getattr(agent, "durable", None)
-    return bool(getattr(agent, "records_calls", False) and (by_default if own is None else own))
+    own = getattr(agent, "durable", False)  # other agents than ``Agent`` have no such option
+    return by_default if own is None else bool(own)
 
 
 def _convert_each(items: Mapping[str, Any] | None, what: str, convert: Any) -> dict[str, Any]:

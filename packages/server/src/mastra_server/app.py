@@ -29,6 +29,7 @@ from mastra_server.auth.guards import build_guards
 from mastra_server.http import health
 from mastra_server.http.asgi import App
 from mastra_server.http.errors import ErrorBoundary, get_exception_handlers
+from mastra_server.http.handlers import build_options_handler
 from mastra_server.http.not_found import get_not_found_handlers
 from mastra_server.http.openapi import get_openapi_routes
 from mastra_server.http.paths import CanonicalPath, mount_handlers
@@ -96,7 +97,7 @@ def create_app(mastra: Mastra) -> Litestar:
         *_get_schedule_routes(mastra),
         *get_openapi_routes(mastra),
     )
-    api_routes = mount_handlers(declared, mastra.server.api_prefix)
+    api_routes = list(mount_handlers(declared, mastra.server.api_prefix))
     metrics = ServerMetrics(mastra)
     mcp = [McpRoute(mastra)] if mastra.server.mcp else []
     fixed_routes = [
@@ -104,7 +105,13 @@ def create_app(mastra: Mastra) -> Litestar:
         *(each.build_route() for each in mcp),
     ]
     app = _choose_app_class(mastra)(
-        route_handlers=[*health.ROUTES, *api_routes, *build_user_routes(mastra), *fixed_routes],
+        route_handlers=[
+            *health.ROUTES,
+            build_options_handler(api_routes),
+            *api_routes,
+            *build_user_routes(mastra),
+            *fixed_routes,
+        ],
         guards=list(build_guards(mastra)),
         exception_handlers={**get_exception_handlers(), **get_not_found_handlers()},
         lifespan=[_run_lifespan, *(each.run_lifespan for each in mcp)],

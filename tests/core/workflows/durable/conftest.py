@@ -25,10 +25,10 @@ class Workers:
         self.effects_file = effects
         self.processes = []
 
-    def start(self, name="worker"):
+    def start(self, name="worker", build="old"):
         environment = {**os.environ, "EFFECTS": str(self.effects_file), "PYTHONPATH": str(ROOT)}
         process = subprocess.Popen(
-            [sys.executable, "-m", worker.__name__, self.url, name],
+            [sys.executable, "-m", worker.__name__, self.url, name, build],
             stdout=subprocess.PIPE,
             env=environment,
             cwd=ROOT,

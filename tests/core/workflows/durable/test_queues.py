@@ -9,8 +9,13 @@ import pytest
 from mastra_core import MemoryEngine, Workflow, step
 from mastra_core.errors import ConfigError, InvalidInput
 from mastra_core.workflows.durable import SqliteRunStore
+from mastra_core.workflows.durable.fingerprints.fingerprint_queries import (
+    has_parked,
+    has_unknown,
+    measure_backlog,
+)
 from mastra_core.workflows.durable.mixed_engine import MixedEngine
-from mastra_core.workflows.durable.queue_queries import list_open_workflows
+from mastra_core.workflows.durable.queue_queries import group_queues, list_open_queues
 from mastra_core.workflows.durable.run_queries import has_claimable
 from mastra_core.workflows.engine.coerce_engine import as_engine
 from tests.core.workflows.durable.test_interleavings import open_engines
@@ -167,12 +172,21 @@ def test_maximum_makes_the_workflow_durable(tmp_path, monkeypatch):
     assert isinstance(as_engine(None, [Workflow("w").then(add_one)]), MemoryEngine)
 
 
+def skip_members(queries):
+    """Answer the query for the fingerprints of living processes."""
+    next(queries)
+    yield queries.send([("f g",)])
+
+
 @pytest.mark.parametrize(
     "queries",
     [
         lambda now: has_claimable("me", ["v", "w"], now, orphans=False),
         lambda now: has_claimable("me", ["v", "w"], now, orphans=True),
-        lambda now: list_open_workflows({"v": None, "w": 2}, now),
+        lambda now: list_open_queues(group_queues({"f": "v", "g": "w"}, {"w": 2}), now),
+        lambda now: skip_members(has_unknown(now)),
+        lambda now: has_parked(["f", "g"]),
+        measure_backlog,
     ],
 )
 def test_look_for_waiting_runs_does_not_search_finished_runs(tmp_path, queries):
@@ -186,6 +200,7 @@ def test_look_for_waiting_runs_does_not_search_finished_runs(tmp_path, queries):
     steps = {step for step in plan if " mastra_runs " in step}
     assert steps <= {
         "SEARCH mastra_runs USING INDEX mastra_runs_due (<expr><?)",
+        "SEARCH mastra_runs USING INDEX mastra_runs_due (<expr>>?)",  # parked runs
         "SCAN mastra_runs USING INDEX mastra_runs_held",
     }
     asyncio.run(store.close())

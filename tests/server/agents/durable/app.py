@@ -63,7 +63,11 @@ def create_mastra(directory, database, model_url):
 
 
 class AnnouncingServer(uvicorn.Server):
-    """Prints its port when it serves."""
+    """Prints its port when it serves, and tells the application that it stops, as bundles do."""
+
+    def handle_exit(self, sig, frame):
+        self.config.app.state.draining = True
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets=None):
         await super().startup(sockets)
@@ -74,7 +78,7 @@ class AnnouncingServer(uvicorn.Server):
 def main(directory, database, model_url):
     app = create_app(create_mastra(Path(directory), database, model_url))
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=5
+        app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=60
     )
     AnnouncingServer(config).run()
 

@@ -83,14 +83,16 @@ def read_chunks(text):
     return [json.loads(line) for line in lines]
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.full)])
+@pytest.fixture(
+    scope="session", params=["sqlite", pytest.param("postgres", marks=pytest.mark.full)]
+)
 def durable_database(request, tmp_path_factory):
     if request.param == "postgres":
         return request.getfixturevalue("postgres_server").create_database()
     return f"sqlite:///{tmp_path_factory.mktemp('durable')}/app.db"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def _servers(durable_database, tmp_path_factory):
     directory = tmp_path_factory.mktemp("agents")
     with serve_scripted_model(directory) as model:

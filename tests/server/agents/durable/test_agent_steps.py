@@ -57,6 +57,7 @@ def test_finished_calls_are_not_repeated_after_a_kill(servers):
     assert types.count("tool-call") == 3, types
 
 
+@pytest.mark.full
 def test_an_interrupted_answer_is_requested_again(servers):
     first = servers.get()
     servers.model.hold_words.touch()
@@ -72,6 +73,7 @@ def test_an_interrupted_answer_is_requested_again(servers):
     assert servers.read_effects() == ["prepare", "note"]
 
 
+@pytest.mark.full
 def test_a_server_that_stops_hands_its_agent_back(servers):
     first, second = servers.get(), servers.start()
     servers.hold.touch()

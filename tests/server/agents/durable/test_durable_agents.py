@@ -116,6 +116,7 @@ def test_runs_continue_after_a_kill(servers):
     assert [each["role"] for each in list_messages(second, "paid")] == ["user", "assistant"]
 
 
+@pytest.mark.full
 def test_an_interrupted_answer_begins_again_for_its_readers(servers):
     first = servers.get()
     servers.model.hold_words.touch()
@@ -135,6 +136,7 @@ def test_an_interrupted_answer_begins_again_for_its_readers(servers):
     assert "one one" not in json.dumps(answer)
 
 
+@pytest.mark.full
 def test_a_server_that_stops_hands_its_runs_back(servers):
     first, second = servers.get(), servers.start()
     servers.hold.touch()
@@ -150,6 +152,7 @@ def test_a_server_that_stops_hands_its_runs_back(servers):
     assert servers.list_turns() == [0, 1, 2]
 
 
+@pytest.mark.full
 def test_any_server_cancels_a_run(servers):
     first, second = servers.get(), servers.start()
     servers.hold.touch()

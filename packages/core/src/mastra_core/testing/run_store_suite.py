@@ -12,8 +12,10 @@ import msgspec
 import pytest
 
 from mastra_core.workflows.durable import (
+    Backlog,
     Batch,
     JournalData,
+    KnownWorkflow,
     Member,
     NewRun,
     RunRow,
@@ -151,25 +153,25 @@ class RunStoreSuite:
         assert run(store.read(row.id))[0].status == "canceled"
 
     def test_due_runs_are_claimed_once(self, store: RunStore, run: _Await) -> None:
-        """A process gets the runs that are due, of the workflows that it knows."""
+        """A process gets the runs that are due, of the fingerprints that it has."""
         row, member = _begin(store, run), _build_member("two")
         run(store.commit(row.id, "one", 1, 0, Batch(releases=True, due_in=3_600_000)))
-        assert run(store.claim(member, ["w"], 10, orphans=False)) == []
+        assert run(store.claim(member, {"f1": "w"}, 10, orphans=False)) == []
         other = _begin(store, run, "r2")
         run(store.release("one"))
-        assert run(store.claim(member, ["other"], 10, orphans=False)) == []
-        (claimed,) = run(store.claim(member, ["w", "other"], 10, orphans=False))
+        assert run(store.claim(member, {"f2": "w"}, 10, orphans=False)) == []
+        (claimed,) = run(store.claim(member, {"f1": "w", "f2": "w"}, 10, orphans=False))
         assert (claimed.id, claimed.holder, claimed.attempt) == (other.id, "two", 2)
-        assert run(store.claim(member, ["w"], 10, orphans=False)) == []
+        assert run(store.claim(member, {"f1": "w"}, 10, orphans=False)) == []
 
     def test_waiting_runs_are_claimed_in_order(self, store: RunStore, run: _Await) -> None:
         """A priority counts as minutes of waiting; runs without one are claimed as they came."""
         for number, priority in enumerate((0, 0, 2, None)):
             created = run(store.create(_build_run(f"r{number}"), 10))
-            run(store.begin(created, "", _EVENT, "{}", priority=priority))
+            run(store.begin(created, "", _EVENT, "{}", priority=priority, fingerprint="f1"))
             time.sleep(0.002)  # the next millisecond
         member = _build_member("two")
-        claimed = [run(store.claim(member, ["w"], 1, orphans=False))[0] for _ in range(4)]
+        claimed = [run(store.claim(member, {"f1": "w"}, 1, orphans=False))[0] for _ in range(4)]
         assert [row.run_id for row in claimed] == ["r2", "r0", "r1", "r3"]
         assert claimed[0].priority == 2
 
@@ -177,15 +179,16 @@ class RunStoreSuite:
         """All processes, also dead ones, hold at most the maximum; other workflows have none."""
         for number in range(4):
             begun = run(store.create(_build_run(f"r{number}"), 10))
-            run(store.begin(begun, "", _EVENT, "{}"))
+            run(store.begin(begun, "", _EVENT, "{}", fingerprint=f"f{number % 2}"))
+            time.sleep(0.002)  # the next millisecond
         free = run(store.create(msgspec.structs.replace(_build_run("f1"), workflow="free"), 10))
-        run(store.begin(free, "", _EVENT, "{}"))
+        run(store.begin(free, "", _EVENT, "{}", fingerprint="f3"))
 
         def claim(name: str, limit: int = 10) -> list[str]:
             rows = run(
                 store.claim(
                     _build_member(name),
-                    ["free", "w"],
+                    {"f0": "w", "f1": "w", "f3": "free"},
                     limit,
                     orphans=False,
                     concurrency={"w": 2, "unknown": 1},
@@ -209,7 +212,7 @@ class RunStoreSuite:
         for member, attempt in (("one", 2), ("two", 1), ("one", 1)):
             run(store.release_run(row.id, member, attempt))
         assert run(store.list_held("one")) == {other.id: 1}
-        (claimed,) = run(store.claim(_build_member("two"), ["w"], 10, orphans=False))
+        (claimed,) = run(store.claim(_build_member("two"), {"f1": "w"}, 10, orphans=False))
         assert (claimed.id, claimed.attempt) == (row.id, 2)
 
     def test_runs_of_dead_processes_are_claimed(self, store: RunStore, run: _Await) -> None:
@@ -218,14 +221,71 @@ class RunStoreSuite:
         run(store.beat(member, 60))
         survivor = _build_member("two")
         assert run(store.list_members()) == [member]
-        assert run(store.claim(survivor, ["w"], 10, orphans=True)) == []
+        assert run(store.claim(survivor, {"f1": "w"}, 10, orphans=True)) == []
         run(store.beat(member, -1))
-        (claimed,) = run(store.claim(survivor, ["w"], 10, orphans=True))
+        (claimed,) = run(store.claim(survivor, {"f1": "w"}, 10, orphans=True))
         assert (claimed.id, claimed.holder, claimed.takeovers) == (row.id, "two", 1)
         run(store.beat(survivor, 60))
-        assert run(store.claim(member, ["w"], 10, orphans=True)) == []
+        assert run(store.list_members(living=True)) == [survivor]
+        assert run(store.claim(member, {"f1": "w"}, 10, orphans=True)) == []
         run(store.remove_members(["two"]))
-        assert len(run(store.claim(member, ["w"], 10, orphans=True))) == 1
+        assert len(run(store.claim(member, {"f1": "w"}, 10, orphans=True))) == 1
+
+    def test_descriptions_are_stored_once(self, store: RunStore, run: _Await) -> None:
+        """The first description of a fingerprint stays, and the newest one comes first."""
+        known = [
+            KnownWorkflow(fingerprint=f"f{each}", workflow="w", description="{}", created_at=each)
+            for each in range(2)
+        ]
+        run(store.store_workflows(known))
+        run(store.store_workflows([msgspec.structs.replace(known[0], created_at=9)]))
+        assert [*run(store.list_workflows("w"))] == known[::-1]
+        assert not run(store.list_workflows("other"))
+
+    def test_runs_without_a_process_are_parked(self, store: RunStore, run: _Await) -> None:
+        """Runs wait for a process with their fingerprint, also after the death of theirs."""
+        member, other = _build_member("one", "f1"), _build_member("two", "f2")
+        rows = [_begin(store, run, f"r{number}") for number in range(3)]
+        run(store.beat(member, 60))
+        run(store.release_run(rows[0].id, "one", 1))
+        assert not run(store.park(10)), "a process can execute it"
+        run(store.beat(member, -1))
+        run(store.beat(other, 60))
+        (parked,) = run(store.park(2))
+        assert (parked.workflow, parked.fingerprint, parked.count) == ("w", "f1", 2)
+        assert [each.count for each in run(store.park(10))] == [1]
+        assert not run(store.park(10))
+        assert run(store.claim(other, {"f1": "w"}, 10, orphans=True)) == []
+        assert run(store.claim(other, {"f1": "w"}, 10, orphans=False)) == []
+        backlog: Backlog = run(store.measure_backlog())
+        assert (backlog.due, backlog.oldest, backlog.parked[0].count) == (0, None, 3)
+        assert run(store.unpark(["f2"], 10)) == 0
+        assert [run(store.unpark(["f1"], 2)), run(store.unpark(["f1"], 2))] == [2, 1]
+        backlog = run(store.measure_backlog())
+        assert (backlog.due, backlog.parked) == (3, ())
+        assert 1000 <= (backlog.oldest or 0) <= get_timestamp_ms()
+        claimed = run(store.claim(other, {"f1": "w"}, 10, orphans=False))
+        assert sorted(row.takeovers for row in claimed) == [0, 1, 1]
+
+    def test_run_is_moved(self, store: RunStore, run: _Await) -> None:
+        """A run that nobody executes continues with another fingerprint; its fence changes."""
+        row, other = _begin(store, run), _build_member("two", "f2")
+        assert not run(store.move(row, "f2")), "it is executed"
+        run(store.release("one"))
+        run(store.beat(other, 60))
+        run(store.park(10))
+        assert run(store.move(row, "f2"))
+        assert not run(store.move(row, "f3")), "it has changed"
+        (claimed,) = run(store.claim(other, {"f2": "w"}, 10, orphans=False))
+        assert (claimed.fingerprint, claimed.attempt) == ("f2", 3)
+        resting = Batch(releases=True, status="suspended", outcomes=[("a#1", "1")])
+        run(store.commit(row.id, "two", 3, 0, resting))
+        (rested,) = run(store.list_unfinished("f2", 0, 10))
+        assert not run(store.list_unfinished("f2", rested.id, 10))
+        assert run(store.move(rested, "f3"))
+        assert run(store.claim(other, {"f3": "w"}, 10, orphans=False)) == [], "it is not due"
+        answered, _ = run(store.answer(row.id, "", [("a!1", _EVENT)], "1"))
+        assert answered.fingerprint == "f3"
 
     def test_rewound_run_forgets_outcomes(self, store: RunStore, run: _Await) -> None:
         """A second execution keeps the named outcomes, and emits the named events again."""
@@ -281,7 +341,7 @@ class RunStoreSuite:
             '{"a":1}',
             [_EVENT],
         )
-        assert len(run(store.claim(_build_member("one"), ["w"], 10, orphans=False))) == 1
+        assert len(run(store.claim(_build_member("one"), {"f1": "w"}, 10, orphans=False))) == 1
         _, (changed,) = run(store.read_schedules())
         assert (changed.next_at, changed.last_at, changed.last_run) == (6000, 5000, "sched_5000")
 
@@ -318,7 +378,7 @@ class RunStoreSuite:
         child = run(store.find("w", "c1", None))
         assert (child.parent, child.parent_key) == (parent.id, "c!1")
         member = _build_member("two")
-        (claimed, _) = run(store.claim(member, ["w"], 10, orphans=False))
+        (claimed, _) = run(store.claim(member, {"f1": "w"}, 10, orphans=False))
         end = Batch(events=[("", _END)], status="success", releases=True)
         run(store.commit(claimed.id, "two", claimed.attempt, 0, end))
         assert run(store.read_journal(parent.id)).answers == {claimed.parent_key: _END}
@@ -360,7 +420,12 @@ class RunStoreSuite:
 
 def _build_run(run_id: str = "r1", *, scope: str = "", resource_id: str = "") -> NewRun:
     return NewRun(
-        workflow="w", run_id=run_id, scope=scope, resource_id=resource_id, created_at=1000
+        workflow="w",
+        run_id=run_id,
+        scope=scope,
+        resource_id=resource_id,
+        created_at=1000,
+        fingerprint="f1",
     )
 
 
@@ -370,11 +435,11 @@ def _build_schedule() -> ScheduleRow:
     )
 
 
-def _build_member(name: str) -> Member:
-    return Member(id=name, name=name, machine="m", process=1)
+def _build_member(name: str, *fingerprints: str) -> Member:
+    return Member(id=name, name=name, machine="m", process=1, fingerprints=fingerprints)
 
 
 def _begin(store: RunStore, run: _Await, run_id: str = "r1") -> RunRow:
     created = run(store.create(_build_run(run_id), 10))
-    row: RunRow = run(store.begin(created, "one", _EVENT, "{}"))
+    row: RunRow = run(store.begin(created, "one", _EVENT, "{}", fingerprint="f1"))
     return row

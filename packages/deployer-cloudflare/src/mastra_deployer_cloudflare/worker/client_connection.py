@@ -31,6 +31,7 @@ class Connection:
     :param receive: returns the messages with the body of the request.
     :param send: sends the messages of the response.
     :param closed_error: the exception of ``send`` for a client that has left.
+    :param break_off: is called with the reason when the app fails before its response is complete.
     """
 
     def __init__(
@@ -39,9 +40,11 @@ class Connection:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
         closed_error: type[BaseException] | tuple[()],
+        break_off: Callable[[str], object] | None = None,
     ) -> None:
         self._scope, self._receive, self._send = scope, receive, send
         self._closed_error = closed_error
+        self._break_off = break_off
         self._is_body_read = False
         self._is_closed = asyncio.Event()
 
@@ -56,7 +59,15 @@ class Connection:
         try:
             await app(self._scope, self.receive, self.send)
         except asyncio.CancelledError as error:
+            self._fail()
             raise RuntimeError("The request was cancelled.") from error
+        except Exception:
+            self._fail()
+            raise
+
+    def _fail(self) -> None:
+        if self._break_off is not None and not self._is_closed.is_set():
+            self._break_off("The app failed before its response was complete.")
 
     async def receive(self) -> Message:
         """Return the next part of the body, and then wait for the end of the response."""

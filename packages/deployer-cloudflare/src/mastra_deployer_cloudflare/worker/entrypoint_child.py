@@ -21,6 +21,7 @@ from mastra_deployer_cloudflare.worker.httpx2_fetch import patch_httpx2_fetch
 from mastra_deployer_cloudflare.worker.httpx_fetch import use_fetch_for_httpx
 from mastra_deployer_cloudflare.worker.isolate_app import IsolateApp
 from mastra_deployer_cloudflare.worker.options import Options
+from mastra_deployer_cloudflare.worker.timers import accept_past_times
 
 ROOT = "/session/metadata"
 
@@ -34,6 +35,7 @@ def create_entrypoint(**options: Any) -> type:
     paths = [f"{ROOT}/{path}" for path in isolate.options.paths]
     sys.path[:] = [*paths, *(path for path in sys.path if path not in paths)]
     allow_entropy()
+    accept_past_times()
     _run_threads_inline()
     _enable_request_scope()
     patch_httpx2_fetch()

@@ -146,16 +146,32 @@ def _enter(isolate: IsolateApp, env: Any, context: Any) -> None:
 
 
 async def _call_app(app: Any, request: _Request, env: Any, state: dict[str, Any]) -> Any:
+    from js import AbortController
     from pyodide.ffi import JsException
     from workers.asgi import process_request
 
+    failure = AbortController.new()
+
     async def call(scope: Any, receive: Any, send: Any) -> None:
-        await Connection(scope, receive, send, JsException).call(app)
+        await Connection(scope, receive, send, JsException, failure.abort).call(app)
 
     response, task = await process_request(call, request, env, None, state=state)
-    if not task.done():  # the response is a stream
-        keep_alive(task)
-    return response
+    if task.done() and not failure.signal.aborted:
+        return response
+    keep_alive(task)  # the response is a stream
+    return _end_body_by(failure.signal, response)
+
+
+def _end_body_by(signal: Any, response: Any) -> Any:
+    """Return a response whose body is broken off by a signal, so that it does not look complete.
+
+    The bridge ends the body of an app that fails as if it were complete.
+    """
+    from js import Object, Response, TransformStream
+    from pyodide.ffi import to_js
+
+    options = to_js({"signal": signal}, dict_converter=Object.fromEntries)
+    return Response.new(response.body.pipeThrough(TransformStream.new(), options), response)
 
 
 async def _open_websocket(app: Any, request: Any, env: Any, state: dict[str, Any]) -> Any:

@@ -74,6 +74,11 @@ freeze_adapters({adapters!r})
 """
 _ASGI = """\
 # Made by mastra: the ASGI application of this bundle.
+# Litestar imports these modules for debugging and for YAML documents, which few applications use.
+from mastra_core.deferred_imports import defer_imports
+
+defer_imports("pdb", "yaml")
+
 {freeze}from {module} import {head}
 from mastra_server import create_app
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents import (
@@ -31,6 +31,7 @@ from mastra_server.agents.suspended_runs import (
 )
 from mastra_server.agents.transcript import build_call_payload
 from mastra_server.http.dates import format_iso, read_date_param
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import (
     Id,
     InvalidQuery,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from litestar import Request
+from litestar.datastructures import State
 
 from mastra_core.agents import AgentEvent, AgentInput, AgentLike, Failure, Finish
 from mastra_core.errors import NotFound
@@ -14,9 +15,9 @@ from mastra_server.agents.stream import stream_agent
 from mastra_server.agents.suspended_runs import get_suspended_runs
 
 if TYPE_CHECKING:
-    from mastra_core.agents.durable import DurableAgent
+    from mastra_core.durable_agents import DurableAgent
 
-__all__ = ("build_cancel_callback", "find_durable_agent", "stream_durable_run")
+__all__ = ("DurableRun", "find_durable_agent", "find_durable_run", "stream_durable_run")
 
 _Request = Request[Any, Any, Any]
 
@@ -31,23 +32,44 @@ def find_durable_agent(request: _Request, agent_id: str) -> DurableAgent | None:
     return agent if getattr(agent, "is_durable", False) else None
 
 
-def build_cancel_callback(
-    agent: DurableAgent | None, run_id: str, resource: str
-) -> Callable[[], Awaitable[None]] | None:
-    """Return a function that cancels a durable run; ``None`` for an agent that is not durable.
+class DurableRun:
+    """A durable run that this server reads.
 
     :param agent: the agent.
     :param run_id: the id of the run.
     :param resource: the owner of the run; any if it is empty.
+    :param state: the state of the application.
     """
-    if agent is None:
-        return None
 
-    async def cancel() -> None:
+    def __init__(self, agent: DurableAgent, run_id: str, resource: str, state: State) -> None:
+        self._agent = agent
+        self._run_id = run_id
+        self._resource = resource
+        self._state = state
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the server stops, so that readers must go to another server."""
+        return bool(self._state.draining)
+
+    async def cancel(self) -> None:
+        """Cancel the run, whichever process executes it."""
         with contextlib.suppress(NotFound):  # it has not been stored yet
-            await agent.cancel_run(run_id, resource)
+            await self._agent.cancel_run(self._run_id, self._resource)
 
-    return cancel
+
+def find_durable_run(
+    request: _Request, agent_id: str, run_id: str, resource: str
+) -> DurableRun | None:
+    """Return a run of a durable agent; ``None`` for another agent.
+
+    :param request: the request.
+    :param agent_id: the id of the agent.
+    :param run_id: the id of the run, which need not exist yet.
+    :param resource: the owner of the run; any if it is empty.
+    """
+    agent = find_durable_agent(request, agent_id)
+    return None if agent is None else DurableRun(agent, run_id, resource, request.app.state)
 
 
 async def stream_durable_run(

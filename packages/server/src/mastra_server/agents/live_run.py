@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mastra_core.logger import get_logger
 from mastra_core.request_scope import (
@@ -19,8 +19,12 @@ from mastra_core.request_scope import (
 )
 from mastra_server.http.sse import DONE, HEARTBEAT, encode_event
 
+if TYPE_CHECKING:
+    from mastra_server.agents.durable_runs import DurableRun
+
 __all__ = ("ChunkConverter", "LiveRun", "LogBudget", "keep_chunk")
 
+DRAIN_CHECK_INTERVAL = 1.0  # seconds between checks whether the server stops
 HEARTBEAT_INTERVAL = 15.0  # seconds; proxies close a connection that is silent for 30 to 60
 ABORT_DELAY = 2.0  # seconds for a reader to reconnect before its run is aborted
 SLOW_READER_TIMEOUT = 30.0  # seconds that a run waits for its slowest reader
@@ -79,7 +83,7 @@ class LiveRun:
         self.chat = ""  # the id of the chat in which the run answers
         self.size = 0  # bytes of the log
         self.is_waiting = False  # for runs of its thread on other servers
-        self.cancel_durable: Callable[[], Awaitable[None]] | None = None  # of a durable run
+        self.durable: DurableRun | None = None
         self.stamp = 0  # the time of the start by the logical clock of all servers
         self._log: deque[bytes] = deque()
         self._first = 0  # the number of the oldest frame in the log
@@ -144,13 +148,13 @@ class LiveRun:
 
     async def abort(self) -> None:
         """Stop the run; its readers receive an ``abort`` chunk."""
-        if self.cancel_durable is not None:
-            await self.cancel_durable()
+        if self.durable is not None:
+            await self.durable.cancel()
         await self._stop()
 
     async def detach(self) -> None:
         """Stop to read a durable run; readers reconnect to another server. Abort any other run."""
-        self._is_detached = self.cancel_durable is not None
+        self._is_detached = self.durable is not None
         await self._stop()
 
     async def _stop(self) -> None:
@@ -217,14 +221,14 @@ class LiveRun:
         self._readers.add(reader)
         task = self._task
         try:
-            while not reader.disconnected:
+            while not (reader.disconnected or self._is_draining):
                 if reader.position < self.position:
                     yield self._read_frames(reader)
                 elif not self.is_running:
                     if not self._is_detached:
                         yield DONE
                     return
-                elif not await reader.wait(HEARTBEAT_INTERVAL):
+                elif not await self._wait_for_frames(reader):
                     yield HEARTBEAT
         finally:
             self._readers.discard(reader)
@@ -232,10 +236,24 @@ class LiveRun:
             if self._task is task:  # otherwise the run was resumed, and a reader will connect
                 await self.schedule_abort()
 
+    @property
+    def _is_draining(self) -> bool:
+        """Whether readers must go to another server, on which the run continues."""
+        return self.durable is not None and self.durable.is_draining
+
+    async def _wait_for_frames(self, reader: _Reader) -> bool:
+        """Wait for new frames; return ``False`` if a heartbeat is due."""
+        if self.durable is None:
+            return await reader.wait(HEARTBEAT_INTERVAL)
+        for _ in range(round(HEARTBEAT_INTERVAL / DRAIN_CHECK_INTERVAL)):
+            if await reader.wait(DRAIN_CHECK_INTERVAL) or self._is_draining:
+                return True
+        return False
+
     def _choose_position(self, after: int | None) -> int:
         if after is None:
             return self._start_position
-        if self.cancel_durable is not None:  # this server may not have read so far yet
+        if self.durable is not None:  # this server may not have read so far yet
             return after
         return min(after, self.position)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from typing import Any
 
@@ -14,8 +14,9 @@ from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.shares import Shares
 from mastra_core.request_scope import is_request_scoped
 from mastra_server.agents.durable_runs import (
-    build_cancel_callback,
+    DurableRun,
     find_durable_agent,
+    find_durable_run,
     stream_durable_run,
 )
 from mastra_server.agents.live_run import ChunkConverter, LiveRun, LogBudget, keep_chunk
@@ -76,7 +77,7 @@ class LiveRuns:
         caller: str = "",
         size: int = 0,
         convert: ChunkConverter = keep_chunk,
-        cancel_durable: Callable[[], Awaitable[None]] | None = None,
+        durable: DurableRun | None = None,
     ) -> LiveRun:
         """Start a run, or continue a suspended run with the same id.
 
@@ -88,8 +89,8 @@ class LiveRuns:
             itself.
         :param size: the bytes of the run's input.
         :param convert: converts each chunk to those that the readers receive.
-        :param cancel_durable: cancels a durable run, which this server only reads; ``None`` for a
-            run of this server.
+        :param durable: a durable run, which this server only reads; ``None`` for a run of this
+            server.
         :returns: the run.
         :raises Conflict: when a run with this id is still running.
         :raises TooManyRuns: when the caller has too many running runs, or too large ones.
@@ -108,8 +109,8 @@ class LiveRuns:
         run = self._finished.pop(key) or LiveRun(run_id, agent_id, owner, self._log_budget)
         self._running[key] = run
         self._log_budget.running = len(self._running)
-        run.cancel_durable = cancel_durable
-        run.start(chunks, self._seconds if cancel_durable is None else None, convert)
+        run.durable = durable
+        run.start(chunks, self._seconds if durable is None else None, convert)
         end = partial(self._move_to_finished, key, run, caller, size)
         run.on_end(end)
         if is_request_scoped():
@@ -219,7 +220,7 @@ async def respond_with_stream(
         run = start_live_run(
             request, agent_id, run_input, chunks, convert=convert, announce=announce, chat=chat
         )
-        if request.headers.get(_ABORT, "").lower() != "false" and run.cancel_durable is None:
+        if request.headers.get(_ABORT, "").lower() != "false" and run.durable is None:
             run.abort_without_readers(_find_subscribers(request, agent_id, run_input, announce))
     abort = request.headers.get(_ABORT, "").lower() == "true"
     return sse_response(run.stream_frames(after), run.build_disconnect_callback(at_once=abort))
@@ -246,13 +247,13 @@ async def _find_or_restore_run(
         owner,
         caller=identify_caller(request.scope),
         convert=convert,
-        cancel_durable=build_cancel_callback(agent, run_id, owner),
+        durable=find_durable_run(request, agent_id, run_id, owner),
     )
 
 
 async def _wait_for_rest(run: LiveRun | None) -> None:
     """Wait until a durable run is read as far as its suspension."""
-    if run is not None and run.cancel_durable is not None:
+    if run is not None and run.durable is not None:
         await run.wait()
 
 
@@ -300,9 +301,7 @@ def start_live_run(
         caller=identify_caller(request.scope),
         size=run_input.estimate_size(),
         convert=convert,
-        cancel_durable=build_cancel_callback(
-            find_durable_agent(request, agent_id), run_input.run_id, run_input.resource
-        ),
+        durable=find_durable_run(request, agent_id, run_input.run_id, run_input.resource),
     )
     run.chat, run.is_waiting = chat, is_waiting
     remote = request.app.state.remote_runs

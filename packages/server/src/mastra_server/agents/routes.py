@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core import Tool
@@ -21,6 +21,7 @@ from mastra_server.agents.suspended_runs import get_suspended_runs
 from mastra_server.agents.tools import ToolBody, execute_tool
 from mastra_server.agents.ui_chat import ChatBody, resume_chat, stream_chat
 from mastra_server.http.describe import describe_agent, describe_tool
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import Id, read_body
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import (

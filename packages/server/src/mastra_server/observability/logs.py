@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, NotRequired, TypedDict
 
-from litestar import Request, get
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.worker_thread import run_in_thread
 from mastra_server.http.dates import read_date_param
+from mastra_server.http.handlers import get
 from mastra_server.http.request_body import InvalidQuery, read_number_param, require_param
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import json_response

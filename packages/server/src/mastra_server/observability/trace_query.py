@@ -8,10 +8,11 @@ import time
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_server.http.dates import parse_iso
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery

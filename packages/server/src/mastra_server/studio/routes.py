@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
-from litestar import Request, get
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents.providers import list_providers
 from mastra_server.auth.guards import AuthGuard, is_studio_in_development
+from mastra_server.http.handlers import get
 from mastra_server.http.responses import json_response
 from mastra_server.mcp.tools import McpServer, describe_application
 

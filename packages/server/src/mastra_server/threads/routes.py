@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired, Decision, SuspendedRunQuery
@@ -26,6 +26,7 @@ from mastra_server.agents.suspended_runs import (
 )
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns, run_after
 from mastra_server.http.dates import format_iso
+from mastra_server.http.handlers import post
 from mastra_server.http.request_body import MAX_ID_LENGTH, Id, convert_value, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import StreamResponse, json_response

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core import Workflow
@@ -14,6 +14,7 @@ from mastra_core.workflows import Run, RunQuery, RunRecord
 from mastra_core.workflows.engine.step_paths import strip_indexes
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.describe import describe_workflow
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import (
     MaybeId,
     read_body,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from litestar import Request, delete, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core import Workflow
 from mastra_core.errors import NotFound
 from mastra_core.workflows import Engine, Run, RunQuery, RunRecord
 from mastra_server.http.dates import read_date_param
+from mastra_server.http.handlers import delete, get, post
 from mastra_server.http.request_body import read_number_param
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import json_response, list_response

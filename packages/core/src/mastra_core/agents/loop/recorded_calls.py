@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 
 import msgspec
-from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse, ToolReturnPart
+from pydantic_ai.messages import ToolReturnPart
 
 from mastra_core.agents.events import AgentEvent, ApprovalRequired, ToolSuspended
 from mastra_core.agents.loop.call_outcome import CallOutcome, PendingCall, UsageSink
 from mastra_core.agents.loop.model_request import ModelRequest
 from mastra_core.agents.loop.turn_events import iter_response_events
+from mastra_core.agents.pydantic_ai.model_responses import dump_response, load_response
 from mastra_core.agents.run_journal import RunJournal
 from mastra_core.logger import get_logger
-from mastra_core.schema import dump, encode_json
+from mastra_core.schema import dump
 from mastra_core.usage import Usage
 
 __all__ = ("execute_once", "iter_answer_once")
@@ -55,10 +56,10 @@ async def iter_answer_once(
         await journal.prepare()
         async for event in iter_answer(request):
             yield event
-        journal.record(journal.answer_name, _dump_response(request.response))
+        journal.record(journal.answer_name, dump_response(request.response))
         journal.is_repeated = False
         return
-    request.response = _load_response(recorded)
+    request.response = load_response(recorded)
     for event in iter_response_events(request.response):
         yield event
     journal.is_replaying = False
@@ -93,16 +94,6 @@ async def execute_once(
     outcome = await execute(name, call_usage)
     journal.record(name, _dump_outcome(outcome, call_usage.total))
     return outcome
-
-
-def _dump_response(response: ModelResponse) -> Any:
-    text = ModelMessagesTypeAdapter.serializer.to_json([response], warnings=False)
-    return msgspec.json.decode(text)
-
-
-def _load_response(value: Any) -> ModelResponse:
-    (response,) = ModelMessagesTypeAdapter.validate_json(encode_json(value))
-    return cast("ModelResponse", response)
 
 
 def _dump_outcome(outcome: CallOutcome, usage: Usage) -> Any:

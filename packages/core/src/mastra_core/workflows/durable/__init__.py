@@ -2,13 +2,16 @@
 
 from mastra_core.workflows.durable.durable_engine import DurableEngine
 from mastra_core.workflows.durable.run_rows import (
+    Backlog,
     Batch,
     ChildStart,
     CommitResult,
     ExecutionSettings,
     JournalData,
+    KnownWorkflow,
     Member,
     NewRun,
+    ParkedRuns,
     RunRow,
     RunState,
     ScheduleRow,
@@ -17,14 +20,17 @@ from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.durable.sqlite_run_store import SqliteRunStore
 
 __all__ = (
+    "Backlog",
     "Batch",
     "ChildStart",
     "CommitResult",
     "DurableEngine",
     "ExecutionSettings",
     "JournalData",
+    "KnownWorkflow",
     "Member",
     "NewRun",
+    "ParkedRuns",
     "RunRow",
     "RunState",
     "RunStore",

@@ -53,7 +53,7 @@ def start_child(
         (parent.id, wait[0], int(wait[1]), created.id),
     )
     event, settings = values
-    begun = ("", event, settings, holds[0][0], parent.priority)
+    begun = ("", event, settings, holds[0][0], parent.priority, new.fingerprint)
     yield from begin_execution(created, begun, set(), set(), now)
     return ChildStart("started", created.run_id)
 

@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -15,16 +15,16 @@ import msgspec
 
 from mastra_core.errors import StorageError
 from mastra_core.logger import get_logger
-from mastra_core.metrics.definitions import WORKFLOW_TAKEOVERS
-from mastra_core.metrics.recording import record
 from mastra_core.request_scope import is_being_cancelled
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.execution import Execution, ExecutionLimits
+from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
 from mastra_core.workflows.durable.heartbeat import (
     Heartbeat,
     find_dead_members,
     identify_machine,
 )
+from mastra_core.workflows.durable.run_load import LoadMonitor
 from mastra_core.workflows.durable.run_rows import Member, RunRow, RunState
 from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.durable.scheduler import Scheduler
@@ -64,7 +64,7 @@ class Dispatcher:
 
     :param store: the store.
     :param settings: the settings.
-    :param workflows: the workflows that this process knows, by id.
+    :param workflows: the workflows that this process knows.
     :param runs: the handles of runs that somebody holds, by key.
     :param get_run: returns the handle of a run.
     """
@@ -73,7 +73,7 @@ class Dispatcher:
         self,
         store: RunStore,
         settings: DispatcherSettings,
-        workflows: Mapping[str, Workflow],
+        workflows: KnownWorkflows,
         runs: WeakValueDictionary[int, DurableRun],
         get_run: Callable[[Workflow, RunRow], DurableRun],
     ) -> None:
@@ -87,6 +87,7 @@ class Dispatcher:
             machine=identify_machine(),
             process=os.getpid(),
         )
+        self.monitor = LoadMonitor(store)
         self._executions: dict[int, Execution] = {}
         self._heartbeat: Heartbeat | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -94,16 +95,20 @@ class Dispatcher:
         self._next_orphans = self._next_purge = 0.0
         self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
         self._has_backlog = False
-        self._scheduler = Scheduler(store, workflows)
+        self._scheduler = Scheduler(store, workflows.current)
 
-    def get_holder(self, workflow: Workflow) -> str:
+    def get_holder(self, workflow: Workflow, fingerprint: str) -> str:
         """Return the id of this process, or an empty text if a run must wait in the queue.
 
-        A run waits if the process executes as many runs as it may, if other runs wait, and if all
-        processes together may execute a limited number of runs of the workflow.
+        A run waits if the process does not have its fingerprint, if the process executes as many
+        runs as it may, if other runs wait, and if all processes together may execute a limited
+        number of runs of the workflow.
 
         :param workflow: the workflow of the run.
+        :param fingerprint: the fingerprint with which the run is executed.
         """
+        if fingerprint not in self._workflows.fingerprints:
+            return ""
         self._has_backlog = self._has_backlog or self._is_full
         must_wait = self._has_backlog or workflow.concurrency is not None
         return "" if must_wait else self.member.id
@@ -117,6 +122,21 @@ class Dispatcher:
         if self._settings.max_concurrency:
             self._kicked.set()
 
+    async def announce(self) -> None:
+        """Tell other processes which workflows this process executes.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        if self._store.single_process:
+            return
+        is_worker = self._settings.max_concurrency > 0
+        fingerprints = tuple(self._workflows.fingerprints) if is_worker else ()
+        self.member = msgspec.structs.replace(self.member, fingerprints=fingerprints)
+        if self._heartbeat is not None:
+            self._heartbeat.member = self.member
+        await self._workflows.store_descriptions()
+        await self._store.beat(self.member, self._settings.lease)
+
     async def open(self) -> None:
         """Connect, report this process, and begin to execute runs that are due.
 
@@ -124,7 +144,7 @@ class Dispatcher:
         """
         await self._store.open()
         if not self._store.single_process:
-            await self._store.beat(self.member, self._settings.lease)
+            await self.announce()
             self._heartbeat = Heartbeat(self._store.copy(), self.member, self._settings.lease)
             self._heartbeat.start()
         for work in (self._watch(), self._listen()):
@@ -164,6 +184,7 @@ class Dispatcher:
             self._store, run, row, context, self._settings.limits, self._remove_execution
         )
         self._executions[run.id] = execution
+        run.workflow = self._workflows.find(row.fingerprint, run.workflow)
         run.is_executed = True
         execution.start()
 
@@ -212,7 +233,13 @@ class Dispatcher:
 
     async def _look(self) -> None:
         """Check the store once for changes of other processes and for runs to execute."""
-        for work in (self._fire_schedules, self._follow_runs, self._claim_runs, self._purge_runs):
+        for work in (
+            self._fire_schedules,
+            self._follow_runs,
+            self._claim_runs,
+            self._purge_runs,
+            self.monitor.measure,
+        ):
             try:
                 await work()
             except StorageError as error:
@@ -274,6 +301,7 @@ class Dispatcher:
         if dead:
             await self._store.remove_members([member.id for member in dead])
         await self._claim(orphans=True)
+        await self._workflows.park_others()
 
     async def _release_lost_runs(self) -> None:
         """Release runs that this process holds but does not execute.
@@ -290,25 +318,25 @@ class Dispatcher:
 
     async def _claim(self, *, orphans: bool) -> None:
         free = self._settings.max_concurrency - len(self._executions)
-        if free <= 0 or not self._workflows:
+        known = self._workflows.fingerprints
+        if free <= 0 or not known:
             return
         limits = {
-            id_: each.concurrency
-            for id_, each in self._workflows.items()
+            each.id: each.concurrency
+            for each in reversed([*known.values()])
             if each.concurrency is not None
         }
-        rows = await self._store.claim(
-            self.member, self._workflows, free, orphans=orphans, concurrency=limits
-        )
+        ids = {fingerprint: each.id for fingerprint, each in known.items()}
+        rows = await self._store.claim(self.member, ids, free, orphans=orphans, concurrency=limits)
         if not orphans:
             self._has_backlog = len(rows) == free
         for row in rows:
             if orphans:
-                record(WORKFLOW_TAKEOVERS, 1)
+                self.monitor.count_takeover()
                 get_logger("mastra.workflows").warning(
                     "run %s was taken over from a process that has ended", row.run_id
                 )
-            run = self._get_run(self._workflows[row.workflow], row)
+            run = self._get_run(known[row.fingerprint], row)
             self.execute(run, row, msgspec.json.decode(row.context))
 
     async def _purge_runs(self) -> None:

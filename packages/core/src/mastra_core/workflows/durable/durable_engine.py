@@ -17,7 +17,9 @@ from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSetti
 from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import DurableRun, build_record
 from mastra_core.workflows.durable.execution import ExecutionLimits, build_full_error
+from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
 from mastra_core.workflows.durable.restart_plan import plan_restart
+from mastra_core.workflows.durable.run_load import RunLoad
 from mastra_core.workflows.durable.run_rows import (
     ExecutionSettings,
     NewRun,
@@ -110,7 +112,7 @@ class DurableEngine:
             name=name, max_concurrency=max_concurrency, lease=lease, max_age=max_age, limits=limits
         )
         self._context_keys, self._max_unfinished = context_keys, max_unfinished
-        self._workflows: dict[str, Workflow] = {}
+        self._workflows = KnownWorkflows(self._store)
         self._runs: WeakValueDictionary[int, DurableRun] = WeakValueDictionary()
         self._dispatcher: Dispatcher | None = None
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
@@ -120,12 +122,17 @@ class DurableEngine:
         """The schedules of the workflows."""
         from mastra_core.workflows.durable.schedule_manager import ScheduleManager
 
-        return ScheduleManager(self, self._store, self._workflows, self._get_dispatcher)
+        return ScheduleManager(self, self._store, self._workflows.current, self._get_dispatcher)
 
     @property
     def single_process(self) -> bool:
         """Whether a run is known only to the process that created it."""
         return self._store.single_process
+
+    @property
+    def load(self) -> RunLoad:
+        """The number of runs of the database that wait for a process, a few seconds ago."""
+        return RunLoad() if self._dispatcher is None else self._dispatcher.monitor.load
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
         """Connect to the database, and continue the waiting runs of the given workflows.
@@ -133,11 +140,11 @@ class DurableEngine:
         :param workflows: the workflows.
         :raises StorageError: when the database cannot be used.
         """
-        known = [*workflows]
-        self._workflows.update({workflow.id: workflow for workflow in known})
-        for workflow in known:
-            self._add_workflow(workflow)
-        await self._get_dispatcher()
+        for workflow in workflows:
+            self._workflows.add(workflow)
+        dispatcher = await self._get_dispatcher()
+        if not self._workflows.is_stored:
+            await dispatcher.announce()
 
     async def create(
         self,
@@ -160,8 +167,7 @@ class DurableEngine:
         :raises TooManyRuns: when this caller has too many unfinished runs.
         :raises StorageError: when the database cannot be used.
         """
-        await self._get_dispatcher()
-        self._add_workflow(workflow)
+        await self.open([workflow])
         new = NewRun(
             workflow=workflow.id,
             run_id=run_id or generate_id(),
@@ -211,7 +217,9 @@ class DurableEngine:
             raise
         event = RunStarted(input=dump(value), state=state)
         settings = ExecutionSettings(state=state, per_step=per_step)
-        if not await self._begin(run, event, settings, context, priority=priority):
+        if not await self._begin(
+            run, event, settings, context, priority=priority, fingerprint=run.workflow.fingerprint
+        ):
             await run.refresh()
             raise _build_start_conflict(run)
 
@@ -258,7 +266,8 @@ class DurableEngine:
         :raises StorageError: when the database cannot be used.
         """
         run = _require_durable_run(run)
-        await check_resume_data(run.workflow, run.record, steps, data)
+        if run.row.fingerprint == run.workflow.fingerprint:  # else the step itself checks the data
+            await check_resume_data(run.workflow, run.record, steps, data)
         dispatcher = await self._get_dispatcher()
         data, text = dump(data), encode(dump(data))
         paths = [path for path in steps if run.record.open.get(path) == "suspended"]
@@ -266,20 +275,20 @@ class DurableEngine:
             (run.record.steps[path].key, encode(StepResumed(step=path, data=data)))
             for path in paths
         ]
+        holder = dispatcher.get_holder(run.workflow, run.row.fingerprint)
         row, count = await self._store.answer(
-            run.id,
-            dispatcher.get_holder(run.workflow),
-            answers,
-            text,
-            self._encode_context(context),
+            run.id, holder, answers, text, self._encode_context(context)
         )
         await run.refresh()
         if row is None:
             raise Conflict("This workflow run was not suspended")
         execution = dispatcher.find_execution(row)
         if execution is None:
-            if row.holder == dispatcher.member.id:
+            is_own = row.holder == dispatcher.member.id
+            if is_own and row.fingerprint in self._workflows.fingerprints:
                 dispatcher.execute(run, row, self._build_context(row, context))
+            elif is_own:  # the run was moved in between
+                await self._store.release_run(row.id, row.holder, row.attempt)
             elif not row.holder:
                 dispatcher.look_soon()
         elif count == len(answers):
@@ -317,6 +326,7 @@ class DurableEngine:
         :raises StorageError: when the database cannot be used.
         """
         run = _require_durable_run(run)
+        mark = run.workflow.fingerprint  # the start point refers to this description
         fields = None if state is None else build_initial_state(run.workflow, state)
         for _ in range(_TRIES):
             require_rested(run.record)
@@ -329,7 +339,7 @@ class DurableEngine:
             journal = await self._store.read_journal(run.id)
             known = journal.emitted | {*journal.answers} | {*journal.wakes}
             event = build_rewind_event(run.record, start)
-            if await self._begin(run, event, settings, context, drop=known):
+            if await self._begin(run, event, settings, context, drop=known, fingerprint=mark):
                 return
             await run.refresh()
         raise _build_change_conflict(run)
@@ -381,8 +391,7 @@ class DurableEngine:
         :raises NotFound: when there is no such run, or it has been removed.
         :raises StorageError: when the database cannot be used.
         """
-        await self._get_dispatcher()
-        self._add_workflow(workflow)
+        await self.open([workflow])
         row = await self._store.find(workflow.id, run_id, resource_id or None)
         if row is None:
             raise NotFound("Workflow run not found")
@@ -425,14 +434,6 @@ class DurableEngine:
             await dispatcher.close()
             await self._store.close()
 
-    def _add_workflow(self, workflow: Any) -> None:
-        """Add a workflow, and the workflows of which its steps start runs, if they are unknown."""
-        if self._workflows.setdefault(workflow.id, workflow) is not workflow:
-            return
-        for step in workflow.iter_steps():
-            for child in step.list_children():
-                self._add_workflow(child)
-
     async def _get_dispatcher(self) -> Dispatcher:
         """Return the dispatcher of this event loop; the first call opens it."""
         import asyncio
@@ -454,13 +455,16 @@ class DurableEngine:
     def _get_handle(self, workflow: Workflow, row: RunRow) -> DurableRun:
         run = self._runs.get(row.id)
         if run is None:
-            run = self._runs[row.id] = DurableRun(workflow, row, self._store)
+            known = self._workflows.find(row.fingerprint, workflow)
+            run = self._runs[row.id] = DurableRun(known, row, self._store)
         return run
 
     async def _load(self, workflow: Workflow, row: RunRow) -> DurableRun:
         run = self._get_handle(workflow, row)
         if run.position < row.sequence:
             await run.refresh()
+        elif row.attempt > run.row.attempt:
+            run.row = row
         return run
 
     async def _begin(
@@ -472,18 +476,20 @@ class DurableEngine:
         *,
         keep: Collection[str] = (),
         drop: Collection[str] = (),
+        fingerprint: str = "",
         priority: int | None = None,
     ) -> bool:
         """Begin an execution; return ``False`` if another process has changed the run before."""
         dispatcher = await self._get_dispatcher()
         row = await self._store.begin(
             msgspec.structs.replace(run.row, sequence=run.position),
-            dispatcher.get_holder(run.workflow),
+            dispatcher.get_holder(run.workflow, fingerprint or run.row.fingerprint),
             encode(event),
             encode(msgspec.structs.replace(settings, trace=get_span_ids(get_current_span()))),
             self._encode_context(context),
             keep=keep,
             drop=drop,
+            fingerprint=fingerprint,
             priority=priority,
         )
         if row is None:

@@ -235,6 +235,7 @@ class Execution:
             resource_id=row.resource_id,
             caller=row.caller,
             created_at=get_timestamp_ms(),
+            fingerprint=workflow.fingerprint,
         )
         event = encode(RunStarted(input=dump(value), state=state))
         trace = get_span_ids(get_current_span())

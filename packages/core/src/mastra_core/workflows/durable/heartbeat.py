@@ -28,7 +28,7 @@ class Heartbeat:
     """
 
     def __init__(self, store: RunStore, member: Member, lease: float) -> None:
-        self._store, self._member, self._lease = store, member, lease
+        self._store, self.member, self._lease = store, member, lease
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
@@ -67,9 +67,9 @@ class Heartbeat:
 
     async def _report(self) -> None:
         try:
-            await self._store.beat(self._member, self._lease)
+            await self._store.beat(self.member, self._lease)
         except StorageError as error:
-            get_logger("mastra.workflows").error("%s cannot report: %s", self._member.name, error)
+            get_logger("mastra.workflows").error("%s cannot report: %s", self.member.name, error)
 
 
 def identify_machine() -> str:

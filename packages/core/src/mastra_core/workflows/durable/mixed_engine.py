@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.workflows.durable.durable_engine import DurableEngine
 from mastra_core.workflows.durable.durable_run import DurableRun
+from mastra_core.workflows.durable.run_load import RunLoad
 from mastra_core.workflows.engine.protocol import Engine, Run
 from mastra_core.workflows.engine.run_options import UNSET
 from mastra_core.workflows.engine.run_query import RunQuery
@@ -39,6 +40,11 @@ class MixedEngine:
     def single_process(self) -> bool:
         """Whether some runs are known only to the process that created them."""
         return self.durable.single_process or self.other.single_process
+
+    @property
+    def load(self) -> RunLoad:
+        """The number of durable runs that wait for a process, a few seconds ago."""
+        return self.durable.load
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
         """Begin to execute the stored runs of workflows.

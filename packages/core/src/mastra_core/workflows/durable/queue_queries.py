@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from mastra_core.workflows.durable.run_queries import (
     UNINDEXED_WORKFLOW,
@@ -14,54 +14,77 @@ from mastra_core.workflows.durable.run_rows import RunRow, join_placeholders
 from mastra_core.workflows.durable.run_schema import RANK
 from mastra_core.workflows.durable.transactions import Queries, Query
 
-__all__ = ("claim_from_queues", "list_open_workflows")
+__all__ = ("Queue", "claim_from_queues", "group_queues", "list_open_queues")
 
 _COUNT = f"SELECT count(*) FROM mastra_runs WHERE holder <> '' AND {UNINDEXED_WORKFLOW} = ?"  # noqa: S608  # no values
 
 
-def list_open_workflows(limits: Mapping[str, int | None], now: str) -> Queries[list[str]]:
-    """List the workflows of which a process could execute a waiting run.
+class Queue(NamedTuple):
+    """The runs of a workflow that has a maximum, or of all workflows that have none.
 
-    :param limits: the maximum number of concurrent runs of each workflow; ``None`` for no maximum.
+    :param workflow: the id of the workflow; empty for workflows without a maximum.
+    :param fingerprints: the fingerprints of the runs that the process executes.
+    :param maximum: the maximum number of concurrent runs; ``None`` for no maximum.
+    """
+
+    workflow: str
+    fingerprints: tuple[str, ...]
+    maximum: int | None
+
+
+def group_queues(workflows: Mapping[str, str], concurrency: Mapping[str, int]) -> list[Queue]:
+    """Group fingerprints by the queues of their runs.
+
+    :param workflows: the ids of the workflows by fingerprint.
+    :param concurrency: the maximum number of concurrent runs by the id of the workflow.
+    """
+    groups: dict[str, list[str]] = {}
+    for fingerprint, workflow in sorted(workflows.items()):
+        groups.setdefault(workflow if workflow in concurrency else "", []).append(fingerprint)
+    return [
+        Queue(workflow, tuple(fingerprints), concurrency.get(workflow))
+        for workflow, fingerprints in groups.items()
+    ]
+
+
+def list_open_queues(queues: Sequence[Queue], now: str) -> Queries[list[Queue]]:
+    """List the queues of which a process could execute a waiting run.
+
+    :param queues: the queues.
     :param now: an SQL expression for the present time.
     """
-    due = f"{build_due_condition(now)} AND {UNINDEXED_WORKFLOW}"
-    waiting = f"EXISTS (SELECT 1 FROM mastra_runs WHERE {due}"  # noqa: S608  # no values
     parts: list[str] = []
     values: list[Any] = []
-    groups: list[list[str]] = []
-    for name, limit in limits.items():
-        if limit is not None:
-            parts.append(f"({waiting} = ?) AND ({_COUNT}) < ?)")
-            values += (name, name, limit)
-            groups.append([name])
-    if free := [name for name, limit in limits.items() if limit is None]:
-        parts.append(f"{waiting} IN ({join_placeholders(free)}))")
-        values += free
-        groups.append(free)
+    for queue in queues:
+        names = join_placeholders(queue.fingerprints)
+        waiting = f"{build_due_condition(now)} AND fingerprint IN ({names})"
+        part = f"EXISTS (SELECT 1 FROM mastra_runs WHERE {waiting})"  # noqa: S608  # no values
+        values += queue.fingerprints
+        if queue.maximum is not None:
+            part += f" AND ({_COUNT}) < ?"
+            values += (queue.workflow, queue.maximum)
+        parts.append(part)
     (row,) = yield Query(f"SELECT {', '.join(parts)}", values)  # no values
-    return [name for group, is_open in zip(groups, row, strict=True) if is_open for name in group]
+    return [queue for queue, is_open in zip(queues, row, strict=True) if is_open]
 
 
 def claim_from_queues(
-    holder: str, limits: Mapping[str, int | None], limit: int, now: str, locking: str
+    holder: str, queues: Sequence[Queue], limit: int, now: str, locking: str
 ) -> Queries[list[RunRow]]:
     """Assign runs to a process, and exceed the maximum of no workflow.
 
     :param holder: the process.
-    :param limits: the maximum number of concurrent runs of each workflow; ``None`` for no maximum.
+    :param queues: the queues.
     :param limit: the maximum number of runs of the process.
     :param now: an SQL expression for the present time.
     :param locking: what the selection adds to skip locked rows.
     """
     waiting: list[tuple[int, int]] = []
-    for name in sorted(limits):  # in one order, so that two processes do not wait for each other
-        maximum = limits[name]
-        if maximum is not None:
-            free = maximum - (yield from _count_locked_queue(name, maximum))
-            waiting += yield from _select_due([name], min(limit, free), now, locking)
-    unlimited = [name for name, maximum in limits.items() if maximum is None]
-    waiting += yield from _select_due(unlimited, limit, now, locking)
+    for queue in sorted(queues):  # in one order, so that two processes do not wait for each other
+        free = limit
+        if queue.maximum is not None:
+            free = queue.maximum - (yield from _count_locked_queue(queue.workflow, queue.maximum))
+        waiting += yield from _select_due(queue.fingerprints, min(limit, free), now, locking)
     return (yield from claim_selected(holder, [id_ for _, id_ in sorted(waiting)[:limit]]))
 
 
@@ -82,15 +105,14 @@ def _count_locked_queue(workflow: str, maximum: int) -> Queries[int]:
 
 
 def _select_due(
-    names: list[str], limit: int, now: str, locking: str
+    fingerprints: Sequence[str], limit: int, now: str, locking: str
 ) -> Queries[list[tuple[int, int]]]:
     """Return the ranks and keys of the first waiting runs."""
-    if not names or limit <= 0:
+    if limit <= 0:
         return []
-    workflows = f"{UNINDEXED_WORKFLOW} IN ({join_placeholders(names)})"
     rows = yield Query(
         f"SELECT {RANK}, id FROM mastra_runs WHERE {build_due_condition(now)} "  # noqa: S608  # no values
-        f"AND {workflows} ORDER BY {RANK} LIMIT ? {locking}",
-        (*names, limit),
+        f"AND fingerprint IN ({join_placeholders(fingerprints)}) ORDER BY {RANK} LIMIT ? {locking}",
+        (*fingerprints, limit),
     )
     return [(rank, id_) for rank, id_ in rows]

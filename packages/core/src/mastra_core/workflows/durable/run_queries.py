@@ -197,7 +197,7 @@ def _add_events(run: int, sequence: int, events: Sequence[tuple[str, str]]) -> Q
 
 def begin_execution(
     row: RunRow,
-    values: tuple[str, str, str, str | None, int | None],
+    values: tuple[str, str, str, str | None, int | None, str],
     keep: set[str],
     drop: set[str],
     now: str,
@@ -206,19 +206,22 @@ def begin_execution(
 
     :param row: the run as the caller has read it.
     :param values: the process, the JSON of the first event, of the settings and of the request
-        context, and the priority.
+        context, the priority, and the fingerprint.
     :param keep: the keys of the outcomes that stay.
     :param drop: the keys of the events that may be emitted again.
     :param now: an SQL expression for the present time.
     """
-    holder, event, settings, context, priority = values
+    holder, event, settings, context, priority, fingerprint = values
     rows = yield Query(
         f"""UPDATE mastra_runs SET status = 'running', sequence = sequence + 1,
             attempt = attempt + 1, commits = 0, holder = ?, takeovers = 0, due_at = {now},
             updated_at = ?, settings = ?, context = coalesce(?, context),
-            priority = coalesce(?, priority)
+            priority = coalesce(?, priority), fingerprint = ?
         WHERE id = ? AND attempt = ? AND sequence = ? RETURNING {_COLUMNS}""",  # noqa: S608  # no values
-        (holder, _get_time(), settings, context, priority, row.id, row.attempt, row.sequence),
+        (
+            *(holder, _get_time(), settings, context, priority, fingerprint or row.fingerprint),
+            *(row.id, row.attempt, row.sequence),
+        ),
     )
     if not rows:
         return None
@@ -473,7 +476,7 @@ def _select_claimable(names: list[str], now: str, *, orphans: bool) -> str:
     )
     return (
         f"SELECT id FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
-        f"AND {UNINDEXED_WORKFLOW} IN ({join_placeholders(names)}) ORDER BY {RANK} LIMIT ?"
+        f"AND fingerprint IN ({join_placeholders(names)}) ORDER BY {RANK} LIMIT ?"
     )
 
 
@@ -481,7 +484,7 @@ def has_claimable(holder: str, names: list[str], now: str, *, orphans: bool) -> 
     """Return whether a process could execute a run.
 
     :param holder: the process.
-    :param names: the ids of the workflows that the process knows.
+    :param names: the fingerprints of the workflows that the process executes.
     :param now: an SQL expression for the present time.
     :param orphans: select the runs of dead processes, instead of the runs that are due.
     """
@@ -495,7 +498,7 @@ def claim_runs(
     """Assign runs to a process.
 
     :param holder: the process.
-    :param names: the ids of the workflows that the process knows.
+    :param names: the fingerprints of the workflows that the process executes.
     :param limit: the maximum number of runs.
     :param now: an SQL expression for the present time.
     :param locking: what the selection adds to skip locked rows.
@@ -567,18 +570,29 @@ def report_member(member: Member, until: str) -> Queries[None]:
     """
     yield Query(
         f"INSERT INTO mastra_run_members ({_MEMBER_COLUMNS}, lease_until) "  # noqa: S608  # no values
-        f"VALUES (?, ?, ?, ?, {until}) "
-        f"ON CONFLICT (id) DO UPDATE SET lease_until = {until}",
-        (member.id, member.name, member.machine, member.process),
+        f"VALUES (?, ?, ?, ?, ?, {until}) ON CONFLICT (id) DO UPDATE "
+        f"SET fingerprints = excluded.fingerprints, lease_until = {until}",
+        (*(member.id, member.name, member.machine, member.process), " ".join(member.fingerprints)),
     )
 
 
-def list_members() -> Queries[list[Member]]:
-    """List the processes that have reported."""
-    rows = yield Query(f"SELECT {_MEMBER_COLUMNS} FROM mastra_run_members")  # noqa: S608  # no values
+def list_members(since: str) -> Queries[list[Member]]:
+    """List the processes that have reported.
+
+    :param since: an SQL expression; the leases of the processes end later.
+    """
+    rows = yield Query(
+        f"SELECT {_MEMBER_COLUMNS} FROM mastra_run_members WHERE lease_until > {since}"  # noqa: S608  # no values
+    )
     return [
-        Member(id=id_, name=name, machine=machine, process=process)
-        for id_, name, machine, process in rows
+        Member(
+            id=id_,
+            name=name,
+            machine=machine,
+            process=process,
+            fingerprints=tuple(fingerprints.split()),
+        )
+        for id_, name, machine, process, fingerprints in rows
     ]
 
 

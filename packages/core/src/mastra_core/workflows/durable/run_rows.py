@@ -11,13 +11,16 @@ from mastra_core.workflows.engine.run_options import StartPoint
 from mastra_core.workflows.engine.run_record import Status
 
 __all__ = (
+    "Backlog",
     "Batch",
     "ChildStart",
     "CommitResult",
     "ExecutionSettings",
     "JournalData",
+    "KnownWorkflow",
     "Member",
     "NewRun",
+    "ParkedRuns",
     "RunRow",
     "RunState",
     "ScheduleRow",
@@ -33,6 +36,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     :param resource_id: the owner of the run.
     :param caller: the caller that created the run; empty for the application itself.
     :param created_at: the creation, in milliseconds since the epoch.
+    :param fingerprint: the fingerprint of the workflow, if the run begins at once.
     """
 
     workflow: str
@@ -41,6 +45,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     resource_id: str = ""
     caller: str = ""
     created_at: int = 0
+    fingerprint: str = ""
 
 
 class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -77,6 +82,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     :param created_at: the creation, in milliseconds since the epoch.
     :param settings: the JSON of ``ExecutionSettings``.
     :param context: the JSON of the request context.
+    :param fingerprint: the fingerprint of the workflow with which the run is executed; empty before
+        its start.
     :param priority: the priority among the runs that wait for a process.
     :param parent: the key of the run that started this run; ``None`` if no run did.
     :param parent_key: the key of the parent's wait for this run.
@@ -98,6 +105,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     settings: str
     context: str
+    fingerprint: str
     priority: int = 0
     parent: int | None = None
     parent_key: str = ""
@@ -216,12 +224,59 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     :param name: the name of the process for people, such as ``web-1``.
     :param machine: identifies the machine and its process ids; empty if this is unknown.
     :param process: the process id.
+    :param fingerprints: the fingerprints of the workflows that the process executes.
     """
 
     id: str
     name: str
     machine: str = ""
     process: int = 0
+    fingerprints: tuple[str, ...] = ()
+
+
+class KnownWorkflow(msgspec.Struct, frozen=True, kw_only=True):
+    """A description of a workflow that a process of the database has, or had.
+
+    :param fingerprint: the fingerprint of the description.
+    :param workflow: the id of the workflow.
+    :param description: the JSON of ``WorkflowDescription``.
+    :param created_at: when the database got the description, in milliseconds since the epoch.
+    """
+
+    fingerprint: str
+    workflow: str
+    description: str
+    created_at: int = 0
+
+
+class ParkedRuns(msgspec.Struct, frozen=True, kw_only=True):
+    """The runs of a fingerprint that no living process can execute.
+
+    :param workflow: the id of the workflow.
+    :param fingerprint: the fingerprint.
+    :param count: the number of the runs.
+    :param oldest: when the run that has waited longest has changed last, in milliseconds since the
+        epoch.
+    """
+
+    workflow: str
+    fingerprint: str
+    count: int
+    oldest: int
+
+
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+    """The runs of a database that wait for a process.
+
+    :param due: the number of runs that are due, and that no process executes.
+    :param oldest: since when the first of them waits, in milliseconds since the epoch; ``None`` if
+        there is none.
+    :param parked: the runs that no living process can execute.
+    """
+
+    due: int = 0
+    oldest: int | None = None
+    parked: tuple[ParkedRuns, ...] = ()
 
 
 def join_placeholders(values: Sequence[Any]) -> str:

@@ -37,9 +37,10 @@ _VERSION_1 = (
         updated_at BIGINT NOT NULL,
         settings TEXT NOT NULL,
         context TEXT NOT NULL,
+        fingerprint TEXT NOT NULL DEFAULT '',
         UNIQUE (workflow, run_id, scope)
     )""",
-    f"""CREATE INDEX mastra_runs_due ON mastra_runs (({RANK}), workflow)
+    f"""CREATE INDEX mastra_runs_due ON mastra_runs (({RANK}), fingerprint)
         WHERE holder = '' AND due_at IS NOT NULL""",
     "CREATE INDEX mastra_runs_children ON mastra_runs (parent) WHERE parent IS NOT NULL",
     "CREATE INDEX mastra_runs_held ON mastra_runs (holder) WHERE holder <> ''",
@@ -74,6 +75,7 @@ _VERSION_1 = (
         name TEXT NOT NULL,
         machine TEXT NOT NULL,
         process BIGINT NOT NULL,
+        fingerprints TEXT NOT NULL DEFAULT '',
         lease_until BIGINT NOT NULL
     )""",
     """CREATE TABLE mastra_run_schedules (
@@ -87,6 +89,12 @@ _VERSION_1 = (
         last_run TEXT NOT NULL,
         created_at BIGINT NOT NULL,
         updated_at BIGINT NOT NULL
+    )""",
+    """CREATE TABLE mastra_run_fingerprints (
+        fingerprint TEXT PRIMARY KEY,
+        workflow TEXT NOT NULL,
+        description TEXT NOT NULL,
+        created_at BIGINT NOT NULL
     )""",
     """CREATE TABLE mastra_run_queues (
         workflow TEXT PRIMARY KEY,

@@ -10,12 +10,15 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Literal, Protocol
 
 from mastra_core.workflows.durable.run_rows import (
+    Backlog,
     Batch,
     ChildStart,
     CommitResult,
     JournalData,
+    KnownWorkflow,
     Member,
     NewRun,
+    ParkedRuns,
     RunRow,
     RunState,
     ScheduleRow,
@@ -99,6 +102,7 @@ class RunStore(Protocol):
         *,
         keep: Collection[str] = (),
         drop: Collection[str] = (),
+        fingerprint: str = "",
         priority: int | None = None,
     ) -> RunRow | None:
         """Begin an execution, unless another caller was faster.
@@ -112,6 +116,7 @@ class RunStore(Protocol):
         :param context: the JSON of the new request context; the previous one by default.
         :param keep: the keys of the outcomes that stay.
         :param drop: the keys of the events that may be emitted again.
+        :param fingerprint: the fingerprint of the workflow; the previous one by default.
         :param priority: the new priority; the previous one by default.
         :returns: the new row, or ``None`` if the run has changed since.
         """
@@ -159,7 +164,7 @@ class RunStore(Protocol):
     async def claim(
         self,
         member: Member,
-        workflows: Collection[str],
+        workflows: Mapping[str, str],
         limit: int,
         *,
         orphans: bool,
@@ -171,7 +176,7 @@ class RunStore(Protocol):
         priority counts as waiting for as many more minutes.
 
         :param member: the process.
-        :param workflows: the ids of the workflows that the process knows.
+        :param workflows: the ids of the workflows that the process executes, by fingerprint.
         :param limit: the maximum number of runs.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
         :param concurrency: the maximum number of runs that all processes may hold at a time, by the
@@ -205,8 +210,11 @@ class RunStore(Protocol):
         :param lease: the seconds after which the process counts as dead.
         """
 
-    async def list_members(self) -> list[Member]:
-        """Return all processes that have reported, including dead processes."""
+    async def list_members(self, *, living: bool = False) -> list[Member]:
+        """Return all processes that have reported, including dead processes.
+
+        :param living: return only the processes whose lease has not ended.
+        """
 
     async def remove_members(self, ids: Collection[str]) -> None:
         """Remove dead processes, so that other processes can claim their runs.
@@ -310,4 +318,52 @@ class RunStore(Protocol):
             epoch.
         :param pending_before: delete runs that were created before this time and never started.
         :param limit: the maximum number of runs to delete.
+        """
+
+    async def store_workflows(self, workflows: Sequence[KnownWorkflow]) -> None:
+        """Store the descriptions of workflows, unless they are stored already.
+
+        :param workflows: the descriptions.
+        """
+
+    async def list_workflows(self, workflow: str) -> Sequence[KnownWorkflow]:
+        """Return the stored descriptions of a workflow, newest first.
+
+        :param workflow: the id of the workflow.
+        """
+
+    async def list_unfinished(self, fingerprint: str, after: int, limit: int) -> Sequence[RunRow]:
+        """Return started runs with a fingerprint that have not ended, in the order of their keys.
+
+        :param fingerprint: the fingerprint.
+        :param after: return only runs whose key is greater.
+        :param limit: the maximum number of runs.
+        """
+
+    async def park(self, limit: int) -> Sequence[ParkedRuns]:
+        """Park runs that wait for a process, and that no living process can execute.
+
+        These are runs that are due, and runs of dead processes. A parked run is not due, until
+        ``unpark``, ``move`` or another change of the run makes it due.
+
+        :param limit: the maximum number of runs.
+        :returns: the parked runs by fingerprint.
+        """
+
+    async def unpark(self, fingerprints: Collection[str], limit: int) -> int:
+        """Let processes execute parked runs, and return the number of the runs.
+
+        :param fingerprints: the fingerprints of the runs.
+        :param limit: the maximum number of runs.
+        """
+
+    async def measure_backlog(self) -> Backlog:
+        """Count the runs that wait for a process."""
+
+    async def move(self, row: RunRow, fingerprint: str) -> bool:
+        """Let a run continue with another fingerprint, unless it has changed or is executed.
+
+        :param row: the run as the caller has read it.
+        :param fingerprint: the new fingerprint.
+        :returns: whether the run was moved.
         """

@@ -82,5 +82,5 @@ def fire_schedule(
         return False
     row = yield from create_run(new, 0)
     if row is not None and not row.attempt:  # an earlier start of the run counts
-        yield from begin_execution(row, ("", *values, None), set(), set(), now)
+        yield from begin_execution(row, ("", *values, None, new.fingerprint), set(), set(), now)
     return True

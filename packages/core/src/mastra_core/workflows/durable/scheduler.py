@@ -81,7 +81,12 @@ class Scheduler:
         started = await self._store.fire_schedule(
             row,
             schedule.find_next(now),
-            NewRun(workflow=workflow.id, run_id=run_id, created_at=now),
+            NewRun(
+                workflow=workflow.id,
+                run_id=run_id,
+                created_at=now,
+                fingerprint=workflow.fingerprint,
+            ),
             encode(event),
             encode(ExecutionSettings(state=state)),
             encode(dump(schedule.context)) if schedule.context else None,

@@ -6,7 +6,22 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from typing import Literal, TypeVar
 
 from mastra_core.workflows.durable.child_queries import list_children, start_child
-from mastra_core.workflows.durable.queue_queries import claim_from_queues, list_open_workflows
+from mastra_core.workflows.durable.fingerprints.fingerprint_queries import (
+    has_parked,
+    has_unknown,
+    list_unfinished,
+    list_workflows,
+    measure_backlog,
+    move_run,
+    park_runs,
+    store_workflows,
+    unpark_runs,
+)
+from mastra_core.workflows.durable.queue_queries import (
+    claim_from_queues,
+    group_queues,
+    list_open_queues,
+)
 from mastra_core.workflows.durable.run_queries import (
     answer_waits,
     begin_execution,
@@ -31,12 +46,15 @@ from mastra_core.workflows.durable.run_queries import (
     report_member,
 )
 from mastra_core.workflows.durable.run_rows import (
+    Backlog,
     Batch,
     ChildStart,
     CommitResult,
     JournalData,
+    KnownWorkflow,
     Member,
     NewRun,
+    ParkedRuns,
     RunRow,
     RunState,
     ScheduleRow,
@@ -143,6 +161,7 @@ class SqlRunStore:
         *,
         keep: Collection[str] = (),
         drop: Collection[str] = (),
+        fingerprint: str = "",
         priority: int | None = None,
     ) -> RunRow | None:
         """Begin an execution, unless another caller was faster.
@@ -156,10 +175,12 @@ class SqlRunStore:
         :param context: the JSON of the new request context; the previous one by default.
         :param keep: the keys of the outcomes that stay.
         :param drop: the keys of the events that may be emitted again.
+        :param fingerprint: the fingerprint of the workflow; the previous one by default.
         :param priority: the new priority; the previous one by default.
         :returns: the new row, or ``None`` if the run has changed since.
         """
-        values, now = (holder, event, settings, context, priority), self._database.now
+        values = (holder, event, settings, context, priority, fingerprint)
+        now = self._database.now
         return await self._change(
             lambda: begin_execution(row, values, {*keep}, {*drop}, now),
             lambda begun: begun is not None and not holder,
@@ -216,7 +237,7 @@ class SqlRunStore:
     async def claim(
         self,
         member: Member,
-        workflows: Collection[str],
+        workflows: Mapping[str, str],
         limit: int,
         *,
         orphans: bool,
@@ -225,7 +246,7 @@ class SqlRunStore:
         """Assign runs to a process that executes them.
 
         :param member: the process.
-        :param workflows: the ids of the workflows that the process knows.
+        :param workflows: the ids of the workflows that the process executes, by fingerprint.
         :param limit: the maximum number of runs.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
         :param concurrency: the maximum number of runs that all processes may hold at a time, by the
@@ -233,7 +254,7 @@ class SqlRunStore:
         """
         now, names = self._database.now, sorted(workflows)
         if concurrency and not orphans:  # a run that is taken over was held before
-            return await self._claim_from_queues(member, names, limit, concurrency)
+            return await self._claim_from_queues(member, workflows, limit, concurrency)
         # A read transaction first, because a write transaction waits for other processes.
         if not await self._database.read(
             lambda: has_claimable(member.id, names, now, orphans=orphans)
@@ -245,16 +266,19 @@ class SqlRunStore:
         )
 
     async def _claim_from_queues(
-        self, member: Member, names: list[str], limit: int, concurrency: Mapping[str, int]
+        self,
+        member: Member,
+        workflows: Mapping[str, str],
+        limit: int,
+        concurrency: Mapping[str, int],
     ) -> list[RunRow]:
         now, locking = self._database.now, self._database.skip_locked
-        limits = {name: concurrency.get(name) for name in names}
-        found = await self._database.read(lambda: list_open_workflows(limits, now))
+        queues = group_queues(workflows, concurrency)
+        found = await self._database.read(lambda: list_open_queues(queues, now))
         if not found:
             return []
-        limits = {name: concurrency.get(name) for name in found}
         return await self._database.write(
-            lambda: claim_from_queues(member.id, limits, limit, now, locking)
+            lambda: claim_from_queues(member.id, found, limit, now, locking)
         )
 
     async def release(self, member: str) -> None:
@@ -290,9 +314,13 @@ class SqlRunStore:
             lambda: report_member(member, f"{self._database.now} + {int(lease * 1000)}")
         )
 
-    async def list_members(self) -> list[Member]:
-        """Return all processes that have reported, including dead processes."""
-        return await self._database.read(list_members)
+    async def list_members(self, *, living: bool = False) -> list[Member]:
+        """Return all processes that have reported, including dead processes.
+
+        :param living: return only the processes whose lease has not ended.
+        """
+        since = self._database.now if living else "0"
+        return await self._database.read(lambda: list_members(since))
 
     async def remove_members(self, ids: Collection[str]) -> None:
         """Remove dead processes, so that other processes can claim their runs.
@@ -417,6 +445,63 @@ class SqlRunStore:
         return await self._database.write(
             lambda: purge_runs(finished_before, pending_before, limit, self._database.now)
         )
+
+    async def store_workflows(self, workflows: Sequence[KnownWorkflow]) -> None:
+        """Store the descriptions of workflows, unless they are stored already.
+
+        :param workflows: the descriptions.
+        """
+        await self._database.write(lambda: store_workflows(workflows))
+
+    async def list_workflows(self, workflow: str) -> Sequence[KnownWorkflow]:
+        """Return the stored descriptions of a workflow, newest first.
+
+        :param workflow: the id of the workflow.
+        """
+        return await self._database.read(lambda: list_workflows(workflow))
+
+    async def list_unfinished(self, fingerprint: str, after: int, limit: int) -> Sequence[RunRow]:
+        """Return started runs with a fingerprint that have not ended, in the order of their keys.
+
+        :param fingerprint: the fingerprint.
+        :param after: return only runs whose key is greater.
+        :param limit: the maximum number of runs.
+        """
+        return await self._database.read(lambda: list_unfinished(fingerprint, after, limit))
+
+    async def park(self, limit: int) -> Sequence[ParkedRuns]:
+        """Park runs that wait for a process, and that no living process can execute.
+
+        :param limit: the maximum number of runs.
+        :returns: the parked runs by fingerprint.
+        """
+        now, locking = self._database.now, self._database.skip_locked
+        if not await self._database.read(lambda: has_unknown(now)):
+            return []
+        return await self._change(lambda: park_runs(limit, now, locking), bool)
+
+    async def unpark(self, fingerprints: Collection[str], limit: int) -> int:
+        """Let processes execute parked runs, and return the number of the runs.
+
+        :param fingerprints: the fingerprints of the runs.
+        :param limit: the maximum number of runs.
+        """
+        names, locking = sorted(fingerprints), self._database.skip_locked
+        if not names or not await self._database.read(lambda: has_parked(names)):
+            return 0
+        return await self._change(lambda: unpark_runs(names, limit, locking), bool)
+
+    async def measure_backlog(self) -> Backlog:
+        """Count the runs that wait for a process."""
+        return await self._database.read(lambda: measure_backlog(self._database.now))
+
+    async def move(self, row: RunRow, fingerprint: str) -> bool:
+        """Let a run continue with another fingerprint, unless it has changed or is executed.
+
+        :param row: the run as the caller has read it.
+        :param fingerprint: the new fingerprint.
+        """
+        return await self._change(lambda: move_run(row, fingerprint), bool)
 
     async def _change(
         self, transact: Callable[[], Queries[T]], concerns_others: Callable[[T], bool]

@@ -119,7 +119,8 @@ async def _stream_recorded(
         is_repeated = parts.is_written("start")
         journal = RunJournal(parts, live=live, is_repeated=is_repeated)
         run_input = msgspec.structs.replace(run_input, journal=journal)
-    writer = EventWriter(agent.id, parts, journal)
+    repeats_events = getattr(agent, "repeats_events", False)
+    writer = EventWriter(agent.id, parts, None if repeats_events else journal)
     async with aclosing(stream_traced(agent, run_input)) as events:  # type: ignore[type-var]  # a generator
         async for event in events:
             await writer.write(event)

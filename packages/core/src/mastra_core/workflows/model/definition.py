@@ -254,11 +254,15 @@ class WorkflowDefinition(Generic[In, Out]):
     :param retry: the retry policy, or the number of retries, for steps without their own.
     :param timeout: the maximum seconds from start to end, with the time while it is suspended.
     :param durable: whether its runs are kept in a database, also if those of others are not.
+    :param version: part of the fingerprint; change it if the old runs must not continue with the
+        new functions.
+    :param previous: earlier descriptions, with which old durable runs are continued.
     :param concurrency: the maximum number of runs that all processes of the database execute at a
         time. Further runs wait. The workflow is then durable.
     :param schedule: when runs start by themselves: a cron expression, a ``Schedule``, or several
         of them. The workflow is then durable.
-    :raises ConfigError: for an invalid retry policy, timeout, number of runs or schedule.
+    :raises ConfigError: for an invalid retry policy, timeout, number of runs, schedule or
+        earlier description.
     """
 
     id: str
@@ -270,11 +274,20 @@ class WorkflowDefinition(Generic[In, Out]):
     retry: Retry | int | None = None
     timeout: float | None = None
     durable: bool = False
+    version: str = ""
+    previous: tuple[WorkflowDefinition, ...] = ()
     concurrency: int | None = None
     schedule: Any = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "retry", as_retry(self.retry))
+        object.__setattr__(self, "previous", tuple(self.previous))
+        others = [each.id for each in self.previous if each.id != self.id]
+        if others:
+            raise ConfigError(
+                f"{others[0]!r} is no earlier description of the workflow {self.id!r}.",
+                "Pass workflows with the same id: previous=[order_v1].",
+            )
         if self.concurrency is not None:
             check_concurrency(self.concurrency)
             object.__setattr__(self, "durable", True)

@@ -36,7 +36,7 @@ class EventWriter:
 
     :param agent_id: the id of the agent.
     :param parts: the parts of the step that executes the run.
-    :param journal: the journal of the run; ``None`` for an agent whose calls are not recorded.
+    :param journal: the journal of the run; ``None`` for an agent that sends all events again.
     """
 
     def __init__(self, agent_id: str, parts: StepParts, journal: RunJournal | None) -> None:

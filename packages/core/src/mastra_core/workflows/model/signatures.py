@@ -119,6 +119,8 @@ class WorkflowOptions(TypedDict, total=False):
     retry: Retry | int | None
     timeout: float | None
     durable: bool
+    version: str
+    previous: Sequence[WorkflowDefinition]
     concurrency: int | None
     schedule: Schedule | str | Sequence[Schedule | str] | None
 

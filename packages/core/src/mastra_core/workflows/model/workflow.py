@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -49,11 +50,15 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param retry: the retry policy, or the number of retries, for steps without their own.
     :param timeout: the maximum seconds from start to end, with the time while it is suspended.
     :param durable: whether its runs are kept in a database, also if those of others are not.
+    :param version: part of the fingerprint; change it if the old runs must not continue with the
+        new functions.
+    :param previous: earlier descriptions, with which old durable runs are continued.
     :param concurrency: the maximum number of runs that all processes of the database execute at a
         time. Further runs wait. The workflow is then durable.
     :param schedule: when runs start by themselves: a cron expression, a ``Schedule``, or several
         of them. The workflow is then durable.
-    :raises ConfigError: for an invalid retry policy, timeout, number of runs or schedule.
+    :raises ConfigError: for an invalid retry policy, timeout, number of runs, schedule or
+        earlier description.
     """
 
     if TYPE_CHECKING:  # without an input type, the first step determines the types
@@ -226,6 +231,13 @@ class Workflow(WorkflowDefinition[In, Out]):
             from mastra_core.workflows.model.schedule import check_schedules
 
             check_schedules(self)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """The fingerprint of the structure: of the nodes, and of the ids and kinds of the steps."""
+        from mastra_core.workflows.model.description import compute_fingerprint, describe_workflow
+
+        return compute_fingerprint(describe_workflow(self))
 
     def build_graph(self) -> list[dict[str, Any]]:
         """Return the graph of the nodes in JSON builtins, in the format of Mastra's HTTP API."""

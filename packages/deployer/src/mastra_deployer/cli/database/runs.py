@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import json
 from collections.abc import Awaitable, Callable, Iterator
@@ -12,9 +11,11 @@ import click
 
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump
-from mastra_core.workflows.durable.run_management import RunManager, StoredRun, manage_runs
+from mastra_core.workflows.durable.run_management import RunManager, StoredRun
+from mastra_core.workflows.durable.run_rows import Backlog, ParkedRuns
 from mastra_core.workflows.engine.run_query import RunQuery
-from mastra_deployer.cli.database.db import find_database
+from mastra_deployer.cli.database.moves import list_fingerprints, move_runs
+from mastra_deployer.cli.database.run_manager import call_manager
 from mastra_deployer.cli.options import ENV_FILE, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
 
@@ -27,7 +28,7 @@ _STATUSES = ("running", "waiting", "suspended", "paused", "success", "failed", "
 
 @click.group()
 def runs() -> None:
-    """List, show and change the durable runs of workflows.
+    """List, show, move and change the durable runs of workflows.
 
     The runs are in the database that MASTRA_DATABASE_URL names in the environment, --env-file or
     .env. Servers on this database execute them.
@@ -44,16 +45,24 @@ def list_runs(options: Options, workflow: str, status: str | None, limit: int) -
     """List the newest runs, and count all runs by status."""
     query = RunQuery(status=status or "", limit=limit)
 
-    async def read(manager: RunManager) -> tuple[list[StoredRun], dict[str, int]]:
-        return await manager.list(workflow, query), await manager.count(workflow, query)
+    async def read(manager: RunManager) -> tuple[list[StoredRun], dict[str, int], Backlog]:
+        found = await manager.list(workflow, query)
+        counts = await manager.count(workflow, query)
+        return found, counts, await manager.measure_backlog()
 
     with Terminal(as_json=options.as_json) as terminal:
-        found, counts = _manage(options, read)
+        found, counts, backlog = call_manager(options, read)
+        parked = [each for each in backlog.parked if workflow in ("", each.workflow)]
         total = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
         terminal.answer(
-            {"runs": [_summarize(run) for run in found], "counts": counts},
+            {
+                "runs": [_summarize(run) for run in found],
+                "counts": counts,
+                "parked": dump(parked),
+            },
             *map(_format_line, found),
             total or "There are no runs.",
+            *map(_format_parked, parked),
         )
 
 
@@ -78,7 +87,7 @@ def show_run(options: Options, run_id: str, workflow: str) -> None:
         return run, relatives
 
     with Terminal(as_json=options.as_json) as terminal:
-        run, relatives = _manage(options, read)
+        run, relatives = call_manager(options, read)
         details = {**_summarize(run), **relatives, "steps": dump(run.record.steps)}
         terminal.answer({"run": details}, *_format_details(run, relatives))
 
@@ -119,6 +128,10 @@ def retry_run(options: Options, run_id: str, workflow: str) -> None:
     _change_run(options, run_id, workflow, RunManager.retry)
 
 
+runs.add_command(list_fingerprints)
+runs.add_command(move_runs)
+
+
 def _change_run(
     options: Options,
     run_id: str,
@@ -130,18 +143,8 @@ def _change_run(
         return await manager.find(run_id, workflow)
 
     with Terminal(as_json=options.as_json) as terminal:
-        run = _manage(options, find_and_change)
+        run = call_manager(options, find_and_change)
         terminal.answer({"run": _summarize(run)}, _format_line(run))
-
-
-def _manage(options: Options, work: Callable[[RunManager], Awaitable[Any]]) -> Any:
-    """Call a function with the manager of the runs in the database of the project."""
-
-    async def run() -> Any:
-        async with manage_runs(find_database(options)) as manager:
-            return await work(manager)
-
-    return asyncio.run(run())
 
 
 def _parse_json(text: str) -> Any:
@@ -166,9 +169,18 @@ def _summarize(run: StoredRun) -> dict[str, Any]:
         "updatedAt": record.updated_at,
         "attempt": row.attempt,
         "holder": row.holder,
+        "fingerprint": row.fingerprint,
         "priority": row.priority,
         "error": None if record.error is None else dump(record.error),
     }
+
+
+def _format_parked(runs: ParkedRuns) -> str:
+    return (
+        f"{runs.count} runs of {runs.workflow} are parked, because no living process has their "
+        f"fingerprint {runs.fingerprint}. Start such a process, or move the runs: "
+        f"mastra runs move --from {runs.fingerprint} --workflow {runs.workflow}"
+    )
 
 
 def _format_line(run: StoredRun) -> str:
@@ -181,6 +193,7 @@ def _format_line(run: StoredRun) -> str:
 def _format_details(run: StoredRun, relatives: dict[str, Any]) -> Iterator[str]:
     row, record = run.row, run.record
     yield _format_line(run)
+    yield f"  fingerprint {row.fingerprint}"
     if row.holder:
         yield f"  executed by {row.holder}, attempt {row.attempt}"
     if row.priority:

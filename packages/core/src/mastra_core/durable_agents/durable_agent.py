@@ -8,18 +8,18 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.agents.durable.agent_workflow import (
+from mastra_core.agents.events import AgentEvent, Failure
+from mastra_core.agents.messages import AgentInput
+from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput, collect
+from mastra_core.agents.suspended_runs import SuspendedRun, SuspendedRunQuery
+from mastra_core.durable_agents.agent_workflow import (
     build_agent_workflow,
     dump_decisions,
     dump_input,
     read_suspended_run,
 )
-from mastra_core.agents.durable.canceled_run import save_canceled_run
-from mastra_core.agents.durable.run_reader import iter_agent_events
-from mastra_core.agents.events import AgentEvent, Failure
-from mastra_core.agents.messages import AgentInput
-from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput, collect
-from mastra_core.agents.suspended_runs import SuspendedRun, SuspendedRunQuery
+from mastra_core.durable_agents.canceled_run import save_canceled_run
+from mastra_core.durable_agents.run_reader import iter_agent_events
 from mastra_core.errors import NotFound, RequestError
 from mastra_core.workflows.engine.protocol import Engine, Run
 from mastra_core.workflows.engine.run_checks import generate_id

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mastra_core.agents.durable.agent_workflow import read_input
-from mastra_core.agents.durable.run_reader import iter_agent_events
 from mastra_core.agents.events import Failure, Start
 from mastra_core.agents.protocol import AgentLike
+from mastra_core.durable_agents.agent_workflow import read_input
+from mastra_core.durable_agents.run_reader import iter_agent_events
 from mastra_core.errors import MastraError
 from mastra_core.logger import get_logger
 from mastra_core.memory.memory_agent import get_memory

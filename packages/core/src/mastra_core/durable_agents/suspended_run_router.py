@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mastra_core.agents.durable.durable_agent import DurableAgent
 from mastra_core.agents.suspended_runs import (
     SuspendedRun,
     SuspendedRunPage,
     SuspendedRunQuery,
     SuspendedRuns,
 )
+from mastra_core.durable_agents.durable_agent import DurableAgent
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.limits.page_size import PageSize
 
