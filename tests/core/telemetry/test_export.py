@@ -19,7 +19,7 @@ from mastra_core.telemetry.otel_environment import (
     read_queue,
     read_record_content,
 )
-from mastra_core.telemetry.otlp_encoding import SpanLimits
+from mastra_core.telemetry.otlp_encoding import SpanLimits, encode_spans
 from mastra_core.telemetry.otlp_sender import OtlpSender
 from mastra_core.telemetry.span_queue import SpanQueue
 from tests.otlp_collector import read_attributes, run_collector
@@ -80,12 +80,10 @@ def test_every_kind_of_value_arrives(build_span):
 
 def test_bytes_are_equal_to_those_of_the_sdk(build_span):
     """OpenTelemetry's encoder and ours build the same message of the same span."""
-    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans as encode_by_sdk
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Link, SpanContext, StatusCode, TraceFlags, TraceState
-
-    from mastra_core.telemetry import otlp_encoding
 
     ended = []
     provider = TracerProvider(shutdown_on_exit=False)
@@ -97,14 +95,30 @@ def test_bytes_are_equal_to_those_of_the_sdk(build_span):
             inner.set_status(StatusCode.ERROR, "broken")
             inner.set_attribute("list", ("a", "b"))
     ended += [outer, inner]
-    expected = encode_spans(ended)
-    found = ExportTraceServiceRequest.FromString(otlp_encoding.encode_spans(ended, SpanLimits()))
+    expected = encode_by_sdk(ended)
+    found = ExportTraceServiceRequest.FromString(encode_spans(ended, SpanLimits()))
     for span in found.resource_spans[0].scope_spans[0].spans:
         span.flags &= ~1  # the SDK leaves the sampling flag out
     for span in expected.resource_spans[0].scope_spans[0].spans:
         if not span.status.code:
             span.ClearField("status")  # the SDK sends an empty one
     assert found == expected
+
+
+def test_limits_of_events_and_links(build_span):
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+    from opentelemetry.trace import SpanContext
+
+    span = build_span()
+    attributes = {f"key{index}": index for index in range(9)}
+    span.end_time = None
+    span.add_event("retried", attributes)
+    span.add_link(SpanContext(1, 2, True), attributes)
+    span.end()
+    encoded = encode_spans([span], SpanLimits(attributes=4))
+    (found,) = ExportTraceServiceRequest.FromString(encoded).resource_spans[0].scope_spans[0].spans
+    for part in (found.events[0], found.links[0]):
+        assert (len(part.attributes), part.dropped_attributes_count) == (4, 5)
 
 
 def test_limits_of_a_span(build_span):
@@ -126,7 +140,7 @@ def test_limits_of_a_span(build_span):
         ({"status": 404}, "status 404"),
         ({"status": 302}, "status 302"),
         ({"answer": b"\xff\xff garbage"}, "not OTLP"),
-        ({"answer": b"<html>", "content_type": "text/html"}, "no collector"),
+        ({"answer": b"<html>", "content_type": "text/html"}, "not a collector"),
     ],
 )
 def test_refused_spans_are_counted_and_logged_once(build_span, messages, settings, reason):

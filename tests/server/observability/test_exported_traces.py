@@ -12,6 +12,7 @@ from tests.repository import ROOT
 SERVER = """
 import asyncio, json, os, sys
 import httpx
+from opentelemetry import baggage, trace
 from mastra_core import Agent, Mastra, Memory, SqliteStorage, Workflow, step, tool
 from mastra_server import create_app
 from tests.core.scripted_model import Script, call
@@ -30,6 +31,8 @@ async def count(n: int) -> int:
 @tool(requires_approval=True)
 def pay(amount: int) -> str:
     "Pay."
+    span = trace.get_current_span()
+    span.set_attributes({f"baggage.{key}": each for key, each in baggage.get_all().items()})
     return f"paid {amount}"
 
 @step
@@ -85,7 +88,8 @@ with run_server(create_app(mastra)) as server:
     answers.append(http.post(path.format("start-async"), json={"inputData": 1}))
     answers.append(http.post(path.format("resume-async"), json={"step": "wait", "resumeData": 5}))
     body = {"messages": "Pay.", "runId": "run-7"}
-    answers.append(http.post("/api/agents/payer/generate", json=body))
+    first = {"baggage": "customer=c7,shop=north"}
+    answers.append(http.post("/api/agents/payer/generate", json=body, headers=first))
 for answer in answers:
     assert answer.status_code == 200, answer.text
 """
@@ -93,7 +97,9 @@ for answer in answers:
 SECOND = """
 with run_server(create_app(mastra)) as server:
     body = {"runId": "run-7", "toolCallId": "call-pay"}
-    answer = server.http.post("/api/agents/payer/approve-tool-call-generate", json=body)
+    answer = server.http.post(
+        "/api/agents/payer/approve-tool-call-generate", json=body, headers={"baggage": "shop=south"}
+    )
 assert answer.status_code == 200, answer.text
 """
 
@@ -250,6 +256,12 @@ def test_resumed_agent_of_another_process_has_a_link_to_the_suspended_one(spans)
     assert (link.trace_id, link.span_id) == (suspended.trace_id, suspended.span_id)
     (tool,) = find(spans, "execute_tool pay")
     assert tool.parent_span_id == resumed.span_id
+
+
+def test_resumed_agent_of_another_process_has_the_baggage(spans):
+    (pay,) = find(spans, "execute_tool pay")
+    attributes = read_attributes(pay)
+    assert (attributes["baggage.customer"], attributes["baggage.shop"]) == ("c7", "south")
 
 
 def test_no_content_is_exported_by_default(exported):

@@ -20,7 +20,7 @@ from mastra_server import create_app
 APP = """
     import logging, os
     os.environ["OTEL_LOGS_EXPORTER"] = os.environ["OTEL_METRICS_EXPORTER"] = "otlp"
-    os.environ["OTEL_SERVICE_NAME"] = "shop-by-variable"
+    os.environ["OTEL_RESOURCE_ATTRIBUTES"] = "service.name=shop-by-variable,region=eu"
     os.environ["OTEL_BLRP_SCHEDULE_DELAY"] = "100"
     from mastra_core import Mastra, Telemetry, create_logger
 
@@ -114,7 +114,8 @@ def read_attributes(message):
 
 
 def check_logs(resources):
-    assert read_attributes(resources[0].resource)["service.name"] == "shop-by-variable"
+    attributes = read_attributes(resources[0].resource)
+    assert (attributes["service.name"], attributes["region"]) == ("shop-by-variable", "eu")
     (record,) = [
         record
         for resource in resources
@@ -132,7 +133,8 @@ def check_logs(resources):
 
 def check_metrics(resources):
     attributes = read_attributes(resources[-1].resource)
-    assert attributes["service.name"] == "shop-by-variable" and attributes["service.instance.id"]
+    assert (attributes["service.name"], attributes["region"]) == ("shop-by-variable", "eu")
+    assert attributes["service.instance.id"]
     metrics = {
         metric.name: metric
         for resource in resources

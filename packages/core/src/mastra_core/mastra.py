@@ -45,9 +45,9 @@ class Mastra:
     :param logger: a logger of ``create_logger`` or the standard library; ``False`` logs nothing.
     :param telemetry: ``Telemetry(...)``; without it nothing is traced.
     :param memory: the memory of every agent that has none of its own.
-    :param storage: where threads and suspended runs are stored: ``SqliteStorage("app.db")``, its
-        URL (``"sqlite:///app.db"``, ``"d1:BINDING"``), or any object with the ``Storage`` protocol;
-        in this process by default.
+    :param storage: the storage in which threads and suspended runs are stored:
+        ``SqliteStorage("app.db")``, its URL (``"sqlite:///app.db"``, ``"d1:BINDING"``), or any
+        object with the ``Storage`` protocol; in this process by default.
     :param engine: where runs of workflows, and of built-in agents, live: ``"memory"``, the default,
         in this process; ``"durable"`` in the database that ``MASTRA_DATABASE_URL`` names; or an
         engine.
@@ -132,7 +132,7 @@ class Mastra:
         return agent
 
     def _make_durable(self, agents: dict[str, AgentLike]) -> dict[str, AgentLike]:
-        """Return the agents, and store the runs of those that are durable in the engine."""
+        """Return the agents; the engine stores the runs of durable agents."""
         by_default = getattr(self.engine, "is_durable", False)
         chosen = {key: each for key, each in agents.items() if _is_durable(each, by_default)}
         if not chosen:
@@ -157,7 +157,7 @@ def _convert_each(items: Mapping[str, Any] | None, what: str, convert: Any) -> d
         return {}
     if not isinstance(items, Mapping):
         raise ConfigError(
-            f"The argument {what!r} is of type {type(items).__name__!r}.",
+            f"The argument {what!r} has the wrong type {type(items).__name__!r}.",
             f'Pass a mapping: {what}={{"name": ...}}.',
         )
     return {key: convert(value) for key, value in items.items()}
@@ -181,7 +181,7 @@ def _as_workflow(value: Any) -> Workflow:
     if not isinstance(value, Workflow):
         raise ConfigError(f"{value!r} is not a workflow.", "Write Workflow('id').then(step).")
     if not value.nodes:
-        raise ConfigError(f"The workflow {value.id!r} has no steps.", "Add one: .then(step).")
+        raise ConfigError(f"The workflow {value.id!r} has no steps.", "Add a step: .then(step).")
     value.check()
     return value
 

@@ -286,7 +286,7 @@ def tool(
     :param requires_approval: whether a person must approve each call; or a function, sync or async,
         of the tool's parameters that decides for one call.
     :param resume: type of the data that a suspended call waits for; ``None`` for any data.
-    :raises ConfigError: when a parameter has no type or no JSON form.
+    :raises ConfigError: when a parameter has no type, or a type that cannot be JSON.
     """
     if not isinstance(requires_approval, bool) and not callable(requires_approval):
         raise ConfigError(
@@ -307,7 +307,7 @@ def tool(
             context_names=tuple(name for name, hint in hints.items() if hint is ToolContext),
         )
         _ = item.resume_schema
-        to_json_schema(item.input)  # a type without a JSON form fails here and not in a request
+        to_json_schema(item.input)  # a type that cannot be JSON fails here and not in a request
         return item
 
     return decorate(function) if function else decorate

@@ -302,9 +302,9 @@ def _require_success(response: httpx.Response, body: Mapping[str, Any]) -> None:
     code, message = str(errors[0].get("code") or ""), errors[0].get("message") or "no message"
     request = response.request
     raise ApiError(
-        f"Cloudflare answered {request.method} {request.url.path} with an error: "
-        f"{message} ({code}).",
-        HINTS.get(code, "This message comes from the platform. Correct what it names."),
+        f"Cloudflare responded to {request.method} {request.url.path} with an error: {message} "
+        f"({code}).",
+        HINTS.get(code, "This message comes from the platform. Correct the problem that it names."),
         status=response.status_code,
         code=code,
     )

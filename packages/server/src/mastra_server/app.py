@@ -238,31 +238,38 @@ async def _open_remote_runs(app: Litestar) -> None:
 
 @contextlib.asynccontextmanager
 async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
+    await open_resources(app)
+    # Each is closed, in the reverse order, even if another one cannot be opened or closed.
+    async with contextlib.AsyncExitStack() as stack:
+        app.state.logs.open()
+        stack.callback(app.state.logs.close)
+        stack.push_async_callback(_stop_exports, app)
+        if app.state.trace_store is not None:
+            stack.callback(app.state.trace_store.stop)
+        for limiter in app.state.rate_limiters:
+            stack.push_async_callback(limiter.close)
+        mastra: Mastra = app.state.mastra
+        stack.push_async_callback(mastra.storage.close)
+        stack.push_async_callback(close_toolboxes, mastra.agents.values())
+        stack.push_async_callback(mastra.engine.close)
+        await _open_remote_runs(app)
+        if app.state.remote_runs is not None:
+            stack.push_async_callback(app.state.remote_runs.close)
+        stack.push_async_callback(app.state.live_runs.close)
+        await app.state.metrics.open()
+        try:
+            yield
+        finally:
+            app.state.draining = True
+
+
+async def _stop_exports(app: Litestar) -> None:
+    """Export the last spans and metrics in threads, because a collector may block for seconds."""
     import asyncio
 
-    mastra: Mastra = app.state.mastra
-    trace_store: TraceStore | None = app.state.trace_store
-    await open_resources(app)
-    await _open_remote_runs(app)
-    logs: ServerLogs = app.state.logs
-    logs.open()
-    metrics: ServerMetrics = app.state.metrics
-    await metrics.open()
-    try:
-        yield
-    finally:
-        app.state.draining = True
-        await app.state.live_runs.close()
-        if app.state.remote_runs is not None:
-            await app.state.remote_runs.close()
-        await mastra.engine.close()
-        await close_toolboxes(mastra.agents.values())
-        await mastra.storage.close()
-        for limiter in app.state.rate_limiters:
-            await limiter.close()
-        if trace_store is not None:
-            trace_store.stop()
-        # In threads, because an unreachable collector blocks for seconds.
-        stop = [] if mastra.telemetry is None else [asyncio.to_thread(mastra.telemetry.stop)]
-        await asyncio.gather(*stop, metrics.close())
-        logs.close()
+    telemetry = app.state.mastra.telemetry
+    stop = [] if telemetry is None else [asyncio.to_thread(telemetry.stop)]
+    outcomes = await asyncio.gather(*stop, app.state.metrics.close(), return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome

@@ -8,6 +8,7 @@ from tests.repository import ROOT
 
 SCRIPT = """
 import asyncio, sys
+from opentelemetry import baggage, context
 from mastra_core import Workflow, step
 from mastra_core.workflows.durable import DurableEngine
 from mastra_core.telemetry import add_listener, start_span
@@ -16,6 +17,7 @@ from mastra_core.telemetry import add_listener, start_span
 async def wait(n: int, context) -> int:
     if context.resume_data is None:
         context.suspend({"n": n})
+    print("baggage", *sorted(f"{key}={value}" for key, value in baggage.get_all().items()))
     return n + context.resume_data
 
 class Listener:
@@ -33,6 +35,7 @@ async def main():
     add_listener(Listener())
     if sys.argv[1] == "start":
         with start_span("request"):
+            context.attach(baggage.set_baggage("customer", "c7"))
             run = await engine.create(workflow, run_id="r1")
             await engine.start(run, 1)
         while run.record.status != "suspended":
@@ -40,6 +43,7 @@ async def main():
     else:
         run = await engine.get(workflow, "r1")
         with start_span("resume"):
+            context.attach(baggage.set_baggage("shop", "south"))
             await engine.resume(run, 5)
         record = await asyncio.wait_for(run.wait(), 20)
         assert record.result == 6, record
@@ -69,3 +73,4 @@ def test_another_process_continues_the_trace(tmp_path):
     runs = [line for line in spans if line[0] == "invoke_workflow"]
     assert [line[2] for line in runs] == first["request"]
     assert {line[2] for line in spans if line[0] == "workflow_step"} == {runs[0][2]}
+    assert ["baggage", "customer=c7", "shop=south"] in spans

@@ -9,7 +9,14 @@ from typing import Any
 from mastra_core.agents.events import AgentEvent, Failure, Finish
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike
-from mastra_core.telemetry import Span, annotate, is_recording, link_trace, start_span
+from mastra_core.telemetry import (
+    Span,
+    annotate,
+    is_recording,
+    link_trace,
+    restore_baggage,
+    start_span,
+)
 from mastra_core.usage import Usage
 
 __all__ = ("record_agent_failure", "record_agent_finish", "start_agent_span", "stream_traced")
@@ -91,7 +98,10 @@ def _open_agent_span(agent: AgentLike, run_input: AgentInput) -> Iterator[Span]:
     if run_input.thread:
         attributes["gen_ai.conversation.id"] = run_input.thread
     links = link_trace(run_input.trace)
-    with start_span(f"invoke_agent {agent.name}", attributes, links=links) as span:
+    with (
+        restore_baggage(run_input.trace),
+        start_span(f"invoke_agent {agent.name}", attributes, links=links) as span,
+    ):
         if span is not None:
             messages = [{"role": each.role, "content": each.text} for each in run_input.messages]
             annotate(

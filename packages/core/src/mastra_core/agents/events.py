@@ -194,7 +194,7 @@ class ToolSuspended(_Event, frozen=True, tag="tool-suspended", kw_only=True):
     :param id: id of the ``ToolCall``.
     :param name: name of the tool.
     :param arguments: the arguments of the call.
-    :param payload: what the tool needs, as it was given to ``ToolContext.suspend``.
+    :param payload: the data that the tool asks for, as it was given to ``ToolContext.suspend``.
     :param resume_schema: JSON Schema of the data, ``None`` for any data.
     """
 

@@ -83,7 +83,7 @@ class FunctionAgent:
                 raise TypeError(
                     f"the agent function yielded {name}, which is neither text nor an event"
                 )
-            encode_json(event)  # an event without a JSON form fails the run here, not its readers
+            encode_json(event)  # an event that cannot be JSON fails the run here, not its readers
             finished = finished or isinstance(event, Failure | Finish)
             yield event
         if not finished:

@@ -35,7 +35,7 @@ def enable_lazy_exports() -> None:
 
 
 class _Export(NamedTuple):
-    """Where a name of a package comes from.
+    """The module and the attribute from which a package imports a name.
 
     :param source: the absolute name of the module.
     :param attribute: the name in that module; a submodule, if ``source`` is the package itself.
@@ -73,7 +73,7 @@ def _is_in_packages(name: str) -> bool:
 
 
 class _LazyExportLoader(SourceFileLoader):
-    """Runs a package without its relative imports, if it consists of such imports only."""
+    """Runs a package without its relative imports, if the package contains only such imports."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the package.
@@ -128,7 +128,7 @@ def _record_import(
     names: Sequence[str] | None = (),
     level: int = 0,
 ) -> Any:
-    """Return a stand-in for the module of a relative import, and import all others.
+    """Return a stand-in for the module of a relative import; import any other module.
 
     :param name: the name in the import statement, without its leading dots.
     :param namespace: the names of the package that contains the statement.
@@ -144,7 +144,7 @@ def _record_import(
 
 
 class _ModuleStandIn:
-    """Has an export for each attribute.
+    """Stands in for a module; each attribute is the export of that name.
 
     :param name: the absolute name of the module.
     """
@@ -157,7 +157,7 @@ class _ModuleStandIn:
 
 
 def _find_clash(exports: Mapping[str, _Export], package: str, submodules: set[str]) -> bool:
-    """Return whether an export has the name of another submodule, whose import would replace it.
+    """Return whether an export has the name of a submodule, because its import would replace it.
 
     :param exports: the exports of a package.
     :param package: the name of the package.
@@ -175,7 +175,7 @@ def _list_submodules(directory: Path) -> set[str]:
 
 
 def _load(export: _Export, package: ModuleType) -> Any:
-    """Import what a name of a package stands for.
+    """Import the object that a public name of a package refers to.
 
     :param export: where the name comes from.
     :param package: the package.

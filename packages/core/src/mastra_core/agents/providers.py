@@ -79,7 +79,7 @@ def parse_models(model: Any) -> tuple[Any, ...]:
     """
     models = tuple(model) if isinstance(model, list | tuple) else (model,)
     if not models:
-        raise ConfigError("The list of models is empty.", 'Name one: model="openai:gpt-5".')
+        raise ConfigError("The list of models is empty.", 'Name a model: model="openai:gpt-5".')
     for each in models:
         if isinstance(each, str) and ":" not in each and each != "test":
             raise ConfigError(
@@ -150,7 +150,7 @@ def get_requirements(modules: Iterable[str]) -> list[str]:
 
 
 def list_providers() -> list[tuple[str, tuple[str, ...]]]:
-    """Return every provider with known variables, and these variables."""
+    """Return the providers whose environment variables are known, with these variables."""
     return list(_VARIABLES.items())
 
 

@@ -17,7 +17,7 @@ class Parts(Protocol):
         """
 
     async def prepare(self, *, events: bool = False) -> None:
-        """Store what was recorded so far, before a part begins.
+        """Store everything that is recorded so far, before a part begins.
 
         :param events: whether to store the events so far, too.
         """
@@ -63,7 +63,7 @@ class RunJournal:
 
     @property
     def answer_name(self) -> str:
-        """The name of the answer of the present turn."""
+        """The name under which the answer of the current turn is recorded."""
         return f"model:{self.turn}"
 
     def find(self, name: str) -> Any:
@@ -75,7 +75,7 @@ class RunJournal:
         return None if outcome is None else outcome.value
 
     async def prepare(self, *, events: bool = False) -> None:
-        """Store what was recorded so far, before a call begins.
+        """Store everything that is recorded so far, before a call begins.
 
         :param events: whether to store the events so far, too.
         """

@@ -38,7 +38,7 @@ Stream = Callable[..., AsyncIterator[AgentEvent]]
 
 
 def measure_runs(stream: Stream) -> Stream:
-    """Wrap the method ``stream`` of an agent, so that its runs are measured while metrics are on.
+    """Wrap the method ``stream`` of an agent; the wrapper measures runs while metrics are on.
 
     :param stream: the method.
     """

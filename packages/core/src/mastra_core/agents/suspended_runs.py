@@ -15,7 +15,7 @@ from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.limits.page_size import PageSize
 from mastra_core.limits.shares import Shares
-from mastra_core.telemetry import get_current_span, get_span_ids
+from mastra_core.telemetry import save_context
 
 __all__ = (
     "MemorySuspendedRuns",
@@ -73,7 +73,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
             history=b"",
             decisions={},
             context={},
-            trace=get_span_ids(get_current_span()),
+            trace=save_context(),
         )
         return cls(
             run_id=run_input.run_id,

@@ -20,7 +20,7 @@ _Block = contextlib.AbstractContextManager[list[str] | None]
 
 
 class TracedDatabase(NamedTuple):
-    """What the spans of a database say about it.
+    """The attributes that the spans of a database have in common.
 
     :param system: the kind of the database, as ``db.system.name`` has it.
     :param namespace: the name of the database.
@@ -35,7 +35,7 @@ class TracedDatabase(NamedTuple):
 
 
 def describe_database(url: DatabaseUrl) -> TracedDatabase:
-    """Return what the spans of a PostgreSQL database say about it.
+    """Return the attributes that the spans of a PostgreSQL database have in common.
 
     :param url: the database.
     """

@@ -31,7 +31,7 @@ _PAGE_SIZE = 100
 
 
 class DurableAgent:
-    """Runs an agent in an engine, whose processes continue each other's runs.
+    """Runs an agent in a durable engine; another process can continue each run.
 
     Whoever stops reading does not stop the run; ``cancel_run`` does. The id of a run is unique
     among the runs of its resource. Every other attribute is read from the agent.
@@ -133,7 +133,7 @@ class DurableAgent:
         return read_suspended_run(self.id, record)
 
     async def list_suspended_runs(self, query: SuspendedRunQuery) -> list[SuspendedRun]:
-        """Return all runs that match a query, newest first, whatever its page.
+        """Return all runs that match a query, newest first; ignore the page of the query.
 
         :param query: the query.
         """

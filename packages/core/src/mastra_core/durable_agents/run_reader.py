@@ -57,7 +57,7 @@ def _read_event(event: StepWrote, run_id: str) -> AgentEvent | None:
 
 
 def _build_failure(event: RunEvent, failure: Failure | None) -> Failure | None:
-    """Return the failure with which a run has ended."""
+    """Return the failure that has ended a run."""
     if not isinstance(event, RunFinished):
         return None
     if event.status == "canceled":

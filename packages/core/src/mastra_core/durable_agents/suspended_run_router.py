@@ -18,7 +18,7 @@ __all__ = ("SuspendedRunRouter",)
 
 
 class SuspendedRunRouter:
-    """A store of suspended runs, in which durable agents have theirs already.
+    """A store of suspended runs; it reads the runs of durable agents from the engine.
 
     :param others: the store for the other agents.
     :param agents: the durable agents by id.
@@ -52,7 +52,7 @@ class SuspendedRunRouter:
         return await agent.get_suspended_run(run_id, resource or "")
 
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run and remove it; the engine removes a run of a durable agent as it resumes it.
+        """Return a run and remove it; the engine removes the run of a durable agent at its resume.
 
         :param agent_id: id of the agent.
         :param run_id: id of the run.

@@ -68,7 +68,7 @@ def _encode_object(value: Any) -> Any:
 
 
 def _estimate_any_size(value: Any) -> int:
-    """Estimate the size of a value, even if the value has no JSON form."""
+    """Estimate the size of a value, even if it cannot be encoded as JSON."""
     try:
         return estimate_size(value)
     except (TypeError, ValueError, RecursionError):

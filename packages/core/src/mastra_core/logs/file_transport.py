@@ -43,7 +43,8 @@ class FileTransport(LogTransport):
         super().__init__()
         if max_bytes < 1 or backups < 1:
             raise ConfigError(
-                f"FileTransport has max_bytes={max_bytes!r} and backups={backups!r}.",
+                f"The values max_bytes={max_bytes!r} and backups={backups!r} of FileTransport are "
+                "not valid.",
                 "Use numbers of 1 or more.",
             )
         self.path = Path(path).absolute()  # the working directory may change
@@ -85,7 +86,7 @@ class FileTransport(LogTransport):
                 yield msgspec.json.decode(line, type=dict[str, Any])
 
     def _prepare(self, size: int) -> None:
-        """Open the file, again if it was moved away; begin a new file if it is full."""
+        """Open the file if it is closed or was moved away; begin a new file if it is full."""
         if self._file < 0 or not self._is_current():
             self._open_file()
         present = os.fstat(self._file).st_size

@@ -34,7 +34,7 @@ class HttpTransport(LogTransport):
     or 5xx is retried. Lines are lost when more of them wait than ``max_bytes``, and after five
     tries.
 
-    :param url: where the lines are sent.
+    :param url: the address to which the lines are sent.
     :param method: method of the request.
     :param headers: headers of the request; a value may be a ``Secret``.
     :param batch_size: how many lines are sent at once.

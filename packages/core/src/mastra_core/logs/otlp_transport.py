@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
+import math
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,8 @@ class OtlpTransport(LogTransport):
 
     :param endpoint: the URL of the collector, without a path for the signal.
     :param headers: headers for the collector.
-    :param service_name: ``service.name`` of the resource; ``OTEL_SERVICE_NAME`` overrides it.
+    :param service_name: ``service.name`` of the resource; ``OTEL_SERVICE_NAME`` and
+        ``OTEL_RESOURCE_ATTRIBUTES`` override it.
     :param level: records below this level of ``logging`` are not exported.
     """
 
@@ -45,6 +47,7 @@ class OtlpTransport(LogTransport):
         self._service_name = service_name
         self.level = level
         self._provider: Any = None
+        self._close_by = math.inf  # on the monotonic clock; set when the logger stops
 
     def format(self, record: logging.LogRecord) -> logging.LogRecord:
         """Return a copy of the record with its trace ids.
@@ -65,25 +68,36 @@ class OtlpTransport(LogTransport):
             if not record.name.startswith(_SKIPPED):
                 self._provider.get_logger(record.name).emit(_convert_record(record))
 
+    def begin_close(self, close_by: float) -> None:
+        """Export what waits now, in a thread.
+
+        :param close_by: when ``close`` gives up, on the monotonic clock.
+        """
+        self._close_by = close_by
+        if self._provider is not None:
+            run_for(0, self._provider.force_flush)
+
     def close(self) -> None:
         """Export the waiting records, for at most 1.5 seconds."""
         provider, self._provider = self._provider, None
+        close_by, self._close_by = self._close_by, math.inf
         if provider is not None:
-            run_for(_CLOSE_TIMEOUT, provider.shutdown)
+            seconds = min(_CLOSE_TIMEOUT, close_by - time.monotonic())
+            run_for(max(0.0, seconds), provider.shutdown)
 
     def _build_provider(self) -> Any:
         try:
             from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
             from opentelemetry.sdk._logs import LoggerProvider
             from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-            from opentelemetry.sdk.resources import Resource
+
+            from mastra_core.telemetry.resource import build_resource
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"Exporting logs needs {error.name!r}, which is not installed.",
                 "Install the extra: pip install 'mastra-core[telemetry]'.",
             ) from None
-        name = os.environ.get("OTEL_SERVICE_NAME") or self._service_name
-        provider = LoggerProvider(Resource.create({"service.name": name}), shutdown_on_exit=False)
+        provider = LoggerProvider(build_resource(self._service_name), shutdown_on_exit=False)
         url = f"{self._endpoint.rstrip('/')}/v1/logs" if self._endpoint else None
         headers = dict(self._headers) if self._headers else None
         exporter = OTLPLogExporter(endpoint=url, headers=headers)

@@ -200,7 +200,7 @@ class LogPipeline(logging.Handler):
             self._losses.add(name, len(lines), safe_message(error))
 
     def _write_alone(self, transport: LogTransport, line: Any) -> None:
-        """Write a line where it was logged; another thread may not do so meanwhile."""
+        """Write a line in the thread that has logged it, while no other thread writes."""
         self.acquire()
         try:
             self._write(transport, [line])

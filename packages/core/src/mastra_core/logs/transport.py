@@ -54,7 +54,7 @@ class LogTransport:
 
     @property
     def accepts_entries(self) -> bool:
-        """Whether lines are JSON, which the thread of the log may format."""
+        """Whether the lines are JSON, so that the thread of the log may format them."""
         return (
             self.is_blocking
             and type(self).format is LogTransport.format

@@ -39,7 +39,7 @@ class RunMemory:
 
     :param memory: the memory.
     :param run_input: the caller's input.
-    :param recall: what is stored of the thread.
+    :param recall: the stored data of the thread.
     :param last_messages: maximum number of stored messages that the run receives.
     :param conversation: the caller's messages.
     :ivar run_input: the input of the agent: that of the caller with the earlier messages.

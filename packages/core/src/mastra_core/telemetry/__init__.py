@@ -2,6 +2,12 @@
 
 from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.span_listener import SpanListener
+from mastra_core.telemetry.stored_context import (
+    continue_trace,
+    link_trace,
+    restore_baggage,
+    save_context,
+)
 from mastra_core.telemetry.telemetry import (
     Telemetry,
     add_listener,
@@ -13,13 +19,13 @@ from mastra_core.telemetry.telemetry import (
 from mastra_core.telemetry.tracing import (
     Span,
     annotate,
-    continue_trace,
+    build_model_headers,
+    enter_model_span,
     extract_parent,
     get_current_span,
     get_span_ids,
     inject_context,
     is_recording,
-    link_trace,
     open_span,
     start_request_span,
     start_span,
@@ -32,7 +38,9 @@ __all__ = (
     "Telemetry",
     "add_listener",
     "annotate",
+    "build_model_headers",
     "continue_trace",
+    "enter_model_span",
     "extract_parent",
     "flush_spans",
     "get_current_span",
@@ -44,6 +52,8 @@ __all__ = (
     "link_trace",
     "open_span",
     "remove_listener",
+    "restore_baggage",
+    "save_context",
     "start_request_span",
     "start_span",
 )

@@ -60,7 +60,7 @@ class LightSpan(Span):
     :param parent: the span that contains it, or its context; ``None`` for a new trace.
     :param attributes: attributes, which the span may change.
     :param links: spans that are related otherwise.
-    :param resource: what the process is.
+    :param resource: the OpenTelemetry resource of the process.
     :param on_end: receives the span when it has ended.
     """
 

@@ -146,9 +146,9 @@ def _encode_flags(tag: int, span: Any) -> bytes:
 def _encode_events(events: Sequence[Any], limits: SpanLimits) -> bytes:
     kept, parts = events[: limits.events], []
     for event in kept:
-        attributes, _ = _limit(event.attributes or {}, limits.attributes)
         body = b"\x09" + struct.pack("<Q", event.timestamp) + _text(0x12, event.name)
-        parts.append(_field(0x5A, body + encode_attributes(attributes, 0x1A, limits)))
+        attributes = _encode_limited(event.attributes, 0x1A, 0x20, limits)
+        parts.append(_field(0x5A, body + attributes))
     if len(kept) < len(events):
         parts.append(b"\x60" + _varint(len(events) - len(kept)))
     return b"".join(parts)
@@ -160,7 +160,7 @@ def _encode_links(links: Sequence[Any], limits: SpanLimits) -> bytes:
         ids = link.context
         body = b"\x0a\x10" + ids.trace_id.to_bytes(16, "big")
         body += b"\x12\x08" + ids.span_id.to_bytes(8, "big")
-        body += encode_attributes(link.attributes or {}, 0x22, limits)
+        body += _encode_limited(link.attributes, 0x22, 0x28, limits)
         flags = _HAS_IS_REMOTE | (_IS_REMOTE if ids.is_remote else 0)
         parts.append(_field(0x6A, body + struct.pack("<BI", 0x35, flags)))
     if len(kept) < len(links):
@@ -168,11 +168,21 @@ def _encode_links(links: Sequence[Any], limits: SpanLimits) -> bytes:
     return b"".join(parts)
 
 
+def _encode_limited(
+    attributes: Mapping[str, Any] | None, tag: int, dropped_tag: int, limits: SpanLimits
+) -> bytes:
+    """Encode the attributes of an event or a link, and how many of them are left out."""
+    kept, dropped = _limit(attributes or {}, limits.attributes)
+    encoded = encode_attributes(kept, tag, limits)
+    return encoded + bytes((dropped_tag,)) + _varint(dropped) if dropped else encoded
+
+
 def _limit(attributes: Mapping[str, Any], count: int | None) -> tuple[Mapping[str, Any], int]:
-    """Return the first ``count`` attributes, and how many are left out."""
+    """Return the first ``count`` attributes, and how many are left out, also by the SDK."""
+    dropped = getattr(attributes, "dropped", 0)
     if count is None or len(attributes) <= count:
-        return attributes, 0
-    return dict(list(attributes.items())[:count]), len(attributes) - count
+        return attributes, dropped
+    return dict(list(attributes.items())[:count]), dropped + len(attributes) - count
 
 
 def _encode_pair(key: str, value: Any, length: int | None) -> bytes:

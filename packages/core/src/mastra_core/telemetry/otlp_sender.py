@@ -47,7 +47,8 @@ class OtlpSender:
         """Send spans; try again while the collector is unreachable or busy.
 
         :param spans: ended spans.
-        :param stopping: set when the process stops, so that nothing is tried again.
+        :param stopping: an event that is set when the process stops, so that nothing is tried
+            again.
         :param deadline: the value of ``time.monotonic()`` at which to give up.
         :raises ExportFailure: when spans are lost.
         """

@@ -22,11 +22,13 @@ from mastra_core.telemetry.span_recorder import Recorder
 
 __all__ = ("connect_recorder", "warn_about_closed_provider")
 
+_DUPLICATE_SCOPES = "com.anthropic.sdk.python"  # a span for each request, beside our own
+
 
 def connect_recorder(resource: Resource, sampling: Sampling) -> tuple[Any, Recorder]:
     """Return the provider of this process and a new recorder that gets its spans.
 
-    :param resource: what the process is.
+    :param resource: the OpenTelemetry resource of the process.
     :param sampling: which requests and runs are traced.
     """
     current: Any = trace.get_tracer_provider()
@@ -73,9 +75,24 @@ class _RecordedProvider(TracerProvider):
         self._recorder = recorder
         super().add_span_processor(_RecorderProcessor(recorder))
 
+    def get_tracer(self, instrumenting_module_name: str, *rest: Any, **options: Any) -> Any:
+        if instrumenting_module_name.startswith(_DUPLICATE_SCOPES):
+            return _DUPLICATE_TRACER
+        return super().get_tracer(instrumenting_module_name, *rest, **options)
+
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         super().add_span_processor(span_processor)
         self._recorder.tracer = self.get_tracer("mastra")
+
+
+class _DuplicateTracer(trace.NoOpTracer):
+    """Creates no spans, and does not let their library send the ids of other spans."""
+
+    def start_span(self, *_rest: Any, **_options: Any) -> Any:
+        return trace.INVALID_SPAN
+
+
+_DUPLICATE_TRACER = _DuplicateTracer()
 
 
 class _RecorderSampler(Sampler):

@@ -36,7 +36,8 @@ class SpanSender(Protocol):
         """Send spans; block until they are accepted or lost.
 
         :param spans: ended spans.
-        :param stopping: set when the process stops, so that nothing is tried again.
+        :param stopping: an event that is set when the process stops, so that nothing is tried
+            again.
         :param deadline: the value of ``time.monotonic()`` at which to give up.
         :raises ExportFailure: when spans are lost.
         """
@@ -51,7 +52,7 @@ class SpanQueue:
     If the queue is full, new spans are dropped. Dropped spans are counted. The log has one line
     when spans begin to be lost, and one line when the export works again.
 
-    :param sender: where the spans go.
+    :param sender: the destination of the spans.
     :param counts: the counts to increase.
     :param max_size: spans that may wait.
     :param batch_size: spans of one export.

@@ -18,6 +18,7 @@ from mastra_core.telemetry.sampling import Sampling, unsampled_headers
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
+    from mastra_core.telemetry.propagation import Propagation
     from mastra_core.telemetry.span_listener import SpanListener
 
 __all__ = ("Recorder",)
@@ -31,7 +32,7 @@ _BAGGAGE = b"baggage"
 class Recorder:
     """Starts spans of this process.
 
-    :param resource: what the process is.
+    :param resource: the OpenTelemetry resource of the process.
     :param sampling: which requests and runs are traced.
     :param tracer: creates the spans where the application has a tracer provider of its own;
         without it, spans are ``LightSpan`` objects.
@@ -43,6 +44,7 @@ class Recorder:
         self.tracer = tracer
         self.listeners: tuple[SpanListener, ...] = ()
         self.exporter: Callable[[Any], None] | None = None  # receives ended spans
+        self.propagation: Propagation | None = None  # to the providers of models
         fields = propagate.get_global_textmap().fields
         self._caller_headers = frozenset(name.lower().encode() for name in fields)
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ConfigError
-from mastra_core.request_scope import is_request_scoped
 from mastra_core.telemetry.content import ContentSettings
 from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.otel_environment import (
@@ -22,6 +21,7 @@ from mastra_core.telemetry.otel_environment import (
     read_record_content,
     read_sampling,
 )
+from mastra_core.telemetry.propagation import Propagation
 from mastra_core.telemetry.sampling import Sampling
 from mastra_core.telemetry.tracing import set_recorder
 
@@ -58,7 +58,9 @@ class Telemetry:
     :param enabled: ``False`` keeps the settings and exports nothing.
     :param record_content: whether spans have the inputs and outputs of agents, models, tools and
         steps, cut at 16 KiB and without credentials. By default only under ``mastra dev``.
-    :raises ConfigError: for an unknown type or an invalid probability.
+    :param propagate_to: the hosts of models whose requests have ``traceparent``, ``tracestate`` and
+        ``baggage``, with ``*`` for any characters. By default every host gets ``traceparent`` only.
+    :raises ConfigError: for an unknown type, an invalid probability, or hosts that are no list.
     """
 
     service_name: str = "mastra"
@@ -66,11 +68,13 @@ class Telemetry:
     export: Any = dataclasses.field(default_factory=lambda: {"type": "otlp"})
     enabled: bool = True
     record_content: bool | None = None
+    propagate_to: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         from mastra_core.telemetry.exporters import check_export
 
         Sampling(self.sampling)
+        Propagation(self.propagate_to)
         check_export(self.export)
 
     def start(self) -> None:
@@ -116,16 +120,17 @@ class _Process:
         from opentelemetry import trace
 
         from mastra_core.telemetry.provider import connect_recorder, warn_about_closed_provider
+        from mastra_core.telemetry.resource import build_resource
 
         if self.recorder is None or self.provider is not trace.get_tracer_provider():
             sampling = Sampling(read_sampling(settings.sampling))
-            resource = _build_resource(settings.service_name)
+            resource = build_resource(settings.service_name)
             listeners = self.recorder.listeners if self.recorder is not None else ()
             self.provider, self.recorder = connect_recorder(resource, sampling)
             self.recorder.listeners = listeners
         elif not self.senders and not self.recorder.listeners:
             self.recorder.sampling = Sampling(read_sampling(settings.sampling))
-            self.recorder.resource = _build_resource(settings.service_name)
+            self.recorder.resource = build_resource(settings.service_name)
         warn_about_closed_provider(self.provider)
         return self.recorder
 
@@ -141,6 +146,7 @@ class _Process:
         )
         recorder = self.connect(settings)
         recorder.exporter, self.queue = build_export(settings.export, self.counts)
+        recorder.propagation = Propagation(settings.propagate_to)
         self.content = ContentSettings() if records else None
 
     def stop_export(self) -> None:
@@ -149,7 +155,7 @@ class _Process:
         if queue is not None:
             queue.close(_STOP_SECONDS)
         if self.recorder is not None:
-            self.recorder.exporter = None
+            self.recorder.exporter = self.recorder.propagation = None
         self.content = None
 
     def update(self) -> None:
@@ -231,23 +237,3 @@ def _require_package(what: str) -> Iterator[None]:
 
 def _is_dev() -> bool:
     return os.environ.get("MASTRA_DEV") == "true"
-
-
-def _build_resource(service_name: str) -> Any:
-    """Build the resource of the process.
-
-    On platforms without threads, the SDK's own function cannot be used.
-    """
-    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-    from opentelemetry.sdk.version import __version__ as sdk_version
-
-    found = OTELResourceDetector().detect()
-    name = {"service.name": found.attributes.get("service.name") or service_name}
-    if not is_request_scoped():
-        return Resource.create(name)
-    sdk = {
-        "telemetry.sdk.language": "python",
-        "telemetry.sdk.name": "opentelemetry",
-        "telemetry.sdk.version": sdk_version,
-    }
-    return Resource(sdk).merge(found).merge(Resource(name))

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 __all__ = (
     "Span",
     "annotate",
-    "continue_trace",
+    "build_model_headers",
+    "enter_model_span",
     "extract_parent",
     "get_current_span",
     "get_recorder",
     "get_span_ids",
     "inject_context",
     "is_recording",
-    "link_trace",
     "open_span",
     "set_recorder",
     "start_request_span",
@@ -144,35 +144,6 @@ def extract_parent(headers: Mapping[str, str]) -> Any:
     return None if _recorder is None else _recorder.extract(headers)
 
 
-def continue_trace(ids: Mapping[str, str]) -> Any:
-    """Return the parent context for a span that continues an earlier span.
-
-    :param ids: what ``get_span_ids`` returned for that span; empty for a new trace.
-    :returns: OpenTelemetry's context, or ``None`` for the current one.
-    """
-    if not ids or _recorder is None:
-        return None
-    from opentelemetry import trace
-
-    trace_id, span_id = int(ids["traceId"], 16), int(ids["spanId"], 16)
-    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)  # only a sampled span has ids
-    parent = trace.SpanContext(trace_id, span_id, True, flags)
-    return trace.set_span_in_context(trace.NonRecordingSpan(parent))
-
-
-def link_trace(ids: Mapping[str, str]) -> tuple[Any, ...]:
-    """Return the links from a new span to an earlier span.
-
-    :param ids: what ``get_span_ids`` returned for that span; empty for no link.
-    :returns: OpenTelemetry's links.
-    """
-    if not ids or _recorder is None:
-        return ()
-    from opentelemetry.trace import Link, get_current_span
-
-    return (Link(get_current_span(continue_trace(ids)).get_span_context()),)
-
-
 def inject_context(headers: dict[str, str]) -> None:
     """Add the ids of the current span and the baggage to the headers of an outgoing request.
 
@@ -189,6 +160,48 @@ def inject_context(headers: dict[str, str]) -> None:
     for name, value in unsampled_headers.get() or ():
         if name == b"traceparent" and "traceparent" not in headers:
             headers["traceparent"] = f"{value.decode('latin-1')[:53]}00"
+
+
+def build_model_headers(span: Span, host: str) -> dict[str, str]:
+    """Return the headers for a request to the provider of a model: ``traceparent``, for example.
+
+    :param span: the span of the request, or ``None``.
+    :param host: the host of the provider.
+    """
+    propagation = None if span is None or _recorder is None else _recorder.propagation
+    return {} if propagation is None else propagation.build_headers(span, host)
+
+
+def enter_model_span(span: Span, hosts: Sequence[str]) -> contextlib.AbstractContextManager[None]:
+    """Make the span of a request to a model the current span, without baggage for unknown hosts.
+
+    Instrumentations of HTTP clients, and SDKs that send the current baggage, obey this.
+
+    :param span: the span of the request, or ``None``.
+    :param hosts: the hosts that may get the request.
+    """
+    propagation = None if _recorder is None else _recorder.propagation
+    if propagation is None:
+        return contextlib.nullcontext()
+    from opentelemetry import baggage
+
+    hides_baggage = bool(baggage.get_all()) and not all(map(propagation.is_listed, hosts))
+    if span is None and not hides_baggage:
+        return contextlib.nullcontext()
+    return _enter_model_span(span, hides_baggage=hides_baggage)
+
+
+@contextlib.contextmanager
+def _enter_model_span(span: Span, *, hides_baggage: bool) -> Iterator[None]:
+    from opentelemetry import baggage, trace
+    from opentelemetry.context import attach, detach
+
+    context = None if span is None else trace.set_span_in_context(span)
+    token = attach(baggage.clear(context) if hides_baggage or context is None else context)
+    try:
+        yield
+    finally:
+        detach(token)
 
 
 def get_current_span() -> Span:

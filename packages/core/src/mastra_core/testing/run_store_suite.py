@@ -132,7 +132,7 @@ class RunStoreSuite:
         assert run(store.answer(row.id, "two", [("d!1", _EVENT)], "4")) == (None, 0), "no wait"
 
     def test_run_rests_only_without_new_answers(self, store: RunStore, run: _Await) -> None:
-        """A process cannot give up a run that has an answer which the process has not read."""
+        """A process can release a run only after it has read all answers of the run."""
         row = _begin(store, run)
         run(store.commit(row.id, "one", 1, 0, Batch(outcomes=[("a#1", "1"), ("b#1", "1")])))
         rest = Batch(releases=True, status="suspended", answers=0)
@@ -153,7 +153,7 @@ class RunStoreSuite:
         assert run(store.read(row.id))[0].status == "canceled"
 
     def test_due_runs_are_claimed_once(self, store: RunStore, run: _Await) -> None:
-        """A process gets the runs that are due, of the fingerprints that it has."""
+        """A process gets the runs that are due and that have one of its fingerprints."""
         row, member = _begin(store, run), _build_member("two")
         run(store.commit(row.id, "one", 1, 0, Batch(releases=True, due_in=3_600_000)))
         assert run(store.claim(member, {"f1": "w"}, 10, orphans=False)) == []
@@ -165,7 +165,7 @@ class RunStoreSuite:
         assert run(store.claim(member, {"f1": "w"}, 10, orphans=False)) == []
 
     def test_waiting_runs_are_claimed_in_order(self, store: RunStore, run: _Await) -> None:
-        """A priority counts as minutes of waiting; runs without one are claimed as they came."""
+        """A priority counts as minutes of waiting; runs without priority are claimed in order."""
         for number, priority in enumerate((0, 0, 2, None)):
             created = run(store.create(_build_run(f"r{number}"), 10))
             run(store.begin(created, "", _EVENT, "{}", priority=priority, fingerprint="f1"))
@@ -176,7 +176,7 @@ class RunStoreSuite:
         assert claimed[0].priority == 2
 
     def test_number_of_held_runs_is_limited(self, store: RunStore, run: _Await) -> None:
-        """All processes, also dead ones, hold at most the maximum; other workflows have none."""
+        """All processes together, dead ones included, hold at most the maximum of a workflow."""
         for number in range(4):
             begun = run(store.create(_build_run(f"r{number}"), 10))
             run(store.begin(begun, "", _EVENT, "{}", fingerprint=f"f{number % 2}"))
@@ -232,7 +232,7 @@ class RunStoreSuite:
         assert len(run(store.claim(member, {"f1": "w"}, 10, orphans=True))) == 1
 
     def test_descriptions_are_stored_once(self, store: RunStore, run: _Await) -> None:
-        """The first description of a fingerprint stays, and the newest one comes first."""
+        """The first description of a fingerprint is kept; the newest one is listed first."""
         known = [
             KnownWorkflow(fingerprint=f"f{each}", workflow="w", description="{}", created_at=each)
             for each in range(2)
@@ -243,7 +243,7 @@ class RunStoreSuite:
         assert not run(store.list_workflows("other"))
 
     def test_runs_without_a_process_are_parked(self, store: RunStore, run: _Await) -> None:
-        """Runs wait for a process with their fingerprint, also after the death of theirs."""
+        """Runs wait for a process with their fingerprint, also if their own process has died."""
         member, other = _build_member("one", "f1"), _build_member("two", "f2")
         rows = [_begin(store, run, f"r{number}") for number in range(3)]
         run(store.beat(member, 60))
@@ -268,7 +268,7 @@ class RunStoreSuite:
         assert sorted(row.takeovers for row in claimed) == [0, 1, 1]
 
     def test_run_is_moved(self, store: RunStore, run: _Await) -> None:
-        """A run that nobody executes continues with another fingerprint; its fence changes."""
+        """A run that no process executes can continue with another fingerprint."""
         row, other = _begin(store, run), _build_member("two", "f2")
         assert not run(store.move(row, "f2")), "it is executed"
         run(store.release("one"))

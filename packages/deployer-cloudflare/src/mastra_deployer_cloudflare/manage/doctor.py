@@ -29,7 +29,7 @@ class _Permission:
 
     :param name: as dash.cloudflare.com names it.
     :param path: a GET request below the account that needs it.
-    :param use: what needs it.
+    :param use: the command that needs it.
     """
 
     name: str

@@ -30,7 +30,7 @@ def get_address() -> int:
 
 @contextlib.contextmanager
 def allow_bad_entropy_calls(count: int) -> Iterator[None]:
-    """Allow a number of calls in the block, and require that the block makes all of them.
+    """Allow a number of calls for randomness in the block, and require that it makes all of them.
 
     :param count: number of calls; -1 for any number.
     :raises RuntimeError: when the block makes fewer calls.

@@ -125,7 +125,7 @@ def get_preview_url(settings: CloudflareDeployer, subdomain: str, prefix: str) -
 
 
 def _compare_routes(api: CloudflareApi, settings: CloudflareDeployer) -> Iterator[AddressChange]:
-    """Yield the missing routes, and this Worker's surplus routes in the same zones."""
+    """Yield the missing routes, and the routes of this Worker to remove in the same zones."""
     zones: dict[str, list[str]] = {}
     for pattern in settings.routes:
         zones.setdefault(find_zone(api, get_host(pattern)), []).append(pattern)

@@ -247,7 +247,7 @@ def deploy_versions(
 def parse_time(value: object) -> dt.datetime:
     """Parse the time of a resource.
 
-    :param value: as Cloudflare writes it.
+    :param value: the value as Cloudflare writes it.
     """
     time = dt.datetime.fromisoformat(str(value))
     return time if time.tzinfo else time.replace(tzinfo=dt.UTC)

@@ -94,7 +94,7 @@ class Connection:
 
 
 def add_addresses(scope: Message) -> None:
-    """Add the addresses of the client and the server in the headers to a scope.
+    """Read the addresses of the client and the server from the headers, and add them to a scope.
 
     :param scope: the ASGI scope of a request or a WebSocket.
     """

@@ -163,7 +163,7 @@ async def _call_app(app: Any, request: _Request, env: Any, state: dict[str, Any]
 
 
 def _end_body_by(signal: Any, response: Any) -> Any:
-    """Return a response whose body is broken off by a signal, so that it does not look complete.
+    """Return a response whose body a signal can abort, so that it does not look complete.
 
     The bridge ends the body of an app that fails as if it were complete.
     """

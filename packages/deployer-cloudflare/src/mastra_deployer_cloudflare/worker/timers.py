@@ -14,7 +14,7 @@ __all__ = ("accept_past_times",)
 
 
 def accept_past_times() -> None:
-    """Change the class of the event loop. ``call_at`` of this class calls ``call_later``."""
+    """Patch the event loop, whose ``call_at`` would otherwise fail for a time in the past."""
     from pyodide.webloop import WebLoop
 
     original = WebLoop.call_later

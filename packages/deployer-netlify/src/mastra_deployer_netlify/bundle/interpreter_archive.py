@@ -60,7 +60,7 @@ def write_interpreter(
     :param file: the new zip.
     :param report: receives progress.
     :param bytecode: whether the standard library has bytecode.
-    :returns: where its parts are.
+    :returns: the paths of its parts.
     :raises BundleError: when there is no suitable interpreter.
     :raises ConfigError: when the setting names no suitable one.
     """

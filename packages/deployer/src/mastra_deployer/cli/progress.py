@@ -15,7 +15,7 @@ _QUARTERS = 4
 class Progress:
     """The progress of one step, measured from its start.
 
-    :param step: what the step does.
+    :param step: a description of the step.
     """
 
     def __init__(self, step: str) -> None:

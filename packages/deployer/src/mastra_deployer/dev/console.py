@@ -34,7 +34,7 @@ class Screen:
     def step(self, text: str) -> None:
         """Report the start of a step.
 
-        :param text: what the step does.
+        :param text: a description of the step.
         """
         if not self._emit_event("step", message=text):
             self._print_line(self._style(text, dim=True))
@@ -51,7 +51,7 @@ class Screen:
         """Print a note, which does not stop the command.
 
         :param text: the note.
-        :param hint: what to do about it.
+        :param hint: the cure.
         """
         self._show_message("note", "cyan", text, hint)
 
@@ -59,7 +59,7 @@ class Screen:
         """Print a warning, which does not stop the command.
 
         :param text: the warning.
-        :param hint: what to do about it.
+        :param hint: the cure.
         """
         self._show_message("warning", "yellow", text, hint)
 
@@ -78,7 +78,7 @@ class Screen:
 
         :param name: the name of the project.
         :param url: the URL of the app.
-        :param registry: what the app has.
+        :param registry: the agents, workflows and tools of the app.
         :param seconds: that the start took.
         :param token: what the shell replaces by the token of an example; empty for none.
         """

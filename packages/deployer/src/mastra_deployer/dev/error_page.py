@@ -47,7 +47,7 @@ def render_page(problem: Problem, number: str, *, has_version: bool) -> str:
     """Render the page for the developer: message, location, source lines and hint.
 
     :param problem: to show.
-    :param number: by which the page detects that it is outdated.
+    :param number: the number by which the page detects that it is outdated.
     :param has_version: whether an earlier version serves.
     """
     parts = [f"<h1>{escape(problem.message)}</h1>"]
@@ -68,7 +68,7 @@ def render_page(problem: Problem, number: str, *, has_version: bool) -> str:
 def render_redacted_page(number: str) -> str:
     """Render the page for other machines, without source code.
 
-    :param number: by which the page detects that it is outdated.
+    :param number: the number by which the page detects that it is outdated.
     """
     return _render_html("<h1>The app is broken. The developer's terminal shows why.</h1>", number)
 

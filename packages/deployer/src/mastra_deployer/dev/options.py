@@ -80,7 +80,7 @@ class DevOptions:
     ) -> Launch:
         """Build the parameters of a process for the project.
 
-        :param project: as it is saved now.
+        :param project: the project as it is saved now.
         :param values: the app's environment.
         :param runtime: directory with the server's packages; empty if the project has them.
         :param editables: import roots of packages that are installed as editable.
@@ -122,7 +122,7 @@ class DevOptions:
     def get_hosts(self, project: Project) -> tuple[str, ...]:
         """Return the names of ``--allow-host`` and of ``[tool.mastra.dev] hosts``.
 
-        :param project: as it is saved now.
+        :param project: the project as it is saved now.
         :raises ConfigError: when one is not the name of a host.
         """
         configured = parse_hosts(get_config(project).dev.hosts, "[tool.mastra.dev] hosts")

@@ -61,7 +61,7 @@ class Starter:
     ) -> tuple[Version, Report]:
         """Return a process that has imported the app, and the registry of the app.
 
-        :param project: as it is saved now.
+        :param project: the project as it is saved now.
         :param values: the app's environment.
         :param debug: ``host:port`` on which a debugger is awaited; empty for none.
         :raises StartError: when the import fails.

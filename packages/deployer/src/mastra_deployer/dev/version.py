@@ -123,7 +123,7 @@ class Version:
     async def load(self, project: Project, entry: Path, source: bytes | None, debug: str) -> Report:
         """Import the app and return the report; return an ``exit`` event if the process ended.
 
-        :param project: as it is saved now.
+        :param project: the project as it is saved now.
         :param entry: path of the entry file.
         :param source: replaces the content of the entry file; ``None`` to read it.
         :param debug: ``host:port`` on which a debugger is awaited; empty for none.

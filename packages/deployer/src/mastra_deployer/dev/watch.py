@@ -75,7 +75,7 @@ class FileWatcher:
     def update_project(self, project: Project, editables: tuple[Path, ...]) -> None:
         """Use the current configuration.
 
-        :param project: as it is saved now.
+        :param project: the project as it is saved now.
         :param editables: import roots of packages that are installed as editable.
         """
         self._project, self._editables = project, editables

@@ -48,7 +48,7 @@ def wrap_message(text: str, hint: str, width: int, *, label: str = "") -> str:
     """Wrap a message, and its hint indented below it.
 
     :param text: the message.
-    :param hint: what to do about it; may be empty.
+    :param hint: the cure; may be empty.
     :param width: columns; 0 to wrap nothing.
     :param label: what is printed before the message, and not part of the result.
     """

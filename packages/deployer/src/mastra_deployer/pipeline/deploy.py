@@ -138,7 +138,7 @@ def _finish_deploy(
 def _publish_without_waiting(
     session: Session, request: DeployRequest, deployment: Deployment
 ) -> Deployment:
-    """Promote a draft that is ready, and raise an error for a draft that would stay unpublished.
+    """Promote a ready draft; raise an error for a draft that is still being built.
 
     :raises DeploymentFailed: for a draft that is still being built.
     """

@@ -246,7 +246,7 @@ class Session:
     ) -> None:
         """Add problems to ``self.problems``, show them, and raise an error if one is an error.
 
-        :param problems: what a check found.
+        :param problems: the problems that a check found.
         :param error_class: the class of the error to raise.
         :raises MastraError: of ``error_class``, with all errors among them.
         """
@@ -365,7 +365,7 @@ def raise_for_errors(
 ) -> None:
     """Show warnings and notes, and raise all errors as one error.
 
-    :param problems: what a check found.
+    :param problems: the problems that a check found.
     :param report: receives warnings and notes.
     :param error_class: the class of the error to raise.
     :raises MastraError: of ``error_class``, when there are errors.

@@ -54,7 +54,7 @@ class Hosting:
 
 
 def read_hosting(project: Project, image: str = "") -> Hosting:
-    """Read the facts from the project, and from its bundle if there is one.
+    """Read the facts about an app from the project, and from its bundle if there is one.
 
     :param project: the project to run.
     :param image: name of the image; empty for that of a target of the deployer ``oci``.

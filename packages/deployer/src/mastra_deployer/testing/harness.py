@@ -237,7 +237,7 @@ class Harness:
     def record_result(self, result: T) -> T:
         """Record a result as output, and return the result.
 
-        :param result: what a hook returned.
+        :param result: the value that a hook returned.
         """
         self.recorder.lines.append(repr(result))
         return result

@@ -25,7 +25,7 @@ class Recorder(logging.Handler):
     def step(self, text: str) -> None:
         """Record the start of a step.
 
-        :param text: what the step does.
+        :param text: a description of the step.
         """
         self.lines.append(str(text))
 
@@ -42,7 +42,7 @@ class Recorder(logging.Handler):
         """Record a note.
 
         :param text: the note.
-        :param hint: what to do about it.
+        :param hint: the cure.
         """
         self.lines.append(f"{text}\n{hint}")
 
@@ -50,7 +50,7 @@ class Recorder(logging.Handler):
         """Record a warning.
 
         :param text: the warning.
-        :param hint: what to do about it.
+        :param hint: the cure.
         """
         self.note(text, hint)
 

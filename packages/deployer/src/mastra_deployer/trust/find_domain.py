@@ -21,7 +21,7 @@ def find_domain(text: str, host: str) -> str:
     """Return the host, or the longest domain above it, that a text contains.
 
     :param text: the text of a setting.
-    :param host: as ``format_host`` writes it.
+    :param host: the host as ``format_host`` writes it.
     :returns: the longest such domain without a port, or an empty text.
     """
     bare = re.sub(r":\d+$", "", host).strip("[]")

@@ -48,7 +48,7 @@ class A2aError(Exception):
     """An error that the protocol reports in a response with the status 200.
 
     :param code: the code of JSON-RPC or A2A.
-    :param message: what is wrong, in one sentence.
+    :param message: one sentence that describes the error.
     :param data: further data.
     """
 

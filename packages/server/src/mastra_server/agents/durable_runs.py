@@ -90,7 +90,7 @@ async def stream_durable_run(
 
 
 class _PartOfRun:
-    """The agent, in the part of a run from its start or a decision to its end or a suspension."""
+    """Runs the agent for one part of a run: from a start or a decision to an end or a wait."""
 
     def __init__(
         self, agent: AgentLike, first: AgentEvent, rest: AsyncIterator[AgentEvent]

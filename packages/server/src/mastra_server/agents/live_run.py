@@ -153,7 +153,7 @@ class LiveRun:
         await self._stop()
 
     async def detach(self) -> None:
-        """Stop to read a durable run; readers reconnect to another server. Abort any other run."""
+        """Stop reading a durable run; its readers reconnect to another server. Abort other runs."""
         self._is_detached = self.durable is not None
         await self._stop()
 

@@ -162,7 +162,7 @@ class LiveRuns:
         return None
 
     async def close(self) -> None:
-        """Abort all running runs, and stop to read durable ones."""
+        """Abort all running runs, and stop reading durable runs."""
         for run in [*self._running.values()]:
             await run.detach()
 
@@ -229,7 +229,7 @@ async def respond_with_stream(
 async def _find_or_restore_run(
     request: _Request, agent_id: str, run_id: str, convert: ChunkConverter = keep_chunk
 ) -> LiveRun | None:
-    """Return a run of this server; read a durable run that no task of this server reads.
+    """Return a run of this server; start to read a durable run if no task reads it yet.
 
     :raises NotFound: when a durable agent has no such run.
     """
@@ -252,7 +252,7 @@ async def _find_or_restore_run(
 
 
 async def _wait_for_rest(run: LiveRun | None) -> None:
-    """Wait until a durable run is read as far as its suspension."""
+    """Wait until all chunks of a suspended durable run have been read."""
     if run is not None and run.durable is not None:
         await run.wait()
 

@@ -51,7 +51,7 @@ class InvalidBody(InvalidInput):
     """The request body does not have the type of the route.
 
     :param field: the path of the field, such as ``messages.0.role``.
-    :param message: what is wrong with it.
+    :param message: a description of the problem.
     """
 
     def __init__(self, field: str, message: str) -> None:
@@ -62,7 +62,7 @@ class InvalidQuery(InvalidInput):
     """A query parameter does not have the type of the route.
 
     :param field: the name of the parameter.
-    :param message: what is wrong with it.
+    :param message: a description of the problem.
     """
 
     def __init__(self, field: str, message: str) -> None:

@@ -155,7 +155,7 @@ def to_response(value: Any, request: Request[Any, Any, Any], status: int = 200) 
         any other value (sent as JSON).
     :param request: the request.
     :param status: the HTTP status for text and JSON.
-    :raises TypeError: when the value has no JSON form.
+    :raises TypeError: when the value cannot be encoded as JSON.
     """
     if isinstance(value, Response):
         return value.to_asgi_response(app=None, request=request)

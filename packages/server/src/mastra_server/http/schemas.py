@@ -82,7 +82,7 @@ class Health(TypedDict):
 
 
 class RunLoad(TypedDict):
-    """The durable runs of the database that wait for a process, a few seconds ago."""
+    """The durable runs that wait for a process, as measured a few seconds ago."""
 
     queued: int
     oldestQueued: int | None

@@ -16,8 +16,8 @@ __all__ = (
     "get_trace_ids",
 )
 
-
 _FLUSH_SECONDS = 1.0
+_TRACE_IDS: tuple[str, ...] = ("traceId", "spanId")
 
 
 class RequestSpans:
@@ -66,8 +66,9 @@ def get_trace_ids(run: Run) -> dict[str, str]:
     """
     if not telemetry.is_recording():
         return {}
-    run_trace: dict[str, str] = getattr(run, "trace", {})
-    return run_trace or telemetry.get_span_ids(telemetry.get_current_span())
+    run_trace: dict[str, str] = getattr(run, "trace", {})  # may have the baggage too
+    ids = {name: run_trace[name] for name in _TRACE_IDS if name in run_trace}
+    return ids or telemetry.get_span_ids(telemetry.get_current_span())
 
 
 def _describe_request(scope: Scope) -> dict[str, Any]:

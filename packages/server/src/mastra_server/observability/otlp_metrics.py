@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import uuid
 from collections.abc import Iterable
 from typing import Any
@@ -34,7 +33,7 @@ _ATTRIBUTES = {
 class OtlpRecorder:
     """Records every metric with an instrument of OpenTelemetry, and exports them every minute.
 
-    :param settings: where the metrics are sent.
+    :param settings: the settings with the destination of the metrics.
     :raises ConfigError: when the extra ``telemetry`` is not installed.
     """
 
@@ -88,20 +87,19 @@ def _build_provider(settings: OtlpSettings) -> Any:
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
         from opentelemetry.sdk.metrics import MeterProvider
         from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-        from opentelemetry.sdk.resources import Resource
+
+        from mastra_core.telemetry.resource import build_resource
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"Exporting metrics needs {error.name!r}, which is not installed.",
             "Install the extra: pip install 'mastra-core[telemetry]'.",
         ) from None
     # Each process counts for itself, so each needs an id of its own.
-    attributes = {
-        "service.name": os.environ.get("OTEL_SERVICE_NAME") or settings.service_name,
-        "service.instance.id": str(uuid.uuid4()),
-    }
+    instance = {"service.instance.id": str(uuid.uuid4())}
+    resource = build_resource(settings.service_name, instance)
     url = f"{settings.endpoint.rstrip('/')}/v1/metrics" if settings.endpoint else None
     exporter = OTLPMetricExporter(
         endpoint=url, headers=dict(settings.headers) if settings.headers else None
     )
     reader = PeriodicExportingMetricReader(exporter)
-    return MeterProvider([reader], Resource.create(attributes), shutdown_on_exit=False)
+    return MeterProvider([reader], resource, shutdown_on_exit=False)

@@ -276,7 +276,7 @@ async def _create_owned_run(request: _Request, workflow: Workflow, resource: str
 
 
 async def _read_start(request: _Request) -> _Start:
-    """Read the body of a start; a caller with runs of its own must not overtake other callers."""
+    """Read the body of a start; refuse a priority of a caller that is confined to a resource."""
     body = await read_body(request, _Start)
     if body.priority and restrict_to_resource(request):
         raise Forbidden(

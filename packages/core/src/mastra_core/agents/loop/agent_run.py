@@ -30,7 +30,7 @@ _NOT_EXECUTED = "Tool not executed - a final result was already processed."
 class AgentRun:
     """One run of the built-in agent.
 
-    :param plan: what the run needs.
+    :param plan: the plan of the run.
     :param live: whether the answers of the model are streamed.
     """
 

@@ -89,7 +89,7 @@ class CallBatch:
         return await execute_once(journal, call, self.usage, execute)
 
     async def call_tool(self, call: PendingCall, queue: asyncio.Queue[Any]) -> CallOutcome:
-        """Call the tool of one call, whatever is recorded.
+        """Call the tool, without a look at the recorded outcome.
 
         :param call: the call.
         :param queue: receives the outputs of the tool.

@@ -14,6 +14,8 @@ from pydantic_ai.messages import ModelMessage, ModelResponse, ModelResponseStrea
 from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 
 from mastra_core.agents.loop.continuation import Continuation
+from mastra_core.agents.loop.model_headers import add_trace_headers, enter_span
+from mastra_core.telemetry import Span
 
 __all__ = ("ModelRequest",)
 
@@ -35,6 +37,7 @@ class ModelRequest:
     parameters: ModelRequestParameters
     timeout: float | None
     response: ModelResponse = dataclasses.field(init=False)  # set when the request has ended
+    span: Span = None  # set where the request is traced
 
     async def send(self) -> None:
         """Wait for the whole answer.
@@ -53,7 +56,7 @@ class ModelRequest:
         raise _join_errors(errors)
 
     async def _send_to(self, model: Model) -> ModelResponse:
-        async with self._limit_time(model):
+        async with self._prepare_sending(model):
             response: ModelResponse = await self._open(model, model_request)
         if response.state != "suspended":
             return response
@@ -62,7 +65,7 @@ class ModelRequest:
         try:
             while (pending := continuation.pending) is not None:
                 await continuation.wait()
-                async with self._limit_time(model):
+                async with self._prepare_sending(model):
                     response = await self._open(model, model_request, pending)
                 response = continuation.add(response)
         except BaseException:
@@ -80,7 +83,7 @@ class ModelRequest:
         for model in self.models:
             async with AsyncExitStack() as stack:
                 try:
-                    async with self._limit_time(model):
+                    async with self._prepare_sending(model):
                         stream: StreamedResponse = await stack.enter_async_context(
                             self._open(model, model_request_stream)
                         )
@@ -107,7 +110,11 @@ class ModelRequest:
         try:
             while (pending := continuation.pending) is not None:
                 await continuation.wait()
-                async with self._open(model, model_request_stream, pending) as stream:
+                async with AsyncExitStack() as stack:
+                    with enter_span(model, self.span):
+                        stream = await stack.enter_async_context(
+                            self._open(model, model_request_stream, pending)
+                        )
                     async for piece in stream:
                         yield piece
                 self.response = continuation.add(stream.get())
@@ -116,11 +123,12 @@ class ModelRequest:
             raise
 
     @asynccontextmanager
-    async def _limit_time(self, model: Model) -> AsyncIterator[None]:
-        """Raise ``ModelRequestTimeout`` when the time of a block is over."""
+    async def _prepare_sending(self, model: Model) -> AsyncIterator[None]:
+        """Send a request in a block, and raise ``ModelRequestTimeout`` when its time is over."""
         try:
-            async with asyncio.timeout(self.timeout) as limit:
-                yield
+            with enter_span(model, self.span):
+                async with asyncio.timeout(self.timeout) as limit:
+                    yield
         except TimeoutError:
             if self.timeout is None or not limit.expired():
                 raise
@@ -133,7 +141,7 @@ class ModelRequest:
         return function(
             model,
             model.prepare_messages(messages, self.parameters),
-            model_settings=self.settings or None,
+            model_settings=add_trace_headers(self.settings, model, self.span) or None,
             model_request_parameters=self.parameters,
         )
 

@@ -53,6 +53,7 @@ def _trace(request: ModelRequest) -> Iterator[ModelCallSpan | None]:
             yield None
             return
         annotate(span, input=_dump(request.messages))
+        request.span = span
         yield ModelCallSpan(span)
         _record_response(span, request.response)
 

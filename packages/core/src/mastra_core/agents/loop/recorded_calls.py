@@ -29,7 +29,7 @@ class _RecordedCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class _CallUsage:
-    """Counts the tokens of one tool call, beside those of the run."""
+    """Counts the tokens of one tool call separately, and also adds them to the run."""
 
     def __init__(self, run: UsageSink) -> None:
         self.total = Usage()
@@ -45,7 +45,7 @@ async def iter_answer_once(
     request: ModelRequest,
     iter_answer: Callable[[ModelRequest], AsyncGenerator[AgentEvent]],
 ) -> AsyncGenerator[AgentEvent]:
-    """Yield the events of the recorded answer, or else those of a new request.
+    """Yield the events of the recorded answer, or else the events of a new request.
 
     :param journal: the journal of the run, in which the turn has begun.
     :param request: the request.

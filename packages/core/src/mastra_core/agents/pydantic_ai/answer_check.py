@@ -161,7 +161,7 @@ class _Inliner:
         return converted
 
     def _convert_value(self, key: str, value: Any, targets: tuple[str, ...]) -> Any:
-        """Return the value of a keyword that is evaluated; ``_OMITTED`` for other keywords."""
+        """Convert the value of a keyword; return ``_OMITTED`` if the keyword is not evaluated."""
         if key in _PLAIN_VALUES:
             return _OMITTED if _has_reference(value) else value
         if key in _MAPS_OF_SCHEMAS and not isinstance(value, dict):

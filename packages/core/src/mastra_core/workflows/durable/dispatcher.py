@@ -118,12 +118,12 @@ class Dispatcher:
         return len(self._executions) >= self._settings.max_concurrency
 
     def look_soon(self) -> None:
-        """Look at the store soon, because a run waits there."""
+        """Check the store soon, because a run waits there."""
         if self._settings.max_concurrency:
             self._kicked.set()
 
     async def announce(self) -> None:
-        """Tell other processes which workflows this process executes.
+        """Notify other processes of the workflows that this process executes.
 
         :raises StorageError: when the database cannot be used.
         """

@@ -12,7 +12,7 @@ from mastra_core.database.url import parse_database_url, read_database_url
 from mastra_core.errors import Conflict, InvalidInput, NotFound
 from mastra_core.schema import dump
 from mastra_core.secret import Secret
-from mastra_core.telemetry import get_current_span, get_span_ids
+from mastra_core.telemetry import save_context
 from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings
 from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import DurableRun, build_record
@@ -131,7 +131,7 @@ class DurableEngine:
 
     @property
     def load(self) -> RunLoad:
-        """The number of runs of the database that wait for a process, a few seconds ago."""
+        """The number of runs that wait for a process, as measured a few seconds ago."""
         return RunLoad() if self._dispatcher is None else self._dispatcher.monitor.load
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
@@ -485,7 +485,7 @@ class DurableEngine:
             msgspec.structs.replace(run.row, sequence=run.position),
             dispatcher.get_holder(run.workflow, fingerprint or run.row.fingerprint),
             encode(event),
-            encode(msgspec.structs.replace(settings, trace=get_span_ids(get_current_span()))),
+            encode(msgspec.structs.replace(settings, trace=save_context(settings.trace))),
             self._encode_context(context),
             keep=keep,
             drop=drop,

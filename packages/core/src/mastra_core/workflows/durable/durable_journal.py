@@ -115,7 +115,7 @@ class DurableJournal:
         return key in self._data.emitted
 
     async def prepare(self, *, events: bool = False) -> None:
-        """Store the outcomes so far, before a function of the user is called.
+        """Store all recorded outcomes, before a function of the user is called.
 
         :param events: whether to store the events so far, too.
         """

@@ -107,7 +107,7 @@ class DurableRun:
             self._add(first, events)
 
     def mark_deleted(self) -> None:
-        """End the run for its readers, because it was deleted."""
+        """End the run for its readers, because the run was deleted."""
         if not self.record.is_finished:
             self.record.apply(RunFinished(status="canceled", state=self.record.state))
         self._notify()

@@ -43,7 +43,7 @@ class MixedEngine:
 
     @property
     def load(self) -> RunLoad:
-        """The number of durable runs that wait for a process, a few seconds ago."""
+        """The number of durable runs that wait for a process, as measured a few seconds ago."""
         return self.durable.load
 
     async def open(self, workflows: Iterable[Workflow]) -> None:

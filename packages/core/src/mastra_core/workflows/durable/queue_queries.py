@@ -20,7 +20,7 @@ _COUNT = f"SELECT count(*) FROM mastra_runs WHERE holder <> '' AND {UNINDEXED_WO
 
 
 class Queue(NamedTuple):
-    """The runs of a workflow that has a maximum, or of all workflows that have none.
+    """The runs of one workflow with a maximum, or of all workflows without a maximum.
 
     :param workflow: the id of the workflow; empty for workflows without a maximum.
     :param fingerprints: the fingerprints of the runs that the process executes.
@@ -48,7 +48,7 @@ def group_queues(workflows: Mapping[str, str], concurrency: Mapping[str, int]) -
 
 
 def list_open_queues(queues: Sequence[Queue], now: str) -> Queries[list[Queue]]:
-    """List the queues of which a process could execute a waiting run.
+    """List the queues that have a waiting run which a process may execute now.
 
     :param queues: the queues.
     :param now: an SQL expression for the present time.
@@ -71,7 +71,7 @@ def list_open_queues(queues: Sequence[Queue], now: str) -> Queries[list[Queue]]:
 def claim_from_queues(
     holder: str, queues: Sequence[Queue], limit: int, now: str, locking: str
 ) -> Queries[list[RunRow]]:
-    """Assign runs to a process, and exceed the maximum of no workflow.
+    """Assign runs to a process, up to the maximum of each workflow.
 
     :param holder: the process.
     :param queues: the queues.

@@ -57,6 +57,6 @@ async def plan_restart(store: RunStore, row: RunRow, record: RunRecord) -> Resta
 
 
 def _select_parts(data: JournalData, outcomes: Mapping[str, Outcome]) -> set[str]:
-    """Return the keys of the events of calls whose finished parts stay."""
+    """Return the event keys of the step calls whose finished parts are kept."""
     owners = {get_part_owner(key) for key in outcomes} - {""}
     return {key for key in data.emitted if get_part_owner(key) in owners}

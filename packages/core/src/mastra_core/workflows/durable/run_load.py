@@ -51,13 +51,13 @@ class LoadMonitor:
         self._next = 0.0
 
     def count_takeover(self) -> None:
-        """Count a run that this process has taken over from a process that had ended."""
+        """Count a run that this process has taken over from a dead process."""
         record(WORKFLOW_TAKEOVERS, 1)
         takeovers = self.load.takeovers + 1
         self.load = msgspec.structs.replace(self.load, takeovers=takeovers)
 
     async def measure(self) -> None:
-        """Measure the load, unless this was done less than five seconds ago."""
+        """Measure the load, unless the last measurement is less than five seconds old."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _INTERVAL

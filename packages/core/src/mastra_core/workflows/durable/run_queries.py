@@ -260,7 +260,7 @@ def commit_batch(
 
     :param run: the key of the run.
     :param fence: the process, its attempt, and the number of earlier commits of the attempt.
-    :param batch: what to store.
+    :param batch: the batch to store.
     :param now: an SQL expression for the present time.
     """
     condition = "" if batch.answers is None else " AND answers = ?"
@@ -515,7 +515,7 @@ def claim_runs(
 
 
 def claim_selected(holder: str, runs: Sequence[int]) -> Queries[list[RunRow]]:
-    """Assign the named runs to a process, as far as no process holds them.
+    """Assign the selected runs to a process, except runs that another process holds.
 
     :param holder: the process.
     :param runs: the keys of the runs.

@@ -235,7 +235,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownWorkflow(msgspec.Struct, frozen=True, kw_only=True):
-    """A description of a workflow that a process of the database has, or had.
+    """A description of a workflow that a process has, or had earlier.
 
     :param fingerprint: the fingerprint of the description.
     :param workflow: the id of the workflow.

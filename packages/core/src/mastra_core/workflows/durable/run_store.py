@@ -131,7 +131,7 @@ class RunStore(Protocol):
         :param attempt: the attempt that commits.
         :param number: the number of earlier commits of the attempt. A commit that is repeated after
             a lost connection is stored once.
-        :param batch: what to store.
+        :param batch: the batch to store.
         """
 
     async def answer(
@@ -230,7 +230,7 @@ class RunStore(Protocol):
         """
 
     async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
-        """Return the number of the selected runs by status, whatever their place in the list.
+        """Return the number of all selected runs by status; the page of the query has no effect.
 
         :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
@@ -341,7 +341,7 @@ class RunStore(Protocol):
         """
 
     async def park(self, limit: int) -> Sequence[ParkedRuns]:
-        """Park runs that wait for a process, and that no living process can execute.
+        """Park the waiting runs that no living process can execute.
 
         These are runs that are due, and runs of dead processes. A parked run is not due, until
         ``unpark``, ``move`` or another change of the run makes it due.
@@ -351,7 +351,7 @@ class RunStore(Protocol):
         """
 
     async def unpark(self, fingerprints: Collection[str], limit: int) -> int:
-        """Let processes execute parked runs, and return the number of the runs.
+        """Let processes execute the parked runs again, and return the number of these runs.
 
         :param fingerprints: the fingerprints of the runs.
         :param limit: the maximum number of runs.

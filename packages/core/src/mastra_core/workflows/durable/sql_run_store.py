@@ -196,7 +196,7 @@ class SqlRunStore:
         :param attempt: the attempt that commits.
         :param number: the number of earlier commits of the attempt. A commit that is repeated after
             a lost connection is stored once.
-        :param batch: what to store.
+        :param batch: the batch to store.
         """
         return await self._database.write(
             lambda: commit_batch(run, (holder, attempt, number), batch, self._database.now)
@@ -338,7 +338,7 @@ class SqlRunStore:
         return await self._database.read(lambda: list_runs(workflow, query))
 
     async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
-        """Return the number of the selected runs by status, whatever their place in the list.
+        """Return the number of all selected runs by status; the page of the query has no effect.
 
         :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
@@ -470,7 +470,7 @@ class SqlRunStore:
         return await self._database.read(lambda: list_unfinished(fingerprint, after, limit))
 
     async def park(self, limit: int) -> Sequence[ParkedRuns]:
-        """Park runs that wait for a process, and that no living process can execute.
+        """Park the waiting runs that no living process can execute.
 
         :param limit: the maximum number of runs.
         :returns: the parked runs by fingerprint.
@@ -481,7 +481,7 @@ class SqlRunStore:
         return await self._change(lambda: park_runs(limit, now, locking), bool)
 
     async def unpark(self, fingerprints: Collection[str], limit: int) -> int:
-        """Let processes execute parked runs, and return the number of the runs.
+        """Let processes execute the parked runs again, and return the number of these runs.
 
         :param fingerprints: the fingerprints of the runs.
         :param limit: the maximum number of runs.

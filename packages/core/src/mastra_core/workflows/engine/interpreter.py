@@ -21,6 +21,7 @@ from mastra_core.telemetry import (
     continue_trace,
     get_span_ids,
     is_recording,
+    restore_baggage,
     start_span,
 )
 from mastra_core.workflows.engine.journal import Journal
@@ -92,13 +93,14 @@ async def interpret(
     if not is_recording():
         return await _run_workflow(scope, value, options.start)
     attributes = {"mastra.workflow.id": workflow.id}
-    parent = continue_trace(options.trace)  # of a run that is executed again after a suspension
-    with start_span(f"invoke_workflow {workflow.id}", attributes, context=parent) as current:
-        options.trace.update(get_span_ids(current))
-        annotate(current, input=value, run=journal.run_id, resource=options.resource_id)
-        result = await _run_workflow(scope, value, options.start)
-        annotate(current, output=result)
-        return result
+    with restore_baggage(options.trace):
+        parent = continue_trace(options.trace)  # of a run that is executed again after a suspension
+        with start_span(f"invoke_workflow {workflow.id}", attributes, context=parent) as current:
+            options.trace.update(get_span_ids(current))
+            annotate(current, input=value, run=journal.run_id, resource=options.resource_id)
+            result = await _run_workflow(scope, value, options.start)
+            annotate(current, output=result)
+            return result
 
 
 async def _run_workflow(

@@ -64,7 +64,7 @@ class Journal(Protocol):
 
 
 class PartJournal(Protocol):
-    """The journal of a run, whose outcomes can also be recorded in two calls."""
+    """A journal that can also look up and record an outcome in two separate calls."""
 
     def find(self, key: str) -> Outcome | None:
         """Return the outcome of ``key``, or ``None`` if there is none yet.
@@ -79,7 +79,7 @@ class PartJournal(Protocol):
         """
 
     async def prepare(self, *, events: bool = False) -> None:
-        """Store the outcomes so far, before user code is called that depends on them.
+        """Store all recorded outcomes, before user code is called that depends on them.
 
         :param events: whether to store the events so far, too.
         """

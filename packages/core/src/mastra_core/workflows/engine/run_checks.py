@@ -47,7 +47,7 @@ def check_priority(priority: object) -> None:
 
 
 def validate_data(what: str, type_: Any, value: Any) -> None:
-    """Check that data of a caller fits its type.
+    """Check that data of a caller matches the declared type.
 
     :param what: what the data is, for the message.
     :param type_: the type.

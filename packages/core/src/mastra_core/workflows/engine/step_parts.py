@@ -23,7 +23,7 @@ _PART = re.compile(r"(.*?#\d+)/")
 
 
 class StepParts:
-    """The parts of one call of a step.
+    """The recorded parts of one call of a step, such as the calls of an agent.
 
     :param journal: the journal of the run.
     :param address: the address of the step.
@@ -45,7 +45,7 @@ class StepParts:
         return self._journal.find(self._key + name)
 
     async def prepare(self, *, events: bool = False) -> None:
-        """Store what was recorded so far, before a part begins.
+        """Store everything that is recorded so far, before a part begins.
 
         :param events: whether to store the events so far, too.
         """
@@ -69,7 +69,7 @@ class StepParts:
         await self._journal.emit(key, StepWrote(step=self._path, chunk=chunk))
 
     def is_written(self, name: str) -> bool:
-        """Return whether a value with a name was sent.
+        """Return whether a value with this name was sent to the readers of the run.
 
         :param name: the name.
         """
@@ -88,7 +88,7 @@ def open_step_parts(journal: Journal, address: StepAddress, call_number: int) ->
 
 
 def get_part_owner(key: str) -> str:
-    """Return the key of the call that a part belongs to; empty for any other key.
+    """Return the key of the step call to which the key of a part belongs; empty for other keys.
 
     :param key: the key of an outcome or an event.
     """
@@ -97,7 +97,7 @@ def get_part_owner(key: str) -> str:
 
 
 def drop_last_answers(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
-    """Drop the answers of models after which a step has failed, so that the model answers again.
+    """Drop the model answers that made a step fail, so that the model answers again.
 
     Without this, a step that failed because of an invalid answer would fail at each restart.
 

@@ -85,7 +85,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
             raise ConfigError(
                 f"The timeout {self.timeout!r} of the step {self.id!r} is not a valid number of "
                 "seconds.",
-                "Use seconds above 0.",
+                "Use a number above 0.",
             )
         for what in ("input", "output", "resume", "suspend"):
             self.get_schema(what)  # a type without a JSON schema fails here, not in a run
@@ -285,7 +285,7 @@ class WorkflowDefinition(Generic[In, Out]):
         others = [each.id for each in self.previous if each.id != self.id]
         if others:
             raise ConfigError(
-                f"{others[0]!r} is no earlier description of the workflow {self.id!r}.",
+                f"{others[0]!r} is not an earlier description of the workflow {self.id!r}.",
                 "Pass workflows with the same id: previous=[order_v1].",
             )
         if self.concurrency is not None:
@@ -302,7 +302,7 @@ class WorkflowDefinition(Generic[In, Out]):
             raise ConfigError(
                 f"The timeout {self.timeout!r} of the workflow {self.id!r} is not a valid number "
                 "of seconds.",
-                "Use seconds above 0.",
+                "Use a number above 0.",
             )
 
     @property

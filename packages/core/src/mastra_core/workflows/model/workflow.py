@@ -234,7 +234,7 @@ class Workflow(WorkflowDefinition[In, Out]):
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """The fingerprint of the structure: of the nodes, and of the ids and kinds of the steps."""
+        """The fingerprint of the structure: the nodes, and the ids and kinds of the steps."""
         from mastra_core.workflows.model.description import compute_fingerprint, describe_workflow
 
         return compute_fingerprint(describe_workflow(self))
@@ -261,7 +261,8 @@ class Workflow(WorkflowDefinition[In, Out]):
 
         if not node.steps and not isinstance(node, Sleep):
             raise ConfigError(
-                f"A group of the workflow {self.id!r} has no steps.", "Add a step to it."
+                f"A group of parallel or conditional steps of the workflow {self.id!r} is empty.",
+                "Add a step to the group.",
             )
         seen = {*_iter_ids(self.nodes)}
         for name in _iter_ids((node,)):

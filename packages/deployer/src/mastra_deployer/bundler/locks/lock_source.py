@@ -93,7 +93,7 @@ def build_drift_error(name: str, reason: str, update: str) -> BuildError:
     """Build the error for a lock that does not match the project.
 
     :param name: the name of the lock.
-    :param reason: what differs.
+    :param reason: the difference.
     :param update: the command that updates the lock.
     """
     return BuildError(

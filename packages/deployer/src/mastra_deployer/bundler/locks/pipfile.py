@@ -31,7 +31,7 @@ _CATEGORY_NAMES = {"dev": "develop", "dev-packages": "develop"}
 def read_pipfile_lock(request: LockRequest, lock: Path) -> LockSource:
     """Read the default category and the selected categories of a Pipfile.lock.
 
-    :param request: what is wanted.
+    :param request: the project, the target and the selected groups.
     :param lock: the file.
     """
     file = lock.with_name("Pipfile")

@@ -134,7 +134,7 @@ class PyodideVersions:
                 self._limits[name] = f"{name}<={max(older)}" if older else f"{name}<0"
 
     def _read_own(self, index: str, name: str) -> set[Version] | None:
-        """Return the versions on a project's index that fit; ``None`` if only uv can read it."""
+        """Return the matching versions on a package's index; ``None`` if only uv can read it."""
         if not index or not self.single_index:
             return None
         try:
@@ -143,7 +143,7 @@ class PyodideVersions:
             return None
 
     def _read_platform_index(self, name: str) -> set[Version]:
-        """Return the versions on the platform's own index that fit."""
+        """Return the matching versions on the platform's own index."""
         index = self.platform.index
         return self._find_fitting(read_wheel_versions(index, name)) if index else set()
 

@@ -70,7 +70,7 @@ def find_dropped_files(distribution: Distribution, tree: Path, rule: KeepRule) -
 
     :param distribution: with the names of its files.
     :param tree: the directory that it is installed in.
-    :param rule: what ships of it in any case.
+    :param rule: the files of the distribution that always ship.
     """
     usage = distribution.usage
     tests = _find_used_tests(usage.tests, rule.tests)

@@ -100,7 +100,7 @@ def select_bytecode(
 
     :param wheels: the wheels that ship, by their path in the store.
     :param tops: names at the top level of each distribution, by its canonical name.
-    :param request: what decides the selection.
+    :param request: the facts that decide the selection.
     :param interpreter: an interpreter of the target's version; without one nothing is compiled.
     :param report: receives progress.
     :raises BuildError: when the interpreter crashes.

@@ -52,7 +52,7 @@ _TRIES = 4  # other builds may discard the same damaged wheel at the same time
 class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
     """The dependencies that ship, and the dependencies that do not ship.
 
-    :param wheels: what ships, by canonical name.
+    :param wheels: the wheels that ship, by canonical name.
     :param distributions: every distribution of the closure by canonical name.
     :param dropped: those that do not ship, with the reason.
     :param requirers: who requires each; an empty name is the project itself or its target.

@@ -21,7 +21,7 @@ _MAX_REASONS = 10  # in the answer
 
 
 class _Moves(NamedTuple):
-    """What a command has moved: the target, the ids of the runs, and why others stay."""
+    """The result of a move: the target, the ids of the moved runs, and why other runs stay."""
 
     target: str
     moved: list[str]

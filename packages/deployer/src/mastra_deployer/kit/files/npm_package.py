@@ -135,7 +135,7 @@ def _unpack(package: NpmPackage, file: Path, directory: Path) -> None:
 
 
 def _iter_members(archive: tarfile.TarFile, directory: str) -> Iterator[tarfile.TarInfo]:
-    """Yield the files below a directory of the package, whatever its top directory."""
+    """Yield the files below a directory of the package; the top directory may have any name."""
     prefix = f"{directory.strip('/')}/" if directory else ""
     for member in archive:
         name = member.name.partition("/")[2]

@@ -38,7 +38,7 @@ class OriginTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request.
 
-        :param request: as httpx built it.
+        :param request: the request as httpx built it.
         :raises ApiError: for an address that the platform must not refer to.
         """
         check_destination(self._home, request.url)

@@ -78,7 +78,8 @@ class RetryTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and repeat it while this is safe and useful.
 
-        :param request: as httpx built it; the extension ``mastra_auth`` authorizes each attempt.
+        :param request: the request as httpx built it; the extension ``mastra_auth`` authorizes each
+            attempt.
         :raises ApiError: for an address that the platform must not refer to.
         :raises DeployTimeout: when a response is not complete in time.
         """

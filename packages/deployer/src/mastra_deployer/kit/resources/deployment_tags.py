@@ -104,7 +104,7 @@ class DeploymentTags:
             if size >= 0:
                 text = _truncate(message, size - 1)
                 return f"{text} {tags}".strip() if text else tags
-        raise ValueError(f"A text of {limit} bytes has no room for the fingerprint.")
+        raise ValueError(f"The limit of {limit} bytes is too small for the fingerprint.")
 
     def _format_tags(self, names: tuple[str, ...]) -> str:
         pairs = ((name, quote(getattr(self, name), safe="/")) for name in names)

@@ -20,7 +20,7 @@ class LibrarySearch:
     kind does not have.
 
     :param executable: the program.
-    :param program: what was read from it.
+    :param program: the properties of the program.
     """
 
     def __init__(self, executable: Path, program: ElfFile) -> None:

@@ -96,7 +96,7 @@ class Instance:
         return operator.attrgetter(attribute)(importlib.import_module(name))
 
     async def start(self):
-        """Return the started app; requests that arrive meanwhile wait for the same start."""
+        """Return the started app; requests that arrive during the start wait for its end."""
         if self.lifespan is None:
             async with self.lock:
                 if self.lifespan is None:

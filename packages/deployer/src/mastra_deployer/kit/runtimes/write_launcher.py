@@ -63,7 +63,7 @@ def write_event_handler(file: Path, manifest: BundleManifest) -> None:
 
 
 def _check_name(file: Path, manifest: BundleManifest) -> None:
-    """Refuse a file name that a module of the app has, because it would hide that module."""
+    """Refuse a file name that would hide a module of the app."""
     for path in manifest.paths:
         module = file.parent / path / file.stem
         if module.is_dir() or module.with_suffix(".py").is_file():

@@ -83,7 +83,7 @@ def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[Ru
 
 
 def _select_unknown(now: str) -> Queries[tuple[str, list[str]]]:
-    """Return a selection of runs that wait and that no living process knows, and its values."""
+    """Return the SQL that selects waiting runs without a living process, and its values."""
     alive, due = f"lease_until > {now}", build_due_condition(now)
     living = yield Query(f"SELECT fingerprints FROM mastra_run_members WHERE {alive}")  # noqa: S608  # no values
     known = sorted({each for (text,) in living for each in text.split()})
@@ -106,7 +106,7 @@ def has_unknown(now: str) -> Queries[bool]:
 
 
 def park_runs(limit: int, now: str, locking: str) -> Queries[list[ParkedRuns]]:
-    """Park runs that are due, or whose process is dead, and that no living process can execute.
+    """Park due runs, and runs of dead processes, that no living process can execute.
 
     :param limit: the maximum number of runs.
     :param now: an SQL expression for the present time.
@@ -145,7 +145,7 @@ def has_parked(fingerprints: Sequence[str]) -> Queries[bool]:
 
 
 def unpark_runs(fingerprints: Sequence[str], limit: int, locking: str) -> Queries[int]:
-    """Let processes execute parked runs, and return the number of the runs.
+    """Let processes execute the parked runs again, and return the number of these runs.
 
     :param fingerprints: the fingerprints of the runs.
     :param limit: the maximum number of runs.

@@ -26,7 +26,7 @@ def check_fit(
     keys: Collection[str],
     start: tuple[str, ...] = (),
 ) -> None:
-    """Check that an execution with a new description gives the recorded outcomes their old meaning.
+    """Check that the recorded outcomes have the same meaning with a new description.
 
     Everything before the last node with a record must be the same in both descriptions. In that
     node, the steps with a record must be the same. What follows may differ.
@@ -57,7 +57,7 @@ class _Keys:
         self._keys = frozenset(self._sorted)
 
     def iter_rests(self, prefix: str) -> Iterator[str]:
-        """Yield what follows a prefix, for each key that begins with it.
+        """Yield the part after a prefix, for each key that begins with the prefix.
 
         :param prefix: the prefix of a nested workflow; empty for the outermost one.
         """
@@ -135,7 +135,7 @@ def _check_last_node(
 
 
 def _check_nested(old: StepDescription, new: StepDescription, keys: _Keys, prefix: str) -> None:
-    """Check each execution of a nested workflow; one that has ended must be the same."""
+    """Check each execution of a nested workflow; the structure of an ended one must be equal."""
     if old.workflow is None or new.workflow is None or _is_same_step(old, new):
         return
     for inner, address in keys.list_instances(prefix, old.id).items():
@@ -146,7 +146,7 @@ def _check_nested(old: StepDescription, new: StepDescription, keys: _Keys, prefi
 
 
 def _match_step(rest: str, ids: Collection[str]) -> str:
-    """Return the id with which a key begins; ids may contain ``~`` and ``:``."""
+    """Return the step id at the beginning of a key; ids may contain ``~`` and ``:``."""
     matches = (
         each for each in ids if rest.startswith(each) and rest[len(each) :][:1] in _SEPARATORS
     )
@@ -154,7 +154,7 @@ def _match_step(rest: str, ids: Collection[str]) -> str:
 
 
 def _is_same_workflow(old: WorkflowDescription, new: WorkflowDescription) -> bool:
-    """Return whether two workflows have the same structure, whatever their versions."""
+    """Return whether two workflows have the same structure; ignore their versions."""
     return len(old.nodes) == len(new.nodes) and all(map(_is_same_node, old.nodes, new.nodes))
 
 

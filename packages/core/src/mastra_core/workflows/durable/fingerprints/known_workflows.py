@@ -20,7 +20,7 @@ _PARK_SIZE = 500
 
 
 class KnownWorkflows:
-    """The workflows that a process knows, by fingerprint; earlier descriptions included.
+    """The workflows that a process knows, by fingerprint, including earlier descriptions.
 
     :param store: the store.
     """
@@ -74,7 +74,7 @@ class KnownWorkflows:
         return self._workflows.get(fingerprint, default)
 
     async def store_descriptions(self) -> None:
-        """Store the descriptions of the workflows, from which ``mastra runs move`` works."""
+        """Store the descriptions of the workflows, because ``mastra runs move`` needs them."""
         new = {key: each for key, each in self._workflows.items() if key not in self._stored}
         if not new:
             return
@@ -92,7 +92,7 @@ class KnownWorkflows:
         self._stored.update(new)
 
     async def park_others(self) -> None:
-        """Park the runs that no process can execute, and continue those that this process can."""
+        """Park the runs that no process can execute, and unpark runs that this process can."""
         await self._store.unpark(self._workflows, _PARK_SIZE)
         for runs in await self._store.park(_PARK_SIZE):
             if runs.fingerprint not in self._reported:

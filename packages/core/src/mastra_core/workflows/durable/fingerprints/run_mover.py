@@ -60,7 +60,7 @@ class RunMover:
         ]
 
     async def select_target(self, workflow: str, fingerprint: str = "") -> KnownFingerprint:
-        """Return the fingerprint with which runs shall continue.
+        """Return the fingerprint to which runs are moved.
 
         :param workflow: the id of the workflow.
         :param fingerprint: the fingerprint; by default the one that living processes have.

@@ -104,7 +104,7 @@ class Api:
     ) -> dict[str, Any]:
         """Start to make a deployment live with its variables: PUT /apps/APP/stages/STAGE.
 
-        :param stage: where it is to be live.
+        :param stage: the stage in which the release becomes live.
         :param id: the id of the deployment.
         :param fingerprint: returned with the deployment once it is live.
         :param env: variables to set; others stay.

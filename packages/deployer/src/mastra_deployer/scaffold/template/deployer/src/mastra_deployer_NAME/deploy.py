@@ -81,7 +81,7 @@ def release(
     """Make a deployment live.
 
     :param api: the API of the app.
-    :param stage: where it is to be live.
+    :param stage: the stage in which the release becomes live.
     :param id: the id of the deployment.
     :param report: receives progress.
     :param fingerprint: stored with the release.

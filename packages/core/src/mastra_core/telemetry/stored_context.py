@@ -1,0 +1,91 @@
+"""Store the trace and the baggage of a run, and continue them later or in another process."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mastra_core.telemetry.tracing import get_current_span, get_recorder, get_span_ids
+
+__all__ = ("continue_trace", "link_trace", "restore_baggage", "save_context")
+
+_BAGGAGE = "baggage"  # a header, and the key of the stored text
+_MAX_BAGGAGE = 8192  # bytes, as the specification of the header has it
+
+
+def save_context(earlier: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the ids of the current span and the baggage, in a form that can be stored.
+
+    :param earlier: what an earlier call has returned; its baggage is kept.
+    """
+    if get_recorder() is None:
+        return {}
+    from opentelemetry.baggage.propagation import W3CBaggagePropagator
+
+    stored = get_span_ids(get_current_span())
+    headers: dict[str, str] = {}
+    with restore_baggage(earlier or {}):
+        W3CBaggagePropagator().inject(headers)
+    if 0 < len(headers.get(_BAGGAGE, "")) <= _MAX_BAGGAGE:
+        stored |= headers
+    return stored
+
+
+def continue_trace(stored: Mapping[str, str]) -> Any:
+    """Return a span of an earlier time as the parent context for a span that continues it.
+
+    :param stored: what ``save_context`` or ``get_span_ids`` has returned; empty for a new trace.
+    :returns: OpenTelemetry's context, or ``None`` for the current one.
+    """
+    if "traceId" not in stored or get_recorder() is None:
+        return None
+    from opentelemetry import trace
+
+    trace_id, span_id = int(stored["traceId"], 16), int(stored["spanId"], 16)
+    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)  # only a sampled span has ids
+    parent = trace.SpanContext(trace_id, span_id, True, flags)
+    return trace.set_span_in_context(trace.NonRecordingSpan(parent))
+
+
+def link_trace(stored: Mapping[str, str]) -> tuple[Any, ...]:
+    """Return the links of a span to a span of an earlier time.
+
+    :param stored: what ``save_context`` or ``get_span_ids`` has returned; empty for no link.
+    :returns: OpenTelemetry's links.
+    """
+    if "traceId" not in stored or get_recorder() is None:
+        return ()
+    from opentelemetry.trace import Link
+    from opentelemetry.trace import get_current_span as get_span
+
+    return (Link(get_span(continue_trace(stored)).get_span_context()),)
+
+
+def restore_baggage(stored: Mapping[str, str]) -> contextlib.AbstractContextManager[None]:
+    """Let a block have the baggage of an earlier time.
+
+    Entries of the present request have priority.
+
+    :param stored: what ``save_context`` has returned.
+    """
+    if _BAGGAGE not in stored or get_recorder() is None:
+        return contextlib.nullcontext()
+    return _attach_baggage(stored[_BAGGAGE])
+
+
+@contextlib.contextmanager
+def _attach_baggage(text: str) -> Iterator[None]:
+    from opentelemetry import baggage
+    from opentelemetry.baggage.propagation import W3CBaggagePropagator
+    from opentelemetry.context import attach, detach
+
+    present = baggage.get_all()
+    context = W3CBaggagePropagator().extract({_BAGGAGE: text})
+    for name, value in present.items():
+        context = baggage.set_baggage(name, value, context)
+    token = attach(context)
+    try:
+        yield
+    finally:
+        detach(token)
