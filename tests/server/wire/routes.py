@@ -10,7 +10,7 @@ import json
 import re
 from collections import defaultdict
 
-from mastra_core import Mastra
+from mastra_core import Mastra, Workflow
 from mastra_server import create_app
 from mastra_server.http.operations import iter_operations
 from tests.node import install_packages, run_script
@@ -27,10 +27,15 @@ _HEAD = """\
 """
 
 
+def identity(value: None) -> None:
+    return value
+
+
 def find_statuses() -> dict[str, int]:
     """Map each route of this server, and each route with a reason for a 501, to 200 or 501."""
     server = {"mcp": True, "logs": True, "traces": True}
-    app = create_app(Mastra(server=server, logger=False))
+    timed = Workflow("timed", schedule="@daily").then(identity)
+    app = create_app(Mastra(workflows={"timed": timed}, server=server, logger=False))
     return {
         _normalize(f"{each.method.upper()} {each.path.removeprefix('/api')}"): (
             501 if each.handler.opt.get("errors") == (501,) else 200

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         step,
     )
     from mastra_core.workflows.durable import DurableEngine
+    from mastra_core.workflows.model.child_step import as_child
+    from mastra_core.workflows.model.schedule import Schedule
 
 __all__ = (
     "Agent",
@@ -50,6 +52,7 @@ __all__ = (
     "PostgresStorage",
     "RateLimit",
     "Retry",
+    "Schedule",
     "Secret",
     "Server",
     "SqliteStorage",
@@ -59,6 +62,7 @@ __all__ = (
     "Tool",
     "ToolContext",
     "Workflow",
+    "as_child",
     "as_step",
     "create_logger",
     "preload",
@@ -83,6 +87,7 @@ _MODULES = {
     "PostgresStorage": "mastra_core.storage.postgres",
     "RateLimit": "mastra_core.server",
     "Retry": "mastra_core.workflows",
+    "Schedule": "mastra_core.workflows.model.schedule",
     "Secret": "mastra_core.secret",
     "Server": "mastra_core.server",
     "SqliteStorage": "mastra_core.storage",
@@ -92,6 +97,7 @@ _MODULES = {
     "Tool": "mastra_core.tools",
     "ToolContext": "mastra_core.tools",
     "Workflow": "mastra_core.workflows",
+    "as_child": "mastra_core.workflows.model.child_step",
     "as_step": "mastra_core.workflows",
     "create_logger": "mastra_core.logger",
     "preload": "mastra_core.agents.preload",

@@ -92,7 +92,13 @@ def create_app(mastra: Mastra) -> Litestar:
     limiters: list[RateLimiter] = []
     trace_store, trace_routes = _create_trace_store(mastra)
     mcp_routes = (*mcp_tools.ROUTES, *mcp_resources.ROUTES) if mastra.server.mcp else ()
-    declared = (*_API_ROUTES, *trace_routes, *mcp_routes, *get_openapi_routes(mastra))
+    declared = (
+        *_API_ROUTES,
+        *trace_routes,
+        *mcp_routes,
+        *_get_schedule_routes(mastra),
+        *get_openapi_routes(mastra),
+    )
     api_routes = list(mount_handlers(declared, mastra.server.api_prefix))
     metrics = ServerMetrics(mastra)
     mcp = [McpRoute(mastra)] if mastra.server.mcp else []
@@ -154,6 +160,15 @@ _API_ROUTES = tuple(
     )
     for route in module.ROUTES
 )
+
+
+def _get_schedule_routes(mastra: Mastra) -> tuple[Any, ...]:
+    """Return the routes of schedules, if a workflow has one: each route takes startup time."""
+    if not any(workflow.schedules for workflow in mastra.workflows.values()):
+        return ()
+    from mastra_server.workflows.schedule_routes import ROUTES
+
+    return ROUTES
 
 
 def _should_keep_logs(mastra: Mastra) -> bool:

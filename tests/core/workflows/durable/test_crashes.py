@@ -12,7 +12,7 @@ import pytest
 from mastra_core.errors import Conflict
 from mastra_core.workflows import RunQuery
 from mastra_core.workflows.durable import DurableEngine
-from tests.core.workflows.durable.worker import LONG, ORDER, PLAIN, SHORT
+from tests.core.workflows.durable.worker import FAMILY, LITTLE, LONG, ORDER, PLAIN, SHORT
 
 
 @contextlib.asynccontextmanager
@@ -189,3 +189,39 @@ def test_killed_processes_lose_nothing(workers, count, kills):
     assert len(effects) == 3 * count  # each step of each run was executed
     repeated = sum(effects.values()) - len(effects)
     assert repeated <= kills * 100  # what a killed process had begun
+
+
+@pytest.mark.parametrize(
+    ("count", "kills"),
+    [(8, 2), pytest.param(300, 60, marks=pytest.mark.full)],
+)
+def test_killed_processes_start_each_child_once(workers, count, kills):
+    generator = random.Random(count)
+
+    async def kill_and_start():
+        processes = [await asyncio.to_thread(workers.start, name) for name in ("a", "b")]
+        for _ in range(kills):
+            await asyncio.sleep(generator.uniform(0.02, 0.2))
+            index = generator.randrange(2)
+            workers.kill(processes[index])
+            processes[index] = await asyncio.to_thread(workers.start, "c")
+
+    async def run_scenario():
+        async with open_client(workers.url) as engine:
+            runs = [await engine.create(FAMILY) for _ in range(count)]
+            for number, run in enumerate(runs):
+                await engine.start(run, number)
+            killing = asyncio.create_task(kill_and_start())
+            ends = asyncio.gather(*(wait_for_success(run) for run in runs))
+            results = await asyncio.wait_for(ends, 60 + 2 * kills)
+            await killing
+            return results, await engine.count(LITTLE, RunQuery())
+
+    async def wait_for_success(run):
+        async for _ in run.iter_events(until_finished=True):
+            pass
+        return run.record.result
+
+    results, counts = asyncio.run(run_scenario())
+    assert results == [(2 * number + 1) * 3 for number in range(count)]
+    assert counts == {"success": count}

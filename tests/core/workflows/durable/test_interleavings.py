@@ -8,8 +8,11 @@ import pytest
 from mastra_core import DurableEngine, StepContext, Workflow, step
 from mastra_core.database.url import parse_database_url
 from mastra_core.errors import Conflict, StorageError
-from mastra_core.workflows.durable import Member, SqliteRunStore, dispatcher
+from mastra_core.workflows.durable import JournalData, Member, SqliteRunStore, dispatcher
+from mastra_core.workflows.durable.durable_journal import DurableJournal
 from mastra_core.workflows.durable.run_store_factory import create_run_store
+from mastra_core.workflows.engine.outcome import Outcome
+from mastra_core.workflows.engine.run_events import RunIdle
 from tests.core.workflows.sample_steps import add_one, ask_too
 
 PLAIN = Workflow("w").then(add_one)
@@ -169,3 +172,39 @@ def test_members_that_died_long_ago_are_forgotten(database_url):
         return [member.id for member in members]
 
     assert asyncio.run(run_scenario()) == ["recent"]
+
+
+def test_run_does_not_rest_if_a_wait_is_resumed_while_its_outcomes_are_stored():
+    """Otherwise the process would give up a run whose step it has just continued."""
+    batches, stops = [], []
+
+    async def run_scenario():
+        async def commit(batch, events):
+            batches.append(batch)
+            if len(batches) == 1:
+                await journal.store_answers(["a!1"], "1", 1)
+            return True
+
+        async def read_journal():
+            return JournalData()
+
+        async def suspend():
+            return Outcome(kind="suspended")
+
+        journal = DurableJournal(
+            "r",
+            JournalData(),
+            commit,
+            read_journal,
+            lambda: stops.append(True),
+            position=0,
+            max_events=10,
+            park_after=1,
+        )
+        await journal.call_once("a#1", suspend)
+        await journal.emit("idle:a!1", RunIdle(status="suspended"))
+        assert await journal.wait("a!1") == 1
+
+    asyncio.run(run_scenario())
+    assert not any(batch.releases for batch in batches)
+    assert not stops

@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from mastra_core import StepContext, Workflow, as_step, step
+from mastra_core import StepContext, Workflow, as_child, as_step, step
 from mastra_core.workflows.durable import DurableEngine
 
 EFFECTS = Path(os.environ.get("EFFECTS", os.devnull))
@@ -70,6 +70,8 @@ ORDER = Workflow("order").then(prepare).parallel(left, right).map(add, id="add")
 PLAIN = Workflow("plain").then(prepare).parallel(left, right).map(add, id="add")
 LONG = Workflow("long").then(prepare).then(wait_long)
 SHORT = Workflow("short").then(prepare).then(wait_shortly)
+LITTLE = Workflow("little").then(prepare)
+FAMILY = Workflow("family").then(left).then(as_child(LITTLE)).then(right)
 # Two builds of an application: the new one has another step in the middle of the workflow.
 OLD_CHANGE = Workflow("change").then(prepare).then(left).then(ask)
 NEW_CHANGE = Workflow("change").then(prepare).then(right).then(left).then(ask)
@@ -80,7 +82,7 @@ BUILDS = {
     "longer": OLD_CHANGE.then(as_step(right, id="after")),
 }
 WAITING = Workflow("waiting", int).then(ask)
-WORKFLOWS = (ORDER, PLAIN, LONG, SHORT, WAITING)
+WORKFLOWS = (FAMILY, ORDER, PLAIN, LONG, SHORT, WAITING)
 
 
 async def main(url, name, build):

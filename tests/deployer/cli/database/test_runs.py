@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
-from mastra_core import DurableEngine, Workflow
+from mastra_core import DurableEngine, Workflow, as_child
 from tests.conftest import run_mastra
 from tests.core.workflows.sample_steps import add_one, ask, fail
 from tests.sample_projects import ECHO, write_project
 
 ASKING = Workflow("asking").then(add_one).then(ask)
+PARENT = Workflow("parent").then(as_child(ASKING))
 FAILING = Workflow("failing").then(add_one).then(fail)
 
 
@@ -29,6 +30,30 @@ def root(tmp_path_factory):
 
     asyncio.run(start_runs())
     return root
+
+
+def test_show_parent_and_child(tmp_path):
+    write_project(tmp_path, {"src/mastra/index.py": ECHO})
+
+    async def start_parent():
+        engine = DurableEngine(f"sqlite:///{tmp_path}/mastra.db")
+        run = await engine.create(PARENT, "p1")
+        await engine.start(run, 1)
+        async with asyncio.timeout(10):
+            async for event in run.iter_events():
+                if child := getattr(event, "run_id", ""):
+                    break
+        await (await engine.get(ASKING, child)).wait()
+        await engine.close()
+        return child
+
+    child = asyncio.run(start_parent())
+    shown = run_mastra("runs", "show", "p1", cwd=tmp_path).ok().out
+    assert f"started run {child}: asking suspended" in shown
+    details = run_mastra("runs", "show", child, "--json", cwd=tmp_path).ok().json["run"]
+    assert (details["parentRunId"], details["children"]) == ("p1", [])
+    run_mastra("runs", "cancel", "p1", cwd=tmp_path).ok()
+    assert "asking  canceled" in run_mastra("runs", "show", child, cwd=tmp_path).ok().out
 
 
 def test_list_and_show(root):

@@ -20,6 +20,7 @@ from mastra_core.workflows.durable import (
     NewRun,
     RunRow,
     RunStore,
+    ScheduleRow,
 )
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
 from mastra_core.workflows.engine.run_query import RunQuery
@@ -27,6 +28,7 @@ from mastra_core.workflows.engine.run_query import RunQuery
 __all__ = ("RunStoreSuite",)
 
 _Await = Callable[[Coroutine[Any, Any, Any]], Any]
+_END = '{"type":"run-finished","status":"success"}'
 _EVENT = '{"type":"step-wrote","step":"a"}'
 
 
@@ -322,6 +324,81 @@ class RunStoreSuite:
         assert run(store.count("w", RunQuery(resource_id="bob", since=1))) == {"running": 1}
         assert run(store.list("w", RunQuery(limit=1)))[0][1] == [_EVENT]
 
+    def test_schedule_starts_each_run_once(self, store: RunStore, run: _Await) -> None:
+        """Of two processes that start the run of one time, one succeeds."""
+        run(store.register_schedule(_build_schedule()))
+        now, (schedule,) = run(store.read_schedules())
+        assert schedule == _build_schedule()
+        assert abs(now - get_timestamp_ms()) < 60_000
+
+        def fire(row: ScheduleRow) -> Any:
+            new = _build_run(f"sched_{row.next_at}")
+            return run(store.fire_schedule(row, row.next_at + 1000, new, _EVENT, "{}", '{"a":1}'))
+
+        assert fire(schedule)
+        assert not fire(schedule)
+        ((row, events),) = run(store.list("w", RunQuery(run_id_prefix="sched_")))
+        assert (row.run_id, row.status, row.context, events) == (
+            "sched_5000",
+            "running",
+            '{"a":1}',
+            [_EVENT],
+        )
+        assert len(run(store.claim(_build_member("one"), {"f1": "w"}, 10, orphans=False))) == 1
+        _, (changed,) = run(store.read_schedules())
+        assert (changed.next_at, changed.last_at, changed.last_run) == (6000, 5000, "sched_5000")
+
+    def test_schedule_is_changed(self, store: RunStore, run: _Await) -> None:
+        """A pause outlives a registration, and a new expression replaces the next start."""
+        row = _build_schedule()
+        run(store.register_schedule(row))
+        run(store.set_schedule_status("wf_w", "paused", 5000))
+        run(store.register_schedule(msgspec.structs.replace(row, next_at=9000)))
+        _, (paused,) = run(store.read_schedules())
+        assert (paused.status, paused.next_at) == ("paused", 5000)
+        assert not run(store.fire_schedule(paused, 6000, _build_run(), _EVENT, "{}"))
+        run(store.register_schedule(msgspec.structs.replace(row, cron="@daily", next_at=9000)))
+        _, (changed,) = run(store.read_schedules())
+        assert (changed.status, changed.cron, changed.next_at) == ("paused", "@daily", 9000)
+        run(store.set_schedule_status("wf_w", "active", 7000))
+        assert run(store.read_schedules())[1][0].next_at == 7000
+        assert not run(store.fire_schedule(row, 8000, _build_run(), _EVENT, "{}")), "another cron"
+
+    def test_child_is_started_once(self, store: RunStore, run: _Await) -> None:
+        """A parent that starts a child again finds it; a process without the parent is refused."""
+        parent = _begin(store, run)
+
+        def start(run_id: str, row: RunRow = parent, key: str = "c!1") -> Any:
+            return run(store.start_child(row, (key, True), _build_run(run_id), _EVENT, "{}", 10))
+
+        assert start("c1") == start("c2") == ("started", "c1")
+        assert start("c3", key="d!1") == ("started", "c3")
+        assert start("c4", msgspec.structs.replace(parent, attempt=9), "e!1").kind == "refused"
+        assert run(store.list_children(parent.id)) == [
+            ("w", "c1", "running"),
+            ("w", "c3", "running"),
+        ]
+        child = run(store.find("w", "c1", None))
+        assert (child.parent, child.parent_key) == (parent.id, "c!1")
+        member = _build_member("two")
+        (claimed, _) = run(store.claim(member, {"f1": "w"}, 10, orphans=False))
+        end = Batch(events=[("", _END)], status="success", releases=True)
+        run(store.commit(claimed.id, "two", claimed.attempt, 0, end))
+        assert run(store.read_journal(parent.id)).answers == {claimed.parent_key: _END}
+        assert run(store.read_states([parent.id]))[parent.id].answers == 1
+
+    def test_cancellation_reaches_children(self, store: RunStore, run: _Await) -> None:
+        """The children of a canceled run end; a canceled child answers its parent."""
+        parent = _begin(store, run)
+        for number in (1, 2):
+            new, wait = _build_run(f"c{number}"), (f"c!{number}", number == 1)
+            run(store.start_child(parent, wait, new, _EVENT, "{}", 10))
+        first = run(store.find("w", "c1", None))
+        run(store.cancel(first.id, _END))
+        assert run(store.read_journal(parent.id)).answers == {"c!1": _END}
+        run(store.cancel(parent.id, _EVENT))
+        assert {status for *_, status in run(store.list_children(parent.id))} == {"canceled"}
+
     def test_old_runs_are_purged(self, store: RunStore, run: _Await) -> None:
         """Only old runs that have ended or never started are deleted."""
         rows = [_begin(store, run, f"r{number}") for number in range(3)]
@@ -346,7 +423,18 @@ class RunStoreSuite:
 
 def _build_run(run_id: str = "r1", *, scope: str = "", resource_id: str = "") -> NewRun:
     return NewRun(
-        workflow="w", run_id=run_id, scope=scope, resource_id=resource_id, created_at=1000
+        workflow="w",
+        run_id=run_id,
+        scope=scope,
+        resource_id=resource_id,
+        created_at=1000,
+        fingerprint="f1",
+    )
+
+
+def _build_schedule() -> ScheduleRow:
+    return ScheduleRow(
+        id="wf_w", workflow="w", cron="* * * * *", timezone="UTC", next_at=5000, created_at=1
     )
 
 

@@ -20,6 +20,8 @@ _TRACES = "This server keeps no traces: set Server(traces=True) to keep the late
 _KNOWLEDGE = "Vector stores are not supported: search in a tool of your own."
 _SCORES = "Scores are not supported."
 _MANIFEST = "The route manifest is not supported: Server(openapi=True) gives an OpenAPI document."
+_SCHEDULES = "No workflow has a schedule: Workflow('report', schedule='0 9 * * *')."
+_SCHEDULE_CHANGES = "Schedules are part of the code: change Workflow(schedule=...)."
 _MCP = "The application is not an MCP server: set Server(mcp=True) to make it one."
 
 # Name, method, path and reason.
@@ -46,6 +48,15 @@ _OPERATIONS = (
     ("vector_index", "GET", "/api/vector/{store_id:str}/indexes/{index:str}", _KNOWLEDGE),
     ("vector_delete", "DELETE", "/api/vector/{store_id:str}/indexes/{index:str}", _KNOWLEDGE),
     ("vector_create", "POST", "/api/vector/{store_id:str}/create-index", _KNOWLEDGE),
+    ("schedules", "GET", "/api/schedules", _SCHEDULES),
+    ("schedule", "GET", "/api/schedules/{schedule_id:str}", _SCHEDULES),
+    ("schedule_create", "POST", "/api/schedules", _SCHEDULE_CHANGES),
+    ("schedule_update", "PATCH", "/api/schedules/{schedule_id:str}", _SCHEDULE_CHANGES),
+    ("schedule_delete", "DELETE", "/api/schedules/{schedule_id:str}", _SCHEDULE_CHANGES),
+    ("schedule_pause", "POST", "/api/schedules/{schedule_id:str}/pause", _SCHEDULES),
+    ("schedule_resume", "POST", "/api/schedules/{schedule_id:str}/resume", _SCHEDULES),
+    ("schedule_run", "POST", "/api/schedules/{schedule_id:str}/run", _SCHEDULES),
+    ("schedule_triggers", "GET", "/api/schedules/{schedule_id:str}/triggers", _SCHEDULES),
     ("mcp_server", "GET", "/api/mcp/v0/servers/{server_id:str}", _MCP),
     ("mcp_tools", "GET", "/api/mcp/{server_id:str}/tools", _MCP),
     ("mcp_tool", "GET", "/api/mcp/{server_id:str}/tools/{tool_id:str}", _MCP),

@@ -4,6 +4,7 @@ from mastra_core.workflows.durable.durable_engine import DurableEngine
 from mastra_core.workflows.durable.run_rows import (
     Backlog,
     Batch,
+    ChildStart,
     CommitResult,
     ExecutionSettings,
     JournalData,
@@ -13,6 +14,7 @@ from mastra_core.workflows.durable.run_rows import (
     ParkedRuns,
     RunRow,
     RunState,
+    ScheduleRow,
 )
 from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.durable.sqlite_run_store import SqliteRunStore
@@ -20,6 +22,7 @@ from mastra_core.workflows.durable.sqlite_run_store import SqliteRunStore
 __all__ = (
     "Backlog",
     "Batch",
+    "ChildStart",
     "CommitResult",
     "DurableEngine",
     "ExecutionSettings",
@@ -31,5 +34,6 @@ __all__ = (
     "RunRow",
     "RunState",
     "RunStore",
+    "ScheduleRow",
     "SqliteRunStore",
 )

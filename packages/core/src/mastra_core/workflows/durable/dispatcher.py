@@ -28,6 +28,7 @@ from mastra_core.workflows.durable.heartbeat import (
 from mastra_core.workflows.durable.run_load import LoadMonitor
 from mastra_core.workflows.durable.run_rows import Member, RunRow, RunState
 from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.durable.scheduler import Scheduler
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -106,6 +107,7 @@ class Dispatcher:
         self._looks = LookTimes() if looks is None else looks
         self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
         self._has_backlog = False
+        self._scheduler = Scheduler(store, workflows.current)
         self._claiming: asyncio.Task[None] | None = None
         self._freezes = freezes_between_requests() and not store.single_process
 
@@ -263,7 +265,11 @@ class Dispatcher:
 
     def _remove_execution(self, execution: Execution) -> None:
         if self._executions.get(execution.run.id) is execution:
-            is_awaited = self._is_full or execution.run.workflow.concurrency is not None
+            is_awaited = (
+                self._is_full
+                or execution.run.workflow.concurrency is not None
+                or execution.row.parent is not None
+            )
             del self._executions[execution.run.id]
             execution.run.is_executed = False
             if is_awaited:
@@ -304,7 +310,16 @@ class Dispatcher:
     def _list_work(self) -> Sequence[Callable[[], Awaitable[None]]]:
         if self._freezes and not self._list_followed_runs():
             return (self._follow_runs, self._purge_runs)  # no request may wait for a claimed run
-        return (self._follow_runs, self._claim_runs, self._purge_runs, self.monitor.measure)
+        return (
+            self._fire_schedules,
+            self._follow_runs,
+            self._claim_runs,
+            self._purge_runs,
+            self.monitor.measure,
+        )
+
+    async def _fire_schedules(self) -> None:
+        await self._scheduler.fire_due()  # before the claim, which finds the started runs
 
     async def _listen(self) -> None:
         """Check the store as soon as another process notifies this process of changed runs."""

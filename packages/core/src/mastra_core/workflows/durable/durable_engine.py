@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from mastra_core.database.url import parse_database_url, read_database_url
-from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
+from mastra_core.errors import Conflict, InvalidInput, NotFound
 from mastra_core.request_scope import get_current_request, is_request_scoped
 from mastra_core.schema import dump
 from mastra_core.secret import Secret
@@ -17,7 +17,7 @@ from mastra_core.telemetry import save_context
 from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings, LookTimes
 from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import DurableRun, build_record
-from mastra_core.workflows.durable.execution import ExecutionLimits
+from mastra_core.workflows.durable.execution import ExecutionLimits, build_full_error
 from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
 from mastra_core.workflows.durable.restart_plan import plan_restart
 from mastra_core.workflows.durable.run_load import RunLoad
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from mastra_core.workflows.durable.request_dispatcher import RequestDispatcher
+    from mastra_core.workflows.durable.schedule_manager import ScheduleManager
 
 __all__ = ("DurableEngine",)
 
@@ -107,7 +108,10 @@ class DurableEngine:
         self._store = _as_store(store)
         self._database = "variable" if store is None else getattr(self._store, "kind", "other")
         limits = ExecutionLimits(
-            max_events=max_events, max_takeovers=max_takeovers, park_after=park_after
+            max_events=max_events,
+            max_takeovers=max_takeovers,
+            park_after=park_after,
+            max_unfinished=max_unfinished,
         )
         self._settings = DispatcherSettings(
             name=name, max_concurrency=max_concurrency, lease=lease, max_age=max_age, limits=limits
@@ -127,6 +131,13 @@ class DurableEngine:
         The value is ``variable`` if ``MASTRA_DATABASE_URL`` names the database.
         """
         return self._database
+
+    @property
+    def schedules(self) -> ScheduleManager:
+        """The schedules of the workflows."""
+        from mastra_core.workflows.durable.schedule_manager import ScheduleManager
+
+        return ScheduleManager(self, self._store, self._workflows.current, self._get_dispatcher)
 
     @property
     def single_process(self) -> bool:
@@ -193,10 +204,7 @@ class DurableEngine:
         )
         row = await self._store.create(new, self._max_unfinished)
         if row is None:
-            raise TooManyRuns(
-                f"This caller has {self._max_unfinished} unfinished runs, and may add no more.",
-                "Resume or cancel some runs, or raise DurableEngine(max_unfinished=...).",
-            )
+            raise build_full_error(self._max_unfinished)
         return await _load(dispatcher.get_run(workflow, row), row)
 
     async def start(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
@@ -72,6 +73,7 @@ class DurableJournal:
         self._park_after = park_after
         self._sleeping: dict[str, float] = {}
         self._waiters: dict[str, asyncio.Event] = {}
+        self._idle_waits: list[str] = []
         self._batch = Batch()
         self._events: list[RunEvent] = []
         self._lock = asyncio.Lock()
@@ -295,28 +297,30 @@ class DurableJournal:
             return
         self._add_event("", event)
         self._schedule_flush()
+        self._idle_waits = waits
         if self._parking is None or self._parking.done():
-            self._parking = asyncio.create_task(self._park_if_idle(waits))
+            self._parking = asyncio.create_task(self._park_if_idle())
             self._parking.add_done_callback(_retrieve_exception)
 
-    async def _park_if_idle(self, waits: list[str]) -> None:
+    async def _park_if_idle(self) -> None:
         """Release the run, so that it takes no memory, if all its parts sleep for a long time."""
         await asyncio.sleep(_PARK_DELAY)
         resting = {*self._sleeping, *self._waiters}
-        is_long = min(self._sleeping.values(), default=0) - time.time() > self._park_after
-        if is_long and resting.issuperset(waits):
-            await self._park(waits, [])
+        is_long = min(self._sleeping.values(), default=math.inf) - time.time() > self._park_after
+        if is_long and resting.issuperset(self._idle_waits):
+            await self._park(self._idle_waits, [])
 
     async def _park(self, waits: list[str], events: list[RunEvent]) -> None:
         """Release a run whose parts all wait, unless one of its waits was resumed in between."""
         await self.flush()
-        while not await self._try_park(events):
-            await self.add_answers()
-            if any(wait in self._data.answers for wait in waits):
+        # No answer can come between this look at the waits and the number of answers in the batch.
+        while not any(wait in self._data.answers for wait in waits):
+            if await self._try_park(events):
+                stop = self._stop
+                self.close()
+                stop()
                 return
-        stop = self._stop
-        self.close()
-        stop()
+            await self.add_answers()
 
     async def _try_park(self, events: list[RunEvent]) -> bool:
         """Release the run, unless a wait was resumed that this execution has not read."""

@@ -9,21 +9,40 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from mastra_core.errors import StorageError
+from mastra_core.errors import StorageError, TooManyRuns
 from mastra_core.logger import get_logger
 from mastra_core.schema import dump
+from mastra_core.telemetry import get_current_span, get_span_ids
 from mastra_core.workflows.durable.durable_journal import DurableJournal, encode
 from mastra_core.workflows.durable.durable_run import DurableRun
-from mastra_core.workflows.durable.run_rows import Batch, ExecutionSettings, JournalData, RunRow
+from mastra_core.workflows.durable.run_rows import (
+    Batch,
+    ExecutionSettings,
+    JournalData,
+    NewRun,
+    RunRow,
+)
 from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.engine.interpreter import PerStepPause, interpret
 from mastra_core.workflows.engine.outcome import RunError
-from mastra_core.workflows.engine.run_events import RunEvent, RunFinished, RunPaused
+from mastra_core.workflows.engine.run_checks import (
+    build_initial_state,
+    generate_id,
+    validate_data,
+)
+from mastra_core.workflows.engine.run_events import (
+    RunEvent,
+    RunFinished,
+    RunPaused,
+    RunStarted,
+    get_timestamp_ms,
+)
 from mastra_core.workflows.engine.run_options import RunOptions
 from mastra_core.workflows.engine.step_runner import StepFailed, to_run_error
 from mastra_core.workflows.engine.workflow_metrics import measure_end, measure_start
+from mastra_core.workflows.model.workflow import Workflow
 
-__all__ = ("Execution", "ExecutionLimits")
+__all__ = ("Execution", "ExecutionLimits", "build_full_error")
 
 T = TypeVar("T")
 # Seconds between two tries while the database cannot be used.
@@ -37,8 +56,10 @@ class ExecutionLimits(msgspec.Struct, frozen=True, kw_only=True):
     :param max_events: the maximum number of events of a run.
     :param max_takeovers: how often in sequence a run may outlive its process without progress.
     :param park_after: the seconds of sleep from which on this process does not keep the run.
+    :param max_unfinished: the maximum number of unfinished runs of each caller.
     """
 
+    max_unfinished: int
     max_events: int
     max_takeovers: int
     park_after: float
@@ -164,6 +185,7 @@ class Execution:
             per_step=settings.per_step,
             resource_id=self.row.resource_id,
             trace=run.trace,
+            start_child=self._start_child,
         )
         run.trace.update(settings.trace)
         state = options.state
@@ -202,6 +224,33 @@ class Execution:
         await self.run.add_committed(result.sequence, events)
         return True
 
+    async def _start_child(self, wait: tuple[str, bool], workflow: Workflow, value: Any) -> str:
+        """Start a run for a step, or find the run that was started before; return its id."""
+        validate_data("input data", workflow.input_type, value)
+        row, state = self.row, build_initial_state(workflow, None)
+        new = NewRun(
+            workflow=workflow.id,
+            run_id=generate_id(),
+            scope=row.scope,
+            resource_id=row.resource_id,
+            caller=row.caller,
+            created_at=get_timestamp_ms(),
+            fingerprint=workflow.fingerprint,
+        )
+        event = encode(RunStarted(input=dump(value), state=state))
+        trace = get_span_ids(get_current_span())
+        settings = encode(ExecutionSettings(state=state, trace=trace))
+        limit = self._limits.max_unfinished
+        result = await self._retry(
+            lambda: self._store.start_child(row, wait, new, event, settings, limit)
+        )
+        if result.kind == "refused":
+            self.abandon()
+            raise asyncio.CancelledError
+        if result.kind == "full":
+            raise build_full_error(limit)
+        return result.run_id
+
     async def _read_journal(self) -> JournalData:
         return await self._retry(lambda: self._store.read_journal(self.row.id))
 
@@ -227,3 +276,14 @@ class Execution:
         get_logger("mastra.workflows").error("run %s: %s", self.run.run_id, message)
         error = RunError(message=message, name="ProcessLost")
         return RunFinished(status="failed", error=error, state=self.run.record.state)
+
+
+def build_full_error(max_unfinished: int) -> TooManyRuns:
+    """Return the error for a caller with too many unfinished runs.
+
+    :param max_unfinished: the maximum number of its unfinished runs.
+    """
+    return TooManyRuns(
+        f"This caller has {max_unfinished} unfinished runs, and may add no more.",
+        "Resume or cancel some runs, or raise DurableEngine(max_unfinished=...).",
+    )

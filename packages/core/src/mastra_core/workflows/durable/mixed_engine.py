@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mastra_core.workflows.durable.durable_engine import DurableEngine
 from mastra_core.workflows.durable.durable_run import DurableRun
@@ -13,6 +13,9 @@ from mastra_core.workflows.engine.run_options import UNSET
 from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
+
+if TYPE_CHECKING:
+    from mastra_core.workflows.durable.schedule_manager import ScheduleManager
 
 __all__ = ("MixedEngine",)
 
@@ -32,6 +35,11 @@ class MixedEngine:
     def database(self) -> str:
         """The kind of the database of the durable runs."""
         return self.durable.database
+
+    @property
+    def schedules(self) -> ScheduleManager:
+        """The schedules of the durable workflows."""
+        return self.durable.schedules
 
     @property
     def single_process(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -86,8 +86,23 @@ class RunManager:
             )
         return found[0]
 
+    async def find_parent(self, run: StoredRun) -> RunRow | None:
+        """Return the run that has started a run, or ``None`` if no stored run has.
+
+        :param run: the run.
+        """
+        found = None if run.row.parent is None else await self._store.read(run.row.parent)
+        return None if found is None else found[0]
+
+    async def list_children(self, run: StoredRun) -> Sequence[tuple[str, str, str]]:
+        """Return workflow, id and status of the runs that a run has started.
+
+        :param run: the run.
+        """
+        return await self._store.list_children(run.row.id)
+
     async def cancel(self, run: StoredRun) -> None:
-        """Cancel a run.
+        """Cancel a run, and the runs that it has started.
 
         :param run: the run.
         :raises Conflict: when the run has ended.

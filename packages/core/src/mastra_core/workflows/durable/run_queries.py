@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mastra_core.schema import encode_json
 from mastra_core.workflows.durable.run_rows import (
     Batch,
     CommitResult,
@@ -18,6 +19,7 @@ from mastra_core.workflows.durable.run_rows import (
 )
 from mastra_core.workflows.durable.run_schema import RANK
 from mastra_core.workflows.durable.transactions import Queries, Query
+from mastra_core.workflows.engine.run_events import RunFinished
 from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
 
@@ -26,6 +28,7 @@ __all__ = (
     "answer_waits",
     "begin_execution",
     "build_due_condition",
+    "cancel_children",
     "cancel_run",
     "claim_runs",
     "claim_selected",
@@ -33,6 +36,7 @@ __all__ = (
     "count_runs",
     "create_run",
     "delete_runs",
+    "deliver_end",
     "find_run",
     "has_claimable",
     "list_members",
@@ -234,7 +238,17 @@ def begin_execution(
         ),
         dependents=[_add_events(row.id, [("", event)]), *rewind],
     )
-    return _to_row(rows[0]) if rows else None
+    if not rows:
+        return None
+    if row.attempt and not keep:  # the runs that it has started belong to the earlier execution
+        yield from _release_children(row.id, now)
+    return _to_row(rows[0])
+
+
+def _release_children(run: int, now: str) -> Queries[None]:
+    yield Query("UPDATE mastra_runs SET parent_waits = 0 WHERE parent = ?", (run,))
+    yield from cancel_children(run, now)
+    yield Query("UPDATE mastra_runs SET parent = NULL WHERE parent = ?", (run,))
 
 
 def _rewind_journal(run: int, keep: set[str], drop: set[str]) -> Queries[list[Query]]:
@@ -276,7 +290,7 @@ def commit_batch(
             holder = CASE WHEN ? THEN '' ELSE holder END,
             due_at = {due}
         WHERE id = ? AND holder = ? AND attempt = ? AND commits = ?{condition}
-        RETURNING sequence""",  # noqa: S608  # no values
+        RETURNING sequence, parent, parent_key, parent_waits""",  # noqa: S608  # no values
         (
             *(len(batch.events), batch.status, _get_time(), bool(batch.outcomes), batch.releases),
             *(run, *fence, *expected),
@@ -285,7 +299,10 @@ def commit_batch(
     )
     if not rows:
         return (yield from _explain_refusal(run, fence))
-    return CommitResult("stored", rows[0][0])
+    sequence: int = rows[0][0]
+    if batch.status in FINISHED_STATUSES:
+        yield from _report_end(rows[0][1:], batch.events[-1][1], now)
+    return CommitResult("stored", sequence)
 
 
 def _store_batch(run: int, fence: tuple[str, int, int], batch: Batch) -> list[Query]:
@@ -396,20 +413,72 @@ def answer_waits(
     return _to_row(rows[0]), len(new)
 
 
-def cancel_run(run: int, event: str) -> Queries[bool]:
-    """End a run that has not ended.
+def _report_end(parent: Sequence[Any], event: str, now: str) -> Queries[None]:
+    """Tell the parent of a run, if it waits for the run, that the run has ended."""
+    key, wait, is_awaited = parent
+    if key is not None and is_awaited:
+        yield from deliver_end(key, wait, event, now)
+
+
+def deliver_end(parent: int, wait: str, event: str, now: str) -> Queries[None]:
+    """Resume the wait of a run for the end of another run, once.
+
+    :param parent: the key of the run that waits.
+    :param wait: the key of the wait.
+    :param event: the JSON of the last event of the other run.
+    :param now: an SQL expression for the present time.
+    """
+    # The lock of the row comes first: a parent that rests at this moment must see the answer.
+    locked = yield Query(
+        "UPDATE mastra_runs SET updated_at = updated_at WHERE id = ? "  # noqa: S608  # no values
+        f"AND status NOT IN ({_FINISHED}) RETURNING id",
+        (parent,),
+    )
+    known = yield Query(
+        "SELECT 1 FROM mastra_run_answers WHERE run = ? AND key = ?", (parent, wait)
+    )
+    if locked and not known:
+        yield _add_answers(parent, "answer", [(wait, event)])
+        yield Query(
+            f"UPDATE mastra_runs SET answers = answers + 1, due_at = {now} WHERE id = ?",  # noqa: S608  # no values
+            (parent,),
+        )
+
+
+def cancel_run(run: int, event: str, now: str) -> Queries[bool]:
+    """End a run that has not ended, and all runs that it has started.
 
     :param run: the key of the run.
     :param event: the JSON of the event.
+    :param now: an SQL expression for the present time.
     """
     rows = yield Query(
         "UPDATE mastra_runs SET status = 'canceled', sequence = sequence + 1, "  # noqa: S608  # no values
         "attempt = attempt + 1, holder = '', due_at = NULL, updated_at = ? "
-        f"WHERE id = ? AND status NOT IN ({_FINISHED}) RETURNING id",
+        f"WHERE id = ? AND status NOT IN ({_FINISHED}) RETURNING parent, parent_key, parent_waits",
         (_get_time(), run),
         dependents=[_add_events(run, [("", event)])],
     )
-    return bool(rows)
+    if not rows:
+        return False
+    yield from cancel_children(run, now)
+    yield from _report_end(rows[0], event, now)
+    return True
+
+
+def cancel_children(run: int, now: str) -> Queries[None]:
+    """End the unfinished runs that a run has started, and the runs that these have started.
+
+    :param run: the key of the run.
+    :param now: an SQL expression for the present time.
+    """
+    children = yield Query(
+        f"SELECT id FROM mastra_runs WHERE parent = ? AND status NOT IN ({_FINISHED})",  # noqa: S608  # no values
+        (run,),
+    )
+    for (child,) in children:
+        event = encode_json(RunFinished(status="canceled")).decode()
+        yield from cancel_run(child, event, now)
 
 
 def build_due_condition(now: str) -> str:
@@ -577,6 +646,7 @@ def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
     for condition, value in (
         ("workflow = ?", workflow or None),
         ("run_id = ?", query.run_id or None),
+        ("substr(run_id, 1, length(?)) = ?", query.run_id_prefix or None),
         ("status = ?", query.status or None),
         ("resource_id = ?", query.resource_id or None),
         ("created_at >= ?", query.since),
@@ -584,7 +654,7 @@ def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
     ):
         if value is not None:
             parts.append(condition)
-            values.append(value)
+            values += [value] * condition.count("?")
     return " AND ".join(parts), values
 
 

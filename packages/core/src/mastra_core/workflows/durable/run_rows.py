@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -13,6 +13,7 @@ from mastra_core.workflows.engine.run_record import Status
 __all__ = (
     "Backlog",
     "Batch",
+    "ChildStart",
     "CommitResult",
     "ExecutionSettings",
     "JournalData",
@@ -22,6 +23,7 @@ __all__ = (
     "ParkedRuns",
     "RunRow",
     "RunState",
+    "ScheduleRow",
 )
 
 
@@ -34,6 +36,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     :param resource_id: the owner of the run.
     :param caller: the caller that created the run; empty for the application itself.
     :param created_at: the creation, in milliseconds since the epoch.
+    :param fingerprint: the fingerprint of the workflow, if the run begins at once.
     """
 
     workflow: str
@@ -42,6 +45,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     resource_id: str = ""
     caller: str = ""
     created_at: int = 0
+    fingerprint: str = ""
 
 
 class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,6 +85,9 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     :param fingerprint: the fingerprint of the workflow with which the run is executed; empty before
         its start.
     :param priority: the priority among the runs that wait for a process.
+    :param parent: the key of the run that started this run; ``None`` if no run did.
+    :param parent_key: the key of the parent's wait for this run.
+    :param parent_waits: 1 if the parent waits for the end of this run, else 0.
     """
 
     id: int
@@ -100,6 +107,9 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     context: str
     fingerprint: str
     priority: int = 0
+    parent: int | None = None
+    parent_key: str = ""
+    parent_waits: int = 0
 
 
 class RunState(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +176,45 @@ class CommitResult(msgspec.Struct, frozen=True):
 
     kind: Literal["stored", "refused", "answered"]
     sequence: int = 0
+
+
+class ChildStart(NamedTuple):
+    """The result of the start of a run by another run.
+
+    :param kind: ``refused`` if the process no longer holds the parent, ``full`` if the caller has
+        too many unfinished runs.
+    :param run_id: the id of the started run, or of the run that was started before.
+    """
+
+    kind: Literal["started", "refused", "full"]
+    run_id: str = ""
+
+
+class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule in the store.
+
+    :param id: the id among the schedules of all workflows.
+    :param workflow: the id of the workflow.
+    :param cron: the cron expression.
+    :param timezone: the name of the time zone.
+    :param status: whether the schedule starts runs.
+    :param next_at: the next start, in milliseconds since the epoch.
+    :param last_at: the time of the last start that was due; ``None`` before the first one.
+    :param last_run: the id of the last run that was started; empty before the first one.
+    :param created_at: the creation, in milliseconds since the epoch.
+    :param updated_at: the last change, in milliseconds since the epoch.
+    """
+
+    id: str
+    workflow: str
+    cron: str
+    timezone: str
+    status: Literal["active", "paused"] = "active"
+    next_at: int = 0
+    last_at: int | None = None
+    last_run: str = ""
+    created_at: int = 0
+    updated_at: int = 0
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):

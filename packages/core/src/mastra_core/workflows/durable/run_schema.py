@@ -32,6 +32,9 @@ _VERSION_1 = (
         takeovers BIGINT NOT NULL,
         due_at BIGINT,
         priority BIGINT NOT NULL DEFAULT 0,
+        parent BIGINT,
+        parent_key TEXT NOT NULL DEFAULT '',
+        parent_waits BIGINT NOT NULL DEFAULT 0,
         created_at BIGINT NOT NULL,
         updated_at BIGINT NOT NULL,
         settings TEXT NOT NULL,
@@ -41,6 +44,7 @@ _VERSION_1 = (
     )""",
     f"""CREATE INDEX mastra_runs_due ON mastra_runs (({RANK}), fingerprint)
         WHERE holder = '' AND due_at IS NOT NULL""",
+    "CREATE INDEX mastra_runs_children ON mastra_runs (parent) WHERE parent IS NOT NULL",
     "CREATE INDEX mastra_runs_held ON mastra_runs (holder) WHERE holder <> ''",
     """CREATE INDEX mastra_runs_unfinished ON mastra_runs (caller)
         WHERE caller <> '' AND status NOT IN ('canceled', 'failed', 'success')""",
@@ -75,6 +79,18 @@ _VERSION_1 = (
         process BIGINT NOT NULL,
         fingerprints TEXT NOT NULL DEFAULT '',
         lease_until BIGINT NOT NULL
+    )""",
+    """CREATE TABLE mastra_run_schedules (
+        id TEXT PRIMARY KEY,
+        workflow TEXT NOT NULL,
+        cron TEXT NOT NULL,
+        timezone TEXT NOT NULL,
+        status TEXT NOT NULL,
+        next_at BIGINT NOT NULL,
+        last_at BIGINT,
+        last_run TEXT NOT NULL,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL
     )""",
     """CREATE TABLE mastra_run_fingerprints (
         fingerprint TEXT PRIMARY KEY,

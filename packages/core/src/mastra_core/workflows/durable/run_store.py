@@ -7,11 +7,12 @@ may use the same store at once.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from mastra_core.workflows.durable.run_rows import (
     Backlog,
     Batch,
+    ChildStart,
     CommitResult,
     JournalData,
     KnownWorkflow,
@@ -20,6 +21,7 @@ from mastra_core.workflows.durable.run_rows import (
     ParkedRuns,
     RunRow,
     RunState,
+    ScheduleRow,
 )
 from mastra_core.workflows.engine.run_query import RunQuery
 
@@ -242,6 +244,75 @@ class RunStore(Protocol):
 
         :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
+        """
+
+    async def read_schedules(self) -> tuple[int, Sequence[ScheduleRow]]:
+        """Return the time of the database, in milliseconds since the epoch, and all schedules."""
+
+    async def register_schedule(self, schedule: ScheduleRow) -> None:
+        """Add a schedule; replace expression, time zone and next start if one of the first differs.
+
+        :param schedule: the schedule.
+        """
+
+    async def set_schedule_status(
+        self, schedule: str, status: Literal["active", "paused"], next_at: int
+    ) -> None:
+        """Pause or continue a schedule; do nothing if it has the status already.
+
+        :param schedule: the id of the schedule.
+        :param status: the new status.
+        :param next_at: the next start, in milliseconds since the epoch.
+        """
+
+    async def fire_schedule(
+        self,
+        schedule: ScheduleRow,
+        next_at: int,
+        new: NewRun,
+        event: str,
+        settings: str,
+        context: str | None = None,
+    ) -> bool:
+        """Start the run that is due, unless the schedule has changed since the caller has read it.
+
+        The start of the run and the change of the schedule are one transaction.
+
+        :param schedule: the schedule as the caller has read it.
+        :param next_at: the start after this one, in milliseconds since the epoch.
+        :param new: the run.
+        :param event: the JSON of its first event.
+        :param settings: the JSON of ``ExecutionSettings``.
+        :param context: the JSON of the request context.
+        :returns: whether this caller has started the run.
+        """
+
+    async def start_child(
+        self,
+        parent: RunRow,
+        wait: tuple[str, bool],
+        new: NewRun,
+        event: str,
+        settings: str,
+        max_unfinished: int,
+    ) -> ChildStart:
+        """Start a run for another run, unless it was started before.
+
+        The started run is canceled together with its parent. If the parent waits, the end of the
+        run and the answer of the wait are one transaction.
+
+        :param parent: the run that starts it, as its process holds it.
+        :param wait: the key of the parent's wait, and whether the parent waits for the end.
+        :param new: the run.
+        :param event: the JSON of its first event.
+        :param settings: the JSON of ``ExecutionSettings``.
+        :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
+        """
+
+    async def list_children(self, run: int) -> Sequence[tuple[str, str, str]]:
+        """Return workflow, id and status of the runs that a run has started.
+
+        :param run: the key of the run.
         """
 
     async def delete(self, run: int) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
+from mastra_core.workflows.durable.child_queries import list_children, start_child
 from mastra_core.workflows.durable.fingerprints.fingerprint_queries import (
     has_parked,
     has_unknown,
@@ -48,6 +49,7 @@ from mastra_core.workflows.durable.run_queries import (
 from mastra_core.workflows.durable.run_rows import (
     Backlog,
     Batch,
+    ChildStart,
     CommitResult,
     JournalData,
     KnownWorkflow,
@@ -56,6 +58,13 @@ from mastra_core.workflows.durable.run_rows import (
     ParkedRuns,
     RunRow,
     RunState,
+    ScheduleRow,
+)
+from mastra_core.workflows.durable.schedule_queries import (
+    fire_schedule,
+    read_schedules,
+    register_schedule,
+    set_schedule_status,
 )
 from mastra_core.workflows.durable.transactions import Queries, Query, RunDatabase
 from mastra_core.workflows.engine.run_query import RunQuery
@@ -229,7 +238,7 @@ class SqlRunStore:
         :param event: the JSON of its last event.
         :returns: whether the run had not ended.
         """
-        return await self._change(lambda: cancel_run(run, event), bool)
+        return await self._change(lambda: cancel_run(run, event, self._database.now), bool)
 
     async def has_claimable(
         self, member: Member, workflows: Mapping[str, str], *, orphans: bool
@@ -357,6 +366,88 @@ class SqlRunStore:
         :param query: selects the runs.
         """
         return await self._database.read(lambda: count_runs(workflow, query))
+
+    async def read_schedules(self) -> tuple[int, Sequence[ScheduleRow]]:
+        """Return the time of the database, in milliseconds since the epoch, and all schedules."""
+        return await self._database.read(lambda: read_schedules(self._database.now))
+
+    async def register_schedule(self, schedule: ScheduleRow) -> None:
+        """Add a schedule; replace expression, time zone and next start if one of the first differs.
+
+        :param schedule: the schedule.
+        """
+        await self._database.write(lambda: register_schedule(schedule))
+
+    async def set_schedule_status(
+        self, schedule: str, status: Literal["active", "paused"], next_at: int
+    ) -> None:
+        """Pause or continue a schedule; do nothing if it has the status already.
+
+        :param schedule: the id of the schedule.
+        :param status: the new status.
+        :param next_at: the next start, in milliseconds since the epoch.
+        """
+        await self._database.write(lambda: set_schedule_status(schedule, status, next_at))
+
+    async def fire_schedule(
+        self,
+        schedule: ScheduleRow,
+        next_at: int,
+        new: NewRun,
+        event: str,
+        settings: str,
+        context: str | None = None,
+    ) -> bool:
+        """Start the run that is due, unless the schedule has changed since the caller has read it.
+
+        The start of the run and the change of the schedule are one transaction.
+
+        :param schedule: the schedule as the caller has read it.
+        :param next_at: the start after this one, in milliseconds since the epoch.
+        :param new: the run.
+        :param event: the JSON of its first event.
+        :param settings: the JSON of ``ExecutionSettings``.
+        :param context: the JSON of the request context.
+        :returns: whether this caller has started the run.
+        """
+        values = (event, settings, context)
+        return await self._change(
+            lambda: fire_schedule(schedule, next_at, new, values, self._database.now), bool
+        )
+
+    async def start_child(
+        self,
+        parent: RunRow,
+        wait: tuple[str, bool],
+        new: NewRun,
+        event: str,
+        settings: str,
+        max_unfinished: int,
+    ) -> ChildStart:
+        """Start a run for another run, unless it was started before.
+
+        The started run is canceled together with its parent. If the parent waits, the end of the
+        run and the answer of the wait are one transaction.
+
+        :param parent: the run that starts it, as its process holds it.
+        :param wait: the key of the parent's wait, and whether the parent waits for the end.
+        :param new: the run.
+        :param event: the JSON of its first event.
+        :param settings: the JSON of ``ExecutionSettings``.
+        :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
+        """
+        values, now = (event, settings), self._database.now
+        return await self._change(
+            lambda: start_child(parent, wait, new, values, max_unfinished, now),
+            lambda result: result.kind == "started",
+        )
+
+    async def list_children(self, run: int) -> Sequence[tuple[str, str, str]]:
+        """Return workflow, id and status of the runs that a run has started.
+
+        :param run: the key of the run.
+        """
+        return await self._database.read(lambda: list_children(run))
 
     async def delete(self, run: int) -> None:
         """Delete a run.

@@ -36,10 +36,27 @@ def as_engine(
             'Pass engine="memory", engine="durable", or an object like DurableEngine("app.db").',
         )
     engine: Engine = value
+    workflows = [*workflows]
     needs_durable = has_durable_agents or any(workflow.durable for workflow in workflows)
     if engine.single_process and needs_durable:
         from mastra_core.workflows.durable.durable_engine import DurableEngine
         from mastra_core.workflows.durable.mixed_engine import MixedEngine
 
-        return engine if isinstance(engine, DurableEngine) else MixedEngine(DurableEngine(), engine)
+        if isinstance(engine, DurableEngine):
+            return engine
+        _check_children(workflows)
+        return MixedEngine(DurableEngine(), engine)
     return engine
+
+
+def _check_children(workflows: Iterable[Workflow]) -> None:
+    """Check that no workflow starts runs of a workflow whose runs are kept in memory."""
+    durable = {workflow.id: workflow.durable for workflow in workflows}
+    for workflow in workflows:
+        for child in (each for step in workflow.iter_steps() for each in step.list_children()):
+            if not durable.get(child.id, True):
+                raise ConfigError(
+                    f"The workflow {workflow.id!r} starts runs of {child.id!r}, which is not "
+                    "durable.",
+                    f"Write Workflow({child.id!r}, durable=True).",
+                )

@@ -192,6 +192,10 @@ async def _run_step(
     address = address or scope.get_address(step.id)
     if step.workflow is not None:
         output = await _run_nested(scope, step, step.workflow, value, address, start)
+    elif step.child is not None:
+        from mastra_core.workflows.engine.child_runner import execute_child_step
+
+        output = await execute_child_step(scope, step, value, address)
     else:
         resume = start.resume_data if start is not None else None
         output = await execute_step(scope, step, value, address, resume)

@@ -80,10 +80,14 @@ class StepResumed(_Event, frozen=True, kw_only=True, gc=False, tag="step-resumed
 
 
 class StepWaiting(_Event, frozen=True, kw_only=True, gc=False, tag="step-waiting"):
-    """A step sleeps or waits for a retry, until ``wakes_at`` (milliseconds since the epoch)."""
+    """A step sleeps or waits for a retry, until ``wakes_at`` (milliseconds since the epoch).
+
+    A step that waits for the end of another run has the ``run_id`` of this run instead.
+    """
 
     step: str
-    wakes_at: int
+    wakes_at: int | None = None
+    run_id: str = ""
 
 
 class StepRetried(_Event, frozen=True, kw_only=True, gc=False, tag="step-retried"):

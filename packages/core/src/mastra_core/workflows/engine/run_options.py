@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -45,6 +45,9 @@ class RunOptions(msgspec.Struct, kw_only=True):
     :param resource_id: the owner of the run.
     :param trace: receives the ids of the execution's span, if it has one.
     :param resumed_by: the ids of the span of the request that resumed the run last.
+    :param start_child: starts another run for a wait, once, and returns its id; ``None`` if the
+        engine cannot. The arguments are the key of the wait and whether the run waits for the end,
+        the workflow, and its input.
     """
 
     context: Mapping[str, Any] = {}
@@ -54,6 +57,7 @@ class RunOptions(msgspec.Struct, kw_only=True):
     resource_id: str = ""
     trace: dict[str, str] = {}
     resumed_by: dict[str, str] = {}
+    start_child: Callable[[tuple[str, bool], Any, Any], Awaitable[str]] | None = None
 
 
 class StepAddress(msgspec.Struct, frozen=True, gc=False):

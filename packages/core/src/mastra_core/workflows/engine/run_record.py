@@ -65,6 +65,7 @@ class StepRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     resume_payload: Any = None
     resumed_at: int | None = None
     wakes_at: int | None = None
+    child_run_id: str = ""
     retries: int = 0
     group: bool = False
     iteration: int = 0
@@ -207,6 +208,7 @@ def _apply_step_waiting(record: RunRecord, event: StepWaiting) -> None:
     record.status = "running"
     step = record.steps[event.step]
     step.status, step.wakes_at = "waiting", event.wakes_at
+    step.child_run_id = event.run_id or step.child_run_id
     record.open[event.step] = "waiting"
 
 

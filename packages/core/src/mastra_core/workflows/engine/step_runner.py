@@ -41,6 +41,7 @@ __all__ = (
     "finish",
     "to_run_error",
     "wait",
+    "wait_for_retry",
 )
 
 
@@ -101,7 +102,7 @@ async def execute_step(
         elif not outcome.again or attempt > retry.count:
             return await finish(scope, address, outcome)
         else:
-            await _wait_for_retry(scope, address, outcome, retry, attempt, call_number)
+            await wait_for_retry(scope, address, outcome, retry, attempt, call_number)
         attempt, call_number = attempt + 1, call_number + 1
 
 
@@ -190,7 +191,7 @@ async def _wait_for_resume(
     return await scope.activity.wait_for(key, functools.partial(scope.journal.wait, key))
 
 
-async def _wait_for_retry(
+async def wait_for_retry(
     scope: Scope,
     address: StepAddress,
     outcome: Outcome,
@@ -198,6 +199,15 @@ async def _wait_for_retry(
     attempt: int,
     call_number: int,
 ) -> None:
+    """Wait before the next attempt of a step, and emit that the step is retried.
+
+    :param scope: the scope of the step's workflow.
+    :param address: the address of the step.
+    :param outcome: the outcome of the failed attempt.
+    :param retry: the retry policy.
+    :param attempt: the number of the failed attempt.
+    :param call_number: the number of the call.
+    """
     if seconds := retry.get_delay(attempt):
         await wait(scope, address, seconds, str(call_number))
     event = StepRetried(step=address.path, attempt=attempt + 1, error=outcome.error)

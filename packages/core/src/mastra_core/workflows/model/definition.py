@@ -10,7 +10,7 @@ import dataclasses
 import datetime as dt
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict
 
 from mastra_core.errors import ConfigError
 from mastra_core.schema import dump, to_json_schema
@@ -19,6 +19,9 @@ from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.retry import Retry, as_retry
 from mastra_core.workflows.model.step_context import StepContext
 from mastra_core.workflows.model.type_variables import In, Out, TypedOutput
+
+if TYPE_CHECKING:
+    from mastra_core.workflows.model.schedule import Schedule
 
 __all__ = (
     "Branch",
@@ -53,6 +56,8 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     :param retry: the retry policy; by default, that of the workflow.
     :param timeout: the seconds that one attempt may take.
     :param workflow: the nested workflow that is executed instead of ``call``.
+    :param child: the workflow of which the step starts a run of its own, instead of ``call``.
+    :param awaits_child: whether the step waits for the end of this run.
     :param kind: what the step was created from.
     :param source_id: the id of the agent, tool or workflow that the step was created from.
     :param suspends: whether the step certainly has code, or a tool, that suspends the run.
@@ -68,7 +73,9 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     retry: Retry | None = None
     timeout: float | None = None
     workflow: WorkflowDefinition | None = None
-    kind: Literal["function", "agent", "tool", "workflow", "mapping"] = "function"
+    child: WorkflowDefinition | None = None
+    awaits_child: bool = True
+    kind: Literal["function", "agent", "tool", "workflow", "mapping", "child"] = "function"
     source_id: str = ""
     suspends: bool = False
 
@@ -97,6 +104,13 @@ class Step(TypedOutput[Out], Generic[In, Out]):
             or self.suspend is not None
             or any(item.can_suspend for item in inner)
         )
+
+    def list_children(self) -> list[WorkflowDefinition]:
+        """Return the workflows of which the step, or a step nested in it, starts runs."""
+        if self.child is not None:
+            return [self.child]
+        inner = self.workflow.iter_steps() if self.workflow is not None else ()
+        return [child for step in inner for child in step.list_children()]
 
     async def execute(self, value: Any, context: StepContext | None = None) -> Any:
         """Validate the input, call the function, and return its output as JSON builtins.
@@ -245,8 +259,10 @@ class WorkflowDefinition(Generic[In, Out]):
     :param previous: earlier descriptions, with which old durable runs are continued.
     :param concurrency: the maximum number of runs that all processes of the database execute at a
         time. Further runs wait. The workflow is then durable.
-    :raises ConfigError: for an invalid retry policy, timeout, number of runs or earlier
-        description.
+    :param schedule: when runs start by themselves: a cron expression, a ``Schedule``, or several
+        of them. The workflow is then durable.
+    :raises ConfigError: for an invalid retry policy, timeout, number of runs, schedule or
+        earlier description.
     """
 
     id: str
@@ -261,6 +277,7 @@ class WorkflowDefinition(Generic[In, Out]):
     version: str = ""
     previous: tuple[WorkflowDefinition, ...] = ()
     concurrency: int | None = None
+    schedule: Any = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "retry", as_retry(self.retry))
@@ -274,12 +291,24 @@ class WorkflowDefinition(Generic[In, Out]):
         if self.concurrency is not None:
             check_concurrency(self.concurrency)
             object.__setattr__(self, "durable", True)
+        if any(step.list_children() for step in self.iter_steps()):
+            object.__setattr__(self, "durable", True)
+        if self.schedule is not None:
+            from mastra_core.workflows.model.schedule import as_schedules
+
+            object.__setattr__(self, "schedule", as_schedules(self.schedule))
+            object.__setattr__(self, "durable", True)
         if self.timeout is not None and not self.timeout > 0:
             raise ConfigError(
                 f"The timeout {self.timeout!r} of the workflow {self.id!r} is not a valid number "
                 "of seconds.",
                 "Use a number above 0.",
             )
+
+    @property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The schedules."""
+        return self.schedule or ()
 
     def iter_steps(self) -> Iterator[Step[Any, Any]]:
         """Yield the steps in order, except steps of nested workflows."""

@@ -18,6 +18,7 @@ import msgspec
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.workflows.model.definition import Node, Step, WorkflowDefinition
 from mastra_core.workflows.model.retry import Retry
+from mastra_core.workflows.model.schedule import Schedule
 from mastra_core.workflows.model.step_context import StepContext
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class WorkflowOptions(TypedDict, total=False):
     version: str
     previous: Sequence[WorkflowDefinition]
     concurrency: int | None
+    schedule: Schedule | str | Sequence[Schedule | str] | None
 
 
 Following: TypeAlias = Step[T, R] | WorkflowDefinition[T, R]

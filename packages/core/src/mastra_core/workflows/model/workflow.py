@@ -55,8 +55,10 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param previous: earlier descriptions, with which old durable runs are continued.
     :param concurrency: the maximum number of runs that all processes of the database execute at a
         time. Further runs wait. The workflow is then durable.
-    :raises ConfigError: for an invalid retry policy, timeout, number of runs or earlier
-        description.
+    :param schedule: when runs start by themselves: a cron expression, a ``Schedule``, or several
+        of them. The workflow is then durable.
+    :raises ConfigError: for an invalid retry policy, timeout, number of runs, schedule or
+        earlier description.
     """
 
     if TYPE_CHECKING:  # without an input type, the first step determines the types
@@ -216,7 +218,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(Sleep(name, moment=moment, until=True))
 
     def check(self) -> None:
-        """Check that the last step's output can be the declared ``output``.
+        """Check that the last step's output can be the declared ``output``, and the schedules.
 
         ``Mastra`` calls this when the workflow is registered.
 
@@ -225,6 +227,10 @@ class Workflow(WorkflowDefinition[In, Out]):
         from mastra_core.workflows.model.type_flow import check_result
 
         check_result(self)
+        if self.schedules:
+            from mastra_core.workflows.model.schedule import check_schedules
+
+            check_schedules(self)
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import click
@@ -72,19 +72,24 @@ def list_runs(options: Options, workflow: str, status: str | None, limit: int) -
 @ENV_FILE
 @project_options
 def show_run(options: Options, run_id: str, workflow: str) -> None:
-    """Show a run and its steps."""
+    """Show a run, its steps, and the runs that it has started."""
+
+    async def read(manager: RunManager) -> tuple[StoredRun, dict[str, Any]]:
+        run = await manager.find(run_id, workflow)
+        parent = await manager.find_parent(run)
+        relatives = {
+            "parentRunId": None if parent is None else parent.run_id,
+            "children": [
+                {"workflowId": workflow, "runId": run_id, "status": status}
+                for workflow, run_id, status in await manager.list_children(run)
+            ],
+        }
+        return run, relatives
+
     with Terminal(as_json=options.as_json) as terminal:
-        run = call_manager(options, lambda manager: manager.find(run_id, workflow))
-        record = run.record
-        lines = [_format_line(run), f"  fingerprint {run.row.fingerprint}"]
-        if run.row.holder:
-            lines.append(f"  executed by {run.row.holder}, attempt {run.row.attempt}")
-        if run.row.priority:
-            lines.append(f"  priority {run.row.priority}")
-        lines += [f"  {path}: {step.status}" for path, step in record.steps.items()]
-        if record.error is not None:
-            lines.append(f"  {record.error.name}: {record.error.message}")
-        terminal.answer({"run": {**_summarize(run), "steps": dump(record.steps)}}, *lines)
+        run, relatives = call_manager(options, read)
+        details = {**_summarize(run), **relatives, "steps": dump(run.record.steps)}
+        terminal.answer({"run": details}, *_format_details(run, relatives))
 
 
 @runs.command("cancel")
@@ -183,3 +188,21 @@ def _format_line(run: StoredRun) -> str:
     steps = ", ".join(run.record.suspended_steps)
     line = f"{created:%Y-%m-%d %H:%M:%S}  {run.row.run_id}  {run.row.workflow}  {run.record.status}"
     return f"{line}: {steps}" if steps else line
+
+
+def _format_details(run: StoredRun, relatives: dict[str, Any]) -> Iterator[str]:
+    row, record = run.row, run.record
+    yield _format_line(run)
+    yield f"  fingerprint {row.fingerprint}"
+    if row.holder:
+        yield f"  executed by {row.holder}, attempt {row.attempt}"
+    if row.priority:
+        yield f"  priority {row.priority}"
+    if relatives["parentRunId"]:
+        yield f"  started by run {relatives['parentRunId']}"
+    for path, step in record.steps.items():
+        yield f"  {path}: {step.status}"
+    for child in relatives["children"]:
+        yield f"  started run {child['runId']}: {child['workflowId']} {child['status']}"
+    if record.error is not None:
+        yield f"  {record.error.name}: {record.error.message}"

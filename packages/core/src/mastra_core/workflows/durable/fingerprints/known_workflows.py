@@ -28,6 +28,7 @@ class KnownWorkflows:
     def __init__(self, store: RunStore) -> None:
         self._store = store
         self._workflows: dict[str, Workflow] = {}
+        self._current: dict[str, Workflow] = {}
         self._stored: set[str] = set()
         self._reported: set[str] = set()
 
@@ -37,18 +38,32 @@ class KnownWorkflows:
         return self._workflows
 
     @property
+    def current(self) -> Mapping[str, Workflow]:
+        """The workflows by id, without earlier descriptions."""
+        return self._current
+
+    @property
     def is_stored(self) -> bool:
         """Whether the descriptions of all workflows are stored."""
         return len(self._stored) == len(self._workflows)
 
     def add(self, workflow: Workflow) -> None:
-        """Add a workflow and its earlier descriptions.
+        """Add a workflow, its earlier descriptions, and the workflows of which it starts runs.
 
         :param workflow: the workflow.
         """
+        self._current[workflow.id] = workflow
         if workflow.fingerprint not in self._workflows:
             for each in _iter_descriptions(workflow):
                 self._workflows.setdefault(each.fingerprint, each)
+                self._add_children(each)
+
+    def _add_children(self, workflow: Workflow) -> None:
+        for child in (each for step in workflow.iter_steps() for each in step.list_children()):
+            if isinstance(child, Workflow) and child.fingerprint not in self._workflows:
+                present = self._current.get(child.id, child)
+                self.add(child)
+                self._current[child.id] = present
 
     def find(self, fingerprint: str, default: Workflow) -> Workflow:
         """Return the workflow with which a run is executed.

@@ -1,0 +1,93 @@
+"""The transactions on runs that other runs have started."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mastra_core.workflows.durable.run_queries import (
+    begin_execution,
+    create_run,
+    deliver_end,
+    read_run,
+)
+from mastra_core.workflows.durable.run_rows import ChildStart, NewRun, RunRow
+from mastra_core.workflows.durable.transactions import Queries, Query
+from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
+
+__all__ = ("list_children", "start_child")
+
+
+def start_child(
+    parent: RunRow,
+    wait: tuple[str, bool],
+    new: NewRun,
+    values: tuple[str, str],
+    max_unfinished: int,
+    now: str,
+) -> Queries[ChildStart]:
+    """Start a run for another run, unless it was started before.
+
+    :param parent: the run that starts it, as its process holds it.
+    :param wait: the key of the parent's wait, and whether the parent waits for the end.
+    :param new: the run.
+    :param values: the JSON of its first event and of its settings.
+    :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
+    :param now: an SQL expression for the present time.
+    """
+    # The lock of the parent comes first: a cancellation at the same time finds the child.
+    holds = yield Query(
+        "UPDATE mastra_runs SET updated_at = updated_at "
+        "WHERE id = ? AND holder = ? AND attempt = ? RETURNING context",
+        (parent.id, parent.holder, parent.attempt),
+    )
+    if not holds:
+        return ChildStart("refused")
+    existing = yield from _find_child(parent.id, wait[0], now)
+    if existing is not None:
+        return ChildStart("started", existing)
+    created = yield from create_run(new, max_unfinished)
+    if created is None:
+        return ChildStart("full")
+    yield Query(
+        "UPDATE mastra_runs SET parent = ?, parent_key = ?, parent_waits = ? WHERE id = ?",
+        (parent.id, wait[0], int(wait[1]), created.id),
+    )
+    event, settings = values
+    begun = ("", event, settings, holds[0][0], parent.priority, new.fingerprint)
+    yield from begin_execution(created, begun, set(), set(), now)
+    return ChildStart("started", created.run_id)
+
+
+def _find_child(parent: int, wait: str, now: str) -> Queries[str | None]:
+    """Return the id of the run for a wait; a run that has failed is replaced after a restart."""
+    rows = yield Query(
+        "SELECT id, run_id, status, parent_waits FROM mastra_runs "
+        "WHERE parent = ? AND parent_key = ? ORDER BY id DESC LIMIT 1",
+        (parent, wait),
+    )
+    if not rows:
+        return None
+    child, run_id, status, is_awaited = rows[0]
+    answers: Any = yield Query(
+        "SELECT 1 FROM mastra_run_answers WHERE run = ? AND key = ?", (parent, wait)
+    )
+    if answers or status not in FINISHED_STATUSES:
+        return str(run_id)
+    if status != "success":
+        return None
+    if is_awaited:
+        ended = yield from read_run(child, 0)
+        assert ended is not None  # noqa: S101  # it was found in this transaction
+        yield from deliver_end(parent, wait, ended[1][-1], now)
+    return str(run_id)
+
+
+def list_children(run: int) -> Queries[list[tuple[str, str, str]]]:
+    """List the runs that a run has started: workflow, id and status.
+
+    :param run: the key of the run.
+    """
+    rows = yield Query(
+        "SELECT workflow, run_id, status FROM mastra_runs WHERE parent = ? ORDER BY id", (run,)
+    )
+    return [(workflow, run_id, status) for workflow, run_id, status in rows]

@@ -1,0 +1,130 @@
+"""Show, pause, continue and run the schedules of the registered workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mastra_core.errors import NotFound
+from mastra_core.workflows.durable.run_rows import ScheduleRow
+from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.durable.scheduler import build_run_id, map_schedules
+from mastra_core.workflows.engine.protocol import Engine, Run
+from mastra_core.workflows.engine.run_events import get_timestamp_ms
+from mastra_core.workflows.engine.run_query import RunQuery
+from mastra_core.workflows.engine.run_record import RunRecord
+from mastra_core.workflows.model.schedule import Schedule
+from mastra_core.workflows.model.workflow import Workflow
+
+__all__ = ("ScheduleManager", "StoredSchedule")
+
+
+class StoredSchedule(NamedTuple):
+    """A schedule of a registered workflow.
+
+    :param row: the schedule in the store.
+    :param workflow: the workflow.
+    :param schedule: the schedule in the code.
+    """
+
+    row: ScheduleRow
+    workflow: Workflow
+    schedule: Schedule
+
+
+class ScheduleManager:
+    """Manages the schedules of an engine.
+
+    :param engine: the engine.
+    :param store: the store.
+    :param workflows: the workflows that this process knows, by id.
+    :param open: opens the store.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: RunStore,
+        workflows: Mapping[str, Workflow],
+        open: Callable[[], Awaitable[Any]],
+    ) -> None:
+        self._engine, self._store, self._workflows = engine, store, workflows
+        self._open = open
+
+    async def list(self) -> list[StoredSchedule]:
+        """Return the schedules of the workflows, by id.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        known = map_schedules(self._workflows.values())
+        if not known:
+            return []
+        await self._open()
+        _, rows = await self._store.read_schedules()
+        return [StoredSchedule(row, *known[row.id]) for row in rows if row.id in known]
+
+    async def get(self, id: str) -> StoredSchedule:
+        """Return the schedule with an id.
+
+        :param id: ``wf_`` and the id of the workflow; if the schedule has an id, then ``__`` and
+            this id.
+        :raises NotFound: when there is no such schedule.
+        :raises StorageError: when the database cannot be used.
+        """
+        for stored in await self.list():
+            if stored.row.id == id:
+                return stored
+        raise NotFound(f"There is no schedule {id!r}.", "List the schedules.")
+
+    async def pause(self, id: str) -> StoredSchedule:
+        """Start no more runs until ``resume``, also after a restart.
+
+        :param id: the id of the schedule.
+        :raises NotFound: when there is no such schedule.
+        """
+        stored = await self.get(id)
+        await self._store.set_schedule_status(id, "paused", stored.row.next_at)
+        return await self.get(id)
+
+    async def resume(self, id: str) -> StoredSchedule:
+        """Start runs again, beginning with the next time after now.
+
+        :param id: the id of the schedule.
+        :raises NotFound: when there is no such schedule.
+        """
+        stored = await self.get(id)
+        now, _ = await self._store.read_schedules()
+        await self._store.set_schedule_status(id, "active", stored.schedule.find_next(now))
+        return await self.get(id)
+
+    async def run(self, id: str) -> Run:
+        """Start a run now; the next time of the schedule stays the same.
+
+        :param id: the id of the schedule.
+        :raises NotFound: when there is no such schedule.
+        """
+        stored = await self.get(id)
+        schedule, now = stored.schedule, get_timestamp_ms()
+        moment = now if now % 1000 else now + 1  # a start by the schedule is at a whole second
+        run = await self._engine.create(stored.workflow, build_run_id(id, moment))
+        await self._engine.start(run, schedule.input, schedule.context, state=schedule.state)
+        return run
+
+    async def find_run(self, entry: StoredSchedule) -> RunRecord | None:
+        """Return the last run that was due, or ``None`` if it was removed.
+
+        :param entry: the schedule.
+        """
+        found = await self._engine.list(entry.workflow, RunQuery(run_id=entry.row.last_run))
+        return found[0] if found else None
+
+    async def list_runs(self, id: str, limit: int = 50) -> Sequence[RunRecord]:
+        """Return the runs that a schedule has started, newest first.
+
+        :param id: the id of the schedule.
+        :param limit: the maximum number of runs.
+        :raises NotFound: when there is no such schedule.
+        """
+        stored = await self.get(id)
+        query = RunQuery(run_id_prefix=build_run_id(id, 0)[:-1], limit=limit)
+        return await self._engine.list(stored.workflow, query)

@@ -1,0 +1,86 @@
+"""The transactions on schedules."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+from mastra_core.workflows.durable.run_queries import begin_execution, create_run
+from mastra_core.workflows.durable.run_rows import NewRun, ScheduleRow, join_placeholders
+from mastra_core.workflows.durable.transactions import Queries, Query
+
+__all__ = ("fire_schedule", "read_schedules", "register_schedule", "set_schedule_status")
+
+_FIELDS = ScheduleRow.__struct_fields__
+_COLUMNS = ", ".join(_FIELDS)
+
+
+def read_schedules(now: str) -> Queries[tuple[int, Sequence[ScheduleRow]]]:
+    """Read the time of the database, and all schedules.
+
+    :param now: an SQL expression for the present time.
+    """
+    rows = yield Query(f"SELECT {_COLUMNS} FROM mastra_run_schedules ORDER BY id")  # noqa: S608  # no values
+    ((time_,),) = yield Query(f"SELECT {now}")  # no values
+    return time_, [ScheduleRow(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
+
+
+def register_schedule(schedule: ScheduleRow) -> Queries[None]:
+    """Add a schedule, or replace its expression and time zone.
+
+    :param schedule: the schedule.
+    """
+    yield Query(
+        f"""INSERT INTO mastra_run_schedules ({_COLUMNS}) VALUES ({join_placeholders(_FIELDS)})
+        ON CONFLICT (id) DO UPDATE SET cron = excluded.cron, timezone = excluded.timezone,
+            next_at = excluded.next_at, updated_at = excluded.updated_at
+        WHERE mastra_run_schedules.cron <> excluded.cron
+            OR mastra_run_schedules.timezone <> excluded.timezone""",  # noqa: S608  # no values
+        [getattr(schedule, name) for name in _FIELDS],
+    )
+
+
+def set_schedule_status(
+    schedule: str, status: Literal["active", "paused"], next_at: int
+) -> Queries[None]:
+    """Pause or continue a schedule.
+
+    :param schedule: the id of the schedule.
+    :param status: the new status.
+    :param next_at: the next start.
+    """
+    yield Query(
+        "UPDATE mastra_run_schedules SET status = ?, next_at = ?, updated_at = ? "
+        "WHERE id = ? AND status <> ?",
+        (status, next_at, time.time_ns() // 1_000_000, schedule, status),
+    )
+
+
+def fire_schedule(
+    schedule: ScheduleRow,
+    next_at: int,
+    new: NewRun,
+    values: tuple[str, str, str | None],
+    now: str,
+) -> Queries[bool]:
+    """Start the run that is due, unless the schedule has changed.
+
+    :param schedule: the schedule as the caller has read it.
+    :param next_at: the start after this one.
+    :param new: the run.
+    :param values: the JSON of its first event, of its settings and of its request context.
+    :param now: an SQL expression for the present time.
+    """
+    changed = yield Query(
+        """UPDATE mastra_run_schedules SET last_at = next_at, next_at = ?, last_run = ?
+        WHERE id = ? AND next_at = ? AND status = 'active' AND cron = ? AND timezone = ?
+        RETURNING id""",
+        (next_at, new.run_id, schedule.id, schedule.next_at, schedule.cron, schedule.timezone),
+    )
+    if not changed:
+        return False
+    row = yield from create_run(new, 0)
+    if row is not None and not row.attempt:  # an earlier start of the run counts
+        yield from begin_execution(row, ("", *values, None, new.fingerprint), set(), set(), now)
+    return True

@@ -1,0 +1,125 @@
+"""Start the runs of schedules at their times, once for all processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+from mastra_core.logger import get_logger
+from mastra_core.schema import dump
+from mastra_core.workflows.durable.durable_journal import encode
+from mastra_core.workflows.durable.run_rows import ExecutionSettings, NewRun, ScheduleRow
+from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.engine.run_checks import build_initial_state
+from mastra_core.workflows.engine.run_events import RunStarted
+from mastra_core.workflows.model.schedule import Schedule, build_schedule_id
+from mastra_core.workflows.model.workflow import Workflow
+
+__all__ = ("Scheduler", "build_run_id", "map_schedules")
+
+_INTERVAL = 1.0  # seconds between two looks at the schedules
+
+Schedules = dict[str, tuple[Workflow, Schedule]]
+
+
+class Scheduler:
+    """Starts the runs that are due, as far as no other process has started them.
+
+    :param store: the store.
+    :param workflows: the workflows that this process knows, by id.
+    """
+
+    def __init__(self, store: RunStore, workflows: Mapping[str, Workflow]) -> None:
+        self._store, self._workflows = store, workflows
+        self._registered: set[str] = set()
+        self._next_look = 0.0
+
+    async def fire_due(self) -> bool:
+        """Start the runs that are due; return whether there were any.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        if time.monotonic() < self._next_look:
+            return False
+        self._next_look = time.monotonic() + _INTERVAL
+        known = map_schedules(self._workflows.values())
+        if not known:
+            return False
+        now, rows = await self._store.read_schedules()
+        if new := known.keys() - self._registered:
+            await self._register({id_: known[id_] for id_ in new}, now)
+            now, rows = await self._store.read_schedules()
+        rows = [row for row in rows if row.status == "active" and _is_known(row, known)]
+        due = [row for row in rows if row.next_at <= now]
+        started = [await self._fire(*known[row.id], row, now) for row in due]
+        later = [(row.next_at - now) / 1000 for row in rows if row.next_at > now]
+        self._next_look = time.monotonic() + min([_INTERVAL, *later])
+        return any(started)
+
+    async def _register(self, schedules: Schedules, now: int) -> None:
+        """Store schedules, so that their first start is after this moment."""
+        for id_, (workflow, schedule) in schedules.items():
+            row = ScheduleRow(
+                id=id_,
+                workflow=workflow.id,
+                cron=schedule.cron,
+                timezone=schedule.timezone,
+                next_at=schedule.find_next(now),
+                created_at=now,
+                updated_at=now,
+            )
+            await self._store.register_schedule(row)
+            self._registered.add(id_)
+
+    async def _fire(
+        self, workflow: Workflow, schedule: Schedule, row: ScheduleRow, now: int
+    ) -> bool:
+        """Start one run for all times since the last look, if servers were down."""
+        state = build_initial_state(workflow, schedule.state)
+        event = RunStarted(input=dump(schedule.input), state=state)
+        run_id = build_run_id(row.id, row.next_at)
+        started = await self._store.fire_schedule(
+            row,
+            schedule.find_next(now),
+            NewRun(
+                workflow=workflow.id,
+                run_id=run_id,
+                created_at=now,
+                fingerprint=workflow.fingerprint,
+            ),
+            encode(event),
+            encode(ExecutionSettings(state=state)),
+            encode(dump(schedule.context)) if schedule.context else None,
+        )
+        if started:
+            get_logger("mastra.workflows").info("schedule %s has started run %s", row.id, run_id)
+        return started
+
+
+def map_schedules(workflows: Iterable[Workflow]) -> Schedules:
+    """Return the schedules of workflows, by id.
+
+    :param workflows: the workflows.
+    """
+    return {
+        build_schedule_id(workflow.id, schedule): (workflow, schedule)
+        for workflow in workflows
+        for schedule in workflow.schedules
+    }
+
+
+def build_run_id(schedule: str, moment: int) -> str:
+    """Return the id of the run that a schedule starts at a time.
+
+    :param schedule: the id of the schedule.
+    :param moment: the time, in milliseconds since the epoch.
+    """
+    return f"sched_{schedule}_{moment}"
+
+
+def _is_known(row: ScheduleRow, schedules: Schedules) -> bool:
+    """Return whether no other version of the app has changed a schedule."""
+    if row.id not in schedules:
+        return False
+    schedule = schedules[row.id][1]
+    return (row.cron, row.timezone) == (schedule.cron, schedule.timezone)

@@ -1,0 +1,57 @@
+"""Steps that start a run of its own of another workflow."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar, overload
+
+from mastra_core.errors import ConfigError
+from mastra_core.workflows.model.definition import Step, WorkflowDefinition
+from mastra_core.workflows.model.function import Function
+
+__all__ = ("as_child",)
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@overload
+def as_child(
+    workflow: WorkflowDefinition[In, Out], *, id: str = "", wait: Literal[True] = True
+) -> Step[In, Out]: ...
+@overload
+def as_child(
+    workflow: WorkflowDefinition[In, Out], *, id: str = "", wait: Literal[False]
+) -> Step[In, str]: ...
+
+
+def as_child(workflow: Any, *, id: str = "", wait: bool = True) -> Step[Any, Any]:
+    """Convert a workflow to a step that starts a run of its own of the workflow.
+
+    The run has an id, a status and a queue of its own. The run of the step waits without taking
+    memory, and is durable. If it is canceled, the started run is canceled too.
+
+    :param workflow: the workflow, which must be registered too.
+    :param id: the id of the step; that of the workflow by default.
+    :param wait: whether the step waits for the end of the run. The output of the step is then the
+        result of the run, and otherwise the id of the run.
+    :raises ConfigError: when the value is no workflow, or has no steps.
+    """
+    if not isinstance(workflow, WorkflowDefinition) or not workflow.nodes:
+        raise ConfigError(
+            f"{workflow!r} is not a workflow with steps.", "Pass Workflow('id').then(step)."
+        )
+
+    def do_nothing() -> None:
+        """Do nothing: the engine starts the run without this function."""
+
+    return Step(
+        id=id or workflow.id,
+        description=workflow.description,
+        call=Function(function=do_nothing),
+        input=workflow.input_type,
+        output=workflow.output_type if wait else str,
+        child=workflow,
+        awaits_child=wait,
+        kind="child",
+        source_id=workflow.id,
+    )
