@@ -112,9 +112,9 @@ def format_entry(entry: LogEntry) -> str:
     return mask_secret_values(_encode(line), entry.secrets)
 
 
-def _format_time(created: float) -> str:
-    second = int(created)
-    return f"{_format_second(second)}.{int((created - second) * 1000):03d}Z"
+def _format_time(seconds: float) -> str:
+    whole = int(seconds)
+    return f"{_format_second(whole)}.{int((seconds - whole) * 1000):03d}Z"
 
 
 @functools.lru_cache(maxsize=2)

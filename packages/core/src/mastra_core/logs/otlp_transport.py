@@ -91,7 +91,7 @@ class OtlpTransport(LogTransport):
             from opentelemetry.sdk._logs import LoggerProvider
             from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 
-            from mastra_core.telemetry.resource import build_resource
+            from mastra_core.otel_resource import build_resource
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"Exporting logs needs {error.name!r}, which is not installed.",

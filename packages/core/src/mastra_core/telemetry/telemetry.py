@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ConfigError
+from mastra_core.otel_resource import build_resource
+from mastra_core.request_scope import is_request_scoped
 from mastra_core.telemetry.content import ContentSettings
 from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.otel_environment import (
@@ -120,17 +122,16 @@ class _Process:
         from opentelemetry import trace
 
         from mastra_core.telemetry.provider import connect_recorder, warn_about_closed_provider
-        from mastra_core.telemetry.resource import build_resource
 
         if self.recorder is None or self.provider is not trace.get_tracer_provider():
             sampling = Sampling(read_sampling(settings.sampling))
-            resource = build_resource(settings.service_name)
+            resource = _build_resource(settings.service_name)
             listeners = self.recorder.listeners if self.recorder is not None else ()
             self.provider, self.recorder = connect_recorder(resource, sampling)
             self.recorder.listeners = listeners
         elif not self.senders and not self.recorder.listeners:
             self.recorder.sampling = Sampling(read_sampling(settings.sampling))
-            self.recorder.resource = build_resource(settings.service_name)
+            self.recorder.resource = _build_resource(settings.service_name)
         warn_about_closed_provider(self.provider)
         return self.recorder
 
@@ -237,3 +238,7 @@ def _require_package(what: str) -> Iterator[None]:
 
 def _is_dev() -> bool:
     return os.environ.get("MASTRA_DEV") == "true"
+
+
+def _build_resource(service_name: str) -> Any:
+    return build_resource(service_name, has_threads=not is_request_scoped())

@@ -87,7 +87,7 @@ def _build_provider(settings: OtlpSettings) -> Any:
         from opentelemetry.sdk.metrics import MeterProvider
         from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
-        from mastra_core.telemetry.resource import build_resource
+        from mastra_core.otel_resource import build_resource
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"Exporting metrics needs {error.name!r}, which is not installed.",

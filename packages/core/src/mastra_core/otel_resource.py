@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mastra_core.request_scope import is_request_scoped
-
 __all__ = ("build_resource",)
 
 
-def build_resource(service_name: str, attributes: Mapping[str, Any] | None = None) -> Any:
+def build_resource(
+    service_name: str,
+    attributes: Mapping[str, Any] | None = None,
+    *,
+    has_threads: bool = True,
+) -> Any:
     """Return the resource of this process, in which the variables of OpenTelemetry have priority.
-
-    On platforms without threads, the SDK's own function cannot be used.
 
     :param service_name: ``service.name``, unless ``OTEL_SERVICE_NAME`` or
         ``OTEL_RESOURCE_ATTRIBUTES`` has it.
     :param attributes: further attributes.
+    :param has_threads: whether the platform has threads, which the SDK's own function needs.
     """
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
     from opentelemetry.sdk.version import __version__ as sdk_version
@@ -25,7 +27,7 @@ def build_resource(service_name: str, attributes: Mapping[str, Any] | None = Non
     found = OTELResourceDetector().detect()
     name = found.attributes.get("service.name") or service_name
     own = {**(attributes or {}), "service.name": name}
-    if not is_request_scoped():
+    if has_threads:
         return Resource.create(own)
     sdk = {
         "telemetry.sdk.language": "python",
