@@ -181,6 +181,15 @@ def postgres_server():
         yield server
 
 
+@pytest.fixture(scope="session")
+def d1_port(tmp_path_factory):
+    """The port of real local D1 databases that all tests of a session share."""
+    from tests.core.storage.d1.local import serve_databases
+
+    with serve_databases(tmp_path_factory.mktemp("d1")) as port:
+        yield port
+
+
 @pytest.fixture
 def postgres_url(postgres_server):
     """The URL of an empty database."""

@@ -16,14 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import wait_for_port
-
 _USER = "mastra"
 _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
-    "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "60",
     "shared_buffers": "32MB",
@@ -58,10 +55,17 @@ def _get_unprivileged_user():
 
 
 class PostgresServer:
-    """A server that can be stopped and started again; it keeps its port and its data."""
+    """A server that can be stopped and started again; it keeps its port and its data.
 
-    def __init__(self, directory):
+    :param directory: the directory of its data.
+    :param address: the address on which it listens.
+    :param others: further addresses on which it listens.
+    :param prefix: a command that starts the server's command, in another network for example.
+    """
+
+    def __init__(self, directory, address="127.0.0.1", others=(), prefix=()):
         self.directory = directory
+        self._address, self._others, self._prefix = address, others, prefix
         self.binaries = find_postgres_binaries()
         self.password = secrets.token_hex(12)
         self.port = _find_free_port()
@@ -81,16 +85,18 @@ class PostgresServer:
             *(f"--username={_USER}", f"--pwfile={password_file}", "--auth=scram-sha-256"),
             f"--pgdata={self.directory / 'data'}",
         )
+        with (self.directory / "data/pg_hba.conf").open("a") as file:
+            file.write("host all all samenet scram-sha-256\n")
 
     def start(self):
         """Start the server, and wait until it accepts connections."""
-        options = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        settings = {**_SETTINGS, "listen_addresses": ",".join((self._address, *self._others))}
+        options = [f"--{name}={value}" for name, value in settings.items()]
         command = ["postgres", "-D", str(self.directory / "data"), "-p", str(self.port), *options]
         with (self.directory / "log").open("a") as log:
             self.process = subprocess.Popen(
-                self._build_command(*command), cwd="/", stdout=log, stderr=log
+                [*self._prefix, *self._build_command(*command)], cwd="/", stdout=log, stderr=log
             )
-        wait_for_port(self.port, self.process)
         self._wait_until_ready()
 
     def stop(self, number=signal.SIGINT):
@@ -109,7 +115,7 @@ class PostgresServer:
     def get_url(self, name, user=_USER, password=None):
         """Return the URL of a database."""
         secret = self.password if password is None else password
-        return f"postgresql://{user}:{secret}@127.0.0.1:{self.port}/{name}"
+        return f"postgresql://{user}:{secret}@{self._address}:{self.port}/{name}"
 
     def execute(self, sql, database="postgres"):
         """Execute a statement, and return its rows."""
@@ -121,8 +127,8 @@ class PostgresServer:
 
     def _wait_until_ready(self):
         environment = {**os.environ, "PGCONNECT_TIMEOUT": "1"}
-        command = [self.binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        for _ in range(200):
+        command = [self.binaries / "pg_isready", "-q", "-h", self._address, "-p", str(self.port)]
+        for _ in range(400):
             done = subprocess.run([*map(str, command)], env=environment, check=False)
             if done.returncode == 0:
                 return
@@ -146,11 +152,14 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def run_postgres():
-    """Yield a server in a temporary directory, which is removed at the end."""
+def run_postgres(**options):
+    """Yield a server in a temporary directory, which is removed at the end.
+
+    :param options: arguments of `PostgresServer`.
+    """
     find_postgres_binaries()
     directory = Path(tempfile.mkdtemp(prefix="mastra-postgres-"))
-    server = PostgresServer(directory)
+    server = PostgresServer(directory, **options)
     try:
         server.initialize()
         server.start()

@@ -71,6 +71,17 @@ def test_faults(tmp_path):
     assert 0 < figures["failed"] < figures["requests"]
 
 
+@pytest.mark.full
+@pytest.mark.slow
+def test_durable(tmp_path):
+    parts = [word for part in ("http", "recovery", "memory") for word in ("--only", part)]
+    figures, printed = run_script("durable.py", tmp_path, *parts, "--runs", "50")
+    assert is_sane([figures["http"]["rate"], *figures["recovery"]["seconds"]])
+    assert is_sane([figures["memory"]["rate"], figures["memory"]["processor"]])
+    assert "through HTTP" in printed
+
+
+@pytest.mark.full
 @pytest.mark.slow
 def test_upload(tmp_path):
     ratios, printed = run_script("upload.py", tmp_path)

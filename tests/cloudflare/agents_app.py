@@ -2,9 +2,22 @@
 
 import asyncio
 
-from mastra_core import Agent, ApiRoute, Mastra, Memory, Server, Telemetry, Workflow, step, tool
+from mastra_core import (
+    Agent,
+    ApiRoute,
+    DurableEngine,
+    Mastra,
+    Memory,
+    Server,
+    StepContext,
+    Telemetry,
+    Workflow,
+    step,
+    tool,
+)
 
 ENDED = []
+STARTED = []
 
 
 @tool
@@ -42,6 +55,12 @@ def list_ended() -> list:
     return ENDED
 
 
+@tool
+def list_started() -> list:
+    """The runs whose step ``idle`` this isolate has begun."""
+    return STARTED
+
+
 @step
 def double(number: int) -> int:
     """Double, in code that runs in a thread elsewhere."""
@@ -53,6 +72,22 @@ async def wait(number: int) -> int:
     """Wait within the request."""
     await asyncio.sleep(0.05)
     return number + 1
+
+
+@step(resume=bool)
+async def approve(number: int, context: StepContext) -> str:
+    """Suspend the run until somebody decides."""
+    if context.resume_data is None:
+        context.suspend()
+    return f"{number} {'approved' if context.resume_data else 'refused'}"
+
+
+@step
+async def idle(number: int, context: StepContext) -> int:
+    """Take longer than any test."""
+    STARTED.append(context.run_id)
+    await asyncio.sleep(60)
+    return number
 
 
 async def use_bindings(request) -> dict:
@@ -72,8 +107,14 @@ mastra = Mastra(
         "ticking": ticking,
         "greeter": greeter,
     },
-    tools={"ended": list_ended},
-    workflows={"sum": Workflow("sum").then(double).then(wait)},
+    tools={"ended": list_ended, "started": list_started},
+    workflows={
+        "sum": Workflow("sum").then(double).then(wait),
+        "order": Workflow("order").then(double).then(approve),
+        "pause": Workflow("pause").sleep(1).then(double),
+        "idle": Workflow("idle").then(idle),
+    },
+    engine=DurableEngine("d1:DB", lease=2, park_after=0.5),
     memory=Memory(),
     storage="d1:DB",
     server=Server(api_routes=[ApiRoute(path="/bindings", handler=use_bindings)]),

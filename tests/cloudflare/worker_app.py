@@ -101,6 +101,28 @@ async def wait_for_disconnect(receive):
         pass
 
 
+async def break_off(scope, receive, send):
+    """Fail in the middle of a response; at its beginning with a query."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(1 if scope["query_string"] else 3):
+        await send({"type": "http.response.body", "body": b"some\n", "more_body": True})
+    raise RuntimeError("internal-4711")
+
+
+async def fail_after(scope, receive, send):
+    await stream(scope, receive, send)
+    raise RuntimeError("internal-4711")
+
+
+async def timers(scope, receive, send):
+    """Set timers for times that have passed."""
+    loop, calls = asyncio.get_running_loop(), []
+    loop.call_later(-1, calls.append, "later")
+    loop.call_at(loop.time() - 1, calls.append, "at")
+    await asyncio.sleep(0.01)
+    await respond(send, " ".join(sorted(calls)).encode())
+
+
 async def fail(scope, receive, send):
     raise RuntimeError("internal-4711")
 
@@ -164,5 +186,8 @@ async def echo_messages(scope, receive, send):
 
 HANDLERS = {
     handle.__name__: handle
-    for handle in (empty, redirect, much, stream, endless, fail, cancel, threads, outbound, cdn_cgi)
+    for handle in (
+        *(empty, redirect, much, stream, endless, break_off, fail_after, timers),
+        *(fail, cancel, threads, outbound, cdn_cgi),
+    )
 }

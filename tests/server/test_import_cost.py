@@ -25,6 +25,24 @@ assert app.state.mastra.agents["a"] is agent
     assert json.loads(python(made + LOADED)) == []
 
 
+def test_a_bundle_imports_no_debugger_and_no_yaml(python):
+    made = """
+import importlib.util, sys, types
+from mastra_deployer.bundler.stage import _ASGI
+from mastra_core import Mastra
+sys.modules["index"] = types.ModuleType("index")
+sys.modules["index"].mastra = Mastra()
+names = {"freeze": "", "module": "index", "head": "mastra", "attribute": "mastra"}
+for name in [name for name in sys.modules if name.partition(".")[0] in ("pdb", "yaml")]:
+    del sys.modules[name]
+exec(_ASGI.format(**names))
+print("yaml.reader" in sys.modules, "Pdb" in vars(sys.modules["pdb"]))
+import yaml
+print(app.routes != [], yaml.safe_load("a: 1"), "yaml.reader" in sys.modules)
+"""
+    assert python(made) == "False False\nTrue {'a': 1} True\n"
+
+
 def test_public_names():
     import mastra_server
 

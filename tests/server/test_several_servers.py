@@ -1,5 +1,6 @@
 """Two servers on one PostgreSQL database behave as one, whichever of them gets a request."""
 
+import asyncio
 import contextlib
 import inspect
 import json
@@ -7,15 +8,19 @@ import threading
 import time
 from typing import ClassVar
 
+import httpx
 import pytest
 
-from mastra_core import Memory
+from mastra_core import DurableEngine, Mastra, Memory, Workflow
 from tests.server.agents import test_routes as agent_tests
 from tests.server.conftest import run_server
 from tests.server.memory import test_routes as memory_tests
 from tests.server.round_robin import RoundRobin
 from tests.server.sample_agents import create_application, paid
+from tests.server.sample_workflows import ask
+from tests.server.sample_workflows import create_sample as create_workflows
 from tests.server.threads import test_routes as thread_tests
+from tests.server.workflows import test_routes as workflow_tests
 
 pytestmark = pytest.mark.slow
 SLOW = {"messages": "slow for ever"}
@@ -26,6 +31,10 @@ SUITES = {
         thread_tests,
     ),
     "memory.mjs": (memory_tests.create_memory_application, memory_tests),
+    "workflows.mjs": (
+        lambda storage: create_workflows(DurableEngine(storage)),
+        workflow_tests,
+    ),
 }
 
 
@@ -73,6 +82,48 @@ def test_the_client_sees_one_server(node, serve, postgres_server, script):
     assert len(checks) > 3
     for check in checks:
         check(results)
+
+
+async def resume_on_both(https, number, limit):
+    """Start a run, resume it on both servers at once, and return the answers and the record."""
+    path, query = "/api/workflows/ask", {"runId": f"run-{number}"}
+    async with limit:
+        started = await https[number % 2].post(
+            f"{path}/start-async", params=query, json={"inputData": 100}
+        )
+        assert started.json()["status"] == "suspended"
+        answers = await asyncio.gather(
+            *(
+                http.post(f"{path}/resume-async", params=query, json={"resumeData": data})
+                for data, http in enumerate(https)
+            )
+        )
+        return answers, (await https[0].get(f"{path}/runs/{query['runId']}")).json()
+
+
+@pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.full)])
+def test_a_resume_that_arrives_at_both_servers_is_taken_once(serve, postgres_server, count):
+    url = postgres_server.create_database()
+
+    def create():
+        return Mastra(workflows={"ask": Workflow("ask").then(ask)}, engine=DurableEngine(url))
+
+    async def resume_all():
+        limit = asyncio.Semaphore(8)
+        async with (
+            httpx.AsyncClient(base_url=one.url, timeout=60, trust_env=False) as first,
+            httpx.AsyncClient(base_url=two.url, timeout=60, trust_env=False) as second,
+        ):
+            jobs = (resume_on_both((first, second), number, limit) for number in range(count))
+            return await asyncio.gather(*jobs)
+
+    with serve(create()) as one, serve(create()) as two:
+        results = asyncio.run(resume_all())
+    for answers, record in results:
+        codes = [answer.status_code for answer in answers]
+        assert sorted(codes) == [200, 409]
+        assert record["status"] == "success"
+        assert record["result"] == 100 + codes.index(200)
 
 
 class Reader(threading.Thread):

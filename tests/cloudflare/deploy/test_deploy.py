@@ -280,7 +280,7 @@ class TestPreview(CloudflareFixtures):
         harness.deploy_sample()
         preview = harness.deploy_sample("p", "preview")
         for verb in ("promote", "rollback"):
-            with pytest.raises(DeployError, match="have the values of previews") as raised:
+            with pytest.raises(DeployError, match="have the values for previews") as raised:
                 harness.call(verb, preview.id, harness.recorder)
             assert "--prod" in raised.value.hint
         with pytest.raises(DeployError, match="is a preview"):

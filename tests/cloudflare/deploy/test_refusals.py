@@ -37,8 +37,8 @@ CODES = [
     (400, 10021, "Worker exceeded memory limit.", "fails while the Worker starts", "memory"),
     (400, 10021, "Uncaught KeyError: 'API_KEY' at index.py:4", "fails while the Worker starts",
      "mastra preview cloudflare"),
-    (400, 10021, 'Dynamic require of "fs" is not supported', "by a fault of its own", "later"),
-    (400, 10021, "Can't serialize top-level variable", "by a fault of its own", "later"),
+    (400, 10021, 'Dynamic require of "fs" is not supported', "a fault of Cloudflare", "later"),
+    (400, 10021, "Can't serialize top-level variable", "a fault of Cloudflare", "later"),
     (413, 10027, "Your Worker exceeded the size limit.", "larger than Cloudflare allows",
      "largest packages"),
     (400, 10057, "Binding GREETING cannot be inherited.", "no longer exists", "mastra env set"),
@@ -133,7 +133,7 @@ class TestRefusals(CloudflareFixtures):
     def test_token_without_an_account(self, harness, platform):
         platform.platform.accounts = {}
         platform.settings = {"scope": ""}
-        with self.refuse(harness, AuthError, "no access to an account"):
+        with self.refuse(harness, AuthError, "no access to any account"):
             harness.deploy_sample()
 
     @pytest.mark.parametrize(

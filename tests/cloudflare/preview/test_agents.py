@@ -24,6 +24,7 @@ optional = ["ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "OTEL_EXPORTER_OTLP_ENDPOIN
 project_name = "shop"
 preload = false
 d1 = { DB = "threads" }
+crons = ["* * * * *"]
 kv = { CACHE = "cache" }
 r2 = { FILES = "files" }
 queues = { JOBS = "jobs" }
@@ -195,6 +196,13 @@ def client(open_preview):
         yield preview.client
 
 
+@pytest.fixture(scope="module")
+def other(open_preview, client):
+    """Another isolate, in a process of its own."""
+    with open_preview() as preview:
+        yield preview
+
+
 def parse_chunks(text):
     lines = [
         line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: {")
@@ -324,17 +332,82 @@ def find_span(collector, name):
     return [span for span in collector.spans if span.name == name]
 
 
-def test_memory_outlives_the_isolate(open_preview, client, model):
-    """The last test of the module: it reads with another process what the first one wrote."""
+def test_memory_outlives_the_isolate(client, other):
+    """Another process reads what the first one wrote."""
     approval = start_payment(client)
     memory = {"thread": "t1", "resource": "ada"}
     body = {"messages": "my name is Ada", "memory": memory}
     assert client.post("/api/agents/helper/generate", json=body).status_code == 200
-    with open_preview() as second:
-        query = {"resourceId": "ada", "agentId": "helper"}
-        messages = second.client.get("/api/memory/threads/t1/messages", params=query).json()
-        path = "/api/agents/helper/approve-tool-call-generate"
-        approved = second.client.post(path, json=approval).json()
+    query = {"resourceId": "ada", "agentId": "helper"}
+    messages = other.client.get("/api/memory/threads/t1/messages", params=query).json()
+    path = "/api/agents/helper/approve-tool-call-generate"
+    approved = other.client.post(path, json=approval).json()
     assert [item["role"] for item in messages["messages"]] == ["user", "assistant"]
     assert "my name is Ada" in json.dumps(messages)
     assert approved["toolResults"][0]["payload"]["result"] == "paid 3"
+
+
+def send_run(client, workflow, action, run_id, **body):
+    path = f"/api/workflows/{workflow}/{action}"
+    response = client.post(path, params={"runId": run_id}, json=body)
+    assert response.is_success, response.text
+    return response
+
+
+def read_run(client, workflow, run_id):
+    return client.get(f"/api/workflows/{workflow}/runs/{run_id}").json()
+
+
+def test_a_workflow_run_is_resumed_by_another_isolate(client, other):
+    run_id = str(uuid.uuid4())
+    started = send_run(client, "order", "start-async", run_id, inputData=2).json()
+    assert started["status"] == "suspended"
+    assert read_run(other.client, "order", run_id)["status"] == "suspended"
+    observed = send_run(other.client, "order", "observe", run_id).text
+    assert '"workflow-step-suspended"' in observed
+    resumed = send_run(other.client, "order", "resume-async", run_id, resumeData=True).json()
+    assert (resumed["status"], resumed["result"]) == ("success", "4 approved")
+    assert read_run(client, "order", run_id)["result"] == "4 approved"
+
+
+def test_a_workflow_run_is_observed_and_canceled_by_another_isolate(client, other):
+    run_id = str(uuid.uuid4())
+    send_run(client, "idle", "create-run", run_id)
+    send_run(client, "idle", "start", run_id, inputData=2)
+    path = f"/api/workflows/idle/observe?runId={run_id}"
+    with other.client.stream("POST", path) as response:
+        lines = response.iter_lines()
+        assert any("workflow-step-start" in line for line in lines)
+        assert send_run(other.client, "idle", f"runs/{run_id}/cancel", run_id)
+        assert "canceled" in "".join(lines)
+    assert read_run(client, "idle", run_id)["status"] == "canceled"
+
+
+def test_a_cron_trigger_continues_runs(client, other):
+    """A run that sleeps belongs to nobody, until a trigger or a request finds it due."""
+    run_id = str(uuid.uuid4())
+    send_run(client, "pause", "create-run", run_id)
+    send_run(client, "pause", "start", run_id, inputData=2)
+    until = time.monotonic() + 20
+    while (run := read_run(client, "pause", run_id))["status"] != "success":
+        assert time.monotonic() < until
+        assert other.client.get("/cdn-cgi/handler/scheduled").text == "ok", other.output
+    assert run["result"] == 4
+
+
+def test_a_run_of_a_killed_isolate_is_taken_up(client, other):
+    """The last test of the module: it kills the other isolate within a step."""
+    run_id = str(uuid.uuid4())
+    send_run(other.client, "idle", "create-run", run_id)
+    send_run(other.client, "idle", "start", run_id, inputData=2)
+    other.process.kill()
+    other.process.wait()
+    until = time.monotonic() + 20
+    while run_id not in find_running(client):
+        assert time.monotonic() < until
+        assert read_run(client, "idle", run_id)["status"] == "running"
+    send_run(client, "idle", f"runs/{run_id}/cancel", run_id)
+
+
+def find_running(client):
+    return client.post("/api/tools/started/execute", json={"data": {}}).json()

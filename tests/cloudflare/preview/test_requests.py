@@ -99,6 +99,20 @@ def test_a_stream_arrives_chunk_by_chunk(client):
     assert len(times) == 4 and times[-1] - times[0] > 0.3
 
 
+@pytest.mark.parametrize("path", ["/break-off", "/break-off?at-once"])
+def test_a_response_that_the_app_does_not_complete_is_broken_off(client, path):
+    with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+        client.get(path)
+
+
+def test_a_failure_after_the_response_is_complete_changes_nothing(client):
+    assert client.get("/fail-after").text == "0\n1\n2\n3\n"
+
+
+def test_timers_may_be_due_already(client):
+    assert client.get("/timers").text == "at later"
+
+
 def test_the_app_learns_that_a_client_has_left(client, preview):
     before = client.get("/").json()["ended"]
     with httpx.stream("GET", f"{preview.url}/endless", trust_env=False) as response:

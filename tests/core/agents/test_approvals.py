@@ -293,7 +293,7 @@ def test_sub_agent_cannot_suspend():
     script = Script([call("agent-x", {"prompt": "pay"})], ["Sorry."])
     (result,) = run_agent(Agent(name="outer", model=script.model, agents={"x": inner})).tool_results
     assert result.failed
-    assert "'inner' needs a decision" in result.result
+    assert "'inner' is called as a tool" in result.result
     assert shop.paid == []
 
 

@@ -166,7 +166,7 @@ def test_run_ends_after_five_turns_by_default():
 def test_arguments_that_are_no_json_are_corrected():
     script = Script([call("broken", '{"a')], ["Sorry."])
     (result,) = run_agent(Agent(name="a", model=script.model, tools=[broken])).tool_results
-    assert "The arguments are no JSON object." in result.result["message"]
+    assert "The arguments are not a JSON object." in result.result["message"]
 
 
 @pytest.mark.parametrize("output", [Model, Plain, Struct])

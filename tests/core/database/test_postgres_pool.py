@@ -120,6 +120,32 @@ def test_a_transaction_is_repeated_after_a_deadlock(postgres_url):
     assert asyncio.run(work_both()) == [(3,), (2,)]
 
 
+def test_an_idle_transaction_blocks_others_only_for_a_while(postgres_url, monkeypatch):
+    monkeypatch.setattr("mastra_core.database.postgres_pool._IDLE_SECONDS", 0.3)
+    update = "UPDATE example SET size = size + 1 WHERE id = 1"
+    begun, waits = asyncio.Event(), [1.5]
+
+    async def change_slowly(connection):  # as a process that is stopped meanwhile
+        await connection.execute(update)
+        begun.set()
+        await asyncio.sleep(waits.pop() if waits else 0)
+        await connection.execute(update)
+
+    async def work_both():
+        stopped, other = create_pool(postgres_url), create_pool(postgres_url)
+        slow = asyncio.create_task(stopped.run(change_slowly))
+        await begun.wait()
+        async with asyncio.timeout(1.3):
+            await other.run(fetch(f"{update} RETURNING id"))
+        await slow  # it was repeated
+        rows = await other.run(fetch("SELECT size FROM example WHERE id = 1"))
+        await stopped.close()
+        await other.close()
+        return rows
+
+    assert asyncio.run(work_both()) == [(4,)]
+
+
 def test_all_connections_in_use_is_explained(postgres_url, monkeypatch):
     monkeypatch.setattr("mastra_core.database.postgres_pool._CONNECT_SECONDS", 0.2)
 

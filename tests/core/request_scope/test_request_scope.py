@@ -191,7 +191,7 @@ def test_what_ends_with_a_request_runs_after_its_kept_tasks():
 
 
 def test_a_hold_must_be_a_function():
-    with pytest.raises(ConfigError, match="no function"):
+    with pytest.raises(ConfigError, match="not a function"):
         enable_request_scope(None)
     assert not is_request_scoped()
 

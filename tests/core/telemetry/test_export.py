@@ -140,7 +140,7 @@ def test_limits_of_a_span(build_span):
         ({"status": 404}, "status 404"),
         ({"status": 302}, "status 302"),
         ({"answer": b"\xff\xff garbage"}, "not OTLP"),
-        ({"answer": b"<html>", "content_type": "text/html"}, "no collector"),
+        ({"answer": b"<html>", "content_type": "text/html"}, "not a collector"),
     ],
 )
 def test_refused_spans_are_counted_and_logged_once(build_span, messages, settings, reason):

@@ -14,6 +14,7 @@ class JsonJournal:
     """
 
     run_id = "recorded"
+    parts = None
 
     def __init__(self, get_resume_data=None):
         self.outcomes = {}

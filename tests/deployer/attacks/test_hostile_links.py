@@ -93,7 +93,7 @@ def test_a_bundle_follows_no_link_and_no_name_out_of_the_project(project, mastra
     mastra("bundle", "paper", "-o", "out/new", cwd=root).failed(2, "out' is a symbolic link")
     for name in ("../../../victim", str(victim), "..", "."):
         (root / "pyproject.toml").write_text(CONFIG.replace("targets.paper", f'targets."{name}"'))
-        mastra("bundle", cwd=root).failed(2, "lead out of '.mastra-local'")
+        mastra("bundle", cwd=root).failed(2, "outside of '.mastra-local'")
     assert read_tree(victim) == before
     # The honest case, also with a path to the deployer as its name.
     (root / "pyproject.toml").write_text(

@@ -37,9 +37,9 @@ def cold_cache(tmp_path):
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("cut", "closed the connection"),
+        pytest.param("cut", "closed the connection", marks=pytest.mark.full),
         ("hang", "closed the connection"),
-        ("always 500", "closed the connection"),
+        pytest.param("always 500", "closed the connection", marks=pytest.mark.full),
         ("wrong", "hash"),
     ],
 )
@@ -106,9 +106,13 @@ EVIL = {
     "latin": {"metadata": "Author: \udce9\n"},
     "odd requirement": {"metadata": "Requires-Dist: idna (>dev)\n"},
 }
+EVIL_IN_CI = ("absolute", "linked folder", "latin")
 
 
-@pytest.mark.parametrize("kind", EVIL)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=() if kind in EVIL_IN_CI else pytest.mark.full) for kind in EVIL],
+)
 def test_malicious_wheel_writes_nothing_outside(project, mastra, tmp_path, cold_cache, kind):
     folder = tmp_path / "mine"
     folder.mkdir()

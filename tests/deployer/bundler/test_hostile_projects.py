@@ -14,6 +14,7 @@ from tests.repository import EXAMPLES
 INDEX = "src/mastra/index.py"
 ACME = "from mastra_deployer_acme import AcmeDeployer\n"
 TOKEN = "sk-live-4711"
+LINE_ENDS = ("\f\n", "x = '\u2028'\n", "# \x85 \x1c\n", '"""\f\n\v"""\n')
 
 
 def add_deployer(echo, call):
@@ -21,7 +22,9 @@ def add_deployer(echo, call):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("odd", ["\f\n", "x = '\u2028'\n", "# \x85 \x1c\n", '"""\f\n\v"""\n'])
+@pytest.mark.parametrize(
+    "odd", ["".join(LINE_ENDS), *(pytest.param(each, marks=pytest.mark.full) for each in LINE_ENDS)]
+)
 def test_unusual_line_ends_never_ship_a_token(project, mastra, echo, odd):
     source = odd + add_deployer(echo, f"AcmeDeployer(app='a', token='{TOKEN}')")
     root = project({INDEX: source})

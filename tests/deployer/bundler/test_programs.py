@@ -383,6 +383,7 @@ def test_modes_do_not_depend_on_the_umask(programs):
     assert modes == {0o644, 0o755, 0o444, 0o555}
 
 
+@pytest.mark.full
 def test_changed_executable_bit_causes_a_build(programs):
     """Also where contents and times are the same, and for a damaged bundle or cache."""
     helper, built = programs.root / "src/mastra/helper", programs.root / ".mastra"
@@ -428,6 +429,7 @@ def image(programs, tmp_path_factory):
     return directory / "root", plan.config["config"], modes
 
 
+@pytest.mark.full
 def test_archives_keep_executables(function, image):
     names = {"driver", "converter", "helper", "included.sh", "shop-report", "tooled-say"}
     for prefix, found in ((FUNCTION, function[1]), ("app/", image[2])):

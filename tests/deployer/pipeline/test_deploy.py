@@ -286,7 +286,7 @@ def test_a_stage_whose_values_come_with_each_deploy(world):
     (world.root / "paper.py").write_text(source)
     for verb in (("list",), ("set", "GREETING"), ("unset", "GREETING"), ("sync",), ("diff",)):
         refused = world.run("env", *verb, "--preview")
-        refused.failed(2, "keeps no variables for preview", "mastra deploy paper --preview")
+        refused.failed(2, "stores no variables for preview", "mastra deploy paper --preview")
     world.deploy("--preview").ok()
     assert set(world.state["env"]) == {"GREETING"}
     world.run("env", "list").ok()

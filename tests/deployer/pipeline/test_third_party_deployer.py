@@ -155,6 +155,7 @@ def test_a_missing_and_a_wrong_token(acme, deploy_bundle):
     assert acme.running == {}
 
 
+@pytest.mark.full  # tests/deployer/kit/http repeats requests too
 def test_requests_to_a_busy_platform_are_repeated(acme, deploy_bundle):
     acme.broken_uploads = 3
     done = deploy_bundle("--json").ok()

@@ -7,8 +7,10 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -26,6 +28,7 @@ FILES = {
         for name in ("autoscaler", "deployment", "disruption-budget", "service")
     ],
     "systemd": ["systemd/app.service"],
+    "blue-green": [f"blue-green/{name}" for name in ("app@.service", "nginx.conf", "switch.py")],
     "procfile": ["Procfile"],
 }
 ASGI = """\
@@ -316,13 +319,15 @@ def test_names_are_converted_for_dns(project, mastra, echo):
     assert service["metadata"]["name"] == "app-9-my-shop"
 
 
-def test_systemd_accepts_the_unit_and_rates_it_hardened(shop, mastra):
-    mastra("new", "host", "systemd", cwd=shop).ok()
-    unit = shop / "systemd/app.service"
+@pytest.mark.parametrize("path", ["systemd/app.service", "blue-green/app@.service"])
+def test_systemd_accepts_the_unit_and_rates_it_hardened(shop, mastra, path):
+    kind, name = path.split("/")
+    mastra("new", "host", kind, cwd=shop).ok()
+    unit = shop / path
     analyze = require_debian_tool("systemd-analyze")
     done = run(analyze, "verify", "--man=no", unit)
     assert done.returncode == 0, done.stderr
-    assert "app.service" not in done.stderr
+    assert name not in done.stderr
     done = run(analyze, "security", "--offline=true", "--threshold=15", unit)
     assert done.returncode == 0, done.stdout
 
@@ -336,6 +341,100 @@ def test_the_command_of_the_unit_serves_and_stops_in_time(built, tmp_path):
     command = shlex.split(settings["ExecStart"].replace("/opt/app", str(built / ".mastra")))
     with run_app(command, tmp_path, PORT="0") as client:
         assert client.get("/ready").json() == {"ready": True}
+
+
+# What systemd does for a unit: start a process, send SIGTERM, wait for its end.
+SLOT = """\
+import os, signal, subprocess, sys, time
+from pathlib import Path
+
+command, port, index = sys.argv[1:]
+file = Path(__file__).with_name(f"{port}.pid")
+if command == "start":
+    values = {**os.environ, "PORT": port, "HOST": "127.0.0.1", "OPENAI_API_KEY": "x"}
+    log = open(f"{file}.log", "a")
+    process = subprocess.Popen([sys.executable, index], env=values, stdout=log, stderr=log)
+    file.write_text(str(process.pid))
+elif file.exists():
+    pid = int(file.read_text())
+    file.unlink()
+    os.kill(pid, signal.SIGTERM)
+    while Path(f"/proc/{pid}").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
+        time.sleep(0.05)
+"""
+
+
+def find_free_ports(count):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@contextlib.contextmanager
+def send_requests(upstream):
+    """Send requests to the slot that the proxy would choose; gives the list of the answers."""
+    answers, ended = [], threading.Event()
+
+    def send():
+        while not ended.wait(0.02):
+            port = re.search(r":(\d+);", upstream.read_text())[1]
+            try:
+                answers.append(httpx.get(f"http://127.0.0.1:{port}/ready").status_code)
+            except httpx.HTTPError as error:
+                answers.append(repr(error))
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.mark.slow
+def test_slots_are_switched_when_ready_and_back(built, tmp_path):
+    blue, green = map(str, find_free_ports(2))
+    text = (built / "blue-green/switch.py").read_text()
+    assert 'PORTS = {"blue": 4321, "green": 4322}' in text
+    script, helper, upstream = (tmp_path / name for name in ("switch.py", "slot.py", "upstream"))
+    script.write_text(text.replace("4321", blue).replace("4322", green))
+    helper.write_text(SLOT)
+    slot = f"{sys.executable} {helper} %s {{port}} {built}/.mastra/index.py"
+    values = {
+        "UPSTREAM": str(upstream),
+        "START": slot % "start",
+        "STOP": slot % "stop",
+        "RELOAD": "true",
+        "PROXY_SECONDS": "0.5",
+    }
+
+    def switch(*arguments, **changes):
+        environment = {**os.environ, **values, **changes}
+        return run(sys.executable, script, *arguments, env=environment)
+
+    try:
+        assert "The slot blue gets the requests." in switch().stdout
+        with send_requests(upstream) as answers:
+            assert "The slot blue has stopped." in switch().stdout
+            assert upstream.read_text() == f"server 127.0.0.1:{green};\n"
+            assert not (tmp_path / f"{blue}.pid").exists()
+            failed = switch(START="true", READY_SECONDS="0.5")
+            assert (failed.returncode, "was not ready in 0.5 s" in failed.stderr) == (1, True)
+            failed = switch(RELOAD="false")
+            assert (failed.returncode, "could not be reloaded" in failed.stderr) == (1, True)
+            assert upstream.read_text() == f"server 127.0.0.1:{green};\n"
+            assert not (tmp_path / f"{blue}.pid").exists()
+            assert switch("blue").returncode == 0
+            assert "already" in switch("blue").stderr
+            assert "no slot 'red'" in switch("red").stderr
+        assert set(answers) == {200}
+        assert upstream.read_text() == f"server 127.0.0.1:{blue};\n"
+    finally:
+        for port in (blue, green):
+            run(sys.executable, helper, "stop", port, "")
 
 
 @pytest.mark.slow

@@ -167,6 +167,7 @@ def test_bundle_is_an_image_layout(bundle, tmp_path):
     assert "uvicorn" in {item["name"] for item in sbom["components"]}
 
 
+@pytest.mark.full
 def test_preview_of_an_image_on_a_base_runs_with_this_python(mastra, project, echo, tmp_path):
     """The acceptance suite covers an image with all layers, which runs in its own root."""
     directory, root = tmp_path / "out", project({INDEX: echo})

@@ -152,7 +152,7 @@ def test_message_of_an_error(http):
 def test_event_without_a_json_form(http, path):
     chunks = stream(http, "opaque", path)
     (error,) = [each for each in chunks if each["type"] == "error"]
-    assert "object has no JSON form" in json.dumps(error)
+    assert "object cannot be encoded as JSON" in json.dumps(error)
     assert generate(http, "opaque").status_code == 500
 
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from mastra_core import Cors, Mastra, MemoryEngine, Workflow, step, tool
+from mastra_core import Cors, DurableEngine, Mastra, MemoryEngine, Workflow, step, tool
 from mastra_core.logger import get_logger
 
 GENERATE = "/api/agents/contextAgent/generate"
@@ -25,6 +25,12 @@ def test_ready_while_draining(serve):
         answer = server.http.get("/ready")
         assert (answer.status_code, answer.json()) == (503, {"ready": False})
         assert server.http.get("/health").status_code == 200
+
+
+def test_ready_tells_the_load_of_a_durable_engine(serve, tmp_path):
+    with serve(Mastra(engine=DurableEngine(f"sqlite:///{tmp_path}/runs.db"))) as server:
+        load = server.http.get("/ready").json()["runs"]
+    assert load == {"queued": 0, "oldestQueued": None, "parked": 0, "takeovers": 0}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import { MastraClient } from "@mastra/client-js";
 const client = new MastraClient({ baseUrl: process.argv[2], backoffMs: 1, maxBackoffMs: 1 });
 const calls = {};
 const repeated = {};
+const errors = {};
 let current = "";
 let failures = 0;
 const send = globalThis.fetch;
@@ -13,6 +14,12 @@ globalThis.fetch = async (...request) => {
   const response = await send(...request);
   if (response.status >= 500 && ++failures > 1) repeated[current] = failures;
   return response;
+};
+// The client logs a broken stream and returns what it has.
+const log = console.error;
+console.error = (...words) => {
+  (errors[current] ??= []).push(words.map((word) => word?.cause ? `${word}: ${word.cause}` : String(word)).join(" "));
+  log(...words);
 };
 const used = new Set();
 
@@ -426,4 +433,4 @@ for (const [kind, instance] of Object.entries(found))
     }
   }
 
-process.stdout.write(`${JSON.stringify({ calls, rest, repeated })}\n`, () => process.exit(0));
+process.stdout.write(`${JSON.stringify({ calls, rest, repeated, errors })}\n`, () => process.exit(0));

@@ -37,13 +37,13 @@ def test_every_call_was_recorded(results):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_call(all_differences, name):
+def test_call(results, all_differences, name):
     strange = {
         path: text
         for path, text in all_differences[name].items()
         if not find_explanations(name, path)
     }
-    assert strange == {}, f"{name} differs"
+    assert strange == {}, results["errors"].get(name)
 
 
 @pytest.mark.parametrize("index", range(len(DELIBERATE)), ids=lambda index: DELIBERATE[index][2])

@@ -132,3 +132,19 @@ def test_runs_outlive_the_server(open_servers):
         result = second.http.post(f"{path}/resume-async", params=query, json=body).json()
         assert (result["status"], result["result"]) == ("success", 17)
         second.http.post(f"{endless}/runs/{running}/cancel")
+
+
+def test_priority_is_stored_and_bounded(servers):
+    here, there = servers
+    for path in ("start-async", "stream"):
+        answer = here.post(
+            f"/api/workflows/line/{path}",
+            params={"runId": f"priority-{path}"},
+            json={"inputData": 4, "priority": 7},
+        )
+        assert answer.status_code == 200
+    for priority in (-1, 1001, "high", None):
+        body = {"inputData": 4, "priority": priority}
+        answer = here.post("/api/workflows/line/start-async", params={"runId": "p"}, json=body)
+        assert answer.status_code == 400
+        assert there.get("/api/workflows/line/runs/p").status_code == 404

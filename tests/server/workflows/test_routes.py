@@ -325,6 +325,20 @@ def test_runs_of_other_resources(serve):
         ):
             assert (answer.status_code, answer.json()) == absent
         assert api.get(f"{url}/runs/r1", headers=ann).json()["status"] == "suspended"
+        for path, headers, status in (
+            ("start-async", ann, 403),
+            ("stream", ann, 403),
+            ("start-async", {}, 200),
+        ):
+            answer = api.post(
+                f"{url}/{path}",
+                json={"inputData": 1, "priority": 1},
+                params={"runId": "r9"},
+                headers=headers,
+            )
+            assert answer.status_code == status
+            found = api.get(f"{url}/runs/r9").status_code
+            assert found == (200 if status == 200 else 404), "no pending run is left behind"
 
 
 def test_callers_of_two_resources_choose_the_same_run_id(serve):

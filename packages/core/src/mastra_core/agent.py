@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Agent",)
 
-# Two threads that import parts of one package may see half of it, so a first run waits for preload.
+# If two threads import one package, one may see half of it, so a first run waits for preload.
 _IMPORT_LOCK = threading.RLock()
 
 
@@ -60,8 +60,14 @@ class Agent:
     :param stop_on_tool_error: whether an error of a tool ends the run; by default the model gets
         the error as the result of its call.
     :param memory: the memory of conversations; by default that of the ``Mastra``.
+    :param durable: whether runs are stored in a database, so that another process continues them
+        after a crash; by default whether the ``Mastra`` has a durable engine. Only runs that
+        ``Mastra.get_agent`` and the server start are stored.
     :raises ConfigError: for a model string without a provider, or an invalid tool.
     """
+
+    records_calls = True  # in the journal of a durable run
+    repeats_events = False
 
     def __init__(
         self,
@@ -82,6 +88,7 @@ class Agent:
         limits: Limits | None = None,
         stop_on_tool_error: bool = False,
         memory: Memory | None = None,
+        durable: bool | None = None,
     ) -> None:
         self.id = id or name
         self.name = name
@@ -102,6 +109,7 @@ class Agent:
         self.limits = limits
         self.stop_on_tool_error = stop_on_tool_error
         self.memory = memory
+        self.durable = durable
         self._runner: AgentLike | None = None
         _check_tool_names(name, self.callable_tools)
 
@@ -128,7 +136,7 @@ class Agent:
     async def generate(
         self, input: AgentInput | str, /, **overrides: Unpack[RunOptions]
     ) -> AgentOutput:
-        """Run to the end.
+        """Run the agent to the end, and return its output.
 
         :param input: the whole input, or the user's message.
         :param overrides: fields of ``AgentInput`` that replace those of ``input``

@@ -38,6 +38,7 @@ def describe(mastra: Mastra) -> dict[str, Any]:
             if (names := _get_variables(agent))
         },
         "suspending_steps": _list_suspending_steps(mastra),
+        "run_database": _get_run_database(mastra),
         "middleware": len(mastra.server_middleware),
         "serve": {
             "host": mastra.server.host,
@@ -68,7 +69,7 @@ def find_missing_providers(mastra: Mastra) -> dict[str, list[str]]:
 
 
 def _get_drain_timeout(mastra: Mastra) -> float:
-    """Return the time for running requests in seconds; ``mastra dev`` has a longer default."""
+    """Return the seconds that requests get at shutdown; ``mastra dev`` has a longer default."""
     if mastra.server.drain_timeout is not None:
         return mastra.server.drain_timeout
     return _DEV_DRAIN_TIMEOUT if os.environ.get("MASTRA_DEV") == "true" else _DRAIN_TIMEOUT
@@ -97,15 +98,16 @@ def _is_single_process(mastra: Mastra) -> bool:
     """Return whether runs or threads exist in the memory of one process only."""
     agents = mastra.agents.values()
     memories = [memory for agent in agents if (memory := get_memory(agent))]
+    others = [agent for agent in agents if not getattr(agent, "is_durable", False)]
     return (
         (bool(mastra.workflows) and mastra.engine.single_process)
         or any(memory.storage.single_process for memory in memories)
-        or (mastra.storage.single_process and any(map(_may_suspend, agents)))
+        or (mastra.storage.single_process and any(map(_may_suspend, others)))
     )
 
 
 def _may_suspend(agent: AgentLike) -> bool:
-    """Return whether runs of an agent may wait for approvals; each caller may require them."""
+    """Return whether runs of an agent may wait for approvals; a caller may also require them."""
     info = agent.info()
     return bool(getattr(info, "tools", ()) or getattr(info, "agents", ()))
 
@@ -121,11 +123,20 @@ def _list_per_process(server: Server) -> list[str]:
 
 
 def _list_suspending_steps(mastra: Mastra) -> dict[str, list[str]]:
-    """Return the steps that suspend runs which only one process knows, by workflow."""
+    """Return the steps, by workflow, that suspend runs in the memory of one process."""
     if not mastra.engine.single_process:
         return {}
     steps = {key: list(iter_suspending_steps(each)) for key, each in mastra.workflows.items()}
     return {key: paths for key, paths in steps.items() if paths}
+
+
+def _get_run_database(mastra: Mastra) -> str:
+    """Return the kind of the database that keeps workflow runs; empty without workflows."""
+    if not mastra.workflows:
+        return ""
+    default = "memory" if mastra.engine.single_process else "other"
+    found: str = getattr(mastra.engine, "database", default)
+    return found
 
 
 def _get_variables(agent: AgentLike) -> Sequence[str]:

@@ -53,7 +53,7 @@ __all__ = (
 class MastraError(Exception):
     """The base of all errors of mastra: a message of one sentence, and a hint with the cure.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     """
 
@@ -71,7 +71,7 @@ class MastraError(Exception):
 class ConfigError(MastraError):
     """The project, its settings or the environment is invalid.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     """
 
@@ -81,7 +81,7 @@ class ConfigError(MastraError):
 class ConsentError(ConfigError):
     """The user has not consented to a host or file that the project's files name.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     """
 
@@ -91,7 +91,7 @@ class ConsentError(ConfigError):
 class PluginError(MastraError):
     """A deployer or an ambient plugin broke the contract of the hooks.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     """
 
@@ -101,7 +101,7 @@ class PluginError(MastraError):
 class BuildError(MastraError):
     """The project cannot be staged, or the staged app does not start.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     """
 
@@ -109,9 +109,9 @@ class BuildError(MastraError):
 
 
 class BundleError(MastraError):
-    """The staged app does not fit the target.
+    """The staged app cannot run on the target.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     """
 
@@ -121,7 +121,7 @@ class BundleError(MastraError):
 class DeployError(MastraError):
     """The platform did not accept the bundle.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     """
 
@@ -131,7 +131,7 @@ class DeployError(MastraError):
 class AuthError(DeployError):
     """Credentials are missing, or were refused by the platform.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     :param code: the platform's error code (``forbidden``), empty if it has none.
     """
@@ -146,7 +146,7 @@ class AuthError(DeployError):
 class ApiError(DeployError):
     """The deployer cannot use the platform's response.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     :param status: HTTP status of the response, ``None`` if there was no response.
     :param code: the platform's error code (``rate_limited``), empty if it has none.
@@ -165,7 +165,7 @@ class ApiError(DeployError):
 class DeploymentFailed(DeployError):
     """The platform accepted the bundle, but could not build or start the app.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     :param deployment: the failed deployment, ``None`` if it is unknown.
     """
@@ -180,7 +180,7 @@ class DeploymentFailed(DeployError):
 class DeployTimeout(DeployError):
     """The deployment did not reach a final state within the timeout.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     """
 
@@ -209,7 +209,7 @@ class StorageError(MastraError):
 
     Examples are a full disk, a damaged file and a database with too many requests.
 
-    :param message: what is wrong, in one sentence that names the file or database.
+    :param message: one sentence that describes the error and names the file or database.
     :param hint: the cure; empty only if there is none.
     """
 
@@ -217,7 +217,7 @@ class StorageError(MastraError):
 class McpFailed(MastraError):
     """An MCP server cannot be reached or does not respond.
 
-    :param message: what is wrong, in one sentence that names the server.
+    :param message: one sentence that describes the error and names the server.
     :param hint: the cure; empty only if there is none.
     """
 
@@ -227,7 +227,7 @@ class RequestError(MastraError):
 
     The class attribute ``status`` is the HTTP status of the response.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     """
 
@@ -235,9 +235,9 @@ class RequestError(MastraError):
 
 
 class InvalidInput(RequestError):
-    """Data does not fit the declared type.
+    """Data does not match the declared type.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     :param issues: one ``(field, message)`` pair for each value that does not fit.
     """
@@ -252,7 +252,7 @@ class InvalidInput(RequestError):
 class Forbidden(RequestError):
     """The resource belongs to another caller.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     """
 
@@ -262,7 +262,7 @@ class Forbidden(RequestError):
 class NotFound(RequestError):
     """No agent, workflow, tool or run has that name.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     """
 
@@ -272,7 +272,7 @@ class NotFound(RequestError):
 class Conflict(RequestError):
     """The run is in a state that does not allow the operation.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     """
 
@@ -280,9 +280,9 @@ class Conflict(RequestError):
 
 
 class TooManyRuns(RequestError):
-    """The bounded journal is full of runs that have not finished.
+    """The caller has reached the maximum number or size of unfinished runs.
 
-    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param message: one sentence that describes the error and quotes the offending value.
     :param hint: the cure; empty only if there is none.
     """
 

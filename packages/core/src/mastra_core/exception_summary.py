@@ -12,7 +12,7 @@ __all__ = ("summarize_exception",)
 _INSTALLED = ("site-packages", "dist-packages")
 _MAX_MESSAGE = 300  # characters; a provider's response may be a whole page
 _MAX_FRAMES = 5
-# Where dependencies are: this package's neighbours, also in a bundle, and the standard library.
+# The directories of dependencies: that of this package, also in a bundle, and the standard library.
 _OTHERS = (
     Path(__file__).resolve().parent.parent,
     Path(sysconfig.get_path("stdlib")).resolve(),

@@ -32,7 +32,7 @@ async def fetch(
     body: bytes | None = None,
     seconds: float = 5.0,
 ) -> FetchedResponse:
-    """Send a request, and read the response, whatever its status.
+    """Send a request, and return the response with any status.
 
     In Pyodide, the platform's ``fetch`` sends the request. Elsewhere a thread sends it. Only a
     ``GET`` request follows redirects, because its headers have no credentials.

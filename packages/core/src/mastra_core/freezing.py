@@ -1,17 +1,51 @@
-"""Tell platforms that freeze a process between two of its requests."""
+"""Support platforms that freeze a process between two of its requests."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
 
-__all__ = ("freezes_between_requests",)
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ("collect_tasks", "freezes_between_requests", "hold_response")
 
 _VARIABLES = ("AWS_LAMBDA_FUNCTION_NAME", "VERCEL")
+_tasks: ContextVar[list[asyncio.Task[Any]] | None] = ContextVar("mastra_held_tasks", default=None)
 
 
 def freezes_between_requests() -> bool:
-    """Return whether threads of this process stand still while no request is served.
+    """Return whether the platform pauses the threads of this process between requests.
 
     Netlify's functions run on AWS Lambda.
     """
     return any(name in os.environ for name in _VARIABLES)
+
+
+@contextlib.contextmanager
+def collect_tasks() -> Iterator[list[asyncio.Task[Any]]]:
+    """Collect the tasks of the block that must end before the process is frozen.
+
+    The server does so for each request, and completes the response when the tasks have ended.
+
+    :returns: a context manager that gives the list of the tasks.
+    """
+    tasks: list[asyncio.Task[Any]] = []
+    token = _tasks.set(tasks)
+    try:
+        yield tasks
+    finally:
+        _tasks.reset(token)
+
+
+def hold_response(task: asyncio.Task[Any]) -> None:
+    """Complete the response of the current request only when a task has ended.
+
+    :param task: the task.
+    """
+    tasks = _tasks.get()
+    if tasks is not None:
+        tasks.append(task)

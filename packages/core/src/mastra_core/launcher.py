@@ -33,7 +33,7 @@ PACKAGE_DIRECTORIES = ("site-packages", "dist-packages")
 
 
 def main(arguments):
-    gc.disable()  # during the imports, which would spend a tenth of their time on it
+    gc.disable()  # off during the imports, because it would take a tenth of their time
     bundle = read_manifest(HERE)
     check_python(bundle)
     paths = [os.path.join(HERE, path) for path in bundle["paths"]]
@@ -291,7 +291,7 @@ def serve_one(config, listener, announce="", mixins=()):
 
 
 def end_imports():
-    """Let garbage collection begin, without the imported objects, which stay for good.
+    """Turn garbage collection on, and exclude the imported objects, which are never freed.
 
     Looking at them again and again would delay requests.
     """
@@ -318,7 +318,7 @@ def run_preload(mastra):
 
 
 def create_worker_app():
-    """Return the app for a worker process; it starts the preload after its own start."""
+    """Return the app for a worker process; the app starts the preload after its own start."""
     gc.disable()
     app = load(read_manifest(HERE))[0]
     end_imports()
@@ -358,7 +358,7 @@ def serve_many(config, listener, announce):
 
 @contextlib.contextmanager
 def share_metrics():
-    """Let the workers share a directory of metrics, so that each of them reports all."""
+    """Let the workers share a directory of metrics, so that each worker reports all metrics."""
     import tempfile
     from importlib.util import find_spec
 
@@ -444,13 +444,13 @@ def open_listener(host, port):
 
 
 def is_served(family, host, port):
-    """Return whether a process listens on a port, because macOS lets two processes bind it."""
+    """Return whether a process listens on a port; macOS would let a second process bind it."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     with socket.socket(family) as probe:
         probe.settimeout(0.5)
         try:
             probe.connect((address, port))
-            return probe.getsockname() != probe.getpeername()  # else it has met itself
+            return probe.getsockname() != probe.getpeername()  # the socket is connected to itself
         except (OSError, UnicodeError):
             return False
 
@@ -459,7 +459,7 @@ def suggest_address(host, error):
     """Return the cure for an address that cannot be bound."""
     if isinstance(error, (socket.gaierror, UnicodeError)) or error.errno == errno.EADDRNOTAVAIL:
         setting = "Conda and others set HOST too: set" if os.environ.get("HOST") else "Set"
-        return "%r is no address of this machine. %s HOST=0.0.0.0 or another address." % (
+        return "%r is not an address of this machine. %s HOST=0.0.0.0 or another address." % (
             host,
             setting,
         )

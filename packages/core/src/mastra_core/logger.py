@@ -52,7 +52,8 @@ def create_logger(
     :param level: ``debug``, ``info``, ``warn``, ``error`` or ``silent``.
     :param format: ``console`` is readable text, ``json`` one JSON object a line. ``auto`` is
         ``console`` on a terminal and under ``mastra dev``, else ``json``.
-    :param stream: where the lines are written; standard error by default, ``False`` for no stream.
+    :param stream: the stream to which the lines are written; standard error by default, ``False``
+        for no stream.
     :param transports: further destinations, by name: ``FileTransport``, ``HttpTransport``, a
         ``LogTransport`` of your own, or a handler of ``logging``.
     :raises ConfigError: for an unknown level or format, or an invalid transport.
@@ -102,7 +103,7 @@ def _convert_transport(name: str, transport: LogTransport | logging.Handler) -> 
     if isinstance(transport, logging.Handler):
         return HandlerTransport(transport)
     raise ConfigError(
-        f"The log transport {name!r} is of type {type(transport).__name__!r}.",
+        f"The log transport {name!r} has the wrong type {type(transport).__name__!r}.",
         "Pass FileTransport(...), HttpTransport(...), a LogTransport or a logging.Handler.",
     )
 

@@ -16,6 +16,7 @@ from mastra_core.logger import create_logger
 from mastra_core.memory.memory import Memory, as_memory
 from mastra_core.memory.memory_agent import AgentWithMemory, get_memory
 from mastra_core.registry import Registry
+from mastra_core.request_scope import is_request_scoped
 from mastra_core.server import (
     Middleware,
     Server,
@@ -45,11 +46,12 @@ class Mastra:
     :param logger: a logger of ``create_logger`` or the standard library; ``False`` logs nothing.
     :param telemetry: ``Telemetry(...)``; without it nothing is traced.
     :param memory: the memory of every agent that has none of its own.
-    :param storage: where threads and suspended runs are stored: ``SqliteStorage("app.db")``, its
-        URL (``"sqlite:///app.db"``, ``"d1:BINDING"``), or any object with the ``Storage`` protocol;
-        in this process by default.
-    :param engine: where workflow runs live: ``"memory"``, the default, in this process;
-        ``"durable"`` in the database that ``MASTRA_DATABASE_URL`` names; or an engine.
+    :param storage: the storage in which threads and suspended runs are stored:
+        ``SqliteStorage("app.db")``, its URL (``"sqlite:///app.db"``, ``"d1:BINDING"``), or any
+        object with the ``Storage`` protocol; in this process by default.
+    :param engine: where runs of workflows, and of built-in agents, live: ``"memory"``, the default,
+        in this process; ``"durable"`` in the database that ``MASTRA_DATABASE_URL`` names; or an
+        engine.
     :param server: ``Server(...)``.
     :param server_middleware: callables, or ``{"handler": ..., "path": "/api/*"}``.
     :param deployer: settings of the deployer that ``mastra deploy`` uses. They are read from the
@@ -74,10 +76,7 @@ class Mastra:
     ) -> None:
         self.storage: Storage = as_storage(storage)
         self.memory: Memory | None = None if memory is None else as_memory(memory)
-        self.agents: Registry[AgentLike] = Registry(
-            "agent",
-            {key: self._attach_memory(agent) for key, agent in _build_agents(agents).items()},
-        )
+        built = {key: self._attach_memory(agent) for key, agent in _build_agents(agents).items()}
         self.workflows: Registry[Workflow] = Registry(
             "workflow", _convert_each(workflows, "workflows", _as_workflow)
         )
@@ -86,8 +85,14 @@ class Mastra:
         self.telemetry = (
             None if telemetry is None else from_mapping(Telemetry, telemetry, "telemetry")
         )
-        self.engine: Engine = as_engine(engine, self.workflows.values())
+        self.engine: Engine = as_engine(
+            engine,
+            self.workflows.values(),
+            has_durable_agents=any(getattr(agent, "durable", False) for agent in built.values()),
+        )
         self.suspended_runs: SuspendedRuns = self.storage.suspended_runs
+        self.agent_workflows: tuple[Workflow, ...] = ()
+        self.agents: Registry[AgentLike] = Registry("agent", self._make_durable(built))
         self.server = as_server(server)
         self.server_middleware: tuple[Middleware, ...] = tuple(
             as_middleware(item, self.server.api_prefix) for item in server_middleware
@@ -127,13 +132,33 @@ class Mastra:
             memory.use_storage(self.storage)
         return agent
 
+    def _make_durable(self, agents: dict[str, AgentLike]) -> dict[str, AgentLike]:
+        """Return the agents; the engine stores the runs of durable agents."""
+        by_default = getattr(self.engine, "is_durable", False) and not is_request_scoped()
+        chosen = {key: each for key, each in agents.items() if _is_durable(each, by_default)}
+        if not chosen:
+            return agents
+        from mastra_core.durable_agents import DurableAgent, SuspendedRunRouter
+
+        durable = {key: DurableAgent(agent, self.engine) for key, agent in chosen.items()}
+        by_id = {agent.id: agent for agent in durable.values()}
+        self.suspended_runs = SuspendedRunRouter(self.storage.suspended_runs, by_id)
+        self.agent_workflows = tuple(agent.workflow for agent in by_id.values())
+        return {**agents, **durable}
+
+
+def _is_durable(agent: AgentLike, by_default: bool) -> bool:
+    """Return whether the runs of an agent are stored."""
+    own = getattr(agent, "durable", False)  # other agents than ``Agent`` have no such option
+    return by_default if own is None else bool(own)
+
 
 def _convert_each(items: Mapping[str, Any] | None, what: str, convert: Any) -> dict[str, Any]:
     if items is None:
         return {}
     if not isinstance(items, Mapping):
         raise ConfigError(
-            f"The argument {what!r} is of type {type(items).__name__!r}.",
+            f"The argument {what!r} has the wrong type {type(items).__name__!r}.",
             f'Pass a mapping: {what}={{"name": ...}}.',
         )
     return {key: convert(value) for key, value in items.items()}
@@ -157,7 +182,7 @@ def _as_workflow(value: Any) -> Workflow:
     if not isinstance(value, Workflow):
         raise ConfigError(f"{value!r} is not a workflow.", "Write Workflow('id').then(step).")
     if not value.nodes:
-        raise ConfigError(f"The workflow {value.id!r} has no steps.", "Add one: .then(step).")
+        raise ConfigError(f"The workflow {value.id!r} has no steps.", "Add a step: .then(step).")
     value.check()
     return value
 

@@ -43,7 +43,7 @@ def to_json_schema(type_: Any) -> dict[str, Any]:
 
     :param type_: a type, or a JSON Schema, which is returned as it is.
     :returns: the schema; an empty one for ``Any``.
-    :raises ConfigError: when the type has no JSON form.
+    :raises ConfigError: when values of the type cannot be JSON.
     """
     if isinstance(type_, dict):
         return type_
@@ -162,7 +162,7 @@ def encode_json(value: Any) -> bytes:
     Text and numbers that JSON cannot contain are replaced.
 
     :param value: anything that msgspec or pydantic can encode.
-    :raises TypeError: when a part of it has no JSON form.
+    :raises TypeError: when a part of it cannot be encoded as JSON.
     """
     try:
         return msgspec.json.encode(value, enc_hook=dump)
@@ -228,7 +228,7 @@ def _encode(value: Any) -> Any:
     for base, convert in _CONVERSIONS:  # numpy.str_ and numpy.float64, for example
         if isinstance(value, base):
             return convert(value)
-    raise TypeError(f"{_get_type_name(type(value))} has no JSON form")
+    raise TypeError(f"{_get_type_name(type(value))} cannot be encoded as JSON")
 
 
 def _is_pydantic(type_: Any) -> bool:
@@ -244,13 +244,13 @@ def _build_adapter(type_: Any) -> Any:
 def _build_pydantic_schema(type_: type) -> dict[str, Any]:
     if _is_pydantic(type_):
         return _build_adapter(type_).json_schema()  # type: ignore[no-any-return]  # pydantic is not imported here
-    raise NotImplementedError(f"{_get_type_name(type_)} has no JSON form")
+    raise NotImplementedError(f"{_get_type_name(type_)} cannot be encoded as JSON")
 
 
 def _decode_pydantic(type_: type, value: Any) -> Any:
     if _is_pydantic(type_):
         return _validate_pydantic(type_, value)
-    raise NotImplementedError(f"{_get_type_name(type_)} has no JSON form")
+    raise NotImplementedError(f"{_get_type_name(type_)} cannot be encoded as JSON")
 
 
 def _validate_pydantic(type_: Any, value: Any) -> Any:

@@ -101,6 +101,6 @@ def count_secrets() -> int:
 
 
 def iter_secret_values() -> Iterator[str]:
-    """Yield the value of each existing secret, also of those that an environment variable holds."""
+    """Yield the value of each existing secret, also if an environment variable has the value."""
     for secret in list(_secrets.values()):
         yield secret._value or os.environ.get(secret._name, "")  # noqa: SLF001  # of this module

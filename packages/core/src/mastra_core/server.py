@@ -33,8 +33,8 @@ class Cors:
     def __post_init__(self) -> None:
         if self.credentials and "*" in self.origins:
             raise ConfigError(
-                "Cors(credentials=True) with '*' would let every web page act with its visitor's "
-                "login.",
+                "Cors(credentials=True) with '*' would let every web page send requests with the "
+                "login of its visitor.",
                 "Name the pages, such as origins=['https://app.example.com'].",
             )
 
@@ -46,9 +46,9 @@ class RateLimit:
     :param amount: the limit, such as ``100/minute`` or ``5/second``.
     :param by: a function of the request that returns the client's key; by default the key is the
         client's address.
-    :param storage: where requests are counted. Processes that share one limit need a database
-        (``postgresql://...``, ``sqlite:///file.db``) or a shared storage of the package ``limits``,
-        such as ``async+redis://host:6379``.
+    :param storage: the storage in which requests are counted. Processes that share one limit need a
+        database (``postgresql://...``, ``sqlite:///file.db``) or a shared storage of the package
+        ``limits``, such as ``async+redis://host:6379``.
     """
 
     amount: str
@@ -57,12 +57,12 @@ class RateLimit:
 
     @property
     def is_in_database(self) -> bool:
-        """Whether the processes count in a database of mastra."""
+        """Whether all processes count their requests in a database of mastra."""
         return self.storage.startswith(("sqlite:", "postgresql:", "postgres:"))
 
     @property
     def is_in_memory(self) -> bool:
-        """Whether each process counts for itself."""
+        """Whether each process counts its own requests in memory."""
         return self.storage.startswith("async+memory:")
 
 
@@ -96,8 +96,8 @@ class ApiRoute:
         for method in self.methods:
             if method not in _METHODS:
                 raise ConfigError(
-                    f"The route {self.path!r} has the method {method!r}.",
-                    f"Use some of {', '.join(_METHODS)}.",
+                    f"The route {self.path!r} has the unknown method {method!r}.",
+                    f"Use one or more of {', '.join(_METHODS)}.",
                 )
 
     @property
@@ -261,7 +261,9 @@ def from_mapping(type_: type[T], value: Any, where: str) -> T:
     try:
         return type_(**value)
     except TypeError as error:
-        raise ConfigError(f"{where}: {error}.", f"It takes {', '.join(known)}.") from None
+        raise ConfigError(
+            f"{where} has invalid arguments: {error}.", f"Use {', '.join(known)}."
+        ) from None
 
 
 def _suggest_key(key: str, choices: Sequence[str]) -> str:

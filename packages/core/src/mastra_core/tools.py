@@ -64,6 +64,8 @@ class ToolContext:
     :param resume_data: data that was provided after ``suspend``; ``None`` on the first execution.
     :param writer: sends an output to the readers of the run; set by the framework.
     :param counter: adds token usage to the run; set by the framework.
+    :param journal: records the calls of an agent that the tool runs, in a durable run; set by the
+        framework.
     """
 
     request_context: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -74,9 +76,15 @@ class ToolContext:
     resume_data: Any = None
     writer: Callable[[Any], Awaitable[None]] | None = dataclasses.field(default=None, repr=False)
     counter: Callable[[Any], None] | None = dataclasses.field(default=None, repr=False)
+    journal: Any = dataclasses.field(default=None, repr=False)
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether an earlier process may have executed this call, before that process ended."""
+        return self.journal is not None and self.journal.is_repeated
 
     def suspend(self, payload: Any = None) -> NoReturn:
-        """Stop the tool here; when somebody provides data, it is executed again from its start.
+        """Stop the tool here; when somebody provides data, the tool runs again from its start.
 
         :param payload: what that person needs to see, any JSON-able value.
         :raises Conflict: in a direct call, which cannot wait.
@@ -278,7 +286,7 @@ def tool(
     :param requires_approval: whether a person must approve each call; or a function, sync or async,
         of the tool's parameters that decides for one call.
     :param resume: type of the data that a suspended call waits for; ``None`` for any data.
-    :raises ConfigError: when a parameter has no type or no JSON form.
+    :raises ConfigError: when a parameter has no type, or a type that cannot be JSON.
     """
     if not isinstance(requires_approval, bool) and not callable(requires_approval):
         raise ConfigError(
@@ -299,7 +307,7 @@ def tool(
             context_names=tuple(name for name, hint in hints.items() if hint is ToolContext),
         )
         _ = item.resume_schema
-        to_json_schema(item.input)  # a type without a JSON form fails here and not in a request
+        to_json_schema(item.input)  # a type that cannot be JSON fails here and not in a request
         return item
 
     return decorate(function) if function else decorate

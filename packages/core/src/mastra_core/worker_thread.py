@@ -47,7 +47,7 @@ async def run_in_thread(function: Callable[[], T]) -> T:
 
 
 def run_for(seconds: float, function: Callable[[], object]) -> bool:
-    """Call a function in a thread, and wait for a limited time; the thread then goes on alone.
+    """Call a function in a thread, and wait for a limited time; after that, the thread goes on.
 
     :param seconds: the time limit.
     :param function: takes no arguments.

@@ -61,7 +61,7 @@ class CloudflareApi:
     def build_script_path(self, name: str, suffix: str = "") -> str:
         """Return the path of a Worker.
 
-        :param name: of the Worker.
+        :param name: the name of the Worker.
         :param suffix: rest of the path, with a leading slash.
         """
         return self.build_path(f"/workers/scripts/{quote(name, safe='')}{suffix}")
@@ -160,7 +160,7 @@ class CloudflareApi:
         )
 
     def delete(self, path: str, **query: str) -> None:
-        """Delete an object, which may be absent.
+        """Delete an object; do nothing if the object does not exist.
 
         :param path: below the address of the API.
         :param query: query parameters.
@@ -184,7 +184,7 @@ class CloudflareApi:
 
         :param method: ``POST`` or ``PUT``.
         :param path: below the address of the API.
-        :param parts: of the form.
+        :param parts: the parts of the form.
         :param boundary: between the parts; equal uploads have equal boundaries, and equal bytes.
         :param query: query parameters.
         """
@@ -266,14 +266,15 @@ def _find_account(api: CloudflareApi) -> str:
     accounts = api.list("/accounts")
     if not accounts:
         raise AuthError(
-            "The token has no access to an account.",
+            "The token has no access to any account.",
             "Set scope to the id of the account. Or give the token the permission "
             "'Account Settings: Read'.",
         )
     if len(accounts) > 1:
         names = ", ".join(sorted(f"{item.get('id')} ({item.get('name')})" for item in accounts))
         raise ConfigError(
-            f"The token has {len(accounts)} accounts, but scope does not select one of them.",
+            f"The token has access to {len(accounts)} accounts, but the setting scope does not "
+            "select one of them.",
             f"Set scope to the id of an account: {names}.",
         )
     return str(accounts[0]["id"])
@@ -294,16 +295,16 @@ def _create_sdk(settings: CloudflareDeployer, token: Secret, client: httpx.Clien
 
 
 def _require_success(response: httpx.Response, body: Mapping[str, Any]) -> None:
-    """Raise an error for a response that says that the request failed, with a status of success."""
+    """Raise an error for a response with a status of success whose body reports a failure."""
     if body.get("success", True):
         return
     errors = body.get("errors") or [{}]
     code, message = str(errors[0].get("code") or ""), errors[0].get("message") or "no message"
     request = response.request
     raise ApiError(
-        f"Cloudflare answered {request.method} {request.url.path} with an error: "
-        f"{message} ({code}).",
-        HINTS.get(code, "This message comes from the platform. Correct what it names."),
+        f"Cloudflare responded to {request.method} {request.url.path} with an error: {message} "
+        f"({code}).",
+        HINTS.get(code, "This message comes from the platform. Correct the problem that it names."),
         status=response.status_code,
         code=code,
     )

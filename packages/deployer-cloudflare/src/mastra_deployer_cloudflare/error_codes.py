@@ -105,7 +105,7 @@ _MEMORY_LIMIT = ("exceeded memory", "memory limit")
 
 
 def explain_error(error: DeployError) -> DeployError:
-    """Return an error that says what Cloudflare's code means, or the same error.
+    """Return an error that explains Cloudflare's code; for an unknown code, the same error.
 
     :param error: from the kit's client.
     """
@@ -126,9 +126,9 @@ def _explain_start(message: str) -> DeploymentFailed:
     text = message.lower()
     if any(part in text for part in _PLATFORM_FAULTS):
         return DeploymentFailed(
-            f"Cloudflare could not start the Worker, by a fault of its own. {message}",
-            "Others got this message without a change of their code. What is live has not "
-            "changed. Run the same command again later.",
+            f"Cloudflare could not start the Worker, because of a fault of Cloudflare. {message}",
+            "Other users of Cloudflare got this message without changing their code. The live "
+            "version has not changed. Run the same command again later.",
         )
     if any(part in text for part in _TIME_LIMIT):
         hint = (
@@ -141,5 +141,5 @@ def _explain_start(message: str) -> DeploymentFailed:
         hint = "Run `mastra preview cloudflare`, which starts the app in the same way."
     return DeploymentFailed(
         f"The app fails while the Worker starts. {message}",
-        f"{hint} What is live has not changed.",
+        f"{hint} The live version has not changed.",
     )

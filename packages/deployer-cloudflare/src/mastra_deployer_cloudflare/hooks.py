@@ -64,6 +64,7 @@ def mastra_target() -> Target:
         emulated_previews=True,
         persistent_disk=False,
         short_lived=True,
+        run_databases=("d1",),
         stored_env_stages=("production",),
     )
 

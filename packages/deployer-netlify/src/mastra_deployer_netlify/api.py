@@ -70,7 +70,7 @@ def open_logs(
 
 
 def get_log_address(settings: NetlifyDeployer) -> str:
-    """Return the address of the past log lines; with another ``api_url``, on its host.
+    """Return the address of the past log lines; another ``api_url`` also sets its host.
 
     :param settings: settings of the deployer.
     :returns: the address without a path.
@@ -80,7 +80,7 @@ def get_log_address(settings: NetlifyDeployer) -> str:
 
 
 def get_socket_address(settings: NetlifyDeployer) -> str:
-    """Return the address of the WebSocket; with another ``api_url``, on its host.
+    """Return the address of the WebSocket; another ``api_url`` also sets its host.
 
     :param settings: settings of the deployer.
     :returns: the address without a path.
@@ -105,6 +105,6 @@ def _open(address: str, credentials: Mapping[str, Secret]) -> AbstractContextMan
 
 
 def _count_attempts(request: httpx.Request, count: int) -> None:
-    """Send the number of earlier attempts, as Netlify's own clients do."""
+    """Add a header with the number of earlier attempts, as Netlify's own clients do."""
     if count:
         request.headers[_RETRY_COUNT] = str(count)

@@ -73,6 +73,7 @@ def mastra_target() -> Target:
         previews=True,
         persistent_disk=False,
         short_lived=True,
+        run_databases=("postgresql",),
         reserved_variables=_RESERVED,
         alternatives={"canary": _CANARY},
     )

@@ -65,7 +65,7 @@ def _build_process(
 
 
 def _restore_scripts(directory: Path, version: str) -> None:
-    """Replace the image's path of Python in console scripts, because it is missing here."""
+    """Replace the path of Python in console scripts, because this machine lacks that path."""
     for file in directory.glob("*"):
         first, _, rest = file.read_bytes().partition(b"\n")
         if not first.startswith(b"#!/usr/bin/env "):
@@ -89,7 +89,7 @@ def _unpack(bundle: Bundle, root: Path) -> None:
 
 
 def _filter_member(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
-    """Refuse paths outside of the image, and keep modes, because every user may write to /tmp."""
+    """Refuse paths outside of the image; keep modes, because /tmp must stay writable for all."""
     return tarfile.tar_filter(member, path).replace(mode=member.mode & 0o1777, deep=False)
 
 

@@ -95,7 +95,7 @@ def to_url(host: str) -> str:
 
 @contextlib.contextmanager
 def _add_saml_hint() -> Iterator[None]:
-    """Add a hint to a rejection that only its message identifies."""
+    """Add a hint to an error about SAML, which is recognized only by its message."""
     try:
         yield
     except AuthError as error:

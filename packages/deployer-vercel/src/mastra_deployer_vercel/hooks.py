@@ -81,6 +81,7 @@ def mastra_target() -> Target:
         native_previews=True,
         persistent_disk=False,
         short_lived=True,
+        run_databases=("postgresql",),
         reserved_variables=_RESERVED,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar
@@ -17,6 +17,7 @@ from litestar.datastructures import State
 
 from mastra_core import ApiRoute, Mastra
 from mastra_core.agents.toolboxes import close_toolboxes
+from mastra_core.freezing import freezes_between_requests
 from mastra_core.request_scope import is_request_scoped
 from mastra_core.telemetry import is_sdk_installed
 from mastra_server.a2a import routes as a2a_routes
@@ -29,6 +30,7 @@ from mastra_server.auth.guards import build_guards
 from mastra_server.http import health
 from mastra_server.http.asgi import App
 from mastra_server.http.errors import ErrorBoundary, get_exception_handlers
+from mastra_server.http.handlers import build_options_handler
 from mastra_server.http.not_found import get_not_found_handlers
 from mastra_server.http.openapi import get_openapi_routes
 from mastra_server.http.paths import CanonicalPath, mount_handlers
@@ -39,6 +41,7 @@ from mastra_server.mcp import tools as mcp_tools
 from mastra_server.mcp.app import McpRoute
 from mastra_server.memory import routes as memory_routes
 from mastra_server.middleware.cors import CorsHeaders
+from mastra_server.middleware.frozen_runs import FrozenRuns
 from mastra_server.middleware.https import HttpsOnly
 from mastra_server.middleware.limits import BodyLimit, TimeLimit
 from mastra_server.middleware.rate_limit import RateLimiter
@@ -90,7 +93,7 @@ def create_app(mastra: Mastra) -> Litestar:
     trace_store, trace_routes = _create_trace_store(mastra)
     mcp_routes = (*mcp_tools.ROUTES, *mcp_resources.ROUTES) if mastra.server.mcp else ()
     declared = (*_API_ROUTES, *trace_routes, *mcp_routes, *get_openapi_routes(mastra))
-    api_routes = mount_handlers(declared, mastra.server.api_prefix)
+    api_routes = list(mount_handlers(declared, mastra.server.api_prefix))
     metrics = ServerMetrics(mastra)
     mcp = [McpRoute(mastra)] if mastra.server.mcp else []
     fixed_routes = [
@@ -98,7 +101,13 @@ def create_app(mastra: Mastra) -> Litestar:
         *(each.build_route() for each in mcp),
     ]
     app = _choose_app_class(mastra)(
-        route_handlers=[*health.ROUTES, *api_routes, *build_user_routes(mastra), *fixed_routes],
+        route_handlers=[
+            *health.ROUTES,
+            build_options_handler(api_routes),
+            *api_routes,
+            *build_user_routes(mastra),
+            *fixed_routes,
+        ],
         guards=list(build_guards(mastra)),
         exception_handlers={**get_exception_handlers(), **get_not_found_handlers()},
         lifespan=[_run_lifespan, *(each.run_lifespan for each in mcp)],
@@ -187,6 +196,8 @@ def _wrap_layers(
     settings = mastra.server
     if mastra.server_middleware:  # Litestar handles only what the routes raise
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
+    if freezes_between_requests() and (continue_runs := _find_continue_runs(mastra)):
+        app = FrozenRuns(app, f"{settings.api_prefix}/workflows", continue_runs)
     app = BodyLimit(app, settings.body_limit)
     app = TimeLimit(app, settings.timeout)
     if settings.rate_limit is not None:
@@ -204,8 +215,13 @@ def _wrap_layers(
     return RequestBoundary(app) if is_request_scoped() else app
 
 
+def _find_continue_runs(mastra: Mastra) -> Callable[[], Awaitable[None]] | None:
+    """Return what takes up the durable runs that wait; ``None`` if the engine has no such runs."""
+    return getattr(mastra.engine, "continue_runs", None)
+
+
 async def _open_remote_runs(app: Litestar) -> None:
-    """Listen to servers that share the storage, and import what that needs only if they can."""
+    """Listen to the servers that share the storage, if the storage allows that."""
     bus = getattr(app.state.mastra.storage, "bus", None)
     if bus is not None:
         from mastra_server.agents.remote_runs import RemoteRuns

@@ -17,14 +17,14 @@ __all__ = ("ServerSettings", "mastra_bundle", "mastra_target")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """The settings of the ``server`` target: none, because variables set port and host."""
+    """The settings of the ``server`` target: none, because variables set the port and the host."""
 
     target: ClassVar[str] = "server"
 
 
 @hookimpl
 def mastra_target() -> Target:
-    """Return the target for all machines with the right Python version.
+    """Return the target ``server``: any machine with the right Python version.
 
     :returns: the description of the ``server`` target.
     """

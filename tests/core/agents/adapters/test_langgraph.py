@@ -22,7 +22,7 @@ def test_invalid_graph_is_rejected():
     builder = StateGraph(State)
     builder.add_node("one", lambda state: state)
     builder.add_edge(START, "one")
-    with pytest.raises(ConfigError, match="has no messages"):
+    with pytest.raises(ConfigError, match="has no key 'messages'"):
         as_agent(builder.compile())
     with pytest.raises(ConfigError, match="not a compiled graph"):
         as_agent(builder)

@@ -22,17 +22,16 @@ from mastra_core.testing.storage_fixtures import (
     build_thread,
     list_ids,
 )
-from tests.core.storage.d1.local import Binding, serve_databases
+from tests.core.storage.d1.local import Binding
 
 TABLES = (
     "histories messages threads working_memory suspended_runs request_counts records schema".split()
 )
 
 
-@pytest.fixture(scope="session")
-def port(tmp_path_factory):
-    with serve_databases(tmp_path_factory.mktemp("d1")) as port:
-        yield port
+@pytest.fixture
+def port(d1_port):
+    return d1_port
 
 
 @pytest.fixture

@@ -1,57 +1,8 @@
 """Databases of durable runs, and real processes that execute the runs."""
 
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from tests.core.workflows.durable import worker
-
-ROOT = Path(__file__).parents[4]
-
-
-class Workers:
-    """Processes that share a database.
-
-    :param url: the URL of the database.
-    :param effects: the file to which steps write a line.
-    """
-
-    def __init__(self, url, effects):
-        self.url = url
-        self.effects_file = effects
-        self.processes = []
-
-    def start(self, name="worker"):
-        environment = {**os.environ, "EFFECTS": str(self.effects_file), "PYTHONPATH": str(ROOT)}
-        process = subprocess.Popen(
-            [sys.executable, "-m", worker.__name__, self.url, name],
-            stdout=subprocess.PIPE,
-            env=environment,
-            cwd=ROOT,
-            text=True,
-        )
-        self.processes.append(process)
-        assert process.stdout.readline() == "ready\n"
-        return process
-
-    def kill(self, process):
-        process.kill()
-        process.wait()
-
-    def read_effects(self):
-        return self.effects_file.read_text().split("\n")[:-1]
-
-    def stop(self):
-        for process in self.processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.kill()
-            process.wait()
-            process.stdout.close()
+from tests.core.workflows.durable.worker_processes import Workers
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -33,27 +33,23 @@ async def wait_for(condition, seconds=15):
     return result
 
 
-def count_effects(workers, path):
-    return sum(line.endswith(f" {path}") for line in workers.read_effects())
-
-
 def test_killed_run_continues_in_the_next_process(workers):
     async def run_scenario():
         async with open_client(workers.url) as engine:
             run = await engine.create(SHORT)
             await engine.start(run, 1)
-            await wait_for(lambda: count_effects(workers, "wait_shortly"))
+            await wait_for(lambda: workers.count_effects("wait_shortly"))
             workers.kill(first)
             started = time.monotonic()
             workers.start("second")
-            await wait_for(lambda: count_effects(workers, "wait_shortly") == 2)
+            await wait_for(lambda: workers.count_effects("wait_shortly") == 2)
             assert time.monotonic() - started < 10
             return await asyncio.wait_for(run.wait(), 10)
 
     first = workers.start("first")
     record = asyncio.run(run_scenario())
     assert (record.status, record.result) == ("success", 2)
-    assert count_effects(workers, "prepare") == 1  # finished steps are not repeated
+    assert workers.count_effects("prepare") == 1  # finished steps are not repeated
 
 
 def test_other_process_takes_over_and_refuses_a_stopped_holder(workers):
@@ -61,7 +57,7 @@ def test_other_process_takes_over_and_refuses_a_stopped_holder(workers):
         async with open_client(workers.url) as engine:
             run = await engine.create(SHORT)
             await engine.start(run, 1)
-            await wait_for(lambda: count_effects(workers, "wait_shortly"))
+            await wait_for(lambda: workers.count_effects("wait_shortly"))
             first.send_signal(signal.SIGSTOP)
             workers.start("second")
             record = await asyncio.wait_for(run.wait(), 10)
@@ -75,7 +71,7 @@ def test_other_process_takes_over_and_refuses_a_stopped_holder(workers):
     first = workers.start("first")
     record = asyncio.run(run_scenario())
     assert (record.status, record.result) == ("success", 2)
-    assert count_effects(workers, "wait_shortly") == 2
+    assert workers.count_effects("wait_shortly") == 2
 
 
 def test_process_that_stops_hands_its_runs_back(workers):
@@ -83,7 +79,7 @@ def test_process_that_stops_hands_its_runs_back(workers):
         async with open_client(workers.url) as engine:
             run = await engine.create(SHORT)
             await engine.start(run, 1)
-            await wait_for(lambda: count_effects(workers, "wait_shortly"))
+            await wait_for(lambda: workers.count_effects("wait_shortly"))
             first.terminate()
             assert await asyncio.to_thread(first.wait) == 0
             workers.start("second")
@@ -98,7 +94,7 @@ def test_cancel_from_another_process(workers):
         async with open_client(workers.url) as engine:
             run = await engine.create(LONG)
             await engine.start(run, 1)
-            await wait_for(lambda: count_effects(workers, "wait_long"))
+            await wait_for(lambda: workers.count_effects("wait_long"))
             await engine.cancel(run)
             assert run.record.status == "canceled"
             position = run.position
@@ -133,6 +129,23 @@ def test_resume_that_arrives_twice_is_taken_once(workers):
 
     workers.start()
     assert sum(asyncio.run(run_scenario()).values()) == 10
+
+
+def test_processes_with_one_name_are_distinct(workers):
+    async def run_scenario():
+        async with open_client(workers.url) as engine:
+            runs = [await engine.create(SHORT) for _ in range(4)]
+            for run in runs:
+                await engine.start(run, 1)
+            await wait_for(lambda: workers.count_effects("wait_shortly") == 4)
+            workers.kill(first)
+            return await asyncio.wait_for(asyncio.gather(*(run.wait() for run in runs)), 15)
+
+    first = workers.start("same")
+    workers.start("same")
+    records = asyncio.run(run_scenario())
+    assert [(record.status, record.result) for record in records] == [("success", 2)] * 4
+    assert workers.count_effects("prepare") == 4
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ Each step writes a line to the file EFFECTS, so that a test sees how often it wa
 """
 
 import asyncio
+import dataclasses
 import os
 import signal
 import sys
 from pathlib import Path
 
-from mastra_core import StepContext, Workflow, step
+from mastra_core import StepContext, Workflow, as_step, step
 from mastra_core.workflows.durable import DurableEngine
 
 EFFECTS = Path(os.environ.get("EFFECTS", os.devnull))
@@ -69,12 +70,22 @@ ORDER = Workflow("order").then(prepare).parallel(left, right).map(add, id="add")
 PLAIN = Workflow("plain").then(prepare).parallel(left, right).map(add, id="add")
 LONG = Workflow("long").then(prepare).then(wait_long)
 SHORT = Workflow("short").then(prepare).then(wait_shortly)
-WORKFLOWS = (ORDER, PLAIN, LONG, SHORT)
+# Two builds of an application: the new one has another step in the middle of the workflow.
+OLD_CHANGE = Workflow("change").then(prepare).then(left).then(ask)
+NEW_CHANGE = Workflow("change").then(prepare).then(right).then(left).then(ask)
+BUILDS = {
+    "old": OLD_CHANGE,
+    "new": NEW_CHANGE,
+    "both": dataclasses.replace(NEW_CHANGE, previous=(OLD_CHANGE,)),
+    "longer": OLD_CHANGE.then(as_step(right, id="after")),
+}
+WAITING = Workflow("waiting", int).then(ask)
+WORKFLOWS = (ORDER, PLAIN, LONG, SHORT, WAITING)
 
 
-async def main(url, name):
+async def main(url, name, build):
     engine = DurableEngine(url, name=name, lease=2)
-    await engine.open(WORKFLOWS)
+    await engine.open((*WORKFLOWS, BUILDS[build]))
     print("ready", flush=True)
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)

@@ -13,8 +13,10 @@ from mastra_core.errors import InvalidInput, NotFound, TooManyRuns
 from mastra_core.request_scope import (
     disable_request_scope,
     enable_request_scope,
+    enter_request,
     scoped_task,
 )
+from tests.core.workflows.sample_steps import ask
 
 
 @step
@@ -466,5 +468,50 @@ def test_a_run_is_lost_with_its_request(monkeypatch):
 
     try:
         asyncio.run(main())
+    finally:
+        disable_request_scope()
+
+
+def test_suspended_run_ends_by_its_timeout_where_timers_end_with_requests():
+    """The next look at the run, or at the list, finds the timeout."""
+    executed = []
+
+    @step
+    async def begin(n: int) -> int:
+        executed.append(n)
+        return n
+
+    async def suspend(workflow):
+        engine = MemoryEngine()
+        run = await engine.create(workflow)
+        with enter_request():
+            await engine.start(run, 1)
+            assert (await run.wait()).status == "suspended"
+        assert run.task is None
+        return engine, run
+
+    async def work():
+        short = Workflow("short", timeout=0.05).then(begin).then(ask)
+        engine, run = await suspend(short)
+        await asyncio.sleep(0.06)
+        with enter_request():
+            record = (await engine.get(short, run.run_id)).record
+        assert (record.status, record.error.name) == ("failed", "TimeoutError")
+        engine, _ = await suspend(short)
+        await asyncio.sleep(0.06)
+        with enter_request():
+            assert await engine.count(short) == {"failed": 1}
+        long = Workflow("long", timeout=60).then(begin).sleep(0.01).then(ask)
+        engine, run = await suspend(long)
+        with enter_request():  # the sleep has ended before the run was suspended
+            assert (await engine.get(long, run.run_id)).record.status == "suspended"
+            assert run.task is None
+            await engine.resume(run, {"go": True})
+            assert (await run.wait()).result == "yes"
+        assert executed == [1, 1, 1]
+
+    enable_request_scope(asyncio.ensure_future)
+    try:
+        asyncio.run(work())
     finally:
         disable_request_scope()

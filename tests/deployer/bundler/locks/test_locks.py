@@ -245,7 +245,7 @@ def test_first_of_several_locks_is_used_and_others_are_noted(copy_project):
     append_text(root, "", "other.lock")
     text = (root / "pyproject.toml").read_text()
     (root / "pyproject.toml").write_text(text.replace("deps.txt", "other.lock"))
-    with pytest.raises(ConfigError, match=r"does not support the kind of 'other\.lock'"):
+    with pytest.raises(ConfigError, match=r"does not support the format of 'other\.lock'"):
         lock_project(root)
 
 

@@ -78,7 +78,7 @@ def test_pylock_decides_versions(project, mastra, echo):
     assert list_vendored(root)["idna"] == "3.7"
 
 
-@pytest.mark.parametrize("locked", [True, False])
+@pytest.mark.parametrize("locked", [True, pytest.param(False, marks=pytest.mark.full)])
 def test_an_editable_path_dependency_ships_as_code(project, mastra, echo, locked):
     source = "from shared import word\n" + echo.replace("echo:", "{word}:")
     config = '[tool.uv.sources]\nshared = { path = "libs/shared", editable = true }\n'

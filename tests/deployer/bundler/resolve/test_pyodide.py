@@ -152,6 +152,7 @@ def test_skipped_start_is_reported(bundled, bundle):
     assert not manifest["pure"]
 
 
+@pytest.mark.full  # test_reproducible compares the bytes of two builds too
 @pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes(root, mastra, tmp_path):
     digests = set()

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pydantic
 import pytest
 
+from mastra_core.database.url import parse_database_url
 from mastra_deployer.bundler.verify.placeholders import build_placeholder, build_placeholders
 
 INDEX = "src/mastra/index.py"
@@ -61,6 +62,8 @@ def test_text_and_missing_values():
     assert build_placeholder("") == "placeholder" == build_placeholder("x")
     assert len(build_placeholder(SECRET * 3)) == len(SECRET * 3)
     assert build_placeholders(("A", "B"), {"A": "7"}) == {"A": "1", "B": "placeholder"}
+    own = build_placeholders(["MASTRA_DATABASE_URL"], {})  # a durable engine parses it
+    assert parse_database_url(own["MASTRA_DATABASE_URL"]).kind == "postgresql"
     assert build_placeholder("sqlite:///data/shop.db") == "sqlite:///placeholder.db"
 
 

@@ -23,7 +23,7 @@ def root(tmp_path_factory):
         engine = DurableEngine(f"sqlite:///{root}/mastra.db")
         for workflow, run_id in ((ASKING, "s1"), (ASKING, "s2"), (FAILING, "f1")):
             run = await engine.create(workflow, run_id)
-            await engine.start(run, 1)
+            await engine.start(run, 1, priority=3 if run_id == "f1" else 0)
             await run.wait()
         await engine.close()
 
@@ -41,6 +41,8 @@ def test_list_and_show(root):
     shown = run_mastra("runs", "show", "f1", cwd=root).ok()
     assert "add_one: success" in shown.out
     assert "LookupError: no row 2" in shown.out
+    assert "priority 3" in shown.out
+    assert "priority" not in run_mastra("runs", "show", "s1", cwd=root).ok().out
     run_mastra("runs", "show", "missing", cwd=root).failed(1, "no run 'missing'")
 
 

@@ -45,7 +45,7 @@ def stream_traced(agent: AgentLike, run_input: AgentInput) -> AsyncIterator[Agen
 
 
 def record_agent_finish(span: Span, usage: Usage, reason: str) -> None:
-    """Record how a run ended in its span.
+    """Record the end of a run in the run's span.
 
     :param span: the span of the run, ``None`` without tracing.
     :param usage: the tokens of all turns.
@@ -65,7 +65,7 @@ def record_agent_finish(span: Span, usage: Usage, reason: str) -> None:
 
 
 def record_agent_failure(span: Span, message: str) -> None:
-    """Record a run's failure in its span.
+    """Record the failure of a run in the run's span.
 
     :param span: the span of the run, ``None`` without tracing.
     :param message: why it failed.

@@ -15,7 +15,7 @@ T = TypeVar("T")
 class RunTimedOut(RequestError):
     """A run exceeded its timeout.
 
-    :param message: what is wrong, in one sentence.
+    :param message: one sentence that describes the error.
     :param hint: the cure; empty if there is none.
     """
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.agents.events import AgentEvent, Finish
+from mastra_core.agents.events import AgentEvent, Finish, ToolOutput
 from mastra_core.schema import dump
 
 __all__ = ("build_event_chunk", "read_event_chunk")
@@ -27,6 +27,9 @@ def build_event_chunk(agent_id: str, event: AgentEvent) -> dict[str, Any]:
             is_fallback=event.is_fallback,
             usage=event.usage,
         )
+    if isinstance(event, ToolOutput) and isinstance(event.output, AgentEvent):
+        output = build_event_chunk(event.name, event.output)
+        event = msgspec.structs.replace(event, output=output)
     return {"type": _TYPE, "agent": agent_id, "event": dump(event)}
 
 
@@ -41,6 +44,9 @@ def read_event_chunk(chunk: Any) -> tuple[str, AgentEvent] | None:
     if chunk["type"] != _TYPE:
         return None
     try:
-        return chunk["agent"], msgspec.convert(chunk["event"], AgentEvent)
+        event = msgspec.convert(chunk["event"], AgentEvent)
     except msgspec.ValidationError:  # a step of the application wrote it
         return None
+    if isinstance(event, ToolOutput) and (inner := read_event_chunk(event.output)) is not None:
+        event = msgspec.structs.replace(event, output=inner[1])
+    return chunk["agent"], event

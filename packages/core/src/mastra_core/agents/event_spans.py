@@ -58,7 +58,7 @@ async def _trace(events: Any, run_input: AgentInput) -> AsyncGenerator[AgentEven
 
 
 class _RunSpans:
-    """The spans of one run; each is recorded when its work has ended.
+    """The spans of one run; each span is recorded when its work has ended.
 
     :param run_input: the input of the run. Its tools are traced where they are called.
     """
@@ -70,7 +70,7 @@ class _RunSpans:
         self._calls: dict[str, int] = {}  # when each open call began
 
     def add(self, event: AgentEvent) -> None:
-        """Record the spans that an event ends."""
+        """Record each span whose work ends with this event."""
         now = time.time_ns()
         match event:
             case Start():

@@ -75,8 +75,8 @@ class File(_Event, frozen=True, tag="file", kw_only=True):
     """An image or file that the model created: a URL, or bytes.
 
     :param media_type: MIME type.
-    :param url: URL of the file, empty where ``data`` is given.
-    :param data: the content, empty where ``url`` is given.
+    :param url: URL of the file, empty if ``data`` is given.
+    :param data: the content, empty if ``url`` is given.
     """
 
     media_type: str
@@ -85,7 +85,7 @@ class File(_Event, frozen=True, tag="file", kw_only=True):
 
 
 class PartialObject(_Event, frozen=True, tag="object", kw_only=True):
-    """A structured answer as far as the model has written it; only streams have this event.
+    """The part of a structured answer that exists so far; only streams have this event.
 
     The answer is not checked before ``Finish``.
 
@@ -107,7 +107,7 @@ class ToolInputStart(_Event, frozen=True, tag="tool-input-start", kw_only=True):
 
 
 class ToolInputDelta(_Event, frozen=True, tag="tool-input-delta", kw_only=True):
-    """A piece of the arguments of a tool call, which are JSON; only streams have this event.
+    """A piece of the JSON arguments of a tool call; only streams have this event.
 
     :param id: id of the ``ToolCall`` that follows.
     :param name: name of the tool.
@@ -194,7 +194,7 @@ class ToolSuspended(_Event, frozen=True, tag="tool-suspended", kw_only=True):
     :param id: id of the ``ToolCall``.
     :param name: name of the tool.
     :param arguments: the arguments of the call.
-    :param payload: what the tool needs, as it was given to ``ToolContext.suspend``.
+    :param payload: the data that the tool asks for, as it was given to ``ToolContext.suspend``.
     :param resume_schema: JSON Schema of the data, ``None`` for any data.
     """
 

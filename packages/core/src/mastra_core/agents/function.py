@@ -47,7 +47,7 @@ class FunctionAgent:
         return AgentInfo()
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run to the end.
+        """Run the agent to the end, and return its output.
 
         :param input: the input of the run.
         :raises AgentFailed: when the function fails.
@@ -80,8 +80,10 @@ class FunctionAgent:
             event = TextDelta(text=repair_text(piece)) if isinstance(piece, str) else piece
             if not isinstance(event, AgentEvent):
                 name = type(event).__name__
-                raise TypeError(f"the agent yielded {name}, neither text nor an event")
-            encode_json(event)  # an event without a JSON form fails the run here, not its readers
+                raise TypeError(
+                    f"the agent function yielded {name}, which is neither text nor an event"
+                )
+            encode_json(event)  # an event that cannot be JSON fails the run here, not its readers
             finished = finished or isinstance(event, Failure | Finish)
             yield event
         if not finished:

@@ -36,7 +36,9 @@ async def render_instructions(instructions: Instructions, context: Mapping[str, 
     text = await result if inspect.isawaitable(result) else result
     if not isinstance(text, str):
         raise ConfigError(
-            f"The instructions function returned {type(text).__name__!r}.", "Return text."
+            f"The function for the instructions returned {type(text).__name__!r}, which is not "
+            "text.",
+            "Return text.",
         )
     return text
 

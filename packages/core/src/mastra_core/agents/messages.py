@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from mastra_core.agents.run_journal import RunJournal
 from mastra_core.limits.memory_size import estimate_context_size, estimate_size
 
 __all__ = (
@@ -50,8 +51,8 @@ class FilePart(_Part, frozen=True, tag="file", kw_only=True):
     """An image or file: a URL, or bytes.
 
     :param media_type: MIME type.
-    :param url: URL of the file, empty where ``data`` is given.
-    :param data: the content, empty where ``url`` is given.
+    :param url: URL of the file, empty if ``data`` is given.
+    :param data: the content, empty if ``url`` is given.
     :param name: name of the file; it may be empty.
     """
 
@@ -180,7 +181,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param run_id: id of the run.
     :param output_schema: JSON Schema of the structured answer.
     :param output: type of the structured answer.
-    :param fallback: the structured answer where the model gives no valid one. The run then ends
+    :param fallback: the structured answer if the model gives no valid one. The run then ends
         with this answer instead of failing; its text is that of the model.
     :param model: replaces the agent's model.
     :param instructions: replace the agent's instructions.
@@ -197,6 +198,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param caller: the caller whose limits the run counts toward, if a store has bounds; empty
         for the application itself.
     :param trace: the ids of the span of a suspended run, to which its resumed run has a link.
+    :param journal: records the finished calls of a durable run; set by the framework.
     """
 
     messages: tuple[Message, ...] = ()
@@ -227,6 +229,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits | None = None
     caller: str = ""
     trace: dict[str, str] = {}
+    journal: RunJournal | None = None
 
     @classmethod
     def from_value(cls, input: AgentInput | str, overrides: Mapping[str, Any]) -> AgentInput:
@@ -241,7 +244,9 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
 
     def drop_code(self) -> AgentInput:
         """Return the input without functions, types and model objects."""
-        return msgspec.structs.replace(self, output=None, model=None, tools=(), stop_when=())
+        return msgspec.structs.replace(
+            self, output=None, model=None, tools=(), stop_when=(), journal=None
+        )
 
     def estimate_size(self) -> int:
         """Estimate the memory of the input's data and its context, in bytes."""

@@ -130,7 +130,7 @@ class AgentLike(Protocol):
         """Describe the agent quickly, without a run and without importing a framework."""
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run to the end.
+        """Run the agent to the end, and return its output.
 
         :param input: the input of the run.
         :raises AgentFailed: when the run fails.

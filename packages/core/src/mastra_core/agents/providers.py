@@ -41,8 +41,8 @@ _EXTRAS = {
     "mistralai": "mistral",
     "xai_sdk": "xai",
 }
-# Variables of which pydantic-ai reads one at the first run, where the code gives no key. Providers
-# that authenticate by other means, such as clouds, are not listed.
+# pydantic-ai reads one of these variables at the first run if the code passes no key. Providers
+# that authenticate in another way, such as clouds, are not listed.
 _VARIABLES: dict[str, tuple[str, ...]] = {
     "anthropic": ("ANTHROPIC_API_KEY",),
     "azure": ("AZURE_OPENAI_API_KEY",),
@@ -79,7 +79,7 @@ def parse_models(model: Any) -> tuple[Any, ...]:
     """
     models = tuple(model) if isinstance(model, list | tuple) else (model,)
     if not models:
-        raise ConfigError("The list of models is empty.", 'Name one: model="openai:gpt-5".')
+        raise ConfigError("The list of models is empty.", 'Name a model: model="openai:gpt-5".')
     for each in models:
         if isinstance(each, str) and ":" not in each and each != "test":
             raise ConfigError(
@@ -150,7 +150,7 @@ def get_requirements(modules: Iterable[str]) -> list[str]:
 
 
 def list_providers() -> list[tuple[str, tuple[str, ...]]]:
-    """Return every provider with known variables, and these variables."""
+    """Return the providers whose environment variables are known, with these variables."""
     return list(_VARIABLES.items())
 
 

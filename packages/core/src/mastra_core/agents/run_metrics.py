@@ -38,7 +38,7 @@ Stream = Callable[..., AsyncIterator[AgentEvent]]
 
 
 def measure_runs(stream: Stream) -> Stream:
-    """Wrap the method ``stream`` of an agent, so that its runs are measured while metrics are on.
+    """Wrap the method ``stream`` of an agent; the wrapper measures runs while metrics are on.
 
     :param stream: the method.
     """
@@ -54,7 +54,7 @@ def measure_runs(stream: Stream) -> Stream:
 def measure_events(
     agent: str, start: Start, events: AsyncGenerator[AgentEvent]
 ) -> AsyncGenerator[AgentEvent]:
-    """Return the events of a run, which is measured while metrics are on.
+    """Yield the events of a run, and measure the run while metrics are on.
 
     :param agent: the id of the agent.
     :param start: the first event, which ``events`` does not have.

@@ -32,11 +32,13 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
             context=dict(context.request_context),
             resource=context.resource,
             run_id=f"{context.run_id}-{context.call_id}",
+            journal=context.journal,
         )
 
         async def forward_events() -> Any:
             async for event in stream_traced(agent, run_input):
-                await context.write(event)
+                if run_input.journal is None or not run_input.journal.is_replaying:
+                    await context.write(event)
                 _count_usage(event, context)
                 yield event
 
@@ -44,8 +46,8 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
             output = await collect(forward_events())
         if output.reason == "suspended":
             raise AgentFailed(
-                f"The agent {agent.id!r} needs a decision, but an agent that is called as a tool "
-                "cannot wait for one.",
+                f"The agent {agent.id!r} is called as a tool, so it cannot wait for a decision "
+                "about its own tool calls.",
                 "Give the tool that needs approval to the calling agent instead.",
             )
         return _build_result(output, run_input, agent)

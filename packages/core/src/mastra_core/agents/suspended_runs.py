@@ -56,7 +56,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def caller(self) -> str:
-        """Who the run is counted for; empty for the application itself."""
+        """The caller whose limits count the run; empty for the application itself."""
         return self.run_input.caller
 
     @classmethod
@@ -136,7 +136,7 @@ class SuspendedRunQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def offset(self) -> int:
-        """How many runs precede the page."""
+        """The number of runs before the page."""
         return self.page * self.per_page
 
     def matches(self, run: SuspendedRun) -> bool:
@@ -192,7 +192,7 @@ class SuspendedRuns(Protocol):
         """
 
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run and remove it from the store; only one of two callers gets it.
+        """Return a run and remove it from the store; only one of two concurrent callers gets it.
 
         :param agent_id: id of the agent.
         :param run_id: id of the run.

@@ -99,7 +99,7 @@ def describe_tool_error(error: Exception, tool: str) -> str:
 
 
 def describe_invalid_input(tool: str, arguments: Any, error: InvalidInput) -> dict[str, Any]:
-    """Return the result of a call whose arguments do not fit, in the form of Mastra.
+    """Return the result of a call with invalid arguments, in Mastra's format.
 
     :param tool: id of the tool.
     :param arguments: the arguments, JSON builtins.
@@ -132,4 +132,5 @@ def _build_context(invocation: ToolInvocation) -> ToolContext:
         resume_data=invocation.resume_data,
         writer=invocation.write,
         counter=invocation.count,
+        journal=run_input.journal,
     )

@@ -20,7 +20,7 @@ _Block = contextlib.AbstractContextManager[list[str] | None]
 
 
 class TracedDatabase(NamedTuple):
-    """What the spans of a database say about it.
+    """The attributes that the spans of a database have in common.
 
     :param system: the kind of the database, as ``db.system.name`` has it.
     :param namespace: the name of the database.
@@ -35,7 +35,7 @@ class TracedDatabase(NamedTuple):
 
 
 def describe_database(url: DatabaseUrl) -> TracedDatabase:
-    """Return what the spans of a PostgreSQL database say about it.
+    """Return the attributes that the spans of a PostgreSQL database have in common.
 
     :param url: the database.
     """
@@ -53,7 +53,7 @@ def trace_transaction(database: TracedDatabase, texts: Iterable[str] = ()) -> _B
     :param database: the database.
     :param texts: the statements of the transaction, as far as they are known.
     :returns: a context manager that gives the list of the statements, to which the block may add
-        more; ``None`` where nothing is traced.
+        more; ``None`` if nothing is traced.
     """
     if not is_recording() or get_current_span() is None:
         return contextlib.nullcontext()

@@ -18,7 +18,7 @@ class MessageBus(Protocol):
     """Sends messages to all servers that listen at the moment."""
 
     async def publish(self, channel: str, messages: Sequence[str]) -> None:
-        """Send messages in order. Equal messages of one call may arrive once.
+        """Send messages in order. Equal messages of one call may arrive only once.
 
         :param channel: name of the channel, an identifier in lower case.
         :param messages: the messages, of at most ``MAX_MESSAGE_BYTES`` each.
@@ -26,7 +26,7 @@ class MessageBus(Protocol):
         """
 
     def listen(self, *channels: str) -> AsyncIterator[str]:
-        """Yield the messages of channels, after an empty one that says that they will arrive.
+        """Yield an empty message when listening begins, and then the messages of channels.
 
         :param channels: names of the channels.
         :raises StorageError: when the connection is lost.
@@ -43,7 +43,7 @@ class PostgresBus:
         self._pool = pool
 
     async def publish(self, channel: str, messages: Sequence[str]) -> None:
-        """Send messages in order. Equal messages of one call arrive once.
+        """Send messages in order. Equal messages of one call arrive only once.
 
         :param channel: name of the channel, an identifier in lower case.
         :param messages: the messages, of at most ``MAX_MESSAGE_BYTES`` each.
@@ -53,7 +53,7 @@ class PostgresBus:
             await connection.execute(_NOTIFY, (channel, list(messages)))
 
     def listen(self, *channels: str) -> AsyncIterator[str]:
-        """Yield the messages of channels, after an empty one that says that they will arrive.
+        """Yield an empty message when listening begins, and then the messages of channels.
 
         :param channels: names of the channels.
         :raises StorageError: when the connection is lost.

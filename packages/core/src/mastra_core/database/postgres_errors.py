@@ -59,6 +59,7 @@ _MESSAGES = {  # by the code of PostgreSQL
         "`mastra db migrate`.",
     ),
     "08": _LOST,
+    "25P03": _LOST,
 }
 # A server refuses a connection before it has sent a code to the driver.
 _TEXTS = {
@@ -97,7 +98,7 @@ def is_connection_lost(error: Error) -> bool:
 
     if error.sqlstate is None:
         return isinstance(error, InterfaceError | OperationalError)
-    return error.sqlstate.startswith(("08", "57P"))
+    return error.sqlstate.startswith(("08", "25P03", "57P"))
 
 
 def _find_message(error: Error) -> tuple[str, str]:

@@ -25,16 +25,20 @@ __all__ = ("PostgresPool",)
 
 T = TypeVar("T")
 _CONNECT_SECONDS = 10
+_CHECK_SECONDS = 3
+_IDLE_SECONDS = 5  # after which the server ends a transaction whose process is silent
+_LIMIT_SILENCE = """SELECT set_config(name, %s, false) FROM pg_settings
+    WHERE name IN ('idle_in_transaction_session_timeout', 'tcp_user_timeout') AND setting = '0'"""
 # Options of libpq, so that a cut connection is noticed; those of the URL have priority.
 _OPTIONS = {
-    "connect_timeout": str(_CONNECT_SECONDS),
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
-    "tcp_user_timeout": "15000",
+    "tcp_user_timeout": "6000",  # with the time to connect again, a call fails within 20 seconds
     "application_name": "mastra",
 }
-_RETRIED = ("40001", "40P01")  # serialization failure, deadlock: nothing of them was stored
+# Serialization failure, deadlock, idle transaction: nothing of them was stored.
+_RETRIED = ("40001", "40P01", "25P03")
 _MAX_TRIES = 8
 
 
@@ -62,6 +66,7 @@ class PostgresPool:
         self._max_connections = max_connections
         self._pool: AsyncConnectionPool[AsyncConnection[Any]] | None = None
         self._closer: asyncio.Task[None] | None = None
+        self._checker: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -82,11 +87,20 @@ class PostgresPool:
             return
         closer.cancel()
         await asyncio.wait([closer])
+        await self._end_check()
         await pool.close()
+
+    async def _end_check(self) -> None:
+        """End the check of connections, which waits for each lost connection."""
+        checker, self._checker = self._checker, None
+        if checker is not None and not checker.done():
+            await asyncio.wait([checker], timeout=_CHECK_SECONDS)
+            checker.cancel()
+            await asyncio.wait([checker])
 
     @contextlib.asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """Yield a connection in the mode of autocommit, and return it to the pool at the end.
+        """Yield a connection in autocommit mode, and return it to the pool at the end.
 
         :raises StorageError: for every error of the driver.
         """
@@ -163,7 +177,8 @@ class PostgresPool:
         try:
             borrowed = await pool.getconn(timeout=_CONNECT_SECONDS)
         except PoolTimeout:
-            await (await self._connect()).close()  # raises the cause, if the server is the cause
+            # This raises the cause, if the server is the cause.
+            await (await self._connect(_CHECK_SECONDS)).close()
             raise StorageError(
                 f"All {self._max_connections} connections to the database {self.url.display!r} "
                 f"were in use for {_CONNECT_SECONDS} seconds.",
@@ -179,8 +194,10 @@ class PostgresPool:
         """Wait before a transaction is repeated, and discard lost connections."""
         if not is_connection_lost(error):
             await asyncio.sleep(random.uniform(0, 0.01 * (number + 1)))  # noqa: S311  # no secret
-        elif self._pool is not None:
-            await self._pool.check()
+        elif self._pool is not None and (self._checker is None or self._checker.done()):
+            # A lost connection may be noticed only after seconds, so nobody waits for all of them.
+            self._checker = asyncio.create_task(self._pool.check(), name="check connections")
+            await asyncio.sleep(0)  # the check begins with taking all connections from the pool
 
     async def _get_pool(self) -> AsyncConnectionPool[AsyncConnection[Any]]:
         loop = asyncio.get_running_loop()
@@ -211,6 +228,8 @@ class PostgresPool:
             kwargs={**self._get_options(), "autocommit": True},
             min_size=min(2, self._max_connections),
             max_size=self._max_connections,
+            configure=_limit_silence,
+            reconnect_timeout=_CONNECT_SECONDS,  # its delays double, and would exceed an outage
             open=False,
         )
         await pool.open()
@@ -218,12 +237,13 @@ class PostgresPool:
         await asyncio.sleep(0)  # a task that is cancelled before its start would not close anything
         return pool
 
-    async def _connect(self) -> AsyncConnection[Any]:
-        """Open one connection outside the pool, whose errors name their cause."""
+    async def _connect(self, seconds: int = _CONNECT_SECONDS) -> AsyncConnection[Any]:
+        """Open one connection outside the pool, because its errors name their cause."""
         psycopg = _import_psycopg()
+        options = self._get_options(seconds)
         try:
             return await psycopg.AsyncConnection.connect(  # type: ignore[no-any-return]  # a module
-                self.url.reveal(), autocommit=True, **self._get_options()
+                self.url.reveal(), autocommit=True, **options
             )
         except psycopg.ProgrammingError:  # its message may contain the password
             raise ConfigError(
@@ -233,10 +253,20 @@ class PostgresPool:
         except psycopg.Error as error:
             raise to_storage_error(error, self.url.display) from error
 
-    def _get_options(self) -> dict[str, Any]:
+    def _get_options(self, seconds: int = _CONNECT_SECONDS) -> dict[str, Any]:
         """Return the options of libpq that the URL does not set."""
         query = self.url.reveal().partition("?")[2]
-        return {name: value for name, value in _OPTIONS.items() if f"{name}=" not in query}
+        options = {"connect_timeout": str(seconds), **_OPTIONS}
+        return {name: value for name, value in options.items() if f"{name}=" not in query}
+
+
+async def _limit_silence(connection: AsyncConnection[Any]) -> None:
+    """Let the server end sessions of a process that the network cuts off, or that is stopped.
+
+    Otherwise the locks of their transactions block all other processes, until the server notices by
+    itself, which takes minutes or hours. A limit that the administrator has set stays.
+    """
+    await connection.execute(_LIMIT_SILENCE.encode(), (str(int(_IDLE_SECONDS * 1000)),))
 
 
 def _count_cancellations() -> int:
@@ -245,7 +275,7 @@ def _count_cancellations() -> int:
 
 
 def _raise_lost_cancellation(count: int) -> None:
-    """Cancel the current task if it was cancelled since ``count`` and does not know it.
+    """Cancel the current task again if a cancellation since ``count`` got lost.
 
     ``psycopg`` waits with ``asyncio.wait_for``, which before Python 3.12 loses a cancellation that
     arrives together with the answer of the server.

@@ -131,7 +131,9 @@ def _parse_postgresql(text: str) -> DatabaseUrl:
         ) from None
     if parts.fragment or "@" in parts.path:
         raise ConfigError(
-            "The URL of the PostgreSQL database contains '#', or '@' after a '/'.", _ENCODE
+            "The URL of the PostgreSQL database contains an unencoded '#', or an unencoded '@' "
+            "after '/'.",
+            _ENCODE,
         )
     host = parts.hostname or _get_option(parts, "host")
     name = unquote(parts.path.removeprefix("/")) or _get_option(parts, "dbname")

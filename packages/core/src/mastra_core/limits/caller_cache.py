@@ -131,5 +131,5 @@ class CallerCache(Generic[K, V]):
             self._on_remove(value)
 
     def _measure(self, share: _Share) -> float:
-        """Return the part of the cache that a share takes, by number or by bytes."""
+        """Return the fraction of the cache that a share uses, by number or by bytes."""
         return max(len(share.keys) / self._max_entries, share.size / self._max_bytes)

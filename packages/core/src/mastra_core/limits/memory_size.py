@@ -45,7 +45,7 @@ def estimate_context_size(context: Mapping[str, Any]) -> int:
     data = {key: each if type(each) in _JSON_TYPES else None for key, each in context.items()}
     try:
         return estimate_size(data)
-    except (TypeError, ValueError, RecursionError):  # caused by middleware; callers send JSON
+    except (TypeError, ValueError, RecursionError):  # stored by a middleware, not sent by a caller
         return sum(_VALUE_SIZE + len(key) + _estimate_any_size(each) for key, each in data.items())
 
 
@@ -68,7 +68,7 @@ def _encode_object(value: Any) -> Any:
 
 
 def _estimate_any_size(value: Any) -> int:
-    """Estimate the size of a value, even if the value has no JSON form."""
+    """Estimate the size of a value, even if it cannot be encoded as JSON."""
     try:
         return estimate_size(value)
     except (TypeError, ValueError, RecursionError):

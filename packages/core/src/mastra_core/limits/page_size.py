@@ -8,7 +8,7 @@ __all__ = ("PageSize",)
 
 
 class PageSize:
-    """The size of a page's records that were read so far.
+    """The size of all records of a page that were read so far.
 
     :param maximum: the maximum size in bytes; ``None`` for no maximum.
     """

@@ -6,7 +6,7 @@ __all__ = ("Shares",)
 
 
 class Shares:
-    """A capacity that callers share; each caller may hold as much as remains free.
+    """A capacity that callers share; one caller may hold at most as much as remains free.
 
     A caller that is alone gets half of the capacity. Two such callers get a third each, and a third
     remains free for others. The empty caller is the application itself, and may hold everything. A
@@ -22,7 +22,7 @@ class Shares:
 
     @property
     def free(self) -> int:
-        """How much of the capacity nobody holds."""
+        """The part of the capacity that no caller holds."""
         return self.capacity - self._total
 
     def fits(self, caller: str, amount: int = 1) -> bool:
@@ -58,7 +58,7 @@ class Shares:
         self._total += amount
 
     def release(self, caller: str, amount: int = 1) -> None:
-        """Give a part of the capacity back.
+        """Release a part of the capacity.
 
         :param caller: who held the part.
         :param amount: the size of the part.

@@ -93,7 +93,7 @@ class BackgroundWriter:
         return accepted
 
     def stop(self, seconds: float) -> bool:
-        """Write what is left; return ``False`` if that takes too long.
+        """Write the remaining lines; return ``False`` if that takes too long.
 
         :param seconds: the time limit.
         """

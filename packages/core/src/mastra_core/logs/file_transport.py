@@ -43,7 +43,8 @@ class FileTransport(LogTransport):
         super().__init__()
         if max_bytes < 1 or backups < 1:
             raise ConfigError(
-                f"FileTransport has max_bytes={max_bytes!r} and backups={backups!r}.",
+                f"The values max_bytes={max_bytes!r} and backups={backups!r} of FileTransport are "
+                "not valid.",
                 "Use numbers of 1 or more.",
             )
         self.path = Path(path).absolute()  # the working directory may change
@@ -74,7 +75,7 @@ class FileTransport(LogTransport):
         self._close_file()
 
     def iter_lines(self) -> Iterator[dict[str, Any]]:
-        """Yield the lines at the end of the file and of the file before it."""
+        """Yield the last lines of the file and of the previous file."""
         budget, parts = _LISTED_BYTES, []
         for path in (self.path, self._get_backup(1)):
             data = _read_end(path, budget)
@@ -85,7 +86,7 @@ class FileTransport(LogTransport):
                 yield msgspec.json.decode(line, type=dict[str, Any])
 
     def _prepare(self, size: int) -> None:
-        """Open the file, also if it was moved away; begin a new one if it is full."""
+        """Open the file if it is closed or was moved away; begin a new file if it is full."""
         if self._file < 0 or not self._is_current():
             self._open_file()
         present = os.fstat(self._file).st_size
@@ -122,7 +123,7 @@ class FileTransport(LogTransport):
             return False
 
     def _rotate(self, size: int) -> None:
-        """Rename the file, unless another process has done so; go on in it if that fails."""
+        """Rename the file, unless another process has done so; keep the file if that fails."""
         with _lock_file(self._file):
             if self._is_current() and os.fstat(self._file).st_size + size > self._max_bytes:
                 if os.name == "nt":  # Windows does not rename open files

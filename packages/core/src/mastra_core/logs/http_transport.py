@@ -34,7 +34,7 @@ class HttpTransport(LogTransport):
     or 5xx is retried. Lines are lost when more of them wait than ``max_bytes``, and after five
     tries.
 
-    :param url: where the lines are sent.
+    :param url: the address to which the lines are sent.
     :param method: method of the request.
     :param headers: headers of the request; a value may be a ``Secret``.
     :param batch_size: how many lines are sent at once.
@@ -83,7 +83,7 @@ class HttpTransport(LogTransport):
 
         :param lines: the lines.
         """
-        if self._process != os.getpid():  # a fork: the parent sends what waited before it
+        if self._process != os.getpid():  # after a fork, the parent sends the waiting lines
             self._process, self._sender = os.getpid(), None
             self._queue = LineQueue(self._max_bytes)
         refused = sum(not self._queue.put(line, len(line)) for line in lines)
@@ -96,7 +96,7 @@ class HttpTransport(LogTransport):
             self._sender.wakeup.set()
 
     def begin_close(self, close_by: float) -> None:
-        """Send what waits now, and try nothing again.
+        """Send the waiting lines now, without retries.
 
         :param close_by: when ``close`` gives up, on the monotonic clock.
         """
@@ -179,7 +179,7 @@ class _Sender(threading.Thread):
         return self._stopping.is_set()
 
     def stop(self) -> None:
-        """Send what waits, and then end."""
+        """Let the thread send the waiting lines, and then end."""
         self._stopping.set()
         self.wakeup.set()
 
@@ -197,7 +197,7 @@ class _Sender(threading.Thread):
             if lines:
                 self._sending = len(lines)
                 reason = self._send(f'{{"logs":[{",".join(lines)}]}}'.encode())
-                lost = self.abandon()  # none, if the transport was closed meanwhile
+                lost = self.abandon()  # empty if the transport was closed in the meantime
                 if reason and lost:
                     self._transport.report_loss(lost, reason)
             elif is_last:

@@ -26,7 +26,7 @@ _FORMATTER = logging.Formatter()
 
 
 class LogEntry(msgspec.Struct, gc=False):
-    """What a log record says, read where it was logged.
+    """The content of a log record, read by the code that logs the record.
 
     :param created: seconds since the epoch.
     :param level: the number of the level.
@@ -53,7 +53,7 @@ class LogEntry(msgspec.Struct, gc=False):
 
 
 def read_entry(record: logging.LogRecord) -> LogEntry:
-    """Return what a record says.
+    """Return the content of a log record.
 
     :param record: the log record.
     """
@@ -113,8 +113,8 @@ def format_entry(entry: LogEntry) -> str:
 
 
 def _format_time(seconds: float) -> str:
-    whole = int(seconds)
-    return f"{_format_second(whole)}.{int((seconds - whole) * 1000):03d}Z"
+    second = int(seconds)
+    return f"{_format_second(second)}.{int((seconds - second) * 1000):03d}Z"
 
 
 @functools.lru_cache(maxsize=2)

@@ -22,7 +22,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class OtlpTransport(LogTransport):
-    """Exports lines by OTLP over HTTP; ``OTEL_*`` variables supply what is not given.
+    """Exports lines by OTLP over HTTP; ``OTEL_*`` variables are defaults of the arguments.
 
     It needs the extra ``mastra-core[telemetry]``.
 
@@ -69,7 +69,7 @@ class OtlpTransport(LogTransport):
                 self._provider.get_logger(record.name).emit(_convert_record(record))
 
     def begin_close(self, close_by: float) -> None:
-        """Export what waits now, in a thread.
+        """Export the waiting records now, in a thread.
 
         :param close_by: when ``close`` gives up, on the monotonic clock.
         """
@@ -78,7 +78,7 @@ class OtlpTransport(LogTransport):
             run_for(0, self._provider.force_flush)
 
     def close(self) -> None:
-        """Export what waits, for at most 1.5 seconds."""
+        """Export the waiting records, for at most 1.5 seconds."""
         provider, self._provider = self._provider, None
         close_by, self._close_by = self._close_by, math.inf
         if provider is not None:

@@ -23,8 +23,9 @@ from mastra_core.redaction import safe_message
 __all__ = ("LogPipeline", "find_pipeline")
 
 _STOP_TIMEOUT = 2.0  # seconds to write the last lines
-# There is no thread, or it would not write the last lines of a request in time. Under `mastra dev`,
-# lines of a request appear before the line that reports its end.
+# Lines are written without a thread: on some platforms there is no thread, or a thread would not
+# write the last lines of a request in time. Under `mastra dev`, the lines of a request must appear
+# before the line that reports its end.
 _WRITES_DIRECTLY = (
     sys.platform == "emscripten"
     or freezes_between_requests()
@@ -199,7 +200,7 @@ class LogPipeline(logging.Handler):
             self._losses.add(name, len(lines), safe_message(error))
 
     def _write_alone(self, transport: LogTransport, line: Any) -> None:
-        """Write a line where it was logged; another thread may not do so meanwhile."""
+        """Write a line in the thread that has logged it, while no other thread writes."""
         self.acquire()
         try:
             self._write(transport, [line])
@@ -224,7 +225,7 @@ class LogPipeline(logging.Handler):
         self._report_losses(is_final=True)
 
     def _forget_writer(self) -> None:
-        """Write without a thread in a child process, because a fork has no threads."""
+        """Write without a thread in a child process, because a fork copies no threads."""
         self._writer, self._servers = None, 0
 
 

@@ -54,7 +54,7 @@ class LogTransport:
 
     @property
     def accepts_entries(self) -> bool:
-        """Whether lines are JSON, which the thread of the log may format."""
+        """Whether the lines are JSON, so that the thread of the log may format them."""
         return (
             self.is_blocking
             and type(self).format is LogTransport.format
@@ -75,13 +75,13 @@ class LogTransport:
         return iter(())
 
     def begin_close(self, close_by: float) -> None:
-        """Begin to write what is left, without waiting; all transports begin before one closes.
+        """Begin to write the remaining lines, without waiting; ``close`` then waits.
 
         :param close_by: when ``close`` gives up, on the monotonic clock.
         """
 
     def close(self) -> None:
-        """Write what is left, for at most two seconds, and release resources."""
+        """Write the remaining lines, for at most two seconds, and release resources."""
 
 
 def _ignore_loss(_count: int, _reason: str) -> None:

@@ -247,7 +247,7 @@ class McpClient:
 
 
 def _get_owner() -> RequestLifetime | None:
-    """Return the request that owns its connections; ``None`` where an event loop owns them."""
+    """Return the request that owns the connections; ``None`` if the event loop owns them."""
     return get_current_request() if is_request_scoped() else None
 
 

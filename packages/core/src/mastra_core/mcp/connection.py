@@ -82,7 +82,7 @@ class Connection:
         return request.result()
 
     async def close(self) -> None:
-        """Disconnect; a started process ends."""
+        """Disconnect, and end the server's process if this client started it."""
         self._stop.set()
         if self._task is None:
             return

@@ -107,7 +107,7 @@ class AssistantMessageBuilder:
         return tuple(self._parts)
 
     def build_metadata(self, run_id: str) -> dict[str, Any]:
-        """Build the metadata of the message to store: what waits, an abort, a structured answer.
+        """Build the metadata of the stored message: waiting calls, an abort, a structured answer.
 
         :param run_id: id of the run.
         """

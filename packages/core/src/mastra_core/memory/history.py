@@ -88,7 +88,7 @@ def _drop_unpaired(messages: Sequence[Message]) -> list[Message]:
 
 
 def _find_pairs(messages: Sequence[Message]) -> set[tuple[int, int]]:
-    """Return the positions of all calls that their results follow, and of these results."""
+    """Return the positions of all calls with a later result, and the positions of these results."""
     pairs: set[tuple[int, int]] = set()
     open_calls: dict[str, tuple[int, int]] = {}
     for index, message in enumerate(messages):

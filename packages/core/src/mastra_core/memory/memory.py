@@ -39,7 +39,8 @@ class Memory:
     :param scope: what the notes are about: the ``resource``, or only the ``thread``.
     :param generate_title: how threads are titled: ``True`` asks the agent itself; or an agent or
         async function that generates a title from the user's first message.
-    :param storage: where everything is stored; by default the storage of the ``Mastra``.
+    :param storage: the storage in which everything is stored; by default the storage of the
+        ``Mastra``.
     :raises ConfigError: for a value of the wrong type.
     """
 
@@ -139,7 +140,7 @@ class Memory:
         require_run_access(await self.storage.threads.get(thread_id), thread_id, resource)
 
     async def list_threads(self, query: ThreadQuery | None = None) -> Page[Thread]:
-        """Return the threads that match a query; by default all, the latest change first.
+        """Return the threads that match a query; by default all, the last changed thread first.
 
         :param query: the query.
         """

@@ -64,7 +64,7 @@ class AgentWithMemory:
         return self._agent.info()
 
     async def generate(self, input: AgentInput | str, /, **overrides: Any) -> AgentOutput:
-        """Run to the end.
+        """Run the agent to the end, and return its output.
 
         :param input: the whole input, or the user's message.
         :param overrides: fields of ``AgentInput`` that replace those of ``input``.
@@ -115,7 +115,8 @@ class AgentWithMemory:
             close = getattr(events, "aclose", None)  # an open generator would hold its resources
             if close is not None:
                 await close()
-            await run_memory.save()
+            if run_input.journal is None:  # otherwise another process continues the run
+                await run_memory.save()
 
 
 def _set_message_id(output: AgentOutput, run_memory: RunMemory) -> AgentOutput:

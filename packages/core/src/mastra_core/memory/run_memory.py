@@ -22,6 +22,7 @@ from mastra_core.memory.assistant_message import (
 from mastra_core.memory.background import TitleTask, run_to_completion
 from mastra_core.memory.history import build_conversation, drop_stored_calls, to_messages
 from mastra_core.memory.memory import Memory, generate_id, require_run_access
+from mastra_core.memory.recorded_recall import recall_once
 from mastra_core.memory.sent_conversation import SentConversation, split_conversation
 from mastra_core.memory.working_memory import WorkingMemory
 from mastra_core.storage.protocol import ThreadStore
@@ -38,7 +39,7 @@ class RunMemory:
 
     :param memory: the memory.
     :param run_input: the caller's input.
-    :param recall: what is stored of the thread.
+    :param recall: the stored data of the thread.
     :param last_messages: maximum number of stored messages that the run receives.
     :param conversation: the caller's messages.
     :ivar run_input: the input of the agent: that of the caller with the earlier messages.
@@ -91,12 +92,15 @@ class RunMemory:
         )
         threads = memory.storage.threads
         compared = _COMPARED if len(run_input.messages) > 1 or run_input.decisions else 0
-        recall = await threads.recall(run_input.thread, max(last_messages, compared))
+        count = max(last_messages, compared)
+        recall, message_id = await recall_once(threads, run_input, count)
         require_run_access(recall.thread, run_input.thread, run_input.resource)
         run_input, known = await _check_ids(threads, run_input, recall)
         conversation = split_conversation(recall.messages, known, run_input.messages)
         run_memory = cls(memory, run_input, recall, last_messages, conversation)
         run_memory._agent = _get_writer(agent)
+        if message_id and run_memory._continued is None:
+            run_memory.message_id = message_id
         run_memory.run_input = run_memory._build_input(agent, run_input)
         if memory.notes_form is not None:
             takes_tools = getattr(agent, "takes_tools", True)
@@ -151,7 +155,7 @@ class RunMemory:
         try:
             finished = self._builder.finish is not None
             is_stored = await self._append(await self._title_task.finish(is_complete=finished))
-        except (StorageError, InvalidInput) as error:  # the latter for a message that is too large
+        except (StorageError, InvalidInput) as error:  # the latter: a message is too large
             get_logger("mastra.memory").error(
                 "a run of the thread %r cannot be stored", self._caller_input.thread, exc_info=error
             )
@@ -292,7 +296,7 @@ class RunMemory:
 async def _check_ids(
     threads: ThreadStore, run_input: AgentInput, recall: Recall
 ) -> tuple[AgentInput, frozenset[str]]:
-    """Return the input without ids of other threads, and the ids that the thread has.
+    """Remove message ids of other threads from the input; also return the thread's own ids.
 
     Messages of ``recall`` are not loaded again.
     """
@@ -352,7 +356,7 @@ def _take_last(recall: Recall, number: int) -> Recall:
 
 
 def _select_earlier(recall: Recall, conversation: SentConversation) -> Sequence[StoredMessage]:
-    """Return the stored messages before the new ones; a repeated message is stored among them."""
+    """Return the stored messages before the new messages, which may be stored already."""
     if not conversation.is_repeated:
         return recall.messages
     repeated = {message.id for message in conversation.new}

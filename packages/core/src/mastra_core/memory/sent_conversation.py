@@ -52,7 +52,7 @@ class _Turn(msgspec.Struct, frozen=True):
 def split_conversation(
     history: Sequence[StoredMessage], known_ids: Collection[str], messages: Sequence[Message]
 ) -> SentConversation:
-    """Split a caller's messages into those of earlier runs and those of this run.
+    """Split a caller's messages into messages of earlier runs and messages of this run.
 
     A message is stored if its id is. Otherwise, an answer is stored if its text and its tool calls
     equal those of a stored answer. What precedes a stored message is not new either.

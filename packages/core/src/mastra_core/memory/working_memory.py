@@ -140,7 +140,8 @@ def as_working_memory(value: Any, scope: Scope) -> WorkingMemory | None:
     if not isinstance(value, str):
         if to_json_schema(value).get("type") != "object":
             raise ConfigError(
-                f"The working memory {value!r} is not an object.", "Use a type with fields."
+                f"The type {value!r} of working memory is not an object type.",
+                "Use a type with fields.",
             )
         return WorkingMemory("", value, scope)
     if not value.strip():

@@ -18,7 +18,10 @@ __all__ = (
     "TOKENS",
     "TOOL_CALL_DURATION",
     "WORKFLOW_ACTIVE_RUNS",
+    "WORKFLOW_OLDEST_QUEUED_RUN",
     "WORKFLOW_OLDEST_RUN",
+    "WORKFLOW_PARKED_RUNS",
+    "WORKFLOW_QUEUED_RUNS",
     "WORKFLOW_RUN_DURATION",
     "WORKFLOW_TAKEOVERS",
     "Metric",
@@ -29,22 +32,23 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """One metric.
 
     :param name: name of OpenTelemetry's convention, with dots.
-    :param kind: ``counter``; ``active``, a number that goes up and down; ``oldest``, of which the
-        smallest value of all processes counts; or ``duration``, a histogram of seconds.
+    :param kind: ``counter``; ``active``, a number that goes up and down; ``level``, of which the
+        greatest value of all processes counts; ``oldest``, of which the smallest value counts; or
+        ``duration``, a histogram of seconds.
     :param help: what is measured.
     :param labels: names of the labels.
     """
 
     name: str
-    kind: Literal["counter", "active", "oldest", "duration"]
+    kind: Literal["counter", "active", "level", "oldest", "duration"]
     help: str
     labels: tuple[str, ...] = ()
 
     @property
     def prometheus_name(self) -> str:
         """The name of the metric in Prometheus."""
-        suffix = {"counter": "_total", "duration": "_seconds", "oldest": "_seconds", "active": ""}
-        return self.name.replace(".", "_") + suffix[self.kind]
+        suffixes = {"counter": "_total", "duration": "_seconds", "oldest": "_seconds"}
+        return self.name.replace(".", "_") + suffixes.get(self.kind, "")
 
 
 REQUEST_DURATION = Metric(
@@ -106,6 +110,21 @@ WORKFLOW_TAKEOVERS = Metric(
     kind="counter",
     help="Durable runs that a process took over from a process that had ended.",
 )
+WORKFLOW_QUEUED_RUNS = Metric(
+    name="mastra.workflow.queued_runs",
+    kind="level",
+    help="Durable runs of the database that are due, and that no process executes.",
+)
+WORKFLOW_OLDEST_QUEUED_RUN = Metric(
+    name="mastra.workflow.oldest_queued_run.start_time",
+    kind="oldest",
+    help="Since when the first of these runs waits, in seconds since 1970; +Inf for none.",
+)
+WORKFLOW_PARKED_RUNS = Metric(
+    name="mastra.workflow.parked_runs",
+    kind="level",
+    help="Durable runs of the database that no living process can execute.",
+)
 LOST_LOG_LINES = Metric(
     name="mastra.log.lines_lost",
     kind="counter",
@@ -131,6 +150,9 @@ METRICS = (
     WORKFLOW_ACTIVE_RUNS,
     WORKFLOW_OLDEST_RUN,
     WORKFLOW_TAKEOVERS,
+    WORKFLOW_QUEUED_RUNS,
+    WORKFLOW_OLDEST_QUEUED_RUN,
+    WORKFLOW_PARKED_RUNS,
     LOST_LOG_LINES,
     SPANS,
 )

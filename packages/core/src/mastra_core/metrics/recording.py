@@ -20,8 +20,8 @@ class MetricRecorder(Protocol):
         """Record a value.
 
         :param metric: the metric.
-        :param value: an amount for ``counter`` and ``active``, a time for ``oldest``, seconds for
-            ``duration``.
+        :param value: an amount for ``counter`` and ``active``, the present number for ``level``, a
+            time for ``oldest``, seconds for ``duration``.
         :param labels: the values of the labels of the metric.
         """
 

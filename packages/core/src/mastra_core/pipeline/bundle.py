@@ -96,7 +96,7 @@ class Bundle:
             ) from None
         if any(".." in PurePosixPath(path).parts for path in manifest.paths):
             raise BundleError(
-                f"A path in {MANIFEST} in {str(directory)!r} leads out of the bundle.",
+                f"A path in {MANIFEST} in {str(directory)!r} points outside of the bundle.",
                 "Run mastra bundle again.",
             )
         entries = _list_entries(directory)

@@ -70,7 +70,7 @@ class Deployment:
     :param created: time of creation, with a time zone.
     :param live: whether the deployment serves users. ``mastra_deploy`` returns ``False`` for a
         draft, which is smoke tested with ``smoke_headers`` and then promoted.
-    :param state: ``building``, ``ready`` or ``failed``; ``building`` where the deploy did not wait.
+    :param state: ``building``, ``ready`` or ``failed``; ``building`` if the deploy did not wait.
     :param percent: share of the traffic in percent, ``None`` if traffic is not split.
     :param branch: name of the git branch, empty if unknown.
     :param message: description of the deployment, empty if there is none.

@@ -59,6 +59,9 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param variables: agents, mapped to environment variables of which their model needs one.
     :param suspending_steps: workflows whose runs only one process knows, mapped to the paths of
         steps that suspend a run.
+    :param run_database: where runs of workflows are: ``memory``, ``sqlite``, ``postgresql``,
+        ``d1``, ``variable`` for the database that ``MASTRA_DATABASE_URL`` names, or ``other``;
+        empty without workflows.
     :param versions: versions of the packages that built the bundle.
     :param sizes: apparent bytes of the app and of each distribution.
     :param executables: files of the bundle that are executable. Copies that lose these bits are
@@ -86,6 +89,7 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     registry: dict[str, Any] = {}
     variables: dict[str, tuple[str, ...]] = {}
     suspending_steps: dict[str, tuple[str, ...]] = {}
+    run_database: str = ""
     versions: dict[str, str] = {}
     sizes: dict[str, int] = {}
     executables: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ __all__ = ("Problem",)
 class Problem:
     """One finding of a check.
 
-    :param message: what is wrong, in one sentence.
+    :param message: one sentence that describes the error.
     :param hint: the cure; empty if there is none.
     :param severity: an ``error`` stops the pipeline, a ``warning`` is shown, a ``note`` is shown
         only by ``mastra check``.

@@ -13,7 +13,7 @@ class Report(Protocol):
     def step(self, text: str) -> None:
         """Report the beginning of a piece of work.
 
-        :param text: what begins: ``"Resolving dependencies"``.
+        :param text: a description of the work that begins: ``"Resolving dependencies"``.
         """
 
     def advance(self, current: int, total: int, unit: str = "B") -> None:
@@ -28,14 +28,14 @@ class Report(Protocol):
         """Report useful information that does not stop the command.
 
         :param text: one sentence.
-        :param hint: what the user may do.
+        :param hint: what the user can do about it.
         """
 
     def warn(self, text: str, hint: str = "") -> None:
         """Report a problem that does not stop the command, but may make the app fail later.
 
         :param text: one sentence.
-        :param hint: what the user may do.
+        :param hint: what the user can do about it.
         """
 
 
@@ -45,7 +45,7 @@ class SilentReport:
     def step(self, text: str) -> None:
         """Ignore the step.
 
-        :param text: what begins.
+        :param text: a description of the work that begins.
         """
 
     def advance(self, current: int, total: int, unit: str = "B") -> None:
@@ -60,12 +60,12 @@ class SilentReport:
         """Ignore the note.
 
         :param text: one sentence.
-        :param hint: what the user may do.
+        :param hint: what the user can do about it.
         """
 
     def warn(self, text: str, hint: str = "") -> None:
         """Ignore the warning.
 
         :param text: one sentence.
-        :param hint: what the user may do.
+        :param hint: what the user can do about it.
         """

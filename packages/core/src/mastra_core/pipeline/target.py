@@ -81,6 +81,9 @@ class Target:
         persistent disk. The check then names that way too.
     :param short_lived: whether the app runs as many instances that end at any time. Where it does,
         the check warns about runs and threads that are kept in the memory of one process.
+    :param run_databases: the kinds of databases in which runs of workflows outlive an instance:
+        ``sqlite``, ``postgresql`` and ``d1``, the preferred one first. The check reports other
+        ones.
     :param env_stages: the stages that have variables of their own. A deploy to another stage gets
         no values, and ``mastra env`` refuses it.
     :param stored_env_stages: the stages whose variables the platform keeps between deploys;
@@ -110,6 +113,7 @@ class Target:
     persistent_disk: bool = True
     volumes: bool = False
     short_lived: bool = False
+    run_databases: tuple[str, ...] = ("postgresql", "sqlite")
     env_stages: tuple[Stage, ...] = ("production", "preview")
     stored_env_stages: tuple[Stage, ...] | None = None
     remote: bool = True

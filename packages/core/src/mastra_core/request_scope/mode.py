@@ -21,12 +21,12 @@ def enable_request_scope(hold: Hold) -> None:
 
     :param hold: keeps the current request alive until an awaitable ends, as ``waitUntil`` of
         Cloudflare Workers does.
-    :raises ConfigError: when ``hold`` is no function.
+    :raises ConfigError: when ``hold`` is not a function.
     """
     global _hold  # noqa: PLW0603  # chosen once in a process
     if not callable(hold):
         raise ConfigError(
-            f"enable_request_scope() got {hold!r}, which is no function.",
+            f"enable_request_scope() got {hold!r}, which is not a function.",
             "Pass a function that keeps a request alive, such as `workers.wait_until`.",
         )
     _hold = hold

@@ -29,7 +29,7 @@ _GRACE = 1.0  # further seconds, because a function that blocks the event loop d
 
 
 class _Supervisor:
-    """The part of a task that reads a cancellation, in the request of the task."""
+    """Watches for a cancellation of the task, within the request of the task."""
 
     def __init__(self) -> None:
         self.request: RequestLifetime | None = get_current_request()
@@ -39,7 +39,7 @@ class _Supervisor:
         self.work: asyncio.Task[Any] | None = None
 
     def sign(self) -> None:
-        """Give a sign of life, which other requests see."""
+        """Record that the task is alive, so that other requests see it."""
         self.seen_at, self.missed_at = time.monotonic(), 0.0
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -61,7 +61,7 @@ class _LoopSignal:
 
 
 def create_signal() -> Signal:
-    """Create a signal for tasks of one event loop, or one that other requests can set too."""
+    """Create a signal for one event loop, or a signal that other requests can also set."""
     if get_hold() is None:
         return _LoopSignal()
     from mastra_core.request_scope.polled_signal import PolledSignal

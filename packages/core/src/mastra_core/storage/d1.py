@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
 from mastra_core.agents.suspended_runs import SuspendedRuns
-from mastra_core.errors import ConfigError
 from mastra_core.storage.d1_binding import D1Binding
 from mastra_core.storage.d1_database import D1Database
 from mastra_core.storage.protocol import ThreadStore
@@ -39,11 +36,6 @@ class D1Storage:
         max_suspended_runs: int = 10_000,
         max_suspended_bytes: int = 268_435_456,
     ) -> None:
-        if isinstance(binding, str) and not re.fullmatch(r"[A-Za-z_$][\w$]*", binding, re.ASCII):
-            raise ConfigError(
-                f"{binding!r} cannot be the name of a binding.",
-                'Pass the name of a D1 binding of the Worker: "d1:DB".',
-            )
         self._database = D1Database(binding)
         self.threads: ThreadStore = SqliteThreads(self._database)
         self.suspended_runs: SuspendedRuns = SqliteSuspendedRuns(

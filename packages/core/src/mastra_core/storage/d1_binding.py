@@ -95,7 +95,7 @@ def _import_environment(name: str) -> Any:
             pass
     raise ConfigError(
         f"The storage 'd1:{name}' works only in a Cloudflare Worker.",
-        "Elsewhere, choose another storage, such as "
-        'os.environ.get("STORAGE", "sqlite:///app.db"), or pass D1Storage an object with the '
-        "methods of D1Binding.",
+        "Outside of Workers, use another storage, such as "
+        'os.environ.get("STORAGE", "sqlite:///app.db"). Or pass an object with the methods of '
+        "D1Binding to D1Storage.",
     )

@@ -6,12 +6,14 @@ binding of its own request, and sends its statements as one batch, which is one 
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from mastra_core.database.database_span import TracedDatabase, trace_transaction
-from mastra_core.errors import MastraError, StorageError
+from mastra_core.database.table_versions import Schema
+from mastra_core.errors import ConfigError, MastraError, StorageError
 from mastra_core.storage.d1_binding import D1Binding, get_binding
 from mastra_core.storage.d1_errors import is_missing_table, to_storage_error
 from mastra_core.storage.sqlite_database import Lock, Result, Statement
@@ -25,19 +27,35 @@ _MAX_ROW_BYTES = 1_990_000
 # The memory of a Worker is 128 MB, and a result takes several times its size until it is decoded.
 _MAX_READ_BYTES = 8_388_608
 _MAX_INTEGER = 2**53 - 2  # larger integers become a BigInt in Pyodide, which D1 refuses
+# An error undoes a batch, so this statement fails if the statement before it has changed no row.
+_GUARD = "SELECT CASE WHEN changes() = 0 THEN json('refused') END"
+_GUARD_ERROR = "malformed JSON"
 
 
 class D1Database:
     """A D1 database of a Worker.
 
     :param binding: name of the binding, or an object with its methods.
+    :param schema: the tables.
+    :param blob_columns: names of the columns whose values are bytes.
+    :raises ConfigError: when the name cannot be that of a binding.
     """
 
     max_row_bytes: int | None = _MAX_ROW_BYTES
     max_read_bytes: int | None = _MAX_READ_BYTES
 
-    def __init__(self, binding: str | D1Binding) -> None:
-        self._binding = binding
+    def __init__(
+        self,
+        binding: str | D1Binding,
+        schema: Schema = SCHEMA,
+        blob_columns: Collection[str] = BLOB_COLUMNS,
+    ) -> None:
+        if isinstance(binding, str) and not re.fullmatch(r"[A-Za-z_$][\w$]*", binding, re.ASCII):
+            raise ConfigError(
+                f"{binding!r} cannot be the name of a binding.",
+                'Pass the name of a D1 binding of the Worker: "d1:DB".',
+            )
+        self._binding, self._schema, self._blob_columns = binding, schema, blob_columns
         self.name = binding if isinstance(binding, str) else type(binding).__name__
 
     async def open(self) -> None:
@@ -48,8 +66,10 @@ class D1Database:
             mastra.
         """
         version = await self._read_version()
-        SCHEMA.require_known(version, f"The D1 database {self.name!r}", "use another database")
-        if version < SCHEMA.newest:
+        self._schema.require_known(
+            version, f"The D1 database {self.name!r}", "use another database"
+        )
+        if version < self._schema.newest:
             await self._migrate(version)
 
     async def execute(
@@ -74,6 +94,25 @@ class D1Database:
         with trace_transaction(traced, (each.sql for each in statements)):
             return convert(await self._send_or_create(statements))
 
+    async def execute_guarded(
+        self, statement: Statement, dependents: Sequence[Statement]
+    ) -> Sequence[tuple[Any, ...]]:
+        """Execute a statement and its dependents in one batch, and return the rows of the first.
+
+        If the first statement changes no row, nothing is executed, and no rows are returned.
+
+        :param statement: changes rows, and returns them.
+        :param dependents: statements that are executed only if it changes a row.
+        :raises StorageError: when the database cannot be used.
+        """
+        batch = [statement, Statement(_GUARD), *dependents]
+        try:
+            return await self.execute(batch, lambda results: results[0].rows, writes=True)
+        except StorageError as error:
+            if _GUARD_ERROR in str(error.__cause__):
+                return ()
+            raise
+
     async def _send_or_create(self, statements: Sequence[Statement]) -> Sequence[Result]:
         """Send statements; create the tables first if they do not exist."""
         try:
@@ -90,7 +129,7 @@ class D1Database:
     async def _read_version(self) -> int:
         """Return the version of the tables; 0 if there are none."""
         try:
-            results = await self._send([Statement(SCHEMA.version_query)])
+            results = await self._send([Statement(self._schema.version_query)])
         except Exception as error:  # see ``execute``
             if is_missing_table(error):
                 return 0
@@ -100,9 +139,9 @@ class D1Database:
     async def _migrate(self, version: int) -> None:
         """Migrate the tables, unless another instance does so at the same moment."""
         try:
-            await self._send([Statement(sql) for sql in SCHEMA.build_migration(version)])
+            await self._send([Statement(sql) for sql in self._schema.build_migration(version)])
         except Exception as error:  # see ``execute``
-            if await self._read_version() != SCHEMA.newest:
+            if await self._read_version() != self._schema.newest:
                 raise self._convert_error(error) from error
 
     async def _send(self, statements: Sequence[Statement]) -> list[Result]:
@@ -114,7 +153,7 @@ class D1Database:
         results = await binding.batch(convert_list(batch))
         if hasattr(results, "to_py"):
             results = results.to_py()
-        return [_parse_result(each) for each in results]
+        return [_parse_result(each, self._blob_columns) for each in results]
 
     def _convert_error(self, error: Exception) -> Exception:
         return error if isinstance(error, MastraError) else to_storage_error(error, self.name)
@@ -132,7 +171,7 @@ def _prepare(binding: D1Binding, statement: Statement, convert: Callable[[Any], 
 
 
 def _to_d1_value(value: Any) -> Any:
-    """Convert a value to one that D1 transports well.
+    """Convert a value to a value that D1 transports without loss.
 
     D1 returns bytes as a list of numbers, so bytes with a text are sent as text.
     """
@@ -148,9 +187,9 @@ def _to_d1_value(value: Any) -> Any:
     return value
 
 
-def _parse_result(result: Mapping[str, Any]) -> Result:
+def _parse_result(result: Mapping[str, Any], blob_columns: Collection[str]) -> Result:
     rows = [
-        tuple(_to_bytes(value) if name in BLOB_COLUMNS else value for name, value in row.items())
+        tuple(_to_bytes(value) if name in blob_columns else value for name, value in row.items())
         for row in result["results"]
     ]
     return Result(rows, int(result["meta"].get("changes") or 0))
@@ -163,7 +202,7 @@ def _to_bytes(value: Any) -> bytes:
 def _get_converters(
     binding: Any,
 ) -> tuple[Callable[[Any], Any], Callable[[list[Any]], Any]]:
-    """Return what converts values and lists of statements for a binding.
+    """Return the functions that convert values and lists of statements for a binding.
 
     An object of JavaScript needs values of JavaScript. Wrappers convert the values themselves.
     """

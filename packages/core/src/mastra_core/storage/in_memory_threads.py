@@ -340,13 +340,13 @@ class MemoryThreads:
         self._notes.put(key, notes, caller, estimate_size(notes))
         if self._notes.get(key) is None:
             raise StorageError(
-                f"The notes about {owner!r} are too large for the storage in memory.",
-                "Shorten the notes, or raise max_bytes of MemoryStorage.",
+                f"The working memory of {owner!r} is too large for the in-memory storage.",
+                "Shorten the working memory, or raise max_bytes of MemoryStorage.",
             )
         return notes
 
     def _get_owner(self, scope: Scope, owner: str, resource: str | None) -> str:
-        """Return the resource that owns notes, for the limits."""
+        """Return the resource whose limits count the notes."""
         if scope == "resource":
             return owner
         entry = self._threads.get(owner)

@@ -72,7 +72,7 @@ class Thread(_Record, frozen=True, kw_only=True):
 
 
 class StoredMessage(_Record, frozen=True, kw_only=True):
-    """One message of a thread: of a user, or with everything that an agent did in one run.
+    """One message of a thread: a user's message, or everything that an agent did in one run.
 
     :param id: id of the message.
     :param thread: id of the thread.
@@ -107,7 +107,7 @@ class History(_Record, frozen=True, kw_only=True):
 
 
 class Recall(_Record, frozen=True, kw_only=True):
-    """The data that a run needs of its thread, read in one transaction.
+    """The data of its thread that a run needs, read in one transaction.
 
     :param thread: the thread, ``None`` if there is none yet.
     :param messages: the last messages, oldest first.
@@ -128,7 +128,7 @@ class _PageQuery(_Record, frozen=True, kw_only=True):
 
     @property
     def offset(self) -> int:
-        """How many records precede the page."""
+        """The number of records before the page."""
         return self.page * (self.per_page or 0)
 
 

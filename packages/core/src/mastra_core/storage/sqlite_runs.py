@@ -113,7 +113,7 @@ class SqliteSuspendedRuns:
         )
 
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run and remove it from the store; only one of two callers gets it.
+        """Return a run and remove it from the store; only one of two concurrent callers gets it.
 
         :param agent_id: id of the agent.
         :param run_id: id of the run.

@@ -392,7 +392,7 @@ class SqliteThreads:
             yield insert._replace(sql=f"{insert.sql} {_ON_SAME_ID}")
 
     def _fits_row(self, history: History) -> bool:
-        """Return whether a history can be stored; the messages replace a larger one."""
+        """Return whether a history fits into a row; a larger history is not stored."""
         maximum = self._database.max_row_bytes
         return maximum is None or len(history.data) <= maximum
 
@@ -414,7 +414,7 @@ def _build_creation(query: str) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _build_condition(count: int) -> tuple[str, str]:
-    """Build the query for ids of other threads' messages, and the condition with it."""
+    """Build the query for message ids of other threads, and the condition that uses this query."""
     listed = (
         ", ".join("?" * count) or "NULL"
         if count <= _MAX_LISTED_IDS
@@ -446,7 +446,7 @@ class _AppendCondition:
         return Statement(f"{self._taken} LIMIT 1", self._taken_values)
 
     def add_to(self, statement: Statement) -> Statement:
-        """Return a statement with a condition that also has this condition.
+        """Add this condition to the condition of a statement.
 
         :param statement: the statement.
         """

@@ -12,13 +12,13 @@ _FIRST_ERROR = 400
 
 
 def start_client_span(method: str, url: str) -> contextlib.AbstractContextManager[Span]:
-    """Start the span of a request that is sent within the span of a request or a run.
+    """Start the span of an outgoing request, if it is sent within the span of a request or run.
 
     Of the URL, the span has the host and the port only, because the rest may contain credentials.
 
     :param method: the HTTP method.
     :param url: the URL.
-    :returns: a context manager that gives the span; ``None`` where nothing is traced.
+    :returns: a context manager that gives the span; ``None`` if nothing is traced.
     """
     if get_current_span() is None:
         return contextlib.nullcontext()
@@ -36,7 +36,7 @@ def start_client_span(method: str, url: str) -> contextlib.AbstractContextManage
 def record_status(span: Span, status: int) -> None:
     """Record the status of the response.
 
-    :param span: the span of the request; ``None`` where nothing is traced.
+    :param span: the span of the request; ``None`` if nothing is traced.
     :param status: the HTTP status.
     """
     if span is None:

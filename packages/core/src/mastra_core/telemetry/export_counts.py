@@ -16,7 +16,7 @@ class ExportCounts:
         self.dropped = 0
 
     def add(self, result: str, count: int) -> None:
-        """Add spans.
+        """Add to the numbers of exported and lost spans.
 
         :param result: ``exported`` or ``dropped``.
         :param count: how many.

@@ -49,7 +49,7 @@ def check_export(export: Any) -> None:
 def build_export(
     export: Any, counts: ExportCounts
 ) -> tuple[Callable[[Any], None] | None, SpanQueue | None]:
-    """Return what receives each ended span, and its queue.
+    """Return the function that receives each ended span, and the queue of spans.
 
     :param export: the setting.
     :param counts: the counts of the process.

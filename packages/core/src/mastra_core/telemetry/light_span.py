@@ -51,7 +51,7 @@ class LightEvent:
 
 
 class LightSpan(Span):
-    """A span of this process that is sampled.
+    """A sampled span of this process.
 
     Its public attributes are those of ``ReadableSpan`` of OpenTelemetry's SDK.
 
@@ -60,7 +60,7 @@ class LightSpan(Span):
     :param parent: the span that contains it, or its context; ``None`` for a new trace.
     :param attributes: attributes, which the span may change.
     :param links: spans that are related otherwise.
-    :param resource: what the process is.
+    :param resource: the OpenTelemetry resource of the process.
     :param on_end: receives the span when it has ended.
     """
 
@@ -107,18 +107,18 @@ class LightSpan(Span):
 
     @property
     def parent(self) -> SpanContext | None:
-        """The ids of the span that contains it."""
+        """The ids of the parent span."""
         parent = self._parent
         return parent.get_span_context() if isinstance(parent, LightSpan) else parent
 
     @property
     def parent_id(self) -> int:
-        """The id of the span that contains it, or 0."""
+        """The id of the parent span, or 0."""
         return 0 if self._parent is None else self._parent.span_id
 
     @property
     def has_remote_parent(self) -> bool:
-        """Whether the span that contains it is of another process."""
+        """Whether the parent span belongs to another process."""
         parent = self._parent
         return isinstance(parent, SpanContext) and parent.is_remote
 
@@ -150,7 +150,7 @@ class LightSpan(Span):
     def add_event(
         self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None
     ) -> None:
-        """Add something that happened.
+        """Add an event.
 
         :param name: the name of the event.
         :param attributes: the attributes of the event.

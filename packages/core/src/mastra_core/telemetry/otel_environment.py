@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OtlpSettings:
-    """A collector.
+    """The address, the headers and the limits of an OTLP collector.
 
     :param endpoint: the URL that receives the spans.
     :param headers: headers of each request.
@@ -83,7 +83,7 @@ def read_exporter(default: str) -> str:
 def read_protocol(default: str) -> str:
     """Return the protocol of the OTLP exporter: ``http/protobuf`` or ``grpc``.
 
-    :param default: the protocol where no variable is set.
+    :param default: the protocol if no variable is set.
     :raises ConfigError: for an unknown protocol.
     """
     names = (f"{_PREFIX}TRACES_PROTOCOL", f"{_PREFIX}PROTOCOL")
@@ -135,7 +135,7 @@ def read_limit(*variables: str, default: int | None) -> int | None:
     """Return the first limit that is set.
 
     :param variables: the variables, the most specific first.
-    :param default: the limit where no variable is set; ``None`` for no limit.
+    :param default: the limit if no variable is set; ``None`` for no limit.
     :raises ConfigError: for an invalid value.
     """
     for variable in variables:
@@ -189,14 +189,14 @@ def _read_number(variable: str, smallest: float = 1) -> float | None:
         value = -1.0
     if not smallest <= value < float("inf"):
         raise ConfigError(
-            f"The value {text!r} of {variable} is not a number from {smallest:g}.",
+            f"The value {text!r} of {variable} is not a number of at least {smallest:g}.",
             "Use a positive number.",
         )
     return value
 
 
 def _read_otlp(name: str) -> str:
-    """Return the variable for traces, else the one for all signals."""
+    """Return the variable for traces, or else the variable for all signals."""
     for variable in (f"{_PREFIX}TRACES_{name}", f"{_PREFIX}{name}"):
         if value := os.environ.get(variable, "").strip():
             return value

@@ -171,14 +171,14 @@ def _encode_links(links: Sequence[Any], limits: SpanLimits) -> bytes:
 def _encode_limited(
     attributes: Mapping[str, Any] | None, tag: int, dropped_tag: int, limits: SpanLimits
 ) -> bytes:
-    """Encode the attributes of an event or a link, and how many of them are left out."""
+    """Encode the attributes of an event or a link, and the number of omitted attributes."""
     kept, dropped = _limit(attributes or {}, limits.attributes)
     encoded = encode_attributes(kept, tag, limits)
     return encoded + bytes((dropped_tag,)) + _varint(dropped) if dropped else encoded
 
 
 def _limit(attributes: Mapping[str, Any], count: int | None) -> tuple[Mapping[str, Any], int]:
-    """Return the first ``count`` attributes, and how many are left out, also by the SDK."""
+    """Return the first ``count`` attributes, and how many attributes are left out in total."""
     dropped = getattr(attributes, "dropped", 0)
     if count is None or len(attributes) <= count:
         return attributes, dropped

@@ -47,7 +47,8 @@ class OtlpSender:
         """Send spans; try again while the collector is unreachable or busy.
 
         :param spans: ended spans.
-        :param stopping: set when the process stops, so that nothing is tried again.
+        :param stopping: an event that is set when the process stops, so that nothing is tried
+            again.
         :param deadline: the value of ``time.monotonic()`` at which to give up.
         :raises ExportFailure: when spans are lost.
         """
@@ -72,7 +73,7 @@ class OtlpSender:
         self._session.close()
 
     def _post(self, body: bytes, deadline: float) -> tuple[str | None, float | None]:
-        """Return why the request failed, and the seconds until the next try; -1 for no other try.
+        """Return why the request failed, and the seconds until the next try (-1 for no retry).
 
         :raises ExportFailure: when the collector accepted a part only.
         """
@@ -117,7 +118,7 @@ def _check_answer(answer: bytes, headers: Mapping[str, str]) -> None:
     )
 
     if "html" in headers.get("content-type", ""):
-        raise ExportFailure("the answer is a web page, so the endpoint is no collector")
+        raise ExportFailure("the response is a web page, so the endpoint is not a collector")
     if "protobuf" not in headers.get("content-type", ""):
         return
     try:

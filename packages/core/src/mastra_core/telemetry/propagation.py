@@ -12,7 +12,7 @@ __all__ = ("Propagation",)
 
 
 class Propagation:
-    """Which hosts get which headers.
+    """The rules that say which hosts get which trace headers.
 
     A provider is another organisation. Without a list of hosts, it therefore gets ``traceparent``
     only, whose ids are random. Listed hosts also get ``tracestate`` and ``baggage``.

@@ -28,7 +28,7 @@ _DUPLICATE_SCOPES = "com.anthropic.sdk.python"  # a span for each request, besid
 def connect_recorder(resource: Resource, sampling: Sampling) -> tuple[Any, Recorder]:
     """Return the provider of this process and a new recorder that gets its spans.
 
-    :param resource: what the process is.
+    :param resource: the OpenTelemetry resource of the process.
     :param sampling: which requests and runs are traced.
     """
     current: Any = trace.get_tracer_provider()
@@ -44,7 +44,7 @@ def connect_recorder(resource: Resource, sampling: Sampling) -> tuple[Any, Recor
 
 
 def warn_about_closed_provider(provider: Any) -> None:
-    """Log a warning if a provider exports spans by itself only, such as that of ddtrace.
+    """Log a warning if a provider passes its spans to nobody else, such as ddtrace's provider.
 
     :param provider: the provider.
     """
@@ -60,7 +60,7 @@ def warn_about_closed_provider(provider: Any) -> None:
 
 
 class _RecordedProvider(TracerProvider):
-    """The provider of this library.
+    """The OpenTelemetry provider of this library.
 
     A span processor of the application must see all spans. If one is added, the recorder
     creates its spans by this provider too.
@@ -86,7 +86,7 @@ class _RecordedProvider(TracerProvider):
 
 
 class _DuplicateTracer(trace.NoOpTracer):
-    """Creates no spans, and does not let their library send the ids of other spans."""
+    """Creates no spans, and keeps its library from sending the ids of other spans."""
 
     def start_span(self, *_rest: Any, **_options: Any) -> Any:
         return trace.INVALID_SPAN

@@ -47,7 +47,7 @@ class Sampling:
 
     @property
     def is_off(self) -> bool:
-        """Whether nothing can be sampled."""
+        """Whether no trace is ever sampled."""
         return self.probability == 0 and not self.trusts_callers
 
     def decide(self) -> bool:

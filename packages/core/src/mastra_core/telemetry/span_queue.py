@@ -30,13 +30,14 @@ class ExportFailure(Exception):
 
 
 class SpanSender(Protocol):
-    """Where the spans go."""
+    """A destination of spans."""
 
     def send(self, spans: Sequence[Any], stopping: threading.Event, deadline: float) -> None:
         """Send spans; block until they are accepted or lost.
 
         :param spans: ended spans.
-        :param stopping: set when the process stops, so that nothing is tried again.
+        :param stopping: an event that is set when the process stops, so that nothing is tried
+            again.
         :param deadline: the value of ``time.monotonic()`` at which to give up.
         :raises ExportFailure: when spans are lost.
         """
@@ -51,7 +52,7 @@ class SpanQueue:
     If the queue is full, new spans are dropped. Dropped spans are counted. The log has one line
     when spans begin to be lost, and one line when the export works again.
 
-    :param sender: where the spans go.
+    :param sender: the destination of the spans.
     :param counts: the counts to increase.
     :param max_size: spans that may wait.
     :param batch_size: spans of one export.
@@ -78,7 +79,7 @@ class SpanQueue:
         self._begin()
 
     def _begin(self) -> None:
-        """Start the thread, with an empty queue; the parent of a fork exports what waited."""
+        """Start the thread, with an empty queue; after a fork, the parent exports the old spans."""
         self._process = os.getpid()
         self._spans: deque[Any] = deque()
         self._wake = threading.Event()
@@ -150,7 +151,7 @@ class SpanQueue:
         self._sender.close()
 
     def _export(self, count: int) -> None:
-        """Export ``count`` spans in batches, and report what the full queue did not take."""
+        """Export ``count`` spans in batches, and report spans that the full queue has rejected."""
         while count > 0 and self._spans:
             size = min(count, self._batch_size, len(self._spans))
             self._send(self._take(size))

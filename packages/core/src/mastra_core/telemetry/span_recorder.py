@@ -32,7 +32,7 @@ _BAGGAGE = b"baggage"
 class Recorder:
     """Starts spans of this process.
 
-    :param resource: what the process is.
+    :param resource: the OpenTelemetry resource of the process.
     :param sampling: which requests and runs are traced.
     :param tracer: creates the spans where the application has a tracer provider of its own;
         without it, spans are ``LightSpan`` objects.
@@ -56,7 +56,7 @@ class Recorder:
         context: Context | None = None,
         links: Sequence[Link] = (),
     ) -> _Block:
-        """Return a block whose span is the current span of the block.
+        """Return a context manager whose span is the current span within its block.
 
         :param name: the name of the span.
         :param attributes: the attributes of the span.
@@ -102,7 +102,7 @@ class Recorder:
         return self._create(name, attributes, kind, parent, (), start_time)
 
     def start_request(self, name: str, headers: Headers) -> _Block:
-        """Return the block of a request; its span is ``None`` if the request is not sampled.
+        """Return the context manager of a request; its span is ``None`` without sampling.
 
         If a library has opened a span for the request already, there is no second one.
 
@@ -152,7 +152,7 @@ class Recorder:
             self.exporter(span)
 
     def _read_caller(self, headers: Headers) -> tuple[Context | None, SpanContext | None]:
-        """Return the context and the span of a caller; ``None`` where headers name none."""
+        """Return the context and the span in a caller's headers; ``None`` for each missing one."""
         if not any(name in self._caller_headers for name, _ in headers):
             return None, None
         context = propagate.extract(_decode_headers(headers))
@@ -188,7 +188,7 @@ class Recorder:
 
 
 class _SpanBlock:
-    """A block whose span is current; an exception that leaves it is recorded."""
+    """A context manager whose span is current; an exception in its block is recorded."""
 
     __slots__ = ("_context", "_mark", "_span", "_token")
 
@@ -215,7 +215,7 @@ class _SpanBlock:
 
 
 class _UnsampledBlock:
-    """A block without a span, in which no span is started."""
+    """A context manager without a span; no span is started within its block."""
 
     __slots__ = ("_headers", "_mark", "_token")
 

@@ -23,55 +23,55 @@ def save_context(earlier: Mapping[str, str] | None = None) -> dict[str, str]:
         return {}
     from opentelemetry.baggage.propagation import W3CBaggagePropagator
 
-    snapshot = get_span_ids(get_current_span())
+    carrier = get_span_ids(get_current_span())
     headers: dict[str, str] = {}
     with restore_baggage(earlier or {}):
         W3CBaggagePropagator().inject(headers)
     if 0 < len(headers.get(_BAGGAGE, "")) <= _MAX_BAGGAGE:
-        snapshot |= headers
-    return snapshot
+        carrier |= headers
+    return carrier
 
 
-def continue_trace(snapshot: Mapping[str, str]) -> Any:
+def continue_trace(carrier: Mapping[str, str]) -> Any:
     """Return a span of an earlier time as the parent context for a span that continues it.
 
-    :param snapshot: what ``save_context`` or ``get_span_ids`` has returned; empty for a new trace.
+    :param carrier: what ``save_context`` or ``get_span_ids`` has returned; empty for a new trace.
     :returns: OpenTelemetry's context, or ``None`` for the current one.
     """
-    if "traceId" not in snapshot or get_recorder() is None:
+    if "traceId" not in carrier or get_recorder() is None:
         return None
     from opentelemetry import trace
 
-    trace_id, span_id = int(snapshot["traceId"], 16), int(snapshot["spanId"], 16)
+    trace_id, span_id = int(carrier["traceId"], 16), int(carrier["spanId"], 16)
     flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)  # only a sampled span has ids
     parent = trace.SpanContext(trace_id, span_id, True, flags)
     return trace.set_span_in_context(trace.NonRecordingSpan(parent))
 
 
-def link_trace(snapshot: Mapping[str, str]) -> tuple[Any, ...]:
+def link_trace(carrier: Mapping[str, str]) -> tuple[Any, ...]:
     """Return the links of a span to a span of an earlier time.
 
-    :param snapshot: what ``save_context`` or ``get_span_ids`` has returned; empty for no link.
+    :param carrier: what ``save_context`` or ``get_span_ids`` has returned; empty for no link.
     :returns: OpenTelemetry's links.
     """
-    if "traceId" not in snapshot or get_recorder() is None:
+    if "traceId" not in carrier or get_recorder() is None:
         return ()
     from opentelemetry.trace import Link
     from opentelemetry.trace import get_current_span as get_span
 
-    return (Link(get_span(continue_trace(snapshot)).get_span_context()),)
+    return (Link(get_span(continue_trace(carrier)).get_span_context()),)
 
 
-def restore_baggage(snapshot: Mapping[str, str]) -> contextlib.AbstractContextManager[None]:
-    """Let a block have the baggage of an earlier time.
+def restore_baggage(carrier: Mapping[str, str]) -> contextlib.AbstractContextManager[None]:
+    """Restore the baggage of an earlier request within a block.
 
     Entries of the present request have priority.
 
-    :param snapshot: what ``save_context`` has returned.
+    :param carrier: what ``save_context`` has returned.
     """
-    if _BAGGAGE not in snapshot or get_recorder() is None:
+    if _BAGGAGE not in carrier or get_recorder() is None:
         return contextlib.nullcontext()
-    return _attach_baggage(snapshot[_BAGGAGE])
+    return _attach_baggage(carrier[_BAGGAGE])
 
 
 @contextlib.contextmanager

@@ -14,8 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ConfigError
-from mastra_core.otel_resource import build_resource
-from mastra_core.request_scope import is_request_scoped
 from mastra_core.telemetry.content import ContentSettings
 from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.otel_environment import (
@@ -117,26 +115,27 @@ class _Process:
     def connect(self, settings: Telemetry) -> Recorder:
         """Return the recorder of this process, and create it if necessary.
 
-        :param settings: service name and sampling, used where nothing was started yet.
+        :param settings: service name and sampling, used if nothing was started yet.
         """
         from opentelemetry import trace
 
+        from mastra_core.otel_resource import build_resource
         from mastra_core.telemetry.provider import connect_recorder, warn_about_closed_provider
 
         if self.recorder is None or self.provider is not trace.get_tracer_provider():
             sampling = Sampling(read_sampling(settings.sampling))
-            resource = _build_resource(settings.service_name)
+            resource = build_resource(settings.service_name)
             listeners = self.recorder.listeners if self.recorder is not None else ()
             self.provider, self.recorder = connect_recorder(resource, sampling)
             self.recorder.listeners = listeners
         elif not self.senders and not self.recorder.listeners:
             self.recorder.sampling = Sampling(read_sampling(settings.sampling))
-            self.recorder.resource = _build_resource(settings.service_name)
+            self.recorder.resource = build_resource(settings.service_name)
         warn_about_closed_provider(self.provider)
         return self.recorder
 
     def start_export(self, settings: Telemetry) -> None:
-        """Start the export, with everything that may fail first.
+        """Start the export; the steps that may fail come first.
 
         :param settings: the exporter.
         """
@@ -160,7 +159,7 @@ class _Process:
         self.content = None
 
     def update(self) -> None:
-        """Record spans exactly while anything receives them."""
+        """Turn the recording of spans on or off, by whether anything receives spans."""
         recorder = self.recorder
         if recorder is not None:
             receives = bool(self.senders or recorder.listeners)
@@ -178,7 +177,7 @@ def add_listener(listener: SpanListener, settings: Telemetry | None = None) -> N
     Nothing is passed while the SDK is disabled (``OTEL_SDK_DISABLED``).
 
     :param listener: receives the spans.
-    :param settings: service name and sampling, used where nothing was started yet.
+    :param settings: service name and sampling, used if nothing was started yet.
     :raises ConfigError: when the extra ``telemetry`` is not installed.
     """
     if is_sdk_disabled():
@@ -238,7 +237,3 @@ def _require_package(what: str) -> Iterator[None]:
 
 def _is_dev() -> bool:
     return os.environ.get("MASTRA_DEV") == "true"
-
-
-def _build_resource(service_name: str) -> Any:
-    return build_resource(service_name, has_threads=not is_request_scoped())

@@ -40,7 +40,7 @@ _content: ContentSettings | None = None  # how to export inputs and outputs
 
 
 def set_recorder(recorder: Recorder | None, content: ContentSettings | None = None) -> None:
-    """Set what records the spans of this process.
+    """Set the recorder of the spans of this process.
 
     :param recorder: the recorder; ``None`` to record nothing.
     :param content: how to export inputs and outputs; ``None`` to export neither.
@@ -50,7 +50,7 @@ def set_recorder(recorder: Recorder | None, content: ContentSettings | None = No
 
 
 def get_recorder() -> Recorder | None:
-    """Return what records the spans of this process, or ``None``."""
+    """Return the recorder of the spans of this process, or ``None``."""
     return _recorder
 
 
@@ -163,7 +163,7 @@ def inject_context(headers: dict[str, str]) -> None:
 
 
 def build_model_headers(span: Span, host: str) -> dict[str, str]:
-    """Return the headers for a request to the provider of a model: ``traceparent``, for example.
+    """Return the headers, such as ``traceparent``, for a request to the provider of a model.
 
     :param span: the span of the request, or ``None``.
     :param host: the host of the provider.

@@ -113,7 +113,7 @@ class MessageTests(StorageFixtures):
         assert run(around("none", 1, 1)) == ()
 
     def test_message_id_is_unique_across_threads(self, storage: Storage, run: Run) -> None:
-        """An id replaces the message of its own thread, and no other."""
+        """A message replaces the message with the same id only in its own thread."""
         append = storage.threads.append
         run(append(build_thread(), [build_message("m1"), build_message("m2")]))
         run(append(build_thread(), [build_message("m1", text="changed")]))

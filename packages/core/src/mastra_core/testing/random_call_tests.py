@@ -143,7 +143,7 @@ async def _delete_all(threads: ThreadStore) -> None:
 
 
 async def _call_store(threads: ThreadStore, call: _Call, *, is_current: bool) -> Any:
-    """Return the result of a call; a history is either current or was written for an old state."""
+    """Return the result of a call; a stored history is current only if ``is_current`` is set."""
     name, arguments, options = call
     if name == "append":
         recall = await threads.recall(arguments[0].id, 0)
@@ -152,6 +152,6 @@ async def _call_store(threads: ThreadStore, call: _Call, *, is_current: bool) ->
         result = await getattr(threads, name)(*arguments, **options)
     except Conflict:
         return "conflict"
-    if isinstance(result, Recall):  # the numbers of positions belong to one storage
+    if isinstance(result, Recall):  # the positions of two storages cannot be compared
         return result.thread, result.messages, result.history
     return result

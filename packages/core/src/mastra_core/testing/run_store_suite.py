@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -11,8 +12,10 @@ import msgspec
 import pytest
 
 from mastra_core.workflows.durable import (
+    Backlog,
     Batch,
     JournalData,
+    KnownWorkflow,
     Member,
     NewRun,
     RunRow,
@@ -59,7 +62,7 @@ class RunStoreSuite:
         assert run(store.find("other", "r1", None)) is None
 
     def test_caller_has_a_limited_number_of_runs(self, store: RunStore, run: _Await) -> None:
-        """Finished runs, and those of the application itself, do not count."""
+        """Finished runs and runs of the application itself do not count toward a caller's limit."""
         new = [msgspec.structs.replace(_build_run(f"r{each}"), caller="ann") for each in range(4)]
         rows = [run(store.create(each, 2)) for each in new[:2]]
         assert run(store.create(new[2], 2)) is None
@@ -69,7 +72,7 @@ class RunStoreSuite:
         assert run(store.create(new[3], 2)) is not None
 
     def test_run_is_begun_once(self, store: RunStore, run: _Await) -> None:
-        """Of two callers that begin an execution, one succeeds."""
+        """If two callers begin an execution of one run, only one of them succeeds."""
         created = run(store.create(_build_run(), 10))
         row = run(store.begin(created, "one", _EVENT, "{}", '{"user":"ann"}'))
         assert (row.holder, row.attempt, row.sequence, row.status) == ("one", 1, 1, "running")
@@ -94,7 +97,7 @@ class RunStoreSuite:
         assert (read.status, read.sequence, events) == ("waiting", 3, [_EVENT, _EVENT])
 
     def test_fence_refuses_earlier_holders(self, store: RunStore, run: _Await) -> None:
-        """A process that no longer holds a run changes nothing."""
+        """A process that no longer holds a run cannot change the run."""
         row = _begin(store, run)
         batch = Batch(outcomes=[("a#1", "1")], events=[("", _EVENT)])
         run(store.begin(row, "two", _EVENT, "{}"))
@@ -104,7 +107,7 @@ class RunStoreSuite:
         assert run(store.read_states([row.id]))[row.id].sequence == 3
 
     def test_repeated_commit_is_stored_once(self, store: RunStore, run: _Await) -> None:
-        """A commit may be repeated after its answer was lost."""
+        """A commit may be repeated if the database's response was lost."""
         row = _begin(store, run)
         batch = Batch(outcomes=[("a#1", "1")], events=[("", _EVENT)])
         for _ in range(2):
@@ -113,7 +116,7 @@ class RunStoreSuite:
         assert run(store.commit(row.id, "one", row.attempt, 1, Batch())).kind == "stored"
 
     def test_wait_is_answered_once(self, store: RunStore, run: _Await) -> None:
-        """Of two answers of a wait, the first one is taken."""
+        """If a wait gets two answers, the store keeps the first answer."""
         row = _begin(store, run)
         answers = [("a!1", _EVENT), ("b!1", _EVENT)]
         waits = Batch(outcomes=[(f"{name}#1", "1") for name in "abc"])
@@ -127,7 +130,7 @@ class RunStoreSuite:
         assert run(store.answer(row.id, "two", [("d!1", _EVENT)], "4")) == (None, 0), "no wait"
 
     def test_run_rests_only_without_new_answers(self, store: RunStore, run: _Await) -> None:
-        """A process that does not know an answer keeps the run."""
+        """A process can release a run only after it has read all answers of the run."""
         row = _begin(store, run)
         run(store.commit(row.id, "one", 1, 0, Batch(outcomes=[("a#1", "1"), ("b#1", "1")])))
         rest = Batch(releases=True, status="suspended", answers=0)
@@ -139,7 +142,7 @@ class RunStoreSuite:
         assert (answered.holder, answered.attempt) == ("two", 2)
 
     def test_canceled_run_ends_everywhere(self, store: RunStore, run: _Await) -> None:
-        """A run is canceled once, and its holder can change nothing any more."""
+        """A run is canceled once, and the process that holds the run can no longer change it."""
         row = _begin(store, run)
         assert run(store.cancel(row.id, _EVENT))
         assert not run(store.cancel(row.id, _EVENT))
@@ -148,25 +151,69 @@ class RunStoreSuite:
         assert run(store.read(row.id))[0].status == "canceled"
 
     def test_due_runs_are_claimed_once(self, store: RunStore, run: _Await) -> None:
-        """A process gets the runs that are due, of the workflows that it knows."""
+        """A process gets the runs that are due and that have one of its fingerprints."""
         row, member = _begin(store, run), _build_member("two")
         run(store.commit(row.id, "one", 1, 0, Batch(releases=True, due_in=3_600_000)))
-        assert run(store.claim(member, ["w"], 10, orphans=False)) == []
+        assert run(store.claim(member, {"f1": "w"}, 10, orphans=False)) == []
         other = _begin(store, run, "r2")
         run(store.release("one"))
-        assert run(store.claim(member, ["other"], 10, orphans=False)) == []
-        (claimed,) = run(store.claim(member, ["w", "other"], 10, orphans=False))
+        assert run(store.claim(member, {"f2": "w"}, 10, orphans=False)) == []
+        assert run(store.has_claimable(member, {"f1": "w"}, orphans=False))
+        assert not run(store.has_claimable(member, {"f2": "w"}, orphans=False))
+        (claimed,) = run(store.claim(member, {"f1": "w", "f2": "w"}, 10, orphans=False))
         assert (claimed.id, claimed.holder, claimed.attempt) == (other.id, "two", 2)
-        assert run(store.claim(member, ["w"], 10, orphans=False)) == []
+        assert not run(store.has_claimable(member, {"f1": "w"}, orphans=False))
+        assert run(store.claim(member, {"f1": "w"}, 10, orphans=False)) == []
+
+    def test_waiting_runs_are_claimed_in_order(self, store: RunStore, run: _Await) -> None:
+        """A priority counts as minutes of waiting; runs without priority are claimed in order."""
+        for number, priority in enumerate((0, 0, 2, None)):
+            created = run(store.create(_build_run(f"r{number}"), 10))
+            run(store.begin(created, "", _EVENT, "{}", priority=priority, fingerprint="f1"))
+            time.sleep(0.002)  # the next millisecond
+        member = _build_member("two")
+        claimed = [run(store.claim(member, {"f1": "w"}, 1, orphans=False))[0] for _ in range(4)]
+        assert [row.run_id for row in claimed] == ["r2", "r0", "r1", "r3"]
+        assert claimed[0].priority == 2
+
+    def test_number_of_held_runs_is_limited(self, store: RunStore, run: _Await) -> None:
+        """All processes together, dead ones included, hold at most the maximum of a workflow."""
+        for number in range(4):
+            begun = run(store.create(_build_run(f"r{number}"), 10))
+            run(store.begin(begun, "", _EVENT, "{}", fingerprint=f"f{number % 2}"))
+            time.sleep(0.002)  # the next millisecond
+        free = run(store.create(msgspec.structs.replace(_build_run("f1"), workflow="free"), 10))
+        run(store.begin(free, "", _EVENT, "{}", fingerprint="f3"))
+
+        def claim(name: str, limit: int = 10) -> list[str]:
+            rows = run(
+                store.claim(
+                    _build_member(name),
+                    {"f0": "w", "f1": "w", "f3": "free"},
+                    limit,
+                    orphans=False,
+                    concurrency={"w": 2, "unknown": 1},
+                )
+            )
+            return sorted(row.run_id for row in rows)
+
+        assert claim("one", 1) == ["r0"], "the run that waits longest"
+        assert claim("two") == ["f1", "r1"]
+        assert claim("two") == claim("one") == []
+        row = run(store.find("w", "r0", None))
+        run(store.commit(row.id, "one", row.attempt, 0, Batch(releases=True, status="suspended")))
+        assert claim("two") == ["r2"]
+        run(store.release("two"))
+        assert claim("three") == ["f1", "r1", "r2"], "a run that is handed back keeps its place"
 
     def test_one_run_is_released(self, store: RunStore, run: _Await) -> None:
-        """A process gives up the attempt that it holds, and no other one."""
+        """A process gives up only the attempt that it holds."""
         row, other = _begin(store, run), _begin(store, run, "r2")
         assert run(store.list_held("one")) == {row.id: 1, other.id: 1}
         for member, attempt in (("one", 2), ("two", 1), ("one", 1)):
             run(store.release_run(row.id, member, attempt))
         assert run(store.list_held("one")) == {other.id: 1}
-        (claimed,) = run(store.claim(_build_member("two"), ["w"], 10, orphans=False))
+        (claimed,) = run(store.claim(_build_member("two"), {"f1": "w"}, 10, orphans=False))
         assert (claimed.id, claimed.attempt) == (row.id, 2)
 
     def test_runs_of_dead_processes_are_claimed(self, store: RunStore, run: _Await) -> None:
@@ -175,17 +222,74 @@ class RunStoreSuite:
         run(store.beat(member, 60))
         survivor = _build_member("two")
         assert run(store.list_members()) == [member]
-        assert run(store.claim(survivor, ["w"], 10, orphans=True)) == []
+        assert run(store.claim(survivor, {"f1": "w"}, 10, orphans=True)) == []
         run(store.beat(member, -1))
-        (claimed,) = run(store.claim(survivor, ["w"], 10, orphans=True))
+        (claimed,) = run(store.claim(survivor, {"f1": "w"}, 10, orphans=True))
         assert (claimed.id, claimed.holder, claimed.takeovers) == (row.id, "two", 1)
         run(store.beat(survivor, 60))
-        assert run(store.claim(member, ["w"], 10, orphans=True)) == []
+        assert run(store.list_members(living=True)) == [survivor]
+        assert run(store.claim(member, {"f1": "w"}, 10, orphans=True)) == []
         run(store.remove_members(["two"]))
-        assert len(run(store.claim(member, ["w"], 10, orphans=True))) == 1
+        assert len(run(store.claim(member, {"f1": "w"}, 10, orphans=True))) == 1
+
+    def test_descriptions_are_stored_once(self, store: RunStore, run: _Await) -> None:
+        """The first description of a fingerprint is kept; the newest one is listed first."""
+        known = [
+            KnownWorkflow(fingerprint=f"f{each}", workflow="w", description="{}", created_at=each)
+            for each in range(2)
+        ]
+        run(store.store_workflows(known))
+        run(store.store_workflows([msgspec.structs.replace(known[0], created_at=9)]))
+        assert [*run(store.list_workflows("w"))] == known[::-1]
+        assert not run(store.list_workflows("other"))
+
+    def test_runs_without_a_process_are_parked(self, store: RunStore, run: _Await) -> None:
+        """Runs wait for a process with their fingerprint, also if their own process has died."""
+        member, other = _build_member("one", "f1"), _build_member("two", "f2")
+        rows = [_begin(store, run, f"r{number}") for number in range(3)]
+        run(store.beat(member, 60))
+        run(store.release_run(rows[0].id, "one", 1))
+        assert not run(store.park(10)), "a process can execute it"
+        run(store.beat(member, -1))
+        run(store.beat(other, 60))
+        (parked,) = run(store.park(2))
+        assert (parked.workflow, parked.fingerprint, parked.count) == ("w", "f1", 2)
+        assert [each.count for each in run(store.park(10))] == [1]
+        assert not run(store.park(10))
+        assert run(store.claim(other, {"f1": "w"}, 10, orphans=True)) == []
+        assert run(store.claim(other, {"f1": "w"}, 10, orphans=False)) == []
+        backlog: Backlog = run(store.measure_backlog())
+        assert (backlog.due, backlog.oldest, backlog.parked[0].count) == (0, None, 3)
+        assert run(store.unpark(["f2"], 10)) == 0
+        assert [run(store.unpark(["f1"], 2)), run(store.unpark(["f1"], 2))] == [2, 1]
+        backlog = run(store.measure_backlog())
+        assert (backlog.due, backlog.parked) == (3, ())
+        assert 1000 <= (backlog.oldest or 0) <= get_timestamp_ms()
+        claimed = run(store.claim(other, {"f1": "w"}, 10, orphans=False))
+        assert sorted(row.takeovers for row in claimed) == [0, 1, 1]
+
+    def test_run_is_moved(self, store: RunStore, run: _Await) -> None:
+        """A run that no process executes can continue with another fingerprint."""
+        row, other = _begin(store, run), _build_member("two", "f2")
+        assert not run(store.move(row, "f2")), "it is executed"
+        run(store.release("one"))
+        run(store.beat(other, 60))
+        run(store.park(10))
+        assert run(store.move(row, "f2"))
+        assert not run(store.move(row, "f3")), "it has changed"
+        (claimed,) = run(store.claim(other, {"f2": "w"}, 10, orphans=False))
+        assert (claimed.fingerprint, claimed.attempt) == ("f2", 3)
+        resting = Batch(releases=True, status="suspended", outcomes=[("a#1", "1")])
+        run(store.commit(row.id, "two", 3, 0, resting))
+        (rested,) = run(store.list_unfinished("f2", 0, 10))
+        assert not run(store.list_unfinished("f2", rested.id, 10))
+        assert run(store.move(rested, "f3"))
+        assert run(store.claim(other, {"f3": "w"}, 10, orphans=False)) == [], "it is not due"
+        answered, _ = run(store.answer(row.id, "", [("a!1", _EVENT)], "1"))
+        assert answered.fingerprint == "f3"
 
     def test_rewound_run_forgets_outcomes(self, store: RunStore, run: _Await) -> None:
-        """A further execution keeps the named outcomes, and emits the named events again."""
+        """A second execution keeps the named outcomes, and emits the named events again."""
         row = _begin(store, run)
         batch = Batch(
             outcomes=[("a#1", "1"), ("b#1", "2")], events=[("a:ended", _EVENT), ("b:ended", _EVENT)]
@@ -219,7 +323,7 @@ class RunStoreSuite:
         assert run(store.list("w", RunQuery(limit=1)))[0][1] == [_EVENT]
 
     def test_old_runs_are_purged(self, store: RunStore, run: _Await) -> None:
-        """Old runs that have ended or never started are deleted, and no others."""
+        """Only old runs that have ended or never started are deleted."""
         rows = [_begin(store, run, f"r{number}") for number in range(3)]
         run(store.cancel(rows[0].id, _EVENT))
         run(store.create(_build_run("pending"), 10))
@@ -246,11 +350,11 @@ def _build_run(run_id: str = "r1", *, scope: str = "", resource_id: str = "") ->
     )
 
 
-def _build_member(name: str) -> Member:
-    return Member(id=name, name=name, machine="m", process=1)
+def _build_member(name: str, *fingerprints: str) -> Member:
+    return Member(id=name, name=name, machine="m", process=1, fingerprints=fingerprints)
 
 
 def _begin(store: RunStore, run: _Await, run_id: str = "r1") -> RunRow:
     created = run(store.create(_build_run(run_id), 10))
-    row: RunRow = run(store.begin(created, "one", _EVENT, "{}"))
+    row: RunRow = run(store.begin(created, "one", _EVENT, "{}", fingerprint="f1"))
     return row

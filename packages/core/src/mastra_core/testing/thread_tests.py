@@ -135,7 +135,7 @@ class ThreadTests(StorageFixtures):
         )
 
     def test_delete(self, storage: Storage, run: Run) -> None:
-        """Messages, notes and the whole thread are deleted, and ids are free again."""
+        """Messages, notes and the whole thread are deleted, and their ids can be used again."""
         threads = storage.threads
         run(threads.append(build_thread(), [build_message("m1"), build_message("m2")]))
         run(threads.change_working_memory("thread", "t1", lambda _: "notes"))

@@ -24,9 +24,9 @@ class WorkingMemoryTests(StorageFixtures):
 
         def reject_change(old: str) -> str:
             assert old == "1"
-            raise ValueError("no")
+            raise ValueError("this change fails on purpose")
 
-        with pytest.raises(ValueError, match="no"):
+        with pytest.raises(ValueError, match="on purpose"):
             run(threads.change_working_memory("resource", "ann", reject_change))
         assert run(threads.get_working_memory("resource", "ann")) == "1"
         assert run(threads.get_working_memory("thread", "ann")) == ""

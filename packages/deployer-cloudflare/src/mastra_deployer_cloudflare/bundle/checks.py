@@ -63,7 +63,7 @@ def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
 
 
 def _check_bindings(build: Build, settings: CloudflareDeployer) -> Iterator[Problem]:
-    """Check that no binding has the name of a variable, because ``env`` has both."""
+    """Check that no binding has the name of a variable, because ``env`` contains both."""
     variables = {*build.manifest.required, *build.manifest.optional}
     owners = {name: setting for setting in _BINDINGS for name in getattr(settings, setting)}
     owners |= {settings.ai: "ai"} if settings.ai else {}

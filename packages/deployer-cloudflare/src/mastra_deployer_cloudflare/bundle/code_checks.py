@@ -31,7 +31,7 @@ class _Rule:
     :param find: yields the places that break the rule.
     :param message: what happens there; ``{text}`` is the code.
     :param hint: the cure.
-    :param severity: of the problem.
+    :param severity: the severity of the problem.
     """
 
     find: Callable[[AppCode], Iterator[CodeFinding]]

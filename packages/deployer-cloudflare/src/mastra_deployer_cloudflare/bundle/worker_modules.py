@@ -36,7 +36,7 @@ _HINT = "Bundle again: mastra bundle cloudflare."
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How Cloudflare runs the modules of a bundle.
+    """The settings with which Cloudflare runs the modules of a bundle.
 
     :param main: name of the main module, which is not in a directory.
     :param compatibility_date: the date whose behaviour of the runtime is used.

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ("deploy", "find_unchanged", "require_address")
 
 _ALL = 100  # percent
-_ANY_ID = "0" * 8  # the part of a version's id that its address has
+_ANY_ID = "0" * 8  # the part of a version's id in its preview address
 
 
 def deploy(
@@ -99,8 +99,8 @@ def find_unchanged(
 ) -> WorkerVersion | None:
     """Return the live version if an upload would be the same; for a preview, the newest version.
 
-    :param state: of the Worker.
-    :param upload: of the deploy.
+    :param state: the state of the Worker.
+    :param upload: the upload of the deploy.
     :param request: options of the deploy.
     """
     if request.environment == "preview":
@@ -116,7 +116,7 @@ def require_address(settings: CloudflareDeployer, subdomain: str) -> None:
     """Raise an error if the Worker would have no address.
 
     :param settings: settings of the deployer.
-    :param subdomain: of the account; empty for none.
+    :param subdomain: the subdomain of the account; empty for none.
     :raises DeployError: when workers.dev is wanted, and the account has no subdomain.
     """
     if settings.workers_dev and not subdomain:
@@ -128,7 +128,7 @@ def require_address(settings: CloudflareDeployer, subdomain: str) -> None:
 
 
 class _DeployRun:
-    """What one deploy does after it knows the state of the Worker."""
+    """The steps of one deploy after the state of the Worker is known."""
 
     def __init__(
         self,
@@ -151,9 +151,9 @@ class _DeployRun:
             find_changes(self._api, self._settings)
 
     def require_previews(self, state: WorkerState | None) -> None:
-        """Refuse a preview that would have no address; switch previews of a new Worker on.
+        """Refuse a preview that would have no address; turn on the previews of a new Worker.
 
-        :param state: of the Worker; ``None`` if there is none.
+        :param state: the state of the Worker; ``None`` if there is none.
         """
         if self._request.environment != "preview":
             return
@@ -174,19 +174,19 @@ class _DeployRun:
             set_switches(self._api, self._name, {"previews_enabled": True})
 
     def warn_about_other_tool(self, state: WorkerState) -> None:
-        """Warn that the Worker was deployed by another tool, and perhaps is another app.
+        """Warn that another tool deployed the Worker, which may therefore be another app.
 
-        :param state: of the Worker.
+        :param state: the state of the Worker.
         """
         if not any(DeploymentTags.from_text(item.message).stage for item in state.versions):
             self._report.warn(
                 f"The Worker {self._name!r} exists, and was deployed by another tool.",
-                "If it is another app, choose another project_name. `mastra rollback` brings the "
-                "old version back.",
+                "If it is another app, choose another project_name. `mastra rollback` restores the "
+                "old version.",
             )
 
     def create_worker(self, upload: WorkerUpload) -> Deployment:
-        """Upload a new Worker; without addresses, if the deploy does not publish it."""
+        """Upload a new Worker, without addresses if the deploy does not publish the Worker."""
         version = upload_worker(self._api, self._name, upload, self._report)
         if not self._is_published and self._settings.workers_dev:
             set_switches(self._api, self._name, {"enabled": False, "previews_enabled": True})
@@ -201,7 +201,7 @@ class _DeployRun:
     def keep_version(
         self, state: WorkerState, version: WorkerVersion, upload: WorkerUpload
     ) -> Deployment:
-        """Send nothing but what differs beside the version: its message and its addresses."""
+        """Keep the version, and send only its message and its addresses if they differ."""
         self._report.note(f"Version {version.id[:8]} has the same modules, settings and values.")
         is_preview = version.stage == "preview"
         if not is_preview:
@@ -226,7 +226,7 @@ class _DeployRun:
         return self._describe(version, upload, live=True)
 
     def _is_draft(self, version: WorkerVersion) -> bool:
-        """Return whether the version is tested, or left unpublished, before it gets traffic."""
+        """Return whether the version stays without traffic at first, for a test or as a draft."""
         if not self._request.promote:
             return True
         if not (self._settings.staged and self._request.wait):

@@ -19,7 +19,7 @@ def build_alias(branch: str, name: str) -> str:
     A long branch is shortened, and ends with a part of its hash.
 
     :param branch: name of the git branch; may be empty.
-    :param name: of the Worker.
+    :param name: the name of the Worker.
     """
     text = re.sub(r"[^a-z0-9]+", "-", branch.lower()).strip("-") or _NO_BRANCH
     if not text[0].isalpha():

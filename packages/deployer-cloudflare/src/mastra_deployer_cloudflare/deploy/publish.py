@@ -36,10 +36,10 @@ def set_traffic(
     """Give versions their shares of the traffic, if these differ from the present ones.
 
     :param api: Cloudflare's API.
-    :param state: of the Worker.
+    :param state: the state of the Worker.
     :param shares: percent by the id of a version; 100 in all.
     :param report: receives progress.
-    :param message: of the deployment; that of the main version if empty.
+    :param message: the message of the deployment; that of the main version if empty.
     """
     main = max(shares, key=lambda key: shares[key])
     current = state.current
@@ -54,15 +54,15 @@ def set_traffic(
         if error.code != SECRETS_CHANGED:
             raise
         report.warn(
-            f"The secrets have changed since version {main[:8]} was live, and it brings back its "
-            "own.",
+            f"The secrets have changed since version {main[:8]} was live. This version still has "
+            "its earlier secrets.",
             "Set them again with `mastra env set`, or deploy.",
         )
         deploy_versions(api, state.name, shares, text, force=True)
 
 
 def set_addresses(api: CloudflareApi, settings: CloudflareDeployer, report: Report) -> None:
-    """Bring workers.dev, routes, custom domains and crons to what the settings say.
+    """Change workers.dev, routes, custom domains and crons to match the settings.
 
     :param api: Cloudflare's API.
     :param settings: settings of the deployer.
@@ -76,10 +76,10 @@ def set_addresses(api: CloudflareApi, settings: CloudflareDeployer, report: Repo
 
 
 def set_observability(api: CloudflareApi, name: str) -> None:
-    """Switch the log on, which is a setting of the Worker and of no version.
+    """Turn the log on; the log is a setting of the Worker, not of a version.
 
     :param api: Cloudflare's API.
-    :param name: of the Worker.
+    :param name: the name of the Worker.
     """
     path = api.build_script_path(name, "/script-settings")
     current = (api.get(path) or {}).get("observability") or {}
@@ -88,7 +88,7 @@ def set_observability(api: CloudflareApi, name: str) -> None:
 
 
 def _set_workers_dev(api: CloudflareApi, settings: CloudflareDeployer) -> None:
-    """Switch workers.dev on with its previews, or off; keep previews that the user switched off."""
+    """Turn workers.dev on with its previews, or off; keep previews that the user turned off."""
     switches = {"enabled": settings.workers_dev}
     if settings.workers_dev and not read_switches(api, settings.project_name)["enabled"]:
         switches["previews_enabled"] = True

@@ -39,7 +39,7 @@ class WorkerUpload:
     :param tag: identifies modules, settings, values and stage; keyed by the token.
     :param message: the description, with the tags of the deploy.
     :param stage: ``preview`` or ``production``.
-    :param alias: of the preview; empty for none.
+    :param alias: the alias of the preview; empty for none.
     """
 
     modules: Sequence[WorkerModule]

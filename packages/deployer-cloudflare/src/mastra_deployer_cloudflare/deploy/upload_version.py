@@ -28,8 +28,8 @@ def find_uploaded(state: WorkerState, upload: WorkerUpload) -> WorkerVersion | N
     It must be newer than all other versions and than the present deployment, whose secrets it has
     taken over.
 
-    :param state: of the Worker.
-    :param upload: of this deploy.
+    :param state: the state of the Worker.
+    :param upload: the upload of this deploy.
     """
     newest = state.versions[0] if state.versions else None
     if newest is None or newest.tag != upload.tag:
@@ -45,9 +45,9 @@ def is_complete(
     """Return whether a version has all variables and bindings of an upload.
 
     :param api: Cloudflare's API.
-    :param name: of the Worker.
+    :param name: the name of the Worker.
     :param version: with the tag of the upload.
-    :param upload: of this deploy.
+    :param upload: the upload of this deploy.
     """
     return not _list_missing(api, name, version, upload.names)
 
@@ -58,7 +58,7 @@ def upload_worker(
     """Upload the first version of a Worker, which gets all of its traffic.
 
     :param api: Cloudflare's API.
-    :param name: of the Worker.
+    :param name: the name of the Worker.
     :param upload: modules and metadata.
     :param report: receives progress.
     """
@@ -79,7 +79,7 @@ def upload_version(
     none, because its address is public and its code is not reviewed.
 
     :param api: Cloudflare's API.
-    :param state: of the Worker.
+    :param state: the state of the Worker.
     :param upload: modules and metadata.
     :param report: receives progress.
     """

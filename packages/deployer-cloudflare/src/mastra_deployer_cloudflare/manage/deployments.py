@@ -46,8 +46,8 @@ def describe_version(
 
     :param api: Cloudflare's API.
     :param settings: settings of the deployer.
-    :param state: of the Worker.
-    :param id: of the version.
+    :param state: the state of the Worker.
+    :param id: the id of the version.
     """
     return _describe(settings, state, find_subdomain(api), id)
 

@@ -29,7 +29,7 @@ class _Permission:
 
     :param name: as dash.cloudflare.com names it.
     :param path: a GET request below the account that needs it.
-    :param use: what needs it.
+    :param use: the command that needs it.
     """
 
     name: str
@@ -117,7 +117,7 @@ def _check_account(api: CloudflareApi, settings: CloudflareDeployer) -> Iterator
 
 
 def _check_log(api: CloudflareApi, settings: CloudflareDeployer) -> Iterator[Problem]:
-    """Warn about missing permissions for the log, which no deploy needs."""
+    """Warn about missing permissions for the log; a deploy does not need these permissions."""
     query = {
         "queryId": "mastra-doctor",
         "view": "events",
@@ -149,7 +149,7 @@ def _check_log(api: CloudflareApi, settings: CloudflareDeployer) -> Iterator[Pro
 
 
 def _check_plan(api: CloudflareApi, settings: CloudflareDeployer) -> Iterator[Problem]:
-    """Report a new Worker that the plan has no room for."""
+    """Report if the plan of the account does not allow another Worker."""
     names = {str(item.get("id")) for item in api.get(api.build_path("/workers/scripts")) or ()}
     if settings.project_name in names or len(names) < _FREE_WORKERS:
         return

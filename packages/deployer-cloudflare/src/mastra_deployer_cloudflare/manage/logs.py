@@ -52,7 +52,8 @@ def read_logs(
 
         def read() -> Iterator[tuple[str, LogLine]]:
             with open_tail(api, settings, versions) as new_lines:
-                # The tail exists first, so that no line is between the two.
+                # The tail is created first, so that no line is lost between past lines and new
+                # lines.
                 for line in _query_lines(api, name, versions, start):
                     yield "", line
                 for line in new_lines:

@@ -32,7 +32,7 @@ _ALL = 100  # percent
 def promote(
     settings: CloudflareDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Send all traffic to a version, and bring the addresses to the settings.
+    """Send all traffic to a version, and change the addresses to match the settings.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -105,11 +105,12 @@ def _open_worker(
 
 
 def _require_production(state: WorkerState, id: str) -> WorkerVersion:
-    """Return a version; refuse a preview, which has the values of the preview."""
+    """Return a version; refuse a preview, whose variables have the values for previews."""
     version = state.require(id)
     if version.stage == "preview":
         raise DeployError(
-            f"The version {version.id} is a preview: its variables have the values of previews.",
+            f"The version {version.id} is a preview, so its variables have the values for "
+            "previews.",
             "Deploy to production: mastra deploy --prod.",
         )
     return version
@@ -136,7 +137,7 @@ def _compute_shares(state: WorkerState, version: WorkerVersion, percent: int) ->
     stable = max(others, key=lambda key: others[key], default="")
     if not stable:
         raise DeployError(
-            f"The version {version.id} has all of the traffic, so it can be no canary.",
+            f"The version {version.id} has all of the traffic, so it cannot be a canary.",
             "Deploy with --prod --no-promote, and name the new version.",
         )
     return {version.id: percent, stable: _ALL - percent} if percent else {stable: _ALL}

@@ -64,7 +64,7 @@ def _get_version(event: Mapping[str, Any]) -> str:
 
 
 def _iter_event_lines(event: Mapping[str, Any]) -> Iterator[LogLine]:
-    """Yield the log lines of one request, its exceptions, and its outcome if it is bad."""
+    """Yield the log lines of one request, its exceptions, and its outcome if it failed."""
     moment = _to_time(event.get("eventTimestamp"))
     for item in event.get("logs") or ():
         parts = item.get("message")

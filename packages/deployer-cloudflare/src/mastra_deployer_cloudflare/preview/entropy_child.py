@@ -24,13 +24,13 @@ _allowed = array("b", [0])
 
 
 def get_address() -> int:
-    """Return the address in memory of the number of allowed calls."""
+    """Return the memory address of the counter of allowed calls."""
     return _allowed.buffer_info()[0]
 
 
 @contextlib.contextmanager
 def allow_bad_entropy_calls(count: int) -> Iterator[None]:
-    """Allow so many calls in the block, which must make all of them.
+    """Allow a number of calls for randomness in the block, and require that it makes all of them.
 
     :param count: number of calls; -1 for any number.
     :raises RuntimeError: when the block makes fewer calls.

@@ -35,7 +35,7 @@ _OTHER_HINT = 'Correct the cause, or set build_app = "request" to import the app
 
 
 class _ImportReport(msgspec.Struct):
-    """What the script prints: an error's traceback, and the stacks of compiled code."""
+    """The output of the script: an error's traceback, and the stacks of compiled code."""
 
     error: str
     milliseconds: int
@@ -44,7 +44,7 @@ class _ImportReport(msgspec.Struct):
 
 
 def verify_bundle(bundle: Bundle, report: Report) -> Iterator[Problem]:
-    """Import the Worker's main module, and yield what a start on Cloudflare would refuse.
+    """Import the Worker's main module, and yield each problem that stops a start on Cloudflare.
 
     :param bundle: the bundle.
     :param report: receives progress.

@@ -78,7 +78,7 @@ def install_finder() -> None:
 
 
 def prepare_first_request() -> None:
-    """Undo what holds only during the import, and run what has to run before the first request."""
+    """Remove the patches for the import, and run the functions due before the first request."""
     sys.meta_path[:] = [item for item in sys.meta_path if not isinstance(item, _Finder)]
     for module, name, value in _BLOCKED:
         setattr(module, name, value)

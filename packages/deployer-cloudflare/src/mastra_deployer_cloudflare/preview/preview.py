@@ -60,7 +60,7 @@ def preview(
 def _find_bindings(
     bundle: Bundle, settings: CloudflareDeployer, temporary: Path
 ) -> dict[str, object]:
-    """Return the options that start local bindings; print what the preview does not have."""
+    """Return the options that start local bindings; print which bindings the preview lacks."""
     remote = sorted({*settings.services, *([settings.ai] if settings.ai else [])})
     if remote:
         _print(f"The preview has no binding {', '.join(remote)}, because it needs an account.")

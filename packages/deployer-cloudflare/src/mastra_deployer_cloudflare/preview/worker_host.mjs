@@ -341,7 +341,8 @@ async function send(response, incoming, outgoing) {
       }
     }
     outgoing.end();
-  } catch {
+  } catch (error) {
+    fs.writeSync(2, `The response to ${incoming.method} ${incoming.url} is incomplete: ${error.message ?? error}\n`);
     outgoing.destroy();
   }
 }

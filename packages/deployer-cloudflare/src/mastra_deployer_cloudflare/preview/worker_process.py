@@ -45,7 +45,7 @@ class WorkerHost:
         :raises ApiError: when Pyodide cannot be downloaded.
         """
         node = find_node(NODE)
-        # Without NODE_OPTIONS of the user, which the Worker's process does not get either.
+        # NODE_OPTIONS of the user is left out, because the Worker's process does not get it either.
         environment = _read_environment()
         probe = subprocess.run([node, *_PROBE], env=environment, capture_output=True, check=False)
         flags = (_FLAG,) if b"undefined" in probe.stdout else ()
@@ -74,7 +74,7 @@ class WorkerHost:
 
 
 def build_environment(temporary: Path) -> Mapping[str, str]:
-    """Return the variables of the script's process, of which the Worker sees none.
+    """Return the variables of the script's process; the Worker sees none of them.
 
     :param temporary: a private directory for the files of wrangler.
     """

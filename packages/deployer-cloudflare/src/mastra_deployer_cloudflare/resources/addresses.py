@@ -30,12 +30,12 @@ _ENVIRONMENT = "production"  # the only environment of a Worker
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AddressChange:
-    """One request that brings an address or the schedules to what the settings say.
+    """One request that changes an address or the schedules to match the settings.
 
     :param text: the change, for a plan.
     :param method: ``POST``, ``PUT`` or ``DELETE``.
-    :param path: of the request.
-    :param body: of the request, JSON builtins.
+    :param path: the path of the request.
+    :param body: the body of the request, JSON builtins.
     """
 
     text: str
@@ -45,7 +45,7 @@ class AddressChange:
 
 
 def find_changes(api: CloudflareApi, settings: CloudflareDeployer) -> list[AddressChange]:
-    """Compare routes, custom domains and crons with the settings, only by reading.
+    """Compare routes, custom domains and crons with the settings, without changing anything.
 
     :param api: Cloudflare's API.
     :param settings: settings of the deployer.
@@ -59,7 +59,7 @@ def find_changes(api: CloudflareApi, settings: CloudflareDeployer) -> list[Addre
 
 
 def apply_changes(api: CloudflareApi, changes: list[AddressChange]) -> None:
-    """Send the requests of changes; each may be repeated by the next run.
+    """Send the requests of changes; the next run may repeat each request.
 
     :param api: Cloudflare's API.
     :param changes: that ``find_changes`` returned.
@@ -77,17 +77,17 @@ def read_switches(api: CloudflareApi, name: str) -> dict[str, bool]:
     """Read whether a Worker is on workers.dev, and whether its versions have previews.
 
     :param api: Cloudflare's API.
-    :param name: of the Worker.
+    :param name: the name of the Worker.
     """
     found = api.find(api.build_script_path(name, "/subdomain")) or {}
     return {key: bool(found.get(key)) for key in ("enabled", "previews_enabled")}
 
 
 def set_switches(api: CloudflareApi, name: str, switches: Mapping[str, bool]) -> None:
-    """Switch workers.dev and previews on or off, if they differ.
+    """Turn workers.dev and previews on or off, if their state differs.
 
     :param api: Cloudflare's API.
-    :param name: of the Worker.
+    :param name: the name of the Worker.
     :param switches: ``enabled`` and ``previews_enabled``.
     """
     wanted = {**(current := read_switches(api, name)), **switches}
@@ -99,7 +99,7 @@ def get_url(settings: CloudflareDeployer, subdomain: str) -> str:
     """Return the address of the live version; the name of the Worker if it has none.
 
     :param settings: settings of the deployer.
-    :param subdomain: of the account; empty for none.
+    :param subdomain: the subdomain of the account; empty for none.
     """
     hosts = [*settings.custom_domains, *map(get_host, settings.routes)]
     if hosts:
@@ -116,7 +116,7 @@ def get_preview_url(settings: CloudflareDeployer, subdomain: str, prefix: str) -
     room for the id of a version.
 
     :param settings: settings of the deployer.
-    :param subdomain: of the account; empty for none.
+    :param subdomain: the subdomain of the account; empty for none.
     :param prefix: the alias, or the id of the version.
     """
     label = f"{prefix}-{settings.project_name}"
@@ -125,7 +125,7 @@ def get_preview_url(settings: CloudflareDeployer, subdomain: str, prefix: str) -
 
 
 def _compare_routes(api: CloudflareApi, settings: CloudflareDeployer) -> Iterator[AddressChange]:
-    """Yield the missing routes, and the surplus ones of this Worker in the same zones."""
+    """Yield the missing routes, and the routes of this Worker to remove in the same zones."""
     zones: dict[str, list[str]] = {}
     for pattern in settings.routes:
         zones.setdefault(find_zone(api, get_host(pattern)), []).append(pattern)
@@ -142,7 +142,7 @@ def _compare_routes(api: CloudflareApi, settings: CloudflareDeployer) -> Iterato
             if pattern in existing:
                 raise DeployError(
                     f"The route {pattern!r} excludes this address from all Workers.",
-                    "Delete it on dash.cloudflare.com, or correct routes.",
+                    "Delete that route on dash.cloudflare.com, or correct the setting routes.",
                 )
             yield AddressChange(text=f"route {pattern}", method="POST", path=path, body=body)
         for pattern, item in existing.items():

@@ -20,17 +20,17 @@ _PLAN_CODES = ("10042", "7500", "7501")  # the account has not enabled R2 or D1
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StorageKind:
-    """One kind of resource, and how Cloudflare names its fields.
+    """One kind of resource, with Cloudflare's names of its fields.
 
     :param setting: the setting with the names.
     :param label: the kind, in messages.
-    :param path: of the list, below the account.
+    :param path: the path of the list, below the account.
     :param name: the field with the name.
     :param body: the field with the name in the request that creates one.
     :param id: the field that bindings use.
     :param binding: type of the binding.
     :param field: the field of the binding.
-    :param items: the field of the response with the list; empty where the list is the result.
+    :param items: the field of the response with the list; empty if the list is the result.
     """
 
     setting: str
@@ -93,9 +93,9 @@ _KINDS = (
 class StorageResource:
     """A resource that the settings name.
 
-    :param kind: of the resource.
+    :param kind: the kind of the resource.
     :param binding: name of the binding.
-    :param name: of the resource.
+    :param name: the name of the resource.
     :param id: that the binding uses; empty while the resource does not exist.
     """
 
@@ -172,8 +172,8 @@ def _create(api: CloudflareApi, resource: StorageResource) -> str:
         if error.code not in _PLAN_CODES:
             raise
         raise ApiError(
-            f"The {resource} cannot be created, because the account has not enabled it. "
-            f"{error.message}",
+            f"The {resource} cannot be created, because the product is not enabled for the "
+            f"account. {error.message}",
             "Enable the product on dash.cloudflare.com. Then run the same command again.",
             status=error.status,
             code=error.code,

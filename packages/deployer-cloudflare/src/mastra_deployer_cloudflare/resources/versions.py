@@ -23,11 +23,11 @@ _MESSAGE = 1000  # bytes of a message; Cloudflare shortens a longer one
 class WorkerVersion:
     """One version of a Worker.
 
-    :param id: of the version.
+    :param id: the id of the version.
     :param created: time of its upload.
     :param has_preview: whether it has an address of its own.
     :param tag: identifies the content of an upload of mastra; empty for other versions.
-    :param alias: of its preview; empty for none.
+    :param alias: the alias of its preview; empty for none.
     :param message: the text of its annotation, with our tags.
     """
 
@@ -42,7 +42,7 @@ class WorkerVersion:
     def from_item(cls, item: Mapping[str, Any]) -> WorkerVersion:
         """Read a version as Cloudflare describes it.
 
-        :param item: of the list of versions, or the response to an upload.
+        :param item: the item of the list of versions, or the response to an upload.
         """
         metadata = item.get("metadata") or {}
         annotations = item.get("annotations") or {}
@@ -64,9 +64,9 @@ class WorkerVersion:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """One deployment: shares of the traffic, by the id of a version.
+    """One deployment of the Worker: the share of the traffic of each version, by id.
 
-    :param id: of the deployment.
+    :param id: the id of the deployment.
     :param created: time of its creation.
     :param shares: in percent, without versions that have none.
     :param message: the text of its annotation.
@@ -81,7 +81,7 @@ class Traffic:
     def from_item(cls, item: Mapping[str, Any]) -> Traffic:
         """Read a deployment as Cloudflare describes it.
 
-        :param item: of the list of deployments.
+        :param item: the item of the list of deployments.
         """
         versions = item.get("versions") or ()
         shares = {str(each["version_id"]): round(float(each["percentage"])) for each in versions}
@@ -107,7 +107,7 @@ class Traffic:
 class WorkerState:
     """The versions of a Worker and its deployments, newest first.
 
-    :param name: of the Worker.
+    :param name: the name of the Worker.
     :param versions: that can be deployed.
     :param deployments: the first one is the present one.
     """
@@ -128,7 +128,7 @@ class WorkerState:
 
     @property
     def production(self) -> WorkerVersion | None:
-        """The live version; ``None`` if it is a preview, which was the first upload."""
+        """The live version; ``None`` if the first upload was a preview and is still live."""
         live = self.live
         return live if live is not None and live.stage == "production" else None
 
@@ -145,7 +145,7 @@ class WorkerState:
     def require(self, id: str) -> WorkerVersion:
         """Return a version by its id.
 
-        :param id: of the version.
+        :param id: the id of the version.
         :raises DeployError: when there is no such version.
         """
         return require_deployed(
@@ -155,9 +155,9 @@ class WorkerState:
         )
 
     def get_tags(self, version: WorkerVersion) -> DeploymentTags:
-        """Return the tags of a version: those of its latest deployment, or else its own.
+        """Return the tags of a version's latest deployment, or else the tags of the version.
 
-        :param version: of this Worker.
+        :param version: the version of this Worker.
         """
         texts = [item.message for item in self.deployments if item.main == version.id]
         text = next((text for text in texts if text), version.message)
@@ -172,7 +172,7 @@ class WorkerState:
     def to_deployment(self, version: WorkerVersion, url: str, preview_url: str) -> Deployment:
         """Describe a version as the host does.
 
-        :param version: of this Worker.
+        :param version: the version of this Worker.
         :param url: address of the live version.
         :param preview_url: the version's own address; empty if it has none.
         """
@@ -198,7 +198,7 @@ def read_state(api: CloudflareApi, name: str) -> WorkerState | None:
     """Read the deployments and versions of a Worker; ``None`` if there is none.
 
     :param api: Cloudflare's API.
-    :param name: of the Worker.
+    :param name: the name of the Worker.
     """
     found = api.find(api.build_script_path(name, "/deployments"))
     if found is None:
@@ -219,7 +219,7 @@ def deploy_versions(
     A deployment whose response was lost is looked up.
 
     :param api: Cloudflare's API.
-    :param name: of the Worker.
+    :param name: the name of the Worker.
     :param shares: percent by the id of a version; 100 in all.
     :param message: description of the deployment.
     :param force: whether to go back to a version with other secrets.
@@ -247,7 +247,7 @@ def deploy_versions(
 def parse_time(value: object) -> dt.datetime:
     """Parse the time of a resource.
 
-    :param value: as Cloudflare writes it.
+    :param value: the value as Cloudflare writes it.
     """
     time = dt.datetime.fromisoformat(str(value))
     return time if time.tzinfo else time.replace(tzinfo=dt.UTC)

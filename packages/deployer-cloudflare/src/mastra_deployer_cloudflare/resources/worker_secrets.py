@@ -27,7 +27,7 @@ class WorkerSecrets:
     A change makes a new version, which serves the traffic at once.
 
     :param api: Cloudflare's API.
-    :param name: of the Worker.
+    :param name: the name of the Worker.
     """
 
     def __init__(self, api: CloudflareApi, name: str) -> None:
@@ -92,7 +92,7 @@ def read_bindings(api: CloudflareApi, name: str, version: str) -> list[dict[str,
     """Return the bindings of a version, without values of secrets: ``GET .../versions/{id}``.
 
     :param api: Cloudflare's API.
-    :param name: of the Worker.
+    :param name: the name of the Worker.
     :param version: id of the version.
     """
     item = api.get(api.build_script_path(name, f"/versions/{version}"))
@@ -103,7 +103,7 @@ def list_secret_names(api: CloudflareApi, state: WorkerState) -> tuple[str, ...]
     """Return the names of the secrets of the live production version.
 
     :param api: Cloudflare's API.
-    :param state: of the Worker.
+    :param state: the state of the Worker.
     """
     if state.production is None:
         return ()

@@ -43,5 +43,5 @@ def find_zone(api: CloudflareApi, host: str) -> str:
     raise DeployError(
         f"The account has no zone for {host!r}.",
         "Add the domain on dash.cloudflare.com. Or give the token the permission 'Zone: Read' for "
-        "it. Or remove it from routes and custom_domains.",
+        "the domain. Or remove the domain from routes and custom_domains.",
     )

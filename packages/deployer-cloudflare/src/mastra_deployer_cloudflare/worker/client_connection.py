@@ -31,6 +31,7 @@ class Connection:
     :param receive: returns the messages with the body of the request.
     :param send: sends the messages of the response.
     :param closed_error: the exception of ``send`` for a client that has left.
+    :param break_off: is called with the reason when the app fails before its response is complete.
     """
 
     def __init__(
@@ -39,9 +40,11 @@ class Connection:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
         closed_error: type[BaseException] | tuple[()],
+        break_off: Callable[[str], object] | None = None,
     ) -> None:
         self._scope, self._receive, self._send = scope, receive, send
         self._closed_error = closed_error
+        self._break_off = break_off
         self._is_body_read = False
         self._is_closed = asyncio.Event()
 
@@ -56,7 +59,15 @@ class Connection:
         try:
             await app(self._scope, self.receive, self.send)
         except asyncio.CancelledError as error:
+            self._fail()
             raise RuntimeError("The request was cancelled.") from error
+        except Exception:
+            self._fail()
+            raise
+
+    def _fail(self) -> None:
+        if self._break_off is not None and not self._is_closed.is_set():
+            self._break_off("The app failed before its response was complete.")
 
     async def receive(self) -> Message:
         """Return the next part of the body, and then wait for the end of the response."""
@@ -70,7 +81,7 @@ class Connection:
     async def send(self, message: Message) -> None:
         """Send a message, unless the response is complete or the client has left.
 
-        :param message: of the response.
+        :param message: the message of the response.
         """
         if self._is_closed.is_set():
             return
@@ -83,9 +94,9 @@ class Connection:
 
 
 def add_addresses(scope: Message) -> None:
-    """Add the addresses of client and server to a scope, as the headers name them.
+    """Read the addresses of the client and the server from the headers, and add them to a scope.
 
-    :param scope: of a request or a WebSocket.
+    :param scope: the ASGI scope of a request or a WebSocket.
     """
     headers = dict(scope["headers"])
     if client := headers.get(_CLIENT):
@@ -97,11 +108,11 @@ def add_addresses(scope: Message) -> None:
 
 
 def is_scheduled_url(url: str) -> bool:
-    """Return whether a router may take a URL for ``SCHEDULED_PATH``, however it is written.
+    """Return whether a router may treat a URL as ``SCHEDULED_PATH``, in any spelling.
 
     Routers decode the path, and some ignore empty parts of it.
 
-    :param url: of the request.
+    :param url: the URL of the request.
     """
     path = url.partition("?")[0].partition("://")[2].partition("/")[2]
     return [part for part in unquote(path).split("/") if part] == _SCHEDULED_PARTS

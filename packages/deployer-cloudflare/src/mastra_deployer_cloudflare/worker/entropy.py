@@ -24,7 +24,7 @@ _MODULES: dict[str, tuple[int, dict[str, Callable[[], Any]]]] = {
 
 
 def allow_entropy() -> None:
-    """Register the modules at the runtime's import system."""
+    """Allow the listed modules to use randomness during their import."""
     from _cloudflare.import_patch_manager import (
         register_before_first_request,
         register_exec_patch,

@@ -21,12 +21,13 @@ from mastra_deployer_cloudflare.worker.httpx2_fetch import patch_httpx2_fetch
 from mastra_deployer_cloudflare.worker.httpx_fetch import use_fetch_for_httpx
 from mastra_deployer_cloudflare.worker.isolate_app import IsolateApp
 from mastra_deployer_cloudflare.worker.options import Options
+from mastra_deployer_cloudflare.worker.timers import accept_past_times
 
 ROOT = "/session/metadata"
 
 
 def create_entrypoint(**options: Any) -> type:
-    """Import the app where the options say so, and return the class of the Worker.
+    """Import the app now if the options require it, and return the class of the Worker.
 
     :param options: those of ``Options``.
     """
@@ -34,6 +35,7 @@ def create_entrypoint(**options: Any) -> type:
     paths = [f"{ROOT}/{path}" for path in isolate.options.paths]
     sys.path[:] = [*paths, *(path for path in sys.path if path not in paths)]
     allow_entropy()
+    accept_past_times()
     _run_threads_inline()
     _enable_request_scope()
     patch_httpx2_fetch()
@@ -62,7 +64,7 @@ def _run_threads_inline() -> None:
 
 
 def _enable_request_scope() -> None:
-    """Keep timers and tasks of mastra within their request; apps of other frameworks lack it."""
+    """Keep mastra's timers and tasks within their request; do nothing for other frameworks."""
     if importlib.util.find_spec("mastra_core"):
         from mastra_core.request_scope import enable_request_scope
 

@@ -23,7 +23,7 @@ from mastra_deployer_cloudflare.worker.variables import copy_variables
 __all__ = ("handle_request", "handle_scheduled", "keep_alive")
 
 _HEADERS = {"content-type": "application/json", "cache-control": "no-store"}
-_FIRST_ERROR = 400
+_FIRST_ERROR, _NOT_FOUND_STATUS = 400, 404
 _CANNOT_START = '{"error":"The application cannot start."}'
 _FAILED = '{"error":"Internal Server Error"}'
 _NOT_FOUND = '{"error":"Not Found"}'
@@ -36,7 +36,7 @@ class _BodyTooLarge(Exception):
 
 
 class _Request:
-    """A request as the bridge reads it: its headers are read from JavaScript only once."""
+    """A request; its headers are read from JavaScript only once."""
 
     def __init__(self, request: Any, limit: int) -> None:
         from js import Array
@@ -50,7 +50,7 @@ class _Request:
     def find_header(self, name: str) -> str:
         """Return the value of a header; empty if it is missing.
 
-        :param name: of the header, in lower case.
+        :param name: the name of the header, in lower case.
         """
         return next((value for key, value in self.headers if key == name), "")
 
@@ -97,7 +97,7 @@ async def handle_request(isolate: IsolateApp, request: Any, env: Any, context: A
 
 
 async def handle_scheduled(isolate: IsolateApp, controller: Any, env: Any, context: Any) -> None:
-    """Send the app a request for a cron trigger: ``POST /cdn-cgi/handler/scheduled``.
+    """Continue durable runs, and send the app the request ``POST /cdn-cgi/handler/scheduled``.
 
     :param isolate: the app of this isolate.
     :param controller: has the expression and the time of the trigger.
@@ -107,6 +107,7 @@ async def handle_scheduled(isolate: IsolateApp, controller: Any, env: Any, conte
     """
     _enter(isolate, env, context)
     app = await isolate.start(keep_alive)
+    has_continued = await _continue_runs(app)
     statuses = []
 
     async def receive() -> dict[str, Any]:
@@ -120,12 +121,27 @@ async def handle_scheduled(isolate: IsolateApp, controller: Any, env: Any, conte
     await Connection({**scope, "env": env, "state": dict(isolate.state)}, receive, send, ()).call(
         app
     )
+    if has_continued and statuses == [_NOT_FOUND_STATUS]:  # the app needs no route for this
+        return
     if not statuses or statuses[0] >= _FIRST_ERROR:
         raise RuntimeError(f"The app answered {statuses or 'nothing'} to POST {SCHEDULED_PATH}.")
 
 
+async def _continue_runs(app: Any) -> bool:
+    """Take up the durable runs of the app that wait; return whether the app has durable runs."""
+    mastra = getattr(getattr(app, "state", None), "mastra", None)
+    continue_runs = getattr(getattr(mastra, "engine", None), "continue_runs", None)
+    if continue_runs is None:
+        return False
+    from mastra_core.request_scope import enter_request
+
+    with enter_request():
+        await continue_runs()
+    return True
+
+
 def keep_alive(work: Awaitable[Any]) -> None:
-    """Let work of the current request go on after the response, as far as the platform allows.
+    """Let a task of the current request continue after the response, if the platform allows it.
 
     :param work: a task, or another object that can be awaited.
     """
@@ -138,7 +154,7 @@ def keep_alive(work: Awaitable[Any]) -> None:
 
 
 def _enter(isolate: IsolateApp, env: Any, context: Any) -> None:
-    """Make the bindings and the context of a request known to everything that it calls."""
+    """Make the bindings and the context of a request available to all code that it calls."""
     copy_variables(isolate.options.variables, env)
     _context.set(context)
     if storage := sys.modules.get("mastra_core.storage.d1_binding"):
@@ -146,16 +162,32 @@ def _enter(isolate: IsolateApp, env: Any, context: Any) -> None:
 
 
 async def _call_app(app: Any, request: _Request, env: Any, state: dict[str, Any]) -> Any:
+    from js import AbortController
     from pyodide.ffi import JsException
     from workers.asgi import process_request
 
+    failure = AbortController.new()
+
     async def call(scope: Any, receive: Any, send: Any) -> None:
-        await Connection(scope, receive, send, JsException).call(app)
+        await Connection(scope, receive, send, JsException, failure.abort).call(app)
 
     response, task = await process_request(call, request, env, None, state=state)
-    if not task.done():  # the response is a stream
-        keep_alive(task)
-    return response
+    if task.done() and not failure.signal.aborted:
+        return response
+    keep_alive(task)  # the response is a stream
+    return _end_body_by(failure.signal, response)
+
+
+def _end_body_by(signal: Any, response: Any) -> Any:
+    """Return a response whose body a signal can abort, so that it does not look complete.
+
+    The bridge ends the body of an app that fails as if it were complete.
+    """
+    from js import Object, Response, TransformStream
+    from pyodide.ffi import to_js
+
+    options = to_js({"signal": signal}, dict_converter=Object.fromEntries)
+    return Response.new(response.body.pipeThrough(TransformStream.new(), options), response)
 
 
 async def _open_websocket(app: Any, request: Any, env: Any, state: dict[str, Any]) -> Any:
@@ -168,7 +200,7 @@ async def _open_websocket(app: Any, request: Any, env: Any, state: dict[str, Any
 
 
 def _fix_websocket_scope(scope: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-    """Return a scope without the method of HTTP, and with what the bridge leaves out."""
+    """Return a WebSocket scope without the HTTP method, and with the fields that are missing."""
     wanted = dict(scope["headers"]).get(b"sec-websocket-protocol", b"").decode("latin-1")
     fixed = {
         **{name: value for name, value in scope.items() if name != "method"},

@@ -29,7 +29,7 @@ def patch_httpx2_fetch() -> None:
 
 
 class _Finder:
-    """Finds the module by the other finders, and changes it after its execution.
+    """Finds the module through the other finders, and patches it after its execution.
 
     The patches of the Worker's SDK do not reach modules that a request imports.
     """
@@ -106,7 +106,7 @@ def _abort_on_cancellation(wait: Any) -> Any:
 
 
 def _compute_timeouts(extensions: dict[str, Any]) -> tuple[float, float]:
-    """Return the seconds until the head of a response, and until its next part; 0 is no limit."""
+    """Return the timeouts for the head and for each part of a response, in seconds; 0 is none."""
     timeouts = extensions.get("timeout") or {}
     connect, read = timeouts.get("connect") or 0, timeouts.get("read") or 0
     return (connect + read if connect and read else 0), read

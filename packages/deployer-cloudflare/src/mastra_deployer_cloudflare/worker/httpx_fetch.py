@@ -40,7 +40,7 @@ def _replace(transport: type, name: str, method: Any) -> None:
 
 
 def _ignore_settings(self: Any, *_: Any, **__: Any) -> None:
-    """Ignore certificates, proxies and limits of connections, which are the platform's."""
+    """Ignore settings of certificates, proxies and connection limits, which the platform has."""
 
 
 def _send_blocking(self: Any, request: Any) -> Any:
@@ -91,7 +91,7 @@ async def _read_content(request: Any) -> bytes:
 
 
 def _read_headers(response: Any) -> list[tuple[str, str]]:
-    """Return the headers, with each cookie on its own."""
+    """Return the headers, with a separate ``set-cookie`` header for each cookie."""
     cookies = [("set-cookie", value) for value in response.headers.getSetCookie()]
     hidden = {*_RESPONSE_HEADERS, "set-cookie"}
     return [*cookies, *((name, value) for name, value in response.headers if name not in hidden)]

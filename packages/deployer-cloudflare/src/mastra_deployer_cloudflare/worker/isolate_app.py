@@ -17,7 +17,7 @@ from mastra_deployer_cloudflare.worker.options import Options
 
 __all__ = ("IsolateApp",)
 
-_INTERVAL = 0.01  # seconds between two looks at a start that another request makes
+_INTERVAL = 0.01  # seconds between two checks of a start that another request makes
 _ABANDONED = 30.0  # seconds after which that start counts as failed
 
 
@@ -34,7 +34,7 @@ class IsolateApp:
         self.options = options
         self.state: dict[str, Any] = {}
         self._app: Any = None
-        self._lifespan: Lifespan | None = None  # whose end would end the app
+        self._lifespan: Lifespan | None = None  # the end of this coroutine would end the app
         self._is_started = False
         self._attempt = 0  # number of the current or the latest start
         self._failed_attempt = 0  # number of the latest start that failed
@@ -58,7 +58,7 @@ class IsolateApp:
             preload(mastra)
 
     async def start(self, hold: Callable[[asyncio.Future[Any]], None]) -> Any:
-        """Return the started app; start it if no other request does.
+        """Return the started app; start the app unless another request is starting it.
 
         :param hold: keeps the isolate from ending a task of this request with its response.
         :raises StartError: when the start failed; the reason is in the log.
@@ -77,7 +77,7 @@ class IsolateApp:
         return self._app
 
     def _is_starting(self) -> bool:
-        """Return whether a start is running; a request that was dropped never ends its start."""
+        """Return whether a start is running; the start of a dropped request does not count."""
         return self._began is not None and time.monotonic() - self._began < _ABANDONED
 
     async def _wait_for(self, attempt: int) -> None:
@@ -109,7 +109,7 @@ class IsolateApp:
             raise StartError(f"Required environment variables are not set: {', '.join(missing)}.")
 
     def _log(self, error: BaseException) -> None:
-        """Print why the app cannot start, once for the same reason."""
+        """Print why the app cannot start; print the same reason only once."""
         if isinstance(error, StartError):
             text = f"error: The app cannot start: {error}\n"
         else:

@@ -72,7 +72,7 @@ class Lifespan:
 
     @staticmethod
     def _drive(coroutine: Coroutine[object, None, None]) -> Generator[object, None, None]:
-        """Pass everything that the coroutine waits for to the task, until it is suspended."""
+        """Pass each awaited future to the task, until the coroutine is suspended."""
         step = functools.partial(coroutine.send, None)
         while True:
             try:

@@ -9,7 +9,7 @@ __all__ = ("Options",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """How the Worker runs the app.
+    """The options with which the Worker runs the app.
 
     :param app: import string of the ASGI application.
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.

@@ -65,7 +65,7 @@ def _watch_parent(directory: str) -> None:
 def _end_processes(directory: str) -> None:
     """Remove all temporary files of the app, and end all its processes.
 
-    :param directory: of the socket.
+    :param directory: the directory of the socket.
     """
     if "mastra_venv" in sys.modules:
         sys.modules["mastra_venv"].deactivate()

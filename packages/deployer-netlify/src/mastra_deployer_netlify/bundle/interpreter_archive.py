@@ -40,7 +40,7 @@ class Interpreter:
     """The paths of Python's parts in the function.
 
     :param python: path of the executable.
-    :param loader: path of its dynamic loader; empty where Netlify's own is used, and for a static
+    :param loader: path of its dynamic loader; empty if Netlify's own is used, and for a static
         Python.
     :param size: bytes of all its files, unzipped.
     """
@@ -60,7 +60,7 @@ def write_interpreter(
     :param file: the new zip.
     :param report: receives progress.
     :param bytecode: whether the standard library has bytecode.
-    :returns: where its parts are.
+    :returns: the paths of its parts.
     :raises BundleError: when there is no suitable interpreter.
     :raises ConfigError: when the setting names no suitable one.
     """
@@ -86,7 +86,7 @@ def write_interpreter(
 
 
 def _check_loader(entry: ArchiveEntry) -> None:
-    """Refuse a loader that cannot set the name of a program, which Python finds its files by."""
+    """Refuse a loader that cannot set a program's name, because Python finds its files by it."""
     if entry.source and b"--argv0" not in entry.source.read_bytes():
         raise BundleError(
             f"The C library of this machine ({entry.source}) is older than glibc 2.33, so it "

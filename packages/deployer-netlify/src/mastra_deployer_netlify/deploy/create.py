@@ -69,7 +69,8 @@ def create_deployment(
         item = read_object(client.post(path, params=query, json=body))
         if not item.get("id"):  # the response for a large deployment may be empty
             raise ApiError(
-                "Netlify's response to the request for a deployment has no id.",
+                "Netlify created a deployment, but its response does not contain the id of the "
+                "deployment.",
                 "Run the same command again.",
             )
         return item

@@ -70,7 +70,7 @@ def deploy(
         if published := find_unchanged(site, variables, request):
             report.note(
                 f"{published.id} has the same files and variables, so no deployment was created.",
-                "Another --message makes one.",
+                "Pass another --message to create a deployment.",
             )
             return published
         report.step("Setting variables")

@@ -148,7 +148,7 @@ def _send(client: httpx.Client, each: _Upload, files: BundleFiles) -> None:
             params={**each.query, "size": str(each.size)},
             content=each.file.read_bytes(),
             headers={"content-type": "application/octet-stream"},
-            # Netlify answers uploads with a valid token by 401 now and then.
+            # Netlify sometimes responds with 401 to an upload with a valid token.
             extensions={"mastra_retry_401": True},
         )
     except ApiError as error:

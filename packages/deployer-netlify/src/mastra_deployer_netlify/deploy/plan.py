@@ -24,7 +24,7 @@ def plan_deploy(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Return what a deploy would create, change and upload, by only reading from Netlify.
+    """Return what a deploy would create, change and upload; only read from Netlify.
 
     The published static files are read with ``GET /sites/{id}/files``. Netlify compares digests of
     functions only when a deployment is created, so a function counts as an upload.

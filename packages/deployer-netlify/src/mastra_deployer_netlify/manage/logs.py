@@ -158,7 +158,7 @@ def _to_line(row: Mapping[str, Any]) -> LogLine:
 
 
 def _parse_time(value: object) -> dt.datetime | None:
-    """Parse milliseconds since 1970, or a date."""
+    """Parse a time: milliseconds since 1970, or an ISO date."""
     if isinstance(value, int | float):
         return dt.datetime.fromtimestamp(value / 1000, dt.UTC)
     try:

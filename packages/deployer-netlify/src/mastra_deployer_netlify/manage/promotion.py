@@ -49,7 +49,7 @@ def promote(client: httpx.Client, settings: NetlifyDeployer, id: str, report: Re
     item = get_deployment(client, str(site["id"]), id)
     if get_stage(item) != "production":
         raise DeployError(
-            f"{id} is a preview, so it has the variables of previews.",
+            f"{id} is a preview, so its variables have the values for previews.",
             "Deploy the app to production: mastra deploy netlify --prod. Files that Netlify "
             "already has are not sent again.",
         )

@@ -121,7 +121,7 @@ def get_published_id(site: Mapping[str, Any]) -> str:
 
 
 def find_production_block(site: Mapping[str, Any]) -> DeployError | None:
-    """Return why Netlify would not publish a deployment from the API, or ``None``.
+    """Return the reason why Netlify would not publish a deployment, or ``None``.
 
     :param site: the site, as Netlify describes it.
     :returns: the error to raise or to report.

@@ -133,7 +133,7 @@ class Variables:
                 self._delete(f"{path}/value/{value.get('id')}")
 
     def _write_values(self, item: Mapping[str, Any], values: Iterable[Mapping[str, Any]]) -> None:
-        """Replace the whole variable, which is possible if its values can be read."""
+        """Replace the whole variable; its other values must be readable for this."""
         body = {"key": item["key"], "is_secret": bool(item.get("is_secret"))}
         contents = [
             {name: value for name, value in each.items() if name != "id"} for each in values
@@ -170,7 +170,10 @@ class Variables:
 
     def _get_site(self) -> Mapping[str, Any]:
         if self._site is None:
-            raise DeployError("Netlify has no site for these variables.", "Deploy first.")
+            raise DeployError(
+                "The site to which these variables belong does not exist on Netlify.",
+                "Deploy the app first.",
+            )
         return self._site
 
 

@@ -37,7 +37,7 @@ class RegistryAuth(httpx.Auth):
     def sync_auth_flow(
         self, request: httpx.Request
     ) -> Generator[httpx.Request, httpx.Response, None]:
-        """Send a request; after a 401, answer its challenge and send the request once more.
+        """Send a request; after a 401, authenticate as the challenge asks, and send it once more.
 
         A token is used until the registry rejects it.
 

@@ -32,7 +32,7 @@ class Login:
     :param password: password of the user.
     :param refresh: identity token, as ``docker login`` may store it; it is exchanged for others.
     :param bearer: bearer token, sent as it is.
-    :param source: where the login comes from, for messages.
+    :param source: the origin of the login, for messages.
     :param host: the only host that the login is for; empty if the user set it for any host.
     """
 

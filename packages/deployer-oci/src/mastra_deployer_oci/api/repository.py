@@ -207,7 +207,7 @@ def get_api_url(registry: str) -> str:
 
 
 def get_login_host(image: Reference, api: str = "") -> str:
-    """Return the host whose login authorizes requests: the host that receives them.
+    """Return the host whose login is needed: the host that receives the requests.
 
     :param image: registry and repository.
     :param api: base URL of the API; derived from the registry if empty.

@@ -112,7 +112,7 @@ def _iter_app(build: Build, python: str) -> Iterator[ArchiveEntry]:
 
 
 def _set_interpreter(entry: ArchiveEntry, python: str) -> ArchiveEntry:
-    """Write the image's own interpreter into a console script, because ``env`` may be missing."""
+    """Write the path of the image's interpreter into a script, because ``env`` may be missing."""
     with entry.open() as content:
         lines = content.read().partition(b"\n")
     return dataclasses.replace(entry, source=None, content=f"#!{python}\n".encode() + lines[2])

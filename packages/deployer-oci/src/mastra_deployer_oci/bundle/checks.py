@@ -70,7 +70,8 @@ def _check_base(settings: OciDeployer, build: Build) -> None:
     if (base.registry, base.repository) == _EMPTY:
         raise ConfigError(
             f"base={settings.base!r} is an empty image without a Python.",
-            f"Write base={SCRATCH}, so that the image carries a Python, or name an image with one.",
+            f"Write base={SCRATCH}, so that the deployer adds a Python to the image, or name an "
+            "image that contains a Python.",
         )
     if "alpine" in base.tag:
         raise ConfigError(

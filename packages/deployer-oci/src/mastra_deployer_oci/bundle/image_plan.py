@@ -18,7 +18,7 @@ PLAN_FILE = "mastra-image.json"
 
 
 class ImagePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """The app's layers, and the parts of the config that do not depend on the base image.
+    """The layers of the app, and the parts of the image config without the base image's parts.
 
     :param base: reference of the base image; empty for none.
     :param architecture: architecture of the image, ``amd64`` or ``arm64``.

@@ -23,7 +23,7 @@ _MAX_LAYERS = 12  # the least recently used ones are removed
 def write_cached_layer(purpose: str, entries: Iterable[ArchiveEntry], blobs: Path) -> Layer:
     """Write a layer, like ``write_layer``, but compress the same contents only once.
 
-    :param purpose: what the layer contains, for messages.
+    :param purpose: a name for the content of the layer, for messages.
     :param entries: the entries, in any order.
     :param blobs: directory of the bundle's blobs.
     :returns: the layer.

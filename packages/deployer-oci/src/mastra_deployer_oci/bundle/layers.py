@@ -18,7 +18,7 @@ __all__ = ("Layer", "hash_layer", "write_layer")
 class Layer:
     """A layer in a directory of blobs.
 
-    :param purpose: what the layer contains, for messages.
+    :param purpose: a name for the content of the layer, for messages.
     :param digest: digest of the compressed bytes, by which the layer is named.
     :param diff: digest of the uncompressed archive, which the image's config lists.
     :param size: size of the compressed bytes.
@@ -37,7 +37,7 @@ def write_layer(purpose: str, entries: Iterable[ArchiveEntry], blobs: Path) -> L
 
     All entries are owned by root, dated 1970 and sorted by path. Parent directories are added.
 
-    :param purpose: what the layer contains, for messages.
+    :param purpose: a name for the content of the layer, for messages.
     :param entries: the entries, in any order.
     :param blobs: directory of the bundle's blobs; created if it does not exist.
     :returns: the layer.

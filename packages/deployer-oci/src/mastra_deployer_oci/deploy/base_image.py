@@ -48,7 +48,7 @@ class BaseImage:
 
     @property
     def annotations(self) -> dict[str, str]:
-        """The annotations with which an image names its base."""
+        """The annotations of an image that name its base image."""
         return {
             "org.opencontainers.image.base.name": str(self.reference),
             "org.opencontainers.image.base.digest": self.digest,

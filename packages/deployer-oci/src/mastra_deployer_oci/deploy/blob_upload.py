@@ -48,7 +48,7 @@ _BINARY = {"content-type": "application/octet-stream"}
 
 
 class MethodInUse:
-    """The last method that worked, which all uploads of a push share.
+    """The last upload method that worked; all uploads of a push share it.
 
     :param registry: host of the registry.
     """
@@ -72,7 +72,7 @@ class MethodInUse:
 
 
 class _UploadInterrupted(Exception):
-    """A part of the blob may not have arrived, so the upload is resumed or repeated."""
+    """A part of the blob may be missing, so the upload must be resumed or repeated."""
 
     def __init__(self, error: DeployError) -> None:
         super().__init__(error.message)
@@ -150,7 +150,7 @@ class BlobUpload:
                 self._try_upload()
 
     def _try_upload(self) -> None:
-        """Upload once, from the offset in the registry if this offset is known."""
+        """Try the upload once; begin at the registry's offset if it is known."""
         is_first, self._is_first_attempt = self._is_first_attempt, False
         if not is_first and self._registry.has_blob(self._blob.digest):
             return self._report_progress(self._blob.size)
@@ -272,7 +272,7 @@ class BlobUpload:
 
     @contextlib.contextmanager
     def _classify_errors(self) -> Iterator[None]:
-        """Convert errors that another attempt or method may avoid to exceptions of this module.
+        """Convert an error to ``_UploadInterrupted`` or ``_MethodRefused`` if a retry may help.
 
         All other requests of an upload are safe to repeat, and the kit's client retries them.
         """

@@ -92,7 +92,7 @@ def _assemble_image(
     base_blobs: list[Blob],
     merge_tag: str,
 ) -> DeployImage:
-    """Build config and manifest; with ``merge_tag``, also the new index for that tag."""
+    """Build the config and the manifest; with ``merge_tag``, also build that tag's new index."""
     from mastra_deployer_oci.bundle.image_layout import build_image, extract_platform
     from mastra_deployer_oci.bundle.image_plan import read_plan
     from mastra_deployer_oci.deploy.multi_arch import merge_index

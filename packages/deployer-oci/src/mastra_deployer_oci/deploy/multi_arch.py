@@ -15,7 +15,7 @@ __all__ = ("merge_index",)
 
 
 def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: str) -> Document:
-    """Build an index from a tag's images and ``child``, which replaces its platform's image.
+    """Build an index of a tag's images, in which ``child`` replaces the same platform's image.
 
     :param registry: the target repository.
     :param tag: the tag whose images are kept.
@@ -27,8 +27,7 @@ def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: s
     current = registry.find_manifest(tag)
     if current is None:
         raise DeployError(
-            f"The image {registry.image.name}:{tag}, to which a platform should be added, does not "
-            "exist.",
+            f"There is no image {registry.image.name}:{tag} to which this platform can be added.",
             "Deploy the first platform without -s merge=true.",
         )
     others = [

@@ -22,7 +22,7 @@ _WHOLE_HOSTS = ("ghcr.io", "gcr.io", "pkg.dev")
 
 
 class Whole(enum.Enum):
-    """The blobs that are sent in one request."""
+    """The rule that says which blobs are sent in one request."""
 
     ALL = "all"
     SMALL = "small"

@@ -115,7 +115,7 @@ def rollback(
 
 
 def _find_rollback_target(log: ReleaseLog, id: str, tag: str, registry: Repository) -> Record:
-    """Return the record to go back to.
+    """Return the record that a rollback restores.
 
     :raises DeployError: when there is none.
     """

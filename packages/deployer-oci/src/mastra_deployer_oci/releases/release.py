@@ -23,7 +23,7 @@ def publish(
     same_app: bool = False,
     keep_back: bool = False,
 ) -> Record:
-    """Write a record and move its tag; do nothing if the current record is equivalent.
+    """Write a release record and move its tag; do nothing if an equivalent record is current.
 
     :param registry: the target repository.
     :param log: the log of releases.

@@ -62,14 +62,14 @@ class Record:
     fingerprint: str = ""
 
     def to_document(self) -> Document:
-        """Return the record as an index, so that it can be pulled like its image."""
+        """Return the record as an image index, so that it can be pulled like an image."""
         annotations = {f"mastra.{key}": getattr(self, key) for key in _ANNOTATED_FIELDS}
         annotations |= self._get_tags().to_fields(_TAG_FIELDS)
         annotations |= {_CREATED: self.created.isoformat(), _REVISION: self.commit}
         return build_index(self.children, {key: text for key, text in annotations.items() if text})
 
     def _get_tags(self) -> DeploymentTags:
-        """Return all tags except the commit, which has a standard annotation."""
+        """Return all tags except the commit, because the commit has a standard annotation."""
         return DeploymentTags(
             fingerprint=self.fingerprint, message=self.message, branch=self.branch
         )

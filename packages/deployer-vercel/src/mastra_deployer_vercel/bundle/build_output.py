@@ -93,7 +93,7 @@ def _build_function_config(build: Build, settings: VercelDeployer) -> dict[str, 
 
 
 def _build_output_config(settings: VercelDeployer) -> dict[str, Any]:
-    """Build routes: static files first, and then the app, which gets the original path."""
+    """Build the routes: first the static files, then the app with the original path."""
     return {
         "version": 3,
         "routes": [{"handle": "filesystem"}, {"src": "/(.*)", "dest": "/index"}],

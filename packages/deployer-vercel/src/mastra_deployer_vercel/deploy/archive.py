@@ -66,7 +66,7 @@ def pack_archive(bundle: Bundle, directory: Path) -> list[ArchivePart]:
 
 
 def _group_paths(root: Path, paths: Sequence[str]) -> list[list[str]]:
-    """Group paths by part: each large distribution or file, and the small ones together."""
+    """Group paths by part: one part per large distribution or file, and one for the small ones."""
     vendor = f"{FUNCTION}/vendor/"
     units: dict[str, list[str]] = {}
     for path in paths:

@@ -174,7 +174,7 @@ def _build_target(settings: VercelDeployer, request: DeployRequest) -> dict[str,
 def wait_until_ready(
     client: httpx.Client, id: str, settings: VercelDeployer, report: Report
 ) -> dict[str, Any]:
-    """Poll a deployment until it is READY with its domains: ``GET /v13/deployments/{id}``.
+    """Poll a deployment until it is READY and has its domains: ``GET /v13/deployments/{id}``.
 
     :param client: client of Vercel's API.
     :param id: id of the deployment.

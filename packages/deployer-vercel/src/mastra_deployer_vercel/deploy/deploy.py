@@ -83,8 +83,9 @@ def _refuse_unpublished_draft(settings: VercelDeployer, request: DeployRequest) 
     is_draft = settings.staged and request.environment == "production"
     if is_draft and request.promote and not request.wait:
         raise ConfigError(
-            "With --no-wait, nothing promotes a staged deployment when it is ready.",
-            "Deploy without --no-wait, or with --no-promote to leave it unpublished.",
+            "With --no-wait, mastra ends before the staged deployment is ready, so mastra cannot "
+            "promote it.",
+            "Deploy without --no-wait. Or add --no-promote, so that the deployment stays a draft.",
         )
 
 
@@ -113,7 +114,7 @@ def _finish(
 
 
 def _resolve_live(item: Mapping[str, Any], live: bool | None) -> bool | None:
-    """Return ``live``; in production, replace ``None`` with whether it has its domains."""
+    """Return ``live``; in production, replace ``None`` with whether the domains have moved."""
     if live is None and get_stage(item) == "production":
         return bool(item.get("aliasAssigned"))
     return live

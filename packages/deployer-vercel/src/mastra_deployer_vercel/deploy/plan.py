@@ -26,7 +26,7 @@ def plan_deploy(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Return what a deploy would create, change and upload, by only reading from Vercel.
+    """Return what a deploy would create, change and upload; only read from Vercel.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.

@@ -117,7 +117,7 @@ def _find_stage_index(release: dict[str, Any], percent: int, share: int) -> int:
     if percent < share or percent not in shares:
         later = ", ".join(str(item) for item in shares if item > share)
         raise DeployError(
-            f"This release cannot change from {share} % to {percent} %.",
+            f"The share of the new deployment cannot change from {share} % to {percent} %.",
             f"Its next stages are {later} %. Or end the release with --percent 0, and start again.",
         )
     return shares.index(percent)

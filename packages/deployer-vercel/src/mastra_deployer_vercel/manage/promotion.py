@@ -113,7 +113,7 @@ def roll_back_to(client: httpx.Client, settings: VercelDeployer, id: str, report
 
 
 def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
-    """Return the previous live deployment, by the last move or else by creation time."""
+    """Return the deployment that was live before, by the last domain move or by creation time."""
     live = get_live_id(dict(project))
     last_request = project.get("lastAliasRequest") or {}
     if last_request.get("toDeploymentId") == live and last_request.get("fromDeploymentId"):

@@ -58,7 +58,7 @@ _BUILD_RESULTS = frozenset(("build", "dist"))
 def get_own_wheel(name: str) -> Path:
     """Return a wheel of an installed distribution.
 
-    :param name: of the distribution.
+    :param name: the name of the distribution.
     :raises BuildError: when it is not installed beside mastra, or is incomplete.
     """
     return _get_own_wheel(name, get_cache_directory("wheels"))
@@ -66,7 +66,7 @@ def get_own_wheel(name: str) -> Path:
 
 @functools.cache
 def _get_own_wheel(name: str, cache: Path) -> Path:
-    """Return a wheel of an installed distribution; each cache directory has its own."""
+    """Return a wheel of an installed distribution; the result is cached per cache directory."""
     del cache  # read when the wheel is stored
     try:
         distribution = metadata.distribution(name)
@@ -250,7 +250,7 @@ def _read_installed_file(distribution: metadata.Distribution, file: metadata.Pac
 def compute_record_hash(content: bytes) -> str:
     """Return the hash of a RECORD line.
 
-    :param content: of the file.
+    :param content: the content of the file.
     """
     digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
     return f"sha256={digest.decode()}"

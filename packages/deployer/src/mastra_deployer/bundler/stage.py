@@ -74,6 +74,11 @@ freeze_adapters({adapters!r})
 """
 _ASGI = """\
 # Made by mastra: the ASGI application of this bundle.
+# Litestar imports these modules for debugging and for YAML documents, which few applications use.
+from mastra_core.deferred_imports import defer_imports
+
+defer_imports("pdb", "yaml")
+
 {freeze}from {module} import {head}
 from mastra_server import create_app
 
@@ -203,9 +208,9 @@ class _Staging:
             )
         elif source.get("deployer") and self._read_deployer_call() is None:
             raise BuildError(
-                f"{find_module_file(self.project)}: the source does not show how deployer= "
-                f"({source['deployer']}) is passed to Mastra(...).",
-                "Pass it as a keyword argument: Mastra(..., deployer=XDeployer(...)).",
+                f"{find_module_file(self.project)}: deployer= ({source['deployer']}) is not passed "
+                "to Mastra(...) as a keyword argument.",
+                "Write Mastra(..., deployer=XDeployer(...)).",
             )
         return source
 
@@ -304,7 +309,7 @@ class _Staging:
         return build, inventory
 
     def _list_imported(self, dependencies: VendoredDependencies) -> frozenset[str]:
-        """Return the names of the bytecode that is imported, that of the app included."""
+        """Return the names of the imported bytecode files, including those of the app."""
         own = (path.relative_to(self.directory).as_posix() for path in self.app.rglob("*.pyc"))
         return frozenset((*own, *(f"vendor/{name}" for name in dependencies.bytecode.imported)))
 

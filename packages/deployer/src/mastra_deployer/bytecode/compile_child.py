@@ -90,7 +90,7 @@ def add_root(walk, index, name):
 
 
 def read_imports(job, index, imports, modules, run):
-    """Read the imports of all modules that are reached; return the new ones of each tree."""
+    """Read the imports of all modules that are reached; return the new modules of each tree."""
     trees = job["trees"]
     new = [{} for _ in trees]
     walk = follow(job, index, imports, frozenset())
@@ -161,7 +161,7 @@ def compile_file(path, name, output, protect):
 
 
 def write_file(path, content, protect):
-    """Write a file in one step; a protected one is read-only, as bundles contain links to it."""
+    """Write a file in one step; a protected file is read-only, because bundles link to it."""
     directory = os.path.dirname(path)
     os.makedirs(directory, exist_ok=True)
     draft = f"{directory}/draft-{os.urandom(8).hex()}"  # machines may share the directory
@@ -192,7 +192,7 @@ def group_by_tree(trees, places):
 
 @contextlib.contextmanager
 def open_pool():
-    """Yield a function that calls a function with many arguments, on every core where it pays."""
+    """Yield a function that maps a function over arguments, on all cores if that is faster."""
     gc.disable()  # code objects have no reference cycles, and the search for them takes time
     pool = None
 

@@ -46,7 +46,7 @@ class FileTree(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CompileJob(msgspec.Struct, frozen=True, kw_only=True):
-    """Modules to compile: those that given modules import, or all.
+    """The modules to compile: all modules, or the modules that given modules import.
 
     :param trees: the directories, in the order of the import path.
     :param roots: dotted names to start from, whose ends may be attributes.
@@ -82,9 +82,9 @@ class CompileResult(msgspec.Struct, frozen=True, kw_only=True):
 def compile_app(directory: Path, files: Iterable[str], interpreter: Interpreter) -> None:
     """Compile the app's own modules, beside their sources.
 
-    :param directory: of the app in the build.
+    :param directory: the directory of the app in the build.
     :param files: names of the modules' files.
-    :param interpreter: of the target's version.
+    :param interpreter: an interpreter of the target's version.
     :raises OSError: when a file cannot be read or written.
     :raises BuildError: when the interpreter crashes.
     """

@@ -22,7 +22,7 @@ class ModuleIndex:
             self.children.setdefault(name.rpartition(".")[0], []).append(name)
 
     def is_importable(self, module, name):
-        """Return whether an import may succeed; only a certain failure is one.
+        """Return whether an import may succeed; ``False`` only if it certainly fails.
 
         A package with an ``__init__`` may create its modules at run time.
         """
@@ -41,7 +41,7 @@ class ModuleIndex:
         return name in self.modules or name in self.extensions
 
     def iter_matches(self, prefix):
-        """Yield the modules whose names begin with a text that contains their package."""
+        """Yield the modules whose names begin with ``prefix``, which contains their package."""
         package = prefix.rpartition(".")[0]
         return (name for name in self.children.get(package, ()) if name.startswith(prefix))
 
@@ -83,7 +83,7 @@ class Walk:
             self._pending.append(module)
 
     def follow(self):
-        """Follow the imports of all modules; return those whose imports are not known."""
+        """Follow the imports of all modules; return the modules whose imports are not known yet."""
         unknown = []
         while self._pending:
             module = self._pending.pop()
@@ -111,7 +111,7 @@ class Walk:
             self._add_attribute(module, name)
 
     def add_import(self, module, name, *, is_tried=False):
-        """Add what an import of a name from a module imports."""
+        """Add the modules that ``from MODULE import NAME`` imports."""
         self.add(module, is_tried=is_tried)
         if not name or name == "*":
             return
@@ -124,7 +124,7 @@ class Walk:
             self._attributes.setdefault(module, set()).add(name)
 
     def _add_attribute(self, module, name):
-        """Add what ``__getattr__`` of a module imports for an attribute."""
+        """Add the modules that the ``__getattr__`` of a module imports for an attribute."""
         lazy = self.imports[module][LAZY]
         if lazy and name in lazy and (module, name) not in self._added:
             self._added.add((module, name))
@@ -133,7 +133,7 @@ class Walk:
 
 
 def find_broken(index, imports):
-    """Return the modules that cannot be imported, since something that they need is not there."""
+    """Return the modules that cannot be imported, because a module that they need is missing."""
     requirers = {}
     pending = []
     for module, found in imports.items():

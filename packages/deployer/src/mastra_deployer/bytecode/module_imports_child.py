@@ -18,7 +18,7 @@ _EMPTY = [[], [], [], None, [], []]
 
 
 def read_module_imports(source, module, is_package, is_own):
-    """Return what a module may import, as a list that can be written as JSON.
+    """Return the modules and names that a module may import, as JSON builtins.
 
     The list contains pairs of a module and a name: of the imports that run with the module or whose
     failure is caught, of the others, and of those without which the module cannot be imported; the
@@ -176,7 +176,7 @@ def is_type_checking(test):
 
 
 def is_raising(handler):
-    """Return whether an exception that a handler catches is raised again, perhaps as another."""
+    """Return whether a handler raises its exception again, perhaps as another exception."""
     return any(type(statement) is ast.Raise for statement in handler.body)
 
 
@@ -187,14 +187,14 @@ def is_suppressing(statement):
 
 
 def get_last_name(node):
-    """Return the name of a variable or an attribute, and an empty name for anything else."""
+    """Return the name of a variable or an attribute; empty for other expressions."""
     if type(node) is ast.Name:
         return node.id
     return node.attr if type(node) is ast.Attribute else ""
 
 
 def read_import_calls(tree, package, strings, prefixes):
-    """Add the modules that calls of import functions name."""
+    """Add the modules that are named in calls of import functions."""
     for node in iter_nodes_outside_getattr(tree):
         if type(node) is not ast.Call or get_last_name(node.func) not in IMPORT_CALLS:
             continue
@@ -207,7 +207,7 @@ def read_import_calls(tree, package, strings, prefixes):
 
 
 def iter_nodes_outside_getattr(tree):
-    """Yield the nodes of a module without those of functions that are called ``__getattr__``."""
+    """Yield the nodes of a module, except the nodes of functions named ``__getattr__``."""
     pending = [tree]
     while pending:
         node = pending.pop()
@@ -230,5 +230,5 @@ def read_lazy_tables(tree, package, lazy):
 
 
 def get_text(node):
-    """Return the text of a constant, and an empty one for anything else."""
+    """Return the text of a constant; empty for other expressions."""
     return node.value if type(node) is ast.Constant and type(node.value) is str else ""

@@ -14,6 +14,7 @@ from mastra_deployer.checks.parsed_sources import FileFindings, ParsedSources
 from mastra_deployer.checks.process_memory import check_process_memory
 from mastra_deployer.checks.request_limits import check_request_limits
 from mastra_deployer.checks.reserved_variables import check_reserved_variables
+from mastra_deployer.checks.run_database import check_run_database
 from mastra_deployer.checks.value_problems import VOLUME_HINT, describe_lost_file
 from mastra_deployer.code_analysis.database_files import DatabaseFile
 from mastra_deployer.output.other_places import format_other_places
@@ -44,6 +45,7 @@ def check_app(
         *check_reserved_variables(target, project.environment.names),
     ]
     problems += check_request_limits(target, build)
+    problems += check_run_database(target, build, {*project.environment.names, *values})
     if not target.persistent_disk:
         problems += check.report_stores(target, values)
     if target.short_lived:
@@ -52,7 +54,7 @@ def check_app(
 
 
 class _AppCheck:
-    """Finds problems in the findings of all files, with one method for each kind of problem."""
+    """Finds problems of the app, with one method for each kind of problem."""
 
     def __init__(self, project: Project, build: Build, sources: ParsedSources) -> None:
         self._sources = sources
@@ -145,7 +147,7 @@ class _AppCheck:
 
 
 def _group_by_name(findings: Sequence[FileFindings]) -> dict[str, list[tuple[str, bool]]]:
-    """Return the places of each variable, and whether the app works without it there."""
+    """Return the places that read each variable, and whether they work without a value."""
     places: dict[str, list[tuple[str, bool]]] = defaultdict(list)
     for item in findings:
         for read in item.reads:

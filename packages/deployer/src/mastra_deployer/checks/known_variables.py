@@ -27,7 +27,7 @@ _AMBIENT = (
 def is_known_variable(name: str, more: Iterable[str] = ()) -> bool:
     """Return whether a variable needs no declaration.
 
-    :param name: of the variable.
+    :param name: the name of the variable.
     :param more: the user's own patterns.
     """
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in (*_AMBIENT, *more))

@@ -75,7 +75,7 @@ class ParsedSources:
         If there are settings classes, the end of the name is enough, because a prefix may be
         computed.
 
-        :param name: of the variable.
+        :param name: the name of the variable.
         """
         words = [name]
         if any(_SETTINGS.search(source) for source in self._files.values()):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mastra_core.pipeline import Build, Problem, Target
+from mastra_deployer.checks.run_database import describe_run_databases
 
 __all__ = ("check_process_memory",)
 
 
 def check_process_memory(target: Target, build: Build) -> Iterator[Problem]:
-    """Yield what is lost with an instance of a target, and what other instances do not have.
+    """Yield a problem for data that is lost with an instance, or that other instances lack.
 
     :param target: a target that may end an instance at any time.
     :param build: the staged app.
@@ -39,12 +40,14 @@ def check_process_memory(target: Target, build: Build) -> Iterator[Problem]:
 
 def _build_memory_problem(build: Build, target: Target) -> Problem:
     kept = "Workflow runs or threads" if build.manifest.registry.get("workflows") else "Threads"
+    hint = "Pass a storage=... to Mastra that keeps threads on the network. "
+    if build.manifest.run_database == "memory":
+        hint = f"Complete each run within one request. {describe_run_databases(target)}. {hint}"
     return Problem(
         message=f"{kept} are kept in the memory of one instance. {target.name!r} may end this "
         "instance at any time, and they are then lost. Other instances do not have "
         "them.",
-        hint="Complete each run within one request. Or deploy to a target with a "
-        "persistent disk, such as 'server' or 'oci' with one instance. Or pass an "
-        "engine=... and a storage=... to Mastra that keep the data on the network.",
+        hint=f"{hint}Or deploy to a target with a persistent disk, such as 'server' or 'oci' with "
+        "one instance.",
         severity="warning",
     )

@@ -17,7 +17,7 @@ def check_reserved_variables(target: Target, names: Iterable[str]) -> list[Probl
     """Return an error for each variable that the platform sets or refuses.
 
     :param target: the target, which declares its reserved names.
-    :param names: of the app's variables.
+    :param names: the names of the app's variables.
     """
     return [
         Problem(
@@ -34,7 +34,7 @@ def refuse_reserved_variables(target: Target, names: Iterable[str]) -> None:
     """Raise an error for variables that the platform sets or refuses.
 
     :param target: the target, which declares its reserved names.
-    :param names: of the variables to set.
+    :param names: the names of the variables to set.
     :raises ConfigError: naming them.
     """
     reserved = [name for name in names if _is_reserved(target, name)]

@@ -18,7 +18,7 @@ def locate_variables(project: Project, names: Sequence[str]) -> dict[str, list[s
     """Return the file and line of each variable's first read, if it can be found.
 
     :param project: the app.
-    :param names: of the variables.
+    :param names: the names of the variables.
     """
     try:
         files = list_first_party_files(project) if project.module else []

@@ -30,8 +30,8 @@ _EXITS = ("sys.exit", "os._exit", "exit", "quit")
 class VariableRead:
     """A place in the code that reads a variable.
 
-    :param name: of the variable.
-    :param line: of the source.
+    :param name: the name of the variable.
+    :param line: the line of the source.
     :param default: whether the app works without a value.
     """
 

@@ -27,8 +27,12 @@ _MAX_NAMES = 5
 
 
 @click.command()
-@click.option("--explain", multiple=True, metavar="MODULE", help="Explain why it ships or not.")
-@click.option("--check-reproducible", is_flag=True, help="Build again elsewhere, and compare.")
+@click.option(
+    "--explain", multiple=True, metavar="MODULE", help="Explain why MODULE is in the bundle or not."
+)
+@click.option(
+    "--check-reproducible", is_flag=True, help="Build again at another path, and compare."
+)
 @build_options
 def build(options: Options, explain: tuple[str, ...], check_reproducible: bool) -> None:
     """Build the universal bundle .mastra/, which `python .mastra/index.py` serves."""
@@ -54,7 +58,8 @@ def _explain(names: tuple[str, ...], session: Session, bundle: Bundle) -> list[s
     inventory = read_inventory(session.project, bundle.manifest)
     if inventory is None:
         raise BuildError(
-            "It is not recorded how this bundle was built.", "Delete .mastra/, and build again."
+            "The record of how this bundle was built is missing.",
+            "Delete .mastra/, and build again.",
         )
     return [
         line for name in names for line in explain_module(name, inventory, session.project, bundle)

@@ -15,7 +15,9 @@ __all__ = ("bundle",)
 
 @click.command()
 @click.argument("target", default="")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to put it.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Directory to write the bundle to."
+)
 @build_options
 def bundle(options: Options, target: str, output: Path | None) -> None:
     """Build the app's bundle for TARGET, without deploying it. Needs no credentials.

@@ -102,7 +102,7 @@ def _choose_stage(session: Session, stage: Stage | None, branch: str) -> Stage:
         raise ConfigError(
             f"The target {target.name!r} cannot deploy.",
             "Run the bundle that `mastra build` writes. Or name another target: `mastra targets` "
-            "lists them.",
+            "lists all targets.",
         )
     if branch and stage == "production":
         raise ConfigError(

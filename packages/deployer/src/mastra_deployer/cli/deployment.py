@@ -17,7 +17,7 @@ _SHORT = 12  # characters of a commit that identify it
 def answer_change(session: Session, deployment: Deployment, terminal: Terminal) -> None:
     """Record a changed deployment in the history, and print the deployment.
 
-    :param session: of the target.
+    :param session: the session of the target.
     :param deployment: as it is after the change.
     :param terminal: prints the result.
     """

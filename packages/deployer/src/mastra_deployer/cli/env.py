@@ -135,7 +135,7 @@ def _open_store(
     stages = session.hooks.target.kept_env_stages
     if stage in target_stages and stage not in stages:
         raise ConfigError(
-            f"The target {session.choice.name!r} keeps no variables for {stage}. Each deploy to "
+            f"The target {session.choice.name!r} stores no variables for {stage}. Each deploy to "
             f"{stage} has its own values.",
             f"Set them in the environment or .env: mastra deploy {session.choice.name} --{stage}.",
         )

@@ -28,7 +28,7 @@ _COMMANDS = {
     "preview": "Run a target's bundle on this machine as on the platform.",
     "promote": "Make a deployment live.",
     "rollback": "Make the previous deployment, or the one with an ID, live again.",
-    "runs": "List, show, cancel, resume and retry durable runs of workflows.",
+    "runs": "List, show, cancel, resume, retry and move durable runs of workflows.",
     "start": "Serve the bundle in .mastra/, with the variables of .env.",
     "studio": "Try agents and workflows in a browser, in Mastra Studio.",
     "targets": "Show installed targets and configured targets.",
@@ -71,7 +71,7 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its exit code; print all errors here.
 
-    :param arguments: of the command line; those of the process if left out.
+    :param arguments: the arguments of the command line; those of the process if left out.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if isinstance(sys.stdout, io.TextIOWrapper):  # on Windows, a pipe has few characters

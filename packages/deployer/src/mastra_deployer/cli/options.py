@@ -80,7 +80,7 @@ TARGET = click.option("-t", "--target", default="", help="The target; default: t
 class Options:
     """The options of a command: the project, the platform, and the format of the result.
 
-    :param directory: of the project.
+    :param directory: the directory of the project.
     :param app: ``module:attribute`` of the app; empty to find it.
     :param as_json: print the result as one JSON object.
     :param python: interpreter path, or version, to build for; empty for the project's.

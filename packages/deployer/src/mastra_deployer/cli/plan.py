@@ -15,9 +15,9 @@ __all__ = ("answer_plan",)
 def answer_plan(
     session: Session, bundle: Bundle, request: DeployRequest, terminal: Terminal
 ) -> None:
-    """Print the plan of a deploy, after only reading from the platform.
+    """Print the plan of a deploy, which only reads from the platform.
 
-    :param session: of the target.
+    :param session: the session of the target.
     :param bundle: that would be deployed.
     :param request: that would be sent.
     :param terminal: prints the result.

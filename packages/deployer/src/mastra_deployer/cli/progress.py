@@ -15,7 +15,7 @@ _QUARTERS = 4
 class Progress:
     """The progress of one step, measured from its start.
 
-    :param step: what the step does.
+    :param step: a description of the step.
     """
 
     def __init__(self, step: str) -> None:
@@ -28,7 +28,7 @@ class Progress:
 
         :param current: amount that is done.
         :param total: amount in all.
-        :param unit: of both amounts; ``B`` for bytes.
+        :param unit: the unit of both amounts; ``B`` for bytes.
         """
         elapsed = time.monotonic() - self._start
         amount = f"{_format_amount(current, unit)} of {_format_amount(total, unit)}"

@@ -56,7 +56,7 @@ class Terminal:
     def step(self, text: str) -> None:
         """Report the start of a step.
 
-        :param text: what the step does.
+        :param text: a description of the step.
         """
         self._progress = Progress(text)
         if self._status is not None:
@@ -69,7 +69,7 @@ class Terminal:
 
         :param current: amount that is done.
         :param total: amount in all.
-        :param unit: of both amounts; ``B`` for bytes.
+        :param unit: the unit of both amounts; ``B`` for bytes.
         """
         text = self._progress.format(current, total, unit)
         if self._status is not None:
@@ -90,7 +90,7 @@ class Terminal:
         """Print a note, which does not stop the command.
 
         :param text: the note.
-        :param hint: what to do about it.
+        :param hint: the cure.
         """
         self._print_message("note", "cyan", text, hint)
 
@@ -98,7 +98,7 @@ class Terminal:
         """Print a warning about a problem that probably makes the app fail later.
 
         :param text: the warning.
-        :param hint: what to do about it.
+        :param hint: the cure.
         """
         self._print_message("warning", "yellow", text, hint)
 
@@ -147,10 +147,10 @@ class Terminal:
 def print_message(severity: str, color: str, text: str, hint: str) -> None:
     """Print a message and its hint to stderr; on a terminal, wrap them at words.
 
-    :param severity: what the line begins with.
-    :param color: of the severity.
+    :param severity: the severity, with which the line begins.
+    :param color: the color of the severity.
     :param text: the message.
-    :param hint: what to do about it; may be empty.
+    :param hint: the cure; may be empty.
     """
     label = f"{severity}: "
     width = get_terminal_width(sys.stderr)

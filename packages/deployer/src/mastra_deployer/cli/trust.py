@@ -21,7 +21,7 @@ __all__ = ("trust",)
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[HOST|FILE]...")
-@click.option("--remove", is_flag=True, help="Trust them no longer.")
+@click.option("--remove", is_flag=True, help="End the trust in each HOST and FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @VERBOSE
 def trust(names: tuple[str, ...], remove: bool, as_json: bool) -> None:

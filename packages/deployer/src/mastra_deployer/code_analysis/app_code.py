@@ -70,7 +70,7 @@ class AppCode:
                     yield EvaluatedExpression(item.module, node, at_import)
 
     def list_origins(self, module: AppModule, node: ast.expr) -> frozenset[str]:
-        """Return the dotted names of what is called: a function, or a class and its base classes.
+        """Return the dotted names of the called function, or of the called class and its bases.
 
         :param module: the module that contains the expression.
         :param node: the expression that is called.
@@ -141,7 +141,7 @@ class AppCode:
             pending += self._bases.get(name, ())
 
     def _follow(self, name: str) -> str:
-        """Return where a name is defined that other modules pass on."""
+        """Return the original definition of a name that other modules import and pass on."""
         for _ in range(_MAX_ALIASES):
             if name not in self._aliases or name in self._bases:
                 break

@@ -58,14 +58,14 @@ class AppModules:
     def format_path(self, path: Path) -> str:
         """Return a path as it is reported.
 
-        :param path: of a file.
+        :param path: the path of a file.
         """
         return path.relative_to(self._root).as_posix()
 
     def make_resolver(self, path: Path, code: ParsedModule) -> NameResolver:
         """Return a resolver of a module's names, which knows the constants of other modules.
 
-        :param path: of the file.
+        :param path: the path of the file.
         :param code: the parsed module.
         """
         return NameResolver(code, self._get_package(path), self._lookup_constant)

@@ -44,7 +44,7 @@ _RANDOM: tuple[str, ...] = (
 _RANDOM += ("tempfile.mkdtemp", "tempfile.mkstemp", "tempfile.NamedTemporaryFile")
 _RANDOM += ("tempfile.TemporaryDirectory", "tempfile.TemporaryFile", "random.SystemRandom")
 _RANDOM_MODULES = ("random.", "secrets.", "numpy.random.")
-# Of these modules: what needs no entropy, or none where it has an argument.
+# Names of these modules that need no entropy, or need none if they get an argument.
 _EQUAL = ("secrets.compare_digest", "random.setstate", "random.getstate")
 _SEEDED = ("random.Random", "random.seed", "numpy.random.default_rng", "numpy.random.seed")
 _THREADS: tuple[str, ...] = ("threading.Thread", "threading.Timer", "_thread.start_new_thread")
@@ -72,8 +72,8 @@ _CLIENTS = ("requests", "urllib3", "urllib.request", "http.client", "httplib2", 
 class CodeFinding:
     """A place in the app's code.
 
-    :param path: of the file, relative to the root of the code.
-    :param line: of the source.
+    :param path: the path of the file, relative to the root of the code.
+    :param line: the line of the source.
     :param text: what is there, such as ``uuid.uuid4`` or ``os.environ['API_KEY']``.
     :param at_import: whether it runs while the app is imported.
     """
@@ -92,7 +92,7 @@ class CodeFinding:
 def find_environment_reads(code: AppCode) -> Iterator[CodeFinding]:
     """Yield the places that read environment variables while the app is imported.
 
-    :param code: of the app.
+    :param code: the code of the app.
     """
     found: dict[str, CodeFinding] = {}
     ignored = {id(node) for module in code.modules for node in _iter_ignored(module.code.nodes)}
@@ -111,7 +111,7 @@ def find_random_values(code: AppCode) -> Iterator[CodeFinding]:
 
     Generators with a fixed seed do not count.
 
-    :param code: of the app.
+    :param code: the code of the app.
     """
     return (item for item in _find_calls(code, _is_random) if item.at_import)
 
@@ -119,7 +119,7 @@ def find_random_values(code: AppCode) -> Iterator[CodeFinding]:
 def find_threads(code: AppCode) -> Iterator[CodeFinding]:
     """Yield the places that create threads or processes, whenever they run.
 
-    :param code: of the app.
+    :param code: the code of the app.
     """
     return _find_calls(code, lambda _, origin: origin in _THREADS)
 
@@ -129,7 +129,7 @@ def find_async_primitives(code: AppCode) -> Iterator[CodeFinding]:
 
     All requests share them.
 
-    :param code: of the app.
+    :param code: the code of the app.
     """
     primitives = _find_calls(code, lambda _, origin: origin in _PRIMITIVES)
     return (item for item in primitives if item.at_import)
@@ -138,7 +138,7 @@ def find_async_primitives(code: AppCode) -> Iterator[CodeFinding]:
 def find_blocking_clients(code: AppCode) -> Iterator[CodeFinding]:
     """Yield the imports of HTTP clients that block, and open sockets themselves.
 
-    :param code: of the app.
+    :param code: the code of the app.
     """
     for module in code.modules:
         for item in read_imports(module.code.nodes, module.package):
@@ -150,7 +150,7 @@ def find_blocking_clients(code: AppCode) -> Iterator[CodeFinding]:
 def find_file_databases(code: AppCode) -> Iterator[CodeFinding]:
     """Yield databases in files, such as those of SQLite.
 
-    :param code: of the app.
+    :param code: the code of the app.
     """
     for module in code.modules:
         for item in find_database_files(module.code, module.names):
@@ -173,7 +173,7 @@ def _is_random(call: ast.Call, origin: str) -> bool:
 
 
 def _describe_read(item: EvaluatedExpression, code: AppCode) -> str:
-    """Return what reads the environment; empty if nothing does."""
+    """Return a description of the call that reads the environment; empty if none does."""
     names, node = item.module.names, item.node
     if isinstance(node, ast.Call):
         origins = code.list_origins(item.module, node.func)
@@ -189,7 +189,7 @@ def _describe_read(item: EvaluatedExpression, code: AppCode) -> str:
 
 
 def _iter_ignored(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Yield the expressions of the environment that set variables or only name it."""
+    """Yield the uses of the environment that set a variable or assign the environment to a name."""
     for node in nodes:
         if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
             yield from (node, node.value)

@@ -96,7 +96,7 @@ class _Visitor(ast.NodeVisitor):
         self.bases[name] = [found for base in node.bases for found in self._locate(base)]
         self.scopes[f"{name}.{CONSTRUCTOR}"] = Scope()
         before, self._class = self._class, name
-        self._visit_inside(node.name, node.body, self._scope)  # it runs with what defines it
+        self._visit_inside(node.name, node.body, self._scope)  # runs with the defining code
         self._class = before
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:

@@ -35,8 +35,9 @@ _GET = ("os.getenv", "os.environ.get")
 class DatabaseFile:
     """A database in a file.
 
-    :param text: as written in the source, without keys; a part known only at run time is ``...``.
-    :param line: of the source.
+    :param text: the text as written in the source, without keys; a part known only at run time is
+        ``...``.
+    :param line: the line of the source.
     :param variable: the environment variable that it is the fallback of, or empty.
     """
 
@@ -46,7 +47,7 @@ class DatabaseFile:
 
 
 def find_database_files(code: ParsedModule, names: NameResolver) -> Iterator[DatabaseFile]:
-    """Yield the databases that a module certainly names, at most one for each line.
+    """Yield the databases that a module names without doubt, at most one for each line.
 
     :param code: the module.
     :param names: resolves its names.

@@ -21,7 +21,7 @@ __all__ = ("ActiveVersion",)
 class ActiveVersion:
     """Manages the active version, the versions that drain, and the placeholder server.
 
-    :param address: of the app.
+    :param address: the address of the app.
     :param screen: shows problems.
     :param access: which hosts and web pages may send requests while no version works.
     """

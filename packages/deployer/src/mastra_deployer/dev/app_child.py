@@ -240,7 +240,7 @@ class DrainingServer:
         self.app.open_sockets.close_idle()
         for connection in self.server_state.connections:
             if self.app.sockets.is_websocket(connection):
-                connection.shutdown = do_nothing  # uvicorn's would cut it off at once
+                connection.shutdown = do_nothing  # uvicorn's shutdown would close it at once
         await super().shutdown(sockets)
 
     def cancel_tasks(self):

@@ -34,7 +34,7 @@ class Screen:
     def step(self, text: str) -> None:
         """Report the start of a step.
 
-        :param text: what the step does.
+        :param text: a description of the step.
         """
         if not self._emit_event("step", message=text):
             self._print_line(self._style(text, dim=True))
@@ -44,14 +44,14 @@ class Screen:
 
         :param current: amount that is done.
         :param total: amount in all.
-        :param unit: of both amounts.
+        :param unit: the unit of both amounts.
         """
 
     def note(self, text: str, hint: str = "") -> None:
         """Print a note, which does not stop the command.
 
         :param text: the note.
-        :param hint: what to do about it.
+        :param hint: the cure.
         """
         self._show_message("note", "cyan", text, hint)
 
@@ -59,7 +59,7 @@ class Screen:
         """Print a warning, which does not stop the command.
 
         :param text: the warning.
-        :param hint: what to do about it.
+        :param hint: the cure.
         """
         self._show_message("warning", "yellow", text, hint)
 
@@ -76,9 +76,9 @@ class Screen:
     ) -> None:
         """Print that the first version serves requests.
 
-        :param name: of the project.
-        :param url: of the app.
-        :param registry: what the app has.
+        :param name: the name of the project.
+        :param url: the URL of the app.
+        :param registry: the agents, workflows and tools of the app.
         :param seconds: that the start took.
         :param token: what the shell replaces by the token of an example; empty for none.
         """
@@ -99,7 +99,7 @@ class Screen:
     def show_reload(self, names: Collection[str], seconds: float, running: int = 0) -> None:
         """Print that a newer version serves requests.
 
-        :param names: of the changed files.
+        :param names: the names of the changed files.
         :param seconds: that the reload took.
         :param running: how many requests the previous version has to finish.
         """
@@ -116,8 +116,8 @@ class Screen:
     def show_problem(self, problem: Problem, url: str, *, has_version: bool) -> None:
         """Print that the saved version does not work.
 
-        :param problem: of the version.
-        :param url: of the app.
+        :param problem: the problem of the version.
+        :param url: the URL of the app.
         :param has_version: whether an earlier version serves.
         """
         location = f"{problem.file}:{problem.line}: " if problem.file else ""
@@ -153,7 +153,7 @@ class Screen:
     def _echo(self, *parts: str) -> None:
         """Print a line, and escape every part that ``_style`` did not return."""
         texts = (part if isinstance(part, _StyledText) else escape_text(part) for part in parts)
-        # click removes the colors if the output is no terminal.
+        # click removes the colors if the output is not a terminal.
         click.echo("".join(texts), err=True)
 
     def _style(self, text: str, **styles: Any) -> str:
@@ -170,7 +170,7 @@ class _StyledText(str):
 def format_curl(url: str, example: Mapping[str, Any], token: str = "") -> str:
     """Return a ``curl`` command that sends a request to the app.
 
-    :param url: of the app.
+    :param url: the URL of the app.
     :param example: method, path and body of the request.
     :param token: what the shell replaces by the token of the request; empty for none.
     """
@@ -184,7 +184,7 @@ def format_curl(url: str, example: Mapping[str, Any], token: str = "") -> str:
 def format_studio_command(url: str, prefix: str) -> str:
     """Return a command that serves Studio for the app.
 
-    :param url: of the app.
+    :param url: the URL of the app.
     :param prefix: path of the app's API.
     """
     return shlex.join(["mastra", "studio", url, *(["--api-prefix", prefix] * (prefix != "/api"))])

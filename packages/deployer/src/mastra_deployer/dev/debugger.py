@@ -27,7 +27,7 @@ def parse_debug_address(text: str) -> str:
 def require_debugpy(interpreter: Interpreter) -> None:
     """Raise an error if the project's Python does not have debugpy.
 
-    :param interpreter: of the project.
+    :param interpreter: the interpreter of the project.
     :raises ConfigError: with the command that installs debugpy.
     """
     done = subprocess.run(

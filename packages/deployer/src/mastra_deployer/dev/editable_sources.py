@@ -16,7 +16,7 @@ def find_editable_sources(site_packages: Iterable[str], root: Path) -> tuple[Pat
     """Return the import roots of editable packages, without those of the project itself.
 
     :param site_packages: directories of installed packages.
-    :param root: of the project.
+    :param root: the root of the project.
     """
     root = root.resolve()
     found = {path for place in site_packages for path in _iter_sources(Path(place))}

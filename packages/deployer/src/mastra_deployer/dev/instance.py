@@ -37,7 +37,7 @@ class InstanceFile:
     def write(self, url: str) -> None:
         """Write this process's id and address.
 
-        :param url: of the app.
+        :param url: the URL of the app.
         """
         if self._file is not None:
             with contextlib.suppress(OSError):

@@ -16,7 +16,7 @@ CANCELLED = "The app version that received this request has ended. Send the requ
 
 
 class DevMiddleware:
-    """Wraps the app.
+    """Wraps the app: refuses requests from other sites, logs requests, and shows errors.
 
     Every response closes its connection. A kept-alive connection would still use this version after
     the next version has taken over, and could then be closed during a request.
@@ -109,8 +109,8 @@ class DevMiddleware:
                 self.log_request(scope, status, (time.perf_counter() - start) * 1000)
 
     def log_request(self, scope, status, milliseconds):
-        # The path stays percent-encoded, since control characters would reach the terminal. The
-        # query is left out, since it may have tokens.
+        # The path stays percent-encoded, because control characters would reach the terminal. The
+        # query is left out, because it may contain tokens.
         path = scope.get("raw_path") or scope["path"].encode("ascii", "backslashreplace")
         path = path.partition(b"?")[0].decode("latin-1")
         path = "".join(each if "!" <= each <= "~" else "?" for each in path)

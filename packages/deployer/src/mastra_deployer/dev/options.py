@@ -33,7 +33,7 @@ _DEV_ENV = {"MASTRA_DEV": "true", "PYTHONUNBUFFERED": "1"}
 class DevOptions:
     """The options of ``mastra dev``.
 
-    :param directory: of the project.
+    :param directory: the directory of the project.
     :param app: ``module:attribute``; empty to find it.
     :param host: address to bind.
     :param port: port to bind; ``None`` if the user gave none.
@@ -80,7 +80,7 @@ class DevOptions:
     ) -> Launch:
         """Build the parameters of a process for the project.
 
-        :param project: as it is saved now.
+        :param project: the project as it is saved now.
         :param values: the app's environment.
         :param runtime: directory with the server's packages; empty if the project has them.
         :param editables: import roots of packages that are installed as editable.
@@ -103,10 +103,10 @@ class DevOptions:
         )
 
     def format_token(self, project: Project, name: str) -> str:
-        """Return shell code that inserts the value of a variable, so that it is not printed.
+        """Return shell code that inserts the value of a variable, so that the value is not printed.
 
         :param project: whose environment files are read.
-        :param name: of the variable; empty for none.
+        :param name: the name of the variable; empty for none.
         """
         if not name or name in os.environ:
             return f"${name}" if name else ""
@@ -122,7 +122,7 @@ class DevOptions:
     def get_hosts(self, project: Project) -> tuple[str, ...]:
         """Return the names of ``--allow-host`` and of ``[tool.mastra.dev] hosts``.
 
-        :param project: as it is saved now.
+        :param project: the project as it is saved now.
         :raises ConfigError: when one is not the name of a host.
         """
         configured = parse_hosts(get_config(project).dev.hosts, "[tool.mastra.dev] hosts")
@@ -138,8 +138,8 @@ class DevOptions:
         return parse_port(values["PORT"], "PORT") if values.get("PORT") else None
 
 
-# With the first, logs show all frames. Without the second, pydevd prints a warning about modules
-# that are frozen into the interpreter.
+# The first variable makes logs show all frames. Without the second variable, pydevd prints a
+# warning about modules that are frozen into the interpreter.
 _DEBUG_ENV = {"MASTRA_TRACEBACKS": "full", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 

@@ -33,11 +33,11 @@ class PlaceholderServer:
         self._number = ""
 
     async def show(self, listener: socket.socket, problem: Problem, number: str) -> None:
-        """Answer every request with a problem from now on.
+        """Answer every request with the given error from now on.
 
         :param listener: the app's socket.
         :param problem: to show.
-        :param number: by which a page detects that it is outdated.
+        :param number: the number by which a page detects that it is outdated.
         """
         self._problem, self._number = problem, number
         if self._server is None:

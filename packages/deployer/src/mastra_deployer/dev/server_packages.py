@@ -28,7 +28,7 @@ def needs_runtime(interpreter: Interpreter) -> bool:
 
     If so, the app is not first imported without the server.
 
-    :param interpreter: of the project.
+    :param interpreter: the interpreter of the project.
     """
     with contextlib.suppress(OSError, ConfigError):  # a cache that cannot be written
         return _get_marker(interpreter).exists()
@@ -40,7 +40,7 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
 
     The directory is like ``vendor`` in a bundle of a project without dependencies.
 
-    :param interpreter: of the project.
+    :param interpreter: the interpreter of the project.
     :param report: receives progress.
     :raises ConfigError: when the installation fails, with the command that installs the server.
     """

@@ -31,7 +31,7 @@ _PREPARE_DELAY = 0.3  # seconds after a reload, so that preparing does not slow 
 class StartError(Exception):
     """The saved app does not start. Only this package raises and catches this error.
 
-    :param problem: of the app.
+    :param problem: the problem of the app.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -42,7 +42,7 @@ class StartError(Exception):
 class Starter:
     """Starts processes, and keeps a standby process that has imported the slow libraries.
 
-    :param options: of the command line.
+    :param options: the options of the command line.
     :param screen: receives notes.
     """
 
@@ -61,7 +61,7 @@ class Starter:
     ) -> tuple[Version, Report]:
         """Return a process that has imported the app, and the registry of the app.
 
-        :param project: as it is saved now.
+        :param project: the project as it is saved now.
         :param values: the app's environment.
         :param debug: ``host:port`` on which a debugger is awaited; empty for none.
         :raises StartError: when the import fails.
@@ -91,7 +91,7 @@ class Starter:
     def prepare(self, launch: Launch) -> None:
         """Start a standby process for the next save, after a short delay.
 
-        :param launch: of the version that serves.
+        :param launch: the launch of the version that serves.
         """
         self.cancel_preparation()
         if not launch.debug and self._preload:

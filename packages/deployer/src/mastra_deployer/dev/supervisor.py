@@ -34,7 +34,7 @@ _INTERRUPTED = 130
 def develop(options: DevOptions, screen: Screen) -> int:
     """Serve until a signal, and return the exit code: 0 for SIGTERM, 130 for Ctrl-C.
 
-    :param options: of the command line.
+    :param options: the options of the command line.
     :param screen: receives all output.
     :raises ConfigError: for an error that a save cannot fix: no project or entry module, no
         debugger, or a required port that is taken.

@@ -38,8 +38,8 @@ Report = Mapping[str, Any]
 class Launch:
     """The parameters of a process; a standby process must have the same parameters.
 
-    :param interpreter: of the project.
-    :param root: of the project; the working directory.
+    :param interpreter: the interpreter of the project.
+    :param root: the root of the project; the working directory.
     :param import_root: first directory of the import path.
     :param values: the whole environment.
     :param editables: import roots of packages that are installed as editable.
@@ -123,7 +123,7 @@ class Version:
     async def load(self, project: Project, entry: Path, source: bytes | None, debug: str) -> Report:
         """Import the app and return the report; return an ``exit`` event if the process ended.
 
-        :param project: as it is saved now.
+        :param project: the project as it is saved now.
         :param entry: path of the entry file.
         :param source: replaces the content of the entry file; ``None`` to read it.
         :param debug: ``host:port`` on which a debugger is awaited; empty for none.
@@ -264,7 +264,7 @@ class Version:
 def read_mtimes(directories: Sequence[str]) -> dict[str, int]:
     """Return the change time of each directory, because an installation changes it.
 
-    :param directories: of installed packages.
+    :param directories: the directories of installed packages.
     """
     mtimes = {}
     for directory in directories:

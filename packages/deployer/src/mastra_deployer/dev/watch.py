@@ -22,7 +22,7 @@ from mastra_deployer.project.workspace import find_workspace_root
 
 __all__ = ("FileWatcher",)
 
-_STEP = 50  # milliseconds of silence after which several saves are one
+_STEP = 50  # milliseconds without a save after which earlier saves count as one
 # Temporary files of editors: they are ignored everywhere.
 _EDITORS = (
     *("*~", "*.swp", "*.swx", "*.swo", "#*#", ".#*", "4913", "*.tmp", "*.tmp.*", "*.bak", "*.orig"),
@@ -41,7 +41,7 @@ class FileWatcher:
     """Watches first-party code, pyproject.toml, environment files, and other files that ship.
 
     :param project: to watch.
-    :param env_file: of ``--env-file``.
+    :param env_file: the env file of ``--env-file``.
     :param report: receives a note when the system cannot watch, and the files are polled.
     """
 
@@ -75,7 +75,7 @@ class FileWatcher:
     def update_project(self, project: Project, editables: tuple[Path, ...]) -> None:
         """Use the current configuration.
 
-        :param project: as it is saved now.
+        :param project: the project as it is saved now.
         :param editables: import roots of packages that are installed as editable.
         """
         self._project, self._editables = project, editables
@@ -132,7 +132,7 @@ class FileWatcher:
             self._queue.put_nowait({path for _, path in changes} - temporary)
 
     def _list_directories(self) -> list[list[DirectoryId]]:
-        """Return the directories to watch: those with subdirectories, and those without.
+        """Return the directories to watch with their subdirectories, and those to watch without.
 
         Each directory has its inode, because another directory of the same name may replace it.
         """

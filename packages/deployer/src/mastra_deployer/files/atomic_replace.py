@@ -44,7 +44,7 @@ def replace_directory(source: Path, destination: Path) -> None:
         and not (destination / MANIFEST).exists()
     ):
         raise BundleError(
-            f"{str(destination)!r} is not a bundle of mastra, so it must not be replaced.",
+            f"{str(destination)!r} is not a bundle of mastra, so mastra does not replace it.",
             "Move it to another place, or choose another directory with --output.",
         )
     try:
@@ -61,7 +61,7 @@ def replace_file(file: Path, content: bytes, draft: Path, *, mode: int = 0o666) 
     """Write a file, so that readers see either the old or the new content.
 
     :param file: the file to write.
-    :param content: of the file.
+    :param content: the content of the file.
     :param draft: a path on the same file system that no other process writes. An old file at this
         path is deleted first, so that a link is not followed.
     :param mode: permissions of the file, before the umask.

@@ -53,7 +53,7 @@ def ensure_local_directory(project: Project, *names: str) -> Path:
     """Create and return ``.mastra-local`` of a project, or a directory in it; git ignores both.
 
     :param project: the project.
-    :param names: of the directory, relative to ``.mastra-local``.
+    :param names: the names of the directory, relative to ``.mastra-local``.
     :raises ConfigError: if the project cannot be written, or a link would lead the files to another
         place.
     """
@@ -76,7 +76,7 @@ def get_local_file(project: Project, *names: str) -> Path:
     Its directory is created if possible. Otherwise writing the file fails.
 
     :param project: the project.
-    :param names: of the file, relative to ``.mastra-local``.
+    :param names: the names of the file, relative to ``.mastra-local``.
     :raises ConfigError: as ``ensure_local_directory`` does, also if the file is a link.
     """
     file = ensure_local_directory(project).joinpath(*names)

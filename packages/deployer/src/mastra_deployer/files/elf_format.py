@@ -31,13 +31,15 @@ class Segment(NamedTuple):
 def read_segments(content: bytes | mmap.mmap) -> tuple[Segment, ...]:
     """Return the table of segments.
 
-    :param content: of the file, or its first part with the table.
+    :param content: the content of the file, or its first part with the table.
     :raises ValueError: when the rows have another size.
     :raises struct.error: when the content ends before the table does.
     """
     header = HEADER.unpack_from(content)
     if header[_SEGMENT_SIZE] != SEGMENT.size:
-        raise ValueError(f"the segments have {header[_SEGMENT_SIZE]} bytes")
+        raise ValueError(
+            f"a row of the segment table has {header[_SEGMENT_SIZE]} bytes, not {SEGMENT.size}"
+        )
     rows = range(header[_SEGMENT_COUNT])
     start = header[_SEGMENT_TABLE]
     return tuple(

@@ -58,7 +58,7 @@ class _Unusual(Exception):
 def is_elf_file(path: Path) -> bool:
     """Return whether a file is an ELF file that can be stripped.
 
-    :param path: of the file.
+    :param path: the path of the file.
     """
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
@@ -67,7 +67,7 @@ def is_elf_file(path: Path) -> bool:
 def strip_file(path: Path) -> bool:
     """Strip a file in place, and keep its mode.
 
-    :param path: of any file that nobody else reads meanwhile.
+    :param path: the path of any file that nobody else reads meanwhile.
     :returns: whether it is smaller now.
     """
     stripped = strip_symbols(path.read_bytes()) if is_elf_file(path) else None
@@ -83,7 +83,7 @@ def strip_file(path: Path) -> bool:
 def strip_symbols(content: bytes) -> bytes | None:
     """Return an ELF file without symbol tables and debug information.
 
-    :param content: of the file.
+    :param content: the content of the file.
     :returns: ``None`` if nothing can be removed, or if that may not be safe.
     """
     try:
@@ -231,7 +231,7 @@ class _Part(NamedTuple):
 
 
 def _move_parts(parts: Sequence[_Part]) -> list[_Part]:
-    """Move the parts forward, with the same remainder of each offset, as mapping requires."""
+    """Move the parts forward; keep each offset's remainder, because mapping requires it."""
     moved: list[_Part] = []
     end = 0
     for part in parts:

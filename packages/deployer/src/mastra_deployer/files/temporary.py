@@ -22,7 +22,7 @@ def temporary_directory(parent: Path, prefix: str = "tmp-") -> Iterator[Path]:
     """Create a temporary directory for the block, and remove stale ones with the same prefix.
 
     :param parent: the directory to create it in, so that results can be renamed on its file system.
-    :param prefix: of the directory's name.
+    :param prefix: the prefix of the directory's name.
     """
     remove_stale_directories(parent, prefix)
     directory, descriptor = _create_locked(parent, prefix)
@@ -64,7 +64,7 @@ def remove_stale_directories(parent: Path, prefix: str = "tmp-") -> None:
     """Remove the directories that killed processes left behind.
 
     :param parent: the directory they are in.
-    :param prefix: of their names.
+    :param prefix: the prefix of their names.
     """
     with os.scandir(parent) as entries:
         candidates = [

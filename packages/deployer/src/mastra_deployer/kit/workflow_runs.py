@@ -21,9 +21,11 @@ def check_workflow_runs(build: Build, target: str) -> Iterator[Problem]:
         yield Problem(
             message=f"The step {steps[0]!r} of the workflow {workflow!r} suspends the run, but "
             f"{target!r} does not keep runs of workflows between two requests.",
-            hint="Let an agent call a tool with requires_approval=True, because the storage keeps "
-            "suspended runs of agents. Or pass an engine=... to Mastra that keeps runs on the "
-            "network, or deploy to a target with one lasting instance, such as 'server' or 'oci'. "
+            hint="Keep the runs in a database of the platform: "
+            'engine=DurableEngine("d1:DB") on Cloudflare, or engine="durable" with PostgreSQL on '
+            "other platforms. Or let an agent call a tool with requires_approval=True, because the "
+            "storage keeps suspended runs of agents. Or deploy to a target with one lasting "
+            "instance, such as 'server' or 'oci'. "
             f"If such runs may be lost, add {workflow!r} to [tool.mastra.check] ignore.",
             severity="error",
         )

@@ -55,7 +55,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 def is_public_word(value: str) -> bool:
     """Return whether a value is a common word, such as ``true`` or ``info``, and not a secret.
 
-    :param value: of a variable.
+    :param value: the value of a variable.
     """
     return value.lower() in _WORDS
 

@@ -10,7 +10,7 @@ _MAX_MESSAGE = 4000  # characters of an exception's message that are shown
 def shorten_message(message: str) -> str:
     """Return the whole message of an exception; shorten a very long message in the middle.
 
-    :param message: of any length.
+    :param message: a message of any length.
     """
     if len(message) <= _MAX_MESSAGE:
         return message

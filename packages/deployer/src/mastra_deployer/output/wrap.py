@@ -32,7 +32,7 @@ def get_terminal_width(stream: TextIO) -> int:
 def wrap_text(text: str, width: int, *, first: str = "", indent: str = "") -> str:
     """Wrap each line of a text; keep commands in backquotes and long words whole.
 
-    :param text: of one or several lines.
+    :param text: a text of one or several lines.
     :param width: columns; 0 to wrap nothing.
     :param first: what begins the first line.
     :param indent: what begins the other lines.
@@ -48,7 +48,7 @@ def wrap_message(text: str, hint: str, width: int, *, label: str = "") -> str:
     """Wrap a message, and its hint indented below it.
 
     :param text: the message.
-    :param hint: what to do about it; may be empty.
+    :param hint: the cure; may be empty.
     :param width: columns; 0 to wrap nothing.
     :param label: what is printed before the message, and not part of the result.
     """

@@ -141,6 +141,7 @@ def _probe_option(python: str) -> Interpreter | None:
     interpreter = probe_interpreter(python)
     if interpreter is None:
         raise ConfigError(
-            f"{python!r} is not a working Python interpreter.", "Pass --python PATH or 3.X."
+            f"{python!r} is not a working Python interpreter.",
+            "Pass --python with the path of an interpreter, or with a version such as 3.12.",
         )
     return interpreter

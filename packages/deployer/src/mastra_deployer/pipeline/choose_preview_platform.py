@@ -68,7 +68,7 @@ def check_runs_here(project: Project, target: Target, manifest: BundleManifest) 
     :param project: the project that the command runs in.
     :param target: the target, which may emulate its platform, or add programs to a bundle without
         compiled packages.
-    :param manifest: of the bundle.
+    :param manifest: the manifest of the bundle.
     :raises ConfigError: when its compiled code is for another machine.
     """
     if target.emulated_previews:
@@ -81,7 +81,7 @@ def check_runs_here(project: Project, target: Target, manifest: BundleManifest) 
 
 
 def _find_interpreter(project: Project, platform: Platform) -> Interpreter:
-    """Return a Python that runs a bundle here: of its version, or else the project's own.
+    """Return a Python that runs a bundle here: with the bundle's version, or the project's own.
 
     Both have the same machine and C library.
     """

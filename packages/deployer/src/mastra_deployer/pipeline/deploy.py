@@ -138,7 +138,7 @@ def _finish_deploy(
 def _publish_without_waiting(
     session: Session, request: DeployRequest, deployment: Deployment
 ) -> Deployment:
-    """Promote a draft that is ready, and raise an error for a draft that would stay unpublished.
+    """Promote a ready draft; raise an error for a draft that is still being built.
 
     :raises DeploymentFailed: for a draft that is still being built.
     """
@@ -199,7 +199,7 @@ def _build_failure(
     *,
     roll_back: bool,
 ) -> DeploymentFailed:
-    """Roll back if requested, and build the error that says which deployment is live."""
+    """Roll back if requested; return an error that says which deployment is live."""
     if deployment.environment == "preview":
         state = ""
     elif not deployment.live:

@@ -41,7 +41,7 @@ def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[st
 
     :param bundle: the first bundle.
     :param project: the project it was made from.
-    :param arguments: of ``mastra bundle``, without the directory and the output.
+    :param arguments: the arguments of ``mastra bundle``, without the directory and the output.
     :returns: how many files are the same.
     :raises BuildError: naming the files that differ.
     """
@@ -54,8 +54,8 @@ def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[st
         more = f" and {len(differences) - _MAX_SHOWN} more" if len(differences) > _MAX_SHOWN else ""
         raise BuildError(
             f"A second build differs in {', '.join(differences[:_MAX_SHOWN])}{more}.",
-            "Look for files that a build generates from a clock, a path or a random value. "
-            "Dependencies that are built from source may also do that.",
+            "Look for files whose content depends on a clock, a path or a random value. A "
+            "dependency that is built from source may also contain such files.",
         )
     return sum(1 for _ in iter_files(bundle.directory))
 

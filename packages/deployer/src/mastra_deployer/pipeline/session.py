@@ -126,7 +126,8 @@ class Session:
         name = Path(os.path.normpath(self.choice.name))
         if name.is_absolute() or name.parts[:1] in ((), ("..",)):
             raise ConfigError(
-                f"The name of the target {self.choice.name!r} would lead out of '.mastra-local'.",
+                f"With the name {self.choice.name!r}, the files of the target would be outside of "
+                "'.mastra-local'.",
                 "Rename the target. Use letters, digits, '-' and '_'.",
             )
         return self.project.local_directory / "bundles" / name
@@ -245,7 +246,7 @@ class Session:
     ) -> None:
         """Add problems to ``self.problems``, show them, and raise an error if one is an error.
 
-        :param problems: what a check found.
+        :param problems: the problems that a check found.
         :param error_class: the class of the error to raise.
         :raises MastraError: of ``error_class``, with all errors among them.
         """
@@ -327,7 +328,7 @@ def open_session(
 def _list_file_variables(
     project: Project, env_file: Path | None, choice: TargetChoice, target: Target
 ) -> frozenset[str]:
-    """Return the names in files of variables, except names that only the deployer reads."""
+    """Return the names in ``.env`` files, except names that only the deployer reads."""
     fields = dataclasses.fields(target.settings)
     used = {*target.credentials, *(name for field in fields for name in get_variables(field))}
     values = choice.call.settings.values() if choice.call else ()
@@ -364,7 +365,7 @@ def raise_for_errors(
 ) -> None:
     """Show warnings and notes, and raise all errors as one error.
 
-    :param problems: what a check found.
+    :param problems: the problems that a check found.
     :param report: receives warnings and notes.
     :param error_class: the class of the error to raise.
     :raises MastraError: of ``error_class``, when there are errors.
@@ -389,7 +390,7 @@ def _group_by_kind(problems: Iterable[Problem]) -> list[list[Problem]]:
 
 
 def _format_alike(alike: list[Problem]) -> str:
-    """Format problems of one kind: a few of them, or the first one and the number of the rest."""
+    """Format problems of one kind: all if they are few, or else the first and a number."""
     if len(alike) < _MIN_ALIKE:
         return "\n".join(map(_format_problem, alike))
     places = list(dict.fromkeys(item.where for item in alike[1:] if item.where))

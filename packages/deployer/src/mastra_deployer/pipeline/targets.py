@@ -25,8 +25,8 @@ class TargetChoice:
     :param deployer: an installed deployer's name, or a path in the project.
     :param table: its settings in pyproject.toml, with those of ``--env`` applied.
     :param call: ``deployer=`` of the entry file, if it is for this deployer.
-    :param python: version to build for, where the table sets one.
-    :param platform: machine to build for, in uv's notation, where the table sets one.
+    :param python: version to build for, if the table sets one.
+    :param platform: machine to build for, in uv's notation, if the table sets one.
     """
 
     name: str

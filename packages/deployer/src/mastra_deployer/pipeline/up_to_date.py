@@ -48,7 +48,7 @@ def hash_build_inputs(
 
     :param project: the app.
     :param platform: the platform to build for.
-    :param settings: of the target, without secrets.
+    :param settings: the settings of the target, without secrets.
     :param code: directories and files of the deployer's own code.
     """
     interpreter = find_project_interpreter(project)

@@ -101,7 +101,7 @@ class HookCaller(UntypedHookCaller):
         return build
 
     def check(self, build: Build, settings: Any) -> list[Problem]:
-        """Return the problems that deployer and plugins find before bundling.
+        """Return the problems that the deployer and the plugins find before bundling.
 
         :param build: the staged app.
         :param settings: the deployer's settings, without secrets.
@@ -144,7 +144,7 @@ class HookCaller(UntypedHookCaller):
         self._notify_stage_finished("bundle", bundle, report)
 
     def inspect(self, bundle: Bundle, settings: Any) -> list[Problem]:
-        """Return the problems of a bundle that deployer, plugins and size limits report.
+        """Return the problems of a bundle: from the deployer, the plugins and the size limits.
 
         :param bundle: the finished bundle.
         :param settings: the deployer's settings, without secrets.
@@ -158,7 +158,7 @@ class HookCaller(UntypedHookCaller):
         :param bundle: the finished bundle.
         :param settings: the deployer's settings, without secrets.
         :param report: receives progress and notes.
-        :returns: the problems; none where the deployer does not run bundles.
+        :returns: the problems; none if the deployer does not run bundles.
         """
         if not self.has_hook("verify"):
             return []

@@ -26,7 +26,7 @@ class StaticImport:
 
     :param module: absolute dotted name.
     :param names: what is imported from the module, which may be submodules.
-    :param line: of the source.
+    :param line: the line of the source.
     :param optional: whether the code works without the module: the error is caught, or the import
         depends on the platform, on what is installed, or on being the program.
     """

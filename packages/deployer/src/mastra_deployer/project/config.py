@@ -169,7 +169,7 @@ def _format_location(error: msgspec.ValidationError) -> str:
 
 
 def _suggest_type(text: str) -> str:
-    """Return an example of a valid value, by msgspec's message about the type."""
+    """Return an example of a valid value; msgspec's message contains the type."""
     key = text.partition(" - at `$.")[2].rstrip("`").rpartition(".")[2]
     expected = text.partition("Expected `")[2].partition("`")[0]
     example = {"array": '["..."]', "str": '"..."', "bool": "true"}.get(expected)

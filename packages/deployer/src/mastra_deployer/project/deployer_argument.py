@@ -75,7 +75,7 @@ def find_mastra_calls(tree: ast.Module) -> list[ast.Call]:
 
 
 def find_server_settings(tree: ast.Module) -> list[str]:
-    """Return the names that ``server=`` in the calls of ``Mastra(...)`` sets, sorted.
+    """Return the names of the settings in ``server=`` of ``Mastra(...)``, sorted.
 
     :param tree: the module.
     :returns: the names; the expression itself where it is neither a call nor a mapping.

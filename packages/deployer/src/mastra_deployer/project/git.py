@@ -17,9 +17,9 @@ __all__ = ("describe_version", "read_git_state")
 
 _FILTER = re.compile(r"filter\..*\.(clean|process|required)", re.DOTALL)
 _OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
-# A missing object of a partial clone would be fetched, with programs that the repository names.
-# The first variable is known since git 2.45. The second one is older, and a repository cannot
-# override it as it can override `protocol.allow`.
+# In a partial clone, git would fetch a missing object, with programs that the repository names. git
+# knows the first variable since version 2.45. The second variable is older, and a repository cannot
+# override it, in contrast to `protocol.allow`.
 _VARIABLES = {
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "none",
@@ -28,7 +28,7 @@ _VARIABLES = {
 
 
 def read_git_state(root: Path) -> Git | None:
-    """Return commit, branch and whether files changed; ``None`` outside of a repository.
+    """Return the commit, the branch and whether files changed; ``None`` without a repository.
 
     If this cannot be determined, the files count as changed.
 

@@ -38,7 +38,7 @@ _PROBE = (
     "sys.platform,platform.machine().lower(),platform.libc_ver(),platform.python_version(),"
     "sys.implementation.cache_tag,sys.maxsize>2**32,'free-threading build' in sys.version]))"
 )
-# What a program of 32 bits is for, where the kernel has 64.
+# The machine of a 32-bit program on a 64-bit kernel.
 _NARROW = {"x86_64": "i686", "amd64": "i686", "aarch64": "armv7l", "arm64": "armv7l"}
 
 
@@ -46,11 +46,11 @@ _NARROW = {"x86_64": "i686", "amd64": "i686", "aarch64": "armv7l", "arm64": "arm
 class Interpreter:
     """A Python interpreter and its properties.
 
-    :param path: of the executable.
+    :param path: the path of the executable.
     :param python: major and minor version.
     :param wheels: the platform whose wheels it takes, in uv's notation.
     :param full_version: with the patch release.
-    :param cache_tag: of its bytecode (``cpython-312``).
+    :param cache_tag: the cache tag of its bytecode (``cpython-312``).
     :param glibc: minor version of the C library that it runs with (36 for 2.36); 0 for another one.
     :param is_free_threaded: whether it is a free-threading build, whose compiled wheels other
         Pythons do not load.
@@ -91,7 +91,7 @@ class Interpreter:
 def probe_interpreter(path: str) -> Interpreter | None:
     """Return the interpreter at ``path``; ``None`` if it does not run.
 
-    :param path: of the executable.
+    :param path: the path of the executable.
     """
     try:
         result = subprocess.run(

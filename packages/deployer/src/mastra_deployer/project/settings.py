@@ -200,7 +200,7 @@ def get_variables(field: dataclasses.Field[Any]) -> tuple[str, ...]:
 
 
 def _find_variable(field: dataclasses.Field[Any], environ: Mapping[str, str]) -> str:
-    """Return a setting's first variable that has a value, or an empty text."""
+    """Return the first of a setting's variables that has a value, or an empty text."""
     return next((name for name in get_variables(field) if environ.get(name, "").strip()), "")
 
 

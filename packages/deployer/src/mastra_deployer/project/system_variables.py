@@ -6,7 +6,7 @@ import os
 
 __all__ = ("read_system_variables",)
 
-# Python of Windows reads the kind of the machine, its directories and its random numbers by them.
+# On Windows, Python needs these variables for the kind of machine, directories and randomness.
 _WINDOWS = (
     *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "TEMP", "TMP"),
     *("PROCESSOR_ARCHITECTURE", "PROCESSOR_ARCHITEW6432", "PROCESSOR_IDENTIFIER"),

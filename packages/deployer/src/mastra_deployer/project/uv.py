@@ -21,8 +21,8 @@ _ADDRESS = re.compile(r"(\w+://)(?:[^/\s@`]*@)?([^\s?`]*)(?:\?[^\s`]*)?")
 _USER_AND_PASSWORD = re.compile(r"\w+://([^/\s@:]*):?([^/\s@]*)@")
 
 
-# uv's package looks up its program by it. Of two threads that initialize it at once, one sees half
-# of it in Python 3.11 and 3.12, and builds start threads.
+# The package uv finds its program with this module. If two threads initialize the module at once,
+# one of them sees half of it in Python 3.11 and 3.12, and builds start threads.
 sysconfig.get_config_vars()
 _OUTDATED_LOCK = "uv.lock does not match pyproject.toml."
 _NO_WHEEL = "A dependency has no wheel for the target."
@@ -38,7 +38,7 @@ def run_uv(
 ) -> str:
     """Run uv and return its standard output.
 
-    :param arguments: of uv.
+    :param arguments: the arguments of uv.
     :param cwd: the working directory; ``None`` for that of this process.
     :param environment: variables besides those of this process. Secrets belong here, since every
         user of the machine can read an argument list.
@@ -104,7 +104,7 @@ def _iter_secrets(variables: Mapping[str, str]) -> Iterator[str]:
         if name.endswith(("_PASSWORD", "_TOKEN")):
             yield value
         for user, password in _USER_AND_PASSWORD.findall(value):
-            # A token may stand alone before the @; uv takes it for the user's name.
+            # A token may be the only text before the @; uv treats it as the user's name.
             yield from {found for found in (password or user, unquote(password or user)) if found}
 
 

@@ -30,7 +30,7 @@ _GROUPS = ("dev", "test", "tests")  # of dependencies that tests need
 class Pipeline:
     """The parts of a CI pipeline that depend on the project and the target.
 
-    :param root: of the project.
+    :param root: the root of the project.
     :param target: name of the target.
     :param python: version that the bundle is built for.
     :param credentials: names of variables that every command needs: the target's, and those that
@@ -63,7 +63,7 @@ def read_pipeline(project: Project, name: str) -> Pipeline:
     """Read the facts that a pipeline for a target needs.
 
     :param project: the project to deploy.
-    :param name: of the target; empty for the only one.
+    :param name: the name of the target; empty for the only one.
     :raises ConfigError: when the target is ambiguous or unknown, or cannot deploy.
     """
     choice = _choose_target(project, name)
@@ -131,7 +131,7 @@ def _list_trusted_names(choice: TargetChoice) -> tuple[str, ...]:
 
 
 def _require_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return each name once, and reject names with a meaning in a pipeline's syntax."""
+    """Return each name once, and reject names that have a meaning in a pipeline's syntax."""
     for name in names:
         if not _VARIABLE.fullmatch(name):
             raise ConfigError(

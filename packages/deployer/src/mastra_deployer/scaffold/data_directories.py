@@ -23,9 +23,9 @@ _UNUSABLE = ("/", "/app", "/tmp")  # noqa: S108  # the image, and a directory th
 class Database:
     """A database file that the app writes.
 
-    :param text: as written in the source.
+    :param text: the text as written in the source.
     :param where: file and line.
-    :param path: of the file; empty where only the running app knows it.
+    :param path: the path of the file; empty if only the running app knows it.
     """
 
     text: str

@@ -54,7 +54,7 @@ class Hosting:
 
 
 def read_hosting(project: Project, image: str = "") -> Hosting:
-    """Read the facts from the project, and from its bundle if there is one.
+    """Read the facts about an app from the project, and from its bundle if there is one.
 
     :param project: the project to run.
     :param image: name of the image; empty for that of a target of the deployer ``oci``.
@@ -89,7 +89,7 @@ def read_hosting(project: Project, image: str = "") -> Hosting:
 def to_host_name(name: str) -> str:
     """Convert a name to a valid DNS name: ``My shop`` becomes ``my-shop``.
 
-    :param name: of a project.
+    :param name: the name of a project.
     """
     label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     label = label if label[:1].isalpha() else f"app-{label}"

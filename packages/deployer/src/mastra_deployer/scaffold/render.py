@@ -40,7 +40,7 @@ def render_template(template: str, values: Mapping[str, str]) -> dict[str, str]:
 
 
 def write_files(files: Mapping[str, str], directory: Path, *, force: bool = False) -> list[Path]:
-    """Write all files below a directory; if one is impossible, write none.
+    """Write all files below a directory; if one file cannot be written, write none.
 
     :param files: text by path.
     :param directory: to write into.

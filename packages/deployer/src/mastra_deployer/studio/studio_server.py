@@ -26,9 +26,9 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def build_page_values(url: str, api_prefix: str) -> dict[str, str]:
-    """Return the values for the page's placeholders, which name the server.
+    """Return the values for the placeholders of the page, such as the server's address.
 
-    :param url: of the server.
+    :param url: the URL of the server.
     :param api_prefix: path of the server's API, such as ``/api``.
     :raises ConfigError: when the URL or the path is invalid.
     """
@@ -39,7 +39,7 @@ def render_page(files: Path, values: dict[str, str]) -> bytes:
     """Render Studio's page.
 
     :param files: the directory with Studio's files.
-    :param values: of the placeholders.
+    :param values: the values of the placeholders.
     """
     page = (files / "index.html").read_text(encoding="utf-8")
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], ""), page).encode()
@@ -67,7 +67,7 @@ def _validate_prefix(prefix: str) -> str:
 
 
 class StudioServer(ThreadingHTTPServer):
-    """Serves files, and the page at every other path.
+    """Serves the files of Studio, and Studio's page at every other path.
 
     :param listener: a listening socket.
     :param files: the directory with Studio's files.
@@ -115,7 +115,7 @@ class _Handler(SimpleHTTPRequestHandler):
             self._send(200, self._page)
 
     def list_directory(self, _: Any) -> None:
-        """Answer 404."""
+        """Respond with 404, because directories are not listed."""
         self.send_error(404)
 
     def log_message(self, *_: Any) -> None:

@@ -41,7 +41,7 @@ class BundleTests(SuiteFixtures):
     def test_bundling_is_reproducible_in_another_process(self, harness: Harness) -> None:
         """The same inputs give the same bytes with another hash seed, which reorders sets."""
         if not is_importable(harness.deployer):
-            pytest.skip("the deployer is no module that can be imported by name")
+            pytest.skip("the deployer is not a module that can be imported by name")
         first = harness.bundle()
         name = harness.deployer.__name__  # type: ignore[attr-defined]  # it is a module
         other = bundle_in_subprocess(name, harness.make_directory(), harness.settings_table)

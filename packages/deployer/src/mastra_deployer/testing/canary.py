@@ -18,7 +18,7 @@ class CanaryTests(SuiteFixtures):
     """A canary gets its share, and loses it when another deployment gets all traffic."""
 
     def test_a_canary_gets_its_share(self, harness: Harness) -> None:
-        """A canary has the requested share; 0 removes the share, and 100 makes it live."""
+        """A canary has the requested share; 0 removes the share, and 100 makes the canary live."""
         self.require(harness, "canary", "canary")
         first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
         for percent, shares in ((25, {first: 25, second: 75}), (0, {second: 100})):

@@ -27,7 +27,7 @@ class ConcurrentDeployTests(SuiteFixtures):
     """Deploys of two people or two pipelines do not mix."""
 
     def test_concurrent_deploys_do_not_mix(self, harness: Harness) -> None:
-        """If two deploys run at once, one is live and complete, with its own variables."""
+        """If two deploys run at once, one of them is live and complete, with its own variables."""
         self.require(harness, "deploy")
         bundles = harness.bundle("one"), harness.bundle("two")
         with harness.record_requests() as requests:

@@ -21,7 +21,7 @@ class DeployTests(SuiteFixtures):
     """A deploy makes a bundle live, and sends only files that the platform does not have."""
 
     def test_deploy_returns_the_live_deployment(self, harness: Harness) -> None:
-        """The returned deployment is the one that users see, with all fields set."""
+        """The returned deployment is live for users, and all its fields are set."""
         self.require(harness, "deploy")
         deployment = harness.deploy_sample()
         assert deployment.target == harness.caller.target.name

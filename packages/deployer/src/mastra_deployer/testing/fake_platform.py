@@ -62,7 +62,7 @@ class FakePlatform(Protocol):
     def reject_changes(self, message: str) -> None:
         """Refuse requests that change something, with an error other than 401 and 5xx.
 
-        :param message: of the error.
+        :param message: the message of the error.
         """
 
     def fail_deployments(self, message: str) -> None:
@@ -70,7 +70,7 @@ class FakePlatform(Protocol):
 
         Called only where ``can_fail`` is on.
 
-        :param message: of the failure.
+        :param message: the message of the failure.
         """
 
     def hang_deployments(self) -> None:

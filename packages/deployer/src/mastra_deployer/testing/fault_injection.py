@@ -57,9 +57,9 @@ class Fault:
         is reset before the platform gets the request; ``lost``: the platform responds, and the
         connection is reset before the response arrives; ``truncated``: half of the response
         arrives; ``slow``: the response is delayed.
-    :param status: of the response, for ``answer``.
-    :param headers: of the response, for ``answer``.
-    :param body: of the response, for ``answer``.
+    :param status: the status of the response, for ``answer``.
+    :param headers: the headers of the response, for ``answer``.
+    :param body: the body of the response, for ``answer``.
     :param seconds: the delay, for ``slow``.
     """
 
@@ -88,7 +88,7 @@ def build_rate_limit(retry_after: str = "1") -> Fault:
 def build_error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Fault:
     """Return a fault that responds with an error in the most common format.
 
-    :param status: of the response.
+    :param status: the status of the response.
     :param message: in ``error.message`` of the JSON body.
     :param headers: added to the content type.
     """
@@ -100,7 +100,7 @@ def build_error(status: int, message: str, headers: Mapping[str, str] | None = N
 def fail_from(index: int, fault: Fault) -> Rule:
     """Return a rule that injects the fault into one request and all later requests.
 
-    :param index: of the first request that fails.
+    :param index: the index of the first request that fails.
     :param fault: the fault to inject.
     """
     return lambda exchange: fault if exchange.index >= index else None
@@ -131,7 +131,7 @@ def fail_at_random(seed: int, share: float, *faults: Fault) -> Rule:
     effect.
 
     :param seed: selects the random sequence.
-    :param share: of requests that fail, from 0 to 1.
+    :param share: the share of requests that fail, from 0 to 1.
     :param faults: the faults to choose from.
     """
     attempts: Counter[tuple[str, str, bytes]] = Counter()

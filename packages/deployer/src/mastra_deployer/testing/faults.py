@@ -162,7 +162,7 @@ class FaultTests(SuiteFixtures):
         for seed in range(self.random_fault_runs):
             harness.platform.reset()
             old, new = harness.bundle(), harness.bundle("new")
-            if seed % 2:  # every other time the platform is empty
+            if seed % 2:  # the platform is empty in every second run
                 harness.deploy(old, env={})
             runs = self._deploy_until_success(harness, seed, old, new)
             assert runs <= _MAX_RUNS, f"it took {runs} runs (seed {seed})"

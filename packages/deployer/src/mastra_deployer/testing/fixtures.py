@@ -105,7 +105,7 @@ class SuiteFixtures:
         harness.proxy.stop()
 
     def skip_waits(self) -> AbstractContextManager[None]:
-        """Return a context in which waits of the kit take no time; SDKs may need more."""
+        """Return a context without waits of the kit; override it to skip an SDK's waits too."""
         return skip_waits()
 
     def is_read(self, exchange: Exchange) -> bool:

@@ -167,8 +167,8 @@ class Harness:
         :param environment: the stage to deploy to.
         :param env: the app's variables; ``self.env`` if left out.
         :param token: replaces the platform's token; empty for no token.
-        :param fingerprint: of the request.
-        :param message: of the request.
+        :param fingerprint: the fingerprint of the request.
+        :param message: the message of the request.
         :param wait: whether to wait until the deployment is ready.
         :raises ConfigError: for a variable that the platform reserves.
         """
@@ -237,7 +237,7 @@ class Harness:
     def record_result(self, result: T) -> T:
         """Record a result as output, and return the result.
 
-        :param result: what a hook returned.
+        :param result: the value that a hook returned.
         """
         self.recorder.lines.append(repr(result))
         return result

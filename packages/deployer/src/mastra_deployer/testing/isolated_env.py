@@ -20,7 +20,7 @@ _AHEAD = 400 * 24 * 3600 + 3601  # seconds: another year, another hour
 
 
 class IsolatedEnvironment:
-    """Directories and names that occur nowhere else, so that leaks can be found.
+    """Directories and names that are unique, so that a leak can be found.
 
     :param root: a directory that does not exist yet.
     """
@@ -148,7 +148,7 @@ def block_network() -> Iterator[list[str]]:
 
     def fail(*arguments: Any, **_: Any) -> NoReturn:
         attempts.append(repr(arguments[-1]))
-        raise OSError("there is no network here")
+        raise OSError("the test blocks all network connections")
 
     with pytest.MonkeyPatch.context() as patch:
         for name in ("connect", "connect_ex", "sendto"):

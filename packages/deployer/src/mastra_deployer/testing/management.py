@@ -20,7 +20,7 @@ class ManagementTests(SuiteFixtures):
     """Test that the hooks for existing deployments have their effect."""
 
     def test_promote_makes_a_deployment_live(self, harness: Harness) -> None:
-        """If an older deployment is promoted, it is live completely, and no file is sent again."""
+        """A promoted older deployment is live with all its files, and no file is sent again."""
         self.require(harness, "promote")
         old, new = harness.bundle(), harness.bundle("new")
         first = harness.deploy(old)
@@ -105,7 +105,7 @@ class ManagementTests(SuiteFixtures):
         assert not [value for value in harness.env.values() if value in repr(listed)]
 
     def test_destroy_removes_everything(self, harness: Harness) -> None:
-        """Nothing of the app remains, also no preview; the result is whether there was an app."""
+        """No deployment and no preview remains; the hook returns whether there was an app."""
         self.require(harness, "destroy")
         self.require(harness, "deploy")
         assert harness.call("destroy", harness.recorder) is False, "there was no app"

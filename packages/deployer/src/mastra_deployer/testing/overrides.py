@@ -8,7 +8,7 @@ __all__ = ("require_expected_failures",)
 
 
 def require_expected_failures(subclass: type, suite: type) -> None:
-    """Raise an error if a subclass overrides a test without ``xfail`` and a reason.
+    """Raise an error if a subclass overrides a test without the marker ``xfail`` and its reason.
 
     :param subclass: the subclass.
     :param suite: the suite.

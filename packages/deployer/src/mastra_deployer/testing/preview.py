@@ -42,7 +42,7 @@ class PreviewTests(SuiteFixtures):
         """
         self.require(harness, "preview")
         if not is_importable(harness.deployer):
-            pytest.skip("the deployer is no module that can be imported by name")
+            pytest.skip("the deployer is not a module that can be imported by name")
         platform = find_local_platform(harness.caller.target)
         if platform is None:
             pytest.skip("no platform of the target has a Python on this machine")

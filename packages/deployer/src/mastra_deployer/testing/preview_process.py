@@ -104,7 +104,7 @@ def _find_free_port() -> int:
 
 
 def main() -> None:
-    """Run the preview in the command line, as the other side of the subprocess."""
+    """Run the preview that the command line names; this code runs in the child process."""
     module, directory, port, table = sys.argv[1:]
     values = {name: Secret(text) for name, text in json.load(sys.stdin).items()}
     caller = InProcessCaller(importlib.import_module(module))

@@ -119,7 +119,7 @@ class ReadOnlyTests(SuiteFixtures):
                 assert self._get_fingerprint(harness) != mark, f"it is of an aborted deploy ({cut})"
 
     def test_an_aborted_deploy_leaves_no_fingerprint(self, harness: Harness) -> None:
-        """An aborted deploy that is promoted later has its fingerprint only with its variables."""
+        """A promoted aborted deploy has a fingerprint only if its variables are set."""
         self.require(harness, "deployments")
         self.require(harness, "deploy")
         self.require(harness, "promote")
@@ -155,7 +155,7 @@ class ReadOnlyTests(SuiteFixtures):
         assert self._read_log(harness, follow=True, limit=len(lines)) == lines
 
     def test_logs_begin_at_a_time(self, harness: Harness) -> None:
-        """With ``since`` no older line is listed."""
+        """With ``since``, no line before that time is listed."""
         self.require(harness, "logs", "logs")
         harness.deploy_sample()
         harness.platform.write_log("early words")

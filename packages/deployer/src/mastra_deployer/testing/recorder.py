@@ -25,7 +25,7 @@ class Recorder(logging.Handler):
     def step(self, text: str) -> None:
         """Record the start of a step.
 
-        :param text: what the step does.
+        :param text: a description of the step.
         """
         self.lines.append(str(text))
 
@@ -34,7 +34,7 @@ class Recorder(logging.Handler):
 
         :param current: amount that is done.
         :param total: amount in all.
-        :param unit: of both amounts.
+        :param unit: the unit of both amounts.
         """
         self.lines.append(f"{current}/{total} {unit}")
 
@@ -42,7 +42,7 @@ class Recorder(logging.Handler):
         """Record a note.
 
         :param text: the note.
-        :param hint: what to do about it.
+        :param hint: the cure.
         """
         self.lines.append(f"{text}\n{hint}")
 
@@ -50,14 +50,14 @@ class Recorder(logging.Handler):
         """Record a warning.
 
         :param text: the warning.
-        :param hint: what to do about it.
+        :param hint: the cure.
         """
         self.note(text, hint)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Record a log record with its traceback.
 
-        :param record: of any logger.
+        :param record: a record of any logger.
         """
         self.lines.append(self.format(record))
 
@@ -83,7 +83,7 @@ class Recorder(logging.Handler):
 def find_occurrences(content: bytes, words: Iterable[str]) -> list[str]:
     """Return the words that occur in a file, as plain text, in base64 or in an archive.
 
-    :param content: of the file.
+    :param content: the content of the file.
     :param words: the texts to find.
     """
     parts = [content, *_iter_unpacked(content)]

@@ -111,7 +111,7 @@ class RecordingProxy(ThreadingHTTPServer):
         """Print nothing, because clients that disconnect are part of the tests.
 
         :param request: the connection.
-        :param client_address: of the connection.
+        :param client_address: the client address of the connection.
         """
 
 

@@ -31,7 +31,7 @@ class SecretTests(SuiteFixtures):
     """No secret is exposed, also when requests fail."""
 
     def test_no_output_has_a_secret(self, harness: Harness) -> None:
-        """Progress, notes, logs, results, errors and tracebacks contain no token and no value."""
+        """No note, log, result, error or traceback contains a token or a variable's value."""
         self.require(harness, "deploy")
         for _ in self._run_scenarios(harness):
             output = "\n".join(harness.recorder.lines)
@@ -112,7 +112,7 @@ class SecretTests(SuiteFixtures):
 
 
 def _quote_values(values: Sequence[str]) -> Rule:
-    """Return a rule that refuses each request with a value, and repeats the value."""
+    """Return a rule that refuses each request that contains a value, and repeats the value."""
 
     def quote(exchange: Exchange) -> Fault | None:
         found = [value for value in values if value.encode() in exchange.body]

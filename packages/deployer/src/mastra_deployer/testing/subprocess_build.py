@@ -52,7 +52,7 @@ def bundle_in_subprocess(module: str, directory: Path, table: Mapping[str, Any])
 def run_python(*arguments: str, **environment: str) -> str:
     """Run another Python with the same import path, and return its output.
 
-    :param arguments: of the interpreter.
+    :param arguments: the arguments of the interpreter.
     :param environment: variables that are added.
     :raises AssertionError: with its error output, when it failed.
     """

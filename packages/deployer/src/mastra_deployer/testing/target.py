@@ -67,7 +67,7 @@ class TargetTests(SuiteFixtures):
         assert "target" not in names, "target is a field: annotate it as ClassVar[str]"
 
     def test_credentials_are_environment_variables(self, deployer: object) -> None:
-        """Credentials are names of variables, and every secret setting is one of them."""
+        """Credentials are names of environment variables; every secret setting is a credential."""
         target = InProcessCaller(deployer).target
         for name in target.credentials:
             assert re.fullmatch(r"[A-Z][A-Z0-9_]*", name), f"{name!r} is no name of a variable"
@@ -80,7 +80,7 @@ class TargetTests(SuiteFixtures):
     def test_the_module_imports_only_core(self, deployer: object) -> None:
         """The deployer's module can be imported if only mastra-core is installed."""
         if not is_importable(deployer):
-            pytest.skip("the deployer is no module that can be imported by name")
+            pytest.skip("the deployer is not a module that can be imported by name")
         run_python("-c", _IMPORT_SCRIPT, deployer.__name__)  # type: ignore[attr-defined]  # it is a module
 
     def test_reserved_variables_are_refused(self, harness: Harness) -> None:

@@ -18,10 +18,10 @@ _DOTS = re.compile("[\u3002\uff0e\uff61]")  # these characters mean a dot in an 
 
 
 def find_domain(text: str, host: str) -> str:
-    """Return the part of a host name that a text contains: the host, or its last labels.
+    """Return the host, or the longest domain above it, that a text contains.
 
-    :param text: of a setting.
-    :param host: as ``format_host`` writes it.
+    :param text: the text of a setting.
+    :param host: the host as ``format_host`` writes it.
     :returns: the longest such domain without a port, or an empty text.
     """
     bare = re.sub(r":\d+$", "", host).strip("[]")
@@ -47,7 +47,7 @@ def _iter_names(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _names_host(name: str, host: str, leads: bool) -> bool:
-    """Return whether a host is a name, or ends with the name."""
+    """Return whether a host is equal to a name, or is a subdomain of the name."""
     if name == host or "." in name:
         return host.endswith(name)
     return leads and host.endswith((f".{name}", f"-{name}"))

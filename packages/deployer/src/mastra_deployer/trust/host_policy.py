@@ -71,7 +71,7 @@ class HostPolicy:
             self._announce(host)
 
     def _find_setting(self, host: str) -> tuple[str, str]:
-        """Return the setting that names a host, and the name: the host, or a domain above it."""
+        """Return the setting that contains a host or a domain above it, and this host or domain."""
         matches = [(setting, find_domain(text, host)) for setting, text in self._values.items()]
         return max(
             (match for match in matches if match[1]),

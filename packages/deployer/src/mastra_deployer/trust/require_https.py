@@ -31,7 +31,7 @@ def require_https(url: str) -> None:
     if address.scheme == "https" or (address.scheme == "http" and is_loopback(address.hostname)):
         return
     raise ConfigError(
-        f"The address {f'{address.scheme}://{address.hostname}'!r} would send the token without "
+        f"The token would be sent to {f'{address.scheme}://{address.hostname}'!r} without "
         "encryption.",
         "Use https. http is allowed only for this machine.",
     )

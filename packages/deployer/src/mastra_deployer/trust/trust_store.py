@@ -40,7 +40,7 @@ class TrustStore(msgspec.Struct, kw_only=True):
 
 
 def load_trust() -> TrustStore:
-    """Return what the user trusts; empty if nothing is stored.
+    """Return the hosts and files that the user trusts; empty if nothing is stored.
 
     :raises ConfigError: when the file cannot be read.
     """
@@ -57,9 +57,9 @@ def load_trust() -> TrustStore:
 
 
 def save_trust(store: TrustStore) -> None:
-    """Replace the stored trust.
+    """Replace the stored hosts and files.
 
-    :param store: what the user trusts now.
+    :param store: the hosts and files that the user trusts now.
     :raises ConfigError: when the file cannot be written.
     """
     file = _get_store_file()
@@ -80,7 +80,7 @@ def is_trusted_host(host: str) -> bool:
 
     Only the real environment is read, because ``.env`` is a file of the project.
 
-    :param host: as ``format_host`` writes it.
+    :param host: the host as ``format_host`` writes it.
     """
     return host in (name.lower() for name in _iter_variable()) or host in load_trust().hosts
 

@@ -48,7 +48,7 @@ class A2aError(Exception):
     """An error that the protocol reports in a response with the status 200.
 
     :param code: the code of JSON-RPC or A2A.
-    :param message: what is wrong, in one sentence.
+    :param message: one sentence that describes the error.
     :param data: further data.
     """
 
@@ -81,7 +81,7 @@ def build_error(request: RpcRequest | None, error: A2aError) -> dict[str, Any]:
 
 
 def convert_error(error: RequestError) -> A2aError | None:
-    """Convert an error of a request to one of the protocol.
+    """Convert an error of a request to an error of the protocol.
 
     :param error: the error.
     :returns: the error; ``None`` if the response needs another status than 200, because the caller

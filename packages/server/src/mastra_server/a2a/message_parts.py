@@ -18,7 +18,7 @@ _YES = re.compile(r"(y|yes|approve|approved|ok|okay|confirm|confirmed|true)[.!]?
 
 
 def to_agent_messages(message: dict[str, Any]) -> tuple[Message, ...]:
-    """Convert a message of A2A to messages for an agent; data becomes a text of JSON.
+    """Convert a message of A2A to messages for an agent; data becomes JSON text.
 
     :param message: the message, in the form of version 0.3.
     :raises InvalidBody: for a file that cannot be read.
@@ -29,7 +29,7 @@ def to_agent_messages(message: dict[str, Any]) -> tuple[Message, ...]:
 
 
 def read_resume_data(message: dict[str, Any], *, is_approval: bool) -> Any:
-    """Read the data for a run that waits: a data part, or else a text that may contain JSON.
+    """Read the data for a waiting run: a data part, or else a text, which may be JSON.
 
     :param message: the message, in the form of version 0.3.
     :param is_approval: whether the run waits for an approval. A text such as "yes" then approves,

@@ -37,7 +37,7 @@ class Message(msgspec.Struct, rename="camel"):
 
 
 class Configuration(msgspec.Struct, rename="camel"):
-    """How a message is answered."""
+    """The options of the response to a message."""
 
     blocking: bool | None = None
     return_immediately: bool | None = None  # version 1.0
@@ -84,7 +84,7 @@ class ListParams(msgspec.Struct, rename="camel"):
 
 
 def to_plain_message(message: Message) -> dict[str, Any]:
-    """Convert a message to the form of version 0.3, in which tasks are kept.
+    """Convert a message to the form of version 0.3, because tasks are stored in that form.
 
     :param message: the message.
     :raises InvalidBody: for a part without content, or metadata that is too large.

@@ -130,7 +130,7 @@ class _Call:
         return get_task_store(self._request.app.state)
 
     async def send(self) -> dict[str, Any]:
-        """Send a message, and wait for the end of the run unless the caller does not want to."""
+        """Send a message, and wait for the end of the run if the caller wants to wait."""
         params = self._read_params(SendParams)
         task = self._open_task(params)
         is_blocking = params.configuration.is_blocking
@@ -146,7 +146,7 @@ class _Call:
         return to_new_event(result) if self.is_new else result
 
     async def start_stream(self) -> Task:
-        """Send a message, and return the task to stream; its run ends without readers."""
+        """Send a message, and return the task to stream; a run without readers is aborted."""
         params = self._read_params(SendParams)
         task = self._open_task(params)
         await self._start(task, params, is_streamed=True)
@@ -220,7 +220,7 @@ class _Call:
         return task
 
     def _open_task(self, params: SendParams) -> Task:
-        """Return the task that a message continues, or a new one."""
+        """Return the task that a message continues, or a new task."""
         if params.configuration.has_push_notifications:
             raise _build_notification_error()
         message = params.message

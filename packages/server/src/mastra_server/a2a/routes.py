@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_server.a2a.json_rpc import A2aError, RpcRequest, build_error, read_version
 from mastra_server.agents.routes import get_agent
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import read_body
 from mastra_server.http.responses import json_response
 

@@ -18,7 +18,7 @@ _FINAL = ("completed", "failed", "canceled")
 
 
 class Task:
-    """A task of an agent; a run adds to it, and any number of readers wait for its changes.
+    """A task of an agent; a run changes the task, and any number of readers wait for changes.
 
     :param agent_id: the id of the agent.
     :param owner: the resource that the caller is restricted to; empty for none.
@@ -102,7 +102,7 @@ class Task:
             self._wake_readers()
 
     def drop_text(self) -> None:
-        """Drop the text of a turn that is not the last; a stream has sent it already."""
+        """Drop the text of a turn that is not the last; a stream has already sent the text."""
         if not self.is_streamed:
             self._pieces = []
 
@@ -146,7 +146,7 @@ class Task:
         return {**status, "message": self._status_message} if self._status_message else status
 
     def iter_artifacts(self) -> Iterator[dict[str, Any]]:
-        """Yield the artifacts; those of a run that is not streamed come when the run has ended."""
+        """Yield the artifacts; without a stream, the run has artifacts only after its end."""
         if self.is_streamed:
             if self._pieces:
                 yield self.build_text_artifact(0, self.piece_count)
@@ -186,7 +186,7 @@ class Task:
         }
 
     def _build_object_part(self) -> dict[str, Any]:
-        """Build a data part; the protocol wants an object, so other values are wrapped."""
+        """Build a data part; wrap a value that is not an object, as the protocol requires."""
         is_object = isinstance(self._object, dict)
         return {"kind": "data", "data": self._object if is_object else {"value": self._object}}
 

@@ -34,7 +34,7 @@ class TaskReader:
     async def stream(self) -> AsyncGenerator[dict[str, Any] | None]:
         """Yield the task, and then its changes.
 
-        :returns: the task and the events, in the form of version 0.3; ``None`` where nothing has
+        :returns: the task and the events, in the form of version 0.3; ``None`` if nothing has
             changed for a long time.
         """
         yield self._first

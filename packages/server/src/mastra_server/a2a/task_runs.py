@@ -179,7 +179,7 @@ class _Recorder:
             self._task.set_state("failed", build_message(f"Handler failed: {text}"))
 
     def finish(self) -> None:
-        """End the task, or report what its run waits for."""
+        """End the task; if its run waits, report what the run waits for."""
         if not self._task.is_active:
             return
         if not self._waiting:
@@ -202,7 +202,7 @@ class _Recorder:
 
 
 def _get_prompt(payload: dict[str, Any]) -> str:
-    """Return the message of what a tool needs, if it has one."""
+    """Return the message of a suspended tool call, if it has one."""
     needed = payload.get("suspendPayload")
     text = needed.get("message") if isinstance(needed, dict) else None
     return text if isinstance(text, str) and text else _PROMPT

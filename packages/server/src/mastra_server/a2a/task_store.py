@@ -64,7 +64,7 @@ def _get_key(task: Task) -> _Key:
 
 
 def get_task_store(state: State) -> TaskStore:
-    """Return the tasks of an application, which has none before the first call of A2A.
+    """Return the task store of an application; the first call of A2A creates it.
 
     :param state: the state of the application.
     """

@@ -24,7 +24,7 @@ def to_ui_parts(
     message_id: str = "",
     decisions: Mapping[str, bool] = _NO_DECISIONS,
 ) -> Iterator[dict[str, Any]]:
-    """Convert a chunk to parts; a chunk that has no equivalent becomes none.
+    """Convert a chunk to parts; empty if the AI SDK has no equivalent of the chunk.
 
     :param chunk: a chunk of an agent's stream.
     :param version: the version of the AI SDK.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents import (
@@ -31,6 +31,7 @@ from mastra_server.agents.suspended_runs import (
 )
 from mastra_server.agents.transcript import build_call_payload
 from mastra_server.http.dates import format_iso, read_date_param
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import (
     Id,
     InvalidQuery,
@@ -145,7 +146,7 @@ async def _resume_run(request: _Request) -> StreamResponse:
     call = find_waiting_call(run, body.tool_call_id)
     decision = build_waiting_decision(agent, call, body.resume_data)
     run_input = build_resume_input(request, run, {call.id: decision}, body.request_context)
-    return respond_with_stream(
+    return await respond_with_stream(
         request, agent.id, run_input, resume_agent(agent, run_input, get_suspended_runs(request))
     )
 
@@ -162,7 +163,7 @@ ROUTES = (
 
 async def _stream_decision(request: _Request, *, approve: bool) -> StreamResponse:
     agent, run_input = await _read_decided_input(request, approve=approve)
-    return respond_with_stream(
+    return await respond_with_stream(
         request, agent.id, run_input, resume_agent(agent, run_input, get_suspended_runs(request))
     )
 

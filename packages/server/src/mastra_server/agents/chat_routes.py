@@ -41,7 +41,7 @@ def chat_routes(
         return await stream_chat(request, get_agent(request, agent), version)
 
     async def resume(request: _Request) -> Any:
-        """Stream the run of a chat that is under way."""
+        """Stream the active run of a chat."""
         return resume_chat(request, get_agent(request, agent), request.path_params["chat_id"])
 
     return (

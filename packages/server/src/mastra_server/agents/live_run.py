@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mastra_core.logger import get_logger
 from mastra_core.request_scope import (
@@ -19,8 +19,12 @@ from mastra_core.request_scope import (
 )
 from mastra_server.http.sse import DONE, HEARTBEAT, encode_event
 
+if TYPE_CHECKING:
+    from mastra_server.agents.durable_runs import DurableRun
+
 __all__ = ("ChunkConverter", "LiveRun", "LogBudget", "keep_chunk")
 
+DRAIN_CHECK_INTERVAL = 1.0  # seconds between checks whether the server stops
 HEARTBEAT_INTERVAL = 15.0  # seconds; proxies close a connection that is silent for 30 to 60
 ABORT_DELAY = 2.0  # seconds for a reader to reconnect before its run is aborted
 SLOW_READER_TIMEOUT = 30.0  # seconds that a run waits for its slowest reader
@@ -60,6 +64,9 @@ class LiveRun:
     that have not read the oldest frame. It then disconnects these readers and drops the frame. A
     run without readers never waits. A suspended run continues in the same log.
 
+    A durable run is executed elsewhere, and this task only reads it. The run continues if the task
+    ends.
+
     :param run_id: the id of the run.
     :param agent_id: the id of the agent.
     :param owner: the resource that the caller is restricted to; empty for none.
@@ -76,6 +83,7 @@ class LiveRun:
         self.chat = ""  # the id of the chat in which the run answers
         self.size = 0  # bytes of the log
         self.is_waiting = False  # for runs of its thread on other servers
+        self.durable: DurableRun | None = None
         self.stamp = 0  # the time of the start by the logical clock of all servers
         self._log: deque[bytes] = deque()
         self._first = 0  # the number of the oldest frame in the log
@@ -86,10 +94,11 @@ class LiveRun:
         self._convert: ChunkConverter = keep_chunk
         self._must_continue: Callable[[], bool] = _return_true
         self._abort_timer: asyncio.TimerHandle | None = None
+        self._is_detached = False
 
     @property
     def is_running(self) -> bool:
-        """Whether more frames will come."""
+        """Whether the run may still write frames."""
         return self._task is not None and not is_task_done(self._task)
 
     @property
@@ -105,7 +114,7 @@ class LiveRun:
     def start(
         self,
         chunks: AsyncGenerator[dict[str, Any]],
-        seconds: float,
+        seconds: float | None,
         convert: ChunkConverter = keep_chunk,
     ) -> asyncio.Task[None]:
         """Start the run, or continue it after a suspension.
@@ -114,7 +123,7 @@ class LiveRun:
         context variables to a task.
 
         :param chunks: the chunks of the run.
-        :param seconds: the timeout of the run.
+        :param seconds: the timeout of the run; ``None`` for none.
         :param convert: converts each chunk to those that the readers receive.
         :returns: the task.
         """
@@ -139,6 +148,16 @@ class LiveRun:
 
     async def abort(self) -> None:
         """Stop the run; its readers receive an ``abort`` chunk."""
+        if self.durable is not None:
+            await self.durable.cancel()
+        await self._stop()
+
+    async def detach(self) -> None:
+        """Stop reading a durable run; its readers reconnect to another server. Abort other runs."""
+        self._is_detached = self.durable is not None
+        await self._stop()
+
+    async def _stop(self) -> None:
         if self._task is not None and not is_task_done(self._task):
             cancel_task(self._task)
             await wait_for_task(self._task)
@@ -166,7 +185,7 @@ class LiveRun:
             )
 
     def build_disconnect_callback(self, *, at_once: bool = False) -> Callable[[], Awaitable[None]]:
-        """Return what a response calls at its end, to abort a run that nobody reads.
+        """Return the callback for the end of a response; it aborts a run that has no reader.
 
         The callback does nothing if the run has been resumed meanwhile, because the resumed run has
         a reader of its own.
@@ -198,25 +217,47 @@ class LiveRun:
             since the run last started. A comment replaces frames that are no longer in the log.
         :returns: the frames, joined if several are ready.
         """
-        reader = _Reader(self._start_position if after is None else min(after, self.position))
+        reader = _Reader(self._choose_position(after))
         self._readers.add(reader)
         task = self._task
         try:
-            while not reader.disconnected:
+            while not (reader.disconnected or self._is_draining):
                 if reader.position < self.position:
                     yield self._read_frames(reader)
                 elif not self.is_running:
-                    yield DONE
+                    if not self._is_detached:
+                        yield DONE
                     return
-                elif not await reader.wait(HEARTBEAT_INTERVAL):
+                elif not await self._wait_for_frames(reader):
                     yield HEARTBEAT
         finally:
             self._readers.discard(reader)
             self._reader_progress.set()
-            if self._task is task:  # otherwise the run was resumed, with a reader to come
+            if self._task is task:  # otherwise the run was resumed, and a reader will connect
                 await self.schedule_abort()
 
-    async def _drive(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float) -> None:
+    @property
+    def _is_draining(self) -> bool:
+        """Whether readers must reconnect to another server, which continues the run."""
+        return self.durable is not None and self.durable.is_draining
+
+    async def _wait_for_frames(self, reader: _Reader) -> bool:
+        """Wait for new frames; return ``False`` if a heartbeat is due."""
+        if self.durable is None:
+            return await reader.wait(HEARTBEAT_INTERVAL)
+        for _ in range(round(HEARTBEAT_INTERVAL / DRAIN_CHECK_INTERVAL)):
+            if await reader.wait(DRAIN_CHECK_INTERVAL) or self._is_draining:
+                return True
+        return False
+
+    def _choose_position(self, after: int | None) -> int:
+        if after is None:
+            return self._start_position
+        if self.durable is not None:  # this server may not have read so far yet
+            return after
+        return min(after, self.position)
+
+    async def _drive(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float | None) -> None:
         try:
             async with asyncio.timeout(seconds), contextlib.aclosing(chunks) as items:
                 async for chunk in items:
@@ -225,7 +266,8 @@ class LiveRun:
                         await self._drop_oldest_frame()
                     await asyncio.sleep(0)  # an agent that never awaits must not block the loop
         except asyncio.CancelledError:
-            self._append(self._build_chunk("abort", {}))
+            if not self._is_detached:
+                self._append(self._build_chunk("abort", {}))
             raise
         except TimeoutError:
             self._append_failure("TimeoutError", f"The run took longer than {seconds:g} s.")
@@ -281,7 +323,7 @@ class LiveRun:
             reader.wakeup.set()
 
     def _read_frames(self, reader: _Reader) -> bytes:
-        """Return all frames that ``reader`` has not received, and the id to reconnect with.
+        """Return all frames that ``reader`` has not received, and the id for a reconnection.
 
         The id is in a block without data. Mastra's client ignores this block, because it is not an
         event.

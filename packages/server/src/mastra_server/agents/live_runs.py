@@ -13,6 +13,12 @@ from mastra_core.errors import Conflict, NotFound, TooManyRuns
 from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.shares import Shares
 from mastra_core.request_scope import is_request_scoped
+from mastra_server.agents.durable_runs import (
+    DurableRun,
+    find_durable_agent,
+    find_durable_run,
+    stream_durable_run,
+)
 from mastra_server.agents.live_run import ChunkConverter, LiveRun, LogBudget, keep_chunk
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns
 from mastra_server.http.callers import identify_caller
@@ -71,6 +77,7 @@ class LiveRuns:
         caller: str = "",
         size: int = 0,
         convert: ChunkConverter = keep_chunk,
+        durable: DurableRun | None = None,
     ) -> LiveRun:
         """Start a run, or continue a suspended run with the same id.
 
@@ -82,6 +89,8 @@ class LiveRuns:
             itself.
         :param size: the bytes of the run's input.
         :param convert: converts each chunk to those that the readers receive.
+        :param durable: a durable run, which this server only reads; ``None`` for a run of this
+            server.
         :returns: the run.
         :raises Conflict: when a run with this id is still running.
         :raises TooManyRuns: when the caller has too many running runs, or too large ones.
@@ -100,7 +109,8 @@ class LiveRuns:
         run = self._finished.pop(key) or LiveRun(run_id, agent_id, owner, self._log_budget)
         self._running[key] = run
         self._log_budget.running = len(self._running)
-        run.start(chunks, self._seconds, convert)
+        run.durable = durable
+        run.start(chunks, self._seconds if durable is None else None, convert)
         end = partial(self._move_to_finished, key, run, caller, size)
         run.on_end(end)
         if is_request_scoped():
@@ -140,7 +150,7 @@ class LiveRuns:
         self._finished.pop((agent_id, owner, run_id))
 
     def find_chat(self, chat: str, agent_id: str, owner: str = "") -> LiveRun | None:
-        """Return the run under way that answers in a chat, or ``None``.
+        """Return the active run of a chat, or ``None``.
 
         :param chat: the id of the chat.
         :param agent_id: the id of the agent.
@@ -152,12 +162,12 @@ class LiveRuns:
         return None
 
     async def close(self) -> None:
-        """Abort all running runs."""
+        """Abort all running runs, and stop reading durable runs."""
         for run in [*self._running.values()]:
-            await run.abort()
+            await run.detach()
 
     def _remove_lost_runs(self) -> None:
-        """Move runs to the finished ones whose request the platform has ended."""
+        """Move runs whose request the platform has ended to the finished runs."""
         for key, end in list(self._ends.items()):
             if not self._running[key].is_running:
                 end()
@@ -173,7 +183,7 @@ class LiveRuns:
         self._finished.put(key, run, caller, run.size)
 
 
-def respond_with_stream(
+async def respond_with_stream(
     request: _Request,
     agent_id: str,
     run_input: AgentInput,
@@ -186,8 +196,8 @@ def respond_with_stream(
     """Start a run and stream it, or reconnect to the run in ``Last-Event-ID``.
 
     A run is aborted soon after its last reader has disconnected, unless its thread has a
-    subscriber. With ``x-mastra-abort-on-disconnect: false`` the run continues, and with ``true`` it
-    is aborted at once. On a reconnect, ``chunks`` is not started.
+    subscriber or the run is durable. With ``x-mastra-abort-on-disconnect: false`` the run
+    continues, and with ``true`` it is aborted at once. On a reconnect, ``chunks`` is not started.
 
     :param request: the request.
     :param agent_id: the id of the agent.
@@ -201,15 +211,50 @@ def respond_with_stream(
     """
     run_id, after = _read_last_event_id(request)
     if run_id:
-        run = get_live_run(request, agent_id, run_id)
+        run = await _find_or_restore_run(request, agent_id, run_id, convert)
+        run = run or get_live_run(request, agent_id, run_id)
     else:
+        if run_input.decisions:  # the frames before a decision are counted, too
+            before = await _find_or_restore_run(request, agent_id, run_input.run_id, convert)
+            await _wait_for_rest(before)
         run = start_live_run(
             request, agent_id, run_input, chunks, convert=convert, announce=announce, chat=chat
         )
-        if request.headers.get(_ABORT, "").lower() != "false":
+        if request.headers.get(_ABORT, "").lower() != "false" and run.durable is None:
             run.abort_without_readers(_find_subscribers(request, agent_id, run_input, announce))
     abort = request.headers.get(_ABORT, "").lower() == "true"
     return sse_response(run.stream_frames(after), run.build_disconnect_callback(at_once=abort))
+
+
+async def _find_or_restore_run(
+    request: _Request, agent_id: str, run_id: str, convert: ChunkConverter = keep_chunk
+) -> LiveRun | None:
+    """Return a run of this server; start to read a durable run if no task reads it yet.
+
+    :raises NotFound: when a durable agent has no such run.
+    """
+    runs: LiveRuns = request.app.state.live_runs
+    owner, agent = restrict_to_resource(request), find_durable_agent(request, agent_id)
+    run = runs.find(run_id, agent_id, owner)
+    if agent is None or (run is not None and run.is_running):
+        return run
+    chunks = await stream_durable_run(request, agent, run_id, owner)
+    runs.forget_finished(run_id, agent_id, owner)
+    return runs.start(
+        chunks,
+        run_id,
+        agent_id,
+        owner,
+        caller=identify_caller(request.scope),
+        convert=convert,
+        durable=find_durable_run(request, agent_id, run_id, owner),
+    )
+
+
+async def _wait_for_rest(run: LiveRun | None) -> None:
+    """Wait until all chunks of a suspended durable run have been read."""
+    if run is not None and run.durable is not None:
+        await run.wait()
 
 
 def _find_subscribers(
@@ -256,6 +301,7 @@ def start_live_run(
         caller=identify_caller(request.scope),
         size=run_input.estimate_size(),
         convert=convert,
+        durable=find_durable_run(request, agent_id, run_input.run_id, run_input.resource),
     )
     run.chat, run.is_waiting = chat, is_waiting
     remote = request.app.state.remote_runs
@@ -294,7 +340,7 @@ async def observe_live_run(
     run_id, after = name or run_id, offset if after is None else after
     runs: LiveRuns = request.app.state.live_runs
     owner, remote = restrict_to_resource(request), request.app.state.remote_runs
-    run = runs.find(run_id, agent_id, owner)
+    run = await _find_or_restore_run(request, agent_id, run_id)
     if run is None and remote is not None:
         return sse_response(await remote.observe(agent_id, owner, run_id, after))
     return respond_with_run(runs.get(run_id, agent_id, owner), after)
@@ -310,7 +356,12 @@ async def abort_live_run(request: _Request, agent_id: str, run_id: str) -> None:
     """
     runs: LiveRuns = request.app.state.live_runs
     owner, remote = restrict_to_resource(request), request.app.state.remote_runs
-    run = runs.find(run_id, agent_id, owner)
+    run, agent = runs.find(run_id, agent_id, owner), find_durable_agent(request, agent_id)
+    if agent is not None:
+        await agent.cancel_run(run_id, owner)
+        if run is not None:
+            await run.abort()
+        return
     is_remote = run is None and remote is not None
     if not (is_remote and await remote.abort(agent_id, owner, run_id)):
         await runs.get(run_id, agent_id, owner).abort()
@@ -326,7 +377,7 @@ def respond_with_run(run: LiveRun, after: int = 0) -> StreamResponse:
 
 
 def find_chat_run(request: _Request, agent_id: str, chat: str) -> LiveRun | None:
-    """Return the run under way that answers in a chat of this caller.
+    """Return the active run of a chat of this caller.
 
     :param request: the request.
     :param agent_id: the id of the agent.

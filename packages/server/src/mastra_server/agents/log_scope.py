@@ -9,7 +9,7 @@ __all__ = ("enter_log_scope",)
 
 
 def enter_log_scope(agent: AgentLike, run_input: AgentInput) -> None:
-    """Add the agent, the run and its resource to the further log lines of the present task.
+    """Add the agent, the run and the run's resource to later log lines of the current task.
 
     :param agent: the agent.
     :param run_input: the input of the run.

@@ -34,7 +34,7 @@ ALIVE_TIMEOUT = 12.0  # seconds after which a server that has not reported count
 SILENCE_TIMEOUT = 40.0  # seconds without a frame or heartbeat until a server counts as dead
 _RETRY_DELAY = 1.0  # seconds between attempts to listen
 _START_DELAY = 0.1  # seconds for other servers to report when this server starts
-_FINISHED_DELAY = 0.3  # seconds by which a server with a running run answers first
+_FINISHED_DELAY = 0.3  # head start, in seconds, of the answer of a server whose run is running
 _PART_BYTES = 5_000  # of a frame in one message, before base64
 _MAX_QUEUED = 2_000  # messages that wait for a slow reader: at most 13 MB
 _CLOSE_TIMEOUT = 2.0  # seconds to send the last frames of runs that a shutdown has aborted
@@ -128,7 +128,7 @@ class RemoteRuns:
         await asyncio.sleep(_START_DELAY)
 
     async def close(self) -> None:
-        """Stop to listen, and end the streams to other servers."""
+        """Stop listening, and end the streams to other servers."""
         if self._senders:
             await asyncio.wait([*self._senders.values()], timeout=_CLOSE_TIMEOUT)
         with contextlib.suppress(TimeoutError):  # the database may be unreachable
@@ -221,25 +221,20 @@ class RemoteRuns:
     async def _wait_for_ends(
         self, queue: asyncio.Queue[_Message], servers: set[str], question: _Message
     ) -> None:
-        """Wait until each server has reported that it has no earlier run, or is dead."""
-        busy: set[str] = set()
-        deadline = time.monotonic() + ANSWER_TIMEOUT
+        """Wait until each server has reported that it has no earlier run, or is dead.
+
+        Any message may be lost, so the question is repeated.
+        """
+        delay = ANSWER_TIMEOUT
         while servers:
             try:
-                async with asyncio.timeout(ANSWER_TIMEOUT):
-                    message = await queue.get()
+                async with asyncio.timeout(delay):
+                    servers.discard((await queue.get()).sender)
             except TimeoutError:
                 servers &= self._list_servers()
-                if time.monotonic() >= deadline:
-                    servers &= busy
-                    deadline = time.monotonic() + ALIVE_INTERVAL
-                    if servers:  # an answer may have been lost
-                        await self._send(_ALL, question)
-                continue
-            if message.kind == "accept":
-                busy.add(message.sender)
-            else:
-                servers.discard(message.sender)
+                delay = ALIVE_INTERVAL
+                if servers:
+                    await self._send(_ALL, question)
 
     async def _ask_to_abort(self, message: _Message) -> bool:
         answer = await self._ask(message)
@@ -303,13 +298,13 @@ class RemoteRuns:
             await asyncio.sleep(ALIVE_INTERVAL)
 
     def _list_servers(self) -> set[str]:
-        """Return the other servers that have reported lately."""
+        """Return the other servers that have reported recently."""
         start = time.monotonic() - ALIVE_TIMEOUT
         self._servers = {name: at for name, at in self._servers.items() if at >= start}
         return set(self._servers)
 
     def _note_server(self, message: _Message) -> None:
-        """Note that a server is alive, and report to a new one."""
+        """Record that a server is alive, and report to a server that was unknown."""
         self._clock = max(self._clock, message.stamp)
         if message.kind == "leave":
             self._servers.pop(message.sender, None)
@@ -385,7 +380,6 @@ class RemoteRuns:
 
     async def _report_ends(self, runs: list[LiveRun], message: _Message) -> None:
         try:
-            await self._send(message.sender, self._build("accept", request=message.request))
             for run in runs:
                 await run.wait()
         finally:
@@ -447,7 +441,7 @@ class RemoteRuns:
             self._start(self._send(message.sender, answer))
 
     def _add_remote_run(self, message: _Message) -> None:
-        """Let listeners of a thread read a run of another server."""
+        """Make a run of another server readable for the listeners of its thread."""
         self._runs.forget_finished(message.run, message.agent, message.owner)
 
         async def stream_frames() -> AsyncGenerator[bytes]:

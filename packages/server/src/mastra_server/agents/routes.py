@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core import Tool
@@ -21,6 +21,7 @@ from mastra_server.agents.suspended_runs import get_suspended_runs
 from mastra_server.agents.tools import ToolBody, execute_tool
 from mastra_server.agents.ui_chat import ChatBody, resume_chat, stream_chat
 from mastra_server.http.describe import describe_agent, describe_tool
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import Id, read_body
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import (
@@ -97,7 +98,7 @@ async def _stream(request: _Request) -> StreamResponse:
     agent = get_agent(request)
     run_input = await _read_checked_input(request, agent)
     chunks = stream_agent(agent, run_input, get_suspended_runs(request))
-    return respond_with_stream(request, agent.id, run_input, chunks)
+    return await respond_with_stream(request, agent.id, run_input, chunks)
 
 
 @post(
@@ -121,7 +122,7 @@ async def _stream_ui(request: _Request) -> StreamResponse:
     empty="The chat has no run that is under way.",
 )
 async def _resume_ui(request: _Request) -> ASGIResponse:
-    """Stream the run of a chat that is under way."""
+    """Stream the active run of a chat."""
     # Litestar reads the return annotation, so it must not name StreamResponse.
     response: Any = resume_chat(request, get_agent(request), request.path_params["chat_id"])
     return response  # type: ignore[no-any-return]  # an ASGI application like ASGIResponse

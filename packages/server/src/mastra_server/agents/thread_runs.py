@@ -13,7 +13,7 @@ from litestar.datastructures import State
 
 from mastra_core.errors import TooManyRuns
 from mastra_core.request_scope import create_signal, is_request_scoped
-from mastra_server.agents.live_run import HEARTBEAT_INTERVAL, LiveRun
+from mastra_server.agents.live_run import DRAIN_CHECK_INTERVAL, HEARTBEAT_INTERVAL, LiveRun
 from mastra_server.http.sse import DONE, HEARTBEAT
 
 __all__ = ("StreamedRun", "ThreadKey", "ThreadRuns", "run_after")
@@ -21,7 +21,6 @@ __all__ = ("StreamedRun", "ThreadKey", "ThreadRuns", "run_after")
 ThreadKey = tuple[str, str, str]  # agent, resource, thread
 CONNECTED = b": connected\n\n"
 MAX_WAITING = 100  # runs of one thread, and runs in the queue of one listener
-_DRAIN_CHECK_INTERVAL = 1.0  # seconds between checks whether the server drains
 
 
 class StreamedRun(Protocol):
@@ -84,7 +83,7 @@ class ThreadRuns:
             self._announce(key, run)
 
     def end_waiting(self, key: ThreadKey, run_id: str) -> LiveRun | None:
-        """Announce a run to listeners that has waited for runs of other servers.
+        """Announce a run, which has waited for runs of other servers, to the listeners.
 
         :param key: the thread.
         :param run_id: the id of the run.
@@ -126,7 +125,7 @@ class ThreadRuns:
         return bool(self._listeners.get(key))
 
     def get_active(self, key: ThreadKey) -> LiveRun | None:
-        """Return the oldest run of a thread; this run is executed now.
+        """Return the oldest run of a thread, which is the run that executes now.
 
         :param key: the thread.
         """
@@ -218,10 +217,10 @@ async def _stream_next_run(listener: _Listener, state: State) -> AsyncGenerator[
 
 
 async def _wait_for_run(listener: _Listener, seconds: float, state: State) -> StreamedRun | None:
-    for _ in range(round(seconds / _DRAIN_CHECK_INTERVAL)):
+    for _ in range(round(seconds / DRAIN_CHECK_INTERVAL)):
         if state.draining:
             return None
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN_CHECK_INTERVAL):
+            async with asyncio.timeout(DRAIN_CHECK_INTERVAL):
                 return await listener.get()
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core import Tool, ToolContext
@@ -14,6 +14,7 @@ from mastra_core.errors import InvalidInput, NotFound, RequestError
 from mastra_core.logger import get_logger
 from mastra_core.redaction import safe_message
 from mastra_server.http.describe import describe_tool
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import (
     build_context,

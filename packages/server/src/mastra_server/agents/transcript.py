@@ -65,13 +65,13 @@ class Turn:
 
     @functools.cached_property
     def reasoning_id(self) -> str:
-        """The id of the reasoning in all places of a response."""
+        """The id of the reasoning, which is the same everywhere in a response."""
         return f"reasoning_{uuid.uuid4()}"
 
 
 @dataclasses.dataclass
 class Transcript:
-    """A run so far."""
+    """The turns of a run so far."""
 
     agent_id: str
     run_input: AgentInput
@@ -96,7 +96,7 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """The text of the response: that of the last turn, or else structured output as JSON."""
+        """The text of the response: the last turn's text, or else structured output as JSON."""
         text = self.turns[-1].text if self.turns else ""
         if not text and self.finish.object is not None:
             return encode_json(self.finish.object).decode()

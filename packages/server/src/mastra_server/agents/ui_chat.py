@@ -37,7 +37,7 @@ _Id = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 
 
 class ChatBody(AgentBody, kw_only=True, rename="camel"):
-    """The input of a chat: the options of a run, and what the AI SDK adds."""
+    """The input of a chat: the options of a run, and the fields that the AI SDK adds."""
 
     id: _Id = ""
     trigger: Literal["submit-message", "regenerate-message", "resume-stream"] = "submit-message"
@@ -47,7 +47,7 @@ class ChatBody(AgentBody, kw_only=True, rename="camel"):
 async def stream_chat(
     request: _Request, agent: AgentLike, version: UiVersion = "v6"
 ) -> StreamResponse:
-    """Run an agent on the messages of a chat, or continue a run that the chat has decided.
+    """Run an agent on the messages of a chat, or continue a run with the chat's decisions.
 
     :param request: the request.
     :param agent: the agent.
@@ -68,13 +68,13 @@ async def stream_chat(
         message_id=_get_last_id(body.messages),
         decisions={call: each.approved for call, each in run_input.decisions.items()},
     )
-    return respond_with_stream(
+    return await respond_with_stream(
         request, agent.id, run_input, chunks, convert=convert, announce=False, chat=body.id
     )
 
 
 def resume_chat(request: _Request, agent: AgentLike, chat: str) -> StreamResponse | ASGIResponse:
-    """Stream the run of a chat again from its beginning; respond 204 if none is under way.
+    """Stream the active run of a chat from its beginning; respond 204 if there is none.
 
     :param request: the request.
     :param agent: the agent.
@@ -87,7 +87,7 @@ def resume_chat(request: _Request, agent: AgentLike, chat: str) -> StreamRespons
 async def _find_decided_run(
     request: _Request, agent: AgentLike, body: ChatBody
 ) -> AgentInput | None:
-    """Return the input that resumes the run whose calls the last message decides."""
+    """Return the input for the run that the decisions in the last message resume."""
     decisions = dict(_iter_decisions(body.messages))
     run_ids = list(dict.fromkeys(run_id for run_id, _ in decisions))
     for run_id in run_ids[-_MAX_DECIDED_RUNS:]:

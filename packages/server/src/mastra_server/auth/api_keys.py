@@ -57,7 +57,7 @@ class ApiKeys:
         return user["id"] if self._restrict_memory else ""
 
     def _get_digest(self, name: str) -> bytes:
-        """Return the digest of a key; read its variable at the first request, not at import."""
+        """Return the digest of a key; read its variable at the first request, not at the import."""
         if name not in self._digests:
             key = self._keys[name]
             self._digests[name] = _compute_digest(

@@ -24,7 +24,7 @@ _Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 def build_guards(mastra: Mastra) -> list[AuthGuard]:
-    """Build the guards of the application: one if there is ``Server(auth=...)``, or else none.
+    """Build the guards of the application: one guard with ``Server(auth=...)``, or else none.
 
     :param mastra: the application.
     """

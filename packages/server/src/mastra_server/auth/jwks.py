@@ -76,7 +76,7 @@ class KeySet:
         return await self._find_new_key(key_id)
 
     async def _find_new_key(self, key_id: str | None) -> Any:
-        """Return a key that is not cached, after a request if a request is allowed now."""
+        """Return a key that is not cached; request the keys again if a request is allowed now."""
         if self._is_known_as_missing(key_id):
             raise KeyNotFound
         if is_request_scoped():
@@ -112,7 +112,7 @@ class KeySet:
             self._unknown.popitem(last=False)
 
     def _begin_refresh(self) -> asyncio.Task[None] | None:
-        """Return the active request, or begin one; ``None`` soon after the previous request."""
+        """Return the active request, or begin a request; ``None`` soon after the previous one."""
         loop = asyncio.get_running_loop()
         if self._task is not None and self._task.get_loop() is loop and not self._task.done():
             return self._task
@@ -132,11 +132,11 @@ class KeySet:
             self._begin_refresh()
             return
         now = time.monotonic()
-        if now >= self._request_ends and self._may_request(now):  # nobody waits for it
+        if now >= self._request_ends and self._may_request(now):  # no request waits for this task
             keep_alive(asyncio.ensure_future(self._refresh_in_request()))
 
     async def _refresh_in_request(self) -> None:
-        """Send a request, or wait until that of another caller has ended, without its task."""
+        """Send a request, or wait until another caller's request has ended, without its task."""
         now = time.monotonic()
         if now < self._request_ends:
             while time.monotonic() < self._request_ends:  # noqa: ASYNC110  # an event belongs to one request

@@ -102,7 +102,7 @@ def _check_algorithms(names: Sequence[str] | None, choices: Sequence[str]) -> li
     for name in names or ():
         if name not in choices:
             raise ConfigError(
-                f"The algorithm {name!r} is not possible with this kind of key.",
+                f"The algorithm {name!r} cannot be used with this kind of key.",
                 f"Use one or more of {', '.join(choices)}.",
             )
     return list(names or (choices if choices is _PUBLIC else ["HS256"]))

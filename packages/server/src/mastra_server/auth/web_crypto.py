@@ -36,7 +36,7 @@ class WebCryptoSignatures:
             keys = json.loads(body)["keys"]
             return {key.get("kid"): key for key in keys if key["kty"] in ("RSA", "EC", "OKP")}
         except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError("The response is not a key set.") from error
+            raise ValueError("The response is not a JSON Web Key Set.") from error
 
     async def decode(
         self, token: str, key: Any, algorithms: Sequence[str], options: Mapping[str, Any]
@@ -64,7 +64,7 @@ class WebCryptoSignatures:
         return claims
 
     async def _verify(self, algorithm: str, key: Any, content: bytes, signature: bytes) -> bool:
-        """Return whether a signature fits; a key that does not fit the algorithm never does."""
+        """Return whether a signature is valid; ``False`` if the key has another algorithm."""
         method = _build_method(algorithm)
         try:
             imported = await self._import_key(key, method)

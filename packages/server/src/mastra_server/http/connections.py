@@ -28,7 +28,7 @@ _TOO_SLOW = b"408 Request Timeout"
 
 
 def count_possible_connections() -> int:
-    """Return the number of connections that the process can open beside its files."""
+    """Return how many connections the process can open in addition to its files."""
     try:
         import resource
     except ImportError:  # Windows, if the number is not limited
@@ -61,7 +61,7 @@ class LimitedConnection(HttpToolsProtocol):
     _unsent = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Start the timeout of the first head; close the connection of a client with too many.
+        """Start the timeout of the first head; close the connection if its client has too many.
 
         :param transport: the transport of the new connection.
         """
@@ -83,7 +83,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
-        """Pass the connection to uvicorn's WebSocket protocol, which closes it itself."""
+        """Pass the connection to uvicorn's WebSocket protocol, which then closes the connection."""
         self._stop_limiting()
         super().handle_websocket_upgrade()
 
@@ -95,7 +95,7 @@ class LimitedConnection(HttpToolsProtocol):
             self._caller = None
 
     def _is_trusted_proxy(self) -> bool:
-        """Return whether the peer is a proxy with connections of many clients.
+        """Return whether the peer is a proxy, whose connections belong to many clients.
 
         The peer of a Unix socket has no address. It is a process of this machine.
         """
@@ -170,7 +170,7 @@ class LimitedConnection(HttpToolsProtocol):
             self._reject(_TOO_LARGE)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer an invalid request, unless a head that is too large was answered already.
+        """Respond to an invalid request, unless a too large head already got a response.
 
         :param msg: the body of the response.
         """

@@ -28,7 +28,7 @@ def format_iso(milliseconds: int) -> str:
 
 
 def parse_iso(value: Any, where: str) -> int | None:
-    """Parse an ISO date; without a zone, it is UTC.
+    """Parse an ISO date; a date without a time zone is in UTC.
 
     :param value: the date, or ``None``.
     :param where: the path of the field, for errors.
@@ -44,7 +44,7 @@ def parse_iso(value: Any, where: str) -> int | None:
 
 
 def read_date_param(request: Request[Any, Any, Any], name: str) -> int | None:
-    """Read a query parameter that is an ISO date; without a zone, it is UTC.
+    """Read a query parameter that is an ISO date; a date without a time zone is in UTC.
 
     :param request: the request.
     :param name: the name of the parameter.

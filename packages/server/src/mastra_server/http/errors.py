@@ -50,7 +50,7 @@ class TooManyRequests(RequestError):
 
 
 class UnsupportedOperation(RequestError):
-    """Mastra has this operation, this server does not."""
+    """Mastra has this operation, but this server does not implement it."""
 
     status = 501
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from litestar import Litestar, Request, get
+from litestar import Litestar, Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core import Mastra
 from mastra_core.schema import dump
+from mastra_server.http.handlers import get
 from mastra_server.http.responses import json_response
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ async def _get_reference_page() -> ASGIResponse:
 
 
 def get_openapi_routes(mastra: Mastra) -> tuple[Any, ...]:
-    """Return the routes of the document and its page; by default none in production.
+    """Return the routes of the OpenAPI document and its page; by default, none in production.
 
     :param mastra: the application, for ``Server(openapi=...)``.
     """

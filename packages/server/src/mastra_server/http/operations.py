@@ -74,7 +74,7 @@ class Operation:
 
     @property
     def is_documented(self) -> bool:
-        """Whether the handler has a docstring and declares its response."""
+        """Whether the handler has a docstring and a declared response type."""
         return bool({"response", "stream"} & self.handler.opt.keys() and self.description)
 
     @property
@@ -205,7 +205,7 @@ def iter_operations(app: Litestar) -> Iterator[Operation]:
 
 
 def to_openapi_path(path: str) -> str:
-    """Convert a path of Litestar's to OpenAPI's spelling.
+    """Convert a path of Litestar to OpenAPI's spelling.
 
     :param path: a path like ``/agents/{agent_id:str}``.
     :returns: the path like ``/agents/{agentId}``.

@@ -19,7 +19,7 @@ _DECLARED_PREFIX = "/api"  # the prefix in the decorators of this package's hand
 
 
 def mount_handlers(handlers: Iterable[HTTPRouteHandler], prefix: str) -> Iterator[HTTPRouteHandler]:
-    """Yield copies of ``handlers`` whose API paths begin with ``prefix`` instead of ``/api``.
+    """Yield copies of ``handlers`` with ``prefix`` in place of ``/api`` in their paths.
 
     :param handlers: the handlers, declared below ``/api``.
     :param prefix: the prefix to serve them under, such as ``/v1``; may be empty.

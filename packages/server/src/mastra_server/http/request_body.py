@@ -51,7 +51,7 @@ class InvalidBody(InvalidInput):
     """The request body does not have the type of the route.
 
     :param field: the path of the field, such as ``messages.0.role``.
-    :param message: what is wrong with it.
+    :param message: a description of the problem.
     """
 
     def __init__(self, field: str, message: str) -> None:
@@ -62,7 +62,7 @@ class InvalidQuery(InvalidInput):
     """A query parameter does not have the type of the route.
 
     :param field: the name of the parameter.
-    :param message: what is wrong with it.
+    :param message: a description of the problem.
     """
 
     def __init__(self, field: str, message: str) -> None:
@@ -70,7 +70,7 @@ class InvalidQuery(InvalidInput):
 
 
 class StructureError(msgspec.DecodeError):
-    """JSON has too many values, or nests too deeply."""
+    """JSON has too many values, or is nested too deeply."""
 
 
 def decode_json(raw: bytes, type_: type[T]) -> T:
@@ -89,7 +89,7 @@ def decode_json(raw: bytes, type_: type[T]) -> T:
 
 
 def check_structure(raw: bytes, max_values: int) -> None:
-    """Check the number and the depth of JSON values, before a decoder needs time and memory.
+    """Check the number and the depth of JSON values, before a decoder uses time and memory.
 
     Outside of strings, each value follows a comma or an opening bracket, except the first value.
 

@@ -66,7 +66,7 @@ class _JsonResponse(ASGIResponse):
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _send_in_pieces(self, scope: Scope, send: Send) -> None:
-        """Send a large body at the client's speed; respond 429 if the caller has too many."""
+        """Send a large body at the client's speed; respond 429 if too many are being sent."""
         body, caller = self._body, identify_caller(scope)
         if not UNSENT_BYTES.try_acquire(caller, len(body)):
             await _refuse_large_response()(scope, _receive_nothing, send)
@@ -155,7 +155,7 @@ def to_response(value: Any, request: Request[Any, Any, Any], status: int = 200) 
         any other value (sent as JSON).
     :param request: the request.
     :param status: the HTTP status for text and JSON.
-    :raises TypeError: when the value has no JSON form.
+    :raises TypeError: when the value cannot be encoded as JSON.
     """
     if isinstance(value, Response):
         return value.to_asgi_response(app=None, request=request)

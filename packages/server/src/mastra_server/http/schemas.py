@@ -81,10 +81,23 @@ class Health(TypedDict):
     success: bool
 
 
+class RunLoad(TypedDict):
+    """The durable runs that wait for a process, as measured a few seconds ago."""
+
+    queued: int
+    oldestQueued: int | None
+    parked: int
+    takeovers: int
+
+
 class Ready(TypedDict):
-    """Whether the server takes requests."""
+    """Whether the server takes requests.
+
+    ``runs`` is there if the engine is durable.
+    """
 
     ready: bool
+    runs: NotRequired[RunLoad]
 
 
 class ToolDetails(TypedDict):

@@ -29,6 +29,6 @@ def encode_event(chunk: dict[str, Any]) -> bytes:
     """Encode ``chunk`` as one server-sent event.
 
     :param chunk: the chunk.
-    :raises TypeError: when the chunk has no JSON form.
+    :raises TypeError: when the chunk cannot be encoded as JSON.
     """
     return b"data: " + encode_json(chunk) + b"\n\n"

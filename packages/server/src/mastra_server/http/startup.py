@@ -30,14 +30,14 @@ async def open_resources(app: Litestar) -> None:
             await limiter.open()
         for tracer in tracers:
             await asyncio.to_thread(tracer.start)  # imports the SDK, which takes long
-        await mastra.engine.open(mastra.workflows.values())
+        await mastra.engine.open((*mastra.workflows.values(), *mastra.agent_workflows))
     except (ConfigError, StorageError) as error:
         app.state.startup_error = str(error)
         raise
 
 
 class StartupErrorApp(Litestar):
-    """A Litestar application that reports a failed startup with its message only.
+    """A Litestar application that logs only the message of a failed startup.
 
     Litestar would report the whole traceback, even if the user only has to create a directory.
     """

@@ -65,7 +65,7 @@ def warn_about_open_routes(app: Litestar, mastra: Mastra) -> None:
 
 
 def _is_custom(item: BaseRoute, prefix: str) -> bool:
-    """Return whether a route is the user's own, and is not declared as public."""
+    """Return whether a route is the user's own and is not declared as public."""
     if item.path in (*HEALTH_PATHS, "/metrics") or f"{item.path}/".startswith(f"{prefix}/"):
         return False
     handlers = getattr(item, "route_handlers", None) or [getattr(item, "route_handler", None)]

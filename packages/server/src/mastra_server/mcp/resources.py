@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import NotFound
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import read_body
 from mastra_server.http.responses import json_response
 from mastra_server.mcp.tools import OWN_PATH, SERVER_PATH, check_server, get_mcp_caller

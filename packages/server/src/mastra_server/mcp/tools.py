@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import NotFound, RequestError
 from mastra_server.agents.tools import build_failure_response
 from mastra_server.http.callers import identify_caller
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import (
     request_context,

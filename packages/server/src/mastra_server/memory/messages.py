@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import Forbidden, NotFound
@@ -13,6 +13,7 @@ from mastra_core.memory.memory import Memory, generate_id
 from mastra_core.storage import StoredMessage
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.dates import format_iso
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response, list_response
@@ -116,7 +117,7 @@ ROUTES = (_list_messages, _save_messages, _delete_messages)
 async def _load_neighbours(
     memory: Memory, include: Include, resource: str | None
 ) -> dict[str, tuple[StoredMessage, str]]:
-    """Load a message and its neighbours; nothing if the caller may not read the message."""
+    """Load a message and its neighbours; return nothing if the caller may not read the message."""
     before, after = (
         min(max(count, 0), _MAX_NEIGHBOURS)
         for count in (include.with_previous_messages, include.with_next_messages)

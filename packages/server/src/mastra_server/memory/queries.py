@@ -70,7 +70,7 @@ def find_memory(request: _Request) -> Memory | None:
 
 
 def require_memory(request: _Request) -> Memory:
-    """Return the memory of the query's agent, or the application's memory; otherwise refuse.
+    """Return the memory of the query's agent, or the application's memory, or raise an error.
 
     :param request: the request.
     :raises InvalidInput: when the agent has no memory.

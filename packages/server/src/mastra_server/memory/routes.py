@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import InvalidInput, NotFound
 from mastra_core.memory import Memory
 from mastra_core.storage import Thread
 from mastra_server.http.errors import UnsupportedOperation
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import read_body
 from mastra_server.http.responses import json_response
 from mastra_server.memory import messages as memory_messages

@@ -47,7 +47,7 @@ class MemoryQuery(ContextQuery):
 
 
 class OwnerQuery(MemoryQuery):
-    """The resource of the request; data of other resources is refused."""
+    """The resource of the request; the server refuses data of other resources."""
 
     resource_id: str = ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
-from litestar import Request, get
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents import TextPart
@@ -13,6 +13,7 @@ from mastra_core.errors import NotFound
 from mastra_core.memory import Memory
 from mastra_core.storage import MessageQuery, StoredMessage, Thread, ThreadQuery
 from mastra_server.http.dates import format_iso
+from mastra_server.http.handlers import get
 from mastra_server.http.request_body import InvalidQuery, read_number_param, require_param
 from mastra_server.http.request_context import restrict_to_thread
 from mastra_server.http.responses import json_response

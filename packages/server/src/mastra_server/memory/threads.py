@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Request, delete, get, patch, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.memory.memory import Memory, generate_id
@@ -13,6 +13,7 @@ from mastra_core.storage import MessageQuery, Thread
 from mastra_core.storage.records import now
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.dates import format_iso, parse_iso
+from mastra_server.http.handlers import delete, get, patch, post
 from mastra_server.http.request_body import check_metadata, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response, list_response

@@ -36,7 +36,7 @@ class Deadline:
         self._task.cancel()
 
     def withdraw(self) -> bool:
-        """Withdraw the cancellation, and return whether only this deadline cancelled the task."""
+        """Undo the cancellation; return whether only this deadline cancelled the task."""
         expired, self.expired = self.expired, False
         return expired and self._task.uncancel() <= self._cancelling
 

@@ -110,7 +110,7 @@ class TimeLimit:
             await ErrorResponse(GatewayTimeout("Gateway Timeout"))(scope, receive, send)
         finally:
             self._deadlines.remove(deadline)
-            deadline.withdraw()  # for code that swallowed the cancellation
+            deadline.withdraw()  # for code that has suppressed the cancellation
 
 
 def _get_content_length(scope: Scope) -> int:

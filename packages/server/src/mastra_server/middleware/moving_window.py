@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ("MovingWindow",)
 
-MAX_CALLERS = 10_000  # whose requests are counted; those who were away longest are forgotten
+MAX_CALLERS = 10_000  # callers that are counted; the longest inactive ones are forgotten
 
 
 class MovingWindow:

@@ -69,7 +69,7 @@ class RateLimiter:
         await self._app(scope, receive, send_with_headers)
 
     async def open(self) -> None:
-        """Open the database in which requests are counted, so that a problem ends the start.
+        """Open the database in which requests are counted, so that a problem stops the startup.
 
         :raises ConfigError: when its URL is invalid, or a package is missing.
         :raises StorageError: when it cannot be used.

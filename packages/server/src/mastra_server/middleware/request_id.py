@@ -12,6 +12,36 @@ from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 __all__ = ("RequestId",)
 
 _VALID_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_DIGITS = 32  # of a new id
+_SUPPLY = 128  # ids that one call of the operating system supplies
+
+
+class _IdSupply:
+    """A supply of random ids, because a system call per id would take 2 % of a small request."""
+
+    def __init__(self) -> None:
+        self._ids: list[bytes] = []
+
+    def take(self) -> bytes:
+        """Return an id that no other request has."""
+        try:
+            return self._ids.pop()
+        except IndexError:
+            digits = os.urandom(_SUPPLY * _DIGITS // 2).hex().encode()
+            first, *others = [
+                digits[start : start + _DIGITS] for start in range(0, len(digits), _DIGITS)
+            ]
+            self._ids.extend(others)
+            return first
+
+    def clear(self) -> None:
+        """Discard all ids, because another process has the same ids."""
+        self._ids.clear()
+
+
+_SUPPLIED_IDS = _IdSupply()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_SUPPLIED_IDS.clear)
 
 
 class RequestId:
@@ -30,7 +60,7 @@ class RequestId:
         :param receive: the ASGI receive callable.
         :param send: the ASGI send callable.
         """
-        request_id = _find_request_id(scope) or os.urandom(16).hex().encode()
+        request_id = _find_request_id(scope) or _SUPPLIED_IDS.take()
         scope["state"]["request_id"] = text = request_id.decode()
         set_log_fields(request_id=text)
 

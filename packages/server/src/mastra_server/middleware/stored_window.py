@@ -36,7 +36,7 @@ class StoredWindow:
         return usage.is_allowed
 
     async def get_window_stats(self, item: Any, caller: str) -> tuple[float, int]:
-        """Return when the window ends, and how many requests remained after the last one.
+        """Return when the window ends, and how many requests remained after the last request.
 
         :param item: the limit.
         :param caller: the key of the caller.

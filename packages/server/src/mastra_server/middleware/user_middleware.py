@@ -24,7 +24,7 @@ Handler = Callable[..., Any]
 
 
 def wrap_user_middleware(app: App, middleware: Sequence[Middleware]) -> App:
-    """Wrap ``app`` in all of ``middleware``, the first outermost.
+    """Wrap ``app`` in all of ``middleware``; the first item is outermost.
 
     :param app: the application inside.
     :param middleware: the functions or ASGI middleware, with their paths.
@@ -119,7 +119,7 @@ class PendingResponse:
 
 
 class _UnroutedRequest(Request[Any, Any, Any]):
-    """A request before routing, without the body limit that a route would set."""
+    """A request before routing, which has no body limit of a route yet."""
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         more = True

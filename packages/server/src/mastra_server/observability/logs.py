@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, NotRequired, TypedDict
 
-from litestar import Request, get
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.worker_thread import run_in_thread
 from mastra_server.http.dates import read_date_param
+from mastra_server.http.handlers import get
 from mastra_server.http.request_body import InvalidQuery, read_number_param, require_param
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import json_response
@@ -40,7 +41,7 @@ class LogsQuery(ContextQuery, kw_only=True):
 
 
 class Transports(TypedDict):
-    """The transports from which lines can be read: ``memory`` and files, or none."""
+    """The transports from which lines can be read: ``memory`` and files; may be empty."""
 
     transports: list[str]
 
@@ -69,7 +70,7 @@ class Lines(TypedDict):
 
 @get("/api/logs/transports", operation_id="logs_transports", response=Transports)
 async def _list_transports(request: _Request) -> ASGIResponse:
-    """List the transports of the log; without stored lines, there is none."""
+    """List the transports of the log; without stored lines, the list is empty."""
     return json_response({"transports": list(request.app.state.logs.sources)})
 
 
@@ -138,7 +139,7 @@ async def _read_lines(source: LineSource | None) -> list[dict[str, Any]]:
 
 
 def _convert_line(line: dict[str, Any]) -> dict[str, Any]:
-    """Return a line as it is on the wire, without its traceback.
+    """Return a line in the format of the response, without its traceback.
 
     ``at`` is the time in milliseconds since the epoch.
     """

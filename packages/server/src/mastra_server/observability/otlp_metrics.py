@@ -33,14 +33,14 @@ _ATTRIBUTES = {
 class OtlpRecorder:
     """Records every metric with an instrument of OpenTelemetry, and exports them every minute.
 
-    :param settings: where the metrics are sent.
+    :param settings: the settings with the destination of the metrics.
     :raises ConfigError: when the extra ``telemetry`` is not installed.
     """
 
     def __init__(self, settings: OtlpSettings) -> None:
         self._provider = _build_provider(settings)
         meter = self._provider.get_meter("mastra")
-        self._times: dict[str, float] = {}
+        self._present: dict[str, float] = {}
         self._instruments = {each.name: self._build(meter, each) for each in METRICS}
 
     def record(self, metric: Metric, value: float, labels: tuple[str, ...]) -> None:
@@ -50,8 +50,8 @@ class OtlpRecorder:
         :param value: the value.
         :param labels: the values of the labels of the metric.
         """
-        if metric.kind == "oldest":
-            self._times[metric.name] = value
+        if metric.kind in ("level", "oldest"):
+            self._present[metric.name] = value
             return
         names = (_ATTRIBUTES[label] for label in metric.labels)
         attributes = dict(zip(names, labels, strict=True))
@@ -72,12 +72,13 @@ class OtlpRecorder:
             return meter.create_histogram(
                 name, "s", text, explicit_bucket_boundaries_advisory=_BUCKETS
             )
-        return meter.create_observable_gauge(name, [lambda _: self._observe_time(name)], "s", text)
+        unit = "s" if metric.kind == "oldest" else ""
+        return meter.create_observable_gauge(name, [lambda _: self._observe(name)], unit, text)
 
-    def _observe_time(self, name: str) -> Iterable[Any]:
+    def _observe(self, name: str) -> Iterable[Any]:
         from opentelemetry.metrics import Observation
 
-        value = self._times.get(name, math.inf)
+        value = self._present.get(name, math.inf)
         return [] if math.isinf(value) else [Observation(value)]
 
 

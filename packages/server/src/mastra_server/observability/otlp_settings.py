@@ -16,7 +16,7 @@ __all__ = ("OtlpSettings", "read_otlp_signal")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OtlpSettings:
-    """The settings of ``Telemetry(export=...)`` for other signals; ``OTEL_*`` supplies the rest.
+    """The settings of ``Telemetry(export=...)`` and of ``OTEL_*`` for logs and metrics.
 
     :param endpoint: the URL of the collector, without a path for the signal.
     :param headers: headers for the collector.
@@ -57,7 +57,8 @@ def read_otlp_signal(signal: Literal["LOGS", "METRICS"]) -> bool:
     value = os.environ.get(variable, "").strip() or "none"
     if value not in ("otlp", "none"):
         raise ConfigError(
-            f"The environment variable {variable} is {value!r}.", "Set it to 'otlp' or 'none'."
+            f"The environment variable {variable} has the unknown value {value!r}.",
+            "Set it to 'otlp' or 'none'.",
         )
     if is_request_scoped():  # the exporters need threads
         return False

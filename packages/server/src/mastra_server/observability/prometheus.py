@@ -7,19 +7,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from litestar import get
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import ConfigError
 from mastra_core.metrics import METRICS, Metric
 from mastra_core.worker_thread import run_in_thread
+from mastra_server.http.handlers import get
 from mastra_server.middleware.request_metrics import METRICS_PATH
 
 __all__ = ("PrometheusRecorder",)
 
 _DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"  # set by the launcher for several worker processes
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
-_GAUGE_MODES = {"active": "livesum", "oldest": "livemin"}
+_SET_KINDS = ("level", "oldest")
+_GAUGE_MODES = {"active": "livesum", "level": "livemax", "oldest": "livemin"}
 
 
 class PrometheusRecorder:
@@ -37,7 +38,9 @@ class PrometheusRecorder:
         self._children: dict[tuple[str, tuple[str, ...]], Any] = {}
         if not _is_shared():
             self._client.ProcessCollector(registry=self._registry)
-        self.record(_get_metric("mastra.workflow.oldest_run.start_time"), float("inf"), ())
+        for metric in METRICS:
+            if metric.kind == "oldest":
+                self.record(metric, float("inf"), ())
 
     def record(self, metric: Metric, value: float, labels: tuple[str, ...]) -> None:
         """Record a value.
@@ -53,7 +56,7 @@ class PrometheusRecorder:
             self._children[metric.name, labels] = child
         if metric.kind == "duration":
             child.observe(value)
-        elif metric.kind == "oldest":
+        elif metric.kind in _SET_KINDS:
             child.set(value)
         else:
             child.inc(value)
@@ -110,7 +113,7 @@ class _WorkerCollector:
         self._directory = directory
 
     def collect(self) -> list[Any]:
-        """Return the sums; for the start time, the earliest one."""
+        """Return the sum of each metric; for the start time, return the earliest one."""
         found: dict[str, Any] = {}
         for pid in _list_processes(self._directory):
             for family in _collect_process(pid):
@@ -163,10 +166,6 @@ def _is_alive(pid: int) -> bool:
 
 def _is_shared() -> bool:
     return _DIRECTORY in os.environ
-
-
-def _get_metric(name: str) -> Metric:
-    return next(each for each in METRICS if each.name == name)
 
 
 def _import_client() -> Any:

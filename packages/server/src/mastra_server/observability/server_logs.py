@@ -19,7 +19,7 @@ __all__ = ("LineSource", "ServerLogs")
 
 
 class LineSource(Protocol):
-    """Something that lists log lines: the memory of the server, or a transport."""
+    """A source of log lines: the memory of the server, or a transport."""
 
     def iter_lines(self) -> Iterator[dict[str, Any]]:
         """Yield the lines, oldest first, as the JSON format has them."""
@@ -41,7 +41,7 @@ class ServerLogs:
 
     @property
     def sources(self) -> dict[str, LineSource]:
-        """What the routes of the log read, by the id of the transport."""
+        """The sources that the routes of the log read, by the id of the transport."""
         if self._buffer is None:
             return {}
         transports = self.pipeline.transports if self.pipeline else {}
@@ -49,7 +49,7 @@ class ServerLogs:
         return {"memory": self._buffer, **files}
 
     def open(self) -> None:
-        """Let libraries use the log, write lines in a thread, and keep lines."""
+        """Add the log records of libraries, write lines in a thread, and keep lines in memory."""
         if self._libraries is not None:
             self._libraries.attach()
         if self.pipeline is not None and not is_request_scoped():
@@ -58,7 +58,7 @@ class ServerLogs:
             self._buffer.open()
 
     def close(self) -> None:
-        """Write the last lines, and undo ``open``."""
+        """Write the last lines, and stop the log that ``open`` has started."""
         if self._buffer is not None:
             self._buffer.close()
         if self.pipeline is not None and not is_request_scoped():

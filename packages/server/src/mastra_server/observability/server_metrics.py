@@ -35,11 +35,11 @@ class ServerMetrics:
 
     @property
     def is_enabled(self) -> bool:
-        """Whether anything is measured."""
+        """Whether any metric is measured."""
         return bool(self._recorders) or self._exports
 
     async def open(self) -> None:
-        """Start to record; build the exporter in a thread, because it imports much."""
+        """Start recording; build the exporter in a thread, because its imports are slow."""
         if self._exports:
             from mastra_server.observability.otlp_metrics import OtlpRecorder
 
@@ -53,7 +53,7 @@ class ServerMetrics:
                 record(LOST_LOG_LINES, 0, name)  # an alert needs a value from the beginning
 
     async def close(self) -> None:
-        """Stop to record, and export the last values."""
+        """Stop recording, and export the last values."""
         for recorder in self._recorders:
             remove_recorder(recorder)
             if self._exports and hasattr(recorder, "close"):

@@ -106,7 +106,7 @@ class _ConditionParser:
         return lambda facts, spans: combine(test(facts, spans) for test in tests)
 
     def _parse_related(self, where: dict[str, Any], at: str, depth: int) -> _Test:
-        """Parse a condition on spans, or on scores and feedback, which never exist here."""
+        """Parse a condition on spans, or on scores and feedback, which this server never has."""
         (scope, quantified), *more = where.items() if where else [("", None)]
         if more or scope not in _FIELDS or not isinstance(quantified, dict) or len(quantified) != 1:
             raise InvalidBody(at, 'Expected "op", or spans, scores or feedback')
@@ -188,7 +188,7 @@ def _parse_path(path: Any, scope: str, at: str) -> _Value:
 
 
 def _build_membership_test(members: list[Any]) -> Callable[[Any], bool]:
-    """Build a test whether a value is one of the members, in constant time for most values."""
+    """Build a function that tests whether a value is a member, mostly in constant time."""
     scalars = frozenset(each for each in members if not isinstance(each, dict | list))
     others = [each for each in members if isinstance(each, dict | list)]
     return lambda it: it in (others if isinstance(it, dict | list) else scalars)

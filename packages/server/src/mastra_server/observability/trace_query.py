@@ -8,10 +8,11 @@ import time
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_server.http.dates import parse_iso
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
@@ -48,7 +49,7 @@ class _Page(msgspec.Struct, rename="camel"):
 
 
 class _Question(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """A query for ended traces by their start; ``where`` is a further condition."""
+    """A query for ended traces by their start time; ``where`` is a further condition."""
 
     time_range: _Times
     where: dict[str, Any] | None = None
@@ -58,7 +59,7 @@ class _Question(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class NamesQuery(ContextQuery):
-    """The type of the entities."""
+    """The type of the entities to list: agents or workflows."""
 
     entity_type: str = ""
 

@@ -98,7 +98,7 @@ class TraceStore:
             self._put(context.trace_id, trace, record.size)
 
     def on_annotate(self, span: Any, attributes: Mapping[str, Any]) -> None:
-        """Record data of a span that is not in its attributes.
+        """Record data of a span that the attributes of the span do not contain.
 
         :param span: the span.
         :param attributes: the data.
@@ -106,7 +106,7 @@ class TraceStore:
         self._update(span.get_span_context(), lambda record: record.add_facts(attributes))
 
     def on_end(self, span: Any) -> None:
-        """Record how a span ended.
+        """Record the end of a span.
 
         :param span: the span.
         """
@@ -144,7 +144,7 @@ class TraceStore:
         return self._traces.get(trace_id) or self._starting.get(trace_id)
 
     def _put(self, trace_id: int, trace: _Trace, growth: int) -> None:
-        """Store a trace as the trace that changed last, and count it for its owner.
+        """Store a trace as the last changed trace, and count it for its owner.
 
         While a trace starts, its owner is unknown. It is then kept apart, so that it cannot
         displace traces of other owners.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
-from litestar import Request, get
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import NotFound
+from mastra_server.http.handlers import get
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import json_response
 from mastra_server.observability.span_record import SpanRecord
@@ -92,7 +93,7 @@ class LightTrace(TypedDict):
 
 
 class Trace(TypedDict):
-    """A trace with all fields of its spans."""
+    """A trace, whose spans have all their fields."""
 
     traceId: str
     spans: list[Span]
@@ -178,7 +179,7 @@ def _get_store(request: _Request) -> TraceStore:
 
 
 def _select_visible(owner: str, spans: list[SpanRecord]) -> list[SpanRecord]:
-    """Return the trees that ``owner`` may see, as spans; an empty owner may see all.
+    """Return the spans of the trees that ``owner`` may see; an empty owner may see all trees.
 
     One trace may contain runs of several callers, because callers choose its id with
     ``traceparent``.

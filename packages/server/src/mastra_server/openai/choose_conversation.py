@@ -21,7 +21,7 @@ _Request = Request[Any, Any, Any]
 
 
 class Conversation(msgspec.Struct, frozen=True):
-    """A thread of the memory, and its owner; both are empty if nothing is stored there.
+    """A thread of the memory, and its owner; both are empty if no messages are stored.
 
     :param thread: the id of the thread, and of the conversation.
     :param resource: the owner of the thread.

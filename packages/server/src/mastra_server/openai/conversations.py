@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
-from litestar import Request, delete, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core import Mastra, Memory
@@ -21,6 +21,7 @@ from mastra_core.storage import MessageQuery, StoredMessage, Thread
 from mastra_core.storage.records import now
 from mastra_server.agents.routes import get_agent
 from mastra_server.http.callers import identify_caller
+from mastra_server.http.handlers import delete, get, post
 from mastra_server.http.request_body import (
     MAX_ITEMS,
     InvalidQuery,
@@ -96,7 +97,7 @@ class ConversationItems(TypedDict):
 
 
 class ItemQuery(ContextQuery, rename=None):
-    """The page: at most ``limit`` items, which follow the item ``after``; the oldest is first."""
+    """The page: at most ``limit`` items that follow the item ``after``, oldest first."""
 
     after: str = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=_MAX_PAGE)] = _MAX_PAGE

@@ -53,7 +53,7 @@ class ResponseBody(msgspec.Struct):
 
     @property
     def conversation_name(self) -> str:
-        """The id of the conversation, in either field; empty for none."""
+        """The id of the conversation, from either of two fields; empty without a conversation."""
         named = self.conversation
         return self.conversation_id or (named.id if isinstance(named, _Named) else named) or ""
 

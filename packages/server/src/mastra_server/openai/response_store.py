@@ -23,7 +23,7 @@ _MAX_AGE = 24 * 3600.0  # seconds
 
 
 class StoredResponse(msgspec.Struct, frozen=True):
-    """A response, with what is needed to continue it.
+    """A response, with the data that is needed to continue it.
 
     The memory has the messages of a conversation. Only without one are they stored here, in the
     form of the framework or in the form of this project.
@@ -51,7 +51,7 @@ class ResponseStore:
         )
 
     async def put(self, entry: StoredResponse, caller: str) -> None:
-        """Store a response. If the storage fails, the error is logged, as the run has ended.
+        """Store a response. If the storage fails, log the error, because the run has ended.
 
         :param entry: the response with what is needed to continue it.
         :param caller: who the response is counted for.

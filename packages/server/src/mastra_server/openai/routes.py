@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from litestar import Request, delete, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents import (
@@ -23,6 +23,7 @@ from mastra_server.agents.admission import check_thread_access
 from mastra_server.agents.routes import get_agent
 from mastra_server.agents.suspended_runs import get_suspended_runs, stream_events
 from mastra_server.http.callers import identify_caller
+from mastra_server.http.handlers import delete, get, post
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import build_context, restrict_to_resource
 from mastra_server.http.responses import close_on_exit, json_response
@@ -163,7 +164,7 @@ def _get_request_fields(body: ResponseBody) -> dict[str, Any]:
 
 
 def _build_conversation_fields(thread: str) -> dict[str, Any]:
-    """Name the conversation in the fields of Mastra's client and of OpenAI's clients."""
+    """Return the fields with the conversation's id, for Mastra's client and OpenAI's clients."""
     return {"conversation_id": thread or None, "conversation": {"id": thread} if thread else None}
 
 

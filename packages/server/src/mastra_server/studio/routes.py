@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
-from litestar import Request, get
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents.providers import list_providers
 from mastra_server.auth.guards import AuthGuard, is_studio_in_development
+from mastra_server.http.handlers import get
 from mastra_server.http.responses import json_response
 from mastra_server.mcp.tools import McpServer, describe_application
 
@@ -29,7 +30,7 @@ class User(TypedDict):
 
 
 class UserCapabilities(TypedDict):
-    """What a user can do beside the API: nothing is managed here."""
+    """The user's further capabilities, which are always empty: this server manages no users."""
 
     user: bool
     session: bool
@@ -70,7 +71,7 @@ class System(TypedDict):
 
 
 class Provider(TypedDict):
-    """A provider of models, with a flag whether its API key is set."""
+    """A provider of models, and whether the provider's API key is set."""
 
     id: str
     name: str
@@ -206,7 +207,7 @@ ROUTES = (
 
 
 async def _find_user(request: _Request) -> dict[str, str] | None:
-    """Describe the authenticated user by its id and, where it has them, its name and email."""
+    """Describe the authenticated user by the id and, if known, the name and the email address."""
     auth = request.app.state.mastra.server.auth
     user = request.scope.get("user")  # set by the guard, except for a public route
     if user is None and auth is not None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired, Decision, SuspendedRunQuery
@@ -26,6 +26,7 @@ from mastra_server.agents.suspended_runs import (
 )
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns, run_after
 from mastra_server.http.dates import format_iso
+from mastra_server.http.handlers import post
 from mastra_server.http.request_body import MAX_ID_LENGTH, Id, convert_value, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import StreamResponse, json_response
@@ -91,7 +92,7 @@ class _Approval(msgspec.Struct, rename="camel"):
     errors=(403, 409, 429),
 )
 async def _send_message(request: _Request) -> ASGIResponse:
-    """Run an agent on a message after the thread's other runs; stream it to subscribers."""
+    """Run an agent on a message after the thread's other runs; stream the run to subscribers."""
     agent, body = get_agent(request), await read_body(request, _Sent)
     sent = body.sent_message
     messages = [{"role": "user", "content": sent.contents}]
@@ -228,7 +229,7 @@ def _build_signal(message: _SentMessage) -> dict[str, Any]:
 
 
 async def _build_resumed_input(request: _Request, agent: AgentLike, body: _Approval) -> AgentInput:
-    """Build the input to resume the thread's run that waits for this call."""
+    """Build the input that resumes the run of the thread that waits for this call."""
     _, resource, thread = _build_thread_key(request, agent, body.thread_id, body.resource_id)
     query = SuspendedRunQuery(
         agent=agent.id, resource=resource, thread=thread, call=body.tool_call_id, per_page=1

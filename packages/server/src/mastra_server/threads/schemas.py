@@ -19,7 +19,7 @@ class Signal(TypedDict):
 
 
 class Accepted(TypedDict):
-    """A message whose run begins now or later."""
+    """An accepted message; its run begins now or later."""
 
     accepted: Literal[True]
     runId: str
@@ -27,7 +27,7 @@ class Accepted(TypedDict):
 
 
 class Decided(TypedDict):
-    """A tool call that was decided."""
+    """A tool call that was approved or declined."""
 
     accepted: Literal[True]
     runId: str

@@ -162,7 +162,7 @@ class ChunkWriter:
             yield self.build_chunk("workflow-step-waiting", self._build_step(event.step))
 
     def on_step_suspended(self, event: StepSuspended) -> Iterator[dict[str, Any]]:
-        """Convert the suspension of a step; for an item of a ``foreach``, use its step.
+        """Convert the suspension of a step; report an item of a ``foreach`` as the ``foreach``.
 
         :param event: the event.
         """
@@ -175,7 +175,7 @@ class ChunkWriter:
         yield self.build_chunk("workflow-step-suspended", payload)
 
     def on_step_ended(self, event: StepEnded) -> Iterator[dict[str, Any]]:
-        """Convert the end of a step; the end of an item is progress of its ``foreach``.
+        """Convert the end of a step; report the end of an item as progress of its ``foreach``.
 
         :param event: the event.
         """

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core import Workflow
-from mastra_core.errors import InvalidInput
+from mastra_core.errors import Forbidden, InvalidInput
 from mastra_core.workflows import Run, RunQuery, RunRecord
 from mastra_core.workflows.engine.step_paths import strip_indexes
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.describe import describe_workflow
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import (
     MaybeId,
     read_body,
@@ -64,6 +65,9 @@ class _Start(msgspec.Struct, rename="camel"):
     request_context: dict[str, Any] | None = None
     per_step: bool | None = None
     close_on_suspend: bool | None = None
+    priority: Annotated[
+        int, msgspec.Meta(ge=0, le=1000, description="Among durable runs that wait for a process.")
+    ] = 0
 
 
 class _Resume(msgspec.Struct, rename="camel"):
@@ -131,7 +135,7 @@ async def _create_run(request: _Request) -> ASGIResponse:
 async def _start_run(request: _Request) -> ASGIResponse:
     """Start a run and respond at once."""
     run = await get_run(request, require_param(request, "runId"))
-    await _begin_run(request, run, await read_body(request, _Start))
+    await _begin_run(request, run, await _read_start(request))
     return json_response({"message": "Workflow run started"})
 
 
@@ -146,7 +150,7 @@ async def _start_run(request: _Request) -> ASGIResponse:
 async def _start_and_wait(request: _Request) -> ASGIResponse:
     """Start a run, and respond when it has ended or is suspended."""
     workflow = get_workflow(request)
-    body = await read_body(request, _Start)
+    body = await _read_start(request)
     run = await _create_owned_run(request, workflow, body.resource_id)
     await _begin_run(request, run, body)
     return json_response(build_run_result(await run.wait(), get_trace_ids(run)))
@@ -164,7 +168,7 @@ async def _start_and_stream(request: _Request) -> StreamResponse:
     """Start a run, and stream its chunks."""
     workflow = get_workflow(request)
     run_id = require_param(request, "runId")
-    body = await read_body(request, _Start)
+    body = await _read_start(request)
     run = await _create_owned_run(request, workflow, body.resource_id)
     try:
         await _begin_run(request, run, body)
@@ -271,6 +275,16 @@ async def _create_owned_run(request: _Request, workflow: Workflow, resource: str
     )
 
 
+async def _read_start(request: _Request) -> _Start:
+    """Read the body of a start; refuse a priority of a caller that is confined to a resource."""
+    body = await read_body(request, _Start)
+    if body.priority and restrict_to_resource(request):
+        raise Forbidden(
+            f"The caller may not set the priority {body.priority!r}.", "Leave the priority out."
+        )
+    return body
+
+
 async def _begin_run(request: _Request, run: Run, body: _Start) -> None:
     context = build_context(request, body.request_context)
     await get_engine(request).start(
@@ -279,6 +293,7 @@ async def _begin_run(request: _Request, run: Run, body: _Start) -> None:
         context,
         state=body.initial_state,
         per_step=bool(body.per_step),
+        **({"priority": body.priority} if body.priority else {}),
     )
 
 
@@ -298,7 +313,7 @@ async def _resume_suspended(request: _Request) -> tuple[Run, int]:
 
 def _select_suspended_steps(workflow: Workflow, record: RunRecord, body: _Resume) -> list[str]:
     """Return the suspended steps that a client names: one step, or all items of a ``foreach``."""
-    step = resolve_step(workflow, body.step)
+    step = resolve_step(workflow, body.step, record)
     if body.for_each_index is not None:
         items = [
             path for path in record.suspended_steps if _is_item(path, step, body.for_each_index)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from litestar import Request, delete, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core import Workflow
 from mastra_core.errors import NotFound
 from mastra_core.workflows import Engine, Run, RunQuery, RunRecord
 from mastra_server.http.dates import read_date_param
+from mastra_server.http.handlers import delete, get, post
 from mastra_server.http.request_body import read_number_param
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import json_response, list_response
@@ -134,7 +135,7 @@ ROUTES = (_list_runs, _get_run_details, _cancel_run, _delete_run)
 
 
 def _build_query(request: _Request) -> RunQuery | None:
-    """Build the query for the runs that the caller may see and selects; ``None`` for no runs."""
+    """Build the query for the selected runs that the caller may see; ``None`` for no runs."""
     own = restrict_to_resource(request)
     resource = request.query_params.get("resourceId") or ""
     if own and resource not in ("", own):
@@ -151,7 +152,7 @@ def _build_query(request: _Request) -> RunQuery | None:
 
 
 def _read_page(request: _Request) -> tuple[int, int]:
-    """Return offset and limit, from ``page`` and ``perPage`` or ``limit`` and ``offset``.
+    """Return offset and limit, computed from ``page`` and ``perPage`` or given directly.
 
     A database may have runs of a month, each with many events, so a response has a maximum.
     """

@@ -22,7 +22,7 @@ _INDEX = re.compile(r"\[(\d+)\]")
 
 
 def get_outer_step(path: str) -> str:
-    """Return the step of the outermost workflow that contains ``path``.
+    """Return the step of the outermost workflow that the step at ``path`` belongs to.
 
     :param path: the path of a step.
     """
@@ -75,16 +75,20 @@ def locate_labels(record: RunRecord) -> dict[str, dict[str, str | int]]:
     return labels
 
 
-def resolve_step(workflow: Workflow, path: str | list[str] | None) -> str:
+def resolve_step(
+    workflow: Workflow, path: str | list[str] | None, record: RunRecord | None = None
+) -> str:
     """Convert a client's name of a step to its path.
 
     :param workflow: the workflow.
     :param path: the ids in a list, or joined by dots; may be empty.
+    :param record: the record of the run, whose steps may be those of another version.
     :returns: the path; empty if the client names no step.
     :raises InvalidBody: when there is no such step.
     """
     name = ".".join(path) if isinstance(path, list) else path or ""
-    if name:
+    recorded = () if record is None else map(strip_indexes, record.steps)
+    if name and name not in recorded:
         try:
             find_step(workflow, name)
         except NotFound:

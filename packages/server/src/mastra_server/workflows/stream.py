@@ -33,7 +33,7 @@ def stream_run(
 
 
 def stream_invalid_input(workflow_id: str, run_id: str, error: InvalidInput) -> StreamResponse:
-    """Stream the failure of a run with invalid input, because clients expect it in the stream.
+    """Stream the failure of a run with invalid input; clients expect this error in the stream.
 
     :param workflow_id: the id of the workflow.
     :param run_id: the id of the run.

@@ -6,10 +6,11 @@ import asyncio
 from typing import Any
 
 import msgspec
-from litestar import Request, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.workflows import Run
+from mastra_server.http.handlers import post
 from mastra_server.http.request_body import read_body, require_param
 from mastra_server.http.request_context import build_context
 from mastra_server.http.responses import StreamResponse, json_response
@@ -38,7 +39,7 @@ class _Travel(msgspec.Struct, rename="camel", kw_only=True):
 
     @property
     def step_contexts(self) -> dict[str, Any]:
-        """The state of steps that the caller passes, by path."""
+        """The states of steps that the caller passes, by path."""
         inner = {
             f"{name}.{step}": context
             for name, steps in (self.nested_steps_context or {}).items()

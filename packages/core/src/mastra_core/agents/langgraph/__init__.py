@@ -25,7 +25,7 @@ def adapt(graph: Any) -> GraphAgent:
         raise ConfigError(f"{graph!r} is not a compiled graph.", "Pass builder.compile().")
     if "messages" not in graph.channels:
         raise ConfigError(
-            f"The state of the graph {name!r} has no messages.",
+            f"The state of the graph {name!r} has no key 'messages'.",
             "Use MessagesState, or pass an async function that calls the graph.",
         )
     return GraphAgent(graph)

@@ -101,7 +101,7 @@ class EventConverter:
         return [TextDelta(text=text)] if text and text not in streamed else []
 
     def _close_turn(self) -> list[AgentEvent]:
-        """End the turn of the tool calls when the model writes after their results."""
+        """End the turn if its tool calls have results and the model now writes again."""
         if not self._has_results:
             return []
         self._has_results, usage, self._usage = False, self._usage, Usage()

@@ -76,7 +76,7 @@ class GraphAgent:
         return AgentInfo()
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run to the end.
+        """Run the agent to the end, and return its output.
 
         :param input: the input of the run.
         :raises AgentFailed: when the run fails.
@@ -205,7 +205,7 @@ def _encode_state(state: dict[str, Any], run_input: AgentInput) -> bytes:
 
 
 def _get_thread_id(run_input: AgentInput) -> str:
-    """Return the graph's id of the thread.
+    """Return the id under which the graph stores the thread.
 
     The id contains the resource. Guessing an id therefore never leads to the thread of another
     resource.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 
 from pydantic_ai.messages import ModelRequestPart, ModelResponse, ToolCallPart, ToolReturnPart
 
 from mastra_core.agents.events import AgentEvent, StepFinish, ToolCall, ToolResult
 from mastra_core.agents.loop.answer import Answer, AnswerReader
-from mastra_core.agents.loop.call_batch import CallBatch, CallOutcome, PendingCall
+from mastra_core.agents.loop.call_batch import CallBatch
+from mastra_core.agents.loop.call_outcome import CallOutcome, PendingCall
 from mastra_core.agents.loop.conversation import Conversation
 from mastra_core.agents.loop.model_request import ModelRequest
 from mastra_core.agents.loop.model_span import trace_request
+from mastra_core.agents.loop.recorded_calls import iter_answer_once
 from mastra_core.agents.loop.resume import Resumption
 from mastra_core.agents.loop.run_plan import RunPlan
 from mastra_core.agents.loop.turn_events import TurnConverter, iter_response_events
@@ -28,7 +30,7 @@ _NOT_EXECUTED = "Tool not executed - a final result was already processed."
 class AgentRun:
     """One run of the built-in agent.
 
-    :param plan: what the run needs.
+    :param plan: the plan of the run.
     :param live: whether the answers of the model are streamed.
     """
 
@@ -49,7 +51,7 @@ class AgentRun:
         self._calls: dict[str, ToolCall] = {}
 
     async def iter_events(self) -> AsyncGenerator[AgentEvent]:
-        """Run to the end and yield the events, except ``Start``.
+        """Run the agent to the end, and yield the events, except ``Start``.
 
         :raises Exception: what ends the run: an error of a provider, a limit or an invalid answer.
         """
@@ -66,7 +68,7 @@ class AgentRun:
                     yield event
 
     async def _iter_resumed_calls(self, resumption: Resumption) -> AsyncGenerator[AgentEvent]:
-        """Execute the calls that were decided; the events repeat each call before its result."""
+        """Execute the calls with a decision; yield each call again before its result."""
         for part in resumption.parts:
             call = self._calls[part.tool_call_id] = to_tool_call(part)
             yield call
@@ -80,8 +82,14 @@ class AgentRun:
         self._usage.check_request()
         request = self._build_request()
         self._has_events = False
-        with trace_request(request) as span:
-            async with aclosing(self._iter_answer(request)) as events:
+        journal = self._plan.run_input.journal
+        if journal is None:
+            is_recorded, answer = False, self._iter_answer(request)
+        else:
+            is_recorded = journal.begin_turn()
+            answer = iter_answer_once(journal, request, self._iter_answer)
+        with nullcontext() if is_recorded else trace_request(request) as span:
+            async with aclosing(answer) as events:
                 async for event in events:
                     if span is not None and self._live and not self._has_events:
                         span.record_first_chunk()
@@ -213,7 +221,7 @@ class AgentRun:
         return self._continue("retry")
 
     def _continue(self, reason: str) -> list[AgentEvent]:
-        """Return the end of the turn, or of the run if its last turn is over."""
+        """Return the event that ends the turn; after the last turn, the event that ends the run."""
         if self._is_stopped():
             return self._end("tool-calls")
         if not self._has_events:  # an invalid answer, which the model corrects

@@ -29,7 +29,7 @@ __all__ = ("Answer", "AnswerReader")
 
 _ACCEPTED = "Final result processed."
 _SECOND_ANSWER = "Output tool not used - a final result was already processed."
-# pydantic-ai sends these sentences, and no others, in the system's voice.
+# pydantic-ai sends only these sentences as a part of the system.
 _ASK_FOR_CALL = "Please include your response in a tool call."
 _ASK_FOR_TEXT = {False: "Please return text.", True: "Please return text or call a tool."}
 
@@ -47,12 +47,12 @@ class Answer:
 
 
 class AnswerReader:
-    """Reads the answer, and counts the invalid ones.
+    """Reads the model's answers, and counts the invalid answers.
 
     :param output: the format of a structured answer; ``None`` for text.
     :param retries: how many times the model may correct its answer.
     :param has_tools: whether the model may call tools.
-    :param fallback: the structured answer where the model gives no valid one; ``UNSET`` for none.
+    :param fallback: the structured answer if the model gives no valid one; ``UNSET`` for none.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class AnswerReader:
     def read_calls(
         self, output: OutputFormat, response: ModelResponse, calls: Sequence[ToolCallPart]
     ) -> tuple[Answer | None, list[ModelRequestPart]]:
-        """Read a structured answer from the calls of the tool that takes it.
+        """Read a structured answer from the calls of the answer tool.
 
         :param output: the format of the answer.
         :param response: the response that contains the calls.
@@ -127,7 +127,7 @@ class AnswerReader:
         """Count an invalid answer.
 
         :returns: the fallback if the model may not correct its answer again; else ``None``.
-        :raises UnexpectedModelBehavior: where there is no fallback.
+        :raises UnexpectedModelBehavior: when there is no fallback.
         """
         self._failures += 1
         failure = self._find_failure(response, error)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
+import msgspec
 from pydantic_ai.messages import ToolCallPart, ToolReturnPart
 
 from mastra_core.agents.events import AgentEvent, ApprovalRequired, ToolOutput, ToolSuspended
+from mastra_core.agents.loop.call_outcome import CallOutcome, PendingCall, UsageSink, Waiting
+from mastra_core.agents.loop.recorded_calls import execute_once
 from mastra_core.agents.loop.toolset import Toolset
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.pydantic_ai.convert_parts import load_arguments, parse_arguments
@@ -23,49 +26,8 @@ from mastra_core.agents.tool_calls import (
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump
 from mastra_core.tools import Tool, ToolSuspension
-from mastra_core.usage import Usage
 
-__all__ = ("CallBatch", "CallOutcome", "PendingCall")
-
-Waiting: TypeAlias = ApprovalRequired | ToolSuspended
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PendingCall:
-    """A tool call without a result.
-
-    :param part: the model's call.
-    :param approved: whether a person has approved it.
-    :param resume_data: the data that a suspended tool waited for.
-    """
-
-    part: ToolCallPart
-    approved: bool = False
-    resume_data: Any = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CallOutcome:
-    """What became of a tool call: a result, or the event that says what it waits for.
-
-    :param part: the model's call.
-    :param result: the part of the next request; ``None`` for a call that waits.
-    :param waiting: the event of a call that waits.
-    """
-
-    part: ToolCallPart
-    result: ToolReturnPart | None = None
-    waiting: Waiting | None = None
-
-
-class UsageSink(Protocol):
-    """Counts the tokens of a run."""
-
-    def add(self, usage: Usage) -> None:
-        """Add tokens.
-
-        :param usage: the tokens.
-        """
+__all__ = ("CallBatch",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +76,24 @@ class CallBatch:
             queue.put_nowait(error)
 
     async def _execute(self, call: PendingCall, queue: asyncio.Queue[Any]) -> CallOutcome:
+        """Execute a call; in a durable run, return its recorded outcome if there is one."""
+        journal = self.run_input.journal
+        if journal is None:
+            return await self.call_tool(call, queue)
+
+        async def execute(name: str, usage: UsageSink) -> CallOutcome:
+            run_input = msgspec.structs.replace(self.run_input, journal=journal.create_nested(name))
+            batch = dataclasses.replace(self, run_input=run_input, usage=usage)
+            return await batch.call_tool(call, queue)
+
+        return await execute_once(journal, call, self.usage, execute)
+
+    async def call_tool(self, call: PendingCall, queue: asyncio.Queue[Any]) -> CallOutcome:
+        """Call the tool, without a look at the recorded outcome.
+
+        :param call: the call.
+        :param queue: receives the outputs of the tool.
+        """
         part = call.part
         item = self.toolset.tools.get(part.tool_name)
         if item is None:
@@ -121,7 +101,7 @@ class CallBatch:
         try:
             arguments = load_arguments(part)
         except ValueError:
-            return _refuse(part, InvalidInput("The arguments are no JSON object."))
+            return _refuse(part, InvalidInput("The arguments are not a JSON object."))
         try:
             content = await invoke_tool(item, arguments, self._build_invocation(call, queue))
         except (ApprovalNeeded, ToolSuspension) as reason:
@@ -178,7 +158,7 @@ def _fail(part: ToolCallPart, message: str) -> CallOutcome:
 
 
 def _refuse(part: ToolCallPart, error: InvalidInput) -> CallOutcome:
-    """Let the model correct its arguments."""
+    """Return an error to the model, so that the model corrects the arguments."""
     content = describe_invalid_input(part.tool_name, parse_arguments(part), error)
     return CallOutcome(part=part, result=ToolReturnPart(part.tool_name, content, part.tool_call_id))
 

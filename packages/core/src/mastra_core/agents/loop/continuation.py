@@ -21,7 +21,7 @@ _MAX_POLLS = 1000  # of one job, which adds no tokens
 
 
 class Continuation:
-    """The parts of one response so far.
+    """The parts of one response that have arrived so far.
 
     :param model: the model that answers.
     """
@@ -63,7 +63,7 @@ class Continuation:
             await asyncio.sleep(self._model.continuation_delay(response) or 0)
 
     async def cancel(self) -> None:
-        """End the job of a suspended response, which nobody will ask for again."""
+        """Cancel the provider's job for a suspended response that will not be continued."""
         if (response := self.pending) is not None:
             with contextlib.suppress(Exception):  # the reason for the end is more important
                 await self._model.cancel_suspended_response(response)
@@ -86,6 +86,6 @@ def _join_responses(earlier: ModelResponse, later: ModelResponse) -> ModelRespon
 
 
 def _keep_details(earlier: ModelResponse, later: ModelResponse) -> ModelResponse:
-    """Return the later response with details that only the earlier one has, as ids of its job."""
+    """Return the later response with details that only the earlier response has, such as ids."""
     details = {**(earlier.provider_details or {}), **(later.provider_details or {})}
     return dataclasses.replace(later, provider_details=details or None)

@@ -23,7 +23,7 @@ __all__ = ("Conversation",)
 
 
 class Conversation:
-    """The messages before a run, and those of the run.
+    """The messages before a run, and the messages of the run.
 
     :param history: pydantic-ai's messages before the run.
     :param instructions: the system prompt, which each new request carries.
@@ -35,7 +35,7 @@ class Conversation:
         self._previous_count = len(self.messages)
 
     def add_prompt(self, prompt: Any) -> None:
-        """Add the message of the user, after results for calls that have none.
+        """Add the user's message; first add a result for each tool call without a result.
 
         :param prompt: the message in pydantic-ai's form; ``None`` if there is none.
         """
@@ -71,6 +71,6 @@ class Conversation:
         self.messages.append(response)
 
     def build_turn_events(self) -> list[AgentEvent]:
-        """Build the events that stop conditions get: those of the turns so far."""
+        """Build the events of all turns so far, for the stop conditions."""
         events = build_events(self.messages, self._previous_count)
         return [*events, StepFinish(reason="tool-calls", continued=True)]

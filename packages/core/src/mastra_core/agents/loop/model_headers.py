@@ -19,7 +19,7 @@ _HEADERS = "extra_headers"  # a setting of pydantic-ai; the clients of most prov
 
 
 def add_trace_headers(settings: dict[str, Any], model: Model, span: Span) -> dict[str, Any]:
-    """Return the settings of a request with the headers of its span; own headers have priority.
+    """Return a request's settings with the headers of its span; keep headers that are set already.
 
     :param settings: the settings of the model.
     :param model: the model.
@@ -34,7 +34,7 @@ def add_trace_headers(settings: dict[str, Any], model: Model, span: Span) -> dic
 
 
 def enter_span(model: Model, span: Span) -> contextlib.AbstractContextManager[None]:
-    """Return a block in which a request is sent, so that other instrumentations know the span.
+    """Return a context manager that makes the span of a request known to other instrumentations.
 
     :param model: the model.
     :param span: the span of the request; ``None`` where nothing is traced.

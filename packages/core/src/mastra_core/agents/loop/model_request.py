@@ -74,7 +74,7 @@ class ModelRequest:
         return response
 
     async def stream(self) -> AsyncGenerator[ModelResponseStreamEvent]:
-        """Yield the answer in pieces; a model that fails after its first piece is the last one.
+        """Yield the answer in pieces; after the first piece, no other model is tried.
 
         :raises ModelAPIError: when the only model fails, or fails after its first piece.
         :raises FallbackExceptionGroup: when every model fails.

@@ -41,7 +41,7 @@ class ModelCallSpan:
 
 
 def trace_request(request: ModelRequest) -> contextlib.AbstractContextManager[ModelCallSpan | None]:
-    """Open a span around one turn of the model; without tracing, there is none.
+    """Open a span around one turn of the model; without tracing, the span is ``None``.
 
     :param request: the request, whose response is recorded at the end of the block.
     """

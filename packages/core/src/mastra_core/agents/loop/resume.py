@@ -16,7 +16,7 @@ from pydantic_ai.messages import (
     ToolReturnPart,
 )
 
-from mastra_core.agents.loop.call_batch import PendingCall
+from mastra_core.agents.loop.call_outcome import PendingCall
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.pydantic_ai.approvals import build_deferred_results
 
@@ -82,7 +82,7 @@ def answer_interrupted_calls(history: list[ModelMessage]) -> list[ModelMessage]:
 def _build_interrupted_request(
     calls: Sequence[ToolCallPart], parts: Sequence[ModelRequestPart]
 ) -> list[ModelMessage]:
-    """Return a request with ``parts`` and a result for the other calls; none if all have one."""
+    """Return a request with ``parts`` and the missing results; empty if no result is missing."""
     answered = {getattr(part, "tool_call_id", None) for part in parts}
     missing = [_interrupt(call) for call in calls if call.tool_call_id not in answered]
     return [ModelRequest(parts=[*missing, *parts])] if missing else []

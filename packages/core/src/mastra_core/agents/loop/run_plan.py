@@ -61,7 +61,7 @@ class RunPlan:
 
     @functools.cached_property
     def parameters(self) -> ModelRequestParameters:
-        """What the model gets beside the messages."""
+        """The tools, the output format and the instructions that the model gets."""
         parts = [InstructionPart(content=self.instructions)] if self.instructions else []
         if self.output is None:
             return ModelRequestParameters(
@@ -86,7 +86,7 @@ class RunPlan:
 
 
 def apply_defaults(run_input: AgentInput, agent: AgentDefinition) -> AgentInput:
-    """Return the input, and use the agent's options for missing options.
+    """Return the input; the agent's options replace missing options.
 
     :param run_input: the input of the run.
     :param agent: the description of the agent.

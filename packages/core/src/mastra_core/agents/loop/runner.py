@@ -75,7 +75,7 @@ class LoopAgent:
         return truncate_history(history, turns)
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run to the end without streaming.
+        """Run the agent to the end without streaming.
 
         :param input: the input of the run.
         :raises AgentFailed: when the run fails.
@@ -105,7 +105,8 @@ class LoopAgent:
         yield self._build_start(input)
         try:
             plan = await self._build_plan(input)
-            async with aclosing(self._iter_events(plan, live=True)) as run:
+            live = input.journal is None or input.journal.live
+            async with aclosing(self._iter_events(plan, live=live)) as run:
                 async for event in run:
                     yield event
         except RequestError as error:
@@ -131,7 +132,7 @@ class LoopAgent:
         return Start(model=model, provider=provider)
 
     async def _build_plan(self, run_input: AgentInput) -> RunPlan:
-        """Build what the run needs.
+        """Build the plan of a run: its models, tools, settings and messages.
 
         :raises RequestError: for an input that cannot be run.
         """
@@ -176,6 +177,6 @@ def _list_own_models(models: Sequence[Any], permanent: Sequence[Any]) -> list[An
 
 
 def _get_timeout(models: Sequence[Any], settings: Mapping[str, Any]) -> float | None:
-    """Return the seconds for one answer of the model, unless the caller or a model sets them."""
+    """Return the timeout of a model's answer; ``None`` if the caller or a model sets one."""
     has_own = "request_timeout" in settings or "first_event_timeout" in settings
     return None if has_own or not any(isinstance(each, str) for each in models) else _MODEL_TIMEOUT

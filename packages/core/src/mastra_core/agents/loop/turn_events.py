@@ -45,7 +45,7 @@ class TurnConverter:
         """Convert one event of the model's stream.
 
         :param event: pydantic-ai's event.
-        :returns: the events; empty where pydantic-ai's event has no meaning for a run.
+        :returns: the events; empty if pydantic-ai's event has no meaning for a run.
         """
         match event:
             case native.PartDeltaEvent(delta=native.ToolCallPartDelta()):
@@ -64,7 +64,7 @@ class TurnConverter:
     def _convert_text(
         self, events: list[AgentEvent], *, is_start: bool = False
     ) -> list[AgentEvent]:
-        """Add the answer so far, if the model writes it as text."""
+        """Add the partial answer to the events, if the model writes the answer as text."""
         if self._shape is None:
             return events
         if is_start:

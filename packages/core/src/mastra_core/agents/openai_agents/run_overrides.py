@@ -103,7 +103,7 @@ def _build_approval(item: Tool) -> Any:
 
 
 def _to_client_tool(item: ClientTool) -> Any:
-    """Convert a client tool to a function tool; the run stops instead of calling the tool."""
+    """Convert a client tool to a function tool; a call of the tool ends the run."""
 
     async def report_unanswered(_: Any, __: str) -> str:
         return "The caller has not sent a result for this call."

@@ -68,7 +68,7 @@ class OpenAIAgent:
         )
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run to the end.
+        """Run the agent to the end, and return its output.
 
         :param input: the input of the run.
         :raises AgentFailed: when the run fails.

@@ -18,8 +18,8 @@ from mastra_core.errors import InvalidInput
 __all__ = ("build_answer_check",)
 
 MAX_SIZE = 500  # subschemas that are evaluated
-MAX_OPEN_REFERENCES = 4  # references within each other
-MAX_DEPTH = 9  # subschemas within each other, where Python cannot compile deeper code
+MAX_OPEN_REFERENCES = 4  # nested references
+MAX_DEPTH = 9  # nested subschemas; Python cannot compile deeper code
 _HINT = "Send a valid JSON Schema."
 # Only these keywords are evaluated: others may contain a pattern, a reference or unlimited work.
 _MAPS_OF_SCHEMAS = frozenset(("properties", "dependentSchemas"))
@@ -34,7 +34,7 @@ _PLAIN_VALUES = frozenset(
 )  # fmt: skip
 
 
-_STRICTER = ("not", "oneOf", "if")  # they refuse more if their schemas accept more
+_STRICTER = ("not", "oneOf", "if")  # these keywords refuse more values if their schemas accept more
 _ANNOTATIONS = frozenset(
     ("title", "description", "default", "examples", "$schema", "$id", "id", "$comment", "$defs",
      "definitions", "discriminator", "deprecated", "readOnly", "writeOnly")
@@ -73,7 +73,7 @@ def build_answer_check(schema: dict[str, Any], *, enforce_patterns: bool) -> Cal
 
 
 def _compile(schema: Any) -> Callable[[Any], Any]:
-    """Compile a schema. With details, the code of each part would contain that part again."""
+    """Compile a schema, without detailed messages, which would make the code much larger."""
     import fastjsonschema
 
     validate: Callable[[Any], Any] = fastjsonschema.compile(
@@ -104,7 +104,7 @@ class _NoHandlers(Mapping[str, Callable[[str], Any]]):
 
     def __getitem__(self, scheme: str) -> Callable[[str], Any]:
         def refuse(address: str) -> Any:
-            raise ValueError(f"{address!r} is not in the schema")
+            raise ValueError(f"the reference {address!r} is not in the schema")
 
         return refuse
 
@@ -151,7 +151,7 @@ class _Inliner:
         return {key: value for key, value in converted.items() if value is not _OMITTED}
 
     def _convert_key(self, key: str, value: Any, targets: tuple[str, ...]) -> Any:
-        """Convert a keyword; omit one that would refuse more if its schemas accept more."""
+        """Convert a keyword; omit ``not`` and others that would refuse more than they should."""
         cuts = self._cuts
         converted = self._convert_value(key, value, targets)
         if converted is _OMITTED:
@@ -161,7 +161,7 @@ class _Inliner:
         return converted
 
     def _convert_value(self, key: str, value: Any, targets: tuple[str, ...]) -> Any:
-        """Return the value of a keyword that is evaluated; ``_OMITTED`` for other keywords."""
+        """Convert the value of a keyword; return ``_OMITTED`` if the keyword is not evaluated."""
         if key in _PLAIN_VALUES:
             return _OMITTED if _has_reference(value) else value
         if key in _MAPS_OF_SCHEMAS and not isinstance(value, dict):

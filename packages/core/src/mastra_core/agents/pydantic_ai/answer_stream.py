@@ -10,8 +10,8 @@ from mastra_core.agents.events import AgentEvent, PartialObject, TextDelta
 
 __all__ = ("AnswerShape", "AnswerStream")
 
-# An incomplete answer is sent again when its text is longer by this part. All of them together are
-# thus at most this many times as long as the answer.
+# An incomplete answer is sent again when its text has grown by this fraction. This limits the total
+# length of all incomplete answers to a multiple of the answer's length.
 _GROWTH = 64
 
 
@@ -87,7 +87,7 @@ def _parse(text: str) -> tuple[Any, bool]:
 
 
 def _drop_incomplete(items: list[Any]) -> list[Any]:
-    """Drop the last item unless it is an object, whose properties so far can be shown."""
+    """Drop the last item, unless it is an object, because an object can be shown in part."""
     return items if items and isinstance(items[-1], dict) and items[-1] else items[:-1]
 
 

@@ -43,7 +43,7 @@ def wrap_schema(schema: dict[str, Any]) -> tuple[dict[str, Any], str]:
 
 
 def list_choices(schema: dict[str, Any]) -> tuple[str, ...]:
-    """Return the texts of which an answer is one; empty if its type is no enumeration.
+    """Return the allowed texts of an answer; empty if its type is not an enumeration.
 
     :param schema: the JSON Schema of the answer, without a wrapper.
     """
@@ -54,7 +54,7 @@ def list_choices(schema: dict[str, Any]) -> tuple[str, ...]:
 
 
 def unwrap_check(check: Callable[[Any], Any], wrapper: str) -> Callable[[Any], Any]:
-    """Build a check of a wrapped answer, which also accepts one that the model did not wrap.
+    """Build a check of a wrapped answer; the check also accepts an answer without a wrapper.
 
     :param check: returns a valid answer without the wrapper, or raises ``ValueError``.
     :param wrapper: the property that contains the answer.
@@ -82,7 +82,7 @@ def _inline_root(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _move_references(value: Any) -> Any:
-    """Return a part of a schema whose references lead to the new place of the root."""
+    """Return a part of a schema, with references changed to the new place of the root."""
     if isinstance(value, list):
         return [_move_references(each) for each in value]
     if not isinstance(value, dict):

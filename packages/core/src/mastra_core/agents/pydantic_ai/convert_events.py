@@ -49,7 +49,7 @@ class EventConverter:
         """Convert one event of pydantic-ai.
 
         :param event: pydantic-ai's event.
-        :returns: the events; empty where pydantic-ai's event has no meaning for a run.
+        :returns: the events; empty if pydantic-ai's event has no meaning for a run.
         """
         match event:
             case native.PartStartEvent() | native.PartDeltaEvent() | native.PartEndEvent():
@@ -90,7 +90,7 @@ class EventConverter:
         return build_stop_events(stop.messages, stop.usage, self._counted_usage)
 
     def _close_turn(self) -> list[AgentEvent]:
-        """End the turn of the tool calls when the model writes after their results."""
+        """End the turn if its tool calls have results and the model now writes again."""
         if not self._reason:
             return []
         reason, self._reason = self._reason, ""

@@ -64,7 +64,7 @@ def load_arguments(part: native.ToolCallPart) -> dict[str, Any]:
     """Return the arguments of a tool call.
 
     :param part: pydantic-ai's part.
-    :raises ValueError: where the model wrote no JSON object.
+    :raises ValueError: when the model wrote no JSON object.
     """
     if not part.args or isinstance(part.args, dict):
         return part.args or {}

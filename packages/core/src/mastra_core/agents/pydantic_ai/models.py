@@ -10,6 +10,7 @@ from typing import Any
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import Model, infer_model
 
+from mastra_core.agents.lazy_exports import enable_lazy_exports
 from mastra_core.agents.providers import get_provider_modules, get_requirements
 from mastra_core.errors import ConfigError
 
@@ -62,6 +63,7 @@ class ModelCache:
 
 
 def _infer_model(name: str) -> Model:
+    enable_lazy_exports()
     try:
         model = infer_model(name)
     except (UserError, ImportError, ValueError) as error:

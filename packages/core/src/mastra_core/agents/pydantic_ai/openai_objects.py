@@ -19,7 +19,7 @@ _UNIONS = (Union, types.UnionType)
 
 
 class UnexpectedShape(Exception):
-    """The value or its type is not one that this module builds as the SDK does."""
+    """The value cannot be built exactly as the SDK does it."""
 
 
 def build_object(type_: Any, value: Any) -> Any:
@@ -105,7 +105,7 @@ class _ObjectBuilder:
         ]
 
     def build(self, value: Any) -> Any:
-        """Build an object as the SDK does, which keeps unknown properties in the object."""
+        """Build an object as the SDK does; the object keeps unknown properties."""
         if type(value) is not dict:
             raise UnexpectedShape
         fields: dict[str, Any] = {}

@@ -35,7 +35,7 @@ def accelerate_client(model: OpenAIChatModel | OpenAIResponsesModel) -> None:
 
 
 async def _create(create: Callable[..., Awaitable[Any]], **options: Any) -> Any:
-    """Create a completion or a response, with large arguments as parts of the finished body.
+    """Create a completion or a response; insert large arguments into the finished body.
 
     The SDK compares the other arguments with their types at every level, and with every type of a
     union. This finds nothing to change in the arguments of pydantic-ai, which are JSON builtins.
@@ -68,7 +68,7 @@ def _replace_stream_class(stream_class: Any) -> Any:
     holder = create_model("Holder", __base__=BaseModel, piece=(type_, ...))
 
     class Piece:
-        """A type with its own ``build``, which the SDK calls."""
+        """A type whose own method ``build`` the SDK calls."""
 
         @classmethod
         def build(cls, *, response: object, data: object) -> Any:  # noqa: ARG003  # the SDK's names

@@ -9,13 +9,18 @@ from typing import Any
 
 from pydantic_ai.providers import infer_provider_class
 
+from mastra_core.agents.lazy_exports import enable_lazy_exports
 from mastra_core.agents.providers import get_model_modules, split_model_name
 
 __all__ = ("preload_models",)
 
 # What the first model and the first request of a client import.
 _SHARED_MODULES = ("anyio._backends._asyncio", "genai_prices.data")
-_CHAT_MODULES = ("openai.resources.chat.chat", "openai.resources.chat.completions.completions")
+_CHAT_MODULES = (
+    "openai.resources.chat.chat",
+    "openai.resources.chat.completions.completions",
+    "openai.types.responses.response",  # pydantic-ai compares the type of each answer with it
+)
 _RESPONSES_MODULES = ("openai.resources.responses.responses",)
 _RESPONSES_PROVIDERS = ("openai", "openai-responses")  # every other provider has the older protocol
 
@@ -27,6 +32,7 @@ def preload_models(models: Iterable[Any]) -> None:
 
     :param models: model strings, and model objects, which have imported their modules already.
     """
+    enable_lazy_exports()
     for model in models:
         if isinstance(model, str):
             provider = split_model_name(model)[0]

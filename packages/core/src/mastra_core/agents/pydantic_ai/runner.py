@@ -14,6 +14,7 @@ from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
 from mastra_core.agents.providers import get_provider_variables, parse_models, split_model_name
 from mastra_core.agents.pydantic_ai.approvals import build_deferred_results
+from mastra_core.agents.pydantic_ai.call_recording import build_recording
 from mastra_core.agents.pydantic_ai.convert_events import EventConverter
 from mastra_core.agents.pydantic_ai.convert_messages import split_history
 from mastra_core.agents.pydantic_ai.failures import build_failure_events
@@ -62,10 +63,14 @@ class PydanticAgent:
     :param id: id of the agent.
     :param name: display name.
     :param description: what the agent is for.
+    :cvar records_calls: whether finished calls are recorded in the journal of a durable run.
+    :cvar repeats_events: whether the events of recorded calls are sent to the readers again.
     :cvar allows_partial_decisions: whether some of several waiting calls may be decided while the
         others keep waiting; the tools of a user's own agent would not ask again.
     """
 
+    records_calls = True
+    repeats_events = True
     allows_partial_decisions = False
 
     def __init__(
@@ -103,7 +108,7 @@ class PydanticAgent:
         return truncate_history(history, turns)
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run to the end.
+        """Run the agent to the end, and return its output.
 
         :param input: the input of the run.
         :raises AgentFailed: when the run fails.
@@ -145,7 +150,7 @@ class PydanticAgent:
         return Start(model=model, provider=provider)
 
     async def _iter_events(self, run: Any, instructions: str) -> AsyncIterator[Any]:
-        """Yield the events of ``run``, which starts at the first event.
+        """Yield the events of ``run``; the run starts when the first event is read.
 
         The run's task copies the context in which it starts. The override is therefore needed only
         around the first event. Around a ``yield``, it would also apply to the reader of the events.
@@ -183,6 +188,7 @@ class PydanticAgent:
                 toolsets=build_toolsets(run_input),
                 model=models[0] if models else None,
                 capabilities=[
+                    *build_recording(run_input.journal),
                     *build_model_fallback(models),
                     *build_tool_filter(run_input.active_tools),
                     *build_tool_choice(run_input),

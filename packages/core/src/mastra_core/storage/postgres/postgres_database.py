@@ -90,7 +90,7 @@ class PostgresDatabase:
 class _Unchanged(Exception):
     """The last statement has changed no row, so the transaction is rolled back.
 
-    :param results: of the statements.
+    :param results: the results of the statements.
     """
 
     def __init__(self, results: list[Result]) -> None:

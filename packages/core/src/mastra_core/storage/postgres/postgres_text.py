@@ -31,7 +31,7 @@ _EXPRESSIONS = (
 
 @functools.lru_cache(maxsize=512)
 def translate_sql(sql: str) -> bytes:
-    """Translate a statement, whose placeholders become ``%s``.
+    """Translate a statement of SQLite for PostgreSQL; placeholders become ``%s``.
 
     :param sql: the statement, which has no quoted question marks.
     """
@@ -53,7 +53,7 @@ def encode_value(value: Any) -> Any:
 
 
 def decode_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the row that was stored.
+    """Decode the texts that ``encode_value`` has encoded.
 
     :param row: the row of PostgreSQL.
     """

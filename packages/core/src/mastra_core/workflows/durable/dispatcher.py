@@ -7,30 +7,31 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
 import msgspec
 
 from mastra_core.errors import StorageError
+from mastra_core.freezing import collect_tasks, freezes_between_requests, hold_response
 from mastra_core.logger import get_logger
-from mastra_core.metrics.definitions import WORKFLOW_TAKEOVERS
-from mastra_core.metrics.recording import record
 from mastra_core.request_scope import is_being_cancelled
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.execution import Execution, ExecutionLimits
+from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
 from mastra_core.workflows.durable.heartbeat import (
     Heartbeat,
     find_dead_members,
     identify_machine,
 )
+from mastra_core.workflows.durable.run_load import LoadMonitor
 from mastra_core.workflows.durable.run_rows import Member, RunRow, RunState
 from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
 from mastra_core.workflows.model.workflow import Workflow
 
-__all__ = ("Dispatcher", "DispatcherSettings")
+__all__ = ("Dispatcher", "DispatcherSettings", "LookTimes")
 
 _BUSY_INTERVAL = 0.1  # seconds between two looks at the store while runs are executed or watched
 _IDLE_INTERVAL = 0.25
@@ -42,7 +43,7 @@ _ERROR_INTERVAL = 1.0
 
 
 class DispatcherSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of the work of one process.
+    """The settings for the execution of runs in one process.
 
     :param name: the name of the process.
     :param max_concurrency: the maximum number of runs that the process executes at a time.
@@ -58,27 +59,38 @@ class DispatcherSettings(msgspec.Struct, frozen=True, kw_only=True):
     limits: ExecutionLimits
 
 
+class LookTimes(msgspec.Struct):
+    """When rare looks at the store are due next, by the monotonic clock.
+
+    :param next_orphans: the next look for the runs of dead processes.
+    :param next_purge: the next look for old runs.
+    """
+
+    next_orphans: float = 0.0
+    next_purge: float = 0.0
+
+
 class Dispatcher:
     """Executes runs in one event loop, from ``open`` to ``close``.
 
     :param store: the store.
     :param settings: the settings.
-    :param workflows: the workflows that this process knows, by id.
+    :param workflows: the workflows that this process knows.
     :param runs: the handles of runs that somebody holds, by key.
-    :param get_run: returns the handle of a run.
+    :param looks: the times of rare looks at the store; of this dispatcher alone by default.
     """
 
     def __init__(
         self,
         store: RunStore,
         settings: DispatcherSettings,
-        workflows: Mapping[str, Workflow],
+        workflows: KnownWorkflows,
         runs: WeakValueDictionary[int, DurableRun],
-        get_run: Callable[[Workflow, RunRow], DurableRun],
+        looks: LookTimes | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self._store, self._settings, self._workflows = store, settings, workflows
-        self._runs, self._get_run = runs, get_run
+        self._runs = runs
         name = settings.name or f"{socket.gethostname()}-{os.getpid()}"
         self.member = Member(
             id=f"{name}-{os.urandom(6).hex()}",
@@ -86,18 +98,90 @@ class Dispatcher:
             machine=identify_machine(),
             process=os.getpid(),
         )
+        self.monitor = LoadMonitor(store)
         self._executions: dict[int, Execution] = {}
         self._heartbeat: Heartbeat | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._kicked = asyncio.Event()
-        self._next_orphans = self._next_purge = 0.0
+        self._looks = LookTimes() if looks is None else looks
         self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
+        self._has_backlog = False
+        self._claiming: asyncio.Task[None] | None = None
+        self._freezes = freezes_between_requests() and not store.single_process
+
+    def get_holder(self, workflow: Workflow, fingerprint: str) -> str:
+        """Return the id of this process, or an empty text if a run must wait in the queue.
+
+        A run waits if the process does not have its fingerprint, if the process executes as many
+        runs as it may, if other runs wait, and if all processes together may execute a limited
+        number of runs of the workflow.
+
+        :param workflow: the workflow of the run.
+        :param fingerprint: the fingerprint with which the run is executed.
+        """
+        if fingerprint not in self._workflows.fingerprints:
+            return ""
+        self._has_backlog = self._has_backlog or self._is_full
+        must_wait = self._has_backlog or workflow.concurrency is not None
+        return "" if must_wait else self.member.id
 
     @property
-    def holder(self) -> str:
-        """The id of this process; empty if it executes as many runs as it may."""
-        is_full = len(self._executions) >= self._settings.max_concurrency
-        return "" if is_full else self.member.id
+    def _is_full(self) -> bool:
+        return len(self._executions) >= self._settings.max_concurrency
+
+    def look_soon(self) -> None:
+        """Check the store soon, because a run waits there."""
+        if not self._settings.max_concurrency:
+            return
+        self._kicked.set()
+        if self._freezes:
+            self._claiming = asyncio.create_task(self._claim_runs())
+            hold_response(self._claiming)
+
+    async def prepare_holder(self, workflow: Workflow, fingerprint: str) -> str:
+        """Return what ``get_holder`` returns, after the lease of the process has begun.
+
+        :param workflow: the workflow of the run.
+        :param fingerprint: the fingerprint with which the run is executed.
+        """
+        holder = self.get_holder(workflow, fingerprint)
+        if holder and self._freezes:
+            await self._renew_frozen_lease()
+        return holder
+
+    async def _renew_frozen_lease(self) -> None:
+        """Renew a lease that may have ended while the process was frozen."""
+        await self._store.beat(self.member, self._settings.lease)
+
+    def get_run(self, workflow: Workflow, row: RunRow) -> DurableRun:
+        """Return the handle of a run.
+
+        :param workflow: the workflow.
+        :param row: the run in the store.
+        """
+        run = self._runs.get(row.id)
+        if run is None:
+            known = self._workflows.find(row.fingerprint, workflow)
+            run = self._runs[row.id] = DurableRun(known, row, self._store, self._follow)
+        return run
+
+    def _follow(self) -> None:
+        """Begin to follow the runs that somebody watches; the watcher does so at its next look."""
+
+    async def announce(self) -> None:
+        """Notify other processes of the workflows that this process executes.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        if self._store.single_process:
+            return
+        is_worker = self._settings.max_concurrency > 0
+        fingerprints = tuple(self._workflows.fingerprints) if is_worker else ()
+        self.member = msgspec.structs.replace(self.member, fingerprints=fingerprints)
+        if self._heartbeat is not None:
+            self._heartbeat.member = self.member
+        await self._workflows.store_descriptions()
+        await self._store.beat(self.member, self._settings.lease)
 
     async def open(self) -> None:
         """Connect, report this process, and begin to execute runs that are due.
@@ -106,7 +190,7 @@ class Dispatcher:
         """
         await self._store.open()
         if not self._store.single_process:
-            await self._store.beat(self.member, self._settings.lease)
+            await self.announce()
             self._heartbeat = Heartbeat(self._store.copy(), self.member, self._settings.lease)
             self._heartbeat.start()
         for work in (self._watch(), self._listen()):
@@ -146,8 +230,11 @@ class Dispatcher:
             self._store, run, row, context, self._settings.limits, self._remove_execution
         )
         self._executions[run.id] = execution
+        run.workflow = self._workflows.find(row.fingerprint, run.workflow)
         run.is_executed = True
         execution.start()
+        if execution.task is not None:
+            hold_response(execution.task)
 
     def find_execution(self, row: RunRow) -> Execution | None:
         """Return the execution of a run in this process, or ``None`` if there is none.
@@ -157,6 +244,13 @@ class Dispatcher:
         execution = self._executions.get(row.id)
         is_present = execution is not None and execution.row.attempt == row.attempt
         return execution if is_present else None
+
+    async def continue_runs(self) -> None:
+        """Take up the runs that are due or were lost, and return when these runs rest."""
+        with collect_tasks() as tasks:
+            await self._claim_runs(now=True)
+        if tasks:
+            await asyncio.wait(tasks)
 
     def stop_execution(self, run: DurableRun) -> None:
         """Stop the execution of a run in this process, if there is one.
@@ -169,10 +263,10 @@ class Dispatcher:
 
     def _remove_execution(self, execution: Execution) -> None:
         if self._executions.get(execution.run.id) is execution:
-            was_full = not self.holder
+            is_awaited = self._is_full or execution.run.workflow.concurrency is not None
             del self._executions[execution.run.id]
             execution.run.is_executed = False
-            if was_full:
+            if is_awaited:
                 self._kicked.set()  # other runs may wait
 
     async def _watch(self) -> None:
@@ -188,20 +282,32 @@ class Dispatcher:
             if self._heartbeat is not None:
                 self._heartbeat.request_stop()
 
-    async def _look(self) -> None:
-        """Look once at the store for changes of other processes and for runs to execute."""
-        for work in (self._follow_runs, self._claim_runs, self._purge_runs):
+    async def _look(self) -> bool:
+        """Check the store once for changes of other processes and for runs to execute.
+
+        :returns: whether the store could be used.
+        """
+        is_complete = True
+        for work in self._list_work():
             try:
                 await work()
             except StorageError as error:
                 get_logger("mastra.workflows").error("durable runs wait: %s", error)
+                is_complete = False
                 await asyncio.sleep(_ERROR_INTERVAL)
             except Exception:  # noqa: BLE001  # one damaged run must not stop the others
                 get_logger("mastra.workflows").exception("durable runs wait")
+                is_complete = False
                 await asyncio.sleep(_ERROR_INTERVAL)
+        return is_complete
+
+    def _list_work(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        if self._freezes and not self._list_followed_runs():
+            return (self._follow_runs, self._purge_runs)  # no request may wait for a claimed run
+        return (self._follow_runs, self._claim_runs, self._purge_runs, self.monitor.measure)
 
     async def _listen(self) -> None:
-        """Look at the store as soon as another process tells that runs have changed."""
+        """Check the store as soon as another process notifies this process of changed runs."""
         while not is_being_cancelled():
             try:
                 async for _ in self._store.listen():
@@ -215,7 +321,7 @@ class Dispatcher:
         return runs | {id_: each.run for id_, each in self._executions.items()}
 
     async def _follow_runs(self) -> None:
-        """Take over what other processes have changed."""
+        """Read the changes of other processes to the runs of this process."""
         runs = self._list_followed_runs()
         if not runs:
             return
@@ -237,11 +343,16 @@ class Dispatcher:
         elif state.answers > execution.answer_count:
             await execution.add_answers()
 
-    async def _claim_runs(self) -> None:
+    async def _claim_runs(self, *, now: bool = False) -> None:
+        if self._freezes:
+            await self._renew_frozen_lease()
         await self._claim(orphans=False)
-        if time.monotonic() < self._next_orphans:
+        if time.monotonic() < self._looks.next_orphans and not now:
             return
-        self._next_orphans = time.monotonic() + _ORPHAN_INTERVAL
+        self._looks.next_orphans = time.monotonic() + _ORPHAN_INTERVAL
+        await self._claim_orphans()
+
+    async def _claim_orphans(self) -> None:
         await self._release_lost_runs()
         if self._store.single_process:
             return
@@ -249,6 +360,7 @@ class Dispatcher:
         if dead:
             await self._store.remove_members([member.id for member in dead])
         await self._claim(orphans=True)
+        await self._workflows.park_others()
 
     async def _release_lost_runs(self) -> None:
         """Release runs that this process holds but does not execute.
@@ -265,20 +377,29 @@ class Dispatcher:
 
     async def _claim(self, *, orphans: bool) -> None:
         free = self._settings.max_concurrency - len(self._executions)
-        if free <= 0 or not self._workflows:
+        known = self._workflows.fingerprints
+        if free <= 0 or not known:
             return
-        rows = await self._store.claim(self.member, self._workflows, free, orphans=orphans)
+        limits = {
+            each.id: each.concurrency
+            for each in reversed([*known.values()])
+            if each.concurrency is not None
+        }
+        ids = {fingerprint: each.id for fingerprint, each in known.items()}
+        rows = await self._store.claim(self.member, ids, free, orphans=orphans, concurrency=limits)
+        if not orphans:
+            self._has_backlog = len(rows) == free
         for row in rows:
             if orphans:
-                record(WORKFLOW_TAKEOVERS, 1)
+                self.monitor.count_takeover()
                 get_logger("mastra.workflows").warning(
                     "run %s was taken over from a process that has ended", row.run_id
                 )
-            run = self._get_run(self._workflows[row.workflow], row)
+            run = self.get_run(known[row.fingerprint], row)
             self.execute(run, row, msgspec.json.decode(row.context))
 
     async def _purge_runs(self) -> None:
-        if time.monotonic() < self._next_purge:
+        if time.monotonic() < self._looks.next_purge:
             return
         now = get_timestamp_ms()
         count = await self._store.purge(
@@ -286,4 +407,4 @@ class Dispatcher:
             pending_before=now - _PENDING_AGE * 1000,
             limit=_PURGE_SIZE,
         )
-        self._next_purge = time.monotonic() + (0 if count == _PURGE_SIZE else _PURGE_INTERVAL)
+        self._looks.next_purge = time.monotonic() + (0 if count == _PURGE_SIZE else _PURGE_INTERVAL)

@@ -10,14 +10,17 @@ import msgspec
 
 from mastra_core.database.url import parse_database_url, read_database_url
 from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
+from mastra_core.request_scope import get_current_request, is_request_scoped
 from mastra_core.schema import dump
 from mastra_core.secret import Secret
 from mastra_core.telemetry import save_context
-from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings
+from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings, LookTimes
 from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import DurableRun, build_record
 from mastra_core.workflows.durable.execution import ExecutionLimits
+from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
 from mastra_core.workflows.durable.restart_plan import plan_restart
+from mastra_core.workflows.durable.run_load import RunLoad
 from mastra_core.workflows.durable.run_rows import (
     ExecutionSettings,
     NewRun,
@@ -28,6 +31,7 @@ from mastra_core.workflows.durable.run_store_factory import create_run_store
 from mastra_core.workflows.engine.protocol import Run
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
+    check_priority,
     check_resume_data,
     generate_id,
     require_rested,
@@ -53,23 +57,27 @@ from mastra_core.workflows.model.workflow import Workflow
 if TYPE_CHECKING:
     import asyncio
 
+    from mastra_core.workflows.durable.request_dispatcher import RequestDispatcher
+
 __all__ = ("DurableEngine",)
 
 _MONTH = 30 * 24 * 3600
+_D1_SCHEME = "d1:"
 _TRIES = 20  # of a change that another process may forestall
 
 
 class DurableEngine:
     """Stores runs in a database, and executes them in the processes that use the database.
 
-    :param store: the store, or the URL of a database: ``sqlite:///runs.db`` or
-        ``postgresql://user:password@host/name``; by default the database that
-        ``MASTRA_DATABASE_URL`` names, or else the file ``mastra.db``.
+    :param store: the store, or the URL of a database: ``sqlite:///runs.db``,
+        ``postgresql://user:password@host/name``, or ``d1:DB`` for the D1 binding ``DB`` of a
+        Cloudflare Worker; by default the database that ``MASTRA_DATABASE_URL`` names, or else the
+        file ``mastra.db``.
     :param name: the name of this process, for its logs; host name and process id by default.
     :param max_concurrency: the maximum number of runs that this process executes at a time. Further
         runs wait in the database until a process is free.
     :param lease: the seconds after which a process that does not report counts as dead. Other
-        processes then continue its runs.
+        processes then continue its runs. On Cloudflare Workers, this is a request.
     :param max_events: the maximum number of events of one run. An endless loop fails there.
     :param max_takeovers: how often in sequence the process of a run may die without progress. Then
         the run fails.
@@ -79,6 +87,8 @@ class DurableEngine:
     :param context_keys: the keys of the request context that are stored; all by default. Only JSON
         values are stored.
     """
+
+    is_durable = True
 
     def __init__(
         self,
@@ -95,6 +105,7 @@ class DurableEngine:
         context_keys: Collection[str] | None = None,
     ) -> None:
         self._store = _as_store(store)
+        self._database = "variable" if store is None else getattr(self._store, "kind", "other")
         limits = ExecutionLimits(
             max_events=max_events, max_takeovers=max_takeovers, park_after=park_after
         )
@@ -102,24 +113,52 @@ class DurableEngine:
             name=name, max_concurrency=max_concurrency, lease=lease, max_age=max_age, limits=limits
         )
         self._context_keys, self._max_unfinished = context_keys, max_unfinished
-        self._workflows: dict[str, Workflow] = {}
+        self._workflows = KnownWorkflows(self._store)
         self._runs: WeakValueDictionary[int, DurableRun] = WeakValueDictionary()
         self._dispatcher: Dispatcher | None = None
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self._looks, self._is_open = LookTimes(), False
+        self._outside_requests: dict[Any, Any] = {}
+
+    @property
+    def database(self) -> str:
+        """The kind of the database: ``sqlite``, ``postgresql``, ``d1`` or ``other``.
+
+        The value is ``variable`` if ``MASTRA_DATABASE_URL`` names the database.
+        """
+        return self._database
 
     @property
     def single_process(self) -> bool:
         """Whether a run is known only to the process that created it."""
         return self._store.single_process
 
+    @property
+    def load(self) -> RunLoad:
+        """The number of runs that wait for a process, as measured a few seconds ago."""
+        return RunLoad() if self._dispatcher is None else self._dispatcher.monitor.load
+
     async def open(self, workflows: Iterable[Workflow]) -> None:
-        """Connect to the database, and continue the runs of workflows that wait there.
+        """Connect to the database, and continue the waiting runs of the given workflows.
 
         :param workflows: the workflows.
         :raises StorageError: when the database cannot be used.
         """
-        self._workflows.update({workflow.id: workflow for workflow in workflows})
-        await self._get_dispatcher()
+        for workflow in workflows:
+            self._workflows.add(workflow)
+        if is_request_scoped():  # each request has a dispatcher of its own
+            await self._open_for_requests()
+            return
+        dispatcher = await self._get_dispatcher()
+        if not self._workflows.is_stored:
+            await dispatcher.announce()
+
+    async def _open_for_requests(self) -> None:
+        if not self._is_open:
+            await self._store.open()
+            self._is_open = True
+        if not self._workflows.is_stored:
+            await self._workflows.store_descriptions()
 
     async def create(
         self,
@@ -142,8 +181,8 @@ class DurableEngine:
         :raises TooManyRuns: when this caller has too many unfinished runs.
         :raises StorageError: when the database cannot be used.
         """
-        await self._get_dispatcher()
-        self._workflows.setdefault(workflow.id, workflow)
+        await self.open([workflow])
+        dispatcher = await self._get_dispatcher()
         new = NewRun(
             workflow=workflow.id,
             run_id=run_id or generate_id(),
@@ -158,7 +197,7 @@ class DurableEngine:
                 f"This caller has {self._max_unfinished} unfinished runs, and may add no more.",
                 "Resume or cancel some runs, or raise DurableEngine(max_unfinished=...).",
             )
-        return await self._load(workflow, row)
+        return await _load(dispatcher.get_run(workflow, row), row)
 
     async def start(
         self,
@@ -168,6 +207,7 @@ class DurableEngine:
         *,
         state: Any = None,
         per_step: bool = False,
+        priority: int = 0,
     ) -> None:
         """Start a run, and return when the start is stored.
 
@@ -176,7 +216,10 @@ class DurableEngine:
         :param context: the request context of the steps.
         :param state: the initial shared state.
         :param per_step: whether to pause after the first node; ``time_travel`` continues the run.
-        :raises InvalidInput: when the input or the state does not fit its type. The run is removed.
+        :param priority: from 0 to 1,000. If runs must wait for a free process, a run with the
+            priority 5 overtakes runs with the priority 0 that have waited up to 5 minutes longer.
+        :raises InvalidInput: when the input or the state does not fit its type, or the priority is
+            out of its range. The run is removed.
         :raises Conflict: when the run was started before.
         :raises StorageError: when the database cannot be used.
         """
@@ -184,6 +227,7 @@ class DurableEngine:
         if run.record.status != "pending":
             raise _build_start_conflict(run)
         try:
+            check_priority(priority)
             validate_data("input data", run.workflow.input_type, value)
             state = build_initial_state(run.workflow, state)
         except InvalidInput:
@@ -191,7 +235,9 @@ class DurableEngine:
             raise
         event = RunStarted(input=dump(value), state=state)
         settings = ExecutionSettings(state=state, per_step=per_step)
-        if not await self._begin(run, event, settings, context):
+        if not await self._begin(
+            run, event, settings, context, priority=priority, fingerprint=run.workflow.fingerprint
+        ):
             await run.refresh()
             raise _build_start_conflict(run)
 
@@ -204,7 +250,7 @@ class DurableEngine:
         *,
         label: str = "",
     ) -> None:
-        """Resume a suspended step, and return when this is stored.
+        """Resume a suspended step, and return when the resumption is stored.
 
         :param run: the run.
         :param data: the data the step is resumed with.
@@ -227,7 +273,7 @@ class DurableEngine:
         steps: Sequence[str],
         context: Mapping[str, Any] | None = None,
     ) -> None:
-        """Resume several suspended steps with the same data, and return when this is stored.
+        """Resume several suspended steps with the same data, and return when this data is stored.
 
         :param run: the run.
         :param data: the data the steps are resumed with.
@@ -238,7 +284,8 @@ class DurableEngine:
         :raises StorageError: when the database cannot be used.
         """
         run = _require_durable_run(run)
-        await check_resume_data(run.workflow, run.record, steps, data)
+        if run.row.fingerprint == run.workflow.fingerprint:  # else the step itself checks the data
+            await check_resume_data(run.workflow, run.record, steps, data)
         dispatcher = await self._get_dispatcher()
         data, text = dump(data), encode(dump(data))
         paths = [path for path in steps if run.record.open.get(path) == "suspended"]
@@ -246,16 +293,22 @@ class DurableEngine:
             (run.record.steps[path].key, encode(StepResumed(step=path, data=data)))
             for path in paths
         ]
+        holder = await dispatcher.prepare_holder(run.workflow, run.row.fingerprint)
         row, count = await self._store.answer(
-            run.id, dispatcher.holder, answers, text, self._encode_context(context)
+            run.id, holder, answers, text, self._encode_context(context)
         )
         await run.refresh()
         if row is None:
             raise Conflict("This workflow run was not suspended")
         execution = dispatcher.find_execution(row)
         if execution is None:
-            if row.holder == dispatcher.member.id:
+            is_own = row.holder == dispatcher.member.id
+            if is_own and row.fingerprint in self._workflows.fingerprints:
                 dispatcher.execute(run, row, self._build_context(row, context))
+            elif is_own:  # the run was moved in between
+                await self._store.release_run(row.id, row.holder, row.attempt)
+            elif not row.holder:
+                dispatcher.look_soon()
         elif count == len(answers):
             _replace_context(execution.context, context)
             await execution.store_answers([key for key, _ in answers], text, row.answers)
@@ -274,7 +327,7 @@ class DurableEngine:
         context: Mapping[str, Any] | None = None,
         per_step: bool = False,
     ) -> None:
-        """Execute a run again from a step, and return when this is stored.
+        """Execute a run again from a step, and return when the new start is stored.
 
         :param run: the run.
         :param step: the path of the step.
@@ -291,6 +344,7 @@ class DurableEngine:
         :raises StorageError: when the database cannot be used.
         """
         run = _require_durable_run(run)
+        mark = run.workflow.fingerprint  # the start point refers to this description
         fields = None if state is None else build_initial_state(run.workflow, state)
         for _ in range(_TRIES):
             require_rested(run.record)
@@ -303,13 +357,13 @@ class DurableEngine:
             journal = await self._store.read_journal(run.id)
             known = journal.emitted | {*journal.answers} | {*journal.wakes}
             event = build_rewind_event(run.record, start)
-            if await self._begin(run, event, settings, context, drop=known):
+            if await self._begin(run, event, settings, context, drop=known, fingerprint=mark):
                 return
             await run.refresh()
         raise _build_change_conflict(run)
 
     async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
-        """Continue an interrupted, failed or stuck run, and return when this is stored.
+        """Continue an interrupted, failed or stuck run, and return when the new start is stored.
 
         Finished steps are not executed again. A running step is cancelled and then executed again.
 
@@ -355,12 +409,12 @@ class DurableEngine:
         :raises NotFound: when there is no such run, or it has been removed.
         :raises StorageError: when the database cannot be used.
         """
-        await self._get_dispatcher()
-        self._workflows.setdefault(workflow.id, workflow)
+        await self.open([workflow])
+        dispatcher = await self._get_dispatcher()
         row = await self._store.find(workflow.id, run_id, resource_id or None)
         if row is None:
             raise NotFound("Workflow run not found")
-        return await self._load(workflow, row)
+        return await _load(dispatcher.get_run(workflow, row), row)
 
     async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
         """Return the records of stored runs, newest first.
@@ -392,17 +446,31 @@ class DurableEngine:
         await self.cancel(run)
         await self._store.delete(_require_durable_run(run).id)
 
+    async def continue_runs(self) -> None:
+        """Take up the runs that are due or whose process died, and wait until these runs rest.
+
+        A process that lives between requests does so by itself. On other platforms, each request
+        for workflows does so, and a cron trigger may call this method.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        dispatcher = await self._get_dispatcher()
+        await dispatcher.continue_runs()
+
     async def close(self) -> None:
         """Stop the runs of this process, and let other processes continue them."""
         dispatcher, self._dispatcher = self._dispatcher, None
         if dispatcher is not None:
             await dispatcher.close()
+        if dispatcher is not None or is_request_scoped():
             await self._store.close()
 
     async def _get_dispatcher(self) -> Dispatcher:
         """Return the dispatcher of this event loop; the first call opens it."""
         import asyncio
 
+        if is_request_scoped():
+            return self._get_request_dispatcher()
         loop = asyncio.get_running_loop()
         if self._dispatcher is not None and self._dispatcher.loop is loop:
             return self._dispatcher
@@ -410,24 +478,24 @@ class DurableEngine:
             self._opening = (loop, asyncio.Lock())
         async with self._opening[1]:
             if self._dispatcher is None or self._dispatcher.loop is not loop:
-                dispatcher = Dispatcher(
-                    self._store, self._settings, self._workflows, self._runs, self._get_handle
-                )
+                dispatcher = Dispatcher(self._store, self._settings, self._workflows, self._runs)
                 await dispatcher.open()
                 self._dispatcher = dispatcher
             return self._dispatcher
 
-    def _get_handle(self, workflow: Workflow, row: RunRow) -> DurableRun:
-        run = self._runs.get(row.id)
-        if run is None:
-            run = self._runs[row.id] = DurableRun(workflow, row, self._store)
-        return run
+    def _get_request_dispatcher(self) -> RequestDispatcher:
+        """Return the dispatcher of the current request; the first call in a request creates it."""
+        from mastra_core.workflows.durable.request_dispatcher import RequestDispatcher
 
-    async def _load(self, workflow: Workflow, row: RunRow) -> DurableRun:
-        run = self._get_handle(workflow, row)
-        if run.position < row.sequence:
-            await run.refresh()
-        return run
+        request = get_current_request()
+        values = self._outside_requests if request is None else request.values
+        dispatcher: RequestDispatcher | None = values.get(self)
+        if dispatcher is None or not dispatcher.is_usable:
+            dispatcher = values[self] = RequestDispatcher(
+                self._store, self._settings, self._workflows, self._looks
+            )
+            dispatcher.wake()
+        return dispatcher
 
     async def _begin(
         self,
@@ -438,17 +506,21 @@ class DurableEngine:
         *,
         keep: Collection[str] = (),
         drop: Collection[str] = (),
+        fingerprint: str = "",
+        priority: int | None = None,
     ) -> bool:
-        """Begin an execution; return whether no other process has changed the run before."""
+        """Begin an execution; return ``False`` if another process has changed the run before."""
         dispatcher = await self._get_dispatcher()
         row = await self._store.begin(
             msgspec.structs.replace(run.row, sequence=run.position),
-            dispatcher.holder,
+            await dispatcher.prepare_holder(run.workflow, fingerprint or run.row.fingerprint),
             encode(event),
             encode(msgspec.structs.replace(settings, trace=save_context(settings.trace))),
             self._encode_context(context),
             keep=keep,
             drop=drop,
+            fingerprint=fingerprint,
+            priority=priority,
         )
         if row is None:
             return False
@@ -457,10 +529,12 @@ class DurableEngine:
         await run.add_committed(row.sequence, [event])
         if row.holder:
             dispatcher.execute(run, row, self._build_context(row, context))
+        else:
+            dispatcher.look_soon()
         return True
 
     def _encode_context(self, context: Mapping[str, Any] | None) -> str | None:
-        """Return the JSON of the request context that is stored; ``None`` if it stays."""
+        """Return the JSON of the request context to store; ``None`` to keep the stored context."""
         if not context:
             return None
         keys = context if self._context_keys is None else self._context_keys
@@ -468,14 +542,26 @@ class DurableEngine:
         return encode({key: value for key, value in stored.items() if _is_json(value)})
 
     def _build_context(self, row: RunRow, context: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return the context of an execution: what the caller passes, or else what is stored."""
+        """Return the context of an execution: the caller's context, or else the stored context."""
         return dict(context) if context else msgspec.json.decode(row.context, type=dict[str, Any])
 
 
 def _as_store(store: RunStore | str | None) -> RunStore:
     if store is not None and not isinstance(store, str):
         return store
+    if store is not None and store.startswith(_D1_SCHEME):
+        from mastra_core.workflows.durable.d1_run_store import D1RunStore
+
+        return D1RunStore(store.removeprefix(_D1_SCHEME))
     return create_run_store(read_database_url() if store is None else parse_database_url(store))
+
+
+async def _load(run: DurableRun, row: RunRow) -> DurableRun:
+    if run.position < row.sequence:
+        await run.refresh()
+    elif row.attempt > run.row.attempt:
+        run.row = row
+    return run
 
 
 def _require_durable_run(run: Run) -> DurableRun:

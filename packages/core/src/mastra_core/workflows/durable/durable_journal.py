@@ -76,6 +76,7 @@ class DurableJournal:
         self._events: list[RunEvent] = []
         self._lock = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None  # of a commit that the store never accepts
         self._timer: asyncio.TimerHandle | None = None
         self._parking: asyncio.Task[None] | None = None
 
@@ -88,17 +89,53 @@ class DurableJournal:
         outcome = self._outcomes.get(key)
         if outcome is not None:
             return outcome
-        if self._batch.outcomes or self._flushing is not None:
+        await self.prepare()
+        outcome = await call()
+        self.record(key, outcome)
+        return outcome
+
+    @property
+    def parts(self) -> DurableJournal:
+        """The journal for the parts of steps."""
+        return self
+
+    def find(self, key: str) -> Outcome | None:
+        """Return the outcome of ``key``, or ``None`` if there is none yet.
+
+        :param key: the key of the call.
+        """
+        return self._outcomes.get(key)
+
+    def has_emitted(self, key: str) -> bool:
+        """Return whether an event was emitted.
+
+        :param key: the key of the event.
+        """
+        return key in self._data.emitted
+
+    async def prepare(self, *, events: bool = False) -> None:
+        """Store all recorded outcomes, before a function of the user is called.
+
+        :param events: whether to store the events so far, too.
+        """
+        if self._batch.outcomes or self._flushing is not None or (events and self._batch.events):
             await self.flush()
         self._require_open()
-        outcome = await call()
+
+    def record(self, key: str, outcome: Outcome) -> None:
+        """Record an outcome; it is stored together with the events before it.
+
+        :param key: the key of the call.
+        :param outcome: the outcome.
+        """
         self._require_open()
         if self.stopping and outcome.kind == "failed":  # the cancellation may be the cause
             raise asyncio.CancelledError
+        if key in self._outcomes:  # two calls of one name; the first outcome stays
+            return
         self._outcomes[key] = outcome
         self._batch.outcomes.append((key, encode(outcome)))
         self._schedule_flush()
-        return outcome
 
     async def wait(self, key: str) -> Any:
         """Wait for the data that resumes a suspended step, and return the data.
@@ -142,7 +179,8 @@ class DurableJournal:
         if type(event) is RunIdle:
             await self._rest(key, event)
             return
-        self._data.emitted.add(key)
+        if key:
+            self._data.emitted.add(key)
         self._add_event(key, event)
         self._schedule_flush()
 
@@ -151,7 +189,7 @@ class DurableJournal:
         self.close()
 
     def close(self) -> None:
-        """Ignore everything from now on."""
+        """Ignore all further events and outcomes."""
         self.closed = True
         for handle in (self._timer, self._parking):
             if handle is not None:
@@ -159,7 +197,7 @@ class DurableJournal:
         self._stop = _do_nothing
 
     async def finish(self, event: RunFinished | RunPaused) -> None:
-        """Store the end of the execution, and give the run up.
+        """Store the end of the execution, so that this process no longer holds the run.
 
         :param event: the last event.
         """
@@ -170,11 +208,13 @@ class DurableJournal:
         self.close()
 
     async def flush(self) -> None:
-        """Store everything that is not stored yet; a cancellation does not interrupt this."""
+        """Store all outcomes and events that are not stored yet, even if the task is cancelled."""
         while self._batch.outcomes or self._batch.events or self._batch.wakes or self._flushing:
             if self._flushing is None:
                 self._flushing = asyncio.create_task(self._flush())
             await asyncio.shield(self._flushing)
+        if self._failure is not None:
+            raise self._failure
 
     async def add_answers(self) -> None:
         """Read the answers of resumed waits, and wake the steps that wait for them."""
@@ -200,7 +240,7 @@ class DurableJournal:
 
     @property
     def answer_count(self) -> int:
-        """The number of answers that this execution knows."""
+        """The number of resumed waits that this execution has read."""
         return self._data.answer_count
 
     async def _wake(self, keys: Iterable[str]) -> None:
@@ -239,11 +279,14 @@ class DurableJournal:
                     batch, self._batch = self._batch, Batch()
                     events, self._events = self._events, []
                     await self._commit(batch, events)
+        except Exception as error:
+            self._failure = error
+            raise
         finally:
             self._flushing = None
 
     async def _rest(self, key: str, event: RunIdle) -> None:
-        """Record that all parts of the run wait, and give the run up unless it continues soon."""
+        """Record that all parts of the run wait; release the run, unless it continues soon."""
         waits = key.removeprefix("idle:").split("|")
         if any(wait in self._data.answers for wait in waits):
             return
@@ -257,7 +300,7 @@ class DurableJournal:
             self._parking.add_done_callback(_retrieve_exception)
 
     async def _park_if_idle(self, waits: list[str]) -> None:
-        """Give the run up, if all its parts sleep for long."""
+        """Release the run, so that it takes no memory, if all its parts sleep for a long time."""
         await asyncio.sleep(_PARK_DELAY)
         resting = {*self._sleeping, *self._waiters}
         is_long = min(self._sleeping.values(), default=0) - time.time() > self._park_after
@@ -265,7 +308,7 @@ class DurableJournal:
             await self._park(waits, [])
 
     async def _park(self, waits: list[str], events: list[RunEvent]) -> None:
-        """Give up a run that rests, unless one of its waits was resumed in between."""
+        """Release a run whose parts all wait, unless one of its waits was resumed in between."""
         await self.flush()
         while not await self._try_park(events):
             await self.add_answers()
@@ -276,7 +319,7 @@ class DurableJournal:
         stop()
 
     async def _try_park(self, events: list[RunEvent]) -> bool:
-        """Give the run up, if nobody has resumed a wait that this execution does not know."""
+        """Release the run, unless a wait was resumed that this execution has not read."""
         self._require_open()
         batch = Batch(releases=True, answers=self._data.answer_count)
         batch.events = [("", encode(event)) for event in events]
@@ -309,7 +352,7 @@ def _get_status(event: RunEvent) -> Status | None:
 
 
 def _retrieve_exception(task: asyncio.Task[None]) -> None:
-    """Retrieve the exception of a task; the fence or the execution reports it."""
+    """Retrieve the exception of a task, which is reported in another place."""
     if not task.cancelled():
         task.exception()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,24 +28,27 @@ class DurableRun:
     :param workflow: the workflow.
     :param row: the run in the store.
     :param store: the store.
+    :param on_watch: called when somebody begins to wait for events.
 
     ``is_executed`` says whether this process executes the run. ``trace`` holds the ids of the span
     of this execution.
     """
 
     __slots__ = (
-        "__weakref__", "_events", "_lock", "_loop", "_store", "_watchers", "id", "is_executed",
-        "record", "row", "trace", "workflow",
+        "__weakref__", "_events", "_lock", "_loop", "_on_watch", "_store", "_watchers", "id",
+        "is_executed", "record", "row", "trace", "workflow",
     )  # fmt: skip
 
-    def __init__(self, workflow: Workflow, row: RunRow, store: RunStore) -> None:
+    def __init__(
+        self, workflow: Workflow, row: RunRow, store: RunStore, on_watch: Callable[[], None]
+    ) -> None:
         self.workflow = workflow
         self.row = row
         self.id = row.id
         self.record = build_record(row, ())
         self.trace: dict[str, str] = {}
         self.is_executed = False
-        self._store = store
+        self._store, self._on_watch = store, on_watch
         self._events: list[RunEvent] = []
         self._lock: asyncio.Lock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -67,7 +70,7 @@ class DurableRun:
         return bool(self._watchers)
 
     def is_behind(self, state: RunState) -> bool:
-        """Return whether the store has events that this process does not know.
+        """Return whether the store has events that this process has not read.
 
         :param state: the state of the run in the store.
         """
@@ -95,7 +98,7 @@ class DurableRun:
                 await asyncio.sleep(0)  # a long run must not block the event loop
 
     async def add_committed(self, sequence: int, events: Sequence[RunEvent]) -> None:
-        """Add the events of a commit of this process.
+        """Add the events that this process has just committed.
 
         :param sequence: the number of events after the commit.
         :param events: the events of the commit.
@@ -107,13 +110,13 @@ class DurableRun:
             self._add(first, events)
 
     def mark_deleted(self) -> None:
-        """End the run for its readers, because it was deleted."""
+        """End the run for its readers, because the run was deleted."""
         if not self.record.is_finished:
             self.record.apply(RunFinished(status="canceled", state=self.record.state))
         self._notify()
 
     def _add(self, first: int, events: Sequence[RunEvent]) -> None:
-        """Add events; those that are known already are skipped."""
+        """Add events, and skip events that are known already."""
         for event in events[self.position - first :]:
             self._events.append(event)
             self.record.apply(event)
@@ -130,8 +133,7 @@ class DurableRun:
         """
         if not self.is_executed:
             await self.refresh()
-        changed = asyncio.Event()
-        self._watchers.add(changed)
+        changed = self._add_watcher()
         try:
             while not self.record.is_settled:
                 changed.clear()
@@ -139,6 +141,12 @@ class DurableRun:
         finally:
             self._watchers.discard(changed)
         return self.record
+
+    def _add_watcher(self) -> asyncio.Event:
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        self._on_watch()
+        return changed
 
     async def iter_events(
         self, offset: int = 0, *, until_finished: bool = False
@@ -150,8 +158,7 @@ class DurableRun:
         """
         if not self.is_executed:
             await self.refresh()
-        changed = asyncio.Event()
-        self._watchers.add(changed)
+        changed = self._add_watcher()
         try:
             while True:
                 while offset < len(self._events):

@@ -72,32 +72,32 @@ class Execution:
         self._on_end = on_end
         self._commits = 0
         self._journal: DurableJournal | None = None
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
 
     @property
     def answer_count(self) -> int:
-        """The number of answers that this execution knows."""
+        """The number of resumed waits that this execution has read."""
         return self.row.answers if self._journal is None else self._journal.answer_count
 
     def start(self) -> None:
         """Start to execute the run in a task."""
         measure_start(self.run.workflow.id, self)
-        self._task = asyncio.create_task(self._execute(), name="workflow run")
+        self.task = asyncio.create_task(self._execute(), name="workflow run")
 
     def abandon(self) -> None:
         """Stop without a commit, because the run was canceled or another process holds it."""
         if self._journal is not None:
             self._journal.close()
-        if self._task is not None:
-            self._task.cancel()
+        if self.task is not None:
+            self.task.cancel()
 
     async def hand_back(self) -> None:
         """Stop the steps, and store the outcomes so far; another process continues the run."""
         if self._journal is not None:
             self._journal.stopping = True
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait([self._task], timeout=_GRACE)
+        if self.task is not None and not self.task.done():
+            self.task.cancel()
+            await asyncio.wait([self.task], timeout=_GRACE)
         if self._journal is not None and not self._journal.closed:
             with contextlib.suppress(StorageError, TimeoutError, asyncio.CancelledError):
                 await asyncio.wait_for(self._journal.flush(), _GRACE)
@@ -184,7 +184,7 @@ class Execution:
             return RunFinished(status="failed", error=reason, state=state)
 
     async def _commit(self, batch: Batch, events: list[RunEvent]) -> bool:
-        """Store a batch; return ``False`` if the run has unknown answers, and stores nothing."""
+        """Store a batch; store nothing and return ``False`` if the run has unread answers."""
         row, number = self.row, self._commits
         # The number tells the store whether a commit whose answer was lost was stored.
         result = await self._retry(
@@ -206,7 +206,7 @@ class Execution:
         return await self._retry(lambda: self._store.read_journal(self.row.id))
 
     async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call the store until the database works; the fence refuses what comes too late."""
+        """Call the store until the database works; the store refuses late batches."""
         delay = _MIN_DELAY
         while True:
             try:

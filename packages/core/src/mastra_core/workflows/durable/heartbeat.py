@@ -28,7 +28,7 @@ class Heartbeat:
     """
 
     def __init__(self, store: RunStore, member: Member, lease: float) -> None:
-        self._store, self._member, self._lease = store, member, lease
+        self._store, self.member, self._lease = store, member, lease
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
@@ -67,13 +67,13 @@ class Heartbeat:
 
     async def _report(self) -> None:
         try:
-            await self._store.beat(self._member, self._lease)
+            await self._store.beat(self.member, self._lease)
         except StorageError as error:
-            get_logger("mastra.workflows").error("%s cannot report: %s", self._member.name, error)
+            get_logger("mastra.workflows").error("%s cannot report: %s", self.member.name, error)
 
 
 def identify_machine() -> str:
-    """Return an id of the machine and its process ids; empty where the system has none.
+    """Return an id of the machine's boot and process namespace; empty if the system has none.
 
     Two containers of one machine have different process ids, and therefore different ids.
     """
@@ -85,7 +85,7 @@ def identify_machine() -> str:
 
 
 def find_dead_members(members: Iterable[Member], machine: str) -> list[Member]:
-    """Return the processes of this machine that do not exist any more.
+    """Return the members of this machine whose processes no longer exist.
 
     They need not wait for the end of their lease.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from mastra_core.workflows.durable.durable_engine import DurableEngine
 from mastra_core.workflows.durable.durable_run import DurableRun
+from mastra_core.workflows.durable.run_load import RunLoad
 from mastra_core.workflows.engine.protocol import Engine, Run
 from mastra_core.workflows.engine.run_options import UNSET
 from mastra_core.workflows.engine.run_query import RunQuery
@@ -28,9 +29,19 @@ class MixedEngine:
         self.other = other
 
     @property
+    def database(self) -> str:
+        """The kind of the database of the durable runs."""
+        return self.durable.database
+
+    @property
     def single_process(self) -> bool:
         """Whether some runs are known only to the process that created them."""
         return self.durable.single_process or self.other.single_process
+
+    @property
+    def load(self) -> RunLoad:
+        """The number of durable runs that wait for a process, as measured a few seconds ago."""
+        return self.durable.load
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
         """Begin to execute the stored runs of workflows.
@@ -70,6 +81,7 @@ class MixedEngine:
         *,
         state: Any = None,
         per_step: bool = False,
+        priority: int = 0,
     ) -> None:
         """Start a run.
 
@@ -78,8 +90,11 @@ class MixedEngine:
         :param context: the request context of the steps.
         :param state: the initial shared state.
         :param per_step: whether to pause after the first node.
+        :param priority: the priority among the runs that wait for a process.
         """
-        await self._find_engine(run).start(run, value, context, state=state, per_step=per_step)
+        await self._find_engine(run).start(
+            run, value, context, state=state, per_step=per_step, priority=priority
+        )
 
     async def resume(
         self,
@@ -198,8 +213,12 @@ class MixedEngine:
         """
         await self._find_engine(run).delete(run)
 
+    async def continue_runs(self) -> None:
+        """Take up the durable runs that are due, and wait until these runs rest."""
+        await self.durable.continue_runs()
+
     async def close(self) -> None:
-        """Stop all runs of this process; other processes continue the durable ones."""
+        """Stop all runs of this process; other processes continue the durable runs."""
         await self.durable.close()
         await self.other.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mastra_core.database.database_span import describe_database, trace_transaction
@@ -10,7 +10,7 @@ from mastra_core.database.postgres_pool import PostgresPool
 from mastra_core.database.url import DatabaseUrl, parse_database_url
 from mastra_core.workflows.durable.run_schema import POSTGRES_SCHEMA
 from mastra_core.workflows.durable.sql_run_store import SqlRunStore
-from mastra_core.workflows.durable.transactions import Queries, record_queries
+from mastra_core.workflows.durable.transactions import Queries, Query, record_queries
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -35,7 +35,9 @@ class PostgresRunStore(SqlRunStore):
 
 
 class _PostgresRuns:
+    kind = "postgresql"
     single_process = False
+    has_locks = True
     now = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
     skip_locked = "FOR UPDATE SKIP LOCKED"
     notification = f"SELECT pg_notify('{_CHANNEL}', '')"
@@ -74,15 +76,23 @@ async def _execute(connection: AsyncConnection[Any], queries: Queries[T]) -> T:
     try:
         query = next(queries)
         while True:
-            sql = query.sql.replace("?", "%s").encode()  # bytes may be no literal of the program
-            if query.many:
-                async with connection.cursor() as cursor:
-                    await cursor.executemany(sql, query.values)
-                query = queries.send(())
-            else:
-                result = await connection.execute(sql, query.values)
-                rows = await result.fetchall() if result.description is not None else ()
-                query = queries.send(rows)
+            query = queries.send(await _execute_query(connection, query))
     except StopIteration as end:
-        result_value: T = end.value
-        return result_value
+        result: T = end.value
+        return result
+
+
+async def _execute_query(
+    connection: AsyncConnection[Any], query: Query
+) -> Sequence[tuple[Any, ...]]:
+    sql = query.sql.replace("?", "%s").encode()  # bytes may be no literal of the program
+    if query.many:
+        async with connection.cursor() as cursor:
+            await cursor.executemany(sql, query.values)
+        return ()
+    result = await connection.execute(sql, query.values)
+    rows = await result.fetchall() if result.description is not None else ()
+    if rows:
+        for dependent in query.dependents:
+            await _execute_query(connection, dependent)
+    return rows

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
 
-from mastra_core.workflows.durable.run_rows import RunRow
+from mastra_core.workflows.durable.run_rows import JournalData, RunRow
 from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_checks import require_restartable
 from mastra_core.workflows.engine.run_events import RunRewound
 from mastra_core.workflows.engine.run_record import RunRecord
+from mastra_core.workflows.engine.step_parts import drop_last_answers, get_part_owner
 from mastra_core.workflows.engine.time_travel import drop_final_failures, select_kept_keys
 
 __all__ = ("RestartPlan", "plan_restart")
@@ -20,7 +22,7 @@ _OUTCOME = msgspec.json.Decoder(Outcome)
 
 
 class RestartPlan(NamedTuple):
-    """What happens to the journal of a run that is restarted.
+    """The changes of the journal of a run that is restarted.
 
     :param event: the first event of the next execution.
     :param keep: the keys of the outcomes that stay.
@@ -43,12 +45,18 @@ async def plan_restart(store: RunStore, row: RunRow, record: RunRecord) -> Resta
     require_restartable(record)
     data = await store.read_journal(row.id)
     outcomes = {key: _OUTCOME.decode(text) for key, text in data.outcomes.items()}
-    remaining = drop_final_failures(outcomes)
+    remaining = drop_last_answers(drop_final_failures(outcomes))
     again = [path for path, step in record.steps.items() if step.status != "success"]
     return RestartPlan(
         RunRewound(steps=tuple(again)),
         {*remaining},
-        (data.emitted - select_kept_keys(data.emitted, remaining))
+        (data.emitted - select_kept_keys(data.emitted, remaining) - _select_parts(data, remaining))
         | {key for key in data.wakes if key.endswith(":timeout")}
         | {key for key in data.answers if "#".join(key.rsplit("!", 1)) not in remaining},
     )
+
+
+def _select_parts(data: JournalData, outcomes: Mapping[str, Outcome]) -> set[str]:
+    """Return the event keys of the step calls whose finished parts are kept."""
+    owners = {get_part_owner(key) for key in outcomes} - {""}
+    return {key for key in data.emitted if get_part_owner(key) in owners}

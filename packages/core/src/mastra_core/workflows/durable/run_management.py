@@ -10,8 +10,9 @@ from mastra_core.database.url import DatabaseUrl
 from mastra_core.errors import Conflict, InvalidInput, NotFound
 from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import build_record
+from mastra_core.workflows.durable.fingerprints.run_mover import RunMover
 from mastra_core.workflows.durable.restart_plan import plan_restart
-from mastra_core.workflows.durable.run_rows import RunRow
+from mastra_core.workflows.durable.run_rows import Backlog, RunRow
 from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.durable.run_store_factory import create_run_store
 from mastra_core.workflows.engine.run_events import RunFinished, StepResumed
@@ -37,10 +38,17 @@ class RunManager:
     """Reads and changes the runs of a store. Servers on the same database execute them.
 
     :param store: the store.
+
+    ``mover`` moves runs to another description of their workflow.
     """
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
+        self.mover = RunMover(store)
+
+    async def measure_backlog(self) -> Backlog:
+        """Count the runs that wait for a process."""
+        return await self._store.measure_backlog()
 
     async def list(self, workflow: str, query: RunQuery) -> list[StoredRun]:
         """Return runs, newest first.

@@ -16,15 +16,19 @@ from mastra_core.workflows.durable.run_rows import (
     RunState,
     join_placeholders,
 )
+from mastra_core.workflows.durable.run_schema import RANK
 from mastra_core.workflows.durable.transactions import Queries, Query
 from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
 
 __all__ = (
+    "UNINDEXED_WORKFLOW",
     "answer_waits",
     "begin_execution",
+    "build_due_condition",
     "cancel_run",
     "claim_runs",
+    "claim_selected",
     "commit_batch",
     "count_runs",
     "create_run",
@@ -46,6 +50,8 @@ _FIELDS = RunRow.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
 _MEMBER_COLUMNS = ", ".join(Member.__struct_fields__)
 _FINISHED = ", ".join(f"'{status}'" for status in sorted(FINISHED_STATUSES))
+# A list of workflows must not lead to the index of all runs, most of which have ended.
+UNINDEXED_WORKFLOW = "workflow || ''"
 _HOUR = 3_600_000  # milliseconds
 _CHUNK = 500  # runs whose events one query returns, and values that one query binds
 
@@ -64,7 +70,7 @@ def _chunk(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | None]:
-    """Find a run; prefer the run of an unconfined creator.
+    """Find a run; prefer a run whose creator is not restricted to a resource.
 
     :param workflow: the id of the workflow.
     :param run_id: the id of the run.
@@ -80,7 +86,7 @@ def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | 
 
 
 def create_run(new: NewRun, max_unfinished: int) -> Queries[RunRow | None]:
-    """Create a run, or return the run that the creator has with this id.
+    """Create a run, or return the creator's existing run with this id.
 
     :param new: the run.
     :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
@@ -175,65 +181,87 @@ def read_states(runs: list[int]) -> Queries[dict[int, RunState]]:
     return states
 
 
-def _add_events(run: int, sequence: int, events: Sequence[tuple[str, str]]) -> Query:
-    """Build the query that stores events; ``sequence`` is the number of events afterwards."""
-    first = sequence - len(events)
+def _add_events(run: int, events: Sequence[tuple[str, str]]) -> Query:
+    """Build the query that stores events, whose number was added to the row of the run before."""
+    count = len(events)
     return Query(
-        "INSERT INTO mastra_run_events (run, sequence, key, data) VALUES (?, ?, ?, ?)",
-        [(run, first + index, key, data) for index, (key, data) in enumerate(events)],
+        "INSERT INTO mastra_run_events (run, sequence, key, data) "
+        "VALUES (?, (SELECT sequence FROM mastra_runs WHERE id = ?) - ?, ?, ?)",
+        [(run, run, count - index, key, data) for index, (key, data) in enumerate(events)],
         many=True,
     )
 
 
 def begin_execution(
-    row: RunRow, values: tuple[str, str, str, str | None], keep: set[str], drop: set[str]
+    row: RunRow,
+    values: tuple[str, str, str, str | None, int | None, str],
+    keep: set[str],
+    drop: set[str],
+    now: str,
 ) -> Queries[RunRow | None]:
-    """Begin an execution, unless the run has changed since the caller has read it.
+    """Begin an execution, unless the run has changed since the caller read the run.
 
     :param row: the run as the caller has read it.
-    :param values: the process, and the JSON of the first event, of the settings and of the request
-        context.
+    :param values: the process, the JSON of the first event, of the settings and of the request
+        context, the priority, and the fingerprint.
     :param keep: the keys of the outcomes that stay.
     :param drop: the keys of the events that may be emitted again.
+    :param now: an SQL expression for the present time.
     """
-    holder, event, settings, context = values
+    holder, event, settings, context, priority, fingerprint = values
+    commits, rewind = 0, list[Query]()
+    if row.attempt:
+        # The lock comes first, so that the holder stores no further outcome.
+        locked = yield Query(
+            "UPDATE mastra_runs SET updated_at = updated_at "
+            "WHERE id = ? AND attempt = ? AND sequence = ? RETURNING commits",
+            (row.id, row.attempt, row.sequence),
+        )
+        if not locked:
+            return None
+        commits = locked[0][0]
+        rewind = yield from _rewind_journal(row.id, keep, drop)
     rows = yield Query(
         f"""UPDATE mastra_runs SET status = 'running', sequence = sequence + 1,
-            attempt = attempt + 1, commits = 0, holder = ?, takeovers = 0, due_at = 0,
-            updated_at = ?, settings = ?, context = coalesce(?, context)
-        WHERE id = ? AND attempt = ? AND sequence = ? RETURNING {_COLUMNS}""",  # noqa: S608  # no values
-        (holder, _get_time(), settings, context, row.id, row.attempt, row.sequence),
+            attempt = attempt + 1, commits = 0, holder = ?, takeovers = 0, due_at = {now},
+            updated_at = ?, settings = ?, context = coalesce(?, context),
+            priority = coalesce(?, priority), fingerprint = ?
+        WHERE id = ? AND attempt = ? AND sequence = ? AND commits = ?
+        RETURNING {_COLUMNS}""",  # noqa: S608  # no values
+        (
+            *(holder, _get_time(), settings, context, priority, fingerprint or row.fingerprint),
+            *(row.id, row.attempt, row.sequence, commits),
+        ),
+        dependents=[_add_events(row.id, [("", event)]), *rewind],
     )
-    if not rows:
-        return None
-    begun = _to_row(rows[0])
-    yield _add_events(row.id, begun.sequence, [("", event)])
-    if row.attempt:
-        yield from _rewind_journal(row.id, keep, drop)
-    return begun
+    return _to_row(rows[0]) if rows else None
 
 
-def _rewind_journal(run: int, keep: set[str], drop: set[str]) -> Queries[None]:
+def _rewind_journal(run: int, keep: set[str], drop: set[str]) -> Queries[list[Query]]:
+    """Build the queries that remove outcomes and answers from the journal."""
     outcomes = yield Query("SELECT key FROM mastra_run_outcomes WHERE run = ?", (run,))
     gone = [(run, key) for (key,) in outcomes if key not in keep]
+    queries = []
     if gone:
         sql = "DELETE FROM mastra_run_outcomes WHERE run = ? AND key = ?"
-        yield Query(sql, gone, many=True)
+        queries.append(Query(sql, gone, many=True))
     if drop:
+        dropped = [(run, key) for key in sorted(drop)]
         sql = "UPDATE mastra_run_events SET key = '' WHERE run = ? AND key = ?"
-        yield Query(sql, [(run, key) for key in sorted(drop)], many=True)
+        queries.append(Query(sql, dropped, many=True))
         sql = "DELETE FROM mastra_run_answers WHERE run = ? AND key = ?"
-        yield Query(sql, [(run, key) for key in sorted(drop)], many=True)
+        queries.append(Query(sql, dropped, many=True))
+    return queries
 
 
 def commit_batch(
     run: int, fence: tuple[str, int, int], batch: Batch, now: str
 ) -> Queries[CommitResult]:
-    """Store a batch, if the fence holds.
+    """Store a batch, if the process still holds the run in the same attempt.
 
     :param run: the key of the run.
     :param fence: the process, its attempt, and the number of earlier commits of the attempt.
-    :param batch: what to store.
+    :param batch: the batch to store.
     :param now: an SQL expression for the present time.
     """
     condition = "" if batch.answers is None else " AND answers = ?"
@@ -253,24 +281,35 @@ def commit_batch(
             *(len(batch.events), batch.status, _get_time(), bool(batch.outcomes), batch.releases),
             *(run, *fence, *expected),
         ),
+        dependents=_store_batch(run, fence, batch),
     )
     if not rows:
         return (yield from _explain_refusal(run, fence))
-    sequence: int = rows[0][0]
+    return CommitResult("stored", rows[0][0])
+
+
+def _store_batch(run: int, fence: tuple[str, int, int], batch: Batch) -> list[Query]:
+    """Build the queries that store the parts of a batch."""
+    _, attempt, number = fence
+    queries = []
     if batch.outcomes:
-        yield Query(
-            "INSERT INTO mastra_run_outcomes (run, key, number, data) VALUES (?, ?, ?, ?)",
-            [
-                (run, key, (fence[1] << 40) + (fence[2] << 16) + index, data)
-                for index, (key, data) in enumerate(batch.outcomes)
-            ],
-            many=True,
+        # Numbers only sort outcomes, and D1 stores no larger numbers than JavaScript can represent.
+        first = (attempt << 38) + (number << 14)
+        queries.append(
+            Query(
+                "INSERT INTO mastra_run_outcomes (run, key, number, data) VALUES (?, ?, ?, ?)",
+                [
+                    (run, key, first + index, data)
+                    for index, (key, data) in enumerate(batch.outcomes)
+                ],
+                many=True,
+            )
         )
     if batch.wakes:
-        yield _add_answers(run, "wake", [(key, str(until)) for key, until in batch.wakes])
+        queries.append(_add_answers(run, "wake", [(key, str(at)) for key, at in batch.wakes]))
     if batch.events:
-        yield _add_events(run, sequence, batch.events)
-    return CommitResult("stored", sequence)
+        queries.append(_add_events(run, batch.events))
+    return queries
 
 
 def _explain_refusal(run: int, fence: tuple[str, int, int]) -> Queries[CommitResult]:
@@ -296,20 +335,26 @@ def _add_answers(run: int, kind: str, answers: Sequence[tuple[str, str]]) -> Que
 
 
 def answer_waits(
-    run: int, holder: str, answers: Sequence[tuple[str, str]], data: str, context: str | None
+    run: int,
+    holder: str,
+    answers: Sequence[tuple[str, str]],
+    data: str,
+    context: str | None,
+    now: str,
 ) -> Queries[tuple[RunRow | None, int]]:
-    """Resume the waits that nobody has resumed.
+    """Resume the waits that have not been resumed yet.
 
     :param run: the key of the run.
     :param holder: the process.
     :param answers: the key of each wait, and the JSON of its event.
     :param data: the JSON of the data.
     :param context: the JSON of the new request context; ``None`` if it stays.
+    :param now: an SQL expression for the present time.
     """
     # The update comes first: it locks the row, so that no other answer comes in between.
     locked = yield Query(
         "UPDATE mastra_runs SET updated_at = updated_at WHERE id = ? "  # noqa: S608  # no values
-        f"AND status NOT IN ({_FINISHED}) RETURNING id",
+        f"AND status NOT IN ({_FINISHED}) RETURNING attempt, answers",
         (run,),
     )
     if not locked:
@@ -335,17 +380,20 @@ def answer_waits(
         return None, 0
     rows = yield Query(
         f"""UPDATE mastra_runs SET sequence = sequence + ?, answers = answers + ?,
-            status = 'running', updated_at = ?, context = coalesce(?, context), due_at = 0,
+            status = 'running', updated_at = ?, context = coalesce(?, context), due_at = {now},
             attempt = attempt + CASE WHEN holder = '' AND ? THEN 1 ELSE 0 END,
             commits = CASE WHEN holder = '' THEN 0 ELSE commits END,
             holder = CASE WHEN holder = '' THEN ? ELSE holder END
-        WHERE id = ? RETURNING {_COLUMNS}""",  # noqa: S608  # no values
-        (len(new), len(new), _get_time(), context, bool(holder), holder, run),
+        WHERE id = ? AND attempt = ? AND answers = ? RETURNING {_COLUMNS}""",  # noqa: S608  # no values
+        (len(new), len(new), _get_time(), context, bool(holder), holder, run, *locked[0]),
+        dependents=[
+            _add_answers(run, "answer", [(key, data) for key, _ in new]),
+            _add_events(run, [("", event) for _, event in new]),
+        ],
     )
-    row = _to_row(rows[0])
-    yield _add_answers(run, "answer", [(key, data) for key, _ in new])
-    yield _add_events(run, row.sequence, [("", event) for _, event in new])
-    return row, len(new)
+    if not rows:  # a database without locks, and the run has changed since it was read
+        return (yield from answer_waits(run, holder, answers, data, context, now))
+    return _to_row(rows[0]), len(new)
 
 
 def cancel_run(run: int, event: str) -> Queries[bool]:
@@ -357,13 +405,26 @@ def cancel_run(run: int, event: str) -> Queries[bool]:
     rows = yield Query(
         "UPDATE mastra_runs SET status = 'canceled', sequence = sequence + 1, "  # noqa: S608  # no values
         "attempt = attempt + 1, holder = '', due_at = NULL, updated_at = ? "
-        f"WHERE id = ? AND status NOT IN ({_FINISHED}) RETURNING sequence",
+        f"WHERE id = ? AND status NOT IN ({_FINISHED}) RETURNING id",
         (_get_time(), run),
+        dependents=[_add_events(run, [("", event)])],
     )
-    if not rows:
-        return False
-    yield _add_events(run, rows[0][0], [("", event)])
-    return True
+    return bool(rows)
+
+
+def build_due_condition(now: str) -> str:
+    """Return the SQL condition for runs that wait for a process.
+
+    PostgreSQL searches an index only for a value that cannot change, so the time is in a subquery.
+    SQLite searches an index of expressions only for a value without a type, so the time has a sum.
+
+    :param now: an SQL expression for the present time.
+    """
+    # No rank is later than its time, so the first comparison bounds the search in the index.
+    return (
+        f"holder = '' AND due_at IS NOT NULL AND {RANK} <= (SELECT {now} + 0) "
+        f"AND due_at <= (SELECT {now})"
+    )
 
 
 def _select_claimable(names: list[str], now: str, *, orphans: bool) -> str:
@@ -371,11 +432,11 @@ def _select_claimable(names: list[str], now: str, *, orphans: bool) -> str:
     condition = (
         f"holder <> '' AND holder <> ? AND holder NOT IN ({living})"
         if orphans
-        else f"holder = ? AND due_at <= {now}"
+        else build_due_condition(now)
     )
     return (
         f"SELECT id FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
-        f"AND workflow IN ({join_placeholders(names)}) ORDER BY due_at LIMIT ?"
+        f"AND fingerprint IN ({join_placeholders(names)}) ORDER BY {RANK} LIMIT ?"
     )
 
 
@@ -383,11 +444,11 @@ def has_claimable(holder: str, names: list[str], now: str, *, orphans: bool) -> 
     """Return whether a process could execute a run.
 
     :param holder: the process.
-    :param names: the ids of the workflows that the process knows.
+    :param names: the fingerprints of the workflows that the process executes.
     :param now: an SQL expression for the present time.
     :param orphans: select the runs of dead processes, instead of the runs that are due.
     """
-    values = (holder if orphans else "", *names, 1)
+    values = (*([holder] if orphans else ()), *names, 1)
     return bool((yield Query(_select_claimable(names, now, orphans=orphans), values)))
 
 
@@ -397,7 +458,7 @@ def claim_runs(
     """Assign runs to a process.
 
     :param holder: the process.
-    :param names: the ids of the workflows that the process knows.
+    :param names: the fingerprints of the workflows that the process executes.
     :param limit: the maximum number of runs.
     :param now: an SQL expression for the present time.
     :param locking: what the selection adds to skip locked rows.
@@ -408,8 +469,29 @@ def claim_runs(
         f"""UPDATE mastra_runs SET attempt = attempt + 1, commits = 0, holder = ?,
             takeovers = takeovers + CASE WHEN holder = '' THEN 0 ELSE 1 END
         WHERE id IN ({selection} {locking}) RETURNING {_COLUMNS}""",  # noqa: S608  # no values
-        (holder, holder if orphans else "", *names, limit),
+        (holder, *([holder] if orphans else ()), *names, limit),
     )
+    return [_to_row(row) for row in rows]
+
+
+def claim_selected(
+    holder: str, runs: Sequence[int], condition: str = "", values: Sequence[Any] = ()
+) -> Queries[list[RunRow]]:
+    """Assign the selected runs to a process, except runs that another process holds.
+
+    :param holder: the process.
+    :param runs: the keys of the runs.
+    :param condition: a further SQL condition, which begins with ``AND``.
+    :param values: the values of the condition.
+    """
+    rows: list[tuple[Any, ...]] = []
+    for chunk in _chunk(runs):
+        rows += yield Query(
+            "UPDATE mastra_runs SET attempt = attempt + 1, commits = 0, holder = ? "  # noqa: S608  # no values
+            f"WHERE id IN ({join_placeholders(chunk)}) AND holder = '' {condition} "
+            f"RETURNING {_COLUMNS}",
+            (holder, *chunk, *values),
+        )
     return [_to_row(row) for row in rows]
 
 
@@ -423,7 +505,7 @@ def release_runs(member: str) -> Queries[None]:
 
 
 def list_held(member: str) -> Queries[dict[int, int]]:
-    """Return the attempts of the runs that a process holds, by key.
+    """Return the runs that a process holds: the number of the attempt by the key of the run.
 
     :param member: the id of the process.
     """
@@ -446,25 +528,36 @@ def release_run(run: int, member: str, attempt: int) -> Queries[None]:
 
 
 def report_member(member: Member, until: str) -> Queries[None]:
-    """Report that a process lives.
+    """Record that a process is alive.
 
     :param member: the process.
     :param until: an SQL expression for the end of the lease.
     """
     yield Query(
         f"INSERT INTO mastra_run_members ({_MEMBER_COLUMNS}, lease_until) "  # noqa: S608  # no values
-        f"VALUES (?, ?, ?, ?, {until}) "
-        f"ON CONFLICT (id) DO UPDATE SET lease_until = {until}",
-        (member.id, member.name, member.machine, member.process),
+        f"VALUES (?, ?, ?, ?, ?, {until}) ON CONFLICT (id) DO UPDATE "
+        f"SET fingerprints = excluded.fingerprints, lease_until = {until}",
+        (*(member.id, member.name, member.machine, member.process), " ".join(member.fingerprints)),
     )
 
 
-def list_members() -> Queries[list[Member]]:
-    """List the processes that have reported."""
-    rows = yield Query(f"SELECT {_MEMBER_COLUMNS} FROM mastra_run_members")  # noqa: S608  # no values
+def list_members(since: str) -> Queries[list[Member]]:
+    """List the processes that have reported.
+
+    :param since: an SQL expression; the leases of the processes end later.
+    """
+    rows = yield Query(
+        f"SELECT {_MEMBER_COLUMNS} FROM mastra_run_members WHERE lease_until > {since}"  # noqa: S608  # no values
+    )
     return [
-        Member(id=id_, name=name, machine=machine, process=process)
-        for id_, name, machine, process in rows
+        Member(
+            id=id_,
+            name=name,
+            machine=machine,
+            process=process,
+            fingerprints=tuple(fingerprints.split()),
+        )
+        for id_, name, machine, process, fingerprints in rows
     ]
 
 
@@ -502,7 +595,7 @@ def list_runs(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list
     :param query: selects the runs.
     """
     condition, values = _build_condition(workflow, query)
-    limit = 2**62 if query.limit is None else query.limit
+    limit = 2**52 if query.limit is None else query.limit
     rows = yield Query(
         f"SELECT {_COLUMNS} FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
         "ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",

@@ -11,12 +11,15 @@ from mastra_core.workflows.engine.run_options import StartPoint
 from mastra_core.workflows.engine.run_record import Status
 
 __all__ = (
+    "Backlog",
     "Batch",
     "CommitResult",
     "ExecutionSettings",
     "JournalData",
+    "KnownWorkflow",
     "Member",
     "NewRun",
+    "ParkedRuns",
     "RunRow",
     "RunState",
 )
@@ -42,7 +45,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The start of one execution of a run, as far as its events do not tell it.
+    """The settings of one execution of a run that the run's events do not contain.
 
     :param state: the shared state at the start.
     :param start: the step it begins in; the first one by default.
@@ -75,6 +78,9 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     :param created_at: the creation, in milliseconds since the epoch.
     :param settings: the JSON of ``ExecutionSettings``.
     :param context: the JSON of the request context.
+    :param fingerprint: the fingerprint of the workflow with which the run is executed; empty before
+        its start.
+    :param priority: the priority among the runs that wait for a process.
     """
 
     id: int
@@ -92,10 +98,12 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     settings: str
     context: str
+    fingerprint: str
+    priority: int = 0
 
 
 class RunState(msgspec.Struct, frozen=True, kw_only=True):
-    """What changes when another process works on a run.
+    """The fields of a run that change when another process works on the run.
 
     :param sequence: the number of events.
     :param attempt: the number of the attempt.
@@ -127,7 +135,7 @@ class JournalData(msgspec.Struct, kw_only=True):
 
 
 class Batch(msgspec.Struct, kw_only=True):
-    """What one commit of an execution stores: everything or nothing.
+    """The data that one commit of an execution stores; a commit stores all of it or nothing.
 
     :param outcomes: the key and the JSON of each outcome.
     :param events: the key and the JSON of each event; events without a key may repeat.
@@ -167,12 +175,59 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     :param name: the name of the process for people, such as ``web-1``.
     :param machine: identifies the machine and its process ids; empty if this is unknown.
     :param process: the process id.
+    :param fingerprints: the fingerprints of the workflows that the process executes.
     """
 
     id: str
     name: str
     machine: str = ""
     process: int = 0
+    fingerprints: tuple[str, ...] = ()
+
+
+class KnownWorkflow(msgspec.Struct, frozen=True, kw_only=True):
+    """A description of a workflow that a process has, or had earlier.
+
+    :param fingerprint: the fingerprint of the description.
+    :param workflow: the id of the workflow.
+    :param description: the JSON of ``WorkflowDescription``.
+    :param created_at: when the database got the description, in milliseconds since the epoch.
+    """
+
+    fingerprint: str
+    workflow: str
+    description: str
+    created_at: int = 0
+
+
+class ParkedRuns(msgspec.Struct, frozen=True, kw_only=True):
+    """The runs of a fingerprint that no living process can execute.
+
+    :param workflow: the id of the workflow.
+    :param fingerprint: the fingerprint.
+    :param count: the number of the runs.
+    :param oldest: when the run that has waited longest has changed last, in milliseconds since the
+        epoch.
+    """
+
+    workflow: str
+    fingerprint: str
+    count: int
+    oldest: int
+
+
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+    """The runs of a database that wait for a process.
+
+    :param due: the number of runs that are due, and that no process executes.
+    :param oldest: since when the first of them waits, in milliseconds since the epoch; ``None`` if
+        there is none.
+    :param parked: the runs that no living process can execute.
+    """
+
+    due: int = 0
+    oldest: int | None = None
+    parked: tuple[ParkedRuns, ...] = ()
 
 
 def join_placeholders(values: Sequence[Any]) -> str:

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from mastra_core.database.table_versions import Schema
 
-__all__ = ("POSTGRES_SCHEMA", "SQLITE_SCHEMA")
+__all__ = ("POSTGRES_SCHEMA", "RANK", "SQLITE_NOW", "SQLITE_SCHEMA")
+
+# The present time in milliseconds since the epoch; unixepoch() needs SQLite 3.42.
+SQLITE_NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+RANK = (
+    "due_at - priority * 60000"  # the order of waiting runs: a priority is worth minutes of waiting
+)
 
 _VERSION_1 = (
     """CREATE TABLE mastra_runs (
@@ -25,13 +31,16 @@ _VERSION_1 = (
         answers BIGINT NOT NULL,
         takeovers BIGINT NOT NULL,
         due_at BIGINT,
+        priority BIGINT NOT NULL DEFAULT 0,
         created_at BIGINT NOT NULL,
         updated_at BIGINT NOT NULL,
         settings TEXT NOT NULL,
         context TEXT NOT NULL,
+        fingerprint TEXT NOT NULL DEFAULT '',
         UNIQUE (workflow, run_id, scope)
     )""",
-    "CREATE INDEX mastra_runs_due ON mastra_runs (due_at) WHERE holder = '' AND due_at IS NOT NULL",
+    f"""CREATE INDEX mastra_runs_due ON mastra_runs (({RANK}), fingerprint)
+        WHERE holder = '' AND due_at IS NOT NULL""",
     "CREATE INDEX mastra_runs_held ON mastra_runs (holder) WHERE holder <> ''",
     """CREATE INDEX mastra_runs_unfinished ON mastra_runs (caller)
         WHERE caller <> '' AND status NOT IN ('canceled', 'failed', 'success')""",
@@ -64,7 +73,18 @@ _VERSION_1 = (
         name TEXT NOT NULL,
         machine TEXT NOT NULL,
         process BIGINT NOT NULL,
+        fingerprints TEXT NOT NULL DEFAULT '',
         lease_until BIGINT NOT NULL
+    )""",
+    """CREATE TABLE mastra_run_fingerprints (
+        fingerprint TEXT PRIMARY KEY,
+        workflow TEXT NOT NULL,
+        description TEXT NOT NULL,
+        created_at BIGINT NOT NULL
+    )""",
+    """CREATE TABLE mastra_run_queues (
+        workflow TEXT PRIMARY KEY,
+        concurrency BIGINT NOT NULL
     )""",
 )
 _VERSIONS = (_VERSION_1,)

@@ -6,15 +6,18 @@ may use the same store at once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from mastra_core.workflows.durable.run_rows import (
+    Backlog,
     Batch,
     CommitResult,
     JournalData,
+    KnownWorkflow,
     Member,
     NewRun,
+    ParkedRuns,
     RunRow,
     RunState,
 )
@@ -24,7 +27,7 @@ __all__ = ("RunStore",)
 
 
 class RunStore(Protocol):
-    """Stores runs, their journals and their events, and which process executes a run."""
+    """Stores runs with their journals, their events, and the process that executes each run."""
 
     @property
     def single_process(self) -> bool:
@@ -43,7 +46,7 @@ class RunStore(Protocol):
         """Close the connections; a later call opens them again."""
 
     def listen(self) -> AsyncIterator[None]:
-        """Yield when runs may have changed; end at once if the store cannot tell.
+        """Yield each time runs may have changed; end at once if the store has no notifications.
 
         Without it, changes are noticed at the next look at the store.
 
@@ -51,7 +54,7 @@ class RunStore(Protocol):
         """
 
     async def create(self, new: NewRun, max_unfinished: int) -> RunRow | None:
-        """Create a run, or return the run that the creator has with this id.
+        """Create a run, or return the creator's existing run with this id.
 
         :param new: the run. A creator that is confined also gets a run of its resource that an
             unconfined creator has created.
@@ -82,7 +85,7 @@ class RunStore(Protocol):
         """
 
     async def read_states(self, runs: Collection[int]) -> dict[int, RunState]:
-        """Return the states of runs by key, as far as the runs exist.
+        """Return the states of the existing runs among the given keys.
 
         :param runs: the keys of the runs.
         """
@@ -97,6 +100,8 @@ class RunStore(Protocol):
         *,
         keep: Collection[str] = (),
         drop: Collection[str] = (),
+        fingerprint: str = "",
+        priority: int | None = None,
     ) -> RunRow | None:
         """Begin an execution, unless another caller was faster.
 
@@ -109,6 +114,8 @@ class RunStore(Protocol):
         :param context: the JSON of the new request context; the previous one by default.
         :param keep: the keys of the outcomes that stay.
         :param drop: the keys of the events that may be emitted again.
+        :param fingerprint: the fingerprint of the workflow; the previous one by default.
+        :param priority: the new priority; the previous one by default.
         :returns: the new row, or ``None`` if the run has changed since.
         """
 
@@ -122,7 +129,7 @@ class RunStore(Protocol):
         :param attempt: the attempt that commits.
         :param number: the number of earlier commits of the attempt. A commit that is repeated after
             a lost connection is stored once.
-        :param batch: what to store.
+        :param batch: the batch to store.
         """
 
     async def answer(
@@ -152,15 +159,36 @@ class RunStore(Protocol):
         :returns: whether the run had not ended.
         """
 
+    async def has_claimable(
+        self, member: Member, workflows: Mapping[str, str], *, orphans: bool
+    ) -> bool:
+        """Return whether ``claim`` would assign a run.
+
+        :param member: the process.
+        :param workflows: the ids of the workflows that the process executes, by fingerprint.
+        :param orphans: select the runs of dead processes, instead of the runs that are due.
+        """
+
     async def claim(
-        self, member: Member, workflows: Collection[str], limit: int, *, orphans: bool
+        self,
+        member: Member,
+        workflows: Mapping[str, str],
+        limit: int,
+        *,
+        orphans: bool,
+        concurrency: Mapping[str, int] | None = None,
     ) -> list[RunRow]:
         """Assign runs to a process that executes them.
 
+        Runs that are due are assigned in the order of the times since which they wait. A run with a
+        priority counts as waiting for as many more minutes.
+
         :param member: the process.
-        :param workflows: the ids of the workflows that the process knows.
+        :param workflows: the ids of the workflows that the process executes, by fingerprint.
         :param limit: the maximum number of runs.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
+        :param concurrency: the maximum number of runs that all processes may hold at a time, by the
+            id of the workflow. Other workflows have no limit.
         """
 
     async def release(self, member: str) -> None:
@@ -170,7 +198,7 @@ class RunStore(Protocol):
         """
 
     async def list_held(self, member: str) -> dict[int, int]:
-        """Return the attempts of the runs that a process holds, by key.
+        """Return the runs that a process holds: the number of the attempt by the key of the run.
 
         :param member: the id of the process.
         """
@@ -184,17 +212,20 @@ class RunStore(Protocol):
         """
 
     async def beat(self, member: Member, lease: float) -> None:
-        """Report that a process lives.
+        """Record that a process is alive.
 
         :param member: the process.
         :param lease: the seconds after which the process counts as dead.
         """
 
-    async def list_members(self) -> list[Member]:
-        """Return the processes that have reported, dead ones included."""
+    async def list_members(self, *, living: bool = False) -> list[Member]:
+        """Return all processes that have reported, including dead processes.
+
+        :param living: return only the processes whose lease has not ended.
+        """
 
     async def remove_members(self, ids: Collection[str]) -> None:
-        """Declare processes dead.
+        """Remove dead processes, so that other processes can claim their runs.
 
         :param ids: the ids of the processes.
         """
@@ -207,7 +238,7 @@ class RunStore(Protocol):
         """
 
     async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
-        """Return the number of the selected runs by status, whatever their place in the list.
+        """Return the number of all selected runs by status; the page of the query has no effect.
 
         :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
@@ -226,4 +257,52 @@ class RunStore(Protocol):
             epoch.
         :param pending_before: delete runs that were created before this time and never started.
         :param limit: the maximum number of runs to delete.
+        """
+
+    async def store_workflows(self, workflows: Sequence[KnownWorkflow]) -> None:
+        """Store the descriptions of workflows, unless they are stored already.
+
+        :param workflows: the descriptions.
+        """
+
+    async def list_workflows(self, workflow: str) -> Sequence[KnownWorkflow]:
+        """Return the stored descriptions of a workflow, newest first.
+
+        :param workflow: the id of the workflow.
+        """
+
+    async def list_unfinished(self, fingerprint: str, after: int, limit: int) -> Sequence[RunRow]:
+        """Return started runs with a fingerprint that have not ended, in the order of their keys.
+
+        :param fingerprint: the fingerprint.
+        :param after: return only runs whose key is greater.
+        :param limit: the maximum number of runs.
+        """
+
+    async def park(self, limit: int) -> Sequence[ParkedRuns]:
+        """Park the waiting runs that no living process can execute.
+
+        These are runs that are due, and runs of dead processes. A parked run is not due, until
+        ``unpark``, ``move`` or another change of the run makes it due.
+
+        :param limit: the maximum number of runs.
+        :returns: the parked runs by fingerprint.
+        """
+
+    async def unpark(self, fingerprints: Collection[str], limit: int) -> int:
+        """Let processes execute the parked runs again, and return the number of these runs.
+
+        :param fingerprints: the fingerprints of the runs.
+        :param limit: the maximum number of runs.
+        """
+
+    async def measure_backlog(self) -> Backlog:
+        """Count the runs that wait for a process."""
+
+    async def move(self, row: RunRow, fingerprint: str) -> bool:
+        """Let a run continue with another fingerprint, unless it has changed or is executed.
+
+        :param row: the run as the caller has read it.
+        :param fingerprint: the new fingerprint.
+        :returns: whether the run was moved.
         """

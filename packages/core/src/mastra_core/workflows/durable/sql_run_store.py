@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
+from mastra_core.workflows.durable.fingerprints.fingerprint_queries import (
+    has_parked,
+    has_unknown,
+    list_unfinished,
+    list_workflows,
+    measure_backlog,
+    move_run,
+    park_runs,
+    store_workflows,
+    unpark_runs,
+)
+from mastra_core.workflows.durable.queue_queries import (
+    claim_from_queues,
+    claim_one_by_one,
+    group_queues,
+    list_open_queues,
+)
 from mastra_core.workflows.durable.run_queries import (
     answer_waits,
     begin_execution,
@@ -29,11 +46,14 @@ from mastra_core.workflows.durable.run_queries import (
     report_member,
 )
 from mastra_core.workflows.durable.run_rows import (
+    Backlog,
     Batch,
     CommitResult,
     JournalData,
+    KnownWorkflow,
     Member,
     NewRun,
+    ParkedRuns,
     RunRow,
     RunState,
 )
@@ -53,6 +73,11 @@ class SqlRunStore:
 
     def __init__(self, database: RunDatabase) -> None:
         self._database = database
+
+    @property
+    def kind(self) -> str:
+        """The kind of the database, such as ``postgresql``."""
+        return self._database.kind
 
     @property
     def single_process(self) -> bool:
@@ -75,14 +100,14 @@ class SqlRunStore:
         await self._database.close()
 
     def listen(self) -> AsyncIterator[None]:
-        """Yield when runs may have changed; end at once if the database cannot tell.
+        """Yield each time runs may have changed; end at once if the database has no notifications.
 
         :raises StorageError: when the connection is lost.
         """
         return self._database.listen()
 
     async def create(self, new: NewRun, max_unfinished: int) -> RunRow | None:
-        """Create a run, or return the run that the creator has with this id.
+        """Create a run, or return the creator's existing run with this id.
 
         :param new: the run. A creator that is confined also gets a run of its resource that an
             unconfined creator has created.
@@ -117,7 +142,7 @@ class SqlRunStore:
         return await self._database.read(lambda: read_journal(run))
 
     async def read_states(self, runs: Collection[int]) -> dict[int, RunState]:
-        """Return the states of runs by key, as far as the runs exist.
+        """Return the states of the existing runs among the given keys.
 
         :param runs: the keys of the runs.
         """
@@ -133,6 +158,8 @@ class SqlRunStore:
         *,
         keep: Collection[str] = (),
         drop: Collection[str] = (),
+        fingerprint: str = "",
+        priority: int | None = None,
     ) -> RunRow | None:
         """Begin an execution, unless another caller was faster.
 
@@ -145,11 +172,14 @@ class SqlRunStore:
         :param context: the JSON of the new request context; the previous one by default.
         :param keep: the keys of the outcomes that stay.
         :param drop: the keys of the events that may be emitted again.
+        :param fingerprint: the fingerprint of the workflow; the previous one by default.
+        :param priority: the new priority; the previous one by default.
         :returns: the new row, or ``None`` if the run has changed since.
         """
-        values = (holder, event, settings, context)
+        values = (holder, event, settings, context, priority, fingerprint)
+        now = self._database.now
         return await self._change(
-            lambda: begin_execution(row, values, {*keep}, {*drop}),
+            lambda: begin_execution(row, values, {*keep}, {*drop}, now),
             lambda begun: begun is not None and not holder,
         )
 
@@ -163,7 +193,7 @@ class SqlRunStore:
         :param attempt: the attempt that commits.
         :param number: the number of earlier commits of the attempt. A commit that is repeated after
             a lost connection is stored once.
-        :param batch: what to store.
+        :param batch: the batch to store.
         """
         return await self._database.write(
             lambda: commit_batch(run, (holder, attempt, number), batch, self._database.now)
@@ -188,7 +218,7 @@ class SqlRunStore:
             none, or the run has ended.
         """
         return await self._change(
-            lambda: answer_waits(run, holder, answers, data, context),
+            lambda: answer_waits(run, holder, answers, data, context, self._database.now),
             lambda result: result[0] is not None and result[0].holder != (holder or None),
         )
 
@@ -201,25 +231,67 @@ class SqlRunStore:
         """
         return await self._change(lambda: cancel_run(run, event), bool)
 
+    async def has_claimable(
+        self, member: Member, workflows: Mapping[str, str], *, orphans: bool
+    ) -> bool:
+        """Return whether ``claim`` would assign a run.
+
+        :param member: the process.
+        :param workflows: the ids of the workflows that the process executes, by fingerprint.
+        :param orphans: select the runs of dead processes, instead of the runs that are due.
+        """
+        now, names = self._database.now, sorted(workflows)
+        return await self._database.read(
+            lambda: has_claimable(member.id, names, now, orphans=orphans)
+        )
+
     async def claim(
-        self, member: Member, workflows: Collection[str], limit: int, *, orphans: bool
+        self,
+        member: Member,
+        workflows: Mapping[str, str],
+        limit: int,
+        *,
+        orphans: bool,
+        concurrency: Mapping[str, int] | None = None,
     ) -> list[RunRow]:
         """Assign runs to a process that executes them.
 
         :param member: the process.
-        :param workflows: the ids of the workflows that the process knows.
+        :param workflows: the ids of the workflows that the process executes, by fingerprint.
         :param limit: the maximum number of runs.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
+        :param concurrency: the maximum number of runs that all processes may hold at a time, by the
+            id of the workflow.
         """
-        now, names = self._database.now, sorted(workflows)
+        if concurrency and not orphans:  # a run that is taken over was held before
+            return await self._claim_from_queues(member, workflows, limit, concurrency)
         # A read transaction first, because a write transaction waits for other processes.
-        if not await self._database.read(
-            lambda: has_claimable(member.id, names, now, orphans=orphans)
-        ):
+        if not await self.has_claimable(member, workflows, orphans=orphans):
             return []
+        now, names = self._database.now, sorted(workflows)
         locking = self._database.skip_locked
         return await self._database.write(
             lambda: claim_runs(member.id, names, limit, now, locking, orphans=orphans)
+        )
+
+    async def _claim_from_queues(
+        self,
+        member: Member,
+        workflows: Mapping[str, str],
+        limit: int,
+        concurrency: Mapping[str, int],
+    ) -> list[RunRow]:
+        now, locking = self._database.now, self._database.skip_locked
+        queues = group_queues(workflows, concurrency)
+        found = await self._database.read(lambda: list_open_queues(queues, now))
+        if not found:
+            return []
+        if not self._database.has_locks:
+            return await self._database.write(
+                lambda: claim_one_by_one(member.id, found, limit, now)
+            )
+        return await self._database.write(
+            lambda: claim_from_queues(member.id, found, limit, now, locking)
         )
 
     async def release(self, member: str) -> None:
@@ -230,7 +302,7 @@ class SqlRunStore:
         await self._change(lambda: release_runs(member), lambda _: True)
 
     async def list_held(self, member: str) -> dict[int, int]:
-        """Return the attempts of the runs that a process holds, by key.
+        """Return the runs that a process holds: the number of the attempt by the key of the run.
 
         :param member: the id of the process.
         """
@@ -246,7 +318,7 @@ class SqlRunStore:
         await self._change(lambda: release_run(run, member, attempt), lambda _: True)
 
     async def beat(self, member: Member, lease: float) -> None:
-        """Report that a process lives.
+        """Record that a process is alive.
 
         :param member: the process.
         :param lease: the seconds after which the process counts as dead.
@@ -255,12 +327,16 @@ class SqlRunStore:
             lambda: report_member(member, f"{self._database.now} + {int(lease * 1000)}")
         )
 
-    async def list_members(self) -> list[Member]:
-        """Return the processes that have reported, dead ones included."""
-        return await self._database.read(list_members)
+    async def list_members(self, *, living: bool = False) -> list[Member]:
+        """Return all processes that have reported, including dead processes.
+
+        :param living: return only the processes whose lease has not ended.
+        """
+        since = self._database.now if living else "0"
+        return await self._database.read(lambda: list_members(since))
 
     async def remove_members(self, ids: Collection[str]) -> None:
-        """Declare processes dead.
+        """Remove dead processes, so that other processes can claim their runs.
 
         :param ids: the ids of the processes.
         """
@@ -275,7 +351,7 @@ class SqlRunStore:
         return await self._database.read(lambda: list_runs(workflow, query))
 
     async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
-        """Return the number of the selected runs by status, whatever their place in the list.
+        """Return the number of all selected runs by status; the page of the query has no effect.
 
         :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
@@ -301,10 +377,67 @@ class SqlRunStore:
             lambda: purge_runs(finished_before, pending_before, limit, self._database.now)
         )
 
+    async def store_workflows(self, workflows: Sequence[KnownWorkflow]) -> None:
+        """Store the descriptions of workflows, unless they are stored already.
+
+        :param workflows: the descriptions.
+        """
+        await self._database.write(lambda: store_workflows(workflows))
+
+    async def list_workflows(self, workflow: str) -> Sequence[KnownWorkflow]:
+        """Return the stored descriptions of a workflow, newest first.
+
+        :param workflow: the id of the workflow.
+        """
+        return await self._database.read(lambda: list_workflows(workflow))
+
+    async def list_unfinished(self, fingerprint: str, after: int, limit: int) -> Sequence[RunRow]:
+        """Return started runs with a fingerprint that have not ended, in the order of their keys.
+
+        :param fingerprint: the fingerprint.
+        :param after: return only runs whose key is greater.
+        :param limit: the maximum number of runs.
+        """
+        return await self._database.read(lambda: list_unfinished(fingerprint, after, limit))
+
+    async def park(self, limit: int) -> Sequence[ParkedRuns]:
+        """Park the waiting runs that no living process can execute.
+
+        :param limit: the maximum number of runs.
+        :returns: the parked runs by fingerprint.
+        """
+        now, locking = self._database.now, self._database.skip_locked
+        if not await self._database.read(lambda: has_unknown(now)):
+            return []
+        return await self._change(lambda: park_runs(limit, now, locking), bool)
+
+    async def unpark(self, fingerprints: Collection[str], limit: int) -> int:
+        """Let processes execute the parked runs again, and return the number of these runs.
+
+        :param fingerprints: the fingerprints of the runs.
+        :param limit: the maximum number of runs.
+        """
+        names, locking = sorted(fingerprints), self._database.skip_locked
+        if not names or not await self._database.read(lambda: has_parked(names)):
+            return 0
+        return await self._change(lambda: unpark_runs(names, limit, locking), bool)
+
+    async def measure_backlog(self) -> Backlog:
+        """Count the runs that wait for a process."""
+        return await self._database.read(lambda: measure_backlog(self._database.now))
+
+    async def move(self, row: RunRow, fingerprint: str) -> bool:
+        """Let a run continue with another fingerprint, unless it has changed or is executed.
+
+        :param row: the run as the caller has read it.
+        :param fingerprint: the new fingerprint.
+        """
+        return await self._change(lambda: move_run(row, fingerprint), bool)
+
     async def _change(
         self, transact: Callable[[], Queries[T]], concerns_others: Callable[[T], bool]
     ) -> T:
-        """Execute a transaction, and tell other processes if its result concerns them."""
+        """Execute a transaction, and notify other processes if its result concerns them."""
 
         def transact_and_notify() -> Queries[T]:
             result = yield from transact()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mastra_core.database.database_span import trace_transaction
 from mastra_core.storage.sqlite_file import SqliteFile
-from mastra_core.workflows.durable.run_schema import SQLITE_SCHEMA
+from mastra_core.workflows.durable.run_schema import SQLITE_NOW, SQLITE_SCHEMA
 from mastra_core.workflows.durable.sql_run_store import SqlRunStore
-from mastra_core.workflows.durable.transactions import Queries, record_queries
+from mastra_core.workflows.durable.transactions import Queries, Query, record_queries
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -34,7 +34,9 @@ class SqliteRunStore(SqlRunStore):
 
 
 class _SqliteRuns:
-    now = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"  # unixepoch needs 3.42
+    kind = "sqlite"
+    has_locks = True
+    now = SQLITE_NOW
     skip_locked = notification = ""
 
     def __init__(self, path: str, busy_timeout: float) -> None:
@@ -72,11 +74,18 @@ def _execute(connection: Connection, queries: Queries[T]) -> T:
     try:
         query = next(queries)
         while True:
-            if query.many:
-                connection.executemany(query.sql, query.values)
-                query = queries.send(())
-            else:
-                query = queries.send(connection.execute(query.sql, query.values).fetchall())
+            query = queries.send(_execute_query(connection, query))
     except StopIteration as end:
         result: T = end.value
         return result
+
+
+def _execute_query(connection: Connection, query: Query) -> Sequence[tuple[Any, ...]]:
+    if query.many:
+        connection.executemany(query.sql, query.values)
+        return ()
+    rows = connection.execute(query.sql, query.values).fetchall()
+    if rows:
+        for dependent in query.dependents:
+            _execute_query(connection, dependent)
+    return rows

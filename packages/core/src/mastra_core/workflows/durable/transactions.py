@@ -17,14 +17,19 @@ T = TypeVar("T")
 class Query(NamedTuple):
     """One SQL statement.
 
+    A database without interactive transactions executes a query and its dependents as one batch. A
+    transaction that must store everything or nothing there has only one query with dependents.
+
     :param sql: the text, with ``?`` in place of each value.
     :param values: the values; with ``many``, a sequence of values for each execution.
     :param many: whether the statement is executed once for each element of ``values``.
+    :param dependents: queries that are executed only if this query returns a row.
     """
 
     sql: str
     values: Sequence[Any] = ()
     many: bool = False
+    dependents: Sequence[Query] = ()
 
 
 Queries = Generator[Query, Sequence[tuple[Any, ...]], T]
@@ -44,7 +49,7 @@ def _record_queries(queries: Queries[T], texts: list[str]) -> Queries[T]:
     try:
         query = next(queries)
         while True:
-            texts.append(query.sql)
+            texts += [query.sql, *(each.sql for each in query.dependents)]
             query = queries.send((yield query))
     except StopIteration as end:
         result: T = end.value
@@ -54,13 +59,18 @@ def _record_queries(queries: Queries[T], texts: list[str]) -> Queries[T]:
 class RunDatabase(Protocol):
     """A database that executes transactions.
 
+    :ivar kind: the kind of the database, such as ``postgresql``.
+    :ivar has_locks: whether a transaction locks the rows that it changes. Without locks, only a
+        query and its dependents are atomic.
     :ivar now: an SQL expression for the present time, in milliseconds since the epoch.
     :ivar skip_locked: what a subquery adds to skip rows that other transactions have locked.
     :ivar notification: an SQL statement that tells all processes that runs have changed; empty if
         the database cannot tell them.
     """
 
+    kind: str
     single_process: bool
+    has_locks: bool
     now: str
     skip_locked: str
     notification: str
@@ -78,7 +88,7 @@ class RunDatabase(Protocol):
         """Close the connections; a later call opens them again."""
 
     def listen(self) -> AsyncIterator[None]:
-        """Yield after each notification; end at once if the database has none.
+        """Yield after each notification; end at once if the database has no notifications.
 
         :raises StorageError: when the connection is lost.
         """

@@ -13,12 +13,15 @@ from mastra_core.workflows.model.workflow import Workflow
 __all__ = ("as_engine",)
 
 
-def as_engine(value: Any, workflows: Iterable[Workflow] = ()) -> Engine:
+def as_engine(
+    value: Any, workflows: Iterable[Workflow] = (), *, has_durable_agents: bool = False
+) -> Engine:
     """Convert a value to an engine.
 
     :param value: an engine, ``"memory"``, ``"durable"``, or ``None`` for an engine in this process.
     :param workflows: the workflows. Those with ``durable=True`` get a durable engine beside an
         engine in this process.
+    :param has_durable_agents: whether agents need a durable engine.
     :raises ConfigError: for any other text, or if ``MASTRA_DATABASE_URL`` is invalid.
     """
     if value is None or value == "memory":
@@ -33,7 +36,8 @@ def as_engine(value: Any, workflows: Iterable[Workflow] = ()) -> Engine:
             'Pass engine="memory", engine="durable", or an object like DurableEngine("app.db").',
         )
     engine: Engine = value
-    if engine.single_process and any(workflow.durable for workflow in workflows):
+    needs_durable = has_durable_agents or any(workflow.durable for workflow in workflows)
+    if engine.single_process and needs_durable:
         from mastra_core.workflows.durable.durable_engine import DurableEngine
         from mastra_core.workflows.durable.mixed_engine import MixedEngine
 

@@ -115,6 +115,7 @@ async def _run_workflow(
         nodes = _run_nodes(scope, value, start)
         return _validate_result(scope.workflow, await run_with_deadline(nodes, deadline))
     except WorkflowExit as exit_:
+        scope.has_bailed = True
         return exit_.result
     except DeadlineExceeded:
         message = f"The workflow {scope.workflow.id!r} took longer than {limit:g} s."
@@ -215,7 +216,7 @@ async def _run_nested(
         inner = scope.create_nested(workflow, address, f"{address.key}#{attempt}", value)
         outcome = await _run_nested_once(inner, step, value, start.descend() if start else None)
         if outcome.error is None or step.retry is None or attempt > step.retry.count:
-            return await finish(scope, address, outcome)
+            return await finish(scope, address, outcome, cancels_steps=inner.has_bailed)
         event = StepRetried(step=address.path, attempt=attempt + 1, error=outcome.error)
         if seconds := step.retry.get_delay(attempt):
             until = time.time() + seconds

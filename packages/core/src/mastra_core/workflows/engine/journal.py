@@ -14,7 +14,7 @@ from typing import Protocol
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunEvent
 
-__all__ = ("Journal",)
+__all__ = ("Journal", "PartJournal")
 
 
 class Journal(Protocol):
@@ -23,6 +23,10 @@ class Journal(Protocol):
     @property
     def run_id(self) -> str:
         """The id of the run."""
+
+    @property
+    def parts(self) -> PartJournal | None:
+        """The journal for the parts of steps; ``None`` if no process continues this run."""
 
     async def call_once(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Return the outcome of ``key``; await ``call`` if there is none yet.
@@ -57,3 +61,39 @@ class Journal(Protocol):
 
     async def cancel(self) -> None:
         """Cancel the run and everything that it waits for."""
+
+
+class PartJournal(Protocol):
+    """A journal that can also look up and record an outcome in two separate calls."""
+
+    def find(self, key: str) -> Outcome | None:
+        """Return the outcome of ``key``, or ``None`` if there is none yet.
+
+        :param key: the key of the part.
+        """
+
+    def has_emitted(self, key: str) -> bool:
+        """Return whether an event was emitted.
+
+        :param key: the key of the event.
+        """
+
+    async def prepare(self, *, events: bool = False) -> None:
+        """Store all recorded outcomes, before user code is called that depends on them.
+
+        :param events: whether to store the events so far, too.
+        """
+
+    def record(self, key: str, outcome: Outcome) -> None:
+        """Record an outcome; it is stored together with the events before it.
+
+        :param key: the key of the part.
+        :param outcome: the outcome.
+        """
+
+    async def emit(self, key: str, event: RunEvent) -> None:
+        """Record an event, once for each key. Events with an empty key may repeat.
+
+        :param key: the key of the event.
+        :param event: the event.
+        """

@@ -23,6 +23,7 @@ from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.protocol import Run
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
+    check_priority,
     check_resume_data,
     generate_id,
     require_restartable,
@@ -50,6 +51,7 @@ from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("MemoryEngine",)
 
+_MOMENT = 0.1  # seconds
 _LOST = RunError(message="The platform ended the request of the run before the run ended.")
 
 
@@ -130,6 +132,7 @@ class MemoryEngine:
         *,
         state: Any = None,
         per_step: bool = False,
+        priority: int = 0,
     ) -> None:
         """Start a run, and return without waiting for its end.
 
@@ -138,6 +141,7 @@ class MemoryEngine:
         :param context: the request context of the steps.
         :param state: the initial shared state.
         :param per_step: whether to pause after the first node; ``time_travel`` continues the run.
+        :param priority: from 0 to 1,000; without effect, because no run waits for a process.
         :raises InvalidInput: when the input or the state does not fit its type. The run is removed.
         :raises Conflict: when the run was started before.
         :raises TooManyRuns: when the unfinished runs of the caller are too large. The run is
@@ -147,6 +151,7 @@ class MemoryEngine:
         if run.record.status != "pending":
             raise Conflict(f"The run {run.run_id!r} was started before.", "Create another run.")
         try:
+            check_priority(priority)
             validate_data("input data", run.workflow.input_type, value)
             state = build_initial_state(run.workflow, state)
         except InvalidInput:
@@ -295,7 +300,8 @@ class MemoryEngine:
             confined is preferred.
         :raises NotFound: when there is no such run, or it has been removed.
         """
-        self._finish_lost_runs()
+        if is_request_scoped():
+            await self._follow_requests()
         if resource_id:
             run = self._runs.find_in_scope(workflow.id, run_id, resource_id)
         else:
@@ -312,7 +318,8 @@ class MemoryEngine:
         """
         query = query or RunQuery()
         end = None if query.limit is None else query.offset + query.limit
-        self._finish_lost_runs()
+        if is_request_scoped():
+            await self._follow_requests()
         records = _select_records(self._runs, workflow, query)
         records.sort(key=lambda record: record.created_at, reverse=True)
         return records[query.offset : end]
@@ -323,7 +330,8 @@ class MemoryEngine:
         :param workflow: the workflow.
         :param query: selects the runs, whatever their place in the list; all by default.
         """
-        self._finish_lost_runs()
+        if is_request_scoped():
+            await self._follow_requests()
         records = _select_records(self._runs, workflow, query or RunQuery())
         return dict(Counter(record.status for record in records))
 
@@ -394,6 +402,18 @@ class MemoryEngine:
         options = msgspec.structs.replace(run.replay_options, state=initial)
         run.journal.on_suspend = run.park
         run.task = start_task(self._execute(run, options), "workflow run")
+
+    async def _follow_requests(self) -> None:
+        """Do what no timer does, because timers end with their request."""
+        import asyncio
+
+        self._finish_lost_runs()
+        due = [run for run in self._runs.unfinished_runs if run.is_parked and run.journal.is_due]
+        for run in due:
+            run.unpark()
+            self._continue_execution(run)
+        if tasks := [run.task for run in due if run.task is not None]:
+            await asyncio.wait(tasks, timeout=_MOMENT)  # so that the caller sees a timeout
 
     def _finish_lost_runs(self) -> None:
         """Let runs fail whose request the platform has ended, because nothing reports their end."""

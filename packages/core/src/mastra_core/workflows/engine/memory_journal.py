@@ -27,9 +27,11 @@ class MemoryJournal:
     :ivar on_suspend: called when the run is suspended; ``None`` if its task simply waits.
     """
 
+    parts = None  # the run ends with its process
+
     __slots__ = (
-        "_add_event", "_count_bytes", "_emitted", "_resume_data", "_waiters", "_wake_times",
-        "closed", "on_suspend", "outcomes", "run_id",
+        "_add_event", "_count_bytes", "_emitted", "_resume_data", "_sleeping", "_waiters",
+        "_wake_times", "closed", "on_suspend", "outcomes", "run_id",
     )  # fmt: skip
 
     def __init__(
@@ -47,12 +49,13 @@ class MemoryJournal:
         self._count_bytes = count_bytes
         self._resume_data: dict[str, Any] = {}
         self._wake_times: dict[str, float] = {}
+        self._sleeping: frozenset[str] = frozenset()  # most runs never sleep
         self._emitted: set[str] = set()
         self._waiters: dict[str, Signal] = {}
 
     def close(self) -> None:
         """Ignore all further events, and drop the reference to the run."""
-        self.closed = True  # without the cycle, a run leaves memory without the garbage collector
+        self.closed = True  # breaks a cycle, so that no garbage collector is needed to free the run
         self._add_event = self._count_bytes = _ignore
         self.on_suspend = None
 
@@ -91,7 +94,7 @@ class MemoryJournal:
         """
         journal = MemoryJournal(self.run_id, add_event, count_bytes, self.outcomes)
         journal._resume_data, journal._wake_times = self._resume_data, self._wake_times
-        journal._emitted = self._emitted
+        journal._emitted, journal._sleeping = self._emitted, self._sleeping
         return journal
 
     def _is_obsolete_idle(self, key: str) -> bool:
@@ -162,7 +165,17 @@ class MemoryJournal:
         import asyncio
 
         until = self._wake_times.setdefault(key, until)
-        await asyncio.sleep(max(0.0, until - time.time()))
+        self._sleeping |= {key}
+        try:
+            await asyncio.sleep(max(0.0, until - time.time()))
+        finally:
+            if not self.closed:  # a parked run still sleeps
+                self._sleeping -= {key}
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a sleep or a timeout has ended, although the journal was closed."""
+        return any(self._wake_times[key] <= time.time() for key in self._sleeping)
 
     async def emit(self, key: str, event: RunEvent) -> None:
         """Record an event, once for each key.
@@ -181,7 +194,7 @@ class MemoryJournal:
             self._add_event(event)
             return
         self._add_event(event)  # the key names all waits, so it is long and never repeated
-        if self.on_suspend is not None and event.status == "suspended":
+        if self.on_suspend is not None and event.status == "suspended" and not self.is_due:
             self.on_suspend()
 
     async def cancel(self) -> None:

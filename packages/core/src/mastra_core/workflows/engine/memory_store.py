@@ -51,7 +51,7 @@ class MemoryStore:
         return [*self._unfinished.values()]
 
     def find(self, workflow_id: str, run_id: str) -> MemoryRun | None:
-        """Return a run, or ``None``; prefer the run of a creator without restriction.
+        """Return a run, or ``None``; prefer a run whose creator is not restricted to a resource.
 
         :param workflow_id: the id of the workflow.
         :param run_id: the id of the run.

@@ -84,6 +84,7 @@ class Engine(Protocol):
         *,
         state: Any = None,
         per_step: bool = False,
+        priority: int = 0,
     ) -> None:
         """Start a run, and return without waiting for its end.
 
@@ -92,6 +93,8 @@ class Engine(Protocol):
         :param context: the request context of the steps.
         :param state: the initial shared state.
         :param per_step: whether to pause after the first node.
+        :param priority: from 0 to 1,000. If runs must wait for a free process, a greater priority
+            starts earlier.
         :raises InvalidInput: when the input or the state does not fit its type.
         :raises Conflict: when the run was started before.
         """

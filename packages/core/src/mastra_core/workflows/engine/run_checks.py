@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "build_initial_state",
+    "check_priority",
     "check_resume_data",
     "generate_id",
     "require_restartable",
@@ -29,8 +30,24 @@ __all__ = (
 )
 
 
+_MAX_PRIORITY = 1000
+
+
+def check_priority(priority: object) -> None:
+    """Check the priority of a run.
+
+    :param priority: the priority.
+    :raises InvalidInput: when the priority is no integer from 0 to 1,000.
+    """
+    if type(priority) is not int or not 0 <= priority <= _MAX_PRIORITY:
+        raise InvalidInput(
+            f"The priority {priority!r} is not an integer from 0 to {_MAX_PRIORITY}.",
+            "A run with a greater priority starts earlier.",
+        )
+
+
 def validate_data(what: str, type_: Any, value: Any) -> None:
-    """Check that data of a caller fits its type.
+    """Check that data of a caller matches the declared type.
 
     :param what: what the data is, for the message.
     :param type_: the type.

@@ -101,13 +101,18 @@ class StepWrote(_Event, frozen=True, kw_only=True, gc=False, tag="step-wrote"):
     chunk: Any = None
 
 
-class StepEnded(_Event, frozen=True, kw_only=True, gc=False, tag="step-ended"):
-    """A step ended with an output or an error; ``bailed`` means that it ended its workflow."""
+class StepEnded(_Event, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="step-ended"):
+    """A step ended with an output or an error.
+
+    ``bailed`` means that it ended its workflow. ``cancels_steps`` means that the step is a group
+    whose unfinished steps were canceled.
+    """
 
     step: str
     output: Any = None
     error: RunError | None = None
     bailed: bool = False
+    cancels_steps: bool = False
 
 
 class RunIdle(_Event, frozen=True, kw_only=True, gc=False, tag="run-idle"):

@@ -214,7 +214,10 @@ def _apply_step_retried(record: RunRecord, event: StepRetried) -> None:
     record.status = "running"
     step = record.steps[event.step]
     step.status, step.retries = "running", event.attempt - 1
-    record.open[event.step] = "running"
+    if step.group:
+        _cancel_open_steps(record, event.step, event.at)
+    else:
+        record.open[event.step] = "running"
 
 
 def _apply_step_ended(record: RunRecord, event: StepEnded) -> None:
@@ -223,12 +226,12 @@ def _apply_step_ended(record: RunRecord, event: StepEnded) -> None:
     step.status = "failed" if event.error else "bailed" if event.bailed else "success"
     step.ended_at, step.output, step.error = event.at, event.output, event.error
     record.open.pop(event.step, None)
-    if step.group and event.error:
+    if step.group and (event.error or event.cancels_steps):
         _cancel_open_steps(record, event.step, event.at)
 
 
 def _cancel_open_steps(record: RunRecord, group: str, at: int) -> None:
-    """Mark the unfinished steps of a failed group as canceled."""
+    """Mark the unfinished steps of a group as canceled."""
     within = (f"{group}.", f"{group}[")
     for path in [path for path in record.open if path.startswith(within)]:
         del record.open[path]

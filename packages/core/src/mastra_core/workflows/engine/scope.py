@@ -18,7 +18,7 @@ __all__ = ("Scope",)
 
 
 class Scope:
-    """The scope of a workflow, or of one of its concurrent parts, in one run.
+    """The state and the outputs that a workflow, or a concurrent part of it, uses in one run.
 
     :param workflow: the workflow.
     :param journal: the journal of the run.
@@ -27,12 +27,12 @@ class Scope:
     :param state: the shared state, changed in place.
 
     In a nested workflow, the paths of steps begin with ``prefix``, and their journal keys begin
-    with ``key``.
+    with ``key``. ``has_bailed`` says whether a step has ended the workflow by ``bail``.
     """
 
     __slots__ = (
-        "activity", "changes", "init_data", "journal", "key", "options", "outputs", "prefix",
-        "state", "workflow",
+        "activity", "changes", "has_bailed", "init_data", "journal", "key", "options", "outputs",
+        "prefix", "state", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +52,7 @@ class Scope:
         self.outputs: dict[str, Any] = {}
         self.prefix = self.key = ""
         self.init_data: Any = None
+        self.has_bailed = False
 
     def get_address(self, step_id: str) -> StepAddress:
         """Return the address of a step.

@@ -26,6 +26,7 @@ from mastra_core.workflows.engine.run_events import (
 )
 from mastra_core.workflows.engine.run_options import StepAddress
 from mastra_core.workflows.engine.scope import Scope
+from mastra_core.workflows.engine.step_parts import open_step_parts
 from mastra_core.workflows.engine.tasks import DeadlineExceeded, run_with_deadline
 from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.function import Function
@@ -104,12 +105,15 @@ async def execute_step(
         attempt, call_number = attempt + 1, call_number + 1
 
 
-async def finish(scope: Scope, address: StepAddress, outcome: Outcome) -> Any:
+async def finish(
+    scope: Scope, address: StepAddress, outcome: Outcome, *, cancels_steps: bool = False
+) -> Any:
     """Emit the end of a step, and return its output.
 
     :param scope: the scope of the step's workflow.
     :param address: the address of the step.
     :param outcome: the outcome of the step.
+    :param cancels_steps: whether the step is a group with unfinished steps, which end too.
     :returns: the output.
     :raises StepFailed: when the outcome is a failure.
     :raises WorkflowExit: when the step ended its workflow by ``bail``.
@@ -119,6 +123,7 @@ async def finish(scope: Scope, address: StepAddress, outcome: Outcome) -> Any:
         output=outcome.value,
         error=outcome.error,
         bailed=outcome.kind == "bailed",
+        cancels_steps=cancels_steps,
     )
     await scope.journal.emit(f"{address.key}:ended", event)
     if outcome.error is not None:
@@ -213,6 +218,8 @@ async def _call_step(
         writer = functools.partial(_write_chunk, scope, address, call_number)
         context = scope.build_context(step, address, attempt=attempt, writer=writer)
         context.resume_data, context.kept = resume_state
+        if step.kind == "agent":
+            context.parts = open_step_parts(scope.journal, address, call_number)
     try:
         if context is not None and context.resume_data is not None and step.resume is not None:
             context.resume_data = validate(step.resume, context.resume_data)

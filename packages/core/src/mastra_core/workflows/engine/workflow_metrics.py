@@ -28,7 +28,7 @@ _active: dict[Any, float] = {}  # when each active run started, in this order
 
 
 def measure_event(workflow: str, run: Any, event: RunEvent) -> None:
-    """Record what an event says about a run that lives in one process.
+    """Record the metrics of an event, for a run that only one process executes.
 
     :param workflow: the id of the workflow.
     :param run: identifies the run.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 
@@ -14,15 +14,20 @@ from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.function import FunctionAgent
 from mastra_core.agents.messages import AgentInput, Decision, Message
 from mastra_core.agents.protocol import AgentLike, collect
+from mastra_core.agents.run_journal import RunJournal
 from mastra_core.agents.suspended_runs import SuspendedRun
 from mastra_core.logs.log_fields import bind_log_fields
 from mastra_core.schema import dump, to_json_schema, validate
 from mastra_core.workflows.model.definition import Step
+from mastra_core.workflows.model.event_writer import EventWriter
 from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.step_context import StepContext
 from mastra_core.workflows.model.tool_step import may_suspend
 
-__all__ = ("create_agent_step",)
+if TYPE_CHECKING:
+    from mastra_core.workflows.engine.step_parts import StepParts
+
+__all__ = ("create_agent_step", "stream_to_readers")
 
 
 class Prompt(TypedDict):
@@ -55,7 +60,7 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
             else _build_input(value, context, output_schema)
         )
         with bind_log_fields(agent=agent.id):
-            answer = await collect(_forward_events(agent, run_input, context))
+            answer = await collect(stream_to_readers(agent, run_input, context))
         if answer.reason == "suspended":
             _suspend_for_decisions(context, SuspendedRun.from_output(agent.id, run_input, answer))
         if type_ is not None:
@@ -82,13 +87,43 @@ def _get_output_type(agent: AgentLike) -> Any:
     return Any if isinstance(agent, FunctionAgent) else Text
 
 
-async def _forward_events(
-    agent: AgentLike, run_input: AgentInput, context: StepContext
+async def stream_to_readers(
+    agent: AgentLike, run_input: AgentInput, context: StepContext, *, live: bool = True
 ) -> AsyncGenerator[AgentEvent]:
-    """Run the agent, and send each event to the readers of the run."""
+    """Run an agent, and send each event to the readers of the workflow run.
+
+    In a durable run, the finished calls of the agent are recorded.
+
+    :param agent: the agent.
+    :param run_input: the input of the agent.
+    :param context: the context of the step.
+    :param live: whether the answers of the model are streamed.
+    """
+    parts = context.parts
+    if parts is not None:
+        async with aclosing(_stream_recorded(agent, run_input, parts, live=live)) as recorded:
+            async for event in recorded:
+                yield event
+        return
     async with aclosing(stream_traced(agent, run_input)) as events:  # type: ignore[type-var]  # a generator
         async for event in events:
             await context.write(build_event_chunk(agent.id, event))
+            yield event
+
+
+async def _stream_recorded(
+    agent: AgentLike, run_input: AgentInput, parts: StepParts, *, live: bool
+) -> AsyncGenerator[AgentEvent]:
+    journal = None
+    if getattr(agent, "records_calls", False):
+        is_repeated = parts.is_written("start")
+        journal = RunJournal(parts, live=live, is_repeated=is_repeated)
+        run_input = msgspec.structs.replace(run_input, journal=journal)
+    repeats_events = getattr(agent, "repeats_events", False)
+    writer = EventWriter(agent.id, parts, None if repeats_events else journal)
+    async with aclosing(stream_traced(agent, run_input)) as events:  # type: ignore[type-var]  # a generator
+        async for event in events:
+            await writer.write(event)
             yield event
 
 

@@ -97,7 +97,7 @@ def _coerce_step(value: Any, output: Any) -> Step[Any, Any]:
 
 def _create_workflow_step(workflow: WorkflowDefinition) -> Step[Any, Any]:
     if not workflow.nodes:
-        raise ConfigError(f"The workflow {workflow.id!r} has no steps.", "Add one: .then(step).")
+        raise ConfigError(f"The workflow {workflow.id!r} has no steps.", "Add a step: .then(step).")
 
     def do_nothing() -> None:
         """Do nothing: the workflow engine executes a nested workflow without this function."""

@@ -30,6 +30,7 @@ __all__ = (
     "Sleep",
     "Step",
     "WorkflowDefinition",
+    "check_concurrency",
     "check_id",
     "get_input_type",
     "get_output_type",
@@ -75,7 +76,9 @@ class Step(TypedOutput[Out], Generic[In, Out]):
         check_id("step", self.id)
         if self.timeout is not None and not self.timeout > 0:
             raise ConfigError(
-                f"The step {self.id!r} has the timeout {self.timeout!r}.", "Use seconds above 0."
+                f"The timeout {self.timeout!r} of the step {self.id!r} is not a valid number of "
+                "seconds.",
+                "Use a number above 0.",
             )
         for what in ("input", "output", "resume", "suspend"):
             self.get_schema(what)  # a type without a JSON schema fails here, not in a run
@@ -166,11 +169,7 @@ class ForEach(Single):
     concurrency: int = 1
 
     def __post_init__(self) -> None:
-        if not _is_number(self.concurrency, int, least=1):
-            raise ConfigError(
-                f"concurrency={self.concurrency!r} is not a valid number of items.",
-                "Use an integer of 1 or more.",
-            )
+        check_concurrency(self.concurrency)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,7 +187,7 @@ class Loop(Single):
 
 @dataclasses.dataclass(frozen=True)
 class Sleep:
-    """A pause for some seconds or until a moment; it passes the previous output on.
+    """A pause for some seconds or until a moment; the previous output is passed on.
 
     :param id: the id.
     :param duration: the seconds, unless ``function`` or ``moment`` is set.
@@ -208,18 +207,20 @@ class Sleep:
             return
         if self.until and not _is_moment(self.moment):
             raise ConfigError(
-                f"The sleep {self.id!r} must not end at {self.moment!r}.",
+                f"The end {self.moment!r} of the sleep {self.id!r} is not a datetime with a time "
+                "zone.",
                 "Pass a datetime with a time zone: datetime.now(UTC) + timedelta(hours=1).",
             )
         if not self.until and not _is_number(self.duration, int | float, least=0):
             raise ConfigError(
-                f"The sleep {self.id!r} has the duration {self.duration!r}.",
-                "Use seconds from 0 up.",
+                f"The duration {self.duration!r} of the sleep {self.id!r} is not a valid number of "
+                "seconds.",
+                "Use a number of 0 or more.",
             )
 
     @property
     def steps(self) -> tuple[Step[Any, Any], ...]:
-        """The steps of the node: none."""
+        """The steps of the node; a pause has none."""
         return ()
 
 
@@ -239,7 +240,13 @@ class WorkflowDefinition(Generic[In, Out]):
     :param retry: the retry policy, or the number of retries, for steps without their own.
     :param timeout: the maximum seconds from start to end, with the time while it is suspended.
     :param durable: whether its runs are kept in a database, also if those of others are not.
-    :raises ConfigError: for an invalid retry policy or timeout.
+    :param version: part of the fingerprint; change it if the old runs must not continue with the
+        new functions.
+    :param previous: earlier descriptions, with which old durable runs are continued.
+    :param concurrency: the maximum number of runs that all processes of the database execute at a
+        time. Further runs wait. The workflow is then durable.
+    :raises ConfigError: for an invalid retry policy, timeout, number of runs or earlier
+        description.
     """
 
     id: str
@@ -251,13 +258,27 @@ class WorkflowDefinition(Generic[In, Out]):
     retry: Retry | int | None = None
     timeout: float | None = None
     durable: bool = False
+    version: str = ""
+    previous: tuple[WorkflowDefinition, ...] = ()
+    concurrency: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "retry", as_retry(self.retry))
+        object.__setattr__(self, "previous", tuple(self.previous))
+        others = [each.id for each in self.previous if each.id != self.id]
+        if others:
+            raise ConfigError(
+                f"{others[0]!r} is not an earlier description of the workflow {self.id!r}.",
+                "Pass workflows with the same id: previous=[order_v1].",
+            )
+        if self.concurrency is not None:
+            check_concurrency(self.concurrency)
+            object.__setattr__(self, "durable", True)
         if self.timeout is not None and not self.timeout > 0:
             raise ConfigError(
-                f"The workflow {self.id!r} has a timeout of {self.timeout!r}.",
-                "Use seconds above 0.",
+                f"The timeout {self.timeout!r} of the workflow {self.id!r} is not a valid number "
+                "of seconds.",
+                "Use a number above 0.",
             )
 
     def iter_steps(self) -> Iterator[Step[Any, Any]]:
@@ -346,6 +367,18 @@ def check_id(what: str, id_: str) -> None:
         raise ConfigError(
             f"The id {id_!r} of a {what} is empty, or contains one of {' '.join(_RESERVED)}",
             "Set another id: id='...'.",
+        )
+
+
+def check_concurrency(value: object) -> None:
+    """Check a maximum number of items or runs at a time.
+
+    :param value: the number.
+    :raises ConfigError: when the value is no integer of 1 or more.
+    """
+    if not _is_number(value, int, least=1):
+        raise ConfigError(
+            f"concurrency={value!r} is not a valid number.", "Use an integer of 1 or more."
         )
 
 

@@ -127,7 +127,8 @@ def _check_inputs(
     if len(inputs) > 1:
         raise ConfigError(
             f"The step {name!r} takes {len(inputs)} inputs: {', '.join(inputs)}.",
-            "Take one input, such as a dataclass or TypedDict, and optionally a StepContext.",
+            "Give the function one input, such as a dataclass or TypedDict, and optionally a "
+            "StepContext.",
         )
     if require_types and inputs and inputs[0] not in hints:
         raise ConfigError(

@@ -31,7 +31,10 @@ class Retry:
         for name in ("count", "delay", "factor", "max_delay"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or value < 0:
-                raise ConfigError(f"Retry has {name}={value!r}.", "Use a number from 0 up.")
+                raise ConfigError(
+                    f"The value {name}={value!r} of Retry is not valid.",
+                    "Use a number of 0 or more.",
+                )
 
     def get_delay(self, attempt: int) -> float:
         """Return the seconds between a failed attempt and the next attempt.

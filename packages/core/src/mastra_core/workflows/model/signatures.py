@@ -9,7 +9,7 @@ import datetime as dt
 import decimal
 import enum
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypedDict, overload
 
@@ -118,6 +118,9 @@ class WorkflowOptions(TypedDict, total=False):
     retry: Retry | int | None
     timeout: float | None
     durable: bool
+    version: str
+    previous: Sequence[WorkflowDefinition]
+    concurrency: int | None
 
 
 Following: TypeAlias = Step[T, R] | WorkflowDefinition[T, R]

@@ -12,6 +12,7 @@ from mastra_core.workflows.model.type_variables import TypedOutput
 
 if TYPE_CHECKING:
     from mastra_core.tools import Tool
+    from mastra_core.workflows.engine.step_parts import StepParts
 
 T = TypeVar("T")
 
@@ -38,6 +39,9 @@ class StepContext:
     the run no longer waits for the step. A coroutine is then cancelled. A plain function, which
     runs in a thread, should check ``canceled`` regularly and return.
 
+    ``parts`` records the finished calls of an agent's step. It is ``None`` for other steps, and in
+    runs that end with their process.
+
     :param run_id: the id of the run.
     :param workflow_id: the id of the workflow.
     :param step_id: the id of the step.
@@ -58,7 +62,7 @@ class StepContext:
 
     __slots__ = (
         "_changes", "_outputs", "_state", "_state_type", "_suspend_type", "_writer", "_written",
-        "attempt", "canceled", "init_data", "iteration", "kept", "path", "request_context",
+        "attempt", "canceled", "init_data", "iteration", "kept", "parts", "path", "request_context",
         "resource", "resume_data", "run_id", "step_id", "workflow_id",
     )  # fmt: skip
 
@@ -90,6 +94,7 @@ class StepContext:
         self.request_context: Mapping[str, Any] = {} if request_context is None else request_context
         self.resource = resource
         self.kept: Any = None
+        self.parts: StepParts | None = None
         self.attempt = attempt
         self.iteration = iteration
         self.canceled = False

@@ -25,7 +25,7 @@ def calls_suspend(function: Callable[..., Any]) -> bool:
 
 
 def iter_suspending_steps(workflow: WorkflowDefinition) -> Iterator[str]:
-    """Yield the paths of the steps that suspend a run, as far as the definition shows.
+    """Yield the paths of the steps that suspend a run, if the definition shows this.
 
     :param workflow: the workflow.
     """

@@ -22,7 +22,7 @@ __all__ = ("check_next", "check_result")
 
 
 def check_next(workflow: WorkflowDefinition, node: Node) -> None:
-    """Check that ``node`` accepts the output before it in ``workflow``.
+    """Check that ``node`` accepts the output of the last node in ``workflow``.
 
     :param workflow: the workflow before the node.
     :param node: the node that is appended.

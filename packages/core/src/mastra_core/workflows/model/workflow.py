@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -49,7 +50,13 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param retry: the retry policy, or the number of retries, for steps without their own.
     :param timeout: the maximum seconds from start to end, with the time while it is suspended.
     :param durable: whether its runs are kept in a database, also if those of others are not.
-    :raises ConfigError: for an invalid retry policy or timeout.
+    :param version: part of the fingerprint; change it if the old runs must not continue with the
+        new functions.
+    :param previous: earlier descriptions, with which old durable runs are continued.
+    :param concurrency: the maximum number of runs that all processes of the database execute at a
+        time. Further runs wait. The workflow is then durable.
+    :raises ConfigError: for an invalid retry policy, timeout, number of runs or earlier
+        description.
     """
 
     if TYPE_CHECKING:  # without an input type, the first step determines the types
@@ -125,7 +132,8 @@ class Workflow(WorkflowDefinition[In, Out]):
         pairs = _flatten(branches)
         if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):  # noqa: PLR2004  # a pair
             raise ConfigError(
-                f"A branch of the workflow {self.id!r} is not a pair.", "Pass (condition, step)."
+                f"A branch of the workflow {self.id!r} is not a pair of a condition and a step.",
+                "Pass (condition, step).",
             )
         conditions, steps = zip(*pairs, strict=True) if pairs else ((), ())
         return self._append_node(
@@ -218,6 +226,13 @@ class Workflow(WorkflowDefinition[In, Out]):
 
         check_result(self)
 
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """The fingerprint of the structure: the nodes, and the ids and kinds of the steps."""
+        from mastra_core.workflows.model.description import compute_fingerprint, describe_workflow
+
+        return compute_fingerprint(describe_workflow(self))
+
     def build_graph(self) -> list[dict[str, Any]]:
         """Return the graph of the nodes in JSON builtins, in the format of Mastra's HTTP API."""
         from mastra_core.workflows.render.graph import build_graph
@@ -240,7 +255,8 @@ class Workflow(WorkflowDefinition[In, Out]):
 
         if not node.steps and not isinstance(node, Sleep):
             raise ConfigError(
-                f"A group of the workflow {self.id!r} has no steps.", "Add a step to it."
+                f"A group of parallel or conditional steps of the workflow {self.id!r} is empty.",
+                "Add a step to the group.",
             )
         seen = {*_iter_ids(self.nodes)}
         for name in _iter_ids((node,)):

@@ -38,7 +38,7 @@ def find_spelling(name: str, table: Iterable[str], key: str) -> str:
 
     :param name: in any spelling.
     :param table: the names that exist.
-    :param key: of ``[tool.mastra.build]``, for the error.
+    :param key: the key of ``[tool.mastra.build]``, for the error.
     :raises ConfigError: when the name does not exist.
     """
     spellings = {canonicalize_name(item): item for item in table}
@@ -56,7 +56,7 @@ def iter_group_lines(
     """Yield the lines of a dependency group, including the lines of included groups.
 
     :param tables: the dependency groups by name.
-    :param name: of the group.
+    :param name: the name of the group.
     :param ancestors: canonical spelling of the groups that include this one.
     :raises ConfigError: for a group that includes itself, or does not exist.
     """

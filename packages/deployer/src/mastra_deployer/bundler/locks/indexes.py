@@ -88,7 +88,7 @@ def expand_variables(text: str, where: str) -> str:
         if match[1] not in os.environ:
             raise ConfigError(
                 f"{where} refers to the environment variable {match[1]!r}, which is not set.",
-                f"Set {match[1]}. Its value does not get into the bundle.",
+                f"Set {match[1]}. The bundle does not contain its value.",
             )
         return os.environ[match[1]]
 

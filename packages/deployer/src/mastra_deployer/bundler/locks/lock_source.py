@@ -54,7 +54,7 @@ class ResolverInput:
     :param lines: requirements, or options of a requirements file.
     :param constraints: versions that apply if a package is needed anyway.
     :param pyproject: read by uv itself, for the package sources of [tool.uv].
-    :param options: of uv, for ``pyproject``.
+    :param options: the options of uv, for ``pyproject``.
     :param hashes: SHA-256 that a lock allows, by canonical name; packages not in it may have any.
     """
 
@@ -69,7 +69,7 @@ class ResolverInput:
 class LockSource:
     """The files that decide which packages ship.
 
-    :param name: of the deciding file, as users know it.
+    :param name: the name of the deciding file, as users know it.
     :param files: every file it depends on; while their contents stay the same, the result does.
     :param direct: requirements that the project declares itself; these are never pruned.
     :param read: returns what they require; may be slow, and is called only after a change.
@@ -92,8 +92,8 @@ class LockSource:
 def build_drift_error(name: str, reason: str, update: str) -> BuildError:
     """Build the error for a lock that does not match the project.
 
-    :param name: of the lock.
-    :param reason: what differs.
+    :param name: the name of the lock.
+    :param reason: the difference.
     :param update: the command that updates the lock.
     """
     return BuildError(

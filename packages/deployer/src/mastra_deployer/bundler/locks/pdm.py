@@ -32,7 +32,7 @@ _UPDATE = "pdm lock"
 def read_pdm_lock(request: LockRequest, lock: Path) -> LockSource:
     """Read the default group and the selected groups of a pdm.lock.
 
-    :param request: what is wanted.
+    :param request: the project, the target and the selected groups.
     :param lock: the file.
     """
     pyproject = read_pyproject(request.root)

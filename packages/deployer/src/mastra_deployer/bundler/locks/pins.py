@@ -24,7 +24,7 @@ __all__ = ("Pins",)
 class Pins:
     """The versions of a lock as constraints, which fix versions but install no package.
 
-    :param name: of the lock, for errors.
+    :param name: the name of the lock, for errors.
     :param update: the command that updates it.
     :param versions: pairs of version and marker by canonical name.
     :param hashes: pairs of a name and its hashes.
@@ -38,7 +38,7 @@ class Pins:
     def add(self, name: str, version: str, marker: str, hashes: list[str]) -> None:
         """Add one version of a package; several versions have markers that say where each applies.
 
-        :param name: of the package.
+        :param name: the name of the package.
         :param version: locked version.
         :param marker: where it applies; empty for everywhere.
         :param hashes: ``algorithm:digest`` of its files.
@@ -117,5 +117,6 @@ class Pins:
             for version, marker in candidates
             if not marker or evaluate_marker(marker, platform)
         ]
-        # A package whose markers are false is not needed; if it is, its only version is used.
+        # A package whose markers are false is not needed. If it is needed, its only version is
+        # used.
         return versions or [version for version, _ in candidates[:1] if len(candidates) == 1]

@@ -31,12 +31,12 @@ _CATEGORY_NAMES = {"dev": "develop", "dev-packages": "develop"}
 def read_pipfile_lock(request: LockRequest, lock: Path) -> LockSource:
     """Read the default category and the selected categories of a Pipfile.lock.
 
-    :param request: what is wanted.
+    :param request: the project, the target and the selected groups.
     :param lock: the file.
     """
     file = lock.with_name("Pipfile")
     pipfile = read_toml(file) if file.is_file() else {}
-    # Only the Pipfile tells direct requirements; without one every package counts as direct.
+    # Only the Pipfile names the direct requirements. Without a Pipfile, every package is direct.
     direct = tuple(pipfile.get("packages", ())) or tuple(_read_json(lock).get("default", ()))
     python = pipfile.get("requires", {}).get("python_version", "")
     return LockSource(

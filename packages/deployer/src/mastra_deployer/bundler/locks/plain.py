@@ -34,7 +34,7 @@ _PIN = "uv pip compile --generate-hashes requirements.in -o requirements.txt"
 def read_plain(request: LockRequest, file: Path | None = None) -> LockSource:
     """Read requirements without a lock; the resolver chooses the versions.
 
-    :param request: what is wanted.
+    :param request: the project, the target and the selected groups.
     :param file: in place of requirements.txt.
     """
     root, pyproject = request.root, read_pyproject(request.root)

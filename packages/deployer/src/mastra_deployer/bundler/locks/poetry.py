@@ -48,7 +48,7 @@ def is_poetry(pyproject: Mapping[str, Any]) -> bool:
 def read_poetry_lock(request: LockRequest, lock: Path) -> LockSource:
     """Read the main group and the selected groups of a poetry.lock.
 
-    :param request: what is wanted.
+    :param request: the project, the target and the selected groups.
     :param lock: the file.
     """
     pyproject = read_pyproject(request.root)
@@ -67,7 +67,7 @@ def read_poetry_lock(request: LockRequest, lock: Path) -> LockSource:
 def read_unlocked(request: LockRequest, pyproject: Mapping[str, Any]) -> LockSource:
     """Read the requirements of [tool.poetry] without a lock; the resolver chooses the versions.
 
-    :param request: what is wanted.
+    :param request: the project, the target and the selected groups.
     :param pyproject: the contents of pyproject.toml.
     """
     lines = tuple(_collect_lines(request, pyproject, {}))

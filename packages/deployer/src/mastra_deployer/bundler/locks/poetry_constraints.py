@@ -17,7 +17,7 @@ __all__ = ("to_requirements", "to_specifier")
 def to_requirements(name: str, value: Any, root: Path, address: str = "") -> list[str]:
     """Convert one entry of a dependency table to requirement lines.
 
-    :param name: of the package.
+    :param name: the name of the package.
     :param value: a version, a table, or a list of tables for different markers.
     :param root: the directory that paths are relative to.
     :param address: ``@ URL`` from a lock, in place of the version.
@@ -37,14 +37,14 @@ def to_specifier(text: str, name: str) -> str:
     """Convert a version constraint to PEP 440; an empty text means any version.
 
     :param text: the constraint.
-    :param name: of the package, for errors.
+    :param name: the name of the package, for errors.
     :raises ConfigError: for a constraint that PEP 440 cannot express.
     """
     if "|" in text:
         raise ConfigError(
             f"The requirement {name!r} has alternative versions ({text!r}), which PEP 440 cannot "
             "express.",
-            "Run `poetry lock`, because a lock has one version. Or write one range.",
+            "Run `poetry lock`, so that the lock selects one version. Or write one version range.",
         )
     parts = re.split(r"\s*,\s*|(?<=[\w*])\s+(?=[<>=!~^])", text.strip())
     try:

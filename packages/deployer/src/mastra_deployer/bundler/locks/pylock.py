@@ -29,7 +29,7 @@ __all__ = ("read_pylock",)
 def read_pylock(request: LockRequest, lock: Path) -> LockSource:
     """Read a pylock.toml of any tool.
 
-    :param request: what is wanted.
+    :param request: the project, the target and the selected groups.
     :param lock: the file.
     """
     pyproject = read_pyproject(request.root)

@@ -28,7 +28,8 @@ def read_script_block(entry: Path) -> dict[str, Any] | None:
         return None
     if len(blocks) > 1:
         raise ConfigError(
-            f"{str(entry)!r} has {len(blocks)} script blocks, but only one is allowed.", "Keep one."
+            f"{str(entry)!r} has {len(blocks)} script blocks, but only one is allowed.",
+            "Keep one of them.",
         )
     text = "\n".join(line[2:] for line in blocks[0].splitlines())
     try:
@@ -50,7 +51,7 @@ def get_script_lock(entry: Path) -> Path:
 def read_script(request: LockRequest, entry: Path, block: dict[str, Any]) -> LockSource:
     """Read the dependencies of a script, from its lock if there is one.
 
-    :param request: what is wanted.
+    :param request: the project, the target and the selected groups.
     :param entry: the script.
     :param block: its ``# /// script`` block.
     :raises ConfigError: when extras or groups are selected, because a script has none.

@@ -24,7 +24,7 @@ __all__ = ("choose_source", "has_lock")
 
 T = TypeVar("T")
 
-# A tool's own lock before the standard's, which is often exported from it.
+# A tool's own lock comes before pylock.toml, which is often exported from that lock.
 _LOCKS: tuple[tuple[str, Callable[[LockRequest, Path], LockSource]], ...] = (
     ("uv.lock", read_uv_lock),
     ("poetry.lock", read_poetry_lock),
@@ -135,6 +135,6 @@ def _read_named(request: LockRequest, name: str) -> LockSource:
     if path.suffix in (".txt", ".in"):
         return dataclasses.replace(read_plain(request, path), name=path.name)
     raise ConfigError(
-        f"[tool.mastra.build] lock: mastra does not support the kind of {name!r}.",
+        f"[tool.mastra.build] lock: mastra does not support the format of {name!r}.",
         "Use uv.lock, poetry.lock, pdm.lock, Pipfile.lock, pylock.toml or a .txt file.",
     )

@@ -31,7 +31,7 @@ _LOCAL = re.compile(r'^source = \{ (?:editable|directory|virtual) = "([^"]+)" \}
 def read_uv_lock(request: LockRequest, lock: Path) -> LockSource:
     """Read a uv.lock; raise an error if it does not match the pyproject.toml.
 
-    :param request: what is wanted.
+    :param request: the project, the target and the selected groups.
     :param lock: the file.
     """
     pyproject = read_pyproject(request.root)
@@ -57,9 +57,9 @@ def read_uv_lock(request: LockRequest, lock: Path) -> LockSource:
 def export_lock(request: LockRequest, lock: Path, flags: Sequence[str]) -> ResolverInput:
     """Export a lock for the target; uv itself detects an outdated lock.
 
-    :param request: what is wanted.
+    :param request: the project, the target and the selected groups.
     :param lock: the file.
-    :param flags: of ``uv export``.
+    :param flags: the flags of ``uv export``.
     :raises BuildError: when the lock does not match the project or the target.
     """
     data = read_toml(lock)

@@ -32,8 +32,8 @@ class BuildState(msgspec.Struct, frozen=True, kw_only=True):
 
     :param facts: digest of everything but sources and dependencies that decides the bundle.
     :param stamp: digest of the files of the output.
-    :param manifest: of the bundle.
-    :param problems: what the checks before bundling found.
+    :param manifest: the manifest of the bundle.
+    :param problems: the problems that the checks before bundling found.
     """
 
     facts: str
@@ -82,8 +82,8 @@ def save_build_state(
     :param project: the app.
     :param directory: the output.
     :param facts: digest of everything but sources and dependencies that decides the bundle.
-    :param manifest: of the bundle.
-    :param problems: what the checks before bundling found.
+    :param manifest: the manifest of the bundle.
+    :param problems: the problems that the checks before bundling found.
     """
     state = BuildState(
         facts=facts,

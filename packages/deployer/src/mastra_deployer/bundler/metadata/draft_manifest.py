@@ -55,6 +55,7 @@ def draft_manifest(
         registry=extract_registry(source or {}),
         variables=(source or {}).get("variables", {}),
         suspending_steps=_select_suspending_steps(source or {}, get_config(project).check.ignore),
+        run_database=(source or {}).get("run_database", ""),
         versions={name: metadata.version(name) for name in (*OWN_DISTRIBUTIONS, "mastra-deployer")},
         sizes=measure_sizes(app, wheels),
         stripped=get_config(project).build.strip,

@@ -25,10 +25,10 @@ _NO_BYTECODE = (
 
 
 def explain(name: str, inventory: Inventory, project: Project, bundle: Bundle) -> list[str]:
-    """Explain in sentences what is known about a module, a distribution or a file.
+    """Return sentences that explain why a module, a distribution or a file ships or not.
 
     :param name: ``package.module``, ``distribution-name`` or ``src/package/data.json``.
-    :param inventory: of the last build.
+    :param inventory: the inventory of the last build.
     :param project: the app.
     :param bundle: the bundle made from that build.
     """
@@ -68,7 +68,7 @@ def _explain_shipped_file(name: str, file: str, inventory: Inventory, project: P
 
 
 def _find_importers(name: str, inventory: Inventory, project: Project) -> list[str]:
-    """Return the lines of the app that import one of its modules, by the module's dotted name."""
+    """Return the lines of the app that import the module with a dotted name."""
     return [
         f"{file}:{line}"
         for file in inventory.app
@@ -134,7 +134,7 @@ def _explain_submodule(name: str, distribution: str, item: InventoryEntry, bundl
 
 
 def _has_bytecode(file: Path) -> bool:
-    """Return whether a module has bytecode; what is no Python source needs none."""
+    """Return whether a module has bytecode; only Python sources need bytecode."""
     return file.suffix != ".py" or any((file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"))
 
 

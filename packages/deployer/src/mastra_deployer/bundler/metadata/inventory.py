@@ -25,11 +25,11 @@ __all__ = (
 class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One distribution of the closure.
 
-    :param version: of the distribution.
+    :param version: the version of the distribution.
     :param requirers: who requires it; an empty name is the project itself or its target.
     :param tops: what it puts on ``sys.path``.
     :param reason: why it does not ship; empty if it ships.
-    :param size: of what ships, in bytes.
+    :param size: the size of the files that ship, in bytes.
     :param dropped: its files that do not ship, by reason.
     """
 
@@ -48,7 +48,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     :param dropped: those that do not, with the reason.
     :param distributions: by canonical name.
     :param problems: what the code imports or opens and the build does not contain.
-    :param fingerprint: of the build.
+    :param fingerprint: the fingerprint of the build.
     :param included: files beside the packages that ship, each with the reason.
     :param modules: number of the dependencies' modules, if some have no bytecode for not being
         imported.
@@ -81,7 +81,7 @@ def create_inventory(
     :param sources: the app's own files.
     :param dependencies: its dependencies.
     :param problems: what the code imports or opens and the build does not contain.
-    :param fingerprint: of the build.
+    :param fingerprint: the fingerprint of the build.
     """
     bytecode = dependencies.bytecode
     return Inventory(
@@ -113,7 +113,7 @@ def read_inventory(project: Project, manifest: BundleManifest) -> Inventory | No
     """Load the inventory of the last build for a bundle's platform; ``None`` without one.
 
     :param project: the app.
-    :param manifest: of the bundle.
+    :param manifest: the manifest of the bundle.
     """
     return read_checksummed_json(
         _get_inventory_file(project, manifest.python, manifest.wheels), Inventory

@@ -23,7 +23,7 @@ class Annotation(NamedTuple):
     """What uv writes about one package.
 
     :param requirers: canonical names; ``PROJECT`` is the project.
-    :param index_url: of the index that has it; empty where there is none.
+    :param index_url: the URL of the index that has the package; empty if there is none.
     """
 
     requirers: frozenset[str]

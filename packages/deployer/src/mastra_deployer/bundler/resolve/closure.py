@@ -56,7 +56,8 @@ class Closure:
     :param lock: pylock.toml with every distribution that comes as a wheel.
     :param directories: local projects, which are built.
     :param direct: canonical names that the project and the target require themselves, with extras.
-    :param fingerprint: of names, versions and hashes; independent of paths of this machine.
+    :param fingerprint: the fingerprint of names, versions and hashes; independent of paths of this
+        machine.
     :param source: name of the file that decided the versions.
     :param root: the project's directory.
     :param environment: variables for uv when it installs: indexes with their credentials.
@@ -83,7 +84,7 @@ def lock_closure(
 
     :param project: the app.
     :param platform: the platform to build for.
-    :param requirements: of the target's runtime.
+    :param requirements: the requirements of the target's runtime.
     :param own: Mastra's distributions to add, at exactly the installed version.
     :param report: receives progress and notes.
     :param modules: dotted names that the app imports or names.
@@ -163,7 +164,7 @@ def _resolve(
 
 
 def _has_links(source: LockSource) -> bool:
-    """Return whether the versions of a package may be in several places."""
+    """Return whether an index or a link directory may have versions that another one lacks."""
     if source.indexes.links or any(map(os.environ.get, ("UV_FIND_LINKS", "UV_INDEX_STRATEGY"))):
         return True
     files = [path.read_text("utf-8") for path in source.files if path.is_file()]
@@ -177,7 +178,7 @@ def _write_inputs(
     overrides: Sequence[str],
     temporary: Path,
 ) -> list[str]:
-    """Return the resolver's arguments, which are only files, because of secrets."""
+    """Write the inputs to files, because they may contain secrets; return uv's arguments."""
     lines = [_build_from_commit(line, builder) for line in resolver_input.lines]
     constraints = [_build_from_commit(line, builder) for line in resolver_input.constraints]
     files = [str(resolver_input.pyproject)] if resolver_input.pyproject else []

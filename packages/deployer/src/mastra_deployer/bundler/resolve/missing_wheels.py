@@ -24,7 +24,7 @@ def build_missing_wheels_error(
 ) -> BuildError | None:
     """Build an error that names each package without a wheel for the target.
 
-    :param packages: of a lock for every platform.
+    :param packages: the packages of a lock for every platform.
     :param platform: the target's.
     :param requirements: the same packages as requirement lines with ``# via`` comments.
     :returns: ``None`` if every package has a wheel.

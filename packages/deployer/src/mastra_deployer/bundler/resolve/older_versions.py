@@ -36,7 +36,7 @@ _LATEST = 99  # no Python has so many patch releases
 class OlderVersion(NamedTuple):
     """A package whose newest version the target cannot use.
 
-    :param name: of the package.
+    :param name: the name of the package.
     :param version: the version that is used.
     :param newest: the version that uv chooses without this restriction.
     :param lacks: what the target lacks: a ``wheel``, the release of ``python``, or the wheel of
@@ -60,7 +60,7 @@ def list_versions(text: str) -> Iterator[tuple[str, str]]:
 
 
 def list_lacking(text: str, platform: Platform) -> dict[str, str]:
-    """Return the packages that have wheels, but none for a platform, with their versions.
+    """Return the packages, with versions, that have wheels, but no wheel for a platform.
 
     :param text: a pylock.toml for every platform.
     :param platform: the target's.
@@ -77,7 +77,7 @@ def list_lacking(text: str, platform: Platform) -> dict[str, str]:
 
 
 def list_later_python(text: str, platform: Platform) -> dict[str, str]:
-    """Return the packages that need a later release of the same Python, with their versions.
+    """Return the packages, with versions, that need a later patch release of the same Python.
 
     :param text: a pylock.toml for every platform.
     :param platform: the target's.
@@ -155,6 +155,6 @@ def report_older_versions(text: str, platform: Platform, report: Report) -> None
 
 
 def _get_series(version: str) -> tuple[int, ...]:
-    """Return what compatible versions have in common: ``1`` of 1.2.3, and ``0.2`` of 0.2.3."""
+    """Return the part that compatible versions share: ``1`` for 1.2.3, and ``0.2`` for 0.2.3."""
     release = Version(version).release
     return release[:1] if release[0] else release[:2]

@@ -30,7 +30,7 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     :param name: canonical.
     :param key: identifies the wheel it comes from.
     :param text: its table in the lock; empty for a local project.
-    :param wheel: of a local project.
+    :param wheel: the wheel of a local project.
     """
 
     name: str
@@ -46,7 +46,7 @@ def list_packages(
 
     :param closure: the locked dependencies.
     :param platform: the platform to build for.
-    :param interpreter: of the target's version; ``None`` where this machine has none.
+    :param interpreter: an interpreter of the target's version; ``None`` if this machine has none.
     :raises BuildError: when a local project cannot be built for the platform.
     """
     text = closure.lock.read_text(encoding="utf-8")

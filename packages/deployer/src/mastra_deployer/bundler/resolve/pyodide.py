@@ -122,7 +122,7 @@ def fit_lock(
 
 
 def list_unfit(text: str, platform: Platform) -> list[tuple[str, str]]:
-    """Return the packages that have wheels, but none for Pyodide, with their versions.
+    """Return the packages, with versions, that have wheels, but no wheel for Pyodide.
 
     :param text: a universal pylock.toml.
     :param platform: the platform to build for.

@@ -95,7 +95,7 @@ class PyodideVersions:
 
     @property
     def arguments(self) -> list[str]:
-        """The arguments that make uv leave out and limit packages as found so far."""
+        """The arguments of uv for the packages that were left out or limited so far."""
         arguments = []
         if self._unneeded:
             # A marker that is never true removes the package from the resolution.
@@ -110,14 +110,14 @@ class PyodideVersions:
         return arguments
 
     def _drop_unnamed(self, requirers: frozenset[str]) -> frozenset[str]:
-        """Leave out the project where there are other requirers.
+        """Remove the project from the requirers if there are other requirers.
 
         The lines of a lock file make the project a requirer of each package in it.
         """
         return requirers - {PROJECT} or requirers
 
     def _exclude(self, unfit: Sequence[tuple[str, str]]) -> None:
-        """Exclude the versions without a wheel of each package, or take it from another index."""
+        """Exclude the versions without a wheel, or take the package from another index."""
         indexes = {name: item.index_url for name, item in self.annotate(self.arguments).items()}
         for name, version in unfit:
             own = self._read_own(indexes.get(name, ""), name)
@@ -134,7 +134,7 @@ class PyodideVersions:
                 self._limits[name] = f"{name}<={max(older)}" if older else f"{name}<0"
 
     def _read_own(self, index: str, name: str) -> set[Version] | None:
-        """Return the versions on a project's index that fit; ``None`` if only uv can read it."""
+        """Return the matching versions on a package's index; ``None`` if only uv can read it."""
         if not index or not self.single_index:
             return None
         try:
@@ -143,7 +143,7 @@ class PyodideVersions:
             return None
 
     def _read_platform_index(self, name: str) -> set[Version]:
-        """Return the versions on the platform's own index that fit."""
+        """Return the matching versions on the platform's own index."""
         index = self.platform.index
         return self._find_fitting(read_wheel_versions(index, name)) if index else set()
 

@@ -26,7 +26,7 @@ _SHORT = {
 _INDEX_OPTIONS = frozenset(
     ("--index-url", "--extra-index-url", "--find-links", "--no-index", "--pre")
 )
-# These decide how to install, not what; bundles consist of wheels, and uv's own settings apply.
+# These options decide how to install, not what. mastra installs wheels with uv's own settings.
 _IGNORED = frozenset(
     ("--no-binary", "--only-binary", "--prefer-binary", "--require-hashes", "--use-feature")
     + ("--trusted-host",)

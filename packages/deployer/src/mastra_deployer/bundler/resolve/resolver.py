@@ -148,7 +148,7 @@ class Resolver:
         return text
 
     def _refuse_breaking_versions(self, newest: str, text: str) -> None:
-        """Raise an error if a requirement of the project would be incompatible with its newest one.
+        """Raise an error if the project would get a version that is incompatible with the newest.
 
         A package without a wheel may be missing in an old version of its requirer.
         """
@@ -171,18 +171,18 @@ class Resolver:
             ) from None
 
     def _list_requirers(self, text: str) -> dict[str, frozenset[str]]:
-        """Return the requirers of each package if one of them has no wheel for Pyodide."""
+        """Return the requirers of each package; empty if every package has a wheel for Pyodide."""
         if not list_unfit(text, self.builder.platform):
             return {}
         return {name: item.requirers - {PROJECT} for name, item in self._annotate(()).items()}
 
     def _annotate(self, arguments: Sequence[str]) -> dict[str, Annotation]:
-        """Return who requires each package, and its index."""
+        """Return the requirers and the index of each package."""
         target = build_resolve_arguments(self.builder.platform)
         return parse_annotations(self._run_compile(*ANNOTATE, *arguments, *target))
 
     def _suggest_wheel(self, error: BuildError, name: str = "") -> BuildError:
-        """Return a failed build's error, with a version that has a wheel in its hint."""
+        """Return the error of a failed build; its hint names a version that has a wheel."""
         found = _FAILED.search(error.message)
         name = name or (found[1] if found else "")
         try:
@@ -211,7 +211,7 @@ class Resolver:
         output = ("--format", "pylock.toml", "--output-file", str(lock))
         self._run_compile(*output, *arguments, *target)
         text = lock.read_text(encoding="utf-8")
-        # The resolver knew the target's Python; uv installs with the one that it runs on.
+        # uv resolved for the target's Python, but installs with the Python that it runs on.
         return re.sub(r"^requires-python = .*\n", "", text, flags=re.MULTILINE)
 
     def _run_compile(self, *arguments: str) -> str:
@@ -234,7 +234,7 @@ class Resolver:
 
     @property
     def _universal_arguments(self) -> list[str]:
-        # From the oldest Python on, to list wheels for other versions than the target's too.
+        # Begin with the oldest Python, to list wheels for versions other than the target's too.
         python = min(self.builder.platform.python, _OLDEST)
         return ["--universal", "--python", sys.executable, "--python-version", python]
 
@@ -304,7 +304,7 @@ def _is_source(package: Mapping[str, Any], platform: Platform) -> bool:
 
 
 def _restrict_files(package: dict[str, Any], digests: frozenset[str]) -> dict[str, Any]:
-    """Limit a package's files to files in the lock, which lacks files that were published later."""
+    """Limit a package's files to those in the lock; exclude files that were published later."""
     files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
     if not digests or not files:
         return package

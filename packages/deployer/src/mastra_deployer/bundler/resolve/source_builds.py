@@ -70,8 +70,8 @@ class SourceBuilder:
     def build_archive(self, name: str, url: str, digest: str) -> Path:
         """Build a wheel from a source archive.
 
-        :param name: of the package.
-        :param url: of the archive.
+        :param name: the name of the package.
+        :param url: the URL of the archive.
         :param digest: SHA-256 of the archive.
         :raises BuildError: when it does not build, or its wheel does not fit the target.
         """
@@ -139,7 +139,7 @@ def build_local_wheel(directory: Path, platform: Platform, interpreter: Interpre
 
     :param directory: the project's directory.
     :param platform: the platform to build for.
-    :param interpreter: of the target's version; ``None`` where this machine has none.
+    :param interpreter: an interpreter of the target's version; ``None`` if this machine has none.
     :raises BuildError: when it has compiled code, which fits this machine only.
     """
     wheel = build_wheel(directory, interpreter)

@@ -52,8 +52,8 @@ def write_console_scripts(
     """Write executable scripts that work without the launcher and at any path.
 
     :param scripts: entry point by name.
-    :param manifest: of the build.
-    :param directory: of the build.
+    :param manifest: the manifest of the build.
+    :param directory: the directory of the build.
     """
     python = "python3" if manifest.pure else f"python{manifest.python}"
     for name, reference in sorted(scripts.items()):

@@ -28,13 +28,13 @@ __all__ = (
     "list_first_party_files",
 )
 
-# Never code of an application, wherever they are.
+# Directories of these names never contain code of an application.
 NOT_CODE = frozenset(("__pycache__", "node_modules", "site-packages"))
 NOT_SHIPPED = (".*", "*.pyc", "*.pyo", "*.egg-info")
 TESTS = ("conftest.py", "test_*.py", "*_test.py")  # unless the app imports one
 # In the import root, tools write directories of these names. Inside a package they are code.
 _OUTPUTS = frozenset(("build", "dist", "env", "venv"))
-# Found at well-known addresses of a web site, which are named by a standard (RFC 8615).
+# The directory of the well-known addresses of a web site (RFC 8615).
 _WELL_KNOWN = ".well-known"
 
 

@@ -15,11 +15,11 @@ from mastra_deployer.output.other_places import format_other_places
 
 __all__ = ("NamedFiles", "find_named_files", "is_private")
 
-# Directories of these names hold what an app reads, so they ship if the code names them.
+# Directories of these names contain files that an app reads, so they ship if the code names them.
 _WELL_KNOWN = frozenset(
     ("assets", "locale", "locales", "prompts", "public", "static", "staticfiles", "templates")
 )
-# What an app writes, in the names that are usual for it.
+# The usual names of files that an app writes.
 _WRITTEN = frozenset(("cache", "logs", "log", "media", "out", "output", "tmp", "uploads", "var"))
 _DATABASES = ("*.db", "*.db3", "*.sqlite", "*.sqlite3", "*.duckdb", "*.db-wal", "*.db-shm")
 _SECRETS = (
@@ -43,7 +43,7 @@ class NamedFiles:
 def is_private(name: str) -> bool:
     """Return whether a file may be a secret or a database; such files ship only if listed.
 
-    :param name: of the file, without its directory.
+    :param name: the name of the file, without its directory.
     """
     return any(fnmatch.fnmatch(name, pattern) for pattern in _DATABASES + _SECRETS)
 
@@ -64,7 +64,7 @@ def find_named_files(
 
 
 class _Finder:
-    """Collect what modules name."""
+    """Collects the paths that modules name."""
 
     def __init__(self, project: Project, is_shipped: Callable[[Path], bool]) -> None:
         self._project, self._is_shipped = project, is_shipped
@@ -152,7 +152,7 @@ def _select_outermost(paths: Collection[Path]) -> list[Path]:
 
 
 def _list_words(project: Project) -> frozenset[str]:
-    """Return the names in the project's directory; relevant code mentions at least one."""
+    """Return the file names in the project's directory; only code with such a name is relevant."""
     bases: Collection[Path] = {project.root, project.import_root}
     names = {entry.name for base in bases for entry in base.iterdir()}
     defaults = {"Flask", "Quart", "tests", "test"}

@@ -36,7 +36,7 @@ class PathReference:
     """A path that code names.
 
     :param path: absolute, or relative to a directory that is not known.
-    :param line: of the source.
+    :param line: the line of the source.
     :param relative: whether it depends on the working directory.
     """
 

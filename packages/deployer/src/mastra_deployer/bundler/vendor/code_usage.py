@@ -30,7 +30,7 @@ __all__ = (
 )
 
 TEST_NAMES = frozenset(("tests", "test"))
-# Packages for the tests of apps. The name alone does not say it: numpy.testing serves too.
+# Packages for the tests of apps. The name alone is not enough: servers also use numpy.testing.
 _TEST_PACKAGES = frozenset(("litestar/testing", "mastra_core/testing"))
 SOURCE_SUFFIXES = frozenset((".h", ".hpp", ".c", ".cpp", ".pyx", ".pxd", ".a"))
 _STUBS = re.compile(rb"""\bpyi['"]|\battach_stub\b""")
@@ -69,7 +69,7 @@ def read_code_usage(tree: Path, names: Iterable[str], targets: Collection[str]) 
     """Read which parts of distributions the modules of a distribution use.
 
     :param tree: the directory that it is installed in.
-    :param names: of its files, relative to the tree.
+    :param names: the names of its files, relative to the tree.
     :param targets: names of top-level modules whose imports count.
     """
     names = list(names)
@@ -103,13 +103,14 @@ def iter_test_directories(module: str) -> Iterator[str]:
 def is_test_directory(parts: Sequence[str]) -> bool:
     """Return whether a directory of a distribution contains only tests, or code for tests.
 
-    :param parts: of its path. The first is the package itself, which may be called ``test``.
+    :param parts: the parts of its path. The first is the package itself, which may be called
+        ``test``.
     """
     return len(parts) > 1 and (parts[-1] in TEST_NAMES or "/".join(parts) in _TEST_PACKAGES)
 
 
 class _Reader:
-    """Collect what modules use."""
+    """Collects the parts of distributions that modules use."""
 
     def __init__(self, targets: Collection[str], *, sources: bool) -> None:
         self._targets = set(targets)

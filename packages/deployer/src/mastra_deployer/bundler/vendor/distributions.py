@@ -27,7 +27,7 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     """An installed distribution.
 
     :param name: canonical.
-    :param version: as its metadata has it.
+    :param version: the version as its metadata has it.
     :param info: name of its ``.dist-info`` directory.
     :param requires: its ``Requires-Dist`` lines.
     :param license: its SPDX expression, if any.
@@ -35,7 +35,7 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
         environment does not know.
     :param tops: what it puts on ``sys.path``, by name without endings.
     :param files: names relative to the tree, from its RECORD.
-    :param usage: what its code uses; its imports are canonical names of distributions.
+    :param usage: the names that its code uses; its imports are canonical names of distributions.
     """
 
     name: str

@@ -30,7 +30,7 @@ Node: TypeAlias = tuple[str, frozenset[str]]
 class DependencyGraph:
     """The graph of distributions and their requirements.
 
-    :param distributions: of the closure, by canonical name.
+    :param distributions: the distributions of the closure, by canonical name.
     :param direct: what the project and the target require themselves, with extras.
     :param platform: whose markers apply.
     :param app_requirements: canonical names of distributions that the app's own code imports.
@@ -72,7 +72,7 @@ class DependencyGraph:
         return reasons
 
     def collect_requirers(self) -> dict[str, tuple[str, ...]]:
-        """Return the requirers of each distribution; an empty name is the project or its target."""
+        """Return the requirers of each distribution; the empty name is the project or target."""
         requirers: dict[str, set[str]] = {
             name: {""} for name in self._direct if name in self._distributions
         }

@@ -26,7 +26,7 @@ _HEAD = 512  # bytes of a script that show its interpreter
 
 
 class KeepRule(msgspec.Struct, frozen=True, kw_only=True):
-    """The files of one distribution that ship for other code than its own.
+    """The files of one distribution that ship because other code needs them.
 
     :param whole: whether everything ships, except files of the installer.
     :param stubs: whether its type stubs ship.
@@ -45,7 +45,7 @@ def build_keep_rule(
     *,
     whole: bool,
 ) -> KeepRule:
-    """Return which files the app and other distributions in the bundle need of a distribution.
+    """Return the files of a distribution that the app or another distribution needs.
 
     :param distribution: the distribution.
     :param modules: dotted names that the app imports or names.
@@ -70,7 +70,7 @@ def find_dropped_files(distribution: Distribution, tree: Path, rule: KeepRule) -
 
     :param distribution: with the names of its files.
     :param tree: the directory that it is installed in.
-    :param rule: what ships of it in any case.
+    :param rule: the files of the distribution that always ship.
     """
     usage = distribution.usage
     tests = _find_used_tests(usage.tests, rule.tests)
@@ -120,7 +120,7 @@ def _get_unused_reason(
         return "type stubs"
     if path.suffix in SOURCE_SUFFIXES and path.name not in usage.sources:
         return "source of compiled code"
-    # Without its source, a compiled module in this place is the module itself.
+    # If there is no source, a compiled module at this place is the module itself.
     return "bytecode of another build" if path.suffix == ".pyc" and name[:-1] in names else ""
 
 
@@ -132,5 +132,5 @@ def _is_python_script(file: Path) -> bool:
     except OSError:
         return False
     first, _, rest = head.partition(b"\n")
-    # Where the path is too long for a first line, a shell replaces itself with Python.
+    # If the path is too long for a first line, a shell replaces itself with Python.
     return first.startswith(b"#!") and (b"python" in first or rest.startswith(b"'''exec'"))

@@ -41,7 +41,8 @@ _MODULE_SUFFIXES = (".py", ".so", ".pyd")
 # What the launchers of bundles import.
 _LAUNCHER_MODULES = frozenset(
     (
-        *("mastra_core.describe", "mastra_core.preload", "mastra_server.http.connections"),
+        *("mastra_core.deferred_imports", "mastra_core.describe", "mastra_core.preload"),
+        "mastra_server.http.connections",
         *("uvicorn.Server", "uvicorn.supervisors.Multiprocess"),
         *("asyncio", "base64", "inspect", "json", "platform", "site", "subprocess", "sysconfig"),
     )
@@ -100,8 +101,8 @@ def select_bytecode(
 
     :param wheels: the wheels that ship, by their path in the store.
     :param tops: names at the top level of each distribution, by its canonical name.
-    :param request: what decides the selection.
-    :param interpreter: of the target's version; without one nothing is compiled.
+    :param request: the facts that decide the selection.
+    :param interpreter: an interpreter of the target's version; without one nothing is compiled.
     :param report: receives progress.
     :raises BuildError: when the interpreter crashes.
     """
@@ -136,7 +137,7 @@ class _Selector:
         }
 
     def select(self) -> BytecodeSelection:
-        """Return the selection; start the child only where something is missing."""
+        """Return the selection; start the child process only if bytecode is missing."""
         file = get_cache_directory("imported") / f"{self._compute_key()}.json"
         imported = read_checksummed_json(file, _Imported)
         if imported is None or not self._is_complete(imported):

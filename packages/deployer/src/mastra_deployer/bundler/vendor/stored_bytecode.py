@@ -31,10 +31,10 @@ _INDEX = "bytecode.json"
 
 
 class StoredBytecode(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the modules of one wheel, by the name of the module's file.
+    """The stored facts about the modules of one wheel, by the name of the module's file.
 
-    :param imports: of the modules that were read, as the child describes them.
-    :param files: the bytecode of the modules that were compiled; ``None`` where a module has none.
+    :param imports: the imports of the modules that were read, as the child describes them.
+    :param files: the bytecode of the modules that were compiled; ``None`` if a module has none.
     """
 
     imports: dict[str, list[Any]] = {}
@@ -54,17 +54,17 @@ def get_bytecode_path(wheel: Path, interpreter: Interpreter, *, own: bool) -> Pa
 
 
 def read_bytecode(path: Path) -> StoredBytecode:
-    """Read what is known of a wheel's modules.
+    """Read the stored facts about a wheel's modules.
 
-    :param path: of the wheel's bytecode; may be missing.
+    :param path: the path of the wheel's bytecode; may be missing.
     """
     return read_checksummed_json(path / _INDEX, StoredBytecode) or StoredBytecode()
 
 
 def save_bytecode(path: Path, new: StoredBytecode, temporary: Path) -> StoredBytecode:
-    """Add to what is known of a wheel's modules, and return the result.
+    """Add facts to the stored facts about a wheel's modules, and return all facts.
 
-    :param path: of the wheel's bytecode.
+    :param path: the path of the wheel's bytecode.
     :param new: what was read and compiled.
     :param temporary: a directory of this process in the cache.
     """

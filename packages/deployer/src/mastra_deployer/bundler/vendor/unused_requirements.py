@@ -15,8 +15,8 @@ from mastra_deployer.bundler.resolve.unneeded_requirements import (
 
 __all__ = ("UNUSED", "find_imported_unused", "list_undeclared_targets", "list_unused_requirements")
 
-# By requirer: what it requires or imports for its command line, its test client or its own
-# debugging, never to serve. Each entry is tested.
+# By requirer: the distributions that it uses for its command line, its test client or its
+# debugging, but never to serve. Each entry is tested.
 UNUSED: Mapping[str, frozenset[str]] = {
     "litestar": frozenset(("click", "httpx", "polyfactory", "rich", "rich-click")),
     "pydantic": frozenset(("rich",)),

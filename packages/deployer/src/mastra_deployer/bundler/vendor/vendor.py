@@ -52,7 +52,7 @@ _TRIES = 4  # other builds may discard the same damaged wheel at the same time
 class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
     """The dependencies that ship, and the dependencies that do not ship.
 
-    :param wheels: what ships, by canonical name.
+    :param wheels: the wheels that ship, by canonical name.
     :param distributions: every distribution of the closure by canonical name.
     :param dropped: those that do not ship, with the reason.
     :param requirers: who requires each; an empty name is the project itself or its target.
@@ -85,7 +85,8 @@ def vendor_dependencies(
     :param closure: the locked dependencies.
     :param platform: the platform to build for.
     :param keep: canonical names of distributions that are never pruned.
-    :param interpreter: of the target's version, for bytecode; without one none is compiled.
+    :param interpreter: an interpreter of the target's version, for bytecode; without one none is
+        compiled.
     :param target: the directory to create.
     :param previous: the dependencies of the previous bundle; may be missing.
     :param report: receives progress and notes.
@@ -167,7 +168,7 @@ class _Vendorer:
         return {path: read_stored_wheel(path) for path in paths.values()}
 
     def compile_wheels(self, wheels: Mapping[Path, StoredWheel]) -> VendoredDependencies:
-        """Compile what ships of the bytecode, and return the description of the dependencies."""
+        """Compile the bytecode that ships, and return the description of the dependencies."""
         tops = {name: item.tops for name, item in self._have.items()}
         with convert_cache_errors():
             selection = select_bytecode(

@@ -53,7 +53,7 @@ class StoredWheel(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution as it ships.
 
     :param name: canonical.
-    :param version: of the distribution.
+    :param version: the version of the distribution.
     :param license: its SPDX expression, if any.
     :param files: what ships of it.
     :param dropped: its files that do not ship, by reason.
@@ -77,9 +77,9 @@ class PendingWheel(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution to store.
 
     :param distribution: the installed distribution.
-    :param tree: where it is installed; its files are moved from there.
-    :param path: where to store it.
-    :param rule: what ships of it in any case.
+    :param tree: the directory in which it is installed; its files are moved from there.
+    :param path: the path at which it is stored.
+    :param rule: the files of the distribution that always ship.
     :param strip: whether its libraries ship without symbols.
     """
 
@@ -94,7 +94,7 @@ def get_wheel_path(key: str, rule: KeepRule, *, strip: bool) -> Path:
     """Return the path of a wheel in the store, even if it does not exist.
 
     :param key: identifies the wheel.
-    :param rule: what ships of it in any case.
+    :param rule: the files of the distribution that always ship.
     :param strip: whether its libraries ship without symbols.
     """
     facts = "\n".join((_VERSION, key, repr(rule), f"strip={strip}"))

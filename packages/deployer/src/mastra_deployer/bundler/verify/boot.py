@@ -86,9 +86,9 @@ def boot_bundle(
     """Start a staged app with only its own files, send it a request, and return its report.
 
     :param project: the app.
-    :param directory: of the build.
-    :param interpreter: of the target's version.
-    :param inventory: of the build, with what was left out.
+    :param directory: the directory of the build.
+    :param interpreter: an interpreter of the target's version.
+    :param inventory: the inventory of the build, with what was left out.
     :param report: receives notes.
     :raises BuildError: naming the missing module, variable or provider, and the cure.
     """
@@ -217,7 +217,7 @@ def _has_explicit_entry(project: Project) -> bool:
 def _check_response(
     project: Project, response: Mapping[str, Any], app: Path, inventory: Inventory, report: Report
 ) -> None:
-    """Check that the request caused no exception in the server before a response."""
+    """Check that the server responded without an exception."""
     error, status = response["error"], response["status"]
     if error is None:
         if status is not None and status >= _SERVER_ERROR:

@@ -9,12 +9,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from mastra_core.database.url import DATABASE_URL
 from mastra_deployer.output.masking import is_public_word
 
 __all__ = ("PLACEHOLDER", "build_placeholder", "build_placeholders")
 
 PLACEHOLDER = "placeholder"
 _HOST = "placeholder.invalid"  # a name that no resolver knows
+# Values of variables that mastra itself reads, for a build that knows no value.
+_EXAMPLES = {DATABASE_URL: "postgresql://user:password@host/name"}
 # Hexadecimal digits or Base64 count as a key if there are at least this many characters.
 _KEY_LENGTH = 32
 _URL = re.compile(r"(?P<scheme>[A-Za-z][\w+.-]*)://(?P<rest>.*)", re.DOTALL)
@@ -24,10 +27,12 @@ _FILE_SCHEME = re.compile(r"(sqlite|duckdb|file|libsql)", re.IGNORECASE)
 def build_placeholders(names: Iterable[str], values: Mapping[str, str]) -> dict[str, str]:
     """Return a placeholder for each variable.
 
-    :param names: of the variables.
+    :param names: the names of the variables.
     :param values: every known environment variable. Only the type of a value is used.
     """
-    return {name: build_placeholder(values.get(name, "")) for name in names}
+    return {
+        name: build_placeholder(values.get(name, "") or _EXAMPLES.get(name, "")) for name in names
+    }
 
 
 def build_placeholder(value: str) -> str:

@@ -16,7 +16,7 @@ _CANNOT_IMPORT = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
 
 
 class PrunedCause(NamedTuple):
-    """What a start lacks.
+    """The missing file or package that makes a start fail.
 
     :param message: what was left out, and why.
     :param hint: the setting that keeps it.
@@ -32,7 +32,7 @@ def find_pruned_cause(
     """Return the missing file or package of a failed start; ``None`` if none is known.
 
     :param error: the exception as data: message, missing module and frames.
-    :param inventory: of the build.
+    :param inventory: the inventory of the build.
     :param project: the app.
     """
     text = str(error["message"])

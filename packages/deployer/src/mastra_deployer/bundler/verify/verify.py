@@ -34,8 +34,9 @@ def find_kind(
 
     :param project: the app.
     :param build: the staged app.
-    :param interpreter: of the target's version; without one the kind is that of the build.
-    :param inventory: of the build, with what was left out.
+    :param interpreter: an interpreter of the target's version; without one the kind is that of the
+        build.
+    :param inventory: the inventory of the build, with what was left out.
     """
     manifest = build.manifest
     if manifest.kind != "asgi" or interpreter is None or not interpreter.can_run(manifest.wheels):
@@ -56,9 +57,9 @@ def verify_build(
 
     :param project: the app.
     :param build: the staged app.
-    :param interpreter: of the target's version; without one nothing is checked.
+    :param interpreter: an interpreter of the target's version; without one nothing is checked.
     :param source: the report of an import from source; ``None`` if nothing is compared.
-    :param inventory: of the build, with what was left out.
+    :param inventory: the inventory of the build, with what was left out.
     :param report: receives progress and notes.
     :returns: the build with what the app reports of itself in its manifest.
     :raises BuildError: when the app does not start, or lacks something.
@@ -94,7 +95,7 @@ def verify_build(
 
 
 def _check_bytecode(project: Project, modules: Sequence[str], report: Report) -> None:
-    """Report modules that the start had to compile, where they take a noticeable time."""
+    """Report modules that the start had to compile, if this takes a noticeable time."""
     if get_config(project).build.bytecode == "imported" and len(modules) >= _MIN_UNCOMPILED:
         report.note(
             f"Each start compiles {len(modules)} modules, since no import statement leads to "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import json
 from collections.abc import Awaitable, Callable
@@ -12,9 +11,11 @@ import click
 
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump
-from mastra_core.workflows.durable.run_management import RunManager, StoredRun, manage_runs
+from mastra_core.workflows.durable.run_management import RunManager, StoredRun
+from mastra_core.workflows.durable.run_rows import Backlog, ParkedRuns
 from mastra_core.workflows.engine.run_query import RunQuery
-from mastra_deployer.cli.database.db import find_database
+from mastra_deployer.cli.database.moves import list_fingerprints, move_runs
+from mastra_deployer.cli.database.run_manager import call_manager
 from mastra_deployer.cli.options import ENV_FILE, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
 
@@ -27,7 +28,7 @@ _STATUSES = ("running", "waiting", "suspended", "paused", "success", "failed", "
 
 @click.group()
 def runs() -> None:
-    """List, show and change the durable runs of workflows.
+    """List, show, move and change the durable runs of workflows.
 
     The runs are in the database that MASTRA_DATABASE_URL names in the environment, --env-file or
     .env. Servers on this database execute them.
@@ -44,16 +45,24 @@ def list_runs(options: Options, workflow: str, status: str | None, limit: int) -
     """List the newest runs, and count all runs by status."""
     query = RunQuery(status=status or "", limit=limit)
 
-    async def read(manager: RunManager) -> tuple[list[StoredRun], dict[str, int]]:
-        return await manager.list(workflow, query), await manager.count(workflow, query)
+    async def read(manager: RunManager) -> tuple[list[StoredRun], dict[str, int], Backlog]:
+        found = await manager.list(workflow, query)
+        counts = await manager.count(workflow, query)
+        return found, counts, await manager.measure_backlog()
 
     with Terminal(as_json=options.as_json) as terminal:
-        found, counts = _manage(options, read)
+        found, counts, backlog = call_manager(options, read)
+        parked = [each for each in backlog.parked if workflow in ("", each.workflow)]
         total = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
         terminal.answer(
-            {"runs": [_summarize(run) for run in found], "counts": counts},
+            {
+                "runs": [_summarize(run) for run in found],
+                "counts": counts,
+                "parked": dump(parked),
+            },
             *map(_format_line, found),
             total or "There are no runs.",
+            *map(_format_parked, parked),
         )
 
 
@@ -65,11 +74,13 @@ def list_runs(options: Options, workflow: str, status: str | None, limit: int) -
 def show_run(options: Options, run_id: str, workflow: str) -> None:
     """Show a run and its steps."""
     with Terminal(as_json=options.as_json) as terminal:
-        run = _manage(options, lambda manager: manager.find(run_id, workflow))
+        run = call_manager(options, lambda manager: manager.find(run_id, workflow))
         record = run.record
-        lines = [_format_line(run)]
+        lines = [_format_line(run), f"  fingerprint {run.row.fingerprint}"]
         if run.row.holder:
             lines.append(f"  executed by {run.row.holder}, attempt {run.row.attempt}")
+        if run.row.priority:
+            lines.append(f"  priority {run.row.priority}")
         lines += [f"  {path}: {step.status}" for path, step in record.steps.items()]
         if record.error is not None:
             lines.append(f"  {record.error.name}: {record.error.message}")
@@ -112,6 +123,10 @@ def retry_run(options: Options, run_id: str, workflow: str) -> None:
     _change_run(options, run_id, workflow, RunManager.retry)
 
 
+runs.add_command(list_fingerprints)
+runs.add_command(move_runs)
+
+
 def _change_run(
     options: Options,
     run_id: str,
@@ -123,18 +138,8 @@ def _change_run(
         return await manager.find(run_id, workflow)
 
     with Terminal(as_json=options.as_json) as terminal:
-        run = _manage(options, find_and_change)
+        run = call_manager(options, find_and_change)
         terminal.answer({"run": _summarize(run)}, _format_line(run))
-
-
-def _manage(options: Options, work: Callable[[RunManager], Awaitable[Any]]) -> Any:
-    """Call a function with the manager of the runs in the database of the project."""
-
-    async def run() -> Any:
-        async with manage_runs(find_database(options)) as manager:
-            return await work(manager)
-
-    return asyncio.run(run())
 
 
 def _parse_json(text: str) -> Any:
@@ -159,8 +164,18 @@ def _summarize(run: StoredRun) -> dict[str, Any]:
         "updatedAt": record.updated_at,
         "attempt": row.attempt,
         "holder": row.holder,
+        "fingerprint": row.fingerprint,
+        "priority": row.priority,
         "error": None if record.error is None else dump(record.error),
     }
+
+
+def _format_parked(runs: ParkedRuns) -> str:
+    return (
+        f"{runs.count} runs of {runs.workflow} are parked, because no living process has their "
+        f"fingerprint {runs.fingerprint}. Start such a process, or move the runs: "
+        f"mastra runs move --from {runs.fingerprint} --workflow {runs.workflow}"
+    )
 
 
 def _format_line(run: StoredRun) -> str:

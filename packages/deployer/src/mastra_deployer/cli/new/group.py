@@ -15,7 +15,7 @@ _KINDS = {
     "ci": "A pipeline for github or gitlab: test, bundle, preview, deploy, roll back.",
     "deployer": "A package that deploys to another platform.",
     "monitoring": "Alerts for Prometheus, a dashboard for Grafana, and a compose file.",
-    "host": "Files that run the bundle: docker, compose, kubernetes, systemd, procfile.",
+    "host": "Files for docker, compose, kubernetes, systemd, blue-green or procfile.",
 }
 
 
@@ -39,7 +39,7 @@ class _KindGroup(click.Group):
             args = [words[0], *_remove_word(args, words[0])]
         elif len(words) > 1:
             raise click.UsageError(
-                f"`mastra new` has no kind {words[0]!r}. {suggest(words[0], _KINDS)}", ctx
+                f"`mastra new` cannot create {words[0]!r}. {suggest(words[0], _KINDS)}", ctx
             )
         elif words or not {"-h", "--help"} & set(args):
             args = ["app", *args]

@@ -20,6 +20,7 @@ from mastra_deployer.scaffold.render import render_template, write_files
 __all__ = ("new_host",)
 
 _KILL_MARGIN = 10  # seconds after the drain until the process is killed
+_MAX_USER_LENGTH = 31
 _ENDPOINT_DELAY = 5  # seconds until a cluster sends no more requests
 _CONTAINERS = ("docker", "compose", "kubernetes")
 # The health check runs in Python, as an image may lack curl; with -I and -S it loads no packages.
@@ -55,7 +56,7 @@ _SINGLE = """\
 def new_host(options: Options, kind: str, image: str, force: bool) -> None:
     """Write the files that run the app with KIND.
 
-    KIND is docker, compose, kubernetes, systemd or procfile.
+    KIND is docker, compose, kubernetes, systemd, blue-green or procfile.
     """
     if kind not in _VALUES:
         message = f"There are no files for {kind!r}." if kind else "KIND is missing."
@@ -64,6 +65,9 @@ def new_host(options: Options, kind: str, image: str, force: bool) -> None:
     app = read_hosting(project, image)
     values = {**_build_values(app), **_VALUES[kind](app)}
     files = render_template(f"host/{kind}", values)
+    if kind == "blue-green":
+        (unit,) = render_template("host/systemd", values).values()
+        files[f"blue-green/{app.name}@.service"] = unit
     if kind == "kubernetes" and app.postgres:
         files |= render_template("host/kubernetes-postgres", values)
     if kind == "kubernetes" and app.databases:
@@ -232,6 +236,23 @@ def _build_systemd_values(app: Hosting) -> dict[str, str]:
         "optional": "" if app.required else "-",
         "database_unit": " postgresql.service" if app.postgres else "",
         "workers": " WEB_CONCURRENCY=2" if _get_replicas(app) > 1 else "",
+        "bundle": f"/opt/{app.name}",
+        "instance": "",
+        "unit_port": str(app.port),
+        "unit_user": "",
+    }
+
+
+def _build_blue_green_values(app: Hosting) -> dict[str, str]:
+    """Build the values of a unit for two slots: the name of an instance is its port."""
+    return {
+        **_build_systemd_values(app),
+        "bundle": f"/opt/{app.name}/%i",
+        "instance": " (%i)",
+        "unit_port": "%i",
+        "unit_user": f"User={app.name[:_MAX_USER_LENGTH].rstrip('-')}",
+        "other_port": str(app.port + 1),
+        "ready_path": "/ready" if app.mastra else "/",
     }
 
 
@@ -240,6 +261,7 @@ _VALUES: dict[str, Callable[[Hosting], dict[str, str]]] = {
     "compose": _build_compose_values,
     "kubernetes": _build_kubernetes_values,
     "systemd": _build_systemd_values,
+    "blue-green": _build_blue_green_values,
     "procfile": lambda _: {},
 }
 
@@ -319,6 +341,14 @@ def _list_next_steps(kind: str, app: Hosting) -> list[str]:
             f"sudo install -m 600 .env /etc/{app.name}.env",
             f"sudo cp systemd/{app.name}.service /etc/systemd/system/",
             f"sudo systemctl daemon-reload && sudo systemctl enable --now {app.name}",
+        ],
+        "blue-green": [
+            f"sudo cp blue-green/{app.name}@.service /etc/systemd/system/",
+            f"sudo install -m 600 .env /etc/{app.name}.env",
+            f"sudo cp blue-green/nginx.conf /etc/nginx/conf.d/{app.name}.conf",
+            f"mastra build && sudo cp -rT .mastra /opt/{app.name}/{app.port}",
+            f"sudo chmod -R a+rX /opt/{app.name} && sudo systemctl daemon-reload",
+            "sudo python3 blue-green/switch.py blue",
         ],
         "procfile": ["mastra build && honcho start, or another that reads a Procfile"],
     }[kind]

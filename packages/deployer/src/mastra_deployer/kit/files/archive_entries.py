@@ -78,7 +78,7 @@ def iter_entries(
 def strip_entries(entries: Iterable[ArchiveEntry]) -> Iterator[ArchiveEntry]:
     """Yield the entries, and remove symbols from compiled libraries and programs.
 
-    :param entries: of any kind.
+    :param entries: entries of any kind.
     """
     for entry in entries:
         stripped = None

@@ -9,14 +9,14 @@ __all__ = ("GzipWriter",)
 
 # Without a name and a time; the system is always Unix.
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00%c\x03"
-_FLAGS = {1: 4, 9: 2}  # of the fastest and the best compression, by level
+_FLAGS = {1: 4, 9: 2}  # the flag of the header for the fastest and the best compression, by level
 
 
 class GzipWriter:
     """Compresses the content that is written, and passes the result on.
 
     :param write: receives the compressed bytes.
-    :param level: of the compression, 1 to 9.
+    :param level: the level of the compression, 1 to 9.
     """
 
     def __init__(self, write: Callable[[bytes], object], level: int = 6) -> None:

@@ -32,8 +32,8 @@ _REGISTRY = "https://registry.npmjs.org"
 class NpmPackage:
     """One version of a package, and the hash of its published tarball.
 
-    :param name: of the package, ``@scope/name`` or ``name``.
-    :param version: of the package.
+    :param name: the name of the package, ``@scope/name`` or ``name``.
+    :param version: the version of the package.
     :param integrity: ``sha512-`` and the hash in base64, as in ``dist.integrity`` of npm's
         registry and in ``package-lock.json``.
     :param directory: the only directory of the package that is unpacked; all files if empty.
@@ -122,8 +122,8 @@ def _explain_outage(package: NpmPackage) -> Iterator[None]:
         raise ApiError(
             f"{package.name} {package.version} is not in the cache, and cannot be downloaded from "
             f"the npm registry: {error.message}",
-            "Run the same command once with access to the registry, because the cache keeps the "
-            "package. Or set NPM_CONFIG_REGISTRY to a mirror.",
+            "Run the same command once with access to the registry. The cache keeps the package "
+            "for later runs. Or set NPM_CONFIG_REGISTRY to a mirror.",
         ) from error
 
 
@@ -135,7 +135,7 @@ def _unpack(package: NpmPackage, file: Path, directory: Path) -> None:
 
 
 def _iter_members(archive: tarfile.TarFile, directory: str) -> Iterator[tarfile.TarInfo]:
-    """Yield the files below a directory of the package, whatever its top directory."""
+    """Yield the files below a directory of the package; the top directory may have any name."""
     prefix = f"{directory.strip('/')}/" if directory else ""
     for member in archive:
         name = member.name.partition("/")[2]

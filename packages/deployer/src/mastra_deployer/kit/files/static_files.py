@@ -47,8 +47,8 @@ def copy_static_files(build: Build, static: str, target: Path) -> None:
 def find_static_file(directory: Path, path: str) -> Path | None:
     """Return the static file that a platform serves for a request, or ``None``.
 
-    :param directory: of the static files; may be missing.
-    :param path: of the request, with or without a query.
+    :param directory: the directory of the static files; may be missing.
+    :param path: the path of the request, with or without a query.
     """
     if not directory.is_dir():
         return None

@@ -28,7 +28,7 @@ def create_aws_signer(
     :param service: the name of the service in signatures, such as ``lambda`` or ``s3``.
     :param region: the region in signatures.
     :raises AuthError: when a key is not set.
-    :raises ConfigError: where ``botocore`` is not installed.
+    :raises ConfigError: when ``botocore`` is not installed.
     """
     require_credentials(
         credentials, AWS_CREDENTIALS[:2], "Set the keys of an AWS user or an AWS role."

@@ -64,7 +64,7 @@ def find_hint(hints: Mapping[str | int, str], code: str, status: int | None) -> 
 
     :param hints: by the platform's code, or by status; a code may be a number.
     :param code: the platform's code; empty if there is none.
-    :param status: of the response; ``None`` if there was no response.
+    :param status: the status of the response; ``None`` if there was no response.
     """
     numeric_code = int(code) if code.isdecimal() else None
     keys = (code, numeric_code, status)

@@ -38,7 +38,7 @@ class PlatformClient(httpx.Client):
     :param headers: sent with every request to the origin of ``base_url``.
     :param timeout: seconds for each network operation.
     :param transport: sends one request; retries are added here.
-    :param limits: of each response that is not streamed.
+    :param limits: the limits of each response that is not streamed.
     :param hints: hints of errors, by the platform's code or by status.
     :param rules: which responses are retried.
     :param before_attempt: called before each attempt at a request to the origin of ``base_url``.
@@ -140,7 +140,7 @@ class PlatformClient(httpx.Client):
         accepted: Iterable[int] = request.extensions.get("mastra_accept", ())
         if response.status_code < _ERRORS_FROM or response.status_code in accepted:
             return response
-        response.read()  # of a stream, too: the message of the error is in it
+        response.read()  # also the body of a stream, because it contains the message of the error
         secrets = self._list_secrets(request, response.request)
         failure = build_error(self._name, self._home, response, secrets, self._hints)
         raise _redact_error(failure, secrets)
@@ -155,7 +155,7 @@ class PlatformClient(httpx.Client):
 
 
 class _BearerAuth(httpx.Auth):
-    """Reveals the token only when it sets the header; calls a function for each attempt."""
+    """Sets the token as a header of each attempt; a token function is called each time."""
 
     def __init__(self, token: Token) -> None:
         self._token = token

@@ -38,7 +38,7 @@ class OriginTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request.
 
-        :param request: as httpx built it.
+        :param request: the request as httpx built it.
         :raises ApiError: for an address that the platform must not refer to.
         """
         check_destination(self._home, request.url)
@@ -65,8 +65,8 @@ def _create_pool(url: httpx.URL, proxy: str | None) -> httpx.HTTPTransport:
     except (ImportError, ValueError):  # socks without its package; an unknown scheme
         address = urlparse(proxy or "")
         raise ConfigError(
-            f"The environment's proxy {f'{address.scheme}://{address.hostname}'!r} is of an "
-            "unsupported kind.",
+            f"The proxy in the environment, {f'{address.scheme}://{address.hostname}'!r}, has an "
+            "unsupported scheme.",
             f"Use an http proxy, or bypass the proxy: NO_PROXY={url.host}.",
         ) from None
     enforce_deadlines(transport)

@@ -44,8 +44,8 @@ def iter_pages(
             return
         if following in visits:
             raise ApiError(
-                f"{subject} has no end, because the platform names the page {str(following)!r} "
-                "twice.",
+                f"{subject} never ends, because the platform sent the link to the page "
+                f"{str(following)!r} twice.",
                 "Run the same command again. If the error remains, ask the operator of the "
                 "platform.",
             )

@@ -96,7 +96,7 @@ def iter_limited(
     """Yield the chunks of a streamed body.
 
     :param request: whose response it is.
-    :param chunks: of the body.
+    :param chunks: the chunks of the body.
     :param limit: bytes of all chunks together; ``None`` for no limit.
     :raises ApiError: when the body is larger.
     """

@@ -20,7 +20,7 @@ _NOT_FOUND = 404
 def read_object(response: httpx.Response) -> dict[str, Any]:
     """Return the JSON object in a response.
 
-    :param response: of a client that ``connect`` returned.
+    :param response: the response of a client that ``connect`` returned.
     :raises ApiError: when the body is not a JSON object, such as the page of a gateway.
     """
     content = response.json()
@@ -38,8 +38,8 @@ def find_object(
 ) -> dict[str, Any] | None:
     """Return the JSON object at a path, or ``None`` for a 404.
 
-    :param client: of ``connect``.
-    :param path: of a GET request.
+    :param client: the client of ``connect``.
+    :param path: the path of a GET request.
     :param params: query parameters, added to those of ``path``.
     :param options: those of ``client.get``.
     :raises ApiError: when the body is not a JSON object.
@@ -62,8 +62,8 @@ def list_objects(
 ) -> list[dict[str, Any]]:
     """Return the JSON objects of a list that is sent in pages; empty for a 404.
 
-    :param client: of ``connect``.
-    :param path: of a GET request.
+    :param client: the client of ``connect``.
+    :param path: the path of a GET request.
     :param key: the field of a page that has the objects.
     :param cursor: the query parameter that selects a page.
     :param next_cursor: the field of a page that has the parameter of the next page, if any.

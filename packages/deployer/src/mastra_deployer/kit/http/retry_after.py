@@ -25,8 +25,8 @@ def is_rate_limited(status: int, headers: Mapping[str, str]) -> bool:
 
     These are responses with 429 or 503, and with 403 if the rate limit is exhausted.
 
-    :param status: of the response.
-    :param headers: of the response.
+    :param status: the status of the response.
+    :param headers: the headers of the response.
     """
     return status in (429, 503) or (status == 403 and _get_remaining(headers) == 0)  # noqa: PLR2004  # statuses are their numbers
 
@@ -38,8 +38,8 @@ def parse_retry_after(status: int, headers: Mapping[str, str]) -> float | None:
     reset time of a rate limit counts only if nothing remains, because some platforms send it in
     every response.
 
-    :param status: of the response.
-    :param headers: of the response.
+    :param status: the status of the response.
+    :param headers: the headers of the response.
     """
     if not is_rate_limited(status, headers):
         return None

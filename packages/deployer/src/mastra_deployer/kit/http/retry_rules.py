@@ -58,7 +58,7 @@ class RetryRules:
     def classify(self, response: httpx.Response) -> RetryableResponse | None:
         """Return the response as an exception, if a later attempt may succeed.
 
-        :param response: of one attempt.
+        :param response: the response of one attempt.
         """
         status = response.status_code
         if self._has_listed_code(response):
@@ -75,7 +75,7 @@ class RetryRules:
         """Return whether a request may be repeated after an error.
 
         :param request: whose attempt failed.
-        :param error: of the attempt.
+        :param error: the error of the attempt.
         """
         idempotent = request.extensions.get("mastra_idempotent", request.method in _IDEMPOTENT)
         if isinstance(error, RetryableResponse):
@@ -99,7 +99,7 @@ class RetryRules:
 def is_exhausted(state: tenacity.RetryCallState) -> bool:
     """Return whether no further attempt is made.
 
-    :param state: of tenacity.
+    :param state: the state of tenacity.
     """
     error = state.outcome.exception() if state.outcome else None
     attempts = _ATTEMPTS
@@ -113,7 +113,7 @@ def is_exhausted(state: tenacity.RetryCallState) -> bool:
 def compute_wait(state: tenacity.RetryCallState) -> float:
     """Return the seconds before the next attempt.
 
-    :param state: of tenacity.
+    :param state: the state of tenacity.
     """
     error = state.outcome.exception() if state.outcome else None
     wait = error.retry_after if isinstance(error, RetryableResponse) else None

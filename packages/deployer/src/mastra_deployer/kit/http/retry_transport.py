@@ -49,7 +49,7 @@ class RetryTransport(httpx.BaseTransport):
     :param inner: sends one request.
     :param home: the origin that the private headers are meant for.
     :param private: headers of the client that are removed from requests to other origins.
-    :param limits: of each response that is not streamed.
+    :param limits: the limits of each response that is not streamed.
     :param timeout: seconds for each network operation of a request that sets none: those of an
         ``httpx.Auth`` do not.
     :param rules: which responses are retried.
@@ -78,7 +78,8 @@ class RetryTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and repeat it while this is safe and useful.
 
-        :param request: as httpx built it; the extension ``mastra_auth`` authorizes each attempt.
+        :param request: the request as httpx built it; the extension ``mastra_auth`` authorizes each
+            attempt.
         :raises ApiError: for an address that the platform must not refer to.
         :raises DeployTimeout: when a response is not complete in time.
         """

@@ -84,7 +84,7 @@ def iter_websocket_lines(
 
 
 def _to_http(url: str) -> str:
-    """Return the address with the scheme that the same connection has in HTTP."""
+    """Return the WebSocket address with the scheme ``http`` or ``https``."""
     return url.replace("ws", "http", 1) if url.startswith(("ws:", "wss:")) else url
 
 

@@ -55,7 +55,7 @@ class DeploymentTags:
     def from_fields(cls, fields: Mapping[str, object], pattern: str = "{name}") -> DeploymentTags:
         """Read the tags from labels, annotations or metadata.
 
-        :param fields: of a deployment; others than those of ``to_fields`` are ignored.
+        :param fields: the fields of a deployment; others than those of ``to_fields`` are ignored.
         :param pattern: that ``to_fields`` was called with.
         """
         keys = _name_keys(pattern)
@@ -74,7 +74,7 @@ class DeploymentTags:
     def from_text(cls, text: str) -> DeploymentTags:
         """Read the tags from a text field; any other text is a message.
 
-        :param text: of the field.
+        :param text: the text of the field.
         """
         found = _TEXT.fullmatch(text.strip())
         if found is None:
@@ -104,7 +104,7 @@ class DeploymentTags:
             if size >= 0:
                 text = _truncate(message, size - 1)
                 return f"{text} {tags}".strip() if text else tags
-        raise ValueError(f"A text of {limit} bytes has no room for the fingerprint.")
+        raise ValueError(f"The limit of {limit} bytes is too small for the fingerprint.")
 
     def _format_tags(self, names: tuple[str, ...]) -> str:
         pairs = ((name, quote(getattr(self, name), safe="/")) for name in names)

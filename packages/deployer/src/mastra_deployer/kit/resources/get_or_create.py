@@ -32,7 +32,7 @@ def get_or_create(
     :param create: creates the resource and returns it.
     :param conflict_codes: further statuses and codes of the platform that mean "another request may
         have created it", such as 412 or ``EntityAlreadyExists``.
-    :returns: what ``find`` or ``create`` returned.
+    :returns: the object that ``find`` or ``create`` returned.
     :raises ApiError: from ``create``, when the resource is not found afterwards.
     :raises DeployTimeout: from ``create``, when the resource is not found afterwards.
     """

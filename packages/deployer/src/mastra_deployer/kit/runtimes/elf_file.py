@@ -124,7 +124,7 @@ def _find_offset(segments: tuple[Segment, ...], address: int) -> int:
     for item in segments:
         if item.type == LOAD and item.address <= address < item.address + item.file_size:
             return address - item.address + item.offset
-    raise ValueError(f"no part of the file is mapped at {address:#x}")
+    raise ValueError(f"no segment of the ELF file contains the address {address:#x}")
 
 
 def _read_text(view: mmap.mmap, offset: int) -> str:

@@ -19,7 +19,7 @@ _LIBRARIES = ("lib", "lib64")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BundledPython:
-    """An interpreter that a bundle carries.
+    """An interpreter that a bundle contains.
 
     :param path: path of the executable, with symbolic links resolved.
     :param version: version with two numbers, ``3.12``.

@@ -20,7 +20,7 @@ class LibrarySearch:
     kind does not have.
 
     :param executable: the program.
-    :param program: what was read from it.
+    :param program: the properties of the program.
     """
 
     def __init__(self, executable: Path, program: ElfFile) -> None:
@@ -38,7 +38,7 @@ class LibrarySearch:
         """Return all libraries that files need, by name, and the names of missing libraries.
 
         :param files: programs and libraries.
-        :param names: of further libraries, which may be missing.
+        :param names: the names of further libraries, which may be missing.
         """
         found: dict[str, Path] = {}
         missing: set[str] = set()

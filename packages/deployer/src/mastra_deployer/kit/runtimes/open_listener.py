@@ -28,7 +28,7 @@ def open_preview_listener(host: str, port: int) -> socket.socket:
 
     :param host: address to bind.
     :param port: port to bind; 0 for any free port.
-    :raises ConfigError: when the port is in use, or the host is no address of this machine.
+    :raises ConfigError: when the port is in use, or the host is not an address of this machine.
     """
     try:
         return open_listener(host, port)
@@ -40,11 +40,11 @@ def open_preview_listener(host: str, port: int) -> socket.socket:
 
 
 def check_port(host: str, port: int) -> int:
-    """Return the port for a preview whose own program opens it, and which is free at this moment.
+    """Return a free port for a preview whose own program opens the port.
 
     :param host: address to listen on.
     :param port: port to listen on; 0 for any free port.
-    :raises ConfigError: when the port is in use, or the host is no address of this machine.
+    :raises ConfigError: when the port is in use, or the host is not an address of this machine.
     """
     with open_preview_listener(host, port) as listener:
         return int(listener.getsockname()[1])

@@ -53,7 +53,7 @@ class PreviewProxy(ThreadingHTTPServer):
     :param host: address to listen on.
     :param port: port to listen on; 0 for any free port.
     :param app_port: port of the app on this machine.
-    :param rules: of the platform.
+    :param rules: the rules of the platform.
     :raises ConfigError: when the port is in use.
     """
 
@@ -163,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
 
     def _iter_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
-        """Yield the client's headers without those of the platform, then the platform's headers."""
+        """Yield the client's headers that the platform does not set, and then the platform's."""
         client = self.client_address[0]
         added = {
             "content-length": str(len(body)),

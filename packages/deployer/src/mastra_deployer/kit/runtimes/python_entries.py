@@ -118,7 +118,7 @@ def _compile_modules(python: BundledPython, library: Path, modules: Collection[s
         run_compiler(_find_compiler(python), job)
     except (BuildError, OSError) as error:
         raise BundleError(
-            f"{str(python.path)!r} failed to compile its library: {error}",
+            f"{str(python.path)!r} failed to compile its standard library: {error}",
             "Check the free disk space, or pass -s interpreter=PATH with another Python.",
         ) from None
 

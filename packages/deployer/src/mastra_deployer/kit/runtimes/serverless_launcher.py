@@ -49,7 +49,7 @@ async def app(scope, receive, send):
 
 
 def serve(listener, drain=5, **settings):
-    """Serve with further settings of uvicorn; wait `drain` seconds for the last requests."""
+    """Serve the app with uvicorn and its settings; wait `drain` seconds for the last requests."""
     import uvicorn
 
     config = uvicorn.Config(
@@ -96,7 +96,7 @@ class Instance:
         return operator.attrgetter(attribute)(importlib.import_module(name))
 
     async def start(self):
-        """Return the started app; requests that arrive meanwhile wait for the same start."""
+        """Return the started app; requests that arrive during the start wait for its end."""
         if self.lifespan is None:
             async with self.lock:
                 if self.lifespan is None:

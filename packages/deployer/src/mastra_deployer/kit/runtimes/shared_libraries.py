@@ -48,8 +48,8 @@ def iter_shared_libraries(
     search = LibrarySearch(executable, program)
     if not search.has_system and not platform_glibc:
         raise BundleError(
-            f"The interpreter is for Linux on {program.machine}, and this machine has no C library "
-            "for it.",
+            f"The interpreter needs the C library of Linux on {program.machine}, which this "
+            "machine does not have.",
             f"Bundle on Linux with glibc on {program.machine}.",
         )
     libraries, missing = search.find_all([executable, *modules], _ASSUMED)

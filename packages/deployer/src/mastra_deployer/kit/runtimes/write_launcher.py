@@ -63,7 +63,7 @@ def write_event_handler(file: Path, manifest: BundleManifest) -> None:
 
 
 def _check_name(file: Path, manifest: BundleManifest) -> None:
-    """Refuse a name that a module of the app has, because only one of them can be imported."""
+    """Refuse a file name that would hide a module of the app."""
     for path in manifest.paths:
         module = file.parent / path / file.stem
         if module.is_dir() or module.with_suffix(".py").is_file():
@@ -75,7 +75,7 @@ def _check_name(file: Path, manifest: BundleManifest) -> None:
 
 
 def _render_source(source: Path, constants: Mapping[str, object]) -> bytes:
-    """Return the source of a module with other values of its constants."""
+    """Return the source of a module, in which some constants have other values."""
     text = source.read_text(encoding="utf-8")
     for name, value in constants.items():
         head, tail = re.split(rf"(?m)^{name} = .*$", text, maxsplit=1)

@@ -35,7 +35,7 @@ class AdaptiveLimiter:
 
     @property
     def limit(self) -> int:
-        """How many threads may work now."""
+        """The number of threads that may work at this moment."""
         return int(self._limit)
 
     @property
@@ -80,7 +80,7 @@ class AdaptiveLimiter:
         self._raise_if_stopped()
 
     def stop(self) -> None:
-        """Hand out no more slots and end all waits."""
+        """Give no thread another slot, and end all waits."""
         self._stop.set()
         with self._condition:
             self._condition.notify_all()
@@ -93,7 +93,7 @@ class AdaptiveLimiter:
         """
         with self._condition:
             self._closed_until = max(self._closed_until, now() + wait)
-            # An older request was rejected under the former limit: that was counted already.
+            # An older request was rejected under the former limit, which was lowered already.
             if since >= self._lowered_at:
                 self._limit = max(1.0, self._limit / 2)
                 self._lowered_at = now()

@@ -24,7 +24,7 @@ def iter_chunks(client: httpx.Client, agent: str, text: str, **body: Any) -> Ite
 
     :param client: sends the request.
     :param agent: the agent's name.
-    :param text: what the user says.
+    :param text: the text of the user.
     :param body: further fields of the request.
     """
     request = {"messages": text, **body}

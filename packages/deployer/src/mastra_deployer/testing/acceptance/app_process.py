@@ -45,7 +45,7 @@ def preview_app(
 ) -> Iterator[str]:
     """Run ``mastra preview TARGET`` within the block, and yield the address.
 
-    :param project: what ``write_app`` returned.
+    :param project: the project that ``write_app`` returned.
     :param target: name of the target.
     :param options: further options of the command: ``("-s", "app=shop")``.
     :param variables: environment variables to add.
@@ -63,7 +63,7 @@ def serve_build(
 ) -> Iterator[str]:
     """Run ``mastra build``, serve ``.mastra/index.py`` within the block, and yield its address.
 
-    :param project: what ``write_app`` returned.
+    :param project: the project that ``write_app`` returned.
     :param options: options of ``mastra build``.
     :param variables: the only environment variables of the app, apart from PATH.
     """

@@ -75,6 +75,6 @@ class NpmClientTests(AppFixtures):
         assert npm_results["tooLarge"]["status"] == 413  # noqa: PLR2004  # too large
 
     def test_client_may_leave(self, npm_results: Any) -> None:
-        """After the client has left a stream, the application answers the next request."""
+        """After the client has closed a stream early, the application answers the next request."""
         assert "value" not in npm_results["left"], "the stream was read to its end"
         assert npm_results["afterwards"] == "echo: still here"

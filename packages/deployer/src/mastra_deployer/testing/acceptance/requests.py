@@ -131,14 +131,14 @@ class RequestTests(AppFixtures):
         assert response.json() == "x" * _LARGE
 
     def test_the_app_outlives_clients_that_leave(self, app_client: httpx.Client) -> None:
-        """After several clients left in the middle of a stream, the next request is answered."""
+        """After several clients closed a stream in the middle, the next request is answered."""
         for _ in range(3):
             _leave(app_client)
         response = app_client.post(_ECHO, json={"messages": "still here"})
         assert response.json()["text"] == "echo: still here"
 
     def test_a_run_ends_when_its_client_leaves(self, app_client: httpx.Client) -> None:
-        """A run with ``x-mastra-abort-on-disconnect`` ends when the client closes."""
+        """A run with ``x-mastra-abort-on-disconnect`` ends when the client disconnects."""
         self.require_shared_memory()
         if not self.reports_disconnects:
             pytest.skip(f"{type(self).__name__} says reports_disconnects = False")
@@ -178,7 +178,7 @@ def _count_runs(client: httpx.Client) -> dict[str, Any]:
 
 
 def _wait_for_runs(client: httpx.Client, seconds: float) -> None:
-    """Wait until no run ticks."""
+    """Wait until no run of the example application is active."""
     end = time.monotonic() + seconds
     while (runs := _count_runs(client))["begun"] != runs["ended"]:
         assert time.monotonic() < end, "the run did not end"

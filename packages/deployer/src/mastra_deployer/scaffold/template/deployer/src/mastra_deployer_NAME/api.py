@@ -71,7 +71,7 @@ class Api:
     ) -> list[str]:
         """Create a deployment from its files' digests: PUT /apps/APP/deployments/ID.
 
-        :param id: of the deployment; the same id gives the same deployment.
+        :param id: the id of the deployment; the same id gives the same deployment.
         :param files: SHA-256 digests by path.
         :param metadata: stored with the deployment.
         :returns: the digests whose content <<title>> does not have.
@@ -104,8 +104,8 @@ class Api:
     ) -> dict[str, Any]:
         """Start to make a deployment live with its variables: PUT /apps/APP/stages/STAGE.
 
-        :param stage: where it is to be live.
-        :param id: of the deployment.
+        :param stage: the stage in which the release becomes live.
+        :param id: the id of the deployment.
         :param fingerprint: returned with the deployment once it is live.
         :param env: variables to set; others stay.
         """
@@ -127,7 +127,7 @@ class Api:
     def list_lines(self, id: str, since: str) -> list[dict[str, Any]]:
         """Return a deployment's log, oldest first: GET /apps/APP/deployments/ID/log.
 
-        :param id: of the deployment.
+        :param id: the id of the deployment.
         :param since: time of the first line, in ISO 8601; empty for all lines.
         """
         path = f"{self._app}/deployments/{quote(id, safe='')}/log"

@@ -19,7 +19,7 @@ _TIMEOUT = 600  # seconds until a release must be ready
 def plan(api: Api, bundle: Bundle, request: DeployRequest) -> Plan:
     """Return what a deploy would create and upload; <<title>> is only read.
 
-    :param api: of the app.
+    :param api: the API of the app.
     :param bundle: the bundle to deploy.
     :param request: the variables.
     """
@@ -42,7 +42,7 @@ def plan(api: Api, bundle: Bundle, request: DeployRequest) -> Plan:
 def deploy(api: Api, bundle: Bundle, request: DeployRequest, report: Report) -> Deployment:
     """Upload first and release last, so that an aborted deploy has no effect on users.
 
-    :param api: of the app.
+    :param api: the API of the app.
     :param bundle: the bundle to deploy.
     :param request: the stage, the variables, and whether to wait.
     :param report: receives progress.
@@ -80,9 +80,9 @@ def release(
 ) -> Deployment:
     """Make a deployment live.
 
-    :param api: of the app.
-    :param stage: where it is to be live.
-    :param id: of the deployment.
+    :param api: the API of the app.
+    :param stage: the stage in which the release becomes live.
+    :param id: the id of the deployment.
     :param report: receives progress.
     :param fingerprint: stored with the release.
     :param env: variables to set with the release.

@@ -18,8 +18,8 @@ __all__ = ("Variables", "diagnose", "list_deployments", "read_logs", "roll_back"
 def list_deployments(api: Api, limit: int) -> list[Deployment]:
     """Return the newest deployments first.
 
-    :param api: of the app.
-    :param limit: of the list.
+    :param api: the API of the app.
+    :param limit: the limit of the list.
     """
     return [to_deployment(data) for data in api.list_deployments()[:limit]]
 
@@ -27,8 +27,8 @@ def list_deployments(api: Api, limit: int) -> list[Deployment]:
 def roll_back(api: Api, id: str, report: Report) -> Deployment:
     """Make an earlier deployment live in production again.
 
-    :param api: of the app.
-    :param id: of the deployment; empty for the one that was live before.
+    :param api: the API of the app.
+    :param id: the id of the deployment; empty for the one that was live before.
     :param report: receives progress.
     :raises DeployError: when nothing was live before.
     """
@@ -42,8 +42,8 @@ def roll_back(api: Api, id: str, report: Report) -> Deployment:
 def split_traffic(api: Api, id: str, percent: int, report: Report) -> Deployment:
     """Send a share of production's traffic to a deployment; 100 makes it live.
 
-    :param api: of the app.
-    :param id: of the deployment.
+    :param api: the API of the app.
+    :param id: the id of the deployment.
     :param percent: the share; 0 ends it.
     :param report: receives progress.
     """
@@ -61,8 +61,8 @@ def read_logs(
 ) -> Iterator[LogLine]:
     """Yield the log of a deployment, oldest line first.
 
-    :param api: of the app.
-    :param id: of the deployment; empty for the live one.
+    :param api: the API of the app.
+    :param id: the id of the deployment; empty for the live one.
     :param since: time of the first line.
     :param follow: whether to wait for further lines.
     :raises DeployError: when nothing is live.

@@ -1,0 +1,183 @@
+"""An agent whose runs are stored in the database of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from mastra_core.agents.events import AgentEvent, Failure
+from mastra_core.agents.messages import AgentInput
+from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput, collect
+from mastra_core.agents.suspended_runs import SuspendedRun, SuspendedRunQuery
+from mastra_core.durable_agents.agent_workflow import (
+    build_agent_workflow,
+    dump_decisions,
+    dump_input,
+    read_suspended_run,
+)
+from mastra_core.durable_agents.canceled_run import save_canceled_run
+from mastra_core.durable_agents.run_reader import iter_agent_events
+from mastra_core.errors import NotFound, RequestError
+from mastra_core.workflows.engine.protocol import Engine, Run
+from mastra_core.workflows.engine.run_checks import generate_id
+from mastra_core.workflows.engine.run_query import RunQuery
+
+__all__ = ("DurableAgent",)
+
+_PAGE_SIZE = 100
+
+
+class DurableAgent:
+    """Runs an agent in a durable engine; another process can continue each run.
+
+    Whoever stops reading does not stop the run; ``cancel_run`` does. The id of a run is unique
+    among the runs of its resource. Every other attribute is read from the agent.
+
+    :param agent: the agent.
+    :param engine: the engine.
+    """
+
+    is_durable = True
+
+    def __init__(self, agent: AgentLike, engine: Engine) -> None:
+        self.workflow = build_agent_workflow(agent)
+        self._agent = agent
+        self._engine = engine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._agent, name)
+
+    @property
+    def id(self) -> str:
+        """Id of the agent."""
+        return self._agent.id
+
+    @property
+    def name(self) -> str:
+        """Display name of the agent."""
+        return self._agent.name
+
+    @property
+    def description(self) -> str:
+        """What the agent is for."""
+        return self._agent.description
+
+    def info(self) -> AgentInfo:
+        """Describe the agent without running it."""
+        return self._agent.info()
+
+    async def generate(self, input: AgentInput | str, /, **overrides: Any) -> AgentOutput:
+        """Run to the end.
+
+        :param input: the whole input, or the user's message.
+        :param overrides: fields of ``AgentInput`` that replace those of ``input``.
+        :raises AgentFailed: when the run fails.
+        :raises Conflict: when a run with this id was started before, or is not suspended.
+        :raises InvalidInput: for an option that is code.
+        """
+        run_input = AgentInput.from_value(input, overrides)
+        return await collect(self._run(run_input, live=False))
+
+    async def stream(
+        self, input: AgentInput | str, /, **overrides: Any
+    ) -> AsyncIterator[AgentEvent]:
+        """Run the agent and yield its events; a failed run ends with ``Failure``.
+
+        :param input: the whole input, or the user's message.
+        :param overrides: fields of ``AgentInput`` that replace those of ``input``.
+        """
+        run_input = AgentInput.from_value(input, overrides)
+        try:
+            async with aclosing(self._run(run_input, live=True)) as events:
+                async for event in events:
+                    yield event
+        except RequestError as error:
+            yield Failure(message=error.message, kind=type(error).__name__, status=error.status)
+
+    async def observe(self, run_id: str, resource: str = "") -> AsyncGenerator[AgentEvent]:
+        """Return the events of a stored run from its beginning, until it ends or is suspended.
+
+        :param run_id: the id of the run.
+        :param resource: the owner of the run; any by default.
+        :raises NotFound: when there is no such run.
+        """
+        return iter_agent_events(await self._find(run_id, resource))
+
+    async def cancel_run(self, run_id: str, resource: str = "") -> None:
+        """Cancel a run, wherever it is executed; do nothing if it has ended.
+
+        The events so far are stored in the thread of the run.
+
+        :param run_id: the id of the run.
+        :param resource: the owner of the run; any by default.
+        :raises NotFound: when there is no such run.
+        """
+        run = await self._find(run_id, resource)
+        if not run.record.is_finished:
+            await self._engine.cancel(run)
+            await save_canceled_run(self._agent, run)
+
+    async def get_suspended_run(self, run_id: str, resource: str = "") -> SuspendedRun:
+        """Return a run that waits for decisions.
+
+        :param run_id: the id of the run.
+        :param resource: the owner of the run; any by default.
+        :raises NotFound: when there is no such run, or it does not wait.
+        """
+        record = (await self._find(run_id, resource)).record
+        if record.status != "suspended":
+            raise NotFound(f"There is no suspended run {run_id!r}.")
+        return read_suspended_run(self.id, record)
+
+    async def list_suspended_runs(self, query: SuspendedRunQuery) -> list[SuspendedRun]:
+        """Return all runs that match a query, newest first; ignore the page of the query.
+
+        :param query: the query.
+        """
+        found: list[SuspendedRun] = []
+        selection = RunQuery(status="suspended", resource_id=query.resource or "", limit=_PAGE_SIZE)
+        while True:
+            records = await self._engine.list(self.workflow, selection)
+            runs = [read_suspended_run(self.id, each) for each in records]
+            found += [run for run in runs if query.matches(run)]
+            if len(records) < _PAGE_SIZE:
+                return sorted(found, key=lambda run: run.suspended_at, reverse=True)
+            selection = msgspec.structs.replace(selection, offset=selection.offset + _PAGE_SIZE)
+
+    async def _find(self, run_id: str, resource: str) -> Run:
+        try:
+            return await self._engine.get(self.workflow, run_id, resource)
+        except NotFound:
+            raise NotFound(f"There is no run {run_id!r} of the agent {self.id!r}.") from None
+
+    async def _run(self, run_input: AgentInput, *, live: bool) -> AsyncGenerator[AgentEvent]:
+        run, offset = await (
+            self._resume(run_input, live=live)
+            if run_input.decisions
+            else self._start(run_input, live=live)
+        )
+        async with aclosing(iter_agent_events(run, offset)) as events:
+            async for event in events:
+                yield event
+
+    async def _start(self, run_input: AgentInput, *, live: bool) -> tuple[Run, int]:
+        run_id = run_input.run_id or generate_id()
+        run_input = msgspec.structs.replace(run_input, run_id=run_id)
+        value, resource = dump_input(run_input, live=live), run_input.resource
+        run = await self._engine.create(
+            self.workflow, run_id, resource, caller=run_input.caller, is_confined=bool(resource)
+        )
+        await self._engine.start(run, value, run_input.context)
+        return run, 0
+
+    async def _resume(self, run_input: AgentInput, *, live: bool) -> tuple[Run, int]:
+        suspended = await self.get_suspended_run(run_input.run_id, run_input.resource)
+        suspended.to_input(run_input.decisions)  # refuses decisions about other calls
+        run = await self._find(run_input.run_id, run_input.resource)
+        offset = run.position
+        data = dump_decisions(run_input.decisions, live=live)
+        await self._engine.resume(run, data, context=run_input.context)
+        return run, offset

@@ -1,0 +1,104 @@
+"""Report which workflows a process executes, and park the runs that no process can execute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from mastra_core.logger import get_logger
+from mastra_core.workflows.durable.run_rows import KnownWorkflow, ParkedRuns
+from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.engine.run_events import get_timestamp_ms
+from mastra_core.workflows.model.definition import WorkflowDefinition
+from mastra_core.workflows.model.description import describe_workflow
+from mastra_core.workflows.model.workflow import Workflow
+
+__all__ = ("KnownWorkflows",)
+
+_PARK_SIZE = 500
+
+
+class KnownWorkflows:
+    """The workflows that a process knows, by fingerprint, including earlier descriptions.
+
+    :param store: the store.
+    """
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+        self._workflows: dict[str, Workflow] = {}
+        self._stored: set[str] = set()
+        self._reported: set[str] = set()
+
+    @property
+    def fingerprints(self) -> Mapping[str, Workflow]:
+        """The workflows by fingerprint."""
+        return self._workflows
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the descriptions of all workflows are stored."""
+        return len(self._stored) == len(self._workflows)
+
+    def add(self, workflow: Workflow) -> None:
+        """Add a workflow and its earlier descriptions.
+
+        :param workflow: the workflow.
+        """
+        if workflow.fingerprint not in self._workflows:
+            for each in _iter_descriptions(workflow):
+                self._workflows.setdefault(each.fingerprint, each)
+
+    def find(self, fingerprint: str, default: Workflow) -> Workflow:
+        """Return the workflow with which a run is executed.
+
+        :param fingerprint: the fingerprint of the run.
+        :param default: the workflow that the caller uses. It is returned if it has the fingerprint,
+            or if this process does not know the fingerprint.
+        """
+        if default.fingerprint == fingerprint:
+            return default
+        return self._workflows.get(fingerprint, default)
+
+    async def store_descriptions(self) -> None:
+        """Store the descriptions of the workflows, because ``mastra runs move`` needs them."""
+        new = {key: each for key, each in self._workflows.items() if key not in self._stored}
+        if not new:
+            return
+        now = get_timestamp_ms()
+        rows = [
+            KnownWorkflow(
+                fingerprint=key,
+                workflow=each.id,
+                description=msgspec.json.encode(describe_workflow(each)).decode(),
+                created_at=now,
+            )
+            for key, each in new.items()
+        ]
+        await self._store.store_workflows(rows)
+        self._stored.update(new)
+
+    async def park_others(self) -> None:
+        """Park the runs that no process can execute, and unpark runs that this process can."""
+        await self._store.unpark(self._workflows, _PARK_SIZE)
+        for runs in await self._store.park(_PARK_SIZE):
+            if runs.fingerprint not in self._reported:
+                self._reported.add(runs.fingerprint)
+                _report(runs)
+
+
+def _iter_descriptions(workflow: WorkflowDefinition) -> Iterator[Workflow]:
+    if isinstance(workflow, Workflow):
+        yield workflow
+    for earlier in workflow.previous:
+        yield from _iter_descriptions(earlier)
+
+
+def _report(runs: ParkedRuns) -> None:
+    get_logger("mastra.workflows").warning(
+        "runs of workflow %r are parked, because no process has its description %s. Start such a "
+        "process, or move the runs: mastra runs move",
+        runs.workflow,
+        runs.fingerprint,
+    )

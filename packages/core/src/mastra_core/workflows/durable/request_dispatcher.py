@@ -1,0 +1,161 @@
+"""Execute durable runs within one request, on platforms whose event loop ends with each request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from mastra_core.request_scope import get_current_request, keep_alive
+from mastra_core.workflows.durable.dispatcher import (
+    Dispatcher,
+    DispatcherSettings,
+    LookTimes,
+)
+from mastra_core.workflows.durable.durable_run import DurableRun
+from mastra_core.workflows.durable.execution import Execution
+from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
+from mastra_core.workflows.durable.run_rows import RunRow
+from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.model.workflow import Workflow
+
+__all__ = ("RequestDispatcher",)
+
+# Seconds between two looks at the store; each takes queries, whose number is limited.
+_MIN_INTERVAL, _MAX_INTERVAL = 0.05, 1.0
+_MAX_FAILURES = 3  # of looks without a run that needs them
+_BEATS = 4  # reports for each lease
+
+
+class RequestDispatcher(Dispatcher):
+    """Executes runs until they rest, and follows the runs that somebody watches.
+
+    Each request counts as a process, because another request can neither wake nor stop its tasks.
+    The first look takes up the runs that are due, and those whose request was lost.
+
+    :param store: the store.
+    :param settings: the settings.
+    :param workflows: the workflows that this process knows.
+    :param looks: the times of rare looks, which all requests of the process share.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        settings: DispatcherSettings,
+        workflows: KnownWorkflows,
+        looks: LookTimes,
+    ) -> None:
+        super().__init__(store, settings, workflows, WeakValueDictionary(), looks)
+        self._task: asyncio.Task[None] | None = None
+        self._next_report, self._has_reported = 0.0, False
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the event loop of the dispatcher is running."""
+        return self.loop is asyncio.get_running_loop()
+
+    async def prepare_holder(self, workflow: Workflow, fingerprint: str) -> str:
+        """Return what ``get_holder`` returns, after the lease of this request has begun.
+
+        :param workflow: the workflow of the run.
+        :param fingerprint: the fingerprint with which the run is executed.
+        """
+        holder = self.get_holder(workflow, fingerprint)
+        if holder and time.monotonic() >= self._next_report:
+            await self._report()
+        return holder
+
+    def execute(self, run: DurableRun, row: RunRow, context: dict[str, Any]) -> None:
+        """Execute a run that this request holds.
+
+        :param run: the run.
+        :param row: the run in the store.
+        :param context: the request context of the steps.
+        """
+        super().execute(run, row, context)
+        self.wake()
+
+    def wake(self) -> None:
+        """Look at the store now, and as long as this request executes or watches a run."""
+        self._kicked.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._work(), name="durable runs")
+            keep_alive(self._task)
+
+    async def continue_runs(self) -> None:
+        """Take up the runs that are due or were lost, and return when the runs here rest."""
+        self._looks.next_orphans = 0.0
+        self.wake()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def look_soon(self) -> None:
+        """Look at the store now, because a run waits there."""
+        self.wake()
+
+    def _follow(self) -> None:
+        self.wake()
+
+    async def close(self) -> None:
+        """Stop the runs of this request, and let other requests continue them."""
+        if self._task is not None and self.is_usable:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _work(self) -> None:
+        interval, failures = _MIN_INTERVAL, 0
+        try:
+            while True:
+                self._kicked.clear()
+                failures = 0 if await self._look() else failures + 1
+                is_needed = self._list_followed_runs() or self._kicked.is_set()
+                if not is_needed and not 0 < failures < _MAX_FAILURES:
+                    return
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(interval):
+                        await self._kicked.wait()
+                interval = min(2 * interval, _MAX_INTERVAL)
+        finally:
+            self._task = None
+            executions = [*self._executions.values()]  # there are some after a cancellation only
+            await asyncio.gather(*(execution.hand_back() for execution in executions))
+
+    def _remove_execution(self, execution: Execution) -> None:
+        super()._remove_execution(execution)
+        self._kicked.set()  # without executions, the work may end
+
+    def _list_work(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        return (self._renew_lease, self._follow_runs, self._claim_runs, self._purge_runs)
+
+    async def _renew_lease(self) -> None:
+        if self._executions and time.monotonic() >= self._next_report:
+            await self._report()
+
+    async def _report(self) -> None:
+        fingerprints = tuple(self._workflows.fingerprints)
+        self.member = msgspec.structs.replace(self.member, fingerprints=fingerprints)
+        await self._store.beat(self.member, self._settings.lease)
+        self._next_report = time.monotonic() + self._settings.lease / _BEATS
+        request = get_current_request()
+        if request is not None and not self._has_reported:
+            self._has_reported = True
+            request.on_end(self._end_lease)
+
+    async def _end_lease(self) -> None:
+        await self._store.release(self.member.id)
+
+    async def _claim(self, *, orphans: bool) -> None:
+        ids = {mark: each.id for mark, each in self._workflows.fingerprints.items()}
+        if not ids or not await self._store.has_claimable(self.member, ids, orphans=orphans):
+            return
+        await self._report()
+        await super()._claim(orphans=orphans)
+
+    async def _claim_orphans(self) -> None:
+        await self._claim(orphans=True)

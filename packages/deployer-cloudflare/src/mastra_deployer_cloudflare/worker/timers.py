@@ -1,0 +1,27 @@
+"""Correct the timers of Pyodide's event loop for times that have passed.
+
+Other event loops call such a timer at once, and Pyodide's loop raises ``ValueError``. The time of a
+timer can pass between its calculation and the call, so that ``asyncio.timeout`` with a short delay
+fails now and then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ("accept_past_times",)
+
+
+def accept_past_times() -> None:
+    """Patch the event loop, whose ``call_at`` would otherwise fail for a time in the past."""
+    from pyodide.webloop import WebLoop
+
+    original = WebLoop.call_later
+
+    def call_later(
+        self: Any, delay: float, callback: Callable[..., Any], *args: Any, context: Any = None
+    ) -> Any:
+        return original(self, max(delay, 0), callback, *args, context=context)
+
+    WebLoop.call_later = call_later

@@ -1,0 +1,124 @@
+"""Read durable runs of agents, which any server on the database may execute."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from litestar import Request
+from litestar.datastructures import State
+
+from mastra_core.agents import AgentEvent, AgentInput, AgentLike, Failure, Finish
+from mastra_core.errors import NotFound
+from mastra_server.agents.stream import stream_agent
+from mastra_server.agents.suspended_runs import get_suspended_runs
+
+if TYPE_CHECKING:
+    from mastra_core.durable_agents import DurableAgent
+
+__all__ = ("DurableRun", "find_durable_agent", "find_durable_run", "stream_durable_run")
+
+_Request = Request[Any, Any, Any]
+
+
+def find_durable_agent(request: _Request, agent_id: str) -> DurableAgent | None:
+    """Return an agent if its runs are durable, else ``None``.
+
+    :param request: the request.
+    :param agent_id: the id of the agent.
+    """
+    agent: Any = request.app.state.mastra.get_agent(agent_id)
+    return agent if getattr(agent, "is_durable", False) else None
+
+
+class DurableRun:
+    """A durable run that this server reads.
+
+    :param agent: the agent.
+    :param run_id: the id of the run.
+    :param resource: the owner of the run; any if it is empty.
+    :param state: the state of the application.
+    """
+
+    def __init__(self, agent: DurableAgent, run_id: str, resource: str, state: State) -> None:
+        self._agent = agent
+        self._run_id = run_id
+        self._resource = resource
+        self._state = state
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the server is stopping, so that readers must reconnect to another server."""
+        return bool(self._state.draining)
+
+    async def cancel(self) -> None:
+        """Cancel the run in the process that executes it."""
+        with contextlib.suppress(NotFound):  # it has not been stored yet
+            await self._agent.cancel_run(self._run_id, self._resource)
+
+
+def find_durable_run(
+    request: _Request, agent_id: str, run_id: str, resource: str
+) -> DurableRun | None:
+    """Return a run of a durable agent; ``None`` for another agent.
+
+    :param request: the request.
+    :param agent_id: the id of the agent.
+    :param run_id: the id of the run, which need not exist yet.
+    :param resource: the owner of the run; any if it is empty.
+    """
+    agent = find_durable_agent(request, agent_id)
+    return None if agent is None else DurableRun(agent, run_id, resource, request.app.state)
+
+
+async def stream_durable_run(
+    request: _Request, agent: DurableAgent, run_id: str, resource: str
+) -> AsyncGenerator[dict[str, Any]]:
+    """Return the chunks of a stored run from its beginning.
+
+    Every server counts the same chunks, so a reader can reconnect to any server.
+
+    :param request: the request.
+    :param agent: the agent.
+    :param run_id: the id of the run.
+    :param resource: the owner of the run; any if it is empty.
+    :raises NotFound: when there is no such run.
+    """
+    events = await agent.observe(run_id, resource)
+    return _stream_parts(request, agent, run_id, events)
+
+
+class _PartOfRun:
+    """Runs the agent for one part of a run: from a start or a decision to an end or a wait."""
+
+    def __init__(
+        self, agent: AgentLike, first: AgentEvent, rest: AsyncIterator[AgentEvent]
+    ) -> None:
+        self.id = agent.id
+        self._agent = agent
+        self._first = first
+        self._rest = rest
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._agent, name)
+
+    async def stream(self, _: AgentInput, /) -> AsyncGenerator[AgentEvent]:
+        yield self._first
+        async for event in self._rest:
+            yield event
+            if isinstance(event, Finish | Failure):
+                return
+
+
+async def _stream_parts(
+    request: _Request, agent: DurableAgent, run_id: str, events: AsyncGenerator[AgentEvent]
+) -> AsyncGenerator[dict[str, Any]]:
+    async with contextlib.aclosing(events):
+        while (first := await anext(events, None)) is not None:
+            part: Any = _PartOfRun(agent, first, events)
+            run_input = AgentInput(run_id=run_id)
+            chunks = stream_agent(part, run_input, get_suspended_runs(request))
+            async with contextlib.aclosing(chunks):
+                async for chunk in chunks:
+                    yield chunk

@@ -1,0 +1,108 @@
+"""Declare the handlers of this server's routes, which cost little at the start.
+
+Litestar inspects the signature of every handler, and makes one more handler for ``OPTIONS`` for
+every path. The functions here all get the request and return a response, so that handlers with
+equal signatures share what Litestar derives from them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+from litestar import Request
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+
+__all__ = ("RequestHandler", "build_options_handler", "delete", "get", "patch", "post")
+
+_SIGNATURES: dict[Hashable, Any] = {}
+_MODELS: dict[Hashable, Any] = {}
+
+
+class RequestHandler(HTTPRouteHandler):
+    """A handler whose function has at most the parameter ``request``.
+
+    The values that handlers share do not depend on the application: no dependencies, types or
+    decoders of an application apply to such a function.
+    """
+
+    @functools.cached_property
+    def parsed_fn_signature(self) -> Any:
+        """The parsed signature of the function; handlers with equal types share it."""
+        key = _build_key(self.fn)
+        if key not in _SIGNATURES:
+            _SIGNATURES[key] = super().parsed_fn_signature
+        return _SIGNATURES[key]
+
+    @functools.cached_property
+    def signature_model(self) -> Any:
+        """The model of the function's arguments; handlers with equal types share it."""
+        key = _build_key(self.fn)
+        if key not in _MODELS:
+            _MODELS[key] = super().signature_model
+        return _MODELS[key]
+
+
+def _build_key(function: Any) -> Hashable:
+    """Return the types in a signature; also return the module if a type is not a name in it."""
+    names, annotations = function.__globals__, function.__annotations__
+    types = tuple((name, names.get(text, text)) for name, text in annotations.items())
+    return (types, None if names.keys() >= {*annotations.values()} else function.__module__)
+
+
+def get(path: str | Sequence[str], **options: Any) -> RequestHandler:
+    """Return a decorator for a function that responds to ``GET``.
+
+    :param path: the path, or several.
+    :param options: options of Litestar, and those of ``mastra_server.http.operations``.
+    """
+    return RequestHandler(path, http_method="GET", **options)
+
+
+def post(path: str | Sequence[str], **options: Any) -> RequestHandler:
+    """Return a decorator for a function that responds to ``POST``.
+
+    :param path: the path, or several.
+    :param options: options of Litestar, and those of ``mastra_server.http.operations``.
+    """
+    return RequestHandler(path, http_method="POST", **options)
+
+
+def patch(path: str | Sequence[str], **options: Any) -> RequestHandler:
+    """Return a decorator for a function that responds to ``PATCH``.
+
+    :param path: the path, or several.
+    :param options: options of Litestar, and those of ``mastra_server.http.operations``.
+    """
+    return RequestHandler(path, http_method="PATCH", **options)
+
+
+def delete(path: str | Sequence[str], **options: Any) -> RequestHandler:
+    """Return a decorator for a function that responds to ``DELETE``.
+
+    :param path: the path, or several.
+    :param options: options of Litestar, and those of ``mastra_server.http.operations``.
+    """
+    return RequestHandler(path, http_method="DELETE", **options)
+
+
+def build_options_handler(handlers: Iterable[HTTPRouteHandler]) -> RequestHandler:
+    """Build the handler that responds to ``OPTIONS`` with the methods of the requested path.
+
+    Register it before the others, because Litestar adds a handler of its own to paths without one.
+
+    :param handlers: all handlers of the paths.
+    """
+    paths = dict.fromkeys(path for handler in handlers for path in sorted(handler.paths))
+    options = RequestHandler(list(paths), http_method="OPTIONS", include_in_schema=False)
+    options.paths = paths  # type: ignore[assignment]  # a set that keeps the order
+    return options(_list_methods)  # type: ignore[return-value]  # it returns itself
+
+
+async def _list_methods(request: Request[Any, Any, Any]) -> ASGIResponse:
+    """Respond with the methods of all handlers of the path, including the user's handlers."""
+    template = request.scope["path_template"]
+    methods = next(each.methods for each in request.app.routes if each.path_format == template)
+    return ASGIResponse(status_code=204, headers={"allow": ", ".join(sorted(methods))})

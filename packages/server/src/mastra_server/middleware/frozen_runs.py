@@ -1,0 +1,55 @@
+"""Execute durable runs within requests, on platforms that freeze the process between requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mastra_core.errors import StorageError
+from mastra_core.freezing import collect_tasks
+from mastra_core.logger import get_logger
+from mastra_server.http.asgi import App, Message, Receive, Scope, Send
+
+__all__ = ("FrozenRuns",)
+
+
+class FrozenRuns:
+    """Take up waiting runs before a request for workflows, and complete its response at their rest.
+
+    :param app: the application inside.
+    :param path: the prefix of the routes for workflows.
+    :param continue_runs: takes up the runs that are due or were lost, and returns at their rest.
+    """
+
+    def __init__(self, app: App, path: str, continue_runs: Callable[[], Awaitable[None]]) -> None:
+        self._app, self._path, self._continue_runs = app, path, continue_runs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and hold the end of the response while its runs are executed.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        if scope["type"] != "http" or not scope["path"].startswith(self._path):
+            await self._app(scope, receive, send)
+            return
+        try:
+            await self._continue_runs()
+        except StorageError as error:  # the route itself reports it
+            get_logger("mastra.workflows").error("durable runs wait: %s", error)
+        with collect_tasks() as tasks:
+
+            async def send_last(message: Message) -> None:
+                if message["type"] == "http.response.body" and not message.get("more_body"):
+                    await _wait_for_all(tasks)
+                await send(message)
+
+            await self._app(scope, receive, send_last)
+
+
+async def _wait_for_all(tasks: list[asyncio.Task[Any]]) -> None:
+    """Wait for tasks that may add further tasks."""
+    while pending := [task for task in tasks if not task.done()]:
+        await asyncio.wait(pending)

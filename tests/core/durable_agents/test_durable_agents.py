@@ -1,0 +1,281 @@
+"""Runs of durable agents in one process, whose engine is closed and opened again."""
+
+import asyncio
+import contextlib
+
+import pydantic_ai
+import pytest
+from pydantic_ai.exceptions import ModelHTTPError
+
+from mastra_core import Agent, DurableEngine, Mastra, Workflow, tool
+from mastra_core.agents import (
+    AgentInput,
+    Decision,
+    Finish,
+    StepFinish,
+    SuspendedRunQuery,
+    TextDelta,
+    ToolOutput,
+    ToolResult,
+)
+from mastra_core.agents.adapt import as_agent
+from mastra_core.agents.event_chunk import read_event_chunk
+from mastra_core.durable_agents import DurableAgent
+from mastra_core.errors import AgentFailed, InvalidInput, NotFound
+from mastra_core.tools import ToolContext
+from mastra_core.workflows.engine.run_events import StepWrote
+from tests.core.scripted_model import Script, call
+
+
+class Desk:
+    """A tool that returns when it may, and remembers its calls."""
+
+    def __init__(self):
+        self.calls = []
+        self.may_return = asyncio.Event()
+
+    def build_tools(self):
+        async def wait(context: ToolContext) -> str:
+            """Wait."""
+            self.calls.append(context.is_repeated)
+            await self.may_return.wait()
+            return "waited"
+
+        def note() -> str:
+            """Note."""
+            self.calls.append("note")
+            return "noted"
+
+        return [wait, note]
+
+    def build_plain_tools(self):
+        async def wait() -> str:
+            self.calls.append("wait")
+            await self.may_return.wait()
+            return "waited"
+
+        def note() -> str:
+            self.calls.append("note")
+            return "noted"
+
+        return [wait, note]
+
+
+@pytest.fixture
+def open_mastra(tmp_path):
+    """Open an application on the same database again and again."""
+
+    @contextlib.asynccontextmanager
+    async def open_application(*agents, workflows=()):
+        mastra = Mastra(
+            agents={agent.name: agent for agent in agents},
+            workflows={workflow.id: workflow for workflow in workflows},
+            engine=DurableEngine(f"sqlite:///{tmp_path}/app.db", lease=1),
+            logger=False,
+        )
+        await mastra.engine.open((*mastra.workflows.values(), *mastra.agent_workflows))
+        try:
+            yield mastra
+        finally:
+            await mastra.engine.close()
+
+    return open_application
+
+
+async def read_all(events):
+    return [event async for event in events]
+
+
+async def wait_until(condition):
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110  # a tool has no event for this
+            await asyncio.sleep(0.01)
+
+
+def get_text(events):
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def test_an_agent_alone_is_durable_if_it_says_so(monkeypatch, tmp_path):
+    monkeypatch.setenv("MASTRA_DATABASE_URL", f"sqlite:///{tmp_path}/app.db")
+    plain, durable = Agent(name="plain", model="test"), Agent(name="d", model="test", durable=True)
+    mastra = Mastra(agents={"plain": plain, "d": durable}, logger=False)
+    assert not isinstance(mastra.get_agent("plain"), DurableAgent)
+    assert isinstance(mastra.get_agent("d"), DurableAgent)
+    out = Agent(name="out", model="test", durable=False)
+    others = {"out": out, "plain": plain, "function": run_function}
+    mastra = Mastra(agents=others, engine="durable", logger=False)
+    kinds = {key: isinstance(agent, DurableAgent) for key, agent in mastra.agents.items()}
+    assert kinds == {"out": False, "plain": True, "function": False}
+    assert [each.id for each in mastra.agent_workflows] == ["agent:plain"]
+    monkeypatch.setattr("mastra_core.mastra.is_request_scoped", lambda: True)
+    mastra = Mastra(agents={"plain": plain, "d": durable}, engine="durable", logger=False)
+    assert [each.id for each in mastra.agent_workflows] == ["agent:d"]
+
+
+async def run_function(prompt: str) -> str:
+    return prompt
+
+
+def test_code_cannot_be_stored(open_mastra):
+    async def run_scenario():
+        async with open_mastra(Agent(name="a", model=Script(["hello"]).model)) as mastra:
+            agent = mastra.get_agent("a")
+            options = {"tools": [run_function], "output": int, "model": Script().model}
+            for name, value in options.items():
+                with pytest.raises(InvalidInput, match=f"'{name}'"):
+                    await agent.generate("x", **{name: value})
+            output = await agent.generate("x", settings={"temperature": 0})
+            assert (output.text, output.reason) == ("hello", "stop")
+
+    asyncio.run(run_scenario())
+
+
+def test_a_restart_continues_after_the_last_finished_call(open_mastra):
+    async def run_scenario():
+        desk = Desk()
+        outage = ModelHTTPError(status_code=503, model_name="m", body=None)
+        script = Script([call("note", {})], [outage], ["done"])
+        agent = Agent(name="a", model=script.model, tools=desk.build_tools())
+        async with open_mastra(agent) as mastra:
+            durable = mastra.get_agent("a")
+            with pytest.raises(AgentFailed):
+                await durable.generate("x", run_id="r")
+            run = await mastra.engine.get(durable.workflow, "r")
+            assert run.record.status == "failed"
+            await mastra.engine.restart(run)
+            assert (await run.wait()).status == "success"
+            events = await read_all(await durable.observe("r"))
+        assert get_text(events) == "done"
+        assert sum(isinstance(event, ToolResult) for event in events) == 1
+        assert isinstance(events[-1], Finish)
+        assert desk.calls == ["note"]
+        assert len(script.asked) == 3
+
+    asyncio.run(run_scenario())
+
+
+def test_a_restart_asks_again_after_an_invalid_answer(open_mastra):
+    async def run_scenario():
+        wrong, right = call("final_result", {"n": "x"}), call("final_result", {"n": 1})
+        script = Script([wrong], [right])
+        schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+        agent = Agent(name="a", model=script.model, output=schema, retries=0)
+        async with open_mastra(agent) as mastra:
+            durable = mastra.get_agent("a")
+            with pytest.raises(AgentFailed):
+                await durable.generate("x", run_id="r")
+            run = await mastra.engine.get(durable.workflow, "r")
+            await mastra.engine.restart(run)
+            assert (await run.wait()).status == "success"
+            events = await read_all(await durable.observe("r"))
+        assert events[-1].object == {"n": 1}
+
+    asyncio.run(run_scenario())
+
+
+def test_a_resource_cannot_reach_the_run_of_another(open_mastra):
+    @tool(requires_approval=True)
+    def pay() -> str:
+        """Pay."""
+        return "paid"
+
+    async def run_scenario():
+        script = Script([call("pay", {})], [call("pay", {})], ["thanks"])
+        async with open_mastra(Agent(name="a", model=script.model, tools=[pay])) as mastra:
+            agent, runs = mastra.get_agent("a"), mastra.suspended_runs
+            own = {"run_id": "r", "resource": "ann"}
+            assert (await agent.generate("x", **own)).reason == "suspended"
+            for access in (agent.observe, agent.cancel_run, agent.get_suspended_run):
+                with pytest.raises(NotFound):
+                    await access("r", "bob")
+            (waiting,) = (await runs.list(SuspendedRunQuery(agent="a", resource="ann"))).items
+            assert (await runs.list(SuspendedRunQuery(agent="a", resource="bob"))).total == 0
+            decisions = {waiting.waiting[0].id: Decision()}
+            with pytest.raises(NotFound):
+                await agent.generate(AgentInput(run_id="r", resource="bob", decisions=decisions))
+            # The same id is free for another resource.
+            assert (await agent.generate("x", run_id="r", resource="bob")).reason == "suspended"
+            output = await agent.generate(AgentInput(**own, decisions=decisions))
+            assert output.text == "thanks"
+            assert [each.result for each in output.tool_results] == ["paid"]
+            await agent.cancel_run("r", "bob")
+            assert (await runs.list(SuspendedRunQuery(agent="a"))).total == 0
+
+    asyncio.run(run_scenario())
+
+
+def test_an_agent_that_is_a_tool_records_its_calls(open_mastra):
+    async def run_scenario():
+        desk = Desk()
+        inner_script = Script([call("note", {}, "n"), call("wait", {}, "w", 1)], ["inner"])
+        inner = Agent(name="inner", model=inner_script.model, tools=desk.build_tools())
+        script = Script([call("agent-x", {"prompt": "go"})], ["outer"])
+        outer = Agent(name="outer", model=script.model, agents={"x": inner})
+        async with open_mastra(outer) as mastra:
+            reading = asyncio.create_task(
+                read_all(mastra.get_agent("outer").stream("x", run_id="r"))
+            )
+            await wait_until(lambda: False in desk.calls)
+            await asyncio.sleep(0.1)
+        reading.cancel()
+        desk.may_return.set()
+        async with open_mastra(outer) as mastra:
+            run = await mastra.engine.get(mastra.get_agent("outer").workflow, "r")
+            assert (await asyncio.wait_for(run.wait(), 20)).status == "success"
+            events = await read_all(await mastra.get_agent("outer").observe("r"))
+        assert get_text(events) == "outer"
+        assert sorted(map(str, desk.calls)) == ["False", "True", "note"]
+        assert (len(script.asked), len(inner_script.asked)) == (2, 2)
+        inner_events = [event.output for event in events if isinstance(event, ToolOutput)]
+        assert get_text(inner_events) == "inner"
+
+    asyncio.run(run_scenario())
+
+
+def test_an_agent_of_pydantic_ai_records_its_calls(open_mastra):
+    async def run_scenario():
+        desk = Desk()
+        script = Script(["one ", call("wait", {}, "w"), call("note", {}, "n", 1)], ["done"])
+        foreign = pydantic_ai.Agent(script.model, name="foreign", tools=desk.build_plain_tools())
+        run, events = await interrupt_run(open_mastra, desk, as_agent(foreign))
+        assert run.record.result == {"text": "done"}
+        retry = events.index(StepFinish(reason="retry", continued=True))
+        assert (get_text(events[:retry]), get_text(events[retry:])) == ("one ", "one done")
+        assert sorted(desk.calls) == ["note", "wait", "wait"]
+        assert len(script.asked) == 2
+
+    asyncio.run(run_scenario())
+
+
+def test_a_function_is_executed_again(open_mastra):
+    async def run_scenario():
+        desk = Desk()
+
+        async def answer(prompt: str) -> str:
+            desk.calls.append("answer")
+            await desk.may_return.wait()
+            return "done"
+
+        run, events = await interrupt_run(open_mastra, desk, as_agent(answer))
+        assert run.record.status == "success"
+        assert get_text(events) == "done"
+        assert desk.calls == ["answer", "answer"]
+
+    asyncio.run(run_scenario())
+
+
+async def interrupt_run(open_mastra, desk, agent):
+    """Close the engine while a step waits; return the finished run, and the events of the agent."""
+    workflow = Workflow("w").then(agent)
+    async with open_mastra(workflows=[workflow]) as mastra:
+        run = await mastra.engine.create(workflow, "r")
+        await mastra.engine.start(run, "x")
+        await wait_until(lambda: {"wait", "answer"} & {*desk.calls})
+        await asyncio.sleep(0.1)
+    desk.may_return.set()
+    async with open_mastra(workflows=[workflow]) as mastra:
+        run = await mastra.engine.get(workflow, "r")
+        await asyncio.wait_for(run.wait(), 20)
+        chunks = [each.chunk async for each in run.iter_events() if isinstance(each, StepWrote)]
+    return run, [read_event_chunk(chunk)[1] for chunk in chunks]
