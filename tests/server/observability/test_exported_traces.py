@@ -297,3 +297,26 @@ def test_variables_are_equal_to_code(tmp_path, spans):
     (look_up,) = find(found, "execute_tool look_up")
     assert read_attributes(look_up)["gen_ai.tool.call.arguments"] == '{"city":"Oslo"}'
     assert read_attributes(look_up)["gen_ai.tool.call.result"] == '"Oslo: sunny"'
+    (guide,) = find(found, "invoke_agent Guide")
+    chats = find(found, "chat function:generate:stream")
+    own = [span for span in chats if span.parent_span_id == guide.span_id]
+    chat = max(own, key=lambda span: span.start_time_unix_nano)
+    check_messages(read_attributes(guide), ["user"], ["tool_call", "tool_call", "text"])
+    check_messages(read_attributes(chat), ["user", "assistant", "tool"], ["text"])
+
+
+def check_messages(attributes, roles, answer):
+    """Check messages by the types that logfire's authors have for OpenTelemetry's format."""
+    from pydantic import TypeAdapter
+    from pydantic_ai import _otel_messages
+
+    sent = TypeAdapter(_otel_messages.InputMessages).validate_json(
+        attributes["gen_ai.input.messages"]
+    )
+    given = TypeAdapter(_otel_messages.OutputMessages).validate_json(
+        attributes["gen_ai.output.messages"]
+    )
+    assert list(dict.fromkeys(each["role"] for each in sent)) == roles
+    assert sent[0]["parts"] == [{"type": "text", "content": "What is it like?"}]
+    assert [part["type"] for part in given[0]["parts"]] == answer
+    assert given[0].get("finish_reason", "stop") == "stop"  # scripted models give none

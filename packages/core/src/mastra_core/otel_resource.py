@@ -24,11 +24,11 @@ def build_resource(service_name: str, attributes: Mapping[str, Any] | None = Non
     found = OTELResourceDetector().detect()
     name = found.attributes.get("service.name") or service_name
     own = {**(attributes or {}), "service.name": name}
-    if sys.platform != "emscripten":
-        return Resource.create(own)
-    sdk = {
-        "telemetry.sdk.language": "python",
-        "telemetry.sdk.name": "opentelemetry",
-        "telemetry.sdk.version": sdk_version,
-    }
-    return Resource(sdk).merge(found).merge(Resource(own))
+    if sys.platform == "emscripten":
+        sdk = {
+            "telemetry.sdk.language": "python",
+            "telemetry.sdk.name": "opentelemetry",
+            "telemetry.sdk.version": sdk_version,
+        }
+        return Resource(sdk).merge(found).merge(Resource(own))
+    return Resource.create(own)

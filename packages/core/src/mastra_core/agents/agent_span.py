@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
 from mastra_core.agents.events import AgentEvent, Failure, Finish
+from mastra_core.agents.message_content import describe_messages
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.telemetry import (
@@ -107,6 +108,7 @@ def _open_agent_span(agent: AgentLike, run_input: AgentInput) -> Iterator[Span]:
             annotate(
                 span,
                 input=messages,
+                build_content=lambda: {"input": describe_messages(run_input.messages)},
                 run=run_input.run_id,
                 thread=run_input.thread,
                 resource=run_input.resource,

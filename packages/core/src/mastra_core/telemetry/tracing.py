@@ -6,7 +6,7 @@ OpenTelemetry is imported when a ``Telemetry`` or a listener starts, not before.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.telemetry.content import ContentSettings, encode_content
@@ -214,12 +214,15 @@ def get_current_span() -> Span:
     return span if span.is_recording() else None
 
 
-def annotate(span: Span, **attributes: Any) -> None:
+def annotate(
+    span: Span, *, build_content: Callable[[], Mapping[str, Any]] | None = None, **attributes: Any
+) -> None:
     """Describe a span to the listeners of this process.
 
     The input and the output are exported only with ``Telemetry(record_content=True)``.
 
     :param span: the span; nothing happens for ``None``.
+    :param build_content: returns ``input`` or ``output`` as they are exported, if they differ.
     :param attributes: ``input``, ``output``, ``run``, ``thread``, ``resource``, and ``error`` as a
         message.
     """
@@ -229,9 +232,10 @@ def annotate(span: Span, **attributes: Any) -> None:
         listener.on_annotate(span, attributes)
     if _content is None:
         return
+    content = attributes if build_content is None else build_content()
     for name in ("input", "output"):
-        if name in attributes:
-            _add_content(span, name, attributes[name], _content)
+        if name in content:
+            _add_content(span, name, content[name], _content)
 
 
 def get_span_ids(span: Span) -> dict[str, str]:

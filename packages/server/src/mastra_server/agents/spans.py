@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mastra_core.agents.agent_span import record_agent_finish
+from mastra_core.agents.message_content import describe_answer
 from mastra_core.telemetry import Span, annotate
 from mastra_server.agents.transcript import Transcript, build_usage
 
@@ -28,4 +31,13 @@ def record_agent_output(span: Span, transcript: Transcript) -> None:
         "finishReason": transcript.finish.reason,
         "usage": build_usage(transcript.finish.usage),
     }
-    annotate(span, output={**output, "toolCalls": calls} if calls else output)
+    annotate(
+        span,
+        output={**output, "toolCalls": calls} if calls else output,
+        build_content=lambda: {"output": _describe(transcript)},
+    )
+
+
+def _describe(transcript: Transcript) -> list[dict[str, Any]]:
+    calls = (call for turn in transcript.turns for call in turn.calls)
+    return describe_answer(transcript.text, calls, transcript.finish.reason)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse
+from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
 from pydantic_ai.models import Model
 
 from mastra_core.agents.loop.model_request import ModelRequest
 from mastra_core.telemetry import Span, annotate, is_recording, open_span
+
+if TYPE_CHECKING:
+    from pydantic_ai.models.instrumented import InstrumentationSettings
 
 __all__ = ("ModelCallSpan", "trace_request")
 
@@ -52,7 +56,12 @@ def _trace(request: ModelRequest) -> Iterator[ModelCallSpan | None]:
         if span is None:
             yield None
             return
-        annotate(span, input=_dump(request.messages))
+        messages = request.messages
+        annotate(
+            span,
+            input=_dump(messages),
+            build_content=lambda: {"input": _describe(messages)},
+        )
         request.span = span
         yield ModelCallSpan(span)
         _record_response(span, request.response)
@@ -84,7 +93,26 @@ def _record_response(span: Span, response: ModelResponse) -> None:
         "gen_ai.usage.cache_creation.input_tokens": response.usage.cache_write_tokens or None,
     }
     span.set_attributes({name: value for name, value in attributes.items() if value is not None})
-    annotate(span, output=_dump([response])[0]["parts"])
+    annotate(
+        span,
+        output=_dump([response])[0]["parts"],
+        build_content=lambda: {"output": _describe([response])},
+    )
+
+
+def _describe(messages: list[ModelMessage]) -> Any:
+    """Return messages in the format of OpenTelemetry's conventions, without files."""
+    return _get_format().messages_to_otel_messages(messages)
+
+
+@functools.cache
+def _get_format() -> InstrumentationSettings:
+    from opentelemetry.trace import NoOpTracerProvider
+    from pydantic_ai.models.instrumented import InstrumentationSettings
+
+    return InstrumentationSettings(
+        tracer_provider=NoOpTracerProvider(), include_binary_content=False, version=6
+    )
 
 
 def _dump(messages: Any) -> Any:
