@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from mastra_core import DurableEngine, Mastra, MemoryEngine, Workflow
+from mastra_core import DurableEngine, Mastra, MemoryEngine, Workflow, as_child
 from mastra_core.errors import ConfigError
+from mastra_core.workflows.durable.d1_run_store import D1RunStore
 from tests.core.workflows.sample_steps import add_one, ask
 
 
@@ -51,3 +52,17 @@ def test_only_durable_workflows_are_stored(monkeypatch, tmp_path):
     asyncio.run(start_runs())
     assert asyncio.run(resume_run()).result == "yes"
     assert create_mastra().engine.single_process  # of the other workflow
+
+
+@pytest.mark.parametrize(
+    ("workflow", "words"),
+    [
+        (Workflow("report", schedule="@daily").then(add_one), "'report' has a schedule"),
+        (Workflow("order").then(as_child(Workflow("part").then(add_one))), "'order' starts child"),
+    ],
+)
+def test_d1_keeps_no_schedules_and_no_child_runs(workflow, words):
+    engine = DurableEngine(D1RunStore("DB"))  # it is refused before the database is used
+    with pytest.raises(ConfigError, match=words) as caught:
+        asyncio.run(engine.open([workflow]))
+    assert "PostgreSQL" in caught.value.hint

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from mastra_core.database.url import parse_database_url, read_database_url
-from mastra_core.errors import Conflict, InvalidInput, NotFound
+from mastra_core.errors import ConfigError, Conflict, InvalidInput, NotFound
 from mastra_core.request_scope import get_current_request, is_request_scoped
 from mastra_core.schema import dump
 from mastra_core.secret import Secret
@@ -153,9 +153,12 @@ class DurableEngine:
         """Connect to the database, and continue the waiting runs of the given workflows.
 
         :param workflows: the workflows.
+        :raises ConfigError: when the database is D1, and a workflow has a schedule or child runs.
         :raises StorageError: when the database cannot be used.
         """
         for workflow in workflows:
+            if self._database == "d1":
+                _refuse_on_d1(workflow)
             self._workflows.add(workflow)
         if is_request_scoped():  # each request has a dispatcher of its own
             await self._open_for_requests()
@@ -570,6 +573,20 @@ async def _load(run: DurableRun, row: RunRow) -> DurableRun:
     elif row.attempt > run.row.attempt:
         run.row = row
     return run
+
+
+def _refuse_on_d1(workflow: Workflow) -> None:
+    """Refuse what takes several dependent statements, because D1 has no such transactions."""
+    if workflow.schedules:
+        raise ConfigError(
+            f"The workflow {workflow.id!r} has a schedule, which D1 cannot keep.",
+            "Start its runs in a cron trigger of the platform, or use PostgreSQL.",
+        )
+    if any(step.list_children() for step in workflow.iter_steps()):
+        raise ConfigError(
+            f"The workflow {workflow.id!r} starts child runs, which D1 cannot start exactly once.",
+            "Use the child workflow itself as the step, or use PostgreSQL.",
+        )
 
 
 def _require_durable_run(run: Run) -> DurableRun:
