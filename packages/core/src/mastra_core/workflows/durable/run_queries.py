@@ -455,14 +455,17 @@ def cancel_run(run: int, event: str, now: str) -> Queries[bool]:
     rows = yield Query(
         "UPDATE mastra_runs SET status = 'canceled', sequence = sequence + 1, "  # noqa: S608  # no values
         "attempt = attempt + 1, holder = '', due_at = NULL, updated_at = ? "
-        f"WHERE id = ? AND status NOT IN ({_FINISHED}) RETURNING parent, parent_key, parent_waits",
+        f"WHERE id = ? AND status NOT IN ({_FINISHED}) RETURNING parent, parent_key, parent_waits, "
+        "EXISTS (SELECT 1 FROM mastra_runs AS child WHERE child.parent = mastra_runs.id) AS started",
         (_get_time(), run),
         dependents=[_add_events(run, [("", event)])],
     )
     if not rows:
         return False
-    yield from cancel_children(run, now)
-    yield from _report_end(rows[0], event, now)
+    *parent, has_children = rows[0]
+    if has_children:
+        yield from cancel_children(run, now)
+    yield from _report_end(parent, event, now)
     return True
 
 
