@@ -28,7 +28,7 @@ from mastra_core.workflows.durable.heartbeat import (
 from mastra_core.workflows.durable.run_load import LoadMonitor
 from mastra_core.workflows.durable.run_rows import Member, RunRow, RunState
 from mastra_core.workflows.durable.run_store import RunStore
-from mastra_core.workflows.durable.scheduler import Scheduler
+from mastra_core.workflows.durable.schedules.scheduler import Scheduler
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
 from mastra_core.workflows.model.workflow import Workflow
 

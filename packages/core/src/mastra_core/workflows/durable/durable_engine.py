@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from mastra_core.workflows.durable.request_dispatcher import RequestDispatcher
-    from mastra_core.workflows.durable.schedule_manager import ScheduleManager
+    from mastra_core.workflows.durable.schedules.schedule_manager import ScheduleManager
 
 __all__ = ("DurableEngine",)
 
@@ -135,7 +135,7 @@ class DurableEngine:
     @property
     def schedules(self) -> ScheduleManager:
         """The schedules of the workflows."""
-        from mastra_core.workflows.durable.schedule_manager import ScheduleManager
+        from mastra_core.workflows.durable.schedules.schedule_manager import ScheduleManager
 
         return ScheduleManager(self, self._store, self._workflows.current, self._get_dispatcher)
 

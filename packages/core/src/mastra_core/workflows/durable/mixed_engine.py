@@ -15,7 +15,7 @@ from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
-    from mastra_core.workflows.durable.schedule_manager import ScheduleManager
+    from mastra_core.workflows.durable.schedules.schedule_manager import ScheduleManager
 
 __all__ = ("MixedEngine",)
 

@@ -456,7 +456,8 @@ def cancel_run(run: int, event: str, now: str) -> Queries[bool]:
         "UPDATE mastra_runs SET status = 'canceled', sequence = sequence + 1, "  # noqa: S608  # no values
         "attempt = attempt + 1, holder = '', due_at = NULL, updated_at = ? "
         f"WHERE id = ? AND status NOT IN ({_FINISHED}) RETURNING parent, parent_key, parent_waits, "
-        "EXISTS (SELECT 1 FROM mastra_runs AS child WHERE child.parent = mastra_runs.id) AS started",
+        "EXISTS (SELECT 1 FROM mastra_runs AS child WHERE child.parent = mastra_runs.id) "
+        "AS has_children",
         (_get_time(), run),
         dependents=[_add_events(run, [("", event)])],
     )

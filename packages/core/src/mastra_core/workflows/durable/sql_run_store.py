@@ -60,7 +60,7 @@ from mastra_core.workflows.durable.run_rows import (
     RunState,
     ScheduleRow,
 )
-from mastra_core.workflows.durable.schedule_queries import (
+from mastra_core.workflows.durable.schedules.schedule_queries import (
     fire_schedule,
     read_schedules,
     register_schedule,

@@ -1,0 +1,1 @@
+"""Start durable runs at the times of their schedules, once for all processes."""
