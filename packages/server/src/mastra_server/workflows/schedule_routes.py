@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import NotFound
 from mastra_core.workflows import RunRecord
 from mastra_core.workflows.durable.schedules.schedule_manager import ScheduleManager, StoredSchedule
+from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import read_number_param
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import json_response
