@@ -549,6 +549,17 @@ def test_app_that_fails_at_startup(bundle, vendor):
     assert "The app 'main:app' cannot be imported" in done.stderr
 
 
+@pytest.mark.slow
+def test_an_error_of_mastra_shows_its_cure_and_no_traceback(bundle):
+    source = (
+        "from mastra_core.errors import ConfigError\nraise ConfigError('No city.', 'Set CITY.')\n"
+    )
+    done = run(bundle(source, paths=["app", sysconfig.get_path("purelib")]))
+    assert done.returncode == 1
+    assert "The app 'main:app' cannot be imported: ConfigError: No city." in done.stderr
+    assert "Set CITY." in done.stderr and "Traceback" not in done.stderr
+
+
 def test_launcher_needs_no_package():
     """Every Python 3 must be able to read the launcher to report its wrong version."""
     import ast

@@ -273,7 +273,7 @@ def test_a_stage_without_variables_of_its_own(world):
     source = (world.root / "paper.py").read_text()
     source = source.replace("previews=True,", 'previews=True, env_stages=("production",),')
     (world.root / "paper.py").write_text(source)
-    world.run("env", "list", "--preview").failed(2, "no separate variables for preview")
+    world.run("env", "list", "--preview").failed(2, "cannot set variables for preview")
     world.deploy("--preview", GREETING=None).ok()
     assert world.state["env"] == {}
     world.deploy("--prod").ok()

@@ -374,8 +374,9 @@ def import_app(bundle):
     try:
         return load(bundle)[0]
     except Exception as error:
-        traceback.print_exception(type(error), error, error.__traceback__)
         what, app = format_error(error), os.path.join(HERE, "app", "")
+        if not what["hint"]:  # an error of mastra says what to do
+            traceback.print_exception(type(error), error, error.__traceback__)
         own = ["%s:%d" % (it[0][len(app) :], it[1]) for it in what["frames"] if app in it[0]]
         words = (bundle["entry"], what["type"], what["message"])
         see = "See %s." % (own[-1] if own else "above")

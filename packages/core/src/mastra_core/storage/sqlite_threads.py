@@ -446,7 +446,7 @@ class _AppendCondition:
         return Statement(f"{self._taken} LIMIT 1", self._taken_values)
 
     def add_to(self, statement: Statement) -> Statement:
-        """Add this condition to the condition of a statement.
+        """Return a statement that is executed only if this condition holds too.
 
         :param statement: the statement.
         """

@@ -60,8 +60,8 @@ def create_deployment(
         missing_digests = result["error"]["missing"]
         _send_parts(client, [part for part in parts if part.sha1 in missing_digests], report)
     raise ApiError(
-        f"Vercel still lacks {len(missing_digests)} files after their upload.",
-        "Run the same command again. Uploaded files are not sent again.",
+        f"Vercel reports {len(missing_digests)} files as missing after their upload.",
+        "Run the same command again. It sends only the missing files.",
     )
 
 

@@ -141,8 +141,10 @@ def _open_store(
         )
     if stage not in stages:
         raise ConfigError(
-            f"The target {session.choice.name!r} has no separate variables for {stage}.",
-            f"It uses the variables of {stages[0]}." if stages else "Set them on the platform.",
+            f"mastra cannot set variables for {stage} on the target {session.choice.name!r}.",
+            f"Deployments to {stage} use the variables of {stages[0]}."
+            if stages
+            else "Set the variables in the settings of the platform.",
         )
     return session, session.hooks.get_env_store(session.access, stage)
 

@@ -94,11 +94,16 @@ def apply_index_setting(platform: Platform, target: Target, settings: Any) -> Pl
     index = getattr(settings, target.index_setting) or ""
     address = urlsplit(index)
     is_local = address.scheme == "http" and is_loopback(address.hostname)
-    if index and (address.username is not None or (address.scheme != "https" and not is_local)):
+    shown = f"{address.scheme}://{address.hostname or address.path}"
+    if address.username is not None:
         raise ConfigError(
-            f"The setting {target.index_setting!r} is not an https:// address without credentials: "
-            f"{f'{address.scheme}://{address.hostname or address.path}'!r}.",
-            "Set it to the https:// address of a package index. Write credentials to ~/.netrc.",
+            f"The setting {target.index_setting!r} contains credentials for {shown!r}.",
+            "Remove the credentials from the address, and write them to ~/.netrc.",
+        )
+    if index and address.scheme != "https" and not is_local:
+        raise ConfigError(
+            f"The setting {target.index_setting!r} is {shown!r}, which does not begin with https://.",
+            "Set it to the https:// address of a package index.",
         )
     return dataclasses.replace(platform, index=index)
 

@@ -155,7 +155,10 @@ def _iter_group_lines(
 def _add_address(
     line: str, own: Mapping[str, Any], request: LockRequest, addresses: Mapping[str, str]
 ) -> str:
-    """Add the URL from [tool.poetry.dependencies] or the lock to a line of [project]."""
+    """Return a requirement of [project] with its URL.
+
+    The URL comes from [tool.poetry.dependencies] or from the lock.
+    """
     item = Requirement(line)
     name = canonicalize_name(item.name)
     address = addresses.get(name, "")
