@@ -74,7 +74,7 @@ def test_the_index_of_the_settings_replaces_that_of_the_platform(app, index):
 )
 def test_an_index_without_https_or_with_credentials_is_refused(app, index):
     target = Target(name="indexed", summary="", settings=Indexed, index_setting="index")
-    with pytest.raises(ConfigError, match="The setting 'index' (is|contains)") as caught:
+    with pytest.raises(ConfigError, match=r"The setting 'index' (is|contains)") as caught:
         apply_index_setting(PYODIDE, target, Indexed(index=index))
     assert "s3cr3t" not in caught.value.message
 
