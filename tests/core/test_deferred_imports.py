@@ -11,6 +11,7 @@ from mastra_core.deferred_imports import defer_imports
 
 SOURCE = """
 import time
+from .part import Thing
 time.sleep(0.05)
 value = 1
 """
@@ -22,46 +23,46 @@ def package(tmp_path, monkeypatch):
     name = "deferred_sample"
     (tmp_path / name).mkdir()
     (tmp_path / name / "__init__.py").write_text(SOURCE)
-    (tmp_path / name / "part.py").write_text(f"from {name} import value\n")
+    (tmp_path / name / "part.py").write_text("class Thing: pass\n")
     monkeypatch.syspath_prepend(tmp_path)
-    defer_imports(name)
     yield name
     for each in [each for each in sys.modules if each.partition(".")[0] == name]:
         del sys.modules[each]
 
 
-def is_imported(name):
-    return "value" in vars(sys.modules[name])
+def import_deferred(name):
+    with defer_imports(name):
+        assert importlib.util.find_spec(name).name == name
+        return importlib.import_module(name)
 
 
 def test_the_module_is_imported_when_it_is_used(package):
-    module = importlib.import_module(package)
-    assert importlib.util.find_spec(package).name == package
-    assert not is_imported(package)
+    module = import_deferred(package)
+    assert package not in sys.modules
     assert module.value == 1
-    assert is_imported(package)
     assert sys.modules[package] is not module
     assert "value" in dir(module)
 
 
 def test_a_change_reaches_the_module(package):
-    module = importlib.import_module(package)
+    module = import_deferred(package)
     module.value = 2
     assert importlib.import_module(package).value == module.value == 2
     del module.value
-    assert not is_imported(package)
+    assert "value" not in vars(sys.modules[package])
     with pytest.raises(AttributeError, match="value"):
         module.value  # noqa: B018  # it raises
 
 
-def test_a_part_of_the_package_is_imported_as_usual(package):
+def test_a_part_of_the_package_is_imported_once(package):
+    module = import_deferred(package)
     part = importlib.import_module(f"{package}.part")
-    assert part.value == 1
-    assert sys.modules[package].part is part
+    assert importlib.import_module(package).Thing is part.Thing
+    assert module.Thing is part.Thing
 
 
 def test_threads_that_use_it_at_the_same_time_get_the_same_module(package):
-    module, found = importlib.import_module(package), []
+    module, found = import_deferred(package), []
     threads = [threading.Thread(target=lambda: found.append(module.value)) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -71,7 +72,8 @@ def test_threads_that_use_it_at_the_same_time_get_the_same_module(package):
 
 
 def test_other_names_keep_their_meaning():
-    defer_imports("json", "deferred_nowhere")
-    assert sys.modules["json"].loads("1") == 1
-    with pytest.raises(ModuleNotFoundError):
-        importlib.import_module("deferred_nowhere")
+    with defer_imports("json", "deferred_nowhere"):
+        assert sys.modules["json"].loads("1") == 1
+        with pytest.raises(ModuleNotFoundError):
+            importlib.import_module("deferred_nowhere")
+    assert "json" in sys.modules

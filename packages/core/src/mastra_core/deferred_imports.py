@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -14,19 +16,30 @@ __all__ = ("defer_imports",)
 _LOCK = threading.Lock()
 
 
-def defer_imports(*names: str) -> None:
-    """Let ``import NAME`` bind a stand-in, which imports the module when an attribute is used.
+@contextlib.contextmanager
+def defer_imports(*names: str) -> Iterator[None]:
+    """Let ``import NAME`` in a block bind a stand-in, which imports the module on first use.
+
+    After the block, an import finds the module itself. A stand-in that stayed would let
+    ``import NAME.part`` import the part twice: with the package, and once more after it.
 
     ``from NAME import attribute`` imports the module at once. Names that are imported already, and
     names of modules that are not installed, keep their usual meaning.
 
     :param names: names of modules, without packages in front of them.
     """
+    stand_ins: dict[str, ModuleType] = {}
     for name in names:
         if name not in sys.modules and (spec := find_spec(name)) is not None:
             module = _DeferredModule(name)
             vars(module).update(__spec__=spec, __loader__=spec.loader, __package__=spec.parent)
-            sys.modules[name] = module
+            stand_ins[name] = sys.modules[name] = module
+    try:
+        yield
+    finally:
+        for name, stand_in in stand_ins.items():
+            if sys.modules.get(name) is stand_in:
+                del sys.modules[name]
 
 
 class _DeferredModule(ModuleType):

@@ -40,7 +40,7 @@ def describe_database(url: DatabaseUrl) -> TracedDatabase:
     :param url: the database.
     """
     parts = urlsplit(url.display)
-    name = unquote(parts.path.removeprefix("/"))
+    name = unquote(parts.path.rpartition("/")[2])  # the path of a socket comes before it
     return TracedDatabase("postgresql", name, parts.hostname or "", parts.port or _POSTGRESQL_PORT)
 
 

@@ -12,6 +12,7 @@ from mastra_core.agents.protocol import AgentLike, collect
 from mastra_core.agents.suspended_runs import SuspendedRun
 from mastra_core.errors import InvalidInput
 from mastra_core.logs.log_fields import bind_log_fields
+from mastra_core.memory.memory_agent import get_memory
 from mastra_core.schema import dump
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.agent_step import stream_to_readers
@@ -48,13 +49,16 @@ def build_agent_workflow(agent: AgentLike) -> Workflow[Any, Any]:
     :param agent: the agent.
     """
 
-    async def run_agent(value: Any, context: StepContext) -> None:
+    async def run_agent(value: Any, context: StepContext) -> Any:
         run_input, live = _build_input(value, context)
         with bind_log_fields(agent=agent.id):
             output = await collect(stream_to_readers(agent, run_input, context, live=live))
         if output.reason == "suspended":
             run = SuspendedRun.from_output(agent.id, run_input, output)
             context.suspend({"waiting": dump(run.waiting)}, keep=run)
+        if run_input.thread and get_memory(agent) is not None:  # the thread has it
+            return None
+        return dump(output.history)
 
     call = Function(function=run_agent, input_name="value", context_name="context", awaits=True)
     step = Step(id=_STEP, call=call, kind="agent", source_id=agent.id, resume=Any, suspends=True)

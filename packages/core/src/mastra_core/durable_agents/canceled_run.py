@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from mastra_core.agents.events import Failure, Start
+from mastra_core.agents.events import (
+    ApprovalRequired,
+    Failure,
+    Finish,
+    Start,
+    ToolResult,
+    ToolSuspended,
+)
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.durable_agents.agent_workflow import read_input
 from mastra_core.durable_agents.run_reader import iter_agent_events
@@ -24,16 +31,34 @@ async def save_canceled_run(agent: AgentLike, run: Run) -> None:
     :param agent: the agent.
     :param run: the run.
     """
-    memory, run_input = get_memory(agent), read_input(run.record)
-    if memory is None or not run_input.thread or run.record.status != "canceled":
+    memory, record = get_memory(agent), run.record
+    if memory is None or record.status != "canceled" or record.input is None:  # never started
         return
+    run_input = read_input(record)
+    if not run_input.thread:
+        return
+    waiting: dict[str, ApprovalRequired | ToolSuspended] = {}
     try:
         run_memory = await RunMemory.start(agent, memory, run_input)
         async for event in iter_agent_events(run):
             if isinstance(event, Start):
                 run_memory.message_id = event.message_id
-            if not isinstance(event, Failure):
+            elif isinstance(event, ApprovalRequired | ToolSuspended):
+                waiting[event.id] = event
+            elif isinstance(event, ToolResult):
+                waiting.pop(event.id, None)
+            if not isinstance(event, Failure | Finish):  # a Finish ended a part that was suspended
                 run_memory.add(event)
+        for call in waiting.values():  # nobody can decide it any more
+            run_memory.add(
+                ToolResult(
+                    id=call.id,
+                    name=call.name,
+                    arguments=call.arguments,
+                    result="The run was canceled.",
+                    failed=True,
+                )
+            )
         await run_memory.save()
     except MastraError as error:
         get_logger("mastra.memory").error(

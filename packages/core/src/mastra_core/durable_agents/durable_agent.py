@@ -16,6 +16,7 @@ from mastra_core.durable_agents.agent_workflow import (
     build_agent_workflow,
     dump_decisions,
     dump_input,
+    read_input,
     read_suspended_run,
 )
 from mastra_core.durable_agents.canceled_run import save_canceled_run
@@ -106,6 +107,16 @@ class DurableAgent:
         """
         return iter_agent_events(await self._find(run_id, resource))
 
+    async def get_input(self, run_id: str, resource: str = "") -> AgentInput:
+        """Return the input of a stored run, without its request context.
+
+        :param run_id: the id of the run.
+        :param resource: the owner of the run; any by default.
+        :raises NotFound: when there is no such run.
+        """
+        record = (await self._find(run_id, resource)).record
+        return AgentInput(run_id=run_id) if record.input is None else read_input(record)
+
     async def cancel_run(self, run_id: str, resource: str = "") -> None:
         """Cancel a run, wherever it is executed; do nothing if it has ended.
 
@@ -131,6 +142,15 @@ class DurableAgent:
         if record.status != "suspended":
             raise NotFound(f"There is no suspended run {run_id!r}.")
         return read_suspended_run(self.id, record)
+
+    async def find_suspended_runs(self, run_id: str) -> list[SuspendedRun]:
+        """Return the waiting runs with an id; several resources may have one each.
+
+        :param run_id: the id of the runs.
+        """
+        query = RunQuery(run_id=run_id, status="suspended", limit=2)
+        records = await self._engine.list(self.workflow, query)
+        return [read_suspended_run(self.id, each) for each in records]
 
     async def list_suspended_runs(self, query: SuspendedRunQuery) -> list[SuspendedRun]:
         """Return all runs that match a query, newest first; ignore the page of the query.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from collections.abc import AsyncGenerator
+from typing import TypeGuard
 
 import msgspec
 
 from mastra_core.agents.event_chunk import read_event_chunk
-from mastra_core.agents.events import AgentEvent, Failure, Start, StepFinish
+from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish
 from mastra_core.workflows.engine.protocol import Run
 from mastra_core.workflows.engine.run_events import RunEvent, RunFinished, RunRewound, StepWrote
 
@@ -26,22 +28,38 @@ async def iter_agent_events(run: Run, offset: int = 0) -> AsyncGenerator[AgentEv
     :param run: the run of the agent's workflow.
     :param offset: the number of events of the workflow to skip.
     """
-    failure: Failure | None = None
+    last: Failure | Finish | None = None  # waits for the end of the run
     async for event in run.iter_events(offset):
         if isinstance(event, StepWrote):
             found = _read_event(event, run.record.run_id)
-            if isinstance(found, Failure):
-                failure = found
+            if _may_be_last(found):
+                last = found
             elif found is not None:
+                last = None
                 yield found
         elif isinstance(event, RunRewound):
-            if failure is not None:
+            if isinstance(last, Failure):
                 yield _RETRY
-            failure = None
-        elif (end := _build_failure(event, failure)) is not None:
-            failure = end
-    if failure is not None:
-        yield failure
+            last = None
+        elif isinstance(event, RunFinished):
+            last = _complete_last(event, last)
+    if last is not None:
+        yield last
+
+
+def _may_be_last(event: AgentEvent | None) -> TypeGuard[Failure | Finish]:
+    if isinstance(event, Finish):
+        return event.reason != "suspended"
+    return isinstance(event, Failure)
+
+
+def _complete_last(event: RunFinished, last: Failure | Finish | None) -> Failure | Finish | None:
+    """Return the last event of an agent whose run has ended; the result has the history."""
+    if isinstance(last, Finish):
+        if event.status == "success":
+            return msgspec.structs.replace(last, history=base64.b64decode(event.result or ""))
+        last = None
+    return _build_failure(event, last) or last
 
 
 def _read_event(event: StepWrote, run_id: str) -> AgentEvent | None:

@@ -9,6 +9,7 @@ from mastra_core.agents.suspended_runs import (
     SuspendedRunPage,
     SuspendedRunQuery,
     SuspendedRuns,
+    select_single,
 )
 from mastra_core.durable_agents.durable_agent import DurableAgent
 from mastra_core.limits.memory_size import estimate_size
@@ -49,7 +50,9 @@ class SuspendedRunRouter:
         agent = self._agents.get(agent_id)
         if agent is None:
             return await self._others.get(agent_id, run_id, resource)
-        return await agent.get_suspended_run(run_id, resource or "")
+        if resource is None:
+            return select_single(await agent.find_suspended_runs(run_id), run_id)
+        return await agent.get_suspended_run(run_id, resource)
 
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
         """Return a run and remove it; the engine removes the run of a durable agent at its resume.

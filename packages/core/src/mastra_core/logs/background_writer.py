@@ -67,10 +67,16 @@ class BackgroundWriter:
     The attribute ``ident`` is the identifier of the thread.
 
     :param write: writes the lines of one transport; must not raise.
+    :param count_lost: called with the error and the transports of an entry without a line.
     """
 
-    def __init__(self, write: Callable[[LogTransport, list[Any]], None]) -> None:
+    def __init__(
+        self,
+        write: Callable[[LogTransport, list[Any]], None],
+        count_lost: Callable[[Exception, Sequence[LogTransport]], None],
+    ) -> None:
         self._write = write
+        self._count_lost = count_lost
         self._queue = LineQueue(MAX_BYTES)
         self._wakeup = threading.Event()
         self._is_awake = False  # whether the thread will take the lines that wait now
@@ -114,7 +120,11 @@ class BackgroundWriter:
     def _write_waiting_lines(self) -> None:
         batches: dict[LogTransport, list[Any]] = {}
         for transports, line in self._queue.take():
-            text = format_entry(line) if type(line) is LogEntry else line
+            try:
+                text = format_entry(line) if type(line) is LogEntry else line
+            except Exception as error:  # noqa: BLE001  # a record from elsewhere, such as of the year 58883
+                self._count_lost(error, transports)
+                continue
             for transport in transports:
                 batches.setdefault(transport, []).append(text)
         for transport, lines in batches.items():

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -170,7 +170,7 @@ class LogPipeline(logging.Handler):
             for transport in transports:
                 self._losses.add(self._names[transport], 1, reason, is_failure=False)
 
-    def _count_unformatted(self, error: Exception, transports: list[LogTransport]) -> None:
+    def _count_unformatted(self, error: Exception, transports: Sequence[LogTransport]) -> None:
         for transport in transports:
             reason = f"a line cannot be formatted: {safe_message(error)}"
             self._losses.add(self._names[transport], 1, reason)
@@ -182,7 +182,7 @@ class LogPipeline(logging.Handler):
             and not _WRITES_DIRECTLY
             and not self._is_abandoned
         ):
-            self._writer = BackgroundWriter(self._write_batch)
+            self._writer = BackgroundWriter(self._write_batch, self._count_unformatted)
         return self._writer
 
     def _write_batch(self, transport: LogTransport, lines: list[Any]) -> None:

@@ -4,6 +4,7 @@ from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.span_listener import SpanListener
 from mastra_core.telemetry.stored_context import (
     continue_trace,
+    leave_request,
     link_trace,
     restore_baggage,
     save_context,
@@ -25,6 +26,7 @@ from mastra_core.telemetry.tracing import (
     get_current_span,
     get_span_ids,
     inject_context,
+    is_content_received,
     is_recording,
     open_span,
     start_request_span,
@@ -47,8 +49,10 @@ __all__ = (
     "get_export_counts",
     "get_span_ids",
     "inject_context",
+    "is_content_received",
     "is_recording",
     "is_sdk_installed",
+    "leave_request",
     "link_trace",
     "open_span",
     "remove_listener",

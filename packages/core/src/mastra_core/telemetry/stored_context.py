@@ -8,7 +8,7 @@ from typing import Any
 
 from mastra_core.telemetry.tracing import get_current_span, get_recorder, get_span_ids
 
-__all__ = ("continue_trace", "link_trace", "restore_baggage", "save_context")
+__all__ = ("continue_trace", "leave_request", "link_trace", "restore_baggage", "save_context")
 
 _BAGGAGE = "baggage"  # a header, and the key of the stored text
 _MAX_BAGGAGE = 8192  # bytes, as the specification of the header has it
@@ -72,6 +72,21 @@ def restore_baggage(carrier: Mapping[str, str]) -> contextlib.AbstractContextMan
     if _BAGGAGE not in carrier or get_recorder() is None:
         return contextlib.nullcontext()
     return _attach_baggage(carrier[_BAGGAGE])
+
+
+@contextlib.contextmanager
+def leave_request() -> Iterator[None]:
+    """Let a block start runs of other callers, without the span and the baggage of the request."""
+    if get_recorder() is None:
+        yield
+        return
+    from opentelemetry.context import Context, attach, detach
+
+    token = attach(Context())
+    try:
+        yield
+    finally:
+        detach(token)
 
 
 @contextlib.contextmanager

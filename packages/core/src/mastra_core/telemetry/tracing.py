@@ -25,6 +25,7 @@ __all__ = (
     "get_recorder",
     "get_span_ids",
     "inject_context",
+    "is_content_received",
     "is_recording",
     "open_span",
     "set_recorder",
@@ -57,6 +58,11 @@ def get_recorder() -> Recorder | None:
 def is_recording() -> bool:
     """Return whether spans are recorded in this process."""
     return _recorder is not None
+
+
+def is_content_received() -> bool:
+    """Return whether a listener or the export gets the inputs and outputs of spans."""
+    return _recorder is not None and (_content is not None or bool(_recorder.listeners))
 
 
 def start_span(

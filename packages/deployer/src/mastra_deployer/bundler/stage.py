@@ -77,10 +77,10 @@ _ASGI = """\
 # Litestar imports these modules for debugging and for YAML documents, which few applications use.
 from mastra_core.deferred_imports import defer_imports
 
-defer_imports("pdb", "yaml")
-
 {freeze}from {module} import {head}
-from mastra_server import create_app
+
+with defer_imports("pdb", "yaml"):
+    from mastra_server import create_app
 
 mastra = {attribute}
 app = create_app(mastra)

@@ -17,7 +17,11 @@ from mastra_core.agents import (
     SuspendedRunQuery,
 )
 from mastra_server.agents.approval_schemas import SuspendedList, SuspendedQuery
-from mastra_server.agents.live_runs import respond_with_stream
+from mastra_server.agents.live_runs import (
+    is_reconnect,
+    observe_live_run,
+    respond_with_stream,
+)
 from mastra_server.agents.result import generate_result
 from mastra_server.agents.routes import get_agent
 from mastra_server.agents.stream import resume_agent
@@ -141,6 +145,8 @@ async def _decline_and_wait(request: _Request) -> ASGIResponse:
 )
 async def _resume_run(request: _Request) -> StreamResponse:
     """Pass data to a tool call that waits for it, and stream the rest of the run."""
+    if is_reconnect(request):  # the decision was taken before
+        return await observe_live_run(request, get_agent(request).id, "")
     agent, body = get_agent(request), await read_body(request, _Resumed)
     run = await get_suspended_run(request, agent, body.run_id, body.resource_id)
     call = find_waiting_call(run, body.tool_call_id)
@@ -162,6 +168,8 @@ ROUTES = (
 
 
 async def _stream_decision(request: _Request, *, approve: bool) -> StreamResponse:
+    if is_reconnect(request):  # the decision was taken before
+        return await observe_live_run(request, get_agent(request).id, "")
     agent, run_input = await _read_decided_input(request, approve=approve)
     return await respond_with_stream(
         request, agent.id, run_input, resume_agent(agent, run_input, get_suspended_runs(request))

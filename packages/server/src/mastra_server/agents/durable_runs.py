@@ -52,10 +52,13 @@ class DurableRun:
         """Whether the server is stopping, so that readers must reconnect to another server."""
         return bool(self._state.draining)
 
-    async def cancel(self) -> None:
-        """Cancel the run in the process that executes it."""
-        with contextlib.suppress(NotFound):  # it has not been stored yet
+    async def cancel(self) -> bool:
+        """Cancel the run in the process that executes it; return whether it is stored."""
+        try:
             await self._agent.cancel_run(self._run_id, self._resource)
+        except NotFound:  # it has not been stored yet
+            return False
+        return True
 
 
 def find_durable_run(
@@ -85,8 +88,9 @@ async def stream_durable_run(
     :param resource: the owner of the run; any if it is empty.
     :raises NotFound: when there is no such run.
     """
+    run_input = await agent.get_input(run_id, resource)
     events = await agent.observe(run_id, resource)
-    return _stream_parts(request, agent, run_id, events)
+    return _stream_parts(request, agent, run_input, events)
 
 
 class _PartOfRun:
@@ -112,12 +116,14 @@ class _PartOfRun:
 
 
 async def _stream_parts(
-    request: _Request, agent: DurableAgent, run_id: str, events: AsyncGenerator[AgentEvent]
+    request: _Request,
+    agent: DurableAgent,
+    run_input: AgentInput,
+    events: AsyncGenerator[AgentEvent],
 ) -> AsyncGenerator[dict[str, Any]]:
     async with contextlib.aclosing(events):
         while (first := await anext(events, None)) is not None:
             part: Any = _PartOfRun(agent, first, events)
-            run_input = AgentInput(run_id=run_id)
             chunks = stream_agent(part, run_input, get_suspended_runs(request))
             async with contextlib.aclosing(chunks):
                 async for chunk in chunks:

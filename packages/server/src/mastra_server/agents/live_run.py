@@ -26,6 +26,7 @@ __all__ = ("ChunkConverter", "LiveRun", "LogBudget", "keep_chunk")
 
 DRAIN_CHECK_INTERVAL = 1.0  # seconds between checks whether the server stops
 HEARTBEAT_INTERVAL = 15.0  # seconds; proxies close a connection that is silent for 30 to 60
+CANCEL_TIMEOUT = 1.0  # seconds in which the readers of a canceled durable run get its end
 ABORT_DELAY = 2.0  # seconds for a reader to reconnect before its run is aborted
 SLOW_READER_TIMEOUT = 30.0  # seconds that a run waits for its slowest reader
 MAX_FRAMES = 10_000
@@ -148,9 +149,13 @@ class LiveRun:
 
     async def abort(self) -> None:
         """Stop the run; its readers receive an ``abort`` chunk."""
-        if self.durable is not None:
-            await self.durable.cancel()
+        if self.durable is not None and await self.durable.cancel() and self._task is not None:
+            with contextlib.suppress(TimeoutError):  # the task reads the end that all servers show
+                async with asyncio.timeout(CANCEL_TIMEOUT):
+                    await wait_for_task(self._task)
         await self._stop()
+        if self.durable is not None:  # the task may have stored the run meanwhile
+            await self.durable.cancel()
 
     async def detach(self) -> None:
         """Stop reading a durable run; its readers reconnect to another server. Abort other runs."""
@@ -195,8 +200,12 @@ class LiveRun:
         task = self._task
 
         async def end_reading() -> None:
-            if self._task is task:
-                await (self.abort() if at_once else self.schedule_abort())
+            if self._task is not task:
+                return
+            if at_once and self.is_running and not self._is_draining:
+                await self.abort()
+            else:
+                await self.schedule_abort()
 
         return end_reading
 

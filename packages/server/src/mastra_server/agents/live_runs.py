@@ -32,6 +32,7 @@ __all__ = (
     "find_chat_run",
     "get_live_run",
     "get_thread_key",
+    "is_reconnect",
     "observe_live_run",
     "respond_with_run",
     "respond_with_stream",
@@ -211,11 +212,13 @@ async def respond_with_stream(
     """
     run_id, after = _read_last_event_id(request)
     if run_id:
-        run = await _find_or_restore_run(request, agent_id, run_id, convert)
+        run = await _find_or_restore_run(request, agent_id, run_id, convert, run_input.resource)
         run = run or get_live_run(request, agent_id, run_id)
     else:
         if run_input.decisions:  # the frames before a decision are counted, too
-            before = await _find_or_restore_run(request, agent_id, run_input.run_id, convert)
+            before = await _find_or_restore_run(
+                request, agent_id, run_input.run_id, convert, run_input.resource
+            )
             await _wait_for_rest(before)
         run = start_live_run(
             request, agent_id, run_input, chunks, convert=convert, announce=announce, chat=chat
@@ -227,7 +230,11 @@ async def respond_with_stream(
 
 
 async def _find_or_restore_run(
-    request: _Request, agent_id: str, run_id: str, convert: ChunkConverter = keep_chunk
+    request: _Request,
+    agent_id: str,
+    run_id: str,
+    convert: ChunkConverter = keep_chunk,
+    resource: str = "",
 ) -> LiveRun | None:
     """Return a run of this server; start to read a durable run if no task reads it yet.
 
@@ -238,7 +245,11 @@ async def _find_or_restore_run(
     run = runs.find(run_id, agent_id, owner)
     if agent is None or (run is not None and run.is_running):
         return run
-    chunks = await stream_durable_run(request, agent, run_id, owner)
+    chunks = await stream_durable_run(request, agent, run_id, owner or resource)
+    run = runs.find(run_id, agent_id, owner)
+    if run is not None and run.is_running:  # another reader was faster
+        await chunks.aclose()
+        return run
     runs.forget_finished(run_id, agent_id, owner)
     return runs.start(
         chunks,
@@ -247,7 +258,7 @@ async def _find_or_restore_run(
         owner,
         caller=identify_caller(request.scope),
         convert=convert,
-        durable=find_durable_run(request, agent_id, run_id, owner),
+        durable=find_durable_run(request, agent_id, run_id, owner or resource),
     )
 
 
@@ -358,9 +369,10 @@ async def abort_live_run(request: _Request, agent_id: str, run_id: str) -> None:
     owner, remote = restrict_to_resource(request), request.app.state.remote_runs
     run, agent = runs.find(run_id, agent_id, owner), find_durable_agent(request, agent_id)
     if agent is not None:
-        await agent.cancel_run(run_id, owner)
-        if run is not None:
+        if run is not None and run.is_running:
             await run.abort()
+        else:
+            await agent.cancel_run(run_id, owner)
         return
     is_remote = run is None and remote is not None
     if not (is_remote and await remote.abort(agent_id, owner, run_id)):
@@ -397,6 +409,14 @@ def get_live_run(request: _Request, agent_id: str, run_id: str) -> LiveRun:
     """
     runs: LiveRuns = request.app.state.live_runs
     return runs.get(run_id, agent_id, restrict_to_resource(request))
+
+
+def is_reconnect(request: _Request) -> bool:
+    """Return whether a request only reads on in the run that ``Last-Event-ID`` names.
+
+    :param request: the request.
+    """
+    return bool(_read_last_event_id(request)[0])
 
 
 def _read_last_event_id(request: _Request) -> tuple[str, int | None]:

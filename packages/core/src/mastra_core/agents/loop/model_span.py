@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
 from pydantic_ai.models import Model
 
 from mastra_core.agents.loop.model_request import ModelRequest
-from mastra_core.telemetry import Span, annotate, is_recording, open_span
+from mastra_core.telemetry import Span, annotate, is_content_received, is_recording, open_span
 
 if TYPE_CHECKING:
     from pydantic_ai.models.instrumented import InstrumentationSettings
@@ -57,11 +58,12 @@ def _trace(request: ModelRequest) -> Iterator[ModelCallSpan | None]:
             yield None
             return
         messages = request.messages
-        annotate(
-            span,
-            input=_dump(messages),
-            build_content=lambda: {"input": _describe(messages)},
-        )
+        if is_content_received():
+            annotate(
+                span,
+                input=_dump(messages),
+                build_content=lambda: {"input": _describe(messages)},
+            )
         request.span = span
         yield ModelCallSpan(span)
         _record_response(span, request.response)
@@ -93,16 +95,26 @@ def _record_response(span: Span, response: ModelResponse) -> None:
         "gen_ai.usage.cache_creation.input_tokens": response.usage.cache_write_tokens or None,
     }
     span.set_attributes({name: value for name, value in attributes.items() if value is not None})
-    annotate(
-        span,
-        output=_dump([response])[0]["parts"],
-        build_content=lambda: {"output": _describe([response])},
-    )
+    if is_content_received():
+        annotate(
+            span,
+            output=_dump([response])[0]["parts"],
+            build_content=lambda: {"output": _describe([response])},
+        )
 
 
 def _describe(messages: list[ModelMessage]) -> Any:
     """Return messages in the format of OpenTelemetry's conventions, without files."""
-    return _get_format().messages_to_otel_messages(messages)
+    described: list[Any] = [*_get_format().messages_to_otel_messages(messages)]
+    for part in (part for each in described for part in each["parts"]):
+        if isinstance(part.get("arguments"), str):  # OpenAI's form, in which no field is masked
+            with contextlib.suppress(msgspec.DecodeError):
+                part["arguments"] = msgspec.json.decode(part["arguments"])
+    instructions = getattr(messages[-1], "instructions", None) if messages else None
+    if instructions:
+        text = {"type": "text", "content": instructions}
+        described.insert(0, {"role": "system", "parts": [text]})
+    return described
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from mastra_core.agents.loop.turn_events import iter_response_events
 from mastra_core.agents.pydantic_ai.model_responses import dump_response, load_response
 from mastra_core.agents.run_journal import RunJournal
 from mastra_core.logger import get_logger
+from mastra_core.request_scope import is_being_cancelled
 from mastra_core.schema import dump
 from mastra_core.usage import Usage
 
@@ -92,6 +94,8 @@ async def execute_once(
         )
     call_usage = _CallUsage(usage)
     outcome = await execute(name, call_usage)
+    if outcome.result is not None and outcome.result.outcome == "failed" and is_being_cancelled():
+        raise asyncio.CancelledError  # the tool fails because its process stops
     journal.record(name, _dump_outcome(outcome, call_usage.total))
     return outcome
 

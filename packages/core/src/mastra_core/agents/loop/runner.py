@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from mastra_core.agents.pydantic_ai.truncate_history import truncate_history
 from mastra_core.agents.run_metrics import measure_events, measure_runs
 from mastra_core.agents.toolboxes import list_tools
 from mastra_core.errors import AgentFailed, RequestError
+from mastra_core.request_scope import is_being_cancelled
 
 if TYPE_CHECKING:
     from mastra_core.agents.definition import AgentDefinition
@@ -111,7 +113,9 @@ class LoopAgent:
                     yield event
         except RequestError as error:
             yield Failure(message=error.message, kind=type(error).__name__, status=error.status)
-        except Exception as error:  # noqa: BLE001  # providers and tools may raise anything
+        except Exception as error:  # providers and tools may raise anything
+            if input.journal is not None and is_being_cancelled():  # another process continues
+                raise asyncio.CancelledError from error
             for event in build_failure_events(error, input, self.id):
                 yield event
 

@@ -10,7 +10,12 @@ from mastra_core.workflows.durable.run_queries import (
     deliver_end,
     read_run,
 )
-from mastra_core.workflows.durable.run_rows import ChildStart, NewRun, RunRow
+from mastra_core.workflows.durable.run_rows import (
+    ChildStart,
+    NewRun,
+    RunRow,
+    join_placeholders,
+)
 from mastra_core.workflows.durable.transactions import Queries, Query
 from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
 
@@ -43,6 +48,8 @@ def start_child(
     if not holds:
         return ChildStart("refused")
     existing = yield from _find_child(parent.id, wait[0], now)
+    if existing is None:
+        existing = yield from _adopt_child(parent.id, wait[0])
     if existing is not None:
         return ChildStart("started", existing)
     created = yield from create_run(new, max_unfinished)
@@ -80,6 +87,19 @@ def _find_child(parent: int, wait: str, now: str) -> Queries[str | None]:
         assert ended is not None  # noqa: S101  # it was found in this transaction
         yield from deliver_end(parent, wait, ended[1][-1], now)
     return str(run_id)
+
+
+def _adopt_child(parent: int, wait: str) -> Queries[str | None]:
+    """Use the unfinished run of a later attempt, because a restart counts attempts from 1 again."""
+    step = wait.rpartition("!")[0] + "!"
+    finished = sorted(FINISHED_STATUSES)
+    rows = yield Query(
+        "UPDATE mastra_runs SET parent_key = ? WHERE parent = ? AND parent_waits = 1 "  # noqa: S608  # no values
+        "AND substr(parent_key, 1, length(?)) = ? "
+        f"AND status NOT IN ({join_placeholders(finished)}) RETURNING run_id",
+        (wait, parent, step, step, *finished),
+    )
+    return str(rows[0][0]) if rows else None
 
 
 def list_children(run: int) -> Queries[list[tuple[str, str, str]]]:

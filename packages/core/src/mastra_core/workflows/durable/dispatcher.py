@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -17,6 +17,7 @@ from mastra_core.errors import StorageError
 from mastra_core.freezing import collect_tasks, freezes_between_requests, hold_response
 from mastra_core.logger import get_logger
 from mastra_core.request_scope import is_being_cancelled
+from mastra_core.telemetry import leave_request
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.execution import Execution, ExecutionLimits
 from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
@@ -106,7 +107,7 @@ class Dispatcher:
         self._kicked = asyncio.Event()
         self._looks = LookTimes() if looks is None else looks
         self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
-        self._has_backlog = False
+        self._has_backlog, self._starting = False, 0
         self._scheduler = Scheduler(store, workflows.current)
         self._claiming: asyncio.Task[None] | None = None
         self._freezes = freezes_between_requests() and not store.single_process
@@ -123,8 +124,11 @@ class Dispatcher:
         """
         if fingerprint not in self._workflows.fingerprints:
             return ""
-        self._has_backlog = self._has_backlog or self._is_full
-        must_wait = self._has_backlog or workflow.concurrency is not None
+        self._has_backlog = (
+            self._has_backlog
+            or len(self._executions) + self._starting > self._settings.max_concurrency
+        )
+        must_wait = self._has_backlog or workflow.id in self._list_limits()
         return "" if must_wait else self.member.id
 
     @property
@@ -139,6 +143,24 @@ class Dispatcher:
         if self._freezes:
             self._claiming = asyncio.create_task(self._claim_runs())
             hold_response(self._claiming)
+
+    @contextlib.asynccontextmanager
+    async def reserve(self, workflow: Workflow, fingerprint: str) -> AsyncIterator[str]:
+        """Yield what ``prepare_holder`` returns; meanwhile the run counts as executed.
+
+        :param workflow: the workflow of the run.
+        :param fingerprint: the fingerprint with which the run is executed.
+        """
+        self._starting += 1
+        try:
+            yield await self.prepare_holder(workflow, fingerprint)
+        finally:
+            self._starting -= 1
+
+    def _list_limits(self) -> dict[str, int]:
+        """Return the maximum number of concurrent runs of workflows, by id."""
+        known = reversed([*self._workflows.fingerprints.values()])
+        return {each.id: each.concurrency for each in known if each.concurrency is not None}
 
     async def prepare_holder(self, workflow: Workflow, fingerprint: str) -> str:
         """Return what ``get_holder`` returns, after the lease of the process has begun.
@@ -391,15 +413,11 @@ class Dispatcher:
         self._unknown = unknown
 
     async def _claim(self, *, orphans: bool) -> None:
-        free = self._settings.max_concurrency - len(self._executions)
+        free = self._settings.max_concurrency - len(self._executions) - self._starting
         known = self._workflows.fingerprints
         if free <= 0 or not known:
             return
-        limits = {
-            each.id: each.concurrency
-            for each in reversed([*known.values()])
-            if each.concurrency is not None
-        }
+        limits = self._list_limits()
         ids = {fingerprint: each.id for fingerprint, each in known.items()}
         rows = await self._store.claim(self.member, ids, free, orphans=orphans, concurrency=limits)
         if not orphans:
@@ -411,7 +429,8 @@ class Dispatcher:
                     "run %s was taken over from a process that has ended", row.run_id
                 )
             run = self.get_run(known[row.fingerprint], row)
-            self.execute(run, row, msgspec.json.decode(row.context))
+            with leave_request():  # the request that looks is not the one that started the run
+                self.execute(run, row, msgspec.json.decode(row.context))
 
     async def _purge_runs(self) -> None:
         if time.monotonic() < self._looks.next_purge:

@@ -304,11 +304,11 @@ class DurableEngine:
             (run.record.steps[path].key, encode(StepResumed(step=path, data=data)))
             for path in paths
         ]
-        holder = await dispatcher.prepare_holder(run.workflow, run.row.fingerprint)
-        row, count = await self._store.answer(
-            run.id, holder, answers, text, self._encode_context(context)
-        )
-        await run.refresh()
+        async with dispatcher.reserve(run.workflow, run.row.fingerprint) as holder:
+            row, count = await self._store.answer(
+                run.id, holder, answers, text, self._encode_context(context)
+            )
+            await run.refresh()
         if row is None:
             raise Conflict("This workflow run was not suspended")
         execution = dispatcher.find_execution(row)
@@ -368,7 +368,9 @@ class DurableEngine:
             journal = await self._store.read_journal(run.id)
             known = journal.emitted | {*journal.answers} | {*journal.wakes}
             event = build_rewind_event(run.record, start)
-            if await self._begin(run, event, settings, context, drop=known, fingerprint=mark):
+            if await self._begin(
+                run, event, settings, context, keep=None, drop=known, fingerprint=mark
+            ):
                 return
             await run.refresh()
         raise _build_change_conflict(run)
@@ -515,33 +517,35 @@ class DurableEngine:
         settings: ExecutionSettings,
         context: Mapping[str, Any] | None,
         *,
-        keep: Collection[str] = (),
+        keep: Collection[str] | None = (),
         drop: Collection[str] = (),
         fingerprint: str = "",
         priority: int | None = None,
     ) -> bool:
         """Begin an execution; return ``False`` if another process has changed the run before."""
         dispatcher = await self._get_dispatcher()
-        row = await self._store.begin(
-            msgspec.structs.replace(run.row, sequence=run.position),
-            await dispatcher.prepare_holder(run.workflow, fingerprint or run.row.fingerprint),
-            encode(event),
-            encode(msgspec.structs.replace(settings, trace=save_context(settings.trace))),
-            self._encode_context(context),
-            keep=keep,
-            drop=drop,
-            fingerprint=fingerprint,
-            priority=priority,
-        )
-        if row is None:
-            return False
-        dispatcher.stop_execution(run)
-        run.row, run.trace = row, {}
-        await run.add_committed(row.sequence, [event])
-        if row.holder:
-            dispatcher.execute(run, row, self._build_context(row, context))
-        else:
-            dispatcher.look_soon()
+        mark = fingerprint or run.row.fingerprint
+        async with dispatcher.reserve(run.workflow, mark) as holder:
+            row = await self._store.begin(
+                msgspec.structs.replace(run.row, sequence=run.position),
+                holder,
+                encode(event),
+                encode(msgspec.structs.replace(settings, trace=save_context(settings.trace))),
+                self._encode_context(context),
+                keep=keep,
+                drop=drop,
+                fingerprint=fingerprint,
+                priority=priority,
+            )
+            if row is None:
+                return False
+            dispatcher.stop_execution(run)
+            run.row, run.trace = row, {}
+            await run.add_committed(row.sequence, [event])
+            if row.holder:
+                dispatcher.execute(run, row, self._build_context(row, context))
+            else:
+                dispatcher.look_soon()
         return True
 
     def _encode_context(self, context: Mapping[str, Any] | None) -> str | None:

@@ -306,7 +306,9 @@ class DurableJournal:
         """Release the run, so that it takes no memory, if all its parts sleep for a long time."""
         await asyncio.sleep(_PARK_DELAY)
         resting = {*self._sleeping, *self._waiters}
-        is_long = min(self._sleeping.values(), default=math.inf) - time.time() > self._park_after
+        # The timeout of a workflow does not count: no part of the run waits for it.
+        ends = [until for key, until in self._sleeping.items() if key in self._idle_waits]
+        is_long = min(ends, default=math.inf) - time.time() > self._park_after
         if is_long and resting.issuperset(self._idle_waits):
             await self._park(self._idle_waits, [])
 

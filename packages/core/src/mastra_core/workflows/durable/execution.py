@@ -12,7 +12,7 @@ import msgspec
 from mastra_core.errors import StorageError, TooManyRuns
 from mastra_core.logger import get_logger
 from mastra_core.schema import dump
-from mastra_core.telemetry import get_current_span, get_span_ids
+from mastra_core.telemetry import save_context
 from mastra_core.workflows.durable.durable_journal import DurableJournal, encode
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.run_rows import (
@@ -238,8 +238,7 @@ class Execution:
             fingerprint=workflow.fingerprint,
         )
         event = encode(RunStarted(input=dump(value), state=state))
-        trace = get_span_ids(get_current_span())
-        settings = encode(ExecutionSettings(state=state, trace=trace))
+        settings = encode(ExecutionSettings(state=state, trace=save_context()))
         limit = self._limits.max_unfinished
         result = await self._retry(
             lambda: self._store.start_child(row, wait, new, event, settings, limit)

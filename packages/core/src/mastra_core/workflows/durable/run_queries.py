@@ -199,7 +199,7 @@ def _add_events(run: int, events: Sequence[tuple[str, str]]) -> Query:
 def begin_execution(
     row: RunRow,
     values: tuple[str, str, str, str | None, int | None, str],
-    keep: set[str],
+    keep: set[str] | None,
     drop: set[str],
     now: str,
 ) -> Queries[RunRow | None]:
@@ -208,7 +208,8 @@ def begin_execution(
     :param row: the run as the caller has read it.
     :param values: the process, the JSON of the first event, of the settings and of the request
         context, the priority, and the fingerprint.
-    :param keep: the keys of the outcomes that stay.
+    :param keep: the keys of the outcomes that stay; ``None`` if the run forgets all outcomes
+        and its child runs.
     :param drop: the keys of the events that may be emitted again.
     :param now: an SQL expression for the present time.
     """
@@ -224,7 +225,7 @@ def begin_execution(
         if not locked:
             return None
         commits = locked[0][0]
-        rewind = yield from _rewind_journal(row.id, keep, drop)
+        rewind = yield from _rewind_journal(row.id, keep or set(), drop)
     rows = yield Query(
         f"""UPDATE mastra_runs SET status = 'running', sequence = sequence + 1,
             attempt = attempt + 1, commits = 0, holder = ?, takeovers = 0, due_at = {now},
@@ -240,7 +241,7 @@ def begin_execution(
     )
     if not rows:
         return None
-    if row.attempt and not keep:  # the runs that it has started belong to the earlier execution
+    if row.attempt and keep is None:  # its child runs belong to the earlier execution
         yield from _release_children(row.id, now)
     return _to_row(rows[0])
 
@@ -445,28 +446,28 @@ def deliver_end(parent: int, wait: str, event: str, now: str) -> Queries[None]:
         )
 
 
-def cancel_run(run: int, event: str, now: str) -> Queries[bool]:
+def cancel_run(run: int, event: str, now: str, *, may_have_children: bool = True) -> Queries[bool]:
     """End a run that has not ended, and all runs that it has started.
 
     :param run: the key of the run.
     :param event: the JSON of the event.
     :param now: an SQL expression for the present time.
+    :param may_have_children: whether the database can keep child runs.
     """
     rows = yield Query(
         "UPDATE mastra_runs SET status = 'canceled', sequence = sequence + 1, "  # noqa: S608  # no values
         "attempt = attempt + 1, holder = '', due_at = NULL, updated_at = ? "
-        f"WHERE id = ? AND status NOT IN ({_FINISHED}) RETURNING parent, parent_key, parent_waits, "
-        "EXISTS (SELECT 1 FROM mastra_runs AS child WHERE child.parent = mastra_runs.id) "
-        "AS has_children",
+        f"WHERE id = ? AND status NOT IN ({_FINISHED}) RETURNING parent, parent_key, parent_waits",
         (_get_time(), run),
         dependents=[_add_events(run, [("", event)])],
     )
     if not rows:
         return False
-    *parent, has_children = rows[0]
-    if has_children:
+    # A statement of its own: the snapshot of the update is older than the lock of the run, so it
+    # lacks a child that was started while the update waited.
+    if may_have_children:
         yield from cancel_children(run, now)
-    yield from _report_end(parent, event, now)
+    yield from _report_end(rows[0], event, now)
     return True
 
 

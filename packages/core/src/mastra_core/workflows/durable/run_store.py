@@ -100,7 +100,7 @@ class RunStore(Protocol):
         settings: str,
         context: str | None = None,
         *,
-        keep: Collection[str] = (),
+        keep: Collection[str] | None = (),
         drop: Collection[str] = (),
         fingerprint: str = "",
         priority: int | None = None,

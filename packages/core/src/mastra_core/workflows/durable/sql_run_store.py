@@ -165,7 +165,7 @@ class SqlRunStore:
         settings: str,
         context: str | None = None,
         *,
-        keep: Collection[str] = (),
+        keep: Collection[str] | None = (),
         drop: Collection[str] = (),
         fingerprint: str = "",
         priority: int | None = None,
@@ -186,9 +186,9 @@ class SqlRunStore:
         :returns: the new row, or ``None`` if the run has changed since.
         """
         values = (holder, event, settings, context, priority, fingerprint)
-        now = self._database.now
+        now, kept = self._database.now, None if keep is None else {*keep}
         return await self._change(
-            lambda: begin_execution(row, values, {*keep}, {*drop}, now),
+            lambda: begin_execution(row, values, kept, {*drop}, now),
             lambda begun: begun is not None and not holder,
         )
 
@@ -238,7 +238,10 @@ class SqlRunStore:
         :param event: the JSON of its last event.
         :returns: whether the run had not ended.
         """
-        return await self._change(lambda: cancel_run(run, event, self._database.now), bool)
+        now, has_locks = self._database.now, self._database.has_locks  # D1 keeps no child runs
+        return await self._change(
+            lambda: cancel_run(run, event, now, may_have_children=has_locks), bool
+        )
 
     async def has_claimable(
         self, member: Member, workflows: Mapping[str, str], *, orphans: bool

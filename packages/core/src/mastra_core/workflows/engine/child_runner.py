@@ -57,16 +57,22 @@ async def _run_child(
                 f"The step {step.id!r} starts a run of its own, which needs durable runs.",
                 'Pass engine="durable" to Mastra.',
             )
-        run_id = await start((key, step.awaits_child), step.child, value)
+        run_id, parts = "", scope.journal.parts
+        waiting_key = f"{address.key}:waiting{attempt}"
+        if not step.awaits_child or parts is None or not parts.has_emitted(waiting_key):
+            run_id = await start((key, step.awaits_child), step.child, value)
     except MastraError as error:
         reason = to_run_error(error, f"step {step.id!r} of workflow {scope.workflow.id!r}")
         return Outcome(kind="failed", error=reason)
     if not step.awaits_child:
         return Outcome(value=run_id)
-    waiting = StepWaiting(step=address.path, run_id=run_id)
-    await scope.journal.emit(f"{address.key}:waiting{attempt}", waiting)
+    if run_id:
+        await scope.journal.emit(waiting_key, StepWaiting(step=address.path, run_id=run_id))
     wait = functools.partial(scope.journal.wait, key)
-    return _to_outcome(run_id, await scope.activity.wait_for(key, wait, is_timer=True))
+    answer = await scope.activity.wait_for(key, wait, is_timer=True)
+    if not run_id and answer["status"] == "canceled":
+        run_id = await start((key, True), step.child, value)  # finds the run
+    return _to_outcome(run_id, answer)
 
 
 def _to_outcome(run_id: str, answer: object) -> Outcome:

@@ -38,6 +38,7 @@ _SUNDAY = 7
 _YEARS = 50  # the 29th of February may miss a day of the week for 40 years
 _UTC = dt.UTC
 _SECOND = dt.timedelta(seconds=1)
+_SKIP = dt.timedelta(hours=1)  # by which a change moves the clock at most
 
 
 class CronExpression:
@@ -87,7 +88,8 @@ class CronExpression:
 
     def _find_next_time(self, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
         local = after.astimezone(zone).replace(tzinfo=None, fold=0)
-        for time in self._iter_local_times(local + _SECOND):
+        # A skipped time is moved, so the search begins before the local time of this moment.
+        for time in self._iter_local_times(local + _SECOND - _SKIP):
             moment = time.replace(tzinfo=zone).astimezone(_UTC)
             if moment > after:
                 return moment

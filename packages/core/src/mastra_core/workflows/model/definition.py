@@ -87,6 +87,11 @@ class Step(TypedOutput[Out], Generic[In, Out]):
                 "seconds.",
                 "Use a number above 0.",
             )
+        if self.timeout is not None and self.child is not None:
+            raise ConfigError(
+                f"The step {self.id!r} starts a run of its own, and has no timeout.",
+                f"Write Workflow({self.source_id!r}, timeout=...).",
+            )
         for what in ("input", "output", "resume", "suspend"):
             self.get_schema(what)  # a type without a JSON schema fails here, not in a run
 

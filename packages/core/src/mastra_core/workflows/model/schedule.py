@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mastra_core.errors import ConfigError, InvalidInput
-from mastra_core.schema import dump, validate
+from mastra_core.schema import dump, encode_json, validate
 from mastra_core.workflows.model.cron_expression import CronExpression
 
 __all__ = ("Schedule", "as_schedules", "build_schedule_id", "check_schedules")
@@ -111,18 +111,19 @@ def check_schedules(workflow: Any) -> None:
     :param workflow: the workflow.
     :raises ConfigError: when an input or a state does not fit, or is no JSON value.
     """
+    from mastra_core.workflows.engine.run_checks import build_initial_state
+
     for schedule in workflow.schedules:
-        for what, type_, value in (
-            ("input", workflow.input_type, schedule.input),
-            ("state", workflow.state, schedule.state),
+        for what, value, check in (
+            ("input", schedule.input, lambda v: validate(workflow.input_type, dump(v))),
+            ("state", schedule.state, lambda v: build_initial_state(workflow, v)),
+            ("context", schedule.context, lambda v: encode_json(dump(v))),
         ):
-            if what == "state" and (type_ is None or value is None):
-                continue
             try:
-                validate(type_, dump(value))
-            except InvalidInput as error:
+                check(value)
+            except (InvalidInput, TypeError) as error:
                 raise ConfigError(
                     f"The {what} {value!r} of the schedule {schedule.cron!r} does not fit the "
-                    f"workflow {workflow.id!r}: {error.message}",
+                    f"workflow {workflow.id!r}: {getattr(error, 'message', error)}",
                     f"Pass Schedule({schedule.cron!r}, {what}=...).",
                 ) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
+from mastra_core.errors import StorageError
 from mastra_core.logger import get_logger
 from mastra_core.schema import dump
 from mastra_core.workflows.durable.durable_journal import encode
@@ -18,6 +19,7 @@ from mastra_core.workflows.model.workflow import Workflow
 __all__ = ("Scheduler", "build_run_id", "map_schedules")
 
 _INTERVAL = 1.0  # seconds between two looks at the schedules
+_ABANDONED = 60_000  # milliseconds after which no process has the expression of a due schedule
 
 Schedules = dict[str, tuple[Workflow, Schedule]]
 
@@ -45,16 +47,24 @@ class Scheduler:
         known = map_schedules(self._workflows.values())
         if not known:
             return False
+        looked = time.monotonic()
         now, rows = await self._store.read_schedules()
+        # The row of an expression that no living process has would start no run any more.
+        self._registered -= {
+            row.id
+            for row in rows
+            if row.id in known and not _is_known(row, known) and row.next_at < now - _ABANDONED
+        }
         if new := known.keys() - self._registered:
             await self._register({id_: known[id_] for id_ in new}, now)
             now, rows = await self._store.read_schedules()
         rows = [row for row in rows if row.status == "active" and _is_known(row, known)]
         due = [row for row in rows if row.next_at <= now]
-        started = [await self._fire(*known[row.id], row, now) for row in due]
-        later = [(row.next_at - now) / 1000 for row in rows if row.next_at > now]
-        self._next_look = time.monotonic() + min([_INTERVAL, *later])
-        return any(started)
+        times = [
+            row.next_at if row.next_at > now else known[row.id][1].find_next(now) for row in rows
+        ]
+        self._next_look = looked + min([_INTERVAL, *((each - now) / 1000 for each in times)])
+        return any([await self._try_fire(*known[row.id], row, now) for row in due])
 
     async def _register(self, schedules: Schedules, now: int) -> None:
         """Store schedules, so that their first start is after this moment."""
@@ -70,6 +80,17 @@ class Scheduler:
             )
             await self._store.register_schedule(row)
             self._registered.add(id_)
+
+    async def _try_fire(
+        self, workflow: Workflow, schedule: Schedule, row: ScheduleRow, now: int
+    ) -> bool:
+        try:
+            return await self._fire(workflow, schedule, row, now)
+        except StorageError:
+            raise
+        except Exception:  # noqa: BLE001  # one schedule must not stop the others
+            get_logger("mastra.workflows").exception("schedule %s cannot start a run", row.id)
+            return False
 
     async def _fire(
         self, workflow: Workflow, schedule: Schedule, row: ScheduleRow, now: int
