@@ -197,7 +197,7 @@ def test_look_for_waiting_runs_does_not_search_finished_runs(tmp_path, queries):
         plan = [
             row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query.sql}", query.values)
         ]
-    steps = {step for step in plan if " mastra_runs " in step}
+    steps = {step for step in plan if "mastra_runs" in step.split()}
     assert steps <= {
         "SEARCH mastra_runs USING INDEX mastra_runs_due (<expr><?)",
         "SEARCH mastra_runs USING INDEX mastra_runs_due (<expr>>?)",  # parked runs

@@ -397,7 +397,7 @@ class Dispatcher:
         if dead:
             await self._store.remove_members([member.id for member in dead])
         await self._claim(orphans=True)
-        await self._workflows.park_others()
+        await self._workflows.park_others(self.member.fingerprints)
 
     async def _release_lost_runs(self) -> None:
         """Release runs that this process holds but does not execute.

@@ -10,6 +10,7 @@ import msgspec
 
 from mastra_core.database.url import parse_database_url, read_database_url
 from mastra_core.errors import ConfigError, Conflict, InvalidInput, NotFound
+from mastra_core.freezing import freezes_between_requests
 from mastra_core.request_scope import get_current_request, is_request_scoped
 from mastra_core.schema import dump
 from mastra_core.secret import Secret
@@ -145,8 +146,13 @@ class DurableEngine:
         return self._store.single_process
 
     @property
-    def load(self) -> RunLoad:
-        """The number of runs that wait for a process, as measured a few seconds ago."""
+    def load(self) -> RunLoad | None:
+        """The number of runs that wait for a process, as measured a few seconds ago.
+
+        The value is ``None`` if nothing is measured, because nothing runs between requests.
+        """
+        if is_request_scoped() or freezes_between_requests():
+            return None
         return RunLoad() if self._dispatcher is None else self._dispatcher.monitor.load
 
     async def open(self, workflows: Iterable[Workflow]) -> None:

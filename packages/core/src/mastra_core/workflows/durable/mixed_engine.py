@@ -47,7 +47,7 @@ class MixedEngine:
         return self.durable.single_process or self.other.single_process
 
     @property
-    def load(self) -> RunLoad:
+    def load(self) -> RunLoad | None:
         """The number of durable runs that wait for a process, as measured a few seconds ago."""
         return self.durable.load
 

@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from mastra_core.errors import InvalidInput
 from mastra_core.logs.log_fields import set_log_fields
 from mastra_core.schema import dump, validate
@@ -218,7 +220,8 @@ async def _run_nested(
     )
     while True:
         inner = scope.create_nested(workflow, address, f"{address.key}#{attempt}", value)
-        outcome = await _run_nested_once(inner, step, value, start.descend() if start else None)
+        begin = start.descend() if start else None
+        outcome = await _find_or_run_nested(scope, inner, step, value, begin)
         if outcome.error is None or step.retry is None or attempt > step.retry.count:
             return await finish(scope, address, outcome, cancels_steps=inner.has_bailed)
         event = StepRetried(step=address.path, attempt=attempt + 1, error=outcome.error)
@@ -229,6 +232,21 @@ async def _run_nested(
             await scope.activity.wait_for(key, sleep, is_timer=True)
         await journal.emit(f"{address.key}:again{attempt}", event)
         attempt, start = attempt + 1, None
+
+
+async def _find_or_run_nested(
+    scope: Scope, inner: Scope, step: Step[Any, Any], value: Any, start: StartPoint | None
+) -> Outcome:
+    """Execute a nested workflow; record an early end, whose canceled steps must not begin again."""
+    parts, key = scope.journal.parts, inner.key.removesuffix(".")
+    recorded = None if parts is None else parts.find(key)
+    if recorded is not None:
+        scope.update_state(recorded.state)
+        return recorded
+    outcome = await _run_nested_once(inner, step, value, start)
+    if parts is not None and (inner.has_bailed or outcome.error is not None):
+        parts.record(key, msgspec.structs.replace(outcome, state=dict(scope.changes)))
+    return outcome
 
 
 async def _run_nested_once(

@@ -91,6 +91,7 @@ class RunRecord(msgspec.Struct, kw_only=True, gc=False):
     :param steps: the records of the steps, by path.
     :param path: the paths of the steps in the order of their starts, once for each start.
     :param open: the status of each unfinished step, by path; without groups.
+    :param open_groups: the paths of the unfinished groups, in the order of their starts.
     :param created_at: the creation, in milliseconds since the epoch.
     :param updated_at: the last event, in milliseconds since the epoch.
     """
@@ -107,6 +108,7 @@ class RunRecord(msgspec.Struct, kw_only=True, gc=False):
     steps: dict[str, StepRecord] = msgspec.field(default_factory=dict)
     path: list[str] = msgspec.field(default_factory=list)
     open: dict[str, str] = msgspec.field(default_factory=dict)
+    open_groups: dict[str, None] = msgspec.field(default_factory=dict)
     created_at: int = msgspec.field(default_factory=get_timestamp_ms)
     updated_at: int = msgspec.field(default_factory=get_timestamp_ms)
 
@@ -144,6 +146,7 @@ def _apply_run_started(record: RunRecord, event: RunStarted) -> None:
 def _apply_run_rewound(record: RunRecord, event: RunRewound) -> None:
     record.status, record.result, record.error = "running", None, None
     record.open.clear()
+    record.open_groups.clear()
     for path in event.steps:
         record.steps.pop(path, None)
     for path, output in event.outputs.items():
@@ -164,9 +167,10 @@ def _apply_run_paused(record: RunRecord, event: RunPaused) -> None:
 def _apply_run_finished(record: RunRecord, event: RunFinished) -> None:
     record.status, record.result, record.error = event.status, event.result, event.error
     record.state = event.state
-    if event.status == "success" and not record.open:  # bail succeeds with steps still open
-        return
+    if event.status == "success" and not (record.open or record.open_groups):
+        return  # bail succeeds with steps still open
     record.open.clear()
+    record.open_groups.clear()
     for step in record.steps.values():
         if step.status in OPEN_STATUSES:
             step.status, step.ended_at = "canceled", event.at
@@ -183,7 +187,9 @@ def _apply_step_started(record: RunRecord, event: StepStarted) -> None:
         iteration=event.iteration,
     )
     record.path.append(path)
-    if not event.group:
+    if event.group:
+        record.open_groups[path] = None
+    else:
         record.open[path] = "running"
 
 
@@ -228,6 +234,7 @@ def _apply_step_ended(record: RunRecord, event: StepEnded) -> None:
     step.status = "failed" if event.error else "bailed" if event.bailed else "success"
     step.ended_at, step.output, step.error = event.at, event.output, event.error
     record.open.pop(event.step, None)
+    record.open_groups.pop(event.step, None)
     if step.group and (event.error or event.cancels_steps):
         _cancel_open_steps(record, event.step, event.at)
 
@@ -235,8 +242,9 @@ def _apply_step_ended(record: RunRecord, event: StepEnded) -> None:
 def _cancel_open_steps(record: RunRecord, group: str, at: int) -> None:
     """Mark the unfinished steps of a group as canceled."""
     within = (f"{group}.", f"{group}[")
-    for path in [path for path in record.open if path.startswith(within)]:
-        del record.open[path]
+    for path in [each for each in (*record.open, *record.open_groups) if each.startswith(within)]:
+        record.open.pop(path, None)
+        record.open_groups.pop(path, None)
         record.steps[path].status, record.steps[path].ended_at = "canceled", at
 
 

@@ -253,6 +253,7 @@ def _build_blue_green_values(app: Hosting) -> dict[str, str]:
         "unit_user": f"User={app.name[:_MAX_USER_LENGTH].rstrip('-')}",
         "other_port": str(app.port + 1),
         "ready_path": "/ready" if app.mastra else "/",
+        "ready_below": "400" if app.mastra else "600",  # any answer shows that the port is open
     }
 
 
@@ -346,7 +347,8 @@ def _list_next_steps(kind: str, app: Hosting) -> list[str]:
             f"sudo cp blue-green/{app.name}@.service /etc/systemd/system/",
             f"sudo install -m 600 .env /etc/{app.name}.env",
             f"sudo cp blue-green/nginx.conf /etc/nginx/conf.d/{app.name}.conf",
-            f"mastra build && sudo cp -rT .mastra /opt/{app.name}/{app.port}",
+            f"mastra build && sudo rm -rf /opt/{app.name}/{app.port}",
+            f"sudo mkdir -p /opt/{app.name} && sudo cp -rT .mastra /opt/{app.name}/{app.port}",
             f"sudo chmod -R a+rX /opt/{app.name} && sudo systemctl daemon-reload",
             "sudo python3 blue-green/switch.py blue",
         ],

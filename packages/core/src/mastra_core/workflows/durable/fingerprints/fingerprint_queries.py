@@ -82,18 +82,18 @@ def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[Ru
     return [RunRow(**dict(zip(_RUN_FIELDS, row, strict=True))) for row in rows]
 
 
-def _select_unknown(now: str) -> Queries[tuple[str, list[str]]]:
-    """Return the SQL that selects waiting runs without a living process, and its values."""
-    alive, due = f"lease_until > {now}", build_due_condition(now)
+def _list_unknown(now: str) -> Queries[tuple[list[str], list[str]]]:
+    """Return the SQL conditions for runs without a living process, and the values of each.
+
+    There is one condition for each index: with OR, SQLite searches all runs that ever existed.
+    """
+    alive = f"lease_until > {now}"
     living = yield Query(f"SELECT fingerprints FROM mastra_run_members WHERE {alive}")  # noqa: S608  # no values
     known = sorted({each for (text,) in living for each in text.split()})
-    condition = f"AND fingerprint NOT IN ({join_placeholders(known)}) " if known else ""
-    return (
-        f"SELECT id FROM mastra_runs WHERE (({due}) "  # noqa: S608  # no values
-        "OR (holder <> '' AND holder NOT IN "
-        f"(SELECT id FROM mastra_run_members WHERE {alive}))) {condition}LIMIT ?",
-        known,
-    )
+    others = f" AND fingerprint NOT IN ({join_placeholders(known)})" if known else ""
+    living = f"SELECT id FROM mastra_run_members WHERE {alive}"  # noqa: S608  # no values
+    lost = f"holder <> '' AND holder NOT IN ({living})"
+    return [build_due_condition(now) + others, lost + others], known
 
 
 def has_unknown(now: str) -> Queries[bool]:
@@ -101,25 +101,31 @@ def has_unknown(now: str) -> Queries[bool]:
 
     :param now: an SQL expression for the present time.
     """
-    selection, values = yield from _select_unknown(now)
-    return bool((yield Query(selection, (*values, 1))))
+    conditions, known = yield from _list_unknown(now)
+    for condition in conditions:
+        if (yield Query(f"SELECT id FROM mastra_runs WHERE {condition} LIMIT 1", known)):  # noqa: S608  # no values
+            return True
+    return False
 
 
 def park_runs(limit: int, now: str, locking: str) -> Queries[list[ParkedRuns]]:
     """Park due runs, and runs of dead processes, that no living process can execute.
 
-    :param limit: the maximum number of runs.
+    :param limit: the maximum number of runs of each kind.
     :param now: an SQL expression for the present time.
     :param locking: what the selection adds to skip locked rows.
     :returns: the parked runs by fingerprint.
     """
-    selection, values = yield from _select_unknown(now)
-    rows = yield Query(
-        f"""UPDATE mastra_runs SET due_at = {PARKED}, holder = '',
-            takeovers = takeovers + CASE WHEN holder = '' THEN 0 ELSE 1 END
-        WHERE id IN ({selection} {locking}) RETURNING workflow, fingerprint, updated_at""",  # noqa: S608  # no values
-        (*values, limit),
-    )
+    conditions, known = yield from _list_unknown(now)
+    rows: list[tuple[str, str, int]] = []
+    for condition in conditions:
+        selection = f"SELECT id FROM mastra_runs WHERE {condition} LIMIT ? {locking}"  # noqa: S608  # no values
+        rows += yield Query(
+            f"""UPDATE mastra_runs SET due_at = {PARKED}, holder = '',
+                takeovers = takeovers + CASE WHEN holder = '' THEN 0 ELSE 1 END
+            WHERE id IN ({selection}) RETURNING workflow, fingerprint, updated_at""",  # noqa: S608  # no values
+            (*known, limit),
+        )
     groups: dict[tuple[str, str], list[int]] = {}
     for workflow, fingerprint, updated_at in rows:
         groups.setdefault((workflow, fingerprint), []).append(updated_at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -94,9 +94,12 @@ class KnownWorkflows:
         await self._store.store_workflows(rows)
         self._stored.update(new)
 
-    async def park_others(self) -> None:
-        """Park the runs that no process can execute, and unpark runs that this process can."""
-        await self._store.unpark(self._workflows, _PARK_SIZE)
+    async def park_others(self, executed: Collection[str]) -> None:
+        """Park the runs that no process can execute, and unpark runs that this process can.
+
+        :param executed: the fingerprints that this process has reported.
+        """
+        await self._store.unpark(executed, _PARK_SIZE)
         for runs in await self._store.park(_PARK_SIZE):
             if runs.fingerprint not in self._reported:
                 self._reported.add(runs.fingerprint)

@@ -19,9 +19,10 @@ from pathlib import Path
 PORTS = {"blue": <<port>>, "green": <<other_port>>}
 # The proxy includes this file, as in nginx.conf.
 UPSTREAM = Path(os.environ.get("UPSTREAM", "/etc/nginx/<<name>>-upstream.conf"))
-START = os.environ.get("START", "systemctl start <<name>>@{port}")
+# "enable" also starts the slot after a reboot.
+START = os.environ.get("START", "systemctl enable --now <<name>>@{port}")
 # SIGTERM: requests end, and durable runs are handed back to the other slot.
-STOP = os.environ.get("STOP", "systemctl stop <<name>>@{port}")
+STOP = os.environ.get("STOP", "systemctl disable --now <<name>>@{port}")
 RELOAD = os.environ.get("RELOAD", "nginx -s reload")
 READY_SECONDS = float(os.environ.get("READY_SECONDS", "60"))
 PROXY_SECONDS = float(os.environ.get("PROXY_SECONDS", "5"))  # until the proxy has the new slot
@@ -34,8 +35,9 @@ def main(arguments):
     target = arguments[0] if arguments else others[0]
     if target not in PORTS:
         return f"There is no slot {target!r}: use {' or '.join(PORTS)}."
-    if target == active:
+    if target == active and is_ready(PORTS[target]):
         return f"The slot {target} gets the requests already."
+    call(STOP, target)  # a process that still runs here would serve its earlier bundle
     call(START, target)
     if not wait_until_ready(PORTS[target]):
         call(STOP, target)
@@ -46,7 +48,7 @@ def main(arguments):
         call(STOP, target)
         return "The proxy could not be reloaded. Nothing was switched."
     print(f"The slot {target} gets the requests.")
-    if active:
+    if active not in ("", target):
         time.sleep(PROXY_SECONDS)
         call(STOP, active)
         print(f"The slot {active} has stopped. To go back: switch.py {active}")
@@ -71,8 +73,8 @@ def is_ready(port):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
     try:
         connection.request("GET", "<<ready_path>>")
-        return connection.getresponse().status < 400
-    except OSError:
+        return connection.getresponse().status < <<ready_below>>
+    except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
