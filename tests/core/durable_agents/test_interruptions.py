@@ -5,7 +5,7 @@ import asyncio
 from pydantic_ai.models.function import FunctionModel
 
 from mastra_core import Agent
-from mastra_core.agents import TextDelta, ToolResult
+from mastra_core.agents import Finish, Start, StepFinish, TextDelta, ToolResult
 from mastra_core.errors import AgentFailed
 from tests.core.durable_agents.conftest import read_all, wait_until
 from tests.core.scripted_model import Script, call
@@ -62,6 +62,7 @@ def test_a_model_is_asked_again(open_mastra):
     agent = Agent(name="a", model=FunctionModel(stream_function=stream))
     events = asyncio.run(read_after_close(open_mastra, agent, driver))
     assert [each.text for each in events if isinstance(each, TextDelta)] == ["charged"]
+    assert [type(each) for each in events] == [Start, TextDelta, StepFinish, Finish]
     assert driver.calls == 2
 
 
