@@ -119,6 +119,43 @@ def test_workflow_has_a_maximum_over_all_processes(database_url):
     assert (len(gauge.order), gauge.maximum) == (12, 2)
 
 
+def test_simultaneous_starts_do_not_exceed_the_maximum_of_the_process(database_url):
+    gauge = Gauge(0.03)
+    workflow = Workflow("w").then(gauge.build_step())
+
+    async def run_scenario():
+        options = {"workflows": [workflow], "max_concurrency": 2}
+        async with open_engines(database_url, "one", **options) as (engine,):
+            runs = [await engine.create(workflow) for _ in range(12)]
+            await asyncio.gather(*(engine.start(run, 1) for run in runs))
+            return await wait_for_all(runs)
+
+    records = asyncio.run(run_scenario())
+    assert {record.status for record in records} == {"success"}
+    assert (len(gauge.order), gauge.maximum) == (12, 2)
+
+
+def test_maximum_also_counts_runs_of_a_previous_version(database_url):
+    gauge = Gauge()
+    measure = gauge.build_step()
+    old = Workflow("w", durable=True).then(ask_too).then(measure)
+    new = Workflow("w", previous=[old], concurrency=1).then(ask_too).then(measure).then(add_one)
+
+    async def run_scenario():
+        async with open_engines(database_url, "one", workflows=[old]) as (engine,):
+            runs = await start_all(engine, old, [1, 2, 3, 4])
+            await wait_for_all(runs)
+        async with open_engines(database_url, "two", workflows=[new]) as (engine,):
+            runs = [await engine.get(new, run.run_id) for run in runs]
+            for run in runs:
+                await engine.resume(run, 1)
+            return await wait_for_all(runs)
+
+    records = asyncio.run(run_scenario())
+    assert [record.result for record in records] == [1, 1, 1, 1]
+    assert (len(gauge.order), gauge.maximum) == (4, 1)
+
+
 def test_suspended_run_does_not_count(database_url):
     workflow = Workflow("w", concurrency=1).then(ask_too)
 

@@ -7,6 +7,8 @@ import pytest
 
 from mastra_core import DurableEngine, Schedule, Workflow
 from mastra_core.errors import NotFound
+from mastra_core.workflows.durable import SqliteRunStore
+from mastra_core.workflows.durable.schedules import scheduler
 from mastra_core.workflows.engine.run_query import RunQuery
 from tests.core.workflows.durable.test_interleavings import open_engines
 from tests.core.workflows.sample_steps import add_one
@@ -101,6 +103,68 @@ def test_pause_resume_and_run(database_url):
             assert [each.run_id for each in await schedules.list_runs(row.id)] == [run.run_id]
             with pytest.raises(NotFound, match="no schedule 'wf_other'"):
                 await schedules.run("wf_other")
+
+    asyncio.run(run_scenario())
+
+
+def test_schedule_that_raises_does_not_stop_the_others(database_url, monkeypatch, caplog):
+    broken = Workflow("broken", schedule=Schedule("* * * * * *", input=1)).then(add_one)
+
+    def fail_for_broken(workflow, state):
+        if workflow.id == "broken":
+            raise TypeError("no state")
+        return state or {}
+
+    monkeypatch.setattr(scheduler, "build_initial_state", fail_for_broken)
+
+    async def run_scenario():
+        async with open_engines(database_url, "a", workflows=[broken, SECONDS]) as (engine,):
+            await wait_for_runs(engine, SECONDS, 1)
+            return await engine.count(broken)
+
+    assert asyncio.run(run_scenario()) == {}
+    assert "schedule wf_broken cannot start a run" in caplog.text
+
+
+def test_no_second_is_lost(tmp_path, monkeypatch):
+    """Twenty seconds of a clock that each look moves on, with a real store."""
+    moment = [1_000_300]  # milliseconds
+    monkeypatch.setattr(scheduler.time, "monotonic", lambda: moment[0] / 1000)
+    store = SqliteRunStore(tmp_path / "runs.db")
+    read_schedules = store.read_schedules
+
+    async def read_at_moment():
+        now, (_, rows) = moment[0], await read_schedules()
+        moment[0] += 30  # the time that the database takes
+        return now, rows
+
+    monkeypatch.setattr(store, "read_schedules", read_at_moment)
+
+    async def run_scenario():
+        await store.open()
+        looked = scheduler.Scheduler(store, {"seconds": SECONDS})
+        while moment[0] < 1_021_000:
+            await looked.fire_due()
+            moment[0] += 250
+        found = await store.list("seconds", RunQuery())
+        await store.close()
+        return sorted(int(row.run_id.rpartition("_")[2]) for row, _ in found)
+
+    assert asyncio.run(run_scenario()) == [*range(1_001_000, 1_021_000, 1000)]
+
+
+def test_expression_of_a_process_that_has_ended_is_replaced(database_url, monkeypatch):
+    monkeypatch.setattr(scheduler, "_ABANDONED", 300)
+    old = Workflow("seconds", schedule=Schedule("*/2 * * * * *", input=4)).then(add_one)
+
+    async def run_scenario():
+        async with open_engines(database_url, "new", workflows=[SECONDS]) as (new,):
+            await wait_for(new.schedules.list)
+            async with open_engines(database_url, "old", workflows=[old]):
+                await wait_for(lambda: has_cron(new, "*/2 * * * * *"))
+            count = len(await new.list(SECONDS))
+            await wait_for(lambda: has_cron(new, "* * * * * *"))
+            await wait_for_runs(new, SECONDS, count + 1)
 
     asyncio.run(run_scenario())
 

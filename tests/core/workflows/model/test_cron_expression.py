@@ -54,6 +54,7 @@ def test_time_is_after_the_moment():
     [
         # A skipped time is moved, and a time that occurs twice counts once.
         ("30 2 * * *", "2025-03-29 12:00", BERLIN, "30T03:30+02, 31T02:30+02"),
+        ("10,40 2 * * *", "2025-03-30 01:30", BERLIN, "30T03:10+02, 30T03:40+02, 31T02:10+02"),
         ("30 2 * * *", "2025-10-25 12:00", BERLIN, "26T02:30+02, 27T02:30+01"),
         ("15 3 * * *", "2025-03-29 12:00", BERLIN, "30T03:15+02, 31T03:15+02"),
         # An interval goes on regularly.

@@ -1,13 +1,19 @@
 """Schedules as arguments of a workflow."""
 
+import msgspec
 import pytest
 
 from mastra_core import Mastra, Schedule, Workflow
 from mastra_core.errors import ConfigError
+from mastra_core.secret import Secret
 from mastra_core.workflows.model.schedule import build_schedule_id
 from tests.core.workflows.sample_steps import add_one
 
 HOURLY = Schedule("@hourly", input=1)
+
+
+class Tenant(msgspec.Struct):
+    name: str
 
 
 def test_schedule_makes_the_workflow_durable():
@@ -37,10 +43,24 @@ def test_invalid_schedule_is_refused(schedule, message):
         Workflow("w", schedule=schedule())
 
 
-def test_input_must_fit_the_workflow(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("state", "valid", "invalid", "message"),
+    [
+        (None, {}, {"input": "x"}, "input 'x' of the schedule '@hourly' does not fit"),
+        (Tenant, {"state": {"name": "a"}}, {"state": {"name": 5}}, "state .* does not fit"),
+        (Tenant, {"state": {"name": "a"}}, {}, "state None .* does not fit"),
+        (None, {"state": {"a": 1}}, {"state": {"a": Secret("hunter2")}}, "state .* does not fit"),
+        (None, {"context": {"a": 1}}, {"context": {"a": Secret("hunter2")}}, "context .* not fit"),
+    ],
+)
+def test_values_must_fit_the_workflow(tmp_path, monkeypatch, state, valid, invalid, message):
     monkeypatch.chdir(tmp_path)
-    Mastra(workflows={"w": Workflow("w", schedule=HOURLY).then(add_one)})
-    with pytest.raises(ConfigError, match="input 'x' of the schedule '@hourly' does not fit"):
-        Mastra(
-            workflows={"w": Workflow("w", schedule=Schedule("@hourly", input="x")).then(add_one)}
-        )
+
+    def build(values):
+        schedule = Schedule("@hourly", **{"input": 1, **values})
+        return Mastra(workflows={"w": Workflow("w", state=state, schedule=schedule).then(add_one)})
+
+    build(valid)
+    with pytest.raises(ConfigError, match=message) as caught:
+        build(invalid)
+    assert "hunter2" not in str(caught.value)

@@ -88,11 +88,11 @@ def _list_unknown(now: str) -> Queries[tuple[list[str], list[str]]]:
     There is one condition for each index: with OR, SQLite searches all runs that ever existed.
     """
     alive = f"lease_until > {now}"
-    living = yield Query(f"SELECT fingerprints FROM mastra_run_members WHERE {alive}")  # noqa: S608  # no values
-    known = sorted({each for (text,) in living for each in text.split()})
+    members = yield Query(f"SELECT fingerprints FROM mastra_run_members WHERE {alive}")  # noqa: S608  # no values
+    known = sorted({each for (text,) in members for each in text.split()})
     others = f" AND fingerprint NOT IN ({join_placeholders(known)})" if known else ""
-    living = f"SELECT id FROM mastra_run_members WHERE {alive}"  # noqa: S608  # no values
-    lost = f"holder <> '' AND holder NOT IN ({living})"
+    holders = f"SELECT id FROM mastra_run_members WHERE {alive}"  # noqa: S608  # no values
+    lost = f"holder <> '' AND holder NOT IN ({holders})"
     return [build_due_condition(now) + others, lost + others], known
 
 
@@ -111,7 +111,7 @@ def has_unknown(now: str) -> Queries[bool]:
 def park_runs(limit: int, now: str, locking: str) -> Queries[list[ParkedRuns]]:
     """Park due runs, and runs of dead processes, that no living process can execute.
 
-    :param limit: the maximum number of runs of each kind.
+    :param limit: the maximum number of runs.
     :param now: an SQL expression for the present time.
     :param locking: what the selection adds to skip locked rows.
     :returns: the parked runs by fingerprint.
@@ -124,7 +124,7 @@ def park_runs(limit: int, now: str, locking: str) -> Queries[list[ParkedRuns]]:
             f"""UPDATE mastra_runs SET due_at = {PARKED}, holder = '',
                 takeovers = takeovers + CASE WHEN holder = '' THEN 0 ELSE 1 END
             WHERE id IN ({selection}) RETURNING workflow, fingerprint, updated_at""",  # noqa: S608  # no values
-            (*known, limit),
+            (*known, limit - len(rows)),
         )
     groups: dict[tuple[str, str], list[int]] = {}
     for workflow, fingerprint, updated_at in rows:
