@@ -128,6 +128,7 @@ def test_description_is_data():
         "tools": {"twice": "double-it"},
         "variables": {},
         "suspending_steps": {},
+        "run_database": "memory",
         "middleware": 1,
         "serve": {
             "host": "::1",

@@ -36,9 +36,10 @@ names = {"freeze": "", "module": "index", "head": "mastra", "attribute": "mastra
 for name in [name for name in sys.modules if name.partition(".")[0] in ("pdb", "yaml")]:
     del sys.modules[name]
 exec(_ASGI.format(**names))
-print("yaml.reader" in sys.modules, "Pdb" in vars(sys.modules["pdb"]))
+print("yaml" in sys.modules, "pdb" in sys.modules)
+from yaml.scanner import ScannerError
 import yaml
-print(app.routes != [], yaml.safe_load("a: 1"), "yaml.reader" in sys.modules)
+print(app.routes != [], yaml.safe_load("a: 1"), yaml.scanner.ScannerError is ScannerError)
 """
     assert python(made) == "False False\nTrue {'a': 1} True\n"
 

@@ -1,22 +1,24 @@
 """Runs of durable agents in one process, whose engine is closed and opened again."""
 
 import asyncio
-import contextlib
 
 import pydantic_ai
 import pytest
 from pydantic_ai.exceptions import ModelHTTPError
 
-from mastra_core import Agent, DurableEngine, Mastra, Workflow, tool
+from mastra_core import Agent, Mastra, Workflow, tool
 from mastra_core.agents import (
     AgentInput,
+    ClientTool,
     Decision,
     Finish,
+    Message,
     StepFinish,
     SuspendedRunQuery,
     TextDelta,
     ToolOutput,
     ToolResult,
+    ToolResultPart,
 )
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.event_chunk import read_event_chunk
@@ -24,6 +26,7 @@ from mastra_core.durable_agents import DurableAgent
 from mastra_core.errors import AgentFailed, InvalidInput, NotFound
 from mastra_core.tools import ToolContext
 from mastra_core.workflows.engine.run_events import StepWrote
+from tests.core.durable_agents.conftest import read_all, wait_until
 from tests.core.scripted_model import Script, call
 
 
@@ -61,37 +64,6 @@ class Desk:
         return [wait, note]
 
 
-@pytest.fixture
-def open_mastra(tmp_path):
-    """Open an application on the same database again and again."""
-
-    @contextlib.asynccontextmanager
-    async def open_application(*agents, workflows=()):
-        mastra = Mastra(
-            agents={agent.name: agent for agent in agents},
-            workflows={workflow.id: workflow for workflow in workflows},
-            engine=DurableEngine(f"sqlite:///{tmp_path}/app.db", lease=1),
-            logger=False,
-        )
-        await mastra.engine.open((*mastra.workflows.values(), *mastra.agent_workflows))
-        try:
-            yield mastra
-        finally:
-            await mastra.engine.close()
-
-    return open_application
-
-
-async def read_all(events):
-    return [event async for event in events]
-
-
-async def wait_until(condition):
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  # a tool has no event for this
-            await asyncio.sleep(0.01)
-
-
 def get_text(events):
     return "".join(event.text for event in events if isinstance(event, TextDelta))
 
@@ -127,6 +99,25 @@ def test_code_cannot_be_stored(open_mastra):
                     await agent.generate("x", **{name: value})
             output = await agent.generate("x", settings={"temperature": 0})
             assert (output.text, output.reason) == ("hello", "stop")
+
+    asyncio.run(run_scenario())
+
+
+def test_the_caller_continues_after_its_own_tools(open_mastra):
+    async def run_scenario():
+        given = {"client_tools": (ClientTool(name="locate", description="Where am I?"),)}
+        script = Script([call("locate", {})], ["Oslo, then."])
+        async with open_mastra(Agent(name="a", model=script.model)) as mastra:
+            agent = mastra.get_agent("a")
+            asked = await agent.generate("Where am I?", run_id="r", **given)
+            assert asked.reason == "tool-calls"
+            (*_, observed) = await read_all(await agent.observe("r"))
+            assert observed.history == asked.history != b""
+            part = ToolResultPart(id="c1", name="locate", result="Oslo")
+            message = Message(role="tool", parts=(part,))
+            rest = AgentInput(messages=(message,), history=asked.history, **given)
+            assert (await agent.generate(rest)).text == "Oslo, then."
+        assert [each.kind for each in script.asked[1]] == ["request", "response", "request"]
 
     asyncio.run(run_scenario())
 

@@ -218,6 +218,20 @@ def test_lines_of_the_thread_are_final_and_in_order(build):
     assert (fourth["msg"], fourth["level"]) == ("fourth 4", "warn")
 
 
+def test_a_record_that_cannot_be_a_line_costs_its_own_line_only(build):
+    logger, pipeline, lines = build()
+    pipeline.start()
+    record = {"name": "piped", "msg": "relayed", "levelno": 20, "levelname": "INFO"}
+    logger.handle(logging.makeLogRecord({**record, "created": time.time() * 1000}))  # year 58,000
+    deadline = time.monotonic() + 10
+    while not pipeline.get_lost_counts() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    logger.info("later")
+    pipeline.stop()
+    assert "later" in [line["msg"] for line in lines()]
+    assert pipeline.get_lost_counts() == {"stream": 1}
+
+
 def test_lines_of_the_thread_equal_lines_that_are_written_at_once(build):
     def log_lines(logger):
         logger.info("plain", extra={"n": 1, "f": 0.5, "none": None, "time": "own", "level": "own"})

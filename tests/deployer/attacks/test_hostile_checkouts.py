@@ -183,7 +183,7 @@ def test_every_verb_of_the_platform_is_tried():
     names = {" ".join(words) for words, _ in list_commands()}
     others = "build bundle check deploy preview dev start studio targets trust".split()
     others += [f"db {verb}" for verb in ("migrate", "status")]
-    others += [f"runs {verb}" for verb in ("cancel", "list", "resume", "retry", "show")]
+    others += [f"runs {verb}" for verb in "cancel fingerprints list move resume retry show".split()]
     assert {name for name in names - set(PLATFORM_COMMANDS) if "new" not in name} == set(others)
 
 

@@ -1,5 +1,6 @@
 """Test the whole trees of spans that a real OTLP receiver gets from a server."""
 
+import json
 import os
 import subprocess
 import sys
@@ -302,7 +303,9 @@ def test_variables_are_equal_to_code(tmp_path, spans):
     own = [span for span in chats if span.parent_span_id == guide.span_id]
     chat = max(own, key=lambda span: span.start_time_unix_nano)
     check_messages(read_attributes(guide), ["user"], ["tool_call", "tool_call", "text"])
-    check_messages(read_attributes(chat), ["user", "assistant", "tool"], ["text"])
+    check_messages(read_attributes(chat), ["system", "user", "assistant", "tool"], ["text"])
+    (instructions, *_) = json.loads(read_attributes(chat)["gen_ai.input.messages"])
+    assert instructions["parts"] == [{"type": "text", "content": "secret-plan"}]
 
 
 def check_messages(attributes, roles, answer):
@@ -317,6 +320,7 @@ def check_messages(attributes, roles, answer):
         attributes["gen_ai.output.messages"]
     )
     assert list(dict.fromkeys(each["role"] for each in sent)) == roles
-    assert sent[0]["parts"] == [{"type": "text", "content": "What is it like?"}]
+    question = next(each for each in sent if each["role"] == "user")
+    assert question["parts"] == [{"type": "text", "content": "What is it like?"}]
     assert [part["type"] for part in given[0]["parts"]] == answer
     assert given[0].get("finish_reason", "stop") == "stop"  # scripted models give none

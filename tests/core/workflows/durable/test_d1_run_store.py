@@ -143,3 +143,35 @@ def test_value_that_is_too_large_for_a_row_fails_the_run(binding, size, status):
 def test_name_that_is_no_binding(name):
     with pytest.raises(ConfigError, match="cannot be the name of a binding"):
         DurableEngine(name)
+
+
+class EndingBinding(Binding):
+    """Ends the run between two statements of an answer, because D1 has no locks."""
+
+    end = None
+
+    async def batch(self, statements):
+        if self.end is not None and "answers = answers + ?" in statements[0].sql:
+            end, self.end = self.end, None
+            await end()
+        return await super().batch(statements)
+
+
+def test_answer_to_a_run_that_ends_meanwhile_is_refused(binding, d1_port):
+    ending = EndingBinding(d1_port)
+    store, other = D1RunStore(ending), D1RunStore(binding)
+
+    async def work():
+        created = await other.create(NewRun(workflow="w", run_id="r"), 10)
+        row = await other.begin(created, "one", EVENT, "{}")
+        await other.commit(row.id, "one", 1, 0, Batch(outcomes=[("a#1", "1")]))
+
+        async def end():
+            batch = Batch(status="failed", events=[("", EVENT)], releases=True)
+            assert (await other.commit(row.id, "one", 1, 1, batch)).kind == "stored"
+
+        ending.end = end
+        assert await store.answer(row.id, "two", [("a!1", EVENT)], "{}", None) == (None, 0)
+        assert (await other.find("w", "r", None)).status == "failed"
+
+    asyncio.run(work())

@@ -106,5 +106,5 @@ def test_tags_without_values_are_not_written():
 
 
 def test_a_field_without_place_for_the_fingerprint_is_refused():
-    with pytest.raises(ValueError, match="no room"):
+    with pytest.raises(ValueError, match="too small"):
         TAGS.to_text(60)

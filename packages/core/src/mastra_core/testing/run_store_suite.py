@@ -413,11 +413,11 @@ class RunStoreSuite:
         """The children of a canceled run end; a canceled child answers its parent."""
         parent = _begin(store, run)
         for number in (1, 2):
-            new, wait = _build_run(f"c{number}"), (f"c!{number}", number == 1)
+            new, wait = _build_run(f"c{number}"), (f"c{number}!1", number == 1)
             run(store.start_child(parent, wait, new, _EVENT, "{}", 10))
         first = run(store.find("w", "c1", None))
         run(store.cancel(first.id, _END))
-        assert run(store.read_journal(parent.id)).answers == {"c!1": _END}
+        assert run(store.read_journal(parent.id)).answers == {"c1!1": _END}
         run(store.cancel(parent.id, _EVENT))
         assert {status for *_, status in run(store.list_children(parent.id))} == {"canceled"}
 

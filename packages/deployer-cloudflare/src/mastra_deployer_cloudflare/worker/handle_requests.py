@@ -97,7 +97,7 @@ async def handle_request(isolate: IsolateApp, request: Any, env: Any, context: A
 
 
 async def handle_scheduled(isolate: IsolateApp, controller: Any, env: Any, context: Any) -> None:
-    """Continue durable runs, and send the app the request ``POST /cdn-cgi/handler/scheduled``.
+    """Send the app ``POST /cdn-cgi/handler/scheduled``, and then continue durable runs.
 
     :param isolate: the app of this isolate.
     :param controller: has the expression and the time of the trigger.
@@ -107,8 +107,7 @@ async def handle_scheduled(isolate: IsolateApp, controller: Any, env: Any, conte
     """
     _enter(isolate, env, context)
     app = await isolate.start(keep_alive)
-    has_continued = await _continue_runs(app)
-    statuses = []
+    statuses: list[int] = []
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -118,9 +117,11 @@ async def handle_scheduled(isolate: IsolateApp, controller: Any, env: Any, conte
             statuses.append(message["status"])
 
     scope = build_scheduled_scope(controller.cron, int(controller.scheduledTime))
-    await Connection({**scope, "env": env, "state": dict(isolate.state)}, receive, send, ()).call(
-        app
-    )
+    connection = Connection({**scope, "env": env, "state": dict(isolate.state)}, receive, send, ())
+    try:
+        await connection.call(app)
+    finally:  # runs may take all the time of the trigger
+        has_continued = await _continue_runs(app)
     if has_continued and statuses == [_NOT_FOUND_STATUS]:  # the app needs no route for this
         return
     if not statuses or statuses[0] >= _FIRST_ERROR:

@@ -7,11 +7,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mastra_core.errors import StorageError
-from mastra_core.freezing import collect_tasks
+from mastra_core.freezing import collect_tasks, list_unheld_tasks
 from mastra_core.logger import get_logger
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 
 __all__ = ("FrozenRuns",)
+
+_PATIENCE = 5.0  # seconds that a GET waits for waiting runs before it is answered
+_UNHELD_PATIENCE = 30.0  # seconds; a run could wait for this response itself
 
 
 class FrozenRuns:
@@ -35,11 +38,11 @@ class FrozenRuns:
         if scope["type"] != "http" or not scope["path"].startswith(self._path):
             await self._app(scope, receive, send)
             return
-        try:
-            await self._continue_runs()
-        except StorageError as error:  # the route itself reports it
-            get_logger("mastra.workflows").error("durable runs wait: %s", error)
         with collect_tasks() as tasks:
+            task = asyncio.create_task(self._continue())
+            tasks.append(task)
+            if scope["method"] == "GET":  # it shows the runs as they rest, unless that takes long
+                await asyncio.wait([task], timeout=_PATIENCE)
 
             async def send_last(message: Message) -> None:
                 if message["type"] == "http.response.body" and not message.get("more_body"):
@@ -48,8 +51,16 @@ class FrozenRuns:
 
             await self._app(scope, receive, send_last)
 
+    async def _continue(self) -> None:
+        try:
+            await self._continue_runs()
+        except StorageError as error:  # the route itself reports it
+            get_logger("mastra.workflows").error("durable runs wait: %s", error)
+
 
 async def _wait_for_all(tasks: list[asyncio.Task[Any]]) -> None:
     """Wait for tasks that may add further tasks."""
     while pending := [task for task in tasks if not task.done()]:
         await asyncio.wait(pending)
+    if unheld := list_unheld_tasks():
+        await asyncio.wait(unheld, timeout=_UNHELD_PATIENCE)

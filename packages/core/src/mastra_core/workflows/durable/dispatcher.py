@@ -110,6 +110,7 @@ class Dispatcher:
         self._has_backlog, self._starting = False, 0
         self._scheduler = Scheduler(store, workflows.current)
         self._claiming: asyncio.Task[None] | None = None
+        self._is_closing = False
         self._freezes = freezes_between_requests() and not store.single_process
 
     def get_holder(self, workflow: Workflow, fingerprint: str) -> str:
@@ -140,7 +141,11 @@ class Dispatcher:
         if not self._settings.max_concurrency:
             return
         self._kicked.set()
-        if self._freezes:
+        self._claim_held()
+
+    def _claim_held(self) -> None:
+        """Claim runs before the current response is complete, if the process is frozen then."""
+        if self._freezes and not self._is_closing:
             self._claiming = asyncio.create_task(self._claim_runs())
             hold_response(self._claiming)
 
@@ -222,6 +227,7 @@ class Dispatcher:
 
     async def close(self) -> None:
         """Stop the runs of this process, and let other processes continue them."""
+        self._is_closing = True
         if self.loop is asyncio.get_running_loop():  # the end of a loop has ended its tasks
             await self._stop_tasks()
         await self._stop_heartbeat()
@@ -273,8 +279,8 @@ class Dispatcher:
         """Take up the runs that are due or were lost, and return when these runs rest."""
         with collect_tasks() as tasks:
             await self._claim_runs(now=True)
-        if tasks:
-            await asyncio.wait(tasks)
+            while pending := [task for task in tasks if not task.done()]:
+                await asyncio.wait(pending)
 
     def stop_execution(self, run: DurableRun) -> None:
         """Stop the execution of a run in this process, if there is one.
@@ -296,6 +302,7 @@ class Dispatcher:
             execution.run.is_executed = False
             if is_awaited:
                 self._kicked.set()  # other runs may wait
+                self._claim_held()
 
     async def _watch(self) -> None:
         try:
@@ -413,7 +420,7 @@ class Dispatcher:
         self._unknown = unknown
 
     async def _claim(self, *, orphans: bool) -> None:
-        free = self._settings.max_concurrency - len(self._executions) - self._starting
+        free = self._count_free()
         known = self._workflows.fingerprints
         if free <= 0 or not known:
             return
@@ -431,6 +438,9 @@ class Dispatcher:
             run = self.get_run(known[row.fingerprint], row)
             with leave_request():  # the request that looks is not the one that started the run
                 self.execute(run, row, msgspec.json.decode(row.context))
+
+    def _count_free(self) -> int:
+        return self._settings.max_concurrency - len(self._executions) - self._starting
 
     async def _purge_runs(self) -> None:
         if time.monotonic() < self._looks.next_purge:

@@ -35,8 +35,8 @@ class DurableRun:
     """
 
     __slots__ = (
-        "__weakref__", "_events", "_lock", "_loop", "_on_watch", "_store", "_watchers", "id",
-        "is_executed", "record", "row", "trace", "workflow",
+        "__weakref__", "_events", "_failure", "_lock", "_loop", "_on_watch", "_store", "_watchers",
+        "id", "is_executed", "record", "row", "trace", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +50,7 @@ class DurableRun:
         self.is_executed = False
         self._store, self._on_watch = store, on_watch
         self._events: list[RunEvent] = []
+        self._failure: Exception | None = None
         self._lock: asyncio.Lock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watchers: set[asyncio.Event] = set()
@@ -115,6 +116,14 @@ class DurableRun:
             self.record.apply(RunFinished(status="canceled", state=self.record.state))
         self._notify()
 
+    def fail(self, error: Exception) -> None:
+        """Raise an error in all calls that wait for the run.
+
+        :param error: the reason why its changes cannot be read any more.
+        """
+        self._failure = error
+        self._notify()
+
     def _add(self, first: int, events: Sequence[RunEvent]) -> None:
         """Add events, and skip events that are known already."""
         for event in events[self.position - first :]:
@@ -138,6 +147,8 @@ class DurableRun:
             while not self.record.is_settled:
                 changed.clear()
                 await changed.wait()
+                if self._failure is not None:
+                    raise self._failure
         finally:
             self._watchers.discard(changed)
         return self.record
@@ -170,6 +181,8 @@ class DurableRun:
                     return
                 changed.clear()
                 await changed.wait()
+                if self._failure is not None:
+                    raise self._failure
         finally:
             self._watchers.discard(changed)
 

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from mastra_core.errors import StorageError
 from mastra_core.request_scope import get_current_request, keep_alive
 from mastra_core.workflows.durable.dispatcher import (
     Dispatcher,
@@ -30,6 +31,8 @@ __all__ = ("RequestDispatcher",)
 _MIN_INTERVAL, _MAX_INTERVAL = 0.05, 1.0
 _MAX_FAILURES = 3  # of looks without a run that needs them
 _BEATS = 4  # reports for each lease
+_MAX_TAKEN_UP = 2  # runs that a request takes up at a time: its queries are limited
+_MAX_FAILED_LOOKS = 5  # in sequence; the request may send no further queries
 
 
 class RequestDispatcher(Dispatcher):
@@ -114,17 +117,31 @@ class RequestDispatcher(Dispatcher):
             while True:
                 self._kicked.clear()
                 failures = 0 if await self._look() else failures + 1
+                if failures >= _MAX_FAILED_LOOKS:
+                    self._give_up()
+                    return
                 is_needed = self._list_followed_runs() or self._kicked.is_set()
                 if not is_needed and not 0 < failures < _MAX_FAILURES:
                     return
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(interval):
                         await self._kicked.wait()
-                interval = min(2 * interval, _MAX_INTERVAL)
+                interval = min(2 * interval, _MAX_INTERVAL, self._settings.lease / _BEATS)
         finally:
             self._task = None
             executions = [*self._executions.values()]  # there are some after a cancellation only
             await asyncio.gather(*(execution.hand_back() for execution in executions))
+
+    def _give_up(self) -> None:
+        """End all waits of this request with an error; other requests continue its runs."""
+        error = StorageError(
+            "This request cannot use the database any more.",
+            "Send the request again: another request continues the run.",
+        )
+        for run in self._list_followed_runs().values():
+            run.fail(error)
+        for execution in [*self._executions.values()]:
+            execution.abandon()
 
     def _remove_execution(self, execution: Execution) -> None:
         super()._remove_execution(execution)
@@ -152,10 +169,18 @@ class RequestDispatcher(Dispatcher):
 
     async def _claim(self, *, orphans: bool) -> None:
         ids = {mark: each.id for mark, each in self._workflows.fingerprints.items()}
-        if not ids or not await self._store.has_claimable(self.member, ids, orphans=orphans):
+        if self._count_free() <= 0 or not ids:
+            return
+        if not await self._store.has_claimable(self.member, ids, orphans=orphans):
             return
         await self._report()
         await super()._claim(orphans=orphans)
+        self._has_backlog = False  # a run that this request starts does not wait for these
+
+    def _count_free(self) -> int:
+        return min(super()._count_free(), _MAX_TAKEN_UP - len(self._executions))
 
     async def _claim_orphans(self) -> None:
+        if self._executions:  # otherwise the lease ends soon
+            await self._release_lost_runs()
         await self._claim(orphans=True)

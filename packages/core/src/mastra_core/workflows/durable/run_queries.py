@@ -402,7 +402,8 @@ def answer_waits(
             attempt = attempt + CASE WHEN holder = '' AND ? THEN 1 ELSE 0 END,
             commits = CASE WHEN holder = '' THEN 0 ELSE commits END,
             holder = CASE WHEN holder = '' THEN ? ELSE holder END
-        WHERE id = ? AND attempt = ? AND answers = ? RETURNING {_COLUMNS}""",  # noqa: S608  # no values
+        WHERE id = ? AND attempt = ? AND answers = ? AND status NOT IN ({_FINISHED})
+        RETURNING {_COLUMNS}""",  # noqa: S608  # no values
         (len(new), len(new), _get_time(), context, bool(holder), holder, run, *locked[0]),
         dependents=[
             _add_answers(run, "answer", [(key, data) for key, _ in new]),

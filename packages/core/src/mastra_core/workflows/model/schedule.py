@@ -111,12 +111,10 @@ def check_schedules(workflow: Any) -> None:
     :param workflow: the workflow.
     :raises ConfigError: when an input or a state does not fit, or is no JSON value.
     """
-    from mastra_core.workflows.engine.run_checks import build_initial_state
-
     for schedule in workflow.schedules:
         for what, value, check in (
             ("input", schedule.input, lambda v: validate(workflow.input_type, dump(v))),
-            ("state", schedule.state, lambda v: build_initial_state(workflow, v)),
+            ("state", schedule.state, lambda v: _check_state(workflow.state, v)),
             ("context", schedule.context, lambda v: encode_json(dump(v))),
         ):
             try:
@@ -127,3 +125,9 @@ def check_schedules(workflow: Any) -> None:
                     f"workflow {workflow.id!r}: {getattr(error, 'message', error)}",
                     f"Pass Schedule({schedule.cron!r}, {what}=...).",
                 ) from None
+
+
+def _check_state(type_: Any, state: Any) -> None:
+    fields = {} if state is None else state
+    if fields or type_ is not None:
+        validate(dict[str, Any] if type_ is None else type_, dump(fields))

@@ -91,8 +91,8 @@ def _list_unknown(now: str) -> Queries[tuple[list[str], list[str]]]:
     members = yield Query(f"SELECT fingerprints FROM mastra_run_members WHERE {alive}")  # noqa: S608  # no values
     known = sorted({each for (text,) in members for each in text.split()})
     others = f" AND fingerprint NOT IN ({join_placeholders(known)})" if known else ""
-    living = f"SELECT id FROM mastra_run_members WHERE {alive}"  # noqa: S608  # no values
-    lost = f"holder <> '' AND holder NOT IN ({living})"
+    holders = f"SELECT id FROM mastra_run_members WHERE {alive}"  # noqa: S608  # no values
+    lost = f"holder <> '' AND holder NOT IN ({holders})"
     return [build_due_condition(now) + others, lost + others], known
 
 

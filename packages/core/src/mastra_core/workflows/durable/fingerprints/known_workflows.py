@@ -94,12 +94,12 @@ class KnownWorkflows:
         await self._store.store_workflows(rows)
         self._stored.update(new)
 
-    async def park_others(self, executed: Collection[str]) -> None:
+    async def park_others(self, fingerprints: Collection[str]) -> None:
         """Park the runs that no process can execute, and unpark runs that this process can.
 
-        :param executed: the fingerprints that this process has reported.
+        :param fingerprints: the fingerprints that this process has reported.
         """
-        await self._store.unpark(executed, _PARK_SIZE)
+        await self._store.unpark(fingerprints, _PARK_SIZE)
         for runs in await self._store.park(_PARK_SIZE):
             if runs.fingerprint not in self._reported:
                 self._reported.add(runs.fingerprint)
