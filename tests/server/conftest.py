@@ -105,16 +105,16 @@ launcher.serve(bundle)
 """
 
 
-@pytest.fixture
-def process(tmp_path):
-    """Serve an application's source in a process of its own, like a bundle."""
+@contextlib.contextmanager
+def manage_processes(directory):
+    """Yield a function that serves an application's source in a process, like a bundle."""
     started = []
 
     def start(source):
-        (tmp_path / "app.py").write_text(textwrap.dedent(source))
+        (directory / "app.py").write_text(textwrap.dedent(source))
         server_process = subprocess.Popen(
             [sys.executable, "-c", LAUNCHED],
-            cwd=tmp_path,
+            cwd=directory,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stderr=subprocess.PIPE,
             text=True,
@@ -129,12 +129,21 @@ def process(tmp_path):
         server_process.reader.start()
         return server_process, int(line.rpartition(":")[2])
 
-    yield start
-    for each in started:
-        each.kill()
-        each.wait()
-        each.reader.join(10)
-        each.stderr.close()
+    try:
+        yield start
+    finally:
+        for each in started:
+            each.kill()
+            each.wait()
+            each.reader.join(10)
+            each.stderr.close()
+
+
+@pytest.fixture
+def process(tmp_path):
+    """Serve an application's source in a process of its own, like a bundle."""
+    with manage_processes(tmp_path) as start:
+        yield start
 
 
 @pytest.fixture

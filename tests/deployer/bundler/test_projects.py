@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 PROJECTS = TESTS / "projects"
 NAMES = sorted(path.parent.name for path in PROJECTS.glob("*/expect.toml"))
 # One project for each way in which a bundle differs; the others are of the same kinds.
-KINDS = ("django-static", "lazy-modules", "monorepo", "pylock")
+KINDS = ("lazy-modules", "monorepo")
 RUNNING = re.compile(r"running on http://127\.0\.0\.1:(\d+)")
 # Different in every answer: ids, and times.
 VOLATILE = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z?|\b\d{13}\b")

@@ -499,6 +499,7 @@ def test_strict_fails_on_warnings_and_a_build_shows_them(app, mastra):
     assert "DEBUG" not in built.err
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_declared_and_ignored_variables_are_not_reported(app, mastra):
     pyproject = app / "pyproject.toml"

@@ -118,6 +118,7 @@ def test_deploy_runs_a_smoke_test(world):
     assert "is live (production, p2)" in text and "Read on." in text and "responds with 200" in text
 
 
+@pytest.mark.full
 def test_smoke_path_and_slow_start(world):
     world.site.statuses = [503, 404, 200]
     world.deploy("--smoke", "/api/agents", "--smoke-timeout", "30").ok()
@@ -135,6 +136,7 @@ def test_failing_response_fails_the_deploy(world):
     assert done.json["error"]["exit_code"] == 9
 
 
+@pytest.mark.full
 def test_a_failed_smoke_test_names_only_commands_that_the_deployer_has(world):
     world.site.statuses = [500]
     done = world.deploy("--prod").failed(9, "mastra logs --target paper")
@@ -259,6 +261,7 @@ def test_a_deploy_after_a_change_of_variables_is_not_skipped(world):
     assert world.deploy(*skip).ok().json["skipped"] is True
 
 
+@pytest.mark.full
 def test_a_change_of_variables_from_another_machine_counts_too(world):
     skip = ("--prod", "--skip-if-unchanged", "--json")
     world.write(bend={"effect": "next-deploy", "dated": True})
@@ -338,6 +341,7 @@ def test_unchanged_compares_with_the_live_deployment(world):
     assert done["skipped"] is False, "it was there once, and is not what users see"
 
 
+@pytest.mark.full
 def test_a_preview_of_an_aborted_deploy_is_deployed_again(world):
     skip = ("--skip-if-unchanged", "--json")
     world.deploy(*skip).ok()

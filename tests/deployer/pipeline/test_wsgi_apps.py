@@ -122,7 +122,10 @@ def read_source_answers(root, app):
             process.kill()
 
 
-@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize(
+    "app",
+    [pytest.param(app, marks=pytest.mark.full if app == "plain:app" else ()) for app in APPS],
+)
 def test_bundle_answers_as_the_source(site, mastra, serve_directory, tmp_path, app):
     expected = read_source_answers(site, app)
     mastra("build", "--app", app, cwd=site, VIRTUAL_ENV="").ok()

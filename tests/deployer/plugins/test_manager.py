@@ -151,6 +151,7 @@ def test_hook_that_returns_nothing_or_raises(package, project, mastra, echo):
     mastra("bundle", "loud", cwd=root, PYTHONPATH=site).failed(3, "ZeroDivisionError", "author")
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_hook_that_is_a_generator_may_print_and_fail(package, project, mastra, echo):
     noisy = TARGET.replace("NAME", "mine") + (

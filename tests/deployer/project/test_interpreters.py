@@ -15,7 +15,9 @@ pytestmark = pytest.mark.slow
 WEATHER = EXAMPLES / "weather"
 
 
-@pytest.mark.parametrize("version", ["3.11", pytest.param("3.12", marks=pytest.mark.full), "3.13"])
+@pytest.mark.parametrize(
+    "version", ["3.13", *(pytest.param(each, marks=pytest.mark.full) for each in ("3.11", "3.12"))]
+)
 def test_weather_on_each_python(version, tmp_path, mastra, find_python, serve_directory):
     python = find_python(version)
     root = tmp_path / "weather"

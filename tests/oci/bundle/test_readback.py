@@ -179,6 +179,7 @@ def test_preview_of_an_image_on_a_base_runs_with_this_python(mastra, project, ec
     assert any(notice in line for line in lines), lines
 
 
+@pytest.mark.full
 def test_preview_finds_the_python_versions_of_pyenv(mastra, project, echo, tmp_path, find_python):
     """pyenv's shims are programs on PATH that fail unless a version is chosen."""
     version = "3.13" if sys.version_info[:2] == (3, 12) else "3.12"

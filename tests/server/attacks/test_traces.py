@@ -51,7 +51,7 @@ def run_script(python, script):
     ("sampling", "expected"),
     [
         pytest.param("", "all", marks=pytest.mark.full),
-        ("type='parent_based', probability=1", "all"),
+        pytest.param("type='parent_based', probability=1", "all", marks=pytest.mark.full),
         ("type='ratio', probability=0.25", "some"),
         pytest.param("type='parent_based', probability=0.25", "some", marks=pytest.mark.full),
         pytest.param("type='always_off'", "none", marks=pytest.mark.full),

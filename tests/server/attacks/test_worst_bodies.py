@@ -10,6 +10,7 @@ import pytest
 from tests.process_usage import read_processor_seconds
 from tests.server.attacks.bodies import FILLINGS, build_raw_bodies, build_worst_bodies
 from tests.server.attacks.health import HealthWatcher
+from tests.server.conftest import manage_processes
 
 APP = """
 from pydantic_ai.messages import ModelResponse, TextPart
@@ -56,15 +57,17 @@ MAX_DELAY = 0.1
 MAX_DELAY_BESIDE_OTHERS = 0.5
 
 
-@pytest.fixture
-def server(process):
-    server_process, port = process(APP)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
-        watcher = HealthWatcher(port)
-        client.pid = server_process.pid
-        client.watcher = watcher
-        yield client
-        watcher.stop()
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with manage_processes(tmp_path_factory.mktemp("server")) as start:
+        server_process, port = start(APP)
+        address = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
+            watcher = HealthWatcher(port)
+            client.pid = server_process.pid
+            client.watcher = watcher
+            yield client
+            watcher.stop()
 
 
 def list_operations(document):

@@ -133,7 +133,7 @@ def test_key_sets(signatures):
         with pytest.raises(jwt.InvalidSignatureError):
             asyncio.run(decode(sign("RS512", stranger), kid, "RS512"))
     for wrong in (b"[]", b"{}", b'{"keys": 1}', b'{"keys": [1]}', b"no json"):
-        with pytest.raises(ValueError, match=r"key set|Expecting value"):
+        with pytest.raises(ValueError, match=r"Key Set|Expecting value"):
             signatures.parse_keys(wrong)
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 __all__ = ("build_resource",)
 
 
-def build_resource(service_name: str, attributes: Mapping[str, Any] | None = None) -> Any:
+def build_resource(
+    service_name: str, attributes: Mapping[str, Any] | None = None, *, has_threads: bool = True
+) -> Any:
     """Return the resource of this process; the variables of OpenTelemetry have priority.
-
-    The SDK's own function starts threads, and Pyodide has none.
 
     :param service_name: ``service.name``, unless ``OTEL_SERVICE_NAME`` or
         ``OTEL_RESOURCE_ATTRIBUTES`` has it.
     :param attributes: further attributes.
+    :param has_threads: whether the platform has threads, which the SDK's own function starts.
     """
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
     from opentelemetry.sdk.version import __version__ as sdk_version
@@ -24,7 +24,7 @@ def build_resource(service_name: str, attributes: Mapping[str, Any] | None = Non
     found = OTELResourceDetector().detect()
     name = found.attributes.get("service.name") or service_name
     own = {**(attributes or {}), "service.name": name}
-    if sys.platform == "emscripten":
+    if not has_threads:
         sdk = {
             "telemetry.sdk.language": "python",
             "telemetry.sdk.name": "opentelemetry",

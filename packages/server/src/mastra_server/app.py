@@ -57,6 +57,7 @@ from mastra_server.openai import routes as openai_routes
 from mastra_server.openai.response_store import ResponseStore
 from mastra_server.studio import routes as studio_routes
 from mastra_server.threads import routes as thread_routes
+from mastra_server.workflows import no_schedules
 from mastra_server.workflows import routes as workflow_routes
 
 if TYPE_CHECKING:
@@ -163,9 +164,9 @@ _API_ROUTES = tuple(
 
 
 def _get_schedule_routes(mastra: Mastra) -> tuple[Any, ...]:
-    """Return the routes of schedules, if a workflow has one: each route takes startup time."""
+    """Return all routes of schedules only if a workflow has one: each route takes startup time."""
     if not any(workflow.schedules for workflow in mastra.workflows.values()):
-        return ()
+        return no_schedules.ROUTES
     from mastra_server.workflows.schedule_routes import ROUTES
 
     return ROUTES

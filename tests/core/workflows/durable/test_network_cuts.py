@@ -27,7 +27,8 @@ def network_rights():
 
 
 @pytest.mark.usefixtures("network_rights")
-@pytest.mark.parametrize("seconds", [2, pytest.param(30, marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("seconds", [2, 30])
 def test_network_between_processes_and_postgres_is_cut(tmp_path, seconds):
     done = subprocess.run(
         [*UNSHARE, sys.executable, "-m", network_cut.__name__, str(tmp_path), str(seconds)],

@@ -135,7 +135,7 @@ def test_no_second_is_lost(tmp_path, monkeypatch):
 
     async def read_at_moment():
         now, (_, rows) = moment[0], await read_schedules()
-        moment[0] += 30  # the time that the database takes
+        moment[0] += 100  # the time that the database takes
         return now, rows
 
     monkeypatch.setattr(store, "read_schedules", read_at_moment)

@@ -74,6 +74,7 @@ def find(message, missing, frame):
     return find_pruned_cause(error, INVENTORY, project)
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_the_setting_in_the_error_is_the_cure(project, mastra, echo, tmp_path):
     house = tmp_path / "wheels"

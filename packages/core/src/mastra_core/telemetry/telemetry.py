@@ -120,17 +120,20 @@ class _Process:
         from opentelemetry import trace
 
         from mastra_core.otel_resource import build_resource
+        from mastra_core.request_scope import is_request_scoped
         from mastra_core.telemetry.provider import connect_recorder, warn_about_closed_provider
 
         if self.recorder is None or self.provider is not trace.get_tracer_provider():
             sampling = Sampling(read_sampling(settings.sampling))
-            resource = build_resource(settings.service_name)
+            resource = build_resource(settings.service_name, has_threads=not is_request_scoped())
             listeners = self.recorder.listeners if self.recorder is not None else ()
             self.provider, self.recorder = connect_recorder(resource, sampling)
             self.recorder.listeners = listeners
         elif not self.senders and not self.recorder.listeners:
             self.recorder.sampling = Sampling(read_sampling(settings.sampling))
-            self.recorder.resource = build_resource(settings.service_name)
+            self.recorder.resource = build_resource(
+                settings.service_name, has_threads=not is_request_scoped()
+            )
         warn_about_closed_provider(self.provider)
         return self.recorder
 

@@ -387,15 +387,37 @@ class RunStoreSuite:
         assert run(store.read_journal(parent.id)).answers == {claimed.parent_key: _END}
         assert run(store.read_states([parent.id]))[parent.id].answers == 1
 
+    def test_restart_finds_the_child_of_a_later_attempt(self, store: RunStore, run: _Await) -> None:
+        """A restarted parent finds its unfinished child; a rewound parent releases its children."""
+        parent = _begin(store, run)
+
+        def start(run_id: str, key: str) -> Any:
+            return run(store.start_child(parent, (key, True), _build_run(run_id), _EVENT, "{}", 10))
+
+        def begin(**options: Any) -> RunRow:
+            present, _ = run(store.read(parent.id))
+            row: RunRow = run(store.begin(present, "one", _EVENT, "{}", **options))
+            return row
+
+        start("c1", "c!1")
+        run(store.cancel(run(store.find("w", "c1", None)).id, _END))
+        assert start("c2", "c!2") == ("started", "c2")
+        parent = begin(drop=["c!1"])
+        assert start("c3", "c!1") == ("started", "c2")
+        assert run(store.find("w", "c2", None)).parent_key == "c!1"
+        parent = begin(keep=None)
+        assert run(store.list_children(parent.id)) == []
+        assert start("c4", "c!1") == ("started", "c4")
+
     def test_cancellation_reaches_children(self, store: RunStore, run: _Await) -> None:
         """The children of a canceled run end; a canceled child answers its parent."""
         parent = _begin(store, run)
         for number in (1, 2):
-            new, wait = _build_run(f"c{number}"), (f"c!{number}", number == 1)
+            new, wait = _build_run(f"c{number}"), (f"c{number}!1", number == 1)
             run(store.start_child(parent, wait, new, _EVENT, "{}", 10))
         first = run(store.find("w", "c1", None))
         run(store.cancel(first.id, _END))
-        assert run(store.read_journal(parent.id)).answers == {"c!1": _END}
+        assert run(store.read_journal(parent.id)).answers == {"c1!1": _END}
         run(store.cancel(parent.id, _EVENT))
         assert {status for *_, status in run(store.list_children(parent.id))} == {"canceled"}
 

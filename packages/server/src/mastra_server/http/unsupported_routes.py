@@ -48,7 +48,6 @@ _OPERATIONS = (
     ("vector_index", "GET", "/api/vector/{store_id:str}/indexes/{index:str}", _KNOWLEDGE),
     ("vector_delete", "DELETE", "/api/vector/{store_id:str}/indexes/{index:str}", _KNOWLEDGE),
     ("vector_create", "POST", "/api/vector/{store_id:str}/create-index", _KNOWLEDGE),
-    ("schedules", "GET", "/api/schedules", _SCHEDULES),
     ("schedule", "GET", "/api/schedules/{schedule_id:str}", _SCHEDULES),
     ("schedule_create", "POST", "/api/schedules", _SCHEDULE_CHANGES),
     ("schedule_update", "PATCH", "/api/schedules/{schedule_id:str}", _SCHEDULE_CHANGES),

@@ -10,16 +10,13 @@ from mastra_core.workflows.durable.run_queries import (
     deliver_end,
     read_run,
 )
-from mastra_core.workflows.durable.run_rows import (
-    ChildStart,
-    NewRun,
-    RunRow,
-    join_placeholders,
-)
+from mastra_core.workflows.durable.run_rows import ChildStart, NewRun, RunRow
 from mastra_core.workflows.durable.transactions import Queries, Query
 from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
 
 __all__ = ("list_children", "start_child")
+
+_FAILED = FINISHED_STATUSES - {"success"}
 
 
 def start_child(
@@ -48,8 +45,6 @@ def start_child(
     if not holds:
         return ChildStart("refused")
     existing = yield from _find_child(parent.id, wait[0], now)
-    if existing is None:
-        existing = yield from _adopt_child(parent.id, wait[0])
     if existing is not None:
         return ChildStart("started", existing)
     created = yield from create_run(new, max_unfinished)
@@ -67,39 +62,40 @@ def start_child(
 
 def _find_child(parent: int, wait: str, now: str) -> Queries[str | None]:
     """Return the id of the run for a wait; a run that has failed is replaced after a restart."""
-    rows = yield Query(
-        "SELECT id, run_id, status, parent_waits FROM mastra_runs "
-        "WHERE parent = ? AND parent_key = ? ORDER BY id DESC LIMIT 1",
-        (parent, wait),
+    rows: Any = yield _select_child(parent, wait)
+    if not rows:
+        return None
+    answers = yield Query(
+        "SELECT 1 FROM mastra_run_answers WHERE run = ? AND key = ?", (parent, wait)
     )
+    if answers:
+        return str(rows[0][1])
+    # A restart counts attempts from 1 again, so a later attempt may have a run that goes on.
+    step, _, attempt = wait.rpartition("!")
+    number = int(attempt)
+    while rows and rows[0][2] in _FAILED:
+        number += 1
+        rows = yield _select_child(parent, f"{step}!{number}")
     if not rows:
         return None
     child, run_id, status, is_awaited = rows[0]
-    answers: Any = yield Query(
-        "SELECT 1 FROM mastra_run_answers WHERE run = ? AND key = ?", (parent, wait)
-    )
-    if answers or status not in FINISHED_STATUSES:
-        return str(run_id)
-    if status != "success":
-        return None
-    if is_awaited:
+    if number != int(attempt):  # the child may have ended since it was read
+        ((status,),) = yield Query(
+            "UPDATE mastra_runs SET parent_key = ? WHERE id = ? RETURNING status", (wait, child)
+        )
+    if is_awaited and status in FINISHED_STATUSES:
         ended = yield from read_run(child, 0)
         assert ended is not None  # noqa: S101  # it was found in this transaction
         yield from deliver_end(parent, wait, ended[1][-1], now)
     return str(run_id)
 
 
-def _adopt_child(parent: int, wait: str) -> Queries[str | None]:
-    """Use the unfinished run of a later attempt, because a restart counts attempts from 1 again."""
-    step = wait.rpartition("!")[0] + "!"
-    finished = sorted(FINISHED_STATUSES)
-    rows = yield Query(
-        "UPDATE mastra_runs SET parent_key = ? WHERE parent = ? AND parent_waits = 1 "  # noqa: S608  # no values
-        "AND substr(parent_key, 1, length(?)) = ? "
-        f"AND status NOT IN ({join_placeholders(finished)}) RETURNING run_id",
-        (wait, parent, step, step, *finished),
+def _select_child(parent: int, wait: str) -> Query:
+    return Query(
+        "SELECT id, run_id, status, parent_waits FROM mastra_runs "
+        "WHERE parent = ? AND parent_key = ? ORDER BY id DESC LIMIT 1",
+        (parent, wait),
     )
-    return str(rows[0][0]) if rows else None
 
 
 def list_children(run: int) -> Queries[list[tuple[str, str, str]]]:

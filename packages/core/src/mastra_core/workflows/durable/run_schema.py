@@ -44,7 +44,8 @@ _VERSION_1 = (
     )""",
     f"""CREATE INDEX mastra_runs_due ON mastra_runs (({RANK}), fingerprint)
         WHERE holder = '' AND due_at IS NOT NULL""",
-    "CREATE INDEX mastra_runs_children ON mastra_runs (parent) WHERE parent IS NOT NULL",
+    """CREATE INDEX mastra_runs_children ON mastra_runs (parent, parent_key)
+        WHERE parent IS NOT NULL""",
     "CREATE INDEX mastra_runs_held ON mastra_runs (holder) WHERE holder <> ''",
     """CREATE INDEX mastra_runs_unfinished ON mastra_runs (caller)
         WHERE caller <> '' AND status NOT IN ('canceled', 'failed', 'success')""",

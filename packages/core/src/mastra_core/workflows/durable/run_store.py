@@ -114,7 +114,8 @@ class RunStore(Protocol):
         :param event: the JSON of the first event, after which the run is running.
         :param settings: the JSON of ``ExecutionSettings``.
         :param context: the JSON of the new request context; the previous one by default.
-        :param keep: the keys of the outcomes that stay.
+        :param keep: the keys of the outcomes that stay; ``None`` if no outcome stays, and the
+            child runs are canceled and released.
         :param drop: the keys of the events that may be emitted again.
         :param fingerprint: the fingerprint of the workflow; the previous one by default.
         :param priority: the new priority; the previous one by default.
@@ -298,7 +299,9 @@ class RunStore(Protocol):
     ) -> ChildStart:
         """Start a run for another run, unless it was started before.
 
-        The started run is canceled together with its parent. If the parent waits, the end of the
+        The key of the wait ends with ``!`` and the number of the attempt. A restart counts attempts
+        from 1 again, so a run of a later attempt that has not failed counts as started too. The
+        started run is canceled together with its parent. If the parent waits, the end of the
         run and the answer of the wait are one transaction.
 
         :param parent: the run that starts it, as its process holds it.

@@ -179,7 +179,8 @@ class SqlRunStore:
         :param event: the JSON of the first event, after which the run is running.
         :param settings: the JSON of ``ExecutionSettings``.
         :param context: the JSON of the new request context; the previous one by default.
-        :param keep: the keys of the outcomes that stay.
+        :param keep: the keys of the outcomes that stay; ``None`` if no outcome stays, and the
+            child runs are canceled and released.
         :param drop: the keys of the events that may be emitted again.
         :param fingerprint: the fingerprint of the workflow; the previous one by default.
         :param priority: the new priority; the previous one by default.
@@ -238,10 +239,8 @@ class SqlRunStore:
         :param event: the JSON of its last event.
         :returns: whether the run had not ended.
         """
-        now, has_locks = self._database.now, self._database.has_locks  # D1 keeps no child runs
-        return await self._change(
-            lambda: cancel_run(run, event, now, may_have_children=has_locks), bool
-        )
+        now, has_locks = self._database.now, self._database.has_locks
+        return await self._change(lambda: cancel_run(run, event, now, has_locks=has_locks), bool)
 
     async def has_claimable(
         self, member: Member, workflows: Mapping[str, str], *, orphans: bool

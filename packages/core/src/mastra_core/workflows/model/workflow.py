@@ -228,7 +228,7 @@ class Workflow(WorkflowDefinition[In, Out]):
 
         check_result(self)
         if self.schedules:
-            from mastra_core.workflows.model.schedule import check_schedules
+            from mastra_core.workflows.model.schedule_checks import check_schedules
 
             check_schedules(self)
 
