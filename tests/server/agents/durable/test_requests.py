@@ -184,6 +184,39 @@ def test_a_reconnect_reads_the_run_of_its_resource(shop):
     assert shop.http.post(f"{SHOP}/stream", json=body, headers=headers).status_code == 404
 
 
+def test_a_reconnect_reads_no_running_run_of_another_resource(shop):
+    headers, body = {"last-event-id": "busy/0"}, build_body("I am bob", "busy", "bob")
+    post(shop, "generate", body)
+    running = shop.http.stream("POST", f"{SHOP}/stream", json=build_body("slow one", "busy"))
+    with running as answer:
+        assert '"start"' in next(answer.iter_lines())
+        refused = shop.http.post(f"{SHOP}/stream", json=body, headers=headers)
+        own = post(shop, "stream", build_body("slow one", "busy"), **headers)
+    assert refused.status_code == 409
+    assert get_text(own) == "You said slow one."
+    assert get_text(post(shop, "stream", body, **headers)) == "You said I am bob."
+
+
+def test_a_run_has_no_frames_of_another_resource(shop):
+    post(shop, "stream", build_body("I am bob", "again", "bob"))
+    answer = post(shop, "stream", build_body("hello", "again"))
+    assert "id: again/1\n" in answer.text
+    headers = {"last-event-id": "again/0"}
+    for resource, text in (("ann", "You said hello."), ("bob", "You said I am bob.")):
+        body = build_body("x", "again", resource)
+        assert get_text(post(shop, "stream", body, **headers)) == text
+
+
+def test_a_repeated_decision_reads_the_run_of_its_resource(shop):
+    for resource in ("ann", "bob"):
+        suspend(shop, "both", resource)
+    decision, headers = {"runId": "both", **PAY}, {"last-event-id": "both/0"}
+    post(shop, "approve-tool-call", {**decision, "resourceId": "bob"})
+    for resource, text in (("ann", ""), ("bob", "Then: paid 3")):
+        body = {**decision, "resourceId": resource}
+        assert get_text(post(shop, "approve-tool-call", body, **headers)) == text
+
+
 def test_a_repeated_decision_reads_on(shop):
     body = build_body("pay", "decided")
     count = len(list_types(post(shop, "stream", body)))

@@ -145,9 +145,9 @@ async def _decline_and_wait(request: _Request) -> ASGIResponse:
 )
 async def _resume_run(request: _Request) -> StreamResponse:
     """Pass data to a tool call that waits for it, and stream the rest of the run."""
-    if is_reconnect(request):  # the decision was taken before
-        return await observe_live_run(request, get_agent(request).id, "")
     agent, body = get_agent(request), await read_body(request, _Resumed)
+    if is_reconnect(request):  # the decision was taken before
+        return await observe_live_run(request, agent.id, body.run_id, resource=body.resource_id)
     run = await get_suspended_run(request, agent, body.run_id, body.resource_id)
     call = find_waiting_call(run, body.tool_call_id)
     decision = build_waiting_decision(agent, call, body.resume_data)
@@ -168,26 +168,29 @@ ROUTES = (
 
 
 async def _stream_decision(request: _Request, *, approve: bool) -> StreamResponse:
+    agent, body = get_agent(request), await read_body(request, _Decided)
     if is_reconnect(request):  # the decision was taken before
-        return await observe_live_run(request, get_agent(request).id, "")
-    agent, run_input = await _read_decided_input(request, approve=approve)
+        return await observe_live_run(request, agent.id, body.run_id, resource=body.resource_id)
+    run_input = await _build_decided_input(request, agent, body, approve=approve)
     return await respond_with_stream(
         request, agent.id, run_input, resume_agent(agent, run_input, get_suspended_runs(request))
     )
 
 
 async def _generate_decision(request: _Request, *, approve: bool) -> ASGIResponse:
-    agent, run_input = await _read_decided_input(request, approve=approve)
+    agent, body = get_agent(request), await read_body(request, _Decided)
+    run_input = await _build_decided_input(request, agent, body, approve=approve)
     await take_suspended_run(get_suspended_runs(request), agent, run_input)
     return json_response(await generate_result(agent, run_input, get_suspended_runs(request)))
 
 
-async def _read_decided_input(request: _Request, *, approve: bool) -> tuple[AgentLike, AgentInput]:
-    agent, body = get_agent(request), await read_body(request, _Decided)
+async def _build_decided_input(
+    request: _Request, agent: AgentLike, body: _Decided, *, approve: bool
+) -> AgentInput:
     run = await get_suspended_run(request, agent, body.run_id, body.resource_id)
     call = find_waiting_call(run, body.tool_call_id)
     decision = Decision(approved=approve, reason=body.reason)
-    return agent, build_resume_input(request, run, {call.id: decision}, body.request_context)
+    return build_resume_input(request, run, {call.id: decision}, body.request_context)
 
 
 def _build_query(request: _Request) -> SuspendedRunQuery:

@@ -39,12 +39,13 @@ class DurableRun:
     :param run_id: the id of the run.
     :param resource: the owner of the run; any if it is empty.
     :param state: the state of the application.
+    :ivar resource: the owner of the run; any if it is empty.
     """
 
     def __init__(self, agent: DurableAgent, run_id: str, resource: str, state: State) -> None:
         self._agent = agent
         self._run_id = run_id
-        self._resource = resource
+        self.resource = resource
         self._state = state
 
     @property
@@ -55,7 +56,7 @@ class DurableRun:
     async def cancel(self) -> bool:
         """Cancel the run in the process that executes it; return whether it is stored."""
         try:
-            await self._agent.cancel_run(self._run_id, self._resource)
+            await self._agent.cancel_run(self._run_id, self.resource)
         except NotFound:  # it has not been stored yet
             return False
         return True

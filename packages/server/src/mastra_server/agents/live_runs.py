@@ -239,17 +239,18 @@ async def _find_or_restore_run(
     """Return a run of this server; start to read a durable run if no task reads it yet.
 
     :raises NotFound: when a durable agent has no such run.
+    :raises Conflict: when another resource has a running run with this id.
     """
     runs: LiveRuns = request.app.state.live_runs
     owner, agent = restrict_to_resource(request), find_durable_agent(request, agent_id)
     run = runs.find(run_id, agent_id, owner)
     if agent is None or (run is not None and run.is_running):
-        return run
+        return _require_same_resource(run, resource)
     chunks = await stream_durable_run(request, agent, run_id, owner or resource)
     run = runs.find(run_id, agent_id, owner)
     if run is not None and run.is_running:  # another reader was faster
         await chunks.aclose()
-        return run
+        return _require_same_resource(run, resource)
     runs.forget_finished(run_id, agent_id, owner)
     return runs.start(
         chunks,
@@ -260,6 +261,14 @@ async def _find_or_restore_run(
         convert=convert,
         durable=find_durable_run(request, agent_id, run_id, owner or resource),
     )
+
+
+def _require_same_resource(run: LiveRun | None, resource: str) -> LiveRun | None:
+    """Return a run, unless it is known to be that of another resource."""
+    owner = run.durable.resource if run is not None and run.durable is not None else ""
+    if run is not None and owner and resource and owner != resource:
+        raise Conflict(f"The run {run.id!r} of another resource is running.")
+    return run
 
 
 async def _wait_for_rest(run: LiveRun | None) -> None:
@@ -304,15 +313,19 @@ def start_live_run(
     :raises TooManyRuns: when too many runs are running.
     """
     runs: LiveRuns = request.app.state.live_runs
+    owner, run_id = restrict_to_resource(request), run_input.run_id
+    durable = find_durable_run(request, agent_id, run_id, run_input.resource)
+    if durable is not None and not run_input.decisions:  # another resource may have used the id
+        runs.forget_finished(run_id, agent_id, owner)
     run = runs.start(
         chunks,
-        run_input.run_id,
+        run_id,
         agent_id,
-        restrict_to_resource(request),
+        owner,
         caller=identify_caller(request.scope),
         size=run_input.estimate_size(),
         convert=convert,
-        durable=find_durable_run(request, agent_id, run_input.run_id, run_input.resource),
+        durable=durable,
     )
     run.chat, run.is_waiting = chat, is_waiting
     remote = request.app.state.remote_runs
@@ -337,7 +350,7 @@ def get_thread_key(agent_id: str, run_input: AgentInput) -> ThreadKey:
 
 
 async def observe_live_run(
-    request: _Request, agent_id: str, run_id: str, offset: int = 0
+    request: _Request, agent_id: str, run_id: str, offset: int = 0, *, resource: str | None = None
 ) -> StreamResponse:
     """Respond with the stream of an existing run.
 
@@ -345,13 +358,15 @@ async def observe_live_run(
     :param agent_id: the id of the agent.
     :param run_id: the id of the run.
     :param offset: the number of frames to skip.
+    :param resource: the owner of a durable run; any by default.
     :raises NotFound: when there is no such run.
+    :raises Conflict: when another resource has a running run with this id.
     """
     name, after = _read_last_event_id(request)
     run_id, after = name or run_id, offset if after is None else after
     runs: LiveRuns = request.app.state.live_runs
     owner, remote = restrict_to_resource(request), request.app.state.remote_runs
-    run = await _find_or_restore_run(request, agent_id, run_id)
+    run = await _find_or_restore_run(request, agent_id, run_id, resource=resource or "")
     if run is None and remote is not None:
         return sse_response(await remote.observe(agent_id, owner, run_id, after))
     return respond_with_run(runs.get(run_id, agent_id, owner), after)
