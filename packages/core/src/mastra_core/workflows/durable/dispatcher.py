@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import socket
 import time
@@ -223,7 +224,10 @@ class Dispatcher:
             self._heartbeat = Heartbeat(self._store.copy(), self.member, self._settings.lease)
             self._heartbeat.start()
         for work in (self._watch(), self._listen()):
-            self._tasks.append(asyncio.create_task(work, name="durable runs"))
+            # The request that connects first must not get the looks of all time in its trace.
+            context = contextvars.Context()
+            task = asyncio.create_task(work, name="durable runs", context=context)
+            self._tasks.append(task)
 
     async def close(self) -> None:
         """Stop the runs of this process, and let other processes continue them."""
