@@ -325,6 +325,11 @@ LEFT_OUT = (
     ),
     (501, "*.saveScore *.score", "Scores are not implemented."),
     (
+        200,
+        "MastraClient.listSchedules",
+        "The list of an app without schedules is empty.",
+    ),
+    (
         501,
         "*Schedule*",
         "Schedules are part of the code. The others need a workflow with a schedule.",
