@@ -113,7 +113,7 @@ for (const decision of ["approve", "decline"]) {
   const { chat, unmount } = await open(thread, await list(thread));
   await until("approval after a reload", () => chat.isAwaitingToolApproval);
   await chat[`${decision}ToolCall`]("pay-0");
-  await until("answer", () => JSON.stringify(chat.messages).includes("Then: "));
+  await until("answer", () => JSON.stringify(chat.messages).includes("Then: ") && !chat.isRunning);
   got[`react ${decision}`] = { shown: chat.messages, stored: await list(thread) };
   unmount();
 }
