@@ -377,23 +377,8 @@ def answer_waits(
     )
     if not locked:
         return None, 0
-    known: set[str] = set()
-    for chunk in _chunk([key for key, _ in answers]):
-        rows = yield Query(
-            "SELECT key FROM mastra_run_answers "  # noqa: S608  # no values
-            f"WHERE run = ? AND key IN ({join_placeholders(chunk)})",
-            (run, *chunk),
-        )
-        known |= {key for (key,) in rows}
-    suspended: set[str] = set()  # a rewind at the same time may have removed the wait
-    for chunk in _chunk(["#".join(key.rsplit("!", 1)) for key, _ in answers]):
-        rows = yield Query(
-            "SELECT key FROM mastra_run_outcomes "  # noqa: S608  # no values
-            f"WHERE run = ? AND key IN ({join_placeholders(chunk)})",
-            (run, *chunk),
-        )
-        suspended |= {"!".join(key.rsplit("#", 1)) for (key,) in rows}
-    new = [(key, event) for key, event in answers if key in suspended - known]
+    waits = yield from _select_open_waits(run, [key for key, _ in answers])
+    new = [(key, event) for key, event in answers if key in waits]
     if not new:
         return None, 0
     rows = yield Query(
@@ -413,6 +398,27 @@ def answer_waits(
     if not rows:  # a database without locks, and the run has changed since it was read
         return (yield from answer_waits(run, holder, answers, data, context, now))
     return _to_row(rows[0]), len(new)
+
+
+def _select_open_waits(run: int, keys: Sequence[str]) -> Queries[set[str]]:
+    """Return the keys of the waits that exist and have no answer yet."""
+    answered = yield from _select_keys("mastra_run_answers", run, keys)
+    # A rewind at the same time may have removed the outcome that waits.
+    outcomes = ["#".join(key.rsplit("!", 1)) for key in keys]
+    suspended = yield from _select_keys("mastra_run_outcomes", run, outcomes)
+    return {"!".join(key.rsplit("#", 1)) for key in suspended} - answered
+
+
+def _select_keys(table: str, run: int, keys: Sequence[str]) -> Queries[set[str]]:
+    """Return those of the keys that a table has for a run."""
+    found: set[str] = set()
+    for chunk in _chunk(keys):
+        rows = yield Query(
+            f"SELECT key FROM {table} WHERE run = ? AND key IN ({join_placeholders(chunk)})",  # noqa: S608  # no values
+            (run, *chunk),
+        )
+        found |= {key for (key,) in rows}
+    return found
 
 
 def _report_end(parent: Sequence[Any], event: str, now: str) -> Queries[None]:
