@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ("collect_tasks", "freezes_between_requests", "hold_response", "list_unheld_tasks")
+__all__ = ("collect_tasks", "freezes_between_requests", "hold_response", "list_unawaited_tasks")
 
 _VARIABLES = ("AWS_LAMBDA_FUNCTION_NAME", "VERCEL")
-_unheld: set[asyncio.Task[Any]] = set()  # tasks for which no response waits
+_unawaited: set[asyncio.Task[Any]] = set()  # tasks for which no response waits
 _tasks: ContextVar[list[asyncio.Task[Any]] | None] = ContextVar("mastra_held_tasks", default=None)
 
 
@@ -41,7 +41,7 @@ def collect_tasks() -> Iterator[list[asyncio.Task[Any]]]:
     finally:
         _tasks.reset(token)
         for task in tasks:  # the client may have left before their end
-            _add_unheld(task)
+            _add_unawaited(task)
 
 
 def hold_response(task: asyncio.Task[Any]) -> None:
@@ -53,15 +53,15 @@ def hold_response(task: asyncio.Task[Any]) -> None:
     if tasks is not None:
         tasks.append(task)
     elif freezes_between_requests():
-        _add_unheld(task)
+        _add_unawaited(task)
 
 
-def list_unheld_tasks() -> list[asyncio.Task[Any]]:
+def list_unawaited_tasks() -> list[asyncio.Task[Any]]:
     """Return the tasks that no response waits for, so that the next response does."""
-    return [*_unheld]
+    return [*_unawaited]
 
 
-def _add_unheld(task: asyncio.Task[Any]) -> None:
+def _add_unawaited(task: asyncio.Task[Any]) -> None:
     if not task.done():
-        _unheld.add(task)
-        task.add_done_callback(_unheld.discard)
+        _unawaited.add(task)
+        task.add_done_callback(_unawaited.discard)

@@ -5,7 +5,7 @@ import asyncio
 WRITES = frozenset({"create", "begin", "commit", "answer", "cancel", "claim"})
 
 
-class MortalStore:
+class CrashingStore:
     """Passes calls to a store, until the process dies at a write; later calls never return.
 
     :param store: the store.
@@ -28,7 +28,7 @@ class MortalStore:
         return method
 
     def copy(self):
-        copied = MortalStore(self._store.copy())
+        copied = CrashingStore(self._store.copy())
         copied.died = self.died
         return copied
 

@@ -16,7 +16,7 @@ from mastra_core.database.url import parse_database_url
 from mastra_core.errors import Conflict
 from mastra_core.workflows import RunRecord
 from mastra_core.workflows.durable.run_store_factory import create_run_store
-from tests.core.workflows.durable.mortal_store import MortalStore
+from tests.core.workflows.durable.crashing_store import CrashingStore
 from tests.core.workflows.random_workflows import RandomWorkflow, leaves, workflow_parts
 
 RANDOM = settings(
@@ -92,7 +92,7 @@ class Lives:
 
     async def _live(self, last, is_stored):
         inner = self._open_store()
-        store = MortalStore(inner, last, is_stored)
+        store = CrashingStore(inner, last, is_stored)
         engine = DurableEngine(store, max_takeovers=10_000)
         driver = asyncio.create_task(self._drive(engine))
         death = asyncio.create_task(store.died.wait())

@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mastra_core.errors import StorageError
-from mastra_core.freezing import collect_tasks, list_unheld_tasks
+from mastra_core.freezing import collect_tasks, list_unawaited_tasks
 from mastra_core.logger import get_logger
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 
 __all__ = ("FrozenRuns",)
 
-_PATIENCE = 5.0  # seconds that a GET waits for waiting runs before it is answered
-_UNHELD_PATIENCE = 30.0  # seconds; a run could wait for this response itself
+_READ_TIMEOUT = 5.0  # seconds that a GET waits for waiting runs before it is answered
+_UNAWAITED_TIMEOUT = 30.0  # seconds; a run could wait for this response itself
 
 
 class FrozenRuns:
@@ -42,7 +42,7 @@ class FrozenRuns:
             task = asyncio.create_task(self._continue())
             tasks.append(task)
             if scope["method"] == "GET":  # it shows the runs as they rest, unless that takes long
-                await asyncio.wait([task], timeout=_PATIENCE)
+                await asyncio.wait([task], timeout=_READ_TIMEOUT)
 
             async def send_last(message: Message) -> None:
                 if message["type"] == "http.response.body" and not message.get("more_body"):
@@ -62,5 +62,5 @@ async def _wait_for_all(tasks: list[asyncio.Task[Any]]) -> None:
     """Wait for tasks that may add further tasks."""
     while pending := [task for task in tasks if not task.done()]:
         await asyncio.wait(pending)
-    if unheld := list_unheld_tasks():
-        await asyncio.wait(unheld, timeout=_UNHELD_PATIENCE)
+    if unawaited := list_unawaited_tasks():
+        await asyncio.wait(unawaited, timeout=_UNAWAITED_TIMEOUT)

@@ -142,9 +142,9 @@ class Dispatcher:
         if not self._settings.max_concurrency:
             return
         self._kicked.set()
-        self._claim_held()
+        self._claim_before_freeze()
 
-    def _claim_held(self) -> None:
+    def _claim_before_freeze(self) -> None:
         """Claim runs before the current response is complete, if the process is frozen then."""
         if self._freezes and not self._is_closing:
             self._claiming = asyncio.create_task(self._claim_runs())
@@ -306,7 +306,7 @@ class Dispatcher:
             execution.run.is_executed = False
             if is_awaited:
                 self._kicked.set()  # other runs may wait
-                self._claim_held()
+                self._claim_before_freeze()
 
     async def _watch(self) -> None:
         try:
