@@ -22,13 +22,13 @@ from mastra_core.workflows.durable.execution import ExecutionLimits, build_full_
 from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
 from mastra_core.workflows.durable.restart_plan import plan_restart
 from mastra_core.workflows.durable.run_load import RunLoad
-from mastra_core.workflows.durable.run_rows import (
+from mastra_core.workflows.durable.store.run_rows import (
     ExecutionSettings,
     NewRun,
     RunRow,
 )
-from mastra_core.workflows.durable.run_store import RunStore
-from mastra_core.workflows.durable.run_store_factory import create_run_store
+from mastra_core.workflows.durable.store.run_store import RunStore
+from mastra_core.workflows.durable.store.run_store_factory import create_run_store
 from mastra_core.workflows.engine.protocol import Run
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
@@ -571,7 +571,7 @@ def _as_store(store: RunStore | str | None) -> RunStore:
     if store is not None and not isinstance(store, str):
         return store
     if store is not None and store.startswith(_D1_SCHEME):
-        from mastra_core.workflows.durable.d1_run_store import D1RunStore
+        from mastra_core.workflows.durable.store.d1_run_store import D1RunStore
 
         return D1RunStore(store.removeprefix(_D1_SCHEME))
     return create_run_store(read_database_url() if store is None else parse_database_url(store))

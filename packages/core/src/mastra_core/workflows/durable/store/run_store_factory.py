@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mastra_core.database.url import DatabaseUrl
-from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.durable.store.run_store import RunStore
 
 __all__ = ("create_run_store",)
 
@@ -14,9 +14,9 @@ def create_run_store(url: DatabaseUrl) -> RunStore:
     :param url: the database.
     """
     if url.kind == "postgresql":
-        from mastra_core.workflows.durable.postgres_run_store import PostgresRunStore
+        from mastra_core.workflows.durable.store.postgres_run_store import PostgresRunStore
 
         return PostgresRunStore(url)
-    from mastra_core.workflows.durable.sqlite_run_store import SqliteRunStore
+    from mastra_core.workflows.durable.store.sqlite_run_store import SqliteRunStore
 
     return SqliteRunStore(url.path)
