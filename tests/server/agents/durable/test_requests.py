@@ -12,7 +12,7 @@ from pydantic_ai.models.function import DeltaToolCall, FunctionModel
 
 from mastra_core import Agent, DurableEngine
 from mastra_core.errors import NotFound
-from mastra_core.workflows.durable.sql_run_store import SqlRunStore
+from mastra_core.workflows.durable.store.sql_run_store import SqlRunStore
 from tests.server.agents.durable.conftest import read_chunks
 from tests.server.sample_agents import create_application, paid
 
