@@ -11,7 +11,7 @@ import msgspec
 from mastra_core.agents.events import AgentEvent, Failure
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput, collect
-from mastra_core.agents.suspended_runs import SuspendedRun, SuspendedRunQuery
+from mastra_core.agents.suspended_runs import SuspendedRun, SuspendedRunQuery, build_ambiguity
 from mastra_core.durable_agents.agent_workflow import (
     build_agent_workflow,
     dump_decisions,
@@ -168,10 +168,16 @@ class DurableAgent:
             selection = msgspec.structs.replace(selection, offset=selection.offset + _PAGE_SIZE)
 
     async def _find(self, run_id: str, resource: str) -> Run:
+        """Return a run. If no resource is named, prefer the run without one."""
         try:
-            return await self._engine.get(self.workflow, run_id, resource)
+            run = await self._engine.get(self.workflow, run_id, resource)
         except NotFound:
             raise NotFound(f"There is no run {run_id!r} of the agent {self.id!r}.") from None
+        if run.record.resource_id and not resource:
+            counts = await self._engine.count(self.workflow, RunQuery(run_id=run_id))
+            if sum(counts.values()) > 1:
+                raise build_ambiguity(run_id)
+        return run
 
     async def _run(self, run_input: AgentInput, *, live: bool) -> AsyncGenerator[AgentEvent]:
         run, offset = await (
