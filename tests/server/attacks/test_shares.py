@@ -48,7 +48,9 @@ def test_addresses():
     assert read("2001:db8::1") == read("2001:db8::ffff:2") == "address:2001:db8::/64"
     assert read("2001:db8:0:1::1") != read("2001:db8::1")
     assert read("fe80::1%eth0") == "address:fe80::/64"
-    assert read("::ffff:192.0.2.1") == "address:::ffff:192.0.2.1"
+    assert read("::ffff:192.0.2.1") == read("::ffff:c000:201") == "address:192.0.2.1"
+    for text in ("unknown", "a:b:c", ":::::"):  # a proxy may report anything
+        assert read(text) == f"address:{text}"
     assert callers.read_client_address({"client": None}) == "address:"
 
 

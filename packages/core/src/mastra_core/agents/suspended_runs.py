@@ -24,6 +24,7 @@ __all__ = (
     "SuspendedRunPage",
     "SuspendedRunQuery",
     "SuspendedRuns",
+    "build_ambiguity",
     "build_error",
     "build_page",
     "select_single",
@@ -291,10 +292,7 @@ def select_single(matches: Sequence[T], run_id: str) -> T:
     if not matches:
         raise NotFound(f"There is no suspended run {run_id!r}.")
     if len(matches) > 1:
-        raise Conflict(
-            f"Several resources have a suspended run {run_id!r}.",
-            "Name the owner of the run: resourceId in a request, or resource in Python.",
-        )
+        raise build_ambiguity(run_id)
     return matches[0]
 
 
@@ -310,6 +308,17 @@ def build_page(runs: Sequence[SuspendedRun], query: SuspendedRunQuery) -> Suspen
     for run in page:
         size.add(estimate_size(run))
     return SuspendedRunPage(items=tuple(page), total=len(runs))
+
+
+def build_ambiguity(run_id: str) -> Conflict:
+    """Build the error for a caller that does not say which resource's run it means.
+
+    :param run_id: id of the run.
+    """
+    return Conflict(
+        f"Several resources have a run {run_id!r}.",
+        "Name the owner of the run: resourceId in a request, or resource in Python.",
+    )
 
 
 def build_error(count: int) -> TooManyRuns:

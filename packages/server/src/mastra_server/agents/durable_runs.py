@@ -78,7 +78,7 @@ def find_durable_run(
 
 
 async def stream_durable_run(
-    request: _Request, agent: DurableAgent, run_id: str, resource: str
+    request: _Request, agent: DurableAgent, run_input: AgentInput
 ) -> AsyncGenerator[dict[str, Any]]:
     """Return the chunks of a stored run from its beginning.
 
@@ -86,12 +86,10 @@ async def stream_durable_run(
 
     :param request: the request.
     :param agent: the agent.
-    :param run_id: the id of the run.
-    :param resource: the owner of the run; any if it is empty.
+    :param run_input: the stored input of the run.
     :raises NotFound: when there is no such run.
     """
-    run_input = await agent.get_input(run_id, resource)
-    events = await agent.observe(run_id, resource)
+    events = await agent.observe(run_input.run_id, run_input.resource)
     return _stream_parts(request, agent, run_input, events)
 
 
