@@ -145,6 +145,23 @@ def test_destroy_removes_only_mastra_manifests(bundles, run, deploy, proxy, regi
     assert run("deployments", "--json").ok().json["deployments"] == []
 
 
+def test_stages_of_one_repository_are_separate(bundles, run, deploy, live, proxy):
+    staging = ["-s", "tag=staging"]
+    first = deploy(bundles[0], "--prod")
+    second = deploy(bundles[1], "--prod", *staging)
+    assert deploy(bundles[0], "--prod", *staging) == first
+    assert [item["id"] for item in _list_deployments(run)] == [first]
+    run("destroy", "--yes", *staging).ok()
+    assert live() == first
+    assert second not in _list_tags(proxy), "it was in staging only"
+    assert _list_deployments(run, *staging) == []
+    assert [(item["id"], item["live"]) for item in _list_deployments(run)] == [(first, True)]
+
+
+def _list_deployments(run, *options):
+    return run("deployments", *options, "--json").ok().json["deployments"]
+
+
 def test_destroy_reports_a_registry_without_delete(bundles, run, deploy, registry):
     deploy(bundles[0], "--prod")
     registry.kill()

@@ -51,6 +51,7 @@ from mastra_deployer.kit.http.aws_signature import AWS_CREDENTIALS, create_aws_s
 from mastra_deployer.kit.http.connect import connect
 from mastra_deployer.kit.http.open_client import open_client
 from mastra_deployer.kit.http.pages import iter_pages
+from mastra_deployer.kit.http.quote_segment import quote_segment
 from mastra_deployer.kit.http.response_errors import convert_response_errors
 from mastra_deployer.kit.http.response_lines import iter_lines
 from mastra_deployer.kit.http.response_objects import find_object, list_objects, read_object
@@ -161,6 +162,7 @@ __all__ = (
     "open_client",
     "poll",
     "preview_handler",
+    "quote_segment",
     "read_object",
     "render_launcher",
     "replace_file",

@@ -24,7 +24,7 @@ from mastra_core.agents.pydantic_ai.models import ModelCache
 from mastra_core.agents.pydantic_ai.output_types import get_run_output_type
 from mastra_core.agents.pydantic_ai.preload_models import preload_models
 from mastra_core.agents.pydantic_ai.truncate_history import truncate_history
-from mastra_core.agents.run_metrics import measure_events, measure_runs
+from mastra_core.agents.telemetry.run_metrics import measure_events, measure_runs
 from mastra_core.agents.toolboxes import list_tools
 from mastra_core.errors import AgentFailed, RequestError
 from mastra_core.request_scope import is_being_cancelled

@@ -8,7 +8,6 @@ from typing import Any
 
 import pydantic_ai
 
-from mastra_core.agents.event_spans import trace_events
 from mastra_core.agents.events import AgentEvent, Failure, Start
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
@@ -37,7 +36,8 @@ from mastra_core.agents.pydantic_ai.run_overrides import (
 )
 from mastra_core.agents.pydantic_ai.tools import build_toolsets
 from mastra_core.agents.pydantic_ai.truncate_history import truncate_history
-from mastra_core.agents.run_metrics import measure_runs
+from mastra_core.agents.telemetry.event_spans import trace_events
+from mastra_core.agents.telemetry.run_metrics import measure_runs
 from mastra_core.errors import RequestError
 
 __all__ = ("PydanticAgent",)
