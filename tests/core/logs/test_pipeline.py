@@ -350,6 +350,22 @@ def run_script(script):
     return done
 
 
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_credentials_in_the_fields_of_a_scope_are_masked(build, in_thread):
+    handler = Collector()
+    logger, pipeline, lines = build(custom=handler)
+    if in_thread:
+        pipeline.start()
+    with bind_log_fields(api_key="k-12", order={"id": 7, "token": "t-34"}, customer="ann"):
+        logger.info("shipped")
+    if in_thread:
+        pipeline.stop()
+    (line,), (record,) = lines(), handler.records
+    assert (line["api_key"], line["customer"]) == ("****", "ann")
+    assert line["order"] == record.order == {"id": 7, "token": "****"}
+    assert record.api_key == "****"
+
+
 def test_lines_of_other_threads_are_written_while_the_logger_stops(build):
     logger, pipeline, lines = build()
     counts, ends = [], threading.Event()
