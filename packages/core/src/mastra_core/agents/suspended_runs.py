@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -226,7 +227,8 @@ class MemorySuspendedRuns(SuspendedRuns):
         self._places = Shares(limit)
         self._bytes = Shares(max_bytes)
         self._max_age = max_age
-        self._runs: dict[_Key, tuple[SuspendedRun, int]] = {}
+        # Unlike a plain dict, it finds its first key at once after many removals.
+        self._runs: OrderedDict[_Key, tuple[SuspendedRun, int]] = OrderedDict()
 
     @override
     async def put(self, run: SuspendedRun) -> None:

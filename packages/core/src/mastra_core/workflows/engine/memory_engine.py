@@ -7,9 +7,10 @@ cost of a run is independent of the number of runs.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -48,6 +49,9 @@ from mastra_core.workflows.engine.time_travel import (
     drop_final_failures,
 )
 from mastra_core.workflows.model.workflow import Workflow
+
+if TYPE_CHECKING:
+    from mastra_core.workflows.engine.step_runner import StepFailed
 
 __all__ = ("MemoryEngine",)
 
@@ -428,9 +432,7 @@ class MemoryEngine:
             self._runs.mark_finished(run)
 
     async def _execute(self, run: MemoryRun, options: RunOptions) -> None:
-        from mastra_core.workflows.engine.interpreter import PerStepPause, interpret
-        from mastra_core.workflows.engine.step_runner import StepFailed, to_run_error
-
+        interpret, to_run_error, PerStepPause, StepFailed = _import_interpreter()  # noqa: N806  # classes
         journal, state = run.journal, options.state
         end: RunEvent = RunFinished(status="canceled")  # when a step raises CancelledError
         try:
@@ -450,6 +452,15 @@ class MemoryEngine:
                 run.add_event(end)
                 if run.record.is_finished:
                     self._runs.mark_finished(run)
+
+
+@functools.cache
+def _import_interpreter() -> tuple[Any, Any, type[BaseException], type[StepFailed]]:
+    """Import the interpreter at the first run; each repeated ``import`` would take 1 µs."""
+    from mastra_core.workflows.engine.interpreter import PerStepPause, interpret
+    from mastra_core.workflows.engine.step_runner import StepFailed, to_run_error
+
+    return interpret, to_run_error, PerStepPause, StepFailed
 
 
 def _select_records(
