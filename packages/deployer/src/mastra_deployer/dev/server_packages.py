@@ -49,7 +49,7 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
     :raises ConfigError: when the installation fails, with the command that installs the server.
     """
     from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, lock_closure
-    from mastra_deployer.files.lock import hold_build_lock
+    from mastra_deployer.files.build_lock import hold_build_lock
 
     platform, home = interpreter.platform, _get_home(interpreter)
     project = Project(root=home, import_root=home, module="", attribute="", name="dev")
