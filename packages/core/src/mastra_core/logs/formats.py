@@ -55,8 +55,12 @@ class ConsoleFormatter(logging.Formatter):
         fields = "".join(f" {key}={value}" for key, value in get_extra_fields(record).items())
         if self._colour:
             colour = _COLOURS.get(record.levelno, "0")
-            time, level, name = _dim(time), f"\x1b[{colour}m{level}\x1b[0m", _dim(name)
-            fields = _dim(fields) if fields else ""
+            time, level, name = (
+                _format_dim(time),
+                f"\x1b[{colour}m{level}\x1b[0m",
+                _format_dim(name),
+            )
+            fields = _format_dim(fields) if fields else ""
         message, rest = record.getMessage(), ""
         if record.exc_info and self._tracebacks:
             rest = "\n" + self.formatException(record.exc_info)
@@ -74,5 +78,5 @@ class ConsoleFormatter(logging.Formatter):
         return repair_text(line)
 
 
-def _dim(text: str) -> str:
+def _format_dim(text: str) -> str:
     return f"\x1b[2m{text}\x1b[0m"

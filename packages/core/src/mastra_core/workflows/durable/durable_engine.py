@@ -12,7 +12,7 @@ from mastra_core.freezing import freezes_between_requests
 from mastra_core.request_scope import is_request_scoped
 from mastra_core.schema import dump
 from mastra_core.telemetry import save_context
-from mastra_core.workflows.durable.dispatcher import DispatcherSettings
+from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings
 from mastra_core.workflows.durable.dispatcher_provider import DispatcherProvider
 from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import DurableRun, build_record
@@ -316,18 +316,28 @@ class DurableEngine:
             raise Conflict("This workflow run was not suspended")
         execution = dispatcher.find_execution(row)
         if execution is None:
-            is_own = row.holder == dispatcher.member.id
-            if is_own and row.fingerprint in self._workflows.fingerprints:
-                dispatcher.execute(run, row, build_context(row.context, context))
-            elif is_own:  # the run was moved in between
-                await self._store.release_run(row.id, row.holder, row.attempt)
-            elif not row.holder:
-                dispatcher.look_soon()
+            await self._continue_run(dispatcher, run, row, context)
         elif count == len(answers):
             replace_context(execution.context, context)
             await execution.store_answers([key for key, _ in answers], text, row.answers)
         else:
             await execution.add_answers()
+
+    async def _continue_run(
+        self,
+        dispatcher: Dispatcher,
+        run: DurableRun,
+        row: RunRow,
+        context: Mapping[str, Any] | None,
+    ) -> None:
+        """Execute a resumed run that this process did not execute before, or leave it to others."""
+        is_own = row.holder == dispatcher.member.id
+        if is_own and row.fingerprint in self._workflows.fingerprints:
+            dispatcher.execute(run, row, build_context(row.context, context))
+        elif is_own:  # the run was moved in between
+            await self._store.release_run(row.id, row.holder, row.attempt)
+        elif not row.holder:
+            dispatcher.look_soon()
 
     async def time_travel(
         self,
