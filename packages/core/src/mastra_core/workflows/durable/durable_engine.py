@@ -59,6 +59,7 @@ from mastra_core.workflows.engine.time_travel import (
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
+    from mastra_core.workflows.durable.run_management import RunManager
     from mastra_core.workflows.durable.schedules.schedule_manager import ScheduleManager
 
 __all__ = ("DurableEngine",)
@@ -151,6 +152,20 @@ class DurableEngine:
             return None
         dispatcher = self._dispatchers.present
         return RunLoad() if dispatcher is None else dispatcher.monitor.load
+
+    async def manage(self) -> RunManager:
+        """Return what reads and changes the stored runs of all workflows.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        from mastra_core.workflows.durable.run_management import RunManager
+
+        await self.open(())
+        return RunManager(self._store)
+
+    async def look_soon(self) -> None:
+        """Look for runs that are due, because another part of the application has changed runs."""
+        (await self._dispatchers.get()).look_soon()
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
         """Connect to the database, and continue the waiting runs of the given workflows.

@@ -15,6 +15,7 @@ from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
+    from mastra_core.workflows.durable.run_management import RunManager
     from mastra_core.workflows.durable.schedules.schedule_manager import ScheduleManager
 
 __all__ = ("MixedEngine",)
@@ -50,6 +51,14 @@ class MixedEngine:
     def load(self) -> RunLoad | None:
         """The number of durable runs that wait for a process, as measured a few seconds ago."""
         return self.durable.load
+
+    async def manage(self) -> RunManager:
+        """Return what reads and changes the stored runs of all durable workflows."""
+        return await self.durable.manage()
+
+    async def look_soon(self) -> None:
+        """Look for durable runs that are due."""
+        await self.durable.look_soon()
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
         """Begin to execute the stored runs of workflows.
