@@ -53,7 +53,7 @@ def test_runs_of_a_server(server, tmp_path):
     assert moved["moved"] == ["r0", "r1"]
     assert "order  running" in call("resume", "r0", "--data", "5").ok().out
     call("cancel", "r1").ok()
-    call("cancel", "r1").failed(8, "is canceled, or has changed")
+    call("cancel", "r1").failed(8, "cannot be canceled")
 
 
 def test_addresses_and_tokens(server, tmp_path):

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
+from mastra_core.agents.agent_wrapper import AgentWrapper
 from mastra_core.agents.events import AgentEvent, Failure
 from mastra_core.agents.messages import AgentInput
-from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput, collect
+from mastra_core.agents.protocol import AgentLike, AgentOutput, collect
 from mastra_core.agents.suspended_runs import SuspendedRun, SuspendedRunQuery, build_ambiguity
 from mastra_core.durable_agents.agent_workflow import (
     build_agent_workflow,
@@ -31,7 +32,7 @@ __all__ = ("DurableAgent",)
 _PAGE_SIZE = 100
 
 
-class DurableAgent:
+class DurableAgent(AgentWrapper):
     """Runs an agent in a durable engine; another process can continue each run.
 
     Whoever stops reading does not stop the run; ``cancel_run`` does. The id of a run is unique
@@ -44,31 +45,9 @@ class DurableAgent:
     is_durable = True
 
     def __init__(self, agent: AgentLike, engine: Engine) -> None:
+        super().__init__(agent)
         self.workflow = build_agent_workflow(agent)
-        self._agent = agent
         self._engine = engine
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._agent, name)
-
-    @property
-    def id(self) -> str:
-        """Id of the agent."""
-        return self._agent.id
-
-    @property
-    def name(self) -> str:
-        """Display name of the agent."""
-        return self._agent.name
-
-    @property
-    def description(self) -> str:
-        """What the agent is for."""
-        return self._agent.description
-
-    def info(self) -> AgentInfo:
-        """Describe the agent without running it."""
-        return self._agent.info()
 
     async def generate(self, input: AgentInput | str, /, **overrides: Any) -> AgentOutput:
         """Run to the end.

@@ -7,6 +7,8 @@ import contextvars
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mastra_core.logs.credential_masking import mask_credentials
+
 __all__ = ("bind_log_fields", "get_log_fields", "set_log_fields")
 
 _NO_FIELDS: Mapping[str, Any] = {}
@@ -19,9 +21,11 @@ _fields: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar(
 def bind_log_fields(**fields: Any) -> Iterator[None]:
     """Add fields to the lines that are logged within a block, also by its tasks and threads.
 
+    A field shows ``****`` if its name is the name of a credential.
+
     :param fields: the fields; they replace fields of the same names of outer blocks.
     """
-    token = _fields.set({**_fields.get(), **fields})
+    token = _fields.set({**_fields.get(), **mask_credentials(fields)})
     try:
         yield
     finally:

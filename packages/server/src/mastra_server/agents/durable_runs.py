@@ -10,6 +10,7 @@ from litestar import Request
 from litestar.datastructures import State
 
 from mastra_core.agents import AgentEvent, AgentInput, AgentLike, Failure, Finish
+from mastra_core.agents.agent_wrapper import AgentWrapper
 from mastra_core.errors import NotFound
 from mastra_server.agents.stream import stream_agent
 from mastra_server.agents.suspended_runs import get_suspended_runs
@@ -92,19 +93,15 @@ async def stream_durable_run(
     return _stream_parts(request, agent, run_input, events)
 
 
-class _PartOfRun:
+class _PartOfRun(AgentWrapper):
     """Runs the agent for one part of a run: from a start or a decision to an end or a wait."""
 
     def __init__(
         self, agent: AgentLike, first: AgentEvent, rest: AsyncIterator[AgentEvent]
     ) -> None:
-        self.id = agent.id
-        self._agent = agent
+        super().__init__(agent)
         self._first = first
         self._rest = rest
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._agent, name)
 
     async def stream(self, _: AgentInput, /) -> AsyncGenerator[AgentEvent]:
         yield self._first

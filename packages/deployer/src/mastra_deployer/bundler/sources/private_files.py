@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
 
@@ -23,12 +24,21 @@ _PRIVATE_KEY = b"PRIVATE KEY-----"
 _READ = 1 << 20  # bytes of a key that are searched
 
 
+def _compile(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Combine globs, because a project may have many files."""
+    return re.compile("|".join(map(fnmatch.translate, patterns)))
+
+
+_DATABASE_NAME, _KEY_NAME, _SECRET_NAME = map(_compile, (_DATABASES, _KEYS, _SECRETS))
+_PRIVATE_NAME = _compile((*_DATABASES, *_KEYS, *_SECRETS))
+
+
 def is_private(name: str) -> bool:
     """Return whether a file may be a secret or a database; such files ship only if listed.
 
     :param name: the name of the file, without its directory.
     """
-    return _matches(name, (*_DATABASES, *_KEYS, *_SECRETS))
+    return _matches(name, _PRIVATE_NAME)
 
 
 def is_database(name: str) -> bool:
@@ -36,17 +46,17 @@ def is_database(name: str) -> bool:
 
     :param name: the name of the file, without its directory.
     """
-    return _matches(name, _DATABASES)
+    return _matches(name, _DATABASE_NAME)
 
 
 def find_secret_files(
-    root: Path, names: Iterable[str], listed: Collection[str]
+    root: Path, names: Iterable[str], allowlist: Collection[str]
 ) -> tuple[Problem, ...]:
     """Report files that ship and may contain a secret.
 
     :param root: the project's directory.
     :param names: the files that ship, relative to ``root``.
-    :param listed: the files that ``[tool.mastra.build] include`` names without a wildcard.
+    :param allowlist: the files that ``[tool.mastra.build] include`` names without a wildcard.
     """
     return tuple(
         Problem(
@@ -57,17 +67,17 @@ def find_secret_files(
             where=name,
         )
         for name in sorted(names)
-        if name not in listed and _is_secret(root / name)
+        if name not in allowlist and _is_secret(root / name)
     )
 
 
 def _is_secret(path: Path) -> bool:
     name = PurePosixPath(path).name
-    if not _matches(name, _KEYS):
-        return _matches(name, _SECRETS)
+    if not _matches(name, _KEY_NAME):
+        return _matches(name, _SECRET_NAME)
     with path.open("rb") as file:
         return _PRIVATE_KEY in file.read(_READ)
 
 
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name.lower(), pattern) for pattern in patterns)
+def _matches(name: str, pattern: re.Pattern[str]) -> bool:
+    return pattern.match(name.lower()) is not None

@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 import click
 
+from mastra_core.database import DatabaseUrl
 from mastra_core.errors import ConfigError
+from mastra_core.migration import RUN_TABLES, read_table_versions
 from mastra_core.secret import Secret
 from mastra_deployer.cli.database.db import find_database
 from mastra_deployer.cli.options import Options
@@ -55,6 +57,8 @@ def call_operation(options: Options, url: str, operation: Operation, **arguments
     :param url: the address of a server; empty for the database of the project.
     :param operation: the name of the operation.
     :param arguments: the arguments of the operation.
+    :raises ConfigError: when the address is invalid, or the database has no tables of runs, or
+        older ones. A command on runs neither creates a database nor migrates it.
     """
     if url:
         return _call_server(options, url, operation, arguments)
@@ -65,8 +69,27 @@ async def _call_database(options: Options, operation: str, arguments: dict[str, 
     from mastra_core.workflows.durable.run_management import manage_runs
     from mastra_core.workflows.durable.run_operations import RunOperations
 
-    async with manage_runs(find_database(options)) as manager:
+    url = find_database(options)
+    await _require_tables(url)
+    async with manage_runs(url) as manager:
         return await getattr(RunOperations(manager), operation)(**arguments)
+
+
+async def _require_tables(url: DatabaseUrl) -> None:
+    (tables,) = (each for each in await read_table_versions(url) if each.name == RUN_TABLES)
+    name = url.path or url.display
+    if tables.version == 0:
+        raise ConfigError(
+            f"The database {name!r} does not exist, or has no durable runs.",
+            "Set MASTRA_DATABASE_URL to the database of the servers, or run this command in their "
+            "project. A server creates the tables when it starts.",
+        )
+    if tables.version < tables.newest:
+        raise ConfigError(
+            f"The tables of runs in {name!r} have the version {tables.version}, but this mastra "
+            f"needs {tables.newest}.",
+            "Run: mastra db migrate. Servers with an older mastra then refuse to start.",
+        )
 
 
 def _call_server(options: Options, url: str, operation: str, arguments: dict[str, Any]) -> Any:
