@@ -12,6 +12,7 @@ from tests.core.workflows.durable.test_crashes import open_client
 from tests.core.workflows.durable.worker import BUILDS, NEW_CHANGE, OLD_CHANGE
 
 WORKFLOWS = {"old": OLD_CHANGE, "new": NEW_CHANGE}
+READERS = 100  # runs that the client reads at once, with the ten connections of its engine
 
 
 def compute_result(build, n):

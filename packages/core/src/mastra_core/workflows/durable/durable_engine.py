@@ -199,6 +199,7 @@ class DurableEngine:
         resource_id: str = "",
         *,
         caller: str = "",
+        thread: str = "",
         is_confined: bool = False,
     ) -> Run:
         """Create a run without starting it.
@@ -208,6 +209,7 @@ class DurableEngine:
             workflow with this id, that run is returned.
         :param resource_id: the owner of the run.
         :param caller: the caller that creates the run; empty for the application itself.
+        :param thread: the thread of an agent's run.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
             of runs that others create are then free for it, and its own ids for others.
         :raises TooManyRuns: when this caller has too many unfinished runs.
@@ -221,6 +223,7 @@ class DurableEngine:
             scope=resource_id if is_confined else "",
             resource_id=resource_id,
             caller=caller,
+            thread=thread,
             created_at=get_timestamp_ms(),
         )
         row = await self._store.create(new, self._max_unfinished)

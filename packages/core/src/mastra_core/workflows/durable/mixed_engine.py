@@ -75,10 +75,11 @@ class MixedEngine(Engine):
         resource_id: str = "",
         *,
         caller: str = "",
+        thread: str = "",
         is_confined: bool = False,
     ) -> Run:
         return await self._get_engine(workflow).create(
-            workflow, run_id, resource_id, caller=caller, is_confined=is_confined
+            workflow, run_id, resource_id, caller=caller, thread=thread, is_confined=is_confined
         )
 
     @override

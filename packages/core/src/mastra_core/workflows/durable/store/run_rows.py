@@ -35,6 +35,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     :param scope: the resource that the creator is confined to; empty if it is not confined.
     :param resource_id: the owner of the run.
     :param caller: the caller that created the run; empty for the application itself.
+    :param thread: the thread of an agent's run; empty for none.
     :param created_at: the creation, in milliseconds since the epoch.
     :param fingerprint: the fingerprint of the workflow, if the run begins at once.
     """
@@ -44,6 +45,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     scope: str = ""
     resource_id: str = ""
     caller: str = ""
+    thread: str = ""
     created_at: int = 0
     fingerprint: str = ""
 
