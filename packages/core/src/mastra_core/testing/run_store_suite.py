@@ -385,6 +385,12 @@ class RunStoreSuite:
         run(store.register_schedule(msgspec.structs.replace(row, cron="@daily", next_at=9000)))
         _, (changed,) = run(store.read_schedules())
         assert (changed.status, changed.cron, changed.next_at) == ("paused", "@daily", 9000)
+        daily = msgspec.structs.replace(row, cron="@daily", next_at=9500, member="one")
+        run(store.register_schedule(daily))
+        assert run(store.read_schedules())[1][0].member == "", "the process is dead"
+        run(store.beat(_build_member("one"), 60))
+        _, (adopted,) = run(store.read_schedules())
+        assert (adopted.member, adopted.next_at) == ("one", 9000)
         run(store.set_schedule_status("wf_w", "active", 7000))
         assert run(store.read_schedules())[1][0].next_at == 7000
         assert not run(store.fire_schedule(row, 8000, _build_run(), _EVENT, "{}")), "another cron"

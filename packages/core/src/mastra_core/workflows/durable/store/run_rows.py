@@ -203,6 +203,8 @@ class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
     :param next_at: the next start, in milliseconds since the epoch.
     :param last_at: the time of the last start that was due; ``None`` before the first one.
     :param last_run: the id of the last run that was started; empty before the first one.
+    :param member: a living process that has this expression; empty if the process that has
+        registered it last is dead.
     :param created_at: the creation, in milliseconds since the epoch.
     :param updated_at: the last change, in milliseconds since the epoch.
     """
@@ -215,6 +217,7 @@ class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
     next_at: int = 0
     last_at: int | None = None
     last_run: str = ""
+    member: str = ""
     created_at: int = 0
     updated_at: int = 0
 

@@ -93,6 +93,7 @@ _VERSION_1 = (
         next_at BIGINT NOT NULL,
         last_at BIGINT,
         last_run TEXT NOT NULL,
+        member TEXT NOT NULL DEFAULT '',
         created_at BIGINT NOT NULL,
         updated_at BIGINT NOT NULL
     )""",
