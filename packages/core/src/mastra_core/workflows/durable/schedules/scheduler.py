@@ -64,7 +64,7 @@ class Scheduler:
         self._next_look = looked + min([_INTERVAL, *((each - now) / 1000 for each in times)])
         return any([await self._try_fire(*known[row.id], row, now) for row in due])
 
-    def _forget_abandoned(self, known: Schedules, now: int, rows: Sequence[ScheduleRow]) -> None:
+    def _forget_abandoned(self, own: Schedules, now: int, rows: Sequence[ScheduleRow]) -> None:
         """Register schedules again whose stored expression would start no run any more.
 
         If the process of an expression has died, another process with this expression takes its
@@ -76,8 +76,8 @@ class Scheduler:
         }
         for row in rows:
             age = moment - self._orphans.get(row.id, moment)
-            is_orphan = not row.member and (_is_known(row, known) or age >= _ADOPTION)
-            is_late = row.next_at < now - _ABANDONED and not _is_known(row, known)
+            is_orphan = not row.member and (_is_known(row, own) or age >= _ADOPTION)
+            is_late = row.next_at < now - _ABANDONED and not _is_known(row, own)
             if is_orphan or is_late:
                 self._registered.discard(row.id)
 
