@@ -146,6 +146,7 @@ def _build_api_routes(mastra: Mastra, trace_routes: Sequence[Any]) -> list[Any]:
         *trace_routes,
         *mcp_routes,
         *_get_schedule_routes(mastra),
+        *_get_stored_run_routes(mastra),
         *get_openapi_routes(mastra),
     )
     return list(mount_handlers(routes, mastra.server.api_prefix))
@@ -179,6 +180,15 @@ def _get_schedule_routes(mastra: Mastra) -> tuple[Any, ...]:
     if not any(workflow.schedules for workflow in mastra.workflows.values()):
         return no_schedules.ROUTES
     from mastra_server.workflows.schedule_routes import ROUTES
+
+    return ROUTES
+
+
+def _get_stored_run_routes(mastra: Mastra) -> tuple[Any, ...]:
+    """Return the routes of stored runs only if the engine stores runs."""
+    if not hasattr(mastra.engine, "manage"):
+        return ()
+    from mastra_server.workflows.stored_run_routes import ROUTES
 
     return ROUTES
 
@@ -224,7 +234,7 @@ def _wrap_layers(
     if mastra.server_middleware:  # Litestar handles only what the routes raise
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
     if freezes_between_requests() and (continue_runs := _find_continue_runs(mastra)):
-        app = FrozenRuns(app, f"{settings.api_prefix}/workflows", continue_runs)
+        app = FrozenRuns(app, f"{settings.api_prefix}/workflow", continue_runs)
     app = BodyLimit(app, settings.body_limit)
     app = TimeLimit(app, settings.timeout)
     if settings.rate_limit is not None:

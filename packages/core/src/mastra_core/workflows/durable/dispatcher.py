@@ -109,7 +109,7 @@ class Dispatcher:
         self._looks = LookTimes() if looks is None else looks
         self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
         self._has_backlog, self._starting = False, 0
-        self._scheduler = Scheduler(store, workflows.current)
+        self._scheduler = Scheduler(store, workflows.current, self.member.id)
         self._claiming: asyncio.Task[None] | None = None
         self._is_closing = False
         self._freezes = freezes_between_requests() and not store.single_process

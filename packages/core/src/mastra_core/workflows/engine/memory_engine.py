@@ -97,6 +97,7 @@ class MemoryEngine:
         resource_id: str = "",
         *,
         caller: str = "",
+        thread: str = "",  # noqa: ARG002  # durable runs have it
         is_confined: bool = False,
     ) -> Run:
         """Create a run without starting it.
@@ -107,6 +108,7 @@ class MemoryEngine:
         :param resource_id: the owner of the run.
         :param caller: the caller whose limits the run counts toward; empty for the application
             itself.
+        :param thread: the thread of an agent's run.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
             of runs that others create are then free for it, and its own ids for others.
         :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
