@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from mastra_core.logger import get_logger
+from mastra_core.logs.wakeup import Wakeup
 from mastra_core.redaction import safe_message
 from mastra_core.telemetry.export_counts import ExportCounts
 
@@ -82,7 +83,7 @@ class SpanQueue:
         """Start the thread, with an empty queue; after a fork, the parent exports the old spans."""
         self._process = os.getpid()
         self._spans: deque[Any] = deque()
-        self._wake = threading.Event()
+        self._wake = Wakeup()
         self._stopping = threading.Event()
         self._idle = threading.Condition()
         self._flushes = 0  # requests to export everything now
@@ -138,9 +139,10 @@ class SpanQueue:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            if not self._flushes > self._finished_flushes and len(self._spans) < self._batch_size:
-                self._wake.wait(self._delay)
-            self._wake.clear()
+            has_work = (
+                self._flushes > self._finished_flushes or len(self._spans) >= self._batch_size
+            )
+            self._wake.wait(0 if has_work else self._delay)
             flushes = self._flushes
             self._export(len(self._spans))
             with self._idle:
