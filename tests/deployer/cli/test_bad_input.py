@@ -1,6 +1,8 @@
 """Mistakes of users, each with a message, a cure and an exit code."""
 
+import os
 import subprocess
+import sys
 
 import pytest
 
@@ -284,3 +286,13 @@ def test_the_universal_target_has_environments(project, mastra, echo):
     mastra("build", cwd=root).failed(2, "'3.10'")
     mastra("build", "--env", "old", cwd=root).failed(2, "'3.9'")
     mastra("check", "--env", "odl", cwd=root).failed(2, "'odl'", "Did you mean 'old'?")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_paths_that_are_not_utf8(mastra, tmp_path, echo):
+    name = os.fsdecode(b"caf\xe9")
+    root = write_project(tmp_path / name, {INDEX: echo})
+    mastra("build", cwd=root).failed(2, "caf\\xe9' of the project is not UTF-8", "Rename")
+    root = root.rename(tmp_path / "app")
+    failed = mastra("build", cwd=root, MASTRA_CACHE_DIR=str(tmp_path / name))
+    failed.failed(2, "of the cache is not UTF-8", "Set MASTRA_CACHE_DIR")
