@@ -1,5 +1,6 @@
 """Mistakes of users, each with a message, a cure and an exit code."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -296,3 +297,23 @@ def test_paths_that_are_not_utf8(mastra, tmp_path, echo):
     root = root.rename(tmp_path / "app")
     failed = mastra("build", cwd=root, MASTRA_CACHE_DIR=str(tmp_path / name))
     failed.failed(2, "of the cache is not UTF-8", "Set MASTRA_CACHE_DIR")
+
+
+def test_new_files_on_a_full_or_read_only_disk(disk, mastra):
+    root = disk(size="64k")
+    (root / "Dockerfile").write_text("FROM mine\n")
+    with contextlib.suppress(OSError), (root / "fill").open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+    before = sorted(root.rglob("*"))
+    for command in ("new shop", "new host docker --force"):
+        failed = mastra(*command.split(), cwd=root)
+        failed.failed(2, "cannot be written: No space left on device")
+        assert sorted(root.rglob("*")) == before
+    assert (root / "Dockerfile").read_text() == "FROM mine\n"
+    disk.mount("remount,ro")
+    mastra("check", cwd=root).failed(2, "cannot be written: Read-only file system")
+    disk.mount("remount,rw,size=1m")
+    (root / "Dockerfile").chmod(0o600)
+    mastra("new", "host", "docker", "--force", cwd=root).ok()
+    assert (root / "Dockerfile").stat().st_mode & 0o777 == 0o600
