@@ -16,7 +16,7 @@ from mastra_core.workflows.durable.run_rows import Backlog, ParkedRuns
 from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_deployer.cli.database.moves import list_fingerprints, move_runs
 from mastra_deployer.cli.database.run_manager import call_manager
-from mastra_deployer.cli.options import ENV_FILE, Options, project_options
+from mastra_deployer.cli.options import ENV_FILE, CommandGroup, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
 
 __all__ = ("runs",)
@@ -26,7 +26,7 @@ _RUN_ID = click.argument("run_id")
 _STATUSES = ("running", "waiting", "suspended", "paused", "success", "failed", "canceled")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def runs() -> None:
     """List, show, move and change the durable runs of workflows.
 
