@@ -125,6 +125,8 @@ def test_an_unknown_configuration_key(project, mastra, echo):
         ('python = "9.9"', ("'9.9' is not a version of Python 3", 'python = "3.12"')),
         ("python = 3.12", ("python: Expected `str`", 'Write it as python = "...".')),
         ('[tool.mastra.build]\nkeep = "rich"', ("build.keep", 'Write it as keep = ["..."].')),
+        ('[tool.mastra.build]\nbytecode = "al"', ("build.bytecode", "all, imported, none")),
+        ('[tool.mastra.check]\nenv = "x"', ("check.env", 'env = { NAME = "..." }')),
         ("[tool.mastra.check]\nenv = { POOL = 5 }", ("check.env", "docs/configuration.md")),
     ],
 )
