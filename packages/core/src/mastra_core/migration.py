@@ -76,7 +76,7 @@ async def read_table_versions(url: DatabaseUrl) -> list[TableVersion]:
 
 def _load_schemas(url: DatabaseUrl) -> dict[str, Schema]:
     """Return the groups of tables by the kind of data that they store."""
-    from mastra_core.workflows.durable.run_schema import POSTGRES_SCHEMA, SQLITE_SCHEMA
+    from mastra_core.workflows.durable.store.run_schema import POSTGRES_SCHEMA, SQLITE_SCHEMA
 
     if url.kind == "postgresql":
         from mastra_core.storage.postgres.postgres_schema import SCHEMA as POSTGRES_STORAGE_SCHEMA

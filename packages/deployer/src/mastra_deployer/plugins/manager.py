@@ -130,18 +130,18 @@ def _find_entry_point(name: str) -> EntryPoint:
     return entries[0]
 
 
-def _suggest_deployer(name: str, installed: Collection[str]) -> str:
+def _suggest_deployer(name: str, installed_names: Collection[str]) -> str:
     """Return the nearest known deployer, or the command that installs the deployer.
 
     The command never contains a misspelled name, because somebody else may have published a package
     with that name.
     """
-    near = "" if name in _OWN_DEPLOYERS else find_nearest(name, {*installed, *_OWN_DEPLOYERS})
-    if near in installed:
+    near = "" if name in _OWN_DEPLOYERS else find_nearest(name, {*installed_names, *_OWN_DEPLOYERS})
+    if near in installed_names:
         return f"Did you mean {near!r}?"
     if near:
         return f"Did you mean {near!r}? To install it: {_format_install_command(near)}"
-    others = set(installed) - {"server"}  # the universal target, to which nothing is deployed
+    others = set(installed_names) - {"server"}  # the universal target, to which nothing is deployed
     return f"{suggest('', others)} To install {name!r}: {_format_install_command(name)}"
 
 

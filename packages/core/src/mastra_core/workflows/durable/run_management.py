@@ -12,9 +12,9 @@ from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import build_record
 from mastra_core.workflows.durable.fingerprints.run_mover import RunMover
 from mastra_core.workflows.durable.restart_plan import plan_restart
-from mastra_core.workflows.durable.run_rows import Backlog, RunRow
-from mastra_core.workflows.durable.run_store import RunStore
-from mastra_core.workflows.durable.run_store_factory import create_run_store
+from mastra_core.workflows.durable.store.run_rows import Backlog, RunRow
+from mastra_core.workflows.durable.store.run_store import RunStore
+from mastra_core.workflows.durable.store.run_store_factory import create_run_store
 from mastra_core.workflows.engine.run_events import RunFinished, StepResumed
 from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord

@@ -9,8 +9,8 @@ import msgspec
 
 from mastra_core.errors import Conflict, NotFound
 from mastra_core.workflows.durable.fingerprints.journal_fit import check_fit
-from mastra_core.workflows.durable.run_rows import ExecutionSettings, RunRow
-from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.durable.store.run_rows import ExecutionSettings, RunRow
+from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.model.description import WorkflowDescription
 
 __all__ = ("KnownFingerprint", "RunMover")
