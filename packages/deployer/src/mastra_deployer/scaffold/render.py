@@ -65,26 +65,26 @@ def write_files(files: Mapping[str, str], directory: Path, *, force: bool = Fals
 def _replace_all(contents: Mapping[Path, str]) -> None:
     """Write drafts of all files, and give them their names when all are complete."""
     drafts: dict[Path, Path] = {}
-    created: list[Path] = []
+    new_directories: list[Path] = []
     for target, text in contents.items():
         draft = target.with_name(f".{target.name}.mastra-draft")
         try:
-            _create_directory(target.parent, created)
+            _create_directory(target.parent, new_directories)
             drafts[draft] = target
             _write_draft(draft, target, text)
         except OSError as error:
-            _remove_all(drafts, created)
+            _remove_all(drafts, new_directories)
             raise build_unwritable_error(target, error) from None
     for draft, target in drafts.items():
         draft.replace(target)
 
 
-def _create_directory(directory: Path, created: list[Path]) -> None:
+def _create_directory(directory: Path, new_directories: list[Path]) -> None:
     """Create a directory, and append each directory that did not exist, the outermost first."""
     missing = [path for path in (directory, *directory.parents) if not path.exists()]
     for path in reversed(missing):
         path.mkdir()
-        created.append(path)
+        new_directories.append(path)
 
 
 def _write_draft(draft: Path, target: Path, text: str) -> None:
