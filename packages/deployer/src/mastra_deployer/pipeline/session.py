@@ -35,6 +35,7 @@ from mastra_deployer.files.directories import (
     ensure_local_directory,
     get_vendor_reuse_directory,
 )
+from mastra_deployer.files.path_encoding import require_utf8
 from mastra_deployer.files.refuse_links import refuse_links
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.files.written_files import keep_written_files
@@ -163,6 +164,7 @@ class Session:
 
     def _bundle(self, platform: Platform, destination: Path, *, reuse: bool) -> Bundle:
         platform = apply_index_setting(platform, self.hooks.target, self.settings)
+        require_utf8(self.project.root, "the project", "Rename the directory, or move the project.")
         refuse_links(self.project.root, destination)
         self.report_file_variables(self.project.environment)
         with hold_build_lock(self.project, self.report):

@@ -12,7 +12,7 @@ import click
 from mastra_core.errors import InvalidInput
 from mastra_deployer.cli.database.moves import list_fingerprints, move_runs
 from mastra_deployer.cli.database.run_access import SERVER_URL, Operation, call_operation
-from mastra_deployer.cli.options import ENV_FILE, Options, project_options
+from mastra_deployer.cli.options import ENV_FILE, CommandGroup, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
 
 __all__ = ("runs",)
@@ -22,7 +22,7 @@ _RUN_ID = click.argument("run_id")
 _STATUSES = ("running", "waiting", "suspended", "paused", "success", "failed", "canceled")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def runs() -> None:
     """List, show, move and change the durable runs of workflows.
 
