@@ -162,6 +162,16 @@ def _list_deployments(run, *options):
     return run("deployments", *options, "--json").ok().json["deployments"]
 
 
+def test_a_tag_of_another_tool_is_reported(bundles, run, proxy):
+    from tests.oci.base_images import push_base
+
+    push_base(proxy.host, "team/app", "latest", {"amd64": {}})
+    done = run("deploy", "--prebuilt", bundles[0], "--prod").ok()
+    assert "team/app:latest exists, and was deployed by another tool." in done.err
+    assert "Its digest is sha256:" in done.err
+    assert "another tool" not in run("deploy", "--prebuilt", bundles[1], "--prod").ok().err
+
+
 def test_destroy_reports_a_registry_without_delete(bundles, run, deploy, registry):
     deploy(bundles[0], "--prod")
     registry.kill()

@@ -1,4 +1,4 @@
-"""Promotion, rollback and canary use deployments of the project only."""
+"""Commands change deployments of the project only, and those of other tools not in silence."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from mastra_deployer.testing.fixtures import SuiteFixtures
 from tests.vercel.fake import FakeVercel
 
 
-class TestOtherProject(SuiteFixtures):
+class VercelFixtures(SuiteFixtures):
     @pytest.fixture
     def deployer(self):
         return mastra_deployer_vercel.hooks
@@ -19,6 +19,8 @@ class TestOtherProject(SuiteFixtures):
         yield fake
         fake.stop()
 
+
+class TestOtherProject(VercelFixtures):
     def test_a_deployment_of_another_project_is_unknown(self, harness, platform):
         own_project, platform.project = platform.project, f"{platform.project}-staging"
         foreign = [harness.deploy_sample("staging").id]
@@ -36,3 +38,13 @@ class TestOtherProject(SuiteFixtures):
                 list(harness.call("logs", foreign_id, None, follow=False))
         assert harness.get_live().id == live.id
         assert list(platform.list_resources()) == before
+
+    def test_a_project_of_another_tool_is_reported(self, harness, platform):
+        harness.deploy_sample("old")
+        for deployment in platform.list_deployments():
+            deployment.meta.clear()
+        for change, is_reported in (("new", True), ("newer", False)):
+            harness.recorder.lines.clear()
+            harness.deploy_sample(change)
+            output = "\n".join(harness.recorder.lines)
+            assert ("'shop' exists, and was deployed by another tool" in output) is is_reported

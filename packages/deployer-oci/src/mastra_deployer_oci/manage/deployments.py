@@ -192,12 +192,12 @@ def _split_records(log: ReleaseLog, production: str) -> tuple[list[Record], list
     return owned, [item for item in records if item not in owned]
 
 
-def _collect_digests(owned: list[Record], kept: list[Record]) -> list[str]:
-    images = {digest: None for record in owned for digest in _list_manifests(record)}
-    for record in kept:
+def _collect_digests(own_records: list[Record], other_records: list[Record]) -> list[str]:
+    images = {digest: None for record in own_records for digest in _list_manifests(record)}
+    for record in other_records:
         for digest in _list_manifests(record):
             images.pop(digest, None)
-    return [*images, *(record.to_document().digest for record in owned)]
+    return [*images, *(record.to_document().digest for record in own_records)]
 
 
 def _list_manifests(record: Record) -> list[str]:

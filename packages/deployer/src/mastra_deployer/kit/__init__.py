@@ -63,6 +63,7 @@ from mastra_deployer.kit.resources.find_rollback_target import find_rollback_tar
 from mastra_deployer.kit.resources.find_unfinished import find_unfinished
 from mastra_deployer.kit.resources.follow_logs import follow_logs
 from mastra_deployer.kit.resources.get_or_create import create_new, get_or_create
+from mastra_deployer.kit.resources.other_tools import warn_about_other_tool
 from mastra_deployer.kit.resources.poll import poll
 from mastra_deployer.kit.resources.require_deployed import require_deployed
 from mastra_deployer.kit.runtimes.bundled_python import get_interpreter
@@ -175,6 +176,7 @@ __all__ = (
     "tar_directory",
     "temporary_directory",
     "upload",
+    "warn_about_other_tool",
     "write_event_handler",
     "write_launcher",
     "write_tar",
