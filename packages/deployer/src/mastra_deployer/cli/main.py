@@ -97,7 +97,7 @@ def _print_error(error: Exception, *, as_json: bool, verbose: bool) -> int:
     if verbose and not isinstance(error, click.ClickException):
         import traceback
 
-        from mastra_deployer.output.escape import escape_text
+        from mastra_core.logs.escape import escape_text
 
         trace = "".join(traceback.format_exception(error))
         click.echo(escape_text(mask(trace)), err=True, nl=False)
