@@ -70,8 +70,8 @@ def site():
 
 
 class World:
-    def __init__(self, root, mastra, site):
-        self.root, self.mastra, self.site = root, mastra, site
+    def __init__(self, root, bundle, mastra, site):
+        self.root, self.bundle, self.mastra, self.site = root, bundle, mastra, site
         self.write(deployments=[], live=[], env={}, log=[], calls=[], bend={})
 
     @property
@@ -95,16 +95,16 @@ class World:
 
     def deploy(self, *arguments, **environment):
         url = ("-s", f"url={self.site.url}")
-        given = ("--prebuilt", "out", "--smoke-timeout", "1", *url, *arguments)
+        given = ("--prebuilt", self.bundle, "--smoke-timeout", "1", *url, *arguments)
         return self.run("deploy", "paper", *given, **environment)
 
 
 @pytest.fixture
 def world(tmp_path, bundled, mastra, site):
+    """The project alone: no command changes its bundle, which has two thousand files."""
     root = tmp_path / "app"
-    shutil.copytree(bundled, root)
-    shutil.rmtree(root / ".mastra-local", ignore_errors=True)
-    return World(root, mastra, site)
+    shutil.copytree(bundled, root, ignore=shutil.ignore_patterns("out", ".mastra-local"))
+    return World(root, bundled / "out", mastra, site)
 
 
 def test_deploy_runs_a_smoke_test(world):
@@ -259,6 +259,18 @@ def test_a_deploy_after_a_change_of_variables_is_not_skipped(world):
     world.write(bend={"effect": "now"})
     assert world.run("env", "set", "OTHER", "--json", OTHER="y").ok().json["counts"] == "now"
     assert world.deploy(*skip).ok().json["skipped"] is True
+    world.write(bend={"effect": "next-deploy", "killed": True})
+    assert world.run("env", "set", "OTHER", OTHER="z").code == -9
+    world.write(bend={})
+    assert world.deploy(*skip).ok().json["skipped"] is False
+
+
+def test_a_deploy_that_cannot_be_recorded_is_finished(world):
+    (world.root / ".mastra-local/deployments.json").mkdir(parents=True)
+    world.write(bend={"drafts": True})
+    done = world.deploy("--prod").ok()
+    assert "p1 was not recorded in the project" in done.err
+    assert world.state["live"] == ["p1"], "the draft is promoted"
 
 
 @pytest.mark.full
@@ -486,7 +498,7 @@ def test_doctor_reports_what_prevents_a_deploy(world):
 
 
 def test_preview_exits_with_the_code_of_the_bundle(world):
-    done = world.run("preview", "paper", "--prebuilt", "out", "--port", "4000")
+    done = world.run("preview", "paper", "--prebuilt", world.bundle, "--port", "4000")
     assert done.code == 3
     assert "preview of mastra.index:mastra on 127.0.0.1:4000 with ['GREETING']" in done.err
 
