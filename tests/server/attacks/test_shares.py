@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 
 import httpx
 import pytest
@@ -74,6 +75,26 @@ def test_abandoned_streams(monkeypatch):
         assert send_until_refused(lambda: abandon(ANN), 20) == 4
         assert abandon(BOB).status_code == 200
         assert abandon(ANN).status_code == 429
+
+
+def test_streams_of_the_responses_api(monkeypatch):
+    monkeypatch.setattr(live_runs, "MAX_RUNNING", 8)
+    with serve() as server, contextlib.ExitStack() as stack:
+
+        def stream(headers):
+            body = {"model": "slowAgent", "input": "x", "stream": True}
+            request = server.http.stream("POST", "/api/v1/responses", json=body, headers=headers)
+            response = stack.enter_context(request)
+            if response.status_code == 429:
+                response.read()
+            return response
+
+        assert send_until_refused(lambda: stream(ANN), 20) == 4
+        url, body = "/api/agents/slowAgent/stream", {"messages": "x"}
+        assert server.http.post(url, json=body, headers=ANN).status_code == 429
+        assert stream(BOB).status_code == 200
+        stack.close()  # the runs end, and their places become free
+        assert any(stream(ANN).status_code == 200 or time.sleep(0.1) for _ in range(50))
 
 
 LARGE = "x" * 1_000_000

@@ -115,24 +115,41 @@ class LiveRuns:
         self._remove_lost_runs()
         if key in self._running:
             raise Conflict(f"The run {run_id!r} is running.")
-        if not (self._places.fits(caller) and self._bytes.fits(caller, size)):
-            raise TooManyRuns(
-                f"{len(self._running)} agent runs are running, and this caller may start no more.",
-                "Wait for the end of a run, or cancel one.",
-            )
-        self._places.hold(caller)
-        self._bytes.hold(caller, size)
+        release = self.hold_place(caller, size)
         run = self._finished.pop(key) or LiveRun(run_id, agent_id, owner, self._log_budget)
         self._running[key] = run
         self._log_budget.running = len(self._running)
         run.durable = durable
         run.resource, run.thread = memory
         run.start(chunks, self._seconds if durable is None else None, convert)
-        end = partial(self._move_to_finished, key, run, caller, size)
+        end = partial(self._move_to_finished, key, run, caller, release)
         run.on_end(end)
         if is_request_scoped():
             self._ends[key] = end
         return run
+
+    def hold_place(self, caller: str, size: int) -> Callable[[], None]:
+        """Count a run, which need not be one of these runs, toward the limits of its caller.
+
+        :param caller: the caller; empty for the application itself.
+        :param size: the bytes of the run's input.
+        :returns: a function to call once, at the end of the run.
+        :raises TooManyRuns: when the caller has too many running runs, or too large ones.
+        """
+        if not (self._places.fits(caller) and self._bytes.fits(caller, size)):
+            number = self._places.capacity - self._places.free
+            raise TooManyRuns(
+                f"{number} agent runs are running, and this caller may start no more.",
+                "Wait for the end of a run, or cancel one.",
+            )
+        self._places.hold(caller)
+        self._bytes.hold(caller, size)
+
+        def release() -> None:
+            self._places.release(caller)
+            self._bytes.release(caller, size)
+
+        return release
 
     def find(self, run_id: str, agent_id: str, owner: str = "", thread: str = "") -> LiveRun | None:
         """Return a run that is running or ended recently, or ``None``.
@@ -182,14 +199,15 @@ class LiveRuns:
             if not self._running[key].is_running:
                 end()
 
-    def _move_to_finished(self, key: _Key, run: LiveRun, caller: str, size: int) -> None:
+    def _move_to_finished(
+        self, key: _Key, run: LiveRun, caller: str, release: Callable[[], None]
+    ) -> None:
         if self._running.get(key) is not run:
             return
         self._ends.pop(key, None)
         del self._running[key]
         self._log_budget.running = len(self._running)
-        self._places.release(caller)
-        self._bytes.release(caller, size)
+        release()
         self._finished.put(key, run, caller, run.size)
 
 

@@ -91,6 +91,9 @@ class LoopAgent:
             async with aclosing(run):
                 async for event in run:
                     events.append(event)  # noqa: PERF401  # the events before an error stay
+        except RequestError as error:
+            kind = type(error).__name__
+            raise AgentFailed(error.message, kind=kind, status=error.status) from error
         except Exception as error:  # providers and tools may raise anything
             end = build_failure_events(error, input, self.id)
             if isinstance(last := end[0], Failure):

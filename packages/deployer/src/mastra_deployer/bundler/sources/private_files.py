@@ -50,13 +50,13 @@ def is_database(name: str) -> bool:
 
 
 def find_secret_files(
-    root: Path, names: Iterable[str], include: Collection[str]
+    root: Path, names: Iterable[str], allowlist: Collection[str]
 ) -> tuple[Problem, ...]:
     """Report files that ship and may contain a secret.
 
     :param root: the project's directory.
     :param names: the files that ship, relative to ``root``.
-    :param include: ``[tool.mastra.build] include``, whose entries may be names of files.
+    :param allowlist: the files that ``[tool.mastra.build] include`` names without a wildcard.
     """
     return tuple(
         Problem(
@@ -67,7 +67,7 @@ def find_secret_files(
             where=name,
         )
         for name in sorted(names)
-        if name not in include and _is_secret(root / name)
+        if name not in allowlist and _is_secret(root / name)
     )
 
 

@@ -75,7 +75,12 @@ class RunMover:
                     return each
             raise NotFound(f"No process had the fingerprint {fingerprint!r} of {workflow!r}.", hint)
         living = [each for each in known if each.processes]
-        if len(living) != 1:
+        if not living:
+            raise Conflict(
+                f"No living process has the workflow {workflow!r}.",
+                f"Start such a process, or write --to FINGERPRINT. {hint}",
+            )
+        if len(living) > 1:
             raise Conflict(
                 f"Living processes have {len(living)} fingerprints of the workflow {workflow!r}.",
                 f"Name one of them: --to FINGERPRINT. {hint}",
