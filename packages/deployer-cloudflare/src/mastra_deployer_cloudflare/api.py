@@ -114,7 +114,7 @@ class CloudflareApi:
         pages = iter_pages(fetch, 1, description=f"the list at {path}")
         return [item for page in pages for item in page]
 
-    def list_by_cursor(self, path: str, key: str, size: int) -> list[dict[str, Any]]:
+    def list_by_cursor(self, path: str, key: str, size: int) -> Sequence[dict[str, Any]]:
         """Read all pages of a list whose pages have cursors.
 
         :param path: below the address of the API.
@@ -123,7 +123,7 @@ class CloudflareApi:
         """
         from mastra_deployer.kit import iter_pages
 
-        def fetch(cursor: str) -> tuple[list[dict[str, Any]], str]:
+        def fetch(cursor: str) -> tuple[Sequence[dict[str, Any]], str]:
             query = {"per_page": size, **({"cursor": cursor} if cursor else {})}
             body = self._call_whole(
                 lambda raw: self._sdk.get(path, cast_to=raw, options={"params": query})
