@@ -21,6 +21,8 @@ from tests.sample_projects import ECHO, write_project
 
 # Servers of the tests send head and body apart; the body would wait 40 ms for a confirmation.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+# By default a server notices `shutdown` twice a second, and each fixture would wait for that.
+socketserver.BaseServer.serve_forever.__defaults__ = (0.02,)
 
 _SERVING = re.compile(r"Serving .* on http://\S+:(\d+)")
 
