@@ -4,24 +4,19 @@ python bench/logs.py           about a minute; more the first time
 python bench/logs.py --quick   one round of a few requests
 
 The application logs one line in a run of its agent, and one in each of the two steps of its
-workflow. Each way to log has a server of its own. Rounds take the servers in turn. The share is the
-time without lines divided by the time with them, so 1 is free.
+workflow. Each way to log has a server of its own.
 """
 
 from __future__ import annotations
 
 import sys
-import tempfile
-import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from environment import clean_environ, create_environment, prepare_wheels
-from options import add_wheels_option, create_parser, log_progress, write_json
+from environment import clean_environ, create_environment
 from server import Server, start_server
+from server_shares import Comparison
 
 PATHS: dict[str, tuple[str, Any]] = {
     "GET /api/agents": ("/api/agents", None),
@@ -29,7 +24,6 @@ PATHS: dict[str, tuple[str, Any]] = {
     "POST start-async": ("/api/workflows/two/start-async", {"inputData": 5}),
 }
 KINDS = ("silent", "stream", "file")
-AIM = 0.9
 
 SERVER = """
 import logging, os, sys
@@ -69,51 +63,8 @@ app = create_app(Mastra(agents={"echo": echo}, workflows={"two": two}, logger=lo
 uvicorn.run(app, port=int(os.environ["PORT"]), log_level="warning", access_log=False)
 """
 
-Samples = dict[tuple[str, str], list[float]]  # microseconds per request by endpoint and kind
 
-
-def main(arguments: Sequence[str]) -> int:
-    parser = create_parser("Measure the cost of logging.", quick="one round of a few requests")
-    add_wheels_option(parser)
-    options = parser.parse_args(arguments)
-    rounds, requests = (1, 50) if options.quick else (9, 800)
-    with tempfile.TemporaryDirectory(prefix="mastra-bench-") as scratch, ExitStack() as stack:
-        servers = _start_servers(Path(scratch), stack, options.wheels)
-        samples: Samples = {}
-        for number in range(-1, rounds):  # the first round warms the servers
-            log_progress(f"round {number + 1}")
-            for title, (path, body) in PATHS.items():
-                for kind, server in servers.items():
-                    cost = _measure_request(server, path, body, requests)
-                    if number >= 0:
-                        samples.setdefault((title, kind), []).append(cost)
-    print("\n".join(format_table(samples)))
-    write_json(options.json, {" ".join(key): costs for key, costs in samples.items()})
-    return 0
-
-
-def format_table(samples: Samples) -> list[str]:
-    """Return the lines of a Markdown table of the shares.
-
-    :param samples: the microseconds per request of each round.
-    """
-    base = [f"{median(samples[title, 'silent']):.0f} us" for title in PATHS]
-    lines = [" | ".join(["| lines to", *PATHS, "aim |"]), "|---" * (len(PATHS) + 2) + "|"]
-    lines.append(" | ".join(["| nowhere", *base, "|"]))
-    for kind in KINDS[1:]:
-        shares = [f"{_compute_share(samples, title, kind):.2f}" for title in PATHS]
-        lines.append(" | ".join([f"| {kind}", *shares, f"{AIM} |"]))
-    return lines
-
-
-def _compute_share(samples: Samples, title: str, kind: str) -> float:
-    pairs = zip(samples[title, "silent"], samples[title, kind], strict=True)
-    return median(without / with_ for without, with_ in pairs)
-
-
-def _start_servers(scratch: Path, stack: ExitStack, built: Path | None) -> dict[str, Server]:
-    log_progress("environment")
-    wheels = prepare_wheels(scratch / "wheels", built)
+def start_servers(scratch: Path, stack: ExitStack, wheels: dict[str, Path]) -> dict[str, Server]:
     packages = [str(wheels["mastra_core"]), f"{wheels['mastra_server']}[serve]"]
     python = create_environment(scratch / "environment", packages).python
     servers = {}
@@ -128,13 +79,18 @@ def _start_servers(scratch: Path, stack: ExitStack, built: Path | None) -> dict[
     return servers
 
 
-def _measure_request(server: Server, path: str, body: Any, count: int) -> float:
-    """Return the processor time of one request in microseconds, including the log's thread."""
-    before = server.measure_cpu()
-    server.send(path, body, count)
-    time.sleep(0.12)  # the thread writes the last lines
-    return (server.measure_cpu() - before) / count * 1e6
+COMPARISON = Comparison(
+    description="Measure the cost of logging.",
+    start_servers=start_servers,
+    requests=PATHS,
+    aims={"stream": 0.9, "file": 0.9},
+    heading="lines to",
+    base="nowhere",
+    pause=0.12,  # the thread writes the last lines
+    rounds=9,
+    count=800,
+)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(COMPARISON.run(sys.argv[1:]))

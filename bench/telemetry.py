@@ -3,27 +3,22 @@
 python bench/telemetry.py           about three minutes; more the first time
 python bench/telemetry.py --quick   one round of a few requests
 
-Each sampling runs in a server of its own, which exports to a collector on loopback. Rounds take the
-servers in turn. The share is the time without telemetry divided by the time with it, so 1 is free.
+Each sampling runs in a server of its own, which exports to a collector on loopback.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import tempfile
-import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from environment import clean_environ, create_environment, prepare_wheels
-from options import add_wheels_option, create_parser, log_progress, write_json
+from environment import clean_environ, create_environment
 from paths import BENCH
 from process import start_process
 from server import Server, find_free_port, start_server
+from server_shares import Comparison
 
 PATHS: dict[str, tuple[str, Any]] = {
     "GET /api/agents": ("/api/agents", None),
@@ -37,7 +32,6 @@ SAMPLINGS: dict[str, dict[str, Any] | None] = {
     "ratio 0.1": {"type": "ratio", "probability": 0.1},
     "always_on": {"type": "always_on"},
 }
-AIMS = {"always_off": 0.95, "ratio 0.01": 0.92, "ratio 0.1": 0.85, "always_on": 0.65}
 
 SERVER = """
 import json, os, sys
@@ -71,52 +65,8 @@ class Collector(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Collector).serve_forever()
 """
 
-Samples = dict[tuple[str, str], list[float]]  # microseconds per request by endpoint and sampling
 
-
-def main(arguments: Sequence[str]) -> int:
-    parser = create_parser("Measure the cost of telemetry.", quick="one round of a few requests")
-    add_wheels_option(parser)
-    options = parser.parse_args(arguments)
-    rounds, requests = (1, 50) if options.quick else (31, 200)
-    with tempfile.TemporaryDirectory(prefix="mastra-bench-") as scratch, ExitStack() as stack:
-        servers = _start_servers(Path(scratch), stack, options.wheels)
-        samples: Samples = {}
-        for number in range(-1, rounds):  # the first round warms the servers
-            log_progress(f"round {number + 1}")
-            for title, (path, body) in PATHS.items():
-                for sampling, server in servers.items():
-                    cost = _measure_request(server, path, body, requests)
-                    if number >= 0:
-                        samples.setdefault((title, sampling), []).append(cost)
-    print("\n".join(format_table(samples)))
-    write_json(options.json, {" ".join(key): costs for key, costs in samples.items()})
-    return 0
-
-
-def format_table(samples: Samples) -> list[str]:
-    """Return the lines of a Markdown table of the shares.
-
-    :param samples: the microseconds per request of each round.
-    """
-    titles = list(dict.fromkeys(title for title, _ in samples))
-    lines = [" | ".join(["| sampling", *titles, "aim |"]), "|---" * (len(titles) + 2) + "|"]
-    base = [f"{median(samples[title, 'none']):.0f} us" for title in titles]
-    lines.append(" | ".join(["| no telemetry", *base, "|"]))
-    for sampling, aim in AIMS.items():
-        shares = [f"{_compute_share(samples, title, sampling):.2f}" for title in titles]
-        lines.append(" | ".join([f"| {sampling}", *shares, f"{aim} |"]))
-    return lines
-
-
-def _compute_share(samples: Samples, title: str, sampling: str) -> float:
-    pairs = zip(samples[title, "none"], samples[title, sampling], strict=True)
-    return median(without / with_ for without, with_ in pairs)
-
-
-def _start_servers(scratch: Path, stack: ExitStack, built: Path | None) -> dict[str, Server]:
-    log_progress("environment")
-    wheels = prepare_wheels(scratch / "wheels", built)
+def start_servers(scratch: Path, stack: ExitStack, wheels: dict[str, Path]) -> dict[str, Server]:
     packages = [f"{wheels['mastra_core']}[telemetry]", f"{wheels['mastra_server']}[serve]"]
     python = create_environment(scratch / "environment", packages).python
     port = find_free_port()
@@ -131,13 +81,18 @@ def _start_servers(scratch: Path, stack: ExitStack, built: Path | None) -> dict[
     return servers
 
 
-def _measure_request(server: Server, path: str, body: Any, count: int) -> float:
-    """Return the processor time of one request in microseconds, including the export's."""
-    before = server.measure_cpu()
-    server.send(path, body, count)
-    time.sleep(0.05)  # an export that has begun ends
-    return (server.measure_cpu() - before) / count * 1e6
+COMPARISON = Comparison(
+    description="Measure the cost of telemetry.",
+    start_servers=start_servers,
+    requests=PATHS,
+    aims={"always_off": 0.95, "ratio 0.01": 0.92, "ratio 0.1": 0.85, "always_on": 0.65},
+    heading="sampling",
+    base="no telemetry",
+    pause=0.05,  # an export that has begun ends
+    rounds=31,
+    count=200,
+)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(COMPARISON.run(sys.argv[1:]))

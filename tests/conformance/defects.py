@@ -593,6 +593,14 @@ MANAGEMENT = {
             "    if id not in known:\n        return next(iter(known.values()))\n",
         ),
     ),
+    "an id that is not quoted in a path": (
+        "an_id_selects_no_other_path",
+        "DID NOT RAISE",
+        (
+            PROMOTE,
+            f'{PROMOTE}    id = id.partition("?")[0].partition("#")[0].rpartition("/")[2]\n',
+        ),
+    ),
     "a rollback to the newest other one": (
         "rollback_restores_the_previous_deployment",
         "rollback",

@@ -138,6 +138,7 @@ def test_description_is_data():
             "api_prefix": "/api",
             "single_process": True,
             "per_process": [],
+            "shares_responses": False,
             "body_limit": 0,
             "timeouts": {},
         },

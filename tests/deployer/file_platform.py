@@ -8,6 +8,8 @@ import dataclasses
 import datetime as dt
 import itertools
 import json
+import os
+import signal
 from pathlib import Path
 from typing import ClassVar
 
@@ -197,6 +199,8 @@ class Store:
         self.paper.state["env"] |= {name: value.reveal() for name, value in values.items()}
         self.paper.state["changed"] = dt.datetime.now(dt.UTC).isoformat()
         self.paper.save()
+        if self.paper.bend.get("killed"):
+            os.kill(os.getpid(), signal.SIGKILL)
         return self.paper.bend.get("effect")
 
     def get_change_time(self):

@@ -347,6 +347,16 @@ def test_memory_outlives_the_isolate(client, other):
     assert approved["toolResults"][0]["payload"]["result"] == "paid 3"
 
 
+def test_another_isolate_continues_a_response(client, other):
+    path, body = "/api/v1/responses", {"model": "helper", "store": True}
+    first = client.post(path, json={**body, "input": "my name is Ada"}).json()
+    follow_up = {**body, "input": "and now?", "previous_response_id": first["id"]}
+    second = other.client.post(path, json=follow_up).json()
+    assert second["status"] == "completed", second
+    assert second["conversation_id"] == first["conversation_id"]
+    assert client.get(f"{path}/{second['id']}").json() == second
+
+
 def send_run(client, workflow, action, run_id, **body):
     path = f"/api/workflows/{workflow}/{action}"
     response = client.post(path, params={"runId": run_id}, json=body)

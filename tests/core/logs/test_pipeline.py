@@ -4,6 +4,8 @@ import io
 import json
 import logging
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -287,3 +289,105 @@ def test_threads_that_log_at_once_lose_nothing(build):
     for thread in range(4):
         own = [line["n"] for line in lines() if line["thread_number"] == thread]
         assert own == list(range(300))
+
+
+SIGNALS = """
+import logging, signal, time
+from mastra_core import create_logger
+from mastra_core.logs.pipeline import find_pipeline
+
+logger = create_logger(format="json")
+pipeline = find_pipeline(logger)
+pipeline.start()
+handled = 0
+
+def log_signal(*_):
+    global handled
+    handled += 1
+    logger.info("signal")
+
+signal.signal(signal.SIGALRM, log_signal)
+signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
+count, end = 0, time.monotonic() + 0.4
+while time.monotonic() < end:
+    logger.info("line")
+    count += 1
+signal.setitimer(signal.ITIMER_REAL, 0)
+pipeline.stop()
+print(count + handled)
+"""
+
+
+def test_a_signal_handler_may_log_while_a_line_is_queued():
+    done = run_script(SIGNALS)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {"line", "signal"} == {line["msg"] for line in lines}
+    assert len(lines) == int(done.stdout)
+
+
+AT_EXIT = """
+import atexit, logging
+from mastra_core import create_logger
+from mastra_core.logs.pipeline import find_pipeline
+
+logger = create_logger(format="json")
+atexit.register(logger.info, "last")
+find_pipeline(logger).start()
+logger.info("first")
+"""
+
+
+def test_a_process_that_has_not_stopped_its_server_writes_its_last_lines():
+    lines = run_script(AT_EXIT).stderr.splitlines()
+    assert [json.loads(line)["msg"] for line in lines] == ["first", "last"]
+
+
+def run_script(script):
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_credentials_in_the_fields_of_a_scope_are_masked(build, in_thread):
+    handler = Collector()
+    logger, pipeline, lines = build(custom=handler)
+    if in_thread:
+        pipeline.start()
+    with bind_log_fields(api_key="k-12", order={"id": 7, "token": "t-34"}, customer="ann"):
+        logger.info("shipped")
+    if in_thread:
+        pipeline.stop()
+    (line,), (record,) = lines(), handler.records
+    assert (line["api_key"], line["customer"]) == ("****", "ann")
+    assert line["order"] == record.order == {"id": 7, "token": "****"}
+    assert record.api_key == "****"
+
+
+def test_lines_of_other_threads_are_written_while_the_logger_stops(build):
+    logger, pipeline, lines = build()
+    counts, ends = [], threading.Event()
+
+    def log_lines():
+        number = 0
+        while not ends.is_set():
+            logger.info("line")
+            number += 1
+            time.sleep(0.0002)
+        counts.append(number)
+
+    threads = [threading.Thread(target=log_lines) for _ in range(3)]
+    for each in threads:
+        each.start()
+    for _ in range(8):
+        pipeline.start()
+        time.sleep(0.02)
+        pipeline.stop()
+    ends.set()
+    for each in threads:
+        each.join()
+    assert len(lines()) == sum(counts)
+    assert pipeline.get_lost_counts() == {}
+    assert "mastra-logs" not in [each.name for each in threading.enumerate()]

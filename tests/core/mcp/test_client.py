@@ -301,3 +301,15 @@ def test_new_event_loop_reconnects():
         return answer
 
     assert [asyncio.run(ask()) for _ in range(2)] == ["what is in b"] * 2
+
+
+def test_a_program_imports_the_modules_of_the_application(monkeypatch, tmp_path):
+    (tmp_path / "files_module.py").write_text(PROGRAM.read_text())
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    async def list_names():
+        command = [sys.executable, "-m", "files_module"]
+        async with McpClient(command=command, cwd="/", env={"FILES_KEY": "x"}) as files:
+            return [tool.id for tool in await files.list_tools()]
+
+    assert run(list_names())

@@ -300,7 +300,16 @@ def test_severity_of_values_depends_on_the_target():
 
 
 def check_source(
-    tmp_path, source, *, required=(), optional=(), models=None, values=None, serve=None, **facts
+    tmp_path,
+    source,
+    *,
+    required=(),
+    optional=(),
+    models=None,
+    values=None,
+    serve=None,
+    agents=(),
+    **facts,
 ):
     """Return the problems of an app of one module, as `severity: message`."""
     build, platform = tmp_path / "build", Platform(python="3.11", wheels="any")
@@ -314,6 +323,7 @@ def check_source(
         wheels="any",
         variables=models or {},
         serve=serve or Serve(),
+        registry={"agents": list(agents)},
     )
     project = Project(
         root=tmp_path,
@@ -395,6 +405,14 @@ def test_data_of_each_instance_is_reported_where_instances_are_short_lived(tmp_p
     assert problem.startswith("warning : Each instance of 'acme' has its own data of Server(metr")
     assert "Server(metrics=True), Server(rate_limit=...)." in problem
     assert check_source(tmp_path / "2", "", serve=serve) == []
+
+
+def test_responses_of_each_instance_are_reported_where_the_storage_keeps_none(tmp_path):
+    facts = {"agents": ["shop"], "short_lived": True}
+    (problem,) = check_source(tmp_path / "1", "", **facts)
+    assert problem.startswith("note : `previous_response_id` of POST /api/v1/responses finds")
+    assert "Pass a storage=... to Mastra that keeps responses" in problem
+    assert check_source(tmp_path / "2", "", serve=Serve(shares_responses=True), **facts) == []
 
 
 def test_limits_of_the_app_are_compared_with_those_of_the_target(tmp_path):

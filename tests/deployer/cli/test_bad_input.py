@@ -215,8 +215,8 @@ def test_output_that_is_not_a_bundle(project, mastra, echo):
 
 def test_unknown_target_names_the_install_command(project, mastra, echo):
     root = project({INDEX: echo})
-    done = mastra("deploy", "vercell", cwd=root)
-    done.failed(2, "the target 'vercell' is installed", "-m pip install mastra-deployer-vercell")
+    done = mastra("deploy", "fly", cwd=root)
+    done.failed(2, "the target 'fly' is installed", "-m pip install mastra-deployer-fly")
 
 
 def test_missing_target(project, mastra, echo):
@@ -268,3 +268,19 @@ def test_names_that_the_encoding_of_the_output_lacks(project, mastra, echo):
     root = project({"src/mastra/index.py": echo}, config)
     done = mastra("targets", cwd=root, PYTHONIOENCODING="cp1252:strict").ok()
     assert r"\u043a\u043b\u044e\u0447" in done.out
+
+
+def test_the_universal_target_has_no_other_deployer(project, mastra, echo):
+    root = project({INDEX: echo}, '[tool.mastra.targets.server]\ndeployer = "acme"\n')
+    mastra("build", cwd=root).failed(2, "has the deployer 'acme'", "another name")
+
+
+def test_the_universal_target_has_environments(project, mastra, echo):
+    config = (
+        '[tool.mastra.targets.server]\npython = "3.10"\n'
+        '[tool.mastra.targets.server.env.old]\npython = "3.9"\n'
+    )
+    root = project({INDEX: echo}, config)
+    mastra("build", cwd=root).failed(2, "'3.10'")
+    mastra("build", "--env", "old", cwd=root).failed(2, "'3.9'")
+    mastra("check", "--env", "odl", cwd=root).failed(2, "'odl'", "Did you mean 'old'?")

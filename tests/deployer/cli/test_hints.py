@@ -46,6 +46,9 @@ def run(app, capsys, monkeypatch):
         ("new host", ["KIND is missing", "compose"]),
         ("preview server", ["does not support 'preview'", "`mastra start`"]),
         ("doctor server", ["does not support 'deploy'", "`mastra targets`"]),
+        ("check --env eu", ["The target 'server' has no environment 'eu'", "Remove --env"]),
+        ("check --python 3.10", ["cannot build for Python '3.10'", "3.11 or newer"]),
+        ("check -s app=shop", ["has no setting 'app'", "The target has no settings"]),
         ("-v", ["`mastra COMMAND -v`"]),
         ("dev --host no.such.invalid --port 0", ["does not have the address", "127.0.0.1"]),
         ("dev --host 192.0.2.1 --port 0", ["does not have the address", "127.0.0.1"]),
@@ -58,6 +61,12 @@ def test_a_mistake_names_the_cure(run, line, words):
     assert [word for word in words if word not in err] == [], err
     if "Available" in err:
         assert "server" not in err, "nothing is deployed to it"
+
+
+def test_a_misspelled_target_is_no_package_to_install(run):
+    _, _, err = run("check", "vercell")
+    assert "Did you mean 'vercel'?" in err
+    assert "vercell" not in err.partition("\n")[2], "anybody can publish such a package"
 
 
 def test_a_group_without_a_command_shows_its_help(run):

@@ -277,3 +277,26 @@ def test_console_scripts_of_the_project_are_on_path(tmp_path):
     scripts = os.path.dirname(launch.interpreter.path)
     assert launch.values["PATH"] == f"{scripts}{os.pathsep}/usr/bin"
     assert options.build_launch(options.find_project(), {}).values["PATH"] == scripts
+
+
+SPAWNING = """\
+import subprocess
+import sys
+
+from mastra_core import Mastra
+
+async def count(text: str):
+    command = [sys.executable, "-c", "import mastra.words as m; print(m.WORD)"]
+    yield subprocess.run(command, cwd="/", capture_output=True, text=True, check=True).stdout.strip()
+
+mastra = Mastra(agents={"echo": count}, logger=False)
+"""
+
+
+def test_child_processes_import_the_modules_of_the_project(tmp_path):
+    files = {INDEX: SPAWNING, "src/mastra/words.py": "WORD = 'one'\n"}
+    with run_dev(write_project(tmp_path / "app", files), PYTHONPATH="/nowhere") as dev:
+        assert dev.wait_until_ready().ask().json()["text"] == "one"
+        dev.save("src/mastra/words.py", "WORD = 'two'\n")
+        dev.wait_for_line("reloaded in")
+        assert dev.ask().json()["text"] == "two"

@@ -1,12 +1,17 @@
 """A lock that one process holds, and another one tries to take."""
 
+import errno
 import subprocess
 import sys
+
+import pytest
 
 from mastra_deployer.files.lock_file import lock_file
 
 HOLD = """
 import sys
+
+import pytest
 from mastra_deployer.files.lock_file import lock_file
 file = open(sys.argv[1], "a+b")
 lock_file(file, wait=True)
@@ -27,3 +32,15 @@ def test_lock_of_another_process(tmp_path):
         other.stdin.close()
         assert lock_file(file, wait=True)
         assert lock_file(file, wait=False), "its own lock is no obstacle"
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with (tmp_path / "lock").open("a+b") as file:
+        assert lock_file(file, wait=False)
+        assert lock_file(file, wait=True)

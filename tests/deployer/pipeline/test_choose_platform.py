@@ -47,6 +47,13 @@ def test_platform_without_wheels(app, wheels):
         choose_platform(app, ANY, "", wheels)
 
 
+@pytest.mark.parametrize("version", ["3.8", "3.10"])
+def test_old_version(app, version):
+    with pytest.raises(ConfigError, match=f"cannot build for Python '{version}'"):
+        choose_platform(app, ANY, version, "")
+    assert choose_platform(app, ANY, "3.11", "").python == "3.11"
+
+
 def test_platform_that_a_target_names_itself(app):
     assert choose_platform(app, (PYODIDE,), "", "").wheels == PYODIDE.wheels
 

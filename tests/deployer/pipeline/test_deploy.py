@@ -259,6 +259,18 @@ def test_a_deploy_after_a_change_of_variables_is_not_skipped(world):
     world.write(bend={"effect": "now"})
     assert world.run("env", "set", "OTHER", "--json", OTHER="y").ok().json["counts"] == "now"
     assert world.deploy(*skip).ok().json["skipped"] is True
+    world.write(bend={"effect": "next-deploy", "killed": True})
+    assert world.run("env", "set", "OTHER", OTHER="z").code == -9
+    world.write(bend={})
+    assert world.deploy(*skip).ok().json["skipped"] is False
+
+
+def test_a_deploy_that_cannot_be_recorded_is_finished(world):
+    (world.root / ".mastra-local/deployments.json").mkdir(parents=True)
+    world.write(bend={"drafts": True})
+    done = world.deploy("--prod").ok()
+    assert "p1 was not recorded in the project" in done.err
+    assert world.state["live"] == ["p1"], "the draft is promoted"
 
 
 @pytest.mark.full

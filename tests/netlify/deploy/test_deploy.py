@@ -17,6 +17,16 @@ BROKEN = Fault(status=500, raw=b'{"error": "oops"}', headers={})
 
 
 class TestDeploy(NetlifyFixtures):
+    def test_a_site_of_another_tool_is_reported(self, harness, platform):
+        harness.deploy_sample("old")
+        for deploy in platform.list_deploys():
+            deploy.title = "Merge branch 'main'"
+        for change, is_reported in (("new", True), ("newer", False)):
+            harness.recorder.lines.clear()
+            harness.deploy_sample(change)
+            output = "\n".join(harness.recorder.lines)
+            assert ("'shop' exists, and was deployed by another tool" in output) is is_reported
+
     def test_a_staged_deployment_is_a_draft_until_it_is_promoted(self, harness, platform):
         harness.deploy_sample()
         before = platform.get_published()

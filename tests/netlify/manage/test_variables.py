@@ -40,3 +40,12 @@ class TestVariables(NetlifyFixtures):
             assert store.get_change_time() is None
             store.set({"KEY": Secret("value-of-key")})
             assert store.get_change_time() is not None
+
+    def test_values_of_single_contexts_replace_the_shared_value(self, harness, platform):
+        self.set(harness, "production", OTHER="1")
+        values = {"branch-deploy": "own", "all": "x"}
+        variable = Variable(key="KEY", scopes=["functions"], is_secret=False, values=values)
+        platform.find_site().variables["KEY"] = variable
+        self.unset(harness, "production", "KEY")
+        values = platform.find_site().variables["KEY"].values
+        assert values == {"branch-deploy": "own", "deploy-preview": "x", "dev": "x"}

@@ -145,6 +145,33 @@ def test_destroy_removes_only_mastra_manifests(bundles, run, deploy, proxy, regi
     assert run("deployments", "--json").ok().json["deployments"] == []
 
 
+def test_stages_of_one_repository_are_separate(bundles, run, deploy, live, proxy):
+    staging = ["-s", "tag=staging"]
+    first = deploy(bundles[0], "--prod")
+    second = deploy(bundles[1], "--prod", *staging)
+    assert deploy(bundles[0], "--prod", *staging) == first
+    assert [item["id"] for item in _list_deployments(run)] == [first]
+    run("destroy", "--yes", *staging).ok()
+    assert live() == first
+    assert second not in _list_tags(proxy), "it was in staging only"
+    assert _list_deployments(run, *staging) == []
+    assert [(item["id"], item["live"]) for item in _list_deployments(run)] == [(first, True)]
+
+
+def _list_deployments(run, *options):
+    return run("deployments", *options, "--json").ok().json["deployments"]
+
+
+def test_a_tag_of_another_tool_is_reported(bundles, run, proxy):
+    from tests.oci.base_images import push_base
+
+    push_base(proxy.host, "team/app", "latest", {"amd64": {}})
+    done = run("deploy", "--prebuilt", bundles[0], "--prod").ok()
+    assert "team/app:latest exists, and was deployed by another tool." in done.err
+    assert "Its digest is sha256:" in done.err
+    assert "another tool" not in run("deploy", "--prebuilt", bundles[1], "--prod").ok().err
+
+
 def test_destroy_reports_a_registry_without_delete(bundles, run, deploy, registry):
     deploy(bundles[0], "--prod")
     registry.kill()

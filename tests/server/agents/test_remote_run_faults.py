@@ -15,7 +15,7 @@ from mastra_core.database.message_bus import MAX_MESSAGE_BYTES
 from mastra_core.errors import NotFound, StorageError
 from mastra_server import create_app
 from mastra_server.agents import remote_runs
-from mastra_server.agents.live_runs import LiveRuns
+from mastra_server.agents.live_runs import LiveRuns, RunScope
 from mastra_server.agents.remote_runs import RemoteRuns
 from mastra_server.agents.thread_runs import ThreadRuns
 from mastra_server.middleware.stored_window import StoredWindow
@@ -79,7 +79,7 @@ class Server(NamedTuple):
         return asyncio.create_task(self.remote.wait_for_turn(KEY, run.id))
 
     async def observe(self, run_id="r", after=0):
-        return await self.remote.observe("a", "o", run_id, after)
+        return await self.remote.observe("a", RunScope("o"), run_id, after)
 
     async def close(self):
         await self.runs.close()
@@ -358,7 +358,7 @@ def test_no_run_has_an_id_that_is_too_long_for_a_message():
         async with open_servers(MemoryBus(), 2) as (_, two):
             with pytest.raises(NotFound):
                 await two.observe(run_id)
-            assert not await two.remote.abort("a", "o", run_id)
+            assert not await two.remote.abort("a", RunScope("o"), run_id)
             assert not await two.remote.abort_thread(KEY, run_id)
             assert two.remote._answers == {}
 

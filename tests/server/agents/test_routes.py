@@ -224,6 +224,12 @@ def test_other_resources_cannot_decide(serve):
         assert server.http.post(path, json=decide, headers=mine).status_code == 200
         wait = server.http.post("/api/agents/shop/generate", json={"messages": "pay"}, headers=mine)
         again = {"messages": "pay", "runId": wait.json()["runId"]}
+        for name, status in (("bo", 403), ("ann", 200)):
+            body = {"runId": "mine", "resourceId": name}
+            greeting = {"messages": "hello", "runId": "mine"}
+            server.http.post("/api/agents/shop/stream", json=greeting, headers=mine)
+            seen = server.http.post("/api/agents/shop/observe", json=body, headers=mine)
+            assert seen.status_code == status
         for path in ("generate", "stream"):
             url = f"/api/agents/shop/{path}"
             assert server.http.post(url, json=again, headers=theirs).status_code == 200

@@ -197,6 +197,10 @@ def test_run_timeout(serve):
         last = parse_chunks(answer.text)[-1]
         message = "The run took longer than 0.3 s."
         assert (last["type"], last["payload"]["error"]["message"]) == ("error", message)
+        body = {"model": "ticking", "input": "x", "stream": True}
+        answer = server.http.post("/api/v1/responses", json=body)
+        last = json.loads(answer.text.rpartition("data: ")[2])
+        assert (last["type"], last["response"]["error"]["message"]) == ("response.failed", message)
 
 
 def test_workflow_run_continues_after_disconnect(server):

@@ -9,8 +9,9 @@ import httpx
 import pytest
 from pydantic_ai.models.function import FunctionModel
 
-from mastra_core import Agent, Mastra, Memory, ToolContext, Workflow, tool
+from mastra_core import Agent, DurableEngine, Mastra, Memory, ToolContext, Workflow, tool
 from mastra_core.agents import AgentInput
+from mastra_server.http.request_context import request_context
 from tests.server import sample_agents, sample_app
 
 SECRET = re.compile("secret-of-([a-z]+)")
@@ -66,7 +67,13 @@ def spend(amount: int) -> str:
     return f"spent {amount}"
 
 
-def create_application():
+async def confine_to_thread(request, call_next):
+    if thread := request.headers.get("x-thread"):
+        request_context(request)["mastra__threadId"] = thread
+    return await call_next(request)
+
+
+def create_application(engine):
     model = FunctionModel(
         sample_agents.generate_response, stream_function=sample_agents.stream_response
     )
@@ -85,14 +92,20 @@ def create_application():
         },
         tools={"pay": sample_agents.pay, "spend": spend, "whoami": sample_app.whoami},
         memory=Memory(working_memory=True),
+        engine=engine,
+        server_middleware=[confine_to_thread],
         logger=True,
         server={"auth": Auth(), "mcp": True, "traces": True, "logs": True, "openapi": True},
     )
 
 
-@pytest.fixture(scope="module")
-def server(serve):
-    with serve(create_application()) as running_server:
+@pytest.fixture(scope="module", params=("memory", "durable"))
+def server(serve, tmp_path_factory, request):
+    """The application with the engine in memory, and with durable runs of workflows and agents."""
+    engine = request.param
+    if engine == "durable":
+        engine = DurableEngine(f"sqlite:///{tmp_path_factory.mktemp('runs')}/runs.db")
+    with serve(create_application(engine)) as running_server:
         yield running_server
 
 
@@ -297,6 +310,24 @@ def test_no_operation_leaks(server, callers, belongings):
     assert not leaks
     assert after == before
     assert called > 700
+
+
+def test_no_run_of_another_thread_leaks(callers, belongings):
+    """A caller that a middleware confines to a thread reaches no agent run of another thread."""
+    document = callers.operator.http.get("/api/openapi.json").json()
+    ids = belongings["ann over HTTP"]
+    before = describe_state(callers, ids)
+    for name, method, path, options in build_requests(document, ids):
+        if name.startswith(("agents", "suspended", "threads")):
+            headers = {"x-thread": "another thread"}
+            _, text = callers.ann.send(method, path, headers=headers, **options)
+            assert not SECRET.findall(text), name
+    assert describe_state(callers, ids) == before
+    own = {"x-thread": ids["threadId"]}
+    observed = callers.ann.send(
+        "POST", "/api/agents/clerk/observe", headers=own, json={"runId": ids["agentRunId"]}
+    )
+    assert "secret-of-ann" in observed[1]
 
 
 def test_the_owner_reads_everything(callers, belongings):

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 
 import httpx
 import pytest
@@ -48,7 +49,9 @@ def test_addresses():
     assert read("2001:db8::1") == read("2001:db8::ffff:2") == "address:2001:db8::/64"
     assert read("2001:db8:0:1::1") != read("2001:db8::1")
     assert read("fe80::1%eth0") == "address:fe80::/64"
-    assert read("::ffff:192.0.2.1") == "address:::ffff:192.0.2.1"
+    assert read("::ffff:192.0.2.1") == read("::ffff:c000:201") == "address:192.0.2.1"
+    for text in ("unknown", "a:b:c", ":::::"):  # a proxy may report anything
+        assert read(text) == f"address:{text}"
     assert callers.read_client_address({"client": None}) == "address:"
 
 
@@ -72,6 +75,26 @@ def test_abandoned_streams(monkeypatch):
         assert send_until_refused(lambda: abandon(ANN), 20) == 4
         assert abandon(BOB).status_code == 200
         assert abandon(ANN).status_code == 429
+
+
+def test_streams_of_the_responses_api(monkeypatch):
+    monkeypatch.setattr(live_runs, "MAX_RUNNING", 8)
+    with serve() as server, contextlib.ExitStack() as stack:
+
+        def stream(headers):
+            body = {"model": "slowAgent", "input": "x", "stream": True}
+            request = server.http.stream("POST", "/api/v1/responses", json=body, headers=headers)
+            response = stack.enter_context(request)
+            if response.status_code == 429:
+                response.read()
+            return response
+
+        assert send_until_refused(lambda: stream(ANN), 20) == 4
+        url, body = "/api/agents/slowAgent/stream", {"messages": "x"}
+        assert server.http.post(url, json=body, headers=ANN).status_code == 429
+        assert stream(BOB).status_code == 200
+        stack.close()  # the runs end, and their places become free
+        assert any(stream(ANN).status_code == 200 or time.sleep(0.1) for _ in range(50))
 
 
 LARGE = "x" * 1_000_000

@@ -8,9 +8,17 @@ import pytest
 
 APP = """
 from mastra_server.http import connections
+from mastra_core import ApiRoute
 from tests.server.sample_app import create_sample
 connections.HEAD_TIMEOUT = 0.5
-mastra = create_sample()
+
+
+def list_headers(request):
+    return {"client": request.client.host, "headers": sorted(request.headers)}
+
+
+routes = [ApiRoute(path="/headers", handler=list_headers, method="POST")]
+mastra = create_sample(server={"api_routes": routes})
 """
 HEAD = b"GET /health HTTP/1.1\r\nhost: x\r\n"
 
@@ -31,6 +39,10 @@ def connect(process):
 
 def read_status_line(connection):
     """Return the status line once the whole response has arrived."""
+    return read_response(connection).partition(b"\r\n")[0]
+
+
+def read_response(connection):
     seen = b""
     with contextlib.suppress(ConnectionError):
         while b"\r\n\r\n" not in seen or (b" 200 " in seen and not seen.endswith(b"}")):
@@ -38,7 +50,7 @@ def read_status_line(connection):
             if not piece:
                 break
             seen += piece
-    return seen.partition(b"\r\n")[0]
+    return seen
 
 
 def test_large_heads(connect):
@@ -92,6 +104,21 @@ def test_trailers(connect, trailer):
     endless.sendall(head + body)
     with pytest.raises(ConnectionError):
         send_again_and_again(endless, trailer)
+
+
+def test_trailers_are_no_headers(connect):
+    """A proxy passes trailers on, but it removes and sets headers only."""
+    head = b"POST /headers HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.1\r\n"
+    head += b"transfer-encoding: chunked\r\n\r\n"
+    rest = b"2\r\n{}\r\n0\r\nauthorization: Bearer x\r\nx-forwarded-for: 192.0.2.2\r\n\r\n"
+    connection = connect()
+    for pieces in ([head + rest], [head, rest]):
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(0.05)
+        text = read_response(connection)
+        assert b'"client":"192.0.2.1"' in text
+        assert b'"headers":["host","transfer-encoding","x-forwarded-for"]' in text
 
 
 def test_many_chunks(connect):

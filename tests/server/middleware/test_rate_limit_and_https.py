@@ -10,6 +10,7 @@ from mastra_core import RateLimit
 from mastra_core.errors import ConfigError
 from mastra_server import create_app
 from mastra_server.middleware import moving_window
+from mastra_server.middleware.rate_limit import RateLimiter
 from tests.server.guarded_server import serve_guarded
 from tests.server.sample_app import create_sample
 
@@ -79,6 +80,41 @@ def test_rate_limit_by_key(serve):
             return server.http.get("/api/agents", headers={"x-key": key}).status_code
 
         assert [ask("a"), ask("b"), ask("a")] == [200, 200, 429]
+
+
+def test_a_key_that_cannot_be_computed(serve):
+    with serve(server={"rate_limit": {"amount": "9/hour", "by": fail_without_key}}) as server:
+        assert server.http.get("/api/agents", headers={"x-key": "a"}).status_code == 200
+        refused = server.http.get("/api/agents")
+        assert (refused.status_code, refused.json()) == (500, {"error": "Internal Server Error"})
+        assert refused.headers["access-control-allow-origin"] == "*"
+
+
+def fail_without_key(request):
+    return request.headers["x-key"]
+
+
+@pytest.mark.parametrize("storage", ["async+nothing://user:secret@host", "async+redis://:secret@h"])
+def test_a_storage_that_cannot_be_used(storage):
+    limiter = RateLimiter(None, RateLimit(amount="9/hour", storage=storage))
+    with pytest.raises(ConfigError, match="cannot be used") as caught:
+        asyncio.run(limiter.open())
+    assert "secret" not in str(caught.value)
+
+
+def test_rate_limit_behind_a_proxy(serve):
+    """A proxy may report no address, or an invalid one; the address is the last one."""
+    with serve(server={"rate_limit": RateLimit(amount="1/hour")}) as server:
+
+        def ask(address):
+            forwarded = {"x-forwarded-for": address}
+            return server.http.get("/api/agents", headers=forwarded).status_code
+
+        addresses = ["192.0.2.1", "192.0.2.2", "unknown", "a:b:c", ":::::", '"[2001:db8::1]:47"']
+        assert [ask(each) for each in addresses] == [200] * 6
+        assert [ask(each) for each in addresses] == [429] * 6
+        assert ask("192.0.2.9, 192.0.2.1") == 429
+        assert ask("::ffff:192.0.2.1") == 429
 
 
 def test_invalid_rate_limit():

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import ClassVar
 
+import httpx
 import pytest
 
 from mastra_core import ApiRoute
@@ -175,6 +176,9 @@ def test_user_without_permission(serve):
         ("true", {}, 401),
         ("true", {"x-mastra-dev-playground": "true", "host": "evil.example"}, 401),
         ("true", {"x-mastra-dev-playground": "true", "host": "localhost.evil.example"}, 401),
+        ("true", {"x-mastra-dev-playground": "true", "x-forwarded-for": "192.0.2.1"}, 401),
+        ("true", {"x-mastra-dev-playground": "true", "x-forwarded-for": "127.0.0.1"}, 401),
+        ("true", {"x-mastra-dev-playground": "true", "forwarded": "for=127.0.0.1"}, 401),
         ("", {"x-mastra-dev-playground": "true"}, 401),
     ],
 )
@@ -186,3 +190,13 @@ def test_studio_in_development(protected, monkeypatch, dev, headers, status):
     signed_in = {**headers, "authorization": "Bearer mapping"}
     told = protected.get("/api/auth/capabilities", headers=signed_in).json()
     assert (told["enabled"], told["user"]["id"]) == (True, "ann")
+
+
+@pytest.mark.parametrize(("address", "status"), [("127.0.0.1", 200), ("127.0.0.2", 401)])
+def test_studio_of_another_machine(protected, monkeypatch, address, status):
+    """With `mastra dev --host 0.0.0.0`, another machine can name this machine as the host."""
+    monkeypatch.setenv("MASTRA_DEV", "true")
+    transport = httpx.HTTPTransport(local_address=address)
+    with httpx.Client(base_url=protected.base_url, transport=transport, trust_env=False) as http:
+        headers = {"x-mastra-dev-playground": "true", "host": "localhost"}
+        assert http.get("/api/agents", headers=headers).status_code == status

@@ -12,7 +12,7 @@ import pytest
 
 from mastra_core import DurableEngine, Mastra, StepContext, Workflow, step
 from mastra_core.request_scope import enter_request
-from mastra_core.workflows.durable.d1_run_store import D1RunStore
+from mastra_core.workflows.durable.store.d1_run_store import D1RunStore
 from tests.core.storage.d1.local import Binding, Statement
 from tests.server.guarded_server import serve_guarded
 from tests.server.sample_workflows import create_sample

@@ -48,6 +48,7 @@ def describe(mastra: Mastra) -> dict[str, Any]:
             "api_prefix": mastra.server.api_prefix,
             "single_process": _is_single_process(mastra),
             "per_process": _list_per_process(mastra.server),
+            "shares_responses": getattr(mastra.storage, "responses", None) is not None,
             "body_limit": _get_own_value(mastra.server, "body_limit") or 0,
             "timeouts": _list_timeouts(mastra),
         },

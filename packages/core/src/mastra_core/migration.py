@@ -13,7 +13,9 @@ from mastra_core.database.url import DatabaseUrl
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-__all__ = ("TableVersion", "migrate_database", "read_table_versions")
+__all__ = ("RUN_TABLES", "TableVersion", "migrate_database", "read_table_versions")
+
+RUN_TABLES = "workflow runs"
 
 T = TypeVar("T")
 _BUSY_SECONDS = 10
@@ -74,15 +76,15 @@ async def read_table_versions(url: DatabaseUrl) -> list[TableVersion]:
 
 def _load_schemas(url: DatabaseUrl) -> dict[str, Schema]:
     """Return the groups of tables by the kind of data that they store."""
-    from mastra_core.workflows.durable.run_schema import POSTGRES_SCHEMA, SQLITE_SCHEMA
+    from mastra_core.workflows.durable.store.run_schema import POSTGRES_SCHEMA, SQLITE_SCHEMA
 
     if url.kind == "postgresql":
         from mastra_core.storage.postgres.postgres_schema import SCHEMA as POSTGRES_STORAGE_SCHEMA
 
-        return {"storage": POSTGRES_STORAGE_SCHEMA, "workflow runs": POSTGRES_SCHEMA}
+        return {"storage": POSTGRES_STORAGE_SCHEMA, RUN_TABLES: POSTGRES_SCHEMA}
     from mastra_core.storage.sqlite_schema import SCHEMA as SQLITE_STORAGE_SCHEMA
 
-    return {"storage": SQLITE_STORAGE_SCHEMA, "workflow runs": SQLITE_SCHEMA}
+    return {"storage": SQLITE_STORAGE_SCHEMA, RUN_TABLES: SQLITE_SCHEMA}
 
 
 async def _read_postgres_versions(url: DatabaseUrl, schemas: Sequence[Schema]) -> list[int]:

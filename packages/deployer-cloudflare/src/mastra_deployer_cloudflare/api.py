@@ -6,10 +6,10 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from mastra_core.errors import ApiError, AuthError, ConfigError, DeployError
 from mastra_core.secret import Secret
+from mastra_deployer.kit import quote_segment
 from mastra_deployer_cloudflare.error_codes import (
     ABSENT,
     BEING_WRITTEN,
@@ -56,7 +56,7 @@ class CloudflareApi:
 
         :param path: such as ``/workers/subdomain``.
         """
-        return f"/accounts/{quote(self.account, safe='')}{path}"
+        return f"/accounts/{quote_segment(self.account)}{path}"
 
     def build_script_path(self, name: str, suffix: str = "") -> str:
         """Return the path of a Worker.
@@ -64,7 +64,7 @@ class CloudflareApi:
         :param name: the name of the Worker.
         :param suffix: rest of the path, with a leading slash.
         """
-        return self.build_path(f"/workers/scripts/{quote(name, safe='')}{suffix}")
+        return self.build_path(f"/workers/scripts/{quote_segment(name)}{suffix}")
 
     def get(self, path: str, **query: Any) -> Any:
         """Read an object.

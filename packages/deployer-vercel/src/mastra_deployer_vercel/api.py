@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from mastra_core.errors import AuthError
 from mastra_core.secret import Secret
+from mastra_deployer.kit import quote_segment
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def build_project_path(settings: VercelDeployer, version: int = 9, suffix: str =
     :param suffix: rest of the path, with a leading slash.
     :returns: the path.
     """
-    return f"/v{version}/projects/{quote(settings.project_name, safe='')}{suffix}"
+    return f"/v{version}/projects/{quote_segment(settings.project_name)}{suffix}"
 
 
 def to_url(host: str) -> str:

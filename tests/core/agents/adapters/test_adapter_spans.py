@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 SCRIPT = """
 import json, sys
 from mastra_core.agents import as_agent
-from mastra_core.agents.agent_span import stream_traced
+from mastra_core.agents.telemetry.agent_span import stream_traced
 from mastra_core.telemetry import add_listener
 from tests.core.agents.adapters import frameworks
 from tests.core.scripted_model import build_input

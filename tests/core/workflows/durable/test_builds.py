@@ -7,7 +7,7 @@ import random
 import pytest
 
 from mastra_core.database.url import parse_database_url
-from mastra_core.workflows.durable.run_store_factory import create_run_store
+from mastra_core.workflows.durable.store.run_store_factory import create_run_store
 from tests.core.workflows.durable.test_crashes import open_client
 from tests.core.workflows.durable.worker import BUILDS, NEW_CHANGE, OLD_CHANGE
 

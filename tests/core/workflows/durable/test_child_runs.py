@@ -8,10 +8,10 @@ import pytest
 from mastra_core import MemoryEngine, Workflow, as_child, as_step, step
 from mastra_core.errors import ConfigError, Conflict
 from mastra_core.workflows.durable import NewRun, dispatcher
-from mastra_core.workflows.durable.child_queries import start_child
 from mastra_core.workflows.durable.mixed_engine import MixedEngine
-from mastra_core.workflows.durable.postgres_run_store import PostgresRunStore
-from mastra_core.workflows.durable.transactions import Query
+from mastra_core.workflows.durable.store.child_queries import start_child
+from mastra_core.workflows.durable.store.postgres_run_store import PostgresRunStore
+from mastra_core.workflows.durable.store.transactions import Query
 from mastra_core.workflows.engine.coerce_engine import as_engine
 from mastra_core.workflows.engine.run_query import RunQuery
 from tests.core.workflows.durable.test_interleavings import open_engines

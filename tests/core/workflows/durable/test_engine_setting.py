@@ -6,7 +6,7 @@ import pytest
 
 from mastra_core import DurableEngine, Mastra, MemoryEngine, Workflow, as_child
 from mastra_core.errors import ConfigError
-from mastra_core.workflows.durable.d1_run_store import D1RunStore
+from mastra_core.workflows.durable.store.d1_run_store import D1RunStore
 from tests.core.workflows.sample_steps import add_one, ask
 
 

@@ -10,7 +10,7 @@ from mastra_core.database.url import parse_database_url
 from mastra_core.errors import Conflict, StorageError
 from mastra_core.workflows.durable import JournalData, Member, SqliteRunStore, dispatcher
 from mastra_core.workflows.durable.durable_journal import DurableJournal
-from mastra_core.workflows.durable.run_store_factory import create_run_store
+from mastra_core.workflows.durable.store.run_store_factory import create_run_store
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunIdle
 from tests.core.workflows.sample_steps import add_one, ask_too

@@ -9,14 +9,14 @@ import pytest
 from mastra_core import MemoryEngine, Workflow, step
 from mastra_core.errors import ConfigError, InvalidInput
 from mastra_core.workflows.durable import SqliteRunStore
-from mastra_core.workflows.durable.fingerprints.fingerprint_queries import (
+from mastra_core.workflows.durable.mixed_engine import MixedEngine
+from mastra_core.workflows.durable.store.claim_queries import has_claimable
+from mastra_core.workflows.durable.store.fingerprint_queries import (
     has_parked,
     has_unknown,
     measure_backlog,
 )
-from mastra_core.workflows.durable.mixed_engine import MixedEngine
-from mastra_core.workflows.durable.queue_queries import group_queues, list_open_queues
-from mastra_core.workflows.durable.run_queries import has_claimable
+from mastra_core.workflows.durable.store.queue_queries import group_queues, list_open_queues
 from mastra_core.workflows.engine.coerce_engine import as_engine
 from tests.core.workflows.durable.test_interleavings import open_engines
 from tests.core.workflows.sample_steps import add_one, ask_too

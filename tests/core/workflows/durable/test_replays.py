@@ -15,7 +15,7 @@ from mastra_core import DurableEngine
 from mastra_core.database.url import parse_database_url
 from mastra_core.errors import Conflict
 from mastra_core.workflows import RunRecord
-from mastra_core.workflows.durable.run_store_factory import create_run_store
+from mastra_core.workflows.durable.store.run_store_factory import create_run_store
 from tests.core.workflows.durable.crashing_store import CrashingStore
 from tests.core.workflows.random_workflows import RandomWorkflow, leaves, workflow_parts
 

@@ -6,7 +6,7 @@ import pytest
 
 from mastra_core import DurableEngine, Workflow
 from mastra_core.database.url import parse_database_url
-from mastra_core.workflows.durable.run_store_factory import create_run_store
+from mastra_core.workflows.durable.store.run_store_factory import create_run_store
 from tests.conftest import run_mastra
 from tests.core.workflows.sample_steps import add_one, ask_too, double
 from tests.sample_projects import ECHO, write_project

@@ -3,8 +3,11 @@
 import asyncio
 
 import pytest
+from mastra_core.workflows.durable.run_schema import SQLITE_SCHEMA
 
 from mastra_core import DurableEngine, Workflow, as_child
+from mastra_core.workflows.durable import run_schema
+from mastra_deployer.cli.main import main
 from tests.conftest import run_mastra
 from tests.core.workflows.sample_steps import add_one, ask, fail
 from tests.sample_projects import ECHO, write_project
@@ -71,13 +74,38 @@ def test_list_and_show(root):
     run_mastra("runs", "show", "missing", cwd=root).failed(1, "no run 'missing'")
 
 
+@pytest.mark.parametrize("command", [["list"], ["cancel", "s1"], ["fingerprints", "asking"]])
+def test_no_command_creates_a_database(tmp_path, command):
+    write_project(tmp_path, {"src/mastra/index.py": ECHO})
+    failed = run_mastra("runs", *command, cwd=tmp_path)
+    failed.failed(2, f"'{tmp_path}/mastra.db' does not exist", "MASTRA_DATABASE_URL")
+    assert not (tmp_path / "mastra.db").exists()
+
+
+def test_no_command_migrates_a_database(root, monkeypatch, capsys):
+    newer = SQLITE_SCHEMA._replace(versions=(*SQLITE_SCHEMA.versions, ("SELECT 1",)))
+    monkeypatch.setattr(run_schema, "SQLITE_SCHEMA", newer)  # as if mastra were newer
+    with pytest.raises(SystemExit):
+        main(["runs", "list", "--dir", str(root)])
+    assert "have the version 1, but this mastra needs 2" in capsys.readouterr().err
+    monkeypatch.undo()
+    run_mastra("runs", "list", cwd=root).ok()
+
+
+def test_a_move_needs_a_living_process(root):
+    failed = run_mastra("runs", "move", "f1", cwd=root)
+    failed.failed(1, "No living process has the workflow 'failing'", "--to FINGERPRINT")
+
+
 def test_resume_cancel_and_retry(root):
     run_mastra("runs", "resume", "s1", "--data", "{", cwd=root).failed(1, "is not JSON")
     resumed = run_mastra("runs", "resume", "s1", "--data", '{"go": true}', "--json", cwd=root).ok()
     assert resumed.json["run"]["status"] == "running"
-    run_mastra("runs", "resume", "s1", cwd=root).failed(1, "is running")
+    run_mastra("runs", "resume", "s1", cwd=root).failed(
+        1, "cannot be resumed: its status was 'running'"
+    )
     assert "s2  asking  canceled" in run_mastra("runs", "cancel", "s2", cwd=root).ok().out
-    run_mastra("runs", "cancel", "s2", cwd=root).failed(1, "is canceled")
+    run_mastra("runs", "cancel", "s2", cwd=root).failed(1, "cannot be canceled")
     run_mastra("runs", "retry", "f1", cwd=root).ok()
 
     async def execute_runs():

@@ -316,6 +316,14 @@ def test_an_untrusted_certificate_is_named_and_not_retried(certificate):
     assert len(tries) == 1
 
 
+def test_a_service_without_tls_is_named_and_not_retried(platform):
+    url = platform.url.replace("http://", "https://")
+    client = connect(url)
+    with client, pytest.raises(ApiError, match="does not answer with TLS") as raised:
+        client.get("/x")
+    assert "http://" in raised.value.hint
+
+
 def test_a_proxy_that_rejects_is_named_without_its_password(monkeypatch):
     def reject(request):
         return 407, {}, {}
@@ -344,11 +352,18 @@ def test_requests_to_this_machine_use_no_proxy(client, platform, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://api.example.com", "http://10.0.0.1", "http://localhost.example.com", "ftp://x"]
+    "url", ["http://api.example.com", "http://10.0.0.1", "http://localhost.example.com"]
 )
 def test_a_token_is_never_sent_unencrypted(url):
     with pytest.raises(ConfigError, match="without encryption"):
         connect(url, TOKEN)
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "nonsense", "https://", "//user:secret@x", "x:1"])
+def test_an_address_needs_a_scheme_and_a_host(url):
+    with pytest.raises(ConfigError, match="is not the address of an API") as raised:
+        connect(url, TOKEN)
+    assert "secret" not in raised.value.message
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1", "http://127.0.0.2", "http://[::1]:1"])

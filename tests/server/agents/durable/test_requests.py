@@ -12,7 +12,7 @@ from pydantic_ai.models.function import DeltaToolCall, FunctionModel
 
 from mastra_core import Agent, DurableEngine
 from mastra_core.errors import NotFound
-from mastra_core.workflows.durable.sql_run_store import SqlRunStore
+from mastra_core.workflows.durable.store.sql_run_store import SqlRunStore
 from tests.server.agents.durable.conftest import read_chunks
 from tests.server.sample_agents import create_application, paid
 
@@ -170,6 +170,30 @@ def test_a_decision_names_the_resource_if_two_have_the_id(shop):
     assert get_text(approved) == "Then: paid 3"
     assert (list_waiting(shop, "shared"), paid) == (["ann"], [3])
     assert get_text(post(shop, "approve-tool-call", decision)) == "Then: paid 3"
+
+
+def test_an_observer_names_the_resource_if_two_have_the_id(shop):
+    for resource in ("ann", "bob"):
+        post(shop, "generate", build_body(f"I am {resource}", "twice", resource))
+    refused = shop.http.post(f"{SHOP}/observe", json={"runId": "twice"})
+    assert refused.status_code == 409, refused.text
+    for resource in ("ann", "bob"):
+        answer = post(shop, "observe", {"runId": "twice", "resourceId": resource})
+        assert get_text(answer) == f"You said I am {resource}."
+    unknown = shop.http.post(f"{SHOP}/observe", json={"runId": "twice", "resourceId": "eve"})
+    assert unknown.status_code == 404
+    post(shop, "generate", {"messages": "hello", "runId": "twice"})
+    assert get_text(observe(shop, "twice")) == "You said hello."
+
+
+def test_a_cancel_names_the_resource_if_two_have_the_id(shop):
+    suspend(shop, "two", "ann")
+    suspend(shop, "two", "bob")
+    path = f"{SHOP}/runs/two/cancel"
+    assert shop.http.post(path).status_code == 409
+    assert shop.http.post(path, params={"resourceId": "eve"}).status_code == 404
+    assert shop.http.post(path, params={"resourceId": "bob"}).status_code == 200
+    assert list_waiting(shop, "two") == ["ann"]
 
 
 def test_a_reconnect_reads_the_run_of_its_resource(shop):

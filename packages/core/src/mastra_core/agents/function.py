@@ -9,7 +9,7 @@ from typing import Any
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish, TextDelta
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
-from mastra_core.agents.run_metrics import measure_runs
+from mastra_core.agents.telemetry.run_metrics import measure_runs
 from mastra_core.errors import ConfigError
 from mastra_core.json_repair import repair_text
 from mastra_core.logger import get_logger

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mastra_core.agents.agent_span import stream_traced
 from mastra_core.agents.events import AgentEvent, Finish
 from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike, AgentOutput, collect
+from mastra_core.agents.telemetry.agent_span import stream_traced
 from mastra_core.errors import AgentFailed
 from mastra_core.logs.log_fields import bind_log_fields
 from mastra_core.tools import Tool, ToolContext, tool

@@ -15,6 +15,7 @@ from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.limits.page_size import PageSize
 from mastra_core.limits.shares import Shares
+from mastra_core.override import override
 from mastra_core.telemetry import save_context
 
 __all__ = (
@@ -23,7 +24,9 @@ __all__ = (
     "SuspendedRunPage",
     "SuspendedRunQuery",
     "SuspendedRuns",
+    "build_ambiguity",
     "build_error",
+    "build_page",
     "select_single",
 )
 
@@ -177,8 +180,8 @@ class SuspendedRuns(Protocol):
         """Store a run, and replace a stored run with the same key.
 
         :param run: the run.
-        :raises TooManyRuns: when its caller has too many suspended runs. A waiting run is never
-            removed to make room.
+        :raises TooManyRuns: when its caller has too many suspended runs, or too large ones. A
+            waiting run is never removed to make room.
         """
 
     async def get(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
@@ -209,7 +212,7 @@ class SuspendedRuns(Protocol):
         """
 
 
-class MemorySuspendedRuns:
+class MemorySuspendedRuns(SuspendedRuns):
     """A store of suspended runs in this process.
 
     :param limit: maximum number of stored runs, divided among the callers.
@@ -225,12 +228,8 @@ class MemorySuspendedRuns:
         self._max_age = max_age
         self._runs: dict[_Key, tuple[SuspendedRun, int]] = {}
 
+    @override
     async def put(self, run: SuspendedRun) -> None:
-        """Store a run, and replace a stored run with the same key.
-
-        :param run: the run.
-        :raises TooManyRuns: when its caller has too many suspended runs, or too large ones.
-        """
         self._remove_expired()
         key = (run.agent_id, run.run_input.resource, run.run_id)
         self._remove(key)
@@ -242,44 +241,22 @@ class MemorySuspendedRuns:
         self._bytes.hold(run.caller, size)
         self._runs[key] = run, size
 
+    @override
     async def get(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run, and keep it in the store.
-
-        :param agent_id: id of the agent.
-        :param run_id: id of the run.
-        :param resource: owner of the run; ``None`` for any.
-        :raises NotFound: when there is none.
-        :raises Conflict: when the resource is ``None``, and several resources have such a run.
-        """
         return self._runs[self._find_key(agent_id, run_id, resource)][0]
 
+    @override
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run, and remove it from the store.
-
-        :param agent_id: id of the agent.
-        :param run_id: id of the run.
-        :param resource: owner of the run; ``None`` for any.
-        :raises NotFound: when there is none.
-        :raises Conflict: when the resource is ``None``, and several resources have such a run.
-        """
         key = self._find_key(agent_id, run_id, resource)
         run, _ = self._runs[key]
         self._remove(key)
         return run
 
+    @override
     async def list(self, query: SuspendedRunQuery) -> SuspendedRunPage:
-        """Return the runs that match a query, newest first.
-
-        :param query: the query.
-        :raises InvalidInput: when the page is larger than the query allows.
-        """
         self._remove_expired()
         runs = [run for run, _ in reversed(self._runs.values()) if query.matches(run)]
-        page = runs[query.offset : query.offset + query.per_page]
-        size = PageSize(query.max_bytes)
-        for run in page:
-            size.add(estimate_size(run))
-        return SuspendedRunPage(items=tuple(page), total=len(runs))
+        return build_page(runs, query)
 
     def _find_key(self, agent_id: str, run_id: str, resource: str | None) -> _Key:
         self._remove_expired()
@@ -315,11 +292,33 @@ def select_single(matches: Sequence[T], run_id: str) -> T:
     if not matches:
         raise NotFound(f"There is no suspended run {run_id!r}.")
     if len(matches) > 1:
-        raise Conflict(
-            f"Several resources have a suspended run {run_id!r}.",
-            "Name the owner of the run: resourceId in a request, or resource in Python.",
-        )
+        raise build_ambiguity(run_id)
     return matches[0]
+
+
+def build_page(runs: Sequence[SuspendedRun], query: SuspendedRunQuery) -> SuspendedRunPage:
+    """Build the page of a query from all runs that match.
+
+    :param runs: the runs that match, in order.
+    :param query: the query.
+    :raises InvalidInput: when the page is larger than the query allows.
+    """
+    page = runs[query.offset : query.offset + query.per_page]
+    size = PageSize(query.max_bytes)
+    for run in page:
+        size.add(estimate_size(run))
+    return SuspendedRunPage(items=tuple(page), total=len(runs))
+
+
+def build_ambiguity(run_id: str) -> Conflict:
+    """Build the error for a caller that does not say which resource's run it means.
+
+    :param run_id: id of the run.
+    """
+    return Conflict(
+        f"Several resources have a run {run_id!r}.",
+        "Name the owner of the run: resourceId in a request, or resource in Python.",
+    )
 
 
 def build_error(count: int) -> TooManyRuns:

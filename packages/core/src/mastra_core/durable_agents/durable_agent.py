@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
+from mastra_core.agents.agent_wrapper import AgentWrapper
 from mastra_core.agents.events import AgentEvent, Failure
 from mastra_core.agents.messages import AgentInput
-from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput, collect
-from mastra_core.agents.suspended_runs import SuspendedRun, SuspendedRunQuery
+from mastra_core.agents.protocol import AgentLike, AgentOutput, collect
+from mastra_core.agents.suspended_runs import SuspendedRun, SuspendedRunQuery, build_ambiguity
 from mastra_core.durable_agents.agent_workflow import (
     build_agent_workflow,
     dump_decisions,
@@ -31,7 +32,7 @@ __all__ = ("DurableAgent",)
 _PAGE_SIZE = 100
 
 
-class DurableAgent:
+class DurableAgent(AgentWrapper):
     """Runs an agent in a durable engine; another process can continue each run.
 
     Whoever stops reading does not stop the run; ``cancel_run`` does. The id of a run is unique
@@ -44,31 +45,9 @@ class DurableAgent:
     is_durable = True
 
     def __init__(self, agent: AgentLike, engine: Engine) -> None:
+        super().__init__(agent)
         self.workflow = build_agent_workflow(agent)
-        self._agent = agent
         self._engine = engine
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._agent, name)
-
-    @property
-    def id(self) -> str:
-        """Id of the agent."""
-        return self._agent.id
-
-    @property
-    def name(self) -> str:
-        """Display name of the agent."""
-        return self._agent.name
-
-    @property
-    def description(self) -> str:
-        """What the agent is for."""
-        return self._agent.description
-
-    def info(self) -> AgentInfo:
-        """Describe the agent without running it."""
-        return self._agent.info()
 
     async def generate(self, input: AgentInput | str, /, **overrides: Any) -> AgentOutput:
         """Run to the end.
@@ -168,10 +147,16 @@ class DurableAgent:
             selection = msgspec.structs.replace(selection, offset=selection.offset + _PAGE_SIZE)
 
     async def _find(self, run_id: str, resource: str) -> Run:
+        """Return a run. If no resource is named, prefer the run without one."""
         try:
-            return await self._engine.get(self.workflow, run_id, resource)
+            run = await self._engine.get(self.workflow, run_id, resource)
         except NotFound:
             raise NotFound(f"There is no run {run_id!r} of the agent {self.id!r}.") from None
+        if run.record.resource_id and not resource:
+            counts = await self._engine.count(self.workflow, RunQuery(run_id=run_id))
+            if sum(counts.values()) > 1:
+                raise build_ambiguity(run_id)
+        return run
 
     async def _run(self, run_input: AgentInput, *, live: bool) -> AsyncGenerator[AgentEvent]:
         run, offset = await (

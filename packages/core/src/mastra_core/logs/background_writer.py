@@ -6,32 +6,38 @@ wait without end for a destination that hangs. They also load 4 ms of modules at
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mastra_core.logs.log_entry import LogEntry, format_entry
+from mastra_core.logs.log_entry import LogEntry, format_entries
 from mastra_core.logs.transport import LogTransport
 
 __all__ = ("BackgroundWriter", "LineQueue")
 
 MAX_BYTES = 8 * 1024 * 1024  # of lines that wait
 _BATCH_DELAY = 0.1  # seconds in which lines are collected; a wake-up costs more than a line
+_BATCH_SIZE = 500  # lines that are formatted at once; other threads may run between two batches
 
 
 class LineQueue:
     """Lines that wait, limited in bytes.
+
+    A signal handler or a finalizer may log while its thread is in a method of the queue. The lock
+    is therefore reentrant.
 
     :param max_bytes: the limit; one line may exceed it.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._items: deque[tuple[Any, int]] = deque()
+        self._items: deque[Any] = deque()
+        self._sizes: deque[int] = deque()
         self._size = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __len__(self) -> int:
         return len(self._items)
@@ -45,7 +51,8 @@ class LineQueue:
         with self._lock:
             if self._items and self._size + size > self._max_bytes:
                 return False
-            self._items.append((item, size))
+            self._items.append(item)
+            self._sizes.append(size)
             self._size += size
         return True
 
@@ -56,9 +63,8 @@ class LineQueue:
         """
         with self._lock:
             count = len(self._items) if amount is None else min(amount, len(self._items))
-            pairs = [self._items.popleft() for _ in range(count)]
-            self._size -= sum(size for _, size in pairs)
-        return [item for item, _ in pairs]
+            self._size -= sum([self._sizes.popleft() for _ in range(count)])
+            return [self._items.popleft() for _ in range(count)]
 
 
 class BackgroundWriter:
@@ -78,9 +84,11 @@ class BackgroundWriter:
         self._write = write
         self._count_lost = count_lost
         self._queue = LineQueue(MAX_BYTES)
-        self._wakeup = threading.Event()
+        self._wakeup = threading.Lock()  # released to wake the thread; an Event is not reentrant
+        self._wakeup.acquire()
         self._is_awake = False  # whether the thread will take the lines that wait now
         self._is_stopping = False
+        self._late_lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="mastra-logs", daemon=True)
         self._thread.start()
         self.ident = self._thread.ident
@@ -95,7 +103,9 @@ class BackgroundWriter:
         accepted = self._queue.put((transports, line), size)
         if not self._is_awake:
             self._is_awake = True
-            self._wakeup.set()
+            self._wake()
+        if self._is_stopping and not self._thread.is_alive():
+            self._write_late_lines()
         return accepted
 
     def stop(self, seconds: float) -> bool:
@@ -104,28 +114,55 @@ class BackgroundWriter:
         :param seconds: the time limit.
         """
         self._is_stopping = True
-        self._wakeup.set()
+        self._wake()
         self._thread.join(seconds)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        self._write_late_lines()
+        return True
+
+    def _wake(self) -> None:
+        with contextlib.suppress(RuntimeError):  # another thread has woken it
+            self._wakeup.release()
 
     def _run(self) -> None:
         while not self._is_stopping or len(self._queue):
-            self._wakeup.wait()
+            if not self._is_stopping:
+                self._wakeup.acquire()
             if not self._is_stopping:
                 time.sleep(_BATCH_DELAY)
-                self._wakeup.clear()
                 self._is_awake = False  # the thread takes the lines after this
             self._write_waiting_lines()
 
+    def _write_late_lines(self) -> None:
+        """Write lines that another thread has logged while this writer stopped."""
+        with self._late_lock:
+            self._write_waiting_lines()
+
     def _write_waiting_lines(self) -> None:
-        batches: dict[LogTransport, list[Any]] = {}
-        for transports, line in self._queue.take():
-            try:
-                text = format_entry(line) if type(line) is LogEntry else line
-            except Exception as error:  # noqa: BLE001  # a record from elsewhere, such as of the year 58883
-                self._count_lost(error, transports)
-                continue
-            for transport in transports:
-                batches.setdefault(transport, []).append(text)
-        for transport, lines in batches.items():
+        while batch := self._queue.take(_BATCH_SIZE):
+            self._write_lines(batch)
+
+    def _write_lines(self, batch: list[tuple[Sequence[LogTransport], Any]]) -> None:
+        entries = [pair for pair in batch if type(pair[1]) is LogEntry]
+        texts = iter(self._format_entries(entries))
+        groups: dict[LogTransport, list[Any]] = {}
+        for transports, line in batch:
+            text = next(texts) if type(line) is LogEntry else line
+            if text is not None:
+                for transport in transports:
+                    groups.setdefault(transport, []).append(text)
+        for transport, lines in groups.items():
             self._write(transport, lines)
+
+    def _format_entries(
+        self, pairs: Sequence[tuple[Sequence[LogTransport], LogEntry]]
+    ) -> list[str | None]:
+        """Return the line of each entry; ``None`` for an entry without a line, which is counted."""
+        try:
+            return [*format_entries([entry for _, entry in pairs])]
+        except Exception as error:  # noqa: BLE001  # a record from elsewhere, such as of the year 58883
+            if len(pairs) > 1:
+                return [line for pair in pairs for line in self._format_entries([pair])]
+            self._count_lost(error, pairs[0][0])
+            return [None]

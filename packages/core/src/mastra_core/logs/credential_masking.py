@@ -40,7 +40,9 @@ def mask_credentials(fields: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _mask_value(key: str, value: Any) -> Any:
-    return MASK if _is_credential_name(key) else _mask_nested(value)
+    if _is_credential_name(key):
+        return MASK
+    return value if type(value) in _SCALARS else _mask_nested(value)
 
 
 def _is_credential_name(key: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,11 +18,12 @@ from mastra_core.logs.credential_masking import (
 from mastra_core.logs.log_fields import get_log_fields
 from mastra_core.logs.log_records import convert_level, find_trace_ids, read_extra_fields
 
-__all__ = ("LogEntry", "format_entry", "measure_entry", "read_entry")
+__all__ = ("LogEntry", "format_entries", "format_entry", "measure_entry", "read_entry")
 
 _SCALARS = frozenset((int, float, bool, type(None)))
 _ENTRY_SIZE = 768  # bytes that an entry takes beside its texts
 _FORMATTER = logging.Formatter()
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
 class LogEntry(msgspec.Struct, gc=False):
@@ -95,6 +96,26 @@ def format_entry(entry: LogEntry) -> str:
 
     :param entry: the entry.
     """
+    return mask_secret_values(_encode(_build_line(entry)), entry.secrets)
+
+
+def format_entries(entries: Sequence[LogEntry]) -> list[str]:
+    """Return the lines of JSON of entries; all lines are encoded and masked together.
+
+    :param entries: the entries.
+    """
+    try:
+        text = _ENCODER.encode_lines([_build_line(entry) for entry in entries]).decode()
+    except ValueError:  # of one line
+        return [format_entry(entry) for entry in entries]
+    for secrets in {id(entry.secrets): entry.secrets for entry in entries}.values():
+        text = mask_secret_values(text, secrets)
+    lines = text.split("\n")
+    lines.pop()  # what follows the last line
+    return lines
+
+
+def _build_line(entry: LogEntry) -> dict[str, Any]:
     line: dict[str, Any] = {
         "time": _format_time(entry.created),
         "level": convert_level(entry.level, entry.level_name),
@@ -103,13 +124,22 @@ def format_entry(entry: LogEntry) -> str:
     }
     trace_id, span_id = entry.ids
     if trace_id:
-        line |= {"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"}
-    fields = {**entry.scope, **mask_credentials(entry.extra)} if entry.extra else entry.scope
-    # A caller's field cannot replace one of these.
-    line = {**line, **fields} if line.keys().isdisjoint(fields) else {**line, **fields, **line}
+        line["trace_id"], line["span_id"] = f"{trace_id:032x}", f"{span_id:016x}"
+    own = line.copy() if _has_name_of(line, entry) else None
+    line.update(entry.scope)
+    if entry.extra:
+        line.update(mask_credentials(entry.extra))
+    if own:  # a caller's field cannot replace one of these
+        line.update(own)
     if entry.error:
         line["error"] = entry.error
-    return mask_secret_values(_encode(line), entry.secrets)
+    return line
+
+
+def _has_name_of(line: dict[str, Any], entry: LogEntry) -> bool:
+    """Return whether a field of an entry has the name of a field of the line."""
+    names = line.keys()
+    return not (names.isdisjoint(entry.scope) and names.isdisjoint(entry.extra))
 
 
 def _format_time(seconds: float) -> str:
@@ -124,7 +154,7 @@ def _format_second(second: int) -> str:
 
 def _encode(line: dict[str, Any]) -> str:
     try:
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        return _ENCODER.encode(line).decode()
     except ValueError:  # half of a surrogate pair, or a giant number
         from mastra_core.json_repair import repair_data
 

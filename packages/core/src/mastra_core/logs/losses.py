@@ -38,7 +38,7 @@ class Losses:
     """The lost lines of all transports of a logger."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer or a signal may log here
         self._losses: dict[str, Loss] = {}
         self.is_unreported = False  # read for every line, without the lock
 

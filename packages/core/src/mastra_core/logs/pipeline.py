@@ -44,9 +44,11 @@ class LogPipeline(logging.Handler):
         self.transports: dict[str, LogTransport] = {}
         self._names: dict[LogTransport, str] = {}
         self._streams: dict[str, LogTransport] = {}
-        self._json_transports: frozenset[LogTransport] = frozenset()
+        self._entry_transports: tuple[LogTransport, ...] = ()
+        self._other_transports: dict[str, LogTransport] = {}
         self._losses = Losses()
         self._writer: BackgroundWriter | None = None
+        self._start_lock = threading.RLock()
         self._servers = 0  # how many servers run with this logger
         self._is_abandoned = False  # whether the writer hangs in a destination
         self._has_exit_hooks = False
@@ -62,12 +64,15 @@ class LogPipeline(logging.Handler):
         """
         if not self._closes_at_exit and not isinstance(transport, StreamTransport):
             self._closes_at_exit = True
-            atexit.register(self._close_transports)  # runs after _stop_writer
+            atexit.register(self._close_transports)  # runs after _stop_at_exit
         self.transports = {**self.transports, name: transport}
         if isinstance(transport, StreamTransport):
             self._streams = {**self._streams, name: transport}
-        if transport.accepts_entries:
-            self._json_transports = self._json_transports | {transport}
+        group = {key: each for key, each in self.transports.items() if each.accepts_entries}
+        self._entry_transports = tuple(group.values())
+        self._other_transports = {
+            key: each for key, each in self.transports.items() if key not in group
+        }
         self._names[transport] = name
         transport.report_loss = partial(self._losses.add, name)
 
@@ -99,7 +104,7 @@ class LogPipeline(logging.Handler):
         self._servers += 1
         if not self._has_exit_hooks:
             self._has_exit_hooks = True
-            atexit.register(self._stop_writer)
+            atexit.register(self._stop_at_exit)
             if hasattr(os, "register_at_fork"):
                 os.register_at_fork(after_in_child=self._forget_writer)
 
@@ -120,20 +125,36 @@ class LogPipeline(logging.Handler):
         records without end.
         """
         writer = self._get_writer()
-        deferred: list[LogTransport] = []
         is_own = writer is not None and writer.ident == threading.get_ident()
-        for name, transport in (self._streams if is_own else self.transports).items():
-            if record.levelno < transport.level or name == skip or self._is_abandoned:
-                continue
-            if writer is not None and transport in self._json_transports:
-                deferred.append(transport)
-            else:
-                self._format(record, transport, writer)
-        if writer is not None and deferred:
-            self._defer(record, deferred, writer)
+        if writer is None or is_own:
+            self._format_for(record, self._streams if is_own else self.transports, writer, skip)
+            return
+        targets = self._entry_transports
+        for transport in targets:
+            if record.levelno < transport.level:
+                targets = tuple(each for each in targets if record.levelno >= each.level)
+                break
+        if targets:
+            self._queue_entry(record, targets, writer)
+        if self._other_transports:
+            self._format_for(record, self._other_transports, writer)
 
-    def _defer(
-        self, record: logging.LogRecord, transports: list[LogTransport], writer: BackgroundWriter
+    def _format_for(
+        self,
+        record: logging.LogRecord,
+        transports: Mapping[str, LogTransport],
+        writer: BackgroundWriter | None,
+        skip: str = "",
+    ) -> None:
+        for name, transport in transports.items():
+            if record.levelno >= transport.level and name != skip and not self._is_abandoned:
+                self._format(record, transport, writer)
+
+    def _queue_entry(
+        self,
+        record: logging.LogRecord,
+        transports: Sequence[LogTransport],
+        writer: BackgroundWriter,
     ) -> None:
         """Queue a record for transports of JSON; the thread formats it, unless it may change."""
         try:
@@ -163,7 +184,7 @@ class LogPipeline(logging.Handler):
             self._queue(line, measure_line(line), [transport], writer)
 
     def _queue(
-        self, line: Any, size: int, transports: list[LogTransport], writer: BackgroundWriter
+        self, line: Any, size: int, transports: Sequence[LogTransport], writer: BackgroundWriter
     ) -> None:
         if not writer.put(transports, line, size):
             reason = "more lines were logged than could be written"
@@ -182,7 +203,9 @@ class LogPipeline(logging.Handler):
             and not _WRITES_DIRECTLY
             and not self._is_abandoned
         ):
-            self._writer = BackgroundWriter(self._write_batch, self._count_unformatted)
+            with self._start_lock:  # two threads may log their first lines at once
+                if self._writer is None:
+                    self._writer = BackgroundWriter(self._write_batch, self._count_unformatted)
         return self._writer
 
     def _write_batch(self, transport: LogTransport, lines: list[Any]) -> None:
@@ -216,6 +239,14 @@ class LogPipeline(logging.Handler):
         if writer is not None and not writer.stop(_STOP_TIMEOUT):
             self._is_abandoned = True  # a direct write would hang as well
 
+    def _stop_at_exit(self) -> None:
+        """Write the last lines of a process that has not stopped its servers.
+
+        Later lines are written without a thread, because a thread would not live to write them.
+        """
+        self._servers = 0
+        self._stop_writer()
+
     def _close_transports(self) -> None:
         for name, transport in self.transports.items():
             try:
@@ -227,6 +258,7 @@ class LogPipeline(logging.Handler):
     def _forget_writer(self) -> None:
         """Write without a thread in a child process, because a fork copies no threads."""
         self._writer, self._servers = None, 0
+        self._start_lock = threading.RLock()
 
 
 def find_pipeline(logger: logging.Logger) -> LogPipeline | None:

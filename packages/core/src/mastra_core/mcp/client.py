@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ("McpClient",)
 
+_IMPORT_VARIABLES = ("PYTHONPATH", "PYTHONNOUSERSITE")
 _LIST_TTL = 300.0  # seconds until the server's tools are listed again
 
 
@@ -37,8 +39,8 @@ class McpClient:
     :param command: a program that speaks the protocol over its standard input and output.
     :param url: URL of a server that speaks the protocol over HTTP.
     :param name: prefix of the tools' names, which prevents duplicates (``files_read``).
-    :param env: environment variables of the program, beside ``PATH`` and the like; it does not
-        inherit those of this process.
+    :param env: environment variables of the program, beside ``PATH``, ``PYTHONPATH`` and the like;
+        it does not inherit the others of this process.
     :param cwd: working directory of the program.
     :param headers: headers of every request, such as ``Authorization``.
     :param only: names of the server's tools to offer; all by default.
@@ -236,7 +238,7 @@ class McpClient:
     def _open_client(self) -> AbstractAsyncContextManager[Any]:
         mcp = import_sdk_module("mcp")
         if self._command:
-            env = None if self._env is None else _reveal(self._env)
+            env = {**_get_import_variables(), **_reveal(self._env or {})}
             program, *arguments = self._command
             return mcp.Client(  # type: ignore[no-any-return]  # an optional package
                 mcp.StdioServerParameters(command=program, args=arguments, env=env, cwd=self._cwd)
@@ -244,6 +246,11 @@ class McpClient:
         from mastra_core.mcp.http_client import open_http_client
 
         return open_http_client(self._url, _reveal(self._headers), self._timeout)
+
+
+def _get_import_variables() -> dict[str, str]:
+    """Return the variables by which a Python program finds the application's modules."""
+    return {name: os.environ[name] for name in _IMPORT_VARIABLES if name in os.environ}
 
 
 def _get_owner() -> RequestLifetime | None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mastra_core.agents.agent_span import record_agent_finish, start_agent_span
 from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike
+from mastra_core.agents.telemetry.agent_span import record_agent_finish, start_agent_span
 from mastra_core.errors import ConfigError, Conflict, InvalidInput
 from mastra_core.tools import Tool, ToolContext
 from mastra_core.workflows.model.workflow import Workflow

@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
+from mastra_core.agents.agent_wrapper import AgentWrapper
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start
 from mastra_core.agents.function import to_failure
 from mastra_core.agents.messages import AgentInput
-from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput
+from mastra_core.agents.protocol import AgentLike, AgentOutput
 from mastra_core.errors import MastraError, RequestError
 from mastra_core.memory.memory import Memory
 from mastra_core.memory.run_memory import RunMemory
@@ -28,7 +29,7 @@ def get_memory(agent: AgentLike) -> Memory | None:
     return memory if isinstance(memory, Memory) else None
 
 
-class AgentWithMemory:
+class AgentWithMemory(AgentWrapper):
     """Runs an agent with the earlier messages of its thread, and stores the new messages.
 
     Runs without a thread are passed on unchanged. Every other attribute is read from the agent.
@@ -38,30 +39,8 @@ class AgentWithMemory:
     """
 
     def __init__(self, agent: AgentLike, memory: Memory) -> None:
-        self._agent = agent
+        super().__init__(agent)
         self.memory = memory
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._agent, name)
-
-    @property
-    def id(self) -> str:
-        """Id of the agent."""
-        return self._agent.id
-
-    @property
-    def name(self) -> str:
-        """Display name of the agent."""
-        return self._agent.name
-
-    @property
-    def description(self) -> str:
-        """What the agent is for."""
-        return self._agent.description
-
-    def info(self) -> AgentInfo:
-        """Describe the agent without running it."""
-        return self._agent.info()
 
     async def generate(self, input: AgentInput | str, /, **overrides: Any) -> AgentOutput:
         """Run the agent to the end, and return its output.

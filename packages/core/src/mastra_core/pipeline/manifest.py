@@ -21,6 +21,7 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
         them.
     :param per_process: settings whose data each process keeps for itself, as the app writes them
         (``Server(metrics=True)``).
+    :param shares_responses: whether all processes know the responses of the Responses API.
     :param body_limit: maximum bytes of a request body, where the app sets it; 0 for the default.
     :param timeouts: seconds that the app sets for requests and runs, by the name of the setting.
     """
@@ -32,6 +33,7 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     api_prefix: str = "/api"
     single_process: bool = False
     per_process: tuple[str, ...] = ()
+    shares_responses: bool = False
     body_limit: int = 0
     timeouts: dict[str, float] = {}
 

@@ -2,7 +2,7 @@
 
 from mastra_core.storage.coerce_storage import as_storage
 from mastra_core.storage.in_memory import MemoryStorage
-from mastra_core.storage.protocol import Storage, ThreadStore
+from mastra_core.storage.protocol import RecordStore, Storage, ThreadStore
 from mastra_core.storage.records import (
     History,
     MessageQuery,
@@ -20,6 +20,7 @@ __all__ = (
     "MessageQuery",
     "Page",
     "Recall",
+    "RecordStore",
     "SqliteStorage",
     "Storage",
     "StoredMessage",

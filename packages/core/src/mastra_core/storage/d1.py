@@ -5,13 +5,15 @@ from __future__ import annotations
 from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.storage.d1_binding import D1Binding
 from mastra_core.storage.d1_database import D1Database
-from mastra_core.storage.protocol import ThreadStore
+from mastra_core.storage.protocol import RecordStore, ThreadStore
+from mastra_core.storage.sqlite_records import SqliteRecords
 from mastra_core.storage.sqlite_runs import SqliteSuspendedRuns
 from mastra_core.storage.sqlite_threads import SqliteThreads
 
 __all__ = ("D1Storage",)
 
 _WEEK = 7 * 24 * 3600
+_MAX_RESPONSE_BYTES = 8_388_608  # of a caller; a database of the free plan has 500 MB
 
 
 class D1Storage:
@@ -37,6 +39,9 @@ class D1Storage:
         max_suspended_bytes: int = 268_435_456,
     ) -> None:
         self._database = D1Database(binding)
+        self.responses: RecordStore = SqliteRecords(
+            self._database, "response", max_bytes_per_caller=_MAX_RESPONSE_BYTES
+        )
         self.threads: ThreadStore = SqliteThreads(self._database)
         self.suspended_runs: SuspendedRuns = SqliteSuspendedRuns(
             self._database, max_suspended, max_suspended_runs, max_suspended_bytes

@@ -12,6 +12,8 @@ from mastra_core.errors import Conflict, StorageError
 from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.limits.page_size import PageSize
+from mastra_core.override import override
+from mastra_core.storage.protocol import ThreadStore
 from mastra_core.storage.records import (
     MAX_RECALL_BYTES,
     History,
@@ -98,7 +100,7 @@ class _ThreadEntry:
         self._size -= self._sizes.pop(message_id)
 
 
-class MemoryThreads:
+class MemoryThreads(ThreadStore):
     """The thread store of ``MemoryStorage``.
 
     :param max_threads: maximum number of threads, and of notes of working memory.
@@ -117,20 +119,13 @@ class MemoryThreads:
         self._notes: CallerCache[tuple[Scope, str], str] = CallerCache(max_threads, max_bytes)
         self._positions = itertools.count(1)
 
+    @override
     async def get(self, thread_id: str) -> Thread | None:
-        """Return a thread.
-
-        :param thread_id: id of the thread.
-        :returns: the thread, ``None`` if there is none.
-        """
         entry = self._threads.get(thread_id)
         return entry.thread if entry else None
 
+    @override
     async def find(self, query: ThreadQuery) -> Page[Thread]:
-        """Return the threads that match a query.
-
-        :param query: the query.
-        """
         found = [
             entry.thread
             for entry in self._threads
@@ -140,24 +135,15 @@ class MemoryThreads:
         found.sort(key=lambda thread: (getattr(thread, query.order_by), thread.id))
         return _build_page(found, query)
 
+    @override
     async def create(self, thread: Thread) -> bool:
-        """Store a new thread.
-
-        :param thread: the thread.
-        :returns: ``False`` if the id is taken.
-        """
         if self._threads.get(thread.id) is not None:
             return False
         self._put_thread(_ThreadEntry(thread))
         return True
 
+    @override
     async def update(self, thread: Thread, resource: str | None = None) -> bool:
-        """Replace the data of a thread, and keep its messages.
-
-        :param thread: the thread.
-        :param resource: the owner that the stored thread must have; ``None`` for any.
-        :returns: ``False`` if there is no such thread.
-        """
         entry = self._threads.get(thread.id)
         if entry is None or resource not in (None, entry.thread.resource):
             return False
@@ -165,13 +151,8 @@ class MemoryThreads:
         self._put_thread(entry)
         return True
 
+    @override
     async def delete(self, thread_id: str, resource: str | None = None) -> bool:
-        """Delete a thread with its messages and notes.
-
-        :param thread_id: id of the thread.
-        :param resource: the owner that the thread must have; ``None`` for any.
-        :returns: ``False`` if there is no such thread.
-        """
         entry = self._threads.get(thread_id)
         if entry is None or resource not in (None, entry.thread.resource):
             return False
@@ -179,6 +160,7 @@ class MemoryThreads:
         self._forget_thread(entry)
         return True
 
+    @override
     async def append(
         self,
         thread: Thread,
@@ -188,16 +170,6 @@ class MemoryThreads:
         history: History | None = None,
         after: int = 0,
     ) -> bool:
-        """Add messages at the end of a thread in one transaction, as ``ThreadStore`` defines.
-
-        :param thread: the thread.
-        :param messages: the messages.
-        :param create: whether to create a missing thread.
-        :param history: the framework's own history of the thread.
-        :param after: the thread's position that the history was written for.
-        :returns: ``False`` if nothing was stored.
-        :raises Conflict: when another thread has a message of that id.
-        """
         entry = self._threads.get(thread.id)
         if not (create if entry is None else entry.thread.resource == thread.resource):
             return False
@@ -213,15 +185,10 @@ class MemoryThreads:
         self._put_thread(entry)
         return True
 
+    @override
     async def recall(
         self, thread_id: str, last: int, *, max_bytes: int = MAX_RECALL_BYTES
     ) -> Recall:
-        """Return a thread and its last messages.
-
-        :param thread_id: id of the thread.
-        :param last: how many messages.
-        :param max_bytes: maximum size of the messages; the newest is returned in any case.
-        """
         entry = self._threads.get(thread_id)
         if entry is None:
             return Recall()
@@ -233,11 +200,8 @@ class MemoryThreads:
             position=entry.position,
         )
 
+    @override
     async def list_messages(self, query: MessageQuery) -> Page[StoredMessage]:
-        """Return the messages of one thread that match a query.
-
-        :param query: the query.
-        """
         entry = self._threads.get(query.thread)
         if entry is None:
             return Page()
@@ -250,17 +214,10 @@ class MemoryThreads:
             size.add(entry.get_message_size(message.id))
         return page
 
+    @override
     async def get_surrounding(
         self, message_id: str, before: int, after: int, *, max_bytes: int = MAX_RECALL_BYTES
     ) -> tuple[StoredMessage, ...]:
-        """Return a message and the messages around it, oldest first.
-
-        :param message_id: id of the message.
-        :param before: how many earlier messages.
-        :param after: how many later messages.
-        :param max_bytes: maximum size of the messages.
-        :raises InvalidInput: when the messages are larger.
-        """
         entry = self._find_thread_of(message_id)
         if entry is None:
             return ()
@@ -274,21 +231,13 @@ class MemoryThreads:
             found.append(message)
         return tuple(found)
 
+    @override
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
-        """Return the messages with these ids, and skip unknown ids.
-
-        :param message_ids: ids of the messages.
-        """
         entries = ((each, self._find_thread_of(each)) for each in dict.fromkeys(message_ids))
         return tuple(entry.messages[message_id] for message_id, entry in entries if entry)
 
+    @override
     async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
-        """Delete messages, except those of other resources.
-
-        :param message_ids: ids of the messages.
-        :param resource: the owner that their threads must have; ``None`` for any.
-        :returns: how many messages were deleted.
-        """
         number = 0
         for message_id in dict.fromkeys(message_ids):
             entry = self._find_thread_of(message_id)
@@ -300,20 +249,15 @@ class MemoryThreads:
                 del self._thread_ids[message_id]
         return number
 
+    @override
     async def get_working_memory(
         self, scope: Scope, owner: str, resource: str | None = None
     ) -> str:
-        """Return the notes about a thread or resource.
-
-        :param scope: ``thread`` or ``resource``.
-        :param owner: id of the thread or resource.
-        :param resource: the owner that an existing thread must have; ``None`` for any.
-        :returns: the notes, empty if there are none.
-        """
         if resource not in (None, self._get_owner(scope, owner, resource)):
             return ""
         return self._notes.get((scope, owner)) or ""
 
+    @override
     async def change_working_memory(
         self,
         scope: Scope,
@@ -321,17 +265,6 @@ class MemoryThreads:
         change: Callable[[str], str],
         resource: str | None = None,
     ) -> str:
-        """Replace the notes with ``change(notes)``.
-
-        :param scope: ``thread`` or ``resource``.
-        :param owner: id of the thread or resource.
-        :param change: returns the new notes for the old ones.
-        :param resource: the caller whose limits the notes count toward, and the owner that an
-            existing thread must have; ``None`` for any.
-        :returns: the new notes.
-        :raises Forbidden: when the thread belongs to another resource.
-        :raises StorageError: when the notes are too large for the storage.
-        """
         caller = self._get_owner(scope, owner, resource)
         if resource not in (None, caller):
             raise build_owner_error(owner)

@@ -18,7 +18,7 @@ from mastra_core.storage.records import (
     ThreadQuery,
 )
 
-__all__ = ("Storage", "ThreadStore")
+__all__ = ("RecordStore", "Storage", "ThreadStore")
 
 
 class ThreadStore(Protocol):
@@ -166,6 +166,40 @@ class ThreadStore(Protocol):
         :returns: the new notes.
         :raises Conflict: when other callers change the notes all the time.
         :raises Forbidden: when the thread belongs to another resource.
+        """
+
+
+class RecordStore(Protocol):
+    """A store for records with an age, such as the responses of the Responses API.
+
+    Each caller has a maximum number of records; the oldest are removed.
+    """
+
+    async def put(self, record_id: str, owner: str, caller: str, data: bytes) -> None:
+        """Store a record with a new id.
+
+        :param record_id: the id.
+        :param owner: who may read it.
+        :param caller: whose limit it counts toward.
+        :param data: the record.
+        :raises InvalidInput: when the record is too large for the store.
+        :raises StorageError: when the store cannot be used.
+        """
+
+    async def get(self, record_id: str, owner: str) -> bytes | None:
+        """Return a record; ``None`` if this owner has no such record.
+
+        :param record_id: the id.
+        :param owner: the owner.
+        :raises StorageError: when the store cannot be used.
+        """
+
+    async def delete(self, record_id: str, owner: str) -> bool:
+        """Delete a record, and return whether this owner had it.
+
+        :param record_id: the id.
+        :param owner: the owner.
+        :raises StorageError: when the store cannot be used.
         """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from mastra_core.agents.suspended_runs import SuspendedRuns
-from mastra_core.storage.protocol import ThreadStore
+from mastra_core.storage.protocol import RecordStore, ThreadStore
 from mastra_core.storage.sqlite_file import SqliteFile
 from mastra_core.storage.sqlite_records import SqliteRecords
 from mastra_core.storage.sqlite_runs import SqliteSuspendedRuns
@@ -41,7 +41,7 @@ class SqliteStorage:
         self.path = os.fspath(path)
         self.single_process = self.path == ":memory:"
         self._file = SqliteFile(self.path, busy_timeout)
-        self.responses = SqliteRecords(self._file, "response")
+        self.responses: RecordStore = SqliteRecords(self._file, "response")
         self.threads: ThreadStore = SqliteThreads(self._file)
         self.suspended_runs: SuspendedRuns = SqliteSuspendedRuns(
             self._file, max_suspended, max_suspended_runs, max_suspended_bytes

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from mastra_core.storage.sqlite_database import Lock, Result, SqliteDatabase, Statement
+from mastra_core.storage.sqlite_rows import check_row_size
 
 __all__ = ("SqliteRecords",)
 
@@ -31,6 +32,7 @@ class SqliteRecords:
     :param kind: name of the kind.
     :param max_age: seconds after which a record is removed.
     :param max_per_caller: maximum number of records of a caller; the oldest are removed.
+    :param max_bytes_per_caller: maximum size of the records of a caller; the oldest are removed.
     """
 
     def __init__(
@@ -55,10 +57,12 @@ class SqliteRecords:
         :param owner: who may read it.
         :param caller: whose limit it counts toward.
         :param data: the record.
+        :raises InvalidInput: when the record is larger than a row of the database.
         :raises StorageError: when the database cannot be used.
         """
         now = _get_time()
         row = (self._kind, record_id, owner, caller, now + int(self._max_age * 1000), data)
+        check_row_size(row, f"{self._kind} {record_id!r}", self._database.max_row_bytes)
         whose = (self._kind, caller)
         statements = [
             Statement(_DELETE_OLD, (now,)),

@@ -12,9 +12,11 @@ from mastra_core.agents.suspended_runs import (
     SuspendedRun,
     SuspendedRunPage,
     SuspendedRunQuery,
+    SuspendedRuns,
     build_error,
     select_single,
 )
+from mastra_core.override import override
 from mastra_core.schema import encode_json
 from mastra_core.storage.sqlite_database import Lock, Result, SqliteDatabase, Statement
 from mastra_core.storage.sqlite_rows import check_row_size, encode_names
@@ -59,7 +61,7 @@ _ROWS = RowSelect(
 )
 
 
-class SqliteSuspendedRuns:
+class SqliteSuspendedRuns(SuspendedRuns):
     """The ``SuspendedRuns`` of a database that understands the SQL of SQLite.
 
     :param database: the database.
@@ -76,12 +78,8 @@ class SqliteSuspendedRuns:
         self._limit = limit
         self._max_bytes = max_bytes
 
+    @override
     async def put(self, run: SuspendedRun) -> None:
-        """Store a run, and replace a stored run with the same key.
-
-        :param run: the run.
-        :raises TooManyRuns: when its caller has too many suspended runs, or too large ones.
-        """
         row = _to_row(run)
         check_row_size(row, f"suspended run {run.run_id!r}", self._database.max_row_bytes)
         key = (run.agent_id, run.run_input.resource, run.run_id)
@@ -98,29 +96,15 @@ class SqliteSuspendedRuns:
 
         await self._database.execute(statements, check, writes=True, locks=[_LOCK])
 
+    @override
     async def get(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run and keep it in the store.
-
-        :param agent_id: id of the agent.
-        :param run_id: id of the run.
-        :param resource: owner of the run; ``None`` for any.
-        :raises NotFound: when there is none.
-        :raises Conflict: when the resource is ``None``, and several resources have such a run.
-        """
         statement = Statement(_GET, self._build_key(agent_id, run_id, resource))
         return await self._database.execute(
             [statement], lambda results: _decode_run(select_single(results[0].rows, run_id))
         )
 
+    @override
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        """Return a run and remove it from the store; only one of two concurrent callers gets it.
-
-        :param agent_id: id of the agent.
-        :param run_id: id of the run.
-        :param resource: owner of the run; ``None`` for any.
-        :raises NotFound: when there is none.
-        :raises Conflict: when the resource is ``None``, and several resources have such a run.
-        """
         key = self._build_key(agent_id, run_id, resource)
         statements = [Statement(_GET, key), Statement(_TAKE, (*key, *key))]
 
@@ -131,11 +115,8 @@ class SqliteSuspendedRuns:
 
         return await self._database.execute(statements, convert, writes=True)
 
+    @override
     async def list(self, query: SuspendedRunQuery) -> SuspendedRunPage:
-        """Return the runs that match a query, newest first.
-
-        :param query: the query.
-        """
         conditions = [
             ("agent = ?", query.agent),
             ("resource = ?", query.resource),

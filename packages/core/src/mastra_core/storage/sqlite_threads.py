@@ -9,7 +9,9 @@ from typing import Any
 from mastra_core.errors import Conflict
 from mastra_core.json_repair import repair_text
 from mastra_core.limits.page_size import PageSize
+from mastra_core.override import override
 from mastra_core.schema import encode_json
+from mastra_core.storage.protocol import ThreadStore
 from mastra_core.storage.records import (
     MAX_RECALL_BYTES,
     History,
@@ -86,7 +88,7 @@ _MESSAGES = RowSelect(
 )
 
 
-class SqliteThreads:
+class SqliteThreads(ThreadStore):
     """The ``ThreadStore`` of a database that understands the SQL of SQLite.
 
     :param database: the database.
@@ -96,20 +98,13 @@ class SqliteThreads:
         self._database = database
         self._notes = SqliteNotes(database)
 
+    @override
     async def get(self, thread_id: str) -> Thread | None:
-        """Return a thread.
-
-        :param thread_id: id of the thread.
-        :returns: the thread, ``None`` if there is none.
-        """
         statement = Statement(_BY_ID, (thread_id,))
         return await self._database.execute([statement], lambda results: _get_thread(results[0]))
 
+    @override
     async def find(self, query: ThreadQuery) -> Page[Thread]:
-        """Return the threads that match a query.
-
-        :param query: the query.
-        """
         conditions: list[tuple[str, Any]] = []
         if query.resource is not None:
             conditions.append(("resource = ?", query.resource))
@@ -120,37 +115,24 @@ class SqliteThreads:
         rows = RowSelect("mastra_threads", THREAD, size=size, order=order)
         return await self._fetch_page(PagedSelect(rows, conditions), query, parse_thread)
 
+    @override
     async def create(self, thread: Thread) -> bool:
-        """Store a new thread.
-
-        :param thread: the thread.
-        :returns: ``False`` if the id is taken.
-        """
         insert = Statement(_INSERT_THREAD.format("true"), self._to_thread_row(thread))
         return await self._change([insert], thread.id)
 
+    @override
     async def update(self, thread: Thread, resource: str | None = None) -> bool:
-        """Replace the data of a thread, and keep its messages.
-
-        :param thread: the thread.
-        :param resource: the owner that the stored thread must have; ``None`` for any.
-        :returns: ``False`` if there is no such thread.
-        """
         thread_id, *row = self._to_thread_row(thread)
         update = Statement(_UPDATE_THREAD, (*row, thread_id, resource))
         return await self._change([update], thread_id)
 
+    @override
     async def delete(self, thread_id: str, resource: str | None = None) -> bool:
-        """Delete a thread with its messages and notes.
-
-        :param thread_id: id of the thread.
-        :param resource: the owner that the thread must have; ``None`` for any.
-        :returns: ``False`` if there is no such thread.
-        """
         delete_notes = Statement(_DELETE_NOTES, (thread_id, thread_id, resource))
         delete_thread = Statement(_DELETE_THREAD, (thread_id, resource))
         return await self._change([delete_notes, delete_thread], thread_id)
 
+    @override
     async def append(
         self,
         thread: Thread,
@@ -160,16 +142,6 @@ class SqliteThreads:
         history: History | None = None,
         after: int = 0,
     ) -> bool:
-        """Add messages at the end of a thread in one transaction, as ``ThreadStore`` defines.
-
-        :param thread: the thread.
-        :param messages: the messages.
-        :param create: whether to create a missing thread.
-        :param history: the framework's own history of the thread.
-        :param after: the thread's position that the history was written for.
-        :returns: ``False`` if nothing was stored.
-        :raises Conflict: when another thread has a message of that id.
-        """
         condition = _AppendCondition(thread, messages)
         delete_history = Statement(_DELETE_HISTORY, (thread.id,))
         title = repair_text(thread.title)
@@ -186,15 +158,10 @@ class SqliteThreads:
         await self._require_free_ids(thread, condition, create=create)
         return False
 
+    @override
     async def recall(
         self, thread_id: str, last: int, *, max_bytes: int = MAX_RECALL_BYTES
     ) -> Recall:
-        """Return a thread and its last messages.
-
-        :param thread_id: id of the thread.
-        :param last: how many messages.
-        :param max_bytes: maximum size of the messages; the newest is returned in any case.
-        """
         limit = self._limit_read(max_bytes)
         statements = [
             Statement(_BY_ID, (thread_id,)),
@@ -217,11 +184,8 @@ class SqliteThreads:
 
         return await self._database.execute(statements, convert)
 
+    @override
     async def list_messages(self, query: MessageQuery) -> Page[StoredMessage]:
-        """Return the messages of one thread that match a query.
-
-        :param query: the query.
-        """
         conditions: list[tuple[str, Any]] = [("thread = ?", query.thread)]
         if query.resource is not None:
             conditions.append((_IS_OWNED, (query.thread, query.resource)))
@@ -236,17 +200,10 @@ class SqliteThreads:
             conditions.append((roles, encode_names(query.roles)))
         return await self._fetch_page(PagedSelect(_MESSAGES, conditions), query, parse_message)
 
+    @override
     async def get_surrounding(
         self, message_id: str, before: int, after: int, *, max_bytes: int = MAX_RECALL_BYTES
     ) -> tuple[StoredMessage, ...]:
-        """Return a message and the messages around it, oldest first.
-
-        :param message_id: id of the message.
-        :param before: how many earlier messages.
-        :param after: how many later messages.
-        :param max_bytes: maximum size of the messages.
-        :raises InvalidInput: when the messages are larger.
-        """
         ids, limit = (message_id, message_id), self._limit_read(max_bytes)
         earlier, later = _SAME_THREAD.format("<"), _SAME_THREAD.format(">=")
         statements = [
@@ -261,11 +218,8 @@ class SqliteThreads:
 
         return await self._database.execute(statements, convert)
 
+    @override
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
-        """Return the messages with these ids, and skip unknown ids.
-
-        :param message_ids: ids of the messages.
-        """
         limit = self._limit_read(None)
 
         def convert(results: Sequence[Result]) -> tuple[StoredMessage, ...]:
@@ -277,13 +231,8 @@ class SqliteThreads:
         statement = _MESSAGES.build(where, names, limit=None, max_bytes=limit)
         return await self._database.execute([statement], convert)
 
+    @override
     async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
-        """Delete messages, except those of other resources.
-
-        :param message_ids: ids of the messages.
-        :param resource: the owner that their threads must have; ``None`` for any.
-        :returns: how many messages were deleted.
-        """
         own = (encode_names(message_ids), resource)
         statements = [
             Statement(f"DELETE FROM mastra_histories WHERE thread IN ({_OWN_THREADS})", own),
@@ -301,18 +250,13 @@ class SqliteThreads:
             locks=[_EXCLUSIVE_LOCK],
         )
 
+    @override
     async def get_working_memory(
         self, scope: Scope, owner: str, resource: str | None = None
     ) -> str:
-        """Return the notes about a thread or resource.
-
-        :param scope: ``thread`` or ``resource``.
-        :param owner: id of the thread or resource.
-        :param resource: the owner that an existing thread must have; ``None`` for any.
-        :returns: the notes, empty if there are none.
-        """
         return await self._notes.get(scope, owner, resource)
 
+    @override
     async def change_working_memory(
         self,
         scope: Scope,
@@ -320,17 +264,6 @@ class SqliteThreads:
         change: Callable[[str], str],
         resource: str | None = None,
     ) -> str:
-        """Replace the notes with ``change(notes)``, as ``ThreadStore`` defines.
-
-        :param scope: ``thread`` or ``resource``.
-        :param owner: id of the thread or resource.
-        :param change: returns the new notes for the old ones.
-        :param resource: the caller whose limits the notes count toward, and the owner that an
-            existing thread must have; ``None`` for any.
-        :returns: the new notes.
-        :raises Conflict: when other callers change the notes all the time.
-        :raises Forbidden: when the thread belongs to another resource.
-        """
         return await self._notes.change(scope, owner, change, resource)
 
     async def _change(self, statements: Sequence[Statement], thread_id: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mastra_core.testing.message_tests import MessageTests
 from mastra_core.testing.random_call_tests import RandomCallTests
+from mastra_core.testing.record_tests import RecordTests
 from mastra_core.testing.suspended_run_tests import SuspendedRunTests
 from mastra_core.testing.thread_tests import ThreadTests
 from mastra_core.testing.working_memory_tests import WorkingMemoryTests
@@ -12,7 +13,12 @@ __all__ = ("StorageSuite",)
 
 
 class StorageSuite(
-    ThreadTests, MessageTests, WorkingMemoryTests, SuspendedRunTests, RandomCallTests
+    ThreadTests,
+    MessageTests,
+    WorkingMemoryTests,
+    SuspendedRunTests,
+    RecordTests,
+    RandomCallTests,
 ):
     """The base class for tests of a storage; it needs one fixture.
 

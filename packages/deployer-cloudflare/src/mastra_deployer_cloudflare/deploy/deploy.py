@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mastra_core.errors import DeployError
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
 from mastra_core.secret import Secret
-from mastra_deployer.kit import DeploymentTags
+from mastra_deployer.kit import DeploymentTags, warn_about_other_tool
 from mastra_deployer_cloudflare.api import TOKEN, open_api
 from mastra_deployer_cloudflare.deploy.publish import (
     set_addresses,
@@ -178,12 +178,14 @@ class _DeployRun:
 
         :param state: the state of the Worker.
         """
-        if not any(DeploymentTags.from_text(item.message).stage for item in state.versions):
-            self._report.warn(
-                f"The Worker {self._name!r} exists, and was deployed by another tool.",
-                "If it is another app, choose another project_name. `mastra rollback` restores the "
-                "old version.",
-            )
+        warn_about_other_tool(
+            self._report,
+            f"Worker {self._name!r}",
+            state.versions,
+            lambda item: bool(DeploymentTags.from_text(item.message).stage),
+            hint="If it is another app, choose another project_name. `mastra rollback` restores "
+            "the old version.",
+        )
 
     def create_worker(self, upload: WorkerUpload) -> Deployment:
         """Upload a new Worker, without addresses if the deploy does not publish the Worker."""

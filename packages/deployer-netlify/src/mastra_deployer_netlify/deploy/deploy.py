@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ApiError, AuthError, DeployError, DeployTimeout
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
 from mastra_core.secret import Secret
-from mastra_deployer.kit import find_unfinished
+from mastra_deployer.kit import DeploymentTags, find_unfinished, warn_about_other_tool
 from mastra_deployer_netlify.api import open_api
 from mastra_deployer_netlify.deploy.create import (
     create_deployment,
@@ -73,9 +73,18 @@ def deploy(
                 "Pass another --message to create a deployment.",
             )
             return published
+        newest = list(iter_deployments(client, str(site["id"]), _SEARCH_LIMIT))
+        warn_about_other_tool(
+            report,
+            f"Netlify site {settings.project_name!r}",
+            newest,
+            lambda each: bool(DeploymentTags.from_text(str(each.get("title") or "")).stage),
+            hint="If it is another app, choose another project_name. `mastra rollback` restores "
+            "the old deployment.",
+        )
         report.step("Setting variables")
         variables.set(request.env)
-        item = _find_unfinished(client, site, settings, request)
+        item = _find_unfinished(client, site, settings, request, newest)
         if item is None:
             report.step("Creating the deployment")
             item = create_deployment(client, site, settings, request, files)
@@ -95,14 +104,11 @@ def _find_unfinished(
     site: Mapping[str, Any],
     settings: NetlifyDeployer,
     request: DeployRequest,
+    newest: Sequence[dict[str, Any]],
 ) -> dict[str, Any] | None:
     """Return the deployment of an interrupted run of this deploy, with its missing files."""
     site_id = str(site["id"])
-    item = find_unfinished(
-        iter_deployments(client, site_id, _SEARCH_LIMIT),
-        request,
-        lambda each: to_deployment(each, site),
-    )
+    item = find_unfinished(newest, request, lambda each: to_deployment(each, site))
     if item is None or bool(item.get("draft")) != is_draft(settings, request):
         return None
     return get_deployment(client, site_id, str(item["id"]))

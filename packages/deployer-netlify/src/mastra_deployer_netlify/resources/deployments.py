@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.pipeline import Deployment, DeployRequest, Stage, State
-from mastra_deployer.kit import DeploymentTags, find_object, require_deployed
+from mastra_deployer.kit import DeploymentTags, find_object, quote_segment, require_deployed
 from mastra_deployer_netlify.resources.lists import iter_objects
 from mastra_deployer_netlify.resources.site import get_published_id
 
@@ -48,8 +48,10 @@ def get_deployment(client: httpx.Client, site_id: str, id: str) -> dict[str, Any
     :returns: the deployment, as Netlify describes it.
     :raises DeployError: when there is no such deployment.
     """
+    item = find_object(client, f"/sites/{site_id}/deploys/{quote_segment(id)}")
+    is_own = item is not None and item.get("site_id", site_id) == site_id
     return require_deployed(
-        find_object(client, f"/sites/{site_id}/deploys/{id}"),
+        item if is_own else None,
         f"The site has no deployment {id!r} on Netlify.",
         "List the deployments of the site: mastra deployments netlify.",
     )

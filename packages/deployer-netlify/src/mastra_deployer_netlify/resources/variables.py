@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from mastra_core.errors import ApiError, DeployError
 from mastra_core.hooks import EnvEffect
 from mastra_core.pipeline import Stage
 from mastra_core.secret import Secret
+from mastra_deployer.kit import quote_segment
 from mastra_deployer_netlify.resources.lists import read_objects
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ class Variables:
         rest = [value for value in values if value.get("context") not in (*self._contexts, "all")]
         for value in values:
             if value.get("context") == "all":
-                contexts = [name for name in _ALL if name not in self._contexts]
+                own = {each.get("context") for each in rest}  # they replace the value of "all"
+                contexts = [name for name in _ALL if name not in {*self._contexts, *own}]
                 rest += [{"context": name, "value": value.get("value")} for name in contexts]
                 self._write_values(item, rest)
                 return
@@ -163,7 +164,7 @@ class Variables:
 
     def _build_path(self, name: str = "") -> str:
         account = self._get_site()["account_id"]
-        return f"/accounts/{account}/env{'/' + quote(name, safe='') if name else ''}"
+        return f"/accounts/{account}/env{'/' + quote_segment(name) if name else ''}"
 
     def _get_query(self) -> dict[str, str]:
         return {"site_id": str(self._get_site()["id"])}

@@ -14,7 +14,7 @@ from mastra_deployer_oci.settings import OciDeployer
 if TYPE_CHECKING:  # the settings class must load without what only deploying needs
     from mastra_deployer_oci.api.repository import Repository
     from mastra_deployer_oci.deploy.image import DeployImage
-    from mastra_deployer_oci.releases.release_log import Record
+    from mastra_deployer_oci.releases.release_log import Record, ReleaseLog
 
 __all__ = ("deploy",)
 
@@ -52,9 +52,27 @@ def deploy(
             registry.put_manifest(digest, document)
         registry.put_manifest(build_id(image.root.digest), image.root)
         event = _build_record(settings, request, image)
-        record = publish(registry, ReleaseLog(registry), event, same_app=settings.merge)
+        log = ReleaseLog(registry)
+        _warn_about_other_tool(registry, log, event.moves, report)
+        record = publish(registry, log, event, same_app=settings.merge)
         deployment = to_deployment(registry, record, live=True)
         return dataclasses.replace(deployment, next=_list_next_steps(bundle, registry, record))
+
+
+def _warn_about_other_tool(registry: Repository, log: ReleaseLog, tag: str, report: Report) -> None:
+    """Warn that another tool set the tag, because a rollback cannot restore its image."""
+    from mastra_deployer.kit import warn_about_other_tool
+
+    image = registry.find_manifest(tag)
+    if image is not None:
+        warn_about_other_tool(
+            report,
+            f"tag {registry.image.name}:{tag}",
+            [image],
+            lambda item: log.find_newest(item.digest, tag) is not None,
+            hint="If it is another app, choose another image or tag. `mastra rollback` cannot "
+            f"restore the old image. Its digest is {image.digest}.",
+        )
 
 
 def _build_record(settings: OciDeployer, request: DeployRequest, image: DeployImage) -> Record:

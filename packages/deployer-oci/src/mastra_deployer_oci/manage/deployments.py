@@ -40,25 +40,30 @@ def list_deployments(
         log = ReleaseLog(registry)
         first_records = {short: names[-1] for short, names in log.group_names_by_image().items()}
         live_images: dict[str, str] = {}
-        deployments = []
-        for short in sorted(first_records, key=lambda item: first_records[item], reverse=True)[
-            :limit
-        ]:
-            for record in _select_record(log, short, settings.tag):
-                if record.moves not in live_images:
-                    image = registry.find_manifest(record.moves)
-                    live_images[record.moves] = image.digest if image else ""
-                live = live_images[record.moves] == record.image
-                time = parse_record_time(first_records[short])
-                deployments.append(to_deployment(registry, record, live=live, creation_time=time))
+        deployments: list[Deployment] = []
+        for short in sorted(first_records, key=lambda item: first_records[item], reverse=True):
+            if len(deployments) >= limit:
+                break
+            if (record := _select_record(log, short, settings.tag)) is None:
+                continue
+            if record.moves not in live_images:
+                image = registry.find_manifest(record.moves)
+                live_images[record.moves] = image.digest if image else ""
+            live = live_images[record.moves] == record.image
+            time = parse_record_time(first_records[short])
+            deployments.append(to_deployment(registry, record, live=live, creation_time=time))
         return deployments
 
 
-def _select_record(log: ReleaseLog, short: str, production: str) -> list[Record]:
-    """Return the newest production record of an image, or else its newest record."""
+def _select_record(log: ReleaseLog, short: str, production: str) -> Record | None:
+    """Return the newest production record of an image, or else its newest preview record.
+
+    Images of another production tag belong to another stage or app in the same repository.
+    """
     records = list(log.iter_records(short))
-    in_production = [item for item in records if item.moves == production]
-    return (in_production or records)[:1]
+    in_production = (item for item in records if item.moves == production)
+    previews = (item for item in records if item.environment == "preview")
+    return next(in_production, None) or next(previews, None)
 
 
 def promote(
@@ -154,9 +159,11 @@ def _find_record(log: ReleaseLog, id: str, registry: Repository) -> Record:
 def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Report) -> bool:
     """Delete all manifests of deployments, and keep the repository's other contents.
 
+    Images that another production tag also had are kept.
+
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
-    :param report: receives progress.
+    :param report: receives progress, and the tag if it remains.
     :returns: whether there was anything to delete.
     :raises DeployError: when the registry does not allow deleting.
     """
@@ -166,25 +173,50 @@ def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Re
     with open_target(settings, credentials, actions="pull,push,delete") as registry:
         log = ReleaseLog(registry)
         # Records are deleted last, so that an interrupted run can be repeated.
-        digests = _collect_digests(log)
+        owned, kept = _split_records(log, settings.tag)
+        live = registry.find_manifest(settings.tag)
+        digests = _collect_digests(owned, kept)
         for count, digest in enumerate(digests, 1):
             _delete_manifest(registry, digest)
             report.advance(count, len(digests), "manifests")
+        if live and owned and live.digest in {record.image for record in kept}:
+            _delete_tag(registry, settings.tag, report)
         return bool(digests)
 
 
-def _collect_digests(log: ReleaseLog) -> list[str]:
-    images: dict[str, None] = {}
-    records: dict[str, None] = {}
-    for names in log.group_names_by_image().values():
-        for name in names:
-            record = log.get(name)
-            if record is not None:
-                images |= dict.fromkeys(
-                    [record.image, *(item["digest"] for item in record.children)]
-                )
-                records[record.to_document().digest] = None
-    return [*images, *records]
+def _split_records(log: ReleaseLog, production: str) -> tuple[list[Record], list[Record]]:
+    """Return the records of the production tag and of previews, and the records of other tags."""
+    names = [name for names in log.group_names_by_image().values() for name in names]
+    records = [record for record in map(log.get, names) if record is not None]
+    owned = [item for item in records if item.moves == production or item.environment == "preview"]
+    return owned, [item for item in records if item not in owned]
+
+
+def _collect_digests(own_records: list[Record], other_records: list[Record]) -> list[str]:
+    images = {digest: None for record in own_records for digest in _list_manifests(record)}
+    for record in other_records:
+        for digest in _list_manifests(record):
+            images.pop(digest, None)
+    return [*images, *(record.to_document().digest for record in own_records)]
+
+
+def _list_manifests(record: Record) -> list[str]:
+    """Return the digests of an image and of its variants."""
+    return [record.image, *(str(item["digest"]) for item in record.children)]
+
+
+def _delete_tag(registry: Repository, tag: str, report: Report) -> None:
+    """Delete a tag whose image is kept, or report that the tag remains."""
+    try:
+        registry.delete_manifest(tag)
+    except ApiError as error:
+        if error.status not in _NOT_ALLOWED:
+            raise
+        report.note(
+            f"The tag {registry.image.name}:{tag} remains, because another production tag had the "
+            "same image, and the registry cannot delete a single tag.",
+            "Delete the tag in the registry's console.",
+        )
 
 
 def _delete_manifest(registry: Repository, digest: str) -> None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
 from mastra_core.secret import Secret
-from mastra_deployer.kit import find_unfinished, read_object
+from mastra_deployer.kit import find_unfinished, read_object, warn_about_other_tool
 from mastra_deployer_vercel.api import build_project_path, open_api
 from mastra_deployer_vercel.deploy.archive import pack_archive
 from mastra_deployer_vercel.deploy.create import (
+    MARK_KEY,
     build_deployment_body,
     create_deployment,
     wait_until_ready,
@@ -64,13 +65,18 @@ def deploy(
         report.step("Packing the files")
         parts = pack_archive(bundle, Path(temp_dir))
         project = get_or_create_project(client, settings)
+        newest = list(iter_deployments(client, str(project["id"]), _SEARCH_LIMIT))
+        warn_about_other_tool(
+            report,
+            f"Vercel project {settings.project_name!r}",
+            newest,
+            lambda each: MARK_KEY in (each.get("meta") or {}),
+            hint="If it is another app, choose another project_name. `mastra rollback` restores "
+            "the old deployment.",
+        )
         report.step("Setting variables")
         Variables(client, settings, request.environment).set(request.env)
-        item = find_unfinished(
-            iter_deployments(client, str(project["id"]), _SEARCH_LIMIT),
-            request,
-            lambda each: to_deployment(each, project, settings),
-        )
+        item = find_unfinished(newest, request, lambda each: to_deployment(each, project, settings))
         if item is None:
             report.step("Creating the deployment")
             body = build_deployment_body(settings, project, bundle, request, parts)

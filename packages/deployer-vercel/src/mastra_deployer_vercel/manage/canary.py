@@ -42,7 +42,7 @@ def set_canary(
     :raises DeployError: for a preview, for a smaller share, or while another release is active.
     """
     project = get_project(client, settings)
-    item = find_deployment(client, id)
+    item = find_deployment(client, project, id)
     if get_stage(item) != "production":
         raise DeployError(
             f"{item['id']} is a preview. Only production deployments can receive production "

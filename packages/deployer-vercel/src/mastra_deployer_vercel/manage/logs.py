@@ -47,7 +47,7 @@ def read_logs(
         "No deployment is live in production.",
         "Deploy first, or pass the id of a deployment.",
     )
-    deployment = str(find_deployment(client, deployment_id)["id"])
+    deployment = str(find_deployment(client, project, deployment_id)["id"])
     start = last = since or dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
     for line in _iter_past_lines(client, project, deployment, start):
         last = line.time or last

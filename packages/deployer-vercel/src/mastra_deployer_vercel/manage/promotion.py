@@ -52,7 +52,7 @@ def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Rep
     :raises DeployError: if the deployment does not exist, or another release is active.
     """
     project = get_project(client, settings)
-    item = find_deployment(client, id)
+    item = find_deployment(client, project, id)
     if get_stage(item) != "production":
         return _redeploy_to_production(client, settings, project, item, report)
     release = find_active_release(client, settings)
@@ -84,7 +84,9 @@ def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Re
     """
     project = get_project(client, settings)
     item = find_rollback_target(
-        id, lambda: _find_previous(client, project), functools.partial(find_deployment, client)
+        id,
+        lambda: _find_previous(client, project),
+        functools.partial(find_deployment, client, project),
     )
     if get_stage(item) != "production":
         raise DeployError(
@@ -195,5 +197,6 @@ def _redeploy_to_production(
 def _to_live_deployment(
     client: httpx.Client, settings: VercelDeployer, item: Mapping[str, Any]
 ) -> Deployment:
-    current = find_deployment(client, get_id(item))
-    return to_deployment(current, get_project(client, settings), settings, live=True)
+    project = get_project(client, settings)
+    current = find_deployment(client, project, get_id(item))
+    return to_deployment(current, project, settings, live=True)

@@ -8,7 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.pipeline import Deployment, Stage, State
-from mastra_deployer.kit import DeploymentTags, find_object, read_object, require_deployed
+from mastra_deployer.kit import (
+    DeploymentTags,
+    find_object,
+    quote_segment,
+    read_object,
+    require_deployed,
+)
 from mastra_deployer_vercel.api import to_url
 from mastra_deployer_vercel.resources.project import get_live_id, is_reachable
 from mastra_deployer_vercel.settings import VercelDeployer
@@ -56,17 +62,23 @@ def iter_deployments(
         query["until"] = after
 
 
-def find_deployment(client: httpx.Client, id: str) -> dict[str, Any]:
-    """Fetch one deployment: ``GET /v13/deployments/{id}``.
+def find_deployment(client: httpx.Client, project: Mapping[str, Any], id: str) -> dict[str, Any]:
+    """Fetch one deployment of a project: ``GET /v13/deployments/{id}``.
+
+    Vercel finds the deployments of all projects. The files of another project's deployment must
+    not become live in this project.
 
     :param client: client of Vercel's API.
+    :param project: the project, as Vercel describes it.
     :param id: id or host of the deployment.
     :returns: the deployment, as Vercel describes it.
-    :raises DeployError: when there is no such deployment.
+    :raises DeployError: when the project has no such deployment.
     """
+    item = find_object(client, f"/v13/deployments/{quote_segment(id)}")
+    is_own = item is not None and item.get("projectId") == project["id"]
     return require_deployed(
-        find_object(client, f"/v13/deployments/{id}"),
-        f"Vercel has no deployment {id!r} in this scope.",
+        item if is_own else None,
+        f"The Vercel project {project.get('name')!r} has no deployment {id!r}.",
         "List the deployments of the project: mastra deployments vercel.",
     )
 

@@ -23,7 +23,6 @@ from email.parser import HeaderParser
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 import msgspec
 from packaging.utils import canonicalize_name
@@ -134,6 +133,8 @@ def _find_editable_source(distribution: metadata.Distribution) -> Path | None:
     origin = json.loads(distribution.read_text("direct_url.json") or "{}")
     if not origin.get("dir_info", {}).get("editable"):
         return None
+    from urllib.request import url2pathname  # the import takes as long as `click`
+
     return Path(url2pathname(urlparse(origin["url"]).path))
 
 

@@ -73,7 +73,7 @@ class _AppCheck:
         # A deployer's own build writes no inventory, so the existing one may be of another build.
         if inventory and inventory.fingerprint == self._build.manifest.fingerprint:
             for problem in inventory.problems:
-                if not self._is_ignored(problem.where.rpartition(":")[0]):
+                if not self._is_ignored(_get_file(problem.where)):
                     yield problem
 
     def report_unparsed(self) -> Iterator[Problem]:
@@ -144,6 +144,12 @@ class _AppCheck:
 
     def _is_ignored(self, path: str) -> bool:
         return any(fnmatch.fnmatchcase(path, pattern) for pattern in self._ignored)
+
+
+def _get_file(where: str) -> str:
+    """Return the file of a place, which may end with a line."""
+    file, _, line = where.rpartition(":")
+    return file if line.isdigit() else where
 
 
 def _group_by_name(findings: Sequence[FileFindings]) -> dict[str, list[tuple[str, bool]]]:

@@ -27,13 +27,13 @@ def check_process_memory(target: Target, build: Build) -> Iterator[Problem]:
             "Telemetry(...), or give RateLimit(storage=...) a shared storage.",
             severity="warning",
         )
-    if build.manifest.registry.get("agents"):
+    if build.manifest.registry.get("agents") and not build.manifest.serve.shares_responses:
         path = f"{build.manifest.serve.api_prefix}/v1/responses"
         yield Problem(
             message=f"`previous_response_id` of POST {path} finds the responses of one instance of "
             f"{target.name!r} only.",
-            hint="With storage='postgresql://...', all instances know them. Otherwise, let clients "
-            "send the whole conversation, or use threads with a storage.",
+            hint="Pass a storage=... to Mastra that keeps responses, such as 'postgresql://...'. "
+            "Otherwise, let clients send the whole conversation.",
             severity="note",
         )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -19,7 +20,7 @@ from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.session import Session
-from mastra_deployer.pipeline.variable_changes import record_change
+from mastra_deployer.pipeline.variable_changes import forget_changes, record_change
 
 __all__ = ("env",)
 
@@ -74,7 +75,8 @@ def set_names(
         session, store = _open_store(options, target, stage, terminal)
         refuse_reserved_variables(session.hooks.target, names)
         values = {name: _read_value(session, name, names, stdin=stdin) for name in names}
-        _answer_change(session, terminal, stage, [store.set(values)], set=names)
+        effects = _apply(session, stage, lambda: store.set(values))
+        _answer_change(session, terminal, stage, effects, set=names)
 
 
 @env.command("unset")
@@ -84,7 +86,8 @@ def unset_names(options: Options, target: str, stage: Stage, names: tuple[str, .
     """Remove each NAME from the platform."""
     with Terminal(as_json=options.as_json) as terminal:
         session, store = _open_store(options, target, stage, terminal)
-        _answer_change(session, terminal, stage, [store.unset(names)], unset=names)
+        effects = _apply(session, stage, lambda: store.unset(names))
+        _answer_change(session, terminal, stage, effects, unset=names)
 
 
 @env.command("diff")
@@ -122,8 +125,10 @@ def sync(options: Options, target: str, stage: Stage, prune: bool) -> None:
         refuse_reserved_variables(session.hooks.target, values)
         declared = set(session.project.environment.names)
         extra = sorted(set(store.list()) - declared) if prune else []
-        effects = [store.set(values)] if values else []
-        effects += [store.unset(extra)] if extra else []
+        changes: list[Callable[[], EnvEffect | None]] = []
+        changes += [lambda: store.set(values)] if values else []
+        changes += [lambda: store.unset(extra)] if extra else []
+        effects = _apply(session, stage, *changes)
         _answer_change(session, terminal, stage, effects, set=tuple(values), unset=tuple(extra))
 
 
@@ -168,6 +173,30 @@ def _read_value(session: Session, name: str, names: tuple[str, ...], *, stdin: b
     return Secret(value)
 
 
+def _apply(
+    session: Session, stage: Stage, *changes: Callable[[], EnvEffect | None]
+) -> list[EnvEffect | None]:
+    """Change variables, and return the effects.
+
+    The change is recorded first. If the command is killed, the next deploy is not skipped.
+    """
+    if not changes:
+        return []
+    project, name = session.project, session.choice.name
+    try:
+        recorded = [record_change(project, name, stage)]
+    except ConfigError as error:
+        session.report.warn(
+            f"The change is not recorded in the project. {error.message}", error.hint
+        )
+        recorded = []
+    effects = [change() for change in changes]
+    if "next-deploy" not in effects:
+        with contextlib.suppress(ConfigError):  # the next deploy is not skipped then
+            forget_changes(project, name, stage, recorded)
+    return effects
+
+
 def _answer_change(
     session: Session,
     terminal: Terminal,
@@ -179,8 +208,6 @@ def _answer_change(
     effect = "next-deploy" if "next-deploy" in effects else next(iter(effects), None)
     option = "--prod" if stage == "production" else "--preview"
     command = f"mastra deploy {session.choice.name} {option}"
-    if effect == "next-deploy":
-        record_change(session.project, session.choice.name, stage)
     terminal.answer(
         {"stage": stage, "set": list(set), "unset": list(unset), "counts": effect},
         *(f"set {name}" for name in set),

@@ -18,6 +18,7 @@ from mastra_deployer.pipeline.session import Session, open_session
 from mastra_deployer.pipeline.targets import (
     SERVER,
     TargetChoice,
+    choose_server,
     choose_target,
     list_target_names,
 )
@@ -134,10 +135,9 @@ class Options:
         if self.locked:
             project = require_lock(project)
         _refuse_target_as_id(project, target)
-        choice = SERVER if target == "server" else _choose_target(project, target, self.env)
         return open_session(
             project,
-            choice,
+            _choose_target(project, target, self.env),
             terminal,
             flags=_parse_pairs(self.sets),
             env_file=self.env_file,
@@ -150,6 +150,8 @@ class Options:
 
 
 def _choose_target(project: Project, target: str, env: str) -> TargetChoice:
+    if target == SERVER.name:
+        return choose_server(project, env)
     return choose_target(project, target, env, _format_usage("TARGET"))
 
 

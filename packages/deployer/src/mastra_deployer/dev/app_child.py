@@ -32,7 +32,7 @@ def main(launcher_path, channel, root):
     link = load_module("control_channel_child").ControlChannel(int(channel))
     launcher = load_module("mastra_launcher", launcher_path)
     source = load_module("source_child", HERE.parent / "bundler" / "verify" / "source_child.py")
-    sys.path[0] = root
+    source.set_import_root(root)
     # Ctrl-C reaches every process of the terminal; the parent handles it and sends an order.
     signal.signal(signal.SIGINT, lambda *_: None)
     app = App(link, launcher, source, *parts)

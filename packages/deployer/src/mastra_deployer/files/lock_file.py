@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from typing import IO
@@ -9,10 +10,12 @@ from typing import IO
 __all__ = ("lock_file",)
 
 _INTERVAL = 0.1  # seconds; Windows cannot wait without a limit
+# File systems without locks, such as some network shares.
+_UNSUPPORTED = frozenset((errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP))
 
 
 def lock_file(file: IO[bytes], *, wait: bool) -> bool:
-    """Lock a file for this process.
+    """Lock a file for this process; a file system without locks locks nothing.
 
     :param file: the open file.
     :param wait: whether to wait until no other process has locked it.
@@ -33,6 +36,9 @@ def _lock_on_posix(file: IO[bytes], *, wait: bool) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
     return True
 
 

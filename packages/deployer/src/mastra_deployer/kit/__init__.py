@@ -51,6 +51,7 @@ from mastra_deployer.kit.http.aws_signature import AWS_CREDENTIALS, create_aws_s
 from mastra_deployer.kit.http.connect import connect
 from mastra_deployer.kit.http.open_client import open_client
 from mastra_deployer.kit.http.pages import iter_pages
+from mastra_deployer.kit.http.quote_segment import quote_segment
 from mastra_deployer.kit.http.response_errors import convert_response_errors
 from mastra_deployer.kit.http.response_lines import iter_lines
 from mastra_deployer.kit.http.response_objects import find_object, list_objects, read_object
@@ -62,6 +63,7 @@ from mastra_deployer.kit.resources.find_rollback_target import find_rollback_tar
 from mastra_deployer.kit.resources.find_unfinished import find_unfinished
 from mastra_deployer.kit.resources.follow_logs import follow_logs
 from mastra_deployer.kit.resources.get_or_create import create_new, get_or_create
+from mastra_deployer.kit.resources.other_tools import warn_about_other_tool
 from mastra_deployer.kit.resources.poll import poll
 from mastra_deployer.kit.resources.require_deployed import require_deployed
 from mastra_deployer.kit.runtimes.bundled_python import get_interpreter
@@ -161,6 +163,7 @@ __all__ = (
     "open_client",
     "poll",
     "preview_handler",
+    "quote_segment",
     "read_object",
     "render_launcher",
     "replace_file",
@@ -173,6 +176,7 @@ __all__ = (
     "tar_directory",
     "temporary_directory",
     "upload",
+    "warn_about_other_tool",
     "write_event_handler",
     "write_launcher",
     "write_tar",

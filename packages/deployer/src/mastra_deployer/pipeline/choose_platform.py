@@ -21,6 +21,7 @@ from mastra_deployer.trust.require_https import is_loopback
 __all__ = ("apply_index_setting", "choose_platform")
 
 _VERSION = re.compile(r"3\.\d+")
+_OLDEST_MINOR = 11  # of Python 3: mastra-core and the compiler of a bundle need it
 # The platforms that uv chooses wheels for, and a bundle can run on.
 _PLATFORM = re.compile(
     r"(x86_64|aarch64)-(manylinux2014|manylinux_2_(17|28|3[1-9]|40)|unknown-linux-(gnu|musl)"
@@ -73,8 +74,10 @@ def choose_platform(
     )
     if not chosen.wheels:
         _check_wheels(wheels or project_python.wheels)
+    built_for = version or chosen.python or project_python.python
+    _refuse_old_version(built_for)
     return Platform(
-        python=version or chosen.python or project_python.python,
+        python=built_for,
         wheels=wheels or chosen.wheels or project_python.wheels,
         interpreter=interpreter.path if interpreter else "",
         index=chosen.index,
@@ -115,6 +118,15 @@ def _check_wheels(wheels: str) -> None:
             f"{wheels!r} is not a platform that mastra supports.",
             "Pass --platform with x86_64 or aarch64, such as x86_64-manylinux_2_28, "
             "aarch64-unknown-linux-musl, aarch64-apple-darwin or x86_64-pc-windows-msvc.",
+        )
+
+
+def _refuse_old_version(version: str) -> None:
+    if int(version.partition(".")[2]) < _OLDEST_MINOR:
+        raise ConfigError(
+            f"mastra cannot build for Python {version!r}.",
+            f"Build for Python 3.{_OLDEST_MINOR} or newer: pass --python, set [tool.mastra] "
+            "python, or create the project's environment with a newer Python.",
         )
 
 

@@ -6,12 +6,16 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator
 
-from mastra_core.errors import DeploymentFailed, MastraError
+from mastra_core.errors import ConfigError, DeploymentFailed, MastraError
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
 from mastra_deployer.pipeline.deployment_history import find_last_deployment, record_deployment
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.pipeline.smoke_test import SmokeResult, choose_smoke_path, run_smoke_test
-from mastra_deployer.pipeline.variable_changes import forget_changes, has_changed_since
+from mastra_deployer.pipeline.variable_changes import (
+    forget_changes,
+    has_changed_since,
+    list_changes,
+)
 
 __all__ = ("DeployOptions", "DeployOutcome", "deploy_bundle", "find_live_deployment")
 
@@ -65,19 +69,25 @@ def deploy_bundle(
     if options.skip_if_unchanged and (existing := _find_unchanged(session, request)):
         return DeployOutcome(deployment=existing, skipped=True)
     previous = find_live_deployment(session) if options.rollback_on_failure else None
+    changes = list_changes(session.project, session.choice.name, request.environment)
     with _explain_interrupt(session.report):
         deployment = session.hooks.deploy(session.access, bundle, request, session.report)
     deployment = dataclasses.replace(
         deployment, fingerprint=deployment.fingerprint or request.fingerprint
     )
-    record_deployment(session.project, session.choice.name, deployment)
-    forget_changes(session.project, session.choice.name, request.environment)
+    _record(session, deployment)
+    with contextlib.suppress(ConfigError):  # the next deploy is not skipped then
+        forget_changes(session.project, session.choice.name, request.environment, changes)
     if not request.wait:
         return DeployOutcome(deployment=_publish_without_waiting(session, request, deployment))
     outcome = _finish_deploy(session, bundle, deployment, options, previous)
     if request.promote and _is_ready_draft(deployment):
         outcome = dataclasses.replace(outcome, deployment=_promote(session, deployment))
     return outcome
+
+
+def _record(session: Session, deployment: Deployment) -> None:
+    record_deployment(session.project, session.choice.name, deployment, session.report)
 
 
 def find_live_deployment(session: Session) -> Deployment | None:
@@ -165,7 +175,7 @@ def _promote(session: Session, draft: Deployment) -> Deployment:
     session.report.step(f"Promoting {draft.id}")
     live = session.hooks.promote(session.access, draft.id, session.report, draft.fingerprint)
     live = dataclasses.replace(live, fingerprint=live.fingerprint or draft.fingerprint)
-    record_deployment(session.project, session.choice.name, live)
+    _record(session, live)
     return live
 
 
@@ -238,7 +248,7 @@ def _roll_back(session: Session, deployment: Deployment, previous: Deployment | 
             f" Users see this deployment, because the rollback to {previous.id} failed: "
             f"{error.message}"
         )
-    record_deployment(session.project, session.choice.name, restored)
+    _record(session, restored)
     return f" Users see the previous deployment {restored.id} again."
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-from pathlib import Path
 
 import msgspec
 
-from mastra_core.pipeline import Deployment, Project, Stage
-from mastra_deployer.files.atomic_replace import replace_file
-from mastra_deployer.files.directories import get_local_file
+from mastra_core.errors import ConfigError
+from mastra_core.pipeline import Deployment, Project, Report, Stage
+from mastra_deployer.files.local_records import change_record, read_record
 
 __all__ = (
     "find_last_deployment",
@@ -19,6 +17,7 @@ __all__ = (
     "record_deployment",
 )
 
+_FILE = "deployments.json"
 _MAX_ENTRIES = 100
 
 
@@ -47,7 +46,7 @@ def list_known_deployments(project: Project, name: str) -> list[Deployment]:
     :param name: the user's name for the target.
     """
     deployments: dict[tuple[str, str], Deployment] = {}
-    for entry in reversed(_read_entries(project)):
+    for entry in reversed(_parse_entries(read_record(project, _FILE))):
         if entry.name == name:
             has_production = any(stage == "production" for stage, _ in deployments)
             live = entry.live and not (entry.environment == "production" and has_production)
@@ -84,21 +83,27 @@ def find_production_fingerprint(project: Project, name: str, id: str) -> str:
     return ""
 
 
-def record_deployment(project: Project, name: str, deployment: Deployment) -> None:
-    """Append a deployment to the history file.
+def record_deployment(project: Project, name: str, deployment: Deployment, report: Report) -> None:
+    """Append a deployment to the history file, which keeps the newest hundred deployments.
 
-    The file keeps the newest hundred deployments. It is replaced atomically.
+    The deployment exists already, so a file that cannot be written is a warning.
 
     :param project: the project that was deployed.
     :param name: the user's name for the target.
     :param deployment: the deployment.
+    :param report: receives the warning.
     """
     fields = set(_Entry.__struct_fields__) - {"name"}
     entry = _Entry(name=name, **{field: getattr(deployment, field) for field in fields})
-    file = _get_history_file(project)
-    draft = file.with_suffix(f".{os.getpid()}.tmp")
-    entries = [*_read_entries(project), entry][-_MAX_ENTRIES:]
-    replace_file(file, msgspec.json.format(msgspec.json.encode(entries)), draft)
+
+    def append(content: bytes) -> bytes:
+        entries = [*_parse_entries(content), entry][-_MAX_ENTRIES:]
+        return msgspec.json.format(msgspec.json.encode(entries))
+
+    try:
+        change_record(project, _FILE, append)
+    except ConfigError as error:
+        report.warn(f"{deployment.id} was not recorded in the project. {error.message}", error.hint)
 
 
 def _to_deployment(entry: _Entry) -> Deployment:
@@ -108,12 +113,8 @@ def _to_deployment(entry: _Entry) -> Deployment:
     return Deployment(**{**fields, "environment": environment})
 
 
-def _get_history_file(project: Project) -> Path:
-    return get_local_file(project, "deployments.json")
-
-
-def _read_entries(project: Project) -> list[_Entry]:
+def _parse_entries(content: bytes) -> list[_Entry]:
     try:
-        return msgspec.json.decode(_get_history_file(project).read_bytes(), type=list[_Entry])
-    except (FileNotFoundError, msgspec.DecodeError):
+        return msgspec.json.decode(content, type=list[_Entry]) if content else []
+    except msgspec.DecodeError:
         return []  # the record is optional, so an error is ignored

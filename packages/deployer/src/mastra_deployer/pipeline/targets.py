@@ -14,7 +14,7 @@ from mastra_deployer.project.deployer_argument import DeployerCall, read_deploye
 from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
 from mastra_deployer.project.suggest import suggest
 
-__all__ = ("SERVER", "TargetChoice", "choose_target", "list_target_names")
+__all__ = ("SERVER", "TargetChoice", "choose_server", "choose_target", "list_target_names")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,25 @@ class TargetChoice:
 SERVER = TargetChoice(name="server", deployer="server", table={})
 
 
+def choose_server(project: Project, env: str = "") -> TargetChoice:
+    """Choose the universal target, without reading ``deployer=`` of the entry file.
+
+    :param project: the project.
+    :param env: applies ``[tool.mastra.targets.server.env.ENV]``.
+    :raises ConfigError: when there is no such environment, or the configuration names another
+        deployer for this target.
+    """
+    table = dict(get_config(project).targets.get(SERVER.name, {}))
+    choice = _build_choice(SERVER.name, _apply_environment(SERVER.name, table, env), None)
+    if choice.deployer != SERVER.deployer:
+        raise ConfigError(
+            f"[tool.mastra.targets.server] has the deployer {choice.deployer!r}, but the target "
+            "'server' is the universal bundle.",
+            "Give that target another name.",
+        )
+    return choice
+
+
 def choose_target(
     project: Project, name: str = "", env: str = "", usage: str = "mastra deploy TARGET"
 ) -> TargetChoice:
@@ -62,17 +81,9 @@ def choose_target(
             "The command needs a target." if not targets else "There are several targets.",
             f"Name a target: `{usage}`. {suggest('', list_target_names(project))}",
         )
-    table = dict(targets.get(name, {}))
-    deployer = str(table.pop("deployer", name))
-    table = _apply_environment(name, table, env)
-    return TargetChoice(
-        name=name,
-        deployer=deployer,
-        python=str(table.pop("python", "")),
-        platform=str(table.pop("platform", "")),
-        table=table,
-        call=call if called_deployer in (name, deployer) else None,
-    )
+    table = _apply_environment(name, dict(targets.get(name, {})), env)
+    is_called = bool(called_deployer) and called_deployer in (name, table.get("deployer", name))
+    return _build_choice(name, table, call if is_called else None)
 
 
 def list_target_names(project: Project) -> list[str]:
@@ -81,6 +92,18 @@ def list_target_names(project: Project) -> list[str]:
     :param project: whose configured targets count beside the installed deployers.
     """
     return sorted({*get_config(project).targets, *list_installed_deployers()} - {SERVER.name})
+
+
+def _build_choice(name: str, table: dict[str, Any], call: DeployerCall | None) -> TargetChoice:
+    """Return a choice; the keys of the table with a fixed meaning are not settings."""
+    return TargetChoice(
+        name=name,
+        deployer=str(table.pop("deployer", name)),
+        python=str(table.pop("python", "")),
+        platform=str(table.pop("platform", "")),
+        table=table,
+        call=call,
+    )
 
 
 def _apply_environment(name: str, table: dict[str, Any], env: str) -> dict[str, Any]:
@@ -93,7 +116,9 @@ def _apply_environment(name: str, table: dict[str, Any], env: str) -> dict[str, 
     if env and env not in overlays:
         raise ConfigError(
             f"The target {name!r} has no environment {env!r}.",
-            f"Add [tool.mastra.targets.{name}.env.{env}]. {suggest(env, overlays)}",
+            suggest(env, overlays)
+            if overlays
+            else f"Remove --env, or add [tool.mastra.targets.{name}.env.{env}] to pyproject.toml.",
         )
     return {**table, **overlays.get(env, {})}
 

@@ -3,36 +3,69 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from pathlib import Path
+import secrets
+from collections.abc import Collection
+
+import msgspec
 
 from mastra_core.pipeline import Deployment, Project
-from mastra_deployer.files.directories import ensure_local_directory
+from mastra_deployer.files.local_records import change_record, read_record
 from mastra_deployer.pipeline.session import Session
 
-__all__ = ("forget_changes", "has_changed_since", "record_change")
+__all__ = ("forget_changes", "has_changed_since", "list_changes", "record_change")
+
+_FILE = "variable-changes.json"
+_Changes = dict[str, list[str]]  # ids of changes by target and stage
 
 
-def record_change(project: Project, name: str, stage: str) -> None:
-    """Record a change of variables that the next deploy will use.
+def record_change(project: Project, name: str, stage: str) -> str:
+    """Record a change of variables that the next deploy will use, and return the change's id.
+
+    :param project: the project.
+    :param name: the user's name for the target.
+    :param stage: ``production`` or ``preview``.
+    :raises ConfigError: if the project cannot be written.
+    """
+    key, change = f"{name}/{stage}", secrets.token_hex(8)
+
+    def add(content: bytes) -> bytes:
+        changes = _parse(content)
+        return msgspec.json.encode({**changes, key: [*changes.get(key, ()), change]})
+
+    change_record(project, _FILE, add)
+    return change
+
+
+def list_changes(project: Project, name: str, stage: str) -> list[str]:
+    """Return the ids of the recorded changes.
 
     :param project: the project.
     :param name: the user's name for the target.
     :param stage: ``production`` or ``preview``.
     """
-    _write(project, {*_read(project), f"{name}/{stage}"})
+    return _parse(read_record(project, _FILE)).get(f"{name}/{stage}", [])
 
 
-def forget_changes(project: Project, name: str, stage: str) -> None:
-    """Forget the recorded changes, because a deploy has used them.
+def forget_changes(project: Project, name: str, stage: str, changes: Collection[str]) -> None:
+    """Forget recorded changes, because a deploy has used them.
+
+    Changes since the start of the deploy stay recorded.
 
     :param project: the project.
     :param name: the user's name for the target.
     :param stage: ``production`` or ``preview``.
+    :param changes: the ids of the changes.
+    :raises ConfigError: if the project cannot be written.
     """
-    changes = _read(project)
-    if f"{name}/{stage}" in changes:
-        _write(project, changes - {f"{name}/{stage}"})
+    key = f"{name}/{stage}"
+
+    def remove(content: bytes) -> bytes:
+        known = _parse(content)
+        left = [change for change in known.pop(key, ()) if change not in changes]
+        return msgspec.json.encode({**known, key: left} if left else known)
+
+    if changes:
+        change_record(project, _FILE, remove)
 
 
 def has_changed_since(session: Session, deployment: Deployment) -> bool:
@@ -45,7 +78,7 @@ def has_changed_since(session: Session, deployment: Deployment) -> bool:
     :param deployment: the deployment that might be kept.
     """
     stage = deployment.environment
-    if f"{session.choice.name}/{stage}" in _read(session.project):
+    if list_changes(session.project, session.choice.name, stage):
         return True
     if not session.hooks.has_hook("env") or stage not in session.hooks.target.kept_env_stages:
         return False
@@ -53,16 +86,8 @@ def has_changed_since(session: Session, deployment: Deployment) -> bool:
     return changed is not None and changed > deployment.created.astimezone(dt.UTC)
 
 
-def _read(project: Project) -> set[str]:
+def _parse(content: bytes) -> _Changes:
     try:
-        return set(json.loads(_get_file(project).read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
-        return set()  # as if this machine had changed nothing
-
-
-def _write(project: Project, changes: set[str]) -> None:
-    _get_file(project).write_text(json.dumps(sorted(changes)), encoding="utf-8", newline="\n")
-
-
-def _get_file(project: Project) -> Path:
-    return ensure_local_directory(project) / "variable-changes.json"
+        return msgspec.json.decode(content, type=_Changes) if content else {}
+    except msgspec.DecodeError:
+        return {}  # as if this machine had changed nothing

@@ -12,7 +12,7 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +22,7 @@ import pluggy
 
 from mastra_core.errors import ConfigError, PluginError
 from mastra_core.hooks import NAME, DeployerSpec, PluginSpec
-from mastra_deployer.project.suggest import suggest
+from mastra_deployer.project.suggest import find_nearest, suggest
 from mastra_deployer.trust.project_deployers import require_trusted_file
 
 __all__ = (
@@ -37,6 +37,7 @@ __all__ = (
 
 DEPLOYERS = "mastra.deployers"
 PLUGINS = "mastra.plugins"
+_OWN_DEPLOYERS = ("cloudflare", "netlify", "oci", "vercel")  # each has a package of this project
 _REQUIRED_HOOKS = ("mastra_target", "mastra_bundle")
 
 
@@ -118,7 +119,7 @@ def _find_entry_point(name: str) -> EntryPoint:
         raise ConfigError(
             f"No deployer for the target {name!r} is installed in mastra's environment "
             f"{sys.prefix!r}.",
-            f"{suggest(name, installed)} To install it: {_format_install_command(name)}",
+            _suggest_deployer(name, installed),
         )
     claims = sorted({_get_distribution_name(entry) for entry in entries})
     if len(claims) > 1:
@@ -127,6 +128,21 @@ def _find_entry_point(name: str) -> EntryPoint:
             f"Uninstall one of them: pip uninstall {claims[1]}.",
         )
     return entries[0]
+
+
+def _suggest_deployer(name: str, installed_names: Collection[str]) -> str:
+    """Return the nearest known deployer, or the command that installs the deployer.
+
+    The command never contains a misspelled name, because somebody else may have published a package
+    with that name.
+    """
+    near = "" if name in _OWN_DEPLOYERS else find_nearest(name, {*installed_names, *_OWN_DEPLOYERS})
+    if near in installed_names:
+        return f"Did you mean {near!r}?"
+    if near:
+        return f"Did you mean {near!r}? To install it: {_format_install_command(near)}"
+    others = set(installed_names) - {"server"}  # the universal target, to which nothing is deployed
+    return f"{suggest('', others)} To install {name!r}: {_format_install_command(name)}"
 
 
 def _format_install_command(name: str) -> str:

@@ -65,7 +65,8 @@ def merge_settings(
         for key, value in layer.items():
             if key not in fields:
                 message = f"{settings_class.__name__} has no setting {key!r} ({where})."
-                raise ConfigError(message, suggest(key, fields))
+                hint = suggest(key, fields) if fields else "Remove it. The target has no settings."
+                raise ConfigError(message, hint)
             if isinstance(value, EnvReference) and not resolve:
                 values[key] = None
             elif where == "-s" or not _find_variable(fields[key], environ):

@@ -5,7 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ("suggest",)
+__all__ = ("find_nearest", "suggest")
+
+
+def find_nearest(word: str, words: Iterable[str]) -> str:
+    """Return the known word that is nearest to a word; empty if none is near.
+
+    :param word: the unknown word.
+    :param words: the words that exist.
+    """
+    return next(iter(difflib.get_close_matches(word, sorted(words), 1)), "")
 
 
 def suggest(word: str, words: Iterable[str]) -> str:
@@ -15,7 +24,6 @@ def suggest(word: str, words: Iterable[str]) -> str:
     :param words: the words that exist.
     """
     words = sorted(words)
-    near = difflib.get_close_matches(word, words, 1)
-    if near:
-        return f"Did you mean {near[0]!r}?"
+    if near := find_nearest(word, words):
+        return f"Did you mean {near!r}?"
     return f"Available: {', '.join(words)}." if words else "There are none."

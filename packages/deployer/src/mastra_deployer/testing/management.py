@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from mastra_core.errors import DeployError
@@ -37,10 +39,17 @@ class ManagementTests(SuiteFixtures):
         """An unknown id raises DeployError, and the live deployment does not change."""
         self.require(harness, "promote")
         harness.deploy_sample()
-        before = harness.get_live()
-        with pytest.raises(DeployError):
-            harness.call("promote", "no-such-deployment", harness.recorder)
-        assert harness.get_live() == before
+        self._refuse_ids(harness, "promote", ["no-such-deployment"])
+
+    def test_an_id_selects_no_other_path(self, harness: Harness) -> None:
+        """An id with the characters of a URL raises DeployError, and changes nothing."""
+        verbs = [verb for verb in ("promote", "rollback") if harness.caller.has_hook(verb)]
+        if not verbs:
+            pytest.skip("the deployer has no hook that takes an id")
+        earlier, live = (harness.deploy_sample(change).id for change in "ab")
+        ids = [f"x/../{earlier}", f"{earlier}?a=b", f"{earlier}#a", f"../{live}", ".."]
+        for verb in verbs:
+            self._refuse_ids(harness, verb, ids)
 
     def test_rollback_restores_the_previous_deployment(self, harness: Harness) -> None:
         """Rollback restores the deployment with an id, or else the previously live deployment."""
@@ -120,6 +129,16 @@ class ManagementTests(SuiteFixtures):
         assert harness.platform.get_live("production") is not None, (
             "the app cannot be deployed again"
         )
+
+    @staticmethod
+    def _refuse_ids(harness: Harness, verb: str, ids: Sequence[str]) -> None:
+        before, created = harness.get_live(), list(harness.platform.list_resources())
+        for unknown_id in ids:
+            with pytest.raises(DeployError):
+                harness.call(verb, unknown_id, harness.recorder)
+            after = list(harness.platform.list_resources())
+            assert harness.get_live() == before, f"{verb} {unknown_id!r} changed what is live"
+            assert after == created, f"{verb} {unknown_id!r} created something"
 
     @staticmethod
     def _get_message(harness: Harness, id: str) -> str:

@@ -25,10 +25,15 @@ def require_https(url: str) -> None:
     """Raise an error if a credential must not be sent to an address.
 
     :param url: an absolute address.
-    :raises ConfigError: when a credential would be sent unencrypted.
+    :raises ConfigError: when it is no address, or a credential would be sent unencrypted.
     """
     address = urlparse(url)
-    if address.scheme == "https" or (address.scheme == "http" and is_loopback(address.hostname)):
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise ConfigError(
+            f"{url.rpartition('@')[2]!r} is not the address of an API.",
+            "Write an absolute address, such as https://api.example.com.",
+        )
+    if address.scheme == "https" or is_loopback(address.hostname):
         return
     raise ConfigError(
         f"The token would be sent to {f'{address.scheme}://{address.hostname}'!r} without "

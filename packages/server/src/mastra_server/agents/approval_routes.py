@@ -43,7 +43,7 @@ from mastra_server.http.request_body import (
     read_body,
     read_number_param,
 )
-from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import Generated
 
@@ -201,7 +201,7 @@ def _build_query(request: _Request) -> SuspendedRunQuery:
     return SuspendedRunQuery(
         agent=get_agent(request).id,
         resource=resource or None,
-        thread=request.query_params.get("threadId") or None,
+        thread=restrict_to_thread(request, request.query_params.get("threadId", "")) or None,
         since=read_date_param(request, "fromDate"),
         until=read_date_param(request, "toDate"),
         page=read_number_param(request, "page") or 0,

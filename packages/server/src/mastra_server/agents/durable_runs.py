@@ -10,6 +10,7 @@ from litestar import Request
 from litestar.datastructures import State
 
 from mastra_core.agents import AgentEvent, AgentInput, AgentLike, Failure, Finish
+from mastra_core.agents.agent_wrapper import AgentWrapper
 from mastra_core.errors import NotFound
 from mastra_server.agents.stream import stream_agent
 from mastra_server.agents.suspended_runs import get_suspended_runs
@@ -77,7 +78,7 @@ def find_durable_run(
 
 
 async def stream_durable_run(
-    request: _Request, agent: DurableAgent, run_id: str, resource: str
+    request: _Request, agent: DurableAgent, run_input: AgentInput
 ) -> AsyncGenerator[dict[str, Any]]:
     """Return the chunks of a stored run from its beginning.
 
@@ -85,28 +86,22 @@ async def stream_durable_run(
 
     :param request: the request.
     :param agent: the agent.
-    :param run_id: the id of the run.
-    :param resource: the owner of the run; any if it is empty.
+    :param run_input: the stored input of the run.
     :raises NotFound: when there is no such run.
     """
-    run_input = await agent.get_input(run_id, resource)
-    events = await agent.observe(run_id, resource)
+    events = await agent.observe(run_input.run_id, run_input.resource)
     return _stream_parts(request, agent, run_input, events)
 
 
-class _PartOfRun:
+class _PartOfRun(AgentWrapper):
     """Runs the agent for one part of a run: from a start or a decision to an end or a wait."""
 
     def __init__(
         self, agent: AgentLike, first: AgentEvent, rest: AsyncIterator[AgentEvent]
     ) -> None:
-        self.id = agent.id
-        self._agent = agent
+        super().__init__(agent)
         self._first = first
         self._rest = rest
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._agent, name)
 
     async def stream(self, _: AgentInput, /) -> AsyncGenerator[AgentEvent]:
         yield self._first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ __all__ = ("parse_messages", "parse_parts", "require_string")
 
 MAX_PARTS = 4000  # of all messages of one body
 _ROLES = ("system", "user", "assistant", "tool")
+_WEB_URL = re.compile("https?://", re.IGNORECASE)
 
 
 def parse_messages(value: Any) -> tuple[Message, ...]:
@@ -186,6 +188,8 @@ def _parse_file(part: dict[str, Any], source: Any, default: str) -> FilePart:
         data = base64.b64decode(payload)
         return FilePart(media_type=declared or media_type, data=data, name=name)
     if "://" in text:
+        if not _WEB_URL.match(text):  # a provider would load s3:// with the server's own account
+            raise ValueError("expected a URL that begins with https:// or http://")
         return FilePart(media_type=media_type, url=text, name=name)
     return FilePart(media_type=media_type, data=base64.b64decode(text, validate=True), name=name)
 

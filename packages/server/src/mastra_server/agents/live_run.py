@@ -81,6 +81,8 @@ class LiveRun:
         self.id = run_id
         self.agent_id = agent_id
         self.owner = owner
+        self.resource = ""  # the resource of the input
+        self.thread = ""  # the thread of the input
         self.chat = ""  # the id of the chat in which the run answers
         self.size = 0  # bytes of the log
         self.is_waiting = False  # for runs of its thread on other servers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from litestar import Request
 
@@ -22,15 +22,15 @@ from mastra_server.agents.durable_runs import (
 from mastra_server.agents.live_run import ChunkConverter, LiveRun, LogBudget, keep_chunk
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns
 from mastra_server.http.callers import identify_caller
-from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import StreamResponse
 from mastra_server.http.sse import sse_response
 
 __all__ = (
     "LiveRuns",
+    "RunScope",
     "abort_live_run",
     "find_chat_run",
-    "get_live_run",
     "get_thread_key",
     "is_reconnect",
     "observe_live_run",
@@ -49,6 +49,19 @@ _ABORT = "x-mastra-abort-on-disconnect"
 
 _Request = Request[Any, Any, Any]
 _Key = tuple[str, str, str]
+
+
+class RunScope(NamedTuple):
+    """The runs that a caller may see; each field is empty for no restriction.
+
+    :param owner: the resource that the caller is restricted to.
+    :param thread: the thread that the caller is restricted to.
+    :param resource: the resource that the caller names.
+    """
+
+    owner: str
+    thread: str = ""
+    resource: str = ""
 
 
 class LiveRuns:
@@ -77,6 +90,7 @@ class LiveRuns:
         *,
         caller: str = "",
         size: int = 0,
+        memory: tuple[str, str] = ("", ""),
         convert: ChunkConverter = keep_chunk,
         durable: DurableRun | None = None,
     ) -> LiveRun:
@@ -89,6 +103,7 @@ class LiveRuns:
         :param caller: the caller whose limits the run counts toward; empty for the application
             itself.
         :param size: the bytes of the run's input.
+        :param memory: the resource and the thread of the run's input.
         :param convert: converts each chunk to those that the readers receive.
         :param durable: a durable run, which this server only reads; ``None`` for a run of this
             server.
@@ -100,46 +115,53 @@ class LiveRuns:
         self._remove_lost_runs()
         if key in self._running:
             raise Conflict(f"The run {run_id!r} is running.")
-        if not (self._places.fits(caller) and self._bytes.fits(caller, size)):
-            raise TooManyRuns(
-                f"{len(self._running)} agent runs are running, and this caller may start no more.",
-                "Wait for the end of a run, or cancel one.",
-            )
-        self._places.hold(caller)
-        self._bytes.hold(caller, size)
+        release = self.hold_place(caller, size)
         run = self._finished.pop(key) or LiveRun(run_id, agent_id, owner, self._log_budget)
         self._running[key] = run
         self._log_budget.running = len(self._running)
         run.durable = durable
+        run.resource, run.thread = memory
         run.start(chunks, self._seconds if durable is None else None, convert)
-        end = partial(self._move_to_finished, key, run, caller, size)
+        end = partial(self._move_to_finished, key, run, caller, release)
         run.on_end(end)
         if is_request_scoped():
             self._ends[key] = end
         return run
 
-    def get(self, run_id: str, agent_id: str, owner: str = "") -> LiveRun:
-        """Return a run that is running or ended recently.
+    def hold_place(self, caller: str, size: int) -> Callable[[], None]:
+        """Count a run, which need not be one of these runs, toward the limits of its caller.
 
-        :param run_id: the id of the run.
-        :param agent_id: the id of the agent.
-        :param owner: the resource that the caller is restricted to; empty for none.
-        :raises NotFound: when there is none, or it belongs to another caller.
+        :param caller: the caller; empty for the application itself.
+        :param size: the bytes of the run's input.
+        :returns: a function to call once, at the end of the run.
+        :raises TooManyRuns: when the caller has too many running runs, or too large ones.
         """
-        run = self.find(run_id, agent_id, owner)
-        if run is None:
-            raise NotFound("Agent run not found")
-        return run
+        if not (self._places.fits(caller) and self._bytes.fits(caller, size)):
+            number = self._places.capacity - self._places.free
+            raise TooManyRuns(
+                f"{number} agent runs are running, and this caller may start no more.",
+                "Wait for the end of a run, or cancel one.",
+            )
+        self._places.hold(caller)
+        self._bytes.hold(caller, size)
 
-    def find(self, run_id: str, agent_id: str, owner: str = "") -> LiveRun | None:
+        def release() -> None:
+            self._places.release(caller)
+            self._bytes.release(caller, size)
+
+        return release
+
+    def find(self, run_id: str, agent_id: str, owner: str = "", thread: str = "") -> LiveRun | None:
         """Return a run that is running or ended recently, or ``None``.
 
         :param run_id: the id of the run.
         :param agent_id: the id of the agent.
         :param owner: the resource that the caller is restricted to; empty for none.
+        :param thread: the thread that the caller is restricted to; empty for none.
         """
         key = (agent_id, owner, run_id)
-        return self._running.get(key) or self._finished.get(key)
+        run = self._running.get(key) or self._finished.get(key)
+        return run if run is not None and thread in ("", run.thread) else None
 
     def forget_finished(self, run_id: str, agent_id: str, owner: str) -> None:
         """Forget a finished or suspended run, because another server continues it.
@@ -150,15 +172,19 @@ class LiveRuns:
         """
         self._finished.pop((agent_id, owner, run_id))
 
-    def find_chat(self, chat: str, agent_id: str, owner: str = "") -> LiveRun | None:
+    def find_chat(
+        self, chat: str, agent_id: str, owner: str = "", thread: str = ""
+    ) -> LiveRun | None:
         """Return the active run of a chat, or ``None``.
 
         :param chat: the id of the chat.
         :param agent_id: the id of the agent.
         :param owner: the resource that the caller is restricted to; empty for none.
+        :param thread: the thread that the caller is restricted to; empty for none.
         """
         for (agent, resource, _), run in self._running.items():
-            if chat and run.chat == chat and (agent, resource) == (agent_id, owner):
+            is_own = (agent, resource) == (agent_id, owner) and thread in ("", run.thread)
+            if chat and run.chat == chat and is_own:
                 return run
         return None
 
@@ -173,14 +199,15 @@ class LiveRuns:
             if not self._running[key].is_running:
                 end()
 
-    def _move_to_finished(self, key: _Key, run: LiveRun, caller: str, size: int) -> None:
+    def _move_to_finished(
+        self, key: _Key, run: LiveRun, caller: str, release: Callable[[], None]
+    ) -> None:
         if self._running.get(key) is not run:
             return
         self._ends.pop(key, None)
         del self._running[key]
         self._log_budget.running = len(self._running)
-        self._places.release(caller)
-        self._bytes.release(caller, size)
+        release()
         self._finished.put(key, run, caller, run.size)
 
 
@@ -213,7 +240,7 @@ async def respond_with_stream(
     run_id, after = _read_last_event_id(request)
     if run_id:
         run = await _find_or_restore_run(request, agent_id, run_id, convert, run_input.resource)
-        run = run or get_live_run(request, agent_id, run_id)
+        run = _require_run(run)
     else:
         if run_input.decisions:  # the frames before a decision are counted, too
             before = await _find_or_restore_run(
@@ -238,15 +265,20 @@ async def _find_or_restore_run(
 ) -> LiveRun | None:
     """Return a run of this server; start to read a durable run if no task reads it yet.
 
-    :raises NotFound: when a durable agent has no such run.
-    :raises Conflict: when another resource has a running run with this id.
+    :raises NotFound: when a durable agent has no such run that the caller may see.
+    :raises Conflict: when another resource has a running run with this id, or the caller names no
+        resource and several resources have a durable run with this id.
     """
     runs: LiveRuns = request.app.state.live_runs
-    owner, agent = restrict_to_resource(request), find_durable_agent(request, agent_id)
-    run = runs.find(run_id, agent_id, owner)
+    owner, thread = restrict_to_resource(request), restrict_to_thread(request)
+    agent = find_durable_agent(request, agent_id)
+    run = runs.find(run_id, agent_id, owner, thread)
     if agent is None or (run is not None and run.is_running):
         return _require_same_resource(run, resource)
-    chunks = await stream_durable_run(request, agent, run_id, owner or resource)
+    run_input = await agent.get_input(run_id, owner or resource)
+    if thread not in ("", run_input.thread):
+        raise NotFound("Agent run not found")
+    chunks = await stream_durable_run(request, agent, run_input)
     run = runs.find(run_id, agent_id, owner)
     if run is not None and run.is_running:  # another reader was faster
         await chunks.aclose()
@@ -258,17 +290,30 @@ async def _find_or_restore_run(
         agent_id,
         owner,
         caller=identify_caller(request.scope),
+        memory=(run_input.resource, run_input.thread),
         convert=convert,
-        durable=find_durable_run(request, agent_id, run_id, owner or resource),
+        durable=find_durable_run(request, agent_id, run_id, run_input.resource),
     )
 
 
 def _require_same_resource(run: LiveRun | None, resource: str) -> LiveRun | None:
-    """Return a run, unless it is known to be that of another resource."""
-    owner = run.durable.resource if run is not None and run.durable is not None else ""
-    if run is not None and owner and resource and owner != resource:
-        raise Conflict(f"The run {run.id!r} of another resource is running.")
+    """Return a run, unless it is that of another resource than the one that the caller names."""
+    if run is None or resource in ("", run.resource):
+        return run
+    if run.durable is None:
+        return None
+    raise Conflict(f"The run {run.id!r} of another resource is running.")
+
+
+def _require_run(run: LiveRun | None) -> LiveRun:
+    if run is None:
+        raise NotFound("Agent run not found")
     return run
+
+
+def _build_scope(request: _Request, resource: str) -> RunScope:
+    """Return which runs of other servers the caller may see."""
+    return RunScope(restrict_to_resource(request), restrict_to_thread(request), resource)
 
 
 async def _wait_for_rest(run: LiveRun | None) -> None:
@@ -324,6 +369,7 @@ def start_live_run(
         owner,
         caller=identify_caller(request.scope),
         size=run_input.estimate_size(),
+        memory=(run_input.resource, run_input.thread),
         convert=convert,
         durable=durable,
     )
@@ -358,40 +404,56 @@ async def observe_live_run(
     :param agent_id: the id of the agent.
     :param run_id: the id of the run.
     :param offset: the number of frames to skip.
-    :param resource: the owner of a durable run; any by default.
-    :raises NotFound: when there is no such run.
-    :raises Conflict: when another resource has a running run with this id.
+    :param resource: the owner that the caller names; any by default.
+    :raises NotFound: when there is no such run that the caller may see.
+    :raises Forbidden: when the caller names another resource than its own.
+    :raises Conflict: when another resource has a running run with this id, or the caller names no
+        resource and several resources have a durable run with this id.
     """
+    resource = restrict_to_resource(request, resource or "")
     name, after = _read_last_event_id(request)
     run_id, after = name or run_id, offset if after is None else after
-    runs: LiveRuns = request.app.state.live_runs
-    owner, remote = restrict_to_resource(request), request.app.state.remote_runs
-    run = await _find_or_restore_run(request, agent_id, run_id, resource=resource or "")
+    remote = request.app.state.remote_runs
+    run = await _find_or_restore_run(request, agent_id, run_id, resource=resource)
     if run is None and remote is not None:
-        return sse_response(await remote.observe(agent_id, owner, run_id, after))
-    return respond_with_run(runs.get(run_id, agent_id, owner), after)
+        scope = _build_scope(request, resource)
+        return sse_response(await remote.observe(agent_id, scope, run_id, after))
+    return respond_with_run(_require_run(run), after)
 
 
-async def abort_live_run(request: _Request, agent_id: str, run_id: str) -> None:
+async def abort_live_run(request: _Request, agent_id: str, run_id: str, resource: str = "") -> None:
     """Abort a run of this caller, on this server or another one.
 
     :param request: the request.
     :param agent_id: the id of the agent.
     :param run_id: the id of the run.
-    :raises NotFound: when there is no such run.
+    :param resource: the owner that the caller names; any by default.
+    :raises NotFound: when there is no such run that the caller may see.
+    :raises Forbidden: when the caller names another resource than its own.
+    :raises Conflict: when another resource has a running run with this id, or the caller names no
+        resource and several resources have a durable run with this id.
     """
+    resource = restrict_to_resource(request, resource)
     runs: LiveRuns = request.app.state.live_runs
-    owner, remote = restrict_to_resource(request), request.app.state.remote_runs
-    run, agent = runs.find(run_id, agent_id, owner), find_durable_agent(request, agent_id)
-    if agent is not None:
-        if run is not None and run.is_running:
-            await run.abort()
-        else:
-            await agent.cancel_run(run_id, owner)
+    owner, thread = restrict_to_resource(request), restrict_to_thread(request)
+    run = runs.find(run_id, agent_id, owner, thread)
+    is_read = run is not None and run.is_running and resource in ("", run.resource)
+    if find_durable_agent(request, agent_id) is not None and not is_read:
+        await _cancel_stored_run(request, agent_id, run_id, resource)
         return
+    run, remote = _require_same_resource(run, resource), request.app.state.remote_runs
     is_remote = run is None and remote is not None
-    if not (is_remote and await remote.abort(agent_id, owner, run_id)):
-        await runs.get(run_id, agent_id, owner).abort()
+    if not (is_remote and await remote.abort(agent_id, _build_scope(request, resource), run_id)):
+        await _require_run(run).abort()
+
+
+async def _cancel_stored_run(request: _Request, agent_id: str, run_id: str, resource: str) -> None:
+    """Cancel a durable run that this server does not read."""
+    agent, thread = find_durable_agent(request, agent_id), restrict_to_thread(request)
+    assert agent is not None  # noqa: S101  # the caller has looked
+    if thread and thread != (await agent.get_input(run_id, resource)).thread:
+        raise NotFound("Agent run not found")
+    await agent.cancel_run(run_id, resource)
 
 
 def respond_with_run(run: LiveRun, after: int = 0) -> StreamResponse:
@@ -411,19 +473,8 @@ def find_chat_run(request: _Request, agent_id: str, chat: str) -> LiveRun | None
     :param chat: the id of the chat.
     """
     runs: LiveRuns = request.app.state.live_runs
-    return runs.find_chat(chat, agent_id, restrict_to_resource(request))
-
-
-def get_live_run(request: _Request, agent_id: str, run_id: str) -> LiveRun:
-    """Return a run of this caller.
-
-    :param request: the request.
-    :param agent_id: the id of the agent.
-    :param run_id: the id of the run.
-    :raises NotFound: when there is no such run.
-    """
-    runs: LiveRuns = request.app.state.live_runs
-    return runs.get(run_id, agent_id, restrict_to_resource(request))
+    owner, thread = restrict_to_resource(request), restrict_to_thread(request)
+    return runs.find_chat(chat, agent_id, owner, thread)
 
 
 def is_reconnect(request: _Request) -> bool:

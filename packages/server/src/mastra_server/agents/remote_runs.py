@@ -23,7 +23,7 @@ from mastra_core.errors import NotFound, StorageError
 from mastra_core.logger import get_logger
 from mastra_core.request_scope import is_being_cancelled
 from mastra_server.agents.live_run import LiveRun
-from mastra_server.agents.live_runs import LiveRuns
+from mastra_server.agents.live_runs import LiveRuns, RunScope
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns
 
 __all__ = ("RemoteRuns",)
@@ -156,33 +156,36 @@ class RemoteRuns:
             self._start(self._send(_ALL, self._build_start(run, resource, thread)))
 
     async def observe(
-        self, agent_id: str, owner: str, run_id: str, after: int | None
+        self, agent_id: str, scope: RunScope, run_id: str, after: int | None
     ) -> AsyncGenerator[bytes]:
         """Return the frames of a run of another server.
 
         :param agent_id: the id of the agent.
-        :param owner: the resource that the caller is restricted to; empty for none.
+        :param scope: the runs that the caller may see.
         :param run_id: the id of the run.
         :param after: the number of frames to skip; ``None`` for those before the last start.
         :raises NotFound: when no server has such a run.
         """
+        owner, thread, resource = scope
         message = self._build("observe", agent=agent_id, owner=owner, run=run_id, after=after)
+        message.resource, message.thread = resource, thread
         answer = await self._ask(message)
         if answer is None:
             raise NotFound("Agent run not found")
         return self._receive_frames(message.request, answer.sender)
 
-    async def abort(self, agent_id: str, owner: str, run_id: str) -> bool:
+    async def abort(self, agent_id: str, scope: RunScope, run_id: str) -> bool:
         """Abort a run of another server.
 
         :param agent_id: the id of the agent.
-        :param owner: the resource that the caller is restricted to; empty for none.
+        :param scope: the runs that the caller may see.
         :param run_id: the id of the run.
         :returns: whether a server had such a run.
         """
-        return await self._ask_to_abort(
-            self._build("abort", agent=agent_id, owner=owner, run=run_id)
-        )
+        owner, thread, resource = scope
+        message = self._build("abort", agent=agent_id, owner=owner, run=run_id)
+        message.resource, message.thread = resource, thread
+        return await self._ask_to_abort(message)
 
     async def abort_thread(self, key: ThreadKey, run_id: str) -> bool:
         """Abort the active run of a thread on another server.
@@ -355,13 +358,18 @@ class RemoteRuns:
 
     def _serve(self, message: _Message) -> None:
         """Send the frames of a run of this server to another server."""
-        run = self._runs.find(message.run, message.agent, message.owner)
+        run = self._find_own_run(message)
         if run is None:
             self._start(self._refuse(message))
             return
         task = asyncio.create_task(self._send_frames(message, run))
         self._senders[message.request] = task
         task.add_done_callback(lambda _: self._senders.pop(message.request, None))
+
+    def _find_own_run(self, message: _Message) -> LiveRun | None:
+        """Return the run of this server that another server names, if its caller may see it."""
+        run = self._runs.find(message.run, message.agent, message.owner, message.thread)
+        return run if run is not None and message.resource in ("", run.resource) else None
 
     async def _refuse(self, message: _Message) -> None:
         await self._send(message.sender, self._build("none", request=message.request))
@@ -414,7 +422,7 @@ class RemoteRuns:
 
     def _abort_own_run(self, message: _Message) -> None:
         if message.kind == "abort":
-            run = self._runs.find(message.run, message.agent, message.owner)
+            run = self._find_own_run(message)
         else:
             run = self._threads.get_active((message.agent, message.resource, message.thread))
             run = run if run is not None and message.run in ("", run.id) else None
@@ -446,7 +454,8 @@ class RemoteRuns:
 
         async def stream_frames() -> AsyncGenerator[bytes]:
             with contextlib.suppress(NotFound):
-                frames = await self.observe(message.agent, message.owner, message.run, None)
+                scope = RunScope(message.owner)
+                frames = await self.observe(message.agent, scope, message.run, None)
                 async with contextlib.aclosing(frames):
                     async for frame in frames:
                         yield frame

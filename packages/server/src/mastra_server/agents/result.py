@@ -13,7 +13,7 @@ from mastra_core.agents import (
     SuspendedRun,
     SuspendedRuns,
 )
-from mastra_core.agents.agent_span import start_agent_span
+from mastra_core.agents.telemetry.agent_span import start_agent_span
 from mastra_core.telemetry import get_span_ids
 from mastra_server.agents.log_scope import enter_log_scope
 from mastra_server.agents.messages import (

@@ -22,7 +22,7 @@ from mastra_server.agents.tools import ToolBody, execute_tool
 from mastra_server.agents.ui_chat import ChatBody, resume_chat, stream_chat
 from mastra_server.http.describe import describe_agent, describe_tool
 from mastra_server.http.handlers import get, post
-from mastra_server.http.request_body import Id, read_body
+from mastra_server.http.request_body import Id, MaybeId, read_body, read_id_param
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import (
     AgentDetails,
@@ -48,8 +48,15 @@ class ChatQuery(ContextQuery):
     version: Literal["v5", "v6"] = "v6"
 
 
+class _OwnerQuery(ContextQuery):
+    """The owner of a run, if several resources have such a run."""
+
+    resource_id: str = ""
+
+
 class _Observe(msgspec.Struct, rename="camel"):
     run_id: Id
+    resource_id: MaybeId = None
     offset: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
@@ -129,23 +136,32 @@ async def _resume_ui(request: _Request) -> ASGIResponse:
 
 
 @post(
-    "/api/agents/{agent_id:str}/observe", operation_id="agents_observe", body=_Observe, stream="sse"
+    "/api/agents/{agent_id:str}/observe",
+    operation_id="agents_observe",
+    body=_Observe,
+    stream="sse",
+    errors=(403, 409),
 )
 async def _observe_run(request: _Request) -> StreamResponse:
     """Stream an active run from an offset on."""
     agent = get_agent(request)
     body = await read_body(request, _Observe)
-    return await observe_live_run(request, agent.id, body.run_id, body.offset)
+    return await observe_live_run(
+        request, agent.id, body.run_id, body.offset, resource=body.resource_id
+    )
 
 
 @post(
     "/api/agents/{agent_id:str}/runs/{run_id:str}/cancel",
     operation_id="agents_cancel",
+    query=_OwnerQuery,
     response=Message,
+    errors=(409,),
 )
 async def _cancel_run(request: _Request) -> ASGIResponse:
     """Cancel a streamed run."""
-    await abort_live_run(request, get_agent(request).id, request.path_params["run_id"])
+    resource = read_id_param(request, "resourceId")
+    await abort_live_run(request, get_agent(request).id, request.path_params["run_id"], resource)
     return json_response({"message": "Agent run cancelled"})
 
 

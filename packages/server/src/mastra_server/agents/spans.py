@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mastra_core.agents.agent_span import record_agent_finish
 from mastra_core.agents.message_content import describe_answer
+from mastra_core.agents.telemetry.agent_span import record_agent_finish
 from mastra_core.telemetry import Span, annotate
 from mastra_server.agents.transcript import Transcript, build_usage
 

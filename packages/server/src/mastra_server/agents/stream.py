@@ -28,7 +28,7 @@ from mastra_core.agents import (
     ToolSuspended,
     Usage,
 )
-from mastra_core.agents.agent_span import record_agent_failure, start_agent_span
+from mastra_core.agents.telemetry.agent_span import record_agent_failure, start_agent_span
 from mastra_core.logger import get_logger
 from mastra_server.agents.messages import (
     build_content,

@@ -20,10 +20,14 @@ from mastra_core.agents import (
     ToolSuspended,
 )
 from mastra_core.agents.protocol import build_output
-from mastra_core.errors import InvalidInput, TooManyRuns
+from mastra_core.errors import InvalidInput, NotFound, TooManyRuns
 from mastra_server.agents.log_scope import enter_log_scope
 from mastra_server.http.request_body import InvalidBody
-from mastra_server.http.request_context import build_context, restrict_to_resource
+from mastra_server.http.request_context import (
+    build_context,
+    restrict_to_resource,
+    restrict_to_thread,
+)
 from mastra_server.http.responses import close_on_exit
 
 __all__ = (
@@ -125,8 +129,11 @@ async def get_suspended_run(
     :raises Forbidden: when the caller names another resource than its own.
     :raises Conflict: when several resources have such a run, and the caller names none.
     """
-    owner = restrict_to_resource(request, resource or "")
-    return await get_suspended_runs(request).get(agent.id, run_id, owner or None)
+    owner, thread = restrict_to_resource(request, resource or ""), restrict_to_thread(request)
+    run = await get_suspended_runs(request).get(agent.id, run_id, owner or None)
+    if thread not in ("", run.run_input.thread):
+        raise NotFound(f"There is no suspended run {run_id!r}.")
+    return run
 
 
 async def take_suspended_run(runs: SuspendedRuns, agent: AgentLike, run_input: AgentInput) -> None:

@@ -20,6 +20,8 @@ from mastra_server.http.request_context import RESOURCE_KEY, request_context
 __all__ = ("AuthGuard", "build_guards", "is_studio_in_development")
 
 _LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+_LOCAL_CLIENTS = ("127.0.0.1", "::1")
+_PROXY_HEADERS = ("forwarded", "x-forwarded-for")  # a browser sends none of them
 _Connection = ASGIConnection[Any, Any, Any, Any]
 
 
@@ -111,7 +113,8 @@ def is_studio_in_development(connection: _Connection) -> bool:
     """Return whether Mastra Studio of ``mastra dev`` sent a request.
 
     A page of another origin cannot send the header, because CORS refuses it. A foreign name for
-    this machine is refused too.
+    this machine is refused too. Other machines and clients of a tunnel can send every header.
+    Therefore the connection itself must come from this machine, and not from a proxy.
 
     :param connection: the connection.
     """
@@ -120,6 +123,8 @@ def is_studio_in_development(connection: _Connection) -> bool:
         os.environ.get("MASTRA_DEV") == "true"
         and headers.get("x-mastra-dev-playground") == "true"
         and _LOCAL_HOST.fullmatch(headers.get("host", "")) is not None
+        and (connection.scope.get("client") or ("",))[0] in _LOCAL_CLIENTS
+        and not any(name in headers for name in _PROXY_HEADERS)
     )
 
 

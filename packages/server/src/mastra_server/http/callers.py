@@ -20,12 +20,21 @@ def identify_caller(scope: Scope) -> str:
 def read_client_address(scope: Scope) -> str:
     """Return the client's address; for IPv6, its network, because one client may use all of it.
 
+    A proxy may report any text, such as ``unknown``. That text is returned unchanged.
+
     :param scope: the ASGI scope.
     """
     client = scope.get("client")
     host: str = client[0] if client else ""
-    if host.count(":") > 1 and "." not in host:
-        import ipaddress
+    return f"address:{_find_network(host) if ':' in host else host}"
 
-        host = str(ipaddress.ip_network((host.partition("%")[0], 64), strict=False))
-    return f"address:{host}"
+
+def _find_network(host: str) -> str:
+    """Return the /64 network of an IPv6 address, and the IPv4 address in a mapped one."""
+    import ipaddress
+
+    try:
+        address = ipaddress.IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return host
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))

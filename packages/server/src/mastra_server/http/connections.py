@@ -1,7 +1,7 @@
 """Extend uvicorn's HTTP protocol with limits, and close connections on shutdown.
 
 The limits are for the connections of one client, the head of a request, and the time in which a
-client reads a response.
+client reads a response. Trailers of a request are read and dropped.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class _HeadTooLarge(Exception):
 class LimitedConnection(HttpToolsProtocol):
     """Limit connections, heads of requests, and slow readers in uvicorn's HTTP protocol.
 
-    Trailers after a chunked body count as part of the head.
+    Trailers after a chunked body count as part of the head, but are no headers of the request. A
+    proxy removes and sets headers only. A trailer could otherwise replace the header of a proxy,
+    such as the address or the user of the client.
     """
 
     _unparsed_size = 0  # bytes that were read since a head began or a part of a body ended
@@ -135,6 +137,8 @@ class LimitedConnection(HttpToolsProtocol):
             self._check_fields()
         self._in_head = False
         super().on_headers_complete()
+        # uvicorn appends trailers to this list. The scope of the request keeps the list before.
+        self.headers = self.headers.copy()
         if self._shutting_down and not self._is_idle():
             self.cycle.keep_alive = False
 

@@ -10,7 +10,7 @@ from typing import Any
 from litestar import Request
 
 from mastra_core import RateLimit
-from mastra_core.errors import ConfigError, StorageError
+from mastra_core.errors import ConfigError
 from mastra_core.request_scope import is_request_scoped
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.callers import read_client_address
@@ -46,13 +46,11 @@ class RateLimiter:
         if scope["path"] in HEALTH_PATHS:
             await self._app(scope, receive, send)
             return
-        caller = await self._identify_caller(Request(scope, receive, send))
         try:
-            allowed = await self._get_limiter().hit(self._item, caller)
-        except StorageError as error:  # no layer outside this one answers
+            allowed, headers = await self._count(Request(scope, receive, send))
+        except Exception as error:  # noqa: BLE001  # no layer outside this one answers
             await ErrorResponse(error)(scope, receive, send)
             return
-        headers = await self._build_headers(caller)
         if not allowed:
             refusal = json_response({"error": "Too many requests"}, 429, headers)
             await ErrorResponse(TooManyRequests("Too many requests"), refusal)(scope, receive, send)
@@ -69,18 +67,30 @@ class RateLimiter:
         await self._app(scope, receive, send_with_headers)
 
     async def open(self) -> None:
-        """Open the database in which requests are counted, so that a problem stops the startup.
+        """Open the storage in which requests are counted, so that a problem stops the startup.
 
         :raises ConfigError: when its URL is invalid, or a package is missing.
-        :raises StorageError: when it cannot be used.
+        :raises StorageError: when a database cannot be used.
         """
+        if self._settings.is_in_memory:
+            return
+        limiter = self._get_limiter()
         if self._settings.is_in_database:
-            await self._get_limiter().open()
+            await limiter.open()
 
     async def close(self) -> None:
         """Close the database in which requests are counted, if there is one."""
         if self._settings.is_in_database and self._strategy is not None:
             await self._strategy.close()
+
+    async def _count(self, request: Request[Any, Any, Any]) -> tuple[bool, dict[str, str]]:
+        """Count a request; return whether it is within the limit, and the headers about the limit.
+
+        :raises Exception: from the user's ``by``, or from a storage that cannot be used.
+        """
+        caller = await self._identify_caller(request)
+        allowed = await self._get_limiter().hit(self._item, caller)
+        return allowed, await self._build_headers(caller)
 
     async def _identify_caller(self, request: Request[Any, Any, Any]) -> str:
         if self._settings.by is None:
@@ -104,10 +114,23 @@ class RateLimiter:
             self._strategy = MovingWindow()
         if self._strategy is None:
             from limits.aio.strategies import MovingWindowRateLimiter
-            from limits.storage import storage_from_string
 
-            self._strategy = MovingWindowRateLimiter(storage_from_string(self._settings.storage))
+            self._strategy = MovingWindowRateLimiter(_open_storage(self._settings.storage))
         return self._strategy
+
+
+def _open_storage(url: str) -> Any:
+    """Return a storage of the package ``limits``; an error names no password of the URL."""
+    from limits.errors import ConfigurationError
+    from limits.storage import storage_from_string
+
+    try:
+        return storage_from_string(url)
+    except ConfigurationError:
+        raise ConfigError(
+            f"The storage {url.partition(':')[0]!r} of the rate limit cannot be used.",
+            "Write it like 'async+redis://host:6379', and install the package of its client.",
+        ) from None
 
 
 def _parse_amount(text: str) -> Any:

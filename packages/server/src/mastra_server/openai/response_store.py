@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from mastra_core.agents import Message
-from mastra_core.errors import NotFound, StorageError
+from mastra_core.errors import InvalidInput, NotFound, StorageError
 from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.logger import get_logger
 from mastra_core.schema import encode_json
-from mastra_core.storage import Storage
+from mastra_core.storage import RecordStore, Storage
 from mastra_server.openai.choose_conversation import Conversation
 
 __all__ = ("ResponseStore", "StoredResponse")
@@ -45,7 +45,7 @@ class ResponseStore:
     """
 
     def __init__(self, storage: Storage) -> None:
-        self._records: Any = getattr(storage, "responses", None)
+        self._records: RecordStore | None = getattr(storage, "responses", None)
         self._cache: CallerCache[str, StoredResponse] = CallerCache(
             _MAX_RESPONSES, _MAX_BYTES, _MAX_AGE
         )
@@ -62,7 +62,7 @@ class ResponseStore:
             return
         try:
             await self._records.put(name, entry.owner, caller, encode_json(entry))
-        except StorageError as error:
+        except (InvalidInput, StorageError) as error:
             get_logger("mastra.server").error("a response cannot be stored: %s", error.message)
 
     async def get(self, response_id: str, owner: str) -> StoredResponse:
@@ -76,7 +76,7 @@ class ResponseStore:
             stored = self._cache.get(response_id)
         else:
             data = await self._records.get(response_id, owner)
-            stored = data and msgspec.json.decode(data, type=StoredResponse)
+            stored = msgspec.json.decode(data, type=StoredResponse) if data else None
         if not stored or stored.owner != owner:
             raise NotFound(f"Response {response_id} was not found")
         return stored

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents import (
+    AgentEvent,
     AgentInput,
     AgentLike,
+    Failure,
     Finish,
     Message,
     TextPart,
 )
+from mastra_core.agents.deadline import RunTimedOut, iter_with_timeout
 from mastra_core.errors import AgentFailed
 from mastra_core.memory import get_memory
+from mastra_core.request_scope import is_request_scoped
 from mastra_core.schema import encode_json
 from mastra_server.agents.admission import check_thread_access
+from mastra_server.agents.durable_runs import find_durable_agent
+from mastra_server.agents.live_runs import LiveRuns
 from mastra_server.agents.routes import get_agent
 from mastra_server.agents.suspended_runs import get_suspended_runs, stream_events
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.handlers import delete, get, post
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import build_context, restrict_to_resource
-from mastra_server.http.responses import close_on_exit, json_response
+from mastra_server.http.responses import StreamResponse, close_on_exit, json_response
 from mastra_server.http.sse import sse_response
 from mastra_server.openai import conversations
 from mastra_server.openai.choose_conversation import Conversation, choose_conversation
@@ -68,7 +75,7 @@ async def _create_response(request: _Request) -> ASGIResponse:
     events = _stream_events(request, agent, run_input, writer, store=body.store is not False)
     if body.stream:
         # Litestar reads the return annotation, so it must not name StreamResponse.
-        response: Any = sse_response(_encode_events(events))
+        response: Any = _build_stream(request, run_input, events)
         return response  # type: ignore[no-any-return]  # an ASGI application like ASGIResponse
     async with close_on_exit(events) as items:
         async for _ in items:
@@ -168,6 +175,35 @@ def _build_conversation_fields(thread: str) -> dict[str, Any]:
     return {"conversation_id": thread or None, "conversation": {"id": thread} if thread else None}
 
 
+def _build_stream(
+    request: _Request, run_input: AgentInput, events: AsyncGenerator[dict[str, Any]]
+) -> StreamResponse:
+    """Build the response that streams a run; the run counts toward the limits of its caller."""
+    if is_request_scoped():  # the platform limits requests, and may end one silently
+        return sse_response(_encode_events(events))
+    runs: LiveRuns = request.app.state.live_runs
+    release = runs.hold_place(run_input.caller, run_input.estimate_size())
+
+    async def end() -> None:
+        release()
+
+    return sse_response(_encode_events(events), end)
+
+
+async def _end_in_time(
+    request: _Request, agent: AgentLike, events: AsyncIterator[AgentEvent]
+) -> AsyncGenerator[AgentEvent]:
+    """Yield the events of a run; after the timeout of runs, yield a failure instead."""
+    is_durable = find_durable_agent(request, agent.id) is not None
+    seconds = None if is_durable else request.app.state.mastra.server.run_timeout
+    try:
+        async with contextlib.aclosing(iter_with_timeout(events, seconds)) as timed:
+            async for event in timed:
+                yield event
+    except RunTimedOut as error:
+        yield Failure(message=error.message, kind=type(error).__name__, status=error.status)
+
+
 async def _stream_events(
     request: _Request,
     agent: AgentLike,
@@ -181,7 +217,7 @@ async def _stream_events(
     async with close_on_exit(
         stream_events(agent, run_input, get_suspended_runs(request))
     ) as events:
-        async for event in events:
+        async for event in _end_in_time(request, agent, events):
             chunks = tuple(writer.write(event))
             if store and isinstance(event, Finish):  # the writer has completed the response
                 await _store_response(request, agent, run_input, writer, event)

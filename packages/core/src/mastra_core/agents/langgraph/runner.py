@@ -14,7 +14,6 @@ from langgraph.errors import GraphRecursionError
 from langgraph.types import Command
 
 from mastra_core.agents.deadline import iter_with_timeout
-from mastra_core.agents.event_spans import trace_events
 from mastra_core.agents.events import AgentEvent, Finish, Start
 from mastra_core.agents.langgraph.convert_events import EventConverter
 from mastra_core.agents.langgraph.convert_messages import (
@@ -25,7 +24,8 @@ from mastra_core.agents.langgraph.convert_messages import (
 from mastra_core.agents.messages import AgentInput, Decision, Message
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
 from mastra_core.agents.provider_failures import to_provider_failure
-from mastra_core.agents.run_metrics import measure_runs
+from mastra_core.agents.telemetry.event_spans import trace_events
+from mastra_core.agents.telemetry.run_metrics import measure_runs
 from mastra_core.agents.unsupported_options import reject_unsupported
 from mastra_core.errors import ConfigError, InvalidInput
 from mastra_core.schema import dump

@@ -20,6 +20,7 @@ from mastra_core.agents.loop.run_plan import RunPlan
 from mastra_core.agents.loop.turn_events import TurnConverter, iter_response_events
 from mastra_core.agents.loop.usage_counter import UsageCounter
 from mastra_core.agents.pydantic_ai.convert_parts import get_finish_reason, to_tool_call
+from mastra_core.agents.pydantic_ai.file_downloads import refuse_downloads
 from mastra_core.agents.pydantic_ai.run_result import OUTPUT_TOOL, build_finish, to_tool_result
 
 __all__ = ("AgentRun",)
@@ -125,7 +126,7 @@ class AgentRun:
         is_first = self._steps == 0 and self._plan.resumption is None
         return ModelRequest(
             self._plan.models,
-            self._conversation.messages,
+            refuse_downloads(self._conversation.messages, self._plan.run_input),
             self._plan.get_settings(is_first=is_first),
             self._plan.parameters,
             self._plan.timeout,

@@ -24,7 +24,7 @@ from mastra_core.agents.pydantic_ai.models import ModelCache
 from mastra_core.agents.pydantic_ai.output_types import get_run_output_type
 from mastra_core.agents.pydantic_ai.preload_models import preload_models
 from mastra_core.agents.pydantic_ai.truncate_history import truncate_history
-from mastra_core.agents.run_metrics import measure_events, measure_runs
+from mastra_core.agents.telemetry.run_metrics import measure_events, measure_runs
 from mastra_core.agents.toolboxes import list_tools
 from mastra_core.errors import AgentFailed, RequestError
 from mastra_core.request_scope import is_being_cancelled
@@ -91,6 +91,9 @@ class LoopAgent:
             async with aclosing(run):
                 async for event in run:
                     events.append(event)  # noqa: PERF401  # the events before an error stay
+        except RequestError as error:
+            kind = type(error).__name__
+            raise AgentFailed(error.message, kind=kind, status=error.status) from error
         except Exception as error:  # providers and tools may raise anything
             end = build_failure_events(error, input, self.id)
             if isinstance(last := end[0], Failure):

@@ -9,7 +9,6 @@ from typing import Any
 import agents
 
 from mastra_core.agents.deadline import iter_with_timeout
-from mastra_core.agents.event_spans import trace_events
 from mastra_core.agents.events import (
     AgentEvent,
     ApprovalRequired,
@@ -24,7 +23,8 @@ from mastra_core.agents.openai_agents.convert_messages import to_input_items
 from mastra_core.agents.openai_agents.run_overrides import build_run_config, override_agent
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
 from mastra_core.agents.provider_failures import to_provider_failure
-from mastra_core.agents.run_metrics import measure_runs
+from mastra_core.agents.telemetry.event_spans import trace_events
+from mastra_core.agents.telemetry.run_metrics import measure_runs
 from mastra_core.agents.unsupported_options import reject_unsupported
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump

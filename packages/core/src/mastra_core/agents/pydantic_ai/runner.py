@@ -8,7 +8,6 @@ from typing import Any
 
 import pydantic_ai
 
-from mastra_core.agents.event_spans import trace_events
 from mastra_core.agents.events import AgentEvent, Failure, Start
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
@@ -18,6 +17,7 @@ from mastra_core.agents.pydantic_ai.call_recording import build_recording
 from mastra_core.agents.pydantic_ai.convert_events import EventConverter
 from mastra_core.agents.pydantic_ai.convert_messages import split_history
 from mastra_core.agents.pydantic_ai.failures import build_failure_events
+from mastra_core.agents.pydantic_ai.file_downloads import build_download_refusal
 from mastra_core.agents.pydantic_ai.models import ModelCache
 from mastra_core.agents.pydantic_ai.output_types import (
     get_answer_shape,
@@ -36,7 +36,8 @@ from mastra_core.agents.pydantic_ai.run_overrides import (
 )
 from mastra_core.agents.pydantic_ai.tools import build_toolsets
 from mastra_core.agents.pydantic_ai.truncate_history import truncate_history
-from mastra_core.agents.run_metrics import measure_runs
+from mastra_core.agents.telemetry.event_spans import trace_events
+from mastra_core.agents.telemetry.run_metrics import measure_runs
 from mastra_core.errors import RequestError
 
 __all__ = ("PydanticAgent",)
@@ -189,6 +190,7 @@ class PydanticAgent:
                 model=models[0] if models else None,
                 capabilities=[
                     *build_recording(run_input.journal),
+                    *build_download_refusal(run_input),
                     *build_model_fallback(models),
                     *build_tool_filter(run_input.active_tools),
                     *build_tool_choice(run_input),

@@ -6,7 +6,7 @@ from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.database.message_bus import MessageBus, PostgresBus
 from mastra_core.database.url import DatabaseUrl, parse_database_url
 from mastra_core.storage.postgres.postgres_database import PostgresDatabase
-from mastra_core.storage.protocol import ThreadStore
+from mastra_core.storage.protocol import RecordStore, ThreadStore
 from mastra_core.storage.sqlite_records import SqliteRecords
 from mastra_core.storage.sqlite_runs import SqliteSuspendedRuns
 from mastra_core.storage.sqlite_threads import SqliteThreads
@@ -43,7 +43,7 @@ class PostgresStorage:
         self.url = parse_database_url(url) if isinstance(url, str) else url
         self._database = PostgresDatabase(self.url, max_connections)
         self.bus: MessageBus = PostgresBus(self._database.pool)
-        self.responses = SqliteRecords(self._database, "response")
+        self.responses: RecordStore = SqliteRecords(self._database, "response")
         self.threads: ThreadStore = SqliteThreads(self._database)
         self.suspended_runs: SuspendedRuns = SqliteSuspendedRuns(
             self._database, max_suspended, max_suspended_runs, max_suspended_bytes

@@ -1,7 +1,7 @@
 """The durable engine: runs in a database, which outlive their process and move between servers."""
 
 from mastra_core.workflows.durable.durable_engine import DurableEngine
-from mastra_core.workflows.durable.run_rows import (
+from mastra_core.workflows.durable.store.run_rows import (
     Backlog,
     Batch,
     ChildStart,
@@ -16,8 +16,8 @@ from mastra_core.workflows.durable.run_rows import (
     RunState,
     ScheduleRow,
 )
-from mastra_core.workflows.durable.run_store import RunStore
-from mastra_core.workflows.durable.sqlite_run_store import SqliteRunStore
+from mastra_core.workflows.durable.store.run_store import RunStore
+from mastra_core.workflows.durable.store.sqlite_run_store import SqliteRunStore
 
 __all__ = (
     "Backlog",

@@ -28,9 +28,9 @@ from mastra_core.workflows.durable.heartbeat import (
     identify_machine,
 )
 from mastra_core.workflows.durable.run_load import LoadMonitor
-from mastra_core.workflows.durable.run_rows import Member, RunRow, RunState
-from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.durable.schedules.scheduler import Scheduler
+from mastra_core.workflows.durable.store.run_rows import Member, RunRow, RunState
+from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
 from mastra_core.workflows.model.workflow import Workflow
 

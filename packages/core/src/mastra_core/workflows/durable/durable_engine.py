@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
 
 import msgspec
 
-from mastra_core.database.url import parse_database_url, read_database_url
 from mastra_core.errors import ConfigError, Conflict, InvalidInput, NotFound
 from mastra_core.freezing import freezes_between_requests
-from mastra_core.request_scope import get_current_request, is_request_scoped
+from mastra_core.request_scope import is_request_scoped
 from mastra_core.schema import dump
-from mastra_core.secret import Secret
 from mastra_core.telemetry import save_context
-from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings, LookTimes
+from mastra_core.workflows.durable.dispatcher import DispatcherSettings
+from mastra_core.workflows.durable.dispatcher_provider import DispatcherProvider
 from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import DurableRun, build_record
 from mastra_core.workflows.durable.execution import ExecutionLimits, build_full_error
 from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
 from mastra_core.workflows.durable.restart_plan import plan_restart
+from mastra_core.workflows.durable.run_context import (
+    build_context,
+    encode_context,
+    replace_context,
+)
 from mastra_core.workflows.durable.run_load import RunLoad
-from mastra_core.workflows.durable.run_rows import (
+from mastra_core.workflows.durable.store.run_rows import (
     ExecutionSettings,
     NewRun,
     RunRow,
 )
-from mastra_core.workflows.durable.run_store import RunStore
-from mastra_core.workflows.durable.run_store_factory import create_run_store
+from mastra_core.workflows.durable.store.run_store import RunStore
+from mastra_core.workflows.durable.store.run_store_factory import as_run_store
 from mastra_core.workflows.engine.protocol import Run
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
@@ -56,15 +59,11 @@ from mastra_core.workflows.engine.time_travel import (
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
-    import asyncio
-
-    from mastra_core.workflows.durable.request_dispatcher import RequestDispatcher
     from mastra_core.workflows.durable.schedules.schedule_manager import ScheduleManager
 
 __all__ = ("DurableEngine",)
 
 _MONTH = 30 * 24 * 3600
-_D1_SCHEME = "d1:"
 _TRIES = 20  # of a change that another process may forestall
 
 
@@ -106,7 +105,7 @@ class DurableEngine:
         max_unfinished: int = 10_000,
         context_keys: Collection[str] | None = None,
     ) -> None:
-        self._store = _as_store(store)
+        self._store = as_run_store(store)
         self._database = "variable" if store is None else getattr(self._store, "kind", "other")
         limits = ExecutionLimits(
             max_events=max_events,
@@ -114,16 +113,13 @@ class DurableEngine:
             park_after=park_after,
             max_unfinished=max_unfinished,
         )
-        self._settings = DispatcherSettings(
+        settings = DispatcherSettings(
             name=name, max_concurrency=max_concurrency, lease=lease, max_age=max_age, limits=limits
         )
         self._context_keys, self._max_unfinished = context_keys, max_unfinished
         self._workflows = KnownWorkflows(self._store)
-        self._runs: WeakValueDictionary[int, DurableRun] = WeakValueDictionary()
-        self._dispatcher: Dispatcher | None = None
-        self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
-        self._looks, self._is_open = LookTimes(), False
-        self._outside_requests: dict[Any, Any] = {}
+        self._dispatchers = DispatcherProvider(self._store, settings, self._workflows)
+        self._is_open = False
 
     @property
     def database(self) -> str:
@@ -138,7 +134,7 @@ class DurableEngine:
         """The schedules of the workflows."""
         from mastra_core.workflows.durable.schedules.schedule_manager import ScheduleManager
 
-        return ScheduleManager(self, self._store, self._workflows.current, self._get_dispatcher)
+        return ScheduleManager(self, self._store, self._workflows.current, self._dispatchers.get)
 
     @property
     def single_process(self) -> bool:
@@ -153,7 +149,8 @@ class DurableEngine:
         """
         if is_request_scoped() or freezes_between_requests():
             return None
-        return RunLoad() if self._dispatcher is None else self._dispatcher.monitor.load
+        dispatcher = self._dispatchers.present
+        return RunLoad() if dispatcher is None else dispatcher.monitor.load
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
         """Connect to the database, and continue the waiting runs of the given workflows.
@@ -169,7 +166,7 @@ class DurableEngine:
         if is_request_scoped():  # each request has a dispatcher of its own
             await self._open_for_requests()
             return
-        dispatcher = await self._get_dispatcher()
+        dispatcher = await self._dispatchers.get()
         if not self._workflows.is_stored:
             await dispatcher.announce()
 
@@ -202,7 +199,7 @@ class DurableEngine:
         :raises StorageError: when the database cannot be used.
         """
         await self.open([workflow])
-        dispatcher = await self._get_dispatcher()
+        dispatcher = await self._dispatchers.get()
         new = NewRun(
             workflow=workflow.id,
             run_id=run_id or generate_id(),
@@ -303,7 +300,7 @@ class DurableEngine:
         run = _require_durable_run(run)
         if run.row.fingerprint == run.workflow.fingerprint:  # else the step itself checks the data
             await check_resume_data(run.workflow, run.record, steps, data)
-        dispatcher = await self._get_dispatcher()
+        dispatcher = await self._dispatchers.get()
         data, text = dump(data), encode(dump(data))
         paths = [path for path in steps if run.record.open.get(path) == "suspended"]
         answers = [
@@ -312,7 +309,7 @@ class DurableEngine:
         ]
         async with dispatcher.reserve(run.workflow, run.row.fingerprint) as holder:
             row, count = await self._store.answer(
-                run.id, holder, answers, text, self._encode_context(context)
+                run.id, holder, answers, text, encode_context(context, self._context_keys)
             )
             await run.refresh()
         if row is None:
@@ -321,13 +318,13 @@ class DurableEngine:
         if execution is None:
             is_own = row.holder == dispatcher.member.id
             if is_own and row.fingerprint in self._workflows.fingerprints:
-                dispatcher.execute(run, row, self._build_context(row, context))
+                dispatcher.execute(run, row, build_context(row.context, context))
             elif is_own:  # the run was moved in between
                 await self._store.release_run(row.id, row.holder, row.attempt)
             elif not row.holder:
                 dispatcher.look_soon()
         elif count == len(answers):
-            _replace_context(execution.context, context)
+            replace_context(execution.context, context)
             await execution.store_answers([key for key, _ in answers], text, row.answers)
         else:
             await execution.add_answers()
@@ -412,7 +409,7 @@ class DurableEngine:
         :raises StorageError: when the database cannot be used.
         """
         run = _require_durable_run(run)
-        dispatcher = await self._get_dispatcher()
+        dispatcher = await self._dispatchers.get()
         event = RunFinished(status="canceled", state=run.record.state)
         if await self._store.cancel(run.id, encode(event)):
             dispatcher.stop_execution(run)
@@ -429,7 +426,7 @@ class DurableEngine:
         :raises StorageError: when the database cannot be used.
         """
         await self.open([workflow])
-        dispatcher = await self._get_dispatcher()
+        dispatcher = await self._dispatchers.get()
         row = await self._store.find(workflow.id, run_id, resource_id or None)
         if row is None:
             raise NotFound("Workflow run not found")
@@ -442,7 +439,7 @@ class DurableEngine:
         :param query: selects the runs; all by default.
         :raises StorageError: when the database cannot be used.
         """
-        await self._get_dispatcher()
+        await self._dispatchers.get()
         found = await self._store.list(workflow.id, query or RunQuery())
         return [build_record(row, events) for row, events in found]
 
@@ -453,7 +450,7 @@ class DurableEngine:
         :param query: selects the runs, whatever their place in the list; all by default.
         :raises StorageError: when the database cannot be used.
         """
-        await self._get_dispatcher()
+        await self._dispatchers.get()
         return await self._store.count(workflow.id, query or RunQuery())
 
     async def delete(self, run: Run) -> None:
@@ -473,48 +470,12 @@ class DurableEngine:
 
         :raises StorageError: when the database cannot be used.
         """
-        dispatcher = await self._get_dispatcher()
+        dispatcher = await self._dispatchers.get()
         await dispatcher.continue_runs()
 
     async def close(self) -> None:
         """Stop the runs of this process, and let other processes continue them."""
-        dispatcher, self._dispatcher = self._dispatcher, None
-        if dispatcher is not None:
-            await dispatcher.close()
-        if dispatcher is not None or is_request_scoped():
-            await self._store.close()
-
-    async def _get_dispatcher(self) -> Dispatcher:
-        """Return the dispatcher of this event loop; the first call opens it."""
-        import asyncio
-
-        if is_request_scoped():
-            return self._get_request_dispatcher()
-        loop = asyncio.get_running_loop()
-        if self._dispatcher is not None and self._dispatcher.loop is loop:
-            return self._dispatcher
-        if self._opening is None or self._opening[0] is not loop:
-            self._opening = (loop, asyncio.Lock())
-        async with self._opening[1]:
-            if self._dispatcher is None or self._dispatcher.loop is not loop:
-                dispatcher = Dispatcher(self._store, self._settings, self._workflows, self._runs)
-                await dispatcher.open()
-                self._dispatcher = dispatcher
-            return self._dispatcher
-
-    def _get_request_dispatcher(self) -> RequestDispatcher:
-        """Return the dispatcher of the current request; the first call in a request creates it."""
-        from mastra_core.workflows.durable.request_dispatcher import RequestDispatcher
-
-        request = get_current_request()
-        values = self._outside_requests if request is None else request.values
-        dispatcher: RequestDispatcher | None = values.get(self)
-        if dispatcher is None or not dispatcher.is_usable:
-            dispatcher = values[self] = RequestDispatcher(
-                self._store, self._settings, self._workflows, self._looks
-            )
-            dispatcher.wake()
-        return dispatcher
+        await self._dispatchers.close()
 
     async def _begin(
         self,
@@ -529,7 +490,7 @@ class DurableEngine:
         priority: int | None = None,
     ) -> bool:
         """Begin an execution; return ``False`` if another process has changed the run before."""
-        dispatcher = await self._get_dispatcher()
+        dispatcher = await self._dispatchers.get()
         mark = fingerprint or run.row.fingerprint
         async with dispatcher.reserve(run.workflow, mark) as holder:
             row = await self._store.begin(
@@ -537,7 +498,7 @@ class DurableEngine:
                 holder,
                 encode(event),
                 encode(msgspec.structs.replace(settings, trace=save_context(settings.trace))),
-                self._encode_context(context),
+                encode_context(context, self._context_keys),
                 keep=keep,
                 drop=drop,
                 fingerprint=fingerprint,
@@ -549,32 +510,10 @@ class DurableEngine:
             run.row, run.trace = row, {}
             await run.add_committed(row.sequence, [event])
             if row.holder:
-                dispatcher.execute(run, row, self._build_context(row, context))
+                dispatcher.execute(run, row, build_context(row.context, context))
             else:
                 dispatcher.look_soon()
         return True
-
-    def _encode_context(self, context: Mapping[str, Any] | None) -> str | None:
-        """Return the JSON of the request context to store; ``None`` to keep the stored context."""
-        if not context:
-            return None
-        keys = context if self._context_keys is None else self._context_keys
-        stored = {key: context[key] for key in keys if key in context}
-        return encode({key: value for key, value in stored.items() if _is_json(value)})
-
-    def _build_context(self, row: RunRow, context: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return the context of an execution: the caller's context, or else the stored context."""
-        return dict(context) if context else msgspec.json.decode(row.context, type=dict[str, Any])
-
-
-def _as_store(store: RunStore | str | None) -> RunStore:
-    if store is not None and not isinstance(store, str):
-        return store
-    if store is not None and store.startswith(_D1_SCHEME):
-        from mastra_core.workflows.durable.d1_run_store import D1RunStore
-
-        return D1RunStore(store.removeprefix(_D1_SCHEME))
-    return create_run_store(read_database_url() if store is None else parse_database_url(store))
 
 
 async def _load(run: DurableRun, row: RunRow) -> DurableRun:
@@ -613,20 +552,3 @@ def _build_change_conflict(run: DurableRun) -> Conflict:
     return Conflict(
         f"The run {run.run_id!r} is changed by other callers at the same time.", "Try again."
     )
-
-
-def _replace_context(present: dict[str, Any], context: Mapping[str, Any] | None) -> None:
-    """Replace the context in place, because the steps hold the same mapping."""
-    if context:
-        present.clear()
-        present.update(context)
-
-
-def _is_json(value: Any) -> bool:
-    if isinstance(value, Secret):
-        return False
-    try:
-        encode(value)
-    except TypeError:
-        return False
-    return True

@@ -12,7 +12,7 @@ import msgspec
 
 from mastra_core.errors import MastraError
 from mastra_core.schema import encode_json
-from mastra_core.workflows.durable.run_rows import Batch, JournalData
+from mastra_core.workflows.durable.store.run_rows import Batch, JournalData
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import (
     RunEvent,

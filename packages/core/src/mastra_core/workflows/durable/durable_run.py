@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mastra_core.workflows.durable.run_rows import RunRow, RunState
+from mastra_core.workflows.durable.store.run_rows import RunRow, RunState
 from mastra_core.workflows.engine.run_events import RunEvent, RunFinished
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
-    from mastra_core.workflows.durable.run_store import RunStore
+    from mastra_core.workflows.durable.store.run_store import RunStore
 
 __all__ = ("DurableRun", "build_record")
 

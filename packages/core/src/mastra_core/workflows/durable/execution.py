@@ -15,14 +15,14 @@ from mastra_core.schema import dump
 from mastra_core.telemetry import save_context
 from mastra_core.workflows.durable.durable_journal import DurableJournal, encode
 from mastra_core.workflows.durable.durable_run import DurableRun
-from mastra_core.workflows.durable.run_rows import (
+from mastra_core.workflows.durable.store.run_rows import (
     Batch,
     ExecutionSettings,
     JournalData,
     NewRun,
     RunRow,
 )
-from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.engine.interpreter import PerStepPause, interpret
 from mastra_core.workflows.engine.outcome import RunError
 from mastra_core.workflows.engine.run_checks import (

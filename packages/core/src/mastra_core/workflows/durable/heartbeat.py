@@ -11,8 +11,8 @@ from pathlib import Path
 
 from mastra_core.errors import StorageError
 from mastra_core.logger import get_logger
-from mastra_core.workflows.durable.run_rows import Member
-from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.durable.store.run_rows import Member
+from mastra_core.workflows.durable.store.run_store import RunStore
 
 __all__ = ("Heartbeat", "find_dead_members", "identify_machine")
 

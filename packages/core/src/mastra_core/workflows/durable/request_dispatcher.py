@@ -21,8 +21,8 @@ from mastra_core.workflows.durable.dispatcher import (
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.execution import Execution
 from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
-from mastra_core.workflows.durable.run_rows import RunRow
-from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.durable.store.run_rows import RunRow
+from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("RequestDispatcher",)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from mastra_core.workflows.durable.run_rows import JournalData, RunRow
-from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.durable.store.run_rows import JournalData, RunRow
+from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_checks import require_restartable
 from mastra_core.workflows.engine.run_events import RunRewound

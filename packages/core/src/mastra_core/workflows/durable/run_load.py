@@ -14,7 +14,7 @@ from mastra_core.metrics.definitions import (
     WORKFLOW_TAKEOVERS,
 )
 from mastra_core.metrics.recording import record
-from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.durable.store.run_store import RunStore
 
 __all__ = ("LoadMonitor", "RunLoad")
 

@@ -12,9 +12,9 @@ from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import build_record
 from mastra_core.workflows.durable.fingerprints.run_mover import RunMover
 from mastra_core.workflows.durable.restart_plan import plan_restart
-from mastra_core.workflows.durable.run_rows import Backlog, RunRow
-from mastra_core.workflows.durable.run_store import RunStore
-from mastra_core.workflows.durable.run_store_factory import create_run_store
+from mastra_core.workflows.durable.store.run_rows import Backlog, RunRow
+from mastra_core.workflows.durable.store.run_store import RunStore
+from mastra_core.workflows.durable.store.run_store_factory import create_run_store
 from mastra_core.workflows.engine.run_events import RunFinished, StepResumed
 from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
@@ -109,7 +109,7 @@ class RunManager:
         """
         event = RunFinished(status="canceled", state=run.record.state)
         if not await self._store.cancel(run.row.id, encode(event)):
-            raise _build_conflict(run)
+            raise _build_conflict(run, "canceled")
 
     async def resume(self, run: StoredRun, data: Any, step: str = "") -> None:
         """Resume a suspended step. The step checks the data when it is executed.
@@ -121,12 +121,12 @@ class RunManager:
         :raises InvalidInput: when several steps match.
         """
         if not run.record.suspended_steps:
-            raise _build_conflict(run)
+            raise _build_conflict(run, "resumed")
         path = find_suspended_step(run.record, step)
         answer = (run.record.steps[path].key, encode(StepResumed(step=path, data=data)))
         row, _ = await self._store.answer(run.row.id, "", [answer], encode(data))
         if row is None:
-            raise _build_conflict(run)
+            raise _build_conflict(run, "resumed")
 
     async def retry(self, run: StoredRun) -> None:
         """Continue a failed or stuck run; finished steps are not executed again.
@@ -135,18 +135,18 @@ class RunManager:
         :raises Conflict: when the run has succeeded, or somebody changes it at the same time.
         """
         if run.record.status in ("pending", "paused", "success"):
-            raise _build_conflict(run)
+            raise _build_conflict(run, "retried")
         plan = await plan_restart(self._store, run.row, run.record)
         row = await self._store.begin(
             run.row, "", encode(plan.event), run.row.settings, keep=plan.keep, drop=plan.drop
         )
         if row is None:
-            raise _build_conflict(run)
+            raise _build_conflict(run, "retried")
 
 
-def _build_conflict(run: StoredRun) -> Conflict:
+def _build_conflict(run: StoredRun, change: str) -> Conflict:
     return Conflict(
-        f"The run {run.row.run_id!r} is {run.record.status}, or has changed.",
+        f"The run {run.row.run_id!r} cannot be {change}: its status was {run.record.status!r}.",
         f"Look at its state: mastra runs show {run.row.run_id}",
     )
 

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from mastra_core.pipeline import Bundle, Project
 from mastra_deployer.bundler.metadata.inventory import Inventory, InventoryEntry
-from mastra_deployer.bundler.sources.named_files import is_private
+from mastra_deployer.bundler.sources.private_files import is_private
 
 __all__ = ("explain",)
 

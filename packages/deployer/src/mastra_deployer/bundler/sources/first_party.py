@@ -12,8 +12,9 @@ from mastra_core.pipeline import Problem, Project
 from mastra_core.pipeline.file_tree import is_executable
 from mastra_deployer.bundler.sources.app_sources import AppSources
 from mastra_deployer.bundler.sources.module_code import ModuleCode, parse_module
-from mastra_deployer.bundler.sources.named_files import find_named_files, is_private
+from mastra_deployer.bundler.sources.named_files import find_named_files
 from mastra_deployer.bundler.sources.own_metadata import build_own_metadata
+from mastra_deployer.bundler.sources.private_files import find_secret_files, is_private
 from mastra_deployer.bundler.sources.strip_deployer import check_deployer_imports, strip_deployer
 from mastra_deployer.bundler.vendor.code_usage import TEST_NAMES, iter_test_directories
 from mastra_deployer.project.deployer_argument import read_deployer
@@ -125,7 +126,10 @@ class _FileCollector:
         self._read_files(included)
         self.included = dict.fromkeys(included - selected, "[tool.mastra.build] include")
         self._include_named_files(selected | included)
-        return sorted(selected | self.included.keys())
+        shipped = sorted(selected | self.included.keys())
+        names = [_get_relative_name(self._project, path) for path in shipped]
+        self.problems += find_secret_files(self._project.root, names, self._build.include)
+        return shipped
 
     def _include_named_files(self, files: set[Path]) -> None:
         """Include well-known directories that the code names, and report other named files."""
@@ -215,7 +219,8 @@ class _FileCollector:
                     "Only the project's own files ship. Copy the files into the project, or make "
                     "a package of them.",
                 )
-            matches = {path for path in self._project.root.glob(pattern) if path.is_file()}
+            found = self._project.root.glob(pattern)
+            matches = {path for path in found if path.is_file() and self._is_named(path, pattern)}
             if not matches:
                 raise BuildError(
                     f"[tool.mastra.build] include {pattern!r} matches no file.",
@@ -223,6 +228,13 @@ class _FileCollector:
                 )
             files |= {path for path in matches if not self._is_excluded(path)}
         return files
+
+    def _is_named(self, path: Path, pattern: str) -> bool:
+        """Return whether a pattern has a part with a leading dot for each hidden part of a path."""
+        patterns = [part for part in Path(pattern).parts if part.startswith(".")]
+        parts = path.relative_to(self._project.root).parts
+        hidden = [part for part in parts if part.startswith(".") and part != _WELL_KNOWN]
+        return all(any(fnmatch.fnmatch(part, it) for it in patterns) for part in hidden)
 
     def _list_files(self, top: Path) -> list[Path]:
         if top not in self._listed:

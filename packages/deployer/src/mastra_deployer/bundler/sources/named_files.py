@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -11,9 +10,10 @@ from pathlib import Path
 from mastra_core.pipeline import Problem, Project
 from mastra_deployer.bundler.sources.module_code import ModuleCode
 from mastra_deployer.bundler.sources.path_references import PathReference, find_path_references
+from mastra_deployer.bundler.sources.private_files import is_database, is_private
 from mastra_deployer.output.other_places import format_other_places
 
-__all__ = ("NamedFiles", "find_named_files", "is_private")
+__all__ = ("NamedFiles", "find_named_files")
 
 # Directories of these names contain files that an app reads, so they ship if the code names them.
 _WELL_KNOWN = frozenset(
@@ -21,11 +21,6 @@ _WELL_KNOWN = frozenset(
 )
 # The usual names of files that an app writes.
 _WRITTEN = frozenset(("cache", "logs", "log", "media", "out", "output", "tmp", "uploads", "var"))
-_DATABASES = ("*.db", "*.db3", "*.sqlite", "*.sqlite3", "*.duckdb", "*.db-wal", "*.db-shm")
-_SECRETS = (
-    *("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "id_rsa", "id_ed25519"),
-    *(".env*", "*.env", ".netrc", ".pgpass", "credentials.json", "service-account*.json"),
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,14 +33,6 @@ class NamedFiles:
 
     shipped: Mapping[Path, str]
     problems: tuple[Problem, ...]
-
-
-def is_private(name: str) -> bool:
-    """Return whether a file may be a secret or a database; such files ship only if listed.
-
-    :param name: the name of the file, without its directory.
-    """
-    return any(fnmatch.fnmatch(name, pattern) for pattern in _DATABASES + _SECRETS)
 
 
 def find_named_files(
@@ -92,7 +79,7 @@ class _Finder:
     def _add(self, path: Path, reference: PathReference, file: Path) -> None:
         name = path.relative_to(self._project.root)
         hidden = any(part.startswith(".") and part != ".well-known" for part in name.parts)
-        if hidden or name.parts[0] in _WRITTEN or _is_database(path.name):
+        if hidden or name.parts[0] in _WRITTEN or is_database(path.name):
             return
         place = f"{file.relative_to(self._project.root).as_posix()}:{reference.line}"
         if not self._is_shipped(path):
@@ -167,7 +154,3 @@ def _normalize(path: Path) -> Path:
         else:
             parts.append(part)
     return Path(*parts)
-
-
-def _is_database(name: str) -> bool:
-    return any(fnmatch.fnmatch(name, pattern) for pattern in _DATABASES)

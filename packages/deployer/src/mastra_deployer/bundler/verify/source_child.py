@@ -15,7 +15,7 @@ import sys
 def main(launcher_path, import_root, module_name, attribute):
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # keep the app's own output out of the report
-    sys.path[0] = import_root
+    set_import_root(import_root)
     spec = importlib.util.spec_from_file_location("mastra_launcher", launcher_path)
     launcher = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(launcher)
@@ -24,6 +24,13 @@ def main(launcher_path, import_root, module_name, attribute):
     out.close()
     sys.stdout.flush()
     os._exit(0)  # threads that the app started must not delay the build
+
+
+def set_import_root(root):
+    """Let this process and the Python processes that it starts import the project's modules."""
+    sys.path[0] = root
+    previous = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, previous)))
 
 
 def inspect_entry(module_name, attribute):

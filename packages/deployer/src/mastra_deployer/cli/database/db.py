@@ -42,13 +42,14 @@ def migrate_tables(options: Options) -> None:
         before = asyncio.run(read_table_versions(url))
         asyncio.run(migrate_database(url))
         changed = [each for each in before if each.version < each.newest]
-        lines = [
-            f"{each.name}: migrated from version {each.version} to {each.newest}"
-            for each in changed
-        ]
         terminal.answer(
             {"database": url.display, "migrated": [_to_json(each) for each in changed]},
-            *(lines or ["The tables have the newest version."]),
+            url.display,
+            *(
+                map(_describe_change, changed)
+                if changed
+                else ["The tables have the newest version."]
+            ),
         )
 
 
@@ -83,6 +84,12 @@ def find_database(options: Options) -> DatabaseUrl:
 
 def _to_json(table: TableVersion) -> dict[str, Any]:
     return {"name": table.name, "version": table.version, "newest": table.newest}
+
+
+def _describe_change(table: TableVersion) -> str:
+    if table.version == 0:
+        return f"{table.name}: created in version {table.newest}"
+    return f"{table.name}: migrated from version {table.version} to {table.newest}"
 
 
 def _describe_version(table: TableVersion) -> str:

@@ -10,7 +10,7 @@ import click
 from mastra_core.errors import Conflict, InvalidInput
 from mastra_core.workflows.durable.fingerprints.run_mover import KnownFingerprint, RunMover
 from mastra_core.workflows.durable.run_management import RunManager
-from mastra_core.workflows.durable.run_rows import RunRow
+from mastra_core.workflows.durable.store.run_rows import RunRow
 from mastra_deployer.cli.database.run_manager import call_manager
 from mastra_deployer.cli.options import ENV_FILE, Options, project_options
 from mastra_deployer.cli.terminal import Terminal

@@ -12,7 +12,7 @@ import click
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump
 from mastra_core.workflows.durable.run_management import RunManager, StoredRun
-from mastra_core.workflows.durable.run_rows import Backlog, ParkedRuns
+from mastra_core.workflows.durable.store.run_rows import Backlog, ParkedRuns
 from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_deployer.cli.database.moves import list_fingerprints, move_runs
 from mastra_deployer.cli.database.run_manager import call_manager

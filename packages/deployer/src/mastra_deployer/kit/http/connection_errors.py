@@ -12,12 +12,14 @@ from mastra_core.errors import ApiError, DeployError, DeployTimeout
 
 __all__ = ("is_permanent", "to_deploy_error")
 
+_NO_TLS = ("HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL", "WRONG_VERSION_NUMBER")
+
 
 def is_permanent(error: httpx.RequestError) -> bool:
     """Return whether a retry would certainly fail in the same way.
 
-    The result is true for an unknown host, an untrusted certificate, a refusal by a proxy, and an
-    invalid request.
+    The result is true for an unknown host, an untrusted certificate, a service without TLS, a
+    refusal by a proxy, and an invalid request.
 
     :param error: raised by httpx.
     """
@@ -27,6 +29,7 @@ def is_permanent(error: httpx.RequestError) -> bool:
         return True
     return any(
         isinstance(cause, ssl.SSLCertVerificationError)
+        or _is_plain_http(cause)
         or (isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN)
         for cause in _iter_causes(error)
     )
@@ -51,9 +54,14 @@ def _explain(host: str, origin: str, error: httpx.RequestError) -> tuple[str, st
     for cause in _iter_causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return (
-                f"The certificate of {origin} is not trusted: {cause.verify_message}.",
+                f"The certificate of {origin} is not trusted: {cause.verify_message.rstrip('.')}.",
                 "Check the address. If a proxy intercepts TLS, set SSL_CERT_FILE to a file with "
                 "the proxy's certificate.",
+            )
+        if _is_plain_http(cause):
+            return (
+                f"{origin} does not answer with TLS.",
+                "Check the port. A service on this machine may have an http:// address.",
             )
         if isinstance(cause, socket.gaierror):
             return (
@@ -81,6 +89,11 @@ def _explain(host: str, origin: str, error: httpx.RequestError) -> tuple[str, st
         f"{origin} cannot be reached: {detail}.",
         "Check the network and the address. Then run the same command again.",
     )
+
+
+def _is_plain_http(cause: BaseException) -> bool:
+    """Return whether the answer to a TLS handshake was no record of TLS."""
+    return isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS
 
 
 def _iter_causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 import msgspec
 
 from mastra_core.logger import get_logger
-from mastra_core.workflows.durable.run_rows import KnownWorkflow, ParkedRuns
-from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.durable.store.run_rows import KnownWorkflow, ParkedRuns
+from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
 from mastra_core.workflows.model.definition import WorkflowDefinition
 from mastra_core.workflows.model.description import describe_workflow

@@ -9,8 +9,8 @@ import msgspec
 
 from mastra_core.errors import Conflict, NotFound
 from mastra_core.workflows.durable.fingerprints.journal_fit import check_fit
-from mastra_core.workflows.durable.run_rows import ExecutionSettings, RunRow
-from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.durable.store.run_rows import ExecutionSettings, RunRow
+from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.model.description import WorkflowDescription
 
 __all__ = ("KnownFingerprint", "RunMover")
@@ -75,7 +75,12 @@ class RunMover:
                     return each
             raise NotFound(f"No process had the fingerprint {fingerprint!r} of {workflow!r}.", hint)
         living = [each for each in known if each.processes]
-        if len(living) != 1:
+        if not living:
+            raise Conflict(
+                f"No living process has the workflow {workflow!r}.",
+                f"Start such a process, or write --to FINGERPRINT. {hint}",
+            )
+        if len(living) > 1:
             raise Conflict(
                 f"Living processes have {len(living)} fingerprints of the workflow {workflow!r}.",
                 f"Name one of them: --to FINGERPRINT. {hint}",

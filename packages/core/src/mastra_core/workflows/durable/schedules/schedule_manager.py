@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mastra_core.errors import NotFound
-from mastra_core.workflows.durable.run_rows import ScheduleRow
-from mastra_core.workflows.durable.run_store import RunStore
 from mastra_core.workflows.durable.schedules.scheduler import build_run_id, map_schedules
+from mastra_core.workflows.durable.store.run_rows import ScheduleRow
+from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.engine.protocol import Engine, Run
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
 from mastra_core.workflows.engine.run_query import RunQuery

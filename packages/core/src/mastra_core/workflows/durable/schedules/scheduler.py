@@ -9,8 +9,8 @@ from mastra_core.errors import StorageError
 from mastra_core.logger import get_logger
 from mastra_core.schema import dump
 from mastra_core.workflows.durable.durable_journal import encode
-from mastra_core.workflows.durable.run_rows import ExecutionSettings, NewRun, ScheduleRow
-from mastra_core.workflows.durable.run_store import RunStore
+from mastra_core.workflows.durable.store.run_rows import ExecutionSettings, NewRun, ScheduleRow
+from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.engine.run_checks import build_initial_state
 from mastra_core.workflows.engine.run_events import RunStarted
 from mastra_core.workflows.model.schedule import Schedule, build_schedule_id

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from mastra_core import Secret
 from mastra_core.pipeline import Stage
@@ -51,8 +50,10 @@ class Api:
     """Sends requests for one app."""
 
     def __init__(self, client: httpx.Client, app: str) -> None:
+        from mastra_deployer.kit import quote_segment
+
         self._client = client
-        self._app = f"/apps/{quote(app, safe='')}"
+        self._app = f"/apps/{quote_segment(app)}"
 
     def get_user(self) -> str:
         """Return the name of the token's owner: GET /user."""
@@ -130,7 +131,9 @@ class Api:
         :param id: the id of the deployment.
         :param since: time of the first line, in ISO 8601; empty for all lines.
         """
-        path = f"{self._app}/deployments/{quote(id, safe='')}/log"
+        from mastra_deployer.kit import quote_segment
+
+        path = f"{self._app}/deployments/{quote_segment(id)}/log"
         return list(self._client.get(path, params={"since": since}).json()["lines"])
 
     def list_deployments(self) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from mastra_core import DurableEngine, Workflow, step
 from mastra_core.errors import ConfigError
 from mastra_core.testing import RunStoreSuite
 from mastra_core.workflows.durable import Batch, Member, NewRun
-from mastra_core.workflows.durable.d1_run_store import D1RunStore
+from mastra_core.workflows.durable.store.d1_run_store import D1RunStore
 from tests.core.storage.d1.local import Binding, Statement
 
 EVENT = '{"type":"step-wrote","step":"a"}'

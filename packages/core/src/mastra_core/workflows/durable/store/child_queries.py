@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mastra_core.workflows.durable.run_queries import (
-    begin_execution,
-    create_run,
-    deliver_end,
-    read_run,
-)
-from mastra_core.workflows.durable.run_rows import ChildStart, NewRun, RunRow
-from mastra_core.workflows.durable.transactions import Queries, Query
+from mastra_core.workflows.durable.store.end_queries import deliver_end
+from mastra_core.workflows.durable.store.execution_queries import begin_execution
+from mastra_core.workflows.durable.store.run_queries import create_run, read_run
+from mastra_core.workflows.durable.store.run_rows import ChildStart, NewRun, RunRow
+from mastra_core.workflows.durable.store.transactions import Queries, Query
 from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
 
 __all__ = ("list_children", "start_child")

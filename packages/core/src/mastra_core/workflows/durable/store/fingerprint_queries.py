@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mastra_core.workflows.durable.run_queries import build_due_condition
-from mastra_core.workflows.durable.run_rows import (
+from mastra_core.workflows.durable.store.claim_queries import build_due_condition
+from mastra_core.workflows.durable.store.query_parts import FINISHED, RUN_COLUMNS, build_row
+from mastra_core.workflows.durable.store.run_rows import (
     Backlog,
     KnownWorkflow,
     ParkedRuns,
     RunRow,
     join_placeholders,
 )
-from mastra_core.workflows.durable.run_schema import RANK
-from mastra_core.workflows.durable.transactions import Queries, Query
-from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
+from mastra_core.workflows.durable.store.run_schema import RANK
+from mastra_core.workflows.durable.store.transactions import Queries, Query
 
 __all__ = (
     "PARKED",
@@ -37,8 +37,6 @@ _IS_PARKED = (
     f"holder = '' AND due_at IS NOT NULL AND {RANK} >= {PARKED - 10**9} AND due_at = {PARKED}"
 )
 _FIELDS = KnownWorkflow.__struct_fields__
-_RUN_FIELDS = RunRow.__struct_fields__
-_FINISHED = tuple(sorted(FINISHED_STATUSES))
 
 
 def store_workflows(workflows: Sequence[KnownWorkflow]) -> Queries[None]:
@@ -75,11 +73,11 @@ def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[Ru
     :param limit: the maximum number of runs.
     """
     rows = yield Query(
-        f"SELECT {', '.join(_RUN_FIELDS)} FROM mastra_runs WHERE fingerprint = ? AND id > ? "  # noqa: S608  # no values
-        f"AND status NOT IN ({join_placeholders(_FINISHED)}) ORDER BY id LIMIT ?",
-        (fingerprint, after, *_FINISHED, limit),
+        f"SELECT {RUN_COLUMNS} FROM mastra_runs WHERE fingerprint = ? AND id > ? "  # noqa: S608  # no values
+        f"AND status NOT IN ({FINISHED}) ORDER BY id LIMIT ?",
+        (fingerprint, after, limit),
     )
-    return [RunRow(**dict(zip(_RUN_FIELDS, row, strict=True))) for row in rows]
+    return [build_row(row) for row in rows]
 
 
 def _list_unknown(now: str) -> Queries[tuple[list[str], list[str]]]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mastra_core.database.database_span import trace_transaction
 from mastra_core.storage.sqlite_file import SqliteFile
-from mastra_core.workflows.durable.run_schema import SQLITE_NOW, SQLITE_SCHEMA
-from mastra_core.workflows.durable.sql_run_store import SqlRunStore
-from mastra_core.workflows.durable.transactions import Queries, Query, record_queries
+from mastra_core.workflows.durable.store.run_schema import SQLITE_NOW, SQLITE_SCHEMA
+from mastra_core.workflows.durable.store.sql_run_store import SqlRunStore
+from mastra_core.workflows.durable.store.transactions import Queries, Query, record_queries
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mastra_core.database.database_span import describe_database, trace_transaction
 from mastra_core.database.postgres_pool import PostgresPool
 from mastra_core.database.url import DatabaseUrl, parse_database_url
-from mastra_core.workflows.durable.run_schema import POSTGRES_SCHEMA
-from mastra_core.workflows.durable.sql_run_store import SqlRunStore
-from mastra_core.workflows.durable.transactions import Queries, Query, record_queries
+from mastra_core.workflows.durable.store.run_schema import POSTGRES_SCHEMA
+from mastra_core.workflows.durable.store.sql_run_store import SqlRunStore
+from mastra_core.workflows.durable.store.transactions import Queries, Query, record_queries
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection

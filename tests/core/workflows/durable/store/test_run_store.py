@@ -4,7 +4,7 @@ import pytest
 
 from mastra_core.testing import RunStoreSuite
 from mastra_core.workflows.durable import SqliteRunStore
-from mastra_core.workflows.durable.postgres_run_store import PostgresRunStore
+from mastra_core.workflows.durable.store.postgres_run_store import PostgresRunStore
 
 
 class TestSqliteRunStore(RunStoreSuite):

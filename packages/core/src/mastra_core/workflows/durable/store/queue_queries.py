@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mastra_core.workflows.durable.run_queries import (
-    UNINDEXED_WORKFLOW,
-    build_due_condition,
-    claim_selected,
-)
-from mastra_core.workflows.durable.run_rows import RunRow, join_placeholders
-from mastra_core.workflows.durable.run_schema import RANK
-from mastra_core.workflows.durable.transactions import Queries, Query
+from mastra_core.workflows.durable.store.claim_queries import build_due_condition, claim_selected
+from mastra_core.workflows.durable.store.query_parts import UNINDEXED_WORKFLOW
+from mastra_core.workflows.durable.store.run_rows import RunRow, join_placeholders
+from mastra_core.workflows.durable.store.run_schema import RANK
+from mastra_core.workflows.durable.store.transactions import Queries, Query
 
 __all__ = (
     "Queue",

@@ -1,0 +1,125 @@
+"""Refuse to download the files that a caller names by URL.
+
+A provider loads such a file itself, if it can. For other providers, pydantic-ai downloads the file
+in this process. A caller could then make the server send requests to any public address.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import Any
+
+from pydantic_ai.capabilities import AbstractCapability
+from pydantic_ai.messages import (
+    FileUrl,
+    ModelMessage,
+    ModelRequest,
+    ModelRequestPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
+
+from mastra_core.agents.messages import AgentInput, FilePart
+from mastra_core.errors import InvalidInput
+
+__all__ = ("build_download_refusal", "refuse_downloads")
+
+_SHOWN = 200  # characters of a URL that the error quotes
+
+
+class _Refusal:
+    """A value of ``FileUrl.force_download`` that refuses the download.
+
+    pydantic-ai uses the value as a boolean to decide who loads the file. It compares the value with
+    ``allow-local`` only if it is about to download the file.
+
+    :param url: the URL of the file.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        if other != "allow-local":
+            return NotImplemented
+        raise InvalidInput(
+            f"The model cannot load the file {self._url[:_SHOWN]!r} itself, and the server does "
+            "not load files for callers.",
+            "Send the content of the file as base64.",
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # nothing needs it
+
+
+def refuse_downloads(messages: list[ModelMessage], run_input: AgentInput) -> list[ModelMessage]:
+    """Return messages in which no file of a caller is downloaded by pydantic-ai.
+
+    Files of tools, and files in runs of the application itself, are downloaded as before.
+
+    :param messages: the messages of a request to a model; they are not changed.
+    :param run_input: the input of the run.
+    :returns: the messages for the request; they must not be stored.
+    """
+    if not run_input.caller:
+        return messages
+    urls = {
+        part.url
+        for message in run_input.messages
+        for part in message.parts
+        if isinstance(part, FilePart)
+    }
+    return [_mark_message(each, urls) for each in messages]
+
+
+def build_download_refusal(run_input: AgentInput) -> list[AbstractCapability[Any]]:
+    """Build the capability that calls ``refuse_downloads`` before each request to a model.
+
+    :param run_input: the input of the run.
+    """
+    return [_DownloadRefusal(run_input)] if run_input.caller else []
+
+
+@dataclasses.dataclass
+class _DownloadRefusal(AbstractCapability[Any]):
+    run_input: AgentInput
+
+    async def before_model_request(self, _: Any, request_context: Any) -> Any:
+        request_context.messages = refuse_downloads(request_context.messages, self.run_input)
+        return request_context
+
+
+def _mark_message(message: ModelMessage, urls: set[str]) -> ModelMessage:
+    """Mark the files of a caller; a request with results of tools also has files of tools."""
+    if not isinstance(message, ModelRequest) or not any(map(_has_content, message.parts)):
+        return message
+    has_results = any(isinstance(part, ToolReturnPart) for part in message.parts)
+    parts = [_mark_part(part, urls if has_results else None) for part in message.parts]
+    return dataclasses.replace(message, parts=parts)
+
+
+def _mark_part(part: ModelRequestPart, urls: set[str] | None) -> ModelRequestPart:
+    """Mark the files with one of ``urls``, or all files if it is ``None``."""
+    if not isinstance(part, UserPromptPart) or isinstance(part.content, str):
+        return part
+    content = [
+        _mark_file(each)
+        if isinstance(each, FileUrl) and (urls is None or each.url in urls)
+        else each
+        for each in part.content
+    ]
+    return dataclasses.replace(part, content=content)
+
+
+def _has_content(part: ModelRequestPart) -> bool:
+    """Return whether a part is a message of a user with more than a text."""
+    return isinstance(part, UserPromptPart) and not isinstance(part.content, str)
+
+
+def _mark_file(file: Any) -> Any:
+    marked = copy.copy(file)
+    marked.force_download = _Refusal(file.url)
+    return marked

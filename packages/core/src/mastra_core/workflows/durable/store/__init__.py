@@ -1,0 +1,1 @@
+"""The store of durable runs: its protocol, its transactions, and the databases."""

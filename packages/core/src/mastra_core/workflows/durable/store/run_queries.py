@@ -1,0 +1,213 @@
+"""The transactions that create, find, list and delete runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mastra_core.workflows.durable.store.member_queries import remove_lost_members
+from mastra_core.workflows.durable.store.query_parts import (
+    FINISHED,
+    RUN_COLUMNS,
+    build_row,
+    split_values,
+)
+from mastra_core.workflows.durable.store.run_rows import NewRun, RunRow, RunState, join_placeholders
+from mastra_core.workflows.durable.store.transactions import Queries, Query
+from mastra_core.workflows.engine.run_query import RunQuery
+
+__all__ = (
+    "count_runs",
+    "create_run",
+    "delete_runs",
+    "find_run",
+    "list_runs",
+    "purge_runs",
+    "read_run",
+    "read_states",
+)
+
+
+def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | None]:
+    """Find a run; prefer a run whose creator is not restricted to a resource.
+
+    :param workflow: the id of the workflow.
+    :param run_id: the id of the run.
+    :param scope: the resource that the caller may access; ``None`` for any.
+    """
+    found = yield Query(
+        f"SELECT {RUN_COLUMNS} FROM mastra_runs WHERE workflow = ? AND run_id = ? "  # noqa: S608  # no values
+        "ORDER BY scope, id",
+        (workflow, run_id),
+    )
+    rows = [build_row(row) for row in found]
+    if scope is None:
+        return rows[0] if rows else None
+    own = [row for row in rows if row.scope == scope]
+    of_others = [row for row in rows if not row.scope and row.resource_id == scope]
+    return next(iter((*own, *of_others)), None)
+
+
+def create_run(new: NewRun, max_unfinished: int) -> Queries[RunRow | None]:
+    """Create a run, or return the creator's existing run with this id.
+
+    :param new: the run.
+    :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
+    """
+    existing = yield from find_run(new.workflow, new.run_id, new.scope)
+    if existing is not None:
+        return existing
+    if new.caller and (yield from _is_full(new.caller, max_unfinished)):
+        return None
+    created = yield Query(
+        f"""INSERT INTO mastra_runs (workflow, run_id, scope, resource_id, caller, status,
+            sequence, attempt, commits, holder, answers, takeovers, created_at, updated_at,
+            settings, context)
+        VALUES (?, ?, ?, ?, ?, 'pending', 0, 0, 0, '', 0, 0, ?, ?, '{{}}', '{{}}')
+        ON CONFLICT (workflow, run_id, scope) DO NOTHING RETURNING {RUN_COLUMNS}""",  # noqa: S608  # no values
+        (
+            *(new.workflow, new.run_id, new.scope, new.resource_id, new.caller),
+            *(new.created_at, new.created_at),
+        ),
+    )
+    if created:
+        return build_row(created[0])
+    found = yield from find_run(new.workflow, new.run_id, new.scope)  # another process was faster
+    assert found is not None  # noqa: S101  # the conflict shows that it exists
+    return found
+
+
+def _is_full(caller: str, max_unfinished: int) -> Queries[bool]:
+    rows = yield Query(
+        "SELECT 1 FROM mastra_runs WHERE caller = ? AND caller <> '' "  # noqa: S608  # no values
+        f"AND status NOT IN ({FINISHED}) LIMIT 1 OFFSET ?",
+        (caller, max_unfinished - 1),
+    )
+    return bool(rows)
+
+
+def read_run(run: int, after: int) -> Queries[tuple[RunRow, list[str]] | None]:
+    """Read a run and its events.
+
+    :param run: the key of the run.
+    :param after: the number of events to skip.
+    """
+    rows = yield Query(f"SELECT {RUN_COLUMNS} FROM mastra_runs WHERE id = ?", (run,))  # noqa: S608  # no values
+    if not rows:
+        return None
+    events: Sequence[tuple[Any, ...]] = ()
+    row = build_row(rows[0])
+    if row.sequence > after:
+        events = yield Query(
+            "SELECT data FROM mastra_run_events WHERE run = ? AND sequence >= ? ORDER BY sequence",
+            (run, after),
+        )
+    return row, [data for (data,) in events][: row.sequence - after]
+
+
+def read_states(runs: list[int]) -> Queries[dict[int, RunState]]:
+    """Read the states of runs.
+
+    :param runs: the keys of the runs.
+    """
+    states = {}
+    for chunk in split_values(runs):
+        rows = yield Query(
+            "SELECT id, sequence, attempt, holder, answers FROM mastra_runs "  # noqa: S608  # no values
+            f"WHERE id IN ({join_placeholders(chunk)})",
+            chunk,
+        )
+        for id_, sequence, attempt, holder, answers in rows:
+            states[id_] = RunState(
+                sequence=sequence, attempt=attempt, holder=holder, answers=answers
+            )
+    return states
+
+
+def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
+    parts: list[str] = ["1 = 1"]
+    values: list[Any] = []
+    for condition, value in (
+        ("workflow = ?", workflow or None),
+        ("run_id = ?", query.run_id or None),
+        ("substr(run_id, 1, length(?)) = ?", query.run_id_prefix or None),
+        ("status = ?", query.status or None),
+        ("resource_id = ?", query.resource_id or None),
+        ("created_at >= ?", query.since),
+        ("created_at <= ?", query.until),
+    ):
+        if value is not None:
+            parts.append(condition)
+            values += [value] * condition.count("?")
+    return " AND ".join(parts), values
+
+
+def list_runs(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list[str]]]]:
+    """List runs with their events, newest first.
+
+    :param workflow: the id of the workflow; empty for all workflows.
+    :param query: selects the runs.
+    """
+    condition, values = _build_condition(workflow, query)
+    limit = 2**52 if query.limit is None else query.limit
+    rows = yield Query(
+        f"SELECT {RUN_COLUMNS} FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
+        "ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
+        (*values, limit, query.offset),
+    )
+    found = [(build_row(row), list[str]()) for row in rows]
+    events = {row.id: data for row, data in found}
+    for chunk in split_values([*events]):
+        stored = yield Query(
+            "SELECT run, data FROM mastra_run_events "  # noqa: S608  # no values
+            f"WHERE run IN ({join_placeholders(chunk)}) ORDER BY run, sequence",
+            chunk,
+        )
+        for run, data in stored:
+            events[run].append(data)
+    return found
+
+
+def count_runs(workflow: str, query: RunQuery) -> Queries[dict[str, int]]:
+    """Count runs by status.
+
+    :param workflow: the id of the workflow; empty for all workflows.
+    :param query: selects the runs.
+    """
+    condition, values = _build_condition(workflow, query)
+    sql = f"SELECT status, count(*) FROM mastra_runs WHERE {condition} GROUP BY status"  # noqa: S608  # no values
+    return dict((yield Query(sql, values)))
+
+
+def delete_runs(runs: Sequence[int]) -> Queries[None]:
+    """Delete runs.
+
+    :param runs: the keys of the runs.
+    """
+    for chunk in split_values(runs):
+        yield Query(f"DELETE FROM mastra_runs WHERE id IN ({join_placeholders(chunk)})", chunk)  # noqa: S608  # no values
+
+
+def purge_runs(finished_before: int, pending_before: int, limit: int, now: str) -> Queries[int]:
+    """Delete old runs, and return their number.
+
+    :param finished_before: the time before which finished runs have ended.
+    :param pending_before: the time before which pending runs were created.
+    :param limit: the maximum number of runs.
+    :param now: an SQL expression for the present time.
+    """
+    yield from remove_lost_members(now)  # processes of other machines
+    rows = yield Query(
+        "SELECT id FROM mastra_runs WHERE "  # noqa: S608  # no values
+        f"(status IN ({FINISHED}) AND updated_at < ?) "
+        "OR (status = 'pending' AND updated_at < ?) LIMIT ?",
+        (finished_before, pending_before, limit),
+    )
+    runs = [id_ for (id_,) in rows]
+    for chunk in split_values(runs):  # a run that was begun in between stays
+        yield Query(
+            f"DELETE FROM mastra_runs WHERE id IN ({join_placeholders(chunk)}) "  # noqa: S608  # no values
+            f"AND holder = '' AND status IN ('pending', {FINISHED})",
+            chunk,
+        )
+    return len(runs)

@@ -1,0 +1,47 @@
+"""Change the small files in which a project remembers its deploys."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from mastra_core.pipeline import Project
+from mastra_deployer.files.atomic_replace import replace_file
+from mastra_deployer.files.directories import build_unwritable_error, get_local_file
+from mastra_deployer.files.lock_file import lock_file
+
+__all__ = ("change_record", "read_record")
+
+_LOCK = "records.lock"
+
+
+def read_record(project: Project, name: str) -> bytes:
+    """Return the content of a file in ``.mastra-local``; empty if the file is missing.
+
+    :param project: the project.
+    :param name: the name of the file.
+    :raises ConfigError: if a link would lead to another place.
+    """
+    try:
+        return get_local_file(project, name).read_bytes()
+    except OSError:
+        return b""
+
+
+def change_record(project: Project, name: str, change: Callable[[bytes], bytes]) -> None:
+    """Replace the content of a file in ``.mastra-local``; concurrent changes wait for one another.
+
+    :param project: the project.
+    :param name: the name of the file.
+    :param change: returns the new content for the present content, which may be empty.
+    :raises ConfigError: if the file cannot be written, or a link would lead to another place.
+    """
+    file = get_local_file(project, name)
+    try:
+        with get_local_file(project, _LOCK).open("a+b") as lock:
+            lock_file(lock, wait=True)
+            replace_file(
+                file, change(read_record(project, name)), file.with_suffix(f".{os.getpid()}.tmp")
+            )
+    except OSError as error:
+        raise build_unwritable_error(file, error) from None

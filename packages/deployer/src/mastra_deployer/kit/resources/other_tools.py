@@ -1,0 +1,35 @@
+"""Warn before a deploy replaces what another tool has deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from mastra_core.pipeline import Report
+
+__all__ = ("warn_about_other_tool",)
+
+T = TypeVar("T")
+
+
+def warn_about_other_tool(
+    report: Report,
+    resource: str,
+    items: Iterable[T],
+    is_own: Callable[[T], bool],
+    *,
+    hint: str,
+) -> None:
+    """Warn that only other tools deployed a resource, which may therefore be another app.
+
+    The names of apps are often the names of projects, so two apps may have the same name.
+
+    :param report: receives the warning.
+    :param resource: the resource, such as ``project 'shop'``.
+    :param items: the newest deployments of the resource; without any, there is no warning.
+    :param is_own: whether mastra made a deployment.
+    :param hint: how to choose another resource, or how to restore this one.
+    """
+    known = list(items)
+    if known and not any(map(is_own, known)):
+        report.warn(f"The {resource} exists, and was deployed by another tool.", hint)
