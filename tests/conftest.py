@@ -68,18 +68,23 @@ def run_mastra(*arguments, cwd=".", timeout=180, **environment):
 
 # A file stays in one worker, so a long file that starts last would run alone at the end.
 LONGEST = (
-    "vercel/deploy",
-    "server/http/test_fuzz",
-    "oci/deploy/test_outages",
+    "vercel/deploy/test_deploy",
+    "cloudflare/preview/test_agents",
+    "cloudflare/preview/test_wire",
     "oci/",
-    "vercel/",
+    "deployer/pipeline/test_deploy",
+    "deployer/bundler/test_hostile_projects",
+    "server/http/test_fuzz",
     "cloudflare/",
-    "deployer/bundler/test_projects",
-    "deployer/bundler/test_incremental",
+    "vercel/",
     "deployer/bundler/test_",
     "deployer/dev",
-    "deployer/pipeline/test_third_party",
-    "deployer/bundler/locks",
+    "deployer/pipeline/",
+    "deployer/scaffold",
+    "workflows/durable/test_crashes",
+    "deployer/bundler/",
+    "netlify/",
+    "typing/",
 )
 
 
