@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from mastra_core import DurableEngine, Workflow, as_child
-from mastra_core.workflows.durable import run_schema
+from mastra_core.workflows.durable.store import run_schema
 from mastra_core.workflows.durable.store.run_schema import SQLITE_SCHEMA
 from mastra_deployer.cli.main import main
 from tests.conftest import run_mastra
