@@ -41,7 +41,9 @@ def root(tmp_path_factory):
 
 def test_move(root):
     run_mastra("runs", "move", cwd=root).failed(1, "Write either RUN_ID, or --from FINGERPRINT")
-    run_mastra("runs", "move", "r0", cwd=root).failed(1, "have 0 fingerprints of the workflow")
+    run_mastra("runs", "move", "r0", cwd=root).failed(
+        1, "No living process has the workflow 'order'"
+    )
     listed = run_mastra("runs", "fingerprints", "order", "--json", cwd=root).ok().json
     known = [each["fingerprint"] for each in listed["fingerprints"]]
     assert {*known} == {OLD.fingerprint, OTHER.fingerprint, LONGER.fingerprint}
