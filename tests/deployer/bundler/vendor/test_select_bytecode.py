@@ -114,7 +114,7 @@ def test_the_modules_of_a_used_feature_have_bytecode(house, mastra):
     )
     root = write_project(house.parent / "durable", {"src/mastra/index.py": source})
     mastra("build", cwd=root).ok()
-    durable = list_compiled(root, "vendor/mastra_core/workflows/durable/__pycache__")
+    durable = list_compiled(root, "vendor/mastra_core/workflows/durable/**/__pycache__")
     assert {"durable_engine", "sqlite_run_store", "sql_run_store", "dispatcher"} <= durable
     assert not list_compiled(root, "vendor/mastra_core/mcp/__pycache__")
 

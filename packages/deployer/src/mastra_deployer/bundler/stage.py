@@ -42,7 +42,7 @@ from mastra_deployer.bundler.sources.console_scripts import (
     write_console_scripts,
 )
 from mastra_deployer.bundler.sources.first_party import collect_sources
-from mastra_deployer.bundler.vendor.reduce_bytecode import StartedModules, reduce_bytecode
+from mastra_deployer.bundler.vendor.reduce_bytecode import StartModules, reduce_bytecode
 from mastra_deployer.bundler.vendor.select_bytecode import BytecodeRequest
 from mastra_deployer.bundler.vendor.unused_requirements import find_imported_unused
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor_dependencies
@@ -136,8 +136,8 @@ def mastra_build(
         vendored, closure = staging.install_dependencies("wsgi", modules)
         staging.compile_app("wsgi", source)
         build, inventory = staging.create_build("wsgi", source, sources, vendored, closure)
-    build, started = verify_build(project, build, interpreter, source, inventory, report)
-    return staging.reduce_bytecode(build, inventory, vendored, started)
+    build, start_modules = verify_build(project, build, interpreter, source, inventory, report)
+    return staging.reduce_bytecode(build, inventory, vendored, start_modules)
 
 
 def lock_dependencies(
@@ -317,18 +317,18 @@ class _Staging:
         build: Build,
         inventory: Inventory,
         dependencies: VendoredDependencies,
-        started: StartedModules,
+        start_modules: StartModules,
     ) -> Build:
         """Leave out the bytecode of modules that no start imports, and describe what is left.
 
         :param build: the finished build.
         :param inventory: the inventory of the build.
         :param dependencies: the dependencies of the build.
-        :param started: the modules that the start in isolation imported.
+        :param start_modules: the modules that the start in isolation imported.
         """
-        if not started.imported or get_config(self.project).build.bytecode != "imported":
+        if not start_modules.imported or get_config(self.project).build.bytecode != "imported":
             return build
-        reduced = reduce_bytecode(dependencies, started, self.directory / "vendor")
+        reduced = reduce_bytecode(dependencies, start_modules, self.directory / "vendor")
         write_inventory(self.project, self.platform, update_inventory(inventory, reduced))
         sizes = measure_sizes(self.app, reduced.wheels.values())
         return dataclasses.replace(

@@ -196,18 +196,20 @@ class StartWalk(Walk):
     :param index: the modules of the bundle.
     :param imports: what is known of the imports of each module.
     :param broken: modules that cannot be imported.
-    :param started: the modules that the start imported.
+    :param start_modules: the modules that the start imported.
     :param is_feature: returns whether a module belongs to an optional feature.
     """
 
-    def __init__(self, index, imports, broken, started=(), is_feature=lambda _: False) -> None:
+    def __init__(
+        self, index, imports, broken, start_modules=(), is_feature=lambda _: False
+    ) -> None:
         super().__init__(index, imports, broken)
-        self._started, self._is_feature = started, is_feature
-        for name in started:
+        self._start_modules, self._is_feature = start_modules, is_feature
+        for name in start_modules:
             self.add(name, is_tried=True)
 
     def _follow_module(self, module, facts):
-        if module not in self._started:
+        if module not in self._start_modules:
             self.follow_pairs(facts[EAGER])
         if module not in self.broken and self._is_feature(module):
             self.follow_pairs(facts[TRIED])

@@ -25,14 +25,14 @@ from mastra_deployer.bytecode.import_graph_child import (
     find_broken,
 )
 
-__all__ = ("StartedModules", "reduce_bytecode")
+__all__ = ("StartModules", "reduce_bytecode")
 
 # Every app imports these names. What they lead to decides which of its features an app uses.
 _BASE = ("mastra_core.Mastra", "mastra_server.create_app")
 _CORE, _SERVER = "mastra-core", "mastra-server"
 
 
-class StartedModules(msgspec.Struct, frozen=True, kw_only=True):
+class StartModules(msgspec.Struct, frozen=True, kw_only=True):
     """The modules of a bundle that the start in isolation shows to be used, by dotted name.
 
     :param imported: what the start imported; empty if that is unknown.
@@ -46,18 +46,18 @@ class StartedModules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reduce_bytecode(
-    dependencies: VendoredDependencies, started: StartedModules, directory: Path
+    dependencies: VendoredDependencies, start_modules: StartModules, directory: Path
 ) -> VendoredDependencies:
     """Delete the bytecode of modules that neither the start nor the first requests import.
 
     :param dependencies: the dependencies that ship.
-    :param started: the modules that the start in isolation imported.
+    :param start_modules: the modules that the start in isolation imported.
     :param directory: the directory of the dependencies.
     :returns: the dependencies without this bytecode.
     """
     selection = dependencies.bytecode
     wheels = dict(zip(selection.files, dependencies.wheels.values(), strict=True))
-    kept = _ImportedFiles(wheels, selection).find(started)
+    kept = _ImportedFiles(wheels, selection).find(start_modules)
     files = {
         path: tuple(file for file in selection.files[path] if file.name in kept) for path in wheels
     }
@@ -84,13 +84,13 @@ class _ImportedFiles:
         self._index = ModuleIndex(places, extensions, sys.stdlib_module_names)
         self._broken = find_broken(self._index, self._imports)
 
-    def find(self, started: StartedModules) -> AbstractSet[str]:
+    def find(self, start_modules: StartModules) -> AbstractSet[str]:
         """Return the names of the bytecode files, given the modules that the start imported."""
-        known = started.imported & self._modules.places.keys()
-        later = started.later & self._modules.places.keys()
+        known = start_modules.imported & self._modules.places.keys()
+        later = start_modules.later & self._modules.places.keys()
         is_feature = self._make_feature_check()
         modules = self._follow(self._selection.roots, known, is_feature, later)
-        tried = started.tried & self._modules.places.keys()
+        tried = start_modules.tried & self._modules.places.keys()
         places = (self._modules.places[name] for name in modules | tried)
         files = (self._stored[number].files.get(file) for number, file in places)
         return {file.name for file in files if file is not None}
@@ -112,11 +112,11 @@ class _ImportedFiles:
     def _follow(
         self,
         roots: Iterable[str],
-        started: AbstractSet[str] = frozenset(),
+        start_modules: AbstractSet[str] = frozenset(),
         is_feature: Callable[[str], bool] = lambda _: False,
         later: AbstractSet[str] = frozenset(),
     ) -> AbstractSet[str]:
-        walk = StartWalk(self._index, self._imports, self._broken, started, is_feature)
+        walk = StartWalk(self._index, self._imports, self._broken, start_modules, is_feature)
         for name in roots:
             walk.add_root(name)
         for name in later:

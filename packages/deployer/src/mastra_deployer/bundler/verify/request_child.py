@@ -22,21 +22,21 @@ def main(index, source_child):
     paths = [os.path.join(launcher.HERE, path) for path in bundle["paths"]]
     launcher.isolate(paths)
     launcher.prepare_children(paths)
-    tried = record_imports()
-    launcher.check(bundle, lambda *imported: inspect_app(launcher, source, tried, *imported))
+    attempts = record_imports()
+    launcher.check(bundle, lambda *imported: inspect_app(launcher, source, attempts, *imported))
 
 
 def record_imports():
     """Return the set that receives the names of all modules that the app tries to import."""
-    tried = set()
+    attempts = set()
 
     class Recorder:
         @staticmethod
         def find_spec(name, *_):
-            tried.add(name)
+            attempts.add(name)
 
     sys.meta_path.insert(0, Recorder)
-    return tried
+    return attempts
 
 
 def load_module(name, path):
@@ -46,7 +46,7 @@ def load_module(name, path):
     return module
 
 
-def inspect_app(launcher, source, tried, bundle, module):
+def inspect_app(launcher, source, attempts, bundle, module):
     """Return the app's registry, its kind, and its response to a request."""
     registry = launcher.describe_app(bundle, module)
     app = operator.attrgetter(bundle["app"].partition(":")[2])(module)
@@ -60,7 +60,7 @@ def inspect_app(launcher, source, tried, bundle, module):
     if bundle["kind"] == "mastra":
         import_server(app)
         registry["started"] = sorted({spec.name for spec in iter_specs(launcher.HERE)})
-        registry["tried"] = sorted(tried)
+        registry["tried"] = sorted(attempts)
     return {**registry, "kind": kind, "request": request}
 
 
