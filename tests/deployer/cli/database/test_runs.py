@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from mastra_core.workflows.durable.run_schema import SQLITE_SCHEMA
 
 from mastra_core import DurableEngine, Workflow, as_child
-from mastra_core.workflows.durable import run_schema
+from mastra_core.workflows.durable.store import run_schema
+from mastra_core.workflows.durable.store.run_schema import SQLITE_SCHEMA
 from mastra_deployer.cli.main import main
 from tests.conftest import run_mastra
 from tests.core.workflows.sample_steps import add_one, ask, fail
