@@ -391,3 +391,34 @@ def test_lines_of_other_threads_are_written_while_the_logger_stops(build):
     assert len(lines()) == sum(counts)
     assert pipeline.get_lost_counts() == {}
     assert "mastra-logs" not in [each.name for each in threading.enumerate()]
+
+
+WAKEUPS = """
+import signal, threading, time
+from mastra_core.logs.wakeup import Wakeup
+
+wakeup, woken = Wakeup(), 0
+
+def wait():
+    global woken
+    while True:
+        wakeup.wait()
+        woken += 1
+
+threading.Thread(target=wait, daemon=True).start()
+signal.signal(signal.SIGALRM, lambda *_: wakeup.set())
+signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+end = time.monotonic() + 0.3
+while time.monotonic() < end:
+    wakeup.set()
+signal.setitimer(signal.ITIMER_REAL, 0)
+before, deadline = woken, time.monotonic() + 5
+while woken == before and time.monotonic() < deadline:
+    wakeup.set()
+    time.sleep(0.001)
+assert woken > before > 0
+"""
+
+
+def test_a_signal_handler_may_wake_a_thread_at_any_moment():
+    run_script(WAKEUPS)

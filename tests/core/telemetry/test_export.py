@@ -235,16 +235,18 @@ def test_broken_exporter_of_the_user_ends_nothing(build_span):
 
 APP = """
 import json, os, time
-from mastra_core import Telemetry
-from mastra_core.telemetry import flush_spans, get_export_counts, start_span
+from mastra_core import Secret, Telemetry
+from mastra_core.telemetry import annotate, flush_spans, get_export_counts, start_span
 telemetry = Telemetry(**SETTINGS)
+secret = Secret('known "value"')
 telemetry.start()
 with start_span("outer", {"n": 1}):
-    with start_span("inner", kind="client"):
-        pass
+    with start_span("inner", kind="client") as inner:
+        annotate(inner, input={"text": f"use {secret.reveal()}", "n": 1, "key": "k-1"})
+        annotate(inner, output="x" * 16_375 + secret.reveal())
 try:
     with start_span("failed"):
-        raise ValueError("password=hunter22")
+        raise ValueError(f"password=hunter22 {secret.reveal()}")
 except ValueError:
     pass
 assert flush_spans(5)
@@ -276,8 +278,25 @@ def test_file_of_otlp_json(tmp_path):
     assert spans["inner"]["parentSpanId"] == spans["outer"]["spanId"]
     assert len(spans["inner"]["traceId"]) == 32
     assert spans["inner"]["kind"] == 3
-    assert spans["failed"]["status"]["message"] == "ValueError: password=****"
+    assert spans["failed"]["status"]["message"] == "ValueError: password=**** ****"
     assert "hunter22" not in line
+    assert "known" not in line
+
+
+def test_known_secrets_in_inputs_and_outputs_are_masked(tmp_path):
+    path = tmp_path / "traces.jsonl"
+    settings = {"export": {"type": "file", "path": str(path)}, "record_content": True}
+    assert run_app(repr(settings)) == "3"
+    text = path.read_text()
+    inner = next(
+        span
+        for span in json.loads(text)["resourceSpans"][0]["scopeSpans"][0]["spans"]
+        if span["name"] == "inner"
+    )
+    values = {each["key"]: each["value"]["stringValue"] for each in inner["attributes"]}
+    assert json.loads(values["mastra.input"]) == {"text": "use ****", "n": 1, "key": "****"}
+    assert values["mastra.output"].endswith('x****"')
+    assert "known" not in text
 
 
 def test_file_that_cannot_be_written_loses_spans_only():

@@ -107,74 +107,116 @@ def test_the_queries_of_the_dashboard_pass_promtool(monitored, tmp_path):
     run(require_debian_tool("promtool"), "check", "rules", path)
 
 
-def test_alerts_fire_when_they_should_and_only_then(monitored, tmp_path):
+def histogram(name, labels, low, high):
+    """Return the series of a histogram: 60 observations a minute, between two limits or below."""
+    return [
+        (f'{name}_bucket{{{labels}, le="{low / 2:g}"}}', "0x90", "0x90"),
+        (f'{name}_bucket{{{labels}, le="{low}"}}', "0x90", "0+60x90"),
+        (f'{name}_bucket{{{labels}, le="{high}"}}', "0+60x90", "0+60x90"),
+        (f'{name}_bucket{{{labels}, le="+Inf"}}', "0+60x90", "0+60x90"),
+    ]
+
+
+def outcomes(name, labels, above, below):
+    """Return the series of 100 outcomes a minute, of which so many fail."""
+    return [
+        (f'{name}{{{labels}, outcome="failed"}}', f"0+{above}x90", f"0+{below}x90"),
+        (f'{name}{{{labels}, outcome="ok"}}', f"0+{100 - above}x90", f"0+{100 - below}x90"),
+    ]
+
+
+JOB, PROCESS = 'job="app"', 'job="app", instance="a"'
+AGENT, MODEL, TOOL = (f'job="app", {name}="x"' for name in ("agent", "model", "tool"))
+DURATION = "http_server_request_duration_seconds"
+MODEL_DURATION = "gen_ai_client_operation_duration_seconds_count"
+FIRST_CHUNK = "gen_ai_client_operation_time_to_first_chunk_seconds"
+OLDEST, QUEUED = "mastra_workflow_oldest_run", "mastra_workflow_oldest_queued_run"
+# Of each alert: its labels, its summary, and its series with values beyond and within the limit.
+ALERTS = {
+    "AppDown": (PROCESS, "a does not answer", [(f"up{{{PROCESS}}}", "0x90", "1x90")]),
+    "RequestErrors": (JOB, "6% of the requests fail", [
+        (f'{DURATION}_count{{{JOB}, status="500"}}', "0+6x90", "0+4x90"),
+        (f'{DURATION}_count{{{JOB}, status="200"}}', "0+94x90", "0+96x90")]),
+    "AgentErrors": ('agent="x"', "11% of the runs of agent x fail",
+        outcomes("mastra_agent_run_duration_seconds_count", AGENT, 11, 9)),
+    "ModelErrors": ('model="x"', "11% of the calls of model x fail",
+        outcomes(MODEL_DURATION, MODEL, 11, 9)),
+    "ToolErrors": ('tool="x"', "21% of the calls of tool x fail",
+        outcomes("mastra_tool_call_duration_seconds_count", TOOL, 21, 19)),
+    "WorkflowErrors": ('workflow="x"', "11% of the runs of workflow x fail",
+        outcomes("mastra_workflow_run_duration_seconds_count", 'job="app", workflow="x"', 11, 9)),
+    "SlowRequests": (JOB, "5 % of the requests take longer than 1.95s", [
+        *histogram(DURATION, f'{JOB}, route="/api/agents"', 1, 2),
+        (f'{DURATION}_bucket{{{JOB}, route="/api/agents/x/stream", le="+Inf"}}',
+         "0+60x90", "0+60x90")]),
+    "SlowModel": ('model="x"', "Model x takes 19.5s to its first chunk",
+        histogram(FIRST_CHUNK, MODEL, 10, 20)),
+    "BusyProcess": (PROCESS, "a uses 0.95 processors", [
+        (f"process_cpu_seconds_total{{{PROCESS}}}", "0+57x90", "0+53x90")]),
+    "ManyActiveRequests": (PROCESS, "a has 201 active requests", [
+        (f"http_server_active_requests{{{PROCESS}}}", "201x90", "200x90")]),
+    "FewFilesLeft": (PROCESS, "a uses 81% of its files", [
+        (f"process_open_fds{{{PROCESS}}}", "81x90", "80x90"),
+        (f"process_max_fds{{{PROCESS}}}", "100x90", "100x90")]),
+    "TokenSpend": (JOB, "6M tokens were used in one hour", [
+        (f'mastra_model_tokens_total{{{MODEL}, type="input"}}', "0+60000x90", "0+40000x90"),
+        (f'mastra_model_tokens_total{{{MODEL}, type="output"}}', "0+40000x90", "0+40000x90"),
+        (f'mastra_model_tokens_total{{{MODEL}, type="cached"}}', "0+90000x90", "0+90000x90")]),
+    "StuckRun": (JOB, "A workflow run is active for 1h 19m 0s", [
+        (f"{OLDEST}_start_time_seconds{{{JOB}}}", "60x90", "1260x90")]),
+    "LostProcesses": (JOB, "15 workflow runs were taken over from processes that ended", [
+        (f"mastra_workflow_takeovers_total{{{JOB}}}", "0+1x90", "0+0.1x90")]),
+    "ParkedRuns": (JOB, "No process can execute 1 workflow runs: mastra runs list", [
+        (f"mastra_workflow_parked_runs{{{JOB}}}", "1x90", "0x90")]),
+    "LongQueue": (JOB, "1001 workflow runs wait for a process", [
+        (f"mastra_workflow_queued_runs{{{JOB}}}", "1001x90", "1000x90")]),
+    "QueuedRun": (JOB, "A workflow run waits for a process since 1h 19m 0s", [
+        (f"{QUEUED}_start_time_seconds{{{JOB}}}", "60x90", "4600x90")]),
+    "GrowingBacklog": (JOB, "181 workflow runs are active, and their number grows", [
+        (f'mastra_workflow_active_runs{{{JOB}, workflow="x"}}', "101+1x90", "181x90")]),
+    "SpansDropped": (JOB, "50 spans did not reach the collector", [
+        (f'mastra_telemetry_spans_total{{{JOB}, result="dropped"}}', "0+5x90", "0x90"),
+        (f'mastra_telemetry_spans_total{{{JOB}, result="exported"}}', "0+5x90", "0+5x90")]),
+    "LogLinesLost": ('job="app", transport="stream"', "The log transport stream lost 50 lines", [
+        ('mastra_log_lines_lost_total{job="app", transport="stream"}', "0+5x90", "0x90")]),
+}  # fmt: skip
+IDLE = " ".join(["+Inf"] * 90)  # the start time of the oldest run, without runs
+
+
+def build_scenario(title, series, fires=lambda _: []):
+    """Return a test of promtool, in which ``fires(NAME)`` are the expected alerts."""
+    inputs = [{"series": name, "values": values} for name, values in series]
+    checks = [{"eval_time": "80m", "alertname": name, "exp_alerts": fires(name)} for name in ALERTS]
+    return {"name": title, "interval": "1m", "input_series": inputs, "alert_rule_test": checks}
+
+
+def list_series(column):
+    return [(each[0], each[column]) for _, _, series in ALERTS.values() for each in series]
+
+
+def test_each_alert_fires_beyond_its_limit_and_only_then(monitored, tmp_path):
+    severities = {each["alert"]: each["labels"]["severity"] for each in read_rules(monitored)}
+    assert severities.keys() == ALERTS.keys()
+
+    def fires(name):
+        text, summary, _ = ALERTS[name]
+        labels = {**dict(re.findall(r'(\w+)="(\w+)"', text)), "severity": severities[name]}
+        return [{"exp_labels": labels, "exp_annotations": {"summary": summary}}]
+
+    idle = [(f"{name}_start_time_seconds{{{JOB}}}", IDLE) for name in (OLDEST, QUEUED)]
+    scenarios = [
+        build_scenario("beyond the limits", list_series(1), fires),
+        build_scenario("within the limits", list_series(2)),
+        build_scenario("an idle app", idle),
+    ]
+    document = {
+        "rule_files": [str(monitored / "monitoring/alerts.yaml")],
+        "evaluation_interval": "1m",
+        "tests": scenarios,
+    }
     path = tmp_path / "test.yaml"
-    text = SCENARIOS.replace("ALERTS", str(monitored / "monitoring/alerts.yaml"))
-    path.write_text(text.replace("NEVER", " ".join(["+Inf"] * 90)))
+    path.write_text(yaml.safe_dump(document))
     run(require_debian_tool("promtool"), "test", "rules", path)
-
-
-SCENARIOS = """\
-rule_files: [ALERTS]
-evaluation_interval: 1m
-tests:
-  - name: a healthy app
-    interval: 1m
-    input_series:
-      - {series: 'up{job="app", instance="a"}', values: '1x90'}
-      - series: 'http_server_request_duration_seconds_count{job="app", status="200"}'
-        values: '0+600x90'
-      - series: 'http_server_request_duration_seconds_count{job="app", status="500"}'
-        values: '0+1x90'
-      - {series: 'mastra_workflow_oldest_run_start_time_seconds{job="app"}', values: 'NEVER'}
-      - series: 'mastra_model_tokens_total{job="app", agent="a", model="m", type="input"}'
-        values: '0+1000x90'
-      - {series: 'mastra_log_lines_lost_total{job="app", transport="stream"}', values: '0x90'}
-    alert_rule_test:
-      - {eval_time: 80m, alertname: AppDown}
-      - {eval_time: 80m, alertname: RequestErrors}
-      - {eval_time: 80m, alertname: StuckRun}
-      - {eval_time: 80m, alertname: TokenSpend}
-      - {eval_time: 80m, alertname: LogLinesLost}
-  - name: an app in trouble
-    interval: 1m
-    input_series:
-      - {series: 'up{job="app", instance="a"}', values: '0x90'}
-      - series: 'http_server_request_duration_seconds_count{job="app", status="200"}'
-        values: '0+600x90'
-      - series: 'http_server_request_duration_seconds_count{job="app", status="500"}'
-        values: '0+200x90'
-      - {series: 'mastra_workflow_oldest_run_start_time_seconds{job="app"}', values: '60x90'}
-      - series: 'mastra_model_tokens_total{job="app", agent="a", model="m", type="input"}'
-        values: '0+100000x90'
-      - {series: 'mastra_log_lines_lost_total{job="app", transport="stream"}', values: '0+5x90'}
-    alert_rule_test:
-      - eval_time: 80m
-        alertname: AppDown
-        exp_alerts:
-          - exp_labels: {job: app, instance: a, severity: critical}
-            exp_annotations: {summary: a does not answer}
-      - eval_time: 80m
-        alertname: RequestErrors
-        exp_alerts:
-          - exp_labels: {job: app, severity: critical}
-            exp_annotations: {summary: 25% of the requests fail}
-      - eval_time: 80m
-        alertname: StuckRun
-        exp_alerts:
-          - exp_labels: {job: app, severity: warning}
-            exp_annotations: {summary: A workflow run is active for 1h 19m 0s}
-      - eval_time: 80m
-        alertname: TokenSpend
-        exp_alerts:
-          - exp_labels: {job: app, severity: warning}
-            exp_annotations: {summary: 6M tokens were used in one hour}
-      - eval_time: 80m
-        alertname: LogLinesLost
-        exp_alerts:
-          - exp_labels: {job: app, transport: stream, severity: warning}
-            exp_annotations: {summary: The log transport stream lost 50 lines}
-"""
 
 
 def test_the_compose_file_fits_its_schema_and_the_other_files(monitored):

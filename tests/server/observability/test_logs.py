@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from mastra_server.observability.log_buffer import LogBuffer
 from tests.server.sample_app import create_sample
 
 LOGGED = logging.getLogger("shop")
@@ -75,3 +76,20 @@ def test_disabled_by_default(serve, monkeypatch):
     with serve() as server:
         assert server.http.get("/api/logs/transports").json() == {"transports": []}
         assert get_lines(server)["logs"] == []
+
+
+def test_kept_lines_are_limited_in_number_and_in_size():
+    own = logging.getLogger("kept")
+    own.setLevel(logging.DEBUG)
+    own.propagate = False
+    buffer = LogBuffer([own])
+    buffer.open()
+    for number in range(1200):
+        own.info("small", extra={"number": number})
+    small = [line["number"] for line in buffer.iter_lines()]
+    for number in range(20):
+        own.info("x" * 1_000_000, extra={"number": number})
+    large = [line["number"] for line in buffer.iter_lines()]
+    buffer.close()
+    assert small == list(range(200, 1200))
+    assert large == list(range(12, 20))

@@ -6,7 +6,6 @@ wait without end for a destination that hangs. They also load 4 ms of modules at
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections import deque
@@ -15,6 +14,7 @@ from typing import Any
 
 from mastra_core.logs.log_entry import LogEntry, format_entries
 from mastra_core.logs.transport import LogTransport
+from mastra_core.logs.wakeup import Wakeup
 
 __all__ = ("BackgroundWriter", "LineQueue")
 
@@ -84,8 +84,7 @@ class BackgroundWriter:
         self._write = write
         self._count_lost = count_lost
         self._queue = LineQueue(MAX_BYTES)
-        self._wakeup = threading.Lock()  # released to wake the thread; an Event is not reentrant
-        self._wakeup.acquire()
+        self._wakeup = Wakeup()
         self._is_awake = False  # whether the thread will take the lines that wait now
         self._is_stopping = False
         self._late_lock = threading.Lock()
@@ -103,7 +102,7 @@ class BackgroundWriter:
         accepted = self._queue.put((transports, line), size)
         if not self._is_awake:
             self._is_awake = True
-            self._wake()
+            self._wakeup.set()
         if self._is_stopping and not self._thread.is_alive():
             self._write_late_lines()
         return accepted
@@ -114,21 +113,17 @@ class BackgroundWriter:
         :param seconds: the time limit.
         """
         self._is_stopping = True
-        self._wake()
+        self._wakeup.set()
         self._thread.join(seconds)
         if self._thread.is_alive():
             return False
         self._write_late_lines()
         return True
 
-    def _wake(self) -> None:
-        with contextlib.suppress(RuntimeError):  # another thread has woken it
-            self._wakeup.release()
-
     def _run(self) -> None:
         while not self._is_stopping or len(self._queue):
             if not self._is_stopping:
-                self._wakeup.acquire()
+                self._wakeup.wait()
             if not self._is_stopping:
                 time.sleep(_BATCH_DELAY)
                 self._is_awake = False  # the thread takes the lines after this

@@ -22,6 +22,7 @@ from opentelemetry.trace import (
     TraceFlags,
 )
 
+from mastra_core.logs.credential_masking import mask_secret_values
 from mastra_core.redaction import redact_text
 
 if TYPE_CHECKING:
@@ -216,8 +217,8 @@ class LightSpan(Span):
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         details = {
             "exception.type": module + kind.__qualname__,
-            "exception.message": redact_text(str(exception)),
-            "exception.stacktrace": redact_text("".join(lines)[-_MAX_STACKTRACE:]),
+            "exception.message": _hide_credentials(str(exception)),
+            "exception.stacktrace": _hide_credentials("".join(lines))[-_MAX_STACKTRACE:],
         }
         self.add_event("exception", {**details, **(attributes or {})}, timestamp)
 
@@ -229,7 +230,7 @@ class LightSpan(Span):
         self.record_exception(error)
         self.attributes.setdefault("error.type", type(error).__qualname__)
         if self.status.status_code is StatusCode.UNSET:
-            text = f"{type(error).__name__}: {redact_text(str(error))}"
+            text = f"{type(error).__name__}: {_hide_credentials(str(error))}"
             self.set_status(StatusCode.ERROR, text)
 
     def end(self, end_time: int | None = None) -> None:
@@ -240,3 +241,7 @@ class LightSpan(Span):
         if self.end_time is None:
             self.end_time = end_time or time.time_ns()
             self._on_end(self)
+
+
+def _hide_credentials(text: str) -> str:
+    return redact_text(mask_secret_values(text))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from mastra_core.logger import get_logger
+from mastra_core.logs.wakeup import Wakeup
 from mastra_core.redaction import safe_message
 from mastra_core.telemetry.export_counts import ExportCounts
 
@@ -82,7 +83,7 @@ class SpanQueue:
         """Start the thread, with an empty queue; after a fork, the parent exports the old spans."""
         self._process = os.getpid()
         self._spans: deque[Any] = deque()
-        self._wake = threading.Event()
+        self._wake = Wakeup()
         self._stopping = threading.Event()
         self._idle = threading.Condition()
         self._flushes = 0  # requests to export everything now
@@ -134,13 +135,14 @@ class SpanQueue:
         self._thread.join(seconds)
         remaining = self._take(len(self._spans))
         self._is_abandoned = self._thread.is_alive()
-        self._lose(len(remaining) + self._sending * self._is_abandoned, "the process stops")
+        self._count_lost(len(remaining) + self._sending * self._is_abandoned, "the process stops")
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            if not self._flushes > self._finished_flushes and len(self._spans) < self._batch_size:
-                self._wake.wait(self._delay)
-            self._wake.clear()
+            has_work = (
+                self._flushes > self._finished_flushes or len(self._spans) >= self._batch_size
+            )
+            self._wake.wait(0 if has_work else self._delay)
             flushes = self._flushes
             self._export(len(self._spans))
             with self._idle:
@@ -158,7 +160,7 @@ class SpanQueue:
             count -= size
         if self._overflows:
             overflows, self._overflows = self._overflows, 0
-            self._lose(overflows, "the queue is full")
+            self._count_lost(overflows, "the queue is full")
 
     def _take(self, count: int) -> list[Any]:
         """Remove up to ``count`` spans; another thread may remove some at the same moment."""
@@ -178,7 +180,7 @@ class SpanQueue:
             return  # counted as lost already
         self._sending = 0
         self._counts.add("exported", len(batch) - lost)
-        self._lose(lost, reason)
+        self._count_lost(lost, reason)
         if not lost:
             self._report_recovery()
 
@@ -192,7 +194,7 @@ class SpanQueue:
             return len(batch), f"{type(error).__name__}: {safe_message(error)}"
         return 0, ""
 
-    def _lose(self, count: int, reason: str) -> None:
+    def _count_lost(self, count: int, reason: str) -> None:
         if not count:
             return
         if not self._lost:

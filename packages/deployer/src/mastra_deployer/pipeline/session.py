@@ -28,13 +28,13 @@ from mastra_deployer.files.atomic_replace import (
     repair_directory,
     replace_directory,
 )
+from mastra_deployer.files.build_lock import hold_build_lock
 from mastra_deployer.files.directories import (
     OUTPUT_DIRECTORY,
     convert_project_errors,
     ensure_local_directory,
     get_vendor_reuse_directory,
 )
-from mastra_deployer.files.lock import hold_build_lock
 from mastra_deployer.files.path_encoding import require_utf8
 from mastra_deployer.files.refuse_links import refuse_links
 from mastra_deployer.files.temporary import temporary_directory

@@ -15,10 +15,11 @@ from mastra_core.logs.formats import JsonFormatter
 __all__ = ("LogBuffer",)
 
 _MAX_LINES = 1000
+_MAX_SIZE = 8 * 1024 * 1024  # characters of all kept lines
 
 
 class LogBuffer(logging.Handler):
-    """A logging handler that keeps the latest lines.
+    """A logging handler that keeps the latest lines: at most 1,000, and 8 MiB in total.
 
     :param loggers: the loggers whose lines are kept.
     """
@@ -27,7 +28,8 @@ class LogBuffer(logging.Handler):
         super().__init__()
         self._loggers = set(loggers)
         self._formatter = JsonFormatter()
-        self._lines: deque[dict[str, Any]] = deque(maxlen=_MAX_LINES)
+        self._lines: deque[str] = deque()
+        self._size = 0
 
     def open(self) -> None:
         """Start keeping lines."""
@@ -46,11 +48,16 @@ class LogBuffer(logging.Handler):
         :param record: the log record.
         """
         try:
-            line = msgspec.json.decode(self._formatter.format(record))
+            line = self._formatter.format(record)
         except Exception:  # noqa: BLE001  # str() of a user's object may raise anything
             return  # the pipeline counts and reports the line
-        self._lines.append({**line, "pid": os.getpid()})
+        self._lines.append(line)
+        self._size += len(line)
+        while len(self._lines) > _MAX_LINES or self._size > _MAX_SIZE:
+            self._size -= len(self._lines.popleft())
 
     def iter_lines(self) -> Iterator[dict[str, Any]]:
         """Yield the kept lines, oldest first, as the JSON format has them."""
-        return iter(list(self._lines))
+        pid = os.getpid()
+        for line in list(self._lines):
+            yield {**msgspec.json.decode(line, type=dict[str, Any]), "pid": pid}

@@ -1,0 +1,36 @@
+"""Wake a thread that waits, also from a signal handler or a finalizer."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+__all__ = ("Wakeup",)
+
+
+class Wakeup:
+    """A flag that one thread waits for, and that ``wait`` takes back.
+
+    ``threading.Event`` holds a lock within its methods. A signal handler or a finalizer, which runs
+    in the middle of such a method and sets the same event, waits forever.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # released while the flag is set
+        self._lock.acquire()
+
+    def set(self) -> None:
+        """Wake the thread; it wakes at once if it begins to wait later."""
+        with contextlib.suppress(RuntimeError):  # the flag is set already
+            self._lock.release()
+
+    def wait(self, seconds: float = -1) -> None:
+        """Wait until the flag is set, and take it back.
+
+        :param seconds: how long to wait; without end by default.
+        """
+        self._lock.acquire(timeout=seconds)
+
+    def is_set(self) -> bool:
+        """Return whether the flag is set."""
+        return not self._lock.locked()
