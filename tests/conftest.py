@@ -21,6 +21,8 @@ from tests.sample_projects import ECHO, write_project
 
 # Servers of the tests send head and body apart; the body would wait 40 ms for a confirmation.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+# By default a server notices `shutdown` twice a second, and each fixture would wait for that.
+socketserver.BaseServer.serve_forever.__defaults__ = (0.02,)
 
 _SERVING = re.compile(r"Serving .* on http://\S+:(\d+)")
 
@@ -66,18 +68,23 @@ def run_mastra(*arguments, cwd=".", timeout=180, **environment):
 
 # A file stays in one worker, so a long file that starts last would run alone at the end.
 LONGEST = (
-    "vercel/deploy",
-    "server/http/test_fuzz",
-    "oci/deploy/test_outages",
+    "vercel/deploy/test_deploy",
+    "cloudflare/preview/test_agents",
+    "cloudflare/preview/test_wire",
     "oci/",
-    "vercel/",
+    "deployer/pipeline/test_deploy",
+    "deployer/bundler/test_hostile_projects",
+    "server/http/test_fuzz",
     "cloudflare/",
-    "deployer/bundler/test_projects",
-    "deployer/bundler/test_incremental",
+    "vercel/",
     "deployer/bundler/test_",
     "deployer/dev",
-    "deployer/pipeline/test_third_party",
-    "deployer/bundler/locks",
+    "deployer/pipeline/",
+    "deployer/scaffold",
+    "workflows/durable/test_crashes",
+    "deployer/bundler/",
+    "netlify/",
+    "typing/",
 )
 
 

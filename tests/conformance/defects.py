@@ -226,6 +226,11 @@ PREVIEWS = {
 }
 
 DEPLOYS = {
+    "an unpublished deploy that is published": (
+        "an_unpublished_deploy_is_not_live",
+        "it is live without a promotion",
+        ("    refuse_draft(request)\n", ""),
+    ),
     "no answer": (
         "deploy_returns_the_live_deployment",
         "returned NoneType",

@@ -38,6 +38,31 @@ def test_console_line(build_logger):
     assert build_logger.text().endswith("error app: gone user=ann\n")
 
 
+FORGED = "\x1b]0;title\x07\x1b[2J\r\n12:00:00 error app: forged\u202e"
+
+
+@pytest.mark.parametrize("tracebacks", ["", "full"])
+def test_text_of_a_caller_on_the_console(build_logger, monkeypatch, tracebacks):
+    """It can neither change the terminal nor look like another line."""
+    monkeypatch.setenv("MASTRA_TRACEBACKS", tracebacks)
+    logger = build_logger("console")
+    logger.warning("got %s", FORGED, extra={"path": FORGED})
+    try:
+        raise ValueError(FORGED)
+    except ValueError:
+        logger.exception("failed")
+    text = build_logger.text()
+    assert not {"\x1b", "\x07", "\r", "\u202e"} & {*text}
+    starts = [line for line in text.splitlines() if not line.startswith("    ")]
+    assert [line.split(" ")[1] for line in starts] == ["warn", "error"]
+    assert "\\x1b]0;title\\x07" in starts[0]
+
+
+def test_a_message_of_several_lines_on_the_console(build_logger):
+    build_logger("console").warning("Grüße:\n\t1. one\n\t2. two")
+    assert build_logger.text().endswith(" app: Grüße:\n    \t1. one\n    \t2. two\n")
+
+
 def test_console_format_in_development(build_logger, monkeypatch):
     monkeypatch.setenv("MASTRA_DEV", "true")
     build_logger("auto").info("hello")

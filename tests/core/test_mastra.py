@@ -129,6 +129,7 @@ def test_description_is_data():
         "variables": {},
         "suspending_steps": {},
         "run_database": "memory",
+        "model_modules": [],
         "middleware": 1,
         "serve": {
             "host": "::1",

@@ -1,6 +1,7 @@
 """The structure of the packages: no import circle, no crowded directory, one meaning a name."""
 
 import ast
+import functools
 from collections import Counter, defaultdict
 
 import pytest
@@ -77,6 +78,7 @@ def imported_modules(path, known):
                 yield name if name in known else node.module
 
 
+@functools.cache
 def import_graph():
     """Each module with the other modules of ours that it imports; types and lazy imports count."""
     known = modules()

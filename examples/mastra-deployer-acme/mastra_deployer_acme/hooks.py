@@ -37,8 +37,9 @@ def mastra_bundle(build: Build, directory: Path) -> Bundle:
 def mastra_deploy(
     bundle: Bundle, settings: AcmeDeployer, credentials: Env, request: DeployRequest, report: Report
 ) -> Deployment:
-    from mastra_deployer.kit import FileManifest, get_or_create, poll, upload
+    from mastra_deployer.kit import FileManifest, get_or_create, poll, refuse_draft, upload
 
+    refuse_draft(request)
     manifest, digest = FileManifest.from_directory(bundle.directory), bundle.manifest.digest
     stage = request.environment
     notes = {"fingerprint": request.fingerprint, "message": request.message}

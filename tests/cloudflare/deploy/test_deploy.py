@@ -156,9 +156,12 @@ class TestDeploy(CloudflareFixtures):
     def test_storage_beyond_the_first_page_is_found(self, harness, platform):
         names = {f"cache-{number}": f"{number:032x}" for number in range(120)}
         platform.platform.storage["kv"] = dict(names)
-        platform.settings = {"kv": {"CACHE": "cache-119"}}
+        buckets = {f"bucket-{number}": f"{number:032x}" for number in range(1020)}
+        platform.platform.storage["r2"] = dict(buckets)
+        platform.settings = {"kv": {"CACHE": "cache-119"}, "r2": {"FILES": "bucket-1019"}}
         harness.deploy_sample()
         assert platform.platform.storage["kv"] == names
+        assert platform.platform.storage["r2"] == buckets
 
     def test_addresses_follow_the_settings_and_others_stay(self, harness, platform):
         zone = platform.platform.zones[0]

@@ -38,6 +38,14 @@ class Page:
 
 
 @dataclasses.dataclass(kw_only=True)
+class CursorPage:
+    """A part of a list whose next part has a cursor."""
+
+    result: Any
+    cursor: str
+
+
+@dataclasses.dataclass(kw_only=True)
 class Request:
     platform: Platform
     method: str

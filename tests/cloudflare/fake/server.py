@@ -18,7 +18,7 @@ from tests.cloudflare.fake.routes import (  # noqa: F401  # importing a module r
     versions,
     workers,
 )
-from tests.cloudflare.fake.routing import ApiError, Page, Request, find_route
+from tests.cloudflare.fake.routing import ApiError, CursorPage, Page, Request, find_route
 from tests.cloudflare.fake.state import ACCOUNT, PERMISSIONS, Platform, Version, Worker
 from tests.cloudflare.fake.tail_socket import TailSocket
 from tests.platform_fakes.connection import HttpConnection
@@ -210,6 +210,8 @@ def _respond(request: Request) -> tuple[int, Any]:
     if isinstance(result, Page):
         info = {"page": result.number, "per_page": result.size, "total_count": result.total}
         body |= {"result": result.items, "result_info": {**info, "count": len(result.items)}}
+    if isinstance(result, CursorPage):
+        body |= {"result": result.result, "result_info": {"cursor": result.cursor}}
     return 200, body
 
 

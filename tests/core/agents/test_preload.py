@@ -75,7 +75,9 @@ def run(model, **environment):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["test", "openai:gpt-5", "openai-chat:gpt-5"])
+@pytest.mark.parametrize(
+    "model", ["test", "openai:gpt-5", pytest.param("openai-chat:gpt-5", marks=pytest.mark.full)]
+)
 def test_the_first_run_imports_no_framework_after_preload(model):
     assert FRAMEWORK & set(run(model)["new"]), "without preload the first run does"
     found = run(model, PRELOAD="1")

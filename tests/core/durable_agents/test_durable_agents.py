@@ -26,6 +26,7 @@ from mastra_core.durable_agents import DurableAgent
 from mastra_core.errors import AgentFailed, InvalidInput, NotFound
 from mastra_core.tools import ToolContext
 from mastra_core.workflows.engine.run_events import StepWrote
+from mastra_core.workflows.engine.run_query import RunQuery
 from tests.core.durable_agents.conftest import read_all, wait_until
 from tests.core.scripted_model import Script, call
 
@@ -192,6 +193,46 @@ def test_a_resource_cannot_reach_the_run_of_another(open_mastra):
             assert [each.result for each in output.tool_results] == ["paid"]
             await agent.cancel_run("r", "bob")
             assert (await runs.list(SuspendedRunQuery(agent="a"))).total == 0
+
+    asyncio.run(run_scenario())
+
+
+def test_suspended_runs_have_pages(open_mastra):
+    """A page reads two or three events of each of its runs, however long the answers are."""
+
+    @tool(requires_approval=True)
+    def pay() -> str:
+        """Pay."""
+        return "paid"
+
+    async def run_scenario():
+        words = [" ".join("word" for _ in range(50))]
+        script = Script(*[[*words, call("pay", {}, f"c{number}")] for number in range(4)])
+        async with open_mastra(Agent(name="a", model=script.model, tools=[pay])) as mastra:
+            agent, runs = mastra.get_agent("a"), mastra.suspended_runs
+            for number in range(4):
+                own = {"run_id": f"r{number}", "resource": "ann", "thread": f"t{number % 2}"}
+                await read_all(agent.stream("x", **own))
+                await asyncio.sleep(0.002)
+
+            async def read(**fields):
+                page = await runs.list(SuspendedRunQuery(agent="a", **fields))
+                return [run.run_id for run in page.items], page.total
+
+            assert await read() == (["r3", "r2", "r1", "r0"], 4)
+            assert await read(per_page=2, page=1) == (["r1", "r0"], 4)
+            assert await read(resource="ann", thread="t1", per_page=1) == (["r3"], 2)
+            assert await read(thread="t0", call="c2") == (["r2"], 1)
+            assert await read(resource="bob") == await read(resource="") == ([], 0)
+            (newest,) = (await runs.list(SuspendedRunQuery(agent="a", per_page=1))).items
+            at = newest.suspended_at
+            assert await read(since=at) == (["r3"], 1)
+            assert await read(until=at) == (["r3", "r2", "r1", "r0"], 4)
+            assert await read(until=at - 1) == (["r2", "r1", "r0"], 3)
+            assert newest == await agent.get_suspended_run("r3")
+            selection = RunQuery(status="suspended", last_events=2)
+            listed = await mastra.engine._store.list(agent.workflow.id, selection)
+            assert [len(events) for _, events in listed] == [3, 3, 3, 3]
 
     asyncio.run(run_scenario())
 

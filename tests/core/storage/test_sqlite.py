@@ -106,6 +106,12 @@ def test_missing_directory(tmp_path):
         open_storage(tmp_path / "none" / "app.db")
 
 
+def test_an_error_names_the_absolute_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match=f"'{tmp_path}/none/app.db' cannot be opened"):
+        open_storage("none/app.db")
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
 def test_read_only_file(tmp_path):
     path = tmp_path / "app.db"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from mastra_core.logs.escape import escape_line, escape_text
 from mastra_deployer.cli.main import main
 from mastra_deployer.dev.app_error import Problem
 from mastra_deployer.dev.console import Screen
-from mastra_deployer.output.escape import escape_line, escape_text
 from mastra_deployer.output.masking import _masked, add_masked_values, mask
 from tests.deployer.attacks.test_hostile_checkouts import Outcome, run_on_terminal
 from tests.deployer.attacks.verbs import PLATFORM_COMMANDS, build_arguments

@@ -122,7 +122,9 @@ def test_start_and_preload_find_bytecode_which_is_not_that_of_all_modules(bundle
     result = subprocess.run(
         command, env=os.environ | keys, capture_output=True, text=True, check=True
     )
-    assert result.stdout.split() == []
+    # pydantic imports two small modules in functions.
+    assert {name for name in result.stdout.split() if not name.startswith("pydantic.")} == set()
+    assert len(result.stdout.split()) <= 2
     modules = {path.stem for path in (bundle / "vendor/openai").rglob("*.py")}
     compiled = {path.name.partition(".")[0] for path in (bundle / "vendor/openai").rglob("*.pyc")}
     assert len(compiled) < len(modules) / 2

@@ -1,6 +1,11 @@
 """Which modules of a bundle are reached from its roots."""
 
-from mastra_deployer.bytecode.import_graph_child import ModuleIndex, Walk, find_broken
+from mastra_deployer.bytecode.import_graph_child import (
+    ModuleIndex,
+    StartWalk,
+    Walk,
+    find_broken,
+)
 from mastra_deployer.bytecode.module_imports_child import read_module_imports
 
 SOURCES = {
@@ -58,3 +63,38 @@ def test_a_walk_continues_when_more_is_known():
     whole.add("app")
     whole.follow()
     assert walk.reached == whole.reached
+
+
+START_SOURCES = {
+    "app.tool": "import later.thing\nfrom hub import Feature",
+    "hub": "if x:\n    import hub.skipped\ndef f():\n    import hub.unused\n"
+    "if TYPE_CHECKING:\n    from hub.feature import Feature\ndef __getattr__(name): ...",
+    "hub.feature": "import hub.part\ndef f():\n    import hub.on_use\n"
+    "    try:\n        import hub.tried\n    except ImportError: ...",
+    "hub.on_use": "",
+    "hub.part": "",
+    "hub.skipped": "",
+    "hub.tried": "import not_there",
+    "hub.unused": "",
+    "later": "",
+    "later.thing": "import later.needed\ndef f():\n    import later.rare",
+    "later.needed": "",
+    "later.rare": "",
+}
+
+
+def test_what_a_start_and_its_first_requests_import():
+    """Imports in functions count in features that are used, and nowhere else."""
+    index = ModuleIndex(START_SOURCES, set(), frozenset())
+    imports = {
+        name: read_module_imports(source.encode(), name, name in index.packages, is_own=False)
+        for name, source in START_SOURCES.items()
+    }
+    broken = find_broken(index, imports)
+    walk = StartWalk(index, imports, broken, {"hub"}, lambda name: name == "hub.feature")
+    walk.add_root("app.tool")
+    walk.follow()
+    assert walk.reached == {
+        *("app.tool", "hub", "hub.feature", "hub.on_use", "hub.part", "hub.tried"),
+        *("later", "later.thing", "later.needed"),
+    }

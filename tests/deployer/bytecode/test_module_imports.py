@@ -3,6 +3,7 @@
 import pytest
 
 from mastra_deployer.bytecode.module_imports_child import (
+    EAGER,
     INNER,
     LAZY,
     NAMED,
@@ -32,6 +33,7 @@ IMPORT_STATEMENTS = [
     ("if TYPE_CHECKING:\n    import b\nelse:\n    import c", {"c"}, {"c"}),
     ("if t.TYPE_CHECKING:\n    from a import b", set(), set()),
     ("if not TYPE_CHECKING:\n    import b\nelse:\n    import c", {"b"}, {"b"}),
+    ("if TYPE_CHECKING or not install():\n    import b", {"b"}, set()),
     ("class A:\n    @cached_property\n    def f(self):\n        import b", set(), set()),
     ("'import a'\n# import b\n", set(), set()),
     ("import", set(), set()),
@@ -49,13 +51,15 @@ def join(pairs):
 @pytest.mark.parametrize(("source", "imports", "required"), IMPORT_STATEMENTS)
 def test_import_statements(source, imports, required):
     found = read(source)
-    assert join([*found[TRIED], *found[INNER]]) == imports
-    assert join(found[INNER]) == (imports if "def " in source and "try" not in source else set())
+    assert join([*found[EAGER], *found[TRIED], *found[INNER]]) == imports
+    is_later = "def " in source or " or " in source
+    assert join(found[EAGER]) == (set() if is_later else imports)
+    assert join(found[INNER]) == (imports if is_later and "try" not in source else set())
     assert join(found[REQUIRED]) == required
 
 
 def test_relative_imports_of_a_package():
-    assert join(read("from .b import c", is_package=True, module="pkg")[TRIED]) == {"pkg.b.c"}
+    assert join(read("from .b import c", is_package=True, module="pkg")[EAGER]) == {"pkg.b.c"}
 
 
 def test_attributes_that_a_module_imports_on_use():
@@ -63,7 +67,7 @@ def test_attributes_that_a_module_imports_on_use():
     table = "_MODULES = {'C': '.c', 'D': ('pkg.d', 'D')}\n"
     source = f"{typed}{table}def __getattr__(name):\n    from . import hidden\n"
     found = read(source, is_package=True, module="pkg")
-    assert found[TRIED] == found[INNER] == []
+    assert found[EAGER] == found[TRIED] == found[INNER] == []
     assert join(found[LAZY]["A"]) == {"pkg.a.A"}
     assert join(found[LAZY]["B"]) == {"far.b"}
     assert {"pkg.c"} <= join(found[LAZY]["C"])

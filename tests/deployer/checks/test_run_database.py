@@ -54,6 +54,13 @@ def test_declared_variable_is_no_problem():
     assert problem.severity == "note"
 
 
+def test_the_default_file_is_named_unless_a_variable_names_a_database():
+    (problem,) = check(SERVER, "variable")
+    assert "mastra.db" in problem.message and DATABASE_URL in problem.hint
+    (problem,) = check(SERVER, "variable", [DATABASE_URL])
+    assert f"that {DATABASE_URL} names" in problem.message
+
+
 @pytest.mark.parametrize("kind", ["", "memory", "other"])
 def test_other_engines_are_reported_elsewhere(kind):
     assert check(FUNCTION, kind) == []

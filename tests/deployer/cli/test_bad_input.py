@@ -1,6 +1,9 @@
 """Mistakes of users, each with a message, a cure and an exit code."""
 
+import contextlib
+import os
 import subprocess
+import sys
 
 import pytest
 
@@ -122,6 +125,8 @@ def test_an_unknown_configuration_key(project, mastra, echo):
         ('python = "9.9"', ("'9.9' is not a version of Python 3", 'python = "3.12"')),
         ("python = 3.12", ("python: Expected `str`", 'Write it as python = "...".')),
         ('[tool.mastra.build]\nkeep = "rich"', ("build.keep", 'Write it as keep = ["..."].')),
+        ('[tool.mastra.build]\nbytecode = "al"', ("build.bytecode", "all, imported, none")),
+        ('[tool.mastra.check]\nenv = "x"', ("check.env", 'env = { NAME = "..." }')),
         ("[tool.mastra.check]\nenv = { POOL = 5 }", ("check.env", "docs/configuration.md")),
     ],
 )
@@ -284,3 +289,33 @@ def test_the_universal_target_has_environments(project, mastra, echo):
     mastra("build", cwd=root).failed(2, "'3.10'")
     mastra("build", "--env", "old", cwd=root).failed(2, "'3.9'")
     mastra("check", "--env", "odl", cwd=root).failed(2, "'odl'", "Did you mean 'old'?")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_paths_that_are_not_utf8(mastra, tmp_path, echo):
+    name = os.fsdecode(b"caf\xe9")
+    root = write_project(tmp_path / name, {INDEX: echo})
+    mastra("build", cwd=root).failed(2, "caf\\xe9' of the project is not UTF-8", "Rename")
+    root = root.rename(tmp_path / "app")
+    failed = mastra("build", cwd=root, MASTRA_CACHE_DIR=str(tmp_path / name))
+    failed.failed(2, "of the cache is not UTF-8", "Set MASTRA_CACHE_DIR")
+
+
+def test_new_files_on_a_full_or_read_only_disk(disk, mastra):
+    root = disk(size="64k")
+    (root / "Dockerfile").write_text("FROM mine\n")
+    with contextlib.suppress(OSError), (root / "fill").open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+    before = sorted(root.rglob("*"))
+    for command in ("new shop", "new host docker --force"):
+        failed = mastra(*command.split(), cwd=root)
+        failed.failed(2, "cannot be written: No space left on device")
+        assert sorted(root.rglob("*")) == before
+    assert (root / "Dockerfile").read_text() == "FROM mine\n"
+    disk.mount("remount,ro")
+    mastra("check", cwd=root).failed(2, "cannot be written: Read-only file system")
+    disk.mount("remount,rw,size=1m")
+    (root / "Dockerfile").chmod(0o600)
+    mastra("new", "host", "docker", "--force", cwd=root).ok()
+    assert (root / "Dockerfile").stat().st_mode & 0o777 == 0o600

@@ -75,6 +75,14 @@ def test_a_group_without_a_command_shows_its_help(run):
     assert err.startswith("Usage: mastra env") and "sync" in err
 
 
+@pytest.mark.parametrize("group", ["env", "runs", "db", "new"])
+def test_the_help_of_a_group_shortens_no_summary(run, group):
+    code, out, _ = run(group, "--help")
+    _, _, rows = out.partition("Commands:\n")
+    assert code == 0 and "..." not in rows
+    assert rows.rstrip().endswith(".") and max(map(len, rows.splitlines())) <= 80
+
+
 def test_targets_are_a_table_of_commands(run):
     code, out, _ = run("targets")
     assert code == 0

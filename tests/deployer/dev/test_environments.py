@@ -16,6 +16,7 @@ import pytest
 from uv import find_uv_bin
 
 from mastra_deployer.dev.options import DevOptions
+from mastra_deployer.project.environment import read_environment
 from tests.deployer.dev.dev_process import MASTRA, Dev, run_dev
 from tests.sample_projects import ECHO, write_project
 
@@ -300,3 +301,26 @@ def test_child_processes_import_the_modules_of_the_project(tmp_path):
         dev.save("src/mastra/words.py", "WORD = 'two'\n")
         dev.wait_for_line("reloaded in")
         assert dev.ask().json()["text"] == "two"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "KEY=a-b",
+        'KEY="a-b"',
+        "KEY='a-b'  # note",
+        "export KEY=a-b",
+        "KEY=a-b # note",
+        "X=1\nKEY=a-b",
+    ],
+)
+def test_the_shell_reads_the_key_as_mastra_does(tmp_path, line, monkeypatch):
+    monkeypatch.delenv("KEY", raising=False)
+    root = write_project(tmp_path / "app", {INDEX: ECHO, ".env": f"{line}\n"})
+    monkeypatch.chdir(root)
+    options = DevOptions(directory=root)
+    project = options.find_project()
+    assert read_environment(project, None)["KEY"] == "a-b"
+    command = f'printf %s "Bearer {options.format_token(project, "KEY")}"'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout == "Bearer a-b"

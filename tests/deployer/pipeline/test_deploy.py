@@ -481,6 +481,17 @@ def test_a_value_on_the_command_line_is_refused_and_not_repeated(world):
     world.run("env", "set", "NOWHERE").failed(2, "'NOWHERE'")
 
 
+def test_a_destroyed_app_is_deployed_again(world):
+    source = (world.root / "paper.py").read_text()
+    source = source.replace("@hookimpl\ndef mastra_deployments(", "def list_paper(")
+    (world.root / "paper.py").write_text(source)
+    skip = ("--prod", "--skip-if-unchanged", "--json")
+    world.deploy(*skip).ok()
+    assert world.deploy(*skip).ok().json["skipped"] is True
+    world.run("destroy", "paper", "--yes").ok()
+    assert world.deploy(*skip).ok().json["skipped"] is False
+
+
 def test_destroy_asks_first(world):
     world.deploy("--prod").ok()
     world.run("destroy", "paper").failed(2, "--yes")

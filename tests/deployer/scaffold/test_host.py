@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -394,8 +395,9 @@ def send_requests(upstream):
         thread.join()
 
 
-@pytest.mark.slow
-def test_slots_are_switched_when_ready_and_back(built, tmp_path):
+@contextlib.contextmanager
+def open_slots(built, tmp_path, reload="true"):
+    """The command that switches two slots, which it starts as plain processes; and its files."""
     blue, green = map(str, find_free_ports(2))
     text = (built / "blue-green/switch.py").read_text()
     assert 'PORTS = {"blue": 4321, "green": 4322}' in text
@@ -407,7 +409,7 @@ def test_slots_are_switched_when_ready_and_back(built, tmp_path):
         "UPSTREAM": str(upstream),
         "START": slot % "start",
         "STOP": slot % "stop",
-        "RELOAD": "true",
+        "RELOAD": reload,
         "PROXY_SECONDS": "0.5",
     }
 
@@ -416,6 +418,16 @@ def test_slots_are_switched_when_ready_and_back(built, tmp_path):
         return run(sys.executable, script, *arguments, env=environment)
 
     try:
+        yield SimpleNamespace(switch=switch, upstream=upstream, blue=blue, green=green)
+    finally:
+        for port in (blue, green):
+            run(sys.executable, helper, "stop", port, "")
+
+
+@pytest.mark.slow
+def test_slots_are_switched_when_ready_and_back(built, tmp_path):
+    with open_slots(built, tmp_path) as slots:
+        switch, upstream, blue, green = slots.switch, slots.upstream, slots.blue, slots.green
         assert "The slot blue gets the requests." in switch().stdout
         with send_requests(upstream) as answers:
             assert "The slot blue has stopped." in switch().stdout
@@ -432,9 +444,96 @@ def test_slots_are_switched_when_ready_and_back(built, tmp_path):
             assert "no slot 'red'" in switch("red").stderr
         assert set(answers) == {200}
         assert upstream.read_text() == f"server 127.0.0.1:{blue};\n"
+
+
+NGINX = """\
+daemon off;
+%s
+pid %s/nginx.pid;
+error_log stderr warn;
+events {}
+http {
+    access_log off;
+    client_body_temp_path temp;
+    proxy_temp_path temp;
+    fastcgi_temp_path temp;
+    uwsgi_temp_path temp;
+    scgi_temp_path temp;
+    include %s;
+}
+"""
+
+
+@contextlib.contextmanager
+def run_proxy(command, url):
+    process = subprocess.Popen(command)
+    try:
+        while True:
+            assert process.poll() is None
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(url, trust_env=False)
+                break
+            time.sleep(0.02)
+        yield
     finally:
-        for port in (blue, green):
-            run(sys.executable, helper, "stop", port, "")
+        process.send_signal(signal.SIGQUIT)  # after the last response
+        process.wait(20)
+
+
+@contextlib.contextmanager
+def send_posts(url):
+    """Send requests that must not be repeated, several at once; gives the list of the answers."""
+    answers, ended = [], threading.Event()
+
+    def send():
+        with httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
+            while not ended.is_set():
+                try:
+                    answer = client.post("/api/agents/echo/generate", json={"messages": "x"})
+                    answers.append(answer.json()["text"])
+                except (httpx.HTTPError, ValueError, KeyError) as error:
+                    answers.append(repr(error))
+                time.sleep(0.02)
+
+    threads = [threading.Thread(target=send) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.slow
+def test_nginx_loses_no_request_when_slots_are_switched(built, tmp_path):
+    nginx, port = require_debian_tool("nginx"), find_free_ports(1)[0]
+    config, site = tmp_path / "main.conf", tmp_path / "site.conf"
+    user = "user root;" if os.geteuid() == 0 else ""  # workers read the directory of the test
+    config.write_text(NGINX % (user, tmp_path, site))
+    command = [nginx, "-e", "stderr", "-p", str(tmp_path), "-c", str(config)]
+    with open_slots(built, tmp_path, shlex.join([*command, "-s", "reload"])) as slots:
+        text = (built / "blue-green/nginx.conf").read_text()
+        for before, after in (
+            ("/etc/nginx/app-upstream.conf", str(slots.upstream)),
+            ("listen 80;", f"listen 127.0.0.1:{port};"),
+        ):
+            assert text.count(before) == 1
+            text = text.replace(before, after)
+        site.write_text(text)
+        assert slots.switch(RELOAD="true").returncode == 0
+        checked = run(*command, "-t")
+        assert checked.returncode == 0, checked.stderr
+        assert "warn" not in checked.stderr
+        url = f"http://127.0.0.1:{port}"
+        with run_proxy(command, url), send_posts(url) as answers:
+            for slot in ("green", "blue"):
+                count = len(answers)
+                done = slots.switch(slot)
+                assert f"The slot {slot} gets the requests." in done.stdout, done.stderr
+                assert len(answers) > count
+        assert set(answers) == {"echo: x"}
 
 
 @pytest.mark.slow

@@ -94,6 +94,17 @@ def _list_tags(proxy):
     return json.loads(output)["Tags"]
 
 
+def test_an_unpublished_image_is_promoted_and_not_rolled_back_to(bundles, run, deploy, live):
+    first = deploy(bundles[0], "--prod")
+    draft = deploy(bundles[1], "--prod", "--no-promote")
+    assert live() == first
+    run("rollback", draft).failed(6, "was never in production", "mastra promote")
+    run("promote", draft).ok()
+    assert live() == draft
+    run("rollback").ok()
+    assert live() == first
+
+
 def test_deployments_are_listed(bundles, run, deploy):
     assert run("deployments", "--json").ok().json["deployments"] == []
     first = deploy(bundles[0], "--prod", "--message", "the first")

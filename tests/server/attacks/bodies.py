@@ -59,6 +59,8 @@ FILLINGS = {
     "texts": _fill_list('"x"'),
     "objects": _fill_list("{}"),
     "numbers": _fill_list("0"),
+    "long numbers": _fill_list("9" * 309, 14_800),
+    "too long numbers": _fill_list("9" * 4000, 1100),
     "keys": _fill_object(),
     "deep": '{"a":' * 190 + "0" + "}" * 190,
     "large text": json.dumps("x" * (BODY_LIMIT - 2000)),

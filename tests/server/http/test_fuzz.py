@@ -51,7 +51,7 @@ def replace_ids(told, names):
 @pytest.mark.parametrize(
     ("phases", "examples"),
     [
-        ("examples,fuzzing", 5),
+        ("examples,fuzzing", 2),
         pytest.param("examples,coverage,fuzzing", 40, marks=pytest.mark.full),
     ],
 )

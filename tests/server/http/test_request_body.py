@@ -77,6 +77,9 @@ def test_no_body_and_no_content_type(api):
         (b"[" * 5000, "body"),
         (b'{"messages":' + b"[" * 300 + b"]" * 300 + b"}", "body"),
         (b'{"messages": "' + b"[" * 300 + b'\\"", "maxSteps": "y"}', "maxSteps"),
+        (b'{"messages": "x", "maxSteps": ' + b"9" * 310 + b"}", "body"),
+        (b'{"messages": "x", "maxSteps": 0.' + b"1" * 310 + b"}", "body"),
+        (b'{"messages": "' + b'"' * 500_000 + b"9" * 310 + b"}", "body"),
         (b"{}", "messages"),
         (b'{"messages": 1}', "messages"),
         (b'{"messages": []}', "messages"),
@@ -92,6 +95,13 @@ def test_invalid_bodies(api, body, field):
     told = answer.json()
     assert told["error"] == "Invalid request body"
     assert [issue["field"] for issue in told["issues"]] == [field]
+
+
+def test_long_numbers_in_texts_and_values(api):
+    """A number as large as JavaScript's largest one is accepted, and a text may have any digits."""
+    context = {"number": 10**308, "text": "9" * 5000, "quoted": '"' + "9" * 5000 + '\\"'}
+    answer = api.post("/api/tools/whoami/execute", json={"data": {}, "requestContext": context})
+    assert (answer.status_code, answer.json()) == (200, context)
 
 
 def test_missing_query(api):

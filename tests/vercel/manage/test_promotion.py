@@ -48,3 +48,16 @@ class TestOtherProject(VercelFixtures):
             harness.deploy_sample(change)
             output = "\n".join(harness.recorder.lines)
             assert ("'shop' exists, and was deployed by another tool" in output) is is_reported
+
+
+class TestRollback(VercelFixtures):
+    def test_a_rollback_skips_drafts(self, harness):
+        first = harness.deploy_sample("first")
+        request = harness.build_request(promote=False)
+        access, bundle = harness.build_access(), harness.bundle("draft")
+        with harness.observe_call():
+            draft = harness.caller.deploy(access, bundle, request, harness.recorder)
+        assert not draft.live
+        harness.deploy_sample("last")
+        assert harness.call("rollback", "", harness.recorder).id == first.id
+        assert harness.get_live().id == first.id

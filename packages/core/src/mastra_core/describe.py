@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mastra_core.agents.protocol import AgentLike
-from mastra_core.agents.providers import find_missing_modules
+from mastra_core.agents.providers import find_missing_modules, get_model_modules
 from mastra_core.mastra import Mastra
 from mastra_core.memory.memory_agent import get_memory
 from mastra_core.server import Server
@@ -39,6 +39,7 @@ def describe(mastra: Mastra) -> dict[str, Any]:
         },
         "suspending_steps": _list_suspending_steps(mastra),
         "run_database": _get_run_database(mastra),
+        "model_modules": _list_model_modules(mastra),
         "middleware": len(mastra.server_middleware),
         "serve": {
             "host": mastra.server.host,
@@ -138,6 +139,17 @@ def _get_run_database(mastra: Mastra) -> str:
     default = "memory" if mastra.engine.single_process else "other"
     found: str = getattr(mastra.engine, "database", default)
     return found
+
+
+def _list_model_modules(mastra: Mastra) -> list[str]:
+    """Return the modules that the first calls of agents import for the models of the agents."""
+    infos = [agent.info() for agent in mastra.agents.values()]
+    providers = {name for info in infos if (name := str(getattr(info, "provider", "")))}
+    models = {module for name in providers for module in get_model_modules(name)}
+    return sorted(
+        {f"pydantic_ai.models.{name}" for name in models}
+        | {f"pydantic_ai.providers.{name.partition('-')[0]}" for name in providers}
+    )
 
 
 def _get_variables(agent: AgentLike) -> Sequence[str]:

@@ -114,6 +114,26 @@ class CloudflareApi:
         pages = iter_pages(fetch, 1, description=f"the list at {path}")
         return [item for page in pages for item in page]
 
+    def list_by_cursor(self, path: str, key: str, size: int) -> Sequence[dict[str, Any]]:
+        """Read all pages of a list whose pages have cursors.
+
+        :param path: below the address of the API.
+        :param key: the field of the result that has the items.
+        :param size: items of a page.
+        """
+        from mastra_deployer.kit import iter_pages
+
+        def fetch(cursor: str) -> tuple[Sequence[dict[str, Any]], str]:
+            query = {"per_page": size, **({"cursor": cursor} if cursor else {})}
+            body = self._call_whole(
+                lambda raw: self._sdk.get(path, cast_to=raw, options={"params": query})
+            )
+            following = (body.get("result_info") or {}).get("cursor")
+            return list((body.get("result") or {}).get(key) or ()), str(following or "")
+
+        pages = iter_pages(fetch, "", description=f"the list at {path}")
+        return [item for page in pages for item in page]
+
     def put(self, path: str, body: Any) -> Any:
         """Replace an object.
 

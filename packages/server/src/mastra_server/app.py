@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar
@@ -89,49 +89,24 @@ def create_app(mastra: Mastra) -> Litestar:
     :returns: the Litestar application.
     :raises ConfigError: for a middleware path that cannot be matched, or a route that is taken.
     """
-    live_runs = LiveRuns(mastra.server.run_timeout)
     limiters: list[RateLimiter] = []
     trace_store, trace_routes = _create_trace_store(mastra)
-    mcp_routes = (*mcp_tools.ROUTES, *mcp_resources.ROUTES) if mastra.server.mcp else ()
-    declared = (
-        *_API_ROUTES,
-        *trace_routes,
-        *mcp_routes,
-        *_get_schedule_routes(mastra),
-        *get_openapi_routes(mastra),
-    )
-    api_routes = list(mount_handlers(declared, mastra.server.api_prefix))
+    api_routes = _build_api_routes(mastra, trace_routes)
     metrics = ServerMetrics(mastra)
     mcp = [McpRoute(mastra)] if mastra.server.mcp else []
-    fixed_routes = [
-        *metrics.routes,
-        *(each.build_route() for each in mcp),
-    ]
     app = _choose_app_class(mastra)(
         route_handlers=[
             *health.ROUTES,
             build_options_handler(api_routes),
             *api_routes,
             *build_user_routes(mastra),
-            *fixed_routes,
+            *metrics.routes,
+            *(each.build_route() for each in mcp),
         ],
         guards=list(build_guards(mastra)),
         exception_handlers={**get_exception_handlers(), **get_not_found_handlers()},
         lifespan=[_run_lifespan, *(each.run_lifespan for each in mcp)],
-        state=State(
-            {
-                "mastra": mastra,
-                "draining": False,
-                "live_runs": live_runs,
-                "thread_runs": ThreadRuns(),
-                "metrics": metrics,
-                "logs": ServerLogs(mastra, can_list=_should_keep_logs(mastra)),
-                "trace_store": trace_store,
-                "responses": ResponseStore(mastra.storage),
-                "rate_limiters": limiters,
-                "remote_runs": None,
-            }
-        ),
+        state=_build_state(mastra, metrics, trace_store, limiters),
         logging_config=None,
         openapi_config=None,
         request_max_body_size=None,  # BodyLimit also covers bodies that a middleware reads
@@ -163,11 +138,57 @@ _API_ROUTES = tuple(
 )
 
 
+def _build_api_routes(mastra: Mastra, trace_routes: Sequence[Any]) -> list[Any]:
+    """Return the routes below the prefix of the API."""
+    mcp_routes = (*mcp_tools.ROUTES, *mcp_resources.ROUTES) if mastra.server.mcp else ()
+    routes = (
+        *_API_ROUTES,
+        *trace_routes,
+        *mcp_routes,
+        *_get_schedule_routes(mastra),
+        *_get_stored_run_routes(mastra),
+        *get_openapi_routes(mastra),
+    )
+    return list(mount_handlers(routes, mastra.server.api_prefix))
+
+
+def _build_state(
+    mastra: Mastra,
+    metrics: ServerMetrics,
+    trace_store: TraceStore | None,
+    limiters: list[RateLimiter],
+) -> State:
+    """Return the state that all requests share."""
+    return State(
+        {
+            "mastra": mastra,
+            "draining": False,
+            "live_runs": LiveRuns(mastra.server.run_timeout),
+            "thread_runs": ThreadRuns(),
+            "metrics": metrics,
+            "logs": ServerLogs(mastra, can_list=_should_keep_logs(mastra)),
+            "trace_store": trace_store,
+            "responses": ResponseStore(mastra.storage),
+            "rate_limiters": limiters,
+            "remote_runs": None,
+        }
+    )
+
+
 def _get_schedule_routes(mastra: Mastra) -> tuple[Any, ...]:
     """Return all routes of schedules only if a workflow has one: each route takes startup time."""
     if not any(workflow.schedules for workflow in mastra.workflows.values()):
         return no_schedules.ROUTES
     from mastra_server.workflows.schedule_routes import ROUTES
+
+    return ROUTES
+
+
+def _get_stored_run_routes(mastra: Mastra) -> tuple[Any, ...]:
+    """Return the routes of stored runs only if the engine stores runs."""
+    if not hasattr(mastra.engine, "manage"):
+        return ()
+    from mastra_server.workflows.stored_run_routes import ROUTES
 
     return ROUTES
 
@@ -213,7 +234,7 @@ def _wrap_layers(
     if mastra.server_middleware:  # Litestar handles only what the routes raise
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
     if freezes_between_requests() and (continue_runs := _find_continue_runs(mastra)):
-        app = FrozenRuns(app, f"{settings.api_prefix}/workflows", continue_runs)
+        app = FrozenRuns(app, f"{settings.api_prefix}/workflow", continue_runs)
     app = BodyLimit(app, settings.body_limit)
     app = TimeLimit(app, settings.timeout)
     if settings.rate_limit is not None:

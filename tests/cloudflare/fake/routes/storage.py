@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from tests.cloudflare.fake.routing import ApiError, Page, Request, route
+from tests.cloudflare.fake.routing import ApiError, CursorPage, Page, Request, route
 
 _ACCOUNT = "/accounts/{account}"
 
@@ -43,8 +43,13 @@ def create_database(request: Request) -> Any:
 
 
 @route("GET", f"{_ACCOUNT}/r2/buckets", "r2")
-def list_buckets(request: Request) -> Any:
-    return {"buckets": [{"name": name} for name in request.platform.storage["r2"]]}
+def list_buckets(request: Request) -> CursorPage:
+    names = list(request.platform.storage["r2"])
+    size = min(int(request.get_query("per_page", "20")), 1000)
+    start = int(request.get_query("cursor", "0"))
+    following = str(start + size) if start + size < len(names) else ""
+    buckets = [{"name": name} for name in names[start : start + size]]
+    return CursorPage(result={"buckets": buckets}, cursor=following)
 
 
 @route("POST", f"{_ACCOUNT}/r2/buckets", "r2")

@@ -12,6 +12,7 @@ from tests.core.workflows.durable.test_crashes import open_client
 from tests.core.workflows.durable.worker import BUILDS, NEW_CHANGE, OLD_CHANGE
 
 WORKFLOWS = {"old": OLD_CHANGE, "new": NEW_CHANGE}
+READERS = 100  # runs that the client reads at once, with the ten connections of its engine
 
 
 def compute_result(build, n):
@@ -52,7 +53,7 @@ def test_rolling_deploy_with_kills(workers, count, kills):
                     runs.append(await other.get(WORKFLOWS[build], run.run_id))
             killing = asyncio.create_task(kill_and_start())
             jobs = (resume_and_wait(new, run) for run in runs)
-            records = await asyncio.wait_for(asyncio.gather(*jobs), 60 + 2 * kills)
+            records = await asyncio.wait_for(asyncio.gather(*jobs), 60 + 10 * kills)
             await killing
             return {record.run_id: record.result for record in records}
 

@@ -146,7 +146,7 @@ def test_no_second_is_lost(tmp_path, monkeypatch):
 
     async def run_scenario():
         await store.open()
-        looked = scheduler.Scheduler(store, {"seconds": SECONDS})
+        looked = scheduler.Scheduler(store, {"seconds": SECONDS}, "m")
         while moment[0] < 1_021_000:
             await looked.fire_due()
             moment[0] += 250
@@ -171,6 +171,33 @@ def test_expression_of_a_process_that_has_ended_is_replaced(database_url, monkey
             await wait_for_runs(new, SECONDS, count + 1)
 
     asyncio.run(run_scenario())
+
+
+def test_expression_of_a_dead_process_rests_no_schedule(database_url, monkeypatch):
+    """A process of an old version restarts and dies: its next time would come in a year."""
+    monkeypatch.setattr(scheduler, "_ADOPTION", 1.3)
+    old = Workflow("seconds", schedule=Schedule("@yearly", input=4)).then(add_one)
+
+    async def run_scenario():
+        async with open_engines(database_url, "new", workflows=[SECONDS]) as (new,):
+            await wait_for(new.schedules.list)
+            async with open_engines(database_url, "old-1", workflows=[old]):
+                async with open_engines(database_url, "old-2", workflows=[old]):
+                    await wait_for(lambda: has_member(new, "old-2"))
+                # The other process of the old version keeps its expression.
+                await wait_for(lambda: has_member(new, "old-1"))
+                await asyncio.sleep(1.5)
+                assert await has_cron(new, "@yearly")
+            count = len(await new.list(SECONDS))
+            await wait_for(lambda: has_cron(new, "* * * * * *"))
+            await wait_for_runs(new, SECONDS, count + 1)
+
+    asyncio.run(run_scenario())
+
+
+async def has_member(engine, name):
+    row = (await engine.schedules.get("wf_seconds")).row
+    return row.cron == "@yearly" and row.member.startswith(name)
 
 
 async def has_cron(engine, cron):

@@ -42,6 +42,11 @@ UNUSED_FILES = {
     "kit/__init__.pyi": "",
     "kit/core.h": "",
     "kit/core.pyx": "",
+    "kit/.agents/skills/use-kit/SKILL.md": "",
+    "kit/inner/AGENTS.md": "",
+    "kit/inner/CLAUDE.md": "",
+    "kit/README.md": "",
+    "kit/agents/prompt.md": "",
     "kit/tests/__init__.py": "",
     "kit/tests/test_core.py": "from kit.tests import data\nfrom kit.test.more import x\n",
     "kit/tests/data.json": "{}",
@@ -54,7 +59,7 @@ UNUSED_FILES = {
 
 
 def test_files_that_no_code_uses_are_dropped(install, tmp_path):
-    kept = {"kit/__init__.py", "kit/old.py"}
+    kept = {"kit/__init__.py", "kit/old.py", "kit/README.md", "kit/agents/prompt.md"}
     assert list_dropped(install(UNUSED_FILES), tmp_path) == UNUSED_FILES.keys() - kept
 
 

@@ -2,6 +2,8 @@
 
 import shutil
 import sys
+from importlib.util import cache_from_source
+from pathlib import Path
 
 import pytest
 
@@ -16,13 +18,16 @@ from kit.used import run
 
 async def echo(text: str):
     from kit import later
+    if text == "run":
+        run()
     yield text
 
 mastra = Mastra(agents={"echo": echo}, logger=False)
 """
 KIT = {
     "kit/__init__.py": "",
-    "kit/used.py": "def run():\n    from kit import inner, fails\n",
+    "kit/used.py": "try:\n    from kit import fails\nexcept ImportError:\n    pass\n"
+    "def run():\n    from kit import inner\n",
     "kit/later.py": "",
     "kit/inner.py": "",
     "kit/fails.py": "import not_there\n",
@@ -56,24 +61,62 @@ def list_compiled(root, pattern="vendor/kit/__pycache__"):
 
 def test_what_the_app_imports_has_bytecode(app):
     root, result = app
-    assert list_compiled(root) == {"__init__", "used", "later", "inner"}
+    assert list_compiled(root) == {"__init__", "used", "later", "fails"}
     assert "those that the app imports" in " ".join(result.out.split())
     assert "mastra_asgi" in list_compiled(root, "app/src/__pycache__")
 
 
 def test_every_module_that_the_start_imports_has_bytecode(app, serve_directory):
-    """``run`` compiles nothing: a directory without sources of the modules starts as well."""
+    """A bundle starts as well if no module without bytecode can be imported."""
     root, _ = app
-    copy = shutil.copytree(root / ".mastra", root.parent / "sourceless", dirs_exist_ok=True)
-    for file in (copy / "vendor").rglob("__pycache__/*.pyc"):
-        source = file.parents[1] / f"{file.name.partition('.')[0]}.py"
-        source.unlink()
-        file.rename(source.with_suffix(".pyc"))
+    copy = shutil.copytree(root / ".mastra", root.parent / "compiled", dirs_exist_ok=True)
     for file in (copy / "vendor").rglob("*.py"):
-        file.write_text("raise AssertionError(__file__)")
+        if not Path(cache_from_source(file)).exists():
+            file.unlink()
+            file.write_text("raise AssertionError(__file__)")
     with serve_directory(copy) as client:
         answer = client.post("/api/agents/echo/generate", json={"messages": "hi"})
     assert answer.json()["text"] == "hi", answer.text
+
+
+def test_a_module_without_bytecode_is_imported_on_use(app, serve_directory):
+    """Its source ships; the bundle stays as it is."""
+    root, _ = app
+    assert (root / ".mastra/vendor/kit/inner.py").is_file()
+    with serve_directory(root / ".mastra") as client:
+        answer = client.post("/api/agents/echo/generate", json={"messages": "run"})
+    assert answer.json()["text"] == "run", answer.text
+    assert "inner" not in list_compiled(root)
+
+
+def test_features_that_the_app_does_not_use_have_no_bytecode(app):
+    """Import statements lead to all of them, but only in functions."""
+    packages = ("mcp", "workflows/durable", "storage/postgres", "telemetry", "durable_agents")
+    compiled = {
+        name: len(list_compiled(app[0], f"vendor/mastra_core/{name}/__pycache__"))
+        for name in packages
+    }
+    assert compiled["mcp"] == compiled["workflows/durable"] == compiled["storage/postgres"] == 0
+    assert compiled["durable_agents"] == 0
+    assert "telemetry" in list_compiled(app[0], "vendor/mastra_core/telemetry/__pycache__")
+    assert "exporters" not in list_compiled(app[0], "vendor/mastra_core/telemetry/__pycache__")
+    assert "interpreter" in list_compiled(app[0], "vendor/mastra_core/workflows/engine/__pycache__")
+    assert "loader" not in list_compiled(app[0], "vendor/yaml/__pycache__")
+
+
+def test_the_modules_of_a_used_feature_have_bytecode(house, mastra):
+    """The run database is opened at the first run, after the start in isolation."""
+    source = (
+        "from mastra_core import Mastra, Workflow, step\n"
+        "@step\ndef double(number: int) -> int:\n    return 2 * number\n"
+        "mastra = Mastra(workflows={'double': Workflow('double').then(double)},"
+        " engine='durable', logger=False)\n"
+    )
+    root = write_project(house.parent / "durable", {"src/mastra/index.py": source})
+    mastra("build", cwd=root).ok()
+    durable = list_compiled(root, "vendor/mastra_core/workflows/durable/__pycache__")
+    assert {"durable_engine", "sqlite_run_store", "sql_run_store", "dispatcher"} <= durable
+    assert not list_compiled(root, "vendor/mastra_core/mcp/__pycache__")
 
 
 @pytest.mark.full

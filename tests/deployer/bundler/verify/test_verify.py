@@ -51,10 +51,11 @@ def test_settings_of_a_server_that_is_not_started(tmp_path, setting, source, war
     build = Build(directory=tmp_path / "build", platform=OTHER, manifest=manifest)
     report, interpreter = RecordingReport(), probe_interpreter(sys.executable)
     inventory = Inventory(app=(), dropped={}, distributions={})
-    found = verify_build(
+    found, started = verify_build(
         find_project(root), build, interpreter if has_python else None, source, inventory, report
     )
     assert found is build
+    assert not started.imported
     assert bool(report.warnings) == bool(warned)
     assert warned in "".join(report.warnings)
     assert len(report.notes) == has_python

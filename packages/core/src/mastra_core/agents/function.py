@@ -8,18 +8,20 @@ from typing import Any
 
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish, TextDelta
 from mastra_core.agents.messages import AgentInput
-from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
+from mastra_core.agents.protocol import AgentInfo
+from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.run_metrics import measure_runs
 from mastra_core.errors import ConfigError
 from mastra_core.json_repair import repair_text
 from mastra_core.logger import get_logger
+from mastra_core.override import override
 from mastra_core.redaction import safe_message
 from mastra_core.schema import dump, encode_json, resolve_hints
 
 __all__ = ("FunctionAgent",)
 
 
-class FunctionAgent:
+class FunctionAgent(StreamingAgent):
     """An agent that calls an async function or generator with one parameter.
 
     A parameter annotated with ``AgentInput`` receives the whole input. Any other parameter receives
@@ -46,20 +48,9 @@ class FunctionAgent:
         """Return an empty description, because nothing is known about a function."""
         return AgentInfo()
 
-    async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run the agent to the end, and return its output.
-
-        :param input: the input of the run.
-        :raises AgentFailed: when the function fails.
-        """
-        return await collect(self.stream(input))
-
+    @override
     @measure_runs
     async def stream(self, input: AgentInput, /) -> AsyncGenerator[AgentEvent, None]:
-        """Run the agent and yield its events; a failed run ends with ``Failure``.
-
-        :param input: the input of the run.
-        """
         yield Start()
         try:
             async for event in self._iter_events(input if self._takes_input else input.prompt):

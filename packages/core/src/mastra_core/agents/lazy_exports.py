@@ -140,10 +140,10 @@ def _record_import(
         return builtins.__import__(name, namespace, local_names, names or (), level)
     if not names or "*" in names:
         raise ImportError(f"The names that {name!r} exports are not known before its import.")
-    return _ModuleStandIn(resolve_name("." * level + name, namespace["__package__"]))
+    return _ModuleProxy(resolve_name("." * level + name, namespace["__package__"]))
 
 
-class _ModuleStandIn:
+class _ModuleProxy:
     """Stands in for a module; each attribute is the export of that name.
 
     :param name: the absolute name of the module.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -27,6 +28,7 @@ __all__ = (
     "build_ambiguity",
     "build_error",
     "build_page",
+    "limit_size",
     "select_single",
 )
 
@@ -226,7 +228,8 @@ class MemorySuspendedRuns(SuspendedRuns):
         self._places = Shares(limit)
         self._bytes = Shares(max_bytes)
         self._max_age = max_age
-        self._runs: dict[_Key, tuple[SuspendedRun, int]] = {}
+        # Unlike a plain dict, it finds its first key at once after many removals.
+        self._runs: OrderedDict[_Key, tuple[SuspendedRun, int]] = OrderedDict()
 
     @override
     async def put(self, run: SuspendedRun) -> None:
@@ -304,10 +307,20 @@ def build_page(runs: Sequence[SuspendedRun], query: SuspendedRunQuery) -> Suspen
     :raises InvalidInput: when the page is larger than the query allows.
     """
     page = runs[query.offset : query.offset + query.per_page]
+    return SuspendedRunPage(items=limit_size(page, query), total=len(runs))
+
+
+def limit_size(runs: Sequence[SuspendedRun], query: SuspendedRunQuery) -> tuple[SuspendedRun, ...]:
+    """Return the runs of a page, or raise an error if they are too large together.
+
+    :param runs: the runs.
+    :param query: the query, which has the maximum size.
+    :raises InvalidInput: when the page is larger than the query allows.
+    """
     size = PageSize(query.max_bytes)
-    for run in page:
+    for run in runs:
         size.add(estimate_size(run))
-    return SuspendedRunPage(items=tuple(page), total=len(runs))
+    return tuple(runs)
 
 
 def build_ambiguity(run_id: str) -> Conflict:

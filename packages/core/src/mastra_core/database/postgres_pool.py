@@ -27,7 +27,7 @@ T = TypeVar("T")
 _CONNECT_SECONDS = 10
 _CHECK_SECONDS = 3
 _IDLE_SECONDS = 5  # after which the server ends a transaction whose process is silent
-_LIMIT_SILENCE = """SELECT set_config(name, %s, false) FROM pg_settings
+_SET_IDLE_TIMEOUTS = """SELECT set_config(name, %s, false) FROM pg_settings
     WHERE name IN ('idle_in_transaction_session_timeout', 'tcp_user_timeout') AND setting = '0'"""
 # Options of libpq, so that a cut connection is noticed; those of the URL have priority.
 _OPTIONS = {
@@ -108,7 +108,7 @@ class PostgresPool:
         from psycopg import Error
 
         try:
-            async with self._borrow() as connection:
+            async with self._acquire() as connection:
                 yield connection
         except Error as error:
             raise to_storage_error(error, self.url.display) from error
@@ -134,7 +134,7 @@ class PostgresPool:
         for number in range(_MAX_TRIES):
             transaction = _Transaction(work)
             try:
-                async with self._borrow() as connection:
+                async with self._acquire() as connection:
                     return await transaction.run(connection)
             except Error as error:
                 may_repeat = error.sqlstate in repeat_on or transaction.may_repeat(error)
@@ -169,7 +169,7 @@ class PostgresPool:
             await connection.close()
 
     @contextlib.asynccontextmanager
-    async def _borrow(self) -> AsyncIterator[AsyncConnection[Any]]:
+    async def _acquire(self) -> AsyncIterator[AsyncConnection[Any]]:
         count = _count_cancellations()
         pool = await self._get_pool()
         from psycopg_pool import PoolTimeout
@@ -228,7 +228,7 @@ class PostgresPool:
             kwargs={**self._get_options(), "autocommit": True},
             min_size=min(2, self._max_connections),
             max_size=self._max_connections,
-            configure=_limit_silence,
+            configure=_set_idle_timeouts,
             reconnect_timeout=_CONNECT_SECONDS,  # its delays double, and would exceed an outage
             open=False,
         )
@@ -260,13 +260,13 @@ class PostgresPool:
         return {name: value for name, value in options.items() if f"{name}=" not in query}
 
 
-async def _limit_silence(connection: AsyncConnection[Any]) -> None:
+async def _set_idle_timeouts(connection: AsyncConnection[Any]) -> None:
     """Let the server end sessions of a process that the network cuts off, or that is stopped.
 
     Otherwise the locks of their transactions block all other processes, until the server notices by
     itself, which takes minutes or hours. A limit that the administrator has set stays.
     """
-    await connection.execute(_LIMIT_SILENCE.encode(), (str(int(_IDLE_SECONDS * 1000)),))
+    await connection.execute(_SET_IDLE_TIMEOUTS.encode(), (str(int(_IDLE_SECONDS * 1000)),))
 
 
 def _count_cancellations() -> int:

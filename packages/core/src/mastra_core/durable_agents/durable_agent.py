@@ -12,7 +12,14 @@ from mastra_core.agents.agent_wrapper import AgentWrapper
 from mastra_core.agents.events import AgentEvent, Failure
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike, AgentOutput, collect
-from mastra_core.agents.suspended_runs import SuspendedRun, SuspendedRunQuery, build_ambiguity
+from mastra_core.agents.suspended_runs import (
+    SuspendedRun,
+    SuspendedRunPage,
+    SuspendedRunQuery,
+    build_ambiguity,
+    build_page,
+    limit_size,
+)
 from mastra_core.durable_agents.agent_workflow import (
     build_agent_workflow,
     dump_decisions,
@@ -30,6 +37,7 @@ from mastra_core.workflows.engine.run_query import RunQuery
 __all__ = ("DurableAgent",)
 
 _PAGE_SIZE = 100
+_LAST_EVENTS = 2  # of a suspended run: StepSuspended and RunIdle
 
 
 class DurableAgent(AgentWrapper):
@@ -131,20 +139,48 @@ class DurableAgent(AgentWrapper):
         records = await self._engine.list(self.workflow, query)
         return [read_suspended_run(self.id, each) for each in records]
 
-    async def list_suspended_runs(self, query: SuspendedRunQuery) -> list[SuspendedRun]:
-        """Return all runs that match a query, newest first; ignore the page of the query.
+    async def list_suspended_runs(self, query: SuspendedRunQuery) -> SuspendedRunPage:
+        """Return a page of the runs that match a query, newest first.
+
+        Of each run, the first and the last events are read. With ``call``, ``since`` or ``until``,
+        all suspended runs of the resource and the thread are read.
 
         :param query: the query.
+        :raises InvalidInput: when the page is larger than the query allows.
         """
-        found: list[SuspendedRun] = []
-        selection = RunQuery(status="suspended", resource_id=query.resource or "", limit=_PAGE_SIZE)
-        while True:
-            records = await self._engine.list(self.workflow, selection)
-            runs = [read_suspended_run(self.id, each) for each in records]
-            found += [run for run in runs if query.matches(run)]
-            if len(records) < _PAGE_SIZE:
-                return sorted(found, key=lambda run: run.suspended_at, reverse=True)
-            selection = msgspec.structs.replace(selection, offset=selection.offset + _PAGE_SIZE)
+        selection = RunQuery(
+            status="suspended",
+            resource_id=query.resource or "",
+            thread=query.thread or "",
+            updated_since=query.since,
+            order="updated",
+            last_events=_LAST_EVENTS,
+        )
+        exact = SuspendedRunQuery(
+            agent=query.agent, resource=query.resource or None, thread=query.thread or None
+        )
+        page = {"page": query.page, "per_page": query.per_page, "max_bytes": query.max_bytes}
+        if query != msgspec.structs.replace(exact, **page):
+            runs = [run async for run in self._iter_suspended(selection) if query.matches(run)]
+            runs.sort(key=lambda run: run.suspended_at, reverse=True)
+            return build_page(runs, query)
+        found = await self._read_suspended(selection, query.offset, query.per_page)
+        total = sum((await self._engine.count(self.workflow, selection)).values())
+        return SuspendedRunPage(items=limit_size(found, query), total=total)
+
+    async def _iter_suspended(self, selection: RunQuery) -> AsyncIterator[SuspendedRun]:
+        offset = 0
+        while runs := await self._read_suspended(selection, offset, _PAGE_SIZE):
+            for run in runs:
+                yield run
+            offset += len(runs)
+
+    async def _read_suspended(
+        self, selection: RunQuery, offset: int, limit: int
+    ) -> list[SuspendedRun]:
+        selection = msgspec.structs.replace(selection, offset=offset, limit=limit)
+        records = await self._engine.list(self.workflow, selection)
+        return [read_suspended_run(self.id, each) for each in records]
 
     async def _find(self, run_id: str, resource: str) -> Run:
         """Return a run. If no resource is named, prefer the run without one."""
@@ -173,7 +209,12 @@ class DurableAgent(AgentWrapper):
         run_input = msgspec.structs.replace(run_input, run_id=run_id)
         value, resource = dump_input(run_input, live=live), run_input.resource
         run = await self._engine.create(
-            self.workflow, run_id, resource, caller=run_input.caller, is_confined=bool(resource)
+            self.workflow,
+            run_id,
+            resource,
+            caller=run_input.caller,
+            thread=run_input.thread,
+            is_confined=bool(resource),
         )
         await self._engine.start(run, value, run_input.context)
         return run, 0

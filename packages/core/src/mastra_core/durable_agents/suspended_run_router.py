@@ -9,7 +9,6 @@ from mastra_core.agents.suspended_runs import (
     SuspendedRunPage,
     SuspendedRunQuery,
     SuspendedRuns,
-    build_page,
     select_single,
 )
 from mastra_core.durable_agents.durable_agent import DurableAgent
@@ -56,5 +55,4 @@ class SuspendedRunRouter(SuspendedRuns):
         agent = self._agents.get(query.agent)
         if agent is None:
             return await self._others.list(query)
-        runs = await agent.list_suspended_runs(query)
-        return build_page(runs, query)
+        return await agent.list_suspended_runs(query)

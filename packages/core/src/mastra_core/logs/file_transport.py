@@ -78,7 +78,7 @@ class FileTransport(LogTransport):
         """Yield the last lines of the file and of the previous file."""
         budget, parts = _LISTED_BYTES, []
         for path in (self.path, self._get_backup(1)):
-            data = _read_end(path, budget)
+            data = _read_tail(path, budget)
             budget -= len(data)
             parts.append(data)
         for line in b"".join(reversed(parts)).splitlines():
@@ -155,7 +155,7 @@ def _lock_file(descriptor: int) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
-def _read_end(path: Path, size: int) -> bytes:
+def _read_tail(path: Path, size: int) -> bytes:
     try:
         with path.open("rb") as file:
             file.seek(max(os.fstat(file.fileno()).st_size - size, 0))

@@ -6,6 +6,7 @@ import datetime as dt
 import logging
 
 from mastra_core.logs.credential_masking import mask_secret_values
+from mastra_core.logs.escape import escape_text
 from mastra_core.logs.log_entry import format_entry, read_entry
 from mastra_core.logs.log_records import convert_level, get_extra_fields
 
@@ -34,7 +35,9 @@ class JsonFormatter(logging.Formatter):
 class ConsoleFormatter(logging.Formatter):
     """Formats a record as readable text; an exception is one line and the user's frames.
 
-    The ids of the record's scope, such as the request id, are in JSON lines only.
+    Control characters are written as escapes, and further lines of a message are indented. A text
+    of a caller can therefore neither change the terminal nor look like another record. The ids of
+    the record's scope, such as the request id, are in JSON lines only.
 
     :param colour: whether the terminal shows colours.
     :param tracebacks: whether to show every frame of an exception.
@@ -53,10 +56,15 @@ class ConsoleFormatter(logging.Formatter):
         time = f"{dt.datetime.fromtimestamp(record.created).astimezone():%H:%M:%S}"
         level, name = f"{convert_level(record.levelno, record.levelname):5}", f"{record.name}:"
         fields = "".join(f" {key}={value}" for key, value in get_extra_fields(record).items())
+        fields = _clean(fields) if fields else ""
         if self._colour:
             colour = _COLOURS.get(record.levelno, "0")
-            time, level, name = _dim(time), f"\x1b[{colour}m{level}\x1b[0m", _dim(name)
-            fields = _dim(fields) if fields else ""
+            time, level, name = (
+                _format_dim(time),
+                f"\x1b[{colour}m{level}\x1b[0m",
+                _format_dim(name),
+            )
+            fields = _format_dim(fields) if fields else ""
         message, rest = record.getMessage(), ""
         if record.exc_info and self._tracebacks:
             rest = "\n" + self.formatException(record.exc_info)
@@ -65,14 +73,18 @@ class ConsoleFormatter(logging.Formatter):
 
             summary, frames = summarize_exception(record.exc_info[1])
             message += f": {summary}"
-            rest = "".join(f"\n    {frame}" for frame in frames)
-        line = mask_secret_values(f"{time} {level} {name} {message}{fields}{rest}")
-        if line.isascii():
-            return line
+            rest = "".join(f"\n{frame}" for frame in frames)
+        return f"{time} {level} {name} {_clean(message)}{fields}{_clean(rest) if rest else rest}"
+
+
+def _clean(text: str) -> str:
+    """Mask secrets in a text, escape its control characters, and indent its further lines."""
+    if not text.isascii():
         from mastra_core.json_repair import repair_text
 
-        return repair_text(line)
+        text = repair_text(text)
+    return escape_text(mask_secret_values(text)).replace("\n", "\n    ")
 
 
-def _dim(text: str) -> str:
+def _format_dim(text: str) -> str:
     return f"\x1b[2m{text}\x1b[0m"

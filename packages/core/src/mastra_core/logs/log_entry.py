@@ -125,7 +125,7 @@ def _build_line(entry: LogEntry) -> dict[str, Any]:
     trace_id, span_id = entry.ids
     if trace_id:
         line["trace_id"], line["span_id"] = f"{trace_id:032x}", f"{span_id:016x}"
-    own = line.copy() if _has_name_of(line, entry) else None
+    own = line.copy() if _has_same_name(line, entry) else None
     line.update(entry.scope)
     if entry.extra:
         line.update(mask_credentials(entry.extra))
@@ -136,7 +136,7 @@ def _build_line(entry: LogEntry) -> dict[str, Any]:
     return line
 
 
-def _has_name_of(line: dict[str, Any], entry: LogEntry) -> bool:
+def _has_same_name(line: dict[str, Any], entry: LogEntry) -> bool:
     """Return whether a field of an entry has the name of a field of the line."""
     names = line.keys()
     return not (names.isdisjoint(entry.scope) and names.isdisjoint(entry.extra))

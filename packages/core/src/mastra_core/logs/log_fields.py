@@ -9,12 +9,13 @@ from typing import Any
 
 from mastra_core.logs.credential_masking import mask_credentials
 
-__all__ = ("bind_log_fields", "get_log_fields", "set_log_fields")
+__all__ = ("bind_log_fields", "get_log_fields", "set_log_fields", "set_log_step")
 
 _NO_FIELDS: Mapping[str, Any] = {}
 _fields: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar(
     "log_fields", default=_NO_FIELDS
 )
+_step: contextvars.ContextVar[str] = contextvars.ContextVar("log_step", default="")
 
 
 @contextlib.contextmanager
@@ -42,6 +43,17 @@ def set_log_fields(**fields: Any) -> None:
     _fields.set({**_fields.get(), **fields})
 
 
+def set_log_step(step_id: str) -> None:
+    """Add the field ``step`` to the lines of the present task.
+
+    Steps are executed more often than lines are logged, so each line adds the field itself.
+
+    :param step_id: the id of the step.
+    """
+    _step.set(step_id)
+
+
 def get_log_fields() -> Mapping[str, Any]:
     """Return the fields of the present task."""
-    return _fields.get()
+    fields, step = _fields.get(), _step.get()
+    return {**fields, "step": step} if step and "step" not in fields else fields

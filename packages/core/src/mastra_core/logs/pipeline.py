@@ -91,7 +91,7 @@ class LogPipeline(logging.Handler):
 
         :param record: the log record.
         """
-        self._pass_on(record)
+        self._forward(record)
         if self._losses.is_unreported and self._writer is None:
             self._report_losses()
 
@@ -118,7 +118,7 @@ class LogPipeline(logging.Handler):
             self._stop_writer()
             self._close_transports()
 
-    def _pass_on(self, record: logging.LogRecord, skip: str = "") -> None:
+    def _forward(self, record: logging.LogRecord, skip: str = "") -> None:
         """Format a record for each transport, and write the lines or queue them.
 
         What a transport itself logs goes to the streams only; it would otherwise cause further
@@ -232,7 +232,7 @@ class LogPipeline(logging.Handler):
 
     def _report_losses(self, *, is_final: bool = False) -> None:
         for loss in self._losses.take_reports(is_final=is_final):
-            self._pass_on(_build_report(loss), loss.transport if loss.is_failure else "")
+            self._forward(_build_report(loss), loss.transport if loss.is_failure else "")
 
     def _stop_writer(self) -> None:
         writer, self._writer = self._writer, None

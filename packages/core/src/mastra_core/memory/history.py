@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from mastra_core.agents.messages import FilePart, Message, TextPart, ToolCallPart, ToolResultPart
+from mastra_core.agents.messages import (
+    FilePart,
+    Message,
+    Part,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
 from mastra_core.storage.records import StoredMessage
 
-__all__ = ("build_conversation", "drop_stored_calls", "to_messages")
+__all__ = ("build_conversation", "drop_stored_calls", "filter_parts", "to_messages")
 
 
 def build_conversation(
@@ -44,18 +51,24 @@ def drop_stored_calls(
     stored_ids = {
         part.id for each in history for part in each.parts if isinstance(part, ToolCallPart)
     }
-    stripped = [
-        msgspec.structs.replace(
-            message,
-            parts=tuple(
-                part
-                for part in message.parts
-                if not (isinstance(part, ToolCallPart) and part.id in stored_ids)
-            ),
-        )
-        for message in new
+    return filter_parts(
+        new, lambda part: not (isinstance(part, ToolCallPart) and part.id in stored_ids)
+    )
+
+
+def filter_parts(
+    messages: Sequence[Message], matches: Callable[[Part], bool]
+) -> tuple[Message, ...]:
+    """Return messages with their matching parts, and without messages that have none.
+
+    :param messages: the messages.
+    :param matches: returns whether a part stays.
+    """
+    kept = [
+        msgspec.structs.replace(message, parts=tuple(filter(matches, message.parts)))
+        for message in messages
     ]
-    return tuple(message for message in stripped if message.parts)
+    return tuple(message for message in kept if message.parts)
 
 
 def to_messages(message: StoredMessage) -> list[Message]:

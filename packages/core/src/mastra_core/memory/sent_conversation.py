@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from mastra_core.agents.messages import Message, TextPart, ToolCallPart, ToolResultPart
+from mastra_core.memory.history import filter_parts
 from mastra_core.storage.records import StoredMessage
 
 __all__ = ("SentConversation", "split_conversation")
@@ -103,18 +104,9 @@ def _find_new_results(turn: _Turn, history: Sequence[StoredMessage]) -> tuple[Me
     """Return the tool results of the caller that are not stored."""
     parts = [part for message in history for part in message.parts]
     known = {part.id for part in parts if isinstance(part, ToolResultPart)}
-    stripped = [
-        msgspec.structs.replace(
-            message,
-            parts=tuple(
-                part
-                for part in message.parts
-                if isinstance(part, ToolResultPart) and part.id not in known
-            ),
-        )
-        for message in turn.messages
-    ]
-    return tuple(message for message in stripped if message.parts)
+    return filter_parts(
+        turn.messages, lambda part: isinstance(part, ToolResultPart) and part.id not in known
+    )
 
 
 def _drop_unanswered(

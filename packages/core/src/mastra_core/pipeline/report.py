@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from mastra_core.override import override
+
 __all__ = ("Report", "SilentReport")
 
 
@@ -39,33 +41,17 @@ class Report(Protocol):
         """
 
 
-class SilentReport:
+class SilentReport(Report):
     """A report that ignores everything."""
 
-    def step(self, text: str) -> None:
-        """Ignore the step.
+    @override
+    def step(self, text: str) -> None: ...
 
-        :param text: a description of the work that begins.
-        """
+    @override
+    def advance(self, current: int, total: int, unit: str = "B") -> None: ...
 
-    def advance(self, current: int, total: int, unit: str = "B") -> None:
-        """Ignore the progress.
+    @override
+    def note(self, text: str, hint: str = "") -> None: ...
 
-        :param current: the finished amount.
-        :param total: the whole amount.
-        :param unit: ``B`` for bytes, or a noun.
-        """
-
-    def note(self, text: str, hint: str = "") -> None:
-        """Ignore the note.
-
-        :param text: one sentence.
-        :param hint: what the user can do about it.
-        """
-
-    def warn(self, text: str, hint: str = "") -> None:
-        """Ignore the warning.
-
-        :param text: one sentence.
-        :param hint: what the user can do about it.
-        """
+    @override
+    def warn(self, text: str, hint: str = "") -> None: ...

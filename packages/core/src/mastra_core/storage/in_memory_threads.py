@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -47,7 +48,8 @@ class _ThreadEntry:
 
     def __init__(self, thread: Thread) -> None:
         self.thread = thread
-        self.messages: dict[str, StoredMessage] = {}
+        # Unlike a plain dict, it finds its first key at once after many removals.
+        self.messages: OrderedDict[str, StoredMessage] = OrderedDict()
         self.history: History | None = None
         self.position = 0
         self._size = _THREAD_SIZE  # without title and metadata

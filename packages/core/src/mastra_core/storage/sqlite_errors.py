@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from mastra_core.errors import StorageError
@@ -44,12 +45,14 @@ _MESSAGES = {  # by the prefix of SQLite's error name
 
 
 def to_storage_error(error: Error, path: str) -> StorageError:
-    """Convert an error of SQLite to a ``StorageError`` with the file name and a cure.
+    """Convert an error of SQLite to a ``StorageError`` with the absolute path and a cure.
 
     :param error: the error of SQLite.
     :param path: path of the file.
     """
     name = getattr(error, "sqlite_errorname", "")
+    if path and not path.startswith(":"):
+        path = os.path.abspath(path)  # noqa: PTH100  # pathlib is slow to import
     for prefix, (message, hint) in _MESSAGES.items():
         if name.startswith(prefix):
             return StorageError(message.format(path=path, error=error), hint)

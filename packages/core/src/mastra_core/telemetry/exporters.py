@@ -61,7 +61,7 @@ def build_export(
         return None, None
     settings = export if isinstance(export, Mapping) else {}
     if is_request_scoped():
-        return _build_for_requests(kind, export, settings, counts), None
+        return _build_request_export(kind, export, settings, counts), None
     queue = SpanQueue(_build_sender(kind, export, settings), counts, **read_queue())
     return queue.add, queue
 
@@ -70,7 +70,7 @@ def _is_exporter(value: Any) -> bool:
     return callable(getattr(value, "export", None)) and callable(getattr(value, "shutdown", None))
 
 
-def _build_for_requests(
+def _build_request_export(
     kind: str, export: Any, settings: Mapping[str, Any], counts: ExportCounts
 ) -> Callable[[Any], None]:
     if kind == "otlp":

@@ -73,7 +73,8 @@ def encode_spans(
         scope = getattr(span, "instrumentation_scope", None)
         scopes.setdefault(scope, []).append(encoded)
     return b"".join(
-        _field(0x0A, _encode_resource(resource, scopes)) for resource, scopes in groups.values()
+        _encode_field(0x0A, _encode_resource(resource, scopes))
+        for resource, scopes in groups.values()
     )
 
 
@@ -89,18 +90,20 @@ def encode_attributes(attributes: Mapping[str, Any], tag: int, limits: SpanLimit
     for key, value in attributes.items():
         pair = _encode_pair(key, value, limits.length)
         if pair:
-            parts += (head, _varint(len(pair)), pair)
+            parts += (head, _encode_varint(len(pair)), pair)
     return b"".join(parts)
 
 
 def _encode_resource(resource: Any, scopes: Mapping[Any, list[bytes]]) -> bytes:
     no_limits = SpanLimits()
-    body = _field(0x0A, encode_attributes(resource.attributes, 0x0A, no_limits))
+    body = _encode_field(0x0A, encode_attributes(resource.attributes, 0x0A, no_limits))
     for scope, spans in scopes.items():
         name = getattr(scope, "name", None) or "mastra"
         version = getattr(scope, "version", None) or ""
-        described = _text(0x0A, name) + (_text(0x12, version) if version else b"")
-        body += _field(0x12, _field(0x0A, described) + b"".join(spans))
+        described = _encode_text_field(0x0A, name) + (
+            _encode_text_field(0x12, version) if version else b""
+        )
+        body += _encode_field(0x12, _encode_field(0x0A, described) + b"".join(spans))
     return body
 
 
@@ -114,26 +117,28 @@ def _encode_span(span: Any, limits: SpanLimits) -> bytes:
     attributes, dropped = _limit(attributes, limits.attributes)
     parts = [
         b"\x0a\x10", ids.trace_id.to_bytes(16, "big"), b"\x12\x08", ids.span_id.to_bytes(8, "big"),
-        _text(0x1A, ids.trace_state.to_header()) if ids.trace_state else b"",
+        _encode_text_field(0x1A, ids.trace_state.to_header()) if ids.trace_state else b"",
         b"\x22\x08" + parent.to_bytes(8, "big") if parent else b"",
-        _text(0x2A, span.name),
-        b"\x30", _varint(span.kind.value + _ENUM_OFFSET),
+        _encode_text_field(0x2A, span.name),
+        b"\x30", _encode_varint(span.kind.value + _ENUM_OFFSET),
         _SPAN_TIMES.pack(0x39, span.start_time, 0x41, span.end_time),
         encode_attributes(attributes, 0x4A, limits),
     ]  # fmt: skip
     if dropped:
-        parts.append(b"\x50" + _varint(dropped))
+        parts.append(b"\x50" + _encode_varint(dropped))
     if span.events:
         parts.append(_encode_events(span.events, limits))
     if span.links:
         parts.append(_encode_links(span.links, limits))
     code = span.status.status_code.value
     if code:
-        described = _text(0x12, span.status.description) if span.status.description else b""
-        parts.append(_field(0x7A, described + b"\x18" + _varint(code)))
+        described = (
+            _encode_text_field(0x12, span.status.description) if span.status.description else b""
+        )
+        parts.append(_encode_field(0x7A, described + b"\x18" + _encode_varint(code)))
     parts.append(_encode_flags(0x0185, span))
     body = b"".join(parts)
-    return b"".join((b"\x12", _varint(len(body)), body))
+    return b"".join((b"\x12", _encode_varint(len(body)), body))
 
 
 def _encode_flags(tag: int, span: Any) -> bytes:
@@ -146,11 +151,11 @@ def _encode_flags(tag: int, span: Any) -> bytes:
 def _encode_events(events: Sequence[Any], limits: SpanLimits) -> bytes:
     kept, parts = events[: limits.events], []
     for event in kept:
-        body = b"\x09" + struct.pack("<Q", event.timestamp) + _text(0x12, event.name)
+        body = b"\x09" + struct.pack("<Q", event.timestamp) + _encode_text_field(0x12, event.name)
         attributes = _encode_limited(event.attributes, 0x1A, 0x20, limits)
-        parts.append(_field(0x5A, body + attributes))
+        parts.append(_encode_field(0x5A, body + attributes))
     if len(kept) < len(events):
-        parts.append(b"\x60" + _varint(len(events) - len(kept)))
+        parts.append(b"\x60" + _encode_varint(len(events) - len(kept)))
     return b"".join(parts)
 
 
@@ -162,9 +167,9 @@ def _encode_links(links: Sequence[Any], limits: SpanLimits) -> bytes:
         body += b"\x12\x08" + ids.span_id.to_bytes(8, "big")
         body += _encode_limited(link.attributes, 0x22, 0x28, limits)
         flags = _HAS_IS_REMOTE | (_IS_REMOTE if ids.is_remote else 0)
-        parts.append(_field(0x6A, body + struct.pack("<BI", 0x35, flags)))
+        parts.append(_encode_field(0x6A, body + struct.pack("<BI", 0x35, flags)))
     if len(kept) < len(links):
-        parts.append(b"\x70" + _varint(len(links) - len(kept)))
+        parts.append(b"\x70" + _encode_varint(len(links) - len(kept)))
     return b"".join(parts)
 
 
@@ -174,7 +179,7 @@ def _encode_limited(
     """Encode the attributes of an event or a link, and the number of omitted attributes."""
     kept, dropped = _limit(attributes or {}, limits.attributes)
     encoded = encode_attributes(kept, tag, limits)
-    return encoded + bytes((dropped_tag,)) + _varint(dropped) if dropped else encoded
+    return encoded + bytes((dropped_tag,)) + _encode_varint(dropped) if dropped else encoded
 
 
 def _limit(attributes: Mapping[str, Any], count: int | None) -> tuple[Mapping[str, Any], int]:
@@ -190,13 +195,13 @@ def _encode_pair(key: str, value: Any, length: int | None) -> bytes:
     if type(value) is str and len(value) <= _MAX_CACHED_LENGTH and length is None:
         found = _cached.get((key, value))
         if found is None:
-            found = _encode_key(key) + _field(0x12, _text(0x0A, value))
+            found = _encode_key(key) + _encode_field(0x12, _encode_text_field(0x0A, value))
             if len(_cached) >= _MAX_CACHED:
                 _cached.clear()
             _cached[key, value] = found
         return found
     encoded = _encode_value(value, length, 0)
-    return _encode_key(key) + _field(0x12, encoded) if encoded else b""
+    return _encode_key(key) + _encode_field(0x12, encoded) if encoded else b""
 
 
 def _encode_key(key: str) -> bytes:
@@ -204,23 +209,23 @@ def _encode_key(key: str) -> bytes:
     if found is None:
         if len(_keys) >= _MAX_CACHED:
             _keys.clear()
-        found = _keys[key] = _text(0x0A, str(key))
+        found = _keys[key] = _encode_text_field(0x0A, str(key))
     return found
 
 
 def _encode_value(value: Any, length: int | None, depth: int) -> bytes:
     """Encode a value as the content of an ``AnyValue``; empty if OTLP cannot express it."""
     if isinstance(value, str):
-        return _text(0x0A, value if length is None else value[:length])
+        return _encode_text_field(0x0A, value if length is None else value[:length])
     if isinstance(value, int):
         return _encode_integer(value)
     if isinstance(value, float):
         return b"\x21" + struct.pack("<d", value)
     if isinstance(value, bytes):
-        return _field(0x3A, value)
+        return _encode_field(0x3A, value)
     if isinstance(value, list | tuple) and depth < _MAX_DEPTH:
         items = (_encode_value(each, length, depth + 1) for each in tuple(value))
-        return _field(0x2A, b"".join(_field(0x0A, item) for item in items))
+        return _encode_field(0x2A, b"".join(_encode_field(0x0A, item) for item in items))
     return b""
 
 
@@ -229,22 +234,24 @@ def _encode_integer(value: int) -> bytes:
     if isinstance(value, bool):
         return b"\x10\x01" if value else b"\x10\x00"
     if not _MIN_INT <= value <= _MAX_INT:
-        return _text(0x0A, str(value) if value.bit_length() < _MAX_DECIMAL else hex(value))
-    return b"\x18" + _varint(value & 0xFFFF_FFFF_FFFF_FFFF)
+        return _encode_text_field(
+            0x0A, str(value) if value.bit_length() < _MAX_DECIMAL else hex(value)
+        )
+    return b"\x18" + _encode_varint(value & 0xFFFF_FFFF_FFFF_FFFF)
 
 
-def _text(tag: int, text: str) -> bytes:
+def _encode_text_field(tag: int, text: str) -> bytes:
     try:
-        return _field(tag, text.encode())
+        return _encode_field(tag, text.encode())
     except UnicodeEncodeError:  # a lone surrogate
-        return _field(tag, text.encode(errors="replace"))
+        return _encode_field(tag, text.encode(errors="replace"))
 
 
-def _field(tag: int, body: bytes) -> bytes:
-    return b"".join((bytes((tag,)), _varint(len(body)), body))
+def _encode_field(tag: int, body: bytes) -> bytes:
+    return b"".join((bytes((tag,)), _encode_varint(len(body)), body))
 
 
-def _varint(number: int) -> bytes:
+def _encode_varint(number: int) -> bytes:
     if number < 0x80:  # noqa: PLR2004  # seven bits
         return _BYTES[number]
     parts = bytearray()

@@ -10,9 +10,10 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mastra_core.override import override
 from mastra_core.telemetry.otel_environment import OtlpSettings
 from mastra_core.telemetry.otlp_encoding import SpanLimits, encode_spans
-from mastra_core.telemetry.span_queue import ExportFailure
+from mastra_core.telemetry.span_queue import ExportFailure, SpanSender
 
 __all__ = ("OtlpSender",)
 
@@ -22,7 +23,7 @@ _MAX_RESPONSE = 65_536  # bytes of a response that are read
 _SUCCESSES = range(200, 300)
 
 
-class OtlpSender:
+class OtlpSender(SpanSender):
     """Sends batches as ``POST`` requests on a connection that is kept open.
 
     Redirects are not followed, because the headers may hold credentials of the collector.
@@ -43,15 +44,8 @@ class OtlpSender:
         if settings.compression != "none":
             self._headers["content-encoding"] = settings.compression
 
+    @override
     def send(self, spans: Sequence[Any], stopping: threading.Event, deadline: float) -> None:
-        """Send spans; try again while the collector is unreachable or busy.
-
-        :param spans: ended spans.
-        :param stopping: an event that is set when the process stops, so that nothing is tried
-            again.
-        :param deadline: the value of ``time.monotonic()`` at which to give up.
-        :raises ExportFailure: when spans are lost.
-        """
         failures: list[Any] = []
         body = self._compress(encode_spans(spans, self._limits, failures))
         delay = _FIRST_DELAY

@@ -55,13 +55,13 @@ class RequestSpans:
         else:
             spans = request.values[self] = self._pending
             self._pending = []
-            request.on_end(partial(self._send_spans_of, request))
+            request.on_end(partial(self._send_spans, request))
         if len(spans) < MAX_SPANS:
             spans.append(span)
         else:
             self._counts.add("dropped", 1)
 
-    async def _send_spans_of(self, request: RequestLifetime) -> None:
+    async def _send_spans(self, request: RequestLifetime) -> None:
         await self._send(request.values[self])
         del request.values[self]  # a later span begins a new list
 

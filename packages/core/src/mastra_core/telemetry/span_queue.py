@@ -135,7 +135,7 @@ class SpanQueue:
         self._thread.join(seconds)
         remaining = self._take(len(self._spans))
         self._is_abandoned = self._thread.is_alive()
-        self._lose(len(remaining) + self._sending * self._is_abandoned, "the process stops")
+        self._count_lost(len(remaining) + self._sending * self._is_abandoned, "the process stops")
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -160,7 +160,7 @@ class SpanQueue:
             count -= size
         if self._overflows:
             overflows, self._overflows = self._overflows, 0
-            self._lose(overflows, "the queue is full")
+            self._count_lost(overflows, "the queue is full")
 
     def _take(self, count: int) -> list[Any]:
         """Remove up to ``count`` spans; another thread may remove some at the same moment."""
@@ -180,7 +180,7 @@ class SpanQueue:
             return  # counted as lost already
         self._sending = 0
         self._counts.add("exported", len(batch) - lost)
-        self._lose(lost, reason)
+        self._count_lost(lost, reason)
         if not lost:
             self._report_recovery()
 
@@ -194,7 +194,7 @@ class SpanQueue:
             return len(batch), f"{type(error).__name__}: {safe_message(error)}"
         return 0, ""
 
-    def _lose(self, count: int, reason: str) -> None:
+    def _count_lost(self, count: int, reason: str) -> None:
         if not count:
             return
         if not self._lost:

@@ -324,6 +324,31 @@ class RunStoreSuite:
         assert run(store.count("w", RunQuery(resource_id="bob", since=1))) == {"running": 1}
         assert run(store.list("w", RunQuery(limit=1)))[0][1] == [_EVENT]
 
+    def test_lists_read_the_ends_of_runs(self, store: RunStore, run: _Await) -> None:
+        """A list may read the first event and the last events, and order runs by their changes."""
+        for number in range(3):
+            new = _build_run(f"r{number}")
+            new = msgspec.structs.replace(new, thread=f"t{number % 2}", created_at=number)
+            row = run(store.create(new, 10))
+            row = run(store.begin(row, "one", f'"first {number}"', "{}"))
+            events = [("", f'"{number} {each}"') for each in range(4 * (number < 2))]
+            if events:
+                run(store.commit(row.id, "one", row.attempt, 0, Batch(events=events)))
+
+        def read(**fields: Any) -> list[list[str]]:
+            return [events for _, events in run(store.list("w", RunQuery(**fields)))]
+
+        assert read(last_events=2) == [
+            ['"first 2"'],
+            ['"first 1"', '"1 2"', '"1 3"'],
+            ['"first 0"', '"0 2"', '"0 3"'],
+        ]
+        assert read(last_events=2, thread="t1") == [['"first 1"', '"1 2"', '"1 3"']]
+        assert run(store.count("w", RunQuery(thread="t0"))) == {"running": 2}
+        changes = [event[0] for event in read(order="updated", last_events=0)]
+        assert sorted(changes) == ['"first 0"', '"first 1"', '"first 2"']
+        assert read(updated_since=2**52) == []
+
     def test_schedule_starts_each_run_once(self, store: RunStore, run: _Await) -> None:
         """Of two processes that start the run of one time, one succeeds."""
         run(store.register_schedule(_build_schedule()))
@@ -360,6 +385,12 @@ class RunStoreSuite:
         run(store.register_schedule(msgspec.structs.replace(row, cron="@daily", next_at=9000)))
         _, (changed,) = run(store.read_schedules())
         assert (changed.status, changed.cron, changed.next_at) == ("paused", "@daily", 9000)
+        daily = msgspec.structs.replace(row, cron="@daily", next_at=9500, member="one")
+        run(store.register_schedule(daily))
+        assert run(store.read_schedules())[1][0].member == "", "the process is dead"
+        run(store.beat(_build_member("one"), 60))
+        _, (adopted,) = run(store.read_schedules())
+        assert (adopted.member, adopted.next_at) == ("one", 9000)
         run(store.set_schedule_status("wf_w", "active", 7000))
         assert run(store.read_schedules())[1][0].next_at == 7000
         assert not run(store.fire_schedule(row, 8000, _build_run(), _EVENT, "{}")), "another cron"

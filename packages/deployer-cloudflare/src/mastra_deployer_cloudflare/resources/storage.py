@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mastra_core.errors import ApiError
 from mastra_deployer.kit import get_or_create
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ("StorageKind", "StorageResource", "create_storage", "find_storage", "list_wanted")
 
+_PAGE = 1000  # items of a list with cursors
 _PLAN_CODES = ("10042", "7500", "7501")  # the account has not enabled R2 or D1
 
 
@@ -30,7 +31,8 @@ class StorageKind:
     :param id: the field that bindings use.
     :param binding: type of the binding.
     :param field: the field of the binding.
-    :param items: the field of the response with the list; empty if the list is the result.
+    :param items: the field of the response with the list, whose pages have cursors; empty if the
+        list is the result.
     """
 
     setting: str
@@ -183,8 +185,7 @@ def _create(api: CloudflareApi, resource: StorageResource) -> str:
 def _list_ids(api: CloudflareApi, kind: StorageKind) -> Mapping[str, str]:
     """Return the ids of all resources of a kind, by name."""
     path = api.build_path(kind.path)
-    items: list[dict[str, Any]]
-    items = api.get(path, per_page=1000)[kind.items] if kind.items else api.list(path)
+    items = api.list_by_cursor(path, kind.items, _PAGE) if kind.items else api.list(path)
     return {str(item[kind.name]): str(item[kind.id]) for item in items}
 
 

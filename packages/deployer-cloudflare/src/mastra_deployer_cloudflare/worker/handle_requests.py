@@ -176,10 +176,10 @@ async def _call_app(app: Any, request: _Request, env: Any, state: dict[str, Any]
     if task.done() and not failure.signal.aborted:
         return response
     keep_alive(task)  # the response is a stream
-    return _end_body_by(failure.signal, response)
+    return _abort_body_on(failure.signal, response)
 
 
-def _end_body_by(signal: Any, response: Any) -> Any:
+def _abort_body_on(signal: Any, response: Any) -> Any:
     """Return a response whose body a signal can abort, so that it does not look complete.
 
     The bridge ends the body of an app that fails as if it were complete.

@@ -40,19 +40,23 @@ def deploy(
     from mastra_deployer_oci.api.tags import build_id
     from mastra_deployer_oci.deploy.image import open_image
     from mastra_deployer_oci.deploy.push import push_blobs
-    from mastra_deployer_oci.releases.release import publish, to_deployment
-    from mastra_deployer_oci.releases.release_log import ReleaseLog
+    from mastra_deployer_oci.releases.release import publish, record_draft, to_deployment
+    from mastra_deployer_oci.releases.release_log import DRAFT, ReleaseLog
 
     with open_image(bundle, settings, credentials, request) as (registry, image):
         report.step("Pushing layers")
         push_blobs(registry, image.blobs, report)
-        report.step("Moving the tag")
+        event = _build_record(settings, request, image)
+        report.step("Moving the tag" if event.event != DRAFT else "Writing the draft")
         documents = {item.digest: item for item in (image.manifest, image.root)}
         for digest, document in documents.items():
             registry.put_manifest(digest, document)
         registry.put_manifest(build_id(image.root.digest), image.root)
-        event = _build_record(settings, request, image)
         log = ReleaseLog(registry)
+        if event.event == DRAFT:
+            live = registry.find_manifest(event.moves)
+            is_live = live is not None and live.digest == event.image
+            return to_deployment(registry, record_draft(registry, log, event), live=is_live)
         _warn_about_other_tool(registry, log, event.moves, report)
         record = publish(registry, log, event, same_app=settings.merge)
         deployment = to_deployment(registry, record, live=True)
@@ -77,12 +81,13 @@ def _warn_about_other_tool(registry: Repository, log: ReleaseLog, tag: str, repo
 
 def _build_record(settings: OciDeployer, request: DeployRequest, image: DeployImage) -> Record:
     from mastra_deployer_oci.api.tags import choose_tag
-    from mastra_deployer_oci.releases.release_log import Record
+    from mastra_deployer_oci.releases.release_log import DRAFT, Record
 
+    is_draft = request.environment == "production" and not request.promote
     return Record(
         name="",
         image=image.root.digest,
-        event="deploy",
+        event=DRAFT if is_draft else "deploy",
         environment=request.environment,
         moves=choose_tag(settings.tag, request.environment, request.branch),
         created=dt.datetime.now(dt.UTC),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -173,13 +174,13 @@ def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Re
     with open_target(settings, credentials, actions="pull,push,delete") as registry:
         log = ReleaseLog(registry)
         # Records are deleted last, so that an interrupted run can be repeated.
-        owned, kept = _split_records(log, settings.tag)
+        own_records, other_records = _split_records(log, settings.tag)
         live = registry.find_manifest(settings.tag)
-        digests = _collect_digests(owned, kept)
+        digests = _collect_digests(own_records, other_records)
         for count, digest in enumerate(digests, 1):
             _delete_manifest(registry, digest)
             report.advance(count, len(digests), "manifests")
-        if live and owned and live.digest in {record.image for record in kept}:
+        if live and own_records and live.digest in {record.image for record in other_records}:
             _delete_tag(registry, settings.tag, report)
         return bool(digests)
 
@@ -188,8 +189,11 @@ def _split_records(log: ReleaseLog, production: str) -> tuple[list[Record], list
     """Return the records of the production tag and of previews, and the records of other tags."""
     names = [name for names in log.group_names_by_image().values() for name in names]
     records = [record for record in map(log.get, names) if record is not None]
-    owned = [item for item in records if item.moves == production or item.environment == "preview"]
-    return owned, [item for item in records if item not in owned]
+
+    def is_own(record: Record) -> bool:
+        return record.moves == production or record.environment == "preview"
+
+    return list(filter(is_own, records)), list(itertools.filterfalse(is_own, records))
 
 
 def _collect_digests(own_records: list[Record], other_records: list[Record]) -> list[str]:

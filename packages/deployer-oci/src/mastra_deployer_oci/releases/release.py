@@ -12,7 +12,7 @@ from mastra_deployer_oci.api.repository import Repository
 from mastra_deployer_oci.api.tags import build_id, build_record_tag
 from mastra_deployer_oci.releases.release_log import Record, ReleaseLog
 
-__all__ = ("get_image", "publish", "to_deployment")
+__all__ = ("get_image", "publish", "record_draft", "to_deployment")
 
 
 def publish(
@@ -46,6 +46,22 @@ def publish(
         latest = _assign_name(record, log.next_time())
         registry.put_manifest(latest.name, latest.to_document())
     registry.put_manifest(record.moves, image)
+    return latest
+
+
+def record_draft(registry: Repository, log: ReleaseLog, event: Record) -> Record:
+    """Write the record of an image that no tag is moved to, so that it can be promoted.
+
+    :param registry: the target repository.
+    :param log: the log of releases.
+    :param event: the record to write; its name and time are set here.
+    :returns: the record of the image.
+    """
+    short = event.image.removeprefix("sha256:")[:12]
+    latest = next(log.iter_records(short), None)
+    if latest is None or not latest.is_equivalent(event):
+        latest = _assign_name(event, log.next_time())
+        registry.put_manifest(latest.name, latest.to_document())
     return latest
 
 

@@ -20,7 +20,9 @@ from mastra_deployer_oci.api.documents import Document, build_index
 from mastra_deployer_oci.api.repository import Repository
 from mastra_deployer_oci.api.tags import RECORD, parse_record_time
 
-__all__ = ("Record", "ReleaseLog")
+__all__ = ("DRAFT", "Record", "ReleaseLog")
+
+DRAFT = "draft"
 
 _CREATED = "org.opencontainers.image.created"
 _REVISION = "org.opencontainers.image.revision"
@@ -34,7 +36,8 @@ class Record:
 
     :param name: tag of the record.
     :param image: digest of the released image.
-    :param event: ``deploy``, ``promote`` or ``rollback``.
+    :param event: ``deploy``, ``promote``, ``rollback``, or ``draft`` for an image that was not
+        published.
     :param environment: ``production`` or ``preview``.
     :param moves: the tag that was moved to the image.
     :param created: when the record was written.
@@ -161,14 +164,15 @@ class ReleaseLog:
         return self.find_newest(image.digest, tag) if image else None
 
     def find_newest(self, image: str, tag: str) -> Record | None:
-        """Return the newest record of an image under a tag.
+        """Return the newest record of an image under a tag, except the records of drafts.
 
         :param image: digest of the image.
         :param tag: the tag.
         :returns: the record, or ``None``.
         """
         short = image.removeprefix("sha256:")[:12]
-        return next((item for item in self.iter_records(short) if item.moves == tag), None)
+        records = (item for item in self.iter_records(short) if item.event != DRAFT)
+        return next((item for item in records if item.moves == tag), None)
 
     def next_time(self) -> dt.datetime:
         """Return the current time, or a later time if a record is from the future."""

@@ -61,6 +61,8 @@ def deploy(
     :raises DeployTimeout: when it is not ready in time.
     """
     _refuse_unpublished_draft(settings, request)
+    if request.environment == "production" and not request.promote:
+        settings = dataclasses.replace(settings, staged=True)
     with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as temp_dir:
         report.step("Packing the files")
         parts = pack_archive(bundle, Path(temp_dir))

@@ -47,7 +47,7 @@ def set_canary(
         raise DeployError(
             f"{item['id']} is a preview. Only production deployments can receive production "
             "traffic.",
-            "Deploy with --prod -s staged=true. Then set the share of that deployment.",
+            "Deploy with --prod --no-promote. Then set the share of that deployment.",
         )
     release = find_active_release(client, settings)
     raise_for_other_canary(release, item["id"])

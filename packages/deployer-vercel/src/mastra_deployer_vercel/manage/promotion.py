@@ -120,9 +120,9 @@ def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
     last_request = project.get("lastAliasRequest") or {}
     if last_request.get("toDeploymentId") == live and last_request.get("fromDeploymentId"):
         return str(last_request["fromDeploymentId"])
-    items = iter_deployments(
-        client, project["id"], _SEARCH_LIMIT, target="production", state="READY"
-    )
+    # Drafts were never live, so they are no candidates.
+    filters = {"target": "production", "state": "READY", "rollbackCandidate": "true"}
+    items = iter_deployments(client, project["id"], _SEARCH_LIMIT, **filters)
     ids = [get_id(item) for item in items]
     earlier = ids[ids.index(live) + 1 :] if live in ids else ids
     return earlier[0] if earlier else ""

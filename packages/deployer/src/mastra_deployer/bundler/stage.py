@@ -22,9 +22,11 @@ from mastra_deployer.bundler.metadata.draft_manifest import draft_manifest
 from mastra_deployer.bundler.metadata.inventory import (
     Inventory,
     create_inventory,
+    update_inventory,
     write_inventory,
 )
 from mastra_deployer.bundler.metadata.sbom import write_sbom
+from mastra_deployer.bundler.metadata.size_breakdown import measure_sizes
 from mastra_deployer.bundler.resolve.closure import (
     OWN_DISTRIBUTIONS,
     Closure,
@@ -40,6 +42,7 @@ from mastra_deployer.bundler.sources.console_scripts import (
     write_console_scripts,
 )
 from mastra_deployer.bundler.sources.first_party import collect_sources
+from mastra_deployer.bundler.vendor.reduce_bytecode import StartedModules, reduce_bytecode
 from mastra_deployer.bundler.vendor.select_bytecode import BytecodeRequest
 from mastra_deployer.bundler.vendor.unused_requirements import find_imported_unused
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor_dependencies
@@ -133,7 +136,8 @@ def mastra_build(
         vendored, closure = staging.install_dependencies("wsgi", modules)
         staging.compile_app("wsgi", source)
         build, inventory = staging.create_build("wsgi", source, sources, vendored, closure)
-    return verify_build(project, build, interpreter, source, inventory, report)
+    build, started = verify_build(project, build, interpreter, source, inventory, report)
+    return staging.reduce_bytecode(build, inventory, vendored, started)
 
 
 def lock_dependencies(
@@ -307,6 +311,31 @@ class _Staging:
             standard=dependencies.bytecode.standard,
         )
         return build, inventory
+
+    def reduce_bytecode(
+        self,
+        build: Build,
+        inventory: Inventory,
+        dependencies: VendoredDependencies,
+        started: StartedModules,
+    ) -> Build:
+        """Leave out the bytecode of modules that no start imports, and describe what is left.
+
+        :param build: the finished build.
+        :param inventory: the inventory of the build.
+        :param dependencies: the dependencies of the build.
+        :param started: the modules that the start in isolation imported.
+        """
+        if not started.imported or get_config(self.project).build.bytecode != "imported":
+            return build
+        reduced = reduce_bytecode(dependencies, started, self.directory / "vendor")
+        write_inventory(self.project, self.platform, update_inventory(inventory, reduced))
+        sizes = measure_sizes(self.app, reduced.wheels.values())
+        return dataclasses.replace(
+            build,
+            manifest=msgspec.structs.replace(build.manifest, sizes=sizes),
+            imported=self._list_imported(reduced),
+        )
 
     def _list_imported(self, dependencies: VendoredDependencies) -> frozenset[str]:
         """Return the names of the imported bytecode files, including those of the app."""

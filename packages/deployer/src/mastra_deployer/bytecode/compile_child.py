@@ -23,34 +23,10 @@ MIN_PARALLEL_FILES = 64  # below this a second process costs more than it saves
 UNCHECKED = (0b01).to_bytes(4, "little")  # based on a hash, which import does not check
 
 
-class Modules:
-    """The modules of all trees: the first tree that has a module wins, as on ``sys.path``."""
-
-    def __init__(self, trees):
-        self.places = {}  # number of the tree and name of the file, by dotted name
-        self.extensions = set()
-        for number, tree in enumerate(trees):
-            for file in tree["files"]:
-                self.add(number, file)
-
-    def add(self, number, file):
-        folder, _, name = file.rpartition("/")
-        stem, _, suffix = name.partition(".")
-        module = f"{folder}/{stem}".strip("/").replace("/", ".")
-        if suffix == "py":
-            self.places.setdefault(module.removesuffix(".__init__"), (number, file))
-        elif suffix.endswith(("so", "pyd")):
-            self.extensions.add(module)
-
-
 def main(job):
     trees = job["trees"]
-    modules = Modules(trees)
-    imports = {
-        module: trees[number]["imports"][file]
-        for module, (number, file) in modules.places.items()
-        if file in trees[number]["imports"]
-    }
+    modules = import_graph_child.ModulePlaces([tree["files"] for tree in trees])
+    imports = modules.get_imports([tree["imports"] for tree in trees])
     standard = frozenset() if job["library"] else sys.stdlib_module_names
     index = import_graph_child.ModuleIndex(modules.places, modules.extensions, standard)
     with open_pool() as run:
@@ -72,21 +48,13 @@ def main(job):
 def follow(job, index, imports, broken):
     walk = import_graph_child.Walk(index, imports, broken, is_library=job["library"])
     for name in job["roots"]:
-        add_root(walk, index, name)
+        walk.add_root(name)
     for number in job["whole"]:
         for name, (tree, _) in index.modules.items():
             if tree == number:
                 walk.add(name)
     walk.follow()
     return walk
-
-
-def add_root(walk, index, name):
-    """Add a dotted name whose end may be an attribute."""
-    while name and not index.has_module(name) and "." in name:
-        name, _, attribute = name.rpartition(".")
-        walk.add_import(name, attribute)
-    walk.add(name)
 
 
 def read_imports(job, index, imports, modules, run):

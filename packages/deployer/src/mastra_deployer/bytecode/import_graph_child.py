@@ -1,6 +1,6 @@
 """Follow the imports between the modules of a bundle."""
 
-TRIED, INNER, REQUIRED, LAZY, NAMED, PREFIXES = range(6)  # as in module_imports_child
+EAGER, TRIED, INNER, REQUIRED, LAZY, NAMED, PREFIXES = range(7)  # as in module_imports_child
 
 
 class ModuleIndex:
@@ -11,7 +11,7 @@ class ModuleIndex:
     :param standard: names of the standard library at the top level.
     """
 
-    def __init__(self, modules, extensions, standard):
+    def __init__(self, modules, extensions, standard) -> None:
         self.modules, self.extensions, self.standard = modules, extensions, standard
         self.packages = set()  # directories with modules, also those without an __init__
         for name in (*modules, *extensions):
@@ -46,6 +46,40 @@ class ModuleIndex:
         return (name for name in self.children.get(package, ()) if name.startswith(prefix))
 
 
+class ModulePlaces:
+    """The places of the modules of all trees: the first tree that has a module wins.
+
+    :param trees: the names of the files of each tree, in the order of ``sys.path``.
+    """
+
+    def __init__(self, trees) -> None:
+        self.places = {}  # number of the tree and name of the file, by dotted name
+        self.extensions = set()
+        for number, files in enumerate(trees):
+            for file in files:
+                self._add(number, file)
+
+    def _add(self, number, file):
+        folder, _, name = file.rpartition("/")
+        stem, _, suffix = name.partition(".")
+        module = f"{folder}/{stem}".strip("/").replace("/", ".")
+        if suffix == "py":
+            self.places.setdefault(module.removesuffix(".__init__"), (number, file))
+        elif suffix.endswith(("so", "pyd")):
+            self.extensions.add(module)
+
+    def get_imports(self, imports) -> dict:
+        """Return what is known of the imports of each module, by dotted name.
+
+        :param imports: what is known, by file, for each tree.
+        """
+        return {
+            module: imports[number][file]
+            for module, (number, file) in self.places.items()
+            if file in imports[number]
+        }
+
+
 class Walk:
     """Collect the modules that given modules import, directly or not.
 
@@ -59,7 +93,7 @@ class Walk:
         few are called.
     """
 
-    def __init__(self, index, imports, broken=frozenset(), *, is_library=False):
+    def __init__(self, index, imports, broken=frozenset(), *, is_library=False) -> None:
         self.index, self.imports, self.broken = index, imports, broken
         self.is_library = is_library
         self.reached = set()
@@ -68,7 +102,7 @@ class Walk:
         self._added = set()  # pairs of a module and an attribute
         self._attributes = {}  # names that are read from a module, before its imports are known
 
-    def add(self, module, *, is_tried=False):
+    def add(self, module, *, is_tried=False) -> None:
         """Add a module and its packages."""
         if module in self.reached:
             return
@@ -82,7 +116,7 @@ class Walk:
             self.reached.add(module)
             self._pending.append(module)
 
-    def follow(self):
+    def follow(self) -> list:
         """Follow the imports of all modules; return the modules whose imports are not known yet."""
         unknown = []
         while self._pending:
@@ -95,10 +129,20 @@ class Walk:
         return unknown
 
     def _follow_module(self, module, facts):
-        for pair in facts[TRIED]:
-            self.add_import(*pair, is_tried=True)
+        self.follow_pairs(facts[EAGER])
+        self.follow_pairs(facts[TRIED])
         if module in self.broken or self.is_library:
             return
+        self.follow_functions(facts)
+        self.follow_attributes(module)
+
+    def follow_pairs(self, pairs):
+        """Add what imports lead to that run with a module, or whose failure is caught."""
+        for pair in pairs:
+            self.add_import(*pair, is_tried=True)
+
+    def follow_functions(self, facts):
+        """Add what the functions of a module import, and the modules that its strings name."""
         for pair in facts[INNER]:
             self.add_import(*pair)
         for name in facts[NAMED]:
@@ -107,8 +151,18 @@ class Walk:
         for prefix in facts[PREFIXES]:
             for name in self.index.iter_matches(prefix):
                 self.add(name)
+
+    def follow_attributes(self, module):
+        """Add what a module imports for the attributes that other modules read from it."""
         for name in self._attributes.pop(module, ()):
             self._add_attribute(module, name)
+
+    def add_root(self, name) -> None:
+        """Add a dotted name whose end may be an attribute."""
+        while name and not self.index.has_module(name) and "." in name:
+            name, _, attribute = name.rpartition(".")
+            self.add_import(name, attribute)
+        self.add(name)
 
     def add_import(self, module, name, *, is_tried=False):
         """Add the modules that ``from MODULE import NAME`` imports."""
@@ -132,7 +186,36 @@ class Walk:
                 self.add_import(*pair)
 
 
-def find_broken(index, imports):
+class StartWalk(Walk):
+    """Collect the modules that a start imported, and those that the first requests import.
+
+    The start ran the import statements of the modules that it imported, so these statements lead to
+    no other modules. Imports in functions count in the modules of optional features: the start
+    imports such a module only if the app uses the feature.
+
+    :param index: the modules of the bundle.
+    :param imports: what is known of the imports of each module.
+    :param broken: modules that cannot be imported.
+    :param started: the modules that the start imported.
+    :param is_feature: returns whether a module belongs to an optional feature.
+    """
+
+    def __init__(self, index, imports, broken, started=(), is_feature=lambda _: False) -> None:
+        super().__init__(index, imports, broken)
+        self._started, self._is_feature = started, is_feature
+        for name in started:
+            self.add(name, is_tried=True)
+
+    def _follow_module(self, module, facts):
+        if module not in self._started:
+            self.follow_pairs(facts[EAGER])
+        if module not in self.broken and self._is_feature(module):
+            self.follow_pairs(facts[TRIED])
+            self.follow_functions(facts)
+        self.follow_attributes(module)
+
+
+def find_broken(index, imports) -> set:
     """Return the modules that cannot be imported, because a module that they need is missing."""
     requirers = {}
     pending = []

@@ -10,21 +10,22 @@ import ast
 import re
 from typing import NamedTuple
 
-TRIED, INNER, REQUIRED, LAZY, NAMED, PREFIXES = range(6)  # of the list that describes a module
+# Positions in the list that describes a module.
+EAGER, TRIED, INNER, REQUIRED, LAZY, NAMED, PREFIXES = range(7)
 IMPORT_CALLS = ("import_module", "import_string", "__import__")
 _ATTRIBUTE = re.compile(rb"""['"]([A-Za-z_][\w.]*):[A-Za-z_][\w.]*['"]""")
 _DOTTED = re.compile(rb"""['"]([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?::[\w.]+)?['"]""")
-_EMPTY = [[], [], [], None, [], []]
+_EMPTY = [[], [], [], [], None, [], []]
 
 
 def read_module_imports(source, module, is_package, is_own):
     """Return the modules and names that a module may import, as JSON builtins.
 
-    The list contains pairs of a module and a name: of the imports that run with the module or whose
-    failure is caught, of the others, and of those without which the module cannot be imported; the
-    pairs by the attribute that ``__getattr__`` of the module imports
-    them for, ``None`` without that function; modules that strings name; and beginnings of modules
-    whose ends are computed.
+    The list contains pairs of a module and a name: of the imports that run with the module, of
+    those in functions whose failure is caught, of the others in functions, and of those without
+    which the module cannot be imported; the pairs by the attribute that ``__getattr__`` of the
+    module imports them for, ``None`` without that function; modules that strings name; and
+    beginnings of modules whose ends are computed.
     """
     try:
         tree = ast.parse(source)
@@ -41,6 +42,7 @@ def read_module_imports(source, module, is_package, is_own):
     if reader.lazy is not None:
         read_lazy_tables(tree, package, reader.lazy)
     return [
+        sorted(reader.eager),
         sorted(reader.tried),
         sorted(reader.inner),
         sorted(reader.required),
@@ -56,7 +58,7 @@ class State(NamedTuple):
     :param required: whether the module cannot be imported if one of them fails.
     :param tried: whether they run with the module, or their failure is caught.
     :param typed: whether only a type checker reads them.
-    :param inside: whether they are in a function.
+    :param inside: whether they are in a function, or run only in exceptional cases.
     """
 
     required: bool
@@ -70,6 +72,7 @@ class Reader:
 
     def __init__(self, package):
         self.package = package
+        self.eager = set()
         self.tried = set()
         self.inner = set()
         self.required = set()
@@ -96,7 +99,10 @@ class Reader:
             if state.typed:
                 self.typed.setdefault(bound, set()).add(pair)
                 continue
-            (self.tried if state.tried else self.inner).add(pair)
+            if not state.inside:
+                self.eager.add(pair)
+            else:
+                (self.tried if state.tried else self.inner).add(pair)
             if state.required:
                 self.required.add(pair)
 
@@ -116,8 +122,10 @@ class Reader:
         is_negated = type(test) is ast.UnaryOp and type(test.op) is ast.Not
         if is_type_checking(test.operand if is_negated else test):
             states = [state._replace(typed=True), state]
-        else:
+        elif is_negated or not has_type_checking(test):
             states = [state._replace(required=False)] * 2
+        else:  # `TYPE_CHECKING or not ...`: the module has another way to import these names
+            states = [State(False, False, state.typed, True), state._replace(required=False)]
         for body in (statement.body, statement.orelse):
             self.read_block(body, states.pop() if is_negated else states.pop(0))
 
@@ -173,6 +181,12 @@ def is_property(function):
 
 def is_type_checking(test):
     return get_last_name(test) == "TYPE_CHECKING"
+
+
+def has_type_checking(test):
+    """Return whether a condition is true for type checkers and in other cases."""
+    is_any = type(test) is ast.BoolOp and type(test.op) is ast.Or
+    return is_any and any(map(is_type_checking, test.values))
 
 
 def is_raising(handler):

@@ -72,9 +72,16 @@ def _check_variable(target: Target, variables: Collection[str]) -> Iterator[Prob
             "required.",
             severity="warning",
         )
-    else:
+    elif _VARIABLE in variables:
         yield Problem(
             message=f"Runs of workflows are in the database that {_VARIABLE} names.",
             hint=f"{describe_run_databases(target)}.",
+            severity="note",
+        )
+    else:
+        yield Problem(
+            message=f"{_VARIABLE} is not set, so runs of workflows are in the file mastra.db. "
+            f"This file works on {target.name!r}.",
+            hint=f"To use another database, set {_VARIABLE}, and add it to [tool.mastra.env].",
             severity="note",
         )

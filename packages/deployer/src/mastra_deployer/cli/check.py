@@ -12,7 +12,7 @@ from mastra_deployer.checks.value_problems import check_values
 from mastra_deployer.cli.build import format_lines, to_json
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.files.directories import ensure_local_directory
+from mastra_deployer.files.directories import convert_project_errors, ensure_local_directory
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.session import Session, raise_for_errors
@@ -58,7 +58,10 @@ def _refuse_warnings(session: Session) -> None:
 
 def _create_bundle(session: Session) -> Bundle:
     """Create a bundle in a temporary directory, and run it if the deployer can."""
-    with temporary_directory(ensure_local_directory(session.project), "check-") as directory:
+    with (
+        convert_project_errors(session.project.root),
+        temporary_directory(ensure_local_directory(session.project), "check-") as directory,
+    ):
         bundle = session.bundle(Path(directory) / "checked", reuse=False)
         settings = remove_secrets(session.settings)
         session.report_problems(session.hooks.verify(bundle, settings, session.report))

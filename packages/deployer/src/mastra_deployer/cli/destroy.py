@@ -9,6 +9,7 @@ import click
 from mastra_core.errors import ConfigError
 from mastra_deployer.cli.options import Options, target_options
 from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.pipeline.deployment_history import forget_deployments
 
 __all__ = ("destroy",)
 
@@ -26,6 +27,7 @@ def destroy(options: Options, target: str, yes: bool) -> None:
     with terminal:
         terminal.step(f"Removing the app from {target}")
         destroyed = session.hooks.destroy(session.access, terminal)
+        forget_deployments(session.project, session.choice.name, terminal)
         text = f"Removed the app from {target}." if destroyed else f"There was no app on {target}."
         terminal.answer({"destroyed": destroyed}, text)
 

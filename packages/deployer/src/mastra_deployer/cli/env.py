@@ -15,7 +15,7 @@ from mastra_core.hooks import EnvEffect, EnvStore
 from mastra_core.pipeline import Stage
 from mastra_core.secret import Secret
 from mastra_deployer.checks.reserved_variables import refuse_reserved_variables
-from mastra_deployer.cli.options import TARGET, Options, target_options
+from mastra_deployer.cli.options import TARGET, CommandGroup, Options, target_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.pipeline.app_variables import select_app_variables
@@ -25,7 +25,7 @@ from mastra_deployer.pipeline.variable_changes import forget_changes, record_cha
 __all__ = ("env",)
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def env() -> None:
     """Manage the app's environment variables on a platform.
 

@@ -9,10 +9,10 @@ import re
 import click
 
 from mastra_core.errors import ConfigError
+from mastra_core.logs.escape import escape_text
 from mastra_core.pipeline import LogLine
 from mastra_deployer.cli.options import TARGET, Options, target_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.output.escape import escape_text
 from mastra_deployer.output.masking import mask
 
 __all__ = ("logs", "parse_time")

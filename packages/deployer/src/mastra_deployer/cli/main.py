@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import click
@@ -77,6 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # on Windows, a pipe has few characters
         sys.stdout.reconfigure(errors="backslashreplace")
     verbose = "-v" in arguments or "--verbose" in arguments
+    _leave_out_httpx_command()
     try:
         code = cli.main(args=arguments, prog_name="mastra", standalone_mode=False)
     except Exception as error:  # noqa: BLE001  # every error is printed as a sentence
@@ -84,6 +86,15 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _leave_out_httpx_command() -> None:
+    """Let httpx be imported without its own command line, which imports rich.
+
+    rich takes half of the import of httpx. httpx runs without rich where rich is not installed.
+    """
+    modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]  # typeshed has no None
+    modules.setdefault("httpx._main", None)
 
 
 def _print_error(error: Exception, *, as_json: bool, verbose: bool) -> int:
@@ -97,7 +108,7 @@ def _print_error(error: Exception, *, as_json: bool, verbose: bool) -> int:
     if verbose and not isinstance(error, click.ClickException):
         import traceback
 
-        from mastra_deployer.output.escape import escape_text
+        from mastra_core.logs.escape import escape_text
 
         trace = "".join(traceback.format_exception(error))
         click.echo(escape_text(mask(trace)), err=True, nl=False)

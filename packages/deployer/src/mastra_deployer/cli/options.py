@@ -30,6 +30,7 @@ __all__ = (
     "ENV_FILE",
     "TARGET",
     "VERBOSE",
+    "CommandGroup",
     "Options",
     "build_options",
     "project_options",
@@ -37,6 +38,7 @@ __all__ = (
 )
 
 Command = Callable[..., Any]
+_MAX_SUMMARY = 1000  # characters: click shortens the help of a command to one line
 
 _DIRECTORY = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -75,6 +77,23 @@ _BUILD = (
 )
 # For commands whose argument is not the target.
 TARGET = click.option("-t", "--target", default="", help="The target; default: the only target.")
+
+
+class CommandGroup(click.Group):
+    """A command whose help shows the whole summary of each subcommand, wrapped at the words."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the names and the summaries of the subcommands.
+
+        :param ctx: the context of the command.
+        :param formatter: receives the text.
+        """
+        rows = [
+            (name, command.get_short_help_str(_MAX_SUMMARY))
+            for name, command in sorted(self.commands.items())
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from mastra_core.pipeline import MANIFEST, Bundle
 from mastra_deployer.cli.options import ENV_FILE, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.files.atomic_replace import needs_repair, repair_directory
+from mastra_deployer.files.build_lock import hold_build_lock
 from mastra_deployer.files.directories import OUTPUT_DIRECTORY
-from mastra_deployer.files.lock import hold_build_lock
 from mastra_deployer.project.discovery import find_project
 from mastra_deployer.project.environment import read_environment
 from mastra_deployer.project.interpreters import find_project_interpreter, find_target_interpreter

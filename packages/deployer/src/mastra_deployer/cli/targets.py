@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from mastra_core.errors import ConsentError, MastraError
+from mastra_core.logs.escape import escape_line
 from mastra_deployer.cli.options import Options, project_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.output.escape import escape_line
 from mastra_deployer.output.wrap import get_terminal_width, wrap_text
 from mastra_deployer.plugins.hook_calls import HookCaller
 from mastra_deployer.plugins.manager import list_installed_deployers

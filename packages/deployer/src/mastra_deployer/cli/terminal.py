@@ -12,8 +12,8 @@ from typing import Any, Self
 
 import click
 
+from mastra_core.logs.escape import escape_line, escape_text
 from mastra_deployer.cli.progress import Progress
-from mastra_deployer.output.escape import escape_line, escape_text
 from mastra_deployer.output.masking import mask
 from mastra_deployer.output.wrap import get_terminal_width, wrap_message
 from mastra_deployer.trust.trust_store import load_trust, save_trust

@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
+from mastra_core.logs.escape import escape_text
 from mastra_deployer.dev.app_error import Problem
-from mastra_deployer.output.escape import escape_text
 from mastra_deployer.output.names import format_names
 from mastra_deployer.output.wrap import get_terminal_width, wrap_message
 

@@ -112,12 +112,8 @@ class DevOptions:
             return f"${name}" if name else ""
         files = [*([self.env_file] if self.env_file else [])]
         files += [project.root / each for each in reversed(DEVELOPMENT_ENV_FILES)]
-        line = re.compile(rf"^{re.escape(name)}=", re.MULTILINE)
-        for file in files:
-            if file.is_file() and line.search(file.read_text(encoding="utf-8", errors="replace")):
-                script = f"s/^{name}=//p"
-                return f"$(sed -n {shlex.quote(script)} {shlex.quote(os.path.relpath(file))})"
-        return f"${name}"
+        readers = (_format_reader(file, name) for file in files)
+        return next(filter(None, readers), f"${name}")
 
     def get_hosts(self, project: Project) -> tuple[str, ...]:
         """Return the names of ``--allow-host`` and of ``[tool.mastra.dev] hosts``.
@@ -164,3 +160,14 @@ def read_entry_source(entry: Path) -> bytes | None:
         deployer = read_deployer(entry, tree)
         return strip_deployer(content, tree, deployer) if deployer else None
     return None
+
+
+def _format_reader(file: Path, name: str) -> str:
+    """Return shell code that reads a variable from a file; empty if the variable is not there."""
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    found = re.search(rf"^((?:export +)?{re.escape(name)}=)([\"']?)", text, re.MULTILINE)
+    if found is None:
+        return ""
+    start, quote = found.groups()
+    script = f"s/^{start}{quote}\\([^{quote or ' '}]*\\).*/\\1/p"
+    return f"$(sed -n {shlex.quote(script)} {shlex.quote(os.path.relpath(file))})"

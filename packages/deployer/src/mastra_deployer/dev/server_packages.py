@@ -6,11 +6,15 @@ import contextlib
 import hashlib
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mastra_core.errors import BuildError, ConfigError
 from mastra_core.pipeline import Project, Report, SilentReport
 from mastra_deployer.project.interpreters import Interpreter
 from mastra_deployer.project.wsgi_entry import WSGI_ADAPTER
+
+if TYPE_CHECKING:
+    from mastra_deployer.bundler.resolve.closure import Closure
 
 __all__ = ("SERVER_MODULES", "format_install_command", "install_runtime", "needs_runtime")
 
@@ -45,11 +49,7 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
     :raises ConfigError: when the installation fails, with the command that installs the server.
     """
     from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, lock_closure
-    from mastra_deployer.bundler.vendor.select_bytecode import BytecodeRequest
-    from mastra_deployer.bundler.vendor.vendor import vendor_dependencies
-    from mastra_deployer.files.directories import publish_directory
-    from mastra_deployer.files.lock import hold_build_lock
-    from mastra_deployer.files.temporary import temporary_directory
+    from mastra_deployer.files.build_lock import hold_build_lock
 
     platform, home = interpreter.platform, _get_home(interpreter)
     project = Project(root=home, import_root=home, module="", attribute="", name="dev")
@@ -62,19 +62,7 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
             tree = home / f"{closure.fingerprint[:16]}-{interpreter.full_version}"
             if not tree.exists():
                 report.step(f"Installing the server for Python {platform.python}, once")
-                with temporary_directory(home) as temporary:
-                    new = Path(temporary) / "tree"
-                    vendor_dependencies(
-                        closure,
-                        platform,
-                        frozenset(),
-                        interpreter,
-                        new,
-                        home / "-",
-                        report,
-                        bytecode=BytecodeRequest(mode="all"),
-                    )
-                    publish_directory(new, tree)
+                _install_closure(closure, interpreter, tree, report)
             _get_marker(interpreter).touch()
             return tree
     except BuildError as error:
@@ -83,6 +71,30 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
             f"{error.message.partition(chr(10))[0]}",
             f"Install it there: {format_install_command(interpreter, shlex.quote(_SERVER))}.",
         ) from None
+
+
+def _install_closure(
+    closure: Closure, interpreter: Interpreter, tree: Path, report: Report
+) -> None:
+    """Install packages into a new directory, which appears complete or not at all."""
+    from mastra_deployer.bundler.vendor.select_bytecode import BytecodeRequest
+    from mastra_deployer.bundler.vendor.vendor import vendor_dependencies
+    from mastra_deployer.files.directories import publish_directory
+    from mastra_deployer.files.temporary import temporary_directory
+
+    with temporary_directory(tree.parent) as temporary:
+        new = Path(temporary) / "tree"
+        vendor_dependencies(
+            closure,
+            interpreter.platform,
+            frozenset(),
+            interpreter,
+            new,
+            tree.parent / "-",
+            report,
+            bytecode=BytecodeRequest(mode="all"),
+        )
+        publish_directory(new, tree)
 
 
 def _get_home(interpreter: Interpreter) -> Path:

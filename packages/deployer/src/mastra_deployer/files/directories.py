@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project
+from mastra_deployer.files.path_encoding import require_utf8
 from mastra_deployer.files.refuse_links import refuse_links
 
 __all__ = (
@@ -39,6 +40,7 @@ def get_cache_directory(kind: str) -> Path:
     :raises ConfigError: when it cannot be created.
     """
     path = _get_cache_root() / kind
+    require_utf8(path, "the cache", "Set MASTRA_CACHE_DIR to another directory.")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -65,6 +65,7 @@ from mastra_deployer.kit.resources.follow_logs import follow_logs
 from mastra_deployer.kit.resources.get_or_create import create_new, get_or_create
 from mastra_deployer.kit.resources.other_tools import warn_about_other_tool
 from mastra_deployer.kit.resources.poll import poll
+from mastra_deployer.kit.resources.refuse_draft import refuse_draft
 from mastra_deployer.kit.resources.require_deployed import require_deployed
 from mastra_deployer.kit.runtimes.bundled_python import get_interpreter
 from mastra_deployer.kit.runtimes.child_process import ChildProcess
@@ -165,6 +166,7 @@ __all__ = (
     "preview_handler",
     "quote_segment",
     "read_object",
+    "refuse_draft",
     "render_launcher",
     "replace_file",
     "require_consent",

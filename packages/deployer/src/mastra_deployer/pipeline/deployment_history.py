@@ -13,6 +13,7 @@ from mastra_deployer.files.local_records import change_record, read_record
 __all__ = (
     "find_last_deployment",
     "find_production_fingerprint",
+    "forget_deployments",
     "list_known_deployments",
     "record_deployment",
 )
@@ -104,6 +105,26 @@ def record_deployment(project: Project, name: str, deployment: Deployment, repor
         change_record(project, _FILE, append)
     except ConfigError as error:
         report.warn(f"{deployment.id} was not recorded in the project. {error.message}", error.hint)
+
+
+def forget_deployments(project: Project, name: str, report: Report) -> None:
+    """Remove a target's deployments from the history file, because the app was removed.
+
+    :param project: the project.
+    :param name: the user's name for the target.
+    :param report: receives a warning if the file cannot be written.
+    """
+
+    def remove(content: bytes) -> bytes:
+        entries = [entry for entry in _parse_entries(content) if entry.name != name]
+        return msgspec.json.format(msgspec.json.encode(entries))
+
+    if not list_known_deployments(project, name):
+        return
+    try:
+        change_record(project, _FILE, remove)
+    except ConfigError as error:
+        report.warn(f"The project still records the deployments. {error.message}", error.hint)
 
 
 def _to_deployment(entry: _Entry) -> Deployment:

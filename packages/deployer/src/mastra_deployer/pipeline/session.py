@@ -28,13 +28,14 @@ from mastra_deployer.files.atomic_replace import (
     repair_directory,
     replace_directory,
 )
+from mastra_deployer.files.build_lock import hold_build_lock
 from mastra_deployer.files.directories import (
     OUTPUT_DIRECTORY,
     convert_project_errors,
     ensure_local_directory,
     get_vendor_reuse_directory,
 )
-from mastra_deployer.files.lock import hold_build_lock
+from mastra_deployer.files.path_encoding import require_utf8
 from mastra_deployer.files.refuse_links import refuse_links
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.files.written_files import keep_written_files
@@ -163,6 +164,7 @@ class Session:
 
     def _bundle(self, platform: Platform, destination: Path, *, reuse: bool) -> Bundle:
         platform = apply_index_setting(platform, self.hooks.target, self.settings)
+        require_utf8(self.project.root, "the project", "Rename the directory, or move the project.")
         refuse_links(self.project.root, destination)
         self.report_file_variables(self.project.environment)
         with hold_build_lock(self.project, self.report):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -173,6 +173,10 @@ def _suggest_type(text: str) -> str:
     key = text.partition(" - at `$.")[2].rstrip("`").rpartition(".")[2]
     expected = text.partition("Expected `")[2].partition("`")[0]
     example = {"array": '["..."]', "str": '"..."', "bool": "true"}.get(expected)
+    if "enum value" in text and key == "bytecode":
+        return f"Available: {', '.join(get_args(Bytecode))}."
+    if key.isalpha() and expected == "object":
+        return f'Write it as a table: {key} = {{ NAME = "..." }}.'
     if key.isalpha() and example:
         return f"Write it as {key} = {example}."
     return "See docs/configuration.md."

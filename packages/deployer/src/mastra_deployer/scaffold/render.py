@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
 from mastra_core.errors import ConfigError
+from mastra_deployer.files.directories import build_unwritable_error
 from mastra_deployer.files.refuse_links import refuse_links
 
 __all__ = ("get_compatible_range", "is_on_index", "render_template", "write_files")
@@ -46,8 +48,8 @@ def write_files(files: Mapping[str, str], directory: Path, *, force: bool = Fals
     :param directory: to write into.
     :param force: whether existing files are replaced.
     :returns: the paths of the files.
-    :raises ConfigError: if a file exists with other content, or a link would lead a file to another
-        place.
+    :raises ConfigError: if a file exists with other content, a link would lead a file to another
+        place, or a file cannot be written.
     """
     targets = {directory / name: text for name, text in files.items()}
     for target, text in targets.items():
@@ -56,10 +58,49 @@ def write_files(files: Mapping[str, str], directory: Path, *, force: bool = Fals
             raise ConfigError(
                 f"{str(target)!r} exists already.", "Pass --force to replace the file."
             )
-    for target, text in targets.items():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8", newline="\n")
+    _replace_all(targets)
     return list(targets)
+
+
+def _replace_all(contents: Mapping[Path, str]) -> None:
+    """Write drafts of all files, and give them their names when all are complete."""
+    drafts: dict[Path, Path] = {}
+    new_directories: list[Path] = []
+    for target, text in contents.items():
+        draft = target.with_name(f".{target.name}.mastra-draft")
+        try:
+            _create_directory(target.parent, new_directories)
+            drafts[draft] = target
+            _write_draft(draft, target, text)
+        except OSError as error:
+            _remove_all(drafts, new_directories)
+            raise build_unwritable_error(target, error) from None
+    for draft, target in drafts.items():
+        draft.replace(target)
+
+
+def _create_directory(directory: Path, new_directories: list[Path]) -> None:
+    """Create a directory, and append each directory that did not exist, the outermost first."""
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir()
+        new_directories.append(path)
+
+
+def _write_draft(draft: Path, target: Path, text: str) -> None:
+    draft.unlink(missing_ok=True)
+    with draft.open("x", encoding="utf-8", newline="\n") as file:  # never through a link
+        file.write(text)
+    if target.exists():
+        draft.chmod(target.stat().st_mode)
+
+
+def _remove_all(files: Iterable[Path], directories: Sequence[Path]) -> None:
+    with contextlib.suppress(OSError):
+        for file in files:
+            file.unlink(missing_ok=True)
+        for directory in reversed(directories):
+            directory.rmdir()
 
 
 def get_compatible_range(distribution: str) -> str:

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from mastra_core.errors import ConfigError, DeployError
 from mastra_core.pipeline import MANIFEST, Bundle
 from mastra_deployer.testing.fixtures import SuiteFixtures
 from mastra_deployer.testing.harness import Harness
@@ -31,6 +32,27 @@ class DeployTests(SuiteFixtures):
         assert deployment.state == "ready", "the deploy waited, and the state is not ready"
         assert deployment.created.tzinfo is not None, "created has no time zone"
         assert deployment.live, "users see it, and live is False"
+
+    def test_an_unpublished_deploy_is_not_live(self, harness: Harness) -> None:
+        """Without promotion, a deploy returns a draft or raises, and production is unchanged."""
+        self.require(harness, "deploy")
+        harness.deploy_sample()
+        before, bundle = harness.get_live(), harness.bundle("new")
+        request = harness.build_request(promote=False)
+        with harness.observe_call():
+            try:
+                draft = harness.caller.deploy(
+                    harness.build_access(), bundle, request, harness.recorder
+                )
+            except (ConfigError, DeployError):
+                draft = None
+        assert harness.get_live() == before, "it is live without a promotion"
+        if draft is None:
+            return
+        assert not draft.live, "it is a draft, and live is true"
+        if harness.caller.has_hook("promote"):
+            harness.call("promote", draft.id, harness.recorder)
+            assert self.is_complete(harness.get_live(), bundle, {}), "it is not promoted"
 
     def test_every_file_is_deployed_unchanged(self, harness: Harness) -> None:
         """All files of the bundle are live, also duplicates and empty files, and no other file."""

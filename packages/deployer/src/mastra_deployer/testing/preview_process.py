@@ -74,13 +74,13 @@ def _wait_for_answer(client: httpx.Client, process: subprocess.Popen[bytes], log
         if process.poll() is not None:
             raise AssertionError(
                 f"the preview ended with exit code {process.returncode} before it responded: "
-                f"{_read_end(log)}"
+                f"{_read_tail(log)}"
             )
         with contextlib.suppress(httpx.TransportError):
             client.get("/health")
             return
         time.sleep(0.05)
-    raise AssertionError(f"the preview does not respond: {_read_end(log)}")
+    raise AssertionError(f"the preview does not respond: {_read_tail(log)}")
 
 
 def _interrupt(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -89,12 +89,12 @@ def _interrupt(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     try:
         process.wait(_STOP_TIMEOUT)
     except subprocess.TimeoutExpired:
-        raise AssertionError(f"an interrupt does not end the preview: {_read_end(log)}") from None
+        raise AssertionError(f"an interrupt does not end the preview: {_read_tail(log)}") from None
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         raise AssertionError("the preview ended, but its app still listens")
 
 
-def _read_end(log: Path) -> str:
+def _read_tail(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace")[-2000:]
 
 

@@ -132,7 +132,7 @@ class LiveRun:
         """
         self._convert = convert
         self._start_position = self.position
-        self._task = start_task(self._drive(chunks, seconds), f"run {self.id}")
+        self._task = start_task(self._read_chunks(chunks, seconds), f"run {self.id}")
         self._task.add_done_callback(lambda _: self._wake_readers())
         return self._task
 
@@ -268,7 +268,9 @@ class LiveRun:
             return after
         return min(after, self.position)
 
-    async def _drive(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float | None) -> None:
+    async def _read_chunks(
+        self, chunks: AsyncGenerator[dict[str, Any]], seconds: float | None
+    ) -> None:
         try:
             async with asyncio.timeout(seconds), contextlib.aclosing(chunks) as items:
                 async for chunk in items:

@@ -119,7 +119,7 @@ class RemoteRuns:
 
     async def open(self) -> None:
         """Listen to the other servers."""
-        self._threads.on_listen = self._ask_for_runs
+        self._threads.on_listen = self._request_runs
         self._start(self._listen())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ANSWER_TIMEOUT):
@@ -169,7 +169,7 @@ class RemoteRuns:
         owner, thread, resource = scope
         message = self._build("observe", agent=agent_id, owner=owner, run=run_id, after=after)
         message.resource, message.thread = resource, thread
-        answer = await self._ask(message)
+        answer = await self._send_request(message)
         if answer is None:
             raise NotFound("Agent run not found")
         return self._receive_frames(message.request, answer.sender)
@@ -185,7 +185,7 @@ class RemoteRuns:
         owner, thread, resource = scope
         message = self._build("abort", agent=agent_id, owner=owner, run=run_id)
         message.resource, message.thread = resource, thread
-        return await self._ask_to_abort(message)
+        return await self._request_abort(message)
 
     async def abort_thread(self, key: ThreadKey, run_id: str) -> bool:
         """Abort the active run of a thread on another server.
@@ -197,7 +197,7 @@ class RemoteRuns:
         agent, resource, thread = key
         message = self._build("abort-thread", agent=agent, run=run_id)
         message.resource, message.thread = resource, thread
-        return await self._ask_to_abort(message)
+        return await self._request_abort(message)
 
     async def wait_for_turn(self, key: ThreadKey, run_id: str) -> None:
         """Wait for the runs of a thread that started earlier on other servers.
@@ -239,12 +239,12 @@ class RemoteRuns:
                 if servers:
                     await self._send(_ALL, question)
 
-    async def _ask_to_abort(self, message: _Message) -> bool:
-        answer = await self._ask(message)
+    async def _request_abort(self, message: _Message) -> bool:
+        answer = await self._send_request(message)
         self._answers.pop(message.request, None)
         return answer is not None
 
-    async def _ask(self, message: _Message) -> _Message | None:
+    async def _send_request(self, message: _Message) -> _Message | None:
         """Send a request to all servers, and return the first answer that is not negative.
 
         The caller removes the request's queue if there is an answer.
@@ -306,7 +306,7 @@ class RemoteRuns:
         self._servers = {name: at for name, at in self._servers.items() if at >= start}
         return set(self._servers)
 
-    def _note_server(self, message: _Message) -> None:
+    def _record_server(self, message: _Message) -> None:
         """Record that a server is alive, and report to a server that was unknown."""
         self._clock = max(self._clock, message.stamp)
         if message.kind == "leave":
@@ -343,7 +343,7 @@ class RemoteRuns:
     def _handle(self, message: _Message) -> None:
         if message.sender == self._name:
             return
-        self._note_server(message)
+        self._record_server(message)
         if (queue := self._answers.get(message.request)) is not None:
             if message.kind == "frame" and queue.qsize() >= _MAX_QUEUED:
                 # The reader is too slow, and is disconnected.
@@ -434,7 +434,7 @@ class RemoteRuns:
         await run.abort()
         await self._send(message.sender, self._build("accept", request=message.request))
 
-    def _ask_for_runs(self, key: ThreadKey) -> None:
+    def _request_runs(self, key: ThreadKey) -> None:
         """Ask for the active runs of a thread, because somebody listens to the thread here."""
         agent, resource, thread = key
         message = self._build("listen", agent=agent, resource=resource, thread=thread)

@@ -15,6 +15,7 @@ __all__ = (
     "MAX_ID_LENGTH",
     "MAX_ITEMS",
     "MAX_METADATA_BYTES",
+    "MAX_NUMBER_DIGITS",
     "MAX_VALUES",
     "Id",
     "InvalidBody",
@@ -22,6 +23,7 @@ __all__ = (
     "MaybeId",
     "StructureError",
     "check_metadata",
+    "check_numbers",
     "check_structure",
     "convert_value",
     "decode_json",
@@ -38,6 +40,9 @@ MAX_ITEMS = 1000  # of a list of messages, tools or ids
 MAX_ID_LENGTH = 512
 MAX_METADATA_BYTES = 65_536  # of one thread or message, as JSON
 _MAX_DEPTH = 200
+MAX_NUMBER_DIGITS = 309  # of a JSON number; JavaScript's largest number has as many
+_LONG_NUMBER = b"0" * (MAX_NUMBER_DIGITS + 1)
+_TO_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 _NO_STRUCTURE = bytes(set(range(256)) - set(b"[]{},"))
 _MAX_DIGITS = 15  # every storage and JavaScript can represent such a number exactly
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
@@ -70,7 +75,7 @@ class InvalidQuery(InvalidInput):
 
 
 class StructureError(msgspec.DecodeError):
-    """JSON has too many values, or is nested too deeply."""
+    """JSON has too many values, a too long number, or is nested too deeply."""
 
 
 def decode_json(raw: bytes, type_: type[T]) -> T:
@@ -79,12 +84,14 @@ def decode_json(raw: bytes, type_: type[T]) -> T:
     :param raw: the JSON.
     :param type_: the type to decode to.
     :returns: the decoded value.
-    :raises msgspec.DecodeError: for invalid JSON, for JSON with more than 100,000 values or nested
-        deeper than 200 levels, or for another type.
+    :raises msgspec.DecodeError: for invalid JSON, for JSON with more than 100,000 values, with a
+        number of more than 309 digits or nested deeper than 200 levels, or for another type.
     """
     brackets = raw.count(b"[") + raw.count(b"{")
     if brackets > _MAX_DEPTH or brackets + raw.count(b",") > MAX_VALUES:
         check_structure(raw, MAX_VALUES)
+    if len(raw) > MAX_NUMBER_DIGITS:
+        check_numbers(raw, MAX_VALUES)
     return msgspec.json.decode(raw, type=type_)
 
 
@@ -97,19 +104,40 @@ def check_structure(raw: bytes, max_values: int) -> None:
     :param max_values: the maximum number of commas and opening brackets.
     :raises StructureError: for too many values, or more than 200 levels.
     """
-    too_many = f"Expected at most {max_values} values"
-    text = raw.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in raw else raw
-    if text.count(b'"') > 4 * max_values:  # an entry of an object has two strings
-        raise StructureError(too_many)
-    structure = b"".join(text.split(b'"')[::2]).translate(None, _NO_STRUCTURE)
+    structure = _remove_texts(raw, max_values).translate(None, _NO_STRUCTURE)
     brackets = structure.replace(b",", b"")
     if len(structure) - brackets.count(b"]") - brackets.count(b"}") > max_values:
-        raise StructureError(too_many)
+        raise _build_size_error(max_values)
     depth = 0
     for bracket in brackets:
         depth += 1 if bracket in b"[{" else -1
         if depth > _MAX_DEPTH:
             raise StructureError(f"Expected at most {_MAX_DEPTH} levels")
+
+
+def check_numbers(raw: bytes, max_values: int) -> None:
+    """Check the length of JSON numbers, because the time to convert one grows with its square.
+
+    :param raw: the JSON.
+    :param max_values: the maximum number of values, which limits the work of this function.
+    :raises StructureError: for a number of more than 309 digits.
+    """
+    if _LONG_NUMBER not in raw.translate(_TO_ZEROS):
+        return
+    if _LONG_NUMBER in _remove_texts(raw, max_values).translate(_TO_ZEROS):
+        raise StructureError(f"Expected numbers of at most {MAX_NUMBER_DIGITS} digits")
+
+
+def _remove_texts(raw: bytes, max_values: int) -> bytes:
+    """Return JSON without its texts; raise an error for far too many texts."""
+    text = raw.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in raw else raw
+    if text.count(b'"') > 4 * max_values:  # an entry of an object has two strings
+        raise _build_size_error(max_values)
+    return b"".join(text.split(b'"')[::2])
+
+
+def _build_size_error(max_values: int) -> StructureError:
+    return StructureError(f"Expected at most {max_values} values")
 
 
 async def read_body(request: Request[Any, Any, Any], type_: type[T]) -> T:

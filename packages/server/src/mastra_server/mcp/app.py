@@ -13,7 +13,12 @@ from litestar.types import Receive, Scope, Send
 
 from mastra_core import Mastra
 from mastra_server.http.errors import ErrorResponse
-from mastra_server.http.request_body import InvalidBody, StructureError, check_structure
+from mastra_server.http.request_body import (
+    InvalidBody,
+    StructureError,
+    check_numbers,
+    check_structure,
+)
 from mastra_server.mcp.tools import get_mcp_caller
 
 __all__ = ("MAX_VALUES", "McpRoute")
@@ -66,6 +71,7 @@ class McpRoute:
             body = await _read_body(receive)
             try:
                 check_structure(body, MAX_VALUES)
+                check_numbers(body, MAX_VALUES)
             except StructureError as error:
                 await ErrorResponse(InvalidBody("body", str(error)))(scope, receive, send)
                 return

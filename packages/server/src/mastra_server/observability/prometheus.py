@@ -116,7 +116,7 @@ class _WorkerCollector:
         """Return the sum of each metric; for the start time, return the earliest one."""
         found: dict[str, Any] = {}
         for pid in _list_processes(self._directory):
-            for family in _collect_process(pid):
+            for family in _collect_process_metrics(pid):
                 if family.name not in found:
                     found[family.name] = family
                     continue
@@ -127,7 +127,7 @@ class _WorkerCollector:
         return list(found.values())
 
 
-def _collect_process(pid: int) -> Iterable[Any]:
+def _collect_process_metrics(pid: int) -> Iterable[Any]:
     client = _import_client()
     families: Iterable[Any] = client.ProcessCollector(pid=lambda: pid, registry=None).collect()
     return families

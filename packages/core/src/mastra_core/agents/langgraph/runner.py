@@ -22,12 +22,14 @@ from mastra_core.agents.langgraph.convert_messages import (
     to_native_messages,
 )
 from mastra_core.agents.messages import AgentInput, Decision, Message
-from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
+from mastra_core.agents.protocol import AgentInfo
 from mastra_core.agents.provider_failures import to_provider_failure
+from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.event_spans import trace_events
 from mastra_core.agents.telemetry.run_metrics import measure_runs
 from mastra_core.agents.unsupported_options import reject_unsupported
 from mastra_core.errors import ConfigError, InvalidInput
+from mastra_core.override import override
 from mastra_core.schema import dump
 
 __all__ = ("GraphAgent",)
@@ -53,7 +55,7 @@ def _has_own_spans(_: Any) -> bool:
     )
 
 
-class GraphAgent:
+class GraphAgent(StreamingAgent):
     """Runs a graph and converts its stream to events.
 
     A graph with a checkpointer stores its threads itself, so it receives only the new messages. If
@@ -75,21 +77,10 @@ class GraphAgent:
         """Return an empty description, because a graph does not name its models."""
         return AgentInfo()
 
-    async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run the agent to the end, and return its output.
-
-        :param input: the input of the run.
-        :raises AgentFailed: when the run fails.
-        """
-        return await collect(self.stream(input))
-
+    @override
     @measure_runs
     @trace_events(_has_own_spans)
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        """Run the agent and yield its events; a failed run ends with ``Failure``.
-
-        :param input: the input of the run.
-        """
         yield Start()
         try:
             reject_unsupported(input, "LangGraph", *_UNSUPPORTED)

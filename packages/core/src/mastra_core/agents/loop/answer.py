@@ -109,15 +109,15 @@ class AnswerReader:
         if self._output is None:
             if text or any(isinstance(part, FilePart) for part in response.parts):
                 return Answer()
-            return self._ask_again(response, _ASK_FOR_TEXT[self._has_tools], "no_output")
+            return self._request_correction(response, _ASK_FOR_TEXT[self._has_tools], "no_output")
         try:
             return Answer(self._output.parse_text(text))
         except msgspec.DecodeError:
-            return self._ask_again(response, _ASK_FOR_CALL, "no_output")
+            return self._request_correction(response, _ASK_FOR_CALL, "no_output")
         except ValueError as error:
-            return self._ask_again(response, str(error), "model_retry")
+            return self._request_correction(response, str(error), "model_retry")
 
-    def _ask_again(
+    def _request_correction(
         self, response: ModelResponse, text: str, cause: Any
     ) -> Answer | RetryFeedbackPart:
         fallback = self._count_failure(response, text)

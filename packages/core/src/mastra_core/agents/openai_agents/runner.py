@@ -21,12 +21,14 @@ from mastra_core.agents.messages import AgentInput, Decision
 from mastra_core.agents.openai_agents.convert_events import EventConverter, to_tool_call, to_usage
 from mastra_core.agents.openai_agents.convert_messages import to_input_items
 from mastra_core.agents.openai_agents.run_overrides import build_run_config, override_agent
-from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
+from mastra_core.agents.protocol import AgentInfo
 from mastra_core.agents.provider_failures import to_provider_failure
+from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.event_spans import trace_events
 from mastra_core.agents.telemetry.run_metrics import measure_runs
 from mastra_core.agents.unsupported_options import reject_unsupported
 from mastra_core.errors import InvalidInput
+from mastra_core.override import override
 from mastra_core.schema import dump
 from mastra_core.tools import ToolContext
 
@@ -43,7 +45,7 @@ def _has_own_spans(_: Any) -> bool:
     return any(type(each).__module__.partition(".")[0] != "agents" for each in processors)
 
 
-class OpenAIAgent:
+class OpenAIAgent(StreamingAgent):
     """Runs an agent of the SDK and converts its events.
 
     The agent's tools find the request context in ``context.context``, which is a ``ToolContext``.
@@ -67,21 +69,10 @@ class OpenAIAgent:
             variables=("OPENAI_API_KEY",) if has_name else (),
         )
 
-    async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run the agent to the end, and return its output.
-
-        :param input: the input of the run.
-        :raises AgentFailed: when the run fails.
-        """
-        return await collect(self.stream(input))
-
+    @override
     @measure_runs
     @trace_events(_has_own_spans)
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        """Run the agent and yield its events; a failed run ends with ``Failure``.
-
-        :param input: the input of the run.
-        """
         info = self.info()
         yield Start(model=info.model, provider=info.provider)
         try:

@@ -15,7 +15,7 @@ from mastra_core.agents.providers import get_model_modules, split_model_name
 __all__ = ("preload_models",)
 
 # What the first model and the first request of a client import.
-_SHARED_MODULES = ("anyio._backends._asyncio", "genai_prices.data")
+_SHARED_MODULES = ("anyio._backends._asyncio", "genai_prices.data", "genai_prices.data_units")
 _CHAT_MODULES = (
     "openai.resources.chat.chat",
     "openai.resources.chat.completions.completions",

@@ -10,7 +10,7 @@ import pydantic_ai
 
 from mastra_core.agents.events import AgentEvent, Failure, Start
 from mastra_core.agents.messages import AgentInput
-from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
+from mastra_core.agents.protocol import AgentInfo
 from mastra_core.agents.providers import get_provider_variables, parse_models, split_model_name
 from mastra_core.agents.pydantic_ai.approvals import build_deferred_results
 from mastra_core.agents.pydantic_ai.call_recording import build_recording
@@ -36,9 +36,11 @@ from mastra_core.agents.pydantic_ai.run_overrides import (
 )
 from mastra_core.agents.pydantic_ai.tools import build_toolsets
 from mastra_core.agents.pydantic_ai.truncate_history import truncate_history
+from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.event_spans import trace_events
 from mastra_core.agents.telemetry.run_metrics import measure_runs
 from mastra_core.errors import RequestError
+from mastra_core.override import override
 
 __all__ = ("PydanticAgent",)
 
@@ -57,7 +59,7 @@ def _has_own_spans(runner: Any) -> bool:
     )
 
 
-class PydanticAgent:
+class PydanticAgent(StreamingAgent):
     """Runs a pydantic-ai agent and converts its events.
 
     :param agent: the pydantic-ai agent.
@@ -108,21 +110,10 @@ class PydanticAgent:
         """
         return truncate_history(history, turns)
 
-    async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run the agent to the end, and return its output.
-
-        :param input: the input of the run.
-        :raises AgentFailed: when the run fails.
-        """
-        return await collect(self.stream(input))
-
+    @override
     @measure_runs
     @trace_events(_has_own_spans)
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        """Run the agent and yield its events; a failed run ends with ``Failure``.
-
-        :param input: the input of the run.
-        """
         yield self._build_start(input)
         try:
             arguments = await self._build_arguments(input)

@@ -109,7 +109,7 @@ class Dispatcher:
         self._looks = LookTimes() if looks is None else looks
         self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
         self._has_backlog, self._starting = False, 0
-        self._scheduler = Scheduler(store, workflows.current)
+        self._scheduler = Scheduler(store, workflows.current, self.member.id)
         self._claiming: asyncio.Task[None] | None = None
         self._is_closing = False
         self._freezes = freezes_between_requests() and not store.single_process
@@ -243,7 +243,7 @@ class Dispatcher:
             task.cancel()
         await asyncio.wait(self._tasks)
         executions = [*self._executions.values()]
-        await asyncio.gather(*(execution.hand_back() for execution in executions))
+        await asyncio.gather(*(execution.release() for execution in executions))
 
     async def _stop_heartbeat(self) -> None:
         heartbeat, self._heartbeat = self._heartbeat, None
@@ -327,7 +327,7 @@ class Dispatcher:
         :returns: whether the store could be used.
         """
         is_complete = True
-        for work in self._list_work():
+        for work in self._list_jobs():
             try:
                 await work()
             except StorageError as error:
@@ -340,7 +340,7 @@ class Dispatcher:
                 await asyncio.sleep(_ERROR_INTERVAL)
         return is_complete
 
-    def _list_work(self) -> Sequence[Callable[[], Awaitable[None]]]:
+    def _list_jobs(self) -> Sequence[Callable[[], Awaitable[None]]]:
         if self._freezes and not self._list_followed_runs():
             return (self._follow_runs, self._purge_runs)  # no request may wait for a claimed run
         return (

@@ -12,7 +12,7 @@ from mastra_core.freezing import freezes_between_requests
 from mastra_core.request_scope import is_request_scoped
 from mastra_core.schema import dump
 from mastra_core.telemetry import save_context
-from mastra_core.workflows.durable.dispatcher import DispatcherSettings
+from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings
 from mastra_core.workflows.durable.dispatcher_provider import DispatcherProvider
 from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import DurableRun, build_record
@@ -59,6 +59,7 @@ from mastra_core.workflows.engine.time_travel import (
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
+    from mastra_core.workflows.durable.run_management import RunManager
     from mastra_core.workflows.durable.schedules.schedule_manager import ScheduleManager
 
 __all__ = ("DurableEngine",)
@@ -152,6 +153,20 @@ class DurableEngine:
         dispatcher = self._dispatchers.present
         return RunLoad() if dispatcher is None else dispatcher.monitor.load
 
+    async def manage(self) -> RunManager:
+        """Return what reads and changes the stored runs of all workflows.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        from mastra_core.workflows.durable.run_management import RunManager
+
+        await self.open(())
+        return RunManager(self._store)
+
+    async def look_soon(self) -> None:
+        """Look for runs that are due, because another part of the application has changed runs."""
+        (await self._dispatchers.get()).look_soon()
+
     async def open(self, workflows: Iterable[Workflow]) -> None:
         """Connect to the database, and continue the waiting runs of the given workflows.
 
@@ -184,6 +199,7 @@ class DurableEngine:
         resource_id: str = "",
         *,
         caller: str = "",
+        thread: str = "",
         is_confined: bool = False,
     ) -> Run:
         """Create a run without starting it.
@@ -193,6 +209,7 @@ class DurableEngine:
             workflow with this id, that run is returned.
         :param resource_id: the owner of the run.
         :param caller: the caller that creates the run; empty for the application itself.
+        :param thread: the thread of an agent's run.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
             of runs that others create are then free for it, and its own ids for others.
         :raises TooManyRuns: when this caller has too many unfinished runs.
@@ -206,6 +223,7 @@ class DurableEngine:
             scope=resource_id if is_confined else "",
             resource_id=resource_id,
             caller=caller,
+            thread=thread,
             created_at=get_timestamp_ms(),
         )
         row = await self._store.create(new, self._max_unfinished)
@@ -316,18 +334,28 @@ class DurableEngine:
             raise Conflict("This workflow run was not suspended")
         execution = dispatcher.find_execution(row)
         if execution is None:
-            is_own = row.holder == dispatcher.member.id
-            if is_own and row.fingerprint in self._workflows.fingerprints:
-                dispatcher.execute(run, row, build_context(row.context, context))
-            elif is_own:  # the run was moved in between
-                await self._store.release_run(row.id, row.holder, row.attempt)
-            elif not row.holder:
-                dispatcher.look_soon()
+            await self._continue_run(dispatcher, run, row, context)
         elif count == len(answers):
             replace_context(execution.context, context)
             await execution.store_answers([key for key, _ in answers], text, row.answers)
         else:
             await execution.add_answers()
+
+    async def _continue_run(
+        self,
+        dispatcher: Dispatcher,
+        run: DurableRun,
+        row: RunRow,
+        context: Mapping[str, Any] | None,
+    ) -> None:
+        """Execute a resumed run that this process did not execute before, or leave it to others."""
+        is_own = row.holder == dispatcher.member.id
+        if is_own and row.fingerprint in self._workflows.fingerprints:
+            dispatcher.execute(run, row, build_context(row.context, context))
+        elif is_own:  # the run was moved in between
+            await self._store.release_run(row.id, row.holder, row.attempt)
+        elif not row.holder:
+            dispatcher.look_soon()
 
     async def time_travel(
         self,

@@ -112,7 +112,7 @@ class Execution:
         if self.task is not None:
             self.task.cancel()
 
-    async def hand_back(self) -> None:
+    async def release(self) -> None:
         """Stop the steps, and store the outcomes so far; another process continues the run."""
         if self._journal is not None:
             self._journal.stopping = True
@@ -169,7 +169,7 @@ class Execution:
             park_after=self._limits.park_after,
         )
         if row.takeovers > self._limits.max_takeovers:
-            await journal.finish(self._build_poison_end())
+            await journal.finish(self._build_lost_process_end())
             return
         end = await self._interpret(journal)
         if not journal.closed:
@@ -266,7 +266,7 @@ class Execution:
             await asyncio.sleep(delay)
             delay = min(2 * delay, _MAX_DELAY)
 
-    def _build_poison_end(self) -> RunFinished:
+    def _build_lost_process_end(self) -> RunFinished:
         count = self.row.takeovers
         message = (
             f"The process of the run ended {count} times without progress. The run is not tried "

@@ -16,6 +16,7 @@ from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
+    from mastra_core.workflows.durable.run_management import RunManager
     from mastra_core.workflows.durable.schedules.schedule_manager import ScheduleManager
 
 __all__ = ("MixedEngine",)
@@ -52,6 +53,14 @@ class MixedEngine(Engine):
         """The number of durable runs that wait for a process, as measured a few seconds ago."""
         return self.durable.load
 
+    async def manage(self) -> RunManager:
+        """Return what reads and changes the stored runs of all durable workflows."""
+        return await self.durable.manage()
+
+    async def look_soon(self) -> None:
+        """Look for durable runs that are due."""
+        await self.durable.look_soon()
+
     @override
     async def open(self, workflows: Iterable[Workflow]) -> None:
         known = [*workflows]
@@ -66,10 +75,11 @@ class MixedEngine(Engine):
         resource_id: str = "",
         *,
         caller: str = "",
+        thread: str = "",
         is_confined: bool = False,
     ) -> Run:
         return await self._get_engine(workflow).create(
-            workflow, run_id, resource_id, caller=caller, is_confined=is_confined
+            workflow, run_id, resource_id, caller=caller, thread=thread, is_confined=is_confined
         )
 
     @override

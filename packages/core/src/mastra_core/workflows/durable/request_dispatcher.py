@@ -130,7 +130,7 @@ class RequestDispatcher(Dispatcher):
         finally:
             self._task = None
             executions = [*self._executions.values()]  # there are some after a cancellation only
-            await asyncio.gather(*(execution.hand_back() for execution in executions))
+            await asyncio.gather(*(execution.release() for execution in executions))
 
     def _give_up(self) -> None:
         """End all waits of this request with an error; other requests continue its runs."""
@@ -147,7 +147,7 @@ class RequestDispatcher(Dispatcher):
         super()._remove_execution(execution)
         self._kicked.set()  # without executions, the work may end
 
-    def _list_work(self) -> Sequence[Callable[[], Awaitable[None]]]:
+    def _list_jobs(self) -> Sequence[Callable[[], Awaitable[None]]]:
         return (self._renew_lease, self._follow_runs, self._claim_runs, self._purge_runs)
 
     async def _renew_lease(self) -> None:

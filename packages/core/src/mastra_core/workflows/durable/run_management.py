@@ -23,6 +23,9 @@ from mastra_core.workflows.engine.step_paths import find_suspended_step
 __all__ = ("RunManager", "StoredRun", "manage_runs")
 
 
+_MAX_NAMED = 100  # runs with one id, of which an error names the workflows
+
+
 class StoredRun(NamedTuple):
     """A run in a database.
 
@@ -67,15 +70,26 @@ class RunManager:
         """
         return await self._store.count(workflow, query)
 
-    async def find(self, run_id: str, workflow: str = "") -> StoredRun:
+    async def read(self, run: StoredRun) -> StoredRun | None:
+        """Return the present state of a run, or ``None`` if it was deleted.
+
+        :param run: the run.
+        """
+        found = await self._store.read(run.row.id)
+        return None if found is None else StoredRun(found[0], build_record(*found))
+
+    async def find(self, run_id: str, workflow: str = "", resource: str = "") -> StoredRun:
         """Return the run with an id.
 
         :param run_id: the id of the run.
         :param workflow: the id of the workflow, if several workflows have such a run.
+        :param resource: the owner of the run; any by default.
         :raises NotFound: when there is no such run.
         :raises InvalidInput: when there are several.
         """
-        found = await self.list(workflow, RunQuery(run_id=run_id))
+        found = await self.list(
+            workflow, RunQuery(run_id=run_id, resource_id=resource, limit=_MAX_NAMED)
+        )
         if not found:
             raise NotFound(f"There is no run {run_id!r}.", "List the runs: mastra runs list")
         if len(found) > 1:

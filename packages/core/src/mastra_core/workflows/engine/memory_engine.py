@@ -7,9 +7,10 @@ cost of a run is independent of the number of runs.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -48,6 +49,9 @@ from mastra_core.workflows.engine.time_travel import (
     drop_final_failures,
 )
 from mastra_core.workflows.model.workflow import Workflow
+
+if TYPE_CHECKING:
+    from mastra_core.workflows.engine.step_runner import StepFailed
 
 __all__ = ("MemoryEngine",)
 
@@ -93,6 +97,7 @@ class MemoryEngine:
         resource_id: str = "",
         *,
         caller: str = "",
+        thread: str = "",  # noqa: ARG002  # durable runs have it
         is_confined: bool = False,
     ) -> Run:
         """Create a run without starting it.
@@ -103,6 +108,7 @@ class MemoryEngine:
         :param resource_id: the owner of the run.
         :param caller: the caller whose limits the run counts toward; empty for the application
             itself.
+        :param thread: the thread of an agent's run.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
             of runs that others create are then free for it, and its own ids for others.
         :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
@@ -428,9 +434,7 @@ class MemoryEngine:
             self._runs.mark_finished(run)
 
     async def _execute(self, run: MemoryRun, options: RunOptions) -> None:
-        from mastra_core.workflows.engine.interpreter import PerStepPause, interpret
-        from mastra_core.workflows.engine.step_runner import StepFailed, to_run_error
-
+        interpret, to_run_error, PerStepPause, StepFailed = _import_interpreter()  # noqa: N806  # classes
         journal, state = run.journal, options.state
         end: RunEvent = RunFinished(status="canceled")  # when a step raises CancelledError
         try:
@@ -450,6 +454,15 @@ class MemoryEngine:
                 run.add_event(end)
                 if run.record.is_finished:
                     self._runs.mark_finished(run)
+
+
+@functools.cache
+def _import_interpreter() -> tuple[Any, Any, type[BaseException], type[StepFailed]]:
+    """Import the interpreter at the first run; each repeated ``import`` would take 1 µs."""
+    from mastra_core.workflows.engine.interpreter import PerStepPause, interpret
+    from mastra_core.workflows.engine.step_runner import StepFailed, to_run_error
+
+    return interpret, to_run_error, PerStepPause, StepFailed
 
 
 def _select_records(

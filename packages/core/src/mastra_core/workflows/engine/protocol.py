@@ -61,6 +61,7 @@ class Engine(Protocol):
         resource_id: str = "",
         *,
         caller: str = "",
+        thread: str = "",
         is_confined: bool = False,
     ) -> Run:
         """Create a run without starting it.
@@ -69,6 +70,7 @@ class Engine(Protocol):
         :param run_id: the id of the run; a new one by default. If the creator has a run of the
             workflow with this id, that run is returned.
         :param resource_id: the owner of the run.
+        :param thread: the thread of an agent's run.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
             of runs that others create are then free for it, and its own ids for others.
         :param caller: the caller whose limits the run counts toward, if the engine has bounds;

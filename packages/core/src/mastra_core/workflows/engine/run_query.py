@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from mastra_core.workflows.engine.run_record import RunRecord
@@ -18,6 +20,13 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     :param resource_id: the owner of the runs; any by default.
     :param since: the earliest creation, in milliseconds since the epoch.
     :param until: the latest creation, in milliseconds since the epoch.
+    :param thread: the thread of the runs of an agent, which only durable engines know; any by
+        default.
+    :param updated_since: the earliest time of the last change, in milliseconds since the epoch.
+    :param order: which runs are the newest, for durable engines: those that were created last, or
+        those that have changed last.
+    :param last_events: read only the first event and so many last events of each durable run; all
+        by default. The records then lack what is in between.
     :param offset: how many of the selected runs to skip.
     :param limit: the maximum number of runs; all by default.
     """
@@ -28,6 +37,10 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     resource_id: str = ""
     since: int | None = None
     until: int | None = None
+    thread: str = ""
+    updated_since: int | None = None
+    order: Literal["created", "updated"] = "created"
+    last_events: int | None = None
     offset: int = 0
     limit: int | None = None
 
@@ -43,4 +56,5 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
             and (not self.resource_id or record.resource_id == self.resource_id)
             and (self.since is None or record.created_at >= self.since)
             and (self.until is None or record.created_at <= self.until)
+            and (self.updated_since is None or record.updated_at >= self.updated_since)
         )

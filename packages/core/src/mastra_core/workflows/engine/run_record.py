@@ -195,7 +195,8 @@ def _apply_step_started(record: RunRecord, event: StepStarted) -> None:
 
 def _apply_step_suspended(record: RunRecord, event: StepSuspended) -> None:
     record.status = "running"
-    step = record.steps[event.step]
+    # A list may have read the last events only.
+    step = record.steps.setdefault(event.step, StepRecord(status="running", started_at=event.at))
     step.status, step.suspended_at = "suspended", event.at
     step.suspend_payload, step.label, step.key = event.payload, event.label, event.key
     record.open[event.step] = "suspended"

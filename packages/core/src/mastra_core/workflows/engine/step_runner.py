@@ -11,7 +11,7 @@ from typing import Any
 from mastra_core.errors import InvalidInput, MastraError
 from mastra_core.json_repair import repair_text
 from mastra_core.logger import get_logger
-from mastra_core.logs.log_fields import set_log_fields
+from mastra_core.logs.log_fields import set_log_step
 from mastra_core.redaction import safe_message
 from mastra_core.schema import validate
 from mastra_core.telemetry import annotate, is_recording, link_trace, start_span
@@ -265,7 +265,7 @@ async def _write_chunk(
 async def _execute_traced(
     scope: Scope, step: Step[Any, Any], value: Any, context: StepContext | None
 ) -> Any:
-    set_log_fields(step=step.id)
+    set_log_step(step.id)
     job = step.execute(value, context)
     if step.timeout is not None:
         job = _apply_timeout(step, job)

@@ -248,27 +248,7 @@ Node = Single | Parallel | Branch | ForEach | Loop | Sleep
 
 @dataclasses.dataclass(frozen=True)
 class WorkflowDefinition(Generic[In, Out]):
-    """The data of a workflow; ``Workflow`` adds methods that append nodes.
-
-    :param id: the id; callers can also use the registration key.
-    :param input: the type of the input; by default, the input type of the first step.
-    :param output: the type of the result; by default, the output type of the last step.
-    :param description: the description.
-    :param nodes: the nodes; the methods append them.
-    :param state: the type of the state that the steps share; any mapping by default.
-    :param retry: the retry policy, or the number of retries, for steps without their own.
-    :param timeout: the maximum seconds from start to end, with the time while it is suspended.
-    :param durable: whether its runs are kept in a database, also if those of others are not.
-    :param version: part of the fingerprint; change it if the old runs must not continue with the
-        new functions.
-    :param previous: earlier descriptions, with which old durable runs are continued.
-    :param concurrency: the maximum number of runs that all processes of the database execute at a
-        time. Further runs wait. The workflow is then durable.
-    :param schedule: when runs start by themselves: a cron expression, a ``Schedule``, or several
-        of them. The workflow is then durable.
-    :raises ConfigError: for an invalid retry policy, timeout, number of runs, schedule or
-        earlier description.
-    """
+    """The data of a workflow; ``Workflow`` documents its fields, and adds methods."""
 
     id: str
     input: Any = None

@@ -21,7 +21,7 @@ from mastra_deployer.bundler.locks.lock_source import (
     check_python,
 )
 from mastra_deployer.bundler.locks.pins import Pins
-from mastra_deployer.bundler.locks.plain import read_project_requirements
+from mastra_deployer.bundler.locks.requirement_files import read_project_requirements
 from mastra_deployer.project.config import read_pyproject, read_toml
 
 __all__ = ("read_pdm_lock",)

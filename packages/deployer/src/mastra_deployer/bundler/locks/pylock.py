@@ -19,7 +19,7 @@ from mastra_deployer.bundler.locks.lock_source import (
     check_python,
     collect_hashes,
 )
-from mastra_deployer.bundler.locks.plain import read_project_requirements
+from mastra_deployer.bundler.locks.requirement_files import read_project_requirements
 from mastra_deployer.bundler.resolve.markers import build_marker_environment, evaluate_marker
 from mastra_deployer.project.config import read_pyproject, read_toml
 

@@ -12,9 +12,9 @@ from mastra_core.pipeline import Platform, Project, Report
 from mastra_deployer.bundler.locks.lock_source import LockRequest, LockSource
 from mastra_deployer.bundler.locks.pdm import read_pdm_lock
 from mastra_deployer.bundler.locks.pipfile import read_pipfile_lock
-from mastra_deployer.bundler.locks.plain import read_plain
 from mastra_deployer.bundler.locks.poetry import read_poetry_lock
 from mastra_deployer.bundler.locks.pylock import read_pylock
+from mastra_deployer.bundler.locks.requirement_files import read_unlocked_requirements
 from mastra_deployer.bundler.locks.script import read_script, read_script_block
 from mastra_deployer.bundler.locks.uvlock import read_uv_lock
 from mastra_deployer.project.discovery import find_module_file, get_config
@@ -94,7 +94,7 @@ def _choose(request: LockRequest, name_option: str, report: Report) -> LockSourc
         return read_script(request, request.entry, block)
     locks = _find_locks(request.root)
     if not locks:
-        return read_plain(request)
+        return read_unlocked_requirements(request)
     (name, make, path), *others = locks
     if others:
         listed = ", ".join(other[0] for other in others)
@@ -133,7 +133,7 @@ def _read_named(request: LockRequest, name: str) -> LockSource:
     if path.name.startswith("pylock.") and path.suffix == ".toml":
         return read_pylock(request, path)
     if path.suffix in (".txt", ".in"):
-        return dataclasses.replace(read_plain(request, path), name=path.name)
+        return dataclasses.replace(read_unlocked_requirements(request, path), name=path.name)
     raise ConfigError(
         f"[tool.mastra.build] lock: mastra does not support the format of {name!r}.",
         "Use uv.lock, poetry.lock, pdm.lock, Pipfile.lock, pylock.toml or a .txt file.",

@@ -17,7 +17,7 @@ from mastra_deployer.bundler.locks.lock_source import (
     collect_hashes,
 )
 from mastra_deployer.bundler.locks.pins import Pins
-from mastra_deployer.bundler.locks.plain import read_project_requirements
+from mastra_deployer.bundler.locks.requirement_files import read_project_requirements
 from mastra_deployer.bundler.resolve.markers import evaluate_marker
 from mastra_deployer.bundler.resolve.tool_distributions import find_tool_distributions
 from mastra_deployer.project.config import read_pyproject, read_toml

@@ -19,8 +19,8 @@ __all__ = ("explain",)
 
 _MAX_SHOWN = 5
 _NO_BYTECODE = (
-    "It has no bytecode, since no import statement leads to it from the app: Python compiles it on "
-    'use. For bytecode of all modules: [tool.mastra.build] bytecode = "all".'
+    "It has no bytecode, since neither a start nor a first request imports it: Python compiles it "
+    'on use. For bytecode of all modules: [tool.mastra.build] bytecode = "all".'
 )
 
 

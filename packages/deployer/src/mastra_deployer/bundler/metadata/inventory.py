@@ -18,6 +18,7 @@ __all__ = (
     "InventoryEntry",
     "create_inventory",
     "read_inventory",
+    "update_inventory",
     "write_inventory",
 )
 
@@ -83,16 +84,27 @@ def create_inventory(
     :param problems: what the code imports or opens and the build does not contain.
     :param fingerprint: the fingerprint of the build.
     """
-    bytecode = dependencies.bytecode
-    return Inventory(
+    empty = Inventory(
         app=tuple(sources.files),
         dropped=dict(sources.dropped),
-        distributions={
-            name: _create_entry(name, dependencies) for name in sorted(dependencies.distributions)
-        },
+        distributions={},
         problems=tuple(problems),
         fingerprint=fingerprint,
         included=dict(sources.included),
+    )
+    return update_inventory(empty, dependencies)
+
+
+def update_inventory(inventory: Inventory, dependencies: VendoredDependencies) -> Inventory:
+    """Return an inventory with other dependencies.
+
+    :param inventory: to start from.
+    :param dependencies: the dependencies.
+    """
+    bytecode, names = dependencies.bytecode, sorted(dependencies.distributions)
+    return msgspec.structs.replace(
+        inventory,
+        distributions={name: _create_entry(name, dependencies) for name in names},
         modules=bytecode.modules,
         compiled=sum(map(len, bytecode.files.values())),
     )

@@ -17,6 +17,7 @@ from mastra_deployer.bundler.sources.own_metadata import build_own_metadata
 from mastra_deployer.bundler.sources.private_files import find_secret_files, is_private
 from mastra_deployer.bundler.sources.strip_deployer import check_deployer_imports, strip_deployer
 from mastra_deployer.bundler.vendor.code_usage import TEST_NAMES, iter_test_directories
+from mastra_deployer.files.path_encoding import is_utf8
 from mastra_deployer.project.deployer_argument import read_deployer
 from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
 
@@ -297,13 +298,11 @@ def _get_relative_name(project: Project, path: Path) -> str:
 def _check_names(project: Project, names: Iterable[str]) -> None:
     """Raise an error for names that are not UTF-8, because bundles need UTF-8."""
     for name in names:
-        try:
-            name.encode()
-        except UnicodeEncodeError:
+        if not is_utf8(name):
             raise BuildError(
                 f"The name of the file {os.fsencode(project.root / name)!r} is not UTF-8.",
                 "Rename the file, or exclude it with [tool.mastra.build] exclude.",
-            ) from None
+            )
 
 
 def iter_top_modules(root: Path) -> Iterator[Path]:

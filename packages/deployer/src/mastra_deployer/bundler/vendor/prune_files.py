@@ -22,6 +22,8 @@ from mastra_deployer.bundler.vendor.distributions import Distribution
 
 __all__ = ("KeepRule", "build_keep_rule", "find_dropped_files")
 
+# Directories and files in packages that coding assistants read, and no code.
+_GUIDES = frozenset((".agents", ".claude", "AGENTS.md", "CLAUDE.md"))
 _HEAD = 512  # bytes of a script that show its interpreter
 
 
@@ -116,6 +118,8 @@ def _get_unused_reason(
     for number in range(2, len(path.parts)):
         if is_test_directory(path.parts[:number]) and "/".join(path.parts[:number]) not in tests:
             return "tests"
+    if _GUIDES.intersection(path.parts):
+        return "instructions for coding assistants"
     if path.suffix == ".pyi" and not (stubs or usage.stubs):
         return "type stubs"
     if path.suffix in SOURCE_SUFFIXES and path.name not in usage.sources:

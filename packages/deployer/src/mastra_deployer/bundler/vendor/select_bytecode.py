@@ -38,12 +38,14 @@ from mastra_deployer.project.interpreters import Interpreter
 __all__ = ("BytecodeRequest", "BytecodeSelection", "select_bytecode")
 
 _MODULE_SUFFIXES = (".py", ".so", ".pyd")
-# What the launchers of bundles import.
+# What the launchers of bundles and the first requests import.
 _LAUNCHER_MODULES = frozenset(
     (
         *("mastra_core.deferred_imports", "mastra_core.describe", "mastra_core.preload"),
         "mastra_server.http.connections",
         *("uvicorn.Server", "uvicorn.supervisors.Multiprocess"),
+        *("anyio._backends._asyncio", "mastra_core.workflows.engine.interpreter"),
+        "mastra_core.workflows.render.graph",
         *("asyncio", "base64", "inspect", "json", "platform", "site", "subprocess", "sysconfig"),
     )
 )
@@ -74,6 +76,9 @@ class BytecodeSelection(msgspec.Struct, frozen=True, kw_only=True):
     :param imported: names of the bytecode files whose modules are imported, whatever ships.
     :param standard: modules of the standard library that are imported.
     :param modules: number of all modules, if some of them have no bytecode for not being imported.
+    :param stored: what is known of the modules of each wheel, by the path of the stored wheel.
+    :param roots: dotted names from which the imports were followed.
+    :param own: canonical names of the distributions whose code belongs to the app or to mastra.
     """
 
     files: dict[Path, tuple[FinishedFile, ...]] = {}
@@ -81,6 +86,9 @@ class BytecodeSelection(msgspec.Struct, frozen=True, kw_only=True):
     imported: frozenset[str] = frozenset()
     standard: frozenset[str] = frozenset()
     modules: int = 0
+    stored: dict[Path, StoredBytecode] = {}
+    roots: tuple[str, ...] = ()
+    own: frozenset[str] = frozenset()
 
 
 class _Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,6 +163,9 @@ class _Selector:
             imported=frozenset(names),
             standard=frozenset(imported.standard),
             modules=sum(map(len, self._modules.values())) if self._is_partial else 0,
+            stored=self._stored,
+            roots=self._roots,
+            own=self._request.own,
         )
 
     @property

@@ -26,7 +26,7 @@ __all__ = (
     "save_bytecode",
 )
 
-BYTECODE_VERSION = "1"  # of the format, and of the rules by which imports are read
+BYTECODE_VERSION = "2"  # of the format, and of the rules by which imports are read
 _INDEX = "bytecode.json"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import msgspec
@@ -101,9 +102,10 @@ def vendor_dependencies(
         if not damaged:
             complete = {path: wheel for path, wheel in wheels.items() if wheel is not None}
             result = vendorer.compile_wheels(complete)
-            if reuse_vendor_directory(previous, result.wheels.values(), target, result.digests):
-                return result
-            damaged = _link_wheels(complete, result, target)
+            wheel_files = result.wheels.values()
+            missing = reuse_vendor_directory(previous, wheel_files, target, result.digests)
+            damaged = [] if missing is not None else _link_wheels(complete, target, result.digests)
+            damaged += _link_bytecode(result, target, missing)
             if not damaged:
                 return result
         for path in damaged:
@@ -115,15 +117,25 @@ def vendor_dependencies(
 
 
 def _link_wheels(
-    wheels: Mapping[Path, StoredWheel], result: VendoredDependencies, target: Path
+    wheels: Mapping[Path, StoredWheel], target: Path, digests: dict[Identity, str]
 ) -> list[Path]:
-    """Link the files of wheels and their bytecode; return the directories that are damaged."""
+    """Link the files of wheels; return the directories of wheels that are damaged."""
+    return [
+        path
+        for path, wheel in wheels.items()
+        if not link_files(path / FILES, wheel.files, target, digests)
+    ]
+
+
+def _link_bytecode(
+    result: VendoredDependencies, target: Path, names: AbstractSet[str] | None
+) -> list[Path]:
+    """Link bytecode, all files or those with given names; return directories that are damaged."""
     damaged = []
-    for path, wheel in wheels.items():
-        if not link_files(path / FILES, wheel.files, target, result.digests):
-            damaged.append(path)
-        directory, files = result.bytecode.directories.get(path), result.bytecode.files.get(path)
-        if directory and files and not link_files(directory, files, target, result.digests):
+    for path, files in result.bytecode.files.items():
+        chosen = [file for file in files if names is None or file.name in names]
+        directory = result.bytecode.directories[path]
+        if chosen and not link_files(directory, chosen, target, result.digests):
             damaged.append(directory.parent)
     return damaged
 

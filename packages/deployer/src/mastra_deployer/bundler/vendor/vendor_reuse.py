@@ -42,14 +42,16 @@ def save_vendor_directory(bundle: Path, previous: Path) -> None:
 
 def reuse_vendor_directory(
     previous: Path, wheels: Iterable[StoredWheel], target: Path, digests: dict[Identity, str]
-) -> bool:
-    """Move the kept dependencies to ``target``, if they are exactly the given wheels.
+) -> frozenset[str] | None:
+    """Move the kept dependencies to ``target``, if they are the given wheels.
+
+    Bytecode may be missing, because a bundle has the bytecode of imported modules only.
 
     :param previous: the kept dependencies; may be missing.
     :param wheels: the wheels that ship.
     :param target: the directory to create.
     :param digests: receives the SHA-256 of each file by its identity.
-    :returns: whether they were moved.
+    :returns: the names of the missing bytecode files; ``None`` if nothing was moved.
     """
     expected: dict[str, FinishedFile] = {}
     for wheel in wheels:
@@ -57,25 +59,34 @@ def reuse_vendor_directory(
             expected.setdefault(file.name, file)
     file_digests = _read_digests(previous, expected)
     if file_digests is None or target.exists():  # an earlier attempt has created it
-        return False
+        return None
+    found, missing = file_digests
     previous.rename(target)
-    digests.update(file_digests)
-    return True
+    digests.update(found)
+    return missing
 
 
-def _read_digests(directory: Path, files: dict[str, FinishedFile]) -> dict[Identity, str] | None:
-    """Return the digests of all files; ``None`` if a file is missing, additional or changed."""
+def _read_digests(
+    directory: Path, files: dict[str, FinishedFile]
+) -> tuple[dict[Identity, str], frozenset[str]] | None:
+    """Return the digests of all files, and the names of missing files with bytecode.
+
+    Return ``None`` if another file is missing, or a file is additional or changed.
+    """
     found: dict[Identity, str] = {}
-    count = 0
+    missing = set(files)
     try:
-        for count, (name, entry) in enumerate(iter_files(directory), 1):  # noqa: B007  # it is counted
+        for name, entry in iter_files(directory):
             status, file = entry.stat(follow_symlinks=False), files.get(name)
             if file is None or _is_changed(entry.path, status, file):
                 return None
             found[get_identity(status)] = file.sha256
+            missing.discard(name)
     except OSError:
         return None
-    return found if count == len(files) else None
+    if not all(name.endswith(".pyc") for name in missing):
+        return None
+    return found, frozenset(missing)
 
 
 def _is_changed(path: str, status: os.stat_result, file: FinishedFile) -> bool:

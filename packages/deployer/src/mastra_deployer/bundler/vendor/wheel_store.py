@@ -44,7 +44,7 @@ __all__ = (
     "store_wheels",
 )
 
-_VERSION = "5"  # of the store's layout
+_VERSION = "6"  # of the store's layout
 _INDEX = "part.json"
 FILES = "files"  # the directory of the files in a stored wheel
 

@@ -4,6 +4,7 @@ This module runs in the Python of the target. It uses only the standard library 
 """
 
 import asyncio
+import contextlib
 import importlib.util
 import operator
 import os
@@ -21,7 +22,21 @@ def main(index, source_child):
     paths = [os.path.join(launcher.HERE, path) for path in bundle["paths"]]
     launcher.isolate(paths)
     launcher.prepare_children(paths)
-    launcher.check(bundle, lambda *imported: inspect_app(launcher, source, *imported))
+    tried = record_imports()
+    launcher.check(bundle, lambda *imported: inspect_app(launcher, source, tried, *imported))
+
+
+def record_imports():
+    """Return the set that receives the names of all modules that the app tries to import."""
+    tried = set()
+
+    class Recorder:
+        @staticmethod
+        def find_spec(name, *_):
+            tried.add(name)
+
+    sys.meta_path.insert(0, Recorder)
+    return tried
 
 
 def load_module(name, path):
@@ -31,7 +46,7 @@ def load_module(name, path):
     return module
 
 
-def inspect_app(launcher, source, bundle, module):
+def inspect_app(launcher, source, tried, bundle, module):
     """Return the app's registry, its kind, and its response to a request."""
     registry = launcher.describe_app(bundle, module)
     app = operator.attrgetter(bundle["app"].partition(":")[2])(module)
@@ -41,20 +56,39 @@ def inspect_app(launcher, source, bundle, module):
         return {**registry, "kind": kind}
     prefix = registry.get("serve", {}).get("api_prefix", "")
     path = prefix + "/agents" if bundle["kind"] == "mastra" else PATH
-    return {**registry, "kind": kind, "request": send_request(launcher, bundle, app, path)}
+    request = send_request(launcher, bundle, app, path)
+    if bundle["kind"] == "mastra":
+        import_server(app)
+        registry["started"] = sorted({spec.name for spec in iter_specs(launcher.HERE)})
+        registry["tried"] = sorted(tried)
+    return {**registry, "kind": kind, "request": request}
 
 
 def list_uncompiled(directory):
     """Return the imported modules of the bundle that have a source and no bytecode."""
-    specs = ((name, getattr(module, "__spec__", None)) for name, module in sys.modules.items())
-    return sorted(
-        name
-        for name, spec in specs
-        if spec is not None
-        and (spec.origin or "").startswith(directory + os.sep)
-        and spec.cached
-        and not os.path.exists(spec.cached)
-    )
+    specs = iter_specs(directory)
+    return sorted(spec.name for spec in specs if spec.cached and not os.path.exists(spec.cached))
+
+
+def iter_specs(directory):
+    """Yield the specs of the imported modules that are in the bundle."""
+    for module in list(sys.modules.values()):
+        spec = getattr(module, "__spec__", None)
+        origin = getattr(spec, "origin", None)
+        if isinstance(origin, str) and origin.startswith(directory + os.sep):
+            yield spec
+
+
+def import_server(app):
+    """Import what a started server and its first streams import, if the bundle contains it."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("anyio._backends._asyncio")
+    with contextlib.suppress(ImportError):  # the platform may have a server of its own
+        import uvicorn
+
+        config = uvicorn.Config(app, log_config=None)
+        config.load()
+        config.get_loop_factory()
 
 
 def send_request(launcher, bundle, app, path):

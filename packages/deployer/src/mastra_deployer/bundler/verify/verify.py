@@ -14,6 +14,7 @@ from mastra_core.pipeline import MANIFEST, Build, Project, Report, Serve, Silent
 from mastra_core.pipeline.file_tree import iter_files
 from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, extract_registry
 from mastra_deployer.bundler.metadata.inventory import Inventory
+from mastra_deployer.bundler.vendor.reduce_bytecode import StartedModules
 from mastra_deployer.bundler.verify.boot import boot_bundle, check_entry
 from mastra_deployer.output.names import format_names
 from mastra_deployer.project.deployer_argument import find_server_settings
@@ -52,7 +53,7 @@ def verify_build(
     source: Mapping[str, Any] | None,
     inventory: Inventory,
     report: Report,
-) -> Build:
+) -> tuple[Build, StartedModules]:
     """Start a build in isolation, and check that it contains everything in its source.
 
     :param project: the app.
@@ -61,21 +62,22 @@ def verify_build(
     :param source: the report of an import from source; ``None`` if nothing is compared.
     :param inventory: the inventory of the build, with what was left out.
     :param report: receives progress and notes.
-    :returns: the build with what the app reports of itself in its manifest.
+    :returns: the build with what the app reports of itself in its manifest, and what the start
+        imported.
     :raises BuildError: when the app does not start, or lacks something.
     """
     can_start = interpreter is not None and interpreter.can_run(build.platform.wheels)
     if source is None and not can_start:
         _warn_about_defaults(project, build, report)
     if interpreter is None:
-        return build
+        return build, StartedModules()
     if not can_start:
         report.note(
             f"The build is for {build.platform.wheels}, but this machine is {interpreter.machine}. "
             "Therefore the app was not started.",
             f"Start it once on {build.platform.wheels}: python index.py --check.",
         )
-        return build
+        return build, StartedModules()
     report.step("Starting the app in isolation")
     result = _boot_and_clean_up(project, build, interpreter, inventory, report)
     registry = result["registry"]
@@ -91,7 +93,12 @@ def verify_build(
         registry=extract_registry(registry),
         variables=registry.get("variables", {}),
     )
-    return dataclasses.replace(build, manifest=manifest)
+    started = StartedModules(
+        imported=frozenset(registry.get("started", ())),
+        tried=frozenset(registry.get("tried", ())),
+        later=frozenset(registry.get("model_modules", ())),
+    )
+    return dataclasses.replace(build, manifest=manifest), started
 
 
 def _check_bytecode(project: Project, modules: Sequence[str], report: Report) -> None:

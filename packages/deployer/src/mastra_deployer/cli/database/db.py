@@ -10,7 +10,7 @@ import click
 
 from mastra_core.database import DatabaseUrl, read_database_url
 from mastra_core.migration import TableVersion, migrate_database, read_table_versions
-from mastra_deployer.cli.options import ENV_FILE, Options, project_options
+from mastra_deployer.cli.options import ENV_FILE, CommandGroup, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.project.discovery import find_project
 from mastra_deployer.project.environment import read_environment
@@ -18,7 +18,7 @@ from mastra_deployer.project.environment import read_environment
 __all__ = ("db", "find_database")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def db() -> None:
     """Migrate the tables of the database that MASTRA_DATABASE_URL names.
 

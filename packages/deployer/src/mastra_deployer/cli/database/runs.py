@@ -1,22 +1,18 @@
-"""``mastra runs`` lists and changes the durable runs in a database."""
+"""``mastra runs`` lists and changes the durable runs in a database, or of a server."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from mastra_core.errors import InvalidInput
-from mastra_core.schema import dump
-from mastra_core.workflows.durable.run_management import RunManager, StoredRun
-from mastra_core.workflows.durable.store.run_rows import Backlog, ParkedRuns
-from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_deployer.cli.database.moves import list_fingerprints, move_runs
-from mastra_deployer.cli.database.run_manager import call_manager
-from mastra_deployer.cli.options import ENV_FILE, Options, project_options
+from mastra_deployer.cli.database.run_access import SERVER_URL, Operation, call_operation
+from mastra_deployer.cli.options import ENV_FILE, CommandGroup, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
 
 __all__ = ("runs",)
@@ -26,12 +22,15 @@ _RUN_ID = click.argument("run_id")
 _STATUSES = ("running", "waiting", "suspended", "paused", "success", "failed", "canceled")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def runs() -> None:
     """List, show, move and change the durable runs of workflows.
 
     The runs are in the database that MASTRA_DATABASE_URL names in the environment, --env-file or
     .env. Servers on this database execute them.
+
+    With --url, a server is asked instead of the database. If the server needs a token, the token
+    is the variable MASTRA_SERVER_TOKEN.
     """
 
 
@@ -39,67 +38,47 @@ def runs() -> None:
 @_WORKFLOW
 @click.option("--status", type=click.Choice(_STATUSES), default=None, help="Only such runs.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@SERVER_URL
 @ENV_FILE
 @project_options
-def list_runs(options: Options, workflow: str, status: str | None, limit: int) -> None:
+def list_runs(options: Options, workflow: str, status: str | None, limit: int, url: str) -> None:
     """List the newest runs, and count all runs by status."""
-    query = RunQuery(status=status or "", limit=limit)
-
-    async def read(manager: RunManager) -> tuple[list[StoredRun], dict[str, int], Backlog]:
-        found = await manager.list(workflow, query)
-        counts = await manager.count(workflow, query)
-        return found, counts, await manager.measure_backlog()
-
     with Terminal(as_json=options.as_json) as terminal:
-        found, counts, backlog = call_manager(options, read)
-        parked = [each for each in backlog.parked if workflow in ("", each.workflow)]
+        answer = call_operation(
+            options, url, "list_runs", workflow=workflow, status=status or "", limit=limit
+        )
+        counts = answer["counts"]
         total = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
         terminal.answer(
-            {
-                "runs": [_summarize(run) for run in found],
-                "counts": counts,
-                "parked": dump(parked),
-            },
-            *map(_format_line, found),
+            answer,
+            *map(_format_line, answer["runs"]),
             total or "There are no runs.",
-            *map(_format_parked, parked),
+            *map(_format_parked, answer["parked"]),
         )
 
 
 @runs.command("show")
 @_RUN_ID
 @_WORKFLOW
+@SERVER_URL
 @ENV_FILE
 @project_options
-def show_run(options: Options, run_id: str, workflow: str) -> None:
+def show_run(options: Options, run_id: str, workflow: str, url: str) -> None:
     """Show a run, its steps, and the runs that it has started."""
-
-    async def read(manager: RunManager) -> tuple[StoredRun, dict[str, Any]]:
-        run = await manager.find(run_id, workflow)
-        parent = await manager.find_parent(run)
-        relatives = {
-            "parentRunId": None if parent is None else parent.run_id,
-            "children": [
-                {"workflowId": workflow, "runId": run_id, "status": status}
-                for workflow, run_id, status in await manager.list_children(run)
-            ],
-        }
-        return run, relatives
-
     with Terminal(as_json=options.as_json) as terminal:
-        run, relatives = call_manager(options, read)
-        details = {**_summarize(run), **relatives, "steps": dump(run.record.steps)}
-        terminal.answer({"run": details}, *_format_details(run, relatives))
+        answer = call_operation(options, url, "show_run", run_id=run_id, workflow=workflow)
+        terminal.answer(answer, *_format_details(answer["run"]))
 
 
 @runs.command("cancel")
 @_RUN_ID
 @_WORKFLOW
+@SERVER_URL
 @ENV_FILE
 @project_options
-def cancel_run(options: Options, run_id: str, workflow: str) -> None:
+def cancel_run(options: Options, run_id: str, workflow: str, url: str) -> None:
     """Cancel a run. The server that executes it stops its steps within a second."""
-    _change_run(options, run_id, workflow, RunManager.cancel)
+    _change_run(options, url, "cancel_run", run_id=run_id, workflow=workflow)
 
 
 @runs.command("resume")
@@ -107,44 +86,36 @@ def cancel_run(options: Options, run_id: str, workflow: str) -> None:
 @_WORKFLOW
 @click.option("--step", default="", help="The path of the step, if several are suspended.")
 @click.option("--data", default="null", help="The data of the step, as JSON.")
+@SERVER_URL
 @ENV_FILE
 @project_options
-def resume_run(options: Options, run_id: str, workflow: str, step: str, data: str) -> None:
+def resume_run(
+    options: Options, run_id: str, workflow: str, step: str, data: str, url: str
+) -> None:
     """Resume a suspended run. The step checks the data."""
-
-    async def resume(manager: RunManager, run: StoredRun) -> None:
-        await manager.resume(run, _parse_json(data), step)
-
-    _change_run(options, run_id, workflow, resume)
+    value = _parse_json(data)
+    _change_run(options, url, "resume_run", run_id=run_id, workflow=workflow, step=step, data=value)
 
 
 @runs.command("retry")
 @_RUN_ID
 @_WORKFLOW
+@SERVER_URL
 @ENV_FILE
 @project_options
-def retry_run(options: Options, run_id: str, workflow: str) -> None:
+def retry_run(options: Options, run_id: str, workflow: str, url: str) -> None:
     """Continue a failed run. Its finished steps are not executed again."""
-    _change_run(options, run_id, workflow, RunManager.retry)
+    _change_run(options, url, "retry_run", run_id=run_id, workflow=workflow)
 
 
 runs.add_command(list_fingerprints)
 runs.add_command(move_runs)
 
 
-def _change_run(
-    options: Options,
-    run_id: str,
-    workflow: str,
-    change: Callable[[RunManager, StoredRun], Awaitable[None]],
-) -> None:
-    async def find_and_change(manager: RunManager) -> StoredRun:
-        await change(manager, await manager.find(run_id, workflow))
-        return await manager.find(run_id, workflow)
-
+def _change_run(options: Options, url: str, operation: Operation, **arguments: Any) -> None:
     with Terminal(as_json=options.as_json) as terminal:
-        run = call_manager(options, find_and_change)
-        terminal.answer({"run": _summarize(run)}, _format_line(run))
+        answer = call_operation(options, url, operation, **arguments)
+        terminal.answer(answer, _format_line(answer["run"]))
 
 
 def _parse_json(text: str) -> Any:
@@ -157,52 +128,34 @@ def _parse_json(text: str) -> Any:
         ) from None
 
 
-def _summarize(run: StoredRun) -> dict[str, Any]:
-    row, record = run.row, run.record
-    return {
-        "runId": row.run_id,
-        "workflowId": row.workflow,
-        "resourceId": row.resource_id,
-        "status": record.status,
-        "suspendedSteps": record.suspended_steps,
-        "createdAt": row.created_at,
-        "updatedAt": record.updated_at,
-        "attempt": row.attempt,
-        "holder": row.holder,
-        "fingerprint": row.fingerprint,
-        "priority": row.priority,
-        "error": None if record.error is None else dump(record.error),
-    }
-
-
-def _format_parked(runs: ParkedRuns) -> str:
+def _format_parked(runs: dict[str, Any]) -> str:
+    fingerprint, workflow = runs["fingerprint"], runs["workflow"]
     return (
-        f"{runs.count} runs of {runs.workflow} are parked, because no living process has their "
-        f"fingerprint {runs.fingerprint}. Start such a process, or move the runs: "
-        f"mastra runs move --from {runs.fingerprint} --workflow {runs.workflow}"
+        f"{runs['count']} runs of {workflow} are parked, because no living process has their "
+        f"fingerprint {fingerprint}. Start such a process, or move the runs: "
+        f"mastra runs move --from {fingerprint} --workflow {workflow}"
     )
 
 
-def _format_line(run: StoredRun) -> str:
-    created = dt.datetime.fromtimestamp(run.row.created_at / 1000, tz=dt.UTC)
-    steps = ", ".join(run.record.suspended_steps)
-    line = f"{created:%Y-%m-%d %H:%M:%S}  {run.row.run_id}  {run.row.workflow}  {run.record.status}"
+def _format_line(run: dict[str, Any]) -> str:
+    created = dt.datetime.fromtimestamp(run["createdAt"] / 1000, tz=dt.UTC)
+    steps = ", ".join(run["suspendedSteps"])
+    line = f"{created:%Y-%m-%d %H:%M:%S}  {run['runId']}  {run['workflowId']}  {run['status']}"
     return f"{line}: {steps}" if steps else line
 
 
-def _format_details(run: StoredRun, relatives: dict[str, Any]) -> Iterator[str]:
-    row, record = run.row, run.record
+def _format_details(run: dict[str, Any]) -> Iterator[str]:
     yield _format_line(run)
-    yield f"  fingerprint {row.fingerprint}"
-    if row.holder:
-        yield f"  executed by {row.holder}, attempt {row.attempt}"
-    if row.priority:
-        yield f"  priority {row.priority}"
-    if relatives["parentRunId"]:
-        yield f"  started by run {relatives['parentRunId']}"
-    for path, step in record.steps.items():
-        yield f"  {path}: {step.status}"
-    for child in relatives["children"]:
+    yield f"  fingerprint {run['fingerprint']}"
+    if run["holder"]:
+        yield f"  executed by {run['holder']}, attempt {run['attempt']}"
+    if run["priority"]:
+        yield f"  priority {run['priority']}"
+    if run["parentRunId"]:
+        yield f"  started by run {run['parentRunId']}"
+    for path, step in run["steps"].items():
+        yield f"  {path}: {step['status']}"
+    for child in run["children"]:
         yield f"  started run {child['runId']}: {child['workflowId']} {child['status']}"
-    if record.error is not None:
-        yield f"  {record.error.name}: {record.error.message}"
+    if run["error"] is not None:
+        yield f"  {run['error']['name']}: {run['error']['message']}"

@@ -33,20 +33,20 @@ class GzipWriter:
         """
         self._crc = zlib.crc32(content, self._crc)
         self._size += len(content)
-        self._pass_on(self._compressor.compress(content))
+        self._forward(self._compressor.compress(content))
         return len(content)
 
     def flush(self) -> None:
         """Pass on all content so far; later content is compressed without reference to it."""
-        self._pass_on(self._compressor.flush(zlib.Z_FULL_FLUSH))
+        self._forward(self._compressor.flush(zlib.Z_FULL_FLUSH))
 
     def close(self) -> None:
         """End the stream; no content can be written afterwards."""
-        self._pass_on(self._compressor.flush())
+        self._forward(self._compressor.flush())
         self._write(
             self._crc.to_bytes(4, "little") + (self._size & 0xFFFFFFFF).to_bytes(4, "little")
         )
 
-    def _pass_on(self, content: bytes) -> None:
+    def _forward(self, content: bytes) -> None:
         if content:
             self._write(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 
 from mastra_core.errors import ApiError, AuthError, ConfigError, DeployTimeout
@@ -43,7 +44,6 @@ def iter_websocket_lines(
     """
     _check_address(_to_http(url), _to_http(home))
     try:
-        from websockets.exceptions import InvalidStatus, WebSocketException
         from websockets.sync.client import connect
         from websockets.typing import Subprotocol
     except ImportError:
@@ -52,19 +52,30 @@ def iter_websocket_lines(
             'Install it: pip install "mastra-deployer[websocket]".',
         ) from None
     host = url.partition("//")[2].partition("/")[0].rpartition("@")[2]
-    try:
-        with connect(
+    with (
+        _translate_errors(host),
+        connect(
             url,
             subprotocols=[Subprotocol(subprotocol)] if subprotocol else None,
             additional_headers=dict(headers or {}),
             open_timeout=timeout,
             max_size=_MAX_MESSAGE,
-        ) as connection:
-            for message in messages:
-                connection.send(message)
-            for received in connection:
-                text = received if isinstance(received, str) else received.decode(errors="replace")
-                yield from text.splitlines()
+        ) as connection,
+    ):
+        for message in messages:
+            connection.send(message)
+        for received in connection:
+            text = received if isinstance(received, str) else received.decode(errors="replace")
+            yield from text.splitlines()
+
+
+@contextlib.contextmanager
+def _translate_errors(host: str) -> Iterator[None]:
+    """Raise errors of mastra for errors of the connection to a host."""
+    from websockets.exceptions import InvalidStatus, WebSocketException
+
+    try:
+        yield
     except InvalidStatus as error:
         status = error.response.status_code
         message, hint = (

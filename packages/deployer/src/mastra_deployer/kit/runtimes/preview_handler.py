@@ -6,11 +6,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from mastra_core.logs.escape import escape_text
 from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
 from mastra_deployer.kit.runtimes.child_process import ChildProcess
 from mastra_deployer.kit.runtimes.find_python import require_python
-from mastra_deployer.output.escape import escape_text
 from mastra_deployer.project.system_variables import read_system_variables
 
 __all__ = ("preview_handler",)

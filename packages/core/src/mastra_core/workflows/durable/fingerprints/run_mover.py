@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -15,7 +15,6 @@ from mastra_core.workflows.model.description import WorkflowDescription
 
 __all__ = ("KnownFingerprint", "RunMover")
 
-_PAGE = 500
 _IMMOVABLE = frozenset(("pending", "success", "canceled"))
 
 
@@ -107,16 +106,14 @@ class RunMover:
         if not await self._store.move(row, target.fingerprint):
             raise Conflict(f"The run {row.run_id!r} has changed in between.", "Try again.")
 
-    async def iter_unfinished(self, fingerprint: str) -> AsyncIterator[RunRow]:
-        """Yield all started runs with a fingerprint that have not ended.
+    async def list_unfinished(self, fingerprint: str, after: int, limit: int) -> Sequence[RunRow]:
+        """Return started runs with a fingerprint that have not ended, in the order of their keys.
 
         :param fingerprint: the fingerprint.
+        :param after: return only runs whose key is greater.
+        :param limit: the maximum number of runs.
         """
-        last = 0
-        while page := await self._store.list_unfinished(fingerprint, last, _PAGE):
-            for row in page:
-                yield row
-            last = page[-1].id
+        return await self._store.list_unfinished(fingerprint, after, limit)
 
     async def _get_description(self, row: RunRow) -> WorkflowDescription:
         for each in await self._store.list_workflows(row.workflow):

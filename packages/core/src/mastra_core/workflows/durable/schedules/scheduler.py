@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from mastra_core.errors import StorageError
 from mastra_core.logger import get_logger
@@ -19,6 +19,7 @@ from mastra_core.workflows.model.workflow import Workflow
 __all__ = ("Scheduler", "build_run_id", "map_schedules")
 
 _INTERVAL = 1.0  # seconds between two looks at the schedules
+_ADOPTION = 3.0  # seconds for a living process with the same expression to take a dead one's place
 _ABANDONED = 60_000  # milliseconds after which no process has the expression of a due schedule
 
 Schedules = dict[str, tuple[Workflow, Schedule]]
@@ -29,11 +30,13 @@ class Scheduler:
 
     :param store: the store.
     :param workflows: the workflows that this process knows, by id.
+    :param member: the id of this process.
     """
 
-    def __init__(self, store: RunStore, workflows: Mapping[str, Workflow]) -> None:
-        self._store, self._workflows = store, workflows
+    def __init__(self, store: RunStore, workflows: Mapping[str, Workflow], member: str) -> None:
+        self._store, self._workflows, self._member = store, workflows, member
         self._registered: set[str] = set()
+        self._orphans: dict[str, float] = {}  # since when no living process has an expression
         self._next_look = 0.0
 
     async def fire_due(self) -> bool:
@@ -49,12 +52,7 @@ class Scheduler:
             return False
         looked = time.monotonic()
         now, rows = await self._store.read_schedules()
-        # The row of an expression that no living process has would start no run any more.
-        self._registered -= {
-            row.id
-            for row in rows
-            if row.id in known and not _is_known(row, known) and row.next_at < now - _ABANDONED
-        }
+        self._forget_abandoned(known, now, rows)
         if new := known.keys() - self._registered:
             await self._register({id_: known[id_] for id_ in new}, now)
             now, rows = await self._store.read_schedules()
@@ -66,6 +64,23 @@ class Scheduler:
         self._next_look = looked + min([_INTERVAL, *((each - now) / 1000 for each in times)])
         return any([await self._try_fire(*known[row.id], row, now) for row in due])
 
+    def _forget_abandoned(self, own: Schedules, now: int, rows: Sequence[ScheduleRow]) -> None:
+        """Register schedules again whose stored expression would start no run any more.
+
+        If the process of an expression has died, another process with this expression takes its
+        place at its next look. Later, a process with another expression replaces the expression.
+        """
+        moment = time.monotonic()
+        self._orphans = {
+            row.id: self._orphans.get(row.id, moment) for row in rows if not row.member
+        }
+        for row in rows:
+            age = moment - self._orphans.get(row.id, moment)
+            is_orphan = not row.member and (_is_known(row, own) or age >= _ADOPTION)
+            is_late = row.next_at < now - _ABANDONED and not _is_known(row, own)
+            if is_orphan or is_late:
+                self._registered.discard(row.id)
+
     async def _register(self, schedules: Schedules, now: int) -> None:
         """Store schedules, so that their first start is after this moment."""
         for id_, (workflow, schedule) in schedules.items():
@@ -75,6 +90,7 @@ class Scheduler:
                 cron=schedule.cron,
                 timezone=schedule.timezone,
                 next_at=schedule.find_next(now),
+                member=self._member,
                 created_at=now,
                 updated_at=now,
             )

@@ -48,6 +48,17 @@ def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | 
     return next(iter((*own, *of_others)), None)
 
 
+_ORDERS = {"created": "created_at", "updated": "updated_at"}
+_EVENTS = ("SELECT run, data FROM mastra_run_events WHERE run IN ({0}) ORDER BY run, sequence",)
+_ENDS = (  # the first event of each run, and its last events
+    "SELECT run, data FROM mastra_run_events WHERE run IN ({0}) AND sequence = 0",
+    """SELECT run, data FROM mastra_runs JOIN mastra_run_events ON run = id
+        AND mastra_run_events.sequence > 0
+        AND mastra_run_events.sequence >= mastra_runs.sequence - {1}
+    WHERE id IN ({0}) ORDER BY run, mastra_run_events.sequence""",
+)
+
+
 def create_run(new: NewRun, max_unfinished: int) -> Queries[RunRow | None]:
     """Create a run, or return the creator's existing run with this id.
 
@@ -60,13 +71,13 @@ def create_run(new: NewRun, max_unfinished: int) -> Queries[RunRow | None]:
     if new.caller and (yield from _is_full(new.caller, max_unfinished)):
         return None
     created = yield Query(
-        f"""INSERT INTO mastra_runs (workflow, run_id, scope, resource_id, caller, status,
+        f"""INSERT INTO mastra_runs (workflow, run_id, scope, resource_id, caller, thread, status,
             sequence, attempt, commits, holder, answers, takeovers, created_at, updated_at,
             settings, context)
-        VALUES (?, ?, ?, ?, ?, 'pending', 0, 0, 0, '', 0, 0, ?, ?, '{{}}', '{{}}')
+        VALUES (?, ?, ?, ?, ?, ?, 'pending', 0, 0, 0, '', 0, 0, ?, ?, '{{}}', '{{}}')
         ON CONFLICT (workflow, run_id, scope) DO NOTHING RETURNING {RUN_COLUMNS}""",  # noqa: S608  # no values
         (
-            *(new.workflow, new.run_id, new.scope, new.resource_id, new.caller),
+            *(new.workflow, new.run_id, new.scope, new.resource_id, new.caller, new.thread),
             *(new.created_at, new.created_at),
         ),
     )
@@ -133,8 +144,10 @@ def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
         ("substr(run_id, 1, length(?)) = ?", query.run_id_prefix or None),
         ("status = ?", query.status or None),
         ("resource_id = ?", query.resource_id or None),
+        ("thread = ?", query.thread or None),
         ("created_at >= ?", query.since),
         ("created_at <= ?", query.until),
+        ("updated_at >= ?", query.updated_since),
     ):
         if value is not None:
             parts.append(condition)
@@ -152,19 +165,16 @@ def list_runs(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list
     limit = 2**52 if query.limit is None else query.limit
     rows = yield Query(
         f"SELECT {RUN_COLUMNS} FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
-        "ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
+        f"ORDER BY {_ORDERS[query.order]} DESC, id DESC LIMIT ? OFFSET ?",
         (*values, limit, query.offset),
     )
     found = [(build_row(row), list[str]()) for row in rows]
     events = {row.id: data for row, data in found}
     for chunk in split_values([*events]):
-        stored = yield Query(
-            "SELECT run, data FROM mastra_run_events "  # noqa: S608  # no values
-            f"WHERE run IN ({join_placeholders(chunk)}) ORDER BY run, sequence",
-            chunk,
-        )
-        for run, data in stored:
-            events[run].append(data)
+        for select in _EVENTS if query.last_events is None else _ENDS:
+            sql = select.format(join_placeholders(chunk), query.last_events)
+            for run, data in (yield Query(sql, chunk)):
+                events[run].append(data)
     return found
 
 

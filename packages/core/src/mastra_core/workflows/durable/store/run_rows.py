@@ -35,6 +35,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     :param scope: the resource that the creator is confined to; empty if it is not confined.
     :param resource_id: the owner of the run.
     :param caller: the caller that created the run; empty for the application itself.
+    :param thread: the thread of an agent's run; empty for none.
     :param created_at: the creation, in milliseconds since the epoch.
     :param fingerprint: the fingerprint of the workflow, if the run begins at once.
     """
@@ -44,6 +45,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     scope: str = ""
     resource_id: str = ""
     caller: str = ""
+    thread: str = ""
     created_at: int = 0
     fingerprint: str = ""
 
@@ -201,6 +203,8 @@ class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
     :param next_at: the next start, in milliseconds since the epoch.
     :param last_at: the time of the last start that was due; ``None`` before the first one.
     :param last_run: the id of the last run that was started; empty before the first one.
+    :param member: a living process that has this expression; empty if the process that has
+        registered it last is dead.
     :param created_at: the creation, in milliseconds since the epoch.
     :param updated_at: the last change, in milliseconds since the epoch.
     """
@@ -213,6 +217,7 @@ class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
     next_at: int = 0
     last_at: int | None = None
     last_run: str = ""
+    member: str = ""
     created_at: int = 0
     updated_at: int = 0
 

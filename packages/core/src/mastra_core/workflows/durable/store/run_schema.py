@@ -23,6 +23,7 @@ _VERSION_1 = (
         scope TEXT NOT NULL,
         resource_id TEXT NOT NULL,
         caller TEXT NOT NULL,
+        thread TEXT NOT NULL DEFAULT '',
         status TEXT NOT NULL,
         sequence BIGINT NOT NULL,
         attempt BIGINT NOT NULL,
@@ -50,6 +51,8 @@ _VERSION_1 = (
     """CREATE INDEX mastra_runs_unfinished ON mastra_runs (caller)
         WHERE caller <> '' AND status NOT IN ('canceled', 'failed', 'success')""",
     "CREATE INDEX mastra_runs_listed ON mastra_runs (workflow, created_at, id)",
+    """CREATE INDEX mastra_runs_suspended ON mastra_runs (workflow, updated_at, id)
+        WHERE status = 'suspended'""",
     "CREATE INDEX mastra_runs_counted ON mastra_runs (workflow, status)",
     "CREATE INDEX mastra_runs_updated ON mastra_runs (status, updated_at)",
     """CREATE TABLE mastra_run_outcomes (
@@ -90,6 +93,7 @@ _VERSION_1 = (
         next_at BIGINT NOT NULL,
         last_at BIGINT,
         last_run TEXT NOT NULL,
+        member TEXT NOT NULL DEFAULT '',
         created_at BIGINT NOT NULL,
         updated_at BIGINT NOT NULL
     )""",

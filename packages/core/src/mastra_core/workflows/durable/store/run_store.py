@@ -253,6 +253,8 @@ class RunStore(Protocol):
     async def register_schedule(self, schedule: ScheduleRow) -> None:
         """Add a schedule; replace expression, time zone and next start if one of the first differs.
 
+        The process of a stored schedule is always replaced.
+
         :param schedule: the schedule.
         """
 

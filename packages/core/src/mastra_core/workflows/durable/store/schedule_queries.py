@@ -22,23 +22,32 @@ def read_schedules(now: str) -> Queries[tuple[int, Sequence[ScheduleRow]]]:
 
     :param now: an SQL expression for the present time.
     """
-    rows = yield Query(f"SELECT {_COLUMNS} FROM mastra_run_schedules ORDER BY id")  # noqa: S608  # no values
+    living = f"SELECT id FROM mastra_run_members WHERE lease_until > {now}"  # noqa: S608  # no values
+    member = f"CASE WHEN member IN ({living}) THEN member ELSE '' END"
+    columns = ", ".join(member if name == "member" else name for name in _FIELDS)
+    rows = yield Query(f"SELECT {columns} FROM mastra_run_schedules ORDER BY id")  # noqa: S608  # no values
     ((time_,),) = yield Query(f"SELECT {now}")  # no values
     return time_, [ScheduleRow(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
 
 
 def register_schedule(schedule: ScheduleRow) -> Queries[None]:
-    """Add a schedule, or replace its expression and time zone.
+    """Add a schedule, or replace its expression, its time zone and its process.
 
     :param schedule: the schedule.
     """
+    values = [getattr(schedule, name) for name in _FIELDS]
     yield Query(
         f"""INSERT INTO mastra_run_schedules ({_COLUMNS}) VALUES ({join_placeholders(_FIELDS)})
         ON CONFLICT (id) DO UPDATE SET cron = excluded.cron, timezone = excluded.timezone,
-            next_at = excluded.next_at, updated_at = excluded.updated_at
+            next_at = excluded.next_at, member = excluded.member, updated_at = excluded.updated_at
         WHERE mastra_run_schedules.cron <> excluded.cron
             OR mastra_run_schedules.timezone <> excluded.timezone""",  # noqa: S608  # no values
-        [getattr(schedule, name) for name in _FIELDS],
+        values,
+    )
+    yield Query(  # the next start stays
+        "UPDATE mastra_run_schedules SET member = ? WHERE id = ? AND cron = ? AND timezone = ? "
+        "AND member <> ?",
+        (schedule.member, schedule.id, schedule.cron, schedule.timezone, schedule.member),
     )
 
 

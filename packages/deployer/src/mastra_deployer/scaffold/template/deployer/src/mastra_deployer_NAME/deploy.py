@@ -47,8 +47,9 @@ def deploy(api: Api, bundle: Bundle, request: DeployRequest, report: Report) -> 
     :param request: the stage, the variables, and whether to wait.
     :param report: receives progress.
     """
-    from mastra_deployer.kit import FileManifest, upload
+    from mastra_deployer.kit import FileManifest, refuse_draft, upload
 
+    refuse_draft(request)  # <<title>> publishes each deploy
     # The id is the content's digest, so a repeated request creates no second deployment.
     id, stage = bundle.manifest.digest, request.environment
     manifest = FileManifest.from_directory(bundle.directory)

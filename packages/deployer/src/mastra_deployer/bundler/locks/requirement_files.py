@@ -25,13 +25,13 @@ from mastra_deployer.bundler.resolve.requirements import (
 from mastra_deployer.project.config import read_pyproject
 from mastra_deployer.project.workspace import find_workspace_root
 
-__all__ = ("read_plain", "read_project_requirements")
+__all__ = ("read_project_requirements", "read_unlocked_requirements")
 
 _LOCK = "uv lock"
 _PIN = "uv pip compile --generate-hashes requirements.in -o requirements.txt"
 
 
-def read_plain(request: LockRequest, file: Path | None = None) -> LockSource:
+def read_unlocked_requirements(request: LockRequest, file: Path | None = None) -> LockSource:
     """Read requirements without a lock; the resolver chooses the versions.
 
     :param request: the project, the target and the selected groups.

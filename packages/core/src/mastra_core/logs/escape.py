@@ -23,6 +23,8 @@ def escape_text(text: str) -> str:
 
     :param text: any text.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return _UNSAFE.sub(lambda found: _format_character(found[0]), text)
 
 

@@ -1,0 +1,142 @@
+"""Leave out the bytecode of modules that neither the start nor the first requests import.
+
+Import statements in functions lead to all features of a package, and an app uses a few of them. The
+start in isolation shows which ones. Python compiles the other modules when they are used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+import msgspec
+
+from mastra_deployer.bundler.vendor.finished_files import FinishedFile
+from mastra_deployer.bundler.vendor.select_bytecode import BytecodeSelection
+from mastra_deployer.bundler.vendor.vendor import VendoredDependencies
+from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
+from mastra_deployer.bytecode.import_graph_child import (
+    ModuleIndex,
+    ModulePlaces,
+    StartWalk,
+    find_broken,
+)
+
+__all__ = ("StartedModules", "reduce_bytecode")
+
+# Every app imports these names. What they lead to decides which of its features an app uses.
+_BASE = ("mastra_core.Mastra", "mastra_server.create_app")
+_CORE, _SERVER = "mastra-core", "mastra-server"
+
+
+class StartedModules(msgspec.Struct, frozen=True, kw_only=True):
+    """The modules of a bundle that the start in isolation shows to be used, by dotted name.
+
+    :param imported: what the start imported; empty if that is unknown.
+    :param tried: what the start imported or tried to import.
+    :param later: what the first requests import.
+    """
+
+    imported: frozenset[str] = frozenset()
+    tried: frozenset[str] = frozenset()
+    later: frozenset[str] = frozenset()
+
+
+def reduce_bytecode(
+    dependencies: VendoredDependencies, started: StartedModules, directory: Path
+) -> VendoredDependencies:
+    """Delete the bytecode of modules that neither the start nor the first requests import.
+
+    :param dependencies: the dependencies that ship.
+    :param started: the modules that the start in isolation imported.
+    :param directory: the directory of the dependencies.
+    :returns: the dependencies without this bytecode.
+    """
+    selection = dependencies.bytecode
+    wheels = dict(zip(selection.files, dependencies.wheels.values(), strict=True))
+    kept = _ImportedFiles(wheels, selection).find(started)
+    files = {
+        path: tuple(file for file in selection.files[path] if file.name in kept) for path in wheels
+    }
+    removed = {file.name for each in selection.files.values() for file in each} - kept
+    _delete_files(directory, removed)
+    return msgspec.structs.replace(
+        dependencies,
+        wheels={wheel.name: _remove_files(wheel, removed) for wheel in wheels.values()},
+        bytecode=msgspec.structs.replace(selection, files=files, imported=frozenset(kept)),
+    )
+
+
+class _ImportedFiles:
+    """Find the bytecode of the modules that a bundle imports."""
+
+    def __init__(self, wheels: Mapping[Path, StoredWheel], selection: BytecodeSelection) -> None:
+        self._selection = selection
+        self._stored = [selection.stored[path] for path in wheels]
+        self._names = [wheel.name for wheel in wheels.values()]
+        trees = [[file.name for file in wheel.files] for wheel in wheels.values()]
+        self._modules = ModulePlaces(trees)
+        self._imports = self._modules.get_imports([stored.imports for stored in self._stored])
+        places, extensions = self._modules.places, self._modules.extensions
+        self._index = ModuleIndex(places, extensions, sys.stdlib_module_names)
+        self._broken = find_broken(self._index, self._imports)
+
+    def find(self, started: StartedModules) -> AbstractSet[str]:
+        """Return the names of the bytecode files, given the modules that the start imported."""
+        known = started.imported & self._modules.places.keys()
+        later = started.later & self._modules.places.keys()
+        is_feature = self._make_feature_check()
+        modules = self._follow(self._selection.roots, known, is_feature, later)
+        tried = started.tried & self._modules.places.keys()
+        places = (self._modules.places[name] for name in modules | tried)
+        files = (self._stored[number].files.get(file) for number, file in places)
+        return {file.name for file in files if file is not None}
+
+    def _make_feature_check(self) -> Callable[[str], bool]:
+        """Return a function that checks whether the imports in functions of a module count.
+
+        They count in the app's own distributions, and in features of mastra that the app uses.
+        """
+        base = self._follow(_BASE)
+
+        def is_feature(module: str) -> bool:
+            name = self._names[self._modules.places[module][0]]
+            is_own = name in self._selection.own and name not in (_CORE, _SERVER)
+            return is_own or (name == _CORE and module not in base)
+
+        return is_feature
+
+    def _follow(
+        self,
+        roots: Iterable[str],
+        started: AbstractSet[str] = frozenset(),
+        is_feature: Callable[[str], bool] = lambda _: False,
+        later: AbstractSet[str] = frozenset(),
+    ) -> AbstractSet[str]:
+        walk = StartWalk(self._index, self._imports, self._broken, started, is_feature)
+        for name in roots:
+            walk.add_root(name)
+        for name in later:
+            walk.add(name, is_tried=True)
+        walk.follow()
+        reached: AbstractSet[str] = walk.reached
+        return reached
+
+
+def _delete_files(directory: Path, names: Iterable[str]) -> None:
+    folders = set()
+    for name in names:
+        file = directory / name
+        file.unlink(missing_ok=True)
+        folders.add(file.parent)
+    for folder in folders:
+        with contextlib.suppress(OSError):  # it is not empty
+            folder.rmdir()
+
+
+def _remove_files(wheel: StoredWheel, names: AbstractSet[str]) -> StoredWheel:
+    files: tuple[FinishedFile, ...] = tuple(it for it in wheel.files if it.name not in names)
+    return msgspec.structs.replace(wheel, files=files)
