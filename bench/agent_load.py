@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
+import agent_telemetry
 import peer
 from app import OPENAI, App
 from environment import clean_environ, create_environment
@@ -22,15 +23,17 @@ from options import log_progress
 from server import Server, start_server
 from wrk import Sample, run_wrk
 
-__all__ = ("AgentLoad", "AgentSample", "format_agents", "measure_agents")
+__all__ = ("AgentLoad", "AgentSample", "format_agents", "format_telemetry", "measure_agents")
 
 SIDES = ("ours", "peer")
+TRACED = "with telemetry"
 KINDS = ("generate", "stream")
 CLIENTS = (1, 32)
 BODY = {"messages": "What is 1 + 2?"}
 PAIRS, SECONDS = 7, 6
 QUICK_PAIRS, QUICK_SECONDS = 1, 2
 Key = tuple[str, int, str]  # generate or stream, clients, side
+Prepared = tuple[Sequence[Path], dict[str, str]]  # the command and the environment of a server
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +93,12 @@ class AgentLoad:
 
 
 def measure_agents(
-    scratch: Path, sides: Sequence[str], wheels: dict[str, Path], *, quick: bool
+    scratch: Path,
+    sides: Sequence[str],
+    wheels: dict[str, Path],
+    *,
+    quick: bool,
+    telemetry: bool = False,
 ) -> AgentSamples:
     """Measure agents of these sides.
 
@@ -98,20 +106,54 @@ def measure_agents(
     :param sides: the sides; those without agents are left out.
     :param wheels: this project's wheels by package name.
     :param quick: measure one short pair.
+    :param telemetry: measure each side also with telemetry.
     """
+    present = [side for side in SIDES if side in sides]
     with ExitStack() as stack:
         model = stack.enter_context(serve_model())
         load = AgentLoad(model, scratch, QUICK_SECONDS if quick else SECONDS)
-        for side in SIDES:
-            if side in sides and (prepared := _PREPARE[side](scratch, wheels)):
-                command, env = prepared
-                env = {**env, **model, **_MODELS[side]}
-                server = stack.enter_context(start_server(command, cwd=scratch, env=env))
-                server.wait_for("/api/agents/echo/generate", BODY)
-                load.servers[side] = server
+        for side in present:
+            _start_server(load, stack, side, side, _PREPARE[side](scratch, wheels))
+        if telemetry:
+            url = stack.enter_context(agent_telemetry.serve_collector(scratch))
+            for side in present:
+                prepared = _PREPARE_TRACED[side](scratch, wheels, url)
+                _start_server(load, stack, side, f"{side} {TRACED}", prepared)
         load.warm_up()
+        if telemetry:
+            traced = [side for side in present if f"{side} {TRACED}" in load.servers]
+            agent_telemetry.check_collector(url, traced)
         load.run_pairs(QUICK_PAIRS if quick else PAIRS)
         return load.samples
+
+
+def _start_server(
+    load: AgentLoad, stack: ExitStack, side: str, title: str, prepared: Prepared | None
+) -> None:
+    if prepared is not None:
+        command, env = prepared
+        env = {**env, **load.model, **_MODELS[side]}
+        server = stack.enter_context(start_server(command, cwd=load.scratch, env=env))
+        server.wait_for("/api/agents/echo/generate", BODY)
+        load.servers[title] = server
+
+
+def format_telemetry(samples: AgentSamples) -> list[str]:
+    """Return a Markdown table of what telemetry leaves of the rate, and adds to the processor time.
+
+    :param samples: the samples of both sides, without and with telemetry.
+    """
+    lines = ["| run | clients | side | runs/s with/without | processor ms with/without |"]
+    lines.append("| --- " * 5 + "|")
+    for (kind, clients, title), traced in samples.items():
+        side = title.removesuffix(f" {TRACED}")
+        if side == title:
+            continue
+        pairs = list(zip(traced, samples[kind, clients, side], strict=True))
+        rate = median(own.rate / other.rate for own, other in pairs)
+        cost = median(own.processor / other.processor for own, other in pairs)
+        lines.append(f"| {kind} | {clients} | {side} | {rate:.2f} | {cost:.2f} |")
+    return lines
 
 
 def format_agents(samples: AgentSamples) -> list[str]:
@@ -146,7 +188,7 @@ def _format_ratio(
     return f"{median(ratios):.2f} ({mean - 1.96 * error:.2f} to {mean + 1.96 * error:.2f})"
 
 
-def _prepare_ours(scratch: Path, wheels: dict[str, Path]) -> tuple[Sequence[Path], dict[str, str]]:
+def _prepare_ours(scratch: Path, wheels: dict[str, Path]) -> Prepared:
     log_progress("the bundle with an agent")
     packages = [f"{wheels['mastra_core']}[agents]", f"{wheels['mastra_server']}[serve]"]
     packages += [str(wheels["mastra_deployer"]), "pydantic-ai-slim[openai]"]
@@ -156,11 +198,12 @@ def _prepare_ours(scratch: Path, wheels: dict[str, Path]) -> tuple[Sequence[Path
     return [python, app.ensure_output() / "index.py"], clean_environ()
 
 
-def _prepare_peer(_: Path, __: dict[str, Path]) -> tuple[Sequence[Path], dict[str, str]] | None:
+def _prepare_peer(_: Path, __: dict[str, Path]) -> Prepared | None:
     return peer.prepare_server()
 
 
 _PREPARE = {"ours": _prepare_ours, "peer": _prepare_peer}
+_PREPARE_TRACED = {"ours": agent_telemetry.prepare_ours, "peer": agent_telemetry.prepare_peer}
 _MODELS = {
     "ours": {"BENCH_MODEL": "openai-chat:caller"},
     "peer": {"BENCH_MODEL": "caller"},

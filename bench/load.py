@@ -4,6 +4,8 @@ python bench/load.py                about 14 minutes; more the first time
 python bench/load.py --quick        one round of a second each, without the minute of load
 python bench/load.py --only ours    one side: ours, bare or peer; may be repeated
 python bench/load.py --part agents  agents that call a model; the other part is "routes"
+python bench/load.py --part agents --telemetry
+                                    the same also with telemetry, which exports to a collector
 
 Needs wrk (`apt-get install wrk`). The client runs on the same cores as the server.
 """
@@ -24,7 +26,7 @@ from statistics import median
 from typing import Any
 
 import peer
-from agent_load import format_agents, measure_agents
+from agent_load import format_agents, format_telemetry, measure_agents
 from app import App
 from environment import clean_environ, create_environment, prepare_wheels
 from options import add_wheels_option, create_parser, log_progress, write_json
@@ -87,6 +89,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--only", action="append", choices=SIDES, help="one side")
     parser.add_argument("--part", choices=("agents", "routes"), help="one part")
+    parser.add_argument("--telemetry", action="store_true", help="agents also with telemetry")
     add_wheels_option(parser)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
@@ -98,9 +101,12 @@ def main(arguments: Sequence[str]) -> int:
         scratch = Path(directory)
         wheels = prepare_wheels(scratch / "wheels", options.wheels)
         if options.part != "routes":
-            agents = measure_agents(scratch, sides, wheels, quick=options.quick)
+            traced = options.telemetry
+            agents = measure_agents(scratch, sides, wheels, quick=options.quick, telemetry=traced)
             figures |= _dump_samples(agents)
             print("\n".join([*format_agents(agents), ""]))
+            if traced:
+                print("\n".join([*format_telemetry(agents), ""]))
         if options.part != "agents":
             routes = _measure_routes(scratch, sides, wheels, quick=options.quick)
             figures |= _dump_samples(routes)

@@ -48,16 +48,34 @@ uvicorn.run(create_app(mastra), port=int(os.environ["PORT"]), log_level="warning
 """
 
 COLLECTOR = """
-import http.server, sys
+import http.server, json, sys
 
 class Collector(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    received = {}  # bytes by path
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
+        self.received[self.path] = self.received.get(self.path, 0) + self.read_body()
         self.send_response(200)
         self.send_header("content-length", "0")
         self.end_headers()
+
+    def read_body(self):
+        if "content-length" in self.headers:
+            return len(self.rfile.read(int(self.headers["content-length"])))
+        total = 0
+        while size := int(self.rfile.readline(), 16):  # Node sends chunks
+            total += len(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return total
+
+    def do_GET(self):
+        body = json.dumps(self.received).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_):
         pass

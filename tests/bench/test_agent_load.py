@@ -42,6 +42,19 @@ def test_a_side_without_answers_has_no_ratio():
     assert "| peer | 0 |  | 0.0 |  |" in agent_load.format_agents(samples)[-1]
 
 
+def test_telemetry_is_compared_with_the_same_side():
+    samples = {
+        ("generate", 1, "ours with telemetry"): build_samples([45, 90, 100]),
+        ("generate", 1, "ours"): build_samples([50, 100, 100]),
+        ("generate", 1, "peer with telemetry"): build_samples([20, 20, 25]),
+        ("generate", 1, "peer"): build_samples([40, 40, 40]),
+    }
+    assert agent_load.format_telemetry(samples)[2:] == [
+        "| generate | 1 | ours | 0.90 | 1.11 |",
+        "| generate | 1 | peer | 0.50 | 2.00 |",
+    ]
+
+
 @pytest.mark.slow
 def test_processor_time_includes_children(tmp_path):
     command = [sys.executable, "-c", BUSY_CHILD]

@@ -108,13 +108,17 @@ def test_load(tmp_path):
 def test_load_of_agents(tmp_path):
     if shutil.which("wrk") is None:
         fail_in_ci("wrk is not installed")
-    samples, printed = run_script("load.py", tmp_path, "--part", "agents", "--only", "ours")
-    rows = [f"{kind} {clients} ours" for kind in ("generate", "stream") for clients in (1, 32)]
-    assert list(samples) == rows
+    options = ("--part", "agents", "--only", "ours", "--telemetry")
+    samples, printed = run_script("load.py", tmp_path, *options)
+    runs = [(kind, clients) for kind in ("generate", "stream") for clients in (1, 32)]
+    sides = ("ours", "ours with telemetry")
+    assert set(samples) == {f"{kind} {clients} {each}" for kind, clients in runs for each in sides}
     for row, (sample,) in samples.items():
         assert sample.pop("failed") == 0, row
         assert is_sane(sample.values()), (row, sample)
-        assert f"| {row.replace(' ', ' | ')} |" in printed
+    for kind, clients in runs:
+        assert printed.count(f"| {kind} | {clients} | ours | ") == 2  # both tables
+        assert printed.count(f"| {kind} | {clients} | ours with telemetry | ") == 1
 
 
 @pytest.mark.full
