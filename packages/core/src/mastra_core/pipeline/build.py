@@ -40,7 +40,7 @@ class Build:
 
     @property
     def app(self) -> str:
-        """The ASGI import string (``mastra_asgi:app``), the only name of the app to use."""
+        """The ASGI import string (``mastra_asgi:app``), by which every deployer imports the app."""
         return self.manifest.app
 
     def copy_to(self, directory: Path) -> None:

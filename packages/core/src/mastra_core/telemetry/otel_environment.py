@@ -190,7 +190,7 @@ def _read_number(variable: str, smallest: float = 1) -> float | None:
     if not smallest <= value < float("inf"):
         raise ConfigError(
             f"The value {text!r} of {variable} is not a number of at least {smallest:g}.",
-            "Use a positive number.",
+            f"Use a number of {smallest:g} or more.",
         )
     return value
 

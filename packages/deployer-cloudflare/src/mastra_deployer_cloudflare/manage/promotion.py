@@ -138,7 +138,7 @@ def _compute_shares(state: WorkerState, version: WorkerVersion, percent: int) ->
     if not stable:
         raise DeployError(
             f"The version {version.id} has all of the traffic, so it cannot be a canary.",
-            "Deploy with --prod --no-promote, and name the new version.",
+            "Deploy another version with --prod --no-promote, and pass its id to mastra canary.",
         )
     return {version.id: percent, stable: _ALL - percent} if percent else {stable: _ALL}
 

@@ -37,10 +37,10 @@ def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: s
         manifest = registry.find_manifest(item["digest"])
         if manifest is None or manifest.value.get("annotations", {}).get("mastra.app") != app:
             raise DeployError(
-                f"{registry.image.name}:{tag} has another version of the app for "
-                f"{item['platform']['architecture']}.",
-                "Deploy this version for the first platform without -s merge=true. Then deploy it "
-                "for the other platforms with -s merge=true.",
+                f"The image for {item['platform']['architecture']} in {registry.image.name}:{tag} "
+                "contains another version of the app, so this image cannot be added to it.",
+                "Deploy this version for one platform without -s merge=true. Then deploy it for "
+                "each other platform with -s merge=true.",
             )
     return build_index([*others, child], {})
 

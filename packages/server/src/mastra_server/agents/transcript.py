@@ -65,7 +65,7 @@ class Turn:
 
     @functools.cached_property
     def reasoning_id(self) -> str:
-        """The id of the reasoning, which is the same everywhere in a response."""
+        """The id of the turn's reasoning, which all events and messages of a response use."""
         return f"reasoning_{uuid.uuid4()}"
 
 

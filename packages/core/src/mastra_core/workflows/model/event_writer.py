@@ -77,7 +77,7 @@ class EventWriter:
         await self._parts.write(build_event_chunk(self._agent_id, event), name)
 
     def _get_name(self, event: AgentEvent, journal: RunJournal) -> str:
-        """Return the name of an event that is sent once; empty for an event of an answer."""
+        """Return the name under which an event is sent once; empty for parts of an answer."""
         match event:
             case Start():
                 return "start"

@@ -70,7 +70,7 @@ def _check_name(file: Path, manifest: BundleManifest) -> None:
             raise BundleError(
                 f"The app has a module {file.stem!r}, and {file.name!r} of the bundle has the same "
                 "name.",
-                f"Rename the module {file.stem!r}. Or let the deployer write another file name.",
+                f"Rename the module {file.stem!r}. A deployer can also rename the file.",
             )
 
 
