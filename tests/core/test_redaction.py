@@ -1,8 +1,10 @@
 """Exception messages that callers see."""
 
+import time
+
 import pytest
 
-from mastra_core.redaction import safe_message
+from mastra_core.redaction import redact_text, safe_message
 
 
 @pytest.mark.parametrize(
@@ -37,3 +39,15 @@ def test_credentials_are_masked(said, told):
 )
 def test_other_text_is_kept(said):
     assert safe_message(ValueError(said)) == (said or "ValueError")
+
+
+def test_long_texts_take_linear_time():
+    """A caller chooses what an error quotes, so a quadratic search would block the event loop."""
+    texts = ("eyJ-" * 50_000, f"{'a' * 100_000}.{'b' * 100_000}", "eyJabcdefgh." * 20_000)
+    started = time.process_time()
+    for text in texts:
+        redact_text(text)
+    assert time.process_time() - started < 3  # seconds; a quadratic search takes minutes
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+    assert redact_text(f"a {token} b") == "a **** b"
+    assert token not in redact_text(f"x={token}.{token}")

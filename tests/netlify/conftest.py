@@ -72,7 +72,10 @@ def cli_script():
 @pytest.fixture(scope="session")
 def function_bundle(bootstrap, tmp_path_factory):
     """A bundle of `function_app.py` with a real Python; its project is beside it."""
-    shared = tmp_path_factory.getbasetemp().parent / "netlify-function"  # of all workers of a run
+    base = tmp_path_factory.getbasetemp()
+    # All workers of a run share the parent; without workers, all runs share it.
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    shared = base / "netlify-function"
     shared.mkdir(exist_ok=True)
     with (shared / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

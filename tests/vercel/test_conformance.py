@@ -37,6 +37,22 @@ class TestVercel(DeployerSuite):
         """Past log lines are queried by POST, which changes nothing."""
         return super().is_read(exchange) or exchange.path.startswith("/v1/observability/events")
 
+    @pytest.mark.parametrize("is_first_draft", [False, True])
+    def test_a_draft_is_no_unfinished_live_deploy(self, harness, platform, is_first_draft):
+        """A deploy of the other kind would move the domains, or would never move them."""
+        bundle = harness.bundle("b")
+        platform.set_build_speed(polls=3)
+        ids = [
+            harness.caller.deploy(
+                harness.build_access(),
+                bundle,
+                harness.build_request(fingerprint="f" * 8, wait=False, promote=promote),
+                harness.recorder,
+            ).id
+            for promote in (not is_first_draft, is_first_draft, not is_first_draft)
+        ]
+        assert ids[0] != ids[1]
+
     def get_expected_files(self, bundle):
         """Only the files below `.vercel/output` are uploaded."""
         return {

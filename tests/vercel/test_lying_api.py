@@ -22,6 +22,7 @@ from tests.deployer.kit.scripted_server import serve
 CREDENTIALS = {"VERCEL_TOKEN": Secret("vercel-token-1")}
 PROJECT = {"id": "prj_1", "accountId": "team_1", "targets": {"production": {"id": "dpl_1"}}}
 DEPLOYMENT = {"uid": "dpl_1", "id": "dpl_1", "url": "shop.vercel.app", "created": 1700000000000}
+DEPLOYMENT |= {"projectId": "prj_1"}
 
 
 @pytest.fixture

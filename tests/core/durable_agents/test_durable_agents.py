@@ -237,6 +237,70 @@ def test_suspended_runs_have_pages(open_mastra):
     asyncio.run(run_scenario())
 
 
+def test_a_run_is_decided_while_it_is_listed(open_mastra):
+    """On PostgreSQL and D1, each query of a list sees what is committed by then."""
+
+    @tool(requires_approval=True)
+    def pay() -> str:
+        """Pay."""
+        return "paid"
+
+    async def run_scenario():
+        script = Script([call("pay", {})], ["done"])
+        async with open_mastra(Agent(name="a", model=script.model, tools=[pay])) as mastra:
+            agent, database = mastra.get_agent("a"), mastra.engine._store._database
+            await read_all(agent.stream("x", run_id="r"))
+            read = database.read
+
+            def select(query):
+                return (yield query)
+
+            async def read_each(transact):
+                queries, rows = transact(), None
+                try:
+                    while True:
+                        query = queries.send(rows)
+                        rows = await read(lambda query=query: select(query))
+                        if "ORDER BY updated_at" in query.sql:
+                            database.read = read
+                            decisions = {"c1": Decision(approved=True)}
+                            await read_all(agent.stream("", run_id="r", decisions=decisions))
+                except StopIteration as end:
+                    return end.value
+
+            database.read = read_each
+            page = await mastra.suspended_runs.list(SuspendedRunQuery(agent="a"))
+            assert (page.items, page.total) == ((), 0)
+
+    asyncio.run(run_scenario())
+
+
+def test_a_large_page_is_refused_before_it_is_read(open_mastra, monkeypatch):
+    @tool(requires_approval=True)
+    def pay() -> str:
+        """Pay."""
+        return "paid"
+
+    async def run_scenario():
+        script = Script(*[[call("pay", {})] for _ in range(30)])
+        async with open_mastra(Agent(name="a", model=script.model, tools=[pay])) as mastra:
+            for number in range(30):
+                await read_all(mastra.get_agent("a").stream("x" * 1000, run_id=f"r{number}"))
+            found, list_runs = [], mastra.engine.list
+
+            async def count_runs(*arguments):
+                found.extend(await list_runs(*arguments))
+                return found[-10:]
+
+            monkeypatch.setattr(mastra.engine, "list", count_runs)
+            query = SuspendedRunQuery(agent="a", per_page=1000, max_bytes=5000)
+            with pytest.raises(InvalidInput, match="perPage must be smaller"):
+                await mastra.suspended_runs.list(query)
+            assert len(found) <= 10
+
+    asyncio.run(run_scenario())
+
+
 def test_an_agent_that_is_a_tool_records_its_calls(open_mastra):
     async def run_scenario():
         desk = Desk()

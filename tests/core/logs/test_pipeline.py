@@ -1,5 +1,6 @@
 """Test the pipeline: custom transports, failures, its thread, and losses."""
 
+import dataclasses
 import io
 import json
 import logging
@@ -309,7 +310,7 @@ def log_signal(*_):
 signal.signal(signal.SIGALRM, log_signal)
 signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
 count, end = 0, time.monotonic() + 0.4
-while time.monotonic() < end:
+while time.monotonic() < end and count < 4000:  # more would fill the queue
     logger.info("line")
     count += 1
 signal.setitimer(signal.ITIMER_REAL, 0)
@@ -422,3 +423,99 @@ assert woken > before > 0
 
 def test_a_signal_handler_may_wake_a_thread_at_any_moment():
     run_script(WAKEUPS)
+
+
+STOPPING = """
+import os, threading, time
+from mastra_core import create_logger
+from mastra_core.logs.pipeline import find_pipeline
+
+logger = create_logger(format="json")
+pipeline = find_pipeline(logger)
+pipeline.start()
+is_running, counts = True, [0, 0]
+
+def log_lines(index):
+    while is_running:
+        logger.info("line")
+        counts[index] += 1
+        time.sleep(0.0005)
+
+threads = [threading.Thread(target=log_lines, args=(index,)) for index in range(2)]
+for _ in range(4000):
+    logger.info("x" * 300)
+for each in threads:
+    each.start()
+pipeline.stop()
+is_running = False
+for each in threads:
+    each.join()
+print(4000 + sum(counts))
+"""
+
+
+def test_lines_of_other_threads_are_whole_while_the_logger_stops():
+    done = run_script(STOPPING)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert len(lines) == int(done.stdout)
+
+
+HTTP_SIGNALS = """
+import os, signal, time
+from mastra_core import create_logger
+from mastra_core.logs import HttpTransport
+from mastra_core.logs.pipeline import find_pipeline
+
+transport = HttpTransport("http://127.0.0.1:9/x")
+logger = create_logger(stream=False, transports={"http": transport})
+find_pipeline(logger).start()
+signal.signal(signal.SIGALRM, lambda *_: logger.info("signal"))
+signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
+end = time.monotonic() + 1
+while time.monotonic() < end:
+    logger.info("line")
+os._exit(0)
+"""
+
+
+def test_a_signal_handler_may_log_to_an_http_endpoint():
+    run_script(HTTP_SIGNALS)
+
+
+@dataclasses.dataclass
+class Node:
+    name: str
+    parent: object = None
+    children: list = dataclasses.field(default_factory=list)
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_a_field_of_a_scope_that_cannot_be_text_costs_its_own_line_only(build, in_thread):
+    logger, pipeline, lines = build()
+    root = Node("root")
+    root.children.append(Node("leaf", root))
+    cart = []
+    if in_thread:
+        pipeline.start()
+    with bind_log_fields(order=root):
+        logger.info("lost")
+    with bind_log_fields(cart=cart):
+        cart.append("tea")
+        logger.info("kept")
+    if in_thread:
+        pipeline.stop()
+    assert [(line["msg"], line["cart"]) for line in lines() if "cart" in line] == [
+        ("kept", ["tea"])
+    ]
+    assert sum(pipeline.get_lost_counts().values()) == 1
+
+
+def test_lines_with_secrets_of_their_own_are_masked(build):
+    logger, pipeline, lines = build()
+    pipeline.start()
+    secrets = []
+    for number in range(20):
+        secrets.append(Secret(f"tenant-key-{number:03}"))
+        logger.info("use %s", secrets[-1].reveal())
+    pipeline.stop()
+    assert [line["msg"] for line in lines()] == ["use ****"] * 20

@@ -255,9 +255,9 @@ print(get_export_counts().exported)
 """
 
 
-def run_app(settings, **variables):
+def run_app(settings, source=APP, **variables):
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", APP.replace("SETTINGS", settings)],
+        [sys.executable, "-W", "error", "-c", source.replace("SETTINGS", settings)],
         env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
         capture_output=True,
         text=True,
@@ -281,6 +281,21 @@ def test_file_of_otlp_json(tmp_path):
     assert spans["failed"]["status"]["message"] == "ValueError: password=**** ****"
     assert "hunter22" not in line
     assert "known" not in line
+
+
+def test_the_application_s_own_provider_gets_no_credentials(tmp_path):
+    path = tmp_path / "traces.jsonl"
+    provider = (
+        "from opentelemetry import trace\n"
+        "from opentelemetry.sdk.trace import TracerProvider\n"
+        "trace.set_tracer_provider(TracerProvider())\n"
+    )
+    settings = f'{{"export": {{"type": "file", "path": {str(path)!r}}}}}'
+    run_app(settings, source=provider + APP, OTEL_SERVICE_NAME="shop")
+    text = path.read_text()
+    assert "ValueError: password=**** ****" in text
+    assert "hunter22" not in text
+    assert "known" not in text
 
 
 def test_known_secrets_in_inputs_and_outputs_are_masked(tmp_path):

@@ -273,6 +273,25 @@ def test_a_deploy_that_cannot_be_recorded_is_finished(world):
     assert world.state["live"] == ["p1"], "the draft is promoted"
 
 
+def test_a_draft_keeps_a_change_of_variables(world):
+    skip = ("--prod", "--skip-if-unchanged", "--json")
+    world.write(bend={"drafts": True, "effect": "next-deploy"})
+    world.deploy(*skip).ok()
+    world.run("env", "set", "OTHER", OTHER="x").ok()
+    world.deploy("--prod", "--no-promote").ok()
+    assert world.deploy(*skip).ok().json["skipped"] is False
+    assert world.deploy(*skip).ok().json["skipped"] is True
+
+
+def test_a_project_that_cannot_be_written_is_managed(world):
+    shutil.rmtree(world.root / ".mastra-local", ignore_errors=True)
+    (world.root / ".mastra-local").write_text("")
+    assert "not recorded in the project" in world.deploy("--prod").ok().err
+    assert "not recorded" in world.run("promote", "p1", "--target", "paper").ok().err
+    world.run("destroy", "paper", "--yes").ok()
+    assert world.state["live"] == []
+
+
 @pytest.mark.full
 def test_a_change_of_variables_from_another_machine_counts_too(world):
     skip = ("--prod", "--skip-if-unchanged", "--json")
@@ -490,6 +509,20 @@ def test_a_destroyed_app_is_deployed_again(world):
     assert world.deploy(*skip).ok().json["skipped"] is True
     world.run("destroy", "paper", "--yes").ok()
     assert world.deploy(*skip).ok().json["skipped"] is False
+
+
+def test_each_environment_has_records_of_its_own(world):
+    source = (world.root / "paper.py").read_text()
+    source = source.replace("@hookimpl\ndef mastra_deployments(", "def list_paper(")
+    (world.root / "paper.py").write_text(source)
+    config = world.root / "pyproject.toml"
+    config.write_text(config.read_text() + '[tool.mastra.targets.paper.env.staging]\nfile = "s"\n')
+    empty = {"deployments": [], "live": [], "env": {}, "log": [], "calls": [], "bend": {}}
+    (world.root / "s").write_text(json.dumps(empty))
+    world.deploy("--prod").ok()
+    world.run("destroy", "paper", "--env", "staging", "--yes").ok()
+    assert "p1" in world.run("deployments", "paper").ok().out
+    assert "p1" not in world.run("deployments", "paper", "--env", "staging").ok().out
 
 
 def test_destroy_asks_first(world):

@@ -169,6 +169,27 @@ def test_stages_of_one_repository_are_separate(bundles, run, deploy, live, proxy
     assert [(item["id"], item["live"]) for item in _list_deployments(run)] == [(first, True)]
 
 
+def test_an_interrupted_destroy_of_a_stage_is_repeated(bundles, run, deploy, proxy):
+    staging = ["-s", "tag=staging"]
+    deploy(bundles[0], "--prod")
+    deploy(bundles[0], "--prod", *staging)
+    proxy.should_break = lambda method, path, _: method == "DELETE" and path.endswith("staging")
+    assert run("destroy", "--yes", *staging).code in (6, 8)
+    proxy.should_break = lambda method, path, number: False
+    first = len(proxy.requests)
+    run("destroy", "--yes", *staging).ok()
+    sent = [(method, path) for method, path, _ in proxy.requests[first:]]
+    assert ("DELETE", "/v2/team/app/manifests/staging") in sent
+
+
+def test_a_draft_is_not_merged_into_the_live_image(bundles, run, deploy, proxy):
+    deploy(bundles[0], "--prod")
+    proxy.requests.clear()
+    draft = ("--prod", "--no-promote", "-s", "merge=true")
+    run("deploy", "--prebuilt", bundles[1], *draft).failed(2, "no tag moves")
+    assert not [method for method, *_ in proxy.requests if method in ("PUT", "POST", "PATCH")]
+
+
 def _list_deployments(run, *options):
     return run("deployments", *options, "--json").ok().json["deployments"]
 

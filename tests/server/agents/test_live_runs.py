@@ -271,3 +271,13 @@ def test_a_run_is_lost_with_its_request(monkeypatch):
         asyncio.run(main())
     finally:
         disable_request_scope()
+
+
+def test_a_run_of_another_thread_begins_a_new_log():
+    async def main():
+        runs = LiveRuns(60)
+        await read(runs.start(chunks(3), "r", "a", memory=("ann", "t1")))
+        other = runs.start(chunks(2), "r", "a", memory=("ann", "t2"))
+        assert list_numbers(await read(other, 0)) == [0, 1]
+
+    asyncio.run(main())

@@ -398,3 +398,34 @@ def test_tools_that_require_approval(callers):
         assert "There is no tool" in ann.call_mcp(name, {"amount": 3})
     assert "waits for a person's decision" in ann.call_mcp("ask_clerk", {"message": "pay"})
     assert sample_agents.paid == paid
+
+
+def test_a_run_id_of_another_thread_reveals_nothing(server, callers):
+    def stream(thread, words):
+        memory = {"thread": thread, "resource": "team"}
+        body = {"messages": words, "runId": "reused", "memory": memory}
+        path = "/api/agents/mirror/stream"
+        return callers.operator.send("POST", path, json=body, headers={"x-thread": thread})
+
+    assert stream("thread-1", "one")[0].status_code == 200
+    assert stream("thread-2", "two")[0].status_code == 200
+    body = {"runId": "reused", "offset": 0}
+    answer, text = callers.operator.send(
+        "POST", "/api/agents/mirror/observe", json=body, headers={"x-thread": "thread-2"}
+    )
+    assert answer.status_code == 200
+    assert text.count('"type":"start"') == 1
+
+
+def test_tasks_of_another_thread_are_not_listed(server, callers):
+    def call(method, thread, **params):
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        headers = {"A2A-Version": "1.0", "x-thread": thread}
+        answer = callers.operator.send("POST", "/api/a2a/mirror", json=body, headers=headers)
+        return json.loads(answer[1])
+
+    message = {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "hi"}], "contextId": "c1"}
+    assert "result" in call("SendMessage", "c1", message=message)
+    assert len(call("ListTasks", "c1")["result"]["tasks"]) == 1
+    assert call("ListTasks", "c2")["result"]["tasks"] == []
+    assert "error" in call("ListTasks", "c2", contextId="c1")

@@ -41,7 +41,8 @@ def build_agents(model_server):
 
 @pytest.fixture(scope="module")
 def http(serve, model_server):
-    with serve(Mastra(agents=build_agents(model_server), logger=False)) as server:
+    agents = build_agents(model_server)
+    with serve(Mastra(agents=agents, logger=False, server={"traces": True})) as server:
         yield server.http
 
 

@@ -94,7 +94,9 @@ def fail_without_key(request):
     return request.headers["x-key"]
 
 
-@pytest.mark.parametrize("storage", ["async+nothing://user:secret@host", "async+redis://:secret@h"])
+@pytest.mark.parametrize(
+    "storage", ["async+nothing://user:secret@host", "async+redis://:secret@h", "memory://"]
+)
 def test_a_storage_that_cannot_be_used(storage):
     limiter = RateLimiter(None, RateLimit(amount="9/hour", storage=storage))
     with pytest.raises(ConfigError, match="cannot be used") as caught:

@@ -5,12 +5,25 @@ import time
 
 import pytest
 
-from mastra_core import DurableEngine, Mastra, Workflow
+from mastra_core import Agent, DurableEngine, Mastra, Memory, StepContext, Workflow, step, tool
+from tests.core.scripted_model import Script
+from tests.core.scripted_model import call as call_tool
 from tests.core.workflows.sample_steps import add_one, ask_too, double, fail
 
 OLD = Workflow("order").then(add_one).then(ask_too)
 LONGER = OLD.then(double)
 FAILING = Workflow("failing").then(add_one).then(fail)
+
+
+@step
+def name_user(n: int, context: StepContext) -> str:
+    """Return who resumes the run."""
+    if context.resume_data is None:
+        context.suspend()
+    return context.request_context["user"]["name"] or "operator"
+
+
+NAMING = Workflow("naming").then(name_user)
 RUNS = "/api/workflow-runs"
 USERS = {"key-of-ann": "ann", "key-of-bob": "bob", "key-of-operator": ""}
 
@@ -43,7 +56,7 @@ def server(serve, tmp_path_factory):
 
     asyncio.run(start_runs())
     mastra = Mastra(
-        workflows={"order": LONGER, "failing": FAILING},
+        workflows={"order": LONGER, "failing": FAILING, "naming": NAMING},
         engine=DurableEngine(url, name="web-1"),
         server={"auth": Auth()},
     )
@@ -88,6 +101,22 @@ def test_only_the_owner_sees_and_changes_a_run(call):
         assert call("/move", body, by=by).status_code == 403
 
 
+@pytest.mark.parametrize(("first", "second"), [("operator", "ann"), ("ann", "operator")])
+def test_a_resumed_step_sees_the_caller_that_resumes(server, call, first, second):
+    run_id = f"of-{first}"
+    body = {"inputData": 1, "resourceId": "ann"}
+    headers = {"authorization": f"Bearer key-of-{first}"}
+    path = f"/api/workflows/naming/start-async?runId={run_id}"
+    started = server.http.post(path, json=body, headers=headers)
+    assert started.json()["status"] == "suspended", started.text
+    assert call("/resume", {"runId": run_id, "data": {}}, by=second).status_code == 200
+    deadline = time.monotonic() + 20
+    while (run := call("/details", runId=run_id).json()["run"])["status"] != "success":
+        assert time.monotonic() < deadline, run
+        time.sleep(0.05)
+    assert run["steps"]["name_user"]["output"] == second
+
+
 def test_changes(call):
     canceled = call("/cancel", {"runId": "r2"}, by="ann")
     assert canceled.json()["run"]["status"] == "canceled"
@@ -116,6 +145,25 @@ def test_moves(call):
         assert time.monotonic() < until
         time.sleep(0.05)
     assert (run["status"], run["steps"]["double"]["output"]) == ("success", 10)
+
+
+def test_a_cancel_reaches_the_thread_of_an_agent(serve, tmp_path):
+    @tool(requires_approval=True)
+    def pay() -> str:
+        """Pay."""
+        return "paid"
+
+    agent = Agent(name="a", model=Script([call_tool("pay")]).model, tools=[pay])
+    engine = DurableEngine(f"sqlite:///{tmp_path}/runs.db")
+    with serve(Mastra(agents={"a": agent}, engine=engine, memory=Memory())) as server:
+        memory = {"thread": "t", "resource": "ann"}
+        body = {"messages": "pay", "runId": "r", "memory": memory}
+        assert server.http.post("/api/agents/a/generate", json=body).status_code == 200
+        assert server.http.post(f"{RUNS}/cancel", json={"runId": "r"}).status_code == 200
+        params = {"agentId": "a", "resourceId": "ann"}
+        text = server.http.get("/api/memory/threads/t/messages", params=params).text
+    assert "The run was canceled." in text
+    assert "pendingToolApprovals" not in text
 
 
 def test_a_server_without_stored_runs_has_no_such_routes(server, serve):

@@ -20,8 +20,9 @@ _CREDENTIAL = r"""
     \b (?:
         (?:sk|pk|rk)[-_][\w-]{12,} | gh[opsu]_\w{12,} | github_pat_\w{12,} | glpat-[\w-]{12,}
       | xox[abprs]-[\w-]{10,} | hf_\w{12,} | A(?:KI|SI)A[A-Z0-9]{12,}
-      | eyJ[\w-]{8,}\.[\w-]+\.[\w-]*                                  # a JSON Web Token
     )
+    |
+    (?<![\w-]) (?=[\w-]+\.[\w-]+\.) [\w-]*? \b eyJ[\w-]{8,}\.[\w-]+\.[\w-]*   # a JSON Web Token
     """
 
 

@@ -10,6 +10,7 @@ from mastra_core import DurableEngine, Schedule, Workflow
 from mastra_core.errors import NotFound
 from mastra_core.workflows.durable import SqliteRunStore
 from mastra_core.workflows.durable.schedules import scheduler
+from mastra_core.workflows.durable.store.run_rows import Member
 from mastra_core.workflows.engine.run_query import RunQuery
 from tests.core.workflows.durable.test_interleavings import open_engines
 from tests.core.workflows.sample_steps import add_one
@@ -198,6 +199,32 @@ def test_expression_of_a_dead_process_rests_no_schedule(database_url, monkeypatc
 async def has_member(engine, name):
     row = (await engine.schedules.get("wf_seconds")).row
     return row.cron == "@yearly" and row.member.startswith(name)
+
+
+def test_a_paused_schedule_keeps_its_expression(tmp_path):
+    old = Workflow("seconds", schedule="@daily").then(add_one)
+
+    async def run_scenario():
+        store = SqliteRunStore(tmp_path / "app.db")
+        for name in ("old", "new"):
+            await store.beat(Member(id=name, name=name), 60)
+        processes = [
+            scheduler.Scheduler(store, {"seconds": workflow}, name)
+            for name, workflow in (
+                ("old", old),
+                ("new", Workflow("seconds", schedule="@yearly").then(add_one)),
+            )
+        ]
+        for process in processes:
+            await process.fire_due()
+        await store.set_schedule_status("wf_seconds", "paused", 1)
+        processes[0]._next_look = 0
+        await processes[0].fire_due()
+        _, (row,) = await store.read_schedules()
+        await store.close()
+        assert (row.cron, row.member) == ("@yearly", "new")
+
+    asyncio.run(run_scenario())
 
 
 async def has_cron(engine, cron):

@@ -63,4 +63,5 @@ def test_addresses_and_tokens(server, tmp_path):
     call(f"{server.url}/v9").failed(7, "Set MASTRA_SERVER_TOKEN")
     assert KEY not in call("http://example.com", MASTRA_SERVER_TOKEN=KEY).err
     call("http://example.com", MASTRA_SERVER_TOKEN=KEY).failed(2, "without encryption")
-    call("example.com").failed(2, "is not the address of a server")
+    for address in ("example.com", "http://[::1", "http://localhost:abc", "http://localhost:0"):
+        call(address).failed(2, "is not the address of a server")

@@ -123,6 +123,21 @@ def test_the_end_of_a_suspended_stream_is_no_disconnect(shop):
     assert get_text(approved) == "Then: paid 3"
 
 
+@pytest.mark.parametrize(
+    "data",
+    [{"approved": True}, {"decisions": {"pay-0": {"approved": True, "arguments": {"amount": 9}}}}],
+)
+def test_a_decision_needs_the_routes_of_the_agent(shop, data):
+    run_id = "refused-approved" if "approved" in data else "refused-arguments"
+    suspend(shop, run_id)
+    body = {"runId": run_id, "data": data}
+    answer = shop.http.post("/api/workflow-runs/resume", json=body)
+    assert answer.status_code == 409
+    assert list_waiting(shop, run_id) == ["ann"]
+    approved = post(shop, "approve-tool-call", {"runId": run_id, **PAY})
+    assert get_text(approved) == "Then: paid 3"
+
+
 def test_a_server_that_stops_does_not_abort_the_runs_of_its_readers(shop, database):
     body = build_body("slow", "drained")
     with shop.http.stream("POST", f"{SHOP}/stream", json=body, headers=ABORT) as answer:
@@ -194,6 +209,17 @@ def test_a_cancel_names_the_resource_if_two_have_the_id(shop):
     assert shop.http.post(path, params={"resourceId": "eve"}).status_code == 404
     assert shop.http.post(path, params={"resourceId": "bob"}).status_code == 200
     assert list_waiting(shop, "two") == ["ann"]
+
+
+def test_a_cancel_names_the_resource_although_one_run_is_read(shop):
+    suspend(shop, "seen", "bob")
+    running = shop.http.stream("POST", f"{SHOP}/stream", json=build_body("slow one", "seen"))
+    with running as answer:
+        assert '"start"' in next(answer.iter_lines())
+        assert shop.http.post(f"{SHOP}/runs/seen/cancel").status_code == 409
+        assert shop.http.post(f"{SHOP}/observe", json={"runId": "seen"}).status_code == 409
+        own = post(shop, "observe", {"runId": "seen", "resourceId": "ann"})
+    assert get_text(own) == "You said slow one."
 
 
 def test_a_reconnect_reads_the_run_of_its_resource(shop):

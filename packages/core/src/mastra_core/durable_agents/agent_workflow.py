@@ -14,6 +14,7 @@ from mastra_core.errors import InvalidInput
 from mastra_core.logs.log_fields import bind_log_fields
 from mastra_core.memory.memory_agent import get_memory
 from mastra_core.schema import dump
+from mastra_core.workflows.durable.store.run_rows import AGENT_PREFIX
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.agent_step import stream_to_readers
 from mastra_core.workflows.model.definition import Step
@@ -62,7 +63,7 @@ def build_agent_workflow(agent: AgentLike) -> Workflow[Any, Any]:
 
     call = Function(function=run_agent, input_name="value", context_name="context", awaits=True)
     step = Step(id=_STEP, call=call, kind="agent", source_id=agent.id, resume=Any, suspends=True)
-    return Workflow(f"agent:{agent.id}", durable=True).then(step)
+    return Workflow(f"{AGENT_PREFIX}{agent.id}", durable=True).then(step)
 
 
 def dump_input(run_input: AgentInput, *, live: bool) -> Any:

@@ -17,8 +17,6 @@ from mastra_core.agents.suspended_runs import (
     SuspendedRunPage,
     SuspendedRunQuery,
     build_ambiguity,
-    build_page,
-    limit_size,
 )
 from mastra_core.durable_agents.agent_workflow import (
     build_agent_workflow,
@@ -30,13 +28,15 @@ from mastra_core.durable_agents.agent_workflow import (
 from mastra_core.durable_agents.canceled_run import save_canceled_run
 from mastra_core.durable_agents.run_reader import iter_agent_events
 from mastra_core.errors import NotFound, RequestError
+from mastra_core.limits.memory_size import estimate_size
+from mastra_core.limits.page_size import PageSize
 from mastra_core.workflows.engine.protocol import Engine, Run
 from mastra_core.workflows.engine.run_checks import generate_id
 from mastra_core.workflows.engine.run_query import RunQuery
 
 __all__ = ("DurableAgent",)
 
-_PAGE_SIZE = 100
+_READ_SIZE = 10  # runs in memory before their size is counted
 _LAST_EVENTS = 2  # of a suspended run: StepSuspended and RunIdle
 
 
@@ -102,7 +102,9 @@ class DurableAgent(AgentWrapper):
         :raises NotFound: when there is no such run.
         """
         record = (await self._find(run_id, resource)).record
-        return AgentInput(run_id=run_id) if record.input is None else read_input(record)
+        if record.input is None:  # it has not been started
+            return AgentInput(run_id=run_id, resource=record.resource_id)
+        return read_input(record)
 
     async def cancel_run(self, run_id: str, resource: str = "") -> None:
         """Cancel a run, wherever it is executed; do nothing if it has ended.
@@ -117,6 +119,15 @@ class DurableAgent(AgentWrapper):
         if not run.record.is_finished:
             await self._engine.cancel(run)
             await save_canceled_run(self._agent, run)
+
+    async def store_canceled_run(self, run_id: str, resource: str = "") -> None:
+        """Store the events of a run that others have canceled in the thread of the run.
+
+        :param run_id: the id of the run.
+        :param resource: the owner of the run; any by default.
+        :raises NotFound: when there is no such run.
+        """
+        await save_canceled_run(self._agent, await self._find(run_id, resource))
 
     async def get_suspended_run(self, run_id: str, resource: str = "") -> SuspendedRun:
         """Return a run that waits for decisions.
@@ -160,27 +171,35 @@ class DurableAgent(AgentWrapper):
             agent=query.agent, resource=query.resource or None, thread=query.thread or None
         )
         page = {"page": query.page, "per_page": query.per_page, "max_bytes": query.max_bytes}
-        if query != msgspec.structs.replace(exact, **page):
-            runs = [run async for run in self._iter_suspended(selection) if query.matches(run)]
-            runs.sort(key=lambda run: run.suspended_at, reverse=True)
-            return build_page(runs, query)
-        found = await self._read_suspended(selection, query.offset, query.per_page)
-        total = sum((await self._engine.count(self.workflow, selection)).values())
-        return SuspendedRunPage(items=limit_size(found, query), total=total)
+        size, items, total = PageSize(query.max_bytes), list[SuspendedRun](), 0
+        if query == msgspec.structs.replace(exact, **page):
+            async for run in self._iter_suspended(selection, query.offset, query.per_page):
+                size.add(estimate_size(run))
+                items.append(run)
+            total = sum((await self._engine.count(self.workflow, selection)).values())
+            return SuspendedRunPage(items=tuple(items), total=total)
+        async for run in self._iter_suspended(selection):
+            if query.matches(run):
+                if query.offset <= total < query.offset + query.per_page:
+                    size.add(estimate_size(run))
+                    items.append(run)
+                total += 1
+        return SuspendedRunPage(items=tuple(items), total=total)
 
-    async def _iter_suspended(self, selection: RunQuery) -> AsyncIterator[SuspendedRun]:
-        offset = 0
-        while runs := await self._read_suspended(selection, offset, _PAGE_SIZE):
-            for run in runs:
-                yield run
-            offset += len(runs)
-
-    async def _read_suspended(
-        self, selection: RunQuery, offset: int, limit: int
-    ) -> list[SuspendedRun]:
-        selection = msgspec.structs.replace(selection, offset=offset, limit=limit)
-        records = await self._engine.list(self.workflow, selection)
-        return [read_suspended_run(self.id, each) for each in records]
+    async def _iter_suspended(
+        self, selection: RunQuery, offset: int = 0, limit: int = 2**52
+    ) -> AsyncIterator[SuspendedRun]:
+        end = offset + limit
+        while offset < end:
+            limit = min(_READ_SIZE, end - offset)
+            part = msgspec.structs.replace(selection, offset=offset, limit=limit)
+            records = await self._engine.list(self.workflow, part)
+            for each in records:
+                if each.status == "suspended":  # else it was resumed since its row was read
+                    yield read_suspended_run(self.id, each)
+            if len(records) < limit:
+                return
+            offset += limit
 
     async def _find(self, run_id: str, resource: str) -> Run:
         """Return a run. If no resource is named, prefer the run without one."""

@@ -74,12 +74,14 @@ class BackgroundWriter:
 
     :param write: writes the lines of one transport; must not raise.
     :param count_lost: called with the error and the transports of an entry without a line.
+    :param late_lock: a reentrant lock under which lines are written after the end of the thread.
     """
 
     def __init__(
         self,
         write: Callable[[LogTransport, list[Any]], None],
         count_lost: Callable[[Exception, Sequence[LogTransport]], None],
+        late_lock: Any,
     ) -> None:
         self._write = write
         self._count_lost = count_lost
@@ -87,7 +89,7 @@ class BackgroundWriter:
         self._wakeup = Wakeup()
         self._is_awake = False  # whether the thread will take the lines that wait now
         self._is_stopping = False
-        self._late_lock = threading.Lock()
+        self._late_lock = late_lock  # that of direct writes; reentrant, as a signal may log here
         self._thread = threading.Thread(target=self._run, name="mastra-logs", daemon=True)
         self._thread.start()
         self.ident = self._thread.ident

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from mastra_core.errors import ConfigError
 from mastra_core.logs.background_writer import LineQueue
 from mastra_core.logs.transport import LogTransport
+from mastra_core.logs.wakeup import Wakeup
 from mastra_core.redaction import safe_message
 from mastra_core.secret import Secret
 
@@ -121,8 +122,7 @@ class HttpTransport(LogTransport):
         :param sender: the thread that waits.
         """
         if len(self._queue) < self._batch_size and not sender.is_stopping:
-            sender.wakeup.wait(self._flush_interval)
-            sender.wakeup.clear()
+            sender.wakeup.wait(max(0.0, self._flush_interval))
         batch: list[str] = self._queue.take(self._batch_size)
         return batch
 
@@ -169,7 +169,7 @@ class _Sender(threading.Thread):
         super().__init__(name="mastra-logs-http", daemon=True)
         self._transport = transport
         self._stopping = threading.Event()
-        self.wakeup = threading.Event()
+        self.wakeup = Wakeup()  # an Event would hang in a signal handler
         self._lock = threading.Lock()
         self._sending = 0  # how many lines the present request has
 

@@ -23,6 +23,7 @@ __all__ = ("LogEntry", "format_entries", "format_entry", "measure_entry", "read_
 _SCALARS = frozenset((int, float, bool, type(None)))
 _ENTRY_SIZE = 768  # bytes that an entry takes beside its texts
 _FORMATTER = logging.Formatter()
+_MAX_SECRET_SETS = 2  # in lines that are masked together
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -104,11 +105,14 @@ def format_entries(entries: Sequence[LogEntry]) -> list[str]:
 
     :param entries: the entries.
     """
+    secret_sets = {id(entry.secrets): entry.secrets for entry in entries}
+    if len(secret_sets) > _MAX_SECRET_SETS:  # each of them would search all lines
+        return [format_entry(entry) for entry in entries]
     try:
         text = _ENCODER.encode_lines([_build_line(entry) for entry in entries]).decode()
     except ValueError:  # of one line
         return [format_entry(entry) for entry in entries]
-    for secrets in {id(entry.secrets): entry.secrets for entry in entries}.values():
+    for secrets in secret_sets.values():
         text = mask_secret_values(text, secrets)
     lines = text.split("\n")
     lines.pop()  # what follows the last line
@@ -126,7 +130,7 @@ def _build_line(entry: LogEntry) -> dict[str, Any]:
     if trace_id:
         line["trace_id"], line["span_id"] = f"{trace_id:032x}", f"{span_id:016x}"
     own = line.copy() if _has_same_name(line, entry) else None
-    line.update(entry.scope)
+    line.update(mask_credentials(entry.scope))
     if entry.extra:
         line.update(mask_credentials(entry.extra))
     if own:  # a caller's field cannot replace one of these

@@ -7,8 +7,6 @@ import contextvars
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mastra_core.logs.credential_masking import mask_credentials
-
 __all__ = ("bind_log_fields", "get_log_fields", "set_log_fields", "set_log_step")
 
 _NO_FIELDS: Mapping[str, Any] = {}
@@ -26,7 +24,7 @@ def bind_log_fields(**fields: Any) -> Iterator[None]:
 
     :param fields: the fields; they replace fields of the same names of outer blocks.
     """
-    token = _fields.set({**_fields.get(), **mask_credentials(fields)})
+    token = _fields.set({**_fields.get(), **fields})
     try:
         yield
     finally:

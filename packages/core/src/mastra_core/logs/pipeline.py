@@ -205,7 +205,9 @@ class LogPipeline(logging.Handler):
         ):
             with self._start_lock:  # two threads may log their first lines at once
                 if self._writer is None:
-                    self._writer = BackgroundWriter(self._write_batch, self._count_unformatted)
+                    self._writer = BackgroundWriter(
+                        self._write_batch, self._count_unformatted, self.lock
+                    )
         return self._writer
 
     def _write_batch(self, transport: LogTransport, lines: list[Any]) -> None:
@@ -235,9 +237,12 @@ class LogPipeline(logging.Handler):
             self._forward(_build_report(loss), loss.transport if loss.is_failure else "")
 
     def _stop_writer(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is not None and not writer.stop(_STOP_TIMEOUT):
+        writer = self._writer
+        if writer is None:
+            return
+        if not writer.stop(_STOP_TIMEOUT):
             self._is_abandoned = True  # a direct write would hang as well
+        self._writer = None  # not before: a direct write would run beside the thread
 
     def _stop_at_exit(self) -> None:
         """Write the last lines of a process that has not stopped its servers.

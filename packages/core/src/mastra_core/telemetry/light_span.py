@@ -28,7 +28,7 @@ from mastra_core.redaction import redact_text
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
-__all__ = ("LightEvent", "LightSpan")
+__all__ = ("LightEvent", "LightSpan", "record_error")
 
 _MAX_STACKTRACE = 16_384  # characters
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
@@ -241,6 +241,22 @@ class LightSpan(Span):
         if self.end_time is None:
             self.end_time = end_time or time.time_ns()
             self._on_end(self)
+
+
+def record_error(span: Span, error: Exception) -> None:
+    """Record the exception that ended a span of another tracer, without credentials.
+
+    :param span: the span.
+    :param error: the exception.
+    """
+    text = _hide_credentials(str(error))
+    lines = "".join(traceback.format_exception(error))
+    hidden = {
+        "exception.message": text,
+        "exception.stacktrace": _hide_credentials(lines)[-_MAX_STACKTRACE:],
+    }
+    span.record_exception(error, attributes=hidden)
+    span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {text}"))
 
 
 def _hide_credentials(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
-from mastra_core.telemetry.light_span import LightSpan
+from mastra_core.telemetry.light_span import LightSpan, record_error
 from mastra_core.telemetry.sampling import Sampling, unsampled_headers
 
 if TYPE_CHECKING:
@@ -65,10 +65,17 @@ class Recorder:
         :param links: spans that are related otherwise.
         """
         if self.tracer is not None:
-            block: _Block = self.tracer.start_as_current_span(
-                name, context=context, kind=kind, attributes=attributes, links=links or None
+            return _enter_foreign_span(
+                self.tracer.start_as_current_span(
+                    name,
+                    context=context,
+                    kind=kind,
+                    attributes=attributes,
+                    links=links or None,
+                    record_exception=False,
+                    set_status_on_exception=False,
+                )
             )
-            return block
         if context is None and unsampled_headers.get() is not None:
             return _NO_SPAN
         is_sampled, parent = self._find_parent(context)
@@ -185,6 +192,18 @@ class Recorder:
         for listener in self.listeners:
             listener.on_start(span)
         return span
+
+
+@contextlib.contextmanager
+def _enter_foreign_span(block: _Block) -> Iterator[Any]:
+    """Enter a span of the application's tracer; an exception is recorded without credentials."""
+    with block as span:
+        try:
+            yield span
+        except Exception as error:
+            if span.is_recording():
+                record_error(span, error)
+            raise
 
 
 class _SpanBlock:

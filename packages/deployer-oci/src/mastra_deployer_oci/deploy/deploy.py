@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
 from mastra_core.secret import Secret
 from mastra_deployer_oci.settings import OciDeployer
@@ -36,6 +37,7 @@ def deploy(
     :param request: options of the deploy.
     :param report: receives progress.
     :returns: the new deployment.
+    :raises ConfigError: when a draft would be merged into the image of a tag.
     """
     from mastra_deployer_oci.api.tags import build_id
     from mastra_deployer_oci.deploy.image import open_image
@@ -43,6 +45,11 @@ def deploy(
     from mastra_deployer_oci.releases.release import publish, record_draft, to_deployment
     from mastra_deployer_oci.releases.release_log import DRAFT, ReleaseLog
 
+    if settings.merge and request.environment == "production" and not request.promote:
+        raise ConfigError(
+            "merge=true adds a platform to the image of a tag, and with --no-promote no tag moves.",
+            "Deploy all platforms with --preview, and then promote the last deployment.",
+        )
     with open_image(bundle, settings, credentials, request) as (registry, image):
         report.step("Pushing layers")
         push_blobs(registry, image.blobs, report)

@@ -177,11 +177,11 @@ def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Re
         own_records, other_records = _split_records(log, settings.tag)
         live = registry.find_manifest(settings.tag)
         digests = _collect_digests(own_records, other_records)
+        if live and own_records and live.digest in {record.image for record in other_records}:
+            _delete_tag(registry, settings.tag, report)
         for count, digest in enumerate(digests, 1):
             _delete_manifest(registry, digest)
             report.advance(count, len(digests), "manifests")
-        if live and own_records and live.digest in {record.image for record in other_records}:
-            _delete_tag(registry, settings.tag, report)
         return bool(digests)
 
 

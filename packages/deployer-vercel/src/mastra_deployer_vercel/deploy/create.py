@@ -137,6 +137,7 @@ def build_deployment_body(
     """
     files = [part.to_file_entry() for part in parts]
     identity = f"{bundle.manifest.digest} {request.environment} {request.fingerprint}"
+    identity += " staged" if settings.staged else ""
     tags = dataclasses.replace(DeploymentTags.from_request(request), commit="")  # has its own field
     meta = {
         MARK_KEY: hashlib.sha256(identity.encode()).hexdigest()[:16],

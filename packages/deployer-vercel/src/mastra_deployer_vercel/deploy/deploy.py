@@ -78,10 +78,11 @@ def deploy(
         )
         report.step("Setting variables")
         Variables(client, settings, request.environment).set(request.env)
+        body = build_deployment_body(settings, project, bundle, request, parts)
         item = find_unfinished(newest, request, lambda each: to_deployment(each, project, settings))
-        if item is None:
+        # When it is ready, a staged deployment stays a draft, and another one moves the domains.
+        if item is None or (item.get("meta") or {}).get(MARK_KEY) != body["meta"][MARK_KEY]:
             report.step("Creating the deployment")
-            body = build_deployment_body(settings, project, bundle, request, parts)
             item = create_deployment(client, body, parts, report)
         return _finish(client, settings, request, item, report)
 

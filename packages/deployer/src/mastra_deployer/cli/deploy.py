@@ -136,7 +136,7 @@ def _build_request(
         branch=branch or (git.branch if git else ""),
         git=git,
         env=select_app_variables(environment, session.environ, session.project) if stored else {},
-        previous=find_last_deployment(session.project, session.choice.name, stage),
+        previous=find_last_deployment(session.project, session.choice.record_name, stage),
     )
 
 

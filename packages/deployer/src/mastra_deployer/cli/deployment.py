@@ -21,7 +21,7 @@ def answer_change(session: Session, deployment: Deployment, terminal: Terminal) 
     :param deployment: as it is after the change.
     :param terminal: prints the result.
     """
-    record_deployment(session.project, session.choice.name, deployment, session.report)
+    record_deployment(session.project, session.choice.record_name, deployment, session.report)
     terminal.answer({"deployment": to_json(deployment)}, *format_lines(deployment))
 
 

@@ -25,7 +25,7 @@ def deployments(options: Options, target: str, limit: int) -> None:
         if session.hooks.has_hook("deployments"):
             items = session.hooks.list_deployments(session.access, limit)[:limit]
         else:
-            items = list_known_deployments(session.project, session.choice.name)[:limit]
+            items = list_known_deployments(session.project, session.choice.record_name)[:limit]
             terminal.note(
                 f"{session.choice.name} cannot list deployments. This list has deployments from "
                 "this machine only."

@@ -27,7 +27,8 @@ def destroy(options: Options, target: str, yes: bool) -> None:
     with terminal:
         terminal.step(f"Removing the app from {target}")
         destroyed = session.hooks.destroy(session.access, terminal)
-        forget_deployments(session.project, session.choice.name, terminal)
+        if destroyed:
+            forget_deployments(session.project, session.choice.record_name, terminal)
         text = f"Removed the app from {target}." if destroyed else f"There was no app on {target}."
         terminal.answer({"destroyed": destroyed}, text)
 

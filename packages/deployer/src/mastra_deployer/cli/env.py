@@ -182,7 +182,7 @@ def _apply(
     """
     if not changes:
         return []
-    project, name = session.project, session.choice.name
+    project, name = session.project, session.choice.record_name
     try:
         recorded = [record_change(project, name, stage)]
     except ConfigError as error:

@@ -21,6 +21,6 @@ def promote(options: Options, target: str, id: str) -> None:
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
         terminal.step(f"Promoting {id} on {session.choice.name}")
-        fingerprint = find_production_fingerprint(session.project, session.choice.name, id)
+        fingerprint = find_production_fingerprint(session.project, session.choice.record_name, id)
         deployment = session.hooks.promote(session.access, id, terminal, fingerprint)
         answer_change(session, deployment, terminal)

@@ -33,6 +33,8 @@ def main(launcher_path, channel, root):
     launcher = load_module("mastra_launcher", launcher_path)
     source = load_module("source_child", HERE.parent / "bundler" / "verify" / "source_child.py")
     source.set_import_root(root)
+    # Child processes must not record bytecode of a file that was just saved: see FirstPartyLoader.
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     # Ctrl-C reaches every process of the terminal; the parent handles it and sends an order.
     signal.signal(signal.SIGINT, lambda *_: None)
     app = App(link, launcher, source, *parts)

@@ -9,6 +9,7 @@ from mastra_core.pipeline import Project
 from mastra_deployer.files.atomic_replace import replace_file
 from mastra_deployer.files.directories import build_unwritable_error, get_local_file
 from mastra_deployer.files.lock_file import lock_file
+from mastra_deployer.files.refuse_links import refuse_links
 
 __all__ = ("change_record", "read_record")
 
@@ -18,12 +19,16 @@ _LOCK = "records.lock"
 def read_record(project: Project, name: str) -> bytes:
     """Return the content of a file in ``.mastra-local``; empty if the file is missing.
 
+    Nothing is created, so that a deploy also works in a directory that cannot be written.
+
     :param project: the project.
     :param name: the name of the file.
     :raises ConfigError: if a link would lead to another place.
     """
+    file = project.local_directory / name
+    refuse_links(project.root, file)
     try:
-        return get_local_file(project, name).read_bytes()
+        return file.read_bytes()
     except OSError:
         return b""
 

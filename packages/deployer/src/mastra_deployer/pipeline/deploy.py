@@ -69,25 +69,28 @@ def deploy_bundle(
     if options.skip_if_unchanged and (existing := _find_unchanged(session, request)):
         return DeployOutcome(deployment=existing, skipped=True)
     previous = find_live_deployment(session) if options.rollback_on_failure else None
-    changes = list_changes(session.project, session.choice.name, request.environment)
+    name, stage = session.choice.record_name, request.environment
+    changes = list_changes(session.project, name, stage)
     with _explain_interrupt(session.report):
         deployment = session.hooks.deploy(session.access, bundle, request, session.report)
     deployment = dataclasses.replace(
         deployment, fingerprint=deployment.fingerprint or request.fingerprint
     )
     _record(session, deployment)
-    with contextlib.suppress(ConfigError):  # the next deploy is not skipped then
-        forget_changes(session.project, session.choice.name, request.environment, changes)
-    if not request.wait:
-        return DeployOutcome(deployment=_publish_without_waiting(session, request, deployment))
-    outcome = _finish_deploy(session, bundle, deployment, options, previous)
-    if request.promote and _is_ready_draft(deployment):
-        outcome = dataclasses.replace(outcome, deployment=_promote(session, deployment))
+    if request.wait:
+        outcome = _finish_deploy(session, bundle, deployment, options, previous)
+        if request.promote and _is_ready_draft(deployment):
+            outcome = dataclasses.replace(outcome, deployment=_promote(session, deployment))
+    else:
+        outcome = DeployOutcome(deployment=_publish_without_waiting(session, request, deployment))
+    if outcome.deployment.live:  # users of a draft do not get the new values
+        with contextlib.suppress(ConfigError):  # the next deploy is not skipped then
+            forget_changes(session.project, name, stage, changes)
     return outcome
 
 
 def _record(session: Session, deployment: Deployment) -> None:
-    record_deployment(session.project, session.choice.name, deployment, session.report)
+    record_deployment(session.project, session.choice.record_name, deployment, session.report)
 
 
 def find_live_deployment(session: Session) -> Deployment | None:
@@ -98,7 +101,7 @@ def find_live_deployment(session: Session) -> Deployment | None:
     :param session: project, target and settings.
     """
     if not session.hooks.has_hook("deployments"):
-        return find_last_deployment(session.project, session.choice.name, "production")
+        return find_last_deployment(session.project, session.choice.record_name, "production")
     for deployment in session.hooks.list_deployments(session.access, _SEARCHED_DEPLOYMENTS):
         if deployment.live and deployment.environment == "production":
             return deployment
@@ -110,7 +113,8 @@ def _find_unchanged(session: Session, request: DeployRequest) -> Deployment | No
     if session.hooks.has_hook("deployments"):
         deployments = session.hooks.list_deployments(session.access, _SEARCHED_DEPLOYMENTS)
     else:
-        last = find_last_deployment(session.project, session.choice.name, request.environment)
+        name = session.choice.record_name
+        last = find_last_deployment(session.project, name, request.environment)
         deployments = [last] if last else []
     for deployment in deployments:
         if not _has_same_destination(deployment, request):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Bundle, Project
 from mastra_core.pipeline.file_tree import iter_files
+from mastra_deployer.project.environment import read_environment
 from mastra_deployer.project.interpreters import find_project_interpreter
 from mastra_deployer.project.workspace import find_workspace_root
 
@@ -83,7 +83,7 @@ def _has_outside_references(project: Project) -> bool:
 def _build_again(project: Project, arguments: Sequence[str], temporary: Path) -> None:
     home = Path(find_project_interpreter(project).path).parent.parent
     environment = {
-        **os.environ,
+        **read_environment(project),  # the types of values decide which modules the start imports
         **_OTHER_ENVIRONMENT,
         "MASTRA_CACHE_DIR": str(temporary / "cache"),
         "VIRTUAL_ENV": str(home),

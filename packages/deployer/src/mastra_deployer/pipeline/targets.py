@@ -27,6 +27,7 @@ class TargetChoice:
     :param call: ``deployer=`` of the entry file, if it is for this deployer.
     :param python: version to build for, if the table sets one.
     :param platform: machine to build for, in uv's notation, if the table sets one.
+    :param env: the value of ``--env``.
     """
 
     name: str
@@ -35,6 +36,12 @@ class TargetChoice:
     call: DeployerCall | None = None
     python: str = ""
     platform: str = ""
+    env: str = ""
+
+    @property
+    def record_name(self) -> str:
+        """The name of the app in the project's records: each ``--env`` may be another app."""
+        return f"{self.name}/{self.env}" if self.env else self.name
 
 
 SERVER = TargetChoice(name="server", deployer="server", table={})
@@ -83,7 +90,8 @@ def choose_target(
         )
     table = _apply_environment(name, dict(targets.get(name, {})), env)
     is_called = bool(called_deployer) and called_deployer in (name, table.get("deployer", name))
-    return _build_choice(name, table, call if is_called else None)
+    choice = _build_choice(name, table, call if is_called else None)
+    return dataclasses.replace(choice, env=env)
 
 
 def list_target_names(project: Project) -> list[str]:

@@ -78,7 +78,7 @@ def has_changed_since(session: Session, deployment: Deployment) -> bool:
     :param deployment: the deployment that might be kept.
     """
     stage = deployment.environment
-    if list_changes(session.project, session.choice.name, stage):
+    if list_changes(session.project, session.choice.record_name, stage):
         return True
     if not session.hooks.has_hook("env") or stage not in session.hooks.target.kept_env_stages:
         return False

@@ -54,6 +54,8 @@ def write_files(files: Mapping[str, str], directory: Path, *, force: bool = Fals
     targets = {directory / name: text for name, text in files.items()}
     for target, text in targets.items():
         refuse_links(directory.absolute(), target.absolute())
+        if target.is_dir():
+            raise ConfigError(f"{str(target)!r} is a directory.", "Move it to another place.")
         if target.exists() and not force and target.read_bytes() != text.encode():
             raise ConfigError(
                 f"{str(target)!r} exists already.", "Pass --force to replace the file."
@@ -66,17 +68,19 @@ def _replace_all(contents: Mapping[Path, str]) -> None:
     """Write drafts of all files, and give them their names when all are complete."""
     drafts: dict[Path, Path] = {}
     new_directories: list[Path] = []
-    for target, text in contents.items():
-        draft = target.with_name(f".{target.name}.mastra-draft")
-        try:
+    try:
+        for target, text in contents.items():
+            draft = target.with_name(f".{target.name}.mastra-draft")
             _create_directory(target.parent, new_directories)
             drafts[draft] = target
             _write_draft(draft, target, text)
-        except OSError as error:
-            _remove_all(drafts, new_directories)
+        for draft, target in drafts.items():
+            draft.replace(target)
+    except BaseException as error:  # also Ctrl-C: hidden drafts would make the directory not empty
+        _remove_all(drafts, new_directories)
+        if isinstance(error, OSError):
             raise build_unwritable_error(target, error) from None
-    for draft, target in drafts.items():
-        draft.replace(target)
+        raise
 
 
 def _create_directory(directory: Path, new_directories: list[Path]) -> None:

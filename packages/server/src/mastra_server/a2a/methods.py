@@ -176,6 +176,7 @@ class _Call:
         """List the tasks of the agent."""
         params = self._read_params(ListParams)
         start, size = int(params.page_token or 0), params.page_size or 50
+        params.context_id = restrict_to_thread(self._request, params.context_id or "")
         found = [*filter(_build_filter(params), self._store.list(self._agent.id, self._owner))]
         found.sort(key=lambda task: (task.changed_at, task.id), reverse=True)
         page = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litestar import Request
 
@@ -25,6 +25,9 @@ from mastra_server.http.callers import identify_caller
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import StreamResponse
 from mastra_server.http.sse import sse_response
+
+if TYPE_CHECKING:
+    from mastra_core.durable_agents import DurableAgent
 
 __all__ = (
     "LiveRuns",
@@ -116,7 +119,9 @@ class LiveRuns:
         if key in self._running:
             raise Conflict(f"The run {run_id!r} is running.")
         release = self.hold_place(caller, size)
-        run = self._finished.pop(key) or LiveRun(run_id, agent_id, owner, self._log_budget)
+        run = self._finished.pop(key)
+        if run is None or (run.resource, run.thread) != memory:  # its log belongs to another thread
+            run = LiveRun(run_id, agent_id, owner, self._log_budget)
         self._running[key] = run
         self._log_budget.running = len(self._running)
         run.durable = durable
@@ -273,6 +278,8 @@ async def _find_or_restore_run(
     owner, thread = restrict_to_resource(request), restrict_to_thread(request)
     agent = find_durable_agent(request, agent_id)
     run = runs.find(run_id, agent_id, owner, thread)
+    if agent is not None and run is not None:
+        run = await _drop_ambiguous(agent, run, resource)
     if agent is None or (run is not None and run.is_running):
         return _require_same_resource(run, resource)
     run_input = await agent.get_input(run_id, owner or resource)
@@ -282,7 +289,9 @@ async def _find_or_restore_run(
     run = runs.find(run_id, agent_id, owner)
     if run is not None and run.is_running:  # another reader was faster
         await chunks.aclose()
-        return _require_same_resource(run, resource)
+        if (run.resource, run.thread) != (run_input.resource, run_input.thread):
+            raise Conflict(f"The run {run.id!r} of another resource is running.")
+        return run
     runs.forget_finished(run_id, agent_id, owner)
     return runs.start(
         chunks,
@@ -294,6 +303,20 @@ async def _find_or_restore_run(
         convert=convert,
         durable=find_durable_run(request, agent_id, run_id, run_input.resource),
     )
+
+
+async def _drop_ambiguous(agent: DurableAgent, run: LiveRun, resource: str) -> LiveRun | None:
+    """Return a durable run that is read here, unless a caller without a resource means another.
+
+    :raises Conflict: when the caller names no resource, and several have a run with this id.
+    """
+    if resource or not run.resource:
+        return run
+    try:
+        stored = await agent.get_input(run.id)
+    except NotFound:  # it has not been stored yet
+        return run
+    return run if stored.resource == run.resource else None
 
 
 def _require_same_resource(run: LiveRun | None, resource: str) -> LiveRun | None:
@@ -437,8 +460,11 @@ async def abort_live_run(request: _Request, agent_id: str, run_id: str, resource
     runs: LiveRuns = request.app.state.live_runs
     owner, thread = restrict_to_resource(request), restrict_to_thread(request)
     run = runs.find(run_id, agent_id, owner, thread)
+    agent = find_durable_agent(request, agent_id)
+    if agent is not None and run is not None:
+        run = await _drop_ambiguous(agent, run, resource)
     is_read = run is not None and run.is_running and resource in ("", run.resource)
-    if find_durable_agent(request, agent_id) is not None and not is_read:
+    if agent is not None and not is_read:
         await _cancel_stored_run(request, agent_id, run_id, resource)
         return
     run, remote = _require_same_resource(run, resource), request.app.state.remote_runs

@@ -454,7 +454,7 @@ class RemoteRuns:
 
         async def stream_frames() -> AsyncGenerator[bytes]:
             with contextlib.suppress(NotFound):
-                scope = RunScope(message.owner)
+                scope = RunScope(message.owner, message.thread, message.resource)
                 frames = await self.observe(message.agent, scope, message.run, None)
                 async with contextlib.aclosing(frames):
                     async for frame in frames:

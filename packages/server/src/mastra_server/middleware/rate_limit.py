@@ -121,16 +121,20 @@ class RateLimiter:
 
 def _open_storage(url: str) -> Any:
     """Return a storage of the package ``limits``; an error names no password of the URL."""
+    from limits.aio.storage import Storage
     from limits.errors import ConfigurationError
     from limits.storage import storage_from_string
 
     try:
-        return storage_from_string(url)
+        storage = storage_from_string(url)
     except ConfigurationError:
+        storage = None
+    if not isinstance(storage, Storage):  # it may be one that blocks the event loop
         raise ConfigError(
             f"The storage {url.partition(':')[0]!r} of the rate limit cannot be used.",
             "Write it like 'async+redis://host:6379', and install the package of its client.",
-        ) from None
+        )
+    return storage
 
 
 def _parse_amount(text: str) -> Any:

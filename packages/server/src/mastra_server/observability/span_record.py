@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 
 from mastra_core.logger import mask_credentials
+from mastra_core.logs.credential_masking import mask_secret_values
+from mastra_core.redaction import redact_text
 from mastra_core.telemetry.content import encode_content
 from mastra_server.http.dates import format_iso
 
@@ -223,11 +225,13 @@ def _encode_attributes(attributes: Mapping[str, Any]) -> bytes:
     """Encode ``attributes`` as JSON without credentials, and cut it at the size limit."""
     room, truncated = _MAX_SIZE, {}
     for key, value in mask_credentials(attributes).items():
-        text = value if isinstance(value, str) else str(value)
+        shown = value if isinstance(value, str) else str(value)
+        text = mask_secret_values(shown)
         room -= len(key)
         if room < 0:
             break
-        truncated[key] = value if len(text) <= room else text[:room] + _ELLIPSIS
+        kept = value if text == shown else text
+        truncated[key] = kept if len(text) <= room else text[:room] + _ELLIPSIS
         room = max(room - len(text), 0)
     try:
         return msgspec.json.encode(truncated)
@@ -259,7 +263,8 @@ def _get_error(span: Any) -> dict[str, str] | None:
             exception = dict(event.attributes or {})
     kind = str(exception.get("exception.type", "Error")).rpartition(".")[2]
     message = exception.get("exception.message") or span.status.description or ""
-    return {"message": _to_text(message), "name": _to_text(kind)}
+    hidden = redact_text(mask_secret_values(str(message)))  # a library may have recorded it
+    return {"message": _to_text(hidden), "name": _to_text(kind)}
 
 
 def _build_preview(value: bytes) -> str | None:

@@ -20,7 +20,11 @@ from mastra_server.http.request_body import (
     read_number_param,
     require_param,
 )
-from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
+from mastra_server.http.request_context import (
+    build_context,
+    restrict_to_resource,
+    restrict_to_thread,
+)
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
 
@@ -177,7 +181,12 @@ async def _cancel_run(request: _Request) -> ASGIResponse:
     """Cancel a run."""
     body = await read_body(request, _Selected)
     operations = await _get_operations(request)
-    return json_response(await operations.cancel_run(body.run_id, body.workflow_id or ""))
+    changed = await operations.cancel_run(body.run_id, body.workflow_id or "")
+    for agent in request.app.state.mastra.agents.values():  # the thread shows the end of the run
+        durable = getattr(agent, "is_durable", False)
+        if durable and agent.workflow.id == changed["run"]["workflowId"]:
+            await agent.store_canceled_run(changed["run"]["runId"], changed["run"]["resourceId"])
+    return json_response(changed)
 
 
 @post(
@@ -248,7 +257,7 @@ async def _get_operations(request: _Request, *, of_all: bool = False) -> RunOper
     if restrict_to_thread(request) or (of_all and own):
         raise Forbidden("Access denied")
     manager = await request.app.state.mastra.engine.manage()
-    return RunOperations(manager, own)
+    return RunOperations(manager, own, build_context(request))
 
 
 async def _respond_and_look(request: _Request, body: dict[str, Any]) -> ASGIResponse:

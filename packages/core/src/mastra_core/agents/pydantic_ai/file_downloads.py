@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from typing import Any
+from typing import Any, Self
 
 from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.messages import (
@@ -28,8 +28,10 @@ __all__ = ("build_download_refusal", "refuse_downloads")
 _SHOWN = 200  # characters of a URL that the error quotes
 
 
-class _Refusal:
+class _Refusal(int):
     """A value of ``FileUrl.force_download`` that refuses the download.
+
+    It is ``0``, so that pydantic can serialise the messages, for a span for example.
 
     pydantic-ai uses the value as a boolean to decide who loads the file. It compares the value with
     ``allow-local`` only if it is about to download the file.
@@ -37,22 +39,23 @@ class _Refusal:
     :param url: the URL of the file.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    _url: str
 
-    def __bool__(self) -> bool:
-        return False
+    def __new__(cls, url: str) -> Self:
+        self = super().__new__(cls, 0)
+        self._url = url
+        return self
 
     def __eq__(self, other: object) -> bool:
         if other != "allow-local":
-            return NotImplemented
+            return super().__eq__(other)
         raise InvalidInput(
             f"The model cannot load the file {self._url[:_SHOWN]!r} itself, and the server does "
             "not load files for callers.",
             "Send the content of the file as base64.",
         )
 
-    __hash__ = None  # type: ignore[assignment]  # nothing needs it
+    __hash__ = int.__hash__
 
 
 def refuse_downloads(messages: list[ModelMessage], run_input: AgentInput) -> list[ModelMessage]:

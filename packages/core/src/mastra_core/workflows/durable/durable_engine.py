@@ -161,7 +161,7 @@ class DurableEngine:
         from mastra_core.workflows.durable.run_management import RunManager
 
         await self.open(())
-        return RunManager(self._store)
+        return RunManager(self._store, self._context_keys, self._workflows.fingerprints)
 
     async def look_soon(self) -> None:
         """Look for runs that are due, because another part of the application has changed runs."""

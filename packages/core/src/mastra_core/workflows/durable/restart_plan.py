@@ -52,8 +52,16 @@ async def plan_restart(store: RunStore, row: RunRow, record: RunRecord) -> Resta
         {*remaining},
         (data.emitted - select_kept_keys(data.emitted, remaining) - _select_parts(data, remaining))
         | {key for key in data.wakes if key.endswith(":timeout")}
-        | {key for key in data.answers if "#".join(key.rsplit("!", 1)) not in remaining},
+        | {key for key in data.answers if "#".join(key.rsplit("!", 1)) not in remaining}
+        | (_list_refused_answers(outcomes) & {*data.answers}),
     )
+
+
+def _list_refused_answers(outcomes: Mapping[str, Outcome]) -> set[str]:
+    """Return the keys of the waits whose data the step has refused; the step waits again."""
+    errors = {key: each.error for key, each in outcomes.items() if each.error is not None}
+    failed = [key.rpartition("#") for key, error in errors.items() if error.name == "InvalidInput"]
+    return {f"{address}!{int(n) - 1}" for address, _, n in failed if n.isdecimal()}
 
 
 def _select_parts(data: JournalData, outcomes: Mapping[str, Outcome]) -> set[str]:

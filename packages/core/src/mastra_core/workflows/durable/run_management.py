@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -12,13 +12,16 @@ from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import build_record
 from mastra_core.workflows.durable.fingerprints.run_mover import RunMover
 from mastra_core.workflows.durable.restart_plan import plan_restart
+from mastra_core.workflows.durable.run_context import encode_context
 from mastra_core.workflows.durable.store.run_rows import Backlog, RunRow
 from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.durable.store.run_store_factory import create_run_store
+from mastra_core.workflows.engine.run_checks import check_resume_data
 from mastra_core.workflows.engine.run_events import RunFinished, StepResumed
 from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.engine.step_paths import find_suspended_step
+from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("RunManager", "StoredRun", "manage_runs")
 
@@ -41,12 +44,20 @@ class RunManager:
     """Reads and changes the runs of a store. Servers on the same database execute them.
 
     :param store: the store.
+    :param context_keys: the keys of a request context that are stored; all keys by default.
+    :param workflows: the workflows that this process knows, by fingerprint.
 
     ``mover`` moves runs to another description of their workflow.
     """
 
-    def __init__(self, store: RunStore) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: RunStore,
+        context_keys: Collection[str] | None = None,
+        workflows: Mapping[str, Workflow] | None = None,
+    ) -> None:
+        self._store, self._workflows = store, workflows or {}
+        self._context_keys = context_keys
         self.mover = RunMover(store)
 
     async def measure_backlog(self) -> Backlog:
@@ -125,34 +136,53 @@ class RunManager:
         if not await self._store.cancel(run.row.id, encode(event)):
             raise _build_conflict(run, "canceled")
 
-    async def resume(self, run: StoredRun, data: Any, step: str = "") -> None:
-        """Resume a suspended step. The step checks the data when it is executed.
+    async def resume(
+        self,
+        run: StoredRun,
+        data: Any,
+        step: str = "",
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Resume a suspended step. If its workflow is unknown here, the step checks the data.
 
         :param run: the run.
         :param data: the data, as JSON builtins.
         :param step: the path of the step; may be empty if one step is suspended.
+        :param context: the new request context; the stored one by default.
         :raises Conflict: when the run, or the step, is not suspended.
-        :raises InvalidInput: when several steps match.
+        :raises InvalidInput: when several steps match, or the data does not fit.
         """
         if not run.record.suspended_steps:
             raise _build_conflict(run, "resumed")
         path = find_suspended_step(run.record, step)
+        workflow = self._workflows.get(run.row.fingerprint)
+        if workflow is not None:
+            await check_resume_data(workflow, run.record, [path], data)
         answer = (run.record.steps[path].key, encode(StepResumed(step=path, data=data)))
-        row, _ = await self._store.answer(run.row.id, "", [answer], encode(data))
+        row, _ = await self._store.answer(
+            run.row.id, "", [answer], encode(data), encode_context(context, self._context_keys)
+        )
         if row is None:
             raise _build_conflict(run, "resumed")
 
-    async def retry(self, run: StoredRun) -> None:
+    async def retry(self, run: StoredRun, context: Mapping[str, Any] | None = None) -> None:
         """Continue a failed or stuck run; finished steps are not executed again.
 
         :param run: the run.
+        :param context: the new request context; the stored one by default.
         :raises Conflict: when the run has succeeded, or somebody changes it at the same time.
         """
         if run.record.status in ("pending", "paused", "success"):
             raise _build_conflict(run, "retried")
         plan = await plan_restart(self._store, run.row, run.record)
         row = await self._store.begin(
-            run.row, "", encode(plan.event), run.row.settings, keep=plan.keep, drop=plan.drop
+            run.row,
+            "",
+            encode(plan.event),
+            run.row.settings,
+            encode_context(context, self._context_keys),
+            keep=plan.keep,
+            drop=plan.drop,
         )
         if row is None:
             raise _build_conflict(run, "retried")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mastra_core.errors import Conflict, InvalidInput, NotFound
 from mastra_core.schema import dump
 from mastra_core.workflows.durable.fingerprints.run_mover import KnownFingerprint, RunMover
 from mastra_core.workflows.durable.run_management import RunManager, StoredRun
-from mastra_core.workflows.durable.store.run_rows import RunRow
+from mastra_core.workflows.durable.store.run_rows import AGENT_PREFIX, RunRow
 from mastra_core.workflows.engine.run_query import RunQuery
 
 __all__ = ("RunOperations",)
@@ -21,11 +22,19 @@ class RunOperations:
 
     :param manager: the manager of the runs.
     :param resource: show and change only the runs of this resource; all runs by default.
+    :param context: the request context of the runs that are resumed or retried; by default, a run
+        keeps the context of its last execution.
     """
 
-    def __init__(self, manager: RunManager, resource: str = "") -> None:
+    def __init__(
+        self,
+        manager: RunManager,
+        resource: str = "",
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
         self._manager = manager
         self._resource = resource
+        self._context = context
 
     async def list_runs(
         self, workflow: str = "", status: str = "", limit: int = 20
@@ -87,10 +96,15 @@ class RunOperations:
         :param step: the path of the step; may be empty if one step is suspended.
         :param data: the data, as JSON builtins.
         :raises NotFound: when there is no such run.
-        :raises Conflict: when the run, or the step, is not suspended.
+        :raises Conflict: when the run, or the step, is not suspended, or the run is of an agent.
         """
         run = await self._find(run_id, workflow)
-        await self._manager.resume(run, data, step)
+        if run.row.workflow.startswith(AGENT_PREFIX):  # only its routes check a decision
+            raise Conflict(
+                f"The run {run_id!r} of an agent waits for a decision about a tool call.",
+                "Decide the call: POST /api/agents/ID/approve-tool-call",
+            )
+        await self._manager.resume(run, data, step, self._context)
         return await self._show_change(run)
 
     async def retry_run(self, run_id: str, workflow: str = "") -> dict[str, Any]:
@@ -102,7 +116,7 @@ class RunOperations:
         :raises Conflict: when the run has succeeded.
         """
         run = await self._find(run_id, workflow)
-        await self._manager.retry(run)
+        await self._manager.retry(run, self._context)
         return await self._show_change(run)
 
     async def list_fingerprints(self, workflow: str) -> dict[str, Any]:

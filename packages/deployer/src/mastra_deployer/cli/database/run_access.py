@@ -113,8 +113,13 @@ def _call_server(options: Options, url: str, operation: str, arguments: dict[str
 
 def _parse_address(url: str) -> str:
     """Return the address of the API: the given prefix, or ``/api``."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(url)
+        is_valid = parts.port != 0  # reading the port checks it
+    except ValueError:
+        parts, is_valid = urlsplit(""), False
+    is_valid = is_valid and parts.scheme in ("http", "https") and bool(parts.hostname)
+    if not is_valid or parts.query or parts.fragment:
         raise ConfigError(
             f"--url {url!r} is not the address of a server.", "Write --url https://app.example.com"
         )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import click
+import msgspec
 
 from mastra_core.errors import InvalidInput
 from mastra_deployer.cli.database.moves import list_fingerprints, move_runs
@@ -120,8 +120,8 @@ def _change_run(options: Options, url: str, operation: Operation, **arguments: A
 
 def _parse_json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError:
+        return msgspec.json.decode(text.encode())  # refuses NaN and Infinity, unlike json
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         raise InvalidInput(
             f"The data {text!r} is not JSON.",
             """Write, for example, --data '{"approved": true}'.""",

@@ -77,7 +77,8 @@ class Scheduler:
         for row in rows:
             age = moment - self._orphans.get(row.id, moment)
             is_orphan = not row.member and (_is_known(row, own) or age >= _ADOPTION)
-            is_late = row.next_at < now - _ABANDONED and not _is_known(row, own)
+            is_due = row.status == "active" and row.next_at < now - _ABANDONED
+            is_late = is_due and not _is_known(row, own)
             if is_orphan or is_late:
                 self._registered.discard(row.id)
 

@@ -55,7 +55,7 @@ _ENDS = (  # the first event of each run, and its last events
     """SELECT run, data FROM mastra_runs JOIN mastra_run_events ON run = id
         AND mastra_run_events.sequence > 0
         AND mastra_run_events.sequence >= mastra_runs.sequence - {1}
-    WHERE id IN ({0}) ORDER BY run, mastra_run_events.sequence""",
+    WHERE id IN ({0}){2} ORDER BY run, mastra_run_events.sequence""",
 )
 
 
@@ -172,8 +172,11 @@ def list_runs(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list
     events = {row.id: data for row, data in found}
     for chunk in split_values([*events]):
         for select in _EVENTS if query.last_events is None else _ENDS:
-            sql = select.format(join_placeholders(chunk), query.last_events)
-            for run, data in (yield Query(sql, chunk)):
+            # A run that has left the status since its row was read has other last events.
+            condition = " AND status = ?" if query.status and "{2}" in select else ""
+            sql = select.format(join_placeholders(chunk), query.last_events, condition)
+            values = [*chunk, query.status] if condition else [*chunk]
+            for run, data in (yield Query(sql, values)):
                 events[run].append(data)
     return found
 

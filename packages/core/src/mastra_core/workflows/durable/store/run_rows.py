@@ -11,6 +11,7 @@ from mastra_core.workflows.engine.run_options import StartPoint
 from mastra_core.workflows.engine.run_record import Status
 
 __all__ = (
+    "AGENT_PREFIX",
     "Backlog",
     "Batch",
     "ChildStart",
@@ -25,6 +26,8 @@ __all__ = (
     "RunState",
     "ScheduleRow",
 )
+
+AGENT_PREFIX = "agent:"  # of the ids of workflows in which runs of agents are executed
 
 
 class NewRun(msgspec.Struct, frozen=True, kw_only=True):
