@@ -519,3 +519,40 @@ def test_lines_with_secrets_of_their_own_are_masked(build):
         logger.info("use %s", secrets[-1].reveal())
     pipeline.stop()
     assert [line["msg"] for line in lines()] == ["use ****"] * 20
+
+
+class Slow(LogTransport):
+    """A destination that takes longer for a write than a thread needs to log again."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+
+    def write(self, lines):
+        time.sleep(0.02)
+        self.lines.extend(lines)
+
+
+def test_a_logger_stops_while_another_thread_logs_without_end(build):
+    slow, ends, counts = Slow(), threading.Event(), [0]
+    logger, pipeline, _ = build(slow=slow)
+
+    def log_lines():
+        while not ends.is_set():
+            logger.info("line")
+            counts[0] += 1
+            time.sleep(0.005)
+
+    pipeline.start()
+    thread = threading.Thread(target=log_lines)
+    thread.start()
+    time.sleep(0.2)
+    pipeline.stop()
+    ends.set()
+    thread.join()
+    logger.error("after the stop")
+    pipeline.start()
+    logger.error("after a second start")
+    pipeline.stop()
+    assert len(slow.lines) == counts[0] + 2
+    assert "after a second start" in slow.lines[-1]

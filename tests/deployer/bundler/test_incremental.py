@@ -150,6 +150,14 @@ def test_configuration_and_python_changes_cause_a_build(built_project, mastra, f
     )
 
 
+def test_a_value_of_another_type_causes_a_build(built_project, mastra):
+    pyproject = built_project / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text() + '[tool.mastra.env]\nrequired = ["COUNT"]\n')
+    mastra("build", cwd=built_project, COUNT="x").ok()
+    assert SAME not in mastra("build", cwd=built_project, COUNT="5").ok().err
+    assert SAME in mastra("build", cwd=built_project, COUNT="6").ok().err
+
+
 DAMAGES = (
     lambda part: _rewrite(part / "part.json", lambda _: b"{"),
     lambda part: (part / "part.json").unlink(),

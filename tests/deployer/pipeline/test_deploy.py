@@ -511,6 +511,25 @@ def test_a_destroyed_app_is_deployed_again(world):
     assert world.deploy(*skip).ok().json["skipped"] is False
 
 
+def test_an_app_that_was_deleted_elsewhere_is_deployed_again(world):
+    source = (world.root / "paper.py").read_text()
+    source = source.replace("@hookimpl\ndef mastra_deployments(", "def list_paper(")
+    (world.root / "paper.py").write_text(source)
+    skip = ("--prod", "--skip-if-unchanged", "--json")
+    world.deploy(*skip).ok()
+    world.write(deployments=[], live=[])
+    assert world.run("destroy", "paper", "--yes", "--json").ok().json["destroyed"] is False
+    assert world.deploy(*skip).ok().json["skipped"] is False
+
+
+def test_a_deploy_without_wait_takes_a_change_of_variables(world):
+    world.write(bend={"effect": "next-deploy"})
+    world.run("env", "set", "OTHER", OTHER="x").ok()
+    world.deploy("--prod", "--no-wait").ok()
+    record = world.root / ".mastra-local/variable-changes.json"
+    assert json.loads(record.read_text()) == {}
+
+
 def test_each_environment_has_records_of_its_own(world):
     source = (world.root / "paper.py").read_text()
     source = source.replace("@hookimpl\ndef mastra_deployments(", "def list_paper(")

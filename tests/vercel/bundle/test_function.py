@@ -129,6 +129,11 @@ def instance(function):
         running_instance.client.close()
 
 
+def test_modules_that_only_the_platform_starts_have_bytecode(function):
+    directory, _ = function
+    assert [*directory.glob("vendor/vercel_runtime/__pycache__/vc_init.*.pyc")]
+
+
 def test_log_line_carries_its_request_id(instance):
     instance.generate("logging", "marked", request="4711")
     line = instance.wait_for_message(

@@ -37,6 +37,7 @@ from mastra_core.workflows.engine.run_query import RunQuery
 __all__ = ("DurableAgent",)
 
 _READ_SIZE = 10  # runs in memory before their size is counted
+_OVERLAP = 2  # runs that two parts share, because a decided run moves those after it forward
 _LAST_EVENTS = 2  # of a suspended run: StepSuspended and RunIdle
 
 
@@ -189,17 +190,19 @@ class DurableAgent(AgentWrapper):
     async def _iter_suspended(
         self, selection: RunQuery, offset: int = 0, limit: int = 2**52
     ) -> AsyncIterator[SuspendedRun]:
-        end = offset + limit
+        end, seen = offset + limit, set[tuple[str, str]]()
         while offset < end:
             limit = min(_READ_SIZE, end - offset)
             part = msgspec.structs.replace(selection, offset=offset, limit=limit)
             records = await self._engine.list(self.workflow, part)
             for each in records:
-                if each.status == "suspended":  # else it was resumed since its row was read
+                key = each.resource_id, each.run_id  # seen: newer runs have moved it to this part
+                if each.status == "suspended" and key not in seen:  # else resumed in between
+                    seen.add(key)
                     yield read_suspended_run(self.id, each)
-            if len(records) < limit:
+            if len(records) < limit or offset + limit == end:
                 return
-            offset += limit
+            offset += limit - _OVERLAP
 
     async def _find(self, run_id: str, resource: str) -> Run:
         """Return a run. If no resource is named, prefer the run without one."""

@@ -123,13 +123,13 @@ class BackgroundWriter:
         return True
 
     def _run(self) -> None:
-        while not self._is_stopping or len(self._queue):
-            if not self._is_stopping:
-                self._wakeup.wait()
+        while not self._is_stopping:
+            self._wakeup.wait()
             if not self._is_stopping:
                 time.sleep(_BATCH_DELAY)
                 self._is_awake = False  # the thread takes the lines after this
             self._write_waiting_lines()
+        self._write_waiting_lines()  # those of the last pass; other threads write later lines
 
     def _write_late_lines(self) -> None:
         """Write lines that another thread has logged while this writer stopped."""
@@ -137,7 +137,9 @@ class BackgroundWriter:
             self._write_waiting_lines()
 
     def _write_waiting_lines(self) -> None:
-        while batch := self._queue.take(_BATCH_SIZE):
+        waiting = len(self._queue)  # other threads may log without end
+        while waiting > 0 and (batch := self._queue.take(_BATCH_SIZE)):
+            waiting -= len(batch)
             self._write_lines(batch)
 
     def _write_lines(self, batch: list[tuple[Sequence[LogTransport], Any]]) -> None:

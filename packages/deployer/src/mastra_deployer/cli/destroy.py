@@ -27,8 +27,8 @@ def destroy(options: Options, target: str, yes: bool) -> None:
     with terminal:
         terminal.step(f"Removing the app from {target}")
         destroyed = session.hooks.destroy(session.access, terminal)
-        if destroyed:
-            forget_deployments(session.project, session.choice.record_name, terminal)
+        # Also without an app: it was removed elsewhere, or by a command whose answer was lost.
+        forget_deployments(session.project, session.choice.record_name, terminal)
         text = f"Removed the app from {target}." if destroyed else f"There was no app on {target}."
         terminal.answer({"destroyed": destroyed}, text)
 

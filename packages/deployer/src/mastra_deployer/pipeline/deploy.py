@@ -83,7 +83,8 @@ def deploy_bundle(
             outcome = dataclasses.replace(outcome, deployment=_promote(session, deployment))
     else:
         outcome = DeployOutcome(deployment=_publish_without_waiting(session, request, deployment))
-    if outcome.deployment.live:  # users of a draft do not get the new values
+    # Only users of a draft do not get the new values.
+    if request.promote or stage == "preview" or outcome.deployment.live:
         with contextlib.suppress(ConfigError):  # the next deploy is not skipped then
             forget_changes(session.project, name, stage, changes)
     return outcome

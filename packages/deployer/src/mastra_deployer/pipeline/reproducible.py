@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -82,8 +83,11 @@ def _has_outside_references(project: Project) -> bool:
 
 def _build_again(project: Project, arguments: Sequence[str], temporary: Path) -> None:
     home = Path(find_project_interpreter(project).path).parent.parent
+    values = read_environment(project)
     environment = {
-        **read_environment(project),  # the types of values decide which modules the start imports
+        **os.environ,
+        # The copy has no .env, and the types of these values decide what the start imports.
+        **{name: values[name] for name in project.environment.required if name in values},
         **_OTHER_ENVIRONMENT,
         "MASTRA_CACHE_DIR": str(temporary / "cache"),
         "VIRTUAL_ENV": str(home),

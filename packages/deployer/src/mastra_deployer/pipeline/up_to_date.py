@@ -15,7 +15,9 @@ from mastra_core.pipeline import Platform, Project, SilentReport, Target
 from mastra_deployer.bundler.metadata.build_state import compute_build_fingerprint, hash_code
 from mastra_deployer.bundler.sources.first_party import collect_sources
 from mastra_deployer.bundler.stage import lock_dependencies
+from mastra_deployer.bundler.verify.placeholders import build_placeholders
 from mastra_deployer.plugins.manager import list_tool_packages
+from mastra_deployer.project.environment import read_environment
 from mastra_deployer.project.interpreters import (
     Interpreter,
     find_project_interpreter,
@@ -58,6 +60,8 @@ def hash_build_inputs(
         repr(interpreter),
         _hash_environment(interpreter),
         repr(settings),
+        # Their types decide what the start in isolation imports.
+        repr(build_placeholders(project.environment.required, read_environment(project))),
         project.entry,
         project.name,
         msgspec.json.encode(project.config, order="sorted").decode(),

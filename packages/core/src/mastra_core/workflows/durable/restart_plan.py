@@ -59,9 +59,8 @@ async def plan_restart(store: RunStore, row: RunRow, record: RunRecord) -> Resta
 
 def _list_refused_answers(outcomes: Mapping[str, Outcome]) -> set[str]:
     """Return the keys of the waits whose data the step has refused; the step waits again."""
-    errors = {key: each.error for key, each in outcomes.items() if each.error is not None}
-    failed = [key.rpartition("#") for key, error in errors.items() if error.name == "InvalidInput"]
-    return {f"{address}!{int(n) - 1}" for address, _, n in failed if n.isdecimal()}
+    refused = [key.rpartition("#") for key, each in outcomes.items() if each.refused]
+    return {f"{address}!{int(n) - 1}" for address, _, n in refused}
 
 
 def _select_parts(data: JournalData, outcomes: Mapping[str, Outcome]) -> set[str]:

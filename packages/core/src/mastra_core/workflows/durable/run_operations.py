@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from mastra_core.errors import Conflict, InvalidInput, NotFound
 from mastra_core.schema import dump
 from mastra_core.workflows.durable.fingerprints.run_mover import KnownFingerprint, RunMover
@@ -104,7 +106,7 @@ class RunOperations:
                 f"The run {run_id!r} of an agent waits for a decision about a tool call.",
                 "Decide the call: POST /api/agents/ID/approve-tool-call",
             )
-        await self._manager.resume(run, data, step, self._context)
+        await self._manager.resume(run, data, step, self._choose_context(run))
         return await self._show_change(run)
 
     async def retry_run(self, run_id: str, workflow: str = "") -> dict[str, Any]:
@@ -116,7 +118,7 @@ class RunOperations:
         :raises Conflict: when the run has succeeded.
         """
         run = await self._find(run_id, workflow)
-        await self._manager.retry(run, self._context)
+        await self._manager.retry(run, self._choose_context(run))
         return await self._show_change(run)
 
     async def list_fingerprints(self, workflow: str) -> dict[str, Any]:
@@ -177,6 +179,12 @@ class RunOperations:
                 refused[row.run_id] = conflict.message
         following = rows[-1].id if len(rows) == _MOVE_PAGE else None
         return {"to": known.fingerprint, "moved": moved, "refused": refused, "next": following}
+
+    def _choose_context(self, run: StoredRun) -> Mapping[str, Any] | None:
+        """Return the new context; what an operator does not replace, such as a tenant, stays."""
+        if self._resource or not self._context:  # a confined caller gets no values of others
+            return self._context
+        return {**msgspec.json.decode(run.row.context), **self._context}
 
     async def _find(self, run_id: str, workflow: str) -> StoredRun:
         return await self._manager.find(run_id, workflow, self._resource)

@@ -33,6 +33,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     :param kept: the value that ``suspend`` keeps for the resumed step; no caller sees it.
     :param label: another name by which a suspended step can be resumed.
     :param again: whether the retry policy covers the failure.
+    :param refused: whether the data that resumed the step does not have its type.
     :param state: the fields of the shared state that the step changed.
     """
 
@@ -42,4 +43,5 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     kept: Any = None
     label: str = ""
     again: bool = False
+    refused: bool = False
     state: dict[str, Any] = {}

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from mastra_core.errors import InvalidInput, MastraError
 from mastra_core.json_repair import repair_text
 from mastra_core.logger import get_logger
@@ -232,7 +234,10 @@ async def _call_step(
             context.parts = open_step_parts(scope.journal, address, call_number)
     try:
         if context is not None and context.resume_data is not None and step.resume is not None:
-            context.resume_data = validate(step.resume, context.resume_data)
+            try:
+                context.resume_data = validate(step.resume, context.resume_data)
+            except InvalidInput as error:
+                return msgspec.structs.replace(_to_failure(scope, step, error), refused=True)
         output = await _execute_traced(scope, step, value, context)
     except StepExit as left:
         return left.outcome

@@ -83,17 +83,37 @@ class _ImportedFiles:
         places, extensions = self._modules.places, self._modules.extensions
         self._index = ModuleIndex(places, extensions, sys.stdlib_module_names)
         self._broken = find_broken(self._index, self._imports)
+        # Other apps may have read further modules of the same wheels: these must have no effect.
+        self._imports = {
+            module: found
+            for module, found in self._imports.items()
+            if self._get_bytecode(module) in selection.imported
+        }
 
     def find(self, start_modules: StartModules) -> AbstractSet[str]:
         """Return the names of the bytecode files, given the modules that the start imported."""
         known = start_modules.imported & self._modules.places.keys()
         later = start_modules.later & self._modules.places.keys()
+        later |= self._list_runtime_modules(known)
         is_feature = self._make_feature_check()
         modules = self._follow(self._selection.roots, known, is_feature, later)
         tried = start_modules.tried & self._modules.places.keys()
         places = (self._modules.places[name] for name in modules | tried)
         files = (self._stored[number].files.get(file) for number, file in places)
         return {file.name for file in files if file is not None}
+
+    def _get_bytecode(self, module: str) -> str:
+        number, file = self._modules.places[module]
+        bytecode = self._stored[number].files.get(file)
+        return bytecode.name if bytecode else ""
+
+    def _list_runtime_modules(self, started: AbstractSet[str]) -> AbstractSet[str]:
+        """Return the modules of servers that only the platform starts, such as its runtime."""
+        servers: dict[int, set[str]] = {}
+        for module, (number, _) in self._modules.places.items():
+            if self._names[number] in self._selection.servers:
+                servers.setdefault(number, set()).add(module)
+        return {name for names in servers.values() if names.isdisjoint(started) for name in names}
 
     def _make_feature_check(self) -> Callable[[str], bool]:
         """Return a function that checks whether the imports in functions of a module count.

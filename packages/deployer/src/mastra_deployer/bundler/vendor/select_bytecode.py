@@ -79,6 +79,7 @@ class BytecodeSelection(msgspec.Struct, frozen=True, kw_only=True):
     :param stored: what is known of the modules of each wheel, by the path of the stored wheel.
     :param roots: dotted names from which the imports were followed.
     :param own: canonical names of the distributions whose code belongs to the app or to mastra.
+    :param servers: canonical names of the distributions that the target requires to serve.
     """
 
     files: dict[Path, tuple[FinishedFile, ...]] = {}
@@ -89,6 +90,7 @@ class BytecodeSelection(msgspec.Struct, frozen=True, kw_only=True):
     stored: dict[Path, StoredBytecode] = {}
     roots: tuple[str, ...] = ()
     own: frozenset[str] = frozenset()
+    servers: frozenset[str] = frozenset()
 
 
 class _Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +168,7 @@ class _Selector:
             stored=self._stored,
             roots=self._roots,
             own=self._request.own,
+            servers=self._request.servers,
         )
 
     @property
