@@ -66,7 +66,8 @@ class Server(NamedTuple):
     threads: ThreadRuns
 
     def start(self, chunks, run_id="r", thread="", waits=False):
-        run = self.runs.start(chunks, run_id, "a", "o", caller="c", size=1)
+        memory = ("o" if thread else "", thread)
+        run = self.runs.start(chunks, run_id, "a", "o", memory=memory, caller="c", size=1)
         run.is_waiting = waits
         self.remote.set_stamp(run)
         if thread:

@@ -107,13 +107,15 @@ class _ImportedFiles:
         bytecode = self._stored[number].files.get(file)
         return bytecode.name if bytecode else ""
 
-    def _list_runtime_modules(self, started: AbstractSet[str]) -> AbstractSet[str]:
+    def _list_runtime_modules(self, start_names: AbstractSet[str]) -> AbstractSet[str]:
         """Return the modules of servers that only the platform starts, such as its runtime."""
         servers: dict[int, set[str]] = {}
         for module, (number, _) in self._modules.places.items():
             if self._names[number] in self._selection.servers:
                 servers.setdefault(number, set()).add(module)
-        return {name for names in servers.values() if names.isdisjoint(started) for name in names}
+        return {
+            name for names in servers.values() if names.isdisjoint(start_names) for name in names
+        }
 
     def _make_feature_check(self) -> Callable[[str], bool]:
         """Return a function that checks whether the imports in functions of a module count.
