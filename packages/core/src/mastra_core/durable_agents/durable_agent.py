@@ -37,7 +37,7 @@ from mastra_core.workflows.engine.run_query import RunQuery
 __all__ = ("DurableAgent",)
 
 _READ_SIZE = 10  # runs in memory before their size is counted
-_OVERLAP = 2  # runs that two parts share, because a decided run moves those after it forward
+_OVERLAP = 2  # runs that two parts share; a resumed run moves the runs after it forward
 _LAST_EVENTS = 2  # of a suspended run: StepSuspended and RunIdle
 
 
@@ -190,19 +190,24 @@ class DurableAgent(AgentWrapper):
     async def _iter_suspended(
         self, selection: RunQuery, offset: int = 0, limit: int = 2**52
     ) -> AsyncIterator[SuspendedRun]:
-        end, seen = offset + limit, set[tuple[str, str]]()
+        """Yield the suspended runs of a page, and read them in parts of a few runs.
+
+        Other processes suspend and resume runs between two parts. A run may therefore be in two
+        parts, and may no longer be suspended when its events are read.
+        """
+        end, keys = offset + limit, set[tuple[str, str]]()
         while offset < end:
-            limit = min(_READ_SIZE, end - offset)
-            part = msgspec.structs.replace(selection, offset=offset, limit=limit)
+            size = min(_READ_SIZE, end - offset)
+            part = msgspec.structs.replace(selection, offset=offset, limit=size)
             records = await self._engine.list(self.workflow, part)
-            for each in records:
-                key = each.resource_id, each.run_id  # seen: newer runs have moved it to this part
-                if each.status == "suspended" and key not in seen:  # else resumed in between
-                    seen.add(key)
-                    yield read_suspended_run(self.id, each)
-            if len(records) < limit or offset + limit == end:
+            for record in records:
+                key = record.resource_id, record.run_id
+                if record.status == "suspended" and key not in keys:
+                    keys.add(key)
+                    yield read_suspended_run(self.id, record)
+            if len(records) < size or offset + size == end:
                 return
-            offset += limit - _OVERLAP
+            offset += size - _OVERLAP
 
     async def _find(self, run_id: str, resource: str) -> Run:
         """Return a run. If no resource is named, prefer the run without one."""

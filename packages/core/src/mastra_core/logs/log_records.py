@@ -73,10 +73,9 @@ def copy_record(record: logging.LogRecord) -> logging.LogRecord:
     :param record: the log record.
     """
     fields = vars(record).copy()
-    own = mask_credentials({**get_log_fields(), **read_extra_fields(record)})
-    fields |= {
-        key: mask_secret_values(it) if isinstance(it, str) else it for key, it in own.items()
-    }
+    extra = mask_credentials({**get_log_fields(), **read_extra_fields(record)})
+    for name, value in extra.items():
+        fields[name] = mask_secret_values(value) if isinstance(value, str) else value
     trace_id, span_id = find_trace_ids()
     if trace_id:
         fields |= {"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"}

@@ -251,11 +251,11 @@ def record_error(span: Span, error: Exception) -> None:
     """
     text = _hide_credentials(str(error))
     lines = "".join(traceback.format_exception(error))
-    hidden = {
+    attributes = {
         "exception.message": text,
         "exception.stacktrace": _hide_credentials(lines)[-_MAX_STACKTRACE:],
     }
-    span.record_exception(error, attributes=hidden)
+    span.record_exception(error, attributes=attributes)
     span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {text}"))
 
 

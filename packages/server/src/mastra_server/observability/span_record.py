@@ -225,13 +225,13 @@ def _encode_attributes(attributes: Mapping[str, Any]) -> bytes:
     """Encode ``attributes`` as JSON without credentials, and cut it at the size limit."""
     room, truncated = _MAX_SIZE, {}
     for key, value in mask_credentials(attributes).items():
-        shown = value if isinstance(value, str) else str(value)
-        text = mask_secret_values(shown)
+        original = value if isinstance(value, str) else str(value)
+        text = mask_secret_values(original)
         room -= len(key)
         if room < 0:
             break
-        kept = value if text == shown else text
-        truncated[key] = kept if len(text) <= room else text[:room] + _ELLIPSIS
+        masked = value if text == original else text
+        truncated[key] = masked if len(text) <= room else text[:room] + _ELLIPSIS
         room = max(room - len(text), 0)
     try:
         return msgspec.json.encode(truncated)
@@ -263,8 +263,8 @@ def _get_error(span: Any) -> dict[str, str] | None:
             exception = dict(event.attributes or {})
     kind = str(exception.get("exception.type", "Error")).rpartition(".")[2]
     message = exception.get("exception.message") or span.status.description or ""
-    hidden = redact_text(mask_secret_values(str(message)))  # a library may have recorded it
-    return {"message": _to_text(hidden), "name": _to_text(kind)}
+    masked = redact_text(mask_secret_values(str(message)))  # a library may have recorded it
+    return {"message": _to_text(masked), "name": _to_text(kind)}
 
 
 def _build_preview(value: bytes) -> str | None:
