@@ -150,6 +150,7 @@ def _convert_part(part: dict[str, Any]) -> dict[str, Any]:
         case "input_image":
             return {"type": "image", "image": part.get("image_url")}
         case "input_file":
-            return {"type": "file", "data": part.get("file_data") or part.get("file_url")}
+            data = part.get("file_data") or part.get("file_url")
+            return {"type": "file", "data": data, "filename": part.get("filename")}
         case _:
             return part
