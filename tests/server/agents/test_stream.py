@@ -7,7 +7,9 @@ import time
 
 import pytest
 
+from mastra_core.agents import AgentInput, ReasoningDelta, TextDelta
 from mastra_server.agents import live_run
+from mastra_server.agents.transcript import Transcript
 from tests.server.sample_app import TickingRuns
 
 
@@ -283,3 +285,14 @@ def test_runs_are_listed_by_page_and_filter(serve):
         assert list_runs("fromDate=2999-01-01") == (0, 0)
         assert list_runs("toDate=2999-01-01T00:00:00Z") == (6, 6)
         assert server.http.get(f"{path}/runs?page=x&perPage=1").status_code == 400
+
+
+def test_time_of_a_long_text_is_linear():
+    """Each piece of a text is added in constant time, because runs share one event loop."""
+    transcript = Transcript("agent", AgentInput())
+    started = time.process_time()
+    for _ in range(200_000):
+        transcript.add(TextDelta(text="piece "))
+        transcript.add(ReasoningDelta(text="piece "))
+    assert transcript.turn.text == transcript.turn.reasoning == "piece " * 200_000
+    assert time.process_time() - started < 5  # seconds; appending to a string takes a minute

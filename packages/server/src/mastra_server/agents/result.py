@@ -66,7 +66,7 @@ def _build_transcript(agent: AgentLike, run_input: AgentInput, output: AgentOutp
     if transcript.is_open or not transcript.turns:
         transcript.add(StepFinish(reason=output.reason, usage=output.usage))
     if not transcript.turns[-1].text and output.text:  # an adapter that reports no events
-        transcript.turns[-1].text = output.text
+        transcript.turns[-1].text_pieces.append(output.text)
     transcript.finish = Finish(
         reason=output.reason,
         object=output.object,
