@@ -152,13 +152,13 @@ def build_run_input(request: Request[Any, Any, Any], body: AgentBody) -> AgentIn
     structured = body.structured_output or _Structured()
     output_schema = structured.schema or body.output
     check_schema(output_schema, "structuredOutput.schema" if structured.schema else "output")
-    context_messages = parse_messages(body.context) if body.context else ()
+    context_messages = parse_messages(body.context, "context") if body.context else ()
     return AgentInput(
         messages=(*context_messages, *parse_messages(body.messages)),
         output_schema=output_schema,
         fallback=structured.fallback,
-        instructions=_join_instructions(body.instructions),
-        extra_instructions=_join_instructions(body.system),
+        instructions=_join_instructions(body.instructions, "instructions"),
+        extra_instructions=_join_instructions(body.system, "system"),
         max_steps=body.max_steps,
         settings=_build_settings(request, body),
         client_tools=tuple(_iter_client_tools(body.client_tools or {})),
@@ -179,12 +179,15 @@ def _iter_client_tools(tools: dict[str, _Client]) -> Iterator[ClientTool]:
         yield ClientTool(name=name, description=tool.description, input_schema=schema)
 
 
-def _join_instructions(value: Any) -> str:
+def _join_instructions(value: Any, where: str) -> str:
+    """Return the text of instructions: of a text, of a message, or of a list of both."""
     if not value or isinstance(value, str):
         return value or ""
-    items = value if isinstance(value, list) else [{"role": "system", **value}]
-    systems = [item if isinstance(item, str) else {"role": "system", **item} for item in items]
-    return "\n\n".join(message.text for message in parse_messages(systems))
+    if isinstance(value, dict):
+        systems: Any = {"role": "system", **value}
+    else:
+        systems = [item if isinstance(item, str) else {"role": "system", **item} for item in value]
+    return "\n\n".join(message.text for message in parse_messages(systems, where))
 
 
 def _build_settings(request: Request[Any, Any, Any], body: AgentBody) -> dict[str, Any]:

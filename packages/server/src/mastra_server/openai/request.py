@@ -122,9 +122,8 @@ def _parse_item(item: Any, index: int) -> tuple[Message, ...]:
                 return (Message(role="tool", parts=(part,)),)
             case "message":
                 role = "system" if item.get("role") == "developer" else item.get("role")
-                return parse_messages(
-                    {"role": role, "content": _convert_content(item.get("content"))}
-                )
+                message = {"role": role, "content": _convert_content(item.get("content"))}
+                return parse_messages(message, f"input.{index}")
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidBody(f"input.{index}", f"Invalid {item.get('type')}: {error}") from None
     raise InvalidBody(f"input.{index}.type", "Expected message or function_call_output")
