@@ -7,13 +7,13 @@ the settings do not need are left out, because each layer takes time in every re
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar
-from litestar.datastructures import State
 
 from mastra_core import ApiRoute, Mastra
 from mastra_core.agents.toolboxes import close_toolboxes
@@ -34,6 +34,7 @@ from mastra_server.http.handlers import build_options_handler
 from mastra_server.http.not_found import get_not_found_handlers
 from mastra_server.http.openapi import get_openapi_routes
 from mastra_server.http.paths import CanonicalPath, mount_handlers
+from mastra_server.http.server_state import ServerState
 from mastra_server.http.startup import StartupErrorApp, open_resources
 from mastra_server.http.user_routes import build_user_routes, warn_about_open_routes
 from mastra_server.mcp import resources as mcp_resources
@@ -157,12 +158,13 @@ def _build_state(
     metrics: ServerMetrics,
     trace_store: TraceStore | None,
     limiters: list[RateLimiter],
-) -> State:
+) -> ServerState:
     """Return the state that all requests share."""
-    return State(
+    return ServerState(
         {
             "mastra": mastra,
             "draining": False,
+            "loop": None,
             "live_runs": LiveRuns(mastra.server.run_timeout),
             "thread_runs": ThreadRuns(),
             "metrics": metrics,
@@ -288,16 +290,16 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
             stack.push_async_callback(app.state.remote_runs.close)
         stack.push_async_callback(app.state.live_runs.close)
         await app.state.metrics.open()
+        app.state.loop = asyncio.get_running_loop()
         try:
             yield
         finally:
             app.state.draining = True
+            app.state.loop = None
 
 
 async def _stop_exports(app: Litestar) -> None:
     """Export the last spans and metrics in threads, because a collector may block for seconds."""
-    import asyncio
-
     telemetry = app.state.mastra.telemetry
     stop = [] if telemetry is None else [asyncio.to_thread(telemetry.stop)]
     outcomes = await asyncio.gather(*stop, app.state.metrics.close(), return_exceptions=True)

@@ -136,8 +136,6 @@ class _Call:
         is_blocking = params.configuration.is_blocking
         if is_blocking or not task.is_active or not task.history:
             await self._start(task, params, is_streamed=False)
-            if task.run is not None:  # an earlier stream of the run may have set another rule
-                task.run.abort_without_readers(lambda: True)
         if is_blocking:
             await _wait_for_end(task)
         if is_blocking and task.error:

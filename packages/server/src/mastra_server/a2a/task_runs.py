@@ -17,7 +17,7 @@ from mastra_server.a2a.message_parts import read_resume_data, to_agent_messages
 from mastra_server.a2a.task import Task, build_message
 from mastra_server.a2a.task_store import get_task_store
 from mastra_server.agents.admission import check_thread_access
-from mastra_server.agents.live_runs import start_live_run
+from mastra_server.agents.run_streams import start_live_run
 from mastra_server.agents.stream import resume_agent, stream_agent
 from mastra_server.agents.suspended_runs import (
     build_resume_input,

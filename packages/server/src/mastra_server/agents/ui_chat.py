@@ -14,12 +14,12 @@ from mastra_core.agents import AgentInput, AgentLike, Decision, SuspendedRun
 from mastra_core.errors import NotFound
 from mastra_server.agents.admission import check_thread_access
 from mastra_server.agents.ai_sdk_stream import UiVersion, to_ui_parts
-from mastra_server.agents.live_runs import (
+from mastra_server.agents.request import AgentBody, build_run_input
+from mastra_server.agents.run_streams import (
     find_chat_run,
     respond_with_run,
     respond_with_stream,
 )
-from mastra_server.agents.request import AgentBody, build_run_input
 from mastra_server.agents.stream import resume_agent, stream_agent
 from mastra_server.agents.suspended_runs import (
     build_resume_input,

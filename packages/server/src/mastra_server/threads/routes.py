@@ -15,9 +15,9 @@ from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired, Decision
 from mastra_core.errors import NotFound
 from mastra_core.storage.records import now
 from mastra_server.agents.admission import check_thread_access
-from mastra_server.agents.live_runs import get_thread_key, start_live_run
 from mastra_server.agents.request import AgentBody, build_run_input
 from mastra_server.agents.routes import get_agent
+from mastra_server.agents.run_streams import get_thread_key, start_live_run
 from mastra_server.agents.stream import resume_agent, stream_agent
 from mastra_server.agents.suspended_runs import (
     build_resume_input,
