@@ -5,6 +5,8 @@ There is no build of cryptography for Cloudflare Workers. WebCrypto is chosen th
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -43,12 +45,23 @@ class LibrarySignatures:
     def parse_keys(self, body: bytes) -> dict[str | None, Any]:
         """Return the public keys of a key set, by key id.
 
-        :param body: the key set as JSON.
-        """
-        from jwt import PyJWKSet
+        PyJWT would use a key without ``alg`` for one algorithm only. Such a key is therefore
+        returned as a key of ``cryptography``, which fits every algorithm of its type.
 
-        key_set = PyJWKSet.from_json(body.decode())
-        return {key.key_id: key for key in key_set.keys if key.key_type != "oct"}
+        :param body: the key set as JSON.
+        :raises ValueError: when no key can be used.
+        """
+        import jwt
+
+        keys: dict[str | None, Any] = {}
+        for data in json.loads(body)["keys"]:
+            with contextlib.suppress(jwt.PyJWTError):  # a key of a type that PyJWT does not know
+                key = jwt.PyJWK(data)
+                if key.key_type != "oct":
+                    keys[key.key_id] = key if "alg" in data else key.key
+        if not keys:
+            raise ValueError("The key set has no key that can be used.")
+        return keys
 
     async def decode(
         self, token: str, key: Any, algorithms: Sequence[str], options: Mapping[str, Any]
@@ -63,7 +76,10 @@ class LibrarySignatures:
         """
         import jwt
 
-        claims: dict[str, Any] = jwt.decode(token, key, algorithms=list(algorithms), **options)
+        try:
+            claims: dict[str, Any] = jwt.decode(token, key, algorithms=list(algorithms), **options)
+        except TypeError as error:
+            raise jwt.InvalidKeyError("The algorithm of the token needs another key.") from error
         return claims
 
 
