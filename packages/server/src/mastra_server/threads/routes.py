@@ -11,7 +11,14 @@ import msgspec
 from litestar import Request
 from litestar.response.base import ASGIResponse
 
-from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired, Decision, SuspendedRunQuery
+from mastra_core.agents import (
+    AgentInput,
+    AgentLike,
+    ApprovalRequired,
+    Decision,
+    SuspendedRunQuery,
+    ToolSuspended,
+)
 from mastra_core.errors import NotFound
 from mastra_core.storage.records import now
 from mastra_server.agents.admission import check_thread_access
@@ -21,6 +28,7 @@ from mastra_server.agents.run_streams import get_thread_key, start_live_run
 from mastra_server.agents.stream import resume_agent, stream_agent
 from mastra_server.agents.suspended_runs import (
     build_resume_input,
+    build_waiting_decision,
     find_waiting_call,
     get_suspended_runs,
 )
@@ -236,15 +244,17 @@ async def _build_resumed_input(request: _Request, agent: AgentLike, body: _Appro
     )
     for run in (await get_suspended_runs(request).list(query)).items:
         call = find_waiting_call(run, body.tool_call_id)
-        decision = _to_decision(call, body)
+        decision = _build_decision(agent, call, body)
         return build_resume_input(request, run, {call.id: decision}, body.request_context)
     raise NotFound(f"No run in the thread {body.thread_id!r} waits for {body.tool_call_id!r}.")
 
 
-def _to_decision(call: Any, body: _Approval) -> Decision:
+def _build_decision(
+    agent: AgentLike, call: ApprovalRequired | ToolSuspended, body: _Approval
+) -> Decision:
     if isinstance(call, ApprovalRequired) or not body.approved:
         return Decision(approved=body.approved)
-    return Decision(data=body.resume_data)
+    return build_waiting_decision(agent, call, body.resume_data)
 
 
 def _get_thread_runs(request: _Request) -> ThreadRuns:
