@@ -29,7 +29,7 @@ from mastra_server.a2a.task_runs import cancel_task, start_task_run
 from mastra_server.a2a.task_store import TaskStore, get_task_store
 from mastra_server.a2a.version_1 import to_new_event, to_new_task
 from mastra_server.http.dates import parse_iso
-from mastra_server.http.request_body import InvalidBody, check_metadata, convert_value
+from mastra_server.http.request_body import check_metadata, convert_value, require_id
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response
 from mastra_server.http.sse import HEARTBEAT, encode_event, sse_response
@@ -235,8 +235,8 @@ class _Call:
         check_metadata(params.metadata, "params.metadata")
         metadata = params.metadata or {}
         named = metadata.get("resourceId") or (params.message.metadata or {}).get("resourceId")
-        if named is not None and not isinstance(named, str):
-            raise InvalidBody("params.metadata.resourceId", "Expected a string")
+        if named:
+            require_id(named, "params.metadata.resourceId")
         thread = restrict_to_thread(self._request, params.message.context_id or "")
         resource = restrict_to_resource(self._request, named or "") or self._agent.id
         context_id = thread or str(uuid.uuid4())

@@ -114,8 +114,9 @@ def _iter_decisions(messages: Any) -> Iterator[tuple[tuple[str, str], Decision]]
         approval = part.get("approval") if isinstance(part, dict) else None
         if not isinstance(approval, dict) or part.get("state") != "approval-responded":
             continue
-        run_id, separator, call = str(approval.get("id")).partition("::")
-        if separator:
+        call, id_ = str(part.get("toolCallId")), str(approval.get("id"))
+        run_id = id_.removesuffix(f"::{call}")  # both ids may contain colons
+        if run_id != id_:
             approved, reason = approval.get("approved") is True, approval.get("reason")
             yield (run_id, call), Decision(approved=approved, reason=str(reason or ""))
 

@@ -31,6 +31,7 @@ __all__ = (
     "read_id_param",
     "read_json_param",
     "read_number_param",
+    "require_id",
     "require_param",
 )
 
@@ -219,6 +220,20 @@ def require_param(request: Request[Any, Any, Any], name: str) -> str:
     value: str = request.query_params.get(name, "")
     if not value:
         raise InvalidQuery(name, "Required")
+    return value
+
+
+def require_id(value: Any, field: str) -> str:
+    """Return ``value`` if it is an id; otherwise raise an error.
+
+    :param value: a value of decoded JSON.
+    :param field: the path of the field, for the error.
+    :raises InvalidBody: for a missing id, or for an id of more than 512 characters.
+    """
+    if not isinstance(value, str) or not value:
+        raise InvalidBody(field, "Required")
+    if len(value) > MAX_ID_LENGTH:
+        raise InvalidBody(field, f"Expected at most {MAX_ID_LENGTH} characters")
     return value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request
@@ -12,7 +12,12 @@ from mastra_core.errors import InvalidInput, NotFound
 from mastra_core.memory import get_memory
 from mastra_core.storage import MessageQuery, Thread, ThreadQuery
 from mastra_server.http.dates import DateRange
-from mastra_server.http.request_body import InvalidQuery, read_json_param, read_number_param
+from mastra_server.http.request_body import (
+    MAX_ITEMS,
+    InvalidQuery,
+    read_json_param,
+    read_number_param,
+)
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 
 __all__ = (
@@ -39,6 +44,9 @@ class Include(msgspec.Struct, rename="camel"):
     id: str
     with_previous_messages: int = 0
     with_next_messages: int = 0
+
+
+_Includes = Annotated[list[Include], msgspec.Meta(max_length=MAX_ITEMS)]
 
 
 class _Order(msgspec.Struct):
@@ -158,9 +166,9 @@ def read_includes(request: _Request) -> list[Include]:
     """Return the messages that are requested in addition to the page.
 
     :param request: the request.
-    :raises InvalidQuery: when the parameter is not a list of messages.
+    :raises InvalidQuery: when the parameter is not a list of messages, or has too many of them.
     """
-    return read_json_param(request, "include", list[Include]) or []
+    return read_json_param(request, "include", _Includes) or []
 
 
 def _read_page(request: _Request, default: int) -> tuple[int, int | None]:
