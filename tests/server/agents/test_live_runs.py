@@ -6,6 +6,7 @@ import pytest
 from litestar.datastructures import State
 
 from mastra_core.errors import Conflict, NotFound, TooManyRuns
+from mastra_core.logger import get_logger
 from mastra_core.request_scope import disable_request_scope, enable_request_scope, scoped_task
 from mastra_server.agents import live_run, live_runs
 from mastra_server.agents.live_runs import LiveRuns
@@ -298,7 +299,9 @@ def test_an_error_of_the_request_is_shown(caplog):
         assert b'"error":{"name":"NotFound","message":"There is no suspended run' in got
         assert got.endswith(live_run.DONE)
 
+    get_logger("mastra.server").addHandler(caplog.handler)
     asyncio.run(main())
+    get_logger("mastra.server").removeHandler(caplog.handler)
     assert not caplog.records
 
 

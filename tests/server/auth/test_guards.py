@@ -414,12 +414,27 @@ def test_public_key(serve):
         {"secret": SECRET, "jwks_url": "https://a.example"},
         {"secret": SECRET, "algorithms": ["RS256"]},
         {"public_key": "x", "algorithms": ["none"]},
+        {"jwks_url": ""},
+        {"jwks_url": "id.example.com/jwks.json"},
+        {"jwks_url": "file:///etc/passwd"},
+        {"jwks_url": "https://user:pa55word@id.example.com/jwks.json"},
         {"secret": ""},
     ],
 )
 def test_invalid_jwt_settings(wrong):
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError) as caught:
         Jwt(audience=None, **wrong)
+    assert "pa55word" not in str(caught.value)
+
+
+def test_the_log_has_no_credentials_of_the_issuer(serve, caplog):
+    get_logger("mastra.server").addHandler(caplog.handler)
+    auth = Jwt(jwks_url="http://127.0.0.1:1/jwks.json?key=hunter2", audience=None)
+    with serve(logger=True, server={"auth": auth}) as server:
+        assert call_whoami(server, sign_shared())[0] == 503
+    assert "cannot fetch keys from http://127.0.0.1:1/jwks.json" in caplog.text
+    get_logger("mastra.server").removeHandler(caplog.handler)
+    assert "hunter2" not in caplog.text
 
 
 def test_keys_are_fetched_within_a_request(issuer):

@@ -155,7 +155,7 @@ class KeySet:
         except Exception as error:  # noqa: BLE001  # an unreachable or a broken issuer
             self._requested_at = time.monotonic()  # the interval begins after a timeout
             get_logger("mastra.server").warning(
-                "cannot fetch keys from %s", self._url, exc_info=error
+                "cannot fetch keys from %s", self._url.partition("?")[0], exc_info=error
             )
 
 

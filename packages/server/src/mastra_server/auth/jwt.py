@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from mastra_core import Secret
 from mastra_core.errors import ConfigError
@@ -31,7 +32,8 @@ class Jwt:
     :param leeway: the clock difference to tolerate, in seconds.
     :param resource_claim: the claim that names the resource whose memory the user may access; empty
         for none.
-    :raises ConfigError: without PyJWT, or unless exactly one kind of key is passed.
+    :raises ConfigError: when PyJWT is not installed, when not exactly one kind of key is passed, or
+        when an algorithm or ``jwks_url`` cannot be used.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Jwt:
             )
         self._secret = Secret(secret) if isinstance(secret, str) else secret
         self._public_key = public_key
-        self._keys = KeySet(jwks_url, self._signatures) if jwks_url else None
+        self._keys = None if jwks_url is None else KeySet(_check_url(jwks_url), self._signatures)
         self._algorithms = _check_algorithms(algorithms, _SHARED if secret is not None else _PUBLIC)
         self._audience = audience
         self._issuer = issuer
@@ -96,6 +98,18 @@ class Jwt:
         if self._keys is not None:
             return await self._keys.find_key(token)
         return self._public_key if self._secret is None else self._secret.reveal()
+
+
+def _check_url(url: str) -> str:
+    """Return the address of published keys if it can be requested."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        host = parts.netloc.rpartition("@")[2]  # what precedes it may be a password
+        raise ConfigError(
+            f"The keys at {host or url!r} cannot be requested.",
+            "Pass jwks_url as 'https://HOST/PATH', without a user.",
+        )
+    return url
 
 
 def _check_algorithms(names: Sequence[str] | None, choices: Sequence[str]) -> list[str]:

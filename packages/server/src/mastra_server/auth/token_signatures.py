@@ -13,7 +13,20 @@ from typing import Any, Protocol
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("LibrarySignatures", "Signatures", "create_signatures")
+__all__ = ("LibrarySignatures", "Signatures", "create_signatures", "read_key_set")
+
+
+def read_key_set(body: bytes) -> list[dict[str, Any]]:
+    """Return the keys of a JSON Web Key Set.
+
+    :param body: the key set as JSON.
+    :raises ValueError: for anything else.
+    """
+    content = json.loads(body)
+    keys = content.get("keys") if isinstance(content, dict) else None
+    if not isinstance(keys, list) or not all(isinstance(each, dict) for each in keys):
+        raise ValueError("The response is not a JSON Web Key Set.")
+    return keys
 
 
 class Signatures(Protocol):
@@ -54,7 +67,7 @@ class LibrarySignatures:
         import jwt
 
         keys: dict[str | None, Any] = {}
-        for data in json.loads(body)["keys"]:
+        for data in read_key_set(body):
             with contextlib.suppress(jwt.PyJWTError):  # a key of a type that PyJWT does not know
                 key = jwt.PyJWK(data)
                 if key.key_type != "oct":
