@@ -70,7 +70,7 @@ def signatures():
 
 @pytest.fixture
 def authenticate(signatures, monkeypatch):
-    monkeypatch.setattr(jwt_module, "create_signatures", lambda: signatures)
+    monkeypatch.setattr(jwt_module, "_create_signatures", lambda: signatures)
 
     def call(token, **settings):
         auth = Jwt(**{"audience": "shop", "issuer": "https://id.example", **settings})

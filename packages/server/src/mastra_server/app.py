@@ -85,8 +85,8 @@ def create_app(mastra: Mastra) -> Litestar:
     """Build the ASGI application that serves ``mastra``.
 
     ``app.state.mastra`` is the ``Mastra`` object itself. Code that stops the process may set
-    ``app.state.draining`` first. ``/ready`` then responds with 503, and active requests still
-    finish.
+    ``app.state.draining`` first. ``/ready`` then responds with 503, streams that wait for a run of
+    a thread end, and other active requests still finish.
 
     :param mastra: the agents, workflows, tools and server settings to serve.
     :returns: the Litestar application.
@@ -264,7 +264,7 @@ def _wrap_layers(
 
 
 def _find_continue_runs(mastra: Mastra) -> Callable[[], Awaitable[None]] | None:
-    """Return what takes up the durable runs that wait; ``None`` if the engine has no such runs."""
+    """Return the engine's function that continues waiting runs; ``None`` if it has none."""
     return getattr(mastra.engine, "continue_runs", None)
 
 
@@ -282,7 +282,7 @@ async def _open_remote_runs(app: Litestar) -> None:
 async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
     with keep_startup_error(app):
         await open_resources(app)
-    # Each is closed, in the reverse order, even if another one cannot be opened or closed.
+    # Each resource is closed, in the reverse order, even if another one cannot be opened or closed.
     async with contextlib.AsyncExitStack() as stack:
         app.state.logs.open()
         stack.callback(app.state.logs.close)

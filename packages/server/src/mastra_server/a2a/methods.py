@@ -66,7 +66,7 @@ async def answer_call(request: _Request, agent: AgentLike, rpc: RpcRequest, vers
     :param rpc: the call.
     :param version: the version of the protocol: ``0.3`` or ``1.0``.
     :returns: the response; errors of the protocol are a part of it.
-    :raises RequestError: when the caller may not do this, or does it too often.
+    :raises RequestError: for an error that has its own HTTP status.
     """
     is_new = version == "1.0"
     method = _NEW_NAMES.get(rpc.method, "") if is_new else ""
@@ -144,7 +144,7 @@ class _Call:
         return to_new_event(result) if self.is_new else result
 
     async def start_stream(self) -> Task:
-        """Send a message, and return the task to stream; a run without readers is aborted."""
+        """Send a message, and return the task to stream; abort the run if it has no readers."""
         params = self._read_params(SendParams)
         task = self._open_task(params)
         await self._start(task, params, is_streamed=True)

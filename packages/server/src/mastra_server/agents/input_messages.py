@@ -91,7 +91,7 @@ def parse_parts(item: dict[str, Any], where: str) -> tuple[Part, ...]:
 
 def _get_raw_parts(item: dict[str, Any], where: str) -> list[Any]:
     content = item.get("content")
-    parts = item.get("parts")  # a user interface repeats only their text as content
+    parts = item.get("parts")  # a user interface also sends their text as content
     if isinstance(parts, list) and parts and not isinstance(content, dict | list):
         return parts
     if isinstance(content, dict):  # as Mastra stores it
@@ -164,7 +164,7 @@ def _parse_invocation(call: dict[str, Any]) -> Iterator[Part]:
 
 
 def _parse_tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
-    """Parse a tool call and its result in the form of newer user interfaces."""
+    """Yield a tool call and its result, from a part in the form of newer user interfaces."""
     names: dict[str, Any] = {"id": require_string(part["toolCallId"]), "name": name}
     yield ToolCallPart(**names, arguments=_require_object(part.get("input")))
     if part.get("state") == "output-available":

@@ -105,11 +105,6 @@ class LiveRun:
         return self._task is not None and not is_task_done(self._task)
 
     @property
-    def start_position(self) -> int:
-        """The number of frames that were written before the run last started."""
-        return self._start_position
-
-    @property
     def position(self) -> int:
         """The number of frames that were written so far."""
         return self._first + len(self._log)
@@ -154,7 +149,7 @@ class LiveRun:
     async def abort(self) -> None:
         """Stop the run; its readers receive an ``abort`` chunk."""
         if self.durable is not None and await self.durable.cancel() and self._task is not None:
-            with contextlib.suppress(TimeoutError):  # the task reads the end that all servers show
+            with contextlib.suppress(TimeoutError):  # the readers get the end from the database
                 async with asyncio.timeout(CANCEL_TIMEOUT):
                     await wait_for_task(self._task)
         await self._stop()
@@ -172,10 +167,10 @@ class LiveRun:
             await wait_for_task(self._task)
 
     def abort_without_readers(self, must_continue: Callable[[], bool]) -> None:
-        """Abort the run when it has had no reader for two seconds.
+        """Abort the run if it has no reader for two seconds.
 
-        :param must_continue: whether the run continues without readers; it is called at the end of
-            these seconds.
+        :param must_continue: returns whether the run continues without readers. It is called at
+            the end of these seconds.
         """
         self._must_continue = must_continue
 
@@ -194,7 +189,7 @@ class LiveRun:
             )
 
     def build_disconnect_callback(self, *, at_once: bool = False) -> Callable[[], Awaitable[None]]:
-        """Return the callback for the end of a response; it aborts a run that has no reader.
+        """Return a callback for the end of a response, which aborts the run if it has no reader.
 
         The callback does nothing if the run has been resumed meanwhile, because the resumed run has
         a reader of its own.

@@ -105,7 +105,7 @@ class LiveRuns:
         return run
 
     def hold_place(self, caller: str, size: int) -> Callable[[], None]:
-        """Count a run, which need not be one of these runs, toward the limits of its caller.
+        """Count a run toward the limits of its caller, even if the run itself is not kept here.
 
         :param caller: the caller; empty for the application itself.
         :param size: the bytes of the run's input.

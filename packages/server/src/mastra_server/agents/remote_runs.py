@@ -34,7 +34,7 @@ ALIVE_TIMEOUT = 12.0  # seconds after which a server that has not reported count
 SILENCE_TIMEOUT = 40.0  # seconds without a frame or heartbeat until a server counts as dead
 _RETRY_DELAY = 1.0  # seconds between attempts to listen
 _START_DELAY = 0.1  # seconds for other servers to report when this server starts
-_FINISHED_DELAY = 0.3  # head start, in seconds, of the answer of a server whose run is running
+_FINISHED_DELAY = 0.3  # seconds for which a server with a finished run lets others answer first
 _PART_BYTES = 5_000  # of a frame in one message, before base64
 _MAX_QUEUED = 2_000  # messages that wait for a slow reader: at most 13 MB
 _CLOSE_TIMEOUT = 2.0  # seconds to send the last frames of runs that a shutdown has aborted
@@ -60,9 +60,9 @@ _Kind = Literal[
 class _Message(msgspec.Struct, omit_defaults=True):
     """A message to all servers, or to one of them.
 
-    :param request: the id of a request, which all its messages have.
-    :param number: the position of a part; equal parts would otherwise be sent once.
-    :param is_last: whether a part ends its frame.
+    :param request: the id of a request. All messages about the request have this id.
+    :param number: the position of a part of a frame. Of two equal messages, one would be lost.
+    :param is_last: whether the part is the last one of its frame.
     :param stamp: the time of a run by the logical clock of the servers.
     """
 
@@ -82,7 +82,7 @@ class _Message(msgspec.Struct, omit_defaults=True):
 
 
 class _RemoteRun:
-    """A run of another server, as a listener of its thread reads it."""
+    """A run of another server, in the form in which a listener of its thread reads it."""
 
     def __init__(self, open_frames: Callable[[], AsyncGenerator[bytes]]) -> None:
         self.stream_frames = open_frames
@@ -224,7 +224,7 @@ class RemoteRuns:
     async def _wait_for_ends(
         self, queue: asyncio.Queue[_Message], servers: set[str], question: _Message
     ) -> None:
-        """Wait until each server has reported that it has no earlier run, or is dead.
+        """Wait until each server has reported that it has no earlier run, or counts as dead.
 
         Any message may be lost, so the question is repeated.
         """
@@ -435,7 +435,7 @@ class RemoteRuns:
         await self._send(message.sender, self._build("accept", request=message.request))
 
     def _request_runs(self, key: ThreadKey) -> None:
-        """Ask for the active runs of a thread, because somebody listens to the thread here."""
+        """Ask other servers for the active runs of a thread to which somebody listens here."""
         agent, resource, thread = key
         message = self._build("listen", agent=agent, resource=resource, thread=thread)
         self._start(self._send(_ALL, message))

@@ -49,7 +49,7 @@ class ChatQuery(ContextQuery):
 
 
 class _OwnerQuery(ContextQuery):
-    """The owner of a run, if several resources have such a run."""
+    """The owner of a run, which is needed if several resources have a run with this id."""
 
     resource_id: str = ""
 
@@ -126,7 +126,7 @@ async def _stream_ui(request: _Request) -> StreamResponse:
     "/api/agents/{agent_id:str}/stream/ui/{chat_id:str}/stream",
     operation_id="agents_resume_ui",
     stream="sse",
-    empty="The chat has no run that is under way.",
+    empty="The chat has no active run.",
 )
 async def _resume_ui(request: _Request) -> ASGIResponse:
     """Stream the active run of a chat."""
@@ -143,7 +143,7 @@ async def _resume_ui(request: _Request) -> ASGIResponse:
     errors=(403, 409),
 )
 async def _observe_run(request: _Request) -> StreamResponse:
-    """Stream an active run from an offset on."""
+    """Stream an active run; skip the first ``offset`` chunks."""
     agent = get_agent(request)
     body = await read_body(request, _Observe)
     return await observe_live_run(

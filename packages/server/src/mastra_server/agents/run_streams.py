@@ -68,14 +68,14 @@ async def respond_with_stream(
     :param announce: whether subscribers of the run's thread receive ``chunks``.
     :param chat: id of the chat in which the run answers; empty for none.
     :returns: the stream.
-    :raises NotFound: when the run in the header is not kept, or no longer.
+    :raises NotFound: when the run that the header names is unknown, or no longer kept.
     """
     run_id, after = _read_last_event_id(request)
     if run_id:
         run = await _find_or_restore_run(request, agent_id, run_id, convert, run_input.resource)
         run = _require_run(run)
     else:
-        if run_input.decisions:  # the frames before a decision are counted, too
+        if run_input.decisions:  # the numbers of frames continue after a decision
             before = await _find_or_restore_run(
                 request, agent_id, run_input.run_id, convert, run_input.resource
             )
@@ -98,7 +98,7 @@ async def _find_or_restore_run(
     convert: ChunkConverter = keep_chunk,
     resource: str = "",
 ) -> LiveRun | None:
-    """Return a run of this server; start to read a durable run if no task reads it yet.
+    """Return a run of this server; if nobody reads a durable run here yet, start to read it.
 
     :raises NotFound: when a durable agent has no such run that the caller may see.
     :raises Conflict: when another resource has a running run with this id, or the caller names no
@@ -255,7 +255,8 @@ async def observe_live_run(
 ) -> StreamResponse:
     """Respond with the stream of an existing run.
 
-    :param request: the request; its header ``Last-Event-ID`` wins over ``run_id`` and ``offset``.
+    :param request: the request. Its header ``Last-Event-ID`` takes precedence over ``run_id`` and
+        ``offset``.
     :param agent_id: the id of the agent.
     :param run_id: the id of the run.
     :param offset: the number of frames to skip.

@@ -24,7 +24,7 @@ MAX_WAITING = 100  # runs of one thread, and runs in the queue of one listener
 
 
 class StreamedRun(Protocol):
-    """A run of this server or another one, as a listener of its thread reads it."""
+    """A run of this or another server, in the form in which a listener of its thread reads it."""
 
     @property
     def stream_frames(self) -> Callable[[], AsyncGenerator[bytes]]:
@@ -93,7 +93,7 @@ class ThreadRuns:
             self._announce(key, run)
 
     def end_waiting(self, key: ThreadKey, run_id: str) -> LiveRun | None:
-        """Announce a run, which has waited for runs of other servers, to the listeners.
+        """Announce a run to the listeners after it has waited for runs of other servers.
 
         :param key: the thread.
         :param run_id: the id of the run.
@@ -111,7 +111,7 @@ class ThreadRuns:
             listener.add(run)
 
     def add_remote(self, key: ThreadKey, run: StreamedRun, start: tuple[str, int]) -> None:
-        """Announce a run of another server to all listeners that do not know it.
+        """Announce a run of another server to the listeners that do not know the run yet.
 
         :param key: the thread.
         :param run: the run.

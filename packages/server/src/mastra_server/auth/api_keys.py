@@ -18,9 +18,9 @@ _DIGEST_PREFIX = "sha256:"
 class ApiKeys:
     """Accept callers with one of several keys; the user is ``{"id": NAME}``.
 
-    :param keys: each key by the name of its owner: a ``Secret``, a string, or ``sha256:`` and the
-        hex digest of the key, which may be stored in the code.
-    :param restrict_memory: restrict each key to the memory of the resource that has the key's name.
+    :param keys: the keys by the names of their owners. A key is a ``Secret``, a string, or
+        ``sha256:`` and the hex digest of the key. The digest may be stored in the code.
+    :param restrict_memory: restrict the caller with a key to the resource that has the key's name.
     :raises ConfigError: for an empty mapping, or an invalid digest.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 from mastra_core import Secret
 from mastra_core.errors import ConfigError
 from mastra_server.auth.jwks import KeyNotFound, KeySet
-from mastra_server.auth.token_signatures import create_signatures
+from mastra_server.auth.token_signatures import LibrarySignatures, Signatures
 
 __all__ = ("Jwt",)
 
@@ -48,7 +49,7 @@ class Jwt:
         leeway: float = 0,
         resource_claim: str = "sub",
     ) -> None:
-        self._signatures = create_signatures()
+        self._signatures = _create_signatures()
         if sum(each is not None for each in (secret, public_key, jwks_url)) != 1:
             raise ConfigError(
                 "Jwt needs exactly one key, but got none or several.",
@@ -120,3 +121,25 @@ def _check_algorithms(names: Sequence[str] | None, choices: Sequence[str]) -> li
                 f"Use one or more of {', '.join(choices)}.",
             )
     return list(names or (choices if choices is _PUBLIC else ["HS256"]))
+
+
+def _create_signatures() -> Signatures:
+    """Choose what verifies signatures on this platform.
+
+    There is no build of cryptography for Cloudflare Workers, so WebCrypto is chosen there.
+
+    :raises ConfigError: when a package is not installed.
+    """
+    from importlib.util import find_spec
+
+    in_pyodide = sys.platform == "emscripten"
+    if find_spec("jwt") is None or (find_spec("cryptography") is None and not in_pyodide):
+        raise ConfigError(
+            "Jwt needs PyJWT, which is not installed.",
+            'Install it: pip install "mastra-server[auth]".',
+        )
+    if not in_pyodide:
+        return LibrarySignatures()
+    from mastra_server.auth.web_crypto import create_web_crypto
+
+    return create_web_crypto()

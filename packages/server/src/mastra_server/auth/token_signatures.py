@@ -1,19 +1,13 @@
-"""Verify the signatures of tokens: by PyJWT and cryptography, or by the platform's WebCrypto.
-
-There is no build of cryptography for Cloudflare Workers. WebCrypto is chosen there.
-"""
+"""Define what verifies the signatures of tokens, and verify them by PyJWT and cryptography."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from mastra_core.errors import ConfigError
-
-__all__ = ("LibrarySignatures", "Signatures", "create_signatures", "read_key_set")
+__all__ = ("LibrarySignatures", "Signatures", "read_key_set")
 
 
 def read_key_set(body: bytes) -> list[dict[str, Any]]:
@@ -94,23 +88,3 @@ class LibrarySignatures:
         except TypeError as error:
             raise jwt.InvalidKeyError("The algorithm of the token needs another key.") from error
         return claims
-
-
-def create_signatures() -> Signatures:
-    """Choose how this platform verifies signatures.
-
-    :raises ConfigError: when a package is not installed.
-    """
-    from importlib.util import find_spec
-
-    in_pyodide = sys.platform == "emscripten"
-    if find_spec("jwt") is None or (find_spec("cryptography") is None and not in_pyodide):
-        raise ConfigError(
-            "Jwt needs PyJWT, which is not installed.",
-            'Install it: pip install "mastra-server[auth]".',
-        )
-    if not in_pyodide:
-        return LibrarySignatures()
-    from mastra_server.auth.web_crypto import create_web_crypto
-
-    return create_web_crypto()

@@ -41,7 +41,7 @@ def request_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, An
 def build_context(
     request: ASGIConnection[Any, Any, Any, Any], body: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Build the context of one request from body, query and middleware, in this order.
+    """Build the context of one request from body, query and middleware; the last one wins.
 
     :param request: the request.
     :param body: the ``requestContext`` of the request body.

@@ -45,7 +45,7 @@ def build_thread(thread: Thread) -> dict[str, Any]:
 def build_message(message: StoredMessage, resource: str) -> dict[str, Any]:
     """Build a message for a response, in Mastra's stored form.
 
-    :param message: the message; where its writer's own form is stored, that is used.
+    :param message: the message. Content that a client saved in Mastra's form is returned unchanged.
     :param resource: the resource of its thread.
     """
     return {

@@ -1,4 +1,4 @@
-"""Trace requests and agent runs, and read the trace ids of workflow runs."""
+"""Trace requests, and read the trace ids of workflow runs."""
 
 from __future__ import annotations
 

@@ -51,11 +51,11 @@ def get_engine(request: _Request) -> Engine:
 
 
 async def get_run(request: _Request, run_id: str) -> Run:
-    """Return the run in the path of a request.
+    """Return a run of the workflow in the path.
 
     :param request: the request.
     :param run_id: the id of the run.
-    :raises NotFound: when the caller may access no such run.
+    :raises NotFound: when there is no such run that the caller may see.
     """
     own = restrict_to_resource(request)
     return await get_engine(request).get(get_workflow(request), run_id, own)
