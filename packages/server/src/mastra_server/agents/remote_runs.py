@@ -13,7 +13,8 @@ import base64
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -157,13 +158,15 @@ class RemoteRuns:
 
     async def observe(
         self, agent_id: str, scope: RunScope, run_id: str, after: int | None
-    ) -> AsyncGenerator[bytes]:
-        """Return the frames of a run of another server.
+    ) -> tuple[AsyncGenerator[bytes], Callable[[], Awaitable[None]]]:
+        """Observe a run of another server.
 
         :param agent_id: the id of the agent.
         :param scope: the runs that the caller may see.
         :param run_id: the id of the run.
         :param after: the number of frames to skip; ``None`` for those before the last start.
+        :returns: the frames, and a function to call when the reader is gone. A generator that was
+            never started does not notice that.
         :raises NotFound: when no server has such a run.
         """
         owner, thread, resource = scope
@@ -172,7 +175,8 @@ class RemoteRuns:
         answer = await self._send_request(message)
         if answer is None:
             raise NotFound("Agent run not found")
-        return self._receive_frames(message.request, answer.sender)
+        frames = self._receive_frames(message.request, answer.sender)
+        return frames, partial(self._end_observation, message.request)
 
     async def abort(self, agent_id: str, scope: RunScope, run_id: str) -> bool:
         """Abort a run of another server.
@@ -292,7 +296,11 @@ class RemoteRuns:
         except TimeoutError:
             get_logger("mastra.server").warning("the server of a run has not answered")
         finally:
-            self._answers.pop(request, None)
+            await self._end_observation(request)
+
+    async def _end_observation(self, request: str) -> None:
+        """Receive no more frames, and tell the server that sends them."""
+        if self._answers.pop(request, None) is not None:
             self._start(self._send(_ALL, self._build("cancel", request=request)))
 
     async def _report_alive(self) -> None:
@@ -455,7 +463,7 @@ class RemoteRuns:
         async def stream_frames() -> AsyncGenerator[bytes]:
             with contextlib.suppress(NotFound):
                 scope = RunScope(message.owner, message.thread, message.resource)
-                frames = await self.observe(message.agent, scope, message.run, None)
+                frames, _ = await self.observe(message.agent, scope, message.run, None)
                 async with contextlib.aclosing(frames):
                     async for frame in frames:
                         yield frame

@@ -273,7 +273,7 @@ async def observe_live_run(
     run = await _find_or_restore_run(request, agent_id, run_id, resource=resource)
     if run is None and remote is not None:
         scope = _build_scope(request, resource)
-        return sse_response(await remote.observe(agent_id, scope, run_id, after))
+        return sse_response(*await remote.observe(agent_id, scope, run_id, after))
     return respond_with_run(_require_run(run), after)
 
 
