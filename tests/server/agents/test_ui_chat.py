@@ -124,7 +124,7 @@ def test_route_of_one_agent(results):
     [
         ({"path": "/chat"}, "has no agent"),
         ({"agent": "shop"}, "has two agents"),
-        ({"version": "v4"}, "'v4' does not exist"),
+        ({"version": "v4"}, "'v4' of the AI SDK is not supported"),
     ],
 )
 def test_invalid_routes(arguments, message):

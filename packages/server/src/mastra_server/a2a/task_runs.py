@@ -63,7 +63,7 @@ async def start_task_run(
         await check_thread_access(agent, run_input)
         chunks = stream_agent(agent, run_input, suspended_runs)
     if (task.state, task.run) != (state, run):  # another request was faster
-        raise Conflict(f"The task {task.id} has changed.")
+        raise Conflict(f"Another request has changed the task {task.id}.")
     store = get_task_store(request.app.state)
     recorded = _record_chunks(task, chunks, request.app.state.mastra.server.run_timeout)
     task.run = start_live_run(request, agent.id, run_input, recorded)

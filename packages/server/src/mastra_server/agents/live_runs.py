@@ -88,7 +88,9 @@ class LiveRuns:
         key = (agent_id, owner, run_id)
         self._remove_lost_runs()
         if key in self._running:
-            raise Conflict(f"The run {run_id!r} is running.")
+            raise Conflict(
+                f"The run {run_id!r} is running.", "Observe the run, or choose another run id."
+            )
         release = self.hold_place(caller, size)
         run = self._finished.pop(key)
         if run is None or (run.resource, run.thread) != memory:  # its log belongs to another thread

@@ -150,7 +150,8 @@ class ThreadRuns:
         running = self.list_active(key)
         if len(running) >= MAX_WAITING:
             raise TooManyRuns(
-                f"{len(running)} runs wait in the thread {key[2]!r}, and this is the maximum."
+                f"{len(running)} runs wait in the thread {key[2]!r}, and this is the maximum.",
+                "Wait for the end of a run, or abort one.",
             )
         return running[-1] if running else None
 

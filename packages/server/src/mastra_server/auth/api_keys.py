@@ -75,7 +75,7 @@ def _compute_digest(name: str, key: str) -> bytes:
         digest = b""
     if len(digest) != hashlib.sha256().digest_size:
         raise ConfigError(
-            f"The key {name!r} is not a SHA-256 digest.",
+            f"The key of {name!r} is not a SHA-256 digest.",
             "Write 'sha256:' followed by 64 hexadecimal digits.",
         )
     return digest

@@ -56,7 +56,9 @@ class FrozenRuns:
         try:
             await self._continue_runs()
         except StorageError as error:  # the route itself reports it
-            get_logger("mastra.workflows").error("durable runs wait: %s", error)
+            get_logger("mastra.workflows").error(
+                "waiting durable runs cannot be continued: %s", error
+            )
 
 
 async def _wait_for_all(tasks: list[asyncio.Task[Any]]) -> None:

@@ -94,7 +94,8 @@ async def encode_events(
 
 
 def _encode(event: dict[str, Any]) -> bytes:
-    return b"event: " + event["type"].encode() + b"\ndata: " + encode_json(event) + b"\n\n"
+    kind: str = event["type"]
+    return b"event: " + kind.encode() + b"\ndata: " + encode_json(event) + b"\n\n"
 
 
 async def _run_agent(
