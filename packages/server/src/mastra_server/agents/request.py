@@ -15,9 +15,10 @@ from mastra_server.agents.model_settings import read_model_settings
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.json_schemas import check_schema
 from mastra_server.http.request_body import (
-    MAX_ID_LENGTH,
     MAX_ITEMS,
     InvalidBody,
+    MaybeId,
+    OptionalId,
     check_metadata,
     read_body,
 )
@@ -29,7 +30,6 @@ from mastra_server.http.request_context import (
 
 __all__ = ("AgentBody", "build_run_input", "read_run_input")
 
-_Id = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 _Items = Annotated[list[Any], msgspec.Meta(max_length=MAX_ITEMS)]
 _Texts = Annotated[list[str | dict[str, Any]], msgspec.Meta(max_length=MAX_ITEMS)]
 _Names = Annotated[list[str], msgspec.Meta(max_length=MAX_ITEMS)]
@@ -51,7 +51,7 @@ class _Structured(msgspec.Struct, rename="camel"):
 
 
 class _BodyThread(msgspec.Struct):
-    id: _Id
+    id: OptionalId
     title: str = ""
     metadata: dict[str, Any] = {}
 
@@ -62,8 +62,8 @@ class _Recall(msgspec.Struct, rename="camel"):
 
 
 class _Memory(msgspec.Struct, rename="camel"):
-    thread: _Id | _BodyThread = ""
-    resource: _Id = ""
+    thread: OptionalId | _BodyThread = ""
+    resource: OptionalId = ""
     read_only: bool = False
     options: _Recall = msgspec.field(default_factory=_Recall)
 
@@ -109,8 +109,8 @@ class AgentBody(msgspec.Struct, rename="camel"):
     structured_output: _Structured | None = None
     output: dict[str, Any] | None = None
     memory: _Memory | None = None
-    thread_id: _Id | None = None
-    resource_id: _Id | None = None
+    thread_id: MaybeId = None
+    resource_id: MaybeId = None
     instructions: str | dict[str, Any] | _Texts | None = None
     system: str | dict[str, Any] | _Texts | None = None
     max_steps: Annotated[int, msgspec.Meta(ge=1)] | None = None
@@ -123,7 +123,7 @@ class AgentBody(msgspec.Struct, rename="camel"):
     tool_choice: Literal["auto", "none", "required"] | _Choice | None = None
     require_tool_approval: bool = False
     request_context: dict[str, Any] | None = None
-    run_id: _Id | None = None
+    run_id: MaybeId = None
 
 
 async def read_run_input(request: Request[Any, Any, Any]) -> AgentInput:

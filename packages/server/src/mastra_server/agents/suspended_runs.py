@@ -99,12 +99,10 @@ async def stream_events(
     final_events: list[AgentEvent] = []
     async with close_on_exit(agent.stream(run_input)) as events:
         async for event in events:
-            if isinstance(event, ApprovalRequired | ToolSuspended):
+            if isinstance(event, ApprovalRequired | ToolSuspended | Finish):
                 final_events.append(event)
-            elif not isinstance(event, Finish):
-                yield event
             else:
-                final_events.append(event)
+                yield event
     if any(isinstance(event, ApprovalRequired | ToolSuspended) for event in final_events):
         run = SuspendedRun.from_output(agent.id, run_input, build_output(final_events))
         try:

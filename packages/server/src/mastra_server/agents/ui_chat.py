@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import msgspec
 from litestar import Request
 from litestar.response.base import ASGIResponse
 
@@ -26,22 +25,21 @@ from mastra_server.agents.suspended_runs import (
     get_suspended_run,
     get_suspended_runs,
 )
-from mastra_server.http.request_body import MAX_ID_LENGTH, read_body
+from mastra_server.http.request_body import MAX_ID_LENGTH, MaybeId, OptionalId, read_body
 from mastra_server.http.responses import StreamResponse
 
 __all__ = ("ChatBody", "resume_chat", "stream_chat")
 
 _Request = Request[Any, Any, Any]
 _MAX_DECIDED_RUNS = 10  # of one message; each is looked up in the storage
-_Id = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 
 
 class ChatBody(AgentBody, kw_only=True, rename="camel"):
     """The input of a chat: the options of a run, and the fields that the AI SDK adds."""
 
-    id: _Id = ""
+    id: OptionalId = ""
     trigger: Literal["submit-message", "regenerate-message", "resume-stream"] = "submit-message"
-    message_id: _Id | None = None
+    message_id: MaybeId = None
 
 
 async def stream_chat(

@@ -21,6 +21,7 @@ __all__ = (
     "InvalidBody",
     "InvalidQuery",
     "MaybeId",
+    "OptionalId",
     "StructureError",
     "check_metadata",
     "check_numbers",
@@ -50,7 +51,8 @@ _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
 
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
-MaybeId = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)] | None
+OptionalId = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]  # empty for none
+MaybeId = OptionalId | None
 
 
 class InvalidBody(InvalidInput):

@@ -26,6 +26,7 @@ __all__ = (
     "build_message_query",
     "build_thread_query",
     "find_memory",
+    "get_own_memory",
     "get_resource",
     "get_thread_id",
     "load_owned_thread",
@@ -60,6 +61,14 @@ class _Filter(msgspec.Struct, rename="camel"):
     metadata: dict[str, Any] = {}
 
 
+def get_own_memory(mastra: Mastra) -> Memory:
+    """Return the memory of the application itself; by default a memory in its storage.
+
+    :param mastra: the application.
+    """
+    return mastra.memory or Memory(storage=mastra.storage)
+
+
 def find_memory(request: _Request) -> Memory | None:
     """Return the memory of the query's agent, or the application's memory if it names no agent.
 
@@ -70,7 +79,7 @@ def find_memory(request: _Request) -> Memory | None:
     mastra: Mastra = request.app.state.mastra
     name = request.query_params.get("agentId", "")
     if not name:
-        return mastra.memory or Memory(storage=mastra.storage)
+        return get_own_memory(mastra)
     try:
         return get_memory(mastra.get_agent(name))
     except NotFound:

@@ -42,7 +42,7 @@ class FrozenRuns:
         with collect_tasks() as tasks:
             task = asyncio.create_task(self._continue())
             tasks.append(task)
-            if scope["method"] == "GET":  # the response shows the runs after that
+            if scope["method"] == "GET":  # it shows the runs after that
                 await asyncio.wait([task], timeout=_READ_TIMEOUT)
 
             async def send_last(message: Message) -> None:

@@ -108,10 +108,11 @@ async def _run_agent(
     transcript = Transcript(agent.id, run_input)
     has_ended = False
     with start_agent_span(agent, run_input) as span:
-        async with close_on_exit(
-            stream_events(agent, run_input, get_suspended_runs(request))
-        ) as events:
-            async for event in _end_in_time(request, agent, events):
+        async with (
+            close_on_exit(stream_events(agent, run_input, get_suspended_runs(request))) as events,
+            contextlib.aclosing(_end_in_time(request, agent, events)) as timed_events,
+        ):
+            async for event in timed_events:
                 transcript.add(event)
                 has_ended = has_ended or isinstance(event, Finish | Failure)
                 if isinstance(event, Failure):

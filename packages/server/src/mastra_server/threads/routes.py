@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 from litestar import Request
@@ -35,7 +35,7 @@ from mastra_server.agents.suspended_runs import (
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns, run_after
 from mastra_server.http.dates import format_iso
 from mastra_server.http.handlers import post
-from mastra_server.http.request_body import MAX_ID_LENGTH, Id, convert_value, read_body
+from mastra_server.http.request_body import Id, OptionalId, convert_value, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.sse import sse_response
@@ -44,7 +44,6 @@ from mastra_server.threads.schemas import Aborted, Accepted, Decided
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
-_Resource = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 
 
 class _SentMessage(msgspec.Struct):
@@ -64,7 +63,7 @@ class _Active(msgspec.Struct):
 class _Sent(msgspec.Struct, rename="camel"):
     message: str | list[Any] | _SentMessage
     thread_id: Id
-    resource_id: _Resource = ""
+    resource_id: OptionalId = ""
     if_idle: _Idle = msgspec.field(default_factory=_Idle)
     if_active: _Active = msgspec.field(default_factory=_Active)
 
@@ -77,15 +76,15 @@ class _Sent(msgspec.Struct, rename="camel"):
 
 class _ThreadsThread(msgspec.Struct, rename="camel"):
     thread_id: Id
-    resource_id: _Resource = ""
-    expected_run_id: _Resource = ""
+    resource_id: OptionalId = ""
+    expected_run_id: OptionalId = ""
 
 
 class _Approval(msgspec.Struct, rename="camel"):
     thread_id: Id
     tool_call_id: Id
     approved: bool
-    resource_id: _Resource = ""
+    resource_id: OptionalId = ""
     resume_data: Any = None
     request_context: dict[str, Any] | None = None
     messages: list[Any] | None = None

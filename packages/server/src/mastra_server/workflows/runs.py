@@ -81,12 +81,11 @@ async def list_active_runs(request: _Request, workflow: Workflow) -> list[RunRec
 async def _list_runs(request: _Request) -> ASGIResponse:
     """List the runs of a workflow, newest first."""
     workflow, engine, query = get_workflow(request), get_engine(request), _build_query(request)
-    if query is None:
-        return await list_response(
-            request, "runs", [], partial(build_listed_run, workflow), {"total": 0}
-        )
-    page = await engine.list(workflow, query)
-    total = sum((await engine.count(workflow, query)).values())
+    page: list[RunRecord] = []
+    total = 0
+    if query is not None:
+        page = await engine.list(workflow, query)
+        total = sum((await engine.count(workflow, query)).values())
     return await list_response(
         request, "runs", page, partial(build_listed_run, workflow), {"total": total}
     )
