@@ -66,7 +66,7 @@ async def get_typed(request: Request[Any, Any, Any]) -> dict[str, int]:
 
 
 ROUTES = [
-    ApiRoute(path="/orders/{order}", handler=order, method=["GET", "PUT"]),
+    ApiRoute(path="/orders/{order}", handler=order, method=["GET", "PUT", "PATCH", "DELETE"]),
     {"path": "/plain", "handler": get_plain},
     ApiRoute(path="/lost", handler=raise_not_found),
     ApiRoute(path="/made", handler=lambda _: Response({"a": 1}, status_code=201), method="POST"),
@@ -79,7 +79,9 @@ def test_user_routes(serve):
     with serve(server={"api_routes": ROUTES}) as server:
         http = server.http
         assert http.get("/orders/7").json() == {"order": "7", "method": "GET"}
-        assert http.put("/orders/7").json()["method"] == "PUT"
+        for method in ("PUT", "PATCH", "DELETE"):
+            answer = http.request(method, "/orders/7")
+            assert (answer.status_code, answer.json()["method"]) == (200, method)
         assert http.post("/orders/7").status_code == 404
         assert http.get("/plain").text == "plain"
         assert http.get("/lost").json() == {"error": "No such order"}
@@ -100,6 +102,22 @@ def test_user_routes(serve):
 def test_rejected_routes(item, words):
     with pytest.raises(ConfigError, match=words):
         create_app(create_sample(server={"api_routes": [item]}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "paths", "words"),
+    [
+        ({}, ["/x", "/x"], "path '/x' and http method GET"),
+        ({"metrics": True}, ["/metrics"], "path '/metrics'"),
+        ({"api_prefix": ""}, ["/agents"], "path '/agents'"),
+        ({}, ["/x/{a}/{a}"], "Duplicate parameter 'a'"),
+    ],
+)
+def test_paths_that_cannot_be_served(settings, paths, words):
+    routes = [ApiRoute(path=path, handler=order) for path in paths]
+    with pytest.raises(ConfigError, match=words) as caught:
+        create_app(create_sample(server={"api_routes": routes, **settings}))
+    assert "path and a method that no other endpoint has" in caught.value.hint
 
 
 @pytest.mark.parametrize(

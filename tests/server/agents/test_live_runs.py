@@ -3,8 +3,10 @@
 import asyncio
 
 import pytest
+from litestar.datastructures import State
 
-from mastra_core.errors import Conflict, TooManyRuns
+from mastra_core.errors import Conflict, NotFound, TooManyRuns
+from mastra_core.logger import get_logger
 from mastra_core.request_scope import disable_request_scope, enable_request_scope, scoped_task
 from mastra_server.agents import live_run, live_runs
 from mastra_server.agents.live_runs import LiveRuns
@@ -129,14 +131,14 @@ def test_a_late_end_of_a_response_leaves_the_resumed_run_alone(monkeypatch, scop
             if b"[DONE]" in piece:
                 break
         await run.wait()
-        runs.start(chunks(20, wait=0.01), "r", "a")
+        runs.start(chunks(20, wait=0.01), "r", "a").abort_without_readers(lambda: False)
         await first.aclose()
         await end_first()
         await asyncio.sleep(0.05)
         assert list_numbers(await read(run)) == [*range(20)]
         end_second = run.build_disconnect_callback(at_once=at_once)
         await end_second()  # the run has ended, so there is nothing to abort
-        runs.start(endless(), "r", "a")
+        runs.start(endless(), "r", "a").abort_without_readers(lambda: False)
         await asyncio.sleep(0.01)
         await run.build_disconnect_callback(at_once=at_once)()
         async with asyncio.timeout(5):
@@ -162,7 +164,7 @@ def test_a_delayed_abort_leaves_the_resumed_run_alone(monkeypatch, scoped):
         run.abort_without_readers(lambda: False)
         await run.build_disconnect_callback()()
         await run.wait()
-        runs.start(chunks(20, wait=0.02), "r", "a")
+        runs.start(chunks(20, wait=0.02), "r", "a").abort_without_readers(lambda: False)
         await run.wait()
         assert list_numbers(await read(run)) == [*range(20)]
 
@@ -279,5 +281,64 @@ def test_a_run_of_another_thread_begins_a_new_log():
         await read(runs.start(chunks(3), "r", "a", memory=("ann", "t1")))
         other = runs.start(chunks(2), "r", "a", memory=("ann", "t2"))
         assert list_numbers(await read(other, 0)) == [0, 1]
+
+    asyncio.run(main())
+
+
+async def refuse(secret):
+    yield build_chunk(0)
+    raise NotFound("There is no suspended run 'r'.")
+
+
+def test_an_error_of_the_request_is_shown(caplog):
+    """Two servers may resume a run at the same time; the stream of the second one has begun."""
+
+    async def main():
+        run = LiveRuns(60).start(refuse(""), "r", "a")
+        got = await read(run)
+        assert b'"error":{"name":"NotFound","message":"There is no suspended run' in got
+        assert got.endswith(live_run.DONE)
+
+    get_logger("mastra.server").addHandler(caplog.handler)
+    asyncio.run(main())
+    get_logger("mastra.server").removeHandler(caplog.handler)
+    assert not caplog.records
+
+
+def test_all_runs_are_aborted_at_the_same_time():
+    """The time until a server may kill its process is for all runs together."""
+
+    async def clean_up(both):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await both.wait()
+        yield
+
+    async def main():
+        runs, both = LiveRuns(60), asyncio.Barrier(2)
+        started = [runs.start(clean_up(both), name, "a") for name in ("one", "two")]
+        await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            await runs.close()
+        assert not any(run.is_running for run in started)
+
+    asyncio.run(main())
+
+
+def test_an_idle_listener_sleeps_until_the_heartbeat():
+    async def main():
+        threads, state = ThreadRuns(), State({"draining": False})
+        frames = threads.stream_frames(("a", "r", "t"), state)
+        assert await anext(frames) == b": connected\n\n"
+        listener = asyncio.create_task(anext(frames))
+        await asyncio.sleep(0)
+        loop = asyncio.get_running_loop()
+        (timer,) = loop._scheduled
+        assert timer.when() - loop.time() > live_run.HEARTBEAT_INTERVAL - 5
+        state.draining = True
+        threads.wake_listeners()
+        assert await listener == live_run.HEARTBEAT
+        assert await anext(frames, None) is None
 
     asyncio.run(main())

@@ -52,6 +52,14 @@ def test_text(value, expected):
             {"type": "file", "data": PIXEL, "mimeType": "application/pdf"},
             FilePart(media_type="application/pdf", data=b"pixel"),
         ),
+        (
+            {"type": "file", "url": "data:text/plain;charset=utf-8,a%20b+c"},
+            FilePart(media_type="text/plain", data=b"a b+c"),
+        ),
+        (
+            {"type": "file", "url": f"data:;BASE64,{PIXEL[:4]}%0A{PIXEL[4:]}", "mediaType": "a/b"},
+            FilePart(media_type="a/b", data=b"pixel"),
+        ),
     ],
 )
 def test_files(part, expected):
@@ -85,6 +93,20 @@ def test_client_tool_calls():
     )
 
 
+@pytest.mark.parametrize(
+    ("content", "result"),
+    [
+        ({"result": "no row", "isError": True}, "no row"),
+        ({"output": {"type": "error-text", "value": "no row"}}, "no row"),
+        ({"output": {"type": "error-json", "value": {"code": 1}}}, {"code": 1}),
+    ],
+)
+def test_result_of_a_failed_tool(content, result):
+    part = {"type": "tool-result", "toolCallId": "1", "toolName": "add", **content}
+    (message,) = parse_messages({"role": "tool", "content": [part]})
+    assert message.parts == (ToolResultPart(id="1", name="add", result=result, failed=True),)
+
+
 def test_tool_results_of_stored_messages():
     call = {"state": "result", "toolCallId": "1", "toolName": "add", "args": {"a": 1}}
     parts = [
@@ -108,6 +130,7 @@ def test_tool_results_of_stored_messages():
         [1],
         [{"role": "user", "content": [1]}],
         [{"role": "user", "content": [{"type": "image", "image": "!"}]}],
+        [{"role": "user", "content": [{"type": "image", "image": "data:image/png;base64,a-_b"}]}],
         [{"role": "user", "content": [{"type": "tool-call"}]}],
     ],
 )

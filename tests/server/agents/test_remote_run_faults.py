@@ -80,7 +80,8 @@ class Server(NamedTuple):
         return asyncio.create_task(self.remote.wait_for_turn(KEY, run.id))
 
     async def observe(self, run_id="r", after=0):
-        return await self.remote.observe("a", RunScope("o"), run_id, after)
+        frames, _ = await self.remote.observe("a", RunScope("o"), run_id, after)
+        return frames
 
     async def close(self):
         await self.runs.close()
@@ -432,5 +433,24 @@ def test_an_error_of_the_database_of_a_rate_limit_is_answered_with_json(tmp_path
             assert answer.json() == {"error": "Internal Server Error"}
             assert answer.headers["access-control-allow-origin"] == "*"
             assert (await http.get("/health")).status_code == 200
+
+    asyncio.run(main())
+
+
+def test_a_reader_that_leaves_before_the_first_frame():
+    """The client of a response may disconnect before the frames are requested."""
+
+    async def main():
+        bus = MemoryBus()
+        async with open_servers(bus, 2) as (one, two):
+            one.start(chunks(3, wait=5))
+            frames, end = await two.remote.observe("a", RunScope("o"), "r", 0)
+            await wait_until(lambda: one.remote._senders)
+            await frames.aclose()
+            await end()
+            await wait_until(lambda: not one.remote._senders)
+            assert not two.remote._answers
+            await end()
+            assert bus.sent.count("cancel") == 1
 
     asyncio.run(main())

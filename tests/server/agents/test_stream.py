@@ -7,8 +7,11 @@ import time
 
 import pytest
 
+from mastra_core import Mastra
+from mastra_core.agents import AgentInput, ReasoningDelta, TextDelta
 from mastra_server.agents import live_run
-from tests.server.sample_app import TickingRuns
+from mastra_server.agents.transcript import Transcript
+from tests.server.sample_app import ApprovalAgent, TickingRuns, ticking
 
 
 def parse_chunks(text):
@@ -176,6 +179,57 @@ def test_run_that_must_continue(server, monkeypatch, subscribes):
         other.close()
 
 
+class DecidedAgent(ApprovalAgent):
+    """Writes for a while after the decision."""
+
+    async def stream(self, input):
+        if not input.decisions:
+            async for event in super().stream(input):
+                yield event
+            return
+        async for text in ticking(input.run_id):
+            yield TextDelta(text=text)
+
+
+@pytest.mark.parametrize("decide", ["approve-tool-call", "send-tool-approval"])
+def test_resumed_run_that_must_continue(serve, monkeypatch, decide):
+    """The request that resumes a run decides whether the run needs a reader."""
+    monkeypatch.setattr(live_run, "ABORT_DELAY", 0.05)
+    url = f"/api/agents/{DecidedAgent.id}"
+    thread = {"thread": decide, "resource": "ann"}
+    with serve(Mastra(agents={DecidedAgent.id: DecidedAgent()}, logger=False)) as server:
+        server.http.post(f"{url}/stream", json={"messages": "x", "runId": decide, "memory": thread})
+        if decide == "approve-tool-call":
+            body, header = {"runId": decide}, "x-mastra-abort-on-disconnect: false"
+            connection = open_post(
+                server, f"{url}/{decide}", {**body, "toolCallId": "call-1"}, header
+            )
+        else:
+            body = {"threadId": decide, "resourceId": "ann", "toolCallId": "call-1"}
+            sent = server.http.post(f"{url}/{decide}", json={**body, "approved": True})
+            assert sent.status_code == 200
+            connection = open_post(server, f"{url}/observe", {"runId": decide})
+        read_until(connection, b"text-delta")
+        connection.close()
+        time.sleep(0.3)
+        assert decide not in TickingRuns.ended
+        assert (
+            '"type":"abort"' not in server.http.post(f"{url}/observe", json={"runId": decide}).text
+        )
+
+
+def test_reconnection_by_an_id_that_is_not_ascii(server):
+    """An event source sends the id in UTF-8, and ``fetch`` sends it in Latin-1."""
+    body = {"messages": "x", "runId": "läuft"}
+    for encoding in ("utf-8", "latin-1"):
+        first = server.http.post("/api/agents/echoAgent/stream", json=body)
+        event_id = next(line for line in first.text.splitlines() if line.startswith("id: "))[4:]
+        header = [(b"last-event-id", event_id.encode(encoding))]
+        again = server.http.post("/api/agents/echoAgent/stream", json=body, headers=header)
+        assert again.status_code == 200
+        assert parse_chunks(again.text) == parse_chunks(first.text)[1:]
+
+
 def test_run_id_conflict(server):
     body = {"messages": "x", "runId": "once-1"}
     connection = open_post(server, TICKING, body)
@@ -283,3 +337,14 @@ def test_runs_are_listed_by_page_and_filter(serve):
         assert list_runs("fromDate=2999-01-01") == (0, 0)
         assert list_runs("toDate=2999-01-01T00:00:00Z") == (6, 6)
         assert server.http.get(f"{path}/runs?page=x&perPage=1").status_code == 400
+
+
+def test_time_of_a_long_text_is_linear():
+    """Each piece of a text is added in constant time, because runs share one event loop."""
+    transcript = Transcript("agent", AgentInput())
+    started = time.process_time()
+    for _ in range(200_000):
+        transcript.add(TextDelta(text="piece "))
+        transcript.add(ReasoningDelta(text="piece "))
+    assert transcript.turn.text == transcript.turn.reasoning == "piece " * 200_000
+    assert time.process_time() - started < 5  # seconds; appending to a string takes a minute

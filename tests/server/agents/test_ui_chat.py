@@ -124,7 +124,7 @@ def test_route_of_one_agent(results):
     [
         ({"path": "/chat"}, "has no agent"),
         ({"agent": "shop"}, "has two agents"),
-        ({"version": "v4"}, "'v4' does not exist"),
+        ({"version": "v4"}, "'v4' of the AI SDK is not supported"),
     ],
 )
 def test_invalid_routes(arguments, message):
@@ -144,6 +144,21 @@ def test_decisions_about_nothing(server, id):
     messages = [user, {"id": "a1", "role": "assistant", "parts": [part]}]
     answer = server.http.post("/chat/shop", json={"id": "c", "messages": messages})
     assert (answer.status_code, paid) == (200, before)
+
+
+def test_decision_about_a_run_whose_id_has_colons(server):
+    before = [*paid]
+    user = {"id": "u1", "role": "user", "parts": [{"type": "text", "text": "pay"}]}
+    body = {"id": "c", "runId": "a::b", "messages": [user]}
+    assert '"approvalId":"a::b::pay-0"' in server.http.post("/chat/shop", json=body).text
+    part = {
+        "type": "tool-pay", "toolCallId": "pay-0", "state": "approval-responded", "input": {},
+        "approval": {"id": "a::b::pay-0", "approved": True},
+    }  # fmt: skip
+    messages = [user, {"id": "a1", "role": "assistant", "parts": [part]}]
+    answer = server.http.post("/chat/shop", json={"id": "c", "messages": messages})
+    assert "paid 3" in answer.text
+    assert paid == [*before, 3]
 
 
 def test_a_request_looks_up_few_runs(server, monkeypatch):

@@ -10,9 +10,9 @@ APP = f"""
 from mastra_core import MemoryEngine, MemoryStorage, Memory
 from mastra_core.agents import MemorySuspendedRuns
 from mastra_server.agents import live_runs
-from mastra_server.openai import routes as openai_routes
+from mastra_server.openai import response_store
 from tests.server.sample_app import create_sample
-live_runs.MAX_FINISHED_BYTES = openai_routes._MAX_BYTES = {BUDGET}
+live_runs.MAX_FINISHED_BYTES = response_store._MAX_BYTES = {BUDGET}
 storage = MemoryStorage(max_bytes={BUDGET})
 storage.suspended_runs = MemorySuspendedRuns(max_bytes={BUDGET})
 mastra = create_sample(

@@ -219,7 +219,7 @@ class Issuer:
     """Somebody who issues tokens, and publishes keys over HTTP."""
 
     def __init__(self):
-        self.keys, self.asked, self.broken = {}, 0, False
+        self.keys, self.asked, self.broken, self.algorithm = {}, 0, False, None
         issuer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -241,6 +241,7 @@ class Issuer:
         for name, key in self.keys.items():
             algorithm = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
             made.append({**algorithm.to_jwk(key.public_key(), as_dict=True), "kid": name})
+            made[-1] |= {"alg": self.algorithm} if self.algorithm else {}
         return made
 
     def token(self, kid, algorithm="RS256", key=None, **claims):
@@ -273,6 +274,27 @@ def test_valid_tokens(jwks_server, issuer):
         assert (status, context["mastra__resourceId"]) == (200, "ada")
         assert context["user"]["iss"] == "https://id.example"
     assert issuer.asked == 1
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS512", "PS256"])
+def test_a_key_without_an_algorithm_fits_all_of_its_type(jwks_server, issuer, algorithm):
+    issuer.keys["curve"] = ec.generate_private_key(ec.SECP384R1())
+    assert call_whoami(jwks_server, issuer.token("one", algorithm))[0] == 200
+    assert call_whoami(jwks_server, issuer.token("curve", "ES384"))[0] == 200
+    stranger = ec.generate_private_key(ec.SECP256R1())
+    other_type = {
+        "curve of an RSA key": issuer.token("one", "ES256", stranger),
+        "RSA of a curve": issuer.token("curve", algorithm, issuer.keys["one"]),
+        "other curve": issuer.token("curve", "ES256", stranger),
+    }
+    for what, token in other_type.items():
+        assert call_whoami(jwks_server, token) == REFUSED, what
+
+
+def test_a_key_with_an_algorithm_fits_only_this_one(jwks_server, issuer):
+    issuer.algorithm = "RS512"
+    assert call_whoami(jwks_server, issuer.token("one", "RS512"))[0] == 200
+    assert call_whoami(jwks_server, issuer.token("one", "RS256")) == REFUSED
 
 
 def encode_part(raw):
@@ -381,6 +403,8 @@ def test_public_key(serve):
     with serve(server={"auth": Jwt(public_key=pem.decode(), audience=["shop", "bank"])}) as server:
         assert call_whoami(server, sign_shared(key, "ES256", aud="bank"))[0] == 200
         assert call_whoami(server, sign_shared(key, "ES256", aud="other")) == REFUSED
+        stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        assert call_whoami(server, sign_shared(stranger, "RS256", aud="bank")) == REFUSED
 
 
 @pytest.mark.parametrize(
@@ -390,12 +414,27 @@ def test_public_key(serve):
         {"secret": SECRET, "jwks_url": "https://a.example"},
         {"secret": SECRET, "algorithms": ["RS256"]},
         {"public_key": "x", "algorithms": ["none"]},
+        {"jwks_url": ""},
+        {"jwks_url": "id.example.com/jwks.json"},
+        {"jwks_url": "file:///etc/passwd"},
+        {"jwks_url": "https://user:pa55word@id.example.com/jwks.json"},
         {"secret": ""},
     ],
 )
 def test_invalid_jwt_settings(wrong):
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError) as caught:
         Jwt(audience=None, **wrong)
+    assert "pa55word" not in str(caught.value)
+
+
+def test_the_log_has_no_credentials_of_the_issuer(serve, caplog):
+    get_logger("mastra.server").addHandler(caplog.handler)
+    auth = Jwt(jwks_url="http://127.0.0.1:1/jwks.json?key=hunter2", audience=None)
+    with serve(logger=True, server={"auth": auth}) as server:
+        assert call_whoami(server, sign_shared())[0] == 503
+    assert "cannot fetch keys from http://127.0.0.1:1/jwks.json" in caplog.text
+    get_logger("mastra.server").removeHandler(caplog.handler)
+    assert "hunter2" not in caplog.text
 
 
 def test_keys_are_fetched_within_a_request(issuer):

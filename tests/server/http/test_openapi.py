@@ -6,6 +6,7 @@ import pytest
 
 from mastra_core import ApiRoute
 from mastra_server import ApiKeys, create_app
+from mastra_server.http import openapi
 from mastra_server.http.openapi import build_document
 from mastra_server.http.operations import iter_operations
 from tests.server.sample_app import create_sample
@@ -93,3 +94,18 @@ def test_served_only_where_enabled(serve, api, monkeypatch):
         assert server.http.get("/api/openapi.json").status_code == 200
     with serve(server={"openapi": False}) as server:
         assert server.http.get("/api/reference").status_code == 404
+
+
+def test_the_document_is_built_once(serve, monkeypatch):
+    """The event loop would otherwise be blocked for a while at each request."""
+    built, build = [], openapi.build_document
+
+    def count(app):
+        built.append(app)
+        return build(app)
+
+    monkeypatch.setattr(openapi, "build_document", count)
+    with serve(server={"openapi": True}) as server:
+        documents = [server.http.get("/api/openapi.json").json() for _ in range(2)]
+    assert documents[0] == documents[1]
+    assert len(built) == 1

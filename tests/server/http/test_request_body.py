@@ -86,6 +86,10 @@ def test_no_body_and_no_content_type(api):
         (b'{"messages": [{"role": "robot", "content": "x"}]}', "messages.0.role"),
         (b'{"messages": [{"role": "user"}]}', "messages.0.content"),
         (b'{"messages": [{"role": "user", "content": [{"type": "text"}]}]}', "messages.0.content"),
+        (b'{"messages": {"role": "robot"}}', "messages.role"),
+        (b'{"messages": "x", "context": ["x", 5]}', "context.1"),
+        (b'{"messages": "x", "instructions": {"content": 5}}', "instructions.content"),
+        (b'{"messages": "x", "system": ["x", {"content": 5}]}', "system.1.content"),
         (b'{"messages": "x", "maxSteps": "y"}', "maxSteps"),
     ],
 )

@@ -1,6 +1,7 @@
 """Test that a failed startup is reported by its message alone."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -48,6 +49,20 @@ def test_traces_without_opentelemetry_fail_the_startup(settings):
     assert done.returncode == 3
     assert "needs 'opentelemetry.sdk" in done.stderr
     assert "which is not installed.\nInstall the extra: pip install" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_metrics_without_opentelemetry_fail_the_startup():
+    done = subprocess.run(
+        [sys.executable, "-c", HIDDEN.format(settings="").replace("Mastra(,", "Mastra(")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "OTEL_METRICS_EXPORTER": "otlp"},
+    )
+    assert done.returncode == 3
+    assert "Exporting metrics needs 'opentelemetry.sdk" in done.stderr
     assert "Traceback" not in done.stderr
 
 

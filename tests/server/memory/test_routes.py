@@ -1,5 +1,7 @@
 """Test the memory API with Mastra's JavaScript client."""
 
+import json
+
 import msgspec
 import pytest
 
@@ -329,8 +331,43 @@ def test_middleware_restricts_to_a_thread(serve):
             server.http.get("/api/memory/threads/t2?agentId=memAgent"),
             server.http.get("/api/memory/threads/t2/messages?agentId=memAgent"),
             server.http.delete("/api/memory/threads/t2?agentId=memAgent"),
+            server.http.post("/api/memory/threads/t1/clone?agentId=memAgent", json={
+                "newThreadId": "t2",
+            }),
             server.http.post("/api/memory/threads?agentId=memAgent", json={
                 "resourceId": "ann", "threadId": "t2",
             }),
         ]  # fmt: skip
         assert [answer.status_code for answer in refused] == [403] * len(refused)
+
+
+@pytest.mark.parametrize("resource", [0, 7])
+def test_a_middleware_may_set_a_number(serve, resource):
+    def confine(request, next_):
+        request_context(request)["mastra__resourceId"] = resource
+        return next_(request)
+
+    with serve(create_sample(memory=Memory(), server_middleware=[confine])) as server:
+        threads = "/api/memory/threads"
+        own, other = {"resourceId": str(resource)}, {"resourceId": "ann"}
+        assert server.http.post(threads, json=own).json()["resourceId"] == str(resource)
+        assert server.http.post(threads, json=other).status_code == 403
+        path = "/api/workflows/pureWorkflow/start-async"
+        assert server.http.post(path, json={"inputData": {"n": 1}}).json()["result"] == {"n": 3}
+
+
+def test_limits_of_saved_and_included_messages(serve):
+    message = {"id": "m", "role": "user", "content": "x", "threadId": "t", "resourceId": "r"}
+    with serve(create_sample(memory=Memory())) as server:
+        for name in ("id", "threadId", "resourceId"):
+            body = {"messages": [{**message, name: "x" * 513}]}
+            refused = server.http.post("/api/memory/save-messages", json=body)
+            assert refused.json()["issues"][0]["field"] == f"messages.0.{name}"
+        server.http.post("/api/memory/threads", json={"threadId": "t", "resourceId": "r"})
+        body = {"messages": [{**message, "createdAt": "1970-01-01T00:00:00Z"}]}
+        (saved,) = server.http.post("/api/memory/save-messages", json=body).json()["messages"]
+        assert saved["createdAt"] == "1970-01-01T00:00:00.000Z"
+        path = "/api/memory/threads/t/messages?perPage=0&include="
+        for number, status in ((1000, 200), (1001, 400)):
+            include = json.dumps([{"id": "m"}] * number, separators=(",", ":"))
+            assert server.http.get(path + include).status_code == status, number

@@ -1,5 +1,6 @@
 """Test that logs and metrics arrive at a collector over OTLP, if the variables ask for it."""
 
+import asyncio
 import signal
 import socket
 import threading
@@ -13,8 +14,10 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 
-from mastra_core import Mastra
+from mastra_core import Mastra, Telemetry
 from mastra_core.errors import ConfigError
+from mastra_core.metrics import record
+from mastra_core.metrics.definitions import ACTIVE_REQUESTS
 from mastra_server import create_app
 
 APP = """
@@ -166,3 +169,33 @@ def test_nothing_is_exported_where_it_is_off(disabled, monkeypatch):
     app = create_app(Mastra())
     assert "otlp" not in app.state.logs.pipeline.transports
     assert not app.state.metrics.is_enabled
+
+
+def test_an_application_may_be_served_again(monkeypatch, caplog):
+    """Each start has one exporter; that of an earlier start is closed only once."""
+    collector = Collector()
+    endpoint = f"http://127.0.0.1:{collector.server_port}"
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "otlp")
+    telemetry = Telemetry(
+        export={"type": "otlp", "endpoint": endpoint, "headers": {"x-api-key": ""}}
+    )
+
+    async def main():
+        app = create_app(Mastra(logger=False, telemetry=telemetry))
+        for number in (1, 2):
+            async with app.lifespan():
+                record(ACTIVE_REQUESTS, number)
+
+    asyncio.run(main())
+    collector.shutdown()
+    collector.server_close()
+    assert not caplog.records
+    metrics = [
+        metric
+        for each in collector.metrics
+        for scope in each.scope_metrics
+        for metric in scope.metrics
+        if metric.name == ACTIVE_REQUESTS.name
+    ]
+    values = [point.as_int for metric in metrics for point in metric.sum.data_points]
+    assert values == [1, 2]

@@ -4,6 +4,8 @@ import openai
 import pydantic
 import pytest
 
+from mastra_core import Mastra
+from mastra_core.agents import AgentInput, FilePart
 from tests.server.sample_agents import create_application, paid
 
 
@@ -130,3 +132,21 @@ def test_delete(client):
     unkept = client.responses.create(model="shop", input="hi", store=False)
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(unkept.id)
+
+
+def test_file_keeps_its_name(serve):
+    received = []
+
+    async def read(input: AgentInput) -> str:
+        received.extend(part for message in input.messages for part in message.parts)
+        return "read"
+
+    content = {
+        "type": "input_file",
+        "filename": "a.txt",
+        "file_data": "data:text/plain;base64,aGk=",
+    }
+    body = {"agent_id": "read", "input": [{"role": "user", "content": [content]}]}
+    with serve(Mastra(agents={"read": read}, logger=False)) as server:
+        assert server.http.post("/api/v1/responses", json=body).status_code == 200
+    assert received == [FilePart(media_type="text/plain", data=b"hi", name="a.txt")]

@@ -79,6 +79,20 @@ def test_approval_in_a_thread(results):
     assert paid == [3]
 
 
+def test_invalid_data_leaves_the_run_suspended(serve):
+    body = {"threadId": "t", "resourceId": "r", "toolCallId": "ask-0", "approved": True}
+    path = "/api/agents/shop/send-tool-approval"
+    with serve(create_application(memory=Memory())) as server:
+        memory = {"thread": "t", "resource": "r"}
+        server.http.post("/api/agents/shop/generate", json={"messages": "ask", "memory": memory})
+        refused = server.http.post(path, json={**body, "resumeData": {"answer": 5}})
+        assert refused.status_code == 400
+        assert refused.json()["issues"][0]["field"] == "resumeData"
+        accepted = server.http.post(path, json={**body, "resumeData": {"answer": "now"}})
+        run = {"runId": accepted.json()["runId"]}
+        assert "answered now" in server.http.post("/api/agents/shop/observe", json=run).text
+
+
 def test_abort_keeps_the_subscription(results):
     assert results["wrongRun"] == {"aborted": False}
     assert results["abort"] is True

@@ -7,16 +7,18 @@ the settings do not need are left out, because each layer takes time in every re
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar
-from litestar.datastructures import State
+from litestar.exceptions import ImproperlyConfiguredException
 
 from mastra_core import ApiRoute, Mastra
 from mastra_core.agents.toolboxes import close_toolboxes
+from mastra_core.errors import ConfigError
 from mastra_core.freezing import freezes_between_requests
 from mastra_core.request_scope import is_request_scoped
 from mastra_core.telemetry import is_sdk_installed
@@ -34,7 +36,8 @@ from mastra_server.http.handlers import build_options_handler
 from mastra_server.http.not_found import get_not_found_handlers
 from mastra_server.http.openapi import get_openapi_routes
 from mastra_server.http.paths import CanonicalPath, mount_handlers
-from mastra_server.http.startup import StartupErrorApp, open_resources
+from mastra_server.http.server_state import ServerState
+from mastra_server.http.startup import StartupErrorApp, keep_startup_error, open_resources
 from mastra_server.http.user_routes import build_user_routes, warn_about_open_routes
 from mastra_server.mcp import resources as mcp_resources
 from mastra_server.mcp import tools as mcp_tools
@@ -82,8 +85,8 @@ def create_app(mastra: Mastra) -> Litestar:
     """Build the ASGI application that serves ``mastra``.
 
     ``app.state.mastra`` is the ``Mastra`` object itself. Code that stops the process may set
-    ``app.state.draining`` first. ``/ready`` then responds with 503, and active requests still
-    finish.
+    ``app.state.draining`` first. ``/ready`` then responds with 503, streams that wait for a run of
+    a thread end, and other active requests still finish.
 
     :param mastra: the agents, workflows, tools and server settings to serve.
     :returns: the Litestar application.
@@ -94,24 +97,31 @@ def create_app(mastra: Mastra) -> Litestar:
     api_routes = _build_api_routes(mastra, trace_routes)
     metrics = ServerMetrics(mastra)
     mcp = [McpRoute(mastra)] if mastra.server.mcp else []
-    app = _choose_app_class(mastra)(
-        route_handlers=[
-            *health.ROUTES,
-            build_options_handler(api_routes),
-            *api_routes,
-            *build_user_routes(mastra),
-            *metrics.routes,
-            *(each.build_route() for each in mcp),
-        ],
-        guards=list(build_guards(mastra)),
-        exception_handlers={**get_exception_handlers(), **get_not_found_handlers()},
-        lifespan=[_run_lifespan, *(each.run_lifespan for each in mcp)],
-        state=_build_state(mastra, metrics, trace_store, limiters),
-        logging_config=None,
-        openapi_config=None,
-        request_max_body_size=None,  # BodyLimit also covers bodies that a middleware reads
-        debug=False,
-    )
+    handlers = [
+        *health.ROUTES,
+        build_options_handler(api_routes),
+        *api_routes,
+        *build_user_routes(mastra),
+        *metrics.routes,
+        *(each.build_route() for each in mcp),
+    ]
+    try:
+        app = _choose_app_class(mastra)(
+            route_handlers=handlers,
+            guards=list(build_guards(mastra)),
+            exception_handlers={**get_exception_handlers(), **get_not_found_handlers()},
+            lifespan=[_run_lifespan, *(each.run_lifespan for each in mcp)],
+            state=_build_state(mastra, metrics, trace_store, limiters),
+            logging_config=None,
+            openapi_config=None,
+            request_max_body_size=None,  # BodyLimit also covers bodies that a middleware reads
+            debug=False,
+        )
+    except ImproperlyConfiguredException as error:
+        raise ConfigError(
+            f"Server(api_routes=...) cannot be served: {error.detail}.",
+            "Give each endpoint a path and a method that no other endpoint has.",
+        ) from None
     warn_about_open_routes(app, mastra)
     traced = trace_store is not None or mastra.telemetry is not None
     app.asgi_handler = _wrap_layers(
@@ -157,12 +167,13 @@ def _build_state(
     metrics: ServerMetrics,
     trace_store: TraceStore | None,
     limiters: list[RateLimiter],
-) -> State:
+) -> ServerState:
     """Return the state that all requests share."""
-    return State(
+    return ServerState(
         {
             "mastra": mastra,
             "draining": False,
+            "loop": None,
             "live_runs": LiveRuns(mastra.server.run_timeout),
             "thread_runs": ThreadRuns(),
             "metrics": metrics,
@@ -253,7 +264,7 @@ def _wrap_layers(
 
 
 def _find_continue_runs(mastra: Mastra) -> Callable[[], Awaitable[None]] | None:
-    """Return what takes up the durable runs that wait; ``None`` if the engine has no such runs."""
+    """Return the engine's function that continues waiting runs; ``None`` if it has none."""
     return getattr(mastra.engine, "continue_runs", None)
 
 
@@ -269,8 +280,9 @@ async def _open_remote_runs(app: Litestar) -> None:
 
 @contextlib.asynccontextmanager
 async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
-    await open_resources(app)
-    # Each is closed, in the reverse order, even if another one cannot be opened or closed.
+    with keep_startup_error(app):
+        await open_resources(app)
+    # Each resource is closed, in the reverse order, even if another one cannot be opened or closed.
     async with contextlib.AsyncExitStack() as stack:
         app.state.logs.open()
         stack.callback(app.state.logs.close)
@@ -283,21 +295,23 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
         stack.push_async_callback(mastra.storage.close)
         stack.push_async_callback(close_toolboxes, mastra.agents.values())
         stack.push_async_callback(mastra.engine.close)
-        await _open_remote_runs(app)
+        with keep_startup_error(app):
+            await _open_remote_runs(app)
         if app.state.remote_runs is not None:
             stack.push_async_callback(app.state.remote_runs.close)
         stack.push_async_callback(app.state.live_runs.close)
-        await app.state.metrics.open()
+        with keep_startup_error(app):
+            await app.state.metrics.open()
+        app.state.loop = asyncio.get_running_loop()
         try:
             yield
         finally:
             app.state.draining = True
+            app.state.loop = None
 
 
 async def _stop_exports(app: Litestar) -> None:
     """Export the last spans and metrics in threads, because a collector may block for seconds."""
-    import asyncio
-
     telemetry = app.state.mastra.telemetry
     stop = [] if telemetry is None else [asyncio.to_thread(telemetry.stop)]
     outcomes = await asyncio.gather(*stop, app.state.metrics.close(), return_exceptions=True)

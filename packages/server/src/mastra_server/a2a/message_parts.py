@@ -25,7 +25,7 @@ def to_agent_messages(message: dict[str, Any]) -> tuple[Message, ...]:
     """
     role = "user" if message["role"] == "user" else "assistant"
     content = [_to_agent_part(part) for part in message["parts"]]
-    return parse_messages({"role": role, "content": content})
+    return parse_messages({"role": role, "content": content}, "params.message")
 
 
 def read_resume_data(message: dict[str, Any], *, is_approval: bool) -> Any:

@@ -29,7 +29,7 @@ from mastra_server.a2a.task_runs import cancel_task, start_task_run
 from mastra_server.a2a.task_store import TaskStore, get_task_store
 from mastra_server.a2a.version_1 import to_new_event, to_new_task
 from mastra_server.http.dates import parse_iso
-from mastra_server.http.request_body import InvalidBody, check_metadata, convert_value
+from mastra_server.http.request_body import check_metadata, convert_value, require_id
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response
 from mastra_server.http.sse import HEARTBEAT, encode_event, sse_response
@@ -66,7 +66,7 @@ async def answer_call(request: _Request, agent: AgentLike, rpc: RpcRequest, vers
     :param rpc: the call.
     :param version: the version of the protocol: ``0.3`` or ``1.0``.
     :returns: the response; errors of the protocol are a part of it.
-    :raises RequestError: when the caller may not do this, or does it too often.
+    :raises RequestError: for an error that has its own HTTP status.
     """
     is_new = version == "1.0"
     method = _NEW_NAMES.get(rpc.method, "") if is_new else ""
@@ -136,8 +136,6 @@ class _Call:
         is_blocking = params.configuration.is_blocking
         if is_blocking or not task.is_active or not task.history:
             await self._start(task, params, is_streamed=False)
-            if task.run is not None:  # an earlier stream of the run may have set another rule
-                task.run.abort_without_readers(lambda: True)
         if is_blocking:
             await _wait_for_end(task)
         if is_blocking and task.error:
@@ -146,7 +144,7 @@ class _Call:
         return to_new_event(result) if self.is_new else result
 
     async def start_stream(self) -> Task:
-        """Send a message, and return the task to stream; a run without readers is aborted."""
+        """Send a message, and return the task to stream; abort the run if it has no readers."""
         params = self._read_params(SendParams)
         task = self._open_task(params)
         await self._start(task, params, is_streamed=True)
@@ -237,8 +235,8 @@ class _Call:
         check_metadata(params.metadata, "params.metadata")
         metadata = params.metadata or {}
         named = metadata.get("resourceId") or (params.message.metadata or {}).get("resourceId")
-        if named is not None and not isinstance(named, str):
-            raise InvalidBody("params.metadata.resourceId", "Expected a string")
+        if named:
+            require_id(named, "params.metadata.resourceId")
         thread = restrict_to_thread(self._request, params.message.context_id or "")
         resource = restrict_to_resource(self._request, named or "") or self._agent.id
         context_id = thread or str(uuid.uuid4())

@@ -40,7 +40,7 @@ class Task:
         self.state = "submitted"
         self.changed_at = now()
         self.run: LiveRun | None = None
-        self.waiting_call = ""  # the id of the tool call that a person must decide
+        self.waiting_call = ""  # the id of the tool call that waits for a decision or data
         self.error = ""
         self._status_message: dict[str, Any] | None = None
         self.is_streamed = False
@@ -102,7 +102,7 @@ class Task:
             self._wake_readers()
 
     def drop_text(self) -> None:
-        """Drop the text of a turn that is not the last; a stream has already sent the text."""
+        """Drop the text of a turn that is not the last, unless a stream has sent the text."""
         if not self.is_streamed:
             self._pieces = []
 

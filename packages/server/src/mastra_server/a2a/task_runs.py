@@ -17,7 +17,7 @@ from mastra_server.a2a.message_parts import read_resume_data, to_agent_messages
 from mastra_server.a2a.task import Task, build_message
 from mastra_server.a2a.task_store import get_task_store
 from mastra_server.agents.admission import check_thread_access
-from mastra_server.agents.live_runs import start_live_run
+from mastra_server.agents.run_streams import start_live_run
 from mastra_server.agents.stream import resume_agent, stream_agent
 from mastra_server.agents.suspended_runs import (
     build_resume_input,
@@ -63,7 +63,7 @@ async def start_task_run(
         await check_thread_access(agent, run_input)
         chunks = stream_agent(agent, run_input, suspended_runs)
     if (task.state, task.run) != (state, run):  # another request was faster
-        raise Conflict(f"The task {task.id} has changed.")
+        raise Conflict(f"Another request has changed the task {task.id}.")
     store = get_task_store(request.app.state)
     recorded = _record_chunks(task, chunks, request.app.state.mastra.server.run_timeout)
     task.run = start_live_run(request, agent.id, run_input, recorded)

@@ -34,7 +34,9 @@ def chat_routes(
             "Write '/chat/{agent_id}', or pass agent= and a path without it.",
         )
     if version not in ("v5", "v6"):
-        raise ConfigError(f"The version {version!r} does not exist.", "Use 'v5' or 'v6'.")
+        raise ConfigError(
+            f"The version {version!r} of the AI SDK is not supported.", "Use 'v5' or 'v6'."
+        )
 
     async def stream(request: _Request) -> Any:
         """Run an agent on the messages of a chat, and stream its answer."""

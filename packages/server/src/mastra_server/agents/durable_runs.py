@@ -24,7 +24,7 @@ _Request = Request[Any, Any, Any]
 
 
 def find_durable_agent(request: _Request, agent_id: str) -> DurableAgent | None:
-    """Return an agent if its runs are durable, else ``None``.
+    """Return the agent with an id if its runs are durable, else ``None``.
 
     :param request: the request.
     :param agent_id: the id of the agent.
@@ -55,7 +55,7 @@ class DurableRun:
         return bool(self._state.draining)
 
     async def cancel(self) -> bool:
-        """Cancel the run in the process that executes it; return whether it is stored."""
+        """Cancel the run in the process that executes it; return ``False`` if it is not stored."""
         try:
             await self._agent.cancel_run(self._run_id, self.resource)
         except NotFound:  # it has not been stored yet
@@ -94,7 +94,11 @@ async def stream_durable_run(
 
 
 class _PartOfRun(AgentWrapper):
-    """Runs the agent for one part of a run: from a start or a decision to an end or a wait."""
+    """An agent that yields the stored events of one part of a run.
+
+    A part begins with the start of the run or with a decision. It ends with the end or the
+    suspension of the run.
+    """
 
     def __init__(
         self, agent: AgentLike, first: AgentEvent, rest: AsyncIterator[AgentEvent]

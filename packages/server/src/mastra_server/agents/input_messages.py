@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from mastra_core.agents import (
     FilePart,
@@ -23,33 +24,31 @@ __all__ = ("parse_messages", "parse_parts", "require_string")
 MAX_PARTS = 4000  # of all messages of one body
 _ROLES = ("system", "user", "assistant", "tool")
 _WEB_URL = re.compile("https?://", re.IGNORECASE)
+_FAILED_OUTPUTS = ("error-text", "error-json", "execution-denied")
 
 
-def parse_messages(value: Any) -> tuple[Message, ...]:
+def parse_messages(value: Any, where: str = "messages") -> tuple[Message, ...]:
     """Parse a text, a message, or a list of texts and messages.
 
     Content may be text, parts, or Mastra's stored form (``{"format": 2, "parts": [...]}``).
     Reasoning, sources and step marks are left out, because no model receives them.
 
     :param value: the decoded JSON.
+    :param where: the path of the value in the body, for errors.
     :returns: at least one message.
     :raises InvalidBody: for anything else.
     """
-    items = value if isinstance(value, list) else [value]
-    _check_number_of_parts(items)
-    messages = [
-        message for index, item in enumerate(items) for message in _parse_message(item, index)
-    ]
+    if isinstance(value, list):
+        items = {f"{where}.{index}": item for index, item in enumerate(value)}
+    else:
+        items = {where: value}
+    number = sum(_count_parts(item) for item in items.values() if isinstance(item, dict))
+    if number > MAX_PARTS:  # they would take too long to process
+        raise InvalidBody(where, f"Expected at most {MAX_PARTS} parts in all messages")
+    messages = [message for path, item in items.items() for message in _parse_message(item, path)]
     if not messages:
-        raise InvalidBody("messages", "Expected at least one message")
+        raise InvalidBody(where, "Expected at least one message")
     return tuple(messages)
-
-
-def _check_number_of_parts(items: list[Any]) -> None:
-    """Refuse messages that take too long to process."""
-    number = sum(_count_parts(item) for item in items if isinstance(item, dict))
-    if number > MAX_PARTS:
-        raise InvalidBody("messages", f"Expected at most {MAX_PARTS} parts in all messages")
 
 
 def _count_parts(message: dict[str, Any]) -> int:
@@ -61,10 +60,9 @@ def _count_parts(message: dict[str, Any]) -> int:
     return sum(len(each) for each in places if isinstance(each, list))
 
 
-def _parse_message(item: Any, index: int) -> list[Message]:
+def _parse_message(item: Any, where: str) -> list[Message]:
     if isinstance(item, str):
         return [Message.user(item)]
-    where = f"messages.{index}"
     if not isinstance(item, dict):
         raise InvalidBody(where, "Expected a string or a message")
     role = item.get("role")
@@ -93,7 +91,7 @@ def parse_parts(item: dict[str, Any], where: str) -> tuple[Part, ...]:
 
 def _get_raw_parts(item: dict[str, Any], where: str) -> list[Any]:
     content = item.get("content")
-    parts = item.get("parts")  # a user interface repeats only their text as content
+    parts = item.get("parts")  # a user interface also sends their text as content
     if isinstance(parts, list) and parts and not isinstance(content, dict | list):
         return parts
     if isinstance(content, dict):  # as Mastra stores it
@@ -139,11 +137,12 @@ def _parse_known_part(part: dict[str, Any]) -> Iterator[Part]:
                 arguments=_require_object(part.get("args", part.get("input"))),
             )
         case "tool-result":
-            result = part["result"] if "result" in part else _unwrap_output(part.get("output"))
+            result, failed = _parse_result(part)
             yield ToolResultPart(
                 id=require_string(part["toolCallId"]),
                 name=require_string(part["toolName"]),
                 result=result,
+                failed=failed,
             )
         case "tool-invocation":
             yield from _parse_invocation(_require_object(part["toolInvocation"]))
@@ -165,7 +164,7 @@ def _parse_invocation(call: dict[str, Any]) -> Iterator[Part]:
 
 
 def _parse_tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
-    """Parse a tool call and its result in the form of newer user interfaces."""
+    """Yield a tool call and its result, from a part in the form of newer user interfaces."""
     names: dict[str, Any] = {"id": require_string(part["toolCallId"]), "name": name}
     yield ToolCallPart(**names, arguments=_require_object(part.get("input")))
     if part.get("state") == "output-available":
@@ -174,8 +173,14 @@ def _parse_tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
         yield ToolResultPart(**names, result=part.get("errorText"), failed=True)
 
 
-def _unwrap_output(output: Any) -> Any:
-    return output["value"] if isinstance(output, dict) and "value" in output else output
+def _parse_result(part: dict[str, Any]) -> tuple[Any, bool]:
+    """Return the result of a tool, and whether the tool failed."""
+    if "result" in part:
+        return part["result"], part.get("isError") is True
+    output = part.get("output")
+    if not isinstance(output, dict):
+        return output, False
+    return output.get("value", output), output.get("type") in _FAILED_OUTPUTS
 
 
 def _parse_file(part: dict[str, Any], source: Any, default: str) -> FilePart:
@@ -183,15 +188,23 @@ def _parse_file(part: dict[str, Any], source: Any, default: str) -> FilePart:
     name = require_string(part.get("filename") or "")
     text = require_string(source)
     if text.startswith("data:"):
-        head, _, payload = text.partition(",")
-        declared = head[len("data:") :].partition(";")[0]
-        data = base64.b64decode(payload)
+        declared, data = _decode_data_url(text)
         return FilePart(media_type=declared or media_type, data=data, name=name)
     if "://" in text:
         if not _WEB_URL.match(text):  # a provider would load s3:// with the server's own account
             raise ValueError("expected a URL that begins with https:// or http://")
         return FilePart(media_type=media_type, url=text, name=name)
     return FilePart(media_type=media_type, data=base64.b64decode(text, validate=True), name=name)
+
+
+def _decode_data_url(text: str) -> tuple[str, bytes]:
+    """Return the media type of a ``data:`` URL, which may be empty, and its content."""
+    head, _, payload = text.removeprefix("data:").partition(",")
+    media_type, *parameters = head.split(";")
+    data = unquote_to_bytes(payload)
+    if any(each.strip().lower() == "base64" for each in parameters):
+        data = base64.b64decode(b"".join(data.split()), validate=True)
+    return media_type, data
 
 
 def require_string(value: Any) -> str:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.errors import RequestError
 from mastra_core.logger import get_logger
 from mastra_core.request_scope import (
     cancel_task,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ("ChunkConverter", "LiveRun", "LogBudget", "keep_chunk")
 
-DRAIN_CHECK_INTERVAL = 1.0  # seconds between checks whether the server stops
 HEARTBEAT_INTERVAL = 15.0  # seconds; proxies close a connection that is silent for 30 to 60
 CANCEL_TIMEOUT = 1.0  # seconds in which the readers of a canceled durable run get its end
 ABORT_DELAY = 2.0  # seconds for a reader to reconnect before its run is aborted
@@ -105,11 +105,6 @@ class LiveRun:
         return self._task is not None and not is_task_done(self._task)
 
     @property
-    def start_position(self) -> int:
-        """The number of frames that were written before the run last started."""
-        return self._start_position
-
-    @property
     def position(self) -> int:
         """The number of frames that were written so far."""
         return self._first + len(self._log)
@@ -122,8 +117,9 @@ class LiveRun:
     ) -> asyncio.Task[None]:
         """Start the run, or continue it after a suspension.
 
-        One task drives ``chunks`` to their end, because agent frameworks bind cancel scopes and
-        context variables to a task.
+        Unless ``abort_without_readers`` is called after each start, the run continues without
+        readers. One task drives ``chunks`` to their end, because agent frameworks bind cancel
+        scopes and context variables to a task.
 
         :param chunks: the chunks of the run.
         :param seconds: the timeout of the run; ``None`` for none.
@@ -131,9 +127,10 @@ class LiveRun:
         :returns: the task.
         """
         self._convert = convert
+        self._must_continue = _return_true
         self._start_position = self.position
         self._task = start_task(self._read_chunks(chunks, seconds), f"run {self.id}")
-        self._task.add_done_callback(lambda _: self._wake_readers())
+        self._task.add_done_callback(lambda _: self.wake_readers())
         return self._task
 
     async def wait(self) -> None:
@@ -152,7 +149,7 @@ class LiveRun:
     async def abort(self) -> None:
         """Stop the run; its readers receive an ``abort`` chunk."""
         if self.durable is not None and await self.durable.cancel() and self._task is not None:
-            with contextlib.suppress(TimeoutError):  # the task reads the end that all servers show
+            with contextlib.suppress(TimeoutError):  # the readers get the end from the database
                 async with asyncio.timeout(CANCEL_TIMEOUT):
                     await wait_for_task(self._task)
         await self._stop()
@@ -170,10 +167,10 @@ class LiveRun:
             await wait_for_task(self._task)
 
     def abort_without_readers(self, must_continue: Callable[[], bool]) -> None:
-        """Abort the run when it has had no reader for two seconds.
+        """Abort the run if it has no reader for two seconds.
 
-        :param must_continue: whether the run continues without readers; it is called at the end of
-            these seconds.
+        :param must_continue: returns whether the run continues without readers. It is called at
+            the end of these seconds.
         """
         self._must_continue = must_continue
 
@@ -192,7 +189,7 @@ class LiveRun:
             )
 
     def build_disconnect_callback(self, *, at_once: bool = False) -> Callable[[], Awaitable[None]]:
-        """Return the callback for the end of a response; it aborts a run that has no reader.
+        """Return a callback for the end of a response, which aborts the run if it has no reader.
 
         The callback does nothing if the run has been resumed meanwhile, because the resumed run has
         a reader of its own.
@@ -239,7 +236,7 @@ class LiveRun:
                     if not self._is_detached:
                         yield DONE
                     return
-                elif not await self._wait_for_frames(reader):
+                elif not await reader.wait(HEARTBEAT_INTERVAL):
                     yield HEARTBEAT
         finally:
             self._readers.discard(reader)
@@ -251,15 +248,6 @@ class LiveRun:
     def _is_draining(self) -> bool:
         """Whether readers must reconnect to another server, which continues the run."""
         return self.durable is not None and self.durable.is_draining
-
-    async def _wait_for_frames(self, reader: _Reader) -> bool:
-        """Wait for new frames; return ``False`` if a heartbeat is due."""
-        if self.durable is None:
-            return await reader.wait(HEARTBEAT_INTERVAL)
-        for _ in range(round(HEARTBEAT_INTERVAL / DRAIN_CHECK_INTERVAL)):
-            if await reader.wait(DRAIN_CHECK_INTERVAL) or self._is_draining:
-                return True
-        return False
 
     def _choose_position(self, after: int | None) -> int:
         if after is None:
@@ -284,6 +272,8 @@ class LiveRun:
             raise
         except TimeoutError:
             self._append_failure("TimeoutError", f"The run took longer than {seconds:g} s.")
+        except RequestError as error:  # for example, another request has resumed the run
+            self._append_failure(type(error).__name__, error.message)
         except Exception as error:  # noqa: BLE001  # the response has begun: end the stream cleanly
             get_logger("mastra.server").error("the run %r failed", self.id, exc_info=error)
             self._append_failure("Error", "Internal Server Error")
@@ -306,9 +296,10 @@ class LiveRun:
             frame = encode_event(each)
             self._log.append(frame)
             self.size += len(frame)
-        self._wake_readers()
+        self.wake_readers()
 
-    def _wake_readers(self) -> None:
+    def wake_readers(self) -> None:
+        """Wake all readers, because there are new frames, or because the server drains."""
         for reader in self._readers:
             reader.wakeup.set()
 
@@ -364,7 +355,7 @@ class _Reader:
         self.wakeup = create_signal()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait for new frames; return ``False`` if none arrive in time."""
+        """Wait until the reader is woken; return ``False`` if this does not happen in time."""
         try:
             async with asyncio.timeout(seconds):  # wait_for loses cancellations before 3.12
                 await self.wakeup.wait()

@@ -13,7 +13,8 @@ import base64
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -34,7 +35,7 @@ ALIVE_TIMEOUT = 12.0  # seconds after which a server that has not reported count
 SILENCE_TIMEOUT = 40.0  # seconds without a frame or heartbeat until a server counts as dead
 _RETRY_DELAY = 1.0  # seconds between attempts to listen
 _START_DELAY = 0.1  # seconds for other servers to report when this server starts
-_FINISHED_DELAY = 0.3  # head start, in seconds, of the answer of a server whose run is running
+_FINISHED_DELAY = 0.3  # seconds for which a server with a finished run lets others answer first
 _PART_BYTES = 5_000  # of a frame in one message, before base64
 _MAX_QUEUED = 2_000  # messages that wait for a slow reader: at most 13 MB
 _CLOSE_TIMEOUT = 2.0  # seconds to send the last frames of runs that a shutdown has aborted
@@ -60,9 +61,9 @@ _Kind = Literal[
 class _Message(msgspec.Struct, omit_defaults=True):
     """A message to all servers, or to one of them.
 
-    :param request: the id of a request, which all its messages have.
-    :param number: the position of a part; equal parts would otherwise be sent once.
-    :param is_last: whether a part ends its frame.
+    :param request: the id of a request. All messages about the request have this id.
+    :param number: the position of a part of a frame. Of two equal messages, one would be lost.
+    :param is_last: whether the part is the last one of its frame.
     :param stamp: the time of a run by the logical clock of the servers.
     """
 
@@ -82,7 +83,7 @@ class _Message(msgspec.Struct, omit_defaults=True):
 
 
 class _RemoteRun:
-    """A run of another server, as a listener of its thread reads it."""
+    """A run of another server, in the form in which a listener of its thread reads it."""
 
     def __init__(self, open_frames: Callable[[], AsyncGenerator[bytes]]) -> None:
         self.stream_frames = open_frames
@@ -157,13 +158,15 @@ class RemoteRuns:
 
     async def observe(
         self, agent_id: str, scope: RunScope, run_id: str, after: int | None
-    ) -> AsyncGenerator[bytes]:
-        """Return the frames of a run of another server.
+    ) -> tuple[AsyncGenerator[bytes], Callable[[], Awaitable[None]]]:
+        """Observe a run of another server.
 
         :param agent_id: the id of the agent.
         :param scope: the runs that the caller may see.
         :param run_id: the id of the run.
         :param after: the number of frames to skip; ``None`` for those before the last start.
+        :returns: the frames, and a function to call when the reader is gone. A generator that was
+            never started does not notice that.
         :raises NotFound: when no server has such a run.
         """
         owner, thread, resource = scope
@@ -172,7 +175,8 @@ class RemoteRuns:
         answer = await self._send_request(message)
         if answer is None:
             raise NotFound("Agent run not found")
-        return self._receive_frames(message.request, answer.sender)
+        frames = self._receive_frames(message.request, answer.sender)
+        return frames, partial(self._end_observation, message.request)
 
     async def abort(self, agent_id: str, scope: RunScope, run_id: str) -> bool:
         """Abort a run of another server.
@@ -224,7 +228,7 @@ class RemoteRuns:
     async def _wait_for_ends(
         self, queue: asyncio.Queue[_Message], servers: set[str], question: _Message
     ) -> None:
-        """Wait until each server has reported that it has no earlier run, or is dead.
+        """Wait until each server has reported that it has no earlier run, or counts as dead.
 
         Any message may be lost, so the question is repeated.
         """
@@ -292,7 +296,11 @@ class RemoteRuns:
         except TimeoutError:
             get_logger("mastra.server").warning("the server of a run has not answered")
         finally:
-            self._answers.pop(request, None)
+            await self._end_observation(request)
+
+    async def _end_observation(self, request: str) -> None:
+        """Receive no more frames, and tell the server that sends them."""
+        if self._answers.pop(request, None) is not None:
             self._start(self._send(_ALL, self._build("cancel", request=request)))
 
     async def _report_alive(self) -> None:
@@ -435,7 +443,7 @@ class RemoteRuns:
         await self._send(message.sender, self._build("accept", request=message.request))
 
     def _request_runs(self, key: ThreadKey) -> None:
-        """Ask for the active runs of a thread, because somebody listens to the thread here."""
+        """Ask other servers for the active runs of a thread to which somebody listens here."""
         agent, resource, thread = key
         message = self._build("listen", agent=agent, resource=resource, thread=thread)
         self._start(self._send(_ALL, message))
@@ -455,7 +463,7 @@ class RemoteRuns:
         async def stream_frames() -> AsyncGenerator[bytes]:
             with contextlib.suppress(NotFound):
                 scope = RunScope(message.owner, message.thread, message.resource)
-                frames = await self.observe(message.agent, scope, message.run, None)
+                frames, _ = await self.observe(message.agent, scope, message.run, None)
                 async with contextlib.aclosing(frames):
                     async for frame in frames:
                         yield frame

@@ -15,9 +15,10 @@ from mastra_server.agents.model_settings import read_model_settings
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.json_schemas import check_schema
 from mastra_server.http.request_body import (
-    MAX_ID_LENGTH,
     MAX_ITEMS,
     InvalidBody,
+    MaybeId,
+    OptionalId,
     check_metadata,
     read_body,
 )
@@ -29,7 +30,6 @@ from mastra_server.http.request_context import (
 
 __all__ = ("AgentBody", "build_run_input", "read_run_input")
 
-_Id = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 _Items = Annotated[list[Any], msgspec.Meta(max_length=MAX_ITEMS)]
 _Texts = Annotated[list[str | dict[str, Any]], msgspec.Meta(max_length=MAX_ITEMS)]
 _Names = Annotated[list[str], msgspec.Meta(max_length=MAX_ITEMS)]
@@ -51,7 +51,7 @@ class _Structured(msgspec.Struct, rename="camel"):
 
 
 class _BodyThread(msgspec.Struct):
-    id: _Id
+    id: OptionalId
     title: str = ""
     metadata: dict[str, Any] = {}
 
@@ -62,8 +62,8 @@ class _Recall(msgspec.Struct, rename="camel"):
 
 
 class _Memory(msgspec.Struct, rename="camel"):
-    thread: _Id | _BodyThread = ""
-    resource: _Id = ""
+    thread: OptionalId | _BodyThread = ""
+    resource: OptionalId = ""
     read_only: bool = False
     options: _Recall = msgspec.field(default_factory=_Recall)
 
@@ -109,8 +109,8 @@ class AgentBody(msgspec.Struct, rename="camel"):
     structured_output: _Structured | None = None
     output: dict[str, Any] | None = None
     memory: _Memory | None = None
-    thread_id: _Id | None = None
-    resource_id: _Id | None = None
+    thread_id: MaybeId = None
+    resource_id: MaybeId = None
     instructions: str | dict[str, Any] | _Texts | None = None
     system: str | dict[str, Any] | _Texts | None = None
     max_steps: Annotated[int, msgspec.Meta(ge=1)] | None = None
@@ -123,7 +123,7 @@ class AgentBody(msgspec.Struct, rename="camel"):
     tool_choice: Literal["auto", "none", "required"] | _Choice | None = None
     require_tool_approval: bool = False
     request_context: dict[str, Any] | None = None
-    run_id: _Id | None = None
+    run_id: MaybeId = None
 
 
 async def read_run_input(request: Request[Any, Any, Any]) -> AgentInput:
@@ -152,13 +152,13 @@ def build_run_input(request: Request[Any, Any, Any], body: AgentBody) -> AgentIn
     structured = body.structured_output or _Structured()
     output_schema = structured.schema or body.output
     check_schema(output_schema, "structuredOutput.schema" if structured.schema else "output")
-    context_messages = parse_messages(body.context) if body.context else ()
+    context_messages = parse_messages(body.context, "context") if body.context else ()
     return AgentInput(
         messages=(*context_messages, *parse_messages(body.messages)),
         output_schema=output_schema,
         fallback=structured.fallback,
-        instructions=_join_instructions(body.instructions),
-        extra_instructions=_join_instructions(body.system),
+        instructions=_join_instructions(body.instructions, "instructions"),
+        extra_instructions=_join_instructions(body.system, "system"),
         max_steps=body.max_steps,
         settings=_build_settings(request, body),
         client_tools=tuple(_iter_client_tools(body.client_tools or {})),
@@ -179,12 +179,15 @@ def _iter_client_tools(tools: dict[str, _Client]) -> Iterator[ClientTool]:
         yield ClientTool(name=name, description=tool.description, input_schema=schema)
 
 
-def _join_instructions(value: Any) -> str:
+def _join_instructions(value: Any, where: str) -> str:
+    """Return the text of instructions: of a text, of a message, or of a list of both."""
     if not value or isinstance(value, str):
         return value or ""
-    items = value if isinstance(value, list) else [{"role": "system", **value}]
-    systems = [item if isinstance(item, str) else {"role": "system", **item} for item in items]
-    return "\n\n".join(message.text for message in parse_messages(systems))
+    if isinstance(value, dict):
+        systems: Any = {"role": "system", **value}
+    else:
+        systems = [item if isinstance(item, str) else {"role": "system", **item} for item in value]
+    return "\n\n".join(message.text for message in parse_messages(systems, where))
 
 
 def _build_settings(request: Request[Any, Any, Any], body: AgentBody) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def _build_transcript(agent: AgentLike, run_input: AgentInput, output: AgentOutp
     if transcript.is_open or not transcript.turns:
         transcript.add(StepFinish(reason=output.reason, usage=output.usage))
     if not transcript.turns[-1].text and output.text:  # an adapter that reports no events
-        transcript.turns[-1].text = output.text
+        transcript.turns[-1].text_pieces.append(output.text)
     transcript.finish = Finish(
         reason=output.reason,
         object=output.object,
@@ -155,25 +155,25 @@ def _build_step(transcript: Transcript, turn: Turn, *, first: bool) -> dict[str,
     }
 
 
+def _build_chunk(kind: str, run_id: str, payload: dict[str, Any]) -> dict[str, Any]:
+    return {"type": kind, "runId": run_id, "from": "AGENT", "payload": payload}
+
+
 def _build_reasoning(turn: Turn, run_id: str) -> dict[str, Any]:
-    payload = {"id": turn.reasoning_id, "text": turn.reasoning}
-    return {"type": "reasoning", "runId": run_id, "from": "AGENT", "payload": payload}
+    return _build_chunk("reasoning", run_id, {"id": turn.reasoning_id, "text": turn.reasoning})
 
 
 def _build_files(turn: Turn, run_id: str) -> list[dict[str, Any]]:
-    envelope = {"type": "file", "runId": run_id, "from": "AGENT"}
-    return [{**envelope, "payload": build_file_payload(file)} for file in turn.files]
+    return [_build_chunk("file", run_id, build_file_payload(file)) for file in turn.files]
 
 
 def _build_calls(turn: Turn, run_id: str) -> list[dict[str, Any]]:
-    envelope = {"type": "tool-call", "runId": run_id, "from": "AGENT"}
-    return [{**envelope, "payload": build_call_payload(call)} for call in turn.calls]
+    return [_build_chunk("tool-call", run_id, build_call_payload(call)) for call in turn.calls]
 
 
 def _build_results(turn: Turn, run_id: str) -> list[dict[str, Any]]:
-    envelope = {"type": "tool-result", "runId": run_id, "from": "AGENT"}
     return [
-        {**envelope, "payload": build_result_payload(result)}
+        _build_chunk("tool-result", run_id, build_result_payload(result))
         for result in turn.results
         if result.declined or not result.failed
     ]

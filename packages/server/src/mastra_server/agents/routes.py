@@ -13,9 +13,9 @@ from mastra_core.agents import AgentInput, AgentLike
 from mastra_core.errors import NotFound
 from mastra_server.agents.admission import check_thread_access
 from mastra_server.agents.ai_sdk_stream import UiVersion
-from mastra_server.agents.live_runs import abort_live_run, observe_live_run, respond_with_stream
 from mastra_server.agents.request import AgentBody, read_run_input
 from mastra_server.agents.result import generate_result
+from mastra_server.agents.run_streams import abort_live_run, observe_live_run, respond_with_stream
 from mastra_server.agents.stream import stream_agent
 from mastra_server.agents.suspended_runs import get_suspended_runs
 from mastra_server.agents.tools import ToolBody, execute_tool
@@ -49,7 +49,7 @@ class ChatQuery(ContextQuery):
 
 
 class _OwnerQuery(ContextQuery):
-    """The owner of a run, if several resources have such a run."""
+    """The owner of a run, which is needed if several resources have a run with this id."""
 
     resource_id: str = ""
 
@@ -126,7 +126,7 @@ async def _stream_ui(request: _Request) -> StreamResponse:
     "/api/agents/{agent_id:str}/stream/ui/{chat_id:str}/stream",
     operation_id="agents_resume_ui",
     stream="sse",
-    empty="The chat has no run that is under way.",
+    empty="The chat has no active run.",
 )
 async def _resume_ui(request: _Request) -> ASGIResponse:
     """Stream the active run of a chat."""
@@ -143,7 +143,7 @@ async def _resume_ui(request: _Request) -> ASGIResponse:
     errors=(403, 409),
 )
 async def _observe_run(request: _Request) -> StreamResponse:
-    """Stream an active run from an offset on."""
+    """Stream an active run; skip the first ``offset`` chunks."""
     agent = get_agent(request)
     body = await read_body(request, _Observe)
     return await observe_live_run(

@@ -39,6 +39,7 @@ from mastra_server.agents.spans import record_agent_output
 from mastra_server.agents.suspended_runs import stream_events, take_suspended_run
 from mastra_server.agents.transcript import (
     Transcript,
+    Turn,
     build_call_payload,
     build_error_payload,
     build_file_payload,
@@ -114,9 +115,8 @@ class AgentChunkWriter:
         self._suspended = False  # for a decision, so the stream ends without a finish chunk
         self._block = ""  # the kind of the open block: text, reasoning or none
         self._blocks = 0
-        self._subagents: dict[
-            str, AgentChunkWriter
-        ] = {}  # of agents that are tools of this agent, by call id
+        # Of agents that are tools of this agent, by call id.
+        self._subagents: dict[str, AgentChunkWriter] = {}
 
     def write(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
         """Yield the chunks of an event.
@@ -309,7 +309,7 @@ def _get_object(transcript: Transcript) -> dict[str, Any]:
     return {} if value is None else {"object": value}
 
 
-def _build_step(turn: Any) -> dict[str, Any]:
+def _build_step(turn: Turn) -> dict[str, Any]:
     return {
         "content": build_content(turn),
         "finishReason": turn.reason,

@@ -55,7 +55,9 @@ def get_suspended_runs(request: _Request) -> SuspendedRuns:
 def build_waiting_decision(
     agent: AgentLike, call: ApprovalRequired | ToolSuspended, data: Any
 ) -> Decision:
-    """Build a decision from the data of a request, while the run is still stored.
+    """Build the decision that passes data to a waiting call.
+
+    The data is checked here, while the run is still stored.
 
     :param agent: the agent.
     :param call: the call that waits.
@@ -97,12 +99,10 @@ async def stream_events(
     final_events: list[AgentEvent] = []
     async with close_on_exit(agent.stream(run_input)) as events:
         async for event in events:
-            if isinstance(event, ApprovalRequired | ToolSuspended):
+            if isinstance(event, ApprovalRequired | ToolSuspended | Finish):
                 final_events.append(event)
-            elif not isinstance(event, Finish):
-                yield event
             else:
-                final_events.append(event)
+                yield event
     if any(isinstance(event, ApprovalRequired | ToolSuspended) for event in final_events):
         run = SuspendedRun.from_output(agent.id, run_input, build_output(final_events))
         try:
@@ -123,8 +123,8 @@ async def get_suspended_run(
     :param request: the request.
     :param agent: the agent.
     :param run_id: the id of the run.
-    :param resource: the owner that the caller names; by default its own resource, or any where the
-        caller is not restricted to one.
+    :param resource: the owner that the caller names; by default the resource that the caller is
+        restricted to, or any.
     :raises NotFound: when there is no such run.
     :raises Forbidden: when the caller names another resource than its own.
     :raises Conflict: when several resources have such a run, and the caller names none.
@@ -152,7 +152,8 @@ def find_waiting_call(run: SuspendedRun, call_id: str | None) -> ApprovalRequire
 
     :param run: the suspended run.
     :param call_id: the id of the call; may be ``None`` if the run waits for a single call.
-    :raises InvalidBody: when ``run`` does not wait for the call, or waits for several.
+    :raises InvalidBody: when ``run`` does not wait for the call, or when no call is named and
+        ``run`` waits for several.
     """
     for event in run.waiting:
         if event.id == call_id or (call_id is None and len(run.waiting) == 1):

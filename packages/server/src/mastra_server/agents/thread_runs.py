@@ -13,7 +13,7 @@ from litestar.datastructures import State
 
 from mastra_core.errors import TooManyRuns
 from mastra_core.request_scope import create_signal, is_request_scoped
-from mastra_server.agents.live_run import DRAIN_CHECK_INTERVAL, HEARTBEAT_INTERVAL, LiveRun
+from mastra_server.agents.live_run import HEARTBEAT_INTERVAL, LiveRun
 from mastra_server.http.sse import DONE, HEARTBEAT
 
 __all__ = ("StreamedRun", "ThreadKey", "ThreadRuns", "run_after")
@@ -24,7 +24,7 @@ MAX_WAITING = 100  # runs of one thread, and runs in the queue of one listener
 
 
 class StreamedRun(Protocol):
-    """A run of this server or another one, as a listener of its thread reads it."""
+    """A run of this or another server, in the form in which a listener of its thread reads it."""
 
     @property
     def stream_frames(self) -> Callable[[], AsyncGenerator[bytes]]:
@@ -39,7 +39,7 @@ class _Listener:
 
     def __init__(self) -> None:
         self._runs: deque[StreamedRun] = deque(maxlen=MAX_WAITING)
-        self._has_runs = create_signal()
+        self._wakeup = create_signal()
         self._remote: deque[tuple[str, int]] = deque(maxlen=MAX_WAITING)
 
     def add_remote(self, run: StreamedRun, start: tuple[str, int]) -> None:
@@ -51,14 +51,24 @@ class _Listener:
     def add(self, run: StreamedRun) -> None:
         """Add a run, and wake the listener."""
         self._runs.append(run)
-        self._has_runs.set()
+        self.wake()
 
-    async def get(self) -> StreamedRun:
-        """Wait for the next run, and remove it from the queue."""
-        while not self._runs:
-            self._has_runs.clear()
-            await self._has_runs.wait()
-        return self._runs.popleft()
+    def wake(self) -> None:
+        """Wake the listener, because there is a run, or because the server drains."""
+        self._wakeup.set()
+
+    async def get(self) -> StreamedRun | None:
+        """Wait for the next run, and remove it from the queue.
+
+        :returns: the run; ``None`` if the listener was woken without a run, or if there was no run
+            for a long time.
+        """
+        if not self._runs:
+            self._wakeup.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEARTBEAT_INTERVAL):
+                    await self._wakeup.wait()
+        return self._runs.popleft() if self._runs else None
 
 
 class ThreadRuns:
@@ -83,7 +93,7 @@ class ThreadRuns:
             self._announce(key, run)
 
     def end_waiting(self, key: ThreadKey, run_id: str) -> LiveRun | None:
-        """Announce a run, which has waited for runs of other servers, to the listeners.
+        """Announce a run to the listeners after it has waited for runs of other servers.
 
         :param key: the thread.
         :param run_id: the id of the run.
@@ -101,7 +111,7 @@ class ThreadRuns:
             listener.add(run)
 
     def add_remote(self, key: ThreadKey, run: StreamedRun, start: tuple[str, int]) -> None:
-        """Announce a run of another server to all listeners that do not know it.
+        """Announce a run of another server to the listeners that do not know the run yet.
 
         :param key: the thread.
         :param run: the run.
@@ -140,7 +150,8 @@ class ThreadRuns:
         running = self.list_active(key)
         if len(running) >= MAX_WAITING:
             raise TooManyRuns(
-                f"{len(running)} runs wait in the thread {key[2]!r}, and this is the maximum."
+                f"{len(running)} runs wait in the thread {key[2]!r}, and this is the maximum.",
+                "Wait for the end of a run, or abort one.",
             )
         return running[-1] if running else None
 
@@ -160,10 +171,16 @@ class ThreadRuns:
         try:
             yield CONNECTED
             while not state.draining:
-                async for frame in _stream_next_run(listener, state):
+                async for frame in _stream_next_run(listener):
                     yield frame
         finally:
             self._remove_listener(key, listener)
+
+    def wake_listeners(self) -> None:
+        """Wake all listeners, because the server drains."""
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener.wake()
 
     def _remove_listener(self, key: ThreadKey, listener: _Listener) -> None:
         self._listeners[key].discard(listener)
@@ -204,9 +221,9 @@ async def run_after(
             yield chunk
 
 
-async def _stream_next_run(listener: _Listener, state: State) -> AsyncGenerator[bytes]:
+async def _stream_next_run(listener: _Listener) -> AsyncGenerator[bytes]:
     """Yield the frames of the next run, or a heartbeat if no run arrives for a long time."""
-    run = await _wait_for_run(listener, HEARTBEAT_INTERVAL, state)
+    run = await listener.get()
     if run is None:
         yield HEARTBEAT
         return
@@ -214,13 +231,3 @@ async def _stream_next_run(listener: _Listener, state: State) -> AsyncGenerator[
         async for frame in frames:
             if frame != DONE:  # it ends one run, but the listener waits for more
                 yield frame
-
-
-async def _wait_for_run(listener: _Listener, seconds: float, state: State) -> StreamedRun | None:
-    for _ in range(round(seconds / DRAIN_CHECK_INTERVAL)):
-        if state.draining:
-            return None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_CHECK_INTERVAL):
-                return await listener.get()
-    return None

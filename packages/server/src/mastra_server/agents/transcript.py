@@ -52,16 +52,26 @@ APPROVAL_SCHEMA = encode_json(
 
 @dataclasses.dataclass
 class Turn:
-    """One model turn."""
+    """One turn of the model."""
 
-    text: str = ""
-    reasoning: str = ""
+    text_pieces: list[str] = dataclasses.field(default_factory=list)
+    reasoning_pieces: list[str] = dataclasses.field(default_factory=list)
     files: list[File] = dataclasses.field(default_factory=list)
     calls: list[ToolCall] = dataclasses.field(default_factory=list)
     results: list[ToolResult] = dataclasses.field(default_factory=list)
     reason: str = "stop"
     usage: Usage = dataclasses.field(default_factory=Usage)
     started_at: int = dataclasses.field(default_factory=get_timestamp_ms)
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return _join(self.text_pieces)
+
+    @property
+    def reasoning(self) -> str:
+        """The reasoning so far."""
+        return _join(self.reasoning_pieces)
 
     @functools.cached_property
     def reasoning_id(self) -> str:
@@ -112,9 +122,9 @@ class Transcript:
                 self.model, self.provider = event.model, event.provider
                 self.message_id = event.message_id or self.message_id
             case TextDelta():
-                self.turn.text += event.text
+                self.turn.text_pieces.append(event.text)
             case ReasoningDelta():
-                self.turn.reasoning += event.text
+                self.turn.reasoning_pieces.append(event.text)
             case File():
                 self.turn.files.append(event)
             case ApprovalRequired() | ToolSuspended():
@@ -147,6 +157,16 @@ class Transcript:
     def sum_usage(self) -> Usage:
         """Return the token usage of all turns."""
         return sum((turn.usage for turn in self.turns), Usage())
+
+
+def _join(pieces: list[str]) -> str:
+    """Join the pieces of a text, and replace the pieces with the whole text.
+
+    The time to append each piece to a string would grow with the square of the text's length.
+    """
+    if len(pieces) > 1:
+        pieces[:] = ["".join(pieces)]
+    return pieces[0] if pieces else ""
 
 
 def build_model_metadata(transcript: Transcript) -> dict[str, str]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import msgspec
 from litestar import Request
 from litestar.response.base import ASGIResponse
 
@@ -14,34 +13,33 @@ from mastra_core.agents import AgentInput, AgentLike, Decision, SuspendedRun
 from mastra_core.errors import NotFound
 from mastra_server.agents.admission import check_thread_access
 from mastra_server.agents.ai_sdk_stream import UiVersion, to_ui_parts
-from mastra_server.agents.live_runs import (
+from mastra_server.agents.request import AgentBody, build_run_input
+from mastra_server.agents.run_streams import (
     find_chat_run,
     respond_with_run,
     respond_with_stream,
 )
-from mastra_server.agents.request import AgentBody, build_run_input
 from mastra_server.agents.stream import resume_agent, stream_agent
 from mastra_server.agents.suspended_runs import (
     build_resume_input,
     get_suspended_run,
     get_suspended_runs,
 )
-from mastra_server.http.request_body import MAX_ID_LENGTH, read_body
+from mastra_server.http.request_body import MAX_ID_LENGTH, MaybeId, OptionalId, read_body
 from mastra_server.http.responses import StreamResponse
 
 __all__ = ("ChatBody", "resume_chat", "stream_chat")
 
 _Request = Request[Any, Any, Any]
 _MAX_DECIDED_RUNS = 10  # of one message; each is looked up in the storage
-_Id = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 
 
 class ChatBody(AgentBody, kw_only=True, rename="camel"):
     """The input of a chat: the options of a run, and the fields that the AI SDK adds."""
 
-    id: _Id = ""
+    id: OptionalId = ""
     trigger: Literal["submit-message", "regenerate-message", "resume-stream"] = "submit-message"
-    message_id: _Id | None = None
+    message_id: MaybeId = None
 
 
 async def stream_chat(
@@ -114,8 +112,9 @@ def _iter_decisions(messages: Any) -> Iterator[tuple[tuple[str, str], Decision]]
         approval = part.get("approval") if isinstance(part, dict) else None
         if not isinstance(approval, dict) or part.get("state") != "approval-responded":
             continue
-        run_id, separator, call = str(approval.get("id")).partition("::")
-        if separator:
+        call, id_ = str(part.get("toolCallId")), str(approval.get("id"))
+        run_id = id_.removesuffix(f"::{call}")  # both ids may contain colons
+        if run_id != id_:
             approved, reason = approval.get("approved") is True, approval.get("reason")
             yield (run_id, call), Decision(approved=approved, reason=str(reason or ""))
 

@@ -18,9 +18,9 @@ _DIGEST_PREFIX = "sha256:"
 class ApiKeys:
     """Accept callers with one of several keys; the user is ``{"id": NAME}``.
 
-    :param keys: each key by the name of its owner: a ``Secret``, a string, or ``sha256:`` and the
-        hex digest of the key, which may be stored in the code.
-    :param restrict_memory: restrict each key to the memory of the resource that has the key's name.
+    :param keys: the keys by the names of their owners. A key is a ``Secret``, a string, or
+        ``sha256:`` and the hex digest of the key. The digest may be stored in the code.
+    :param restrict_memory: restrict the caller with a key to the resource that has the key's name.
     :raises ConfigError: for an empty mapping, or an invalid digest.
     """
 
@@ -75,7 +75,7 @@ def _compute_digest(name: str, key: str) -> bytes:
         digest = b""
     if len(digest) != hashlib.sha256().digest_size:
         raise ConfigError(
-            f"The key {name!r} is not a SHA-256 digest.",
+            f"The key of {name!r} is not a SHA-256 digest.",
             "Write 'sha256:' followed by 64 hexadecimal digits.",
         )
     return digest

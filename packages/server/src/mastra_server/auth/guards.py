@@ -105,7 +105,7 @@ class AuthGuard:
         context["user"] = user
         resource = getattr(self._auth, "resource", None)
         owner = resource(user) if resource is not None else None
-        if owner:
+        if owner not in (None, ""):  # an id may be the number 0
             context[RESOURCE_KEY] = str(owner)
 
 

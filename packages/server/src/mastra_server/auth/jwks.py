@@ -51,7 +51,7 @@ class KeySet:
     def __init__(self, url: str, signatures: Signatures | None = None) -> None:
         self._url = url
         self._signatures = signatures or LibrarySignatures()
-        self._request_ends = float("-inf")  # when a request that another caller sent has ended
+        self._request_ends = float("-inf")  # the time limit of a request of another caller
         self._keys: dict[str | None, Any] = {}
         self._unknown: OrderedDict[str | None, float] = OrderedDict()
         self._fetched_at = self._requested_at = float("-inf")
@@ -112,7 +112,7 @@ class KeySet:
             self._unknown.popitem(last=False)
 
     def _begin_refresh(self) -> asyncio.Task[None] | None:
-        """Return the active request, or begin a request; ``None`` soon after the previous one."""
+        """Return the active request, or begin one; ``None`` if no request is allowed now."""
         loop = asyncio.get_running_loop()
         if self._task is not None and self._task.get_loop() is loop and not self._task.done():
             return self._task
@@ -155,7 +155,7 @@ class KeySet:
         except Exception as error:  # noqa: BLE001  # an unreachable or a broken issuer
             self._requested_at = time.monotonic()  # the interval begins after a timeout
             get_logger("mastra.server").warning(
-                "cannot fetch keys from %s", self._url, exc_info=error
+                "cannot fetch keys from %s", self._url.partition("?")[0], exc_info=error
             )
 
 

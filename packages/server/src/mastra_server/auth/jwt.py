@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from mastra_core import Secret
 from mastra_core.errors import ConfigError
 from mastra_server.auth.jwks import KeyNotFound, KeySet
-from mastra_server.auth.token_signatures import create_signatures
+from mastra_server.auth.token_signatures import LibrarySignatures, Signatures
 
 __all__ = ("Jwt",)
 
@@ -31,7 +33,8 @@ class Jwt:
     :param leeway: the clock difference to tolerate, in seconds.
     :param resource_claim: the claim that names the resource whose memory the user may access; empty
         for none.
-    :raises ConfigError: without PyJWT, or unless exactly one kind of key is passed.
+    :raises ConfigError: when PyJWT is not installed, when not exactly one kind of key is passed, or
+        when an algorithm or ``jwks_url`` cannot be used.
     """
 
     def __init__(
@@ -46,7 +49,7 @@ class Jwt:
         leeway: float = 0,
         resource_claim: str = "sub",
     ) -> None:
-        self._signatures = create_signatures()
+        self._signatures = _create_signatures()
         if sum(each is not None for each in (secret, public_key, jwks_url)) != 1:
             raise ConfigError(
                 "Jwt needs exactly one key, but got none or several.",
@@ -54,7 +57,7 @@ class Jwt:
             )
         self._secret = Secret(secret) if isinstance(secret, str) else secret
         self._public_key = public_key
-        self._keys = KeySet(jwks_url, self._signatures) if jwks_url else None
+        self._keys = None if jwks_url is None else KeySet(_check_url(jwks_url), self._signatures)
         self._algorithms = _check_algorithms(algorithms, _SHARED if secret is not None else _PUBLIC)
         self._audience = audience
         self._issuer = issuer
@@ -98,6 +101,18 @@ class Jwt:
         return self._public_key if self._secret is None else self._secret.reveal()
 
 
+def _check_url(url: str) -> str:
+    """Return the address of published keys if it can be requested."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        host = parts.netloc.rpartition("@")[2]  # what precedes it may be a password
+        raise ConfigError(
+            f"The keys at {host or url!r} cannot be requested.",
+            "Pass jwks_url as 'https://HOST/PATH', without a user.",
+        )
+    return url
+
+
 def _check_algorithms(names: Sequence[str] | None, choices: Sequence[str]) -> list[str]:
     for name in names or ():
         if name not in choices:
@@ -106,3 +121,25 @@ def _check_algorithms(names: Sequence[str] | None, choices: Sequence[str]) -> li
                 f"Use one or more of {', '.join(choices)}.",
             )
     return list(names or (choices if choices is _PUBLIC else ["HS256"]))
+
+
+def _create_signatures() -> Signatures:
+    """Choose what verifies signatures on this platform.
+
+    There is no build of cryptography for Cloudflare Workers, so WebCrypto is chosen there.
+
+    :raises ConfigError: when a package is not installed.
+    """
+    from importlib.util import find_spec
+
+    in_pyodide = sys.platform == "emscripten"
+    if find_spec("jwt") is None or (find_spec("cryptography") is None and not in_pyodide):
+        raise ConfigError(
+            "Jwt needs PyJWT, which is not installed.",
+            'Install it: pip install "mastra-server[auth]".',
+        )
+    if not in_pyodide:
+        return LibrarySignatures()
+    from mastra_server.auth.web_crypto import create_web_crypto
+
+    return create_web_crypto()

@@ -1,17 +1,26 @@
-"""Verify the signatures of tokens: by PyJWT and cryptography, or by the platform's WebCrypto.
-
-There is no build of cryptography for Cloudflare Workers. WebCrypto is chosen there.
-"""
+"""Define what verifies the signatures of tokens, and verify them by PyJWT and cryptography."""
 
 from __future__ import annotations
 
-import sys
+import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from mastra_core.errors import ConfigError
+__all__ = ("LibrarySignatures", "Signatures", "read_key_set")
 
-__all__ = ("LibrarySignatures", "Signatures", "create_signatures")
+
+def read_key_set(body: bytes) -> list[dict[str, Any]]:
+    """Return the keys of a JSON Web Key Set.
+
+    :param body: the key set as JSON.
+    :raises ValueError: for anything else.
+    """
+    content = json.loads(body)
+    keys = content.get("keys") if isinstance(content, dict) else None
+    if not isinstance(keys, list) or not all(isinstance(each, dict) for each in keys):
+        raise ValueError("The response is not a JSON Web Key Set.")
+    return keys
 
 
 class Signatures(Protocol):
@@ -43,12 +52,23 @@ class LibrarySignatures:
     def parse_keys(self, body: bytes) -> dict[str | None, Any]:
         """Return the public keys of a key set, by key id.
 
-        :param body: the key set as JSON.
-        """
-        from jwt import PyJWKSet
+        PyJWT would use a key without ``alg`` for one algorithm only. Such a key is therefore
+        returned as a key of ``cryptography``, which fits every algorithm of its type.
 
-        key_set = PyJWKSet.from_json(body.decode())
-        return {key.key_id: key for key in key_set.keys if key.key_type != "oct"}
+        :param body: the key set as JSON.
+        :raises ValueError: when no key can be used.
+        """
+        import jwt
+
+        keys: dict[str | None, Any] = {}
+        for data in read_key_set(body):
+            with contextlib.suppress(jwt.PyJWTError):  # a key of a type that PyJWT does not know
+                key = jwt.PyJWK(data)
+                if key.key_type != "oct":
+                    keys[key.key_id] = key if "alg" in data else key.key
+        if not keys:
+            raise ValueError("The key set has no key that can be used.")
+        return keys
 
     async def decode(
         self, token: str, key: Any, algorithms: Sequence[str], options: Mapping[str, Any]
@@ -63,25 +83,8 @@ class LibrarySignatures:
         """
         import jwt
 
-        claims: dict[str, Any] = jwt.decode(token, key, algorithms=list(algorithms), **options)
+        try:
+            claims: dict[str, Any] = jwt.decode(token, key, algorithms=list(algorithms), **options)
+        except TypeError as error:
+            raise jwt.InvalidKeyError("The algorithm of the token needs another key.") from error
         return claims
-
-
-def create_signatures() -> Signatures:
-    """Choose how this platform verifies signatures.
-
-    :raises ConfigError: when a package is not installed.
-    """
-    from importlib.util import find_spec
-
-    in_pyodide = sys.platform == "emscripten"
-    if find_spec("jwt") is None or (find_spec("cryptography") is None and not in_pyodide):
-        raise ConfigError(
-            "Jwt needs PyJWT, which is not installed.",
-            'Install it: pip install "mastra-server[auth]".',
-        )
-    if not in_pyodide:
-        return LibrarySignatures()
-    from mastra_server.auth.web_crypto import create_web_crypto
-
-    return create_web_crypto()

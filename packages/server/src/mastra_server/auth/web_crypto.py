@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from mastra_server.auth.token_signatures import read_key_set
 
 __all__ = ("WebCryptoSignatures", "create_web_crypto")
 
@@ -32,11 +33,8 @@ class WebCryptoSignatures:
         :param body: the key set as JSON.
         :raises ValueError: for anything else.
         """
-        try:
-            keys = json.loads(body)["keys"]
-            return {key.get("kid"): key for key in keys if key["kty"] in ("RSA", "EC", "OKP")}
-        except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError("The response is not a JSON Web Key Set.") from error
+        keys = read_key_set(body)
+        return {key.get("kid"): key for key in keys if key.get("kty") in ("RSA", "EC", "OKP")}
 
     async def decode(
         self, token: str, key: Any, algorithms: Sequence[str], options: Mapping[str, Any]
@@ -53,7 +51,8 @@ class WebCryptoSignatures:
 
         header = jwt.get_unverified_header(token)
         algorithm = str(header.get("alg"))
-        if algorithm not in algorithms or "crit" in header:
+        own_algorithm = key.get("alg", algorithm) if isinstance(key, Mapping) else algorithm
+        if algorithm not in algorithms or algorithm != own_algorithm or "crit" in header:
             raise jwt.InvalidAlgorithmError("The algorithm is not accepted.")
         content, _, signature = token.rpartition(".")
         if not await self._verify(algorithm, key, content.encode(), _decode_part(signature)):

@@ -14,7 +14,7 @@ def identify_caller(scope: Scope) -> str:
     :param scope: the ASGI scope.
     """
     resource = scope.get(CONTEXT_KEY, {}).get(RESOURCE_KEY)
-    return f"resource:{resource}" if resource else read_client_address(scope)
+    return read_client_address(scope) if resource in (None, "") else f"resource:{resource}"
 
 
 def read_client_address(scope: Scope) -> str:

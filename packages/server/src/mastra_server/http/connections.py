@@ -47,9 +47,9 @@ class _HeadTooLarge(Exception):
 class LimitedConnection(HttpToolsProtocol):
     """Limit connections, heads of requests, and slow readers in uvicorn's HTTP protocol.
 
-    Trailers after a chunked body count as part of the head, but are no headers of the request. A
-    proxy removes and sets headers only. A trailer could otherwise replace the header of a proxy,
-    such as the address or the user of the client.
+    Trailers after a chunked body count as part of the head, but do not become headers of the
+    request. A proxy removes and sets headers, but not trailers. A trailer could otherwise replace a
+    header that a proxy has set, such as the address or the user of the client.
     """
 
     _unparsed_size = 0  # bytes that were read since a head began or a part of a body ended
@@ -174,7 +174,7 @@ class LimitedConnection(HttpToolsProtocol):
             self._reject(_TOO_LARGE)
 
     def send_400_response(self, msg: str) -> None:
-        """Respond to an invalid request, unless a too large head already got a response.
+        """Respond to an invalid request, unless its head was too large and has been answered.
 
         :param msg: the body of the response.
         """

@@ -23,7 +23,6 @@ __all__ = (
     "TooManyRequests",
     "Unauthorized",
     "UnsupportedOperation",
-    "build_error_response",
     "get_exception_handlers",
     "get_status",
 )
@@ -103,7 +102,7 @@ def get_exception_handlers() -> dict[Any, Any]:
     }
 
 
-def build_error_response(error: Exception, scope: Scope) -> ASGIResponse:
+def _build_error_response(error: Exception, scope: Scope) -> ASGIResponse:
     """Build the response for ``error``, and log an unexpected error with its traceback.
 
     :param error: the exception.
@@ -168,7 +167,7 @@ class ErrorResponse:
         :param receive: the ASGI receive callable.
         :param send: the ASGI send callable.
         """
-        response: App = self._default or build_error_response(self._error, scope)
+        response: App = self._default or _build_error_response(self._error, scope)
         app = scope.get("litestar_app")  # missing if a layer is used without the application
         on_error = app.state.mastra.server.on_error if app is not None else None
         if on_error is not None:

@@ -46,7 +46,11 @@ class RequestHandler(HTTPRouteHandler):
 
 
 def _build_key(function: Any) -> Hashable:
-    """Return the types in a signature; also return the module if a type is not a name in it."""
+    """Return a key for functions with equal types.
+
+    An annotation that is not the name of a global is compared as text. The key then also has the
+    module, because the text may mean another type elsewhere.
+    """
     names, annotations = function.__globals__, function.__annotations__
     types = tuple((name, names.get(text, text)) for name, text in annotations.items())
     return (types, None if names.keys() >= {*annotations.values()} else function.__module__)

@@ -24,7 +24,7 @@ from mastra_server.http.paths import mount_handlers
 from mastra_server.http.schemas import Chunk, ContextQuery, Error
 from mastra_server.http.unsupported_routes import build_documented_handlers
 
-__all__ = ("Operation", "iter_operations", "to_openapi_path")
+__all__ = ("Operation", "iter_operations")
 
 STREAM_FORMATS = {
     "sse": (
@@ -189,27 +189,23 @@ def iter_operations(app: Litestar) -> Iterator[Operation]:
             requires_auth = has_auth and handler.opt.get("requires_auth") is not False
             for method in handler.http_methods:
                 if method not in ("OPTIONS", "HEAD") and handler.resolve_include_in_schema():
-                    path = to_openapi_path(route.path)
+                    path = _to_openapi_path(route.path)
                     routed.add((method, path))
                     yield Operation(method.lower(), path, handler, requires_auth, rate_limited)
     for handler in mount_handlers(build_documented_handlers(), settings.api_prefix):
         (path,), (method,) = handler.paths, handler.http_methods
-        if (method, to_openapi_path(path)) not in routed:
+        if (method, _to_openapi_path(path)) not in routed:
             yield Operation(
                 method.lower(),
-                to_openapi_path(path),
+                _to_openapi_path(path),
                 handler,
                 requires_auth=False,
                 rate_limited=rate_limited,
             )
 
 
-def to_openapi_path(path: str) -> str:
-    """Convert a path of Litestar to OpenAPI's spelling.
-
-    :param path: a path like ``/agents/{agent_id:str}``.
-    :returns: the path like ``/agents/{agentId}``.
-    """
+def _to_openapi_path(path: str) -> str:
+    """Convert a path like ``/agents/{agent_id:str}`` to one like ``/agents/{agentId}``."""
     return _PARAMETER.sub(lambda match: "{" + _to_camel_case(match[1]) + "}", path)
 
 

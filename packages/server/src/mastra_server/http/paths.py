@@ -48,10 +48,13 @@ def _replace_prefix(path: str, prefix: str) -> str:
 
 
 class PathPattern:
-    """``/a/*`` matches ``/a`` and all paths below it, ``/a`` only itself, and ``*`` every path.
+    """A pattern for paths.
+
+    ``/a/*`` matches ``/a`` and all paths below it. ``/a`` matches only itself, and ``*`` matches
+    every path.
 
     :param path: the pattern.
-    :param label: what the pattern belongs to, for the error message.
+    :param label: the kind of setting that contains the pattern, for the error.
     :raises ConfigError: for ``*`` anywhere but at the end, or no leading slash.
     """
 
@@ -74,7 +77,7 @@ class PathPattern:
 
 
 class CanonicalPath:
-    """Remove the prefix of the server, and refuse doubled and trailing slashes with 404.
+    """Remove the root path of the server, and respond 404 to doubled and trailing slashes.
 
     Litestar would route ``//api/agents/`` to ``/api/agents``, and so bypass a middleware on
     ``/api/*``.

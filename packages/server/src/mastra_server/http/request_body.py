@@ -21,6 +21,7 @@ __all__ = (
     "InvalidBody",
     "InvalidQuery",
     "MaybeId",
+    "OptionalId",
     "StructureError",
     "check_metadata",
     "check_numbers",
@@ -31,6 +32,7 @@ __all__ = (
     "read_id_param",
     "read_json_param",
     "read_number_param",
+    "require_id",
     "require_param",
 )
 
@@ -49,7 +51,8 @@ _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
 
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
-MaybeId = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)] | None
+OptionalId = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]  # empty for none
+MaybeId = OptionalId | None
 
 
 class InvalidBody(InvalidInput):
@@ -219,6 +222,20 @@ def require_param(request: Request[Any, Any, Any], name: str) -> str:
     value: str = request.query_params.get(name, "")
     if not value:
         raise InvalidQuery(name, "Required")
+    return value
+
+
+def require_id(value: Any, field: str) -> str:
+    """Return ``value`` if it is an id; otherwise raise an error.
+
+    :param value: a value of decoded JSON.
+    :param field: the path of the field, for the error.
+    :raises InvalidBody: for a missing id, or for an id of more than 512 characters.
+    """
+    if not isinstance(value, str) or not value:
+        raise InvalidBody(field, "Required")
+    if len(value) > MAX_ID_LENGTH:
+        raise InvalidBody(field, f"Expected at most {MAX_ID_LENGTH} characters")
     return value
 
 

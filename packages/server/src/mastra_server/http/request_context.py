@@ -41,7 +41,7 @@ def request_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, An
 def build_context(
     request: ASGIConnection[Any, Any, Any, Any], body: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Build the context of one request from body, query and middleware, in this order.
+    """Build the context of one request from body, query and middleware; the last one wins.
 
     :param request: the request.
     :param body: the ``requestContext`` of the request body.
@@ -76,7 +76,8 @@ def restrict_to_thread(request: ASGIConnection[Any, Any, Any, Any], thread: str 
 
 
 def _restrict(request: ASGIConnection[Any, Any, Any, Any], key: str, value: str) -> str:
-    own: str = request_context(request).get(key, "")
+    owner = request_context(request).get(key)
+    own = "" if owner is None else str(owner)  # a middleware may set a number
     if own and value and own != value:
         raise Forbidden("Access denied")
     return own or value

@@ -172,7 +172,7 @@ class StreamResponse:
 
     :param chunks: the body; closed at the end.
     :param media_type: the content type.
-    :param finally_: called at the end, even if the generator was never started.
+    :param finally_: a function to call at the end, even if the generator was never started.
     """
 
     def __init__(

@@ -11,7 +11,6 @@ import msgspec
 
 __all__ = (
     "AgentDetails",
-    "AgentRunQuery",
     "Chunk",
     "ContextQuery",
     "Error",
@@ -49,10 +48,6 @@ class ListQuery(ContextQuery):
     """The query of a list."""
 
     partial: Annotated[str, msgspec.Meta(description="`true` leaves the schemas out.")] = ""
-
-
-class AgentRunQuery(ContextQuery):
-    """The query of an agent's run."""
 
 
 class Issue(TypedDict):

@@ -20,7 +20,7 @@ def sse_response(
     """Build a response that streams server-sent events.
 
     :param frames: the encoded events.
-    :param finally_: called when the client has received everything, or disconnected.
+    :param finally_: a function to call when the client has received everything, or disconnected.
     """
     return StreamResponse(frames, "text/event-stream", finally_)
 

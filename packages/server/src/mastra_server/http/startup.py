@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from litestar import Litestar
@@ -10,7 +12,7 @@ from mastra_core import Mastra
 from mastra_core.errors import ConfigError, StorageError
 from mastra_server.http.asgi import Message
 
-__all__ = ("StartupErrorApp", "open_resources")
+__all__ = ("StartupErrorApp", "keep_startup_error", "open_resources")
 
 
 async def open_resources(app: Litestar) -> None:
@@ -24,13 +26,22 @@ async def open_resources(app: Litestar) -> None:
 
     mastra: Mastra = app.state.mastra
     tracers = [each for each in (mastra.telemetry, app.state.trace_store) if each is not None]
+    await mastra.storage.open()
+    for limiter in app.state.rate_limiters:
+        await limiter.open()
+    for tracer in tracers:
+        await asyncio.to_thread(tracer.start)  # imports the SDK, which takes long
+    await mastra.engine.open((*mastra.workflows.values(), *mastra.agent_workflows))
+
+
+@contextlib.contextmanager
+def keep_startup_error(app: Litestar) -> Iterator[None]:
+    """Keep the message of an error in the block, for ``StartupErrorApp``.
+
+    :param app: the application.
+    """
     try:
-        await mastra.storage.open()
-        for limiter in app.state.rate_limiters:
-            await limiter.open()
-        for tracer in tracers:
-            await asyncio.to_thread(tracer.start)  # imports the SDK, which takes long
-        await mastra.engine.open((*mastra.workflows.values(), *mastra.agent_workflows))
+        yield
     except (ConfigError, StorageError) as error:
         app.state.startup_error = str(error)
         raise

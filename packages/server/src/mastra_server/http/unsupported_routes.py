@@ -72,8 +72,8 @@ def find_unsupported(
     """Return the error for an operation of Mastra that this server does not support.
 
     :param method: the HTTP method.
-    :param path: the path in the spelling of the decorators, below ``/api``.
-    :param traces: whether traces are kept, so that the trace operations are real routes.
+    :param path: the path in the form of the decorators, below ``/api``.
+    :param traces: whether traces are kept. The operations of traces are then real routes.
     :returns: the error with the reason; ``None`` if Mastra has no such operation.
     """
     parts = path.split("/")

@@ -98,5 +98,6 @@ def _build_handler(item: ApiRoute, prefix: str) -> Any:
         path,
         operation_id=f"routes_{handle.__name__}",
         http_method=methods,
+        status_code=200,  # the default of DELETE allows no body
         requires_auth=item.requires_auth,
     )(handle)

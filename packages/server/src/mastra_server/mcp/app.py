@@ -55,7 +55,7 @@ class McpRoute:
     """The route of the MCP protocol, and the tasks that must run while it is served.
 
     :param mastra: the application.
-    :raises ConfigError: without the extra ``mastra-core[mcp]``.
+    :raises ConfigError: when the extra ``mastra-core[mcp]`` is not installed.
     """
 
     def __init__(self, mastra: Mastra) -> None:

@@ -37,7 +37,8 @@ __all__ = (
 _Request = Request[Any, Any, Any]
 _ID = "mastra"
 SERVER_PATH = "/api/mcp/{server_id:str}"
-OWN_PATH = f"/api/mcp/{_ID}"  # the router tries no parameter if the protocol's path has this part
+# The path of the protocol contains this part, so the router tries no parameter in its place.
+OWN_PATH = f"/api/mcp/{_ID}"
 
 
 class McpVersion(TypedDict):

@@ -14,7 +14,7 @@ from mastra_server.agents.input_messages import parse_parts
 from mastra_server.agents.messages import build_finished_call, build_reasoning_part
 from mastra_server.agents.transcript import APPROVAL_SCHEMA
 from mastra_server.http.dates import format_iso, parse_iso
-from mastra_server.http.request_body import InvalidBody, check_metadata
+from mastra_server.http.request_body import InvalidBody, check_metadata, require_id
 
 __all__ = (
     "build_config",
@@ -45,7 +45,7 @@ def build_thread(thread: Thread) -> dict[str, Any]:
 def build_message(message: StoredMessage, resource: str) -> dict[str, Any]:
     """Build a message for a response, in Mastra's stored form.
 
-    :param message: the message; where its writer's own form is stored, that is used.
+    :param message: the message. Content that a client saved in Mastra's form is returned unchanged.
     :param resource: the resource of its thread.
     """
     return {
@@ -65,12 +65,10 @@ def parse_saved_message(item: dict[str, Any], index: int, id: str) -> StoredMess
     :param index: its position, for errors.
     :param id: the id for a message without one.
     :returns: the message.
-    :raises InvalidBody: for an invalid message, or one without a thread.
+    :raises InvalidBody: for an invalid message, or for a message without a thread.
     """
     where = f"messages.{index}"
-    thread = item.get("threadId")
-    if not isinstance(thread, str) or not thread:
-        raise InvalidBody(f"{where}.threadId", "Required")
+    thread = require_id(item.get("threadId"), f"{where}.threadId")
     role = item.get("role")
     if role not in _ROLES:
         raise InvalidBody(f"{where}.role", f"Expected one of {', '.join(_ROLES)}")
@@ -78,12 +76,13 @@ def parse_saved_message(item: dict[str, Any], index: int, id: str) -> StoredMess
     metadata = content.get("metadata") if isinstance(content, dict) else None
     metadata = metadata if isinstance(metadata, dict) else {}
     check_metadata(metadata, f"{where}.content.metadata")
+    created_at = parse_iso(item.get("createdAt"), f"{where}.createdAt")
     return StoredMessage(
-        id=str(item.get("id") or id),
+        id=require_id(str(item.get("id") or id), f"{where}.id"),
         thread=thread,
         role=role,
         parts=parse_parts(item, where),
-        created_at=parse_iso(item.get("createdAt"), f"{where}.createdAt") or now(),
+        created_at=now() if created_at is None else created_at,
         metadata=metadata,
         content=content if isinstance(content, dict) else None,
     )

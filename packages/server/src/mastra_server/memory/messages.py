@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from mastra_core.storage import StoredMessage
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.dates import format_iso
 from mastra_server.http.handlers import get, post
-from mastra_server.http.request_body import InvalidBody, read_body
+from mastra_server.http.request_body import InvalidBody, read_body, require_id
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response, list_response
 from mastra_server.memory.convert import build_message, build_pagination, parse_saved_message
@@ -62,6 +63,7 @@ async def _list_messages(request: _Request) -> ASGIResponse:
     messages = {message.id: (message, thread.resource) for message in ordered}
     for each in included:
         messages |= await _load_neighbours(memory, each, get_resource(request))
+        await asyncio.sleep(0)  # a storage in memory never lets other requests run
     fields = {**build_pagination(found, query.page, query.per_page), "uiMessages": None}
     return await list_response(
         request, "messages", messages.values(), lambda each: build_message(*each), fields
@@ -84,7 +86,8 @@ async def _save_messages(request: _Request) -> ASGIResponse:
     saved: list[dict[str, Any]] = []
     for index, item in enumerate(body.messages):
         message = parse_saved_message(item, index, generate_id())
-        resource = restrict_to_resource(request, _get_resource(item, index))
+        named = require_id(item.get("resourceId"), f"messages.{index}.resourceId")
+        resource = restrict_to_resource(request, named)
         restrict_to_thread(request, message.thread)
         by_resource.setdefault(resource, []).append(message)
         names = {"id": message.id, "threadId": message.thread, "resourceId": resource}
@@ -130,13 +133,6 @@ async def _load_neighbours(
     except (NotFound, Forbidden):
         return {}
     return {message.id: (message, thread.resource) for message in messages}
-
-
-def _get_resource(item: dict[str, Any], index: int) -> str:
-    resource = item.get("resourceId")
-    if not isinstance(resource, str) or not resource:
-        raise InvalidBody(f"messages.{index}.resourceId", "Required")
-    return resource
 
 
 def _parse_ids(value: Any) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request
@@ -12,7 +12,12 @@ from mastra_core.errors import InvalidInput, NotFound
 from mastra_core.memory import get_memory
 from mastra_core.storage import MessageQuery, Thread, ThreadQuery
 from mastra_server.http.dates import DateRange
-from mastra_server.http.request_body import InvalidQuery, read_json_param, read_number_param
+from mastra_server.http.request_body import (
+    MAX_ITEMS,
+    InvalidQuery,
+    read_json_param,
+    read_number_param,
+)
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 
 __all__ = (
@@ -21,6 +26,7 @@ __all__ = (
     "build_message_query",
     "build_thread_query",
     "find_memory",
+    "get_own_memory",
     "get_resource",
     "get_thread_id",
     "load_owned_thread",
@@ -41,6 +47,9 @@ class Include(msgspec.Struct, rename="camel"):
     with_next_messages: int = 0
 
 
+_Includes = Annotated[list[Include], msgspec.Meta(max_length=MAX_ITEMS)]
+
+
 class _Order(msgspec.Struct):
     field: Literal["createdAt", "updatedAt"] = "createdAt"
     direction: Literal["ASC", "DESC"] | None = None
@@ -50,6 +59,14 @@ class _Filter(msgspec.Struct, rename="camel"):
     date_range: DateRange | None = None
     roles: list[str] = []
     metadata: dict[str, Any] = {}
+
+
+def get_own_memory(mastra: Mastra) -> Memory:
+    """Return the memory of the application itself; by default a memory in its storage.
+
+    :param mastra: the application.
+    """
+    return mastra.memory or Memory(storage=mastra.storage)
 
 
 def find_memory(request: _Request) -> Memory | None:
@@ -62,7 +79,7 @@ def find_memory(request: _Request) -> Memory | None:
     mastra: Mastra = request.app.state.mastra
     name = request.query_params.get("agentId", "")
     if not name:
-        return mastra.memory or Memory(storage=mastra.storage)
+        return get_own_memory(mastra)
     try:
         return get_memory(mastra.get_agent(name))
     except NotFound:
@@ -158,9 +175,9 @@ def read_includes(request: _Request) -> list[Include]:
     """Return the messages that are requested in addition to the page.
 
     :param request: the request.
-    :raises InvalidQuery: when the parameter is not a list of messages.
+    :raises InvalidQuery: when the parameter is not a list of messages, or has too many of them.
     """
-    return read_json_param(request, "include", list[Include]) or []
+    return read_json_param(request, "include", _Includes) or []
 
 
 def _read_page(request: _Request, default: int) -> tuple[int, int | None]:

@@ -105,7 +105,7 @@ async def _get_working_memory(request: _Request) -> ASGIResponse:
     resource = get_resource(request) or (thread.resource if thread else "")
     if not resource:
         raise InvalidInput(
-            "resourceId is required", "Pass the resource of the notes as resourceId."
+            "resourceId is required", "Pass the resource of the working memory as resourceId."
         )
     notes = ""
     if thread is not None or memory.scope == "resource":

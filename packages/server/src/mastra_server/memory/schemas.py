@@ -47,7 +47,7 @@ class MemoryQuery(ContextQuery):
 
 
 class OwnerQuery(MemoryQuery):
-    """The resource of the request; the server refuses data of other resources."""
+    """The resource whose data is requested; the server refuses data of other resources."""
 
     resource_id: str = ""
 

@@ -1,4 +1,4 @@
-"""Search a thread without vectors: the latest messages, with the messages around them."""
+"""Respond to a search with the latest messages of a thread and the messages around them."""
 
 from __future__ import annotations
 

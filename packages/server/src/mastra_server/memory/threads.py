@@ -169,6 +169,7 @@ async def _clone_thread(request: _Request) -> ASGIResponse:
     body = await read_body(request, CloneBody)
     check_metadata(body.metadata, "metadata")
     resource = restrict_to_resource(request, body.resource_id or "")
+    restrict_to_thread(request, body.new_thread_id or "")
     source = await load_owned_thread(request, memory)
     into = await _build_clone(memory, source, resource or source.resource, body)
     into = msgspec.structs.replace(into, caller=identify_caller(request.scope))

@@ -44,7 +44,7 @@ class Deadline:
 class Deadlines:
     """The deadlines of one application.
 
-    :param seconds: how far ahead each deadline is.
+    :param seconds: the time from the start of a deadline to the deadline itself.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -95,7 +95,7 @@ class _TimedDeadline(Deadline):
 class RequestDeadlines:
     """The deadlines of an application whose requests share no timers.
 
-    :param seconds: how far ahead each deadline is.
+    :param seconds: the time from the start of a deadline to the deadline itself.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -120,6 +120,6 @@ class RequestDeadlines:
 def create_deadlines(seconds: float) -> Deadlines | RequestDeadlines:
     """Create the deadlines of an application.
 
-    :param seconds: how far ahead each deadline is.
+    :param seconds: the time from the start of a deadline to the deadline itself.
     """
     return RequestDeadlines(seconds) if is_request_scoped() else Deadlines(seconds)

@@ -13,16 +13,17 @@ from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 
 __all__ = ("FrozenRuns",)
 
-_READ_TIMEOUT = 5.0  # seconds that a GET waits for waiting runs before it is answered
-_UNAWAITED_TIMEOUT = 30.0  # seconds; a run could wait for this response itself
+_READ_TIMEOUT = 5.0  # seconds for which a GET lets waiting runs continue before it is answered
+_UNAWAITED_TIMEOUT = 30.0  # seconds for tasks that nobody awaits; one may wait for this response
 
 
 class FrozenRuns:
-    """Take up waiting runs before a request for workflows, and complete its response at their rest.
+    """Continue waiting runs at each request for workflows, and end its response after them.
 
     :param app: the application inside.
     :param path: the prefix of the routes for workflows.
-    :param continue_runs: takes up the runs that are due or were lost, and returns at their rest.
+    :param continue_runs: continues the runs that are due or were lost, and returns when each of
+        them has ended or waits again.
     """
 
     def __init__(self, app: App, path: str, continue_runs: Callable[[], Awaitable[None]]) -> None:
@@ -41,7 +42,7 @@ class FrozenRuns:
         with collect_tasks() as tasks:
             task = asyncio.create_task(self._continue())
             tasks.append(task)
-            if scope["method"] == "GET":  # it shows the runs as they rest, unless that takes long
+            if scope["method"] == "GET":  # it shows the runs after that
                 await asyncio.wait([task], timeout=_READ_TIMEOUT)
 
             async def send_last(message: Message) -> None:
@@ -55,7 +56,9 @@ class FrozenRuns:
         try:
             await self._continue_runs()
         except StorageError as error:  # the route itself reports it
-            get_logger("mastra.workflows").error("durable runs wait: %s", error)
+            get_logger("mastra.workflows").error(
+                "waiting durable runs cannot be continued: %s", error
+            )
 
 
 async def _wait_for_all(tasks: list[asyncio.Task[Any]]) -> None:

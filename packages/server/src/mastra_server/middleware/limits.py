@@ -19,7 +19,7 @@ BODY_BYTES = Shares(256 * 1024 * 1024)  # of the larger bodies of all requests o
 
 
 class BodyLimit:
-    """Refuse bodies of more than ``limit`` bytes, also without a ``content-length``.
+    """Refuse bodies of more than ``limit`` bytes, even without a ``content-length``.
 
     Large bodies also count toward a limit of the client's address, until the response is complete.
     Above that limit, the request gets a 429.

@@ -27,7 +27,7 @@ class RateLimiter:
 
     :param app: the application inside.
     :param settings: the limit, how to identify callers, and the storage.
-    :raises ConfigError: without the package ``limits``, or for an invalid amount.
+    :raises ConfigError: when the package ``limits`` is not installed, or the amount is invalid.
     """
 
     def __init__(self, app: App, settings: RateLimit) -> None:

@@ -57,8 +57,4 @@ class RequestMetrics:
 def _build_labels(scope: Scope, status: int) -> tuple[str, str, str]:
     method = scope["method"]
     route = scope.get("path_template") or "none"
-    return (
-        method if method in _METHODS else "other",
-        route.replace(":str}", "}").replace(":path}", "}"),
-        str(status),
-    )
+    return (method if method in _METHODS else "other", route, str(status))

@@ -1,4 +1,4 @@
-"""Trace requests and agent runs, and read the trace ids of workflow runs."""
+"""Trace requests, and read the trace ids of workflow runs."""
 
 from __future__ import annotations
 
@@ -93,9 +93,8 @@ def _describe_request(scope: Scope) -> dict[str, Any]:
 
 
 def _record_response(span: Any, scope: Any, status: int) -> None:
-    template = scope.get("path_template")
-    if template:  # set once Litestar has routed the request
-        route = template.replace(":str}", "}")
+    route = scope.get("path_template")
+    if route:  # set once Litestar has routed the request
         span.update_name(f"{scope['method']} {route}")
         span.set_attribute("http.route", route)
     span.set_attribute("http.response.status_code", status)

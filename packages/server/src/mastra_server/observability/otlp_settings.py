@@ -1,4 +1,4 @@
-"""Read which signals beside traces are exported by OTLP, and where to."""
+"""Read which signals besides traces are exported by OTLP, and to which collector."""
 
 from __future__ import annotations
 

@@ -26,9 +26,9 @@ _GAUGE_MODES = {"active": "livesum", "level": "livemax", "oldest": "livemin"}
 class PrometheusRecorder:
     """Records every metric in a registry of its own.
 
-    Worker processes share a directory, and each reports the metrics of all.
+    Worker processes share a directory, and each process reports the metrics of all.
 
-    :raises ConfigError: without the package ``prometheus-client``.
+    :raises ConfigError: when the package ``prometheus-client`` is not installed.
     """
 
     def __init__(self) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mastra_core import Mastra
 from mastra_core.logs.pipeline import find_pipeline
 from mastra_core.metrics import MetricRecorder, add_recorder, record, remove_recorder
 from mastra_core.metrics.definitions import LOST_LOG_LINES
 from mastra_server.observability.otlp_settings import OtlpSettings, read_otlp_signal
+
+if TYPE_CHECKING:
+    from mastra_server.observability.otlp_metrics import OtlpRecorder
 
 __all__ = ("ServerMetrics",)
 
@@ -25,6 +28,7 @@ class ServerMetrics:
         self._mastra = mastra
         self._exports = read_otlp_signal("METRICS")
         self._recorders: list[MetricRecorder] = []
+        self._exporter: OtlpRecorder | None = None
         self.routes: list[Any] = []
         if mastra.server.metrics:
             from mastra_server.observability.prometheus import PrometheusRecorder
@@ -44,7 +48,8 @@ class ServerMetrics:
             from mastra_server.observability.otlp_metrics import OtlpRecorder
 
             settings = OtlpSettings.of(self._mastra)
-            self._recorders.append(await asyncio.to_thread(OtlpRecorder, settings))
+            self._exporter = await asyncio.to_thread(OtlpRecorder, settings)
+            self._recorders.append(self._exporter)
         for recorder in self._recorders:
             add_recorder(recorder)
         pipeline = find_pipeline(self._mastra.logger)
@@ -56,5 +61,7 @@ class ServerMetrics:
         """Stop recording, and export the last values."""
         for recorder in self._recorders:
             remove_recorder(recorder)
-            if self._exports and hasattr(recorder, "close"):
-                await asyncio.to_thread(recorder.close)
+        if self._exporter is not None:
+            exporter, self._exporter = self._exporter, None
+            self._recorders.remove(exporter)
+            await asyncio.to_thread(exporter.close)

@@ -20,8 +20,8 @@ _Test = Callable[[Facts, _Spans], bool]
 _Value = Callable[[Facts], Any]
 
 _MAX_DEPTH = 12
-_MAX_CONDITIONS = 100  # conditions of one question
-_MAX_RELATED = 8  # of them, those that look at every span
+_MAX_CONDITIONS = 100  # conditions of one query
+_MAX_RELATED = 8  # conditions of one query that look at every span
 _METADATA = "metadata."
 _TIMES = ("startedAt", "endedAt")
 _VERSIONS = ("entityVersionId", "parentEntityVersionId", "rootEntityVersionId")

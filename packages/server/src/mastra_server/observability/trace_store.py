@@ -45,8 +45,8 @@ class _Trace:
 class TraceStore:
     """The latest traces of the process; if there are too many, the oldest are dropped.
 
-    Resources share the limit. A resource with many traces loses its own oldest traces. A trace can
-    have several roots, each with a tree of spans.
+    Resources share the limit, and a resource with many traces loses its own oldest traces. A trace
+    can have several roots, each with a tree of spans.
 
     Spans of requests are not stored. The root of a trace is therefore the run of an agent or a
     workflow.

@@ -36,8 +36,8 @@ async def choose_conversation(
 ) -> Conversation:
     """Return the conversation of a request.
 
-    It is the conversation that the request names, or the one of the previous response. If the
-    request asks for storing and the agent has a memory, a conversation begins.
+    It is the conversation that the request names, or the conversation of the previous response.
+    Otherwise a conversation begins, if the request asks for storing and the agent has a memory.
 
     :param request: the request.
     :param agent: the agent.

@@ -35,7 +35,7 @@ from mastra_server.http.request_context import restrict_to_resource, restrict_to
 from mastra_server.http.responses import json_response, list_response
 from mastra_server.http.schemas import ContextQuery
 from mastra_server.memory.convert import build_thread
-from mastra_server.memory.queries import MAX_PAGE_BYTES
+from mastra_server.memory.queries import MAX_PAGE_BYTES, get_own_memory
 from mastra_server.memory.schemas import ThreadAnswer
 from mastra_server.openai.conversation_items import build_items
 from mastra_server.openai.request import parse_input
@@ -197,7 +197,7 @@ ROUTES = (_create_conversation, _retrieve_conversation, _list_items, _delete_con
 def _choose_memory(request: _Request, agent_id: str) -> Memory:
     """Return the memory of an agent; without an agent, the memory of the application."""
     if not agent_id:
-        return _get_own_memory(request.app.state.mastra)
+        return get_own_memory(request.app.state.mastra)
     agent = get_agent(request, agent_id)
     memory = get_memory(agent)
     if memory is None:
@@ -205,10 +205,6 @@ def _choose_memory(request: _Request, agent_id: str) -> Memory:
             f'Agent "{agent.id}" does not have memory configured', "Give the agent a memory."
         )
     return memory
-
-
-def _get_own_memory(mastra: Mastra) -> Memory:
-    return mastra.memory or Memory(storage=mastra.storage)
 
 
 async def _find_conversation(request: _Request) -> tuple[Memory, Thread]:
@@ -223,7 +219,7 @@ async def _find_conversation(request: _Request) -> tuple[Memory, Thread]:
 
 def _iter_memories(mastra: Mastra) -> Iterator[Memory]:
     """Yield one memory for each storage."""
-    memories = [_get_own_memory(mastra), *map(get_memory, mastra.agents.values())]
+    memories = [get_own_memory(mastra), *map(get_memory, mastra.agents.values())]
     seen: list[Any] = []
     for memory in memories:
         if memory is not None and not any(memory.storage is each for each in seen):

@@ -25,6 +25,17 @@ from mastra_server.openai.conversation_items import format_output
 __all__ = ("ResponseWriter",)
 
 
+class _OpenCall:
+    """A tool call whose arguments the model is writing.
+
+    :param index: the place of the call in the output.
+    """
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.texts: list[str] = []
+
+
 class ResponseWriter:
     """Builds a response from the events of a run, and converts each event to stream events.
 
@@ -59,10 +70,12 @@ class ResponseWriter:
             **request_fields,
         }
         self.failure: Failure | None = None
-        self._message: dict[str, Any] | None = None
+        self._message: dict[str, Any] | None = None  # the open message, the last item of the output
+        self._texts: list[str] = []  # the deltas of the open message
+        self._calls: dict[str, _OpenCall] = {}  # by call id
         self._is_structured = is_structured
         self._number = 0
-        self._calls: dict[str, int] = {}  # ids of open calls, mapped to their places in the output
+        self._has_ended = False
 
     def write_start(self) -> Iterator[dict[str, Any]]:
         """Yield the first events of a stream."""
@@ -72,20 +85,17 @@ class ResponseWriter:
     def write(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
         """Apply ``event`` to the response, and yield its stream events.
 
-        :param event: the event.
+        :param event: the event; after the end of the run, it is ignored.
         """
+        if self._has_ended:
+            return
         match event:
             case TextDelta() if not self._is_structured:
                 yield from self._write_text(event.text)
-            case ToolInputStart():
-                yield from self._end_message()
-                yield from self._start_call(event)
-            case ToolInputDelta():
-                yield from self._write_arguments(event.id, event.text)
-            case ToolCall():
-                yield from self._end_message()
-                yield from self._end_call(event)
+            case ToolInputStart() | ToolInputDelta() | ToolCall():
+                yield from self._write_call(event)
             case ToolResult():
+                yield from self._end_message()
                 yield from self._write_item(_build_result(event))
             case ApprovalRequired() | ToolSuspended():
                 self.response["status"] = "incomplete"
@@ -93,10 +103,10 @@ class ResponseWriter:
                 if event.object is not None and not self._has_message():
                     yield from self._write_text(encode_json(event.object).decode())
                 yield from self._end_message()
-                yield from self._finish(event)
+                yield self._finish(event)
             case Failure():
                 yield from self._end_message()
-                yield from self._fail(event)
+                yield self._fail(event)
 
     def _has_message(self) -> bool:
         return any(item["type"] == "message" for item in self._output)
@@ -120,7 +130,7 @@ class ResponseWriter:
             item = {**self._message, "content": []}
             yield self._build_event("output_item.added", output_index=self._last_index, item=item)
             yield self._build_part_event("content_part.added", part=dict(part))
-        self._message["content"][0]["text"] += text
+        self._texts.append(text)
         yield self._build_part_event("output_text.delta", delta=text)
 
     def _end_message(self) -> Iterator[dict[str, Any]]:
@@ -128,6 +138,8 @@ class ResponseWriter:
             return
         self._message["status"] = "completed"
         part = self._message["content"][0]
+        part["text"] = "".join(self._texts)
+        self._texts.clear()
         yield self._build_part_event("output_text.done", text=part["text"])
         yield self._build_part_event("content_part.done", part=part)
         yield self._build_event(
@@ -135,7 +147,21 @@ class ResponseWriter:
         )
         self._message = None
 
-    def _start_call(self, call: ToolCall | ToolInputStart) -> Iterator[dict[str, Any]]:
+    def _write_call(
+        self, event: ToolInputStart | ToolInputDelta | ToolCall
+    ) -> Iterator[dict[str, Any]]:
+        match event:
+            case ToolInputStart():
+                yield from self._start_call(event)
+            case ToolInputDelta():
+                yield from self._write_arguments(event, event.text)
+            case ToolCall():
+                yield from self._end_call(event)
+
+    def _start_call(
+        self, call: ToolCall | ToolInputStart | ToolInputDelta
+    ) -> Iterator[dict[str, Any]]:
+        yield from self._end_message()
         item = {
             "id": f"fc_{call.id}",
             "type": "function_call",
@@ -145,25 +171,32 @@ class ResponseWriter:
             "status": "in_progress",
         }
         self._output.append(item)
-        self._calls[call.id] = self._last_index
+        self._calls[call.id] = _OpenCall(self._last_index)
         yield self._build_event("output_item.added", output_index=self._last_index, item=dict(item))
 
-    def _write_arguments(self, call_id: str, text: str) -> Iterator[dict[str, Any]]:
-        index = self._calls[call_id]
-        item = self._output[index]
-        item["arguments"] += text
+    def _write_arguments(
+        self, call: ToolCall | ToolInputDelta, text: str
+    ) -> Iterator[dict[str, Any]]:
+        if call.id not in self._calls:
+            yield from self._start_call(call)
+        open_call = self._calls[call.id]
+        open_call.texts.append(text)
+        index = open_call.index
         yield self._build_event(
-            "function_call_arguments.delta", output_index=index, item_id=item["id"], delta=text
+            "function_call_arguments.delta",
+            output_index=index,
+            item_id=self._output[index]["id"],
+            delta=text,
         )
 
     def _end_call(self, call: ToolCall) -> Iterator[dict[str, Any]]:
+        yield from self._end_message()
         if call.id not in self._calls:  # a framework that does not stream arguments
-            yield from self._start_call(call)
-            yield from self._write_arguments(call.id, encode_json(call.arguments).decode())
-        index = self._calls.pop(call.id)
-        item = self._output[index]
+            yield from self._write_arguments(call, encode_json(call.arguments).decode())
+        open_call = self._calls.pop(call.id)
+        index, item = open_call.index, self._output[open_call.index]
         item["status"] = "completed"
-        item["arguments"] = item["arguments"] or encode_json(call.arguments).decode()
+        item["arguments"] = "".join(open_call.texts) or encode_json(call.arguments).decode()
         yield self._build_event(
             "function_call_arguments.done",
             output_index=index,
@@ -178,7 +211,8 @@ class ResponseWriter:
         yield self._build_event("output_item.added", output_index=self._last_index, item=item)
         yield self._build_event("output_item.done", output_index=self._last_index, item=item)
 
-    def _finish(self, finish: Finish) -> Iterator[dict[str, Any]]:
+    def _finish(self, finish: Finish) -> dict[str, Any]:
+        self._has_ended = True
         waits = finish.reason == "suspended" or self.response["status"] == "incomplete"
         self.response |= {
             "status": "incomplete" if waits or finish.reason == "length" else "completed",
@@ -187,13 +221,14 @@ class ResponseWriter:
         }
         if finish.reason == "length":
             self.response["incomplete_details"] = {"reason": "max_output_tokens"}
-        yield self._build_event(self.response["status"], response=self.response)
+        return self._build_event(self.response["status"], response=self.response)
 
-    def _fail(self, failure: Failure) -> Iterator[dict[str, Any]]:
+    def _fail(self, failure: Failure) -> dict[str, Any]:
+        self._has_ended = True
         self.failure = failure
         error = {"code": failure.kind, "message": failure.message}
         self.response |= {"status": "failed", "error": error, "completed_at": int(time.time())}
-        yield self._build_event("failed", response=self.response)
+        return self._build_event("failed", response=self.response)
 
     @property
     def _last_index(self) -> int:

@@ -122,9 +122,8 @@ def _parse_item(item: Any, index: int) -> tuple[Message, ...]:
                 return (Message(role="tool", parts=(part,)),)
             case "message":
                 role = "system" if item.get("role") == "developer" else item.get("role")
-                return parse_messages(
-                    {"role": role, "content": _convert_content(item.get("content"))}
-                )
+                message = {"role": role, "content": _convert_content(item.get("content"))}
+                return parse_messages(message, f"input.{index}")
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidBody(f"input.{index}", f"Invalid {item.get('type')}: {error}") from None
     raise InvalidBody(f"input.{index}.type", "Expected message or function_call_output")
@@ -150,6 +149,7 @@ def _convert_part(part: dict[str, Any]) -> dict[str, Any]:
         case "input_image":
             return {"type": "image", "image": part.get("image_url")}
         case "input_file":
-            return {"type": "file", "data": part.get("file_data") or part.get("file_url")}
+            data = part.get("file_data") or part.get("file_url")
+            return {"type": "file", "data": data, "filename": part.get("filename")}
         case _:
             return part

@@ -25,8 +25,8 @@ _MAX_AGE = 24 * 3600.0  # seconds
 class StoredResponse(msgspec.Struct, frozen=True):
     """A response, with the data that is needed to continue it.
 
-    The memory has the messages of a conversation. Only without one are they stored here, in the
-    form of the framework or in the form of this project.
+    The messages of a conversation are in the memory. The messages of another response are stored
+    here: in ``history`` in the form of the framework, or else in ``messages``.
     """
 
     response: dict[str, Any]

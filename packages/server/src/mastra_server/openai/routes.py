@@ -4,39 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from litestar import Request
 from litestar.response.base import ASGIResponse
 
-from mastra_core.agents import (
-    AgentEvent,
-    AgentInput,
-    AgentLike,
-    Failure,
-    Finish,
-    Message,
-    TextPart,
-)
-from mastra_core.agents.deadline import RunTimedOut, iter_with_timeout
+from mastra_core.agents import AgentInput, AgentLike
 from mastra_core.errors import AgentFailed
-from mastra_core.memory import get_memory
 from mastra_core.request_scope import is_request_scoped
-from mastra_core.schema import encode_json
 from mastra_server.agents.admission import check_thread_access
-from mastra_server.agents.durable_runs import find_durable_agent
 from mastra_server.agents.live_runs import LiveRuns
 from mastra_server.agents.routes import get_agent
-from mastra_server.agents.suspended_runs import get_suspended_runs, stream_events
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.handlers import delete, get, post
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import build_context, restrict_to_resource
-from mastra_server.http.responses import StreamResponse, close_on_exit, json_response
+from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.sse import sse_response
 from mastra_server.openai import conversations
-from mastra_server.openai.choose_conversation import Conversation, choose_conversation
+from mastra_server.openai.choose_conversation import choose_conversation
 from mastra_server.openai.convert import ResponseWriter
 from mastra_server.openai.request import (
     ResponseBody,
@@ -44,7 +31,12 @@ from mastra_server.openai.request import (
     get_output_schema,
     parse_input,
 )
-from mastra_server.openai.response_store import ResponseStore, StoredResponse
+from mastra_server.openai.response_runs import (
+    encode_events,
+    get_response_store,
+    stream_response,
+)
+from mastra_server.openai.response_store import StoredResponse
 
 __all__ = ("ROUTES",)
 
@@ -72,13 +64,13 @@ async def _create_response(request: _Request) -> ASGIResponse:
         fields,
         is_structured=bool(run_input.output_schema or agent.info().output_schema),
     )
-    events = _stream_events(request, agent, run_input, writer, store=body.store is not False)
+    events = stream_response(request, agent, run_input, writer, store=body.store is not False)
     if body.stream:
         # Litestar reads the return annotation, so it must not name StreamResponse.
-        response: Any = _build_stream(request, run_input, events)
+        response: Any = _build_stream(request, run_input, encode_events(events, writer))
         return response  # type: ignore[no-any-return]  # an ASGI application like ASGIResponse
-    async with close_on_exit(events) as items:
-        async for _ in items:
+    async with contextlib.aclosing(events):
+        async for _ in events:
             pass
     if failure := writer.failure:
         raise AgentFailed(failure.message, kind=failure.kind, status=failure.status)
@@ -105,20 +97,15 @@ async def _retrieve_response(request: _Request) -> ASGIResponse:
 async def _delete_response(request: _Request) -> ASGIResponse:
     """Delete a stored response."""
     response_id = request.path_params["response_id"]
-    await _get_store(request).delete(response_id, restrict_to_resource(request))
+    await get_response_store(request).delete(response_id, restrict_to_resource(request))
     return json_response({"id": response_id, "object": "response", "deleted": True})
 
 
 ROUTES = (_create_response, _retrieve_response, _delete_response, *conversations.ROUTES)
 
 
-def _get_store(request: _Request) -> ResponseStore:
-    store: ResponseStore = request.app.state.responses
-    return store
-
-
 async def _get_stored(request: _Request, name: str) -> StoredResponse:
-    return await _get_store(request).get(name, restrict_to_resource(request))
+    return await get_response_store(request).get(name, restrict_to_resource(request))
 
 
 def _find_agent(request: _Request, name: str) -> AgentLike:
@@ -176,82 +163,15 @@ def _build_conversation_fields(thread: str) -> dict[str, Any]:
 
 
 def _build_stream(
-    request: _Request, run_input: AgentInput, events: AsyncGenerator[dict[str, Any]]
+    request: _Request, run_input: AgentInput, frames: AsyncGenerator[bytes]
 ) -> StreamResponse:
     """Build the response that streams a run; the run counts toward the limits of its caller."""
     if is_request_scoped():  # the platform limits requests, and may end one silently
-        return sse_response(_encode_events(events))
+        return sse_response(frames)
     runs: LiveRuns = request.app.state.live_runs
     release = runs.hold_place(run_input.caller, run_input.estimate_size())
 
     async def end() -> None:
         release()
 
-    return sse_response(_encode_events(events), end)
-
-
-async def _end_in_time(
-    request: _Request, agent: AgentLike, events: AsyncIterator[AgentEvent]
-) -> AsyncGenerator[AgentEvent]:
-    """Yield the events of a run; after the timeout of runs, yield a failure instead."""
-    is_durable = find_durable_agent(request, agent.id) is not None
-    seconds = None if is_durable else request.app.state.mastra.server.run_timeout
-    try:
-        async with contextlib.aclosing(iter_with_timeout(events, seconds)) as timed:
-            async for event in timed:
-                yield event
-    except RunTimedOut as error:
-        yield Failure(message=error.message, kind=type(error).__name__, status=error.status)
-
-
-async def _stream_events(
-    request: _Request,
-    agent: AgentLike,
-    run_input: AgentInput,
-    writer: ResponseWriter,
-    *,
-    store: bool,
-) -> AsyncGenerator[dict[str, Any]]:
-    for chunk in writer.write_start():
-        yield chunk
-    async with close_on_exit(
-        stream_events(agent, run_input, get_suspended_runs(request))
-    ) as events:
-        async for event in _end_in_time(request, agent, events):
-            chunks = tuple(writer.write(event))
-            if store and isinstance(event, Finish):  # the writer has completed the response
-                await _store_response(request, agent, run_input, writer, event)
-            for chunk in chunks:
-                yield chunk
-
-
-async def _store_response(
-    request: _Request,
-    agent: AgentLike,
-    run_input: AgentInput,
-    writer: ResponseWriter,
-    finish: Finish,
-) -> None:
-    in_memory = bool(run_input.thread) and get_memory(agent) is not None
-    has_history = in_memory or bool(finish.history)
-    stored = StoredResponse(
-        writer.response,
-        agent.id,
-        restrict_to_resource(request),
-        b"" if in_memory else finish.history,
-        () if has_history else _collect_messages(run_input, writer),
-        Conversation(run_input.thread, run_input.resource) if in_memory else None,
-    )
-    await _get_store(request).put(stored, run_input.caller)
-
-
-def _collect_messages(run_input: AgentInput, writer: ResponseWriter) -> tuple[Message, ...]:
-    texts = [part["text"] for item in writer.response["output"] for part in item.get("content", ())]
-    message = Message(role="assistant", parts=(TextPart(text="".join(texts)),))
-    return (*run_input.messages, message)
-
-
-async def _encode_events(events: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
-    async with close_on_exit(events) as items:
-        async for event in items:
-            yield b"event: " + event["type"].encode() + b"\ndata: " + encode_json(event) + b"\n\n"
+    return sse_response(frames, end)

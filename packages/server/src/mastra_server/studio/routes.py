@@ -30,7 +30,7 @@ class User(TypedDict):
 
 
 class UserCapabilities(TypedDict):
-    """The user's further capabilities, which are always empty: this server manages no users."""
+    """The features of user management that the server offers: only the user itself."""
 
     user: bool
     session: bool

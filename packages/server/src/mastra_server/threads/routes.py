@@ -5,29 +5,37 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 from litestar import Request
 from litestar.response.base import ASGIResponse
 
-from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired, Decision, SuspendedRunQuery
+from mastra_core.agents import (
+    AgentInput,
+    AgentLike,
+    ApprovalRequired,
+    Decision,
+    SuspendedRunQuery,
+    ToolSuspended,
+)
 from mastra_core.errors import NotFound
 from mastra_core.storage.records import now
 from mastra_server.agents.admission import check_thread_access
-from mastra_server.agents.live_runs import get_thread_key, start_live_run
 from mastra_server.agents.request import AgentBody, build_run_input
 from mastra_server.agents.routes import get_agent
+from mastra_server.agents.run_streams import get_thread_key, start_live_run
 from mastra_server.agents.stream import resume_agent, stream_agent
 from mastra_server.agents.suspended_runs import (
     build_resume_input,
+    build_waiting_decision,
     find_waiting_call,
     get_suspended_runs,
 )
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns, run_after
 from mastra_server.http.dates import format_iso
 from mastra_server.http.handlers import post
-from mastra_server.http.request_body import MAX_ID_LENGTH, Id, convert_value, read_body
+from mastra_server.http.request_body import Id, OptionalId, convert_value, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.sse import sse_response
@@ -36,7 +44,6 @@ from mastra_server.threads.schemas import Aborted, Accepted, Decided
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
-_Resource = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 
 
 class _SentMessage(msgspec.Struct):
@@ -56,7 +63,7 @@ class _Active(msgspec.Struct):
 class _Sent(msgspec.Struct, rename="camel"):
     message: str | list[Any] | _SentMessage
     thread_id: Id
-    resource_id: _Resource = ""
+    resource_id: OptionalId = ""
     if_idle: _Idle = msgspec.field(default_factory=_Idle)
     if_active: _Active = msgspec.field(default_factory=_Active)
 
@@ -69,15 +76,15 @@ class _Sent(msgspec.Struct, rename="camel"):
 
 class _ThreadsThread(msgspec.Struct, rename="camel"):
     thread_id: Id
-    resource_id: _Resource = ""
-    expected_run_id: _Resource = ""
+    resource_id: OptionalId = ""
+    expected_run_id: OptionalId = ""
 
 
 class _Approval(msgspec.Struct, rename="camel"):
     thread_id: Id
     tool_call_id: Id
     approved: bool
-    resource_id: _Resource = ""
+    resource_id: OptionalId = ""
     resume_data: Any = None
     request_context: dict[str, Any] | None = None
     messages: list[Any] | None = None
@@ -236,15 +243,19 @@ async def _build_resumed_input(request: _Request, agent: AgentLike, body: _Appro
     )
     for run in (await get_suspended_runs(request).list(query)).items:
         call = find_waiting_call(run, body.tool_call_id)
-        decision = _to_decision(call, body)
+        decision = _build_decision(agent, call, body)
         return build_resume_input(request, run, {call.id: decision}, body.request_context)
-    raise NotFound(f"No run in the thread {body.thread_id!r} waits for {body.tool_call_id!r}.")
+    raise NotFound(
+        f"No run in the thread {body.thread_id!r} waits for the tool call {body.tool_call_id!r}."
+    )
 
 
-def _to_decision(call: Any, body: _Approval) -> Decision:
+def _build_decision(
+    agent: AgentLike, call: ApprovalRequired | ToolSuspended, body: _Approval
+) -> Decision:
     if isinstance(call, ApprovalRequired) or not body.approved:
         return Decision(approved=body.approved)
-    return Decision(data=body.resume_data)
+    return build_waiting_decision(agent, call, body.resume_data)
 
 
 def _get_thread_runs(request: _Request) -> ThreadRuns:

@@ -46,7 +46,7 @@ _STATUSES = {StepEnded: "success", StepSuspended: "suspended"}
 
 
 class ChunkWriter:
-    """Builds a record from a run's events, and converts each event to chunks.
+    """Builds the record of a run from its events, and converts each event to chunks.
 
     :param run_id: the id of the run.
     :param workflow_id: the id of the workflow.

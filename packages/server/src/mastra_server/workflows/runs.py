@@ -51,11 +51,11 @@ def get_engine(request: _Request) -> Engine:
 
 
 async def get_run(request: _Request, run_id: str) -> Run:
-    """Return the run in the path of a request.
+    """Return a run of the workflow in the path.
 
     :param request: the request.
     :param run_id: the id of the run.
-    :raises NotFound: when the caller may access no such run.
+    :raises NotFound: when there is no such run that the caller may see.
     """
     own = restrict_to_resource(request)
     return await get_engine(request).get(get_workflow(request), run_id, own)
@@ -81,12 +81,11 @@ async def list_active_runs(request: _Request, workflow: Workflow) -> list[RunRec
 async def _list_runs(request: _Request) -> ASGIResponse:
     """List the runs of a workflow, newest first."""
     workflow, engine, query = get_workflow(request), get_engine(request), _build_query(request)
-    if query is None:
-        return await list_response(
-            request, "runs", [], partial(build_listed_run, workflow), {"total": 0}
-        )
-    page = await engine.list(workflow, query)
-    total = sum((await engine.count(workflow, query)).values())
+    page: list[RunRecord] = []
+    total = 0
+    if query is not None:
+        page = await engine.list(workflow, query)
+        total = sum((await engine.count(workflow, query)).values())
     return await list_response(
         request, "runs", page, partial(build_listed_run, workflow), {"total": total}
     )

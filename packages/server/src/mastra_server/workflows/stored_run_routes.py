@@ -197,7 +197,7 @@ async def _cancel_run(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _resume_run(request: _Request) -> ASGIResponse:
-    """Resume a suspended run and respond at once; the step checks the data."""
+    """Resume a suspended run, and respond at once. The step checks the data later."""
     body = await read_body(request, _Resumed)
     operations = await _get_operations(request)
     changed = await operations.resume_run(body.run_id, body.workflow_id or "", body.step, body.data)
@@ -227,7 +227,7 @@ async def _retry_run(request: _Request) -> ASGIResponse:
     errors=(403, 409),
 )
 async def _move_runs(request: _Request) -> ASGIResponse:
-    """Let runs continue with another description of their workflow; 500 runs at most."""
+    """Let at most 500 runs continue with another description of their workflow."""
     body = await read_body(request, _Moved)
     operations = await _get_operations(request, of_all=True)
     moves = await operations.move_runs(

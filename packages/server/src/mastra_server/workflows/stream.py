@@ -1,4 +1,4 @@
-"""Stream a run's events as records: each is JSON and ends with the byte 0x1E."""
+"""Stream a run's events as records: each record is JSON and ends with the byte 0x1E."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class _Travel(msgspec.Struct, rename="camel", kw_only=True):
 
     @property
     def step_contexts(self) -> dict[str, Any]:
-        """The states of steps that the caller passes, by path."""
+        """The states that the caller passes for steps, by path."""
         inner = {
             f"{name}.{step}": context
             for name, steps in (self.nested_steps_context or {}).items()
@@ -154,7 +154,7 @@ async def _restart_all_runs(request: _Request) -> ASGIResponse:
     response=Message,
 )
 async def _restart_all_and_wait(request: _Request) -> ASGIResponse:
-    """Restart every unfinished run of a workflow, and respond when all have ended or wait."""
+    """Restart every unfinished run of a workflow; respond when all have ended or are suspended."""
     await asyncio.gather(*(run.wait() for run in await _begin_all_restarts(request)))
     return json_response({"message": "All active workflow runs restarted"})
 
