@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+import zipfile
 
 import httpx
 import pytest
@@ -24,6 +25,15 @@ def wait_until(check, seconds=10):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return result
+
+
+def test_each_module_that_a_start_imports_has_bytecode(function_archive):
+    """Also a module of the standard library that no import statement names."""
+    with zipfile.ZipFile(function_archive) as archive:
+        names = [name.rpartition("/")[2] for name in archive.namelist()]
+    compiled = {name.partition(".")[0] for name in names if name.endswith(".pyc")}
+    assert "imaplib" in compiled
+    assert "poplib.py" in names and "poplib" not in compiled
 
 
 def test_requests_and_responses_arrive_unchanged(function):

@@ -12,6 +12,7 @@ from mastra_deployer.testing.sample_app import sample_build
 from mastra_deployer_netlify.bundle import function_archive, interpreter_archive
 from mastra_deployer_netlify.bundle.function_limits import measure_function
 from mastra_deployer_netlify.hooks import mastra_target
+from mastra_deployer_netlify.settings import NetlifyDeployer
 
 IMPORTED = "vendor/parrot/__pycache__/y.pyc"
 pytestmark = pytest.mark.usefixtures("bootstrap")
@@ -35,10 +36,11 @@ def write(tmp_path, tiny_interpreter):
     (build.directory / IMPORTED).write_bytes(b"x" * 100_000)
     build = dataclasses.replace(build, imported=frozenset([IMPORTED]))
     file = tmp_path / "api.zip"
+    base_settings = NetlifyDeployer(project_name="shop", interpreter=str(tiny_interpreter))
 
-    def run():
-        report = NoteReport()
-        function_archive.write_function(build, str(tiny_interpreter), file, report)
+    def run(**changes):
+        report, settings = NoteReport(), dataclasses.replace(base_settings, **changes)
+        function_archive.write_function_archives(build, settings, tmp_path, report)
         with zipfile.ZipFile(file) as archive:
             return archive.namelist(), report.notes, measure_function(file)[1]
 
@@ -68,6 +70,19 @@ def test_a_function_over_a_limit_loses_bytecode_step_by_step(write, monkeypatch)
     assert "only the bytecode of the standard library" in notes[-1][1]
     monkeypatch.setattr(function_archive, "UNZIPPED", smaller_size - 1)
     assert write()[1][-1][1].startswith("It has no bytecode")
+
+
+def test_the_background_function_differs_in_its_facts_only(write, tmp_path):
+    write(background=True)
+    contents = {}
+    for name in ("api", "api-background"):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip") as archive:
+            assert len({*archive.namelist()}) == len(archive.namelist())
+            contents[name] = {each: archive.read(each) for each in archive.namelist()}
+    assert b'"role": "caller"' in contents["api"].pop("mastra.json")
+    assert b'"role": "worker"' in contents["api-background"].pop("mastra.json")
+    assert contents["api"].pop("api.mjs") == contents["api-background"].pop("api-background.mjs")
+    assert contents["api"] == contents["api-background"]
 
 
 def test_an_app_with_the_name_of_the_launcher_is_refused(write, tmp_path):

@@ -1,14 +1,18 @@
 """Deploys to Netlify: drafts, resumption, variables, uploads."""
 
+import dataclasses
 import json
+import re
 
 import pytest
 
 from mastra_core.errors import ApiError, BundleError, DeployError
 from mastra_core.pipeline import Bundle
 from mastra_deployer.testing.fault_injection import RESET
-from mastra_deployer_netlify.bundle.output import FUNCTIONS
+from mastra_deployer_netlify.bundle.checks import inspect_bundle
+from mastra_deployer_netlify.bundle.output import FUNCTIONS, read_functions
 from mastra_deployer_netlify.deploy.files import BundleFiles
+from mastra_deployer_netlify.hooks import mastra_bundle
 from tests.netlify.suite import NetlifyFixtures
 from tests.platform_fakes.faults import Fault
 
@@ -193,3 +197,25 @@ class TestDeploy(NetlifyFixtures):
         (functions / "manifest.json").write_text(json.dumps(content))
         with pytest.raises(BundleError, match="'api' and 'copy'"):
             BundleFiles.from_bundle(Bundle(directory=bundle.directory, manifest=bundle.manifest))
+
+    def test_a_background_function_is_deployed_beside_the_other(self, harness, platform):
+        settings = dataclasses.replace(harness.build_access().settings, background=True)
+        bundle = mastra_bundle(
+            harness.build(), harness.make_directory(), settings, harness.recorder
+        )
+        assert list(inspect_bundle(bundle)) == []
+        assert harness.deploy(bundle).live
+        functions = {each.name: each for each in read_functions(bundle.directory)}
+        assert [each.invocation_mode for each in functions.values()] == ["stream", "background"]
+        (route,) = functions["api-background"].routes
+        (excluded,) = functions["api"].to_config()["excluded_routes"]
+        assert route["expression"] == excluded["expression"]
+        for path, is_background in (
+            ("/_background/api/workflows", True),
+            ("/_background/", True),
+            ("/_backgrounds", False),
+            ("/api/_background/x", False),
+        ):
+            assert bool(re.search(route["expression"], path)) is is_background
+        uploads = platform.find_requests("PUT", "/functions/")
+        assert sorted(each.path.rpartition("/")[2] for each in uploads) == ["api", "api-background"]

@@ -24,6 +24,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.full]
 @pytest.fixture(scope="module")
 def client(function_bundle, cli_script, tmp_path_factory):
     root = Path(shutil.copytree(function_bundle, tmp_path_factory.mktemp("serve") / "site"))
+    with serve(root, cli_script, {"FAILURE": "none"}) as it:
+        yield it
+    shutil.rmtree(root)
+
+
+@contextlib.contextmanager
+def serve(root, cli_script, variables):
+    """Serve a bundle with Netlify's command, and yield a client."""
     port, log = find_free_port(), root.with_name("log")
     flags = ("--offline", "--internal-disable-edge-functions", "--port", str(port))
     environment = {
@@ -31,7 +39,7 @@ def client(function_bundle, cli_script, tmp_path_factory):
         "HOME": str(root.parent),
         "CI": "1",
         "NO_UPDATE_NOTIFIER": "1",
-        "FAILURE": "none",
+        **variables,
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -45,7 +53,6 @@ def client(function_bundle, cli_script, tmp_path_factory):
     finally:
         process.terminate()
         process.wait(20)
-    shutil.rmtree(root)
 
 
 def wait_until_ready(client, process, log):

@@ -6,16 +6,39 @@ import contextlib
 import os
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ("collect_tasks", "freezes_between_requests", "hold_response", "list_unawaited_tasks")
+__all__ = (
+    "BackgroundRole",
+    "Deferral",
+    "collect_tasks",
+    "defer_runs",
+    "freezes_between_requests",
+    "get_background_role",
+    "get_deferral",
+    "hold_response",
+    "list_unawaited_tasks",
+)
 
+BackgroundRole = Literal["", "caller", "worker"]
 _VARIABLES = ("AWS_LAMBDA_FUNCTION_NAME", "VERCEL")
+_ROLE_VARIABLE = "MASTRA_BACKGROUND_ROLE"
 _unawaited: set[asyncio.Task[Any]] = set()  # tasks for which no response waits
 _tasks: ContextVar[list[asyncio.Task[Any]] | None] = ContextVar("mastra_held_tasks", default=None)
+_deferral: ContextVar[Deferral | None] = ContextVar("mastra_deferral", default=None)
+
+
+class Deferral:
+    """The runs of a request that the background function executes.
+
+    ``has_runs`` tells whether the request has left a run to the background function.
+    """
+
+    def __init__(self) -> None:
+        self.has_runs = False
 
 
 def freezes_between_requests() -> bool:
@@ -24,6 +47,36 @@ def freezes_between_requests() -> bool:
     Netlify's functions run on AWS Lambda.
     """
     return any(name in os.environ for name in _VARIABLES)
+
+
+def get_background_role() -> BackgroundRole:
+    """Return the role of this process, if a background function executes long runs.
+
+    A ``caller`` handles requests. It leaves the runs that no client waits for to the background
+    function. A ``worker`` is a process of the background function. The role is empty if the
+    deployment has no background function.
+    """
+    role = os.environ.get(_ROLE_VARIABLE, "")
+    return cast("BackgroundRole", role) if role in ("caller", "worker") else ""
+
+
+@contextlib.contextmanager
+def defer_runs() -> Iterator[Deferral]:
+    """Leave the runs that the block starts or continues to the background function.
+
+    :returns: a context manager that gives the deferral.
+    """
+    deferral = Deferral()
+    token = _deferral.set(deferral)
+    try:
+        yield deferral
+    finally:
+        _deferral.reset(token)
+
+
+def get_deferral() -> Deferral | None:
+    """Return the deferral of the current request; ``None`` if this process executes its runs."""
+    return _deferral.get()
 
 
 @contextlib.contextmanager

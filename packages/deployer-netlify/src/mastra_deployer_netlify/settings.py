@@ -19,6 +19,8 @@ class NetlifyDeployer:
     :param scope: slug of the team; the token's only team if empty.
     :param region: region of the function, as Netlify names it (``fra``); the site's if empty.
     :param memory: memory of the function in megabytes; Netlify's default where ``None``.
+    :param background: add a background function, which executes durable runs for up to 15 minutes
+        without a request that waits for them.
     :param interpreter: a directory, a ``.tar.gz`` or a ``.tar.zst`` with the Python to put into
         the function. Where empty, an interpreter of this machine, else one that uv downloads.
     :param static: directory of the project whose files Netlify's CDN serves.
@@ -34,6 +36,7 @@ class NetlifyDeployer:
     scope: str = ""
     region: str = ""
     memory: int | None = None
+    background: bool = False
     interpreter: str = ""
     static: str = ""
     staged: bool = True

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar
@@ -19,7 +19,7 @@ from litestar.exceptions import ImproperlyConfiguredException
 from mastra_core import ApiRoute, Mastra
 from mastra_core.agents.toolboxes import close_toolboxes
 from mastra_core.errors import ConfigError
-from mastra_core.freezing import freezes_between_requests
+from mastra_core.freezing import freezes_between_requests, get_background_role
 from mastra_core.request_scope import is_request_scoped
 from mastra_core.telemetry import is_sdk_installed
 from mastra_server.a2a import routes as a2a_routes
@@ -44,7 +44,6 @@ from mastra_server.mcp import tools as mcp_tools
 from mastra_server.mcp.app import McpRoute
 from mastra_server.memory import routes as memory_routes
 from mastra_server.middleware.cors import CorsHeaders
-from mastra_server.middleware.frozen_runs import FrozenRuns
 from mastra_server.middleware.https import HttpsOnly
 from mastra_server.middleware.limits import BodyLimit, TimeLimit
 from mastra_server.middleware.rate_limit import RateLimiter
@@ -244,8 +243,8 @@ def _wrap_layers(
     settings = mastra.server
     if mastra.server_middleware:  # Litestar handles only what the routes raise
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
-    if freezes_between_requests() and (continue_runs := _find_continue_runs(mastra)):
-        app = FrozenRuns(app, f"{settings.api_prefix}/workflow", continue_runs)
+    if freezes_between_requests() and hasattr(mastra.engine, "continue_runs"):
+        app = _add_frozen_runs(app, mastra)
     app = BodyLimit(app, settings.body_limit)
     app = TimeLimit(app, settings.timeout)
     if settings.rate_limit is not None:
@@ -263,9 +262,20 @@ def _wrap_layers(
     return RequestBoundary(app) if is_request_scoped() else app
 
 
-def _find_continue_runs(mastra: Mastra) -> Callable[[], Awaitable[None]] | None:
-    """Return the engine's function that continues waiting runs; ``None`` if it has none."""
-    return getattr(mastra.engine, "continue_runs", None)
+def _add_frozen_runs(app: App, mastra: Mastra) -> App:
+    """Execute durable runs within requests, or leave them to a background function."""
+    # Loaded on use: other servers execute runs between requests.
+    from mastra_server.middleware.deferred_runs import BackgroundRuns, DeferredRuns
+    from mastra_server.middleware.frozen_runs import FrozenRuns
+
+    engine: Any = mastra.engine
+    prefix = mastra.server.api_prefix
+    role = get_background_role()
+    if role == "caller":
+        return DeferredRuns(app, prefix, engine.has_waiting_runs)
+    if role == "worker":
+        return BackgroundRuns(app, prefix, engine.continue_runs)
+    return FrozenRuns(app, f"{prefix}/workflow", engine.continue_runs)
 
 
 async def _open_remote_runs(app: Litestar) -> None:

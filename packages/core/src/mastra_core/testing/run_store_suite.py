@@ -270,6 +270,15 @@ class RunStoreSuite:
         claimed = run(store.claim(other, {"f1": "w"}, 10, orphans=False))
         assert sorted(row.takeovers for row in claimed) == [0, 1, 1]
 
+    def test_stop_may_count_as_takeover(self, store: RunStore, run: _Await) -> None:
+        """A run that stops its processes again and again is found by the count of takeovers."""
+        _begin(store, run)
+        member = _build_member("two")
+        for counts, expected in ((True, 1), (False, 1), (True, 2)):
+            run(store.release("two" if expected == 2 or not counts else "one", counts=counts))
+            (row,) = run(store.claim(member, {"f1": "w"}, 10, orphans=False))
+            assert row.takeovers == expected
+
     def test_run_is_moved(self, store: RunStore, run: _Await) -> None:
         """A run that no process executes can continue with another fingerprint."""
         row, other = _begin(store, run), _build_member("two", "f2")

@@ -1,12 +1,14 @@
-"""Write the zip of a function: the Node part, the Python interpreter, and the app."""
+"""Write the zips of the functions: the Node part, the Python interpreter, and the app."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
+from mastra_core.freezing import BackgroundRole
 from mastra_core.pipeline import Build, Report
 from mastra_deployer.kit import (
     ArchiveEntry,
@@ -23,8 +25,9 @@ from mastra_deployer_netlify.bundle.interpreter_archive import (
     Interpreter,
     write_interpreter,
 )
+from mastra_deployer_netlify.settings import NetlifyDeployer
 
-__all__ = ("BOOTSTRAP", "FUNCTION", "write_function")
+__all__ = ("BACKGROUND_FUNCTION", "BOOTSTRAP", "FUNCTION", "write_function_archives")
 
 # The part of a function that talks to AWS Lambda, as Netlify's own builder adds it.
 BOOTSTRAP = NpmPackage(
@@ -34,9 +37,10 @@ BOOTSTRAP = NpmPackage(
     "cKpuGLlnw==",
 )
 FUNCTION = "api"
+BACKGROUND_FUNCTION = "api-background"  # this end of the name marks a background function too
 _SOURCES = Path(__file__).with_name("function")
 _LAUNCHER = "netlify_app_launcher.py"  # `host_child` imports it
-_MODULES = ("app_process.mjs", "handler.mjs", "invocation.mjs")
+_MODULES = ("app_process.mjs", "background.mjs", "facts.mjs", "handler.mjs", "invocation.mjs")
 Bytecode = Literal["all", "imported", "standard library", "none"]
 # What a smaller function costs, as measured with an app of 40 MB.
 _COSTS: Mapping[Bytecode, str] = {
@@ -48,23 +52,27 @@ _COSTS: Mapping[Bytecode, str] = {
 }
 
 
-def write_function(build: Build, source: str, file: Path, report: Report) -> Interpreter:
-    """Write the zip of a function, and leave out bytecode that exceeds Netlify's limits.
+def write_function_archives(
+    build: Build, settings: NetlifyDeployer, directory: Path, report: Report
+) -> Interpreter:
+    """Write one zip for each function, and leave out bytecode that exceeds Netlify's limits.
+
+    The zip of the background function has the same content, except for the facts about itself.
 
     :param build: the finished build.
-    :param source: the setting ``interpreter``.
-    :param file: the new zip.
+    :param settings: settings of the deployer.
+    :param directory: the directory of the zips, which get the names of the functions.
     :param report: receives progress, and the step that was taken to make the function smaller.
-    :returns: the interpreter in the function.
+    :returns: the interpreter in the functions.
     :raises BundleError: when this machine has no suitable interpreter.
     """
     bootstrap = get_npm_package(BOOTSTRAP, report)
-    interpreter = _write(build, source, file, bootstrap, "all", report)
+    interpreter = _write(build, settings, directory, bootstrap, "all", report)
     for bytecode, cost in _COSTS.items():
-        zipped, unzipped = measure_function(file)
+        zipped, unzipped = measure_function(directory / f"{FUNCTION}.zip")
         if zipped <= ZIPPED and unzipped <= UNZIPPED:
             break
-        interpreter = _write(build, source, file, bootstrap, bytecode, report)
+        interpreter = _write(build, settings, directory, bootstrap, bytecode, report)
         report.note(
             f"With more bytecode, the function would have {zipped:,} bytes zipped and {unzipped:,} "
             "unzipped, which is more than Netlify allows.",
@@ -74,18 +82,36 @@ def write_function(build: Build, source: str, file: Path, report: Report) -> Int
 
 
 def _write(
-    build: Build, source: str, file: Path, bootstrap: Path, bytecode: Bytecode, report: Report
+    build: Build,
+    settings: NetlifyDeployer,
+    directory: Path,
+    bootstrap: Path,
+    bytecode: Bytecode,
+    report: Report,
 ) -> Interpreter:
-    interpreter = write_interpreter(build, source, file, report, bytecode=bytecode != "none")
+    file, has_bytecode = directory / f"{FUNCTION}.zip", bytecode != "none"
+    interpreter = write_interpreter(
+        build, settings.interpreter, file, report, bytecode=has_bytecode
+    )
     launcher = render_launcher(_LAUNCHER, build.directory, build.manifest)
     entries = [
-        *_iter_node_entries(bootstrap, interpreter),
+        *_iter_node_entries(bootstrap),
         ArchiveEntry(path=_LAUNCHER, content=launcher),
         *_iter_app_entries(build, bytecode),
     ]
-    with file.open("r+b") as target:
-        write_zip(entries, target, append=True)  # the interpreter is compressed already
+    _append(file, entries)  # the interpreter is compressed already
+    if settings.background:
+        background = directory / f"{BACKGROUND_FUNCTION}.zip"
+        shutil.copyfile(file, background)
+        _append(background, _iter_own_entries(BACKGROUND_FUNCTION, "worker", interpreter))
+    role: BackgroundRole = "caller" if settings.background else ""
+    _append(file, _iter_own_entries(FUNCTION, role, interpreter))
     return interpreter
+
+
+def _append(file: Path, entries: Iterable[ArchiveEntry]) -> None:
+    with file.open("r+b") as target:
+        write_zip(entries, target, append=True)
 
 
 def _iter_app_entries(build: Build, bytecode: Bytecode) -> Iterator[ArchiveEntry]:
@@ -98,26 +124,33 @@ def _iter_app_entries(build: Build, bytecode: Bytecode) -> Iterator[ArchiveEntry
                 yield entry
 
 
-def _iter_node_entries(bootstrap: Path, interpreter: Interpreter) -> Iterator[ArchiveEntry]:
-    """Yield the files that Netlify's own builder adds to a function, and then those of mastra."""
-    metadata = {"bootstrap_version": BOOTSTRAP.version, "version": 1}
+def _iter_own_entries(
+    name: str, role: BackgroundRole, interpreter: Interpreter
+) -> Iterator[ArchiveEntry]:
+    """Yield what distinguishes a function: its entry point, and what its Node part has to know."""
     facts = {
-        "function": FUNCTION,  # two functions with the same content would be one to Netlify
+        "function": name,  # two functions with the same content would be one to Netlify
         "home": HOME,
         "libraries": LIBRARIES,
         "loader": interpreter.loader,
         "python": interpreter.python,
+        **({"role": role} if role else {}),
     }
     export = b'export { handler } from "./___netlify-entry-point.mjs";\n'
+    yield ArchiveEntry(path=f"{name}.mjs", content=export)
+    yield ArchiveEntry(path="mastra.json", content=_encode(facts))
+
+
+def _iter_node_entries(bootstrap: Path) -> Iterator[ArchiveEntry]:
+    """Yield the files that Netlify's own builder adds to a function, and then those of mastra."""
+    metadata = {"bootstrap_version": BOOTSTRAP.version, "version": 1}
     yield ArchiveEntry(path="___netlify-entry-point.mjs", source=_SOURCES / "entry_point.mjs")
     yield ArchiveEntry(path="___netlify-bootstrap.mjs", source=bootstrap / "dist/index.js")
     yield ArchiveEntry(path="___netlify-metadata.json", content=_encode(metadata))
     yield ArchiveEntry(path="___netlify-telemetry.mjs", content=b"export {};\n")
-    yield ArchiveEntry(path=f"{FUNCTION}.mjs", content=export)
     for name in _MODULES:
         yield ArchiveEntry(path=name, source=_SOURCES / name)
     yield ArchiveEntry(path="host.py", source=Path(__file__).with_name("host_child.py"))
-    yield ArchiveEntry(path="mastra.json", content=_encode(facts))
 
 
 def _encode(content: Mapping[str, object]) -> bytes:

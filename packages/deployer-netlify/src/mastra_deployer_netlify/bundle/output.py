@@ -40,6 +40,7 @@ class FunctionConfig:
     :param runtime: runtime of the upload, such as ``nodejs24.x``.
     :param invocation_mode: ``stream``, ``buffer`` or ``background``.
     :param routes: the routes, as the API takes them.
+    :param excluded_routes: routes that the function does not answer, as the API takes them.
     :param build_data: facts that Netlify needs to run the function.
     :param region: region of the function; the site's if empty.
     :param memory: memory in megabytes; Netlify's default where ``None``.
@@ -50,13 +51,18 @@ class FunctionConfig:
     runtime: str = "nodejs24.x"
     invocation_mode: str = "stream"
     routes: tuple[dict[str, Any], ...] = ()
+    excluded_routes: tuple[dict[str, Any], ...] = ()
     build_data: dict[str, Any] = dataclasses.field(default_factory=dict)
     region: str = ""
     memory: int | None = None
 
     def to_config(self) -> dict[str, Any]:
         """Return the function's entry for ``functions_config`` in the request for a deployment."""
-        optional = {"region": self.region, "memory": self.memory}
+        optional = {
+            "excluded_routes": [dict(route) for route in self.excluded_routes],
+            "region": self.region,
+            "memory": self.memory,
+        }
         return {
             "display_name": self.name,
             "generator": "mastra",
@@ -101,7 +107,11 @@ def read_functions(directory: Path) -> tuple[FunctionConfig, ...]:
 
 
 def _to_entry(function: FunctionConfig) -> dict[str, Any]:
-    optional = {"region": function.region, "memory": function.memory}
+    optional = {
+        "excludedRoutes": [dict(route) for route in function.excluded_routes],
+        "region": function.region,
+        "memory": function.memory,
+    }
     return {
         "name": function.name,
         "path": function.path,
@@ -121,6 +131,7 @@ def _to_function(entry: dict[str, Any]) -> FunctionConfig:
         runtime=str(entry.get("runtimeVersion") or entry["runtime"]),
         invocation_mode=str(entry.get("invocationMode") or "stream"),
         routes=tuple(_to_snake(route) for route in entry.get("routes") or ()),
+        excluded_routes=tuple(dict(route) for route in entry.get("excludedRoutes") or ()),
         build_data=dict(entry.get("buildData") or {}),
         region=str(entry.get("region") or ""),
         memory=entry.get("memory"),

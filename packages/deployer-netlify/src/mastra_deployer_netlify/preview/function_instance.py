@@ -19,19 +19,20 @@ _PYTHON_SIDE = Path(__file__).with_name("python_side_child.py")
 
 @contextlib.contextmanager
 def run_instance(
-    directory: Path, environment: Mapping[str, str], node: str | None
+    directory: Path, environment: Mapping[str, str], node: str | None, **settings: Any
 ) -> Iterator[int]:
     """Run a function within the block, and yield its port on this machine.
 
     :param directory: the unpacked function, to which the app cannot write.
     :param environment: all variables of the app.
     :param node: path of Node; ``None`` to run the Python side alone.
+    :param settings: further settings of the stand-in for AWS Lambda.
     :raises DeploymentFailed: when the instance does not start.
     """
     with ChildProcess(directory) as child:
         port_file = child.temporary / "port"
         command = (
-            build_node_command(node, directory, port_file)
+            build_node_command(node, directory, port_file, **settings)
             if node
             else build_python_command(directory, port_file)
         )

@@ -9,6 +9,7 @@
 //   response    bytes that a response may have
 //   client      address of the client; that of the request's header where it is missing
 //   eventFile   a JSON file with further fields of the events, read at each request
+//   background  the port of the stand-in that runs the background function, if there is one
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { join } from "node:path";
@@ -17,6 +18,7 @@ import { PassThrough, Transform } from "node:stream";
 const settings = JSON.parse(process.argv[2]);
 const TEXT = /^(?:text\/|application\/(?:json|xml|javascript|x-www-form-urlencoded|[^;]*\+json))/;
 const CLIENT = "x-nf-client-connection-ip";
+const BACKGROUND = "/_background/"; // the prefix of the paths of the background function
 
 process.env.LAMBDA_TASK_ROOT = settings.directory;
 globalThis.awslambda = {
@@ -35,6 +37,10 @@ async function invoke(request, response) {
   const isText = TEXT.test(request.headers["content-type"] ?? "");
   const size = isText ? body.length : Math.ceil(body.length / 3) * 4;
   if (size > settings.request) return fail(response, 413, `The request has ${size} bytes.`);
+  if (settings.background && request.url.startsWith(BACKGROUND)) {
+    startInBackground(request, body);
+    return response.writeHead(202).end();
+  }
   const stream = new PassThrough();
   stream.setHead = ({ statusCode, headers, multiValueHeaders }) =>
     response.writeHead(statusCode, multiValueHeaders ?? headers).flushHeaders();
@@ -50,6 +56,14 @@ async function invoke(request, response) {
   } finally {
     clearTimeout(timer);
   }
+}
+
+// Pass a request to the background function, whose response nobody gets.
+function startInBackground({ method, url, headers }, body) {
+  const target = { host: "127.0.0.1", port: settings.background, method, path: url, headers };
+  const outgoing = http.request({ ...target, agent: false }, (incoming) => incoming.resume());
+  outgoing.on("error", (error) => console.error(`The background function ended: ${error.message}`));
+  outgoing.end(body);
 }
 
 async function readBody(request) {

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
+from mastra_deployer_netlify.bundle.function_limits import BACKGROUND_SECONDS
 from mastra_deployer_netlify.bundle.output import STATIC, FunctionConfig, read_functions
 from mastra_deployer_netlify.settings import NetlifyDeployer
 
@@ -38,20 +41,24 @@ def preview(
     from mastra_deployer_netlify.preview.rules import build_rules
     from mastra_deployer_netlify.preview.unpack_function import unpack_function
 
-    function = read_functions(bundle.directory)[0]
-    environment = {
-        **_build_environment(function, settings),
-        **{name: value.reveal() for name, value in env.items()},
-    }
+    values = {name: value.reveal() for name, value in env.items()}
     node = _find_node()
-    with temporary_directory(Path(tempfile.gettempdir()), _PREFIX) as temporary:
-        directory = temporary / function.name
-        unpack_function(bundle.directory / function.path, directory)
-        with run_instance(directory, environment, node) as app_port:
-            server = PreviewProxy(host, port, app_port, build_rules(bundle.directory / STATIC))
-            runtime = "Netlify's bootstrap" if node else "Its Python"
-            _print(f"{runtime} serves {bundle.manifest.entry} on {server.url}")
-            return server.serve_until_interrupted()
+    with contextlib.ExitStack() as stack:
+        temporary = stack.enter_context(temporary_directory(Path(tempfile.gettempdir()), _PREFIX))
+
+        def run(function: FunctionConfig, **options: Any) -> int:
+            directory = temporary / function.name
+            unpack_function(bundle.directory / function.path, directory)
+            environment = {**_build_environment(function, settings), **values}
+            return stack.enter_context(run_instance(directory, environment, node, **options))
+
+        function, *others = read_functions(bundle.directory)
+        background = run(others[0], timeout=BACKGROUND_SECONDS) if others and node else None
+        app_port = run(function, background=background)
+        server = PreviewProxy(host, port, app_port, build_rules(bundle.directory / STATIC))
+        runtime = "Netlify's bootstrap" if node else "Its Python"
+        _print(f"{runtime} serves {bundle.manifest.entry} on {server.url}")
+        return server.serve_until_interrupted()
 
 
 def _build_environment(function: FunctionConfig, settings: NetlifyDeployer) -> dict[str, str]:

@@ -321,11 +321,15 @@ class _Staging:
     ) -> Build:
         """Leave out the bytecode of modules that no start imports, and describe what is left.
 
+        Modules of the standard library that the start imported without an import statement count as
+        imported too.
+
         :param build: the finished build.
         :param inventory: the inventory of the build.
         :param dependencies: the dependencies of the build.
         :param start_modules: the modules that the start in isolation imported.
         """
+        build = dataclasses.replace(build, standard=build.standard | start_modules.standard)
         if not start_modules.imported or get_config(self.project).build.bytecode != "imported":
             return build
         reduced = reduce_bytecode(dependencies, start_modules, self.directory / "vendor")

@@ -11,7 +11,7 @@ from mastra_core.freezing import collect_tasks, list_unawaited_tasks
 from mastra_core.logger import get_logger
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 
-__all__ = ("FrozenRuns",)
+__all__ = ("FrozenRuns", "take_up_runs", "wait_for_all")
 
 _READ_TIMEOUT = 5.0  # seconds for which a GET lets waiting runs continue before it is answered
 _UNAWAITED_TIMEOUT = 30.0  # seconds for tasks that nobody awaits; one may wait for this response
@@ -40,29 +40,35 @@ class FrozenRuns:
             await self._app(scope, receive, send)
             return
         with collect_tasks() as tasks:
-            task = asyncio.create_task(self._continue())
+            task = asyncio.create_task(take_up_runs(self._continue_runs))
             tasks.append(task)
             if scope["method"] == "GET":  # it shows the runs after that
                 await asyncio.wait([task], timeout=_READ_TIMEOUT)
 
             async def send_last(message: Message) -> None:
                 if message["type"] == "http.response.body" and not message.get("more_body"):
-                    await _wait_for_all(tasks)
+                    await wait_for_all(tasks)
                 await send(message)
 
             await self._app(scope, receive, send_last)
 
-    async def _continue(self) -> None:
-        try:
-            await self._continue_runs()
-        except StorageError as error:  # the route itself reports it
-            get_logger("mastra.workflows").error(
-                "waiting durable runs cannot be continued: %s", error
-            )
+
+async def take_up_runs(continue_runs: Callable[[], Awaitable[None]]) -> None:
+    """Take up the runs that wait, and return at their rest; log that the database fails.
+
+    :param continue_runs: takes up the runs that are due or were lost, and returns at their rest.
+    """
+    try:
+        await continue_runs()
+    except StorageError as error:  # the route itself reports it
+        get_logger("mastra.workflows").error("waiting durable runs cannot be continued: %s", error)
 
 
-async def _wait_for_all(tasks: list[asyncio.Task[Any]]) -> None:
-    """Wait for tasks that may add further tasks."""
+async def wait_for_all(tasks: list[asyncio.Task[Any]]) -> None:
+    """Wait for the tasks of a request, and then for tasks that no response waits for.
+
+    :param tasks: the tasks, which may add further tasks.
+    """
     while pending := [task for task in tasks if not task.done()]:
         await asyncio.wait(pending)
     if unawaited := list_unawaited_tasks():

@@ -15,7 +15,13 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from mastra_core.errors import StorageError
-from mastra_core.freezing import collect_tasks, freezes_between_requests, hold_response
+from mastra_core.freezing import (
+    collect_tasks,
+    freezes_between_requests,
+    get_background_role,
+    get_deferral,
+    hold_response,
+)
 from mastra_core.logger import get_logger
 from mastra_core.request_scope import is_being_cancelled
 from mastra_core.telemetry import leave_request
@@ -113,13 +119,14 @@ class Dispatcher:
         self._claiming: asyncio.Task[None] | None = None
         self._is_closing = False
         self._freezes = freezes_between_requests() and not store.single_process
+        self._role = get_background_role() if self._freezes else ""
 
     def get_holder(self, workflow: Workflow, fingerprint: str) -> str:
         """Return the id of this process, or an empty text if a run must wait in the queue.
 
         A run waits if the process does not have its fingerprint, if the process executes as many
-        runs as it may, if other runs wait, and if all processes together may execute a limited
-        number of runs of the workflow.
+        runs as it may, if other runs wait, if all processes together may execute a limited number
+        of runs of the workflow, and if the request leaves its runs to the background function.
 
         :param workflow: the workflow of the run.
         :param fingerprint: the fingerprint with which the run is executed.
@@ -131,7 +138,7 @@ class Dispatcher:
             or len(self._executions) + self._starting > self._settings.max_concurrency
         )
         must_wait = self._has_backlog or workflow.id in self._list_limits()
-        return "" if must_wait else self.member.id
+        return "" if must_wait or get_deferral() is not None else self.member.id
 
     @property
     def _is_full(self) -> bool:
@@ -146,7 +153,9 @@ class Dispatcher:
 
     def _claim_before_freeze(self) -> None:
         """Claim runs before the current response is complete, if the process is frozen then."""
-        if self._freezes and not self._is_closing:
+        if (deferral := get_deferral()) is not None:
+            deferral.has_runs = True
+        elif self._freezes and not self._is_closing:
             self._claiming = asyncio.create_task(self._claim_runs())
             hold_response(self._claiming)
 
@@ -236,7 +245,8 @@ class Dispatcher:
             await self._stop_tasks()
         await self._stop_heartbeat()
         with contextlib.suppress(StorageError):  # then the lease ends
-            await self._store.release(self.member.id)
+            # A step that takes longer than a background function may would be repeated for ever.
+            await self._store.release(self.member.id, counts=self._role == "worker")
 
     async def _stop_tasks(self) -> None:
         for task in self._tasks:
@@ -285,6 +295,17 @@ class Dispatcher:
             await self._claim_runs(now=True)
             while pending := [task for task in tasks if not task.done()]:
                 await asyncio.wait(pending)
+
+    async def has_waiting_runs(self) -> bool:
+        """Return whether runs are due, or were lost, that this process could execute.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        ids = {key: each.id for key, each in self._workflows.fingerprints.items()}
+        for orphans in (False, True):
+            if ids and await self._store.has_claimable(self.member, ids, orphans=orphans):
+                return True
+        return False
 
     def stop_execution(self, run: DurableRun) -> None:
         """Stop the execution of a run in this process, if there is one.
@@ -343,6 +364,8 @@ class Dispatcher:
     def _list_jobs(self) -> Sequence[Callable[[], Awaitable[None]]]:
         if self._freezes and not self._list_followed_runs():
             return (self._follow_runs, self._purge_runs)  # no request may wait for a claimed run
+        if self._role == "caller" and not self._executions:  # the worker executes other runs
+            return (self._follow_runs, self._purge_runs)
         return (
             self._fire_schedules,
             self._follow_runs,

@@ -501,6 +501,13 @@ class DurableEngine:
         dispatcher = await self._dispatchers.get()
         await dispatcher.continue_runs()
 
+    async def has_waiting_runs(self) -> bool:
+        """Return whether runs are due, or were lost, that this process could execute.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        return await (await self._dispatchers.get()).has_waiting_runs()
+
     async def close(self) -> None:
         """Stop the runs of this process, and let other processes continue them."""
         await self._dispatchers.close()

@@ -171,6 +171,10 @@ class MixedEngine(Engine):
         """Take up the durable runs that are due, and wait until these runs rest."""
         await self.durable.continue_runs()
 
+    async def has_waiting_runs(self) -> bool:
+        """Return whether durable runs are due, or were lost, that this process could execute."""
+        return await self.durable.has_waiting_runs()
+
     async def close(self) -> None:
         """Stop all runs of this process; other processes continue the durable runs."""
         await self.durable.close()

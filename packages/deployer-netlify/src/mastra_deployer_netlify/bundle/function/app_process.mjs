@@ -7,15 +7,14 @@ import {
   copyFileSync,
   existsSync,
   mkdtempSync,
-  readFileSync,
   rmSync,
 } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { facts } from "./facts.mjs";
 
 const here = import.meta.dirname;
-const facts = JSON.parse(readFileSync(join(here, "mastra.json"), "utf8"));
 const LONG_PATH = 80; // bytes; the path of a Unix socket has at most 107
 const MAX_HEAD = 262_144; // bytes of the headers of a response
 const CERTIFICATES = [
@@ -47,10 +46,12 @@ export function startApp() {
   return current;
 }
 
-// Give up an app that accepts no connections; the next request starts another one.
+// Give up an app that accepts no connections; the next request starts another one. Returns a promise
+// of its end, before which the app hands back its runs.
 export function discardApp(app) {
   forget(app.starting);
   app.end();
+  return app.ended;
 }
 
 function forget(starting) {
@@ -65,11 +66,12 @@ function spawnApp() {
   const [command, ...options] = buildCommand();
   const python = spawn(command, [...options, join(here, "host.py"), address], {
     argv0: facts.loader ? command : join(here, facts.python), // Python finds its files by it
-    env: { ...environment, ...findCertificates(), LANG: "C.UTF-8" },
+    env: { ...environment, ...findCertificates(), ...nameRole(), LANG: "C.UTF-8" },
     stdio: ["pipe", "inherit", "inherit", "pipe"], // a closed stdin ends the child
     detached: true, // a process group of its own, which it ends with all its processes
   });
   child = python;
+  const ended = new Promise((resolve) => python.once("exit", resolve));
   const starting = new Promise((resolve, reject) => {
     python.once("error", reject);
     python.once("exit", (code, signal) => {
@@ -83,7 +85,7 @@ function spawnApp() {
       const agent = new http.Agent({ keepAlive: true });
       const end = () => python.stdin.destroy();
       const connection = { agent, socketPath: address, maxHeaderSize: MAX_HEAD };
-      resolve({ connection, environment, starting, end });
+      resolve({ connection, environment, starting, end, ended });
     });
   });
   python.stdin.on("error", () => undefined); // it ended, which "exit" tells
@@ -121,6 +123,11 @@ function prepareProgram(path) {
     process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
     return copy;
   }
+}
+
+// The app leaves long runs to the background function, or is in this function.
+function nameRole() {
+  return facts.role ? { MASTRA_BACKGROUND_ROLE: facts.role } : {};
 }
 
 // The carried OpenSSL looks for certificates where the machine that built it has them.

@@ -2,7 +2,9 @@
 import http from "node:http";
 import { Readable } from "node:stream";
 import { discardApp, startApp } from "./app_process.mjs";
-import { CLIENT_LEFT, watchInvocation } from "./invocation.mjs";
+import { BACKGROUND, callBackground, removePrefix } from "./background.mjs";
+import { facts } from "./facts.mjs";
+import { CLIENT_LEFT, isTimeOver, watchInvocation } from "./invocation.mjs";
 
 const WITHOUT_BODY = new Set([204, 205, 304]);
 const UNREACHABLE = new Set(["ECONNREFUSED", "ENOENT"]);
@@ -27,6 +29,28 @@ const WARM_UP = "x-mastra-warm-up";
 const REPLACED = new Set(["host", "content-length", ENVIRONMENT, WARM_UP]);
 
 export default async function handle(request, context) {
+  const response = await respond(request, context);
+  const path = response.headers.get(BACKGROUND);
+  if (!path || !facts.role) return response;
+  if (facts.role === "worker") return finishInBackground(response, path, request.url);
+  response.headers.delete(BACKGROUND);
+  await callBackground(path, request.url);
+  return response;
+}
+
+// Wait until the runs of the background function rest. Where its time is over before, the app hands
+// them back, and another invocation continues them.
+async function finishInBackground(response, path, url) {
+  const reading = response.body?.pipeTo(new WritableStream()) ?? Promise.resolve();
+  const isComplete = await reading.then(() => true, () => false);
+  if (!isComplete && isTimeOver()) {
+    await discardApp(await startApp());
+    await callBackground(path, url);
+  }
+  return new Response(null, { status: response.status });
+}
+
+async function respond(request, context) {
   const body = await readBody(request);
   // Python may have ended while the instance was frozen. Node learns it before this continues.
   await new Promise(setImmediate);
@@ -110,7 +134,8 @@ function buildHead(request, context, added) {
   headers.push(["host", url.host], ["x-forwarded-proto", url.protocol.slice(0, -1)]);
   if (context?.ip) headers.push(["x-forwarded-for", context.ip]);
   if (request.body) headers.push(...buildFraming(request.headers.get("content-length")));
-  return { method: request.method, path: url.pathname + url.search, headers: headers.flat() };
+  const path = removePrefix(url.pathname) + url.search;
+  return { method: request.method, path, headers: headers.flat() };
 }
 
 // Node does not frame the body of DELETE and OPTIONS by itself.

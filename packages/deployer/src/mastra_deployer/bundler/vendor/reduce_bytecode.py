@@ -38,11 +38,13 @@ class StartModules(msgspec.Struct, frozen=True, kw_only=True):
     :param imported: what the start imported; empty if that is unknown.
     :param tried: what the start imported or tried to import.
     :param later: what the first requests import.
+    :param standard: modules of the standard library that the start imported.
     """
 
     imported: frozenset[str] = frozenset()
     tried: frozenset[str] = frozenset()
     later: frozenset[str] = frozenset()
+    standard: frozenset[str] = frozenset()
 
 
 def reduce_bytecode(

@@ -57,6 +57,7 @@ def inspect_app(launcher, source, attempts, bundle, module):
     prefix = registry.get("serve", {}).get("api_prefix", "")
     path = prefix + "/agents" if bundle["kind"] == "mastra" else PATH
     request = send_request(launcher, bundle, app, path)
+    registry["standard"] = list_standard_modules()
     if bundle["kind"] == "mastra":
         import_server(app)
         registry["started"] = sorted({spec.name for spec in iter_specs(launcher.HERE)})
@@ -68,6 +69,16 @@ def list_uncompiled(directory):
     """Return the imported modules of the bundle that have a source and no bytecode."""
     specs = iter_specs(directory)
     return sorted(spec.name for spec in specs if spec.cached and not os.path.exists(spec.cached))
+
+
+def list_standard_modules():
+    """Return the imported modules of the standard library that have a source."""
+    return sorted(
+        name
+        for name, module in list(sys.modules.items())
+        if name.partition(".")[0] in sys.stdlib_module_names
+        and str(getattr(module, "__file__", None)).endswith(".py")
+    )
 
 
 def iter_specs(directory):

@@ -97,6 +97,7 @@ def verify_build(
         imported=frozenset(registry.get("started", ())),
         tried=frozenset(registry.get("tried", ())),
         later=frozenset(registry.get("model_modules", ())),
+        standard=frozenset(registry.get("standard", ())),
     )
     return dataclasses.replace(build, manifest=manifest), start_modules
 

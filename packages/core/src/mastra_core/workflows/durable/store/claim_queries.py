@@ -105,12 +105,17 @@ def claim_selected(
     return [build_row(row) for row in rows]
 
 
-def release_runs(member: str) -> Queries[None]:
+def release_runs(member: str, *, counts: bool) -> Queries[None]:
     """Give up all runs of a process, and remove the id of the process.
 
     :param member: the id of the process.
+    :param counts: whether the stop of the process counts as a takeover.
     """
-    yield Query("UPDATE mastra_runs SET holder = '', due_at = 0 WHERE holder = ?", (member,))
+    yield Query(
+        "UPDATE mastra_runs SET holder = '', due_at = 0, takeovers = takeovers + ? "
+        "WHERE holder = ?",
+        (int(counts), member),
+    )
     yield from remove_members([member])
 
 

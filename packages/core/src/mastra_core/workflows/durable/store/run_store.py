@@ -194,10 +194,11 @@ class RunStore(Protocol):
             id of the workflow. Other workflows have no limit.
         """
 
-    async def release(self, member: str) -> None:
+    async def release(self, member: str, *, counts: bool = False) -> None:
         """Give up all runs of a process that stops; other processes continue them.
 
         :param member: the id of the process.
+        :param counts: whether the stop counts as a takeover, as the death of the process does.
         """
 
     async def list_held(self, member: str) -> dict[int, int]:

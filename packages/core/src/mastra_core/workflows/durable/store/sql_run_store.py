@@ -236,8 +236,8 @@ class SqlRunStore(RunStore):
         )
 
     @override
-    async def release(self, member: str) -> None:
-        await self._change(lambda: release_runs(member), lambda _: True)
+    async def release(self, member: str, *, counts: bool = False) -> None:
+        await self._change(lambda: release_runs(member, counts=counts), lambda _: True)
 
     @override
     async def list_held(self, member: str) -> dict[int, int]:

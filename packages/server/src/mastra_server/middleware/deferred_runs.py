@@ -1,0 +1,176 @@
+"""Leave durable runs to the background function of the platform, if there is one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mastra_core.errors import StorageError
+from mastra_core.freezing import collect_tasks, defer_runs
+from mastra_core.logger import get_logger
+from mastra_server.http.asgi import App, Message, Receive, Scope, Send
+from mastra_server.middleware.frozen_runs import take_up_runs, wait_for_all
+
+__all__ = ("BackgroundRuns", "DeferredRuns")
+
+_HEADER = b"x-mastra-background"  # the path that the platform requests from the function
+_INTERVAL = 2.0  # seconds between two looks for runs that wait
+# The last segments of the routes that start or continue a run, and respond at once.
+_IMMEDIATE = frozenset(
+    (
+        "start",
+        "resume",
+        "restart",
+        "restart-all-active-workflow-runs",
+        "retry",
+        "time-travel",
+    )
+)
+
+
+class _BackgroundPath:
+    """The path that continues the runs, which responses for workflows name in a header.
+
+    The platform requests the path from the background function: after a response that leaves runs
+    to the function, and after an invocation of the function whose time was over.
+
+    :param prefix: the prefix of the routes.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = f"{prefix}/workflow"
+        self._header = (_HEADER, f"{prefix}/workflows/run-counts".encode())
+
+    def is_for_workflows(self, scope: Scope) -> bool:
+        """Return whether a request is for workflows.
+
+        :param scope: the ASGI scope.
+        """
+        return scope["type"] == "http" and str(scope["path"]).startswith(self._prefix)
+
+    def add_to(self, message: Message) -> Message:
+        """Return a message, with the header if the message begins a response.
+
+        :param message: the ASGI message.
+        """
+        if message["type"] != "http.response.start":
+            return message
+        return {**message, "headers": [*message["headers"], self._header]}
+
+
+class BackgroundRuns:
+    """Execute the runs that wait in an invocation of the background function.
+
+    The response is complete when the runs rest, or when the platform disconnects because the time
+    of the invocation is over.
+
+    :param app: the application inside.
+    :param prefix: the prefix of the routes.
+    :param continue_runs: takes up the runs that are due or were lost, and returns at their rest.
+    """
+
+    def __init__(self, app: App, prefix: str, continue_runs: Callable[[], Awaitable[None]]) -> None:
+        self._app, self._continue_runs = app, continue_runs
+        self._path = _BackgroundPath(prefix)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and hold the end of its response while runs are executed.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        if not self._path.is_for_workflows(scope):
+            await self._app(scope, receive, send)
+            return
+        with collect_tasks() as tasks:
+            tasks.append(asyncio.create_task(take_up_runs(self._continue_runs)))
+
+            async def send_parts(message: Message) -> None:
+                if message["type"] == "http.response.body" and not message.get("more_body"):
+                    await _wait_until_rest_or_disconnect(tasks, receive)
+                await send(self._path.add_to(message))
+
+            await self._app(scope, receive, send_parts)
+
+
+class DeferredRuns:
+    """Leave the runs that no client waits for to the background function.
+
+    A request that waits for the result of its run executes the run itself, and its response is
+    complete when the run rests.
+
+    :param app: the application inside.
+    :param prefix: the prefix of the routes.
+    :param has_waiting_runs: returns whether runs are due or were lost.
+    """
+
+    def __init__(
+        self, app: App, prefix: str, has_waiting_runs: Callable[[], Awaitable[bool]]
+    ) -> None:
+        self._app, self._has_waiting_runs = app, has_waiting_runs
+        self._path = _BackgroundPath(prefix)
+        self._next_look = 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and name the path that continues its runs.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        if not self._path.is_for_workflows(scope):
+            await self._app(scope, receive, send)
+        elif scope["path"].rpartition("/")[2] in _IMMEDIATE:
+            await self._defer(scope, receive, send)
+        else:
+            await self._execute(scope, receive, send)
+
+    async def _defer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with defer_runs() as deferral:
+
+            async def send_head(message: Message) -> None:
+                await send(self._path.add_to(message) if deferral.has_runs else message)
+
+            await self._app(scope, receive, send_head)
+
+    async def _execute(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with collect_tasks() as tasks:
+
+            async def send_parts(message: Message) -> None:
+                if message["type"] == "http.response.start" and await self._find_waiting_runs():
+                    message = self._path.add_to(message)
+                if message["type"] == "http.response.body" and not message.get("more_body"):
+                    await wait_for_all(tasks)
+                await send(message)
+
+            await self._app(scope, receive, send_parts)
+
+    async def _find_waiting_runs(self) -> bool:
+        """Return whether the background function has to continue runs, such as lost runs."""
+        if time.monotonic() < self._next_look:
+            return False
+        self._next_look = time.monotonic() + _INTERVAL
+        try:
+            return await self._has_waiting_runs()
+        except StorageError as error:  # the route itself reports it
+            get_logger("mastra.workflows").error(
+                "waiting durable runs cannot be continued: %s", error
+            )
+            return False
+
+
+async def _wait_until_rest_or_disconnect(tasks: list[asyncio.Task[Any]], receive: Receive) -> None:
+    disconnect = asyncio.create_task(_wait_for_disconnect(receive))
+    try:
+        while not disconnect.done() and (pending := [each for each in tasks if not each.done()]):
+            await asyncio.wait([*pending, disconnect], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        disconnect.cancel()
+
+
+async def _wait_for_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
