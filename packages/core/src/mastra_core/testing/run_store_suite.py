@@ -23,7 +23,7 @@ from mastra_core.workflows.durable import (
     ScheduleRow,
 )
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
-from mastra_core.workflows.engine.run_query import RunQuery
+from mastra_core.workflows.engine.run_query import RunCursor, RunQuery
 
 __all__ = ("RunStoreSuite",)
 
@@ -323,6 +323,31 @@ class RunStoreSuite:
         assert run(store.count("w", RunQuery(limit=1))) == {"pending": 1, "running": 3}
         assert run(store.count("w", RunQuery(resource_id="bob", since=1))) == {"running": 1}
         assert run(store.list("w", RunQuery(limit=1)))[0][1] == [_EVENT]
+
+    def test_lists_continue_after_a_run(self, store: RunStore, run: _Await) -> None:
+        """No run is missed or repeated if other runs leave the list between two pages."""
+        rows = {}
+        for number in range(7):
+            new = msgspec.structs.replace(_build_run(f"r{number}"), created_at=number // 3)
+            rows[new.run_id] = run(store.create(new, 10))
+
+        def read(order: Any, after: RunCursor | None) -> list[RunRow]:
+            query = RunQuery(status="pending", order=order, after=after, limit=2)
+            return [row for row, _ in run(store.list("w", query))]
+
+        first = read("created", None)
+        assert [row.run_id for row in first] == ["r6", "r5"]
+        for row in first:
+            run(store.cancel(row.id, _END))
+        second = read("created", RunCursor(first[-1].created_at, first[-1].id))
+        assert [row.run_id for row in second] == ["r4", "r3"]
+        second = read("updated", RunCursor(rows["r5"].updated_at, rows["r5"].id))
+        assert [row.run_id for row in second] == ["r4", "r3"]
+        run(store.cancel(second[0].id, _END))
+        last = read("updated", RunCursor(second[-1].updated_at, second[-1].id))
+        assert [row.run_id for row in last] == ["r2", "r1"]
+        query = RunQuery(after=RunCursor(0, last[-1].id), limit=1)
+        assert run(store.count("w", query)) == {"pending": 4, "canceled": 3}, "of all pages"
 
     def test_lists_read_the_ends_of_runs(self, store: RunStore, run: _Await) -> None:
         """A list may read the first event and the last events, and order runs by their changes."""

@@ -49,7 +49,7 @@ from mastra_core.workflows.engine.run_events import (
     get_timestamp_ms,
 )
 from mastra_core.workflows.engine.run_options import UNSET
-from mastra_core.workflows.engine.run_query import RunQuery
+from mastra_core.workflows.engine.run_query import RunCursor, RunPage, RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.engine.step_paths import find_suspended_step
 from mastra_core.workflows.engine.time_travel import (
@@ -467,9 +467,23 @@ class DurableEngine:
         :param query: selects the runs; all by default.
         :raises StorageError: when the database cannot be used.
         """
+        return (await self.list_page(workflow, query or RunQuery())).records
+
+    async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
+        """Return the records that ``list`` returns, and the place after which the next page begins.
+
+        :param workflow: the workflow.
+        :param query: selects the runs; its ``limit`` is the size of the page.
+        :raises StorageError: when the database cannot be used.
+        """
         await self._dispatchers.get()
-        found = await self._store.list(workflow.id, query or RunQuery())
-        return [build_record(row, events) for row, events in found]
+        found = await self._store.list(workflow.id, query)
+        cursor = None
+        if found and len(found) == query.limit:
+            last = found[-1][0]
+            time = last.created_at if query.order == "created" else last.updated_at
+            cursor = RunCursor(time, last.id)
+        return RunPage([build_record(row, events) for row, events in found], cursor)
 
     async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:
         """Return the number of stored runs by status.

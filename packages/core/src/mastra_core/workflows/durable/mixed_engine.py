@@ -11,7 +11,7 @@ from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.run_load import RunLoad
 from mastra_core.workflows.engine.protocol import Engine, Run
 from mastra_core.workflows.engine.run_options import UNSET
-from mastra_core.workflows.engine.run_query import RunQuery
+from mastra_core.workflows.engine.run_query import RunPage, RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -158,6 +158,10 @@ class MixedEngine(Engine):
     @override
     async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
         return await self._get_engine(workflow).list(workflow, query)
+
+    @override
+    async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
+        return await self._get_engine(workflow).list_page(workflow, query)
 
     @override
     async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:

@@ -8,6 +8,7 @@ cost of a run is independent of the number of runs.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ from mastra_core.workflows.engine.run_events import (
     get_timestamp_ms,
 )
 from mastra_core.workflows.engine.run_options import UNSET, RunOptions, StartPoint
-from mastra_core.workflows.engine.run_query import RunQuery
+from mastra_core.workflows.engine.run_query import RunCursor, RunPage, RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.engine.step_paths import find_suspended_step
 from mastra_core.workflows.engine.time_travel import (
@@ -82,6 +83,7 @@ class MemoryEngine:
         max_bytes: int = 268_435_456,
     ) -> None:
         self._max_events = max_events
+        self._numbers = itertools.count(1)
         self._runs = MemoryStore(max_finished, max_age, max_unfinished, max_bytes)
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
@@ -127,6 +129,7 @@ class MemoryEngine:
             updated_at=created_at,
         )
         run = MemoryRun(workflow, record, self._max_events, caller, scope, self._runs.reserve)
+        run.number = next(self._numbers)
         self._runs.add(run)
         return run
 
@@ -322,13 +325,27 @@ class MemoryEngine:
         :param workflow: the workflow.
         :param query: selects the runs; all by default.
         """
-        query = query or RunQuery()
-        end = None if query.limit is None else query.offset + query.limit
+        return (await self.list_page(workflow, query or RunQuery())).records
+
+    async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
+        """Return the records that ``list`` returns, and the place after which the next page begins.
+
+        :param workflow: the workflow.
+        :param query: selects the runs; its ``limit`` is the size of the page.
+        """
         if is_request_scoped():
             await self._follow_requests()
-        records = _select_records(self._runs, workflow, query)
-        records.sort(key=lambda record: record.created_at, reverse=True)
-        return records[query.offset : end]
+        places = [
+            (RunCursor(run.record.created_at, run.number), run.record)
+            for run in _select_runs(self._runs, workflow, query)
+        ]
+        if query.after is not None:
+            places = [each for each in places if each[0] < query.after]
+        places.sort(key=lambda place: place[0], reverse=True)
+        end = None if query.limit is None else query.offset + query.limit
+        page = places[query.offset : end]
+        cursor = page[-1][0] if page and len(page) == query.limit else None
+        return RunPage([record for _, record in page], cursor)
 
     async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:
         """Return the number of stored runs by status.
@@ -338,8 +355,8 @@ class MemoryEngine:
         """
         if is_request_scoped():
             await self._follow_requests()
-        records = _select_records(self._runs, workflow, query or RunQuery())
-        return dict(Counter(record.status for record in records))
+        runs = _select_runs(self._runs, workflow, query or RunQuery())
+        return dict(Counter(run.record.status for run in runs))
 
     async def delete(self, run: Run) -> None:
         """Cancel a run and delete its record.
@@ -465,11 +482,8 @@ def _import_interpreter() -> tuple[Any, Any, type[BaseException], type[StepFaile
     return interpret, to_run_error, PerStepPause, StepFailed
 
 
-def _select_records(
-    runs: Iterable[MemoryRun], workflow: Workflow, query: RunQuery
-) -> list[RunRecord]:
-    records = (run.record for run in runs if run.workflow.id == workflow.id)
-    return [record for record in records if query.matches(record)]
+def _select_runs(runs: Iterable[MemoryRun], workflow: Workflow, query: RunQuery) -> list[MemoryRun]:
+    return [run for run in runs if run.workflow.id == workflow.id and query.matches(run.record)]
 
 
 def _require_memory_run(run: Run) -> MemoryRun:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from mastra_core.workflows.engine.run_events import RunEvent
 from mastra_core.workflows.engine.run_options import UNSET
-from mastra_core.workflows.engine.run_query import RunQuery
+from mastra_core.workflows.engine.run_query import RunPage, RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -195,6 +195,13 @@ class Engine(Protocol):
 
         :param workflow: the workflow.
         :param query: selects the runs; all by default.
+        """
+
+    async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
+        """Return the records that ``list`` returns, and the place after which the next page begins.
+
+        :param workflow: the workflow.
+        :param query: selects the runs; its ``limit`` is the size of the page.
         """
 
     async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:

@@ -162,10 +162,14 @@ def list_runs(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list
     :param query: selects the runs.
     """
     condition, values = _build_condition(workflow, query)
+    order = _ORDERS[query.order]
+    if query.after is not None:
+        condition += f" AND ({order}, id) < (?, ?)"
+        values += query.after
     limit = 2**52 if query.limit is None else query.limit
     rows = yield Query(
         f"SELECT {RUN_COLUMNS} FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
-        f"ORDER BY {_ORDERS[query.order]} DESC, id DESC LIMIT ? OFFSET ?",
+        f"ORDER BY {order} DESC, id DESC LIMIT ? OFFSET ?",
         (*values, limit, query.offset),
     )
     found = [(build_row(row), list[str]()) for row in rows]

@@ -85,6 +85,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     :param answers: the number of resumed waits.
     :param takeovers: how often in sequence the run was taken from a dead process, without progress.
     :param created_at: the creation, in milliseconds since the epoch.
+    :param updated_at: the last change of the status or the events, in milliseconds since the epoch.
     :param settings: the JSON of ``ExecutionSettings``.
     :param context: the JSON of the request context.
     :param fingerprint: the fingerprint of the workflow with which the run is executed; empty before
@@ -108,6 +109,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     answers: int
     takeovers: int
     created_at: int
+    updated_at: int
     settings: str
     context: str
     fingerprint: str
