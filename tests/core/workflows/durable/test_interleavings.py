@@ -7,7 +7,7 @@ import pytest
 
 from mastra_core import DurableEngine, StepContext, Workflow, step
 from mastra_core.database.url import parse_database_url
-from mastra_core.errors import Conflict, StorageError
+from mastra_core.errors import Conflict, InvalidInput, StorageError
 from mastra_core.workflows.durable import JournalData, Member, SqliteRunStore, dispatcher
 from mastra_core.workflows.durable.durable_journal import DurableJournal
 from mastra_core.workflows.durable.store.run_store_factory import create_run_store
@@ -53,6 +53,18 @@ def test_start_whose_answer_is_lost_is_executed(database_url, monkeypatch):
             with pytest.raises(StorageError):
                 await engine.start(run, 1)
             return await wait_for_end(run)
+
+    assert asyncio.run(run_scenario()).result == 2
+
+
+def test_start_with_invalid_input_removes_no_run_that_another_process_has_started(database_url):
+    async def run_scenario():
+        async with open_engines(database_url, "one", "two") as (one, two):
+            run, other = [await engine.create(PLAIN, "r") for engine in (one, two)]
+            await one.start(run, 1)
+            with pytest.raises(InvalidInput):
+                await two.start(other, "no number")
+            return await wait_for_end(await two.get(PLAIN, "r"))
 
     assert asyncio.run(run_scenario()).result == 2
 

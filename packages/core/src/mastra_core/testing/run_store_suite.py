@@ -303,6 +303,27 @@ class RunStoreSuite:
         assert (journal.outcomes, journal.emitted) == ({"a#1": "1"}, {"a:ended"})
         assert (again.attempt, again.sequence) == (2, 4)
 
+    def test_run_forgets_its_whole_journal(self, store: RunStore, run: _Await) -> None:
+        """Also an answer that has arrived since the caller has read the run."""
+        row = _begin(store, run)
+        events = [("a:started", _EVENT)]
+        batch = Batch(outcomes=[("a#1", "1")], events=events, wakes=[("b~", 2.5)])
+        run(store.commit(row.id, "one", row.attempt, 0, batch))
+        answered, _ = run(store.answer(row.id, "", [("a!1", _EVENT)], "1"))
+        run(store.begin(answered, "two", _EVENT, "{}", keep=None))
+        assert run(store.read_journal(row.id)) == JournalData(answer_count=1)
+        assert len(run(store.read(row.id))[1]) == 4, "readers still get the events"
+
+    def test_only_a_pending_run_is_discarded(self, store: RunStore, run: _Await) -> None:
+        """A caller whose input is invalid does not delete a run that others have started."""
+        row, created = _begin(store, run), run(store.create(_build_run("r2"), 10))
+        for each in (row, created):
+            run(store.delete(each.id, only_pending=True))
+        assert run(store.find("w", "r1", None)) == row
+        assert run(store.find("w", "r2", None)) is None
+        run(store.delete(row.id))
+        assert run(store.find("w", "r1", None)) is None
+
     def test_runs_are_selected(self, store: RunStore, run: _Await) -> None:
         """Lists and counts have the same selection, and lists have pages."""
         for number in range(4):

@@ -56,6 +56,7 @@ from mastra_core.workflows.engine.time_travel import (
     build_rewind_event,
     build_start_point,
 )
+from mastra_core.workflows.model.number_checks import check_count, check_seconds
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class DurableEngine:
     :param max_unfinished: the maximum number of unfinished runs of each caller of the server.
     :param context_keys: the keys of the request context that are stored; all by default. Only JSON
         values are stored.
+    :raises ConfigError: for an invalid URL or number.
     """
 
     is_durable = True
@@ -106,6 +108,13 @@ class DurableEngine:
         max_unfinished: int = 10_000,
         context_keys: Collection[str] | None = None,
     ) -> None:
+        check_seconds(f"lease={lease!r}", lease)
+        check_seconds(f"park_after={park_after!r}", park_after, allows_zero=True)
+        check_seconds(f"max_age={max_age!r}", max_age, allows_zero=True)
+        check_count("max_concurrency", max_concurrency, least=0)
+        check_count("max_takeovers", max_takeovers, least=0)
+        check_count("max_events", max_events, least=1)
+        check_count("max_unfinished", max_unfinished, least=1)
         self._store = as_run_store(store)
         self._database = "variable" if store is None else getattr(self._store, "kind", "other")
         limits = ExecutionLimits(
@@ -263,7 +272,7 @@ class DurableEngine:
             validate_data("input data", run.workflow.input_type, value)
             state = build_initial_state(run.workflow, state)
         except InvalidInput:
-            await self._store.delete(run.id)
+            await self._store.delete(run.id, only_pending=True)  # others may have started it
             raise
         event = RunStarted(input=dump(value), state=state)
         settings = ExecutionSettings(state=state, per_step=per_step)
@@ -396,12 +405,8 @@ class DurableEngine:
                 start=start,
                 per_step=per_step,
             )
-            journal = await self._store.read_journal(run.id)
-            known = journal.emitted | {*journal.answers} | {*journal.wakes}
             event = build_rewind_event(run.record, start)
-            if await self._begin(
-                run, event, settings, context, keep=None, drop=known, fingerprint=mark
-            ):
+            if await self._begin(run, event, settings, context, keep=None, fingerprint=mark):
                 return
             await run.refresh()
         raise _build_change_conflict(run)

@@ -55,6 +55,6 @@ def _is_json(value: Any) -> bool:
         return False
     try:
         encode(value)
-    except TypeError:
+    except (TypeError, RecursionError):  # RecursionError for a value that contains itself
         return False
     return True

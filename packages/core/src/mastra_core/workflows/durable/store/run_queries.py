@@ -19,7 +19,7 @@ from mastra_core.workflows.engine.run_query import RunQuery
 __all__ = (
     "count_runs",
     "create_run",
-    "delete_runs",
+    "delete_run",
     "find_run",
     "list_runs",
     "purge_runs",
@@ -196,13 +196,14 @@ def count_runs(workflow: str, query: RunQuery) -> Queries[dict[str, int]]:
     return dict((yield Query(sql, values)))
 
 
-def delete_runs(runs: Sequence[int]) -> Queries[None]:
-    """Delete runs.
+def delete_run(run: int, *, only_pending: bool) -> Queries[None]:
+    """Delete a run.
 
-    :param runs: the keys of the runs.
+    :param run: the key of the run.
+    :param only_pending: keep a run that was started.
     """
-    for chunk in split_values(runs):
-        yield Query(f"DELETE FROM mastra_runs WHERE id IN ({join_placeholders(chunk)})", chunk)  # noqa: S608  # no values
+    condition = " AND status = 'pending'" if only_pending else ""
+    yield Query(f"DELETE FROM mastra_runs WHERE id = ?{condition}", (run,))  # noqa: S608  # no values
 
 
 def purge_runs(finished_before: int, pending_before: int, limit: int, now: str) -> Queries[int]:

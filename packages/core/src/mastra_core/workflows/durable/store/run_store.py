@@ -114,9 +114,10 @@ class RunStore(Protocol):
         :param event: the JSON of the first event, after which the run is running.
         :param settings: the JSON of ``ExecutionSettings``.
         :param context: the JSON of the new request context; the previous one by default.
-        :param keep: the keys of the outcomes that stay; ``None`` if no outcome stays, and the
-            child runs are canceled and released.
-        :param drop: the keys of the events that may be emitted again.
+        :param keep: the keys of the outcomes that stay; ``None`` if the run forgets its whole
+            journal, and its child runs are canceled and released.
+        :param drop: the keys of the events that may be emitted again, and of the answers that the
+            run forgets; without effect if ``keep`` is ``None``.
         :param fingerprint: the fingerprint of the workflow; the previous one by default.
         :param priority: the new priority; the previous one by default.
         :returns: the new row, or ``None`` if the run has changed since.
@@ -320,10 +321,11 @@ class RunStore(Protocol):
         :param run: the key of the run.
         """
 
-    async def delete(self, run: int) -> None:
+    async def delete(self, run: int, *, only_pending: bool = False) -> None:
         """Delete a run.
 
         :param run: the key of the run.
+        :param only_pending: keep a run that was started.
         """
 
     async def purge(self, *, finished_before: int, pending_before: int, limit: int) -> int:

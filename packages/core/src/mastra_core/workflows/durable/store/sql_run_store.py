@@ -46,7 +46,7 @@ from mastra_core.workflows.durable.store.queue_queries import (
 from mastra_core.workflows.durable.store.run_queries import (
     count_runs,
     create_run,
-    delete_runs,
+    delete_run,
     find_run,
     list_runs,
     purge_runs,
@@ -320,8 +320,8 @@ class SqlRunStore(RunStore):
         return await self._database.read(lambda: list_children(run))
 
     @override
-    async def delete(self, run: int) -> None:
-        await self._database.write(lambda: delete_runs([run]))
+    async def delete(self, run: int, *, only_pending: bool = False) -> None:
+        await self._database.write(lambda: delete_run(run, only_pending=only_pending))
 
     @override
     async def purge(self, *, finished_before: int, pending_before: int, limit: int) -> int:
