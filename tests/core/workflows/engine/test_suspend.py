@@ -133,6 +133,23 @@ def test_except_exception_does_not_catch_a_suspend(engine):
     asyncio.run(run_scenario())
 
 
+def test_label_that_is_no_text_fails_the_step(engine):
+    """Otherwise nobody could read the stored event, and therefore no list of runs."""
+
+    @step
+    async def ask_with_number(n: int, context: StepContext) -> int:
+        context.suspend({"n": n}, label=n)
+
+    async def run_scenario():
+        workflow = Workflow("w").then(ask_with_number)
+        run = await start_and_wait(engine, workflow, 1)
+        (record,) = await engine.list(workflow)
+        return run.record.error, record.status
+
+    error, status = asyncio.run(run_scenario())
+    assert (error.message, status) == ("The label 1 of suspend is not a text.", "failed")
+
+
 def test_resume_by_label(engine):
     @step(resume=int)
     async def ask_with_label(n: int, context: StepContext) -> int:

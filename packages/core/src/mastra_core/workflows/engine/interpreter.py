@@ -53,6 +53,7 @@ from mastra_core.workflows.model.definition import (
     Step,
     WorkflowDefinition,
 )
+from mastra_core.workflows.model.number_checks import MAX_SECONDS
 
 __all__ = ("PerStepPause", "interpret")
 
@@ -380,7 +381,10 @@ async def _compute_delay(scope: Scope, node: Sleep, value: Any, address: StepAdd
 
 
 def _parse_duration(value: Any) -> float:
-    return max(0.0, float(value))
+    seconds = float(value)
+    if not seconds <= MAX_SECONDS:  # also for NaN
+        raise InvalidInput(f"{value!r} is not a valid number of seconds.")
+    return max(0.0, seconds)
 
 
 def _to_timestamp(value: Any) -> float:

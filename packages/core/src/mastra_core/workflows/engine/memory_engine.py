@@ -49,6 +49,7 @@ from mastra_core.workflows.engine.time_travel import (
     build_start_point,
     drop_final_failures,
 )
+from mastra_core.workflows.model.number_checks import check_count
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class MemoryEngine:
     :param max_events: the maximum number of events of one run. An endless loop fails there.
     :param max_bytes: the maximum size of the finished runs, and of the unfinished runs. A run that
         exceeds the size fails.
+    :raises ConfigError: for an invalid number.
     """
 
     single_process = True
@@ -82,6 +84,13 @@ class MemoryEngine:
         max_events: int = 100_000,
         max_bytes: int = 268_435_456,
     ) -> None:
+        check_count("max_finished", max_finished, least=0)
+        for name, value in (
+            ("max_unfinished", max_unfinished),
+            ("max_events", max_events),
+            ("max_bytes", max_bytes),
+        ):
+            check_count(name, value, least=1)
         self._max_events = max_events
         self._numbers = itertools.count(1)
         self._runs = MemoryStore(max_finished, max_age, max_unfinished, max_bytes)

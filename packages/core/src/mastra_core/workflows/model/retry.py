@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from mastra_core.errors import ConfigError
+from mastra_core.workflows.model.number_checks import check_count, check_seconds
 
 __all__ = ("Retry", "as_retry")
 
@@ -18,7 +20,7 @@ class Retry:
     :param factor: the factor by which each further delay grows.
     :param max_delay: the maximum seconds before a retry.
     :param on: the exceptions after which a step is retried; all by default.
-    :raises ConfigError: for a negative number, or a value that is not a number.
+    :raises ConfigError: for an invalid number, or if ``on`` has a value that is no exception class.
     """
 
     count: int = 3
@@ -28,20 +30,35 @@ class Retry:
     on: tuple[type[Exception], ...] = (Exception,)
 
     def __post_init__(self) -> None:
-        for name in ("count", "delay", "factor", "max_delay"):
+        check_count("count", self.count, least=0)
+        for name in ("delay", "max_delay"):
             value = getattr(self, name)
-            if not isinstance(value, int | float) or value < 0:
-                raise ConfigError(
-                    f"The value {name}={value!r} of Retry is not valid.",
-                    "Use a number of 0 or more.",
-                )
+            check_seconds(f"The value {name}={value!r} of Retry", value, allows_zero=True)
+        if not isinstance(self.factor, int | float) or not 0 <= self.factor < math.inf:
+            raise ConfigError(
+                f"The value factor={self.factor!r} of Retry is not valid.",
+                "Use a number of 0 or more.",
+            )
+        try:
+            isinstance(None, self.on)
+        except TypeError:
+            raise ConfigError(
+                f"The value on={self.on!r} of Retry is not a tuple of exceptions.",
+                "Write their classes: on=(OSError, TimeoutError).",
+            ) from None
 
     def get_delay(self, attempt: int) -> float:
         """Return the seconds between a failed attempt and the next attempt.
 
         :param attempt: the number of the failed attempt, from 1.
         """
-        return float(min(self.max_delay, self.delay * self.factor ** (attempt - 1)))
+        if not self.delay:
+            return 0.0
+        try:
+            delay = float(self.delay * self.factor ** (attempt - 1))
+        except OverflowError:  # after hundreds of attempts
+            return float(self.max_delay)
+        return min(float(self.max_delay), delay)
 
 
 def as_retry(value: object) -> Retry | None:

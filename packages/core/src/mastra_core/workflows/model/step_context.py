@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
-from mastra_core.errors import NotFound
+from mastra_core.errors import InvalidInput, NotFound
 from mastra_core.schema import dump, validate
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.model.type_variables import TypedOutput
@@ -159,8 +159,11 @@ class StepContext:
         :param label: another name by which the step can be resumed.
         :param keep: a JSON-serializable value that the step gets back as ``kept``; no caller sees
             it.
-        :raises InvalidInput: when the payload does not fit the ``suspend`` type.
+        :raises InvalidInput: when the payload does not fit the ``suspend`` type, or the label is no
+            text.
         """
+        if not isinstance(label, str):
+            raise InvalidInput(f"The label {label!r} of suspend is not a text.")
         data = dump(payload)
         if self._suspend_type is not None and data is not None:
             validate(self._suspend_type, data)
