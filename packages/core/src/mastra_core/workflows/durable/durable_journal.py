@@ -13,6 +13,7 @@ import msgspec
 from mastra_core.errors import MastraError
 from mastra_core.schema import encode_json
 from mastra_core.workflows.durable.store.run_rows import Batch, JournalData
+from mastra_core.workflows.engine.journal import split_idle_key
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
@@ -289,7 +290,7 @@ class DurableJournal:
 
     async def _rest(self, key: str, event: RunIdle) -> None:
         """Record that all parts of the run wait; release the run, unless it continues soon."""
-        waits = key.removeprefix("idle:").split("|")
+        waits = split_idle_key(key)
         if any(wait in self._data.answers for wait in waits):
             return
         if event.status == "suspended":

@@ -9,6 +9,7 @@ from typing import Any
 
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.request_scope import Signal, create_signal
+from mastra_core.workflows.engine.journal import split_idle_key
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunEvent, RunIdle
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
@@ -99,7 +100,7 @@ class MemoryJournal:
 
     def _is_obsolete_idle(self, key: str) -> bool:
         """Return whether data has already arrived for one of the waits of a ``RunIdle``."""
-        return any(wait in self._resume_data for wait in key.removeprefix("idle:").split("|"))
+        return any(wait in self._resume_data for wait in split_idle_key(key))
 
     async def call_once(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Return the outcome of ``key``; await ``call`` if there is none yet.

@@ -17,13 +17,15 @@ def check_seconds(what: str, value: object, *, allows_zero: bool = False) -> Non
     :param allows_zero: whether 0 is valid.
     :raises ConfigError: when the value is no number, is negative, or is too large.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if 0 < value <= MAX_SECONDS or (allows_zero and value == 0):
-            return
-    raise ConfigError(
-        f"{what} is not a valid number of seconds.",
-        f"Use a number {'of 0 or more' if allows_zero else 'above 0'}, up to {MAX_SECONDS:,}.",
-    )
+    if (
+        not isinstance(value, int | float)
+        or isinstance(value, bool)
+        or not (0 < value <= MAX_SECONDS or (allows_zero and value == 0))
+    ):
+        raise ConfigError(
+            f"{what} is not a valid number of seconds.",
+            f"Use a number {'of 0 or more' if allows_zero else 'above 0'}, up to {MAX_SECONDS:,}.",
+        )
 
 
 def check_count(name: str, value: object, *, least: int) -> None:
