@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 
 import pytest
 
@@ -11,6 +12,7 @@ from mastra_core.errors import Conflict, InvalidInput, StorageError
 from mastra_core.workflows.durable import JournalData, Member, SqliteRunStore, dispatcher
 from mastra_core.workflows.durable.durable_journal import DurableJournal
 from mastra_core.workflows.durable.store.run_store_factory import create_run_store
+from mastra_core.workflows.engine.journal import build_idle_key
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunIdle
 from tests.core.workflows.sample_steps import add_one, ask_too
@@ -124,6 +126,31 @@ def test_answer_of_a_wait_that_was_rewound_is_refused(database_url, monkeypatch)
     assert asyncio.run(run_scenario()).result == 4
 
 
+def test_run_with_unreadable_events_does_not_stop_the_others(tmp_path):
+    path = tmp_path / "runs.db"
+
+    async def run_scenario():
+        async with open_engines(f"sqlite:///{path}", "one", max_concurrency=0) as (engine,):
+            damaged, other = [await engine.create(PLAIN, name) for name in ("damaged", "other")]
+            for run in (damaged, other):
+                await engine.start(run, 1)
+            waits = [asyncio.create_task(wait_for_end(run)) for run in (damaged, other)]
+            await asyncio.sleep(0.05)
+            with contextlib.closing(sqlite3.connect(path)) as connection:
+                connection.execute(
+                    "INSERT INTO mastra_run_events VALUES (1, 1, '', '{\"type\":1}')"
+                )
+                connection.execute("UPDATE mastra_runs SET sequence = 2 WHERE id = 1")
+                connection.commit()
+            async with open_engines(f"sqlite:///{path}", "two", max_concurrency=0) as (another,):
+                await another.cancel(await another.get(PLAIN, "other"))
+            return await asyncio.gather(*waits, return_exceptions=True)
+
+    error, record = asyncio.run(run_scenario())
+    assert "The events of the run 'damaged' cannot be read" in error.message
+    assert record.status == "canceled"
+
+
 def test_step_that_hides_its_cancellation_is_repeated_by_the_next_process(database_url):
     async def run_scenario():
         begun, calls = asyncio.Event(), []
@@ -186,15 +213,16 @@ def test_members_that_died_long_ago_are_forgotten(database_url):
     assert asyncio.run(run_scenario()) == ["recent"]
 
 
-def test_run_does_not_rest_if_a_wait_is_resumed_while_its_outcomes_are_stored():
+@pytest.mark.parametrize("step_id", ["a", "a|b"])
+def test_run_does_not_rest_if_a_wait_is_resumed_while_its_outcomes_are_stored(step_id):
     """Otherwise the process would give up a run whose step it has just continued."""
-    batches, stops = [], []
+    batches, stops, wait = [], [], f"{step_id}!1"
 
     async def run_scenario():
         async def commit(batch, events):
             batches.append(batch)
             if len(batches) == 1:
-                await journal.store_answers(["a!1"], "1", 1)
+                await journal.store_answers([wait], "1", 1)
             return True
 
         async def read_journal():
@@ -213,9 +241,9 @@ def test_run_does_not_rest_if_a_wait_is_resumed_while_its_outcomes_are_stored():
             max_events=10,
             park_after=1,
         )
-        await journal.call_once("a#1", suspend)
-        await journal.emit("idle:a!1", RunIdle(status="suspended"))
-        assert await journal.wait("a!1") == 1
+        await journal.call_once(f"{step_id}#1", suspend)
+        await journal.emit(build_idle_key([wait, "other!1"]), RunIdle(status="suspended"))
+        assert await journal.wait(wait) == 1
 
     asyncio.run(run_scenario())
     assert not any(batch.releases for batch in batches)

@@ -19,7 +19,7 @@ from mastra_core.freezing import collect_tasks, freezes_between_requests, hold_r
 from mastra_core.logger import get_logger
 from mastra_core.request_scope import is_being_cancelled
 from mastra_core.telemetry import leave_request
-from mastra_core.workflows.durable.durable_run import DurableRun
+from mastra_core.workflows.durable.durable_run import DurableRun, UnreadableRun
 from mastra_core.workflows.durable.execution import Execution, ExecutionLimits
 from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
 from mastra_core.workflows.durable.heartbeat import (
@@ -108,7 +108,8 @@ class Dispatcher:
         self._kicked = asyncio.Event()
         self._looks = LookTimes() if looks is None else looks
         self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
-        self._has_backlog, self._starting = False, 0
+        self._has_backlog = False
+        self._reserved = 0  # places of runs that start, or are claimed, at this moment
         self._scheduler = Scheduler(store, workflows.current, self.member.id)
         self._claiming: asyncio.Task[None] | None = None
         self._is_closing = False
@@ -128,7 +129,7 @@ class Dispatcher:
             return ""
         self._has_backlog = (
             self._has_backlog
-            or len(self._executions) + self._starting > self._settings.max_concurrency
+            or len(self._executions) + self._reserved > self._settings.max_concurrency
         )
         must_wait = self._has_backlog or workflow.id in self._list_limits()
         return "" if must_wait else self.member.id
@@ -157,11 +158,11 @@ class Dispatcher:
         :param workflow: the workflow of the run.
         :param fingerprint: the fingerprint with which the run is executed.
         """
-        self._starting += 1
+        self._reserved += 1
         try:
             yield await self.prepare_holder(workflow, fingerprint)
         finally:
-            self._starting -= 1
+            self._reserved -= 1
 
     def _list_limits(self) -> dict[str, int]:
         """Return the maximum number of concurrent runs of workflows, by id."""
@@ -376,13 +377,21 @@ class Dispatcher:
         executions = dict(self._executions)
         states = await self._store.read_states(runs)
         for id_, run in runs.items():
-            execution = executions.get(id_)
-            if execution is not None and self._executions.get(id_) is execution:
-                await self._follow_execution(execution, states.get(id_))
-            if id_ not in states:
-                run.mark_deleted()
-            elif run.is_behind(states[id_]):
-                await run.refresh()
+            try:
+                await self._follow_run(run, states.get(id_), executions.get(id_))
+            except UnreadableRun as error:  # one damaged run must not stop the others
+                get_logger("mastra.workflows").error("%s", error.message)
+                run.fail(error)
+
+    async def _follow_run(
+        self, run: DurableRun, state: RunState | None, execution: Execution | None
+    ) -> None:
+        if execution is not None and self._executions.get(run.id) is execution:
+            await self._follow_execution(execution, state)
+        if state is None:
+            run.mark_deleted()
+        elif run.is_behind(state):
+            await run.refresh()
 
     async def _follow_execution(self, execution: Execution, state: RunState | None) -> None:
         fence = (self.member.id, execution.row.attempt)
@@ -424,15 +433,26 @@ class Dispatcher:
         self._unknown = unknown
 
     async def _claim(self, *, orphans: bool) -> None:
-        free = self._count_free()
         known = self._workflows.fingerprints
-        if free <= 0 or not known:
+        if self._count_free() <= 0 or not known:
             return
-        limits = self._list_limits()
         ids = {fingerprint: each.id for fingerprint, each in known.items()}
-        rows = await self._store.claim(self.member, ids, free, orphans=orphans, concurrency=limits)
-        if not orphans:
-            self._has_backlog = len(rows) == free
+        # A read first, because a write transaction waits for other processes.
+        if not await self._store.has_claimable(self.member, ids, orphans=orphans):
+            self._has_backlog = self._has_backlog and orphans
+            return
+        await self._prepare_claim()
+        free, limits = self._count_free(), self._list_limits()
+        if free <= 0:
+            return
+        self._reserved += free  # no run may start in these places meanwhile
+        try:
+            rows = await self._store.claim(
+                self.member, ids, free, orphans=orphans, concurrency=limits
+            )
+        finally:
+            self._reserved -= free
+        self._has_backlog = len(rows) == free
         for row in rows:
             if orphans:
                 self.monitor.count_takeover()
@@ -443,8 +463,11 @@ class Dispatcher:
             with leave_request():  # the request that looks is not the one that started the run
                 self.execute(run, row, msgspec.json.decode(row.context))
 
+    async def _prepare_claim(self) -> None:
+        """Do what must precede a claim; most processes report all the time, and do nothing."""
+
     def _count_free(self) -> int:
-        return self._settings.max_concurrency - len(self._executions) - self._starting
+        return self._settings.max_concurrency - len(self._executions) - self._reserved
 
     async def _purge_runs(self) -> None:
         if time.monotonic() < self._looks.next_purge:

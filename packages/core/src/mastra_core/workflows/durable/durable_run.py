@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from mastra_core.errors import StorageError
 from mastra_core.workflows.durable.store.run_rows import RunRow, RunState
 from mastra_core.workflows.engine.run_events import RunEvent, RunFinished
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
@@ -17,9 +18,23 @@ from mastra_core.workflows.model.workflow import Workflow
 if TYPE_CHECKING:
     from mastra_core.workflows.durable.store.run_store import RunStore
 
-__all__ = ("DurableRun", "build_record")
+__all__ = ("DurableRun", "UnreadableRun", "build_record")
 
 _EVENT: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)
+
+
+class UnreadableRun(StorageError):
+    """The stored events of a run are damaged.
+
+    :param run_id: the id of the run.
+    :param reason: what is wrong with an event.
+    """
+
+    def __init__(self, run_id: str, reason: str) -> None:
+        super().__init__(
+            f"The events of the run {run_id!r} cannot be read: {reason}",
+            "Check whether something else than mastra has changed the tables of the runs.",
+        )
 
 
 class DurableRun:
@@ -78,7 +93,10 @@ class DurableRun:
         return state.sequence > self.position
 
     async def refresh(self) -> None:
-        """Read the new events from the store."""
+        """Read the new events from the store.
+
+        :raises UnreadableRun: when an event is damaged.
+        """
         loop = asyncio.get_running_loop()
         if self._lock is None or self._loop is not loop:
             self._lock, self._loop = asyncio.Lock(), loop
@@ -94,7 +112,7 @@ class DurableRun:
     async def _add_texts(self, first: int, texts: Sequence[str]) -> None:
         for start in range(0, len(texts), BATCH_SIZE):
             batch = texts[start : start + BATCH_SIZE]
-            self._add(first + start, [_EVENT.decode(text) for text in batch])
+            self._add(first + start, [_decode_event(self.run_id, text) for text in batch])
             if start + BATCH_SIZE < len(texts):
                 await asyncio.sleep(0)  # a long run must not block the event loop
 
@@ -192,6 +210,7 @@ def build_record(row: RunRow, events: Sequence[str]) -> RunRecord:
 
     :param row: the run in the store.
     :param events: the JSON of its events.
+    :raises UnreadableRun: when an event is damaged.
     """
     record = RunRecord(
         run_id=row.run_id,
@@ -201,5 +220,12 @@ def build_record(row: RunRow, events: Sequence[str]) -> RunRecord:
         updated_at=row.created_at,
     )
     for text in events:
-        record.apply(_EVENT.decode(text))
+        record.apply(_decode_event(row.run_id, text))
     return record
+
+
+def _decode_event(run_id: str, text: str) -> RunEvent:
+    try:
+        return _EVENT.decode(text)
+    except msgspec.DecodeError as error:
+        raise UnreadableRun(run_id, str(error)) from None

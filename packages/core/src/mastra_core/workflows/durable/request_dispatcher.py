@@ -168,14 +168,11 @@ class RequestDispatcher(Dispatcher):
         await self._store.release(self.member.id)
 
     async def _claim(self, *, orphans: bool) -> None:
-        ids = {mark: each.id for mark, each in self._workflows.fingerprints.items()}
-        if self._count_free() <= 0 or not ids:
-            return
-        if not await self._store.has_claimable(self.member, ids, orphans=orphans):
-            return
-        await self._report()
         await super()._claim(orphans=orphans)
         self._has_backlog = False  # a run that this request starts does not wait for these
+
+    async def _prepare_claim(self) -> None:
+        await self._report()
 
     def _count_free(self) -> int:
         return min(super()._count_free(), _MAX_TAKEN_UP - len(self._executions))

@@ -206,9 +206,6 @@ class SqlRunStore(RunStore):
     ) -> list[RunRow]:
         if concurrency and not orphans:  # a run that is taken over was held before
             return await self._claim_from_queues(member, workflows, limit, concurrency)
-        # A read transaction first, because a write transaction waits for other processes.
-        if not await self.has_claimable(member, workflows, orphans=orphans):
-            return []
         now, names = self._database.now, sorted(workflows)
         locking = self._database.skip_locked
         return await self._database.write(
