@@ -19,10 +19,12 @@ _FIELDS = (
     ("month", 1, 12),
     ("day of the week", 0, 7),
 )
-_MONTHS = {name.upper(): number for number, name in enumerate(calendar.month_abbr) if name}
-_DAYS = {
-    name: number for number, name in enumerate(("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"))
+# Not from ``calendar``, whose names are those of the locale.
+_MONTHS = {
+    name: number
+    for number, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)
 }
+_DAYS = {name: number for number, name in enumerate("SUN MON TUE WED THU FRI SAT".split())}
 _NICKNAMES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
