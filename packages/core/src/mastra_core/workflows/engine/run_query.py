@@ -39,6 +39,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     :param run_id: the id of the run; any by default.
     :param run_id_prefix: the beginning of the ids of the runs; any by default.
+    :param run_id_length: the number of characters of the ids of the runs; any by default.
     :param status: the status; any by default.
     :param resource_id: the owner of the runs; any by default.
     :param since: the earliest creation, in milliseconds since the epoch.
@@ -58,6 +59,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     run_id: str = ""
     run_id_prefix: str = ""
+    run_id_length: int | None = None
     status: str = ""
     resource_id: str = ""
     since: int | None = None
@@ -78,6 +80,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
         return (
             self.run_id in ("", record.run_id)
             and record.run_id.startswith(self.run_id_prefix)
+            and self.run_id_length in (None, len(record.run_id))
             and (not self.status or record.status == self.status)
             and (not self.resource_id or record.resource_id == self.resource_id)
             and (self.since is None or record.created_at >= self.since)

@@ -86,7 +86,8 @@ def _parse_source(field: str, source: Mapping[str, Any]) -> _Source:
         case {"value": value, **rest} if not rest:
             return _create_reader(lambda *_: value, "")
     raise ConfigError(
-        f"{dict(source)!r} is not a valid source for the field {field!r}.",
+        f"A mapping with {', '.join(map(repr, source))} is not a valid source for the field "
+        f"{field!r}.",  # without its values, because they may be secret
         'Write {"step": step, "path": "a.b"}, {"input": "a"}, {"state": "a"}, '
         '{"request_context": "a"} or {"value": 1}.',
     )

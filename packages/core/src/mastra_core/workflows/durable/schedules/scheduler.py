@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
-from mastra_core.errors import StorageError
+from mastra_core.errors import ConfigError, StorageError
 from mastra_core.logger import get_logger
 from mastra_core.schema import dump
 from mastra_core.workflows.durable.durable_journal import encode
@@ -138,12 +138,20 @@ def map_schedules(workflows: Iterable[Workflow]) -> Schedules:
     """Return the schedules of workflows, by id.
 
     :param workflows: the workflows.
+    :raises ConfigError: when two workflows have a schedule with the same id.
     """
-    return {
-        build_schedule_id(workflow.id, schedule): (workflow, schedule)
-        for workflow in workflows
-        for schedule in workflow.schedules
-    }
+    schedules: Schedules = {}
+    for workflow in workflows:
+        for schedule in workflow.schedules:
+            id_ = build_schedule_id(workflow.id, schedule)
+            other, _ = schedules.setdefault(id_, (workflow, schedule))
+            if other is not workflow:
+                raise ConfigError(
+                    f"The workflows {other.id!r} and {workflow.id!r} have a schedule with the same "
+                    f"id {id_!r}.",
+                    "Give one of the schedules another id: Schedule(..., id='other').",
+                )
+    return schedules
 
 
 def build_run_id(schedule: str, moment: int) -> str:
