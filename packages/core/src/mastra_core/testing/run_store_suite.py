@@ -345,6 +345,17 @@ class RunStoreSuite:
         assert run(store.count("w", RunQuery(resource_id="bob", since=1))) == {"running": 1}
         assert run(store.list("w", RunQuery(limit=1)))[0][1] == [_EVENT]
 
+    def test_text_that_no_database_stores_selects_no_run(
+        self, store: RunStore, run: _Await
+    ) -> None:
+        """Such an id of a request is no failure of the database."""
+        run(store.create(_build_run(), 10))
+        for text in ("r\0", "r\ud800"):
+            assert run(store.find("w", text, None)) is None
+            assert run(store.find("w", "r1", text)) is None
+            assert run(store.list("w", RunQuery(status=text))) == []
+            assert run(store.count("w", RunQuery(run_id=text))) == {}
+
     def test_lists_continue_after_a_run(self, store: RunStore, run: _Await) -> None:
         """No run is missed or repeated if other runs leave the list between two pages."""
         rows = {}

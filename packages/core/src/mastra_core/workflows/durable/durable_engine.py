@@ -25,6 +25,7 @@ from mastra_core.workflows.durable.run_context import (
     replace_context,
 )
 from mastra_core.workflows.durable.run_load import RunLoad
+from mastra_core.workflows.durable.schedules.scheduler import map_schedules
 from mastra_core.workflows.durable.store.run_rows import (
     ExecutionSettings,
     NewRun,
@@ -37,6 +38,7 @@ from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
     check_priority,
     check_resume_data,
+    check_texts,
     generate_id,
     require_rested,
     validate_data,
@@ -180,13 +182,16 @@ class DurableEngine:
         """Connect to the database, and continue the waiting runs of the given workflows.
 
         :param workflows: the workflows.
-        :raises ConfigError: when the database is D1, and a workflow has a schedule or child runs.
+        :raises ConfigError: when the database is D1, and a workflow has a schedule or child runs;
+            or when two workflows have a schedule with the same id.
         :raises StorageError: when the database cannot be used.
         """
         for workflow in workflows:
             if self._database == "d1":
                 _refuse_on_d1(workflow)
             self._workflows.add(workflow)
+            if workflow.schedules:
+                map_schedules(self._workflows.current.values())  # refuses ids that occur twice
         if is_request_scoped():  # each request has a dispatcher of its own
             await self._open_for_requests()
             return
@@ -221,9 +226,11 @@ class DurableEngine:
         :param thread: the thread of an agent's run.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
             of runs that others create are then free for it, and its own ids for others.
+        :raises InvalidInput: when a text contains a character that no database can store.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         :raises StorageError: when the database cannot be used.
         """
+        check_texts(run_id=run_id, resource_id=resource_id, caller=caller, thread=thread)
         await self.open([workflow])
         dispatcher = await self._dispatchers.get()
         new = NewRun(

@@ -27,6 +27,7 @@ from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
     check_priority,
     check_resume_data,
+    check_texts,
     generate_id,
     require_restartable,
     require_rested,
@@ -108,7 +109,7 @@ class MemoryEngine:
         resource_id: str = "",
         *,
         caller: str = "",
-        thread: str = "",  # noqa: ARG002  # durable runs have it
+        thread: str = "",
         is_confined: bool = False,
     ) -> Run:
         """Create a run without starting it.
@@ -122,8 +123,10 @@ class MemoryEngine:
         :param thread: the thread of an agent's run.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
             of runs that others create are then free for it, and its own ids for others.
+        :raises InvalidInput: when a text contains a character that no database can store.
         :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
         """
+        check_texts(run_id=run_id, resource_id=resource_id, caller=caller, thread=thread)
         self._finish_lost_runs()
         scope = resource_id if is_confined else ""
         existing = self._runs.find_in_scope(workflow.id, run_id, scope) if run_id else None

@@ -75,6 +75,7 @@ class Engine(Protocol):
             of runs that others create are then free for it, and its own ids for others.
         :param caller: the caller whose limits the run counts toward, if the engine has bounds;
             empty for the application itself.
+        :raises InvalidInput: when a text contains a character that no database can store.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         """
 

@@ -23,7 +23,9 @@ __all__ = (
     "build_initial_state",
     "check_priority",
     "check_resume_data",
+    "check_texts",
     "generate_id",
+    "is_storable",
     "require_restartable",
     "require_rested",
     "validate_data",
@@ -44,6 +46,33 @@ def check_priority(priority: object) -> None:
             f"The priority {priority!r} is not an integer from 0 to {_MAX_PRIORITY}.",
             "A run with a greater priority starts earlier.",
         )
+
+
+def check_texts(**texts: str) -> None:
+    """Check that every database can store the texts that identify a run and its owner.
+
+    :param texts: the texts by name.
+    :raises InvalidInput: when a text contains a NUL character or half of a surrogate pair.
+    """
+    for name, text in texts.items():
+        if not is_storable(text):
+            raise InvalidInput(
+                f"The {name.replace('_', ' ')} {text!r} contains a character that no database "
+                "can store.",
+                "Remove NUL characters and halves of surrogate pairs.",
+            )
+
+
+def is_storable(text: str) -> bool:
+    """Return whether every database can store a text.
+
+    :param text: the text.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 def validate_data(what: str, type_: Any, value: Any) -> None:

@@ -14,6 +14,7 @@ from mastra_core.workflows.durable.store.query_parts import (
 )
 from mastra_core.workflows.durable.store.run_rows import NewRun, RunRow, RunState, join_placeholders
 from mastra_core.workflows.durable.store.transactions import Queries, Query
+from mastra_core.workflows.engine.run_checks import is_storable
 from mastra_core.workflows.engine.run_query import RunQuery
 
 __all__ = (
@@ -35,6 +36,8 @@ def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | 
     :param run_id: the id of the run.
     :param scope: the resource that the caller may access; ``None`` for any.
     """
+    if not is_storable(run_id) or not is_storable(scope or ""):
+        return None
     found = yield Query(
         f"SELECT {RUN_COLUMNS} FROM mastra_runs WHERE workflow = ? AND run_id = ? "  # noqa: S608  # no values
         "ORDER BY scope, id",
@@ -142,6 +145,7 @@ def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
         ("workflow = ?", workflow or None),
         ("run_id = ?", query.run_id or None),
         ("substr(run_id, 1, length(?)) = ?", query.run_id_prefix or None),
+        ("length(run_id) = ?", query.run_id_length),
         ("status = ?", query.status or None),
         ("resource_id = ?", query.resource_id or None),
         ("thread = ?", query.thread or None),
@@ -149,7 +153,9 @@ def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
         ("created_at <= ?", query.until),
         ("updated_at >= ?", query.updated_since),
     ):
-        if value is not None:
+        if isinstance(value, str) and not is_storable(value):
+            parts.append("1 = 0")
+        elif value is not None:
             parts.append(condition)
             values += [value] * condition.count("?")
     return " AND ".join(parts), values
