@@ -133,6 +133,25 @@ def test_except_exception_does_not_catch_a_suspend(engine):
     asyncio.run(run_scenario())
 
 
+def test_step_changes_only_a_copy_of_its_resume_data(engine):
+    @step
+    async def ask_for_names(n: int, context: StepContext) -> list[str]:
+        if context.resume_data is None:
+            context.suspend(keep=["kept"])
+        context.kept.append("changed")
+        context.resume_data.append("changed")
+        return [*context.kept, *context.resume_data]
+
+    async def run_scenario():
+        run = await start_and_wait(engine, Workflow("w").then(ask_for_names), 1)
+        await engine.resume(run, ["ann"])
+        return await run.wait()
+
+    record = asyncio.run(run_scenario())
+    assert record.result == ["kept", "changed", "ann", "changed"]
+    assert record.steps["ask_for_names"].resume_payload == ["ann"]
+
+
 def test_label_that_is_no_text_fails_the_step(engine):
     """Otherwise nobody could read the stored event, and therefore no list of runs."""
 

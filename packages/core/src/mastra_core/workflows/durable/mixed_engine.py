@@ -177,8 +177,10 @@ class MixedEngine(Engine):
 
     async def close(self) -> None:
         """Stop all runs of this process; other processes continue the durable runs."""
-        await self.durable.close()
-        await self.other.close()
+        try:
+            await self.durable.close()
+        finally:
+            await self.other.close()
 
     def _get_engine(self, workflow: Workflow) -> Engine:
         return self.durable if workflow.durable else self.other

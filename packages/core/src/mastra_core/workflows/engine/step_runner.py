@@ -15,7 +15,7 @@ from mastra_core.json_repair import repair_text
 from mastra_core.logger import get_logger
 from mastra_core.logs.log_fields import set_log_step
 from mastra_core.redaction import safe_message
-from mastra_core.schema import validate
+from mastra_core.schema import dump, validate
 from mastra_core.telemetry import annotate, is_recording, link_trace, start_span
 from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.run_events import (
@@ -229,7 +229,7 @@ async def _call_step(
     if step.call.context_name:  # a context takes as long to build as a short step to execute
         writer = functools.partial(_write_chunk, scope, address, call_number)
         context = scope.build_context(step, address, attempt=attempt, writer=writer)
-        context.resume_data, context.kept = resume_state
+        context.resume_data, context.kept = map(dump, resume_state)  # the step may change them
         if step.kind == "agent":
             context.parts = open_step_parts(scope.journal, address, call_number)
     try:

@@ -61,8 +61,8 @@ class StepContext:
     """
 
     __slots__ = (
-        "_changes", "_outputs", "_state", "_state_type", "_suspend_type", "_writer", "_written",
-        "attempt", "canceled", "init_data", "iteration", "kept", "parts", "path", "request_context",
+        "_changes", "_init_data", "_outputs", "_state", "_state_type", "_suspend_type", "_writer",
+        "_written", "attempt", "canceled", "iteration", "kept", "parts", "path", "request_context",
         "resource", "resume_data", "run_id", "step_id", "workflow_id",
     )  # fmt: skip
 
@@ -89,7 +89,6 @@ class StepContext:
         self.workflow_id = workflow_id
         self.step_id = step_id
         self.path = path or step_id
-        self.init_data = init_data
         self.resume_data = resume_data
         self.request_context: Mapping[str, Any] = {} if request_context is None else request_context
         self.resource = resource
@@ -98,6 +97,7 @@ class StepContext:
         self.attempt = attempt
         self.iteration = iteration
         self.canceled = False
+        self._init_data = init_data
         self._outputs = outputs or {}
         self._state = state or {}
         self._state_type = state_type
@@ -105,6 +105,11 @@ class StepContext:
         self._changes: dict[str, Any] = {}
         self._writer = writer
         self._written = 0
+
+    @property
+    def init_data(self) -> Any:
+        """A copy of the input of the workflow, which the step may change."""
+        return dump(self._init_data)
 
     @property
     def state(self) -> Any:
@@ -140,7 +145,8 @@ class StepContext:
     def output(self, step: str | TypedOutput[Any] | Tool, /) -> Any:
         """Return the output of an earlier step of this workflow.
 
-        :param step: the step, for a value of its output type; or its id, for JSON builtins.
+        :param step: the step, for a value of its output type; or its id, for JSON builtins, which
+            are a copy.
         :raises NotFound: when the step has no output yet.
         """
         name = step if isinstance(step, str) else step.id
@@ -150,7 +156,7 @@ class StepContext:
                 f"These steps have an output: {', '.join(self._outputs) or 'none'}.",
             )
         value = self._outputs[name]
-        return value if isinstance(step, str) else validate(step.output, value)
+        return dump(value) if isinstance(step, str) else validate(step.output, value)
 
     def suspend(self, payload: Any = None, *, label: str = "", keep: Any = None) -> NoReturn:
         """Suspend the step; ``resume`` executes the step again from its beginning.

@@ -249,11 +249,16 @@ class Workflow(WorkflowDefinition[In, Out]):
         """Render the workflow as a diagram.
 
         :param form: ``mermaid`` for a Mermaid flowchart, ``svg`` for an SVG picture.
+        :raises ConfigError: for any other form.
         """
         if form == "svg":
             from mastra_core.workflows.render.svg import render_svg as render
-        else:
+        elif form == "mermaid":
             from mastra_core.workflows.render.mermaid import render_mermaid as render
+        else:
+            raise ConfigError(
+                f"{form!r} is not a form of a diagram.", "Write draw('mermaid') or draw('svg')."
+            )
         return render(self)
 
     def _append_node(self, node: Node) -> Workflow[In, Any]:
