@@ -126,22 +126,27 @@ def test_answer_of_a_wait_that_was_rewound_is_refused(database_url, monkeypatch)
     assert asyncio.run(run_scenario()).result == 4
 
 
+def damage(path, run):
+    """Add an event to a run that nobody can read."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "INSERT INTO mastra_run_events VALUES (?, 1, '', '{\"type\":1}')", (run.id,)
+        )
+        connection.execute("UPDATE mastra_runs SET sequence = 2 WHERE id = ?", (run.id,))
+        connection.commit()
+
+
 def test_run_with_unreadable_events_does_not_stop_the_others(tmp_path):
     path = tmp_path / "runs.db"
 
     async def run_scenario():
         async with open_engines(f"sqlite:///{path}", "one", max_concurrency=0) as (engine,):
-            damaged, other = [await engine.create(PLAIN, name) for name in ("damaged", "other")]
-            for run in (damaged, other):
+            runs = [await engine.create(PLAIN, name) for name in ("damaged", "other")]
+            for run in runs:
                 await engine.start(run, 1)
-            waits = [asyncio.create_task(wait_for_end(run)) for run in (damaged, other)]
+            waits = [asyncio.create_task(wait_for_end(run)) for run in runs]
             await asyncio.sleep(0.05)
-            with contextlib.closing(sqlite3.connect(path)) as connection:
-                connection.execute(
-                    "INSERT INTO mastra_run_events VALUES (1, 1, '', '{\"type\":1}')"
-                )
-                connection.execute("UPDATE mastra_runs SET sequence = 2 WHERE id = 1")
-                connection.commit()
+            damage(path, runs[0])
             async with open_engines(f"sqlite:///{path}", "two", max_concurrency=0) as (another,):
                 await another.cancel(await another.get(PLAIN, "other"))
             return await asyncio.gather(*waits, return_exceptions=True)
@@ -149,6 +154,27 @@ def test_run_with_unreadable_events_does_not_stop_the_others(tmp_path):
     error, record = asyncio.run(run_scenario())
     assert "The events of the run 'damaged' cannot be read" in error.message
     assert record.status == "canceled"
+
+
+def test_run_with_unreadable_events_fails_when_it_is_executed(tmp_path):
+    path = tmp_path / "runs.db"
+
+    async def run_scenario():
+        async with open_engines(f"sqlite:///{path}", "one", max_concurrency=0) as (client,):
+            runs = [await client.create(PLAIN, name) for name in ("damaged", "other")]
+            for run in runs:
+                await client.start(run, 1)
+            damage(path, runs[0])
+            async with open_engines(f"sqlite:///{path}", "two") as (engine,):
+                await wait_for_end(runs[1])
+                async with asyncio.timeout(5):
+                    while True:
+                        counts = await engine.count(PLAIN)
+                        if "running" not in counts:
+                            return counts
+                        await asyncio.sleep(0.05)
+
+    assert asyncio.run(run_scenario()) == {"failed": 1, "success": 1}
 
 
 def test_step_that_hides_its_cancellation_is_repeated_by_the_next_process(database_url):

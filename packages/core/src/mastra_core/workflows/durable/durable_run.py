@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mastra_core.errors import StorageError
+from mastra_core.errors import MastraError
 from mastra_core.workflows.durable.store.run_rows import RunRow, RunState
 from mastra_core.workflows.engine.run_events import RunEvent, RunFinished
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
@@ -23,8 +23,8 @@ __all__ = ("DurableRun", "UnreadableRun", "build_record")
 _EVENT: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)
 
 
-class UnreadableRun(StorageError):
-    """The stored events of a run are damaged.
+class UnreadableRun(MastraError):
+    """The stored events of a run are damaged. Unlike after a ``StorageError``, no retry helps.
 
     :param run_id: the id of the run.
     :param reason: what is wrong with an event.
