@@ -7,7 +7,7 @@ import pytest
 from mastra_core import StepContext, Workflow, step
 from mastra_core.errors import Conflict, InvalidInput
 from mastra_core.workflows import as_step
-from mastra_core.workflows.engine.run_events import RunIdle, StepSuspended
+from mastra_core.workflows.engine.run_events import RunIdle, StepResumed, StepSuspended
 from tests.core.workflows.sample_steps import (
     Point,
     add_one,
@@ -315,6 +315,20 @@ def test_many_steps_are_resumed_together(engine):
 
     record = asyncio.run(run_scenario())
     assert (record.status, record.result) == ("success", ["yes"] * 250)
+
+
+def test_steps_to_resume_may_be_groups_and_are_never_none(engine):
+    inner = Workflow("inner").then(ask)
+
+    async def run_scenario():
+        run = await start_and_wait(engine, Workflow("w").then(inner), 1)
+        with pytest.raises(Conflict, match="No step"):
+            await engine.resume_many(run, {"go": True}, [])
+        await engine.resume_many(run, {"go": True}, ["inner", "inner.ask"])
+        events = [event async for event in run.iter_events()]
+        return sum(isinstance(event, StepResumed) for event in events), run.record.result
+
+    assert asyncio.run(run_scenario()) == (1, "yes")
 
 
 def test_run_is_canceled_while_many_steps_are_resumed(engine):

@@ -325,21 +325,21 @@ class DurableEngine:
 
         :param run: the run.
         :param data: the data the steps are resumed with.
-        :param steps: the paths of the steps.
+        :param steps: the paths of the steps, or of groups in which one step is suspended.
         :param context: the new request context; the previous one by default.
         :raises Conflict: when a step is not suspended.
         :raises InvalidInput: when the data does not fit.
         :raises StorageError: when the database cannot be used.
         """
         run = _require_durable_run(run)
-        if run.row.fingerprint == run.workflow.fingerprint:  # else the step itself checks the data
-            await check_resume_data(run.workflow, run.record, steps, data)
+        is_known = run.row.fingerprint == run.workflow.fingerprint  # else the steps check the data
+        paths = await check_resume_data(run.workflow if is_known else None, run.record, steps, data)
         dispatcher = await self._dispatchers.get()
         data, text = dump(data), encode(dump(data))
-        paths = [path for path in steps if run.record.open.get(path) == "suspended"]
         answers = [
             (run.record.steps[path].key, encode(StepResumed(step=path, data=data)))
             for path in paths
+            if run.record.open.get(path) == "suspended"  # others may have resumed it in between
         ]
         async with dispatcher.reserve(run.workflow, run.row.fingerprint) as holder:
             row, count = await self._store.answer(

@@ -225,18 +225,18 @@ class MemoryEngine:
 
         :param run: the run.
         :param data: the data the steps are resumed with.
-        :param steps: the paths of the steps.
+        :param steps: the paths of the steps, or of groups in which one step is suspended.
         :param context: the new request context; the previous one by default.
         :raises Conflict: when a step is not suspended.
         :raises InvalidInput: when the data does not fit.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         run = _require_memory_run(run)
-        await check_resume_data(run.workflow, run.record, steps, data)
+        paths = await check_resume_data(run.workflow, run.record, steps, data)
         run.replace_context(context)
         run.resumed_by.update(get_span_ids(get_current_span()))
         run.unpark()
-        await run.resume_steps(steps, dump(data))
+        await run.resume_steps(paths, dump(data))
         self._continue_execution(run)
 
     async def time_travel(

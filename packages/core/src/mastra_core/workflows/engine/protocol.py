@@ -133,7 +133,7 @@ class Engine(Protocol):
 
         :param run: the run.
         :param data: the data the steps are resumed with.
-        :param steps: the paths of the steps.
+        :param steps: the paths of the steps, or of groups in which one step is suspended.
         :param context: the new request context; the previous one by default.
         :raises InvalidInput: when the data does not fit.
         :raises Conflict: when a step is not suspended.

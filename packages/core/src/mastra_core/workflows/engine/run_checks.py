@@ -90,29 +90,36 @@ def validate_data(what: str, type_: Any, value: Any) -> None:
 
 
 async def check_resume_data(
-    workflow: WorkflowDefinition, record: RunRecord, steps: Sequence[str], data: Any
-) -> None:
+    workflow: WorkflowDefinition | None, record: RunRecord, steps: Sequence[str], data: Any
+) -> list[str]:
     """Check that all steps are suspended, and validate the data once for each type.
 
-    :param workflow: the workflow.
+    :param workflow: the workflow; ``None`` to leave the check of the data to the steps.
     :param record: the record of the run.
-    :param steps: the paths of the steps.
+    :param steps: the paths of the steps, or of groups in which one step is suspended.
     :param data: the data the steps are resumed with.
-    :raises Conflict: when a step is not suspended.
+    :returns: the paths of the suspended steps, each once.
+    :raises Conflict: when a step is not suspended, or there is none.
     :raises InvalidInput: when the data does not fit.
     """
     import asyncio
 
+    paths: dict[str, None] = {}
     checked: set[str] = set()
-    for number, path in enumerate(steps, 1):
-        name = strip_indexes(find_suspended_step(record, path))
-        if name not in checked:
+    for number, step in enumerate(steps, 1):
+        path = find_suspended_step(record, step)
+        paths[path] = None
+        name = strip_indexes(path)
+        if workflow is not None and name not in checked:
             checked.add(name)
             type_ = find_step(workflow, name).resume
             if type_ is not None:
                 validate_data("resume data", type_, data)
         if number % BATCH_SIZE == 0:
             await asyncio.sleep(0)
+    if not paths:
+        raise Conflict("No step of this workflow run was named.", "Name a suspended step.")
+    return [*paths]
 
 
 def build_initial_state(workflow: WorkflowDefinition, state: Any) -> dict[str, Any]:
