@@ -1,4 +1,4 @@
-"""Decide which runs this process executes, and follow what other processes do."""
+"""Decide which runs this process executes, and read what other processes change."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from mastra_core.errors import StorageError
+from mastra_core.errors import MastraError, StorageError
 from mastra_core.freezing import collect_tasks, freezes_between_requests, hold_response
 from mastra_core.logger import get_logger
 from mastra_core.request_scope import is_being_cancelled
 from mastra_core.telemetry import leave_request
-from mastra_core.workflows.durable.durable_run import DurableRun, UnreadableRun
+from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.execution import Execution, ExecutionLimits
 from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
 from mastra_core.workflows.durable.heartbeat import (
@@ -63,7 +63,7 @@ class DispatcherSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LookTimes(msgspec.Struct):
-    """When rare looks at the store are due next, by the monotonic clock.
+    """The times of the next rare looks at the store, by the monotonic clock.
 
     :param next_orphans: the next look for the runs of dead processes.
     :param next_purge: the next look for old runs.
@@ -118,9 +118,9 @@ class Dispatcher:
     def get_holder(self, workflow: Workflow, fingerprint: str) -> str:
         """Return the id of this process, or an empty text if a run must wait in the queue.
 
-        A run waits if the process does not have its fingerprint, if the process executes as many
-        runs as it may, if other runs wait, and if all processes together may execute a limited
-        number of runs of the workflow.
+        A run must wait in each of these cases: the process does not have its fingerprint, the
+        process executes as many runs as it may, other runs wait already, or the workflow has a
+        maximum of concurrent runs.
 
         :param workflow: the workflow of the run.
         :param fingerprint: the fingerprint with which the run is executed.
@@ -153,7 +153,7 @@ class Dispatcher:
 
     @contextlib.asynccontextmanager
     async def reserve(self, workflow: Workflow, fingerprint: str) -> AsyncIterator[str]:
-        """Yield what ``prepare_holder`` returns; meanwhile the run counts as executed.
+        """Yield what ``prepare_holder`` returns, and keep a place for the run until the block ends.
 
         :param workflow: the workflow of the run.
         :param fingerprint: the fingerprint with which the run is executed.
@@ -197,7 +197,7 @@ class Dispatcher:
         return run
 
     def _follow(self) -> None:
-        """Begin to follow the runs that somebody watches; the watcher does so at its next look."""
+        """Do nothing, because the next look at the store includes each run that is watched."""
 
     async def announce(self) -> None:
         """Notify other processes of the workflows that this process executes.
@@ -225,7 +225,8 @@ class Dispatcher:
             self._heartbeat = Heartbeat(self._store.copy(), self.member, self._settings.lease)
             self._heartbeat.start()
         for work in (self._watch(), self._listen()):
-            # The request that connects first must not get the looks of all time in its trace.
+            # Without a new context, the trace of the request that connects first would get the
+            # spans of all later looks.
             context = contextvars.Context()
             task = asyncio.create_task(work, name="durable runs", context=context)
             self._tasks.append(task)
@@ -233,10 +234,10 @@ class Dispatcher:
     async def close(self) -> None:
         """Stop the runs of this process, and let other processes continue them."""
         self._is_closing = True
-        if self.loop is asyncio.get_running_loop():  # the end of a loop has ended its tasks
+        if self.loop is asyncio.get_running_loop():  # a loop that has ended has no tasks
             await self._stop_tasks()
         await self._stop_heartbeat()
-        with contextlib.suppress(StorageError):  # then the lease ends
+        with contextlib.suppress(StorageError):  # without a release, the lease ends by itself
             await self._store.release(self.member.id)
 
     async def _stop_tasks(self) -> None:
@@ -281,7 +282,7 @@ class Dispatcher:
         return execution if is_present else None
 
     async def continue_runs(self) -> None:
-        """Take up the runs that are due or were lost, and return when these runs rest."""
+        """Execute the runs that are due or were lost, until each has ended or waits."""
         with collect_tasks() as tasks:
             await self._claim_runs(now=True)
             while pending := [task for task in tasks if not task.done()]:
@@ -379,7 +380,9 @@ class Dispatcher:
         for id_, run in runs.items():
             try:
                 await self._follow_run(run, states.get(id_), executions.get(id_))
-            except UnreadableRun as error:  # one damaged run must not stop the others
+            except StorageError:
+                raise
+            except MastraError as error:  # one damaged run must not stop the others
                 get_logger("mastra.workflows").error("%s", error.message)
                 run.fail(error)
 
@@ -422,8 +425,9 @@ class Dispatcher:
     async def _release_lost_runs(self) -> None:
         """Release runs that this process holds but does not execute.
 
-        The store had committed, but its answer was lost or its caller was cancelled. A run that is
-        begun at this moment is seen only once, so only a run that is seen twice is released.
+        Such a run remains if the store has committed its start, but the answer was lost or the
+        caller was cancelled. A run whose start is not complete yet looks the same. It looks so only
+        once, so a run is released when it is seen twice.
         """
         attempts = await self._store.list_held(self.member.id)
         unknown = {id_: each for id_, each in attempts.items() if id_ not in self._executions}

@@ -19,7 +19,7 @@ __all__ = ("DispatcherProvider",)
 
 
 class DispatcherProvider:
-    """Opens one dispatcher for each event loop, or for each request where a loop ends with it.
+    """Opens one dispatcher for each event loop, or for each request if its loop ends with it.
 
     :param store: the store.
     :param settings: the settings of the dispatchers.
@@ -75,7 +75,7 @@ class DispatcherProvider:
         return dispatcher
 
     async def close(self) -> None:
-        """Close the dispatcher of an event loop, and the store; a request ends with its own."""
+        """Close the store, and the dispatcher of the event loop; that of a request ends with it."""
         dispatcher, self._dispatcher = self._dispatcher, None
         if dispatcher is not None:
             await dispatcher.close()

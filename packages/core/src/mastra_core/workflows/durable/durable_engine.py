@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 __all__ = ("DurableEngine",)
 
 _MONTH = 30 * 24 * 3600
-_TRIES = 20  # of a change that another process may forestall
+_TRIES = 20  # how often a change is tried, because another process may be faster
 
 
 class DurableEngine:
@@ -82,11 +82,11 @@ class DurableEngine:
     :param max_concurrency: the maximum number of runs that this process executes at a time. Further
         runs wait in the database until a process is free.
     :param lease: the seconds after which a process that does not report counts as dead. Other
-        processes then continue its runs. On Cloudflare Workers, this is a request.
+        processes then continue its runs. On Cloudflare Workers, each request counts as a process.
     :param max_events: the maximum number of events of one run. An endless loop fails there.
-    :param max_takeovers: how often in sequence the process of a run may die without progress. Then
-        the run fails.
-    :param park_after: the seconds of sleep from which on a run leaves the memory of the process.
+    :param max_takeovers: how many processes in sequence may die while they execute a run and
+        record no outcome. If one more dies, the run fails.
+    :param park_after: a run that sleeps for more seconds than this leaves the process's memory.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of unfinished runs of each caller of the server.
     :param context_keys: the keys of the request context that are stored; all by default. Only JSON
@@ -165,7 +165,7 @@ class DurableEngine:
         return RunLoad() if dispatcher is None else dispatcher.monitor.load
 
     async def manage(self) -> RunManager:
-        """Return what reads and changes the stored runs of all workflows.
+        """Return the manager of the stored runs of all workflows.
 
         :raises StorageError: when the database cannot be used.
         """
@@ -224,8 +224,8 @@ class DurableEngine:
         :param resource_id: the owner of the run.
         :param caller: the caller that creates the run; empty for the application itself.
         :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
-            of runs that others create are then free for it, and its own ids for others.
+        :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
+            creator and others may use the same run ids for different runs.
         :raises InvalidInput: when a text contains a character that no database can store.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         :raises StorageError: when the database cannot be used.
@@ -460,8 +460,8 @@ class DurableEngine:
 
         :param workflow: the workflow.
         :param run_id: the id of the run.
-        :param resource_id: the owner of the run; by default any, and a run whose creator is not
-            confined is preferred.
+        :param resource_id: the owner of the run; any by default. A run whose creator is not
+            confined is then preferred.
         :raises NotFound: when there is no such run, or it has been removed.
         :raises StorageError: when the database cannot be used.
         """
@@ -517,10 +517,10 @@ class DurableEngine:
         await self._store.delete(_require_durable_run(run).id)
 
     async def continue_runs(self) -> None:
-        """Take up the runs that are due or whose process died, and wait until these runs rest.
+        """Execute the runs that are due or whose process died, until each has ended or waits.
 
-        A process that lives between requests does so by itself. On other platforms, each request
-        for workflows does so, and a cron trigger may call this method.
+        A process that lives between requests executes such runs by itself. On other platforms, each
+        request for workflows executes them, and a cron trigger may call this method.
 
         :raises StorageError: when the database cannot be used.
         """
@@ -579,7 +579,7 @@ async def _load(run: DurableRun, row: RunRow) -> DurableRun:
 
 
 def _refuse_on_d1(workflow: Workflow) -> None:
-    """Refuse what takes several dependent statements, because D1 has no such transactions."""
+    """Refuse schedules and child runs, whose transactions depend on rows that they have read."""
     if workflow.schedules:
         raise ConfigError(
             f"The workflow {workflow.id!r} has a schedule, which D1 cannot keep.",

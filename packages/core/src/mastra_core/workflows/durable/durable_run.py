@@ -18,27 +18,13 @@ from mastra_core.workflows.model.workflow import Workflow
 if TYPE_CHECKING:
     from mastra_core.workflows.durable.store.run_store import RunStore
 
-__all__ = ("DurableRun", "UnreadableRun", "build_record")
+__all__ = ("DurableRun", "build_record")
 
 _EVENT: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)
 
 
-class UnreadableRun(MastraError):
-    """The stored events of a run are damaged. Unlike after a ``StorageError``, no retry helps.
-
-    :param run_id: the id of the run.
-    :param reason: what is wrong with an event.
-    """
-
-    def __init__(self, run_id: str, reason: str) -> None:
-        super().__init__(
-            f"The events of the run {run_id!r} cannot be read: {reason}",
-            "Check whether something else than mastra has changed the tables of the runs.",
-        )
-
-
 class DurableRun:
-    """A run, which any process may execute.
+    """A run that any process may execute.
 
     :param workflow: the workflow.
     :param row: the run in the store.
@@ -95,7 +81,7 @@ class DurableRun:
     async def refresh(self) -> None:
         """Read the new events from the store.
 
-        :raises UnreadableRun: when an event is damaged.
+        :raises MastraError: when an event is damaged.
         """
         loop = asyncio.get_running_loop()
         if self._lock is None or self._loop is not loop:
@@ -210,7 +196,7 @@ def build_record(row: RunRow, events: Sequence[str]) -> RunRecord:
 
     :param row: the run in the store.
     :param events: the JSON of its events.
-    :raises UnreadableRun: when an event is damaged.
+    :raises MastraError: when an event is damaged.
     """
     record = RunRecord(
         run_id=row.run_id,
@@ -228,4 +214,7 @@ def _decode_event(run_id: str, text: str) -> RunEvent:
     try:
         return _EVENT.decode(text)
     except msgspec.DecodeError as error:
-        raise UnreadableRun(run_id, str(error)) from None
+        raise MastraError(  # no StorageError, after which callers try again
+            f"The events of the run {run_id!r} cannot be read: {error}",
+            "Check whether something else than mastra has changed the tables of the runs.",
+        ) from None

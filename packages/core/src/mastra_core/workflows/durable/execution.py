@@ -47,15 +47,16 @@ __all__ = ("Execution", "ExecutionLimits", "build_full_error")
 T = TypeVar("T")
 # Seconds between two tries while the database cannot be used.
 _MIN_DELAY, _MAX_DELAY = 0.05, 2.0
-_GRACE = 2.0  # seconds in which a run that is handed back may end its steps
+_GRACE = 2.0  # seconds for the steps of a run to end when this process releases the run
 
 
 class ExecutionLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of each execution.
 
     :param max_events: the maximum number of events of a run.
-    :param max_takeovers: how often in sequence a run may outlive its process without progress.
-    :param park_after: the seconds of sleep from which on this process does not keep the run.
+    :param max_takeovers: how many processes in sequence may die while they execute a run and
+        record no outcome.
+    :param park_after: a run that sleeps for more seconds than this is released.
     :param max_unfinished: the maximum number of unfinished runs of each caller.
     """
 
@@ -254,7 +255,7 @@ class Execution:
         return await self._retry(lambda: self._store.read_journal(self.row.id))
 
     async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call the store until the database works; the store refuses late batches."""
+        """Call the store again until the database works; the store refuses a batch that is late."""
         delay = _MIN_DELAY
         while True:
             try:

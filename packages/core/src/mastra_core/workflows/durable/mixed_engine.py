@@ -54,7 +54,7 @@ class MixedEngine(Engine):
         return self.durable.load
 
     async def manage(self) -> RunManager:
-        """Return what reads and changes the stored runs of all durable workflows."""
+        """Return the manager of the stored runs of all durable workflows."""
         return await self.durable.manage()
 
     async def look_soon(self) -> None:
@@ -172,7 +172,7 @@ class MixedEngine(Engine):
         await self._find_engine(run).delete(run)
 
     async def continue_runs(self) -> None:
-        """Take up the durable runs that are due, and wait until these runs rest."""
+        """Execute the durable runs that are due, until each has ended or waits."""
         await self.durable.continue_runs()
 
     async def close(self) -> None:

@@ -24,8 +24,7 @@ from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("RunManager", "StoredRun", "manage_runs")
 
-
-_MAX_NAMED = 100  # runs with one id, of which an error names the workflows
+_MAX_NAMED = 100  # the maximum number of runs with one id whose workflows an error names
 
 
 class StoredRun(NamedTuple):

@@ -1,4 +1,4 @@
-"""Execute a step that starts a run of its own of another workflow."""
+"""Execute a step that starts a separate run of another workflow."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ async def execute_child_step(
 ) -> Any:
     """Start a run, wait for its end if the step waits, and return the output of the step.
 
-    Each attempt has a run of its own. Repetitions of one attempt, such as after a crash, find the
-    run that was started before.
+    Each attempt starts a run. If an attempt is repeated after a crash, it finds the run that it has
+    started before.
 
     :param scope: the scope of the step's workflow.
     :param step: the step.
@@ -54,7 +54,7 @@ async def _run_child(
     try:
         if start is None:
             raise ConfigError(
-                f"The step {step.id!r} starts a run of its own, which needs durable runs.",
+                f"The step {step.id!r} starts a separate run, which needs durable runs.",
                 'Pass engine="durable" to Mastra.',
             )
         run_id, parts = "", scope.journal.parts

@@ -21,7 +21,7 @@ _SEPARATOR = "?"  # ids of steps cannot contain it, and no wait is for a conditi
 
 
 class Journal(Protocol):
-    """The journal of one run."""
+    """The journal of one execution of a run."""
 
     @property
     def run_id(self) -> str:
@@ -67,7 +67,7 @@ class Journal(Protocol):
 
 
 class PartJournal(Protocol):
-    """A journal that can also look up and record an outcome in two separate calls."""
+    """A journal in which an outcome is looked up and recorded in two separate calls."""
 
     def find(self, key: str) -> Outcome | None:
         """Return the outcome of ``key``, or ``None`` if there is none yet.

@@ -69,8 +69,8 @@ class MemoryEngine:
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of pending, running and suspended runs.
     :param max_events: the maximum number of events of one run. An endless loop fails there.
-    :param max_bytes: the maximum size of the finished runs, and of the unfinished runs. A run that
-        exceeds the size fails.
+    :param max_bytes: the maximum size of all finished runs, and also of all unfinished runs. A run
+        that exceeds the size fails.
     :raises ConfigError: for an invalid number.
     """
 
@@ -121,8 +121,8 @@ class MemoryEngine:
         :param caller: the caller whose limits the run counts toward; empty for the application
             itself.
         :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
-            of runs that others create are then free for it, and its own ids for others.
+        :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
+            creator and others may use the same run ids for different runs.
         :raises InvalidInput: when a text contains a character that no database can store.
         :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
         """
@@ -317,8 +317,8 @@ class MemoryEngine:
 
         :param workflow: the workflow.
         :param run_id: the id of the run.
-        :param resource_id: the owner of the run; by default any, and a run whose creator is not
-            confined is preferred.
+        :param resource_id: the owner of the run; any by default. A run whose creator is not
+            confined is then preferred.
         :raises NotFound: when there is no such run, or it has been removed.
         """
         if is_request_scoped():
@@ -439,7 +439,7 @@ class MemoryEngine:
         run.task = start_task(self._execute(run, options), "workflow run")
 
     async def _follow_requests(self) -> None:
-        """Do what no timer does, because timers end with their request."""
+        """Continue the runs whose sleep or timeout has ended, because timers end with a request."""
         import asyncio
 
         self._finish_lost_runs()

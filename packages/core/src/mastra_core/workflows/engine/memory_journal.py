@@ -24,8 +24,8 @@ class MemoryJournal:
     :param run_id: the id of the run.
     :param add_event: receives each event once.
     :param count_bytes: receives the bytes of outcomes that no event contains.
-    :param outcomes: the outcomes of an earlier execution, by key; those calls are not repeated.
-    :ivar on_suspend: called when the run is suspended; ``None`` if its task simply waits.
+    :param outcomes: the outcomes of an earlier execution, by key, whose calls are not repeated.
+    :ivar on_suspend: called when the run is suspended; ``None`` if the task of the run waits.
     """
 
     parts = None  # the run ends with its process
@@ -72,8 +72,8 @@ class MemoryJournal:
 
         :param add_event: receives each event once.
         :param count_bytes: receives the bytes of outcomes that no event contains.
-        :param outcomes: the outcomes by key of calls that are not repeated.
-        :param keep_wakes: whether finished sleeps are not repeated.
+        :param outcomes: the outcomes, by key, whose calls are not repeated.
+        :param keep_wakes: whether a finished sleep ends at once when it is reached again.
         """
         journal = MemoryJournal(self.run_id, add_event, count_bytes, outcomes)
         for key, data in self._resume_data.items():  # of waits that the execution reaches again
@@ -158,10 +158,10 @@ class MemoryJournal:
         wake_batch()
 
     async def sleep(self, key: str, until: float) -> None:
-        """Sleep until the first time that was passed for ``key``.
+        """Sleep until a time.
 
         :param key: the key of the wait.
-        :param until: the time in seconds since the epoch.
+        :param until: the time in seconds since the epoch. The first time for each key counts.
         """
         import asyncio
 

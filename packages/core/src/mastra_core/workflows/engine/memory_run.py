@@ -59,7 +59,7 @@ class MemoryRun:
     :param max_events: the maximum number of events.
     :param caller: the caller whose limits the run counts toward; empty for the application itself.
     :param scope: the resource that the creator is confined to; empty if it is not confined.
-    :param reserve: counts another number of bytes for the run; raises if they are too many.
+    :param reserve: called with the new number of bytes of the run; raises if they are too many.
 
     ``number`` counts the runs of the engine in the order of their creation. ``trace`` holds the ids
     of the latest execution's span, if there is one. ``size`` is the estimated memory of the run in

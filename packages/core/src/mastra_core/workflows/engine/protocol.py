@@ -71,8 +71,8 @@ class Engine(Protocol):
             workflow with this id, that run is returned.
         :param resource_id: the owner of the run.
         :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
-            of runs that others create are then free for it, and its own ids for others.
+        :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
+            creator and others may use the same run ids for different runs.
         :param caller: the caller whose limits the run counts toward, if the engine has bounds;
             empty for the application itself.
         :raises InvalidInput: when a text contains a character that no database can store.
@@ -186,8 +186,8 @@ class Engine(Protocol):
 
         :param workflow: the workflow.
         :param run_id: the id of the run.
-        :param resource_id: the owner of the run; by default any, and a run whose creator is not
-            confined is preferred.
+        :param resource_id: the owner of the run; any by default. A run whose creator is not
+            confined is then preferred.
         :raises NotFound: when there is no such run.
         """
 

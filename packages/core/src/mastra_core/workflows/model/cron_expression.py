@@ -1,4 +1,4 @@
-"""Cron expressions: their times in a time zone, also where the clock is changed."""
+"""Find the times of cron expressions in a time zone, also when the clock is changed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SUNDAY = 7
 _YEARS = 50  # the 29th of February may miss a day of the week for 40 years
 _UTC = dt.UTC
 _SECOND = dt.timedelta(seconds=1)
-_SKIP = dt.timedelta(hours=1)  # by which a change moves the clock at most
+_SKIP = dt.timedelta(hours=1)  # a change moves the clock by one hour at most
 
 
 class CronExpression:
@@ -77,9 +77,9 @@ class CronExpression:
     def find_next(self, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
         """Return the first time after a moment.
 
-        A time that the clock skips is moved to as long after the change. A time that occurs twice
-        counts once. An expression with ``*`` or ``*/n`` as minute or hour is an interval: it
-        describes no skipped time, and both occurrences of a repeated time.
+        If the clock skips a time, the time is moved by as much as the clock: 02:30 becomes 03:30. A
+        time that occurs twice counts once. An expression with ``*`` or ``*/n`` as minute or hour is
+        an interval. It omits a skipped time, and has both occurrences of a repeated time.
 
         :param after: the moment, with a time zone.
         :param zone: the time zone of the expression.

@@ -56,8 +56,8 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     :param retry: the retry policy; by default, that of the workflow.
     :param timeout: the seconds that one attempt may take.
     :param workflow: the nested workflow that is executed instead of ``call``.
-    :param child: the workflow of which the step starts a run of its own, instead of ``call``.
-    :param awaits_child: whether the step waits for the end of this run.
+    :param child: the workflow of which the step starts a separate run, instead of ``call``.
+    :param awaits_child: whether the step waits for the end of that run.
     :param kind: what the step was created from.
     :param source_id: the id of the agent, tool or workflow that the step was created from.
     :param suspends: whether the step certainly has code, or a tool, that suspends the run.
@@ -85,7 +85,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
             check_seconds(f"The timeout {self.timeout!r} of the step {self.id!r}", self.timeout)
         if self.timeout is not None and self.child is not None:
             raise ConfigError(
-                f"The step {self.id!r} starts a run of its own, and has no timeout.",
+                f"The step {self.id!r} starts a separate run, and therefore has no timeout.",
                 f"Write Workflow({self.source_id!r}, timeout=...).",
             )
         for what in ("input", "output", "resume", "suspend"):
@@ -107,7 +107,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
         )
 
     def list_children(self) -> list[WorkflowDefinition]:
-        """Return the workflows of which the step, or a step nested in it, starts runs."""
+        """Return the workflows whose runs the step, or a step nested in it, starts."""
         if self.child is not None:
             return [self.child]
         inner = self.workflow.iter_steps() if self.workflow is not None else ()
@@ -202,7 +202,7 @@ class Loop(Single):
 
 @dataclasses.dataclass(frozen=True)
 class Sleep:
-    """A pause for some seconds or until a moment; the previous output is passed on.
+    """A pause for some seconds or until a moment, which passes on the previous output.
 
     :param id: the id.
     :param duration: the seconds, unless ``function`` or ``moment`` is set.

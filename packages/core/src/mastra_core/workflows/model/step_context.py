@@ -1,4 +1,4 @@
-"""The context of a step: data of the run, and methods such as ``suspend``."""
+"""The context of a step: the data of its run, and methods such as ``suspend``."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class StepExit(BaseException):
 
 
 class StepContext:
-    """The context of one call of a step, for a parameter with this type.
+    """The context of one call of a step, which a parameter of this type receives.
 
-    ``kept`` is the value that the step passed to ``suspend`` as ``keep``. ``canceled`` is set when
+    ``kept`` is the value that the step passed to ``suspend`` as ``keep``. ``canceled`` is true when
     the run no longer waits for the step. A coroutine is then cancelled. A plain function, which
-    runs in a thread, should check ``canceled`` regularly and return.
+    runs in a thread, should check ``canceled`` regularly and return if it is true.
 
     ``parts`` records the finished calls of an agent's step. It is ``None`` for other steps, and in
     runs that end with their process.

@@ -79,7 +79,7 @@ class ScheduleManager:
         raise NotFound(f"There is no schedule {id!r}.", "List the schedules.")
 
     async def pause(self, id: str) -> StoredSchedule:
-        """Start no more runs until ``resume``, also after a restart.
+        """Let the schedule start no runs until ``resume``, also after a restart.
 
         :param id: the id of the schedule.
         :raises NotFound: when there is no such schedule.
@@ -89,7 +89,7 @@ class ScheduleManager:
         return await self.get(id)
 
     async def resume(self, id: str) -> StoredSchedule:
-        """Start runs again, beginning with the next time after now.
+        """Let a paused schedule start runs again, from its next time after now.
 
         :param id: the id of the schedule.
         :raises NotFound: when there is no such schedule.
@@ -119,7 +119,7 @@ class ScheduleManager:
         raise AssertionError
 
     async def find_run(self, entry: StoredSchedule) -> RunRecord | None:
-        """Return the last run that was due, or ``None`` if it was removed.
+        """Return the record of the run that was started last, or ``None`` if it was removed.
 
         :param entry: the schedule.
         """

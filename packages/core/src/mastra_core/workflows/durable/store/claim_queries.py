@@ -26,7 +26,8 @@ def build_due_condition(now: str) -> str:
     """Return the SQL condition for runs that wait for a process.
 
     PostgreSQL searches an index only for a value that cannot change, so the time is in a subquery.
-    SQLite searches an index of expressions only for a value without a type, so the time has a sum.
+    SQLite searches an index of expressions only for a value without a type, so 0 is added to the
+    time.
 
     :param now: an SQL expression for the present time.
     """
@@ -115,7 +116,7 @@ def release_runs(member: str) -> Queries[None]:
 
 
 def list_held(member: str) -> Queries[dict[int, int]]:
-    """Return the runs that a process holds: the number of the attempt by the key of the run.
+    """Return the number of the attempt of each run that a process holds, by the key of the run.
 
     :param member: the id of the process.
     """

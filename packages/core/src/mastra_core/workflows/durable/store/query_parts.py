@@ -19,7 +19,8 @@ __all__ = (
 _FIELDS = RunRow.__struct_fields__
 RUN_COLUMNS = ", ".join(_FIELDS)
 FINISHED = ", ".join(f"'{status}'" for status in sorted(FINISHED_STATUSES))
-# A list of workflows must not lead to the index of all runs, most of which have ended.
+# An expression instead of the column, so that no query searches the index of all runs of a
+# workflow, most of which have ended.
 UNINDEXED_WORKFLOW = "workflow || ''"
 _CHUNK = 500  # runs whose events one query returns, and values that one query binds
 

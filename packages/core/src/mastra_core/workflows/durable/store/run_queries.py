@@ -30,7 +30,7 @@ __all__ = (
 
 
 def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | None]:
-    """Find a run; prefer a run whose creator is not restricted to a resource.
+    """Find a run; prefer a run whose creator is not confined to a resource.
 
     :param workflow: the id of the workflow.
     :param run_id: the id of the run.
@@ -220,7 +220,7 @@ def purge_runs(finished_before: int, pending_before: int, limit: int, now: str) 
     :param limit: the maximum number of runs.
     :param now: an SQL expression for the present time.
     """
-    yield from remove_lost_members(now)  # processes of other machines
+    yield from remove_lost_members(now)  # no process checks those of other machines
     rows = yield Query(
         "SELECT id FROM mastra_runs WHERE "  # noqa: S608  # no values
         f"(status IN ({FINISHED}) AND updated_at < ?) "

@@ -265,7 +265,7 @@ class ParkedRuns(msgspec.Struct, frozen=True, kw_only=True):
     :param workflow: the id of the workflow.
     :param fingerprint: the fingerprint.
     :param count: the number of the runs.
-    :param oldest: when the run that has waited longest has changed last, in milliseconds since the
+    :param oldest: the last change of the run that has waited longest, in milliseconds since the
         epoch.
     """
 

@@ -31,7 +31,7 @@ def read_schedules(now: str) -> Queries[tuple[int, Sequence[ScheduleRow]]]:
 
 
 def register_schedule(schedule: ScheduleRow) -> Queries[None]:
-    """Add a schedule, or replace its expression, its time zone and its process.
+    """Add a schedule, or replace the expression, the time zone and the process of a stored one.
 
     :param schedule: the schedule.
     """
