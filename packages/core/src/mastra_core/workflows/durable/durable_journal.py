@@ -188,10 +188,6 @@ class DurableJournal:
         self._add_event(key, event)
         self._schedule_flush()
 
-    async def cancel(self) -> None:
-        """Ignore further events."""
-        self.close()
-
     def close(self) -> None:
         """Ignore all further events and outcomes."""
         self.closed = True

@@ -23,7 +23,7 @@ from mastra_core.workflows.durable.store.run_rows import (
     RunRow,
 )
 from mastra_core.workflows.durable.store.run_store import RunStore
-from mastra_core.workflows.engine.interpreter import PerStepPause, interpret
+from mastra_core.workflows.engine.interpreter import execute_run
 from mastra_core.workflows.engine.outcome import RunError
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
@@ -38,7 +38,7 @@ from mastra_core.workflows.engine.run_events import (
     get_timestamp_ms,
 )
 from mastra_core.workflows.engine.run_options import RunOptions
-from mastra_core.workflows.engine.step_runner import StepFailed, to_run_error
+from mastra_core.workflows.engine.step_runner import to_run_error
 from mastra_core.workflows.engine.workflow_metrics import measure_end, measure_start
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -189,22 +189,13 @@ class Execution:
             start_child=self._start_child,
         )
         run.trace.update(settings.trace)
-        state = options.state
         try:
-            result = await interpret(run.workflow, run.record.input, journal, options)
-            return RunFinished(status="success", result=dump(result), state=state)
-        except PerStepPause:
-            return RunPaused(state=state)
-        except StepFailed as failed:
-            return RunFinished(status="failed", error=failed.error, state=state)
+            return await execute_run(run.workflow, run.record.input, journal, options)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if journal.closed or task is None or task.cancelling():
                 raise
             return RunFinished(status="canceled")  # a step has raised the error
-        except Exception as error:  # noqa: BLE001  # a defect of the engine must not leave a run unfinished
-            reason = to_run_error(error, f"a run of workflow {run.workflow.id!r}")
-            return RunFinished(status="failed", error=reason, state=state)
 
     async def _commit(self, batch: Batch, events: list[RunEvent]) -> bool:
         """Store a batch; store nothing and return ``False`` if the run has unread answers."""

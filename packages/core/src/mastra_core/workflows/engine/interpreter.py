@@ -29,7 +29,12 @@ from mastra_core.telemetry import (
 from mastra_core.workflows.engine.journal import Journal
 from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.run_activity import RunActivity
-from mastra_core.workflows.engine.run_events import StepRetried, StepStarted
+from mastra_core.workflows.engine.run_events import (
+    RunFinished,
+    RunPaused,
+    StepRetried,
+    StepStarted,
+)
 from mastra_core.workflows.engine.run_options import BATCH_SIZE, RunOptions, StartPoint, StepAddress
 from mastra_core.workflows.engine.scope import Scope
 from mastra_core.workflows.engine.step_runner import (
@@ -55,7 +60,7 @@ from mastra_core.workflows.model.definition import (
 )
 from mastra_core.workflows.model.number_checks import MAX_SECONDS
 
-__all__ = ("PerStepPause", "interpret")
+__all__ = ("PerStepPause", "execute_run", "interpret")
 
 
 _NODE_KINDS: dict[type, str] = {
@@ -72,6 +77,30 @@ class PerStepPause(BaseException):
 
     The class is a ``BaseException``, because an ``Exception`` would mark the run's span as failed.
     """
+
+
+async def execute_run(
+    workflow: WorkflowDefinition, value: Any, journal: Journal, options: RunOptions
+) -> RunFinished | RunPaused:
+    """Execute a workflow, and return the last event of the execution.
+
+    :param workflow: the workflow.
+    :param value: its input, as JSON builtins.
+    :param journal: the journal of the run.
+    :param options: the options of this execution; ``state`` and ``trace`` are changed in place.
+    :raises CancelledError: when the execution is cancelled, or a step raises it.
+    """
+    state = options.state
+    try:
+        result = await interpret(workflow, value, journal, options)
+        return RunFinished(status="success", result=dump(result), state=state)
+    except PerStepPause:
+        return RunPaused(state=state)
+    except StepFailed as failed:
+        return RunFinished(status="failed", error=failed.error, state=state)
+    except Exception as error:  # noqa: BLE001  # a defect of the engine must not leave a run unfinished
+        reason = to_run_error(error, f"a run of workflow {workflow.id!r}")
+        return RunFinished(status="failed", error=reason, state=state)
 
 
 async def interpret(

@@ -62,9 +62,6 @@ class Journal(Protocol):
         :param event: the event.
         """
 
-    async def cancel(self) -> None:
-        """Cancel the run and everything that it waits for."""
-
 
 class PartJournal(Protocol):
     """A journal in which an outcome is looked up and recorded in two separate calls."""

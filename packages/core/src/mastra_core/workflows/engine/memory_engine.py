@@ -11,7 +11,7 @@ import functools
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -36,7 +36,6 @@ from mastra_core.workflows.engine.run_checks import (
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
     RunFinished,
-    RunPaused,
     RunRewound,
     RunStarted,
     get_timestamp_ms,
@@ -52,9 +51,6 @@ from mastra_core.workflows.engine.time_travel import (
 )
 from mastra_core.workflows.model.number_checks import check_count
 from mastra_core.workflows.model.workflow import Workflow
-
-if TYPE_CHECKING:
-    from mastra_core.workflows.engine.step_runner import StepFailed
 
 __all__ = ("MemoryEngine",)
 
@@ -308,7 +304,7 @@ class MemoryEngine:
         """
         run = _require_memory_run(run)
         if not run.record.is_finished:
-            await run.stop()
+            run.stop()
             run.add_event(RunFinished(status="canceled", state=run.record.state))
         self._runs.mark_finished(run)
 
@@ -398,7 +394,7 @@ class MemoryEngine:
         self._runs.mark_started(run)
         try:
             run.replace_context(context)
-            await run.stop()
+            run.stop()
             run.journal = run.journal.create_successor(
                 run.add_event, run.count_bytes, outcomes, keep_wakes=start is run.start_point
             )
@@ -463,19 +459,10 @@ class MemoryEngine:
             self._runs.mark_finished(run)
 
     async def _execute(self, run: MemoryRun, options: RunOptions) -> None:
-        interpret, to_run_error, PerStepPause, StepFailed = _import_interpreter()  # noqa: N806  # classes
-        journal, state = run.journal, options.state
+        journal, execute_run = run.journal, _import_execute_run()
         end: RunEvent = RunFinished(status="canceled")  # when a step raises CancelledError
         try:
-            result = await interpret(run.workflow, run.record.input, journal, options)
-            end = RunFinished(status="success", result=dump(result), state=state)
-        except PerStepPause:
-            end = RunPaused(state=state)
-        except StepFailed as failed:
-            end = RunFinished(status="failed", error=failed.error, state=state)
-        except Exception as error:  # noqa: BLE001  # a defect of the engine must not leave a run unfinished
-            reason = to_run_error(error, f"a run of workflow {run.workflow.id!r}")
-            end = RunFinished(status="failed", error=reason, state=state)
+            end = await execute_run(run.workflow, run.record.input, journal, options)
         finally:
             if not journal.closed:
                 journal.close()
@@ -486,12 +473,11 @@ class MemoryEngine:
 
 
 @functools.cache
-def _import_interpreter() -> tuple[Any, Any, type[BaseException], type[StepFailed]]:
+def _import_execute_run() -> Any:
     """Import the interpreter at the first run; each repeated ``import`` would take 1 µs."""
-    from mastra_core.workflows.engine.interpreter import PerStepPause, interpret
-    from mastra_core.workflows.engine.step_runner import StepFailed, to_run_error
+    from mastra_core.workflows.engine.interpreter import execute_run
 
-    return interpret, to_run_error, PerStepPause, StepFailed
+    return execute_run
 
 
 def _select_runs(runs: Iterable[MemoryRun], workflow: Workflow, query: RunQuery) -> list[MemoryRun]:

@@ -198,10 +198,6 @@ class MemoryJournal:
         if self.on_suspend is not None and event.status == "suspended" and not self.is_due:
             self.on_suspend()
 
-    async def cancel(self) -> None:
-        """Ignore further events."""
-        self.close()
-
 
 def _ignore(_: object) -> None:
     """Ignore an event or a number of bytes; a closed journal uses this callback."""

@@ -234,10 +234,10 @@ class MemoryRun:
             self.is_parked = False
             self.journal = self.journal.reopen(self.add_event, self.count_bytes)
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Cancel the present execution, if any, and ignore its further events."""
         self.is_parked = False
-        await self.journal.cancel()
+        self.journal.close()
         task, self.task = self.task, None
         if task is not None and not task.done():
             cancel_task(task)

@@ -6,8 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from mastra_core.workflows.durable.store.member_queries import remove_members
-from mastra_core.workflows.durable.store.query_parts import RUN_COLUMNS, build_row, split_values
-from mastra_core.workflows.durable.store.run_rows import RunRow, join_placeholders
+from mastra_core.workflows.durable.store.query_parts import (
+    RUN_COLUMNS,
+    build_row,
+    join_placeholders,
+    split_values,
+)
+from mastra_core.workflows.durable.store.run_rows import RunRow
 from mastra_core.workflows.durable.store.run_schema import RANK
 from mastra_core.workflows.durable.store.transactions import Queries, Query
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mastra_core.workflows.durable.store.claim_queries import build_due_condition
-from mastra_core.workflows.durable.store.query_parts import FINISHED, RUN_COLUMNS, build_row
+from mastra_core.workflows.durable.store.query_parts import (
+    FINISHED,
+    RUN_COLUMNS,
+    build_row,
+    join_placeholders,
+)
 from mastra_core.workflows.durable.store.run_rows import (
     Backlog,
     KnownWorkflow,
     ParkedRuns,
     RunRow,
-    join_placeholders,
 )
 from mastra_core.workflows.durable.store.run_schema import RANK
 from mastra_core.workflows.durable.store.transactions import Queries, Query

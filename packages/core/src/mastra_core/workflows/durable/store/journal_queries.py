@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mastra_core.workflows.durable.store.query_parts import split_values
-from mastra_core.workflows.durable.store.run_rows import JournalData, join_placeholders
+from mastra_core.workflows.durable.store.query_parts import join_placeholders, split_values
+from mastra_core.workflows.durable.store.run_rows import JournalData
 from mastra_core.workflows.durable.store.transactions import Queries, Query
 
 __all__ = (

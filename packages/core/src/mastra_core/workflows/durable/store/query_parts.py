@@ -13,6 +13,7 @@ __all__ = (
     "RUN_COLUMNS",
     "UNINDEXED_WORKFLOW",
     "build_row",
+    "join_placeholders",
     "split_values",
 )
 
@@ -40,3 +41,11 @@ def split_values(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
     """
     for start in range(0, len(values), _CHUNK):
         yield values[start : start + _CHUNK]
+
+
+def join_placeholders(values: Sequence[Any]) -> str:
+    """Return one ``?`` for each value, joined by commas.
+
+    :param values: the values.
+    """
+    return ", ".join("?" * len(values))

@@ -10,9 +10,10 @@ from mastra_core.workflows.durable.store.query_parts import (
     FINISHED,
     RUN_COLUMNS,
     build_row,
+    join_placeholders,
     split_values,
 )
-from mastra_core.workflows.durable.store.run_rows import NewRun, RunRow, RunState, join_placeholders
+from mastra_core.workflows.durable.store.run_rows import NewRun, RunRow, RunState
 from mastra_core.workflows.durable.store.transactions import Queries, Query
 from mastra_core.workflows.engine.run_checks import is_storable
 from mastra_core.workflows.engine.run_query import RunQuery

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -287,11 +286,3 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     due: int = 0
     oldest: int | None = None
     parked: tuple[ParkedRuns, ...] = ()
-
-
-def join_placeholders(values: Sequence[Any]) -> str:
-    """Return one ``?`` for each value, joined by commas.
-
-    :param values: the values.
-    """
-    return ", ".join("?" * len(values))
