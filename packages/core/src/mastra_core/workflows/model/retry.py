@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_core.workflows.model.number_checks import check_count, check_seconds
@@ -34,7 +35,8 @@ class Retry:
         for name in ("delay", "max_delay"):
             value = getattr(self, name)
             check_seconds(f"The value {name}={value!r} of Retry", value, allows_zero=True)
-        if not isinstance(self.factor, int | float) or not 0 <= self.factor < math.inf:
+        factor: Any = self.factor
+        if not isinstance(factor, int | float) or not 0 <= factor < math.inf:
             raise ConfigError(
                 f"The value factor={self.factor!r} of Retry is not valid.",
                 "Use a number of 0 or more.",
