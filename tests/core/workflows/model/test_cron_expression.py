@@ -73,6 +73,14 @@ def test_changes_of_the_clock(cron, start, zone, expected):
     assert ", ".join(f"{time:%dT%H:%M%z}"[:11].removesuffix("00") for time in times) == expected
 
 
+def test_skipped_time_is_found_between_the_change_and_its_new_time():
+    """In Antarctica/Troll, the clock goes from 01:00 to 03:00."""
+    zone, change = ZoneInfo("Antarctica/Troll"), dt.datetime(2025, 3, 30, 1, tzinfo=dt.UTC)
+    for minutes in (-1, 0, 29):
+        found = CronExpression("30 1 * * *").find_next(change + dt.timedelta(minutes=minutes), zone)
+        assert found == change + dt.timedelta(minutes=30)
+
+
 @pytest.mark.parametrize(
     "cron",
     ["", "* * * *", "* * * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *",

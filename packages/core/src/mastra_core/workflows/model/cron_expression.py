@@ -40,7 +40,7 @@ _SUNDAY = 7
 _YEARS = 50  # the 29th of February may miss a day of the week for 40 years
 _UTC = dt.UTC
 _SECOND = dt.timedelta(seconds=1)
-_SKIP = dt.timedelta(hours=1)  # a change moves the clock by one hour at most
+_SKIP = dt.timedelta(hours=2)  # a change moves the clock at most by this: in Antarctica/Troll
 
 
 class CronExpression:
