@@ -355,6 +355,7 @@ class RunStoreSuite:
             assert run(store.find("w", "r1", text)) is None
             assert run(store.list("w", RunQuery(status=text))) == []
             assert run(store.count("w", RunQuery(run_id=text))) == {}
+            assert run(store.list_workflows(text)) == run(store.list_unfinished(text, 0, 10)) == []
 
     def test_lists_continue_after_a_run(self, store: RunStore, run: _Await) -> None:
         """No run is missed or repeated if other runs leave the list between two pages."""
