@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.errors import InvalidInput, MastraError
+from mastra_core.errors import Forbidden, InvalidInput, MastraError
 from mastra_core.json_repair import repair_text
 from mastra_core.logger import get_logger
 from mastra_core.logs.log_fields import set_log_step
@@ -252,11 +252,11 @@ async def _call_step(
 
 
 def _to_failure(scope: Scope, step: Step[Any, Any], error: Exception) -> Outcome:
-    """Convert an exception to an outcome; never retry invalid input."""
+    """Convert an exception to an outcome; never retry invalid input or a declined tool."""
     retry: Any = step.retry or scope.workflow.retry
     covered = retry is not None and isinstance(error, retry.on)
     reason = to_run_error(error, f"step {step.id!r} of workflow {scope.workflow.id!r}")
-    again = covered and not isinstance(error, InvalidInput)
+    again = covered and not isinstance(error, InvalidInput | Forbidden)
     return Outcome(kind="failed", error=reason, again=again)
 
 
