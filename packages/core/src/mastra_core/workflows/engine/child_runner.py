@@ -41,7 +41,8 @@ async def execute_child_step(
     while True:
         call = functools.partial(_run_child, scope, step, value, address, attempt)
         outcome = await journal.call_once(f"{key}#{attempt}", call)
-        if not outcome.again or retry is None or attempt > retry.count:
+        name = outcome.error.name if outcome.again and outcome.error else ""
+        if not name or retry is None or attempt > retry.count or not retry.covers(name):
             return await finish(scope, address, outcome)
         await wait_for_retry(scope, address, outcome, retry, attempt, attempt)
         attempt += 1

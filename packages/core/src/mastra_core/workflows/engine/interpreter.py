@@ -252,7 +252,7 @@ async def _run_nested(
         inner = scope.create_nested(workflow, address, f"{address.key}#{attempt}", value)
         begin = start.descend() if start else None
         outcome = await _find_or_run_nested(scope, inner, step, value, begin)
-        if outcome.error is None or step.retry is None or attempt > step.retry.count:
+        if not outcome.again or step.retry is None or attempt > step.retry.count:
             return await finish(scope, address, outcome, cancels_steps=inner.has_bailed)
         event = StepRetried(step=address.path, attempt=attempt + 1, error=outcome.error)
         if seconds := step.retry.get_delay(attempt):
@@ -285,7 +285,8 @@ async def _run_nested_once(
     try:
         return Outcome(value=dump(await _run_workflow(inner, value, start, step.timeout)))
     except StepFailed as failed:
-        return Outcome(kind="failed", error=failed.error)
+        again = step.retry is not None and step.retry.covers(failed.error.name)
+        return Outcome(kind="failed", error=failed.error, again=again)
 
 
 async def _select_steps(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mastra_core.errors import ConfigError
+from mastra_core.errors import ConfigError, Forbidden, InvalidInput
 from mastra_core.workflows.model.number_checks import check_count, check_seconds
 
 __all__ = ("Retry", "as_retry")
+
+_NEVER_RETRIED = frozenset((InvalidInput.__name__, Forbidden.__name__))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,13 +44,23 @@ class Retry:
                 f"The value factor={self.factor!r} of Retry is not valid.",
                 "Use a number of 0 or more.",
             )
-        try:
-            isinstance(None, self.on)
-        except TypeError:
+        on: Any = self.on
+        if not isinstance(on, tuple) or not all(isinstance(each, type) for each in on):
             raise ConfigError(
-                f"The value on={self.on!r} of Retry is not a tuple of exceptions.",
+                f"The value on={on!r} of Retry is not a tuple of exceptions.",
                 "Write their classes: on=(OSError, TimeoutError).",
-            ) from None
+            )
+
+    def covers(self, error: str) -> bool:
+        """Return whether the failure of a nested workflow or of a child run is retried.
+
+        The exception itself may have been raised in another process.
+
+        :param error: the name of the exception's class.
+        """
+        if error in _NEVER_RETRIED:
+            return False
+        return Exception in self.on or error in {each.__name__ for each in _iter_classes(self.on)}
 
     def get_delay(self, attempt: int) -> float:
         """Return the seconds between a failed attempt and the next attempt.
@@ -61,6 +74,13 @@ class Retry:
         except OverflowError:  # after hundreds of attempts
             return float(self.max_delay)
         return min(float(self.max_delay), delay)
+
+
+def _iter_classes(classes: Iterable[type]) -> Iterator[type]:
+    """Yield classes and all their subclasses."""
+    for each in classes:
+        yield each
+        yield from _iter_classes(each.__subclasses__())
 
 
 def as_retry(value: object) -> Retry | None:
