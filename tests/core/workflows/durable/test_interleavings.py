@@ -239,6 +239,24 @@ def test_members_that_died_long_ago_are_forgotten(database_url):
     assert asyncio.run(run_scenario()) == ["recent"]
 
 
+def test_start_that_is_not_complete_is_not_released_by_looks_in_quick_succession(database_url):
+    """On platforms that freeze the process, each request looks for lost runs."""
+
+    async def run_scenario():
+        async with open_engines(database_url, "one") as (engine,):
+            run, store = await engine.create(PLAIN), engine._store
+            dispatcher = await engine._dispatchers.get()
+            event, holder = '{"type":"run-started","input":1}', dispatcher.member.id
+            row = await store.begin(run.row, holder, event, "{}", fingerprint=PLAIN.fingerprint)
+            for _ in range(3):
+                await dispatcher._release_lost_runs()
+            state = (await store.read_states([row.id]))[row.id]
+            assert (state.holder, state.attempt) == (holder, row.attempt)
+            return await wait_for_end(run)
+
+    assert asyncio.run(run_scenario()).result == 2
+
+
 @pytest.mark.parametrize("step_id", ["a", "a|b"])
 def test_run_does_not_rest_if_a_wait_is_resumed_while_its_outcomes_are_stored(step_id):
     """Otherwise the process would give up a run whose step it has just continued."""

@@ -107,7 +107,8 @@ class Dispatcher:
         self._tasks: list[asyncio.Task[None]] = []
         self._kicked = asyncio.Event()
         self._looks = LookTimes() if looks is None else looks
-        self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
+        # Since when runs are held without an execution, by their key and attempt.
+        self._unknown: dict[tuple[int, int], float] = {}
         self._has_backlog = False
         self._reserved = 0  # places of runs that start, or are claimed, at this moment
         self._scheduler = Scheduler(store, workflows.current, self.member.id)
@@ -426,15 +427,19 @@ class Dispatcher:
         """Release runs that this process holds but does not execute.
 
         Such a run remains if the store has committed its start, but the answer was lost or the
-        caller was cancelled. A run whose start is not complete yet looks the same. It looks so only
-        once, so a run is released when it is seen twice.
+        caller was cancelled. A run whose start is not complete yet looks the same for a moment, so
+        a run is released only if a second look finds it some time after the first one.
         """
         attempts = await self._store.list_held(self.member.id)
-        unknown = {id_: each for id_, each in attempts.items() if id_ not in self._executions}
-        for id_, attempt in unknown.items():
-            if self._unknown.get(id_) == attempt:
+        now, earlier = time.monotonic(), self._unknown
+        self._unknown = {
+            (id_, attempt): earlier.get((id_, attempt), now)
+            for id_, attempt in attempts.items()
+            if id_ not in self._executions
+        }
+        for (id_, attempt), since in [*self._unknown.items()]:
+            if now - since >= _ORPHAN_INTERVAL / 2:
                 await self._store.release_run(id_, self.member.id, attempt)
-        self._unknown = unknown
 
     async def _claim(self, *, orphans: bool) -> None:
         known = self._workflows.fingerprints
