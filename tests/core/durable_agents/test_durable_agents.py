@@ -275,6 +275,36 @@ def test_a_run_is_decided_while_it_is_listed(open_mastra):
     asyncio.run(run_scenario())
 
 
+def test_runs_are_decided_between_the_parts_of_a_list(open_mastra, monkeypatch):
+    """A list reads its runs in parts, and misses none that still waits."""
+
+    @tool(requires_approval=True)
+    def pay() -> str:
+        """Pay."""
+        return "paid"
+
+    async def run_scenario():
+        script = Script(*[[call("pay", {})] for _ in range(15)])
+        async with open_mastra(Agent(name="a", model=script.model, tools=[pay])) as mastra:
+            agent, list_page = mastra.get_agent("a"), mastra.engine.list_page
+            for number in range(15):
+                await read_all(agent.stream("x", run_id=f"r{number}"))
+
+            async def cancel_after_the_first_part(workflow, query):
+                page = await list_page(workflow, query)
+                if query.after is None:
+                    for number in range(10, 15):
+                        await agent.cancel_run(f"r{number}")
+                return page
+
+            monkeypatch.setattr(mastra.engine, "list_page", cancel_after_the_first_part)
+            page = await mastra.suspended_runs.list(SuspendedRunQuery(agent="a"))
+            names = [run.run_id for run in page.items]
+            assert names == [f"r{number}" for number in reversed(range(15))]
+
+    asyncio.run(run_scenario())
+
+
 def test_a_large_page_is_refused_before_it_is_read(open_mastra, monkeypatch):
     @tool(requires_approval=True)
     def pay() -> str:
@@ -286,13 +316,14 @@ def test_a_large_page_is_refused_before_it_is_read(open_mastra, monkeypatch):
         async with open_mastra(Agent(name="a", model=script.model, tools=[pay])) as mastra:
             for number in range(30):
                 await read_all(mastra.get_agent("a").stream("x" * 1000, run_id=f"r{number}"))
-            found, list_runs = [], mastra.engine.list
+            found, list_page = [], mastra.engine.list_page
 
             async def count_runs(*arguments):
-                found.extend(await list_runs(*arguments))
-                return found[-10:]
+                page = await list_page(*arguments)
+                found.extend(page.records)
+                return page
 
-            monkeypatch.setattr(mastra.engine, "list", count_runs)
+            monkeypatch.setattr(mastra.engine, "list_page", count_runs)
             query = SuspendedRunQuery(agent="a", per_page=1000, max_bytes=5000)
             with pytest.raises(InvalidInput, match="perPage must be smaller"):
                 await mastra.suspended_runs.list(query)

@@ -38,6 +38,3 @@ class JsonJournal:
 
     async def emit(self, key, event):
         self.events.setdefault(key, msgspec.json.encode(event))
-
-    async def cancel(self):
-        raise NotImplementedError

@@ -369,7 +369,7 @@ def test_engines_without_child_runs(tmp_path, monkeypatch):
     assert isinstance(as_engine(None, [PARENT, durable]), MixedEngine)
     with pytest.raises(ConfigError, match="is not a workflow with steps"):
         as_child(Workflow("empty"))
-    with pytest.raises(ConfigError, match="'child' starts a run of its own, and has no timeout"):
+    with pytest.raises(ConfigError, match="'child' starts a separate run, and therefore has no"):
         as_step(as_child(CHILD), timeout=1)
 
     async def run_in_memory():

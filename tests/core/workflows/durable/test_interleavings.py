@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+import sqlite3
 
 import pytest
 
 from mastra_core import DurableEngine, StepContext, Workflow, step
 from mastra_core.database.url import parse_database_url
-from mastra_core.errors import Conflict, StorageError
+from mastra_core.errors import Conflict, InvalidInput, StorageError
 from mastra_core.workflows.durable import JournalData, Member, SqliteRunStore, dispatcher
 from mastra_core.workflows.durable.durable_journal import DurableJournal
 from mastra_core.workflows.durable.store.run_store_factory import create_run_store
+from mastra_core.workflows.engine.journal import build_idle_key
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunIdle
 from tests.core.workflows.sample_steps import add_one, ask_too
@@ -53,6 +55,18 @@ def test_start_whose_answer_is_lost_is_executed(database_url, monkeypatch):
             with pytest.raises(StorageError):
                 await engine.start(run, 1)
             return await wait_for_end(run)
+
+    assert asyncio.run(run_scenario()).result == 2
+
+
+def test_start_with_invalid_input_removes_no_run_that_another_process_has_started(database_url):
+    async def run_scenario():
+        async with open_engines(database_url, "one", "two") as (one, two):
+            run, other = [await engine.create(PLAIN, "r") for engine in (one, two)]
+            await one.start(run, 1)
+            with pytest.raises(InvalidInput):
+                await two.start(other, "no number")
+            return await wait_for_end(await two.get(PLAIN, "r"))
 
     assert asyncio.run(run_scenario()).result == 2
 
@@ -110,6 +124,57 @@ def test_answer_of_a_wait_that_was_rewound_is_refused(database_url, monkeypatch)
             return await wait_for_end(run)
 
     assert asyncio.run(run_scenario()).result == 4
+
+
+def damage(path, run):
+    """Add an event to a run that nobody can read."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "INSERT INTO mastra_run_events VALUES (?, 1, '', '{\"type\":1}')", (run.id,)
+        )
+        connection.execute("UPDATE mastra_runs SET sequence = 2 WHERE id = ?", (run.id,))
+        connection.commit()
+
+
+def test_run_with_unreadable_events_does_not_stop_the_others(tmp_path):
+    path = tmp_path / "runs.db"
+
+    async def run_scenario():
+        async with open_engines(f"sqlite:///{path}", "one", max_concurrency=0) as (engine,):
+            runs = [await engine.create(PLAIN, name) for name in ("damaged", "other")]
+            for run in runs:
+                await engine.start(run, 1)
+            waits = [asyncio.create_task(wait_for_end(run)) for run in runs]
+            await asyncio.sleep(0.05)
+            damage(path, runs[0])
+            async with open_engines(f"sqlite:///{path}", "two", max_concurrency=0) as (another,):
+                await another.cancel(await another.get(PLAIN, "other"))
+            return await asyncio.gather(*waits, return_exceptions=True)
+
+    error, record = asyncio.run(run_scenario())
+    assert "The events of the run 'damaged' cannot be read" in error.message
+    assert record.status == "canceled"
+
+
+def test_run_with_unreadable_events_fails_when_it_is_executed(tmp_path):
+    path = tmp_path / "runs.db"
+
+    async def run_scenario():
+        async with open_engines(f"sqlite:///{path}", "one", max_concurrency=0) as (client,):
+            runs = [await client.create(PLAIN, name) for name in ("damaged", "other")]
+            for run in runs:
+                await client.start(run, 1)
+            damage(path, runs[0])
+            async with open_engines(f"sqlite:///{path}", "two") as (engine,):
+                await wait_for_end(runs[1])
+                async with asyncio.timeout(5):
+                    while True:
+                        counts = await engine.count(PLAIN)
+                        if "running" not in counts:
+                            return counts
+                        await asyncio.sleep(0.05)
+
+    assert asyncio.run(run_scenario()) == {"failed": 1, "success": 1}
 
 
 def test_step_that_hides_its_cancellation_is_repeated_by_the_next_process(database_url):
@@ -174,15 +239,34 @@ def test_members_that_died_long_ago_are_forgotten(database_url):
     assert asyncio.run(run_scenario()) == ["recent"]
 
 
-def test_run_does_not_rest_if_a_wait_is_resumed_while_its_outcomes_are_stored():
+def test_start_that_is_not_complete_is_not_released_by_looks_in_quick_succession(database_url):
+    """On platforms that freeze the process, each request looks for lost runs."""
+
+    async def run_scenario():
+        async with open_engines(database_url, "one") as (engine,):
+            run, store = await engine.create(PLAIN), engine._store
+            dispatcher = await engine._dispatchers.get()
+            event, holder = '{"type":"run-started","input":1}', dispatcher.member.id
+            row = await store.begin(run.row, holder, event, "{}", fingerprint=PLAIN.fingerprint)
+            for _ in range(3):
+                await dispatcher._release_lost_runs()
+            state = (await store.read_states([row.id]))[row.id]
+            assert (state.holder, state.attempt) == (holder, row.attempt)
+            return await wait_for_end(run)
+
+    assert asyncio.run(run_scenario()).result == 2
+
+
+@pytest.mark.parametrize("step_id", ["a", "a|b"])
+def test_run_does_not_rest_if_a_wait_is_resumed_while_its_outcomes_are_stored(step_id):
     """Otherwise the process would give up a run whose step it has just continued."""
-    batches, stops = [], []
+    batches, stops, wait = [], [], f"{step_id}!1"
 
     async def run_scenario():
         async def commit(batch, events):
             batches.append(batch)
             if len(batches) == 1:
-                await journal.store_answers(["a!1"], "1", 1)
+                await journal.store_answers([wait], "1", 1)
             return True
 
         async def read_journal():
@@ -201,9 +285,9 @@ def test_run_does_not_rest_if_a_wait_is_resumed_while_its_outcomes_are_stored():
             max_events=10,
             park_after=1,
         )
-        await journal.call_once("a#1", suspend)
-        await journal.emit("idle:a!1", RunIdle(status="suspended"))
-        assert await journal.wait("a!1") == 1
+        await journal.call_once(f"{step_id}#1", suspend)
+        await journal.emit(build_idle_key([wait, "other!1"]), RunIdle(status="suspended"))
+        assert await journal.wait(wait) == 1
 
     asyncio.run(run_scenario())
     assert not any(batch.releases for batch in batches)

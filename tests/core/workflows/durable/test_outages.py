@@ -78,9 +78,11 @@ def test_newer_tables_are_refused(tmp_path):
 def test_request_context_is_stored_as_json(tmp_path):
     async def run_scenario():
         url = f"sqlite:///{tmp_path}/runs.db"
-        engine = DurableEngine(url, context_keys=["user", "handle"])
+        engine = DurableEngine(url, context_keys=["user", "handle", "circle"])
         run = await engine.create(Workflow("w").then(ask))
-        await engine.start(run, 1, {"user": "ann", "token": "secret", "handle": object()})
+        context = {"user": "ann", "token": "secret", "handle": object(), "circle": []}
+        context["circle"].append(context["circle"])
+        await engine.start(run, 1, context)
         await run.wait()
         await engine.close()
         return run.row.context

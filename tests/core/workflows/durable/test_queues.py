@@ -135,6 +135,32 @@ def test_simultaneous_starts_do_not_exceed_the_maximum_of_the_process(database_u
     assert (len(gauge.order), gauge.maximum) == (12, 2)
 
 
+def test_starts_during_a_claim_do_not_exceed_the_maximum_of_the_process(database_url, monkeypatch):
+    gauge = Gauge(0.05)
+    workflow = Workflow("w").then(gauge.build_step())
+
+    async def run_scenario():
+        options = {"workflows": [workflow], "max_concurrency": 2}
+        async with (
+            open_engines(database_url, "client", **options | {"max_concurrency": 0}) as (client,),
+            open_engines(database_url, "one", **options) as (engine,),
+        ):
+            claim, own = engine._store.claim, [await engine.create(workflow) for _ in range(2)]
+
+            async def start_meanwhile(*arguments, **settings):
+                monkeypatch.undo()
+                rows = await claim(*arguments, **settings)
+                for run in own:
+                    await engine.start(run, 1)
+                return rows
+
+            monkeypatch.setattr(engine._store, "claim", start_meanwhile)
+            return await wait_for_all([*await start_all(client, workflow, [1, 1]), *own])
+
+    assert {record.status for record in asyncio.run(run_scenario())} == {"success"}
+    assert (len(gauge.order), gauge.maximum) == (4, 2)
+
+
 def test_maximum_also_counts_runs_of_a_previous_version(database_url):
     gauge = Gauge()
     measure = gauge.build_step()

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from mastra_core import DurableEngine, Schedule, Workflow
-from mastra_core.errors import NotFound
+from mastra_core.errors import ConfigError, NotFound
 from mastra_core.workflows.durable import SqliteRunStore
 from mastra_core.workflows.durable.schedules import scheduler
 from mastra_core.workflows.durable.store.run_rows import Member
@@ -107,6 +107,41 @@ def test_pause_resume_and_run(database_url):
                 await schedules.run("wf_other")
 
     asyncio.run(run_scenario())
+
+
+def test_runs_of_similar_schedules(database_url):
+    """Calls in one millisecond start a run each, and each schedule lists its own runs only."""
+    schedules = [Schedule("@yearly", id=name, input=1) for name in ("b", "b_1")]
+    workflow = Workflow("a", schedule=schedules).then(add_one)
+
+    async def run_scenario():
+        async with open_engines(database_url, "a", workflows=[workflow]) as (engine,):
+            await wait_for_schedule(engine)
+            calls = (engine.schedules.run("wf_a__b_1") for _ in range(5))
+            runs = {run.run_id for run in await asyncio.gather(*calls)}
+            listed = await engine.schedules.list_runs("wf_a__b_1")
+            return runs, listed, await engine.schedules.list_runs("wf_a__b")
+
+    runs, listed, others = asyncio.run(run_scenario())
+    assert len(runs) == 5
+    assert ({each.run_id for each in listed}, others) == (runs, [])
+
+
+def test_schedules_with_one_id_are_refused(tmp_path):
+    workflows = [
+        Workflow("a", schedule=Schedule("@yearly", id="b", input=1)).then(add_one),
+        Workflow("a__b", schedule=Schedule("@yearly", input=1)).then(add_one),
+    ]
+
+    async def run_scenario():
+        engine = DurableEngine(f"sqlite:///{tmp_path}/runs.db")
+        try:
+            await engine.open(workflows)
+        finally:
+            await engine.close()
+
+    with pytest.raises(ConfigError, match="'a' and 'a__b' have a schedule with the same id"):
+        asyncio.run(run_scenario())
 
 
 def test_schedule_that_raises_does_not_stop_the_others(database_url, monkeypatch):

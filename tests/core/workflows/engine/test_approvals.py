@@ -93,6 +93,12 @@ def test_tool_with_approval(engine):
     assert shop.paid == [3, 2]
 
 
+def test_declined_tool_is_not_retried(engine):
+    item = as_step(Shop().pay, retry=3)
+    _, record = run_with_decisions(engine, item, PAY, {"approved": False})
+    assert (record.error.name, record.steps["pay"].retries) == ("Forbidden", 0)
+
+
 def test_tool_that_suspends_itself(engine):
     @tool
     async def measure(what: str, context: ToolContext) -> str:

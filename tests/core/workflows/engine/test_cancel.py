@@ -78,6 +78,7 @@ async def ignore_cancel(n: int) -> int:
 
 @step
 def check_canceled(n: int, context: StepContext) -> int:
+    has_started.set()
     for _ in range(1300):
         if context.canceled:
             has_seen_cancel.set()
@@ -86,7 +87,7 @@ def check_canceled(n: int, context: StepContext) -> int:
     return n
 
 
-has_seen_cancel = threading.Event()
+has_started, has_seen_cancel = threading.Event(), threading.Event()
 
 
 @pytest.mark.parametrize(
@@ -120,11 +121,11 @@ def test_cancel_takes_less_than_a_second(engine, workflow):
 
 def test_thread_sees_the_cancellation(engine):
     async def run_scenario():
+        has_started.clear()
         has_seen_cancel.clear()
         run = await engine.create(Workflow("w").then(check_canceled))
         await engine.start(run, 1)
-        await wait_until(lambda: run.record.open)
-        await asyncio.sleep(0.01)
+        await wait_until(has_started.is_set)
         await engine.cancel(run)
         await asyncio.to_thread(has_seen_cancel.wait, 1)
 

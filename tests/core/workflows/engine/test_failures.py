@@ -59,3 +59,16 @@ def test_end_of_failed_step_has_its_error(engine):
 
     (end,) = asyncio.run(run_scenario())
     assert end.error.message == "no row 3"
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e300])
+def test_sleep_without_an_end_fails(engine, seconds):
+    async def run_scenario():
+        run = await start_and_wait(engine, Workflow("w").sleep(lambda: seconds), 1)
+        return run.record.error
+
+    error = asyncio.run(run_scenario())
+    assert (error.name, error.message) == (
+        "InvalidInput",
+        f"{seconds!r} is not a valid number of seconds.",
+    )

@@ -148,3 +148,20 @@ def test_invalid_result_fails_the_run(engine):
     assert (record.status, record.error.name) == ("failed", "InvalidInput")
     record = run_workflow(engine, Workflow("outer").then(workflow), "far")
     assert record.steps["w"].status == "failed"
+
+
+def test_step_changes_only_copies_of_earlier_values(engine):
+    @step
+    def build(values: list[int]) -> dict[str, list[int]]:
+        return {"values": values}
+
+    @step
+    def change(built: dict[str, list[int]], context: StepContext) -> int:
+        context.init_data.append(2)
+        context.output("build")["values"].append(2)
+        built["values"].append(2)
+        return len(context.init_data) + len(context.output("build")["values"])
+
+    record = run_workflow(engine, Workflow("w").then(build).then(change), [1])
+    assert (record.result, record.input) == (2, [1])
+    assert record.steps["build"].output == record.steps["change"].payload == {"values": [1]}

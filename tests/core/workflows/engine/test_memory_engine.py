@@ -16,6 +16,7 @@ from mastra_core.request_scope import (
     enter_request,
     scoped_task,
 )
+from mastra_core.workflows import RunQuery
 from tests.core.workflows.sample_steps import ask
 
 
@@ -127,14 +128,37 @@ def test_pending_run_is_removed_when_the_engine_is_full():
 
 
 def test_list_is_newest_first():
+    """Also if runs of the same millisecond have finished in another order."""
+
     async def run_scenario():
         engine = MemoryEngine()
-        for number in range(3):
-            run = await finish_run(engine, str(number))
-            run.record.created_at += number
+        runs = [await engine.create(QUICK, str(number)) for number in range(3)]
+        await engine.start(runs[1], 1)
+        await runs[1].wait()
+        for run in runs:
+            run.record.created_at = 1000
         return [record.run_id for record in await engine.list(QUICK)]
 
     assert asyncio.run(run_scenario()) == ["2", "1", "0"]
+
+
+def test_list_continues_after_a_run():
+    """No run is missed if others leave the list between two pages."""
+
+    async def run_scenario():
+        engine = MemoryEngine()
+        runs = [await engine.create(QUICK, str(number)) for number in range(5)]
+        query = RunQuery(status="pending", limit=2)
+        records, cursor = await engine.list_page(QUICK, query)
+        names = [[record.run_id for record in records]]
+        await engine.cancel(runs[4])
+        while cursor is not None:
+            query = RunQuery(status="pending", limit=2, after=cursor)
+            records, cursor = await engine.list_page(QUICK, query)
+            names.append([record.run_id for record in records])
+        return names
+
+    assert asyncio.run(run_scenario()) == [["4", "3"], ["2", "1"], ["0"]]
 
 
 def count_calls(coroutine_function, *arguments):

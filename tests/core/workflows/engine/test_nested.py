@@ -227,3 +227,15 @@ def test_group_ends_after_its_steps(engine):
         "inner[0]",
         "inner",
     ]
+
+
+@pytest.mark.parametrize(("error", "retries"), [(ConnectionError, 2), (LookupError, 0)])
+def test_nested_workflow_is_retried_after_the_errors_of_its_policy(engine, error, retries):
+    @step
+    async def break_off(n: int) -> int:
+        raise error("no")
+
+    inner = Workflow("inner").then(break_off)
+    policy = Retry(count=2, on=(OSError,))
+    record = run_workflow(engine, Workflow("w").then(as_step(inner, retry=policy)), 1)
+    assert (record.status, record.steps["inner"].retries) == ("failed", retries)

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from mastra_core import Workflow
-from mastra_core.errors import Conflict, NotFound
+from mastra_core.errors import Conflict, InvalidInput, NotFound
+from mastra_core.workflows import RunQuery
 from tests.core.workflows.sample_steps import add_one
 
 
@@ -26,6 +27,23 @@ def test_action_that_the_status_does_not_allow(engine, action):
         assert run.record.result == 2
 
     asyncio.run(run_scenario())
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
+def test_text_that_no_database_stores_is_refused(engine, text):
+    workflow = Workflow("w").then(add_one)
+
+    async def run_scenario():
+        for options in ({"run_id": text}, {"resource_id": text}, {"caller": text}):
+            with pytest.raises(InvalidInput, match="contains a character that no database can"):
+                await engine.create(workflow, **options)
+        for resource in ("", text):
+            with pytest.raises(NotFound):
+                await engine.get(workflow, text, resource)
+        query = RunQuery(resource_id=text)
+        return await engine.list(workflow, query), await engine.count(workflow, query)
+
+    assert asyncio.run(run_scenario()) == ([], {})
 
 
 def test_runs_are_found_by_workflow_and_id(engine):

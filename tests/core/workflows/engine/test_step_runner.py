@@ -105,7 +105,22 @@ def test_attempts_start_again_after_a_suspend(engine):
     assert seen == [1, 2]
 
 
-@pytest.mark.parametrize("arguments", [{"count": -1}, {"delay": "1"}, {"factor": None}])
+def test_retry_delay_has_a_maximum_after_hundreds_of_attempts():
+    assert Retry(count=5000, delay=0.001, max_delay=7).get_delay(5000) == 7
+    assert Retry(count=5000).get_delay(5000) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"count": -1},
+        {"count": 1.5},
+        {"delay": "1"},
+        {"delay": float("nan")},
+        {"factor": None},
+        {"on": [OSError]},
+    ],
+)
 def test_invalid_retry_policy_is_refused(arguments):
     with pytest.raises(ConfigError) as caught:
         Retry(**arguments)

@@ -7,7 +7,7 @@ import pytest
 from mastra_core import StepContext, Workflow, step
 from mastra_core.errors import Conflict, InvalidInput
 from mastra_core.workflows import as_step
-from mastra_core.workflows.engine.run_events import RunIdle, StepSuspended
+from mastra_core.workflows.engine.run_events import RunIdle, StepResumed, StepSuspended
 from tests.core.workflows.sample_steps import (
     Point,
     add_one,
@@ -131,6 +131,42 @@ def test_except_exception_does_not_catch_a_suspend(engine):
             assert (await run.wait()).result == "resumed"
 
     asyncio.run(run_scenario())
+
+
+def test_step_changes_only_a_copy_of_its_resume_data(engine):
+    @step
+    async def ask_for_names(n: int, context: StepContext) -> list[str]:
+        if context.resume_data is None:
+            context.suspend(keep=["kept"])
+        context.kept.append("changed")
+        context.resume_data.append("changed")
+        return [*context.kept, *context.resume_data]
+
+    async def run_scenario():
+        run = await start_and_wait(engine, Workflow("w").then(ask_for_names), 1)
+        await engine.resume(run, ["ann"])
+        return await run.wait()
+
+    record = asyncio.run(run_scenario())
+    assert record.result == ["kept", "changed", "ann", "changed"]
+    assert record.steps["ask_for_names"].resume_payload == ["ann"]
+
+
+def test_label_that_is_no_text_fails_the_step(engine):
+    """Otherwise nobody could read the stored event, and therefore no list of runs."""
+
+    @step
+    async def ask_with_number(n: int, context: StepContext) -> int:
+        context.suspend({"n": n}, label=n)
+
+    async def run_scenario():
+        workflow = Workflow("w").then(ask_with_number)
+        run = await start_and_wait(engine, workflow, 1)
+        (record,) = await engine.list(workflow)
+        return run.record.error, record.status
+
+    error, status = asyncio.run(run_scenario())
+    assert (error.message, status) == ("The label 1 of suspend is not a text.", "failed")
 
 
 def test_resume_by_label(engine):
@@ -279,6 +315,20 @@ def test_many_steps_are_resumed_together(engine):
 
     record = asyncio.run(run_scenario())
     assert (record.status, record.result) == ("success", ["yes"] * 250)
+
+
+def test_steps_to_resume_may_be_groups_and_are_never_none(engine):
+    inner = Workflow("inner").then(ask)
+
+    async def run_scenario():
+        run = await start_and_wait(engine, Workflow("w").then(inner), 1)
+        with pytest.raises(Conflict, match="No step"):
+            await engine.resume_many(run, {"go": True}, [])
+        await engine.resume_many(run, {"go": True}, ["inner", "inner.ask"])
+        events = [event async for event in run.iter_events()]
+        return sum(isinstance(event, StepResumed) for event in events), run.record.result
+
+    assert asyncio.run(run_scenario()) == (1, "yes")
 
 
 def test_run_is_canceled_while_many_steps_are_resumed(engine):

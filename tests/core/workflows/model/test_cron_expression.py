@@ -1,6 +1,10 @@
 """Times of cron expressions, also where the clock is changed."""
 
 import datetime as dt
+import os
+import shutil
+import subprocess
+import sys
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -69,6 +73,14 @@ def test_changes_of_the_clock(cron, start, zone, expected):
     assert ", ".join(f"{time:%dT%H:%M%z}"[:11].removesuffix("00") for time in times) == expected
 
 
+def test_skipped_time_is_found_between_the_change_and_its_new_time():
+    """In Antarctica/Troll, the clock goes from 01:00 to 03:00."""
+    zone, change = ZoneInfo("Antarctica/Troll"), dt.datetime(2025, 3, 30, 1, tzinfo=dt.UTC)
+    for minutes in (-1, 0, 29):
+        found = CronExpression("30 1 * * *").find_next(change + dt.timedelta(minutes=minutes), zone)
+        assert found == change + dt.timedelta(minutes=30)
+
+
 @pytest.mark.parametrize(
     "cron",
     ["", "* * * *", "* * * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *",
@@ -80,3 +92,29 @@ def test_invalid_expression_is_refused(cron):
         CronExpression(cron)
     assert repr(cron) in str(caught.value)
     assert caught.value.hint
+
+
+def test_names_of_months_do_not_depend_on_the_locale(tmp_path):
+    """In German, December is DEZ."""
+    name = tmp_path / "de_DE.UTF-8"
+    program = shutil.which("localedef")
+    if (
+        program is None
+        or subprocess.run(
+            [program, "-i", "de_DE", "-f", "UTF-8", name], capture_output=True, check=False
+        ).returncode
+    ):
+        pytest.skip("localedef cannot build a German locale")
+    script = (
+        "import locale; locale.setlocale(locale.LC_ALL, 'de_DE.UTF-8')\n"
+        "from mastra_core import Schedule\n"
+        "print(Schedule('0 0 1 DEC *').find_next(0))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"LOCPATH": str(tmp_path)},
+        check=True,
+    )
+    assert done.stdout == "28857600000\n"

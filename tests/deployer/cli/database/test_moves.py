@@ -48,7 +48,9 @@ def test_move(root):
     known = [each["fingerprint"] for each in listed["fingerprints"]]
     assert {*known} == {OLD.fingerprint, OTHER.fingerprint, LONGER.fingerprint}
     refused = run_mastra("runs", "move", "r0", "--to", OTHER.fingerprint, cwd=root)
-    refused.failed(1, "it has outcomes of the step add_one (function), but there is the step")
+    refused.failed(
+        1, "it has outcomes of the step add_one (function), where the other has the step"
+    )
     moved = run_mastra("runs", "move", "r0", "--to", LONGER.fingerprint, "--json", cwd=root).ok()
     answer = {"to": LONGER.fingerprint, "moved": ["r0"], "refused": {}}
     assert moved.json.items() >= answer.items()

@@ -37,7 +37,6 @@ from mastra_core.workflows.engine.run_query import RunQuery
 __all__ = ("DurableAgent",)
 
 _READ_SIZE = 10  # runs in memory before their size is counted
-_OVERLAP = 2  # runs that two parts share; a resumed run moves the runs after it forward
 _LAST_EVENTS = 2  # of a suspended run: StepSuspended and RunIdle
 
 
@@ -192,22 +191,21 @@ class DurableAgent(AgentWrapper):
     ) -> AsyncIterator[SuspendedRun]:
         """Yield the suspended runs of a page, and read them in parts of a few runs.
 
-        Other processes suspend and resume runs between two parts. A run may therefore be in two
-        parts, and may no longer be suspended when its events are read.
+        Other processes suspend and resume runs between two parts. Each part therefore begins after
+        the place of the last run before it. A run may no longer be suspended when its events are
+        read.
         """
-        end, keys = offset + limit, set[tuple[str, str]]()
-        while offset < end:
-            size = min(_READ_SIZE, end - offset)
-            part = msgspec.structs.replace(selection, offset=offset, limit=size)
-            records = await self._engine.list(self.workflow, part)
+        part = msgspec.structs.replace(selection, offset=offset)
+        while limit > 0:
+            part = msgspec.structs.replace(part, limit=min(_READ_SIZE, limit))
+            records, cursor = await self._engine.list_page(self.workflow, part)
             for record in records:
-                key = record.resource_id, record.run_id
-                if record.status == "suspended" and key not in keys:
-                    keys.add(key)
+                if record.status == "suspended":
                     yield read_suspended_run(self.id, record)
-            if len(records) < size or offset + size == end:
+            if cursor is None:
                 return
-            offset += size - _OVERLAP
+            limit -= len(records)
+            part = msgspec.structs.replace(part, after=cursor, offset=0)
 
     async def _find(self, run_id: str, resource: str) -> Run:
         """Return a run. If no resource is named, prefer the run without one."""

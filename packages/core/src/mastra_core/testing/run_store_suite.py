@@ -23,7 +23,7 @@ from mastra_core.workflows.durable import (
     ScheduleRow,
 )
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
-from mastra_core.workflows.engine.run_query import RunQuery
+from mastra_core.workflows.engine.run_query import RunCursor, RunQuery
 
 __all__ = ("RunStoreSuite",)
 
@@ -312,6 +312,27 @@ class RunStoreSuite:
         assert (journal.outcomes, journal.emitted) == ({"a#1": "1"}, {"a:ended"})
         assert (again.attempt, again.sequence) == (2, 4)
 
+    def test_run_forgets_its_whole_journal(self, store: RunStore, run: _Await) -> None:
+        """Also an answer that has arrived since the caller has read the run."""
+        row = _begin(store, run)
+        events = [("a:started", _EVENT)]
+        batch = Batch(outcomes=[("a#1", "1")], events=events, wakes=[("b~", 2.5)])
+        run(store.commit(row.id, "one", row.attempt, 0, batch))
+        answered, _ = run(store.answer(row.id, "", [("a!1", _EVENT)], "1"))
+        run(store.begin(answered, "two", _EVENT, "{}", keep=None))
+        assert run(store.read_journal(row.id)) == JournalData(answer_count=1)
+        assert len(run(store.read(row.id))[1]) == 4, "readers still get the events"
+
+    def test_only_a_pending_run_is_discarded(self, store: RunStore, run: _Await) -> None:
+        """A caller whose input is invalid does not delete a run that others have started."""
+        row, created = _begin(store, run), run(store.create(_build_run("r2"), 10))
+        for each in (row, created):
+            run(store.delete(each.id, only_pending=True))
+        assert run(store.find("w", "r1", None)) == row
+        assert run(store.find("w", "r2", None)) is None
+        run(store.delete(row.id))
+        assert run(store.find("w", "r1", None)) is None
+
     def test_runs_are_selected(self, store: RunStore, run: _Await) -> None:
         """Lists and counts have the same selection, and lists have pages."""
         for number in range(4):
@@ -332,6 +353,43 @@ class RunStoreSuite:
         assert run(store.count("w", RunQuery(limit=1))) == {"pending": 1, "running": 3}
         assert run(store.count("w", RunQuery(resource_id="bob", since=1))) == {"running": 1}
         assert run(store.list("w", RunQuery(limit=1)))[0][1] == [_EVENT]
+
+    def test_text_that_no_database_stores_selects_no_run(
+        self, store: RunStore, run: _Await
+    ) -> None:
+        """Such an id of a request is no failure of the database."""
+        run(store.create(_build_run(), 10))
+        for text in ("r\0", "r\ud800"):
+            assert run(store.find("w", text, None)) is None
+            assert run(store.find("w", "r1", text)) is None
+            assert run(store.list("w", RunQuery(status=text))) == []
+            assert run(store.count("w", RunQuery(run_id=text))) == {}
+            assert run(store.list_workflows(text)) == run(store.list_unfinished(text, 0, 10)) == []
+
+    def test_lists_continue_after_a_run(self, store: RunStore, run: _Await) -> None:
+        """No run is missed or repeated if other runs leave the list between two pages."""
+        rows = {}
+        for number in range(7):
+            new = msgspec.structs.replace(_build_run(f"r{number}"), created_at=number // 3)
+            rows[new.run_id] = run(store.create(new, 10))
+
+        def read(order: Any, after: RunCursor | None) -> list[RunRow]:
+            query = RunQuery(status="pending", order=order, after=after, limit=2)
+            return [row for row, _ in run(store.list("w", query))]
+
+        first = read("created", None)
+        assert [row.run_id for row in first] == ["r6", "r5"]
+        for row in first:
+            run(store.cancel(row.id, _END))
+        second = read("created", RunCursor(first[-1].created_at, first[-1].id))
+        assert [row.run_id for row in second] == ["r4", "r3"]
+        second = read("updated", RunCursor(rows["r5"].updated_at, rows["r5"].id))
+        assert [row.run_id for row in second] == ["r4", "r3"]
+        run(store.cancel(second[0].id, _END))
+        last = read("updated", RunCursor(second[-1].updated_at, second[-1].id))
+        assert [row.run_id for row in last] == ["r2", "r1"]
+        query = RunQuery(after=RunCursor(0, last[-1].id), limit=1)
+        assert run(store.count("w", query)) == {"pending": 4, "canceled": 3}, "of all pages"
 
     def test_lists_read_the_ends_of_runs(self, store: RunStore, run: _Await) -> None:
         """A list may read the first event and the last events, and order runs by their changes."""

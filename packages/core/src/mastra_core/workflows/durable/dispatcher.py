@@ -1,4 +1,4 @@
-"""Decide which runs this process executes, and follow what other processes do."""
+"""Decide which runs this process executes, and read what other processes change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from mastra_core.errors import StorageError
+from mastra_core.errors import MastraError, StorageError
 from mastra_core.freezing import (
     collect_tasks,
     freezes_between_requests,
@@ -69,7 +69,7 @@ class DispatcherSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LookTimes(msgspec.Struct):
-    """When rare looks at the store are due next, by the monotonic clock.
+    """The times of the next rare looks at the store, by the monotonic clock.
 
     :param next_orphans: the next look for the runs of dead processes.
     :param next_purge: the next look for old runs.
@@ -113,8 +113,10 @@ class Dispatcher:
         self._tasks: list[asyncio.Task[None]] = []
         self._kicked = asyncio.Event()
         self._looks = LookTimes() if looks is None else looks
-        self._unknown: dict[int, int] = {}  # attempts of runs held without an execution, by key
-        self._has_backlog, self._starting = False, 0
+        # Since when runs are held without an execution, by their key and attempt.
+        self._unknown: dict[tuple[int, int], float] = {}
+        self._has_backlog = False
+        self._reserved = 0  # places of runs that start, or are claimed, at this moment
         self._scheduler = Scheduler(store, workflows.current, self.member.id)
         self._claiming: asyncio.Task[None] | None = None
         self._is_closing = False
@@ -124,9 +126,9 @@ class Dispatcher:
     def get_holder(self, workflow: Workflow, fingerprint: str) -> str:
         """Return the id of this process, or an empty text if a run must wait in the queue.
 
-        A run waits if the process does not have its fingerprint, if the process executes as many
-        runs as it may, if other runs wait, if all processes together may execute a limited number
-        of runs of the workflow, and if the request leaves its runs to the background function.
+        A run must wait in each of these cases: the process does not have its fingerprint, the
+        process executes as many runs as it may, other runs wait already, the workflow has a maximum
+        of concurrent runs, or the request leaves its runs to the background function.
 
         :param workflow: the workflow of the run.
         :param fingerprint: the fingerprint with which the run is executed.
@@ -135,7 +137,7 @@ class Dispatcher:
             return ""
         self._has_backlog = (
             self._has_backlog
-            or len(self._executions) + self._starting > self._settings.max_concurrency
+            or len(self._executions) + self._reserved > self._settings.max_concurrency
         )
         must_wait = self._has_backlog or workflow.id in self._list_limits()
         return "" if must_wait or get_deferral() is not None else self.member.id
@@ -161,16 +163,16 @@ class Dispatcher:
 
     @contextlib.asynccontextmanager
     async def reserve(self, workflow: Workflow, fingerprint: str) -> AsyncIterator[str]:
-        """Yield what ``prepare_holder`` returns; meanwhile the run counts as executed.
+        """Yield what ``prepare_holder`` returns, and keep a place for the run until the block ends.
 
         :param workflow: the workflow of the run.
         :param fingerprint: the fingerprint with which the run is executed.
         """
-        self._starting += 1
+        self._reserved += 1
         try:
             yield await self.prepare_holder(workflow, fingerprint)
         finally:
-            self._starting -= 1
+            self._reserved -= 1
 
     def _list_limits(self) -> dict[str, int]:
         """Return the maximum number of concurrent runs of workflows, by id."""
@@ -205,7 +207,7 @@ class Dispatcher:
         return run
 
     def _follow(self) -> None:
-        """Begin to follow the runs that somebody watches; the watcher does so at its next look."""
+        """Do nothing, because the next look at the store includes each run that is watched."""
 
     async def announce(self) -> None:
         """Notify other processes of the workflows that this process executes.
@@ -233,7 +235,8 @@ class Dispatcher:
             self._heartbeat = Heartbeat(self._store.copy(), self.member, self._settings.lease)
             self._heartbeat.start()
         for work in (self._watch(), self._listen()):
-            # The request that connects first must not get the looks of all time in its trace.
+            # Without a new context, the trace of the request that connects first would get the
+            # spans of all later looks.
             context = contextvars.Context()
             task = asyncio.create_task(work, name="durable runs", context=context)
             self._tasks.append(task)
@@ -241,10 +244,10 @@ class Dispatcher:
     async def close(self) -> None:
         """Stop the runs of this process, and let other processes continue them."""
         self._is_closing = True
-        if self.loop is asyncio.get_running_loop():  # the end of a loop has ended its tasks
+        if self.loop is asyncio.get_running_loop():  # a loop that has ended has no tasks
             await self._stop_tasks()
         await self._stop_heartbeat()
-        with contextlib.suppress(StorageError):  # then the lease ends
+        with contextlib.suppress(StorageError):  # without a release, the lease ends by itself
             # A step that takes longer than a background function may would be repeated for ever.
             await self._store.release(self.member.id, counts=self._role == "worker")
 
@@ -290,7 +293,7 @@ class Dispatcher:
         return execution if is_present else None
 
     async def continue_runs(self) -> None:
-        """Take up the runs that are due or were lost, and return when these runs rest."""
+        """Execute the runs that are due or were lost, until each has ended or waits."""
         with collect_tasks() as tasks:
             await self._claim_runs(now=True)
             while pending := [task for task in tasks if not task.done()]:
@@ -399,13 +402,23 @@ class Dispatcher:
         executions = dict(self._executions)
         states = await self._store.read_states(runs)
         for id_, run in runs.items():
-            execution = executions.get(id_)
-            if execution is not None and self._executions.get(id_) is execution:
-                await self._follow_execution(execution, states.get(id_))
-            if id_ not in states:
-                run.mark_deleted()
-            elif run.is_behind(states[id_]):
-                await run.refresh()
+            try:
+                await self._follow_run(run, states.get(id_), executions.get(id_))
+            except StorageError:
+                raise
+            except MastraError as error:  # one damaged run must not stop the others
+                get_logger("mastra.workflows").error("%s", error.message)
+                run.fail(error)
+
+    async def _follow_run(
+        self, run: DurableRun, state: RunState | None, execution: Execution | None
+    ) -> None:
+        if execution is not None and self._executions.get(run.id) is execution:
+            await self._follow_execution(execution, state)
+        if state is None:
+            run.mark_deleted()
+        elif run.is_behind(state):
+            await run.refresh()
 
     async def _follow_execution(self, execution: Execution, state: RunState | None) -> None:
         fence = (self.member.id, execution.row.attempt)
@@ -436,26 +449,42 @@ class Dispatcher:
     async def _release_lost_runs(self) -> None:
         """Release runs that this process holds but does not execute.
 
-        The store had committed, but its answer was lost or its caller was cancelled. A run that is
-        begun at this moment is seen only once, so only a run that is seen twice is released.
+        Such a run remains if the store has committed its start, but the answer was lost or the
+        caller was cancelled. A run whose start is not complete yet looks the same for a moment, so
+        a run is released only if a second look finds it some time after the first one.
         """
         attempts = await self._store.list_held(self.member.id)
-        unknown = {id_: each for id_, each in attempts.items() if id_ not in self._executions}
-        for id_, attempt in unknown.items():
-            if self._unknown.get(id_) == attempt:
+        now, earlier = time.monotonic(), self._unknown
+        self._unknown = {
+            (id_, attempt): earlier.get((id_, attempt), now)
+            for id_, attempt in attempts.items()
+            if id_ not in self._executions
+        }
+        for (id_, attempt), since in [*self._unknown.items()]:
+            if now - since >= _ORPHAN_INTERVAL / 2:
                 await self._store.release_run(id_, self.member.id, attempt)
-        self._unknown = unknown
 
     async def _claim(self, *, orphans: bool) -> None:
-        free = self._count_free()
         known = self._workflows.fingerprints
-        if free <= 0 or not known:
+        if self._count_free() <= 0 or not known:
             return
-        limits = self._list_limits()
         ids = {fingerprint: each.id for fingerprint, each in known.items()}
-        rows = await self._store.claim(self.member, ids, free, orphans=orphans, concurrency=limits)
-        if not orphans:
-            self._has_backlog = len(rows) == free
+        # A read first, because a write transaction waits for other processes.
+        if not await self._store.has_claimable(self.member, ids, orphans=orphans):
+            self._has_backlog = self._has_backlog and orphans
+            return
+        await self._prepare_claim()
+        free, limits = self._count_free(), self._list_limits()
+        if free <= 0:
+            return
+        self._reserved += free  # no run may start in these places meanwhile
+        try:
+            rows = await self._store.claim(
+                self.member, ids, free, orphans=orphans, concurrency=limits
+            )
+        finally:
+            self._reserved -= free
+        self._has_backlog = len(rows) == free
         for row in rows:
             if orphans:
                 self.monitor.count_takeover()
@@ -466,8 +495,11 @@ class Dispatcher:
             with leave_request():  # the request that looks is not the one that started the run
                 self.execute(run, row, msgspec.json.decode(row.context))
 
+    async def _prepare_claim(self) -> None:
+        """Do what must precede a claim; most processes report all the time, and do nothing."""
+
     def _count_free(self) -> int:
-        return self._settings.max_concurrency - len(self._executions) - self._starting
+        return self._settings.max_concurrency - len(self._executions) - self._reserved
 
     async def _purge_runs(self) -> None:
         if time.monotonic() < self._looks.next_purge:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from mastra_core.request_scope import get_current_request, is_request_scoped
 from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings, LookTimes
@@ -19,7 +19,7 @@ __all__ = ("DispatcherProvider",)
 
 
 class DispatcherProvider:
-    """Opens one dispatcher for each event loop, or for each request where a loop ends with it.
+    """Opens one dispatcher for each event loop, or for each request if its loop ends with it.
 
     :param store: the store.
     :param settings: the settings of the dispatchers.
@@ -31,15 +31,16 @@ class DispatcherProvider:
     ) -> None:
         self._store, self._settings, self._workflows = store, settings, workflows
         self._runs: WeakValueDictionary[int, DurableRun] = WeakValueDictionary()
-        self._dispatcher: Dispatcher | None = None
-        self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self._dispatchers: dict[asyncio.AbstractEventLoop, Dispatcher] = {}
+        self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
+        self._opening = WeakKeyDictionary()
         self._looks = LookTimes()
         self._outside_requests: dict[Any, Any] = {}
 
     @property
     def present(self) -> Dispatcher | None:
-        """The dispatcher of an event loop, if one is open."""
-        return self._dispatcher
+        """The dispatcher of the event loop that has used the store first, if one is open."""
+        return next(iter(self._dispatchers.values()), None)
 
     async def get(self) -> Dispatcher:
         """Return the dispatcher of this event loop or request; the first call opens it.
@@ -49,16 +50,16 @@ class DispatcherProvider:
         if is_request_scoped():
             return self._get_request_dispatcher()
         loop = asyncio.get_running_loop()
-        if self._dispatcher is not None and self._dispatcher.loop is loop:
-            return self._dispatcher
-        if self._opening is None or self._opening[0] is not loop:
-            self._opening = (loop, asyncio.Lock())
-        async with self._opening[1]:
-            if self._dispatcher is None or self._dispatcher.loop is not loop:
+        if loop in self._dispatchers:
+            return self._dispatchers[loop]
+        for other in [each for each in self._dispatchers if each.is_closed()]:
+            self._dispatchers.pop(other, None)
+        async with self._opening.setdefault(loop, asyncio.Lock()):
+            if loop not in self._dispatchers:
                 dispatcher = Dispatcher(self._store, self._settings, self._workflows, self._runs)
                 await dispatcher.open()
-                self._dispatcher = dispatcher
-            return self._dispatcher
+                self._dispatchers[loop] = dispatcher
+            return self._dispatchers[loop]
 
     def _get_request_dispatcher(self) -> RequestDispatcher:
         """Return the dispatcher of the current request; the first call in a request creates it."""
@@ -75,9 +76,9 @@ class DispatcherProvider:
         return dispatcher
 
     async def close(self) -> None:
-        """Close the dispatcher of an event loop, and the store; a request ends with its own."""
-        dispatcher, self._dispatcher = self._dispatcher, None
-        if dispatcher is not None:
+        """Close the store, and the dispatchers of event loops; that of a request ends with it."""
+        dispatchers, self._dispatchers = [*self._dispatchers.values()], {}
+        for dispatcher in dispatchers:
             await dispatcher.close()
-        if dispatcher is not None or is_request_scoped():
+        if dispatchers or is_request_scoped():
             await self._store.close()

@@ -25,6 +25,7 @@ from mastra_core.workflows.durable.run_context import (
     replace_context,
 )
 from mastra_core.workflows.durable.run_load import RunLoad
+from mastra_core.workflows.durable.schedules.scheduler import map_schedules
 from mastra_core.workflows.durable.store.run_rows import (
     ExecutionSettings,
     NewRun,
@@ -37,6 +38,7 @@ from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
     check_priority,
     check_resume_data,
+    check_texts,
     generate_id,
     require_rested,
     validate_data,
@@ -49,13 +51,14 @@ from mastra_core.workflows.engine.run_events import (
     get_timestamp_ms,
 )
 from mastra_core.workflows.engine.run_options import UNSET
-from mastra_core.workflows.engine.run_query import RunQuery
+from mastra_core.workflows.engine.run_query import RunCursor, RunPage, RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.engine.step_paths import find_suspended_step
 from mastra_core.workflows.engine.time_travel import (
     build_rewind_event,
     build_start_point,
 )
+from mastra_core.workflows.model.number_checks import check_count, check_seconds
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -65,7 +68,7 @@ if TYPE_CHECKING:
 __all__ = ("DurableEngine",)
 
 _MONTH = 30 * 24 * 3600
-_TRIES = 20  # of a change that another process may forestall
+_TRIES = 20  # how often a change is tried, because another process may be faster
 
 
 class DurableEngine:
@@ -79,15 +82,16 @@ class DurableEngine:
     :param max_concurrency: the maximum number of runs that this process executes at a time. Further
         runs wait in the database until a process is free.
     :param lease: the seconds after which a process that does not report counts as dead. Other
-        processes then continue its runs. On Cloudflare Workers, this is a request.
+        processes then continue its runs. On Cloudflare Workers, each request counts as a process.
     :param max_events: the maximum number of events of one run. An endless loop fails there.
-    :param max_takeovers: how often in sequence the process of a run may die without progress. Then
-        the run fails.
-    :param park_after: the seconds of sleep from which on a run leaves the memory of the process.
+    :param max_takeovers: how many processes in sequence may die while they execute a run and
+        record no outcome. If one more dies, the run fails.
+    :param park_after: a run that sleeps for more seconds than this leaves the process's memory.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of unfinished runs of each caller of the server.
     :param context_keys: the keys of the request context that are stored; all by default. Only JSON
         values are stored.
+    :raises ConfigError: for an invalid URL or number.
     """
 
     is_durable = True
@@ -106,6 +110,13 @@ class DurableEngine:
         max_unfinished: int = 10_000,
         context_keys: Collection[str] | None = None,
     ) -> None:
+        check_seconds(f"lease={lease!r}", lease)
+        check_seconds(f"park_after={park_after!r}", park_after, allows_zero=True)
+        check_seconds(f"max_age={max_age!r}", max_age, allows_zero=True)
+        check_count("max_concurrency", max_concurrency, least=0)
+        check_count("max_takeovers", max_takeovers, least=0)
+        check_count("max_events", max_events, least=1)
+        check_count("max_unfinished", max_unfinished, least=1)
         self._store = as_run_store(store)
         self._database = "variable" if store is None else getattr(self._store, "kind", "other")
         limits = ExecutionLimits(
@@ -154,7 +165,7 @@ class DurableEngine:
         return RunLoad() if dispatcher is None else dispatcher.monitor.load
 
     async def manage(self) -> RunManager:
-        """Return what reads and changes the stored runs of all workflows.
+        """Return the manager of the stored runs of all workflows.
 
         :raises StorageError: when the database cannot be used.
         """
@@ -171,13 +182,16 @@ class DurableEngine:
         """Connect to the database, and continue the waiting runs of the given workflows.
 
         :param workflows: the workflows.
-        :raises ConfigError: when the database is D1, and a workflow has a schedule or child runs.
+        :raises ConfigError: when the database is D1, and a workflow has a schedule or child runs;
+            or when two workflows have a schedule with the same id.
         :raises StorageError: when the database cannot be used.
         """
         for workflow in workflows:
             if self._database == "d1":
                 _refuse_on_d1(workflow)
             self._workflows.add(workflow)
+            if workflow.schedules:
+                map_schedules(self._workflows.current.values())  # refuses ids that occur twice
         if is_request_scoped():  # each request has a dispatcher of its own
             await self._open_for_requests()
             return
@@ -210,11 +224,13 @@ class DurableEngine:
         :param resource_id: the owner of the run.
         :param caller: the caller that creates the run; empty for the application itself.
         :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
-            of runs that others create are then free for it, and its own ids for others.
+        :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
+            creator and others may use the same run ids for different runs.
+        :raises InvalidInput: when a text contains a character that no database can store.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         :raises StorageError: when the database cannot be used.
         """
+        check_texts(run_id=run_id, resource_id=resource_id, caller=caller, thread=thread)
         await self.open([workflow])
         dispatcher = await self._dispatchers.get()
         new = NewRun(
@@ -263,7 +279,7 @@ class DurableEngine:
             validate_data("input data", run.workflow.input_type, value)
             state = build_initial_state(run.workflow, state)
         except InvalidInput:
-            await self._store.delete(run.id)
+            await self._store.delete(run.id, only_pending=True)  # others may have started it
             raise
         event = RunStarted(input=dump(value), state=state)
         settings = ExecutionSettings(state=state, per_step=per_step)
@@ -309,21 +325,21 @@ class DurableEngine:
 
         :param run: the run.
         :param data: the data the steps are resumed with.
-        :param steps: the paths of the steps.
+        :param steps: the paths of the steps, or of groups in which one step is suspended.
         :param context: the new request context; the previous one by default.
         :raises Conflict: when a step is not suspended.
         :raises InvalidInput: when the data does not fit.
         :raises StorageError: when the database cannot be used.
         """
         run = _require_durable_run(run)
-        if run.row.fingerprint == run.workflow.fingerprint:  # else the step itself checks the data
-            await check_resume_data(run.workflow, run.record, steps, data)
+        is_known = run.row.fingerprint == run.workflow.fingerprint  # else the steps check the data
+        paths = await check_resume_data(run.workflow if is_known else None, run.record, steps, data)
         dispatcher = await self._dispatchers.get()
         data, text = dump(data), encode(dump(data))
-        paths = [path for path in steps if run.record.open.get(path) == "suspended"]
         answers = [
             (run.record.steps[path].key, encode(StepResumed(step=path, data=data)))
             for path in paths
+            if run.record.open.get(path) == "suspended"  # others may have resumed it in between
         ]
         async with dispatcher.reserve(run.workflow, run.row.fingerprint) as holder:
             row, count = await self._store.answer(
@@ -396,12 +412,8 @@ class DurableEngine:
                 start=start,
                 per_step=per_step,
             )
-            journal = await self._store.read_journal(run.id)
-            known = journal.emitted | {*journal.answers} | {*journal.wakes}
             event = build_rewind_event(run.record, start)
-            if await self._begin(
-                run, event, settings, context, keep=None, drop=known, fingerprint=mark
-            ):
+            if await self._begin(run, event, settings, context, keep=None, fingerprint=mark):
                 return
             await run.refresh()
         raise _build_change_conflict(run)
@@ -448,8 +460,8 @@ class DurableEngine:
 
         :param workflow: the workflow.
         :param run_id: the id of the run.
-        :param resource_id: the owner of the run; by default any, and a run whose creator is not
-            confined is preferred.
+        :param resource_id: the owner of the run; any by default. A run whose creator is not
+            confined is then preferred.
         :raises NotFound: when there is no such run, or it has been removed.
         :raises StorageError: when the database cannot be used.
         """
@@ -467,9 +479,23 @@ class DurableEngine:
         :param query: selects the runs; all by default.
         :raises StorageError: when the database cannot be used.
         """
+        return (await self.list_page(workflow, query or RunQuery())).records
+
+    async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
+        """Return the records that ``list`` returns, and the place after which the next page begins.
+
+        :param workflow: the workflow.
+        :param query: selects the runs; its ``limit`` is the size of the page.
+        :raises StorageError: when the database cannot be used.
+        """
         await self._dispatchers.get()
-        found = await self._store.list(workflow.id, query or RunQuery())
-        return [build_record(row, events) for row, events in found]
+        found = await self._store.list(workflow.id, query)
+        cursor = None
+        if found and len(found) == query.limit:
+            last = found[-1][0]
+            time = last.created_at if query.order == "created" else last.updated_at
+            cursor = RunCursor(time, last.id)
+        return RunPage([build_record(row, events) for row, events in found], cursor)
 
     async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:
         """Return the number of stored runs by status.
@@ -491,10 +517,10 @@ class DurableEngine:
         await self._store.delete(_require_durable_run(run).id)
 
     async def continue_runs(self) -> None:
-        """Take up the runs that are due or whose process died, and wait until these runs rest.
+        """Execute the runs that are due or whose process died, until each has ended or waits.
 
-        A process that lives between requests does so by itself. On other platforms, each request
-        for workflows does so, and a cron trigger may call this method.
+        A process that lives between requests executes such runs by itself. On other platforms, each
+        request for workflows executes them, and a cron trigger may call this method.
 
         :raises StorageError: when the database cannot be used.
         """
@@ -560,7 +586,7 @@ async def _load(run: DurableRun, row: RunRow) -> DurableRun:
 
 
 def _refuse_on_d1(workflow: Workflow) -> None:
-    """Refuse what takes several dependent statements, because D1 has no such transactions."""
+    """Refuse schedules and child runs, whose transactions depend on rows that they have read."""
     if workflow.schedules:
         raise ConfigError(
             f"The workflow {workflow.id!r} has a schedule, which D1 cannot keep.",

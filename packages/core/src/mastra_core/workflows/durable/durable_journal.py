@@ -1,4 +1,4 @@
-"""The journal of one execution in this process; its commits are fenced and in order."""
+"""The journal of one execution in this process. Its commits are in order, and have a fence."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import msgspec
 from mastra_core.errors import MastraError
 from mastra_core.schema import encode_json
 from mastra_core.workflows.durable.store.run_rows import Batch, JournalData
+from mastra_core.workflows.engine.journal import split_idle_key
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
@@ -27,7 +28,7 @@ from mastra_core.workflows.engine.run_record import Status
 __all__ = ("DurableJournal", "encode")
 
 _EVENT_DELAY = 0.003  # seconds for which an event waits for others, unless an outcome follows
-_PARK_DELAY = 0.05  # seconds after which a run with nothing but long sleeps is given up
+_PARK_DELAY = 0.05  # seconds after which a run is released if all its parts sleep for long
 _OUTCOME = msgspec.json.Decoder(Outcome)
 
 Commit = Callable[[Batch, list[RunEvent]], Awaitable[bool]]
@@ -44,10 +45,10 @@ class DurableJournal:
     :param commit: stores a batch and its events; returns whether the number of answers was right.
         It raises ``CancelledError`` if the process no longer holds the run.
     :param read_journal: reads the journal again.
-    :param stop: called when the run rests, and this process need not keep it.
+    :param stop: called when the run was released, so that its steps can be stopped.
     :param position: the number of stored events.
     :param max_events: the maximum number of events of a run.
-    :param park_after: the seconds of sleep from which on this process does not keep the run.
+    :param park_after: a run that sleeps for more seconds than this is released.
     """
 
     def __init__(
@@ -153,10 +154,11 @@ class DurableJournal:
         return msgspec.json.decode(self._data.answers[key])
 
     async def sleep(self, key: str, until: float) -> None:
-        """Sleep until the first time that was passed for ``key``.
+        """Sleep until a time.
 
         :param key: the key of the wait.
-        :param until: the time in seconds since the epoch.
+        :param until: the time in seconds since the epoch. The first time for each key counts, also
+            after a takeover by another process.
         """
         if key not in self._data.wakes and not self.closed:
             self._data.wakes[key] = until
@@ -185,10 +187,6 @@ class DurableJournal:
             self._data.emitted.add(key)
         self._add_event(key, event)
         self._schedule_flush()
-
-    async def cancel(self) -> None:
-        """Ignore further events."""
-        self.close()
 
     def close(self) -> None:
         """Ignore all further events and outcomes."""
@@ -288,8 +286,8 @@ class DurableJournal:
             self._flushing = None
 
     async def _rest(self, key: str, event: RunIdle) -> None:
-        """Record that all parts of the run wait; release the run, unless it continues soon."""
-        waits = key.removeprefix("idle:").split("|")
+        """Record that all parts of the run wait, and release the run if it does not go on soon."""
+        waits = split_idle_key(key)
         if any(wait in self._data.answers for wait in waits):
             return
         if event.status == "suspended":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from mastra_core.errors import MastraError
 from mastra_core.workflows.durable.store.run_rows import RunRow, RunState
 from mastra_core.workflows.engine.run_events import RunEvent, RunFinished
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
@@ -23,7 +24,7 @@ _EVENT: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)
 
 
 class DurableRun:
-    """A run, which any process may execute.
+    """A run that any process may execute.
 
     :param workflow: the workflow.
     :param row: the run in the store.
@@ -78,7 +79,10 @@ class DurableRun:
         return state.sequence > self.position
 
     async def refresh(self) -> None:
-        """Read the new events from the store."""
+        """Read the new events from the store.
+
+        :raises MastraError: when an event is damaged.
+        """
         loop = asyncio.get_running_loop()
         if self._lock is None or self._loop is not loop:
             self._lock, self._loop = asyncio.Lock(), loop
@@ -94,7 +98,7 @@ class DurableRun:
     async def _add_texts(self, first: int, texts: Sequence[str]) -> None:
         for start in range(0, len(texts), BATCH_SIZE):
             batch = texts[start : start + BATCH_SIZE]
-            self._add(first + start, [_EVENT.decode(text) for text in batch])
+            self._add(first + start, [_decode_event(self.run_id, text) for text in batch])
             if start + BATCH_SIZE < len(texts):
                 await asyncio.sleep(0)  # a long run must not block the event loop
 
@@ -192,6 +196,7 @@ def build_record(row: RunRow, events: Sequence[str]) -> RunRecord:
 
     :param row: the run in the store.
     :param events: the JSON of its events.
+    :raises MastraError: when an event is damaged.
     """
     record = RunRecord(
         run_id=row.run_id,
@@ -201,5 +206,15 @@ def build_record(row: RunRow, events: Sequence[str]) -> RunRecord:
         updated_at=row.created_at,
     )
     for text in events:
-        record.apply(_EVENT.decode(text))
+        record.apply(_decode_event(row.run_id, text))
     return record
+
+
+def _decode_event(run_id: str, text: str) -> RunEvent:
+    try:
+        return _EVENT.decode(text)
+    except msgspec.DecodeError as error:
+        raise MastraError(  # no StorageError, after which callers try again
+            f"The events of the run {run_id!r} cannot be read: {error}",
+            "Check whether something else than mastra has changed the tables of the runs.",
+        ) from None

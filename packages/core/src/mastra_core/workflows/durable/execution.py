@@ -23,7 +23,7 @@ from mastra_core.workflows.durable.store.run_rows import (
     RunRow,
 )
 from mastra_core.workflows.durable.store.run_store import RunStore
-from mastra_core.workflows.engine.interpreter import PerStepPause, interpret
+from mastra_core.workflows.engine.interpreter import execute_run
 from mastra_core.workflows.engine.outcome import RunError
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
@@ -38,7 +38,7 @@ from mastra_core.workflows.engine.run_events import (
     get_timestamp_ms,
 )
 from mastra_core.workflows.engine.run_options import RunOptions
-from mastra_core.workflows.engine.step_runner import StepFailed, to_run_error
+from mastra_core.workflows.engine.step_runner import to_run_error
 from mastra_core.workflows.engine.workflow_metrics import measure_end, measure_start
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -47,15 +47,16 @@ __all__ = ("Execution", "ExecutionLimits", "build_full_error")
 T = TypeVar("T")
 # Seconds between two tries while the database cannot be used.
 _MIN_DELAY, _MAX_DELAY = 0.05, 2.0
-_GRACE = 2.0  # seconds in which a run that is handed back may end its steps
+_GRACE = 2.0  # seconds for the steps of a run to end when this process releases the run
 
 
 class ExecutionLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of each execution.
 
     :param max_events: the maximum number of events of a run.
-    :param max_takeovers: how often in sequence a run may outlive its process without progress.
-    :param park_after: the seconds of sleep from which on this process does not keep the run.
+    :param max_takeovers: how many processes in sequence may die while they execute a run and
+        record no outcome.
+    :param park_after: a run that sleeps for more seconds than this is released.
     :param max_unfinished: the maximum number of unfinished runs of each caller.
     """
 
@@ -188,22 +189,13 @@ class Execution:
             start_child=self._start_child,
         )
         run.trace.update(settings.trace)
-        state = options.state
         try:
-            result = await interpret(run.workflow, run.record.input, journal, options)
-            return RunFinished(status="success", result=dump(result), state=state)
-        except PerStepPause:
-            return RunPaused(state=state)
-        except StepFailed as failed:
-            return RunFinished(status="failed", error=failed.error, state=state)
+            return await execute_run(run.workflow, run.record.input, journal, options)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if journal.closed or task is None or task.cancelling():
                 raise
             return RunFinished(status="canceled")  # a step has raised the error
-        except Exception as error:  # noqa: BLE001  # a defect of the engine must not leave a run unfinished
-            reason = to_run_error(error, f"a run of workflow {run.workflow.id!r}")
-            return RunFinished(status="failed", error=reason, state=state)
 
     async def _commit(self, batch: Batch, events: list[RunEvent]) -> bool:
         """Store a batch; store nothing and return ``False`` if the run has unread answers."""
@@ -254,7 +246,7 @@ class Execution:
         return await self._retry(lambda: self._store.read_journal(self.row.id))
 
     async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call the store until the database works; the store refuses late batches."""
+        """Call the store again until the database works; the store refuses a batch that is late."""
         delay = _MIN_DELAY
         while True:
             try:

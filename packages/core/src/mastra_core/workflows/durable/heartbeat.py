@@ -51,8 +51,11 @@ class Heartbeat:
         self._thread.join()
 
     def _run(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the interpreter shuts down
-            asyncio.run(self._beat())
+        try:
+            with contextlib.suppress(RuntimeError):  # the interpreter shuts down
+                asyncio.run(self._beat())
+        finally:
+            self._ready.set()  # also if no event loop could be created: nobody waits forever
 
     async def _beat(self) -> None:
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
@@ -70,6 +73,8 @@ class Heartbeat:
             await self._store.beat(self.member, self._lease)
         except StorageError as error:
             get_logger("mastra.workflows").error("%s cannot report: %s", self.member.name, error)
+        except Exception:  # noqa: BLE001  # the next report may succeed before the lease ends
+            get_logger("mastra.workflows").exception("%s cannot report", self.member.name)
 
 
 def identify_machine() -> str:

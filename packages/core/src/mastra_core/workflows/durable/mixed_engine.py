@@ -11,7 +11,7 @@ from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.run_load import RunLoad
 from mastra_core.workflows.engine.protocol import Engine, Run
 from mastra_core.workflows.engine.run_options import UNSET
-from mastra_core.workflows.engine.run_query import RunQuery
+from mastra_core.workflows.engine.run_query import RunPage, RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -54,7 +54,7 @@ class MixedEngine(Engine):
         return self.durable.load
 
     async def manage(self) -> RunManager:
-        """Return what reads and changes the stored runs of all durable workflows."""
+        """Return the manager of the stored runs of all durable workflows."""
         return await self.durable.manage()
 
     async def look_soon(self) -> None:
@@ -160,6 +160,10 @@ class MixedEngine(Engine):
         return await self._get_engine(workflow).list(workflow, query)
 
     @override
+    async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
+        return await self._get_engine(workflow).list_page(workflow, query)
+
+    @override
     async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:
         return await self._get_engine(workflow).count(workflow, query)
 
@@ -168,7 +172,7 @@ class MixedEngine(Engine):
         await self._find_engine(run).delete(run)
 
     async def continue_runs(self) -> None:
-        """Take up the durable runs that are due, and wait until these runs rest."""
+        """Execute the durable runs that are due, until each has ended or waits."""
         await self.durable.continue_runs()
 
     async def has_waiting_runs(self) -> bool:
@@ -177,8 +181,10 @@ class MixedEngine(Engine):
 
     async def close(self) -> None:
         """Stop all runs of this process; other processes continue the durable runs."""
-        await self.durable.close()
-        await self.other.close()
+        try:
+            await self.durable.close()
+        finally:
+            await self.other.close()
 
     def _get_engine(self, workflow: Workflow) -> Engine:
         return self.durable if workflow.durable else self.other

@@ -29,17 +29,17 @@ __all__ = ("RequestDispatcher",)
 
 # Seconds between two looks at the store; each takes queries, whose number is limited.
 _MIN_INTERVAL, _MAX_INTERVAL = 0.05, 1.0
-_MAX_FAILURES = 3  # of looks without a run that needs them
+_MAX_FAILURES = 3  # failed looks in sequence, after which a request without runs looks no more
 _BEATS = 4  # reports for each lease
-_MAX_TAKEN_UP = 2  # runs that a request takes up at a time: its queries are limited
-_MAX_FAILED_LOOKS = 5  # in sequence; the request may send no further queries
+_MAX_TAKEN_UP = 2  # runs that a request takes over at a time, because its queries are limited
+_MAX_FAILED_LOOKS = 5  # failed looks in sequence, after which the request gives up its runs
 
 
 class RequestDispatcher(Dispatcher):
-    """Executes runs until they rest, and follows the runs that somebody watches.
+    """Executes runs until each has ended or waits, and follows the runs that somebody watches.
 
     Each request counts as a process, because another request can neither wake nor stop its tasks.
-    The first look takes up the runs that are due, and those whose request was lost.
+    The first look takes over the runs that are due, and those whose request was lost.
 
     :param store: the store.
     :param settings: the settings.
@@ -85,14 +85,14 @@ class RequestDispatcher(Dispatcher):
         self.wake()
 
     def wake(self) -> None:
-        """Look at the store now, and as long as this request executes or watches a run."""
+        """Look at the store now, and again while this request executes or watches a run."""
         self._kicked.set()
         if self._task is None:
             self._task = asyncio.create_task(self._work(), name="durable runs")
             keep_alive(self._task)
 
     async def continue_runs(self) -> None:
-        """Take up the runs that are due or were lost, and return when the runs here rest."""
+        """Execute the runs that are due or were lost, until each run here has ended or waits."""
         self._looks.next_orphans = 0.0
         self.wake()
         if self._task is not None:
@@ -168,14 +168,11 @@ class RequestDispatcher(Dispatcher):
         await self._store.release(self.member.id)
 
     async def _claim(self, *, orphans: bool) -> None:
-        ids = {mark: each.id for mark, each in self._workflows.fingerprints.items()}
-        if self._count_free() <= 0 or not ids:
-            return
-        if not await self._store.has_claimable(self.member, ids, orphans=orphans):
-            return
-        await self._report()
         await super()._claim(orphans=orphans)
         self._has_backlog = False  # a run that this request starts does not wait for these
+
+    async def _prepare_claim(self) -> None:
+        await self._report()
 
     def _count_free(self) -> int:
         return min(super()._count_free(), _MAX_TAKEN_UP - len(self._executions))

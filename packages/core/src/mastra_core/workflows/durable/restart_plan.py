@@ -22,11 +22,12 @@ _OUTCOME = msgspec.json.Decoder(Outcome)
 
 
 class RestartPlan(NamedTuple):
-    """The changes of the journal of a run that is restarted.
+    """The changes of a journal when its run is restarted.
 
     :param event: the first event of the next execution.
     :param keep: the keys of the outcomes that stay.
-    :param drop: the keys of the events that are emitted again.
+    :param drop: the keys of the events that are emitted again, and of the answers that are
+        forgotten.
     """
 
     event: RunRewound

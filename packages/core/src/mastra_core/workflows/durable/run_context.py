@@ -1,4 +1,4 @@
-"""The request context of a run: what the database keeps of it, and what an execution receives."""
+"""Convert the request context of a run for the database, and for an execution."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def encode_context(
 
 
 def build_context(text: str, context: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the context of an execution: the caller's context, or else the stored context.
+    """Return the context of an execution: that of the caller, or the stored one if it is empty.
 
     :param text: the JSON of the stored context.
     :param context: the request context of the caller.
@@ -55,6 +55,6 @@ def _is_json(value: Any) -> bool:
         return False
     try:
         encode(value)
-    except TypeError:
+    except (TypeError, RecursionError):  # RecursionError for a value that contains itself
         return False
     return True

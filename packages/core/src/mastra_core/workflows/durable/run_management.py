@@ -20,13 +20,11 @@ from mastra_core.workflows.engine.run_checks import check_resume_data
 from mastra_core.workflows.engine.run_events import RunFinished, StepResumed
 from mastra_core.workflows.engine.run_query import RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
-from mastra_core.workflows.engine.step_paths import find_suspended_step
 from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("RunManager", "StoredRun", "manage_runs")
 
-
-_MAX_NAMED = 100  # runs with one id, of which an error names the workflows
+_MAX_NAMED = 100  # the maximum number of runs with one id whose workflows an error names
 
 
 class StoredRun(NamedTuple):
@@ -154,10 +152,8 @@ class RunManager:
         """
         if not run.record.suspended_steps:
             raise _build_conflict(run, "resumed")
-        path = find_suspended_step(run.record, step)
         workflow = self._workflows.get(run.row.fingerprint)
-        if workflow is not None:
-            await check_resume_data(workflow, run.record, [path], data)
+        (path,) = await check_resume_data(workflow, run.record, [step], data)
         answer = (run.record.steps[path].key, encode(StepResumed(step=path, data=data)))
         row, _ = await self._store.answer(
             run.row.id, "", [answer], encode(data), encode_context(context, self._context_keys)

@@ -1,4 +1,4 @@
-"""Execute a step that starts a run of its own of another workflow."""
+"""Execute a step that starts a separate run of another workflow."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ async def execute_child_step(
 ) -> Any:
     """Start a run, wait for its end if the step waits, and return the output of the step.
 
-    Each attempt has a run of its own. Repetitions of one attempt, such as after a crash, find the
-    run that was started before.
+    Each attempt starts a run. If an attempt is repeated after a crash, it finds the run that it has
+    started before.
 
     :param scope: the scope of the step's workflow.
     :param step: the step.
@@ -41,7 +41,8 @@ async def execute_child_step(
     while True:
         call = functools.partial(_run_child, scope, step, value, address, attempt)
         outcome = await journal.call_once(f"{key}#{attempt}", call)
-        if not outcome.again or retry is None or attempt > retry.count:
+        name = outcome.error.name if outcome.again and outcome.error else ""
+        if not name or retry is None or attempt > retry.count or not retry.covers(name):
             return await finish(scope, address, outcome)
         await wait_for_retry(scope, address, outcome, retry, attempt, attempt)
         attempt += 1
@@ -54,7 +55,7 @@ async def _run_child(
     try:
         if start is None:
             raise ConfigError(
-                f"The step {step.id!r} starts a run of its own, which needs durable runs.",
+                f"The step {step.id!r} starts a separate run, which needs durable runs.",
                 'Pass engine="durable" to Mastra.',
             )
         run_id, parts = "", scope.journal.parts

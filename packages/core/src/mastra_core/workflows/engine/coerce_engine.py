@@ -33,7 +33,7 @@ def as_engine(
     if isinstance(value, str):
         raise ConfigError(
             f"The engine {value!r} is unknown.",
-            'Pass engine="memory", engine="durable", or an object like DurableEngine("app.db").',
+            'Pass engine="memory", engine="durable" or DurableEngine("sqlite:///app.db").',
         )
     engine: Engine = value
     workflows = [*workflows]

@@ -29,7 +29,12 @@ from mastra_core.telemetry import (
 from mastra_core.workflows.engine.journal import Journal
 from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.run_activity import RunActivity
-from mastra_core.workflows.engine.run_events import StepRetried, StepStarted
+from mastra_core.workflows.engine.run_events import (
+    RunFinished,
+    RunPaused,
+    StepRetried,
+    StepStarted,
+)
 from mastra_core.workflows.engine.run_options import BATCH_SIZE, RunOptions, StartPoint, StepAddress
 from mastra_core.workflows.engine.scope import Scope
 from mastra_core.workflows.engine.step_runner import (
@@ -53,8 +58,9 @@ from mastra_core.workflows.model.definition import (
     Step,
     WorkflowDefinition,
 )
+from mastra_core.workflows.model.number_checks import MAX_SECONDS
 
-__all__ = ("PerStepPause", "interpret")
+__all__ = ("PerStepPause", "execute_run", "interpret")
 
 
 _NODE_KINDS: dict[type, str] = {
@@ -71,6 +77,30 @@ class PerStepPause(BaseException):
 
     The class is a ``BaseException``, because an ``Exception`` would mark the run's span as failed.
     """
+
+
+async def execute_run(
+    workflow: WorkflowDefinition, value: Any, journal: Journal, options: RunOptions
+) -> RunFinished | RunPaused:
+    """Execute a workflow, and return the last event of the execution.
+
+    :param workflow: the workflow.
+    :param value: its input, as JSON builtins.
+    :param journal: the journal of the run.
+    :param options: the options of this execution; ``state`` and ``trace`` are changed in place.
+    :raises CancelledError: when the execution is cancelled, or a step raises it.
+    """
+    state = options.state
+    try:
+        result = await interpret(workflow, value, journal, options)
+        return RunFinished(status="success", result=dump(result), state=state)
+    except PerStepPause:
+        return RunPaused(state=state)
+    except StepFailed as failed:
+        return RunFinished(status="failed", error=failed.error, state=state)
+    except Exception as error:  # noqa: BLE001  # a defect of the engine must not leave a run unfinished
+        reason = to_run_error(error, f"a run of workflow {workflow.id!r}")
+        return RunFinished(status="failed", error=reason, state=state)
 
 
 async def interpret(
@@ -222,7 +252,7 @@ async def _run_nested(
         inner = scope.create_nested(workflow, address, f"{address.key}#{attempt}", value)
         begin = start.descend() if start else None
         outcome = await _find_or_run_nested(scope, inner, step, value, begin)
-        if outcome.error is None or step.retry is None or attempt > step.retry.count:
+        if not outcome.again or step.retry is None or attempt > step.retry.count:
             return await finish(scope, address, outcome, cancels_steps=inner.has_bailed)
         event = StepRetried(step=address.path, attempt=attempt + 1, error=outcome.error)
         if seconds := step.retry.get_delay(attempt):
@@ -255,7 +285,8 @@ async def _run_nested_once(
     try:
         return Outcome(value=dump(await _run_workflow(inner, value, start, step.timeout)))
     except StepFailed as failed:
-        return Outcome(kind="failed", error=failed.error)
+        again = step.retry is not None and step.retry.covers(failed.error.name)
+        return Outcome(kind="failed", error=failed.error, again=again)
 
 
 async def _select_steps(
@@ -380,7 +411,10 @@ async def _compute_delay(scope: Scope, node: Sleep, value: Any, address: StepAdd
 
 
 def _parse_duration(value: Any) -> float:
-    return max(0.0, float(value))
+    seconds = float(value)
+    if not seconds <= MAX_SECONDS:  # also for NaN
+        raise InvalidInput(f"{value!r} is not a valid number of seconds.")
+    return max(0.0, seconds)
 
 
 def _to_timestamp(value: Any) -> float:

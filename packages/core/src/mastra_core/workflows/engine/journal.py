@@ -8,17 +8,20 @@ steps.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunEvent
 
-__all__ = ("Journal", "PartJournal")
+__all__ = ("Journal", "PartJournal", "build_idle_key", "split_idle_key")
+
+_IDLE = "idle:"
+_SEPARATOR = "?"  # ids of steps cannot contain it, and no wait is for a condition
 
 
 class Journal(Protocol):
-    """The journal of one run."""
+    """The journal of one execution of a run."""
 
     @property
     def run_id(self) -> str:
@@ -52,19 +55,16 @@ class Journal(Protocol):
     async def emit(self, key: str, event: RunEvent) -> None:
         """Record an event and send it to the readers of the run, only once for each ``key``.
 
-        The key of a ``RunIdle`` is ``idle:`` and the keys of all waits, joined by ``|``. If the
-        data for one of these waits has already arrived, the event is dropped.
+        The key of a ``RunIdle`` comes from ``build_idle_key``. If the data for one of its waits
+        has already arrived, the event is dropped.
 
         :param key: the key of the event.
         :param event: the event.
         """
 
-    async def cancel(self) -> None:
-        """Cancel the run and everything that it waits for."""
-
 
 class PartJournal(Protocol):
-    """A journal that can also look up and record an outcome in two separate calls."""
+    """A journal in which an outcome is looked up and recorded in two separate calls."""
 
     def find(self, key: str) -> Outcome | None:
         """Return the outcome of ``key``, or ``None`` if there is none yet.
@@ -97,3 +97,21 @@ class PartJournal(Protocol):
         :param key: the key of the event.
         :param event: the event.
         """
+
+
+def build_idle_key(waits: Iterable[str]) -> str:
+    """Return the key of a ``RunIdle`` event.
+
+    Each wait happens once, so the key is unique among the idle moments of a run.
+
+    :param waits: the keys of all waits of the run.
+    """
+    return _IDLE + _SEPARATOR.join(sorted(waits))
+
+
+def split_idle_key(key: str) -> list[str]:
+    """Return the keys of the waits of a ``RunIdle`` event.
+
+    :param key: the key of the event.
+    """
+    return key.removeprefix(_IDLE).split(_SEPARATOR)

@@ -8,9 +8,10 @@ cost of a run is independent of the number of runs.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -26,6 +27,7 @@ from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
     check_priority,
     check_resume_data,
+    check_texts,
     generate_id,
     require_restartable,
     require_rested,
@@ -34,13 +36,12 @@ from mastra_core.workflows.engine.run_checks import (
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
     RunFinished,
-    RunPaused,
     RunRewound,
     RunStarted,
     get_timestamp_ms,
 )
 from mastra_core.workflows.engine.run_options import UNSET, RunOptions, StartPoint
-from mastra_core.workflows.engine.run_query import RunQuery
+from mastra_core.workflows.engine.run_query import RunCursor, RunPage, RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.engine.step_paths import find_suspended_step
 from mastra_core.workflows.engine.time_travel import (
@@ -48,10 +49,8 @@ from mastra_core.workflows.engine.time_travel import (
     build_start_point,
     drop_final_failures,
 )
+from mastra_core.workflows.model.number_checks import check_count
 from mastra_core.workflows.model.workflow import Workflow
-
-if TYPE_CHECKING:
-    from mastra_core.workflows.engine.step_runner import StepFailed
 
 __all__ = ("MemoryEngine",)
 
@@ -66,8 +65,9 @@ class MemoryEngine:
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of pending, running and suspended runs.
     :param max_events: the maximum number of events of one run. An endless loop fails there.
-    :param max_bytes: the maximum size of the finished runs, and of the unfinished runs. A run that
-        exceeds the size fails.
+    :param max_bytes: the maximum size of all finished runs, and also of all unfinished runs. A run
+        that exceeds the size fails.
+    :raises ConfigError: for an invalid number.
     """
 
     single_process = True
@@ -81,7 +81,15 @@ class MemoryEngine:
         max_events: int = 100_000,
         max_bytes: int = 268_435_456,
     ) -> None:
+        check_count("max_finished", max_finished, least=0)
+        for name, value in (
+            ("max_unfinished", max_unfinished),
+            ("max_events", max_events),
+            ("max_bytes", max_bytes),
+        ):
+            check_count(name, value, least=1)
         self._max_events = max_events
+        self._numbers = itertools.count(1)
         self._runs = MemoryStore(max_finished, max_age, max_unfinished, max_bytes)
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
@@ -97,7 +105,7 @@ class MemoryEngine:
         resource_id: str = "",
         *,
         caller: str = "",
-        thread: str = "",  # noqa: ARG002  # durable runs have it
+        thread: str = "",
         is_confined: bool = False,
     ) -> Run:
         """Create a run without starting it.
@@ -109,10 +117,12 @@ class MemoryEngine:
         :param caller: the caller whose limits the run counts toward; empty for the application
             itself.
         :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
-            of runs that others create are then free for it, and its own ids for others.
+        :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
+            creator and others may use the same run ids for different runs.
+        :raises InvalidInput: when a text contains a character that no database can store.
         :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
         """
+        check_texts(run_id=run_id, resource_id=resource_id, caller=caller, thread=thread)
         self._finish_lost_runs()
         scope = resource_id if is_confined else ""
         existing = self._runs.find_in_scope(workflow.id, run_id, scope) if run_id else None
@@ -127,6 +137,7 @@ class MemoryEngine:
             updated_at=created_at,
         )
         run = MemoryRun(workflow, record, self._max_events, caller, scope, self._runs.reserve)
+        run.number = next(self._numbers)
         self._runs.add(run)
         return run
 
@@ -210,18 +221,18 @@ class MemoryEngine:
 
         :param run: the run.
         :param data: the data the steps are resumed with.
-        :param steps: the paths of the steps.
+        :param steps: the paths of the steps, or of groups in which one step is suspended.
         :param context: the new request context; the previous one by default.
         :raises Conflict: when a step is not suspended.
         :raises InvalidInput: when the data does not fit.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         run = _require_memory_run(run)
-        await check_resume_data(run.workflow, run.record, steps, data)
+        paths = await check_resume_data(run.workflow, run.record, steps, data)
         run.replace_context(context)
         run.resumed_by.update(get_span_ids(get_current_span()))
         run.unpark()
-        await run.resume_steps(steps, dump(data))
+        await run.resume_steps(paths, dump(data))
         self._continue_execution(run)
 
     async def time_travel(
@@ -293,7 +304,7 @@ class MemoryEngine:
         """
         run = _require_memory_run(run)
         if not run.record.is_finished:
-            await run.stop()
+            run.stop()
             run.add_event(RunFinished(status="canceled", state=run.record.state))
         self._runs.mark_finished(run)
 
@@ -302,8 +313,8 @@ class MemoryEngine:
 
         :param workflow: the workflow.
         :param run_id: the id of the run.
-        :param resource_id: the owner of the run; by default any, and a run whose creator is not
-            confined is preferred.
+        :param resource_id: the owner of the run; any by default. A run whose creator is not
+            confined is then preferred.
         :raises NotFound: when there is no such run, or it has been removed.
         """
         if is_request_scoped():
@@ -322,13 +333,27 @@ class MemoryEngine:
         :param workflow: the workflow.
         :param query: selects the runs; all by default.
         """
-        query = query or RunQuery()
-        end = None if query.limit is None else query.offset + query.limit
+        return (await self.list_page(workflow, query or RunQuery())).records
+
+    async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
+        """Return the records that ``list`` returns, and the place after which the next page begins.
+
+        :param workflow: the workflow.
+        :param query: selects the runs; its ``limit`` is the size of the page.
+        """
         if is_request_scoped():
             await self._follow_requests()
-        records = _select_records(self._runs, workflow, query)
-        records.sort(key=lambda record: record.created_at, reverse=True)
-        return records[query.offset : end]
+        places = [
+            (RunCursor(run.record.created_at, run.number), run.record)
+            for run in _select_runs(self._runs, workflow, query)
+        ]
+        if query.after is not None:
+            places = [each for each in places if each[0] < query.after]
+        places.sort(key=lambda place: place[0], reverse=True)
+        end = None if query.limit is None else query.offset + query.limit
+        page = places[query.offset : end]
+        cursor = page[-1][0] if page and len(page) == query.limit else None
+        return RunPage([record for _, record in page], cursor)
 
     async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:
         """Return the number of stored runs by status.
@@ -338,8 +363,8 @@ class MemoryEngine:
         """
         if is_request_scoped():
             await self._follow_requests()
-        records = _select_records(self._runs, workflow, query or RunQuery())
-        return dict(Counter(record.status for record in records))
+        runs = _select_runs(self._runs, workflow, query or RunQuery())
+        return dict(Counter(run.record.status for run in runs))
 
     async def delete(self, run: Run) -> None:
         """Cancel a run and delete its record.
@@ -369,7 +394,7 @@ class MemoryEngine:
         self._runs.mark_started(run)
         try:
             run.replace_context(context)
-            await run.stop()
+            run.stop()
             run.journal = run.journal.create_successor(
                 run.add_event, run.count_bytes, outcomes, keep_wakes=start is run.start_point
             )
@@ -410,7 +435,7 @@ class MemoryEngine:
         run.task = start_task(self._execute(run, options), "workflow run")
 
     async def _follow_requests(self) -> None:
-        """Do what no timer does, because timers end with their request."""
+        """Continue the runs whose sleep or timeout has ended, because timers end with a request."""
         import asyncio
 
         self._finish_lost_runs()
@@ -434,19 +459,10 @@ class MemoryEngine:
             self._runs.mark_finished(run)
 
     async def _execute(self, run: MemoryRun, options: RunOptions) -> None:
-        interpret, to_run_error, PerStepPause, StepFailed = _import_interpreter()  # noqa: N806  # classes
-        journal, state = run.journal, options.state
+        journal, execute_run = run.journal, _import_execute_run()
         end: RunEvent = RunFinished(status="canceled")  # when a step raises CancelledError
         try:
-            result = await interpret(run.workflow, run.record.input, journal, options)
-            end = RunFinished(status="success", result=dump(result), state=state)
-        except PerStepPause:
-            end = RunPaused(state=state)
-        except StepFailed as failed:
-            end = RunFinished(status="failed", error=failed.error, state=state)
-        except Exception as error:  # noqa: BLE001  # a defect of the engine must not leave a run unfinished
-            reason = to_run_error(error, f"a run of workflow {run.workflow.id!r}")
-            end = RunFinished(status="failed", error=reason, state=state)
+            end = await execute_run(run.workflow, run.record.input, journal, options)
         finally:
             if not journal.closed:
                 journal.close()
@@ -457,19 +473,15 @@ class MemoryEngine:
 
 
 @functools.cache
-def _import_interpreter() -> tuple[Any, Any, type[BaseException], type[StepFailed]]:
+def _import_execute_run() -> Any:
     """Import the interpreter at the first run; each repeated ``import`` would take 1 µs."""
-    from mastra_core.workflows.engine.interpreter import PerStepPause, interpret
-    from mastra_core.workflows.engine.step_runner import StepFailed, to_run_error
+    from mastra_core.workflows.engine.interpreter import execute_run
 
-    return interpret, to_run_error, PerStepPause, StepFailed
+    return execute_run
 
 
-def _select_records(
-    runs: Iterable[MemoryRun], workflow: Workflow, query: RunQuery
-) -> list[RunRecord]:
-    records = (run.record for run in runs if run.workflow.id == workflow.id)
-    return [record for record in records if query.matches(record)]
+def _select_runs(runs: Iterable[MemoryRun], workflow: Workflow, query: RunQuery) -> list[MemoryRun]:
+    return [run for run in runs if run.workflow.id == workflow.id and query.matches(run.record)]
 
 
 def _require_memory_run(run: Run) -> MemoryRun:

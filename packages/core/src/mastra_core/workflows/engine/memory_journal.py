@@ -9,6 +9,7 @@ from typing import Any
 
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.request_scope import Signal, create_signal
+from mastra_core.workflows.engine.journal import split_idle_key
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunEvent, RunIdle
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
@@ -23,8 +24,8 @@ class MemoryJournal:
     :param run_id: the id of the run.
     :param add_event: receives each event once.
     :param count_bytes: receives the bytes of outcomes that no event contains.
-    :param outcomes: the outcomes of an earlier execution, by key; those calls are not repeated.
-    :ivar on_suspend: called when the run is suspended; ``None`` if its task simply waits.
+    :param outcomes: the outcomes of an earlier execution, by key, whose calls are not repeated.
+    :ivar on_suspend: called when the run is suspended; ``None`` if the task of the run waits.
     """
 
     parts = None  # the run ends with its process
@@ -71,8 +72,8 @@ class MemoryJournal:
 
         :param add_event: receives each event once.
         :param count_bytes: receives the bytes of outcomes that no event contains.
-        :param outcomes: the outcomes by key of calls that are not repeated.
-        :param keep_wakes: whether finished sleeps are not repeated.
+        :param outcomes: the outcomes, by key, whose calls are not repeated.
+        :param keep_wakes: whether a finished sleep ends at once when it is reached again.
         """
         journal = MemoryJournal(self.run_id, add_event, count_bytes, outcomes)
         for key, data in self._resume_data.items():  # of waits that the execution reaches again
@@ -99,7 +100,7 @@ class MemoryJournal:
 
     def _is_obsolete_idle(self, key: str) -> bool:
         """Return whether data has already arrived for one of the waits of a ``RunIdle``."""
-        return any(wait in self._resume_data for wait in key.removeprefix("idle:").split("|"))
+        return any(wait in self._resume_data for wait in split_idle_key(key))
 
     async def call_once(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Return the outcome of ``key``; await ``call`` if there is none yet.
@@ -157,10 +158,10 @@ class MemoryJournal:
         wake_batch()
 
     async def sleep(self, key: str, until: float) -> None:
-        """Sleep until the first time that was passed for ``key``.
+        """Sleep until a time.
 
         :param key: the key of the wait.
-        :param until: the time in seconds since the epoch.
+        :param until: the time in seconds since the epoch. The first time for each key counts.
         """
         import asyncio
 
@@ -196,10 +197,6 @@ class MemoryJournal:
         self._add_event(event)  # the key names all waits, so it is long and never repeated
         if self.on_suspend is not None and event.status == "suspended" and not self.is_due:
             self.on_suspend()
-
-    async def cancel(self) -> None:
-        """Ignore further events."""
-        self.close()
 
 
 def _ignore(_: object) -> None:

@@ -59,19 +59,20 @@ class MemoryRun:
     :param max_events: the maximum number of events.
     :param caller: the caller whose limits the run counts toward; empty for the application itself.
     :param scope: the resource that the creator is confined to; empty if it is not confined.
-    :param reserve: counts another number of bytes for the run; raises if they are too many.
+    :param reserve: called with the new number of bytes of the run; raises if they are too many.
 
-    ``trace`` holds the ids of the latest execution's span, if there is one. ``size`` is the
-    estimated memory of the run in bytes. ``reserved`` is the number of bytes that the store counts
-    for the unfinished run. A parked run is suspended and has no task; ``replay_options`` are the
-    options of the execution that continues it.
+    ``number`` counts the runs of the engine in the order of their creation. ``trace`` holds the ids
+    of the latest execution's span, if there is one. ``size`` is the estimated memory of the run in
+    bytes. ``reserved`` is the number of bytes that the store counts for the unfinished run. A
+    parked run is suspended and has no task; ``replay_options`` are the options of the execution
+    that continues it.
     """
 
     __slots__ = (
         "__weakref__", "_context_size", "_events", "_latest_data", "_max_events", "_reserve",
         "_start_size", "_waiters", "_watchers", "caller", "context", "is_parked", "journal", "key",
-        "record", "replay_options", "reserved", "resumed_by", "run_id", "size", "start_point",
-        "task", "trace", "workflow",
+        "number", "record", "replay_options", "reserved", "resumed_by", "run_id", "size",
+        "start_point", "task", "trace", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +97,7 @@ class MemoryRun:
         self.trace: dict[str, str] = {}
         self.resumed_by: dict[str, str] = {}
         self.caller = caller
+        self.number = 0
         self.size = _RUN_SIZE + len(record.run_id) + len(record.resource_id)
         self.reserved = self._context_size = self._start_size = 0
         self._reserve = reserve
@@ -232,10 +234,10 @@ class MemoryRun:
             self.is_parked = False
             self.journal = self.journal.reopen(self.add_event, self.count_bytes)
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Cancel the present execution, if any, and ignore its further events."""
         self.is_parked = False
-        await self.journal.cancel()
+        self.journal.close()
         task, self.task = self.task, None
         if task is not None and not task.done():
             cancel_task(task)

@@ -25,7 +25,7 @@ class MemoryStore:
     :param max_finished: the maximum number of finished runs.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of pending, running and suspended runs.
-    :param max_bytes: the maximum size of the finished runs, and of the unfinished ones.
+    :param max_bytes: the maximum size of all finished runs, and also of all unfinished runs.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class MemoryStore:
         return [*self._unfinished.values()]
 
     def find(self, workflow_id: str, run_id: str) -> MemoryRun | None:
-        """Return a run, or ``None``; prefer a run whose creator is not restricted to a resource.
+        """Return a run, or ``None``; prefer a run whose creator is not confined to a resource.
 
         :param workflow_id: the id of the workflow.
         :param run_id: the id of the run.

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from mastra_core.workflows.engine.run_events import RunEvent
 from mastra_core.workflows.engine.run_options import UNSET
-from mastra_core.workflows.engine.run_query import RunQuery
+from mastra_core.workflows.engine.run_query import RunPage, RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -71,10 +71,11 @@ class Engine(Protocol):
             workflow with this id, that run is returned.
         :param resource_id: the owner of the run.
         :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
-            of runs that others create are then free for it, and its own ids for others.
+        :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
+            creator and others may use the same run ids for different runs.
         :param caller: the caller whose limits the run counts toward, if the engine has bounds;
             empty for the application itself.
+        :raises InvalidInput: when a text contains a character that no database can store.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         """
 
@@ -132,7 +133,7 @@ class Engine(Protocol):
 
         :param run: the run.
         :param data: the data the steps are resumed with.
-        :param steps: the paths of the steps.
+        :param steps: the paths of the steps, or of groups in which one step is suspended.
         :param context: the new request context; the previous one by default.
         :raises InvalidInput: when the data does not fit.
         :raises Conflict: when a step is not suspended.
@@ -185,8 +186,8 @@ class Engine(Protocol):
 
         :param workflow: the workflow.
         :param run_id: the id of the run.
-        :param resource_id: the owner of the run; by default any, and a run whose creator is not
-            confined is preferred.
+        :param resource_id: the owner of the run; any by default. A run whose creator is not
+            confined is then preferred.
         :raises NotFound: when there is no such run.
         """
 
@@ -195,6 +196,13 @@ class Engine(Protocol):
 
         :param workflow: the workflow.
         :param query: selects the runs; all by default.
+        """
+
+    async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
+        """Return the records that ``list`` returns, and the place after which the next page begins.
+
+        :param workflow: the workflow.
+        :param query: selects the runs; its ``limit`` is the size of the page.
         """
 
     async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.workflows.engine.journal import build_idle_key
 from mastra_core.workflows.engine.run_events import RunIdle
 from mastra_core.workflows.engine.tasks import gather
 
@@ -85,6 +86,4 @@ class RunActivity:
         await asyncio.sleep(0)
         if not self._active_count and number == self._deactivations:  # type: ignore[redundant-expr]  # changed while waiting
             status: Any = "waiting" if any(self._waits.values()) else "suspended"
-            # Each key is waited for once, so this key is unique among the idle moments of a run.
-            key = f"idle:{'|'.join(sorted(self._waits))}"
-            await self._journal.emit(key, RunIdle(status=status))
+            await self._journal.emit(build_idle_key(self._waits), RunIdle(status=status))

@@ -23,7 +23,9 @@ __all__ = (
     "build_initial_state",
     "check_priority",
     "check_resume_data",
+    "check_texts",
     "generate_id",
+    "is_storable",
     "require_restartable",
     "require_rested",
     "validate_data",
@@ -46,6 +48,33 @@ def check_priority(priority: object) -> None:
         )
 
 
+def check_texts(**texts: str) -> None:
+    """Check that every database can store the texts that identify a run and its owner.
+
+    :param texts: the texts by name.
+    :raises InvalidInput: when a text contains a NUL character or half of a surrogate pair.
+    """
+    for name, text in texts.items():
+        if not is_storable(text):
+            raise InvalidInput(
+                f"The {name.replace('_', ' ')} {text!r} contains a character that no database "
+                "can store.",
+                "Remove NUL characters and halves of surrogate pairs.",
+            )
+
+
+def is_storable(text: str) -> bool:
+    """Return whether every database can store a text.
+
+    :param text: the text.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
 def validate_data(what: str, type_: Any, value: Any) -> None:
     """Check that data of a caller matches the declared type.
 
@@ -61,29 +90,36 @@ def validate_data(what: str, type_: Any, value: Any) -> None:
 
 
 async def check_resume_data(
-    workflow: WorkflowDefinition, record: RunRecord, steps: Sequence[str], data: Any
-) -> None:
+    workflow: WorkflowDefinition | None, record: RunRecord, steps: Sequence[str], data: Any
+) -> list[str]:
     """Check that all steps are suspended, and validate the data once for each type.
 
-    :param workflow: the workflow.
+    :param workflow: the workflow; ``None`` to leave the check of the data to the steps.
     :param record: the record of the run.
-    :param steps: the paths of the steps.
+    :param steps: the paths of the steps, or of groups in which one step is suspended.
     :param data: the data the steps are resumed with.
-    :raises Conflict: when a step is not suspended.
+    :returns: the paths of the suspended steps, each once.
+    :raises Conflict: when a step is not suspended, or there is none.
     :raises InvalidInput: when the data does not fit.
     """
     import asyncio
 
+    paths: dict[str, None] = {}
     checked: set[str] = set()
-    for number, path in enumerate(steps, 1):
-        name = strip_indexes(find_suspended_step(record, path))
-        if name not in checked:
+    for number, step in enumerate(steps, 1):
+        path = find_suspended_step(record, step)
+        paths[path] = None
+        name = strip_indexes(path)
+        if workflow is not None and name not in checked:
             checked.add(name)
             type_ = find_step(workflow, name).resume
             if type_ is not None:
                 validate_data("resume data", type_, data)
         if number % BATCH_SIZE == 0:
             await asyncio.sleep(0)
+    if not paths:
+        raise Conflict("No step of this workflow run was named.", "Name a suspended step.")
+    return [*paths]
 
 
 def build_initial_state(workflow: WorkflowDefinition, state: Any) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class RunStarted(_Event, frozen=True, kw_only=True, gc=False, tag="run-started")
 
 
 class RunRewound(_Event, frozen=True, kw_only=True, gc=False, tag="run-rewound"):
-    """The run is executed again: without the results of ``steps``, and with given ``outputs``."""
+    """The run is executed again. It forgets ``steps``, and assumes the ``outputs`` by path."""
 
     steps: tuple[str, ...] = ()
     outputs: dict[str, Any] = {}
@@ -120,7 +120,11 @@ class StepEnded(_Event, frozen=True, kw_only=True, omit_defaults=True, gc=False,
 
 
 class RunIdle(_Event, frozen=True, kw_only=True, gc=False, tag="run-idle"):
-    """No step is running: a step sleeps (``waiting``), or all remaining steps are suspended."""
+    """No step is running.
+
+    The status is ``waiting`` if a step sleeps or waits for another run. It is ``suspended`` if all
+    remaining steps are suspended.
+    """
 
     status: Literal["waiting", "suspended"]
 

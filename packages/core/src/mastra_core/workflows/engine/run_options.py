@@ -10,7 +10,7 @@ import msgspec
 __all__ = ("BATCH_SIZE", "UNSET", "RunOptions", "StartPoint", "StepAddress")
 
 BATCH_SIZE = 100  # steps or events after which the event loop can do other work
-UNSET: Any = msgspec.UNSET  # stands for a missing value, because None is valid input
+UNSET: Any = msgspec.UNSET  # a missing value; None is a valid one
 
 
 class StartPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,9 +45,9 @@ class RunOptions(msgspec.Struct, kw_only=True):
     :param resource_id: the owner of the run.
     :param trace: receives the ids of the execution's span, if it has one.
     :param resumed_by: the ids of the span of the request that resumed the run last.
-    :param start_child: starts another run for a wait, once, and returns its id; ``None`` if the
-        engine cannot. The arguments are the key of the wait and whether the run waits for the end,
-        the workflow, and its input.
+    :param start_child: starts another run, once for each wait, and returns the id of that run;
+        ``None`` if the engine cannot. The arguments are a pair (the key of the wait, and whether
+        this run waits for the end of the other), the workflow, and its input.
     """
 
     context: Mapping[str, Any] = {}

@@ -1,14 +1,37 @@
-"""Selections of runs, for lists and counts."""
+"""Selections of runs for lists and counts, and pages of lists."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from mastra_core.workflows.engine.run_record import RunRecord
 
-__all__ = ("RunQuery",)
+__all__ = ("RunCursor", "RunPage", "RunQuery")
+
+
+class RunCursor(NamedTuple):
+    """The place of a run in a list. The place stays valid when other runs leave the list.
+
+    :param time: the time by which the list is ordered, in milliseconds since the epoch.
+    :param key: the key of the run in its store, which orders runs of the same time.
+    """
+
+    time: int
+    key: int
+
+
+class RunPage(NamedTuple):
+    """A part of a list of runs.
+
+    :param records: the records of the runs.
+    :param cursor: the place of the last run, after which the next page begins; ``None`` if no run
+        follows.
+    """
+
+    records: list[RunRecord]
+    cursor: RunCursor | None
 
 
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,6 +39,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     :param run_id: the id of the run; any by default.
     :param run_id_prefix: the beginning of the ids of the runs; any by default.
+    :param run_id_length: the number of characters of the ids of the runs; any by default.
     :param status: the status; any by default.
     :param resource_id: the owner of the runs; any by default.
     :param since: the earliest creation, in milliseconds since the epoch.
@@ -27,12 +51,15 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
         those that have changed last.
     :param last_events: read only the first event and so many last events of each durable run; all
         by default. The records then lack what is in between.
+    :param after: list only the runs that follow this place. Unlike with an offset, no run is missed
+        if others leave the list between two pages.
     :param offset: how many of the selected runs to skip.
     :param limit: the maximum number of runs; all by default.
     """
 
     run_id: str = ""
     run_id_prefix: str = ""
+    run_id_length: int | None = None
     status: str = ""
     resource_id: str = ""
     since: int | None = None
@@ -41,6 +68,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     updated_since: int | None = None
     order: Literal["created", "updated"] = "created"
     last_events: int | None = None
+    after: RunCursor | None = None
     offset: int = 0
     limit: int | None = None
 
@@ -52,6 +80,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
         return (
             self.run_id in ("", record.run_id)
             and record.run_id.startswith(self.run_id_prefix)
+            and self.run_id_length in (None, len(record.run_id))
             and (not self.status or record.status == self.status)
             and (not self.resource_id or record.resource_id == self.resource_id)
             and (self.since is None or record.created_at >= self.since)

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.errors import InvalidInput, MastraError
+from mastra_core.errors import Forbidden, InvalidInput, MastraError
 from mastra_core.json_repair import repair_text
 from mastra_core.logger import get_logger
 from mastra_core.logs.log_fields import set_log_step
 from mastra_core.redaction import safe_message
-from mastra_core.schema import validate
+from mastra_core.schema import dump, validate
 from mastra_core.telemetry import annotate, is_recording, link_trace, start_span
 from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.run_events import (
@@ -229,7 +229,7 @@ async def _call_step(
     if step.call.context_name:  # a context takes as long to build as a short step to execute
         writer = functools.partial(_write_chunk, scope, address, call_number)
         context = scope.build_context(step, address, attempt=attempt, writer=writer)
-        context.resume_data, context.kept = resume_state
+        context.resume_data, context.kept = map(dump, resume_state)  # the step may change them
         if step.kind == "agent":
             context.parts = open_step_parts(scope.journal, address, call_number)
     try:
@@ -252,11 +252,11 @@ async def _call_step(
 
 
 def _to_failure(scope: Scope, step: Step[Any, Any], error: Exception) -> Outcome:
-    """Convert an exception to an outcome; never retry invalid input."""
+    """Convert an exception to an outcome; never retry invalid input or a declined tool."""
     retry: Any = step.retry or scope.workflow.retry
     covered = retry is not None and isinstance(error, retry.on)
     reason = to_run_error(error, f"step {step.id!r} of workflow {scope.workflow.id!r}")
-    again = covered and not isinstance(error, InvalidInput)
+    again = covered and not isinstance(error, InvalidInput | Forbidden)
     return Outcome(kind="failed", error=reason, again=again)
 
 

@@ -90,7 +90,7 @@ def build_rewind_event(record: RunRecord, start: StartPoint) -> RunRewound:
 def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """Drop the failures that ended a run, so that a restart repeats the failed calls.
 
-    If another call followed a failure, such as a retry, the failure stays.
+    A failure that another call followed, such as a retry, stays.
 
     :param outcomes: the recorded outcomes by key, in the order in which they were recorded.
     """
@@ -123,7 +123,7 @@ def _collect_outputs(record: RunRecord) -> dict[str, Any]:
 def _iter_other_steps(
     workflow: WorkflowDefinition, names: tuple[str, ...], prefix: str = ""
 ) -> Iterator[str]:
-    """Yield the steps before the step at ``names`` and the steps concurrent with it, by path."""
+    """Yield the paths of the steps that precede the step at ``names`` or run beside it."""
     for node in workflow.nodes:
         target = next((step for step in node.steps if step.id == names[0]), None)
         yield from (prefix + step.id for step in node.steps if step is not target)

@@ -1,4 +1,4 @@
-"""Steps that start a run of its own of another workflow."""
+"""Create steps that start separate runs of other workflows."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def as_child(
 
 
 def as_child(workflow: Any, *, id: str = "", wait: bool = True) -> Step[Any, Any]:
-    """Convert a workflow to a step that starts a run of its own of the workflow.
+    """Convert a workflow to a step that starts a separate run of the workflow.
 
-    The run has an id, a status and a queue of its own. The run of the step waits without taking
-    memory, and is durable. If it is canceled, the started run is canceled too.
+    The started run has its own id, status and queue. The run that contains the step is durable, and
+    takes no memory while it waits. If that run is canceled, the started run is canceled too.
 
     :param workflow: the workflow, which must be registered too.
     :param id: the id of the step; that of the workflow by default.

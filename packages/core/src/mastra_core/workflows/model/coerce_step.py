@@ -69,7 +69,9 @@ def as_step(
     """
     step_ = _coerce_step(value, output)
     changes: dict[str, Any] = {"id": id, "retry": as_retry(retry), "timeout": timeout}
-    given = {name: change for name, change in changes.items() if change not in {None, ""}}
+    given = {
+        name: change for name, change in changes.items() if change is not None and change != ""
+    }
     return dataclasses.replace(step_, **given) if given else step_
 
 

@@ -1,4 +1,4 @@
-"""Cron expressions: their times in a time zone, also where the clock is changed."""
+"""Find the times of cron expressions in a time zone, also when the clock is changed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ _FIELDS = (
     ("month", 1, 12),
     ("day of the week", 0, 7),
 )
-_MONTHS = {name.upper(): number for number, name in enumerate(calendar.month_abbr) if name}
-_DAYS = {
-    name: number for number, name in enumerate(("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"))
+# Not from ``calendar``, whose names are those of the locale.
+_MONTHS = {
+    name: number
+    for number, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)
 }
+_DAYS = {name: number for number, name in enumerate("SUN MON TUE WED THU FRI SAT".split())}
 _NICKNAMES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -38,7 +40,7 @@ _SUNDAY = 7
 _YEARS = 50  # the 29th of February may miss a day of the week for 40 years
 _UTC = dt.UTC
 _SECOND = dt.timedelta(seconds=1)
-_SKIP = dt.timedelta(hours=1)  # by which a change moves the clock at most
+_SKIP = dt.timedelta(hours=2)  # a change moves the clock at most by this: in Antarctica/Troll
 
 
 class CronExpression:
@@ -75,9 +77,9 @@ class CronExpression:
     def find_next(self, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
         """Return the first time after a moment.
 
-        A time that the clock skips is moved to as long after the change. A time that occurs twice
-        counts once. An expression with ``*`` or ``*/n`` as minute or hour is an interval: it
-        describes no skipped time, and both occurrences of a repeated time.
+        If the clock skips a time, the time is moved by as much as the clock: 02:30 becomes 03:30. A
+        time that occurs twice counts once. An expression with ``*`` or ``*/n`` as minute or hour is
+        an interval. It omits a skipped time, and has both occurrences of a repeated time.
 
         :param after: the moment, with a time zone.
         :param zone: the time zone of the expression.

@@ -9,13 +9,14 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict
 
 from mastra_core.errors import ConfigError
 from mastra_core.schema import dump, to_json_schema
 from mastra_core.worker_thread import run_in_thread
 from mastra_core.workflows.model.function import Function
+from mastra_core.workflows.model.number_checks import check_count, check_seconds
 from mastra_core.workflows.model.retry import Retry, as_retry
 from mastra_core.workflows.model.step_context import StepContext
 from mastra_core.workflows.model.type_variables import In, Out, TypedOutput
@@ -33,7 +34,6 @@ __all__ = (
     "Sleep",
     "Step",
     "WorkflowDefinition",
-    "check_concurrency",
     "check_id",
     "get_input_type",
     "get_output_type",
@@ -56,8 +56,8 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     :param retry: the retry policy; by default, that of the workflow.
     :param timeout: the seconds that one attempt may take.
     :param workflow: the nested workflow that is executed instead of ``call``.
-    :param child: the workflow of which the step starts a run of its own, instead of ``call``.
-    :param awaits_child: whether the step waits for the end of this run.
+    :param child: the workflow of which the step starts a separate run, instead of ``call``.
+    :param awaits_child: whether the step waits for the end of that run.
     :param kind: what the step was created from.
     :param source_id: the id of the agent, tool or workflow that the step was created from.
     :param suspends: whether the step certainly has code, or a tool, that suspends the run.
@@ -81,15 +81,11 @@ class Step(TypedOutput[Out], Generic[In, Out]):
 
     def __post_init__(self) -> None:
         check_id("step", self.id)
-        if self.timeout is not None and not self.timeout > 0:
-            raise ConfigError(
-                f"The timeout {self.timeout!r} of the step {self.id!r} is not a valid number of "
-                "seconds.",
-                "Use a number above 0.",
-            )
+        if self.timeout is not None:
+            check_seconds(f"The timeout {self.timeout!r} of the step {self.id!r}", self.timeout)
         if self.timeout is not None and self.child is not None:
             raise ConfigError(
-                f"The step {self.id!r} starts a run of its own, and has no timeout.",
+                f"The step {self.id!r} starts a separate run, and therefore has no timeout.",
                 f"Write Workflow({self.source_id!r}, timeout=...).",
             )
         for what in ("input", "output", "resume", "suspend"):
@@ -111,7 +107,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
         )
 
     def list_children(self) -> list[WorkflowDefinition]:
-        """Return the workflows of which the step, or a step nested in it, starts runs."""
+        """Return the workflows whose runs the step, or a step nested in it, starts."""
         if self.child is not None:
             return [self.child]
         inner = self.workflow.iter_steps() if self.workflow is not None else ()
@@ -188,7 +184,7 @@ class ForEach(Single):
     concurrency: int = 1
 
     def __post_init__(self) -> None:
-        check_concurrency(self.concurrency)
+        check_count("concurrency", self.concurrency, least=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,7 +202,7 @@ class Loop(Single):
 
 @dataclasses.dataclass(frozen=True)
 class Sleep:
-    """A pause for some seconds or until a moment; the previous output is passed on.
+    """A pause for some seconds or until a moment, which passes on the previous output.
 
     :param id: the id.
     :param duration: the seconds, unless ``function`` or ``moment`` is set.
@@ -230,12 +226,9 @@ class Sleep:
                 "zone.",
                 "Pass a datetime with a time zone: datetime.now(UTC) + timedelta(hours=1).",
             )
-        if not self.until and not _is_number(self.duration, int | float, least=0):
-            raise ConfigError(
-                f"The duration {self.duration!r} of the sleep {self.id!r} is not a valid number of "
-                "seconds.",
-                "Use a number of 0 or more.",
-            )
+        if not self.until:
+            what = f"The duration {self.duration!r} of the sleep {self.id!r}"
+            check_seconds(what, self.duration, allows_zero=True)
 
     @property
     def steps(self) -> tuple[Step[Any, Any], ...]:
@@ -265,16 +258,11 @@ class WorkflowDefinition(Generic[In, Out]):
     schedule: Any = None
 
     def __post_init__(self) -> None:
+        check_name("workflow", self.id)
         object.__setattr__(self, "retry", as_retry(self.retry))
-        object.__setattr__(self, "previous", tuple(self.previous))
-        others = [each.id for each in self.previous if each.id != self.id]
-        if others:
-            raise ConfigError(
-                f"{others[0]!r} is not an earlier description of the workflow {self.id!r}.",
-                "Pass workflows with the same id: previous=[order_v1].",
-            )
+        object.__setattr__(self, "previous", _as_previous(self.id, self.previous))
         if self.concurrency is not None:
-            check_concurrency(self.concurrency)
+            check_count("concurrency", self.concurrency, least=1)
             object.__setattr__(self, "durable", True)
         if any(step.list_children() for step in self.iter_steps()):
             object.__setattr__(self, "durable", True)
@@ -283,12 +271,8 @@ class WorkflowDefinition(Generic[In, Out]):
 
             object.__setattr__(self, "schedule", as_schedules(self.schedule))
             object.__setattr__(self, "durable", True)
-        if self.timeout is not None and not self.timeout > 0:
-            raise ConfigError(
-                f"The timeout {self.timeout!r} of the workflow {self.id!r} is not a valid number "
-                "of seconds.",
-                "Use a number above 0.",
-            )
+        if self.timeout is not None:
+            check_seconds(f"The timeout {self.timeout!r} of the workflow {self.id!r}", self.timeout)
 
     @property
     def schedules(self) -> tuple[Schedule, ...]:
@@ -375,29 +359,41 @@ def check_id(what: str, id_: str) -> None:
 
     :param what: the kind of object, for the message: ``step``.
     :param id_: the id.
-    :raises ConfigError: when the id is empty or contains a reserved character.
+    :raises ConfigError: when the id is no text of visible characters, or contains a reserved one.
     """
-    if not id_ or any(character in _RESERVED for character in id_):
+    check_name(what, id_)
+    if any(character in _RESERVED for character in id_):
         raise ConfigError(
-            f"The id {id_!r} of a {what} is empty, or contains one of {' '.join(_RESERVED)}",
+            f"The id {id_!r} of a {what} contains one of {' '.join(_RESERVED)}",
             "Set another id: id='...'.",
         )
 
 
-def check_concurrency(value: object) -> None:
-    """Check a maximum number of items or runs at a time.
+def check_name(what: str, id_: object) -> None:
+    """Check that an id can be stored and shown.
 
-    :param value: the number.
-    :raises ConfigError: when the value is no integer of 1 or more.
+    :param what: the kind of object, for the message: ``workflow``.
+    :param id_: the id.
+    :raises ConfigError: when the id is no text of visible characters.
     """
-    if not _is_number(value, int, least=1):
+    if not isinstance(id_, str) or not id_ or not id_.isprintable():
         raise ConfigError(
-            f"concurrency={value!r} is not a valid number.", "Use an integer of 1 or more."
+            f"The id {id_!r} of a {what} is not a text of visible characters.",
+            "Set another id: id='...'.",
         )
 
 
-def _is_number(value: object, kind: Any, *, least: float) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool) and value >= least
+def _as_previous(id_: str, value: Any) -> tuple[WorkflowDefinition, ...]:
+    """Check that all values are earlier descriptions of a workflow, and return them."""
+    previous = tuple(value) if isinstance(value, Iterable) else (value,)
+    for each in previous:
+        if not isinstance(each, WorkflowDefinition) or each.id != id_:
+            name = each.id if isinstance(each, WorkflowDefinition) else each
+            raise ConfigError(
+                f"{name!r} is not an earlier description of the workflow {id_!r}.",
+                "Pass workflows with the same id: previous=[order_v1].",
+            )
+    return previous
 
 
 def _is_moment(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Send the events of an agent to the readers of a run, also if the agent's step is repeated."""
+"""Send the events of an agent to the readers of a run, even if its step is repeated."""
 
 from __future__ import annotations
 

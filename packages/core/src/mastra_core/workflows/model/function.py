@@ -1,4 +1,4 @@
-"""A function of the user, with the names of its arguments."""
+"""Inspect and call a function of the user, which takes an input, a context, both or neither."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Function:
         return "condition" if name == "<lambda>" else name
 
     def bind(self, value: Any, context: StepContext | None) -> Callable[[], Any]:
-        """Return the arguments that the function takes, by name.
+        """Bind the function to the arguments that it takes.
 
         :param value: the input.
         :param context: the context; may be ``None`` if the function takes none.

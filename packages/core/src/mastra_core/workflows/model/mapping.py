@@ -75,18 +75,21 @@ def _build_source(field: str, source: Any) -> _Source:
 
 def _parse_source(field: str, source: Mapping[str, Any]) -> _Source:
     match dict(source):
-        case {"step": Step(id=name) | str(name), **rest} if set(rest) <= {"path"}:
-            return _create_reader(lambda _, context: context.output(name), rest.get("path", ""))
-        case {"input": path, **rest} if not rest:
+        case {"step": Step(id=name) | str(name), "path": str(path), **rest} if not rest:
+            return _create_reader(lambda _, context: context.output(name), path)
+        case {"step": Step(id=name) | str(name), **rest} if not rest:
+            return _create_reader(lambda _, context: context.output(name), "")
+        case {"input": str(path), **rest} if not rest:
             return _create_reader(lambda _, context: context.init_data, path)
-        case {"state": path, **rest} if not rest:
+        case {"state": str(path), **rest} if not rest:
             return _create_reader(lambda _, context: dump(context.state), path)
-        case {"request_context": path, **rest} if not rest:
+        case {"request_context": str(path), **rest} if not rest:
             return _create_reader(lambda _, context: context.request_context, path)
         case {"value": value, **rest} if not rest:
             return _create_reader(lambda *_: value, "")
     raise ConfigError(
-        f"{dict(source)!r} is not a valid source for the field {field!r}.",
+        f"A mapping with {', '.join(map(repr, source))} is not a valid source for the field "
+        f"{field!r}.",  # without its values, because they may be secret
         'Write {"step": step, "path": "a.b"}, {"input": "a"}, {"state": "a"}, '
         '{"request_context": "a"} or {"value": 1}.',
     )

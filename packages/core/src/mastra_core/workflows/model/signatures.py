@@ -1,6 +1,6 @@
-"""Types for type checkers: the arguments of steps and workflows.
+"""Define the types of the arguments of steps and workflows, for type checkers.
 
-This module is not imported at run time, so it does not slow down an application.
+No application imports this module at run time, so the module does not slow it down.
 """
 
 from __future__ import annotations

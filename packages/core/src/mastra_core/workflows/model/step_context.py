@@ -1,11 +1,11 @@
-"""The context of a step: data of the run, and methods such as ``suspend``."""
+"""The context of a step: the data of its run, and methods such as ``suspend``."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
-from mastra_core.errors import NotFound
+from mastra_core.errors import InvalidInput, NotFound
 from mastra_core.schema import dump, validate
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.model.type_variables import TypedOutput
@@ -33,11 +33,11 @@ class StepExit(BaseException):
 
 
 class StepContext:
-    """The context of one call of a step, for a parameter with this type.
+    """The context of one call of a step, which a parameter of this type receives.
 
-    ``kept`` is the value that the step passed to ``suspend`` as ``keep``. ``canceled`` is set when
+    ``kept`` is the value that the step passed to ``suspend`` as ``keep``. ``canceled`` is true when
     the run no longer waits for the step. A coroutine is then cancelled. A plain function, which
-    runs in a thread, should check ``canceled`` regularly and return.
+    runs in a thread, should check ``canceled`` regularly and return if it is true.
 
     ``parts`` records the finished calls of an agent's step. It is ``None`` for other steps, and in
     runs that end with their process.
@@ -61,8 +61,8 @@ class StepContext:
     """
 
     __slots__ = (
-        "_changes", "_outputs", "_state", "_state_type", "_suspend_type", "_writer", "_written",
-        "attempt", "canceled", "init_data", "iteration", "kept", "parts", "path", "request_context",
+        "_changes", "_init_data", "_outputs", "_state", "_state_type", "_suspend_type", "_writer",
+        "_written", "attempt", "canceled", "iteration", "kept", "parts", "path", "request_context",
         "resource", "resume_data", "run_id", "step_id", "workflow_id",
     )  # fmt: skip
 
@@ -89,7 +89,6 @@ class StepContext:
         self.workflow_id = workflow_id
         self.step_id = step_id
         self.path = path or step_id
-        self.init_data = init_data
         self.resume_data = resume_data
         self.request_context: Mapping[str, Any] = {} if request_context is None else request_context
         self.resource = resource
@@ -98,6 +97,7 @@ class StepContext:
         self.attempt = attempt
         self.iteration = iteration
         self.canceled = False
+        self._init_data = init_data
         self._outputs = outputs or {}
         self._state = state or {}
         self._state_type = state_type
@@ -105,6 +105,11 @@ class StepContext:
         self._changes: dict[str, Any] = {}
         self._writer = writer
         self._written = 0
+
+    @property
+    def init_data(self) -> Any:
+        """A copy of the input of the workflow, which the step may change."""
+        return dump(self._init_data)
 
     @property
     def state(self) -> Any:
@@ -140,7 +145,8 @@ class StepContext:
     def output(self, step: str | TypedOutput[Any] | Tool, /) -> Any:
         """Return the output of an earlier step of this workflow.
 
-        :param step: the step, for a value of its output type; or its id, for JSON builtins.
+        :param step: the step, for a value of its output type; or its id, for JSON builtins, which
+            are a copy.
         :raises NotFound: when the step has no output yet.
         """
         name = step if isinstance(step, str) else step.id
@@ -150,7 +156,7 @@ class StepContext:
                 f"These steps have an output: {', '.join(self._outputs) or 'none'}.",
             )
         value = self._outputs[name]
-        return value if isinstance(step, str) else validate(step.output, value)
+        return dump(value) if isinstance(step, str) else validate(step.output, value)
 
     def suspend(self, payload: Any = None, *, label: str = "", keep: Any = None) -> NoReturn:
         """Suspend the step; ``resume`` executes the step again from its beginning.
@@ -159,8 +165,11 @@ class StepContext:
         :param label: another name by which the step can be resumed.
         :param keep: a JSON-serializable value that the step gets back as ``kept``; no caller sees
             it.
-        :raises InvalidInput: when the payload does not fit the ``suspend`` type.
+        :raises InvalidInput: when the payload does not fit the ``suspend`` type, or the label is no
+            text.
         """
+        if not isinstance(label, str):
+            raise InvalidInput(f"The label {label!r} of suspend is not a text.")
         data = dump(payload)
         if self._suspend_type is not None and data is not None:
             validate(self._suspend_type, data)

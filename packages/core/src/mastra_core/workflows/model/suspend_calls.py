@@ -1,4 +1,4 @@
-"""Find functions that suspend, and the steps of a workflow that do."""
+"""Find functions that suspend a run, and the steps of a workflow that suspend it."""
 
 from __future__ import annotations
 

@@ -48,11 +48,13 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param nodes: the nodes; the methods append them.
     :param state: the type of the state that the steps share; any mapping by default.
     :param retry: the retry policy, or the number of retries, for steps without their own.
-    :param timeout: the maximum seconds from start to end, with the time while it is suspended.
-    :param durable: whether its runs are kept in a database, also if those of others are not.
+    :param timeout: the maximum seconds from start to end. The time while the run is suspended
+        counts too.
+    :param durable: whether the runs are kept in a database, even if those of other workflows are
+        kept in memory.
     :param version: part of the fingerprint; change it if the old runs must not continue with the
         new functions.
-    :param previous: earlier descriptions, with which old durable runs are continued.
+    :param previous: earlier descriptions of the workflow, with which its old durable runs continue.
     :param concurrency: the maximum number of runs that all processes of the database execute at a
         time. Further runs wait. The workflow is then durable.
     :param schedule: when runs start by themselves: a cron expression, a ``Schedule``, or several
@@ -143,9 +145,9 @@ class Workflow(WorkflowDefinition[In, Out]):
         )
 
     def foreach(self, each: Repeated[New], /, *, concurrency: int = 1) -> Workflow[In, list[New]]:
-        """Append a step that runs once for each item of the previous output, a list.
+        """Append a step that runs once for each item of the previous output, which is a list.
 
-        The output is the list of outputs.
+        The output of the node is the list of the step's outputs.
 
         :param each: the step.
         :param concurrency: the maximum number of items at a time.
@@ -196,7 +198,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         )
 
     def sleep(self, duration: float | Condition, /, *, id: str = "") -> Workflow[In, Out]:
-        """Append a pause of some seconds; the previous output is passed on.
+        """Append a pause of some seconds, which passes on the previous output.
 
         :param duration: the seconds, or a function that returns them; see ``branch``.
         :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
@@ -207,7 +209,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(Sleep(name, duration=duration))
 
     def sleep_until(self, moment: dt.datetime | Condition, /, *, id: str = "") -> Workflow[In, Out]:
-        """Append a pause until a moment; the previous output is passed on.
+        """Append a pause until a moment, which passes on the previous output.
 
         :param moment: a datetime with a time zone, or a function that returns one; see ``branch``.
         :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
@@ -218,11 +220,12 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(Sleep(name, moment=moment, until=True))
 
     def check(self) -> None:
-        """Check that the last step's output can be the declared ``output``, and the schedules.
+        """Check the last step's output against the declared ``output``, and check the schedules.
 
         ``Mastra`` calls this when the workflow is registered.
 
-        :raises ConfigError: when the types are incompatible; the message names both.
+        :raises ConfigError: when the types are incompatible, or the input, the state or the context
+            of a schedule does not fit.
         """
         from mastra_core.workflows.model.type_flow import check_result
 
@@ -249,11 +252,16 @@ class Workflow(WorkflowDefinition[In, Out]):
         """Render the workflow as a diagram.
 
         :param form: ``mermaid`` for a Mermaid flowchart, ``svg`` for an SVG picture.
+        :raises ConfigError: for any other form.
         """
         if form == "svg":
             from mastra_core.workflows.render.svg import render_svg as render
-        else:
+        elif form == "mermaid":
             from mastra_core.workflows.render.mermaid import render_mermaid as render
+        else:
+            raise ConfigError(
+                f"{form!r} is not a form of a diagram.", "Write draw('mermaid') or draw('svg')."
+            )
         return render(self)
 
     def _append_node(self, node: Node) -> Workflow[In, Any]:

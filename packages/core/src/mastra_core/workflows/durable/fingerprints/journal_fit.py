@@ -15,7 +15,8 @@ from mastra_core.workflows.model.description import (
 
 __all__ = ("check_fit",)
 
-# What follows the id of a step in a key: item of a foreach, iteration of a loop, number of a call.
+# These parts follow the id of a step in a key: the item of a foreach, the iteration of a loop, and
+# the number of the call.
 _INSTANCE = re.compile(r"((?:\[\d+\])?(?:@\d+)?)#\d+\.")
 _SEPARATORS = "[#@!?~:."
 
@@ -34,8 +35,8 @@ def check_fit(
     :param old: the description with which the outcomes were recorded.
     :param new: the description with which the run shall continue.
     :param keys: the keys of all outcomes, waits and events of the run.
-    :param start: the path of the step in which the last execution began, if it did not begin in the
-        first one.
+    :param start: the path of the step in which the last execution began; empty if this was the
+        first step.
     :raises Conflict: when the outcomes do not fit; the message names the step.
     """
     if old.format != new.format:
@@ -183,7 +184,8 @@ def _list_ids(node: NodeDescription) -> list[str]:
 
 
 def _build_node_conflict(old: NodeDescription, new: NodeDescription | None) -> Conflict:
-    return _build_conflict(f"it has outcomes of {_name_node(old)}, but there is {_name_node(new)}")
+    reason = f"it has outcomes of {_name_node(old)}, where the other has {_name_node(new)}"
+    return _build_conflict(reason)
 
 
 def _name_node(node: NodeDescription | None) -> str:

@@ -22,7 +22,7 @@ class KnownFingerprint(NamedTuple):
     """A fingerprint of a workflow that the database knows.
 
     :param fingerprint: the fingerprint.
-    :param created_at: when a process had it first, in milliseconds since the epoch.
+    :param created_at: when a process first had it, in milliseconds since the epoch.
     :param processes: the names of the living processes that execute its runs.
     :param description: the structure of the workflow.
     """

@@ -1,1 +1,1 @@
-"""Start durable runs at the times of their schedules, once for all processes."""
+"""Start durable runs at the times of their schedules, each once for all processes together."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mastra_core.errors import NotFound
+from mastra_core.errors import Conflict, NotFound
 from mastra_core.workflows.durable.schedules.scheduler import build_run_id, map_schedules
 from mastra_core.workflows.durable.store.run_rows import ScheduleRow
 from mastra_core.workflows.durable.store.run_store import RunStore
@@ -77,7 +79,7 @@ class ScheduleManager:
         raise NotFound(f"There is no schedule {id!r}.", "List the schedules.")
 
     async def pause(self, id: str) -> StoredSchedule:
-        """Start no more runs until ``resume``, also after a restart.
+        """Let the schedule start no runs until ``resume``, also after a restart.
 
         :param id: the id of the schedule.
         :raises NotFound: when there is no such schedule.
@@ -87,7 +89,7 @@ class ScheduleManager:
         return await self.get(id)
 
     async def resume(self, id: str) -> StoredSchedule:
-        """Start runs again, beginning with the next time after now.
+        """Let a paused schedule start runs again, from its next time after now.
 
         :param id: the id of the schedule.
         :raises NotFound: when there is no such schedule.
@@ -104,14 +106,20 @@ class ScheduleManager:
         :raises NotFound: when there is no such schedule.
         """
         stored = await self.get(id)
-        schedule, now = stored.schedule, get_timestamp_ms()
-        moment = now if now % 1000 else now + 1  # a start by the schedule is at a whole second
-        run = await self._engine.create(stored.workflow, build_run_id(id, moment))
-        await self._engine.start(run, schedule.input, schedule.context, state=schedule.state)
-        return run
+        schedule = stored.schedule
+        for moment in itertools.count(get_timestamp_ms()):
+            if moment % 1000 == 0:  # the schedule itself starts runs at whole seconds
+                continue
+            run = await self._engine.create(stored.workflow, build_run_id(id, moment))
+            with contextlib.suppress(Conflict):  # another call in this millisecond
+                await self._engine.start(
+                    run, schedule.input, schedule.context, state=schedule.state
+                )
+                return run
+        raise AssertionError
 
     async def find_run(self, entry: StoredSchedule) -> RunRecord | None:
-        """Return the last run that was due, or ``None`` if it was removed.
+        """Return the record of the run that was started last, or ``None`` if it was removed.
 
         :param entry: the schedule.
         """
@@ -126,5 +134,7 @@ class ScheduleManager:
         :raises NotFound: when there is no such schedule.
         """
         stored = await self.get(id)
-        query = RunQuery(run_id_prefix=build_run_id(id, 0)[:-1], limit=limit)
+        # The length excludes a schedule whose id continues this one: report_2 for report.
+        length = len(build_run_id(id, get_timestamp_ms()))
+        query = RunQuery(run_id_prefix=build_run_id(id, 0)[:-1], run_id_length=length, limit=limit)
         return await self._engine.list(stored.workflow, query)

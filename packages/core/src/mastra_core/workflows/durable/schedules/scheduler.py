@@ -1,11 +1,11 @@
-"""Start the runs of schedules at their times, once for all processes."""
+"""Start the runs of schedules at their times, each once for all processes together."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
-from mastra_core.errors import StorageError
+from mastra_core.errors import ConfigError, StorageError
 from mastra_core.logger import get_logger
 from mastra_core.schema import dump
 from mastra_core.workflows.durable.durable_journal import encode
@@ -19,14 +19,14 @@ from mastra_core.workflows.model.workflow import Workflow
 __all__ = ("Scheduler", "build_run_id", "map_schedules")
 
 _INTERVAL = 1.0  # seconds between two looks at the schedules
-_ADOPTION = 3.0  # seconds for a living process with the same expression to take a dead one's place
-_ABANDONED = 60_000  # milliseconds after which no process has the expression of a due schedule
+_ADOPTION = 3.0  # seconds in which a process with the same expression replaces one that has died
+_ABANDONED = 60_000  # milliseconds after its time, when a schedule that did not start is abandoned
 
 Schedules = dict[str, tuple[Workflow, Schedule]]
 
 
 class Scheduler:
-    """Starts the runs that are due, as far as no other process has started them.
+    """Starts the runs that are due, unless another process has started them.
 
     :param store: the store.
     :param workflows: the workflows that this process knows, by id.
@@ -65,7 +65,7 @@ class Scheduler:
         return any([await self._try_fire(*known[row.id], row, now) for row in due])
 
     def _forget_abandoned(self, own: Schedules, now: int, rows: Sequence[ScheduleRow]) -> None:
-        """Register schedules again whose stored expression would start no run any more.
+        """Let schedules be registered again if no process starts runs with their expression.
 
         If the process of an expression has died, another process with this expression takes its
         place at its next look. Later, a process with another expression replaces the expression.
@@ -138,12 +138,20 @@ def map_schedules(workflows: Iterable[Workflow]) -> Schedules:
     """Return the schedules of workflows, by id.
 
     :param workflows: the workflows.
+    :raises ConfigError: when two workflows have a schedule with the same id.
     """
-    return {
-        build_schedule_id(workflow.id, schedule): (workflow, schedule)
-        for workflow in workflows
-        for schedule in workflow.schedules
-    }
+    schedules: Schedules = {}
+    for workflow in workflows:
+        for schedule in workflow.schedules:
+            id_ = build_schedule_id(workflow.id, schedule)
+            other, _ = schedules.setdefault(id_, (workflow, schedule))
+            if other is not workflow:
+                raise ConfigError(
+                    f"The workflows {other.id!r} and {workflow.id!r} have a schedule with the same "
+                    f"id {id_!r}.",
+                    "Give one of the schedules another id: Schedule(..., id='other').",
+                )
+    return schedules
 
 
 def build_run_id(schedule: str, moment: int) -> str:
@@ -156,7 +164,7 @@ def build_run_id(schedule: str, moment: int) -> str:
 
 
 def _is_known(row: ScheduleRow, schedules: Schedules) -> bool:
-    """Return whether no other version of the app has changed a schedule."""
+    """Return whether a stored schedule has the expression and the time zone of this process."""
     if row.id not in schedules:
         return False
     schedule = schedules[row.id][1]

@@ -6,8 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from mastra_core.workflows.durable.store.member_queries import remove_members
-from mastra_core.workflows.durable.store.query_parts import RUN_COLUMNS, build_row, split_values
-from mastra_core.workflows.durable.store.run_rows import RunRow, join_placeholders
+from mastra_core.workflows.durable.store.query_parts import (
+    RUN_COLUMNS,
+    build_row,
+    join_placeholders,
+    split_values,
+)
+from mastra_core.workflows.durable.store.run_rows import RunRow
 from mastra_core.workflows.durable.store.run_schema import RANK
 from mastra_core.workflows.durable.store.transactions import Queries, Query
 
@@ -26,7 +31,8 @@ def build_due_condition(now: str) -> str:
     """Return the SQL condition for runs that wait for a process.
 
     PostgreSQL searches an index only for a value that cannot change, so the time is in a subquery.
-    SQLite searches an index of expressions only for a value without a type, so the time has a sum.
+    SQLite searches an index of expressions only for a value without a type, so 0 is added to the
+    time.
 
     :param now: an SQL expression for the present time.
     """
@@ -120,7 +126,7 @@ def release_runs(member: str, *, counts: bool) -> Queries[None]:
 
 
 def list_held(member: str) -> Queries[dict[int, int]]:
-    """Return the runs that a process holds: the number of the attempt by the key of the run.
+    """Return the number of the attempt of each run that a process holds, by the key of the run.
 
     :param member: the id of the process.
     """

@@ -36,9 +36,10 @@ def begin_execution(
     :param row: the run as the caller has read it.
     :param values: the process, the JSON of the first event, of the settings and of the request
         context, the priority, and the fingerprint.
-    :param keep: the keys of the outcomes that stay; ``None`` if the run forgets all outcomes
+    :param keep: the keys of the outcomes that stay; ``None`` if the run forgets its whole journal
         and its child runs.
-    :param drop: the keys of the events that may be emitted again.
+    :param drop: the keys of the events that may be emitted again, and of the answers that the run
+        forgets.
     :param now: an SQL expression for the present time.
     """
     holder, event, settings, context, priority, fingerprint = values
@@ -53,7 +54,7 @@ def begin_execution(
         if not locked:
             return None
         commits = locked[0][0]
-        rewind = yield from build_rewind_queries(row.id, keep or set(), drop)
+        rewind = yield from build_rewind_queries(row.id, keep, drop)
     rows = yield Query(
         f"""UPDATE mastra_runs SET status = 'running', sequence = sequence + 1,
             attempt = attempt + 1, commits = 0, holder = ?, takeovers = 0, due_at = {now},

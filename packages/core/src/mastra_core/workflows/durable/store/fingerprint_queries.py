@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mastra_core.workflows.durable.store.claim_queries import build_due_condition
-from mastra_core.workflows.durable.store.query_parts import FINISHED, RUN_COLUMNS, build_row
+from mastra_core.workflows.durable.store.query_parts import (
+    FINISHED,
+    RUN_COLUMNS,
+    build_row,
+    join_placeholders,
+)
 from mastra_core.workflows.durable.store.run_rows import (
     Backlog,
     KnownWorkflow,
     ParkedRuns,
     RunRow,
-    join_placeholders,
 )
 from mastra_core.workflows.durable.store.run_schema import RANK
 from mastra_core.workflows.durable.store.transactions import Queries, Query
+from mastra_core.workflows.engine.run_checks import is_storable
 
 __all__ = (
     "PARKED",
@@ -57,6 +62,8 @@ def list_workflows(workflow: str) -> Queries[list[KnownWorkflow]]:
 
     :param workflow: the id of the workflow.
     """
+    if not is_storable(workflow):
+        return []
     rows = yield Query(
         f"SELECT {', '.join(_FIELDS)} FROM mastra_run_fingerprints WHERE workflow = ? "  # noqa: S608  # no values
         "ORDER BY created_at DESC, fingerprint",
@@ -72,6 +79,8 @@ def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[Ru
     :param after: return only runs whose key is greater.
     :param limit: the maximum number of runs.
     """
+    if not is_storable(fingerprint):
+        return []
     rows = yield Query(
         f"SELECT {RUN_COLUMNS} FROM mastra_runs WHERE fingerprint = ? AND id > ? "  # noqa: S608  # no values
         f"AND status NOT IN ({FINISHED}) ORDER BY id LIMIT ?",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mastra_core.workflows.durable.store.query_parts import split_values
-from mastra_core.workflows.durable.store.run_rows import JournalData, join_placeholders
+from mastra_core.workflows.durable.store.query_parts import join_placeholders, split_values
+from mastra_core.workflows.durable.store.run_rows import JournalData
 from mastra_core.workflows.durable.store.transactions import Queries, Query
 
 __all__ = (
@@ -67,13 +67,19 @@ def build_answer_query(run: int, kind: str, answers: Sequence[tuple[str, str]]) 
     )
 
 
-def build_rewind_queries(run: int, keep: set[str], drop: set[str]) -> Queries[list[Query]]:
+def build_rewind_queries(run: int, keep: set[str] | None, drop: set[str]) -> Queries[list[Query]]:
     """Build the queries that remove outcomes and answers from the journal.
 
     :param run: the key of the run.
-    :param keep: the keys of the outcomes that stay.
-    :param drop: the keys of the events that may be emitted again.
+    :param keep: the keys of the outcomes that stay; ``None`` to remove the whole journal.
+    :param drop: the keys of the events that may be emitted again, and of the answers to remove.
     """
+    if keep is None:
+        return [
+            Query("DELETE FROM mastra_run_outcomes WHERE run = ?", (run,)),
+            Query("UPDATE mastra_run_events SET key = '' WHERE run = ? AND key <> ''", (run,)),
+            Query("DELETE FROM mastra_run_answers WHERE run = ?", (run,)),
+        ]
     outcomes = yield Query("SELECT key FROM mastra_run_outcomes WHERE run = ?", (run,))
     gone = [(run, key) for (key,) in outcomes if key not in keep]
     queries = []

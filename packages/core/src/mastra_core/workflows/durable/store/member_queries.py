@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mastra_core.workflows.durable.store.query_parts import split_values
-from mastra_core.workflows.durable.store.run_rows import Member, join_placeholders
+from mastra_core.workflows.durable.store.query_parts import join_placeholders, split_values
+from mastra_core.workflows.durable.store.run_rows import Member
 from mastra_core.workflows.durable.store.transactions import Queries, Query
 
 __all__ = (

@@ -13,13 +13,15 @@ __all__ = (
     "RUN_COLUMNS",
     "UNINDEXED_WORKFLOW",
     "build_row",
+    "join_placeholders",
     "split_values",
 )
 
 _FIELDS = RunRow.__struct_fields__
 RUN_COLUMNS = ", ".join(_FIELDS)
 FINISHED = ", ".join(f"'{status}'" for status in sorted(FINISHED_STATUSES))
-# A list of workflows must not lead to the index of all runs, most of which have ended.
+# An expression instead of the column, so that no query searches the index of all runs of a
+# workflow, most of which have ended.
 UNINDEXED_WORKFLOW = "workflow || ''"
 _CHUNK = 500  # runs whose events one query returns, and values that one query binds
 
@@ -39,3 +41,11 @@ def split_values(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
     """
     for start in range(0, len(values), _CHUNK):
         yield values[start : start + _CHUNK]
+
+
+def join_placeholders(values: Sequence[Any]) -> str:
+    """Return one ``?`` for each value, joined by commas.
+
+    :param values: the values.
+    """
+    return ", ".join("?" * len(values))

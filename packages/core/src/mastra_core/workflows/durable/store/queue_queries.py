@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mastra_core.workflows.durable.store.claim_queries import build_due_condition, claim_selected
-from mastra_core.workflows.durable.store.query_parts import UNINDEXED_WORKFLOW
-from mastra_core.workflows.durable.store.run_rows import RunRow, join_placeholders
+from mastra_core.workflows.durable.store.query_parts import UNINDEXED_WORKFLOW, join_placeholders
+from mastra_core.workflows.durable.store.run_rows import RunRow
 from mastra_core.workflows.durable.store.run_schema import RANK
 from mastra_core.workflows.durable.store.transactions import Queries, Query
 

@@ -10,16 +10,18 @@ from mastra_core.workflows.durable.store.query_parts import (
     FINISHED,
     RUN_COLUMNS,
     build_row,
+    join_placeholders,
     split_values,
 )
-from mastra_core.workflows.durable.store.run_rows import NewRun, RunRow, RunState, join_placeholders
+from mastra_core.workflows.durable.store.run_rows import NewRun, RunRow, RunState
 from mastra_core.workflows.durable.store.transactions import Queries, Query
+from mastra_core.workflows.engine.run_checks import is_storable
 from mastra_core.workflows.engine.run_query import RunQuery
 
 __all__ = (
     "count_runs",
     "create_run",
-    "delete_runs",
+    "delete_run",
     "find_run",
     "list_runs",
     "purge_runs",
@@ -29,12 +31,14 @@ __all__ = (
 
 
 def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | None]:
-    """Find a run; prefer a run whose creator is not restricted to a resource.
+    """Find a run; prefer a run whose creator is not confined to a resource.
 
     :param workflow: the id of the workflow.
     :param run_id: the id of the run.
     :param scope: the resource that the caller may access; ``None`` for any.
     """
+    if not is_storable(run_id) or not is_storable(scope or ""):
+        return None
     found = yield Query(
         f"SELECT {RUN_COLUMNS} FROM mastra_runs WHERE workflow = ? AND run_id = ? "  # noqa: S608  # no values
         "ORDER BY scope, id",
@@ -142,6 +146,7 @@ def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
         ("workflow = ?", workflow or None),
         ("run_id = ?", query.run_id or None),
         ("substr(run_id, 1, length(?)) = ?", query.run_id_prefix or None),
+        ("length(run_id) = ?", query.run_id_length),
         ("status = ?", query.status or None),
         ("resource_id = ?", query.resource_id or None),
         ("thread = ?", query.thread or None),
@@ -149,7 +154,9 @@ def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
         ("created_at <= ?", query.until),
         ("updated_at >= ?", query.updated_since),
     ):
-        if value is not None:
+        if isinstance(value, str) and not is_storable(value):
+            parts.append("1 = 0")
+        elif value is not None:
             parts.append(condition)
             values += [value] * condition.count("?")
     return " AND ".join(parts), values
@@ -162,10 +169,14 @@ def list_runs(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list
     :param query: selects the runs.
     """
     condition, values = _build_condition(workflow, query)
+    order = _ORDERS[query.order]
+    if query.after is not None:
+        condition += f" AND ({order}, id) < (?, ?)"
+        values += query.after
     limit = 2**52 if query.limit is None else query.limit
     rows = yield Query(
         f"SELECT {RUN_COLUMNS} FROM mastra_runs WHERE {condition} "  # noqa: S608  # no values
-        f"ORDER BY {_ORDERS[query.order]} DESC, id DESC LIMIT ? OFFSET ?",
+        f"ORDER BY {order} DESC, id DESC LIMIT ? OFFSET ?",
         (*values, limit, query.offset),
     )
     found = [(build_row(row), list[str]()) for row in rows]
@@ -192,13 +203,14 @@ def count_runs(workflow: str, query: RunQuery) -> Queries[dict[str, int]]:
     return dict((yield Query(sql, values)))
 
 
-def delete_runs(runs: Sequence[int]) -> Queries[None]:
-    """Delete runs.
+def delete_run(run: int, *, only_pending: bool) -> Queries[None]:
+    """Delete a run.
 
-    :param runs: the keys of the runs.
+    :param run: the key of the run.
+    :param only_pending: keep a run that was started.
     """
-    for chunk in split_values(runs):
-        yield Query(f"DELETE FROM mastra_runs WHERE id IN ({join_placeholders(chunk)})", chunk)  # noqa: S608  # no values
+    condition = " AND status = 'pending'" if only_pending else ""
+    yield Query(f"DELETE FROM mastra_runs WHERE id = ?{condition}", (run,))  # noqa: S608  # no values
 
 
 def purge_runs(finished_before: int, pending_before: int, limit: int, now: str) -> Queries[int]:
@@ -209,7 +221,7 @@ def purge_runs(finished_before: int, pending_before: int, limit: int, now: str) 
     :param limit: the maximum number of runs.
     :param now: an SQL expression for the present time.
     """
-    yield from remove_lost_members(now)  # processes of other machines
+    yield from remove_lost_members(now)  # no process checks those of other machines
     rows = yield Query(
         "SELECT id FROM mastra_runs WHERE "  # noqa: S608  # no values
         f"(status IN ({FINISHED}) AND updated_at < ?) "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -85,6 +84,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     :param answers: the number of resumed waits.
     :param takeovers: how often in sequence the run was taken from a dead process, without progress.
     :param created_at: the creation, in milliseconds since the epoch.
+    :param updated_at: the last change of the status or the events, in milliseconds since the epoch.
     :param settings: the JSON of ``ExecutionSettings``.
     :param context: the JSON of the request context.
     :param fingerprint: the fingerprint of the workflow with which the run is executed; empty before
@@ -108,6 +108,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     answers: int
     takeovers: int
     created_at: int
+    updated_at: int
     settings: str
     context: str
     fingerprint: str
@@ -263,7 +264,7 @@ class ParkedRuns(msgspec.Struct, frozen=True, kw_only=True):
     :param workflow: the id of the workflow.
     :param fingerprint: the fingerprint.
     :param count: the number of the runs.
-    :param oldest: when the run that has waited longest has changed last, in milliseconds since the
+    :param oldest: the last change of the run that has waited longest, in milliseconds since the
         epoch.
     """
 
@@ -285,11 +286,3 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     due: int = 0
     oldest: int | None = None
     parked: tuple[ParkedRuns, ...] = ()
-
-
-def join_placeholders(values: Sequence[Any]) -> str:
-    """Return one ``?`` for each value, joined by commas.
-
-    :param values: the values.
-    """
-    return ", ".join("?" * len(values))

@@ -50,7 +50,7 @@ class RunStore(Protocol):
     def listen(self) -> AsyncIterator[None]:
         """Yield each time runs may have changed; end at once if the store has no notifications.
 
-        Without it, changes are noticed at the next look at the store.
+        Without notifications, a process notices changes at its next look at the store.
 
         :raises StorageError: when the connection is lost.
         """
@@ -58,7 +58,7 @@ class RunStore(Protocol):
     async def create(self, new: NewRun, max_unfinished: int) -> RunRow | None:
         """Create a run, or return the creator's existing run with this id.
 
-        :param new: the run. A creator that is confined also gets a run of its resource that an
+        :param new: the run. A confined creator also gets an existing run of its resource that an
             unconfined creator has created.
         :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
         :returns: the run, or ``None`` if the caller has too many unfinished runs.
@@ -114,9 +114,10 @@ class RunStore(Protocol):
         :param event: the JSON of the first event, after which the run is running.
         :param settings: the JSON of ``ExecutionSettings``.
         :param context: the JSON of the new request context; the previous one by default.
-        :param keep: the keys of the outcomes that stay; ``None`` if no outcome stays, and the
-            child runs are canceled and released.
-        :param drop: the keys of the events that may be emitted again.
+        :param keep: the keys of the outcomes that stay; ``None`` if the run forgets its whole
+            journal, and its child runs are canceled and released.
+        :param drop: the keys of the events that may be emitted again, and of the answers that the
+            run forgets; without effect if ``keep`` is ``None``.
         :param fingerprint: the fingerprint of the workflow; the previous one by default.
         :param priority: the new priority; the previous one by default.
         :returns: the new row, or ``None`` if the run has changed since.
@@ -183,8 +184,8 @@ class RunStore(Protocol):
     ) -> list[RunRow]:
         """Assign runs to a process that executes them.
 
-        Runs that are due are assigned in the order of the times since which they wait. A run with a
-        priority counts as waiting for as many more minutes.
+        Of the runs that are due, the run that has waited longest is assigned first. Each point of
+        its priority counts as a further minute of waiting.
 
         :param member: the process.
         :param workflows: the ids of the workflows that the process executes, by fingerprint.
@@ -202,7 +203,7 @@ class RunStore(Protocol):
         """
 
     async def list_held(self, member: str) -> dict[int, int]:
-        """Return the runs that a process holds: the number of the attempt by the key of the run.
+        """Return the number of the attempt of each run that a process holds, by the key of the run.
 
         :param member: the id of the process.
         """
@@ -252,9 +253,10 @@ class RunStore(Protocol):
         """Return the time of the database, in milliseconds since the epoch, and all schedules."""
 
     async def register_schedule(self, schedule: ScheduleRow) -> None:
-        """Add a schedule; replace expression, time zone and next start if one of the first differs.
+        """Add a schedule, or replace the process of a stored schedule.
 
-        The process of a stored schedule is always replaced.
+        If the expression or the time zone of the stored schedule differs, the expression, the time
+        zone and the next start are replaced too.
 
         :param schedule: the schedule.
         """
@@ -321,10 +323,11 @@ class RunStore(Protocol):
         :param run: the key of the run.
         """
 
-    async def delete(self, run: int) -> None:
+    async def delete(self, run: int, *, only_pending: bool = False) -> None:
         """Delete a run.
 
         :param run: the key of the run.
+        :param only_pending: keep a run that was started.
         """
 
     async def purge(self, *, finished_before: int, pending_before: int, limit: int) -> int:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from mastra_core.workflows.durable.store.execution_queries import begin_execution
+from mastra_core.workflows.durable.store.query_parts import join_placeholders
 from mastra_core.workflows.durable.store.run_queries import create_run
-from mastra_core.workflows.durable.store.run_rows import NewRun, ScheduleRow, join_placeholders
+from mastra_core.workflows.durable.store.run_rows import NewRun, ScheduleRow
 from mastra_core.workflows.durable.store.transactions import Queries, Query
 
 __all__ = ("fire_schedule", "read_schedules", "register_schedule", "set_schedule_status")
@@ -31,7 +32,7 @@ def read_schedules(now: str) -> Queries[tuple[int, Sequence[ScheduleRow]]]:
 
 
 def register_schedule(schedule: ScheduleRow) -> Queries[None]:
-    """Add a schedule, or replace its expression, its time zone and its process.
+    """Add a schedule, or replace the expression, the time zone and the process of a stored one.
 
     :param schedule: the schedule.
     """

@@ -46,7 +46,7 @@ from mastra_core.workflows.durable.store.queue_queries import (
 from mastra_core.workflows.durable.store.run_queries import (
     count_runs,
     create_run,
-    delete_runs,
+    delete_run,
     find_run,
     list_runs,
     purge_runs,
@@ -206,9 +206,6 @@ class SqlRunStore(RunStore):
     ) -> list[RunRow]:
         if concurrency and not orphans:  # a run that is taken over was held before
             return await self._claim_from_queues(member, workflows, limit, concurrency)
-        # A read transaction first, because a write transaction waits for other processes.
-        if not await self.has_claimable(member, workflows, orphans=orphans):
-            return []
         now, names = self._database.now, sorted(workflows)
         locking = self._database.skip_locked
         return await self._database.write(
@@ -320,8 +317,8 @@ class SqlRunStore(RunStore):
         return await self._database.read(lambda: list_children(run))
 
     @override
-    async def delete(self, run: int) -> None:
-        await self._database.write(lambda: delete_runs([run]))
+    async def delete(self, run: int, *, only_pending: bool = False) -> None:
+        await self._database.write(lambda: delete_run(run, only_pending=only_pending))
 
     @override
     async def purge(self, *, finished_before: int, pending_before: int, limit: int) -> int:
