@@ -29,7 +29,7 @@ class Wakeup:
 
         :param seconds: how long to wait; without end by default.
         """
-        self._lock.acquire(timeout=seconds)
+        self._lock.acquire(timeout=min(seconds, threading.TIMEOUT_MAX))
 
     def is_set(self) -> bool:
         """Return whether the flag is set."""
