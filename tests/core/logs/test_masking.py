@@ -1,12 +1,16 @@
 """Test that log lines show no known secret, and that ordinary text stays."""
 
 import dataclasses
+import http.server
 import io
 import logging
+import threading
 
+import pydantic
 import pytest
 
 from mastra_core import Secret, create_logger
+from mastra_core.logs import OtlpTransport
 
 VALUE = 'pa"ss\\w\u00f6rd-17'
 
@@ -44,6 +48,16 @@ def test_values_of_variables_are_masked(log, monkeypatch):
     assert secret.name == "LATE"
 
 
+def test_a_variable_that_is_set_later_is_masked(log, monkeypatch):
+    logger, read = log
+    secret = Secret.env("LATE")
+    logger.info("start")
+    for value in ("later-value-4", "other-value-5"):
+        monkeypatch.setenv("LATE", value)
+        logger.info("use %s", secret.reveal())
+    assert "value" not in read() and read().count("****") == 2
+
+
 def test_ordinary_values_are_not_masked(log, monkeypatch):
     logger, read = log
     monkeypatch.setenv("MAX_TOKEN", "100000")
@@ -65,3 +79,86 @@ def test_fields_of_objects_are_masked(log):
         "in", extra={"login": Login("ann", "hunter2-x"), "all": [Login("bob", "hunter3-x")]}
     )
     assert "hunter" not in read() and "ann" in read() and "bob" in read()
+
+
+def test_fields_of_models_are_masked(log):
+    class Login(pydantic.BaseModel):
+        user: str
+        password: str = "hunter2-x"
+
+    @dataclasses.dataclass
+    class Request:
+        login: Login
+
+    logger, read = log
+    fields = {"login": Login(user="ann"), "request": Request(Login(user="bob")), "set": {("a",)}}
+    logger.info("in", extra=fields)
+    assert "hunter" not in read() and "ann" in read() and "bob" in read()
+
+
+class Collector(logging.Handler):
+    def __init__(self):
+        super().__init__()
+        self.records = []
+
+    def emit(self, record):
+        self.records.append(record)
+
+
+class Client:
+    """An object of the application whose text shows its password."""
+
+    def __str__(self):
+        return f"client with {VALUE}"
+
+
+UNCHANGED = object()
+FIELDS = {
+    "text": f"x{VALUE}y",
+    "nested": {"deep": [{"text": VALUE, VALUE: 1}]},
+    "set": {VALUE},
+    "error": ValueError(f"refused {VALUE}"),
+    "client": Client(),
+    "bytes": b"refused pass-word-18",
+}
+
+
+def test_known_secrets_in_the_fields_of_a_handler_s_record_are_masked():
+    handler = Collector()
+    logger = create_logger("masked", stream=False, transports={"own": handler})
+    secrets = [Secret(VALUE), Secret("pass-word-18")]
+    logger.info("sent", extra={**FIELDS, "other": UNCHANGED, "number": 17})
+    (record,) = handler.records
+    for name in FIELDS:
+        value = getattr(record, name)
+        assert "rd-17" not in str(value) and "rd-18" not in str(value)
+        assert "****" in str(value)
+    assert record.nested == {"deep": [{"text": "****", "****": 1}]}
+    assert (record.other, record.number) == (UNCHANGED, 17)
+    assert len(secrets) == 2
+
+
+def test_known_secrets_in_exported_fields_are_masked():
+    secrets, bodies = [Secret(VALUE), Secret("pass-word-18")], []
+
+    class Endpoint(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            bodies.append(self.rfile.read(int(self.headers["content-length"])))
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        transport = OtlpTransport(f"http://127.0.0.1:{server.server_port}")
+        record = logging.makeLogRecord({"name": "shop", "msg": "sent", "levelno": 20, **FIELDS})
+        transport.write([transport.format(record)])
+        transport.close()
+        server.shutdown()
+    (body,) = bodies
+    assert all(name.encode() in body for name in FIELDS)
+    assert b"rd-17" not in body and b"rd-18" not in body and body.count(b"****") >= len(FIELDS)
+    assert len(secrets) == 2

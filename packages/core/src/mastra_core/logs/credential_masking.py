@@ -12,13 +12,25 @@ import msgspec
 
 from mastra_core.secret import count_secrets, iter_secret_values
 
-__all__ = ("get_secret_values", "mask_credentials", "mask_secret_values")
+__all__ = (
+    "get_secret_values",
+    "mask_credentials",
+    "mask_nested_secrets",
+    "mask_secret_values",
+)
 
 MASK = "****"
 _SCALARS = frozenset((str, int, float, bool, type(None)))
+# The attributes of dataclasses, of msgspec's structs, of attrs and of pydantic's models.
+_MODEL_ATTRIBUTES = (
+    "__dataclass_fields__",
+    "__struct_fields__",
+    "__attrs_attrs__",
+    "model_dump",
+)
 _MIN_VALUE = 6  # characters; a shorter value occurs in ordinary text
 _secret_values: tuple[str, ...] = ()
-_secret_count = -1  # the number of secrets when the values were collected
+_secret_count = -1  # what count_secrets returned when the values were collected
 _MAX_CACHED_NAME = 64  # characters
 _MASKED_NAMES = frozenset(
     "password token secret key apikey auth authorization bearer bearertoken jwt credential "
@@ -31,8 +43,8 @@ _VARIABLE_ENDINGS = ("_PASS", "_PWD", "SECRET_KEY", "PRIVATE_KEY", "ENCRYPTION_K
 def mask_credentials(fields: Mapping[Any, Any]) -> dict[str, Any]:
     """Return ``fields`` with ``****`` in place of credentials, which are found by their keys.
 
-    Nested mappings and lists are masked too. If a key contains dots, its last part is checked as
-    well.
+    Nested mappings, lists, sets, dataclasses and models are masked too. If a key contains dots, its
+    last part is checked as well.
 
     :param fields: any mapping.
     """
@@ -64,10 +76,38 @@ def _mask_nested(value: Any) -> Any:
         return value
     if isinstance(value, Mapping):
         return mask_credentials(value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | set | frozenset):
         return [_mask_nested(each) for each in value]
-    if hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__struct_fields__"):
-        return _mask_nested(msgspec.to_builtins(value, enc_hook=str, str_keys=True))
+    if any(hasattr(kind, name) for name in _MODEL_ATTRIBUTES):
+        return _mask_nested(msgspec.to_builtins(value, enc_hook=_encode_object, str_keys=True))
+    return value
+
+
+def _encode_object(value: Any) -> Any:
+    """Convert an object to data whose keys can be checked, or to a text."""
+    return value.model_dump() if hasattr(type(value), "model_dump") else str(value)
+
+
+def mask_nested_secrets(value: Any) -> Any:
+    """Return a value in which no text shows the value of a known secret.
+
+    An object whose text shows one is replaced by this text with ``****``.
+
+    :param value: data, of which ``mask_credentials`` has made a copy.
+    """
+    kind = type(value)
+    if kind is str:
+        return mask_secret_values(value)
+    if kind in _SCALARS:
+        return value
+    if kind is dict:
+        return {mask_secret_values(key): mask_nested_secrets(each) for key, each in value.items()}
+    if kind is list:
+        return [mask_nested_secrets(each) for each in value]
+    for text in (str(value), repr(value)):
+        masked = mask_secret_values(text)
+        if masked != text:
+            return masked
     return value
 
 
@@ -86,7 +126,7 @@ def mask_secret_values(text: str, values: Sequence[str] | None = None) -> str:
 def get_secret_values() -> tuple[str, ...]:
     """Return the values of each ``Secret``, and of variables with the name of a credential.
 
-    They are collected again when a ``Secret`` was created.
+    The values are collected again after a ``Secret`` was created or has revealed another value.
     """
     global _secret_values, _secret_count  # read for every log line
     count = count_secrets()
