@@ -15,7 +15,7 @@ from opentelemetry import baggage, context, trace
 from mastra_core import Telemetry
 from mastra_core.telemetry import (
     add_listener, get_current_span, get_span_ids, inject_context, is_recording, open_span,
-    start_request_span, start_span,
+    remove_listener, start_request_span, start_span,
 )
 from mastra_core.telemetry.light_span import LightSpan
 
@@ -102,6 +102,34 @@ add_listener(listener, Telemetry(sampling={"type": "always_off"}))
 assert not is_recording()
 with start_request_span("GET", HEADERS) as span, start_span("inner") as inner:
     assert span is None and inner is None
+""")
+
+
+def test_several_headers_of_baggage_are_one_list():
+    run_script("""
+headers = [(b"baggage", b"a=1"), (b"baggage", b"b=2")]
+before = context.get_current()
+for sampling in ({"type": "always_on"}, {"type": "ratio", "probability": 1e-12}):
+    add_listener(listener, Telemetry(sampling=sampling))
+    with start_request_span("GET", headers):
+        assert baggage.get_all() == {"a": "1", "b": "2"}
+    assert context.get_current() is before and not baggage.get_all()
+    remove_listener(listener)
+""")
+
+
+def test_an_error_without_a_readable_message_stays_the_error():
+    run_script("""
+class Broken(Exception):
+    def __str__(self):
+        raise RuntimeError("broken")
+add_listener(listener)
+try:
+    with start_span("work"):
+        raise Broken
+except Broken:
+    pass
+assert listener.names == ["work"]
 """)
 
 

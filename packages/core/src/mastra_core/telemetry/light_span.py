@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ("LightEvent", "LightSpan", "record_error")
 
-_MAX_STACKTRACE = 16_384  # characters
+_MAX_TEXT = 16_384  # characters of the message and of the traceback of an exception
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _UNSET = Status()
 
@@ -213,13 +213,9 @@ class LightSpan(Span):
         :param rest: not used.
         :param options: not used.
         """
-        kind, lines = type(exception), traceback.format_exception(exception)
+        kind = type(exception)
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-        details = {
-            "exception.type": module + kind.__qualname__,
-            "exception.message": _hide_credentials(str(exception)),
-            "exception.stacktrace": _hide_credentials("".join(lines))[-_MAX_STACKTRACE:],
-        }
+        details = {"exception.type": module + kind.__qualname__, **_describe_exception(exception)}
         self.add_event("exception", {**details, **(attributes or {})}, timestamp)
 
     def fail(self, error: Exception) -> None:
@@ -230,8 +226,7 @@ class LightSpan(Span):
         self.record_exception(error)
         self.attributes.setdefault("error.type", type(error).__qualname__)
         if self.status.status_code is StatusCode.UNSET:
-            text = f"{type(error).__name__}: {_hide_credentials(str(error))}"
-            self.set_status(StatusCode.ERROR, text)
+            self.set_status(StatusCode.ERROR, f"{type(error).__name__}: {_read_message(error)}")
 
     def end(self, end_time: int | None = None) -> None:
         """End the span.
@@ -249,14 +244,27 @@ def record_error(span: Span, error: Exception) -> None:
     :param span: the span.
     :param error: the exception.
     """
-    text = _hide_credentials(str(error))
+    span.record_exception(error, attributes=_describe_exception(error))
+    text = f"{type(error).__name__}: {_read_message(error)}"
+    span.set_status(Status(StatusCode.ERROR, text))
+
+
+def _describe_exception(error: BaseException) -> dict[str, str]:
+    """Return the attributes with the texts of an exception."""
     lines = "".join(traceback.format_exception(error))
-    attributes = {
-        "exception.message": text,
-        "exception.stacktrace": _hide_credentials(lines)[-_MAX_STACKTRACE:],
+    return {
+        "exception.message": _read_message(error),
+        "exception.stacktrace": _hide_credentials(lines)[-_MAX_TEXT:],
     }
-    span.record_exception(error, attributes=attributes)
-    span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {text}"))
+
+
+def _read_message(error: BaseException) -> str:
+    """Return the message of an exception without credentials."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  # a user's class may raise anything
+        text = "the exception has no readable message"
+    return _hide_credentials(text)[:_MAX_TEXT]
 
 
 def _hide_credentials(text: str) -> str:

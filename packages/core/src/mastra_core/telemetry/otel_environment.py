@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from mastra_core.errors import ConfigError
+from mastra_core.http_url import parse_http_url
+from mastra_core.secret import Secret, reveal_all
 
 __all__ = (
     "OtlpSettings",
@@ -104,17 +106,19 @@ def read_sampling(default: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**sampling, "probability": _read_ratio()} if name in _RATIOS else sampling
 
 
-def read_otlp(endpoint: str | None, headers: Mapping[str, str] | None) -> OtlpSettings:
+def read_otlp(endpoint: str | None, headers: Mapping[str, str | Secret] | None) -> OtlpSettings:
     """Return the collector of ``OTEL_EXPORTER_OTLP_*``.
 
     :param endpoint: the base URL, or the URL of the traces; overrides the variables.
-    :param headers: overrides the variables.
+    :param headers: overrides the variables; a value may be a ``Secret``.
     :raises ConfigError: for an invalid value.
     """
+    url = _complete_endpoint(endpoint) if endpoint else _read_endpoint()
+    parse_http_url(url, "Telemetry")
     key, certificate = _read_otlp("CLIENT_KEY"), _read_otlp("CLIENT_CERTIFICATE")
     return OtlpSettings(
-        endpoint=_complete_endpoint(endpoint) if endpoint else _read_endpoint(),
-        headers=dict(headers) if headers else _read_headers(),
+        endpoint=url,
+        headers=reveal_all(headers) if headers else _read_headers(),
         timeout=_read_otlp_timeout(),
         compression=_read_compression(),
         certificate=_read_otlp("CERTIFICATE"),

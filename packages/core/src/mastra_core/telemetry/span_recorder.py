@@ -244,9 +244,8 @@ class _UnsampledBlock:
     def __enter__(self) -> None:
         self._mark = unsampled_headers.set(self._headers)
         self._token = None
-        for name, value in self._headers:
-            if name == _BAGGAGE:
-                self._token = attach(_read_baggage(value))
+        if any(name == _BAGGAGE for name, _ in self._headers):
+            self._token = attach(_read_baggage(self._headers))
 
     def __exit__(
         self,
@@ -265,12 +264,16 @@ def _reset_mark(mark: Token[Headers | None]) -> None:
         unsampled_headers.reset(mark)
 
 
-def _read_baggage(value: bytes) -> Context:
+def _read_baggage(headers: Headers) -> Context:
     from opentelemetry.baggage.propagation import W3CBaggagePropagator
 
-    carrier = {"baggage": value.decode("latin-1")}
-    return W3CBaggagePropagator().extract(carrier)
+    return W3CBaggagePropagator().extract(_decode_headers(headers))
 
 
 def _decode_headers(headers: Headers) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+    """Decode headers; several headers with one name become a list, as in HTTP."""
+    decoded: dict[str, str] = {}
+    for name_bytes, value_bytes in headers:
+        name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
+        decoded[name] = f"{decoded[name]},{value}" if name in decoded else value
+    return decoded

@@ -51,7 +51,8 @@ class Telemetry:
         two take ``"probability"`` (0 to 1), default 1. Only ``parent_based`` with
         ``"trust_callers": True`` follows the decision in a caller's ``traceparent``.
     :param export: ``{"type": "otlp", "endpoint": URL, "headers": {...}}`` sends OTLP over HTTP,
-        where ``OTEL_EXPORTER_OTLP_*`` supplies missing values; ``{"type": "console"}`` prints;
+        where ``OTEL_EXPORTER_OTLP_*`` supplies missing values, and the value of a header may be a
+        ``Secret``; ``{"type": "console"}`` prints;
         ``{"type": "file", "path": PATH}`` appends lines of OTLP JSON; or an exporter of
         OpenTelemetry's SDK. ``OTEL_TRACES_EXPORTER`` overrides the type, and
         ``OTEL_TRACES_SAMPLER`` the sampling.
@@ -60,7 +61,8 @@ class Telemetry:
         steps, cut at 16 KiB and without credentials. By default only under ``mastra dev``.
     :param propagate_to: the hosts of models whose requests have ``traceparent``, ``tracestate`` and
         ``baggage``, with ``*`` for any characters. By default every host gets ``traceparent`` only.
-    :raises ConfigError: for an unknown type, an invalid probability, or hosts that are no list.
+    :raises ConfigError: for an unknown type or key, an invalid probability, or hosts that are no
+        list.
     """
 
     service_name: str = "mastra"
