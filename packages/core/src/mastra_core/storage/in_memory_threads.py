@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from mastra_core.errors import Conflict, StorageError
+from mastra_core.json_repair import repair_text
 from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.limits.page_size import PageSize
 from mastra_core.override import override
+from mastra_core.schema import encode_json
 from mastra_core.storage.protocol import ThreadStore
 from mastra_core.storage.records import (
     MAX_RECALL_BYTES,
@@ -30,7 +32,7 @@ from mastra_core.storage.records import (
 
 __all__ = ("MemoryThreads", "matches_metadata")
 
-
+_Record = TypeVar("_Record", Thread, StoredMessage)
 _THREAD_SIZE = 1024  # bytes of a thread without messages
 
 
@@ -141,7 +143,7 @@ class MemoryThreads(ThreadStore):
     async def create(self, thread: Thread) -> bool:
         if self._threads.get(thread.id) is not None:
             return False
-        self._put_thread(_ThreadEntry(thread))
+        self._put_thread(_ThreadEntry(_repair(thread)))
         return True
 
     @override
@@ -149,7 +151,7 @@ class MemoryThreads(ThreadStore):
         entry = self._threads.get(thread.id)
         if entry is None or resource not in (None, entry.thread.resource):
             return False
-        entry.thread = thread
+        entry.thread = _repair(thread)
         self._put_thread(entry)
         return True
 
@@ -176,6 +178,7 @@ class MemoryThreads(ThreadStore):
         if not (create if entry is None else entry.thread.resource == thread.resource):
             return False
         self._check_owner(thread.id, messages)
+        thread = _repair(thread)
         entry = entry or _ThreadEntry(thread)
         entry.history = history if entry.position == after else None
         self._put_messages(entry, messages)
@@ -271,7 +274,7 @@ class MemoryThreads(ThreadStore):
         if resource not in (None, caller):
             raise build_owner_error(owner)
         key = (scope, owner)
-        notes = change(self._notes.get(key) or "")
+        notes = repair_text(change(self._notes.get(key) or ""))
         self._notes.put(key, notes, caller, estimate_size(notes))
         if self._notes.get(key) is None:
             raise StorageError(
@@ -301,7 +304,7 @@ class MemoryThreads(ThreadStore):
         return self._threads.get(self._thread_ids.get(message_id, ""))
 
     def _put_messages(self, entry: _ThreadEntry, messages: Sequence[StoredMessage]) -> None:
-        for message in messages:
+        for message in map(_repair, messages):
             entry.put_message(message)
             self._thread_ids[message.id] = message.thread
             entry.position = next(self._positions)
@@ -316,6 +319,15 @@ class MemoryThreads(ThreadStore):
         for message in messages:
             if self._thread_ids.get(message.id, thread_id) != thread_id:
                 raise Conflict(f"Another thread already has a message with the id {message.id!r}.")
+
+
+def _repair(record: _Record) -> _Record:
+    """Return a record whose texts and numbers JSON can contain, as other storages store it."""
+    try:
+        estimate_size(record)
+    except ValueError:  # half of a surrogate pair, or a giant number
+        return msgspec.json.decode(encode_json(record), type=type(record))
+    return record
 
 
 def _matches_query(message: StoredMessage, query: MessageQuery) -> bool:

@@ -27,7 +27,7 @@ class ThreadStore(Protocol):
     Each call is one transaction: it stores everything or nothing. Messages keep the order in which
     they were added. A call with a ``resource`` has no effect on threads of other resources. The
     store checks the owner in the transaction of the change, because another caller may delete and
-    create the thread at any time.
+    create the thread at any time. Text that UTF-8 cannot encode is stored with U+FFFD in its place.
     """
 
     async def get(self, thread_id: str) -> Thread | None:
@@ -78,8 +78,9 @@ class ThreadStore(Protocol):
         """Add messages at the end of a thread, in one transaction.
 
         If the stored thread has no title, the title of ``thread`` is set. A message replaces the
-        message with the same id, at the same position. ``history`` is stored only if the thread's
-        position is still ``after``. The next change of any message deletes the history.
+        message with the same id, at the same position, also if both are in one call. ``history`` is
+        stored only if the thread's position is still ``after``. The next change of any message
+        deletes the history.
 
         :param thread: the thread.
         :param messages: the messages.

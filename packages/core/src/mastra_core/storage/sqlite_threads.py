@@ -42,6 +42,7 @@ from mastra_core.storage.sqlite_select import (
     PagedSelect,
     RowSelect,
     estimate_row_size,
+    find_read_limit,
 )
 
 __all__ = ("SqliteThreads",)
@@ -142,6 +143,7 @@ class SqliteThreads(ThreadStore):
         history: History | None = None,
         after: int = 0,
     ) -> bool:
+        messages = [*{each.id: each for each in messages}.values()]
         condition = _AppendCondition(thread, messages)
         delete_history = Statement(_DELETE_HISTORY, (thread.id,))
         title = repair_text(thread.title)
@@ -307,8 +309,7 @@ class SqliteThreads(ThreadStore):
         return await self._database.execute(statements, convert)
 
     def _limit_read(self, max_bytes: int | None) -> int | None:
-        limits = (max_bytes, self._database.max_read_bytes)
-        return min((each for each in limits if each is not None), default=None)
+        return find_read_limit(max_bytes, self._database.max_read_bytes)
 
     def _build_inserts(
         self, messages: Sequence[StoredMessage], condition: _AppendCondition
