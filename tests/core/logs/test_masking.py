@@ -3,6 +3,7 @@
 import dataclasses
 import http.server
 import io
+import json
 import logging
 import threading
 
@@ -11,6 +12,7 @@ import pytest
 
 from mastra_core import Secret, create_logger
 from mastra_core.logs import OtlpTransport
+from mastra_core.telemetry.content import encode_content
 
 VALUE = 'pa"ss\\w\u00f6rd-17'
 
@@ -79,6 +81,18 @@ def test_fields_of_objects_are_masked(log):
         "in", extra={"login": Login("ann", "hunter2-x"), "all": [Login("bob", "hunter3-x")]}
     )
     assert "hunter" not in read() and "ann" in read() and "bob" in read()
+
+
+def test_a_line_with_a_masked_number_is_json():
+    stream = io.StringIO()
+    logger = create_logger("masked", format="json", stream=stream)
+    secret = Secret("12345678")
+    logger.info('pin "12345678"', extra={"pin": 12345678, "all": [-12345678, 1.512345678, 7]})
+    line = json.loads(stream.getvalue())
+    assert line["msg"] == 'pin "****"'
+    assert (line["pin"], line["all"]) == ("****", ["-****", "1.5****", 7])
+    assert json.loads(encode_content({"pin": 12345678}, 100)) == {"pin": "****"}
+    assert secret.reveal() == "12345678"
 
 
 def test_fields_of_models_are_masked(log):

@@ -3,7 +3,9 @@
 import asyncio
 
 from mastra_core.request_scope import enter_request
+from mastra_core.request_scope.mode import disable_request_scope, enable_request_scope
 from mastra_core.telemetry.export_counts import ExportCounts
+from mastra_core.telemetry.exporters import build_export
 from mastra_core.telemetry.otel_environment import read_otlp
 from mastra_core.telemetry.otlp_encoding import SpanLimits
 from mastra_core.telemetry.request_export import RequestSpans
@@ -62,3 +64,24 @@ def test_spans_of_a_request_are_limited_by_bytes():
     with run_collector() as collector:
         asyncio.run(serve(collector))
     assert (counts.exported, counts.dropped) == (8, 12)
+
+
+def test_an_exporter_that_fails_does_not_fail_the_request(caplog):
+    class Failing:
+        def export(self, spans):
+            assert spans[0].name == "work"
+            raise ZeroDivisionError("no printer")
+
+        def shutdown(self):
+            pass
+
+    counts = ExportCounts()
+    enable_request_scope(lambda _: None)
+    try:
+        export, queue = build_export(Failing(), counts)
+    finally:
+        disable_request_scope()
+    export(build_span("work"))
+    assert queue is None
+    assert (counts.exported, counts.dropped) == (0, 1)
+    assert "spans are lost: no printer" in caplog.text

@@ -211,6 +211,8 @@ assert listener.names[:-1] == [("GET", "CLIENT", {
     "http.response.status_code": 404,
     "error.type": "404",
 })], listener.names
+with start_span("request"), start_client_span("GET", "http://127.0.0.1:99999/") as span:
+    assert span is not None  # the request itself reports the invalid port
 server.shutdown()
 server.server_close()
 """)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from mastra_core.secret import count_secrets, iter_secret_values
 __all__ = (
     "get_secret_values",
     "mask_credentials",
+    "mask_json",
     "mask_nested_secrets",
     "mask_secret_values",
 )
@@ -37,6 +39,8 @@ _MASKED_NAMES = frozenset(
     "clientsecret privatekey refresh ssn cookie".split()
 )
 _MASKED_ENDINGS = ("password", "token", "secret", "apikey", "accesskey", "authorization", "cookie")
+_NUMBER_CHARACTERS = "0123456789+-.eE"
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s,:{}\[\]"]+')  # a string of JSON, or another scalar
 _VARIABLE_ENDINGS = ("_PASS", "_PWD", "SECRET_KEY", "PRIVATE_KEY", "ENCRYPTION_KEY", "SIGNING_KEY")
 
 
@@ -114,13 +118,33 @@ def mask_nested_secrets(value: Any) -> Any:
 def mask_secret_values(text: str, values: Sequence[str] | None = None) -> str:
     """Return ``text`` with ``****`` in place of the values of secrets that the process knows.
 
-    :param text: a message, or a line of JSON.
+    :param text: a text for people, such as a message.
     :param values: what ``get_secret_values`` has returned earlier; the present values by default.
     """
     for value in get_secret_values() if values is None else values:
         if value in text:
             text = text.replace(value, MASK)
     return text
+
+
+def mask_json(text: str, values: Sequence[str] | None = None) -> str:
+    """Return JSON with ``****`` in place of the values of secrets; the result is JSON as well.
+
+    A number that contains the value of a secret becomes a string.
+
+    :param text: one or several lines of JSON.
+    :param values: what ``get_secret_values`` has returned earlier; the present values by default.
+    """
+    found = get_secret_values() if values is None else values
+    masked = mask_secret_values(text, found)
+    if masked != text and any(not value.strip(_NUMBER_CHARACTERS) for value in found):
+        return _TOKEN.sub(_quote_masked_number, masked)
+    return masked
+
+
+def _quote_masked_number(found: re.Match[str]) -> str:
+    token = found[0]
+    return f'"{token}"' if MASK in token and not token.startswith('"') else token
 
 
 def get_secret_values() -> tuple[str, ...]:

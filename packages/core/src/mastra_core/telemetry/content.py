@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from mastra_core.logger import mask_credentials
-from mastra_core.logs.credential_masking import mask_secret_values
+from mastra_core.logs.credential_masking import mask_json
 from mastra_core.schema import dump
 
 __all__ = ("ContentSettings", "encode_content")
@@ -55,7 +55,7 @@ def encode_content(value: Any, max_length: int) -> bytes:
         encoded = msgspec.json.encode(mask_credentials({"": dump(value)})[""])
     except Exception:  # noqa: BLE001  # users' types may raise anything; the run must continue
         return msgspec.json.encode(type(value).__name__)
-    encoded = mask_secret_values(encoded.decode()).encode()  # before the cut, which may split one
+    encoded = mask_json(encoded.decode()).encode()  # before the cut, which may split one
     if len(encoded) <= max_length:
         return encoded
     return msgspec.json.encode(encoded[:max_length].decode(errors="ignore") + _ELLIPSIS)

@@ -84,9 +84,9 @@ def _build_request_export(
         collector = read_otlp(settings.get("endpoint"), settings.get("headers"))
         return RequestSpans(collector, _read_limits(), counts).add
     exporter = export if kind == "object" else _build_console_exporter()
-    from mastra_core.telemetry.sdk_sender import to_readable_span
+    from mastra_core.telemetry.sdk_sender import DirectExport, ExporterSender
 
-    return lambda span: exporter.export([to_readable_span(span)])
+    return DirectExport(ExporterSender(exporter), counts).add
 
 
 def _build_sender(kind: str, export: Any, settings: Mapping[str, Any]) -> SpanSender:

@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.logger import get_logger
+from mastra_core.redaction import safe_message
+from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.light_span import LightSpan
 from mastra_core.telemetry.otlp_encoding import SpanLimits, encode_spans
 from mastra_core.telemetry.span_queue import ExportFailure
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.export import SpanExporter
 
-__all__ = ("ExporterSender", "FileSender", "to_readable_span")
+__all__ = ("DirectExport", "ExporterSender", "FileSender", "to_readable_span")
 
 _IDS = ("traceId", "spanId", "parentSpanId")
 
@@ -46,6 +49,33 @@ class ExporterSender:
     def close(self) -> None:
         """Shut the exporter down."""
         self._exporter.shutdown()
+
+
+class DirectExport:
+    """Exports each span when it ends, where threads do not exist.
+
+    :param sender: the destination of the spans.
+    :param counts: the counts to increase.
+    """
+
+    def __init__(self, sender: ExporterSender, counts: ExportCounts) -> None:
+        self._sender = sender
+        self._counts = counts
+
+    def add(self, span: Any) -> None:
+        """Export an ended span; a failure is logged, and does not reach the code of the span.
+
+        :param span: the span.
+        """
+        try:
+            self._sender.send([span], threading.Event(), 0)
+        except Exception as error:  # noqa: BLE001  # an exporter of the user may raise anything
+            self._counts.add("dropped", 1)
+            get_logger("mastra.telemetry").warning(
+                "spans are lost: %s", safe_message(error), extra={"lost_spans": 1}
+            )
+        else:
+            self._counts.add("exported", 1)
 
 
 class FileSender:
