@@ -39,7 +39,7 @@ def lay_out(source: Path, target: Path) -> None:
     a file, and never write into it. For this reason, files in the dependency cache are read-only.
 
     :param source: the directory to copy.
-    :param target: the new directory, which may exist.
+    :param target: the new directory. If it exists, its files with the same names are replaced.
     """
     target.mkdir(parents=True, exist_ok=True)
     with os.scandir(source) as entries:
@@ -136,5 +136,8 @@ def hash_file(path: str | Path) -> str:
 def _link_or_copy(source: str, target: str) -> None:
     try:
         os.link(source, target)
-    except OSError:  # another file system, or one without links; or the file is there already
+    except FileExistsError:  # writing into the file would also change the files it is linked with
+        os.unlink(target)  # noqa: PTH108  # called for each file of a bundle
+        _link_or_copy(source, target)
+    except OSError:  # another file system, or one without links
         shutil.copy(source, target)
