@@ -1,1 +1,1 @@
-"""Bounds in number and bytes, also divided among callers."""
+"""Bounds in number and bytes, divided among callers."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mastra_core.limits.bounded_queue import BoundedQueue
+from mastra_core.logs.bounded_queue import BoundedQueue
 from mastra_core.logs.log_entry import LogEntry, format_entries
 from mastra_core.logs.transport import LogTransport
 from mastra_core.logs.wakeup import Wakeup
@@ -29,7 +29,8 @@ class BackgroundWriter:
     The attribute ``ident`` is the identifier of the thread.
 
     :param write: writes the lines of one transport; must not raise.
-    :param count_lost: called with the error and the transports of an entry without a line.
+    :param count_lost: called with the error and the transports of an entry that cannot be
+        formatted.
     :param late_lock: a reentrant lock under which lines are written after the end of the thread.
     """
 
@@ -45,15 +46,15 @@ class BackgroundWriter:
         self._wakeup = Wakeup()
         self._is_awake = False  # whether the thread will take the lines that wait now
         self._is_stopping = False
-        self._late_lock = late_lock  # that of direct writes; reentrant, as a signal may log here
+        self._late_lock = late_lock  # reentrant, because a signal handler may log here
         self._thread = threading.Thread(target=self._run, name="mastra-logs", daemon=True)
         self._thread.start()
         self.ident = self._thread.ident
 
     def put(self, transports: Sequence[LogTransport], line: Any, size: int) -> bool:
-        """Pass on a line; return ``False`` if too many wait.
+        """Queue a line; return ``False`` if the queue is full.
 
-        :param transports: where the line goes.
+        :param transports: the destinations of the line.
         :param line: the line, as the transports formatted it, or an entry to format.
         :param size: bytes of memory that the line takes.
         """
@@ -85,7 +86,7 @@ class BackgroundWriter:
                 time.sleep(_BATCH_DELAY)
                 self._is_awake = False  # the thread takes the lines after this
             self._write_waiting_lines()
-        self._write_waiting_lines()  # those of the last pass; other threads write later lines
+        self._write_waiting_lines()  # that arrived during the last pass
 
     def _write_late_lines(self) -> None:
         """Write lines that another thread has logged while this writer stopped."""
@@ -113,7 +114,10 @@ class BackgroundWriter:
     def _format_entries(
         self, pairs: Sequence[tuple[Sequence[LogTransport], LogEntry]]
     ) -> list[str | None]:
-        """Return the line of each entry; ``None`` for an entry without a line, which is counted."""
+        """Return the line of each entry; count an entry that cannot be formatted as lost.
+
+        The line of such an entry is ``None``.
+        """
         try:
             return [*format_entries([entry for _, entry in pairs])]
         except Exception as error:  # noqa: BLE001  # a record from elsewhere, such as of the year 58883

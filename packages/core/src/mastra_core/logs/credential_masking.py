@@ -1,4 +1,4 @@
-"""Replace credentials in log lines: by the names of fields, and by known values."""
+"""Replace credentials in log lines; names of fields and known values identify them."""
 
 from __future__ import annotations
 
@@ -62,16 +62,18 @@ def _mask_value(key: str, value: Any) -> Any:
 
 
 def _is_credential_name(key: str) -> bool:
-    return _compare_name(key) if len(key) > _MAX_CACHED_NAME else _compare_name_once(key)
+    return (
+        _matches_credential(key) if len(key) > _MAX_CACHED_NAME else _matches_credential_cached(key)
+    )
 
 
-def _compare_name(key: str) -> bool:
+def _matches_credential(key: str) -> bool:
     name = key.lower().replace("_", "").replace("-", "")
     return name.endswith(_MASKED_ENDINGS) or name.rpartition(".")[2] in _MASKED_NAMES
 
 
 # The fields of log lines have the same names again and again.
-_compare_name_once = functools.lru_cache(maxsize=512)(_compare_name)
+_matches_credential_cached = functools.lru_cache(maxsize=512)(_matches_credential)
 
 
 def _mask_nested(value: Any) -> Any:
@@ -135,15 +137,15 @@ def mask_json(text: str, values: Sequence[str] | None = None) -> str:
     :param text: one or several lines of JSON.
     :param values: what ``get_secret_values`` has returned earlier; the present values by default.
     """
-    found = get_secret_values() if values is None else values
-    masked = mask_secret_values(text, found)
-    if masked != text and any(not value.strip(_NUMBER_CHARACTERS) for value in found):
+    secrets = get_secret_values() if values is None else values
+    masked = mask_secret_values(text, secrets)
+    if masked != text and any(not value.strip(_NUMBER_CHARACTERS) for value in secrets):
         return _TOKEN.sub(_quote_masked_number, masked)
     return masked
 
 
-def _quote_masked_number(found: re.Match[str]) -> str:
-    token = found[0]
+def _quote_masked_number(match: re.Match[str]) -> str:
+    token = match[0]
     return f'"{token}"' if MASK in token and not token.startswith('"') else token
 
 

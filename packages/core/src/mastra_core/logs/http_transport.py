@@ -10,8 +10,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
 
 from mastra_core.errors import ConfigError
-from mastra_core.http_url import parse_http_url
-from mastra_core.limits.bounded_queue import BoundedQueue
+from mastra_core.logs.bounded_queue import BoundedQueue
+from mastra_core.logs.http_url import parse_http_url
 from mastra_core.logs.transport import LogTransport
 from mastra_core.logs.wakeup import Wakeup
 from mastra_core.redaction import safe_message
@@ -31,17 +31,17 @@ _CLOSE_TIMEOUT = 2.0  # seconds
 class HttpTransport(LogTransport):
     """Sends lines as ``{"logs": [{...}, ...]}``, as the transport of Mastra for TypeScript does.
 
-    A batch is sent when it is full, and otherwise after an interval. A response with 408, 425, 429
-    or 5xx is retried. Lines are lost when more of them wait than ``max_bytes``, and after five
-    tries.
+    A batch is sent when it is full, and otherwise after an interval. After a response
+    with 408, 425, 429, 500, 502, 503 or 504, the batch is sent again. Lines are lost when more of
+    them wait than ``max_bytes``, and after five tries.
 
     :param url: the address to which the lines are sent.
     :param method: method of the request.
     :param headers: headers of the request; a value may be a ``Secret``.
-    :param batch_size: how many lines are sent at once.
+    :param batch_size: maximum number of lines in a request.
     :param flush_interval: seconds after which a smaller batch is sent.
-    :param timeout: seconds to wait for the endpoint in each try.
-    :param max_bytes: limit for the lines that wait.
+    :param timeout: maximum seconds of each try.
+    :param max_bytes: maximum size of the lines that wait.
     :param level: records below this level of ``logging`` are not sent.
     :raises ConfigError: for a URL that is not ``http`` or ``https`` or has a password, and for a
         number that is not greater than 0.
@@ -173,7 +173,7 @@ class _Sender(threading.Thread):
         self._stopping = threading.Event()
         self.wakeup = Wakeup()  # an Event would hang in a signal handler
         self._lock = threading.Lock()
-        self._sending = 0  # how many lines the present request has
+        self._sending = 0  # number of lines in the present request
 
     @property
     def is_stopping(self) -> bool:
@@ -199,7 +199,7 @@ class _Sender(threading.Thread):
             if lines:
                 self._sending = len(lines)
                 reason = self._send(f'{{"logs":[{",".join(lines)}]}}'.encode())
-                lost = self.abandon()  # empty if the transport was closed in the meantime
+                lost = self.abandon()  # 0 if close has counted them in the meantime
                 if reason and lost:
                     self._transport.report_loss(lost, reason)
             elif is_last:

@@ -74,6 +74,8 @@ def find_trace_ids() -> tuple[int, int]:
 def copy_record(record: logging.LogRecord) -> logging.LogRecord:
     """Return a record that another thread may handle: its texts are final and masked.
 
+    An object whose text shows a known secret is replaced by the masked text.
+
     :param record: the log record.
     """
     fields = vars(record).copy()

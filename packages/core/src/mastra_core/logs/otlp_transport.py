@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mastra_core.errors import ConfigError
-from mastra_core.http_url import parse_http_url
+from mastra_core.logs.http_url import parse_http_url
 from mastra_core.logs.log_records import copy_record
 from mastra_core.logs.transport import LogTransport
 from mastra_core.secret import Secret, reveal_all

@@ -23,7 +23,7 @@ __all__ = (
 )
 
 HAS_MODES = os.name == "posix"
-"""Whether files say that they are executable; on Windows they do not."""
+"""Whether files have modes, which say whether they are executable; on Windows they have none."""
 
 Identity: TypeAlias = tuple[int, int, int, int]
 """Device, inode, size and modification time of a file, the same for all its hard links."""
@@ -88,8 +88,8 @@ def get_identity(status: os.stat_result) -> Identity:
 def is_executable(path: str | Path, status: os.stat_result) -> bool:
     """Return whether the owner of a file may execute it.
 
-    On a system without modes, programs of Linux and macOS and scripts count as executable, so that
-    a bundle that is made there has modes elsewhere.
+    On a system without modes, scripts and programs of Linux and macOS count as executable. A bundle
+    that is made on such a system therefore has the right modes elsewhere.
 
     :param path: the file.
     :param status: the result of ``stat`` for it.

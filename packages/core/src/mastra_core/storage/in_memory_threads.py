@@ -50,7 +50,7 @@ class _ThreadEntry:
 
     def __init__(self, thread: Thread) -> None:
         self.thread = thread
-        # Unlike a plain dict, it finds its first key at once after many removals.
+        # A plain dict finds its first key slowly after many removals.
         self.messages: OrderedDict[str, StoredMessage] = OrderedDict()
         self.history: History | None = None
         self.position = 0
@@ -83,7 +83,7 @@ class _ThreadEntry:
     def get_newest_messages(self, last: int, max_bytes: int) -> list[StoredMessage]:
         """Return the newest messages that one run may receive, newest first.
 
-        :param last: how many messages at most.
+        :param last: maximum number of messages.
         :param max_bytes: maximum size of the messages, except the newest.
         """
         newest: list[StoredMessage] = []
@@ -116,8 +116,10 @@ class MemoryThreads(ThreadStore):
     def __init__(self, max_threads: int, max_messages: int, max_bytes: int) -> None:
         self._max_messages = max_messages
         self._max_thread_bytes = max_bytes // 4
-        self._threads: CallerCache[str, _ThreadEntry] = CallerCache(  # the last changed is the last
-            max_threads, max_bytes, on_remove=self._forget_thread
+        self._threads: CallerCache[str, _ThreadEntry] = (
+            CallerCache(  # in the order of the last change
+                max_threads, max_bytes, on_remove=self._forget_thread
+            )
         )
         self._thread_ids: dict[str, str] = {}  # by message id
         self._notes: CallerCache[tuple[Scope, str], str] = CallerCache(max_threads, max_bytes)

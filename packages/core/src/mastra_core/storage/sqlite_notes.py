@@ -60,7 +60,7 @@ class SqliteNotes:
         :param change: returns the new notes for the old ones.
         :param resource: the owner that an existing thread must have; ``None`` for any.
         :returns: the new notes.
-        :raises Conflict: when other callers change the notes all the time.
+        :raises Conflict: when other callers change the notes at each try.
         :raises Forbidden: when the thread belongs to another resource.
         """
         if not _may_use(scope, owner, resource):

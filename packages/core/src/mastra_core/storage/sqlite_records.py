@@ -54,8 +54,8 @@ class SqliteRecords:
         """Store a record with a new id.
 
         :param record_id: the id.
-        :param owner: who may read it.
-        :param caller: whose limit it counts toward.
+        :param owner: the owner, who alone may read the record.
+        :param caller: the caller whose limits the record counts toward.
         :param data: the record.
         :raises InvalidInput: when the record is larger than a row of the database.
         :raises StorageError: when the database cannot be used.

@@ -67,7 +67,7 @@ class RowSelect:
         :param where: the condition.
         :param values: the values of the condition.
         :param limit: maximum number of rows; ``None`` for all.
-        :param offset: how many rows to skip.
+        :param offset: number of rows to skip.
         :param descending: whether the greatest row is first.
         :param max_bytes: maximum size of the rows. The first row beyond it is returned too.
         """
@@ -112,7 +112,7 @@ class PagedSelect:
         """Build the statements that count all rows and return those of the page.
 
         :param per_page: rows in a page; ``None`` for all.
-        :param offset: how many rows precede the page.
+        :param offset: number of rows before the page.
         :param descending: whether the greatest row is first.
         :param max_bytes: maximum size of the page; ``None`` for no maximum.
         """

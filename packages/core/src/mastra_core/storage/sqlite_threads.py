@@ -67,7 +67,7 @@ _ON_SAME_ID = """ON CONFLICT (id) DO UPDATE SET
     created_at = excluded.created_at"""
 _SHARED_LOCK = Lock("mastra_threads", is_shared=True)
 _EXCLUSIVE_LOCK = Lock("mastra_threads")
-_MAX_LISTED_IDS = 4  # that are bound one by one, which is faster than a JSON list
+_MAX_BOUND_IDS = 4  # more ids are bound as one JSON list, which is slower for few ids
 _ROWS_PER_INSERT = 13  # with the values of the condition, less than D1's maximum of 100 values
 _PUT_HISTORY = """INSERT INTO mastra_histories (thread, agent, messages, data)
     SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND position = ?)"""
@@ -281,7 +281,7 @@ class SqliteThreads(ThreadStore):
     async def _require_free_ids(
         self, thread: Thread, condition: _AppendCondition, *, create: bool
     ) -> None:
-        """Raise an error if an id is the reason why nothing was added to a thread."""
+        """Raise ``Conflict`` if a message of another thread has one of the ids."""
 
         def check(results: Sequence[Result]) -> None:
             taken, known = results[0].rows, _get_thread(results[1])
@@ -351,7 +351,7 @@ def _build_condition(count: int) -> tuple[str, str]:
     """Build the query for message ids of other threads, and the condition that uses this query."""
     listed = (
         ", ".join("?" * count) or "NULL"
-        if count <= _MAX_LISTED_IDS
+        if count <= _MAX_BOUND_IDS
         else "SELECT value FROM json_each(?)"
     )
     taken = f"SELECT id FROM mastra_messages WHERE thread <> ? AND id IN ({listed})"
@@ -370,8 +370,8 @@ class _AppendCondition:
     def __init__(self, thread: Thread, messages: Sequence[StoredMessage]) -> None:
         ids = [message.id for message in messages]
         count = len(ids)
-        values = ids if count <= _MAX_LISTED_IDS else [encode_names(ids)]
-        self._taken, self._text = _build_condition(min(count, _MAX_LISTED_IDS + 1))
+        values = ids if count <= _MAX_BOUND_IDS else [encode_names(ids)]
+        self._taken, self._text = _build_condition(min(count, _MAX_BOUND_IDS + 1))
         self._taken_values = (thread.id, *values)
         self._values = (thread.id, thread.resource, *self._taken_values)
 

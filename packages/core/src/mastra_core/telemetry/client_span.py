@@ -18,7 +18,7 @@ def start_client_span(method: str, url: str) -> contextlib.AbstractContextManage
 
     :param method: the HTTP method.
     :param url: the URL.
-    :returns: a context manager that gives the span; ``None`` if nothing is traced.
+    :returns: a context manager that yields the span, or ``None`` if nothing is traced.
     """
     if get_current_span() is None:
         return contextlib.nullcontext()

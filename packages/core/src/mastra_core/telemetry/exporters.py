@@ -1,4 +1,4 @@
-"""Build what receives the ended spans: a queue with its thread, or the spans of each request."""
+"""Build the function that receives ended spans, as the setting ``export`` describes it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def build_export(
 
     :param export: the setting.
     :param counts: the counts of the process.
-    :returns: both ``None`` for no export; no queue where threads do not exist.
+    :returns: the function and the queue. Both are ``None`` if nothing is exported. The queue is
+        ``None`` where threads do not exist.
     :raises ConfigError: for an invalid variable of OpenTelemetry.
     """
     kind = read_exporter("object" if _is_exporter(export) else export["type"])

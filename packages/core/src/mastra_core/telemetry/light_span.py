@@ -1,7 +1,7 @@
-"""Record a sampled span in the form that is cheapest to write.
+"""A span that costs little to record.
 
-A span of OpenTelemetry's SDK checks and copies its attributes under a lock. A ``LightSpan`` keeps
-what it is given. The thread of the export checks and encodes it.
+A span of OpenTelemetry's SDK checks and copies its attributes under a lock. A ``LightSpan`` stores
+its attributes unchecked. The thread of the export checks and encodes them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _UNSET = Status()
 
 
 class LightEvent:
-    """Something that happened at one moment of a span.
+    """An event of a span, which happened at one moment.
 
     :param name: the name of the event.
     :param attributes: the attributes of the event.
@@ -59,8 +59,8 @@ class LightSpan(Span):
     :param name: the name.
     :param kind: the kind.
     :param parent: the span that contains it, or its context; ``None`` for a new trace.
-    :param attributes: attributes, which the span may change.
-    :param links: spans that are related otherwise.
+    :param attributes: the attributes; the span changes this dictionary.
+    :param links: links to other related spans.
     :param resource: the OpenTelemetry resource of the process.
     :param on_end: receives the span when it has ended.
     """
@@ -182,7 +182,7 @@ class LightSpan(Span):
         return self.end_time is None
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
-        """Set whether the work of the span succeeded; ``OK`` is final.
+        """Set the status of the span; the status ``OK`` is final.
 
         :param status: the status, or its code.
         :param description: why the work failed.

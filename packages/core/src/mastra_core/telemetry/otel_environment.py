@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from mastra_core.errors import ConfigError
-from mastra_core.http_url import parse_http_url
+from mastra_core.logs.http_url import parse_http_url
 from mastra_core.secret import Secret, reveal_all
 
 __all__ = (
@@ -54,10 +54,10 @@ class OtlpSettings:
 
     :param endpoint: the URL that receives the spans.
     :param headers: headers of each request.
-    :param timeout: seconds of one request.
+    :param timeout: maximum seconds of one request.
     :param compression: ``none``, ``gzip`` or ``deflate``.
-    :param certificate: the file of the certificate authorities; the usual ones by default.
-    :param client_certificate: the files of the client's certificate and key.
+    :param certificate: path of a file with certificate authorities; empty for those of `requests`.
+    :param client_certificate: paths of the client's certificate and key; ``None`` for none.
     """
 
     endpoint: str

@@ -52,7 +52,7 @@ class OtlpSender(SpanSender):
         while True:
             reason, wait = self._post(body, deadline)
             if reason is None and failures:
-                raise ExportFailure("values of them cannot be encoded", len(failures))
+                raise ExportFailure("some of their values cannot be encoded", len(failures))
             if reason is None:
                 return
             jitter = random.uniform(0.8, 1.2)  # noqa: S311  # no secret

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from mastra_core.fetch import fetch
-from mastra_core.limits.bounded_queue import BoundedQueue
 from mastra_core.logger import get_logger
+from mastra_core.logs.bounded_queue import BoundedQueue
 from mastra_core.redaction import safe_message
 from mastra_core.request_scope import RequestLifetime, get_current_request
 from mastra_core.telemetry.export_counts import ExportCounts

@@ -1,4 +1,4 @@
-"""Decide which requests and runs are traced, before anything is paid for their traces."""
+"""Decide which requests and runs are traced, before their traces cost anything."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _TYPES = ("always_on", "always_off", "ratio", "parent_based")
 unsampled_headers: ContextVar[Sequence[tuple[bytes, bytes]] | None] = ContextVar(
     "unsampled_headers", default=None
 )
-"""Inside of a request or run that is not sampled, the headers of the request; otherwise ``None``.
+"""The headers of the current request, if the request is not sampled; otherwise ``None``.
 
-The headers of a run outside of a request are empty.
+For a run outside of a request that is not sampled, the headers are empty.
 """
 
 

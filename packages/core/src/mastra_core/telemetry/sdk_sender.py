@@ -105,7 +105,7 @@ class FileSender:
         except OSError as error:
             raise ExportFailure(f"{str(self._path)!r}: {error.strerror}") from None
         if failures:
-            raise ExportFailure("values of them cannot be encoded", len(failures))
+            raise ExportFailure("some of their values cannot be encoded", len(failures))
 
     def close(self) -> None:
         """Do nothing, because the file is open only while a line is written."""

@@ -1,4 +1,4 @@
-"""Export ended spans from a thread of its own, through a queue that cannot grow without bound."""
+"""Export ended spans in a thread, through a queue of limited size."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import weakref
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from mastra_core.limits.bounded_queue import BoundedQueue
 from mastra_core.logger import get_logger
+from mastra_core.logs.bounded_queue import BoundedQueue
 from mastra_core.logs.wakeup import Wakeup
 from mastra_core.redaction import safe_message
 from mastra_core.telemetry.export_counts import ExportCounts
@@ -25,8 +25,8 @@ _BATCH_BYTES = 4 * 1024 * 1024  # of one export; collectors refuse large request
 class ExportFailure(Exception):
     """A batch of spans was not accepted.
 
-    :param reason: why, for the log.
-    :param count: how many of its spans are lost; all by default.
+    :param reason: the reason, for the log.
+    :param count: number of lost spans; all spans of the batch by default.
     """
 
     def __init__(self, reason: str, count: int | None = None) -> None:
@@ -41,8 +41,8 @@ class SpanSender(Protocol):
         """Send spans; block until they are accepted or lost.
 
         :param spans: ended spans.
-        :param stopping: an event that is set when the process stops, so that nothing is tried
-            again.
+        :param stopping: an event that is set when the process stops; from then on, nothing is
+            tried again.
         :param deadline: the value of ``time.monotonic()`` at which to give up.
         :raises ExportFailure: when spans are lost.
         """

@@ -67,7 +67,7 @@ class Telemetry:
 
     service_name: str = "mastra"
     sampling: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"type": "always_on"})
-    export: Any = dataclasses.field(default_factory=lambda: {"type": "otlp"})
+    export: Any = dataclasses.field(default_factory=lambda: {"type": "otlp"}, repr=False)
     enabled: bool = True
     record_content: bool | None = None
     propagate_to: Sequence[str] | None = None
@@ -117,7 +117,7 @@ class _Process:
     def connect(self, settings: Telemetry) -> Recorder:
         """Return the recorder of this process, and create it if necessary.
 
-        :param settings: service name and sampling, used if nothing was started yet.
+        :param settings: service name and sampling; they are used if nothing was started before.
         """
         from opentelemetry import trace
 
@@ -164,7 +164,7 @@ class _Process:
         self.content = None
 
     def update(self) -> None:
-        """Turn the recording of spans on or off, by whether anything receives spans."""
+        """Record spans only while an exporter or a listener receives them."""
         recorder = self.recorder
         if recorder is not None:
             receives = bool(self.senders or recorder.listeners)
@@ -182,7 +182,7 @@ def add_listener(listener: SpanListener, settings: Telemetry | None = None) -> N
     Nothing is passed while the SDK is disabled (``OTEL_SDK_DISABLED``).
 
     :param listener: receives the spans.
-    :param settings: service name and sampling, used if nothing was started yet.
+    :param settings: service name and sampling; they are used if nothing was started before.
     :raises ConfigError: when the extra ``telemetry`` is not installed.
     """
     if is_sdk_disabled():
@@ -210,7 +210,7 @@ def flush_spans(seconds: float = 2.0) -> bool:
     The call blocks. It may be made in a worker thread.
 
     :param seconds: how long to wait.
-    :returns: whether all spans were exported or given up in time.
+    :returns: whether every span was exported or dropped in time.
     """
     queue = _process.queue
     return queue is None or queue.flush(seconds)
