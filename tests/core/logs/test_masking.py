@@ -43,10 +43,13 @@ def test_values_of_variables_are_masked(log, monkeypatch):
     logger, read = log
     monkeypatch.setenv("STRIPE_API_KEY", "stripe-value-1")
     monkeypatch.setenv("DATABASE_URL", "postgres://app:dbpass-22@db/app")
+    monkeypatch.setenv("REDIS_URLS", "redis://:first-33@one,redis://:second%2F44@two")
     monkeypatch.setenv("LATE", "later-value-3")
     secret = Secret.env("LATE")  # values are collected when a secret is created
     logger.info("stripe-value-1 postgres://app:dbpass-22@db/app later-value-3")
+    logger.info("first-33 second%2F44 second/44")
     assert "value" not in read() and "dbpass" not in read()
+    assert "first" not in read() and "second" not in read()
     assert secret.name == "LATE"
 
 

@@ -267,6 +267,14 @@ def test_every_text_of_a_span_counts(build_span):
     assert 40_000 <= estimate_span_size(span) < 42_000
 
 
+def test_an_event_has_the_attributes_of_its_moment(build_span):
+    span, attributes = build_span(), {"n": 1}
+    span.end_time = None
+    span.add_event("happened", attributes)
+    attributes["n"] = 2
+    assert span.events[0].attributes == {"n": 1}
+
+
 def test_a_child_process_of_a_fork_exports_its_own_spans_only(build_span):
     counts = ExportCounts()
     with run_collector() as collector:

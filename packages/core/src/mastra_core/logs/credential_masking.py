@@ -176,4 +176,8 @@ def _iter_environment_values() -> Iterator[str]:
         if is_credential and not value.isdigit() and not value.startswith("/"):
             yield value.strip()
         elif "://" in value and "@" in value:
-            yield value.partition("://")[2].rpartition("@")[0].partition(":")[2]
+            from urllib.parse import unquote
+
+            for url in (value, *value.replace(",", " ").split()):  # of several servers
+                password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+                yield from (password, unquote(password))

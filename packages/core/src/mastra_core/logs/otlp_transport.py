@@ -10,7 +10,7 @@ from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_core.logs.http_url import parse_http_url
-from mastra_core.logs.log_records import copy_record
+from mastra_core.logs.log_records import copy_record, read_extra_fields
 from mastra_core.logs.transport import LogTransport
 from mastra_core.secret import Secret, reveal_all
 from mastra_core.worker_thread import run_for
@@ -20,7 +20,6 @@ __all__ = ("OtlpTransport",)
 _SKIPPED = ("opentelemetry", "urllib3")  # loggers of the exporter itself
 _CLOSE_TIMEOUT = 1.5  # seconds
 _NANOSECONDS = 1_000_000_000
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class OtlpTransport(LogTransport):
@@ -113,7 +112,7 @@ class OtlpTransport(LogTransport):
 def _convert_record(record: logging.LogRecord) -> Any:
     from opentelemetry._logs import LogRecord, SeverityNumber
 
-    fields = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    fields = dict(read_extra_fields(record))
     ids = fields.pop("trace_id", ""), fields.pop("span_id", "")
     if record.exc_text:
         fields["exception.stacktrace"] = record.exc_text

@@ -158,7 +158,8 @@ class LightSpan(Span):
         :param timestamp: nanoseconds since the epoch; now by default.
         """
         if self.end_time is None:
-            self.events.append(LightEvent(name, attributes or {}, timestamp or time.time_ns()))
+            own = dict(attributes) if attributes else {}  # the caller may change its dictionary
+            self.events.append(LightEvent(name, own, timestamp or time.time_ns()))
 
     def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
         """Add a related span.

@@ -88,8 +88,7 @@ def read_protocol(default: str) -> str:
     :param default: the protocol if no variable is set.
     :raises ConfigError: for an unknown protocol.
     """
-    names = (f"{_PREFIX}TRACES_PROTOCOL", f"{_PREFIX}PROTOCOL")
-    found = [_read_choice(name, _PROTOCOLS) for name in names]
+    found = [_read_choice(variable, _PROTOCOLS) for variable in _list_variables("PROTOCOL")]
     return next(filter(None, found), default)
 
 
@@ -199,26 +198,24 @@ def _read_number(variable: str, smallest: float = 1) -> float | None:
     return value
 
 
+def _list_variables(name: str) -> tuple[str, str]:
+    """Return the variable for traces, and the variable for all signals."""
+    return f"{_PREFIX}TRACES_{name}", f"{_PREFIX}{name}"
+
+
 def _read_otlp(name: str) -> str:
-    """Return the variable for traces, or else the variable for all signals."""
-    for variable in (f"{_PREFIX}TRACES_{name}", f"{_PREFIX}{name}"):
-        if value := os.environ.get(variable, "").strip():
-            return value
-    return ""
+    values = (os.environ.get(variable, "").strip() for variable in _list_variables(name))
+    return next(filter(None, values), "")
 
 
 def _read_otlp_timeout() -> float:
-    for variable in (f"{_PREFIX}TRACES_TIMEOUT", f"{_PREFIX}TIMEOUT"):
-        if value := _read_number(variable, smallest=0.001):
-            return value
-    return 10.0
+    values = (_read_number(variable, smallest=0.001) for variable in _list_variables("TIMEOUT"))
+    return next(filter(None, values), 10.0)
 
 
 def _read_compression() -> str:
-    for variable in (f"{_PREFIX}TRACES_COMPRESSION", f"{_PREFIX}COMPRESSION"):
-        if value := _read_choice(variable, _COMPRESSIONS):
-            return value
-    return "none"
+    values = (_read_choice(variable, _COMPRESSIONS) for variable in _list_variables("COMPRESSION"))
+    return next(filter(None, values), "none")
 
 
 def _read_endpoint() -> str:

@@ -62,8 +62,8 @@ class OtlpSender(SpanSender):
             stopping.wait(wait)
             delay *= 2
 
+    @override
     def close(self) -> None:
-        """Close the connection."""
         self._session.close()
 
     def _post(self, body: bytes, deadline: float) -> tuple[str | None, float]:

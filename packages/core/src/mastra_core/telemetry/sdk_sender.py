@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.logger import get_logger
+from mastra_core.override import override
 from mastra_core.redaction import safe_message
 from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.light_span import LightSpan
 from mastra_core.telemetry.otlp_encoding import SpanLimits, encode_spans
-from mastra_core.telemetry.span_queue import ExportFailure
+from mastra_core.telemetry.span_queue import ExportFailure, SpanSender
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -25,7 +26,7 @@ __all__ = ("DirectExport", "ExporterSender", "FileSender", "to_readable_span")
 _IDS = ("traceId", "spanId", "parentSpanId")
 
 
-class ExporterSender:
+class ExporterSender(SpanSender):
     """Passes batches to an exporter of OpenTelemetry's SDK.
 
     :param exporter: the exporter.
@@ -34,20 +35,14 @@ class ExporterSender:
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
 
-    def send(self, spans: Sequence[Any], stopping: threading.Event, deadline: float) -> None:  # noqa: ARG002  # the protocol's signature
-        """Export spans.
-
-        :param spans: ended spans.
-        :param stopping: not used.
-        :param deadline: not used; the exporter has its own.
-        :raises ExportFailure: when the exporter reports a failure.
-        """
+    @override
+    def send(self, spans: Sequence[Any], stopping: threading.Event, deadline: float) -> None:
         result = self._exporter.export([to_readable_span(span) for span in spans])
         if getattr(result, "name", "SUCCESS") != "SUCCESS":
             raise ExportFailure(f"{type(self._exporter).__name__} reports a failure")
 
+    @override
     def close(self) -> None:
-        """Shut the exporter down."""
         self._exporter.shutdown()
 
 
@@ -78,7 +73,7 @@ class DirectExport:
             self._counts.add("exported", 1)
 
 
-class FileSender:
+class FileSender(SpanSender):
     """Appends each batch to a file as one line of OTLP JSON, which collectors can read.
 
     :param path: the file.
@@ -89,14 +84,8 @@ class FileSender:
         self._path = path
         self._limits = limits
 
-    def send(self, spans: Sequence[Any], stopping: threading.Event, deadline: float) -> None:  # noqa: ARG002  # the protocol's signature
-        """Append a line to the file.
-
-        :param spans: ended spans.
-        :param stopping: not used.
-        :param deadline: not used.
-        :raises ExportFailure: when the file cannot be written, or a span cannot be encoded.
-        """
+    @override
+    def send(self, spans: Sequence[Any], stopping: threading.Event, deadline: float) -> None:
         failures: list[Any] = []
         line = json.dumps(_convert_to_json(encode_spans(spans, self._limits, failures))) + "\n"
         try:
@@ -107,8 +96,9 @@ class FileSender:
         if failures:
             raise ExportFailure("some of their values cannot be encoded", len(failures))
 
+    @override
     def close(self) -> None:
-        """Do nothing, because the file is open only while a line is written."""
+        pass  # the file is open only while a line is written
 
 
 def to_readable_span(span: Any) -> ReadableSpan:
