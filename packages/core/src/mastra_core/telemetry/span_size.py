@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 __all__ = ("estimate_span_size",)
 
 _SPAN_SIZE = 1_024  # bytes of a span without its texts
+_SMALL = frozenset((int, float, bool, type(None)))
 _TEXTS = (str, bytes)
-_LISTS = (list, tuple)
 
 
 def estimate_span_size(span: Any) -> int:
@@ -17,22 +16,26 @@ def estimate_span_size(span: Any) -> int:
 
     :param span: a ``LightSpan``, or a span of OpenTelemetry's SDK.
     """
-    size = _SPAN_SIZE + _measure(span.attributes)
-    content = getattr(span, "content", None)
-    if content:
-        size += _measure(content)
-    for part in (*span.events, *span.links):
-        size += _measure(part.attributes)
-    return size
-
-
-def _measure(attributes: Mapping[str, Any] | None) -> int:
-    """Return the length of all texts in attributes."""
-    size = 0
+    size = _SPAN_SIZE
     # Another thread may still set an attribute, so the loop needs a copy.
-    for value in tuple((attributes or {}).values()):
-        if isinstance(value, _TEXTS):
+    for value in tuple((span.attributes or {}).values()):
+        kind = type(value)
+        if kind is str:
             size += len(value)
-        elif isinstance(value, _LISTS):
-            size += sum(len(each) for each in value if isinstance(each, _TEXTS))
+        elif kind not in _SMALL:
+            size += _measure(value)
+    for text in getattr(span, "content", {}).values():
+        size += len(text)
+    if span.events or span.links:
+        for part in (*span.events, *span.links):
+            size += sum(map(_measure, (part.attributes or {}).values()))
     return size
+
+
+def _measure(value: Any) -> int:
+    """Return the length of a text, or of all texts in a list."""
+    if isinstance(value, _TEXTS):
+        return len(value)
+    if isinstance(value, list | tuple):
+        return sum(len(each) for each in value if isinstance(each, _TEXTS))
+    return 0
