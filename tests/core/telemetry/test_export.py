@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from mastra_core.telemetry.otel_environment import (
 )
 from mastra_core.telemetry.otlp_encoding import SpanLimits, encode_spans
 from mastra_core.telemetry.otlp_sender import OtlpSender
+from mastra_core.telemetry.sdk_sender import FileSender
 from mastra_core.telemetry.span_queue import MAX_BYTES, SpanQueue
 from tests.otlp_collector import read_attributes, run_collector
 from tests.repository import ROOT
@@ -256,6 +258,18 @@ def test_waiting_spans_are_limited_by_bytes(build_span, messages):
     assert max(map(len, sender.batches)) <= 64  # 4 MiB
 
 
+def test_rejected_spans_are_counted_if_a_destination_hangs(build_span):
+    counts, sender = ExportCounts(), Held()
+    queue = SpanQueue(sender, counts, max_size=10, batch_size=1)
+    queue.add(build_span())
+    time.sleep(0.1)  # the first span is being sent
+    for _ in range(30):
+        queue.add(build_span())
+    queue.close(0.1)
+    sender.may_send.set()
+    assert (counts.exported, counts.dropped) == (0, 31)
+
+
 def test_every_text_of_a_span_counts(build_span):
     from mastra_core.telemetry.span_size import estimate_span_size
 
@@ -396,6 +410,16 @@ def test_file_that_cannot_be_written_loses_spans_only():
     assert run_app('{"export": {"type": "file", "path": "/proc/none/traces.jsonl"}}') == "0"
 
 
+def test_file_in_a_missing_directory(build_span, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sender = FileSender(Path("new/traces.jsonl"), SpanLimits())
+    monkeypatch.chdir("/")  # the path stays where it was
+    sender.send([build_span()], threading.Event(), 0)
+    path = tmp_path / "new/traces.jsonl"
+    assert json.loads(path.read_text())["resourceSpans"]
+    assert not path.stat().st_mode & 0o007
+
+
 def test_exporter_object():
     exporter = "__import__('opentelemetry.sdk.trace.export', fromlist=['x']).ConsoleSpanExporter()"
     told = run_app(f'{{"export": {exporter}}}')
@@ -523,7 +547,6 @@ def test_numbers_of_every_kind_are_encoded():
 def test_a_span_that_cannot_be_encoded_loses_no_other_span(tmp_path):
     from opentelemetry.sdk.trace import TracerProvider
 
-    from mastra_core.telemetry.sdk_sender import FileSender
     from mastra_core.telemetry.span_queue import ExportFailure
 
     tracer = TracerProvider(shutdown_on_exit=False).get_tracer("theirs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -76,12 +77,12 @@ class DirectExport:
 class FileSender(SpanSender):
     """Appends each batch to a file as one line of OTLP JSON, which collectors can read.
 
-    :param path: the file.
+    :param path: path of the file; missing directories are created.
     :param limits: the limits of each span.
     """
 
     def __init__(self, path: Path, limits: SpanLimits) -> None:
-        self._path = path
+        self._path = path.absolute()  # the working directory may change
         self._limits = limits
 
     @override
@@ -89,7 +90,10 @@ class FileSender(SpanSender):
         failures: list[Any] = []
         line = json.dumps(_convert_to_json(encode_spans(spans, self._limits, failures))) + "\n"
         try:
-            with self._path.open("a", encoding="utf-8") as file:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with open(
+                self._path, "a", encoding="utf-8", opener=_open_privately
+            ) as file:  # pathlib has no opener
                 file.write(line)
         except OSError as error:
             raise ExportFailure(f"{str(self._path)!r}: {error.strerror}") from None
@@ -99,6 +103,11 @@ class FileSender(SpanSender):
     @override
     def close(self) -> None:
         pass  # the file is open only while a line is written
+
+
+def _open_privately(path: str, flags: int) -> int:
+    """Open a file that only its owner and its group can read, because spans may have inputs."""
+    return os.open(path, flags, 0o640)
 
 
 def to_readable_span(span: Any) -> ReadableSpan:

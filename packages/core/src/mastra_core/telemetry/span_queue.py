@@ -149,6 +149,7 @@ class SpanQueue:
         remaining = self._queue.take()
         self._is_abandoned = self._thread.is_alive()
         self._count_lost(len(remaining) + self._sending * self._is_abandoned, "the process stops")
+        self._count_overflows()
 
     def _has_batch(self) -> bool:
         """Return whether the waiting spans are enough for one export."""
@@ -175,9 +176,7 @@ class SpanQueue:
                 break
             self._send(batch)
             count -= len(batch)
-        if self._overflows:
-            overflows, self._overflows = self._overflows, 0
-            self._count_lost(overflows, "the queue is full")
+        self._count_overflows()
 
     def _send(self, batch: Sequence[Any]) -> None:
         deadline = time.monotonic() + self._timeout
@@ -202,6 +201,10 @@ class SpanQueue:
         except Exception as error:  # noqa: BLE001  # an exporter of the user may raise anything
             return len(batch), f"{type(error).__name__}: {safe_message(error)}"
         return 0, ""
+
+    def _count_overflows(self) -> None:
+        overflows, self._overflows = self._overflows, 0
+        self._count_lost(overflows, "the queue is full")
 
     def _count_lost(self, count: int, reason: str) -> None:
         if not count:
