@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -43,6 +43,13 @@ def matches_metadata(metadata: Mapping[str, Any], criteria: Mapping[str, Any]) -
     :param criteria: the expected keys and values.
     """
     return all(key in metadata and metadata[key] == value for key, value in criteria.items())
+
+
+class _Notes(NamedTuple):
+    """Working memory, and the resource that has written it."""
+
+    text: str
+    resource: str
 
 
 class _ThreadEntry:
@@ -122,7 +129,7 @@ class MemoryThreads(ThreadStore):
             )
         )
         self._thread_ids: dict[str, str] = {}  # by message id
-        self._notes: CallerCache[tuple[Scope, str], str] = CallerCache(max_threads, max_bytes)
+        self._notes: CallerCache[tuple[Scope, str], _Notes] = CallerCache(max_threads, max_bytes)
         self._positions = itertools.count(1)
 
     @override
@@ -145,6 +152,7 @@ class MemoryThreads(ThreadStore):
     async def create(self, thread: Thread) -> bool:
         if self._threads.get(thread.id) is not None:
             return False
+        self._delete_other_notes(thread)
         self._put_thread(_ThreadEntry(_repair(thread)))
         return True
 
@@ -181,7 +189,9 @@ class MemoryThreads(ThreadStore):
             return False
         self._check_owner(thread.id, messages)
         thread = _repair(thread)
-        entry = entry or _ThreadEntry(thread)
+        if entry is None:
+            self._delete_other_notes(thread)
+            entry = _ThreadEntry(thread)
         entry.history = history if entry.position == after else None
         self._put_messages(entry, messages)
         entry.thread = msgspec.structs.replace(
@@ -262,7 +272,8 @@ class MemoryThreads(ThreadStore):
     ) -> str:
         if resource not in (None, self._get_owner(scope, owner, resource)):
             return ""
-        return self._notes.get((scope, owner)) or ""
+        notes = self._notes.get((scope, owner))
+        return notes.text if notes else ""
 
     @override
     async def change_working_memory(
@@ -275,22 +286,31 @@ class MemoryThreads(ThreadStore):
         caller = self._get_owner(scope, owner, resource)
         if resource not in (None, caller):
             raise build_owner_error(owner)
-        key = (scope, owner)
-        notes = repair_text(change(self._notes.get(key) or ""))
-        self._notes.put(key, notes, caller, estimate_size(notes))
+        key, notes = (scope, owner), self._notes.get((scope, owner))
+        text = repair_text(change(notes.text if notes else ""))
+        self._notes.put(key, _Notes(text, caller), caller, estimate_size(text))
         if self._notes.get(key) is None:
             raise StorageError(
                 f"The working memory of {owner!r} is too large for the in-memory storage.",
                 "Shorten the working memory, or raise max_bytes of MemoryStorage.",
             )
-        return notes
+        return text
 
     def _get_owner(self, scope: Scope, owner: str, resource: str | None) -> str:
-        """Return the resource whose limits count the notes."""
+        """Return the resource that the notes belong to, and whose limits count them."""
         if scope == "resource":
             return owner
         entry = self._threads.get(owner)
-        return entry.thread.resource if entry else resource or ""
+        if entry is not None:
+            return entry.thread.resource
+        notes = self._notes.get((scope, owner))
+        return (notes.resource if notes else "") or resource or ""
+
+    def _delete_other_notes(self, thread: Thread) -> None:
+        """Delete the notes that another resource has written before the thread is created."""
+        notes = self._notes.get(("thread", thread.id))
+        if notes is not None and notes.resource not in ("", thread.resource):
+            self._notes.pop(("thread", thread.id))
 
     def _put_thread(self, entry: _ThreadEntry) -> None:
         """Store a thread with its present size, as the thread that was changed last."""

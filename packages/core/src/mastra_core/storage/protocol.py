@@ -141,9 +141,12 @@ class ThreadStore(Protocol):
     ) -> str:
         """Return the notes about a thread or resource.
 
+        A run writes notes before its thread is created. Until then, they belong to the resource of
+        the run. If another resource creates the thread, they are deleted.
+
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
-        :param resource: the owner that an existing thread must have; ``None`` for any.
+        :param resource: the owner that the thread, or its notes, must have; ``None`` for any.
         :returns: the notes, empty if there are none.
         """
 
@@ -166,7 +169,7 @@ class ThreadStore(Protocol):
             existing thread must have; ``None`` for any.
         :returns: the new notes.
         :raises Conflict: when other callers change the notes at each try.
-        :raises Forbidden: when the thread belongs to another resource.
+        :raises Forbidden: when the thread, or its notes, belong to another resource.
         """
 
 

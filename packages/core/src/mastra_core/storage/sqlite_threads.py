@@ -55,6 +55,9 @@ _UPDATE_THREAD = """UPDATE mastra_threads SET resource = ?, title = ?, metadata 
 _DELETE_THREAD = "DELETE FROM mastra_threads WHERE id = ? AND resource = coalesce(?, resource)"
 _DELETE_NOTES = """DELETE FROM mastra_working_memory WHERE scope = 'thread' AND owner = ?
     AND EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = coalesce(?, resource))"""
+# Another resource may have written notes for this id before the thread is created.
+_DELETE_OTHER_NOTES = """DELETE FROM mastra_working_memory WHERE scope = 'thread' AND owner = ?
+    AND resource NOT IN ('', ?) AND NOT EXISTS (SELECT 1 FROM mastra_threads WHERE id = ?)"""
 _IS_OWNED = "EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = ?)"
 _TOUCH = """UPDATE mastra_threads SET title = CASE title WHEN '' THEN ? ELSE title END,
     updated_at = max(updated_at, ?), position = max(position + 1, ?) WHERE id = ?"""
@@ -118,8 +121,9 @@ class SqliteThreads(ThreadStore):
 
     @override
     async def create(self, thread: Thread) -> bool:
+        delete_notes = Statement(_DELETE_OTHER_NOTES, (thread.id, thread.resource, thread.id))
         insert = Statement(_INSERT_THREAD.format("true"), self._to_thread_row(thread))
-        return await self._change([insert], thread.id)
+        return await self._change([delete_notes, insert], thread.id)
 
     @override
     async def update(self, thread: Thread, resource: str | None = None) -> bool:
@@ -150,7 +154,7 @@ class SqliteThreads(ThreadStore):
         touch = Statement(_TOUCH, (title, thread.updated_at, now(), thread.id))
         statements = [condition.add_to(delete_history)]
         if create:
-            statements.insert(0, condition.build_creation(self._to_thread_row(thread)))
+            statements = [*condition.build_creation(self._to_thread_row(thread)), *statements]
         if history is not None and self._fits_row(history):
             row = (thread.id, history.agent, history.messages, history.data)
             statements.append(condition.add_to(Statement(_PUT_HISTORY, (*row, thread.id, after))))
@@ -342,8 +346,9 @@ def _build_insert(count: int) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _build_creation(query: str) -> str:
-    return _INSERT_THREAD.format(f"NOT EXISTS ({query})")
+def _build_creation(query: str) -> tuple[str, str]:
+    condition = f"NOT EXISTS ({query})"
+    return f"{_DELETE_OTHER_NOTES} AND {condition}", _INSERT_THREAD.format(condition)
 
 
 @functools.lru_cache(maxsize=64)
@@ -373,6 +378,7 @@ class _AppendCondition:
         values = ids if count <= _MAX_BOUND_IDS else [encode_names(ids)]
         self._taken, self._text = _build_condition(min(count, _MAX_BOUND_IDS + 1))
         self._taken_values = (thread.id, *values)
+        self._thread = thread
         self._values = (thread.id, thread.resource, *self._taken_values)
 
     def find_taken_id(self) -> Statement:
@@ -386,12 +392,17 @@ class _AppendCondition:
         """
         return Statement(statement.sql + self._text, (*statement.values, *self._values))
 
-    def build_creation(self, row: Sequence[Any]) -> Statement:
-        """Build the statement that creates the thread, unless an id is taken.
+    def build_creation(self, row: Sequence[Any]) -> tuple[Statement, Statement]:
+        """Build the statements that create the thread, unless an id is taken.
 
         :param row: the row of the thread.
         """
-        return Statement(_build_creation(self._taken), (*row, *self._taken_values))
+        delete_notes, insert = _build_creation(self._taken)
+        key = (self._thread.id, self._thread.resource, self._thread.id)
+        return (
+            Statement(delete_notes, (*key, *self._taken_values)),
+            Statement(insert, (*row, *self._taken_values)),
+        )
 
 
 def _get_thread(result: Result) -> Thread | None:
