@@ -164,6 +164,16 @@ def test_a_number_that_is_not_positive_is_refused(name, value):
         HttpTransport("http://logs.example.com/", **{name: value})
 
 
+def test_a_line_that_utf_8_cannot_encode_is_sent(start):
+    endpoint = start()
+    transport = connect(endpoint.url)
+    transport.write(['{"text": "\ud800"}'])  # of a formatter of the application
+    endpoint.wait_for(1)
+    transport.close()
+    assert endpoint.requests == [[{"text": "\ud800"}]]
+    assert transport.losses == []
+
+
 def test_an_interval_without_end_sends_full_batches(start):
     endpoint = start()
     transport = HttpTransport(endpoint.url, batch_size=2, flush_interval=float("inf"))

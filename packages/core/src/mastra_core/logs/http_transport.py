@@ -198,7 +198,8 @@ class _Sender(threading.Thread):
             lines = self._transport.wait_for_batch(self)
             if lines:
                 self._sending = len(lines)
-                reason = self._send(f'{{"logs":[{",".join(lines)}]}}'.encode())
+                body = f'{{"logs":[{",".join(lines)}]}}'
+                reason = self._send(body.encode(errors="backslashreplace"))
                 lost = self.abandon()  # 0 if close has counted them in the meantime
                 if reason and lost:
                     self._transport.report_loss(lost, reason)
