@@ -129,6 +129,13 @@ class Client:
         return f"client with {VALUE}"
 
 
+class Broken:
+    """An object of the application without a text."""
+
+    def __str__(self):
+        raise ValueError("no text")
+
+
 UNCHANGED = object()
 FIELDS = {
     "text": f"x{VALUE}y",
@@ -144,8 +151,10 @@ def test_known_secrets_in_the_fields_of_a_handler_s_record_are_masked():
     handler = Collector()
     logger = create_logger("masked", stream=False, transports={"own": handler})
     secrets = [Secret(VALUE), Secret("pass-word-18")]
-    logger.info("sent", extra={**FIELDS, "other": UNCHANGED, "number": 17})
+    broken = Broken()
+    logger.info("sent", extra={**FIELDS, "other": UNCHANGED, "number": 17, "broken": broken})
     (record,) = handler.records
+    assert record.broken is broken
     for name in FIELDS:
         value = getattr(record, name)
         assert "rd-17" not in str(value) and "rd-18" not in str(value)

@@ -36,7 +36,7 @@ class Secret:
             )
         self._value = value
         self._name = ""
-        self._revealed = value  # the value that log lines are known not to show
+        self._revealed = value  # the value that log lines mask
         _remember(self)
 
     @classmethod

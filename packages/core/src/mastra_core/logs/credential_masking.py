@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -110,10 +111,12 @@ def mask_nested_secrets(value: Any) -> Any:
         return {mask_secret_values(key): mask_nested_secrets(each) for key, each in value.items()}
     if kind is list:
         return [mask_nested_secrets(each) for each in value]
-    for text in (str(value), repr(value)):
-        masked = mask_secret_values(text)
-        if masked != text:
-            return masked
+    for convert in (str, repr) if get_secret_values() else ():
+        with contextlib.suppress(Exception):  # a user's class may raise anything
+            text = convert(value)
+            masked = mask_secret_values(text)
+            if masked != text:
+                return masked
     return value
 
 

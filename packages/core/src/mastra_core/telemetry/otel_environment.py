@@ -56,7 +56,7 @@ class OtlpSettings:
     :param headers: headers of each request.
     :param timeout: maximum seconds of one request.
     :param compression: ``none``, ``gzip`` or ``deflate``.
-    :param certificate: path of a file with certificate authorities; empty for those of `requests`.
+    :param certificate: path of a file with certificate authorities; empty for the usual ones.
     :param client_certificate: paths of the client's certificate and key; ``None`` for none.
     """
 
