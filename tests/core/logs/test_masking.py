@@ -164,11 +164,14 @@ def test_known_secrets_in_the_fields_of_a_handler_s_record_are_masked():
     assert len(secrets) == 2
 
 
-def test_known_secrets_in_exported_fields_are_masked():
+def test_known_secrets_in_exported_fields_are_masked(tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("default login ann password s3cret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     secrets, bodies = [Secret(VALUE), Secret("pass-word-18")], []
 
     class Endpoint(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
+            assert "authorization" not in self.headers
             bodies.append(self.rfile.read(int(self.headers["content-length"])))
             self.send_response(200)
             self.send_header("content-length", "0")

@@ -489,6 +489,25 @@ def test_a_header_may_be_a_secret(build_span):
     assert headers["authorization"] == "Bearer abc"
 
 
+def test_passwords_of_netrc_are_not_sent(build_span, tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("default login ann password s3cret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with run_collector() as collector:
+        own = collector.url.replace("http://", "http://bob:pass@")
+        for url, headers in (
+            (collector.url, None),
+            (collector.url, {"authorization": "Bearer abc"}),
+            (own, None),
+        ):
+            sender = OtlpSender(read_otlp(url, headers), SpanLimits())
+            queue = SpanQueue(sender, ExportCounts())
+            queue.add(build_span())
+            queue.close(5)
+        found = [headers.get("Authorization") or headers.get("authorization")
+                 for _, headers, _ in collector.requests]  # fmt: skip
+    assert found == [None, "Bearer abc", "Basic Ym9iOnBhc3M="]
+
+
 def test_variable_of_the_client_key(monkeypatch):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/c.pem")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/k.pem")

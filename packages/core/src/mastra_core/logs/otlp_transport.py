@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mastra_core.errors import ConfigError
+from mastra_core.logs.http_session import build_session
 from mastra_core.logs.http_url import parse_http_url
 from mastra_core.logs.log_records import copy_record, read_extra_fields
 from mastra_core.logs.transport import LogTransport
@@ -104,7 +105,7 @@ class OtlpTransport(LogTransport):
         provider = LoggerProvider(build_resource(self._service_name), shutdown_on_exit=False)
         url = f"{self._endpoint.rstrip('/')}/v1/logs" if self._endpoint else None
         headers = reveal_all(self._headers) if self._headers else None
-        exporter = OTLPLogExporter(endpoint=url, headers=headers)
+        exporter = OTLPLogExporter(endpoint=url, headers=headers, session=build_session())
         provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
         return provider
 

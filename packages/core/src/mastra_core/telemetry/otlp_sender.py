@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mastra_core.logs.http_session import build_session
 from mastra_core.override import override
 from mastra_core.telemetry.otel_environment import OtlpSettings
 from mastra_core.telemetry.otlp_encoding import SpanLimits, encode_spans
@@ -33,11 +34,9 @@ class OtlpSender(SpanSender):
     """
 
     def __init__(self, settings: OtlpSettings, limits: SpanLimits) -> None:
-        import requests
-
         self._settings = settings
         self._limits = limits
-        self._session = requests.Session()
+        self._session = build_session()
         self._session.verify = settings.certificate or True
         self._session.cert = settings.client_certificate
         self._headers = {**settings.headers, "content-type": "application/x-protobuf"}
