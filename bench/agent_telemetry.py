@@ -27,7 +27,9 @@ OURS = """
 from mastra_core import Telemetry
 
 endpoint = os.environ.get("BENCH_COLLECTOR", "http://localhost:4318")
-mastra.telemetry = Telemetry(service_name="bench", export={"type": "otlp", "endpoint": endpoint})
+export = {"type": "otlp", "endpoint": endpoint}
+# The spans of the peer have inputs and outputs by default.
+mastra.telemetry = Telemetry(service_name="bench", export=export, record_content=True)
 """
 PEER_PACKAGES = (
     "@mastra/observability@1.17.9",

@@ -19,11 +19,20 @@ class Collector:
     :param delay: seconds before each answer.
     :param answer: the body of each answer.
     :param content_type: the type of that body.
+    :param retry_after: the header of this name in each answer.
     """
 
-    def __init__(self, status=200, delay=0.0, answer=b"", content_type="application/x-protobuf"):
+    def __init__(
+        self,
+        status=200,
+        delay=0.0,
+        answer=b"",
+        content_type="application/x-protobuf",
+        retry_after=None,
+    ):
         self.status, self.delay = status, delay
         self.answer, self.content_type = answer, content_type
+        self.retry_after = retry_after
         self.requests = []  # path, headers and message of each
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._build_handler())
         self._server.daemon_threads = True
@@ -55,6 +64,8 @@ class Collector:
                 self.send_response(collector.status)
                 self.send_header("content-length", str(len(collector.answer)))
                 self.send_header("content-type", collector.content_type)
+                if collector.retry_after is not None:
+                    self.send_header("retry-after", collector.retry_after)
                 self.end_headers()
                 self.wfile.write(collector.answer)
 

@@ -135,7 +135,49 @@ def answer_with_garbage(listener):
             connection.sendall(b"\x00garbage\r\n\r\n")
 
 
-@pytest.mark.parametrize("url", ["", "ftp://a.example/", "https://", "logs.example.com/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://a.example/",
+        "https://",
+        "logs.example.com/x",
+        "http://a.example:99999/",
+        "http://[::1",
+    ],
+)
 def test_an_invalid_url_is_refused(url):
     with pytest.raises(ConfigError, match="HttpTransport cannot send"):
         HttpTransport(url)
+
+
+def test_a_password_in_the_url_is_refused_and_not_shown():
+    with pytest.raises(ConfigError, match="password") as caught:
+        HttpTransport("https://ann:s3cret@logs.example.com/")
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["batch_size", "flush_interval", "timeout", "max_bytes"])
+@pytest.mark.parametrize("value", [0, -1, float("nan")])
+def test_a_number_that_is_not_positive_is_refused(name, value):
+    with pytest.raises(ConfigError, match=name):
+        HttpTransport("http://logs.example.com/", **{name: value})
+
+
+def test_a_line_that_utf_8_cannot_encode_is_sent(start):
+    endpoint = start()
+    transport = connect(endpoint.url)
+    transport.write(['{"text": "\ud800"}'])  # of a formatter of the application
+    endpoint.wait_for(1)
+    transport.close()
+    assert endpoint.requests == [[{"text": "\ud800"}]]
+    assert transport.losses == []
+
+
+def test_an_interval_without_end_sends_full_batches(start):
+    endpoint = start()
+    transport = HttpTransport(endpoint.url, batch_size=2, flush_interval=float("inf"))
+    write_numbers(transport, 1, 2)
+    endpoint.wait_for(2)
+    transport.close()
+    assert endpoint.requests == [[{"number": 1}, {"number": 2}]]

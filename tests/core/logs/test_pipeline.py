@@ -93,6 +93,16 @@ def test_a_handler_of_logging_gets_final_masked_records(build, in_thread):
     assert "bob" not in str(lines())
 
 
+def test_the_level_of_a_handler_may_change(build):
+    handler = Collector(logging.WARNING)
+    logger, _, _ = build(custom=handler)
+    for level in (logging.INFO, logging.ERROR):
+        handler.setLevel(level)
+        logger.info("info at %s", level)
+        logger.warning("warning at %s", level)
+    assert [record.getMessage() for record in handler.records] == ["info at 20", "warning at 20"]
+
+
 def test_a_failure_is_reported_once_and_the_lines_are_counted(build, capsys):
     broken = Failing()
     logger, pipeline, lines = build(broken=broken)

@@ -18,6 +18,7 @@ from mastra_core.pipeline import (
     Project,
     Serve,
     SilentReport,
+    lay_out,
 )
 from mastra_core.pipeline.bundle import _compute_digest as compute_digest
 from mastra_core.pipeline.bundle import _list_entries as list_entries
@@ -131,6 +132,44 @@ def test_invalid_manifest(bundle, text, message):
     with pytest.raises(BundleError, match=message) as caught:
         Bundle.load(bundle.directory)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("field", "path", "message"),
+    [
+        ("paths", "../app", "points outside"),
+        ("paths", "/etc", "points outside"),
+        ("executables", "../victim", "points outside"),
+        ("executables", "app/none", "was changed"),
+    ],
+)
+def test_a_manifest_that_names_files_elsewhere_is_refused(build, bundle, field, path, message):
+    victim = bundle.directory.parent / "victim"
+    victim.touch(mode=0o644)
+    file = bundle.directory / MANIFEST
+    facts = {**json.loads(file.read_text()), field: [path]}
+    digest = compute_digest(list_entries(bundle.directory), json.dumps(facts).encode(), {})
+    file.write_text(json.dumps({**facts, "digest": digest}))
+    with pytest.raises(BundleError, match=message):
+        Bundle.load(bundle.directory)
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o644
+
+
+def test_a_manifest_that_is_a_directory_is_refused(tmp_path):
+    (tmp_path / MANIFEST).mkdir()
+    with pytest.raises(BundleError, match="cannot be read"):
+        Bundle.load(tmp_path)
+
+
+def test_a_copy_replaces_files_and_never_writes_into_them(build, tmp_path):
+    target, other = tmp_path / "copy", tmp_path / "other"
+    build.copy_to(target)
+    build.copy_to(target)
+    (other / "app").mkdir(parents=True)
+    (other / "app/main.py").write_text("app = 1")
+    lay_out(other, target)
+    assert (target / "app/main.py").read_text() == "app = 1"
+    assert (build.directory / "app/main.py").read_text() == "app = None"
 
 
 def test_file_is_no_bundle(tmp_path):

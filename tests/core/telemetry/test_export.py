@@ -7,10 +7,11 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from mastra_core import Telemetry
+from mastra_core import Secret, Telemetry
 from mastra_core.errors import ConfigError
 from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.otel_environment import (
@@ -21,7 +22,8 @@ from mastra_core.telemetry.otel_environment import (
 )
 from mastra_core.telemetry.otlp_encoding import SpanLimits, encode_spans
 from mastra_core.telemetry.otlp_sender import OtlpSender
-from mastra_core.telemetry.span_queue import SpanQueue
+from mastra_core.telemetry.sdk_sender import FileSender
+from mastra_core.telemetry.span_queue import MAX_BYTES, SpanQueue
 from tests.otlp_collector import read_attributes, run_collector
 from tests.repository import ROOT
 
@@ -188,6 +190,17 @@ def test_busy_collector_is_tried_again(build_span):
     assert len(collector.requests) == 2
 
 
+def test_a_collector_that_asks_for_no_delay_is_not_flooded(build_span):
+    counts = ExportCounts()
+    with run_collector(status=503, retry_after="0") as collector:
+        queue = build_queue(collector.url, counts, timeout=1.5)
+        queue.add(build_span())
+        assert queue.flush(5)
+        queue.close(5)
+        assert len(collector.requests) == 2
+    assert counts.dropped == 1
+
+
 @pytest.mark.parametrize("kind", ["dead", "slow", "busy"])
 def test_stop_takes_at_most_two_seconds(build_span, kind):
     counts = ExportCounts()
@@ -214,6 +227,85 @@ def test_full_queue_drops_and_never_blocks(build_span, messages):
     assert counts.exported + counts.dropped == 20_000
     assert counts.exported <= 300
     assert any("queue is full" in each for each in messages())
+
+
+class Held:
+    """A destination that accepts nothing until it is released."""
+
+    def __init__(self):
+        self.batches = []
+        self.may_send = threading.Event()
+
+    def send(self, spans, *_):
+        self.may_send.wait(20)
+        self.batches.append(spans)
+
+    def close(self):
+        pass
+
+
+def test_waiting_spans_are_limited_by_bytes(build_span, messages):
+    counts, sender = ExportCounts(), Held()
+    queue = SpanQueue(sender, counts, max_size=10_000, delay=60)
+    size = 65_536
+    for _ in range(3 * MAX_BYTES // size):
+        queue.add(build_span(body="x" * size))
+    sender.may_send.set()
+    queue.close(20)
+    assert MAX_BYTES // size - 20 < counts.exported < 1.2 * MAX_BYTES / size
+    assert counts.exported + counts.dropped == 3 * MAX_BYTES // size
+    assert any("queue is full" in each for each in messages())
+    assert max(map(len, sender.batches)) <= 64  # 4 MiB
+
+
+def test_rejected_spans_are_counted_if_a_destination_hangs(build_span):
+    counts, sender = ExportCounts(), Held()
+    queue = SpanQueue(sender, counts, max_size=10, batch_size=1)
+    queue.add(build_span())
+    time.sleep(0.1)  # the first span is being sent
+    for _ in range(30):
+        queue.add(build_span())
+    queue.close(0.1)
+    sender.may_send.set()
+    assert (counts.exported, counts.dropped) == (0, 31)
+
+
+def test_every_text_of_a_span_counts(build_span):
+    from mastra_core.telemetry.span_size import estimate_span_size
+
+    span = build_span(list=["y" * 10_000] * 2, number=1)
+    span.end_time = None
+    span.add_event("answered", {"body": "z" * 10_000})
+    span.content["mastra.input"] = "i" * 10_000
+    span.end()
+    assert 40_000 <= estimate_span_size(span) < 42_000
+
+
+def test_an_event_has_the_attributes_of_its_moment(build_span):
+    span, attributes = build_span(), {"n": 1}
+    span.end_time = None
+    span.add_event("happened", attributes)
+    attributes["n"] = 2
+    assert span.events[0].attributes == {"n": 1}
+
+
+def test_a_child_process_of_a_fork_exports_its_own_spans_only(build_span):
+    counts = ExportCounts()
+    with run_collector() as collector:
+        queue = build_queue(collector.url, counts)
+        queue.add(build_span("of the parent"))
+        for name in ("", "of the child"):
+            pid = os.fork()
+            if pid == 0:
+                counts.exported = counts.dropped = 0
+                if name:
+                    queue.add(build_span(name))
+                queue.close(5)
+                os._exit(0 if (counts.exported, counts.dropped) == (len(name) // 12, 0) else 1)
+            assert os.waitpid(pid, 0)[1] == 0
+        queue.close(5)
+        assert [span.name for _, span in collector.spans] == ["of the child", "of the parent"]
+    assert (counts.exported, counts.dropped) == (1, 0)
 
 
 def test_broken_exporter_of_the_user_ends_nothing(build_span):
@@ -318,6 +410,16 @@ def test_file_that_cannot_be_written_loses_spans_only():
     assert run_app('{"export": {"type": "file", "path": "/proc/none/traces.jsonl"}}') == "0"
 
 
+def test_file_in_a_missing_directory(build_span, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sender = FileSender(Path("new/traces.jsonl"), SpanLimits())
+    monkeypatch.chdir("/")  # the path stays where it was
+    sender.send([build_span()], threading.Event(), 0)
+    path = tmp_path / "new/traces.jsonl"
+    assert json.loads(path.read_text())["resourceSpans"]
+    assert not path.stat().st_mode & 0o007
+
+
 def test_exporter_object():
     exporter = "__import__('opentelemetry.sdk.trace.export', fromlist=['x']).ConsoleSpanExporter()"
     told = run_app(f'{{"export": {exporter}}}')
@@ -327,7 +429,11 @@ def test_exporter_object():
 
 @pytest.mark.parametrize(
     ("settings", "hint"),
-    [({"export": {"type": "file"}}, "path"), ({"export": object()}, "otlp, console, file")],
+    [
+        ({"export": {"type": "file"}}, "path"),
+        ({"export": object()}, "otlp, console, file"),
+        ({"export": {"type": "otlp", "url": "http://c:1"}}, "endpoint"),
+    ],
 )
 def test_wrong_export_is_named(settings, hint):
     with pytest.raises(ConfigError) as raised:
@@ -362,6 +468,44 @@ def test_variables_of_the_collector(monkeypatch, variable):
     if field in ("endpoint", "headers"):  # the code has precedence
         settings = read_otlp("http://code", {"own": "1"})
         assert (settings.endpoint, settings.headers) == ("http://code/v1/traces", {"own": "1"})
+
+
+@pytest.mark.parametrize("url", ["localhost:4318", "http://", "http://c:99999", "http://[::1"])
+def test_an_endpoint_that_is_no_url_is_refused(monkeypatch, url):
+    with pytest.raises(ConfigError, match="cannot send to"):
+        read_otlp(url, None)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+    with pytest.raises(ConfigError, match="cannot send to"):
+        read_otlp(None, None)
+
+
+def test_a_header_may_be_a_secret(build_span):
+    with run_collector() as collector:
+        settings = read_otlp(collector.url, {"authorization": Secret("Bearer abc")})
+        queue = SpanQueue(OtlpSender(settings, SpanLimits()), ExportCounts())
+        queue.add(build_span())
+        queue.close(5)
+        ((_, headers, _),) = collector.requests
+    assert headers["authorization"] == "Bearer abc"
+
+
+def test_passwords_of_netrc_are_not_sent(build_span, tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("default login ann password s3cret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with run_collector() as collector:
+        own = collector.url.replace("http://", "http://bob:pass@")
+        for url, headers in (
+            (collector.url, None),
+            (collector.url, {"authorization": "Bearer abc"}),
+            (own, None),
+        ):
+            sender = OtlpSender(read_otlp(url, headers), SpanLimits())
+            queue = SpanQueue(sender, ExportCounts())
+            queue.add(build_span())
+            queue.close(5)
+        found = [headers.get("Authorization") or headers.get("authorization")
+                 for _, headers, _ in collector.requests]  # fmt: skip
+    assert found == [None, "Bearer abc", "Basic Ym9iOnBhc3M="]
 
 
 def test_variable_of_the_client_key(monkeypatch):
@@ -422,7 +566,6 @@ def test_numbers_of_every_kind_are_encoded():
 def test_a_span_that_cannot_be_encoded_loses_no_other_span(tmp_path):
     from opentelemetry.sdk.trace import TracerProvider
 
-    from mastra_core.telemetry.sdk_sender import FileSender
     from mastra_core.telemetry.span_queue import ExportFailure
 
     tracer = TracerProvider(shutdown_on_exit=False).get_tracer("theirs")

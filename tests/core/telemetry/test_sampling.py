@@ -15,7 +15,7 @@ from opentelemetry import baggage, context, trace
 from mastra_core import Telemetry
 from mastra_core.telemetry import (
     add_listener, get_current_span, get_span_ids, inject_context, is_recording, open_span,
-    start_request_span, start_span,
+    remove_listener, start_request_span, start_span,
 )
 from mastra_core.telemetry.light_span import LightSpan
 
@@ -105,6 +105,34 @@ with start_request_span("GET", HEADERS) as span, start_span("inner") as inner:
 """)
 
 
+def test_several_headers_of_baggage_are_one_list():
+    run_script("""
+headers = [(b"baggage", b"a=1"), (b"baggage", b"b=2")]
+before = context.get_current()
+for sampling in ({"type": "always_on"}, {"type": "ratio", "probability": 1e-12}):
+    add_listener(listener, Telemetry(sampling=sampling))
+    with start_request_span("GET", headers):
+        assert baggage.get_all() == {"a": "1", "b": "2"}
+    assert context.get_current() is before and not baggage.get_all()
+    remove_listener(listener)
+""")
+
+
+def test_an_error_without_a_readable_message_stays_the_error():
+    run_script("""
+class Broken(Exception):
+    def __str__(self):
+        raise RuntimeError("broken")
+add_listener(listener)
+try:
+    with start_span("work"):
+        raise Broken
+except Broken:
+    pass
+assert listener.names == ["work"]
+""")
+
+
 def test_a_trusted_caller_decides():
     run_script("""
 sampling = {"type": "parent_based", "probability": 0, "trust_callers": True}
@@ -183,6 +211,8 @@ assert listener.names[:-1] == [("GET", "CLIENT", {
     "http.response.status_code": 404,
     "error.type": "404",
 })], listener.names
+with start_span("request"), start_client_span("GET", "http://127.0.0.1:99999/") as span:
+    assert span is not None  # the request itself reports the invalid port
 server.shutdown()
 server.server_close()
 """)

@@ -62,6 +62,7 @@ def test_no_span_without_telemetry():
         ({"sampling": {"type": "sometimes"}}, "always_on"),
         ({"sampling": {}}, "always_on"),
         ({"sampling": "always_on"}, 'sampling={"type": ...}'),
+        ({"sampling": {"type": "ratio", "ratio": 0.1}}, "probability"),
         ({"sampling": {"type": "ratio", "probability": 2}}, "0 to 1"),
         ({"sampling": {"type": "ratio", "probability": "half"}}, "0 to 1"),
         ({"export": {"type": "smtp"}}, "otlp, console"),

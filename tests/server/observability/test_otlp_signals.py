@@ -25,7 +25,7 @@ APP = """
     os.environ["OTEL_LOGS_EXPORTER"] = os.environ["OTEL_METRICS_EXPORTER"] = "otlp"
     os.environ["OTEL_RESOURCE_ATTRIBUTES"] = "service.name=shop-by-variable,region=eu"
     os.environ["OTEL_BLRP_SCHEDULE_DELAY"] = "100"
-    from mastra_core import Mastra, Telemetry, create_logger
+    from mastra_core import Mastra, Secret, Telemetry, create_logger
 
     async def seller(text: str) -> str:
         logging.getLogger("app.orders").warning("sold %s", text, extra={"api_key": "sk-1", "n": 3})
@@ -36,7 +36,7 @@ APP = """
         logger=create_logger(format="json"),
         telemetry=Telemetry(
             service_name="shop",
-            export={"type": "otlp", "endpoint": "ENDPOINT", "headers": {"x-api-key": "k1"}},
+            export={"type": "otlp", "endpoint": "ENDPOINT", "headers": {"x-api-key": Secret("k1")}},
         ),
     )
 """

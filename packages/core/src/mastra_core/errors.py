@@ -188,7 +188,7 @@ class DeployTimeout(DeployError):
 
 
 class AgentFailed(MastraError):
-    """A run ended in ``Failure``. A caller may see the message.
+    """A run of an agent ended in ``Failure``; a caller may see the message.
 
     :param message: what went wrong, in one sentence.
     :param hint: the cure; empty if there is none.

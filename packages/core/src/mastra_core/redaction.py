@@ -32,9 +32,13 @@ def safe_message(error: BaseException) -> str:
     Errors of libraries may contain URLs and headers with credentials.
 
     :param error: any exception.
-    :returns: the message; the name of the class if the message is empty.
+    :returns: the message; the name of the class if the message is empty or cannot be read.
     """
-    return redact_text(repair_text(str(error)) or type(error).__name__)
+    try:
+        text = repair_text(str(error))
+    except Exception:  # noqa: BLE001  # a user's class may raise anything
+        text = ""
+    return redact_text(text or type(error).__name__)
 
 
 def redact_text(text: str) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("Secret", "count_secrets", "iter_secret_values")
+__all__ = ("Secret", "count_secrets", "iter_secret_values", "reveal_all")
 
 _secrets: weakref.WeakValueDictionary[int, Secret] = weakref.WeakValueDictionary()
 _count = itertools.count(1)
@@ -27,7 +27,7 @@ class Secret:
     :raises ConfigError: for an empty value, because an empty token is always a mistake.
     """
 
-    __slots__ = ("__weakref__", "_name", "_value")
+    __slots__ = ("__weakref__", "_name", "_revealed", "_value")
 
     def __init__(self, value: str) -> None:
         if not (value or "").strip():  # os.getenv gives None
@@ -36,6 +36,7 @@ class Secret:
             )
         self._value = value
         self._name = ""
+        self._revealed = value  # the value that log lines mask
         _remember(self)
 
     @classmethod
@@ -46,6 +47,7 @@ class Secret:
         """
         secret = cls(name)
         secret._value, secret._name = "", name
+        secret._revealed = os.environ.get(name, "")
         return secret
 
     @property
@@ -64,6 +66,9 @@ class Secret:
                 f"The environment variable {self._name!r} is not set.",
                 f"Set it, or put {self._name}=... in .env.",
             )
+        if value != self._revealed:  # the variable was set, or has changed
+            self._revealed = value
+            _set_last_number(next(_count))
         return value
 
     def __repr__(self) -> str:
@@ -90,13 +95,18 @@ class Secret:
 
 def _remember(secret: Secret) -> None:
     """Keep a weak reference to a secret, so that a log line cannot show its value."""
+    number = next(_count)
+    _secrets[number] = secret
+    _set_last_number(number)  # last, because a reader that sees the number expects the secret
+
+
+def _set_last_number(number: int) -> None:
     global _last_number  # noqa: PLW0603  # read for every log line; a look-up would cost more
-    _last_number = next(_count)
-    _secrets[_last_number] = secret
+    _last_number = number
 
 
 def count_secrets() -> int:
-    """Return the number of secrets that were created so far."""
+    """Return a number that changes when a secret is created or reveals a new value."""
     return _last_number
 
 
@@ -104,3 +114,15 @@ def iter_secret_values() -> Iterator[str]:
     """Yield the value of each existing secret, also if an environment variable has the value."""
     for secret in list(_secrets.values()):
         yield secret._value or os.environ.get(secret._name, "")  # noqa: SLF001  # of this module
+
+
+def reveal_all(values: Mapping[str, str | Secret]) -> dict[str, str]:
+    """Return texts and the values of secrets by their names.
+
+    :param values: texts and secrets by name, such as headers.
+    :raises ConfigError: when the environment variable of a secret is not set.
+    """
+    return {
+        name: value.reveal() if isinstance(value, Secret) else value
+        for name, value in values.items()
+    }

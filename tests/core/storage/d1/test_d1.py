@@ -251,7 +251,7 @@ def test_each_request_uses_its_own_binding(binding, port):
     [
         (None, "The storage 'd1:DB' works only in a Cloudflare Worker."),
         ({"OTHER": 1}, "The Worker has no binding 'DB', which the storage 'd1:DB' needs."),
-        ({"DB": "text"}, "The binding 'DB' of the Worker is no D1 database."),
+        ({"DB": "text"}, "The binding 'DB' of the Worker is not a D1 database."),
     ],
 )
 def test_missing_binding(environment, message):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from mastra_core.database.postgres_pool import PostgresPool
+from mastra_core.override import override
 
 __all__ = ("MAX_MESSAGE_BYTES", "MessageBus", "PostgresBus")
 
@@ -33,7 +34,7 @@ class MessageBus(Protocol):
         """
 
 
-class PostgresBus:
+class PostgresBus(MessageBus):
     """The notifications of a PostgreSQL database.
 
     :param pool: the connections.
@@ -42,20 +43,11 @@ class PostgresBus:
     def __init__(self, pool: PostgresPool) -> None:
         self._pool = pool
 
+    @override
     async def publish(self, channel: str, messages: Sequence[str]) -> None:
-        """Send messages in order. Equal messages of one call arrive only once.
-
-        :param channel: name of the channel, an identifier in lower case.
-        :param messages: the messages, of at most ``MAX_MESSAGE_BYTES`` each.
-        :raises StorageError: when the database cannot be used.
-        """
         async with self._pool.connect() as connection:
             await connection.execute(_NOTIFY, (channel, list(messages)))
 
+    @override
     def listen(self, *channels: str) -> AsyncIterator[str]:
-        """Yield an empty message when listening begins, and then the messages of channels.
-
-        :param channels: names of the channels.
-        :raises StorageError: when the connection is lost.
-        """
         return self._pool.listen(*channels)

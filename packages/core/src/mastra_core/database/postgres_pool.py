@@ -177,7 +177,7 @@ class PostgresPool:
         try:
             borrowed = await pool.getconn(timeout=_CONNECT_SECONDS)
         except PoolTimeout:
-            # This raises the cause, if the server is the cause.
+            # If the server is the cause, this raises an error that names it.
             await (await self._connect(_CHECK_SECONDS)).close()
             raise StorageError(
                 f"All {self._max_connections} connections to the database {self.url.display!r} "
@@ -195,7 +195,7 @@ class PostgresPool:
         if not is_connection_lost(error):
             await asyncio.sleep(random.uniform(0, 0.01 * (number + 1)))  # noqa: S311  # no secret
         elif self._pool is not None and (self._checker is None or self._checker.done()):
-            # A lost connection may be noticed only after seconds, so nobody waits for all of them.
+            # A lost connection may be noticed only after seconds, so a task checks them.
             self._checker = asyncio.create_task(self._pool.check(), name="check connections")
             await asyncio.sleep(0)  # the check begins with taking all connections from the pool
 
@@ -263,8 +263,8 @@ class PostgresPool:
 async def _set_idle_timeouts(connection: AsyncConnection[Any]) -> None:
     """Let the server end sessions of a process that the network cuts off, or that is stopped.
 
-    Otherwise the locks of their transactions block all other processes, until the server notices by
-    itself, which takes minutes or hours. A limit that the administrator has set stays.
+    Otherwise, the locks of their transactions block all other processes until the server notices
+    the loss, which takes minutes or hours. A limit that the administrator has set stays.
     """
     await connection.execute(_SET_IDLE_TIMEOUTS.encode(), (str(int(_IDLE_SECONDS * 1000)),))
 

@@ -40,7 +40,7 @@ class CallerCache(Generic[K, V]):
     :param max_entries: the maximum number of entries.
     :param max_bytes: the maximum size of all entries.
     :param max_age: the seconds for which an entry is kept; by default for ever.
-    :param on_remove: called with each value that a bound removes.
+    :param on_remove: called with each value that is removed because of a limit.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class CallerCache(Generic[K, V]):
         self._max_bytes = max_bytes
         self._max_age = max_age
         self._on_remove = on_remove
-        # The first key of a plain dict takes longer to find, the more keys before it were removed.
+        # A plain dict finds its first key slowly after many removals.
         self._entries: OrderedDict[K, _Entry] = OrderedDict()
         self._shares: dict[str, _Share] = {}
         self._size = 0
@@ -81,7 +81,7 @@ class CallerCache(Generic[K, V]):
 
         :param key: the key.
         :param value: the value.
-        :param caller: who the entry is counted for.
+        :param caller: the caller for whom the entry is counted.
         :param size: the bytes that the entry takes.
         """
         self.pop(key)

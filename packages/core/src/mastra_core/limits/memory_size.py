@@ -20,8 +20,9 @@ _JSON_TYPES = _SCALARS | {dict, list, str}
 def estimate_size(value: Any) -> int:
     """Estimate the bytes that a value takes in memory.
 
-    :param value: data that can be encoded as JSON. An object that cannot be encoded counts as one
-        value.
+    An object that cannot be encoded as JSON counts as one value.
+
+    :param value: JSON builtins and objects.
     """
     if type(value) in _SCALARS:
         return _VALUE_SIZE

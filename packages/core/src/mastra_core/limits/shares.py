@@ -12,7 +12,7 @@ class Shares:
     remains free for others. The empty caller is the application itself, and may hold everything. A
     caller that holds nothing may take everything that is free. Each operation takes constant time.
 
-    :param capacity: the number of things, or of bytes, that all callers hold together at most.
+    :param capacity: maximum number of things, or of bytes, that all callers hold together.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -28,7 +28,7 @@ class Shares:
     def fits(self, caller: str, amount: int = 1) -> bool:
         """Return whether the caller may take a further part of the capacity.
 
-        :param caller: who would hold the part; empty for the application itself.
+        :param caller: the caller that would hold the part; empty for the application itself.
         :param amount: the size of the part.
         """
         remaining = self.capacity - self._total - amount
@@ -38,7 +38,7 @@ class Shares:
     def try_acquire(self, caller: str, amount: int = 1) -> bool:
         """Take a part of the capacity, and return whether the caller may hold it.
 
-        :param caller: who holds the part; empty for the application itself.
+        :param caller: the caller that holds the part; empty for the application itself.
         :param amount: the size of the part.
         """
         if not self.fits(caller, amount):
@@ -49,7 +49,7 @@ class Shares:
     def hold(self, caller: str, amount: int = 1) -> None:
         """Count a part as held, even if it exceeds the capacity.
 
-        :param caller: who holds the part.
+        :param caller: the caller that holds the part.
         :param amount: the size of the part.
         """
         if not amount:
@@ -60,7 +60,7 @@ class Shares:
     def release(self, caller: str, amount: int = 1) -> None:
         """Release a part of the capacity.
 
-        :param caller: who held the part.
+        :param caller: the caller that held the part.
         :param amount: the size of the part.
         """
         if not amount:

@@ -1,4 +1,4 @@
-"""The log: fields of lines, masking, and transports that lines are written to."""
+"""The log: the fields of its lines, their masking, and the transports that write lines."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -8,63 +8,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from mastra_core.logs.bounded_queue import BoundedQueue
 from mastra_core.logs.log_entry import LogEntry, format_entries
 from mastra_core.logs.transport import LogTransport
 from mastra_core.logs.wakeup import Wakeup
 
-__all__ = ("BackgroundWriter", "LineQueue")
+__all__ = ("BackgroundWriter",)
 
 MAX_BYTES = 8 * 1024 * 1024  # of lines that wait
 _BATCH_DELAY = 0.1  # seconds in which lines are collected; a wake-up costs more than a line
 _BATCH_SIZE = 500  # lines that are formatted at once; other threads may run between two batches
-
-
-class LineQueue:
-    """Lines that wait, limited in bytes.
-
-    A signal handler or a finalizer may log while its thread is in a method of the queue. The lock
-    is therefore reentrant.
-
-    :param max_bytes: the limit; one line may exceed it.
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._items: deque[Any] = deque()
-        self._sizes: deque[int] = deque()
-        self._size = 0
-        self._lock = threading.RLock()
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def put(self, item: Any, size: int) -> bool:
-        """Add an item; return ``False`` if the queue is full.
-
-        :param item: the item.
-        :param size: bytes of memory that the item takes.
-        """
-        with self._lock:
-            if self._items and self._size + size > self._max_bytes:
-                return False
-            self._items.append(item)
-            self._sizes.append(size)
-            self._size += size
-        return True
-
-    def take(self, amount: int | None = None) -> list[Any]:
-        """Remove items, and return them in their order.
-
-        :param amount: the maximum number of items; all by default.
-        """
-        with self._lock:
-            count = len(self._items) if amount is None else min(amount, len(self._items))
-            self._size -= sum([self._sizes.popleft() for _ in range(count)])
-            return [self._items.popleft() for _ in range(count)]
 
 
 class BackgroundWriter:
@@ -73,7 +29,8 @@ class BackgroundWriter:
     The attribute ``ident`` is the identifier of the thread.
 
     :param write: writes the lines of one transport; must not raise.
-    :param count_lost: called with the error and the transports of an entry without a line.
+    :param count_lost: called with the error and the transports of an entry that cannot be
+        formatted.
     :param late_lock: a reentrant lock under which lines are written after the end of the thread.
     """
 
@@ -85,19 +42,19 @@ class BackgroundWriter:
     ) -> None:
         self._write = write
         self._count_lost = count_lost
-        self._queue = LineQueue(MAX_BYTES)
+        self._queue: BoundedQueue[tuple[Sequence[LogTransport], Any]] = BoundedQueue(MAX_BYTES)
         self._wakeup = Wakeup()
         self._is_awake = False  # whether the thread will take the lines that wait now
         self._is_stopping = False
-        self._late_lock = late_lock  # that of direct writes; reentrant, as a signal may log here
+        self._late_lock = late_lock  # reentrant, because a signal handler may log here
         self._thread = threading.Thread(target=self._run, name="mastra-logs", daemon=True)
         self._thread.start()
         self.ident = self._thread.ident
 
     def put(self, transports: Sequence[LogTransport], line: Any, size: int) -> bool:
-        """Pass on a line; return ``False`` if too many wait.
+        """Queue a line; return ``False`` if the queue is full.
 
-        :param transports: where the line goes.
+        :param transports: the destinations of the line.
         :param line: the line, as the transports formatted it, or an entry to format.
         :param size: bytes of memory that the line takes.
         """
@@ -129,7 +86,7 @@ class BackgroundWriter:
                 time.sleep(_BATCH_DELAY)
                 self._is_awake = False  # the thread takes the lines after this
             self._write_waiting_lines()
-        self._write_waiting_lines()  # those of the last pass; other threads write later lines
+        self._write_waiting_lines()  # that arrived during the last pass
 
     def _write_late_lines(self) -> None:
         """Write lines that another thread has logged while this writer stopped."""
@@ -142,7 +99,7 @@ class BackgroundWriter:
             waiting -= len(batch)
             self._write_lines(batch)
 
-    def _write_lines(self, batch: list[tuple[Sequence[LogTransport], Any]]) -> None:
+    def _write_lines(self, batch: Sequence[tuple[Sequence[LogTransport], Any]]) -> None:
         entries = [pair for pair in batch if type(pair[1]) is LogEntry]
         texts = iter(self._format_entries(entries))
         groups: dict[LogTransport, list[Any]] = {}
@@ -157,7 +114,10 @@ class BackgroundWriter:
     def _format_entries(
         self, pairs: Sequence[tuple[Sequence[LogTransport], LogEntry]]
     ) -> list[str | None]:
-        """Return the line of each entry; ``None`` for an entry without a line, which is counted."""
+        """Return the line of each entry; count an entry that cannot be formatted as lost.
+
+        The line of such an entry is ``None``.
+        """
         try:
             return [*format_entries([entry for _, entry in pairs])]
         except Exception as error:  # noqa: BLE001  # a record from elsewhere, such as of the year 58883

@@ -15,7 +15,7 @@ from mastra_core.logs.transport import LinesLost, LogTransport
 
 __all__ = ("FileTransport",)
 
-_LISTED_BYTES = 4 * 1024 * 1024  # of the end of the file that can be listed
+_TAIL_BYTES = 4 * 1024 * 1024  # that iter_lines reads at the end of the files
 
 
 class FileTransport(LogTransport):
@@ -25,7 +25,7 @@ class FileTransport(LogTransport):
 
     :param path: path of the file; missing directories are created.
     :param max_bytes: the size at which a new file begins.
-    :param backups: how many earlier files are kept.
+    :param backups: number of earlier files to keep.
     :param level: records below this level of ``logging`` are not written.
     :raises ConfigError: for a size or a number below 1.
     """
@@ -52,7 +52,7 @@ class FileTransport(LogTransport):
         self._max_bytes = max_bytes
         self._backups = backups
         self._file = -1
-        self._is_torn = False  # whether the file ends with a part of a line
+        self._ends_within_line = False  # after a failed write
 
     def write(self, lines: Sequence[str]) -> None:
         """Append lines to the file.
@@ -76,7 +76,7 @@ class FileTransport(LogTransport):
 
     def iter_lines(self) -> Iterator[dict[str, Any]]:
         """Yield the last lines of the file and of the previous file."""
-        budget, parts = _LISTED_BYTES, []
+        budget, parts = _TAIL_BYTES, []
         for path in (self.path, self._get_backup(1)):
             data = _read_tail(path, budget)
             budget -= len(data)
@@ -94,14 +94,14 @@ class FileTransport(LogTransport):
             self._rotate(size)
 
     def _append(self, data: bytes) -> None:
-        rest = memoryview(b"\n" + data if self._is_torn else data)
+        rest = memoryview(b"\n" + data if self._ends_within_line else data)
         while rest:
             try:
                 written = os.write(self._file, rest)
             except OSError as error:
                 error.lost_lines = bytes(rest).count(b"\n")  # type: ignore[attr-defined]  # read by write
                 raise
-            self._is_torn = rest[written - 1] != ord("\n")
+            self._ends_within_line = rest[written - 1] != ord("\n")
             rest = rest[written:]
 
     def _open_file(self) -> None:
@@ -133,7 +133,7 @@ class FileTransport(LogTransport):
                         with contextlib.suppress(FileNotFoundError):
                             self._get_backup(number).replace(self._get_backup(number + 1))
                     self.path.replace(self._get_backup(1))
-                    self._is_torn = False
+                    self._ends_within_line = False
         self._open_file()
 
     def _get_backup(self, number: int) -> Path:

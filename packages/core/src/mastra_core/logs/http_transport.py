@@ -8,14 +8,14 @@ import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import urlsplit
 
 from mastra_core.errors import ConfigError
-from mastra_core.logs.background_writer import LineQueue
+from mastra_core.logs.bounded_queue import BoundedQueue
+from mastra_core.logs.http_url import parse_http_url
 from mastra_core.logs.transport import LogTransport
 from mastra_core.logs.wakeup import Wakeup
 from mastra_core.redaction import safe_message
-from mastra_core.secret import Secret
+from mastra_core.secret import Secret, reveal_all
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection
@@ -31,19 +31,20 @@ _CLOSE_TIMEOUT = 2.0  # seconds
 class HttpTransport(LogTransport):
     """Sends lines as ``{"logs": [{...}, ...]}``, as the transport of Mastra for TypeScript does.
 
-    A batch is sent when it is full, and otherwise after an interval. A response with 408, 425, 429
-    or 5xx is retried. Lines are lost when more of them wait than ``max_bytes``, and after five
-    tries.
+    A batch is sent when it is full, and otherwise after an interval. After a response
+    with 408, 425, 429, 500, 502, 503 or 504, the batch is sent again. Lines are lost when more of
+    them wait than ``max_bytes``, and after five tries.
 
     :param url: the address to which the lines are sent.
     :param method: method of the request.
     :param headers: headers of the request; a value may be a ``Secret``.
-    :param batch_size: how many lines are sent at once.
+    :param batch_size: maximum number of lines in a request.
     :param flush_interval: seconds after which a smaller batch is sent.
-    :param timeout: seconds to wait for the endpoint in each try.
-    :param max_bytes: limit for the lines that wait.
+    :param timeout: maximum seconds of each try.
+    :param max_bytes: maximum size of the lines that wait.
     :param level: records below this level of ``logging`` are not sent.
-    :raises ConfigError: for a URL that is not ``http`` or ``https``.
+    :raises ConfigError: for a URL that is not ``http`` or ``https`` or has a password, and for a
+        number that is not greater than 0.
     """
 
     is_blocking: ClassVar[bool] = False
@@ -61,19 +62,25 @@ class HttpTransport(LogTransport):
         level: int = 0,
     ) -> None:
         super().__init__()
-        self._url = urlsplit(url)
-        if self._url.scheme not in ("http", "https") or not self._url.hostname:
+        self._url = parse_http_url(url, "HttpTransport")
+        if "@" in self._url.netloc:
             raise ConfigError(
-                f"HttpTransport cannot send to {safe_message(ValueError(url))!r}.",
-                "Write a URL, such as 'https://logs.example.com/lines'.",
+                "HttpTransport does not send the user or password in its URL.",
+                'Remove them, and pass headers={"authorization": Secret.env(...)}.',
             )
+        _check_positive(
+            batch_size=batch_size,
+            flush_interval=flush_interval,
+            timeout=timeout,
+            max_bytes=max_bytes,
+        )
         self._method = method
         self._headers = dict(headers or {})
         self._batch_size = batch_size
         self._flush_interval = flush_interval
         self._timeout = timeout
         self.level = level
-        self._queue = LineQueue(max_bytes)
+        self._queue: BoundedQueue[str] = BoundedQueue(max_bytes)
         self._max_bytes = max_bytes
         self._sender: _Sender | None = None
         self._process = os.getpid()
@@ -86,7 +93,7 @@ class HttpTransport(LogTransport):
         """
         if self._process != os.getpid():  # after a fork, the parent sends the waiting lines
             self._process, self._sender = os.getpid(), None
-            self._queue = LineQueue(self._max_bytes)
+            self._queue = BoundedQueue(self._max_bytes)
         refused = sum(not self._queue.put(line, len(line)) for line in lines)
         if refused:
             self.report_loss(refused, "more lines were logged than could be sent")
@@ -122,9 +129,8 @@ class HttpTransport(LogTransport):
         :param sender: the thread that waits.
         """
         if len(self._queue) < self._batch_size and not sender.is_stopping:
-            sender.wakeup.wait(max(0.0, self._flush_interval))
-        batch: list[str] = self._queue.take(self._batch_size)
-        return batch
+            sender.wakeup.wait(self._flush_interval)
+        return self._queue.take(self._batch_size)
 
     def post(self, body: bytes) -> tuple[int, float]:
         """Send one batch; return the status, and the delay that the endpoint asks for.
@@ -155,11 +161,7 @@ class HttpTransport(LogTransport):
         return (self._url.path or "/") + query
 
     def _build_headers(self) -> dict[str, str]:
-        headers = {
-            name: value.reveal() if isinstance(value, Secret) else value
-            for name, value in self._headers.items()
-        }
-        return {"content-type": "application/json", **headers}
+        return {"content-type": "application/json", **reveal_all(self._headers)}
 
 
 class _Sender(threading.Thread):
@@ -171,7 +173,7 @@ class _Sender(threading.Thread):
         self._stopping = threading.Event()
         self.wakeup = Wakeup()  # an Event would hang in a signal handler
         self._lock = threading.Lock()
-        self._sending = 0  # how many lines the present request has
+        self._sending = 0  # number of lines in the present request
 
     @property
     def is_stopping(self) -> bool:
@@ -196,8 +198,9 @@ class _Sender(threading.Thread):
             lines = self._transport.wait_for_batch(self)
             if lines:
                 self._sending = len(lines)
-                reason = self._send(f'{{"logs":[{",".join(lines)}]}}'.encode())
-                lost = self.abandon()  # empty if the transport was closed in the meantime
+                body = f'{{"logs":[{",".join(lines)}]}}'
+                reason = self._send(body.encode(errors="backslashreplace"))
+                lost = self.abandon()  # 0 if close has counted them in the meantime
                 if reason and lost:
                     self._transport.report_loss(lost, reason)
             elif is_last:
@@ -225,3 +228,12 @@ class _Sender(threading.Thread):
 def _parse_delay(text: str) -> float:
     """Return the seconds of a header ``retry-after``; 0 for a date or without a header."""
     return min(float(text), _MAX_DELAY) if text.isascii() and text.isdigit() else 0.0
+
+
+def _check_positive(**values: float) -> None:
+    for name, value in values.items():
+        if not value > 0:
+            raise ConfigError(
+                f"The value {name}={value!r} of HttpTransport is not greater than 0.",
+                "Use a number greater than 0. With batch_size=1, each line is sent at once.",
+            )

@@ -6,8 +6,8 @@ import logging
 
 __all__ = ("LibraryLoggers",)
 
-# They log every request or model call at the level info.
-_CHATTY = (
+# These loggers log every request or model call at the level info.
+_REQUEST_LOGGERS = (
     "anthropic",
     "asyncio",
     "google_genai",
@@ -44,7 +44,7 @@ class LibraryLoggers:
         root.addHandler(self._handler)
         if root.level == logging.WARNING:  # the default
             self._set_level(root, self._level)
-        for name in _CHATTY:
+        for name in _REQUEST_LOGGERS:
             logger = logging.getLogger(name)
             if logger.level == logging.NOTSET:
                 self._set_level(logger, max(self._level, logging.WARNING))

@@ -13,7 +13,7 @@ import msgspec
 from mastra_core.logs.credential_masking import (
     get_secret_values,
     mask_credentials,
-    mask_secret_values,
+    mask_json,
 )
 from mastra_core.logs.log_fields import get_log_fields
 from mastra_core.logs.log_records import convert_level, find_trace_ids, read_extra_fields
@@ -97,7 +97,7 @@ def format_entry(entry: LogEntry) -> str:
 
     :param entry: the entry.
     """
-    return mask_secret_values(_encode(_build_line(entry)), entry.secrets)
+    return mask_json(_encode(_build_line(entry)), entry.secrets)
 
 
 def format_entries(entries: Sequence[LogEntry]) -> list[str]:
@@ -113,7 +113,7 @@ def format_entries(entries: Sequence[LogEntry]) -> list[str]:
     except ValueError:  # of one line
         return [format_entry(entry) for entry in entries]
     for secrets in secret_sets.values():
-        text = mask_secret_values(text, secrets)
+        text = mask_json(text, secrets)
     lines = text.split("\n")
     lines.pop()  # what follows the last line
     return lines

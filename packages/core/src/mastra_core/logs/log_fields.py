@@ -44,7 +44,8 @@ def set_log_fields(**fields: Any) -> None:
 def set_log_step(step_id: str) -> None:
     """Add the field ``step`` to the lines of the present task.
 
-    Steps are executed more often than lines are logged, so each line adds the field itself.
+    Steps are executed more often than lines are logged. The field is therefore added when a line is
+    logged.
 
     :param step_id: the id of the step.
     """

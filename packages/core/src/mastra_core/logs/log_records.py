@@ -8,7 +8,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from mastra_core.logs.credential_masking import mask_credentials, mask_secret_values
+from mastra_core.logs.credential_masking import (
+    mask_credentials,
+    mask_nested_secrets,
+    mask_secret_values,
+)
 from mastra_core.logs.log_fields import get_log_fields
 
 __all__ = (
@@ -70,12 +74,13 @@ def find_trace_ids() -> tuple[int, int]:
 def copy_record(record: logging.LogRecord) -> logging.LogRecord:
     """Return a record that another thread may handle: its texts are final and masked.
 
+    An object whose text shows a known secret is replaced by the masked text.
+
     :param record: the log record.
     """
     fields = vars(record).copy()
     extra = mask_credentials({**get_log_fields(), **read_extra_fields(record)})
-    for name, value in extra.items():
-        fields[name] = mask_secret_values(value) if isinstance(value, str) else value
+    fields |= {name: mask_nested_secrets(value) for name, value in extra.items()}
     trace_id, span_id = find_trace_ids()
     if trace_id:
         fields |= {"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"}

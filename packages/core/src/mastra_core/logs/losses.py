@@ -20,10 +20,10 @@ class Loss:
     """The lost lines of one transport.
 
     :param transport: name of the transport.
-    :param count: how many lines were lost since the process started.
-    :param reported: how many of them were reported.
+    :param count: number of lines that were lost since the process started.
+    :param reported: number of lost lines that were reported.
     :param reason: why the latest lines were lost.
-    :param is_failure: whether the transport failed, so that a report must use another one.
+    :param is_failure: whether the transport failed, so that other transports must report the loss.
     """
 
     transport: str

@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mastra_core.errors import ConfigError
-from mastra_core.logs.log_records import copy_record
+from mastra_core.logs.http_session import build_session
+from mastra_core.logs.http_url import parse_http_url
+from mastra_core.logs.log_records import copy_record, read_extra_fields
 from mastra_core.logs.transport import LogTransport
+from mastra_core.secret import Secret, reveal_all
 from mastra_core.worker_thread import run_for
 
 __all__ = ("OtlpTransport",)
@@ -18,7 +21,6 @@ __all__ = ("OtlpTransport",)
 _SKIPPED = ("opentelemetry", "urllib3")  # loggers of the exporter itself
 _CLOSE_TIMEOUT = 1.5  # seconds
 _NANOSECONDS = 1_000_000_000
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class OtlpTransport(LogTransport):
@@ -27,21 +29,24 @@ class OtlpTransport(LogTransport):
     It needs the extra ``mastra-core[telemetry]``.
 
     :param endpoint: the URL of the collector, without a path for the signal.
-    :param headers: headers for the collector.
+    :param headers: headers for the collector; a value may be a ``Secret``.
     :param service_name: ``service.name`` of the resource; ``OTEL_SERVICE_NAME`` and
         ``OTEL_RESOURCE_ATTRIBUTES`` override it.
     :param level: records below this level of ``logging`` are not exported.
+    :raises ConfigError: for an endpoint that is not a URL.
     """
 
     def __init__(
         self,
         endpoint: str | None = None,
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
         service_name: str = "mastra",
         level: int = 0,
     ) -> None:
         super().__init__()
+        if endpoint:
+            parse_http_url(endpoint, "OtlpTransport")
         self._endpoint = endpoint
         self._headers = headers
         self._service_name = service_name
@@ -99,8 +104,8 @@ class OtlpTransport(LogTransport):
             ) from None
         provider = LoggerProvider(build_resource(self._service_name), shutdown_on_exit=False)
         url = f"{self._endpoint.rstrip('/')}/v1/logs" if self._endpoint else None
-        headers = dict(self._headers) if self._headers else None
-        exporter = OTLPLogExporter(endpoint=url, headers=headers)
+        headers = reveal_all(self._headers) if self._headers else None
+        exporter = OTLPLogExporter(endpoint=url, headers=headers, session=build_session())
         provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
         return provider
 
@@ -108,7 +113,7 @@ class OtlpTransport(LogTransport):
 def _convert_record(record: logging.LogRecord) -> Any:
     from opentelemetry._logs import LogRecord, SeverityNumber
 
-    fields = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    fields = dict(read_extra_fields(record))
     ids = fields.pop("trace_id", ""), fields.pop("span_id", "")
     if record.exc_text:
         fields["exception.stacktrace"] = record.exc_text

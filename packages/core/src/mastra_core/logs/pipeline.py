@@ -121,8 +121,8 @@ class LogPipeline(logging.Handler):
     def _forward(self, record: logging.LogRecord, skip: str = "") -> None:
         """Format a record for each transport, and write the lines or queue them.
 
-        What a transport itself logs goes to the streams only; it would otherwise cause further
-        records without end.
+        A record that a transport logs goes to the streams only. Otherwise, each such record would
+        cause another one.
         """
         writer = self._get_writer()
         is_own = writer is not None and writer.ident == threading.get_ident()
@@ -247,7 +247,7 @@ class LogPipeline(logging.Handler):
     def _stop_at_exit(self) -> None:
         """Write the last lines of a process that has not stopped its servers.
 
-        Later lines are written without a thread, because a thread would not live to write them.
+        Later lines are written without a thread, because a thread would end before it writes them.
         """
         self._servers = 0
         self._stop_writer()

@@ -97,7 +97,11 @@ class HandlerTransport(LogTransport):
     def __init__(self, handler: logging.Handler) -> None:
         super().__init__()
         self._handler = handler
-        self.level = handler.level
+
+    @property
+    def level(self) -> int:  # type: ignore[override]  # the application may change it at any time
+        """The level of the handler."""
+        return self._handler.level
 
     def format(self, record: logging.LogRecord) -> logging.LogRecord:
         """Return a copy of the record, which another thread may handle.

@@ -9,10 +9,10 @@ __all__ = ("Wakeup",)
 
 
 class Wakeup:
-    """A flag that one thread waits for, and that ``wait`` takes back.
+    """A flag for which one thread waits; ``wait`` clears the flag.
 
-    ``threading.Event`` holds a lock within its methods. A signal handler or a finalizer, which runs
-    in the middle of such a method and sets the same event, waits forever.
+    ``threading.Event`` holds a lock within its methods. A signal handler or a finalizer may run in
+    the middle of such a method. If it sets the same event, it waits forever.
     """
 
     def __init__(self) -> None:
@@ -20,16 +20,16 @@ class Wakeup:
         self._lock.acquire()
 
     def set(self) -> None:
-        """Wake the thread; it wakes at once if it begins to wait later."""
+        """Set the flag and wake the thread; a thread that waits later wakes at once."""
         with contextlib.suppress(RuntimeError):  # the flag is set already
             self._lock.release()
 
     def wait(self, seconds: float = -1) -> None:
-        """Wait until the flag is set, and take it back.
+        """Wait until the flag is set, and clear it.
 
         :param seconds: how long to wait; without end by default.
         """
-        self._lock.acquire(timeout=seconds)
+        self._lock.acquire(timeout=min(seconds, threading.TIMEOUT_MAX))
 
     def is_set(self) -> bool:
         """Return whether the flag is set."""

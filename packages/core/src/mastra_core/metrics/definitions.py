@@ -54,10 +54,12 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 REQUEST_DURATION = Metric(
     name="http.server.request.duration",
     kind="duration",
-    help="From request to the last byte.",
+    help="From the request to the last byte of the response.",
     labels=("method", "route", "status"),
 )
-ACTIVE_REQUESTS = Metric(name="http.server.active_requests", kind="active", help="Under way.")
+ACTIVE_REQUESTS = Metric(
+    name="http.server.active_requests", kind="active", help="Requests under way."
+)
 AGENT_RUN_DURATION = Metric(
     name="mastra.agent.run.duration",
     kind="duration",
@@ -118,7 +120,7 @@ WORKFLOW_QUEUED_RUNS = Metric(
 WORKFLOW_OLDEST_QUEUED_RUN = Metric(
     name="mastra.workflow.oldest_queued_run.start_time",
     kind="oldest",
-    help="Since when the first of these runs waits, in seconds since 1970; +Inf for none.",
+    help="When the first of these runs began to wait, in seconds since 1970; +Inf for none.",
 )
 WORKFLOW_PARKED_RUNS = Metric(
     name="mastra.workflow.parked_runs",

@@ -89,18 +89,19 @@ class Bundle:
                 f"There is no bundle in {str(directory)!r}, because {MANIFEST} is missing.",
                 "Run: mastra bundle TARGET.",
             ) from None
-        except msgspec.DecodeError as error:
+        except (OSError, msgspec.DecodeError) as error:
             raise BundleError(
                 f"{MANIFEST} in {str(directory)!r} cannot be read: {error}.",
                 "Run mastra bundle again.",
             ) from None
-        if any(".." in PurePosixPath(path).parts for path in manifest.paths):
+        if not all(map(_is_inside, (*manifest.paths, *manifest.executables))):
             raise BundleError(
                 f"A path in {MANIFEST} in {str(directory)!r} points outside of the bundle.",
                 "Run mastra bundle again.",
             )
         entries = _list_entries(directory)
-        if manifest.digest != _compute_digest(entries, content, {}):
+        is_complete = {name for name, _ in entries}.issuperset(manifest.executables)
+        if not is_complete or manifest.digest != _compute_digest(entries, content, {}):
             raise BundleError(
                 f"The bundle in {str(directory)!r} was changed after it was made.",
                 "Run mastra bundle again. To add files to the bundle, put them into the project.",
@@ -111,6 +112,11 @@ class Bundle:
     def iter_files(self) -> Iterator[Path]:
         """Yield every file of the bundle with the manifest, sorted by name."""
         return (Path(entry.path) for _, entry in _list_entries(self.directory))
+
+
+def _is_inside(path: str) -> bool:
+    """Return whether a path of a manifest is relative, and stays inside of the bundle."""
+    return not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts
 
 
 _Entries: TypeAlias = list[tuple[str, "os.DirEntry[str]"]]

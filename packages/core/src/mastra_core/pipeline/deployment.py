@@ -37,7 +37,7 @@ class DeployRequest:
     :param branch: name of the git branch, empty if there is none.
     :param message: description of the deployment, empty if there is none.
     :param git: state of the git repository, ``None`` outside of one.
-    :param env: values of the app's variables, for the platform's secret store.
+    :param env: values of the app's variables, which the platform stores as secrets.
     :param wait: whether to wait until the deployment is live.
     :param promote: whether this deploy publishes a draft; ``False`` leaves it unpublished, for
         example for a canary.

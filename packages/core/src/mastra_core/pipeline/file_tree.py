@@ -23,7 +23,7 @@ __all__ = (
 )
 
 HAS_MODES = os.name == "posix"
-"""Whether files say that they are executable; on Windows they do not."""
+"""Whether files have modes, which say whether they are executable; on Windows they have none."""
 
 Identity: TypeAlias = tuple[int, int, int, int]
 """Device, inode, size and modification time of a file, the same for all its hard links."""
@@ -39,7 +39,7 @@ def lay_out(source: Path, target: Path) -> None:
     a file, and never write into it. For this reason, files in the dependency cache are read-only.
 
     :param source: the directory to copy.
-    :param target: the new directory, which may exist.
+    :param target: the new directory. If it exists, its files with the same names are replaced.
     """
     target.mkdir(parents=True, exist_ok=True)
     with os.scandir(source) as entries:
@@ -88,8 +88,8 @@ def get_identity(status: os.stat_result) -> Identity:
 def is_executable(path: str | Path, status: os.stat_result) -> bool:
     """Return whether the owner of a file may execute it.
 
-    On a system without modes, programs of Linux and macOS and scripts count as executable, so that
-    a bundle that is made there has modes elsewhere.
+    On a system without modes, scripts and programs of Linux and macOS count as executable. A bundle
+    that is made on such a system therefore has the right modes elsewhere.
 
     :param path: the file.
     :param status: the result of ``stat`` for it.
@@ -136,5 +136,8 @@ def hash_file(path: str | Path) -> str:
 def _link_or_copy(source: str, target: str) -> None:
     try:
         os.link(source, target)
-    except OSError:  # another file system, or one without links; or the file is there already
+    except FileExistsError:  # writing into the file would also change the files it is linked with
+        os.unlink(target)  # noqa: PTH108  # called for each file of a bundle
+        _link_or_copy(source, target)
+    except OSError:  # another file system, or one without links
         shutil.copy(source, target)

@@ -66,10 +66,10 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
         empty without workflows.
     :param versions: versions of the packages that built the bundle.
     :param sizes: apparent bytes of the app and of each distribution.
-    :param executables: files of the bundle that are executable. Copies that lose these bits are
-        recognized by them.
-    :param stripped: whether compiled libraries ship without symbols; an interpreter that a deployer
-        adds follows it.
+    :param executables: files of the bundle that are executable. If a copy has lost the executable
+        bits, they are restored from this list.
+    :param stripped: whether compiled libraries ship without symbols. An interpreter that a deployer
+        adds ships in the same form.
     :param fingerprint: hash of all inputs of the build.
     :param digest: SHA-256 over the names and contents of all files and over this manifest without
         the digest. It identifies the whole content of the bundle.

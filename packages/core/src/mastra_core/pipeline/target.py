@@ -17,8 +17,8 @@ class Platform:
     :param python: Python version, ``"3.12"``; empty for the project's own.
     :param wheels: the platform of the wheels, as uv names it (``x86_64-manylinux_2_28``); empty for
         that of this machine.
-    :param interpreter: path of a Python on this machine that compiles and checks the build; by
-        default one that fits is searched for.
+    :param interpreter: path of a Python on this machine that compiles and checks the build. By
+        default, mastra searches for one that fits.
     :param index: URL of a package index, such as Pyodide's own. Packages that the project's indexes
         have no wheel of come from it. Only platforms of Pyodide use it.
     """
@@ -63,7 +63,7 @@ class Target:
     :param optional_credentials: names among ``credentials`` that a deploy can do without, or that
         the platform's own chain of profiles and roles may provide. ``mastra doctor`` does not warn
         where they have no value.
-    :param platforms: what a build may be staged for, the preferred one first.
+    :param platforms: the platforms that a build may be staged for, the preferred one first.
     :param index_setting: the field of ``settings`` with the URL of a package index. It replaces
         ``Platform.index``; an empty value means that no such index is used.
     :param requirements: requirements of the runtime beside those of the app.
@@ -78,7 +78,7 @@ class Target:
     :param persistent_disk: whether files that the app writes still exist at its next start. Where
         they do not, the check warns about a database in a file.
     :param volumes: whether a volume, which keeps files, can be mounted into an instance that has no
-        persistent disk. The check then names that way too.
+        persistent disk. The check then also suggests a volume.
     :param short_lived: whether the app runs as many instances that end at any time. Where it does,
         the check warns about runs and threads that are kept in the memory of one process.
     :param run_databases: the kinds of databases in which runs of workflows outlive an instance:

@@ -1,4 +1,4 @@
-"""Conversion of a setting to a storage.
+"""Convert a setting to a storage.
 
 URLs with other schemes belong to other packages. The entry-point group ``mastra.storages`` maps a
 scheme to a function that takes the URL and returns a storage.

@@ -63,7 +63,7 @@ def get_binding(name: str) -> D1Binding:
     """Return the D1 binding with a name, for the current request.
 
     :param name: name of the binding.
-    :raises ConfigError: when there is no such binding, or it is no D1 database.
+    :raises ConfigError: when there is no such binding, or when it is not a D1 database.
     """
     environment = _environment.get()
     if environment is None:
@@ -76,7 +76,7 @@ def get_binding(name: str) -> D1Binding:
     reason = (
         f"The Worker has no binding {name!r}, which the storage 'd1:{name}' needs."
         if binding is None
-        else f"The binding {name!r} of the Worker is no D1 database."
+        else f"The binding {name!r} of the Worker is not a D1 database."
     )
     raise ConfigError(
         reason, f"Bind a D1 database to the Worker as {name}, or name another binding."

@@ -27,7 +27,7 @@ _MAX_ROW_BYTES = 1_990_000
 # The memory of a Worker is 128 MB, and a result takes several times its size until it is decoded.
 _MAX_READ_BYTES = 8_388_608
 _MAX_INTEGER = 2**53 - 2  # larger integers become a BigInt in Pyodide, which D1 refuses
-# An error undoes a batch, so this statement fails if the statement before it has changed no row.
+# An error undoes a batch. This statement fails if the statement before it has changed no row.
 _GUARD = "SELECT CASE WHEN changes() = 0 THEN json('refused') END"
 _GUARD_ERROR = "malformed JSON"
 

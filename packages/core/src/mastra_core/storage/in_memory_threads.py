@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from mastra_core.errors import Conflict, StorageError
+from mastra_core.json_repair import repair_text
 from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.limits.page_size import PageSize
 from mastra_core.override import override
+from mastra_core.schema import encode_json
 from mastra_core.storage.protocol import ThreadStore
 from mastra_core.storage.records import (
     MAX_RECALL_BYTES,
@@ -30,7 +32,7 @@ from mastra_core.storage.records import (
 
 __all__ = ("MemoryThreads", "matches_metadata")
 
-
+_Record = TypeVar("_Record", Thread, StoredMessage)
 _THREAD_SIZE = 1024  # bytes of a thread without messages
 
 
@@ -43,12 +45,19 @@ def matches_metadata(metadata: Mapping[str, Any], criteria: Mapping[str, Any]) -
     return all(key in metadata and metadata[key] == value for key, value in criteria.items())
 
 
+class _Notes(NamedTuple):
+    """Working memory, and the resource that has written it."""
+
+    text: str
+    resource: str
+
+
 class _ThreadEntry:
     """A thread and its messages, oldest first."""
 
     def __init__(self, thread: Thread) -> None:
         self.thread = thread
-        # Unlike a plain dict, it finds its first key at once after many removals.
+        # A plain dict finds its first key slowly after many removals.
         self.messages: OrderedDict[str, StoredMessage] = OrderedDict()
         self.history: History | None = None
         self.position = 0
@@ -81,7 +90,7 @@ class _ThreadEntry:
     def get_newest_messages(self, last: int, max_bytes: int) -> list[StoredMessage]:
         """Return the newest messages that one run may receive, newest first.
 
-        :param last: how many messages at most.
+        :param last: maximum number of messages.
         :param max_bytes: maximum size of the messages, except the newest.
         """
         newest: list[StoredMessage] = []
@@ -114,11 +123,13 @@ class MemoryThreads(ThreadStore):
     def __init__(self, max_threads: int, max_messages: int, max_bytes: int) -> None:
         self._max_messages = max_messages
         self._max_thread_bytes = max_bytes // 4
-        self._threads: CallerCache[str, _ThreadEntry] = CallerCache(  # the last changed is the last
-            max_threads, max_bytes, on_remove=self._forget_thread
+        self._threads: CallerCache[str, _ThreadEntry] = (
+            CallerCache(  # in the order of the last change
+                max_threads, max_bytes, on_remove=self._forget_thread
+            )
         )
         self._thread_ids: dict[str, str] = {}  # by message id
-        self._notes: CallerCache[tuple[Scope, str], str] = CallerCache(max_threads, max_bytes)
+        self._notes: CallerCache[tuple[Scope, str], _Notes] = CallerCache(max_threads, max_bytes)
         self._positions = itertools.count(1)
 
     @override
@@ -141,7 +152,8 @@ class MemoryThreads(ThreadStore):
     async def create(self, thread: Thread) -> bool:
         if self._threads.get(thread.id) is not None:
             return False
-        self._put_thread(_ThreadEntry(thread))
+        self._delete_other_notes(thread)
+        self._put_thread(_ThreadEntry(_repair(thread)))
         return True
 
     @override
@@ -149,7 +161,7 @@ class MemoryThreads(ThreadStore):
         entry = self._threads.get(thread.id)
         if entry is None or resource not in (None, entry.thread.resource):
             return False
-        entry.thread = thread
+        entry.thread = _repair(thread)
         self._put_thread(entry)
         return True
 
@@ -176,7 +188,10 @@ class MemoryThreads(ThreadStore):
         if not (create if entry is None else entry.thread.resource == thread.resource):
             return False
         self._check_owner(thread.id, messages)
-        entry = entry or _ThreadEntry(thread)
+        thread = _repair(thread)
+        if entry is None:
+            self._delete_other_notes(thread)
+            entry = _ThreadEntry(thread)
         entry.history = history if entry.position == after else None
         self._put_messages(entry, messages)
         entry.thread = msgspec.structs.replace(
@@ -257,7 +272,8 @@ class MemoryThreads(ThreadStore):
     ) -> str:
         if resource not in (None, self._get_owner(scope, owner, resource)):
             return ""
-        return self._notes.get((scope, owner)) or ""
+        notes = self._notes.get((scope, owner))
+        return notes.text if notes else ""
 
     @override
     async def change_working_memory(
@@ -270,22 +286,31 @@ class MemoryThreads(ThreadStore):
         caller = self._get_owner(scope, owner, resource)
         if resource not in (None, caller):
             raise build_owner_error(owner)
-        key = (scope, owner)
-        notes = change(self._notes.get(key) or "")
-        self._notes.put(key, notes, caller, estimate_size(notes))
+        key, notes = (scope, owner), self._notes.get((scope, owner))
+        text = repair_text(change(notes.text if notes else ""))
+        self._notes.put(key, _Notes(text, caller), caller, estimate_size(text))
         if self._notes.get(key) is None:
             raise StorageError(
                 f"The working memory of {owner!r} is too large for the in-memory storage.",
                 "Shorten the working memory, or raise max_bytes of MemoryStorage.",
             )
-        return notes
+        return text
 
     def _get_owner(self, scope: Scope, owner: str, resource: str | None) -> str:
-        """Return the resource whose limits count the notes."""
+        """Return the resource that the notes belong to, and whose limits count them."""
         if scope == "resource":
             return owner
         entry = self._threads.get(owner)
-        return entry.thread.resource if entry else resource or ""
+        if entry is not None:
+            return entry.thread.resource
+        notes = self._notes.get((scope, owner))
+        return (notes.resource if notes else "") or resource or ""
+
+    def _delete_other_notes(self, thread: Thread) -> None:
+        """Delete the notes that another resource has written before the thread is created."""
+        notes = self._notes.get(("thread", thread.id))
+        if notes is not None and notes.resource not in ("", thread.resource):
+            self._notes.pop(("thread", thread.id))
 
     def _put_thread(self, entry: _ThreadEntry) -> None:
         """Store a thread with its present size, as the thread that was changed last."""
@@ -301,7 +326,7 @@ class MemoryThreads(ThreadStore):
         return self._threads.get(self._thread_ids.get(message_id, ""))
 
     def _put_messages(self, entry: _ThreadEntry, messages: Sequence[StoredMessage]) -> None:
-        for message in messages:
+        for message in map(_repair, messages):
             entry.put_message(message)
             self._thread_ids[message.id] = message.thread
             entry.position = next(self._positions)
@@ -316,6 +341,15 @@ class MemoryThreads(ThreadStore):
         for message in messages:
             if self._thread_ids.get(message.id, thread_id) != thread_id:
                 raise Conflict(f"Another thread already has a message with the id {message.id!r}.")
+
+
+def _repair(record: _Record) -> _Record:
+    """Return a record whose texts and numbers JSON can contain, as other storages store it."""
+    try:
+        estimate_size(record)
+    except ValueError:  # half of a surrogate pair, or a giant number
+        return msgspec.json.decode(encode_json(record), type=type(record))
+    return record
 
 
 def _matches_query(message: StoredMessage, query: MessageQuery) -> bool:

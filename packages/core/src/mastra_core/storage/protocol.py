@@ -27,7 +27,7 @@ class ThreadStore(Protocol):
     Each call is one transaction: it stores everything or nothing. Messages keep the order in which
     they were added. A call with a ``resource`` has no effect on threads of other resources. The
     store checks the owner in the transaction of the change, because another caller may delete and
-    create the thread at any time.
+    create the thread at any time. Text that UTF-8 cannot encode is stored with U+FFFD in its place.
     """
 
     async def get(self, thread_id: str) -> Thread | None:
@@ -78,14 +78,15 @@ class ThreadStore(Protocol):
         """Add messages at the end of a thread, in one transaction.
 
         If the stored thread has no title, the title of ``thread`` is set. A message replaces the
-        message with the same id, at the same position. ``history`` is stored only if the thread's
-        position is still ``after``. The next change of any message deletes the history.
+        message with the same id, at the same position, also if both are in one call. ``history`` is
+        stored only if the thread's position is still ``after``. The next change of any message
+        deletes the history.
 
         :param thread: the thread.
         :param messages: the messages.
         :param create: whether to create a missing thread.
         :param history: the framework's own history of the thread.
-        :param after: the thread's position that the history was written for.
+        :param after: the position of the thread for which the history was written.
         :returns: ``False`` if nothing was stored, because there is no such thread or it belongs
             to another resource.
         :raises Conflict: when another thread has a message of that id.
@@ -97,9 +98,9 @@ class ThreadStore(Protocol):
         """Return a thread and its last messages, in a time that does not depend on its length.
 
         :param thread_id: id of the thread.
-        :param last: how many messages.
-        :param max_bytes: maximum size of the messages in memory, estimated; the older messages are
-            left out. The newest message is returned in any case.
+        :param last: maximum number of messages.
+        :param max_bytes: maximum size of the messages in memory, estimated. Older messages are left
+            out. The newest message is returned in any case.
         """
 
     async def list_messages(self, query: MessageQuery) -> Page[StoredMessage]:
@@ -114,8 +115,8 @@ class ThreadStore(Protocol):
         """Return a message and the messages around it, oldest first.
 
         :param message_id: id of the message.
-        :param before: how many earlier messages.
-        :param after: how many later messages.
+        :param before: maximum number of earlier messages.
+        :param after: maximum number of later messages.
         :param max_bytes: maximum size of the messages in memory, estimated.
         :returns: the messages, empty if there is no such message.
         :raises InvalidInput: when the messages are larger.
@@ -132,7 +133,7 @@ class ThreadStore(Protocol):
 
         :param message_ids: ids of the messages.
         :param resource: the owner that their threads must have; ``None`` for any.
-        :returns: how many messages were deleted.
+        :returns: the number of deleted messages.
         """
 
     async def get_working_memory(
@@ -140,9 +141,12 @@ class ThreadStore(Protocol):
     ) -> str:
         """Return the notes about a thread or resource.
 
+        A run writes notes before its thread is created. Until then, they belong to the resource of
+        the run. If another resource creates the thread, they are deleted.
+
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
-        :param resource: the owner that an existing thread must have; ``None`` for any.
+        :param resource: the owner that the thread, or its notes, must have; ``None`` for any.
         :returns: the notes, empty if there are none.
         """
 
@@ -164,8 +168,8 @@ class ThreadStore(Protocol):
         :param resource: the caller whose limits the notes count toward, and the owner that an
             existing thread must have; ``None`` for any.
         :returns: the new notes.
-        :raises Conflict: when other callers change the notes all the time.
-        :raises Forbidden: when the thread belongs to another resource.
+        :raises Conflict: when other callers change the notes at each try.
+        :raises Forbidden: when the thread, or its notes, belong to another resource.
         """
 
 
@@ -179,8 +183,8 @@ class RecordStore(Protocol):
         """Store a record with a new id.
 
         :param record_id: the id.
-        :param owner: who may read it.
-        :param caller: whose limit it counts toward.
+        :param owner: the owner, who alone may read the record.
+        :param caller: the caller whose limits the record counts toward.
         :param data: the record.
         :raises InvalidInput: when the record is too large for the store.
         :raises StorageError: when the store cannot be used.

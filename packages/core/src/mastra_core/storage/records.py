@@ -81,7 +81,7 @@ class StoredMessage(_Record, frozen=True, kw_only=True):
         their calls.
     :param created_at: time of creation, milliseconds since the epoch.
     :param metadata: metadata of the application, JSON builtins.
-    :param content: the exact content that a client saved, where ``parts`` cannot express all of it.
+    :param content: the exact content that a client saved; ``None`` if ``parts`` express all of it.
     """
 
     id: str
@@ -96,9 +96,9 @@ class StoredMessage(_Record, frozen=True, kw_only=True):
 class History(_Record, frozen=True, kw_only=True):
     """The messages of a thread, in the format of one agent's framework.
 
-    :param agent: the writer, which alone can read it.
+    :param agent: id of the agent that wrote the messages; no other agent can read them.
     :param data: the serialised messages.
-    :param messages: how many stored messages it covers.
+    :param messages: number of stored messages that the history covers.
     """
 
     agent: str
@@ -107,12 +107,12 @@ class History(_Record, frozen=True, kw_only=True):
 
 
 class Recall(_Record, frozen=True, kw_only=True):
-    """The data of its thread that a run needs, read in one transaction.
+    """The data that a run needs of its thread, read in one transaction.
 
     :param thread: the thread, ``None`` if there is none yet.
     :param messages: the last messages, oldest first.
-    :param history: the framework's own history, where it covers the latest message.
-    :param position: changes with every message that is added; see ``ThreadStore.append``.
+    :param history: the framework's own history; ``None`` if it does not cover the latest message.
+    :param position: a number that grows with each change of a message; see ``ThreadStore.append``.
     """
 
     thread: Thread | None = None
@@ -180,7 +180,7 @@ class Page(_Record, Generic[T], frozen=True, kw_only=True):
     """One page of the records that match a query.
 
     :param items: the records of the page.
-    :param total: the number of all records that match.
+    :param total: the number of all records that match the query.
     """
 
     items: tuple[T, ...] = ()

@@ -31,7 +31,7 @@ class Result(NamedTuple):
     """The result of one statement.
 
     :param rows: the rows that it returned.
-    :param changes: how many rows it inserted, updated or deleted.
+    :param changes: number of rows that it inserted, updated or deleted.
     """
 
     rows: Sequence[tuple[Any, ...]]
@@ -44,7 +44,7 @@ class Lock(NamedTuple):
     A database that executes one write at a time, such as SQLite, needs none.
 
     :param name: name of the lock.
-    :param is_shared: whether calls may hold the lock together, if it is shared for each of them.
+    :param is_shared: whether several calls may hold the lock at once, if each of them shares it.
     """
 
     name: str

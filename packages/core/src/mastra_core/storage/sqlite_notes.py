@@ -8,16 +8,21 @@ from collections.abc import Callable, Sequence
 from mastra_core.errors import Conflict
 from mastra_core.json_repair import repair_text
 from mastra_core.storage.records import Scope, build_owner_error
-from mastra_core.storage.sqlite_database import Result, SqliteDatabase, Statement
+from mastra_core.storage.sqlite_database import Lock, Result, SqliteDatabase, Statement
 from mastra_core.storage.sqlite_rows import check_row_size
 
 __all__ = ("SqliteNotes",)
 
-_OTHER_OWNER = "SELECT id FROM mastra_threads WHERE ? = 'thread' AND id = ? AND resource <> ?"
+# Before a thread is created, its notes belong to the resource that has written them.
+_OTHER_OWNER = """SELECT id FROM mastra_threads WHERE ? = 'thread' AND id = ? AND resource <> ?
+    UNION ALL SELECT owner FROM mastra_working_memory
+    WHERE scope = 'thread' AND scope = ? AND owner = ? AND resource NOT IN ('', ?)
+    AND NOT EXISTS (SELECT 1 FROM mastra_threads WHERE id = mastra_working_memory.owner)"""
 _NOTE = "SELECT content AS notes FROM mastra_working_memory WHERE scope = ? AND owner = ?"
-_REPLACE = f"""INSERT INTO mastra_working_memory SELECT ?, ?, ?
-    WHERE NOT EXISTS ({_OTHER_OWNER}) AND coalesce(({_NOTE}), '') = ?
-    ON CONFLICT (scope, owner) DO UPDATE SET content = excluded.content
+_REPLACE = f"""INSERT INTO mastra_working_memory (scope, owner, content, resource)
+    SELECT ?, ?, ?, ? WHERE NOT EXISTS ({_OTHER_OWNER}) AND coalesce(({_NOTE}), '') = ?
+    ON CONFLICT (scope, owner) DO UPDATE SET content = excluded.content,
+    resource = coalesce(nullif(excluded.resource, ''), mastra_working_memory.resource)
     WHERE mastra_working_memory.content = ?"""
 _MAX_TRIES = 60
 _FIRST_DELAY = 0.002  # seconds before a change is tried again, doubled for each try
@@ -60,7 +65,7 @@ class SqliteNotes:
         :param change: returns the new notes for the old ones.
         :param resource: the owner that an existing thread must have; ``None`` for any.
         :returns: the new notes.
-        :raises Conflict: when other callers change the notes all the time.
+        :raises Conflict: when other callers change the notes at each try.
         :raises Forbidden: when the thread belongs to another resource.
         """
         if not _may_use(scope, owner, resource):
@@ -71,14 +76,15 @@ class SqliteNotes:
             if notes is None:
                 raise build_owner_error(owner)
             changed = repair_text(change(notes))
-            row = (scope, owner, changed)
+            row = (scope, owner, changed, resource or "")
             check_row_size(row, f"working memory of {owner!r}", self._database.max_row_bytes)
-            condition = (scope, owner, resource, scope, owner, notes, notes)
-            replace = Statement(_REPLACE, (*row, *condition))
+            whose = (scope, owner, resource)
+            replace = Statement(_REPLACE, (*row, *whose, *whose, scope, owner, notes, notes))
             notes, is_stored = await self._database.execute(
                 [replace, *reads],
                 lambda results: (_parse_notes(results[1:]), results[0].changes > 0),
                 writes=True,
+                locks=[Lock(f"mastra_threads {owner}")],  # another caller may create the thread
             )
             if is_stored:
                 return changed
@@ -95,7 +101,7 @@ def _may_use(scope: Scope, owner: str, resource: str | None) -> bool:
 
 def _build_reads(scope: Scope, owner: str, resource: str | None) -> tuple[Statement, Statement]:
     return (
-        Statement(_OTHER_OWNER, (scope, owner, resource)),
+        Statement(_OTHER_OWNER, (scope, owner, resource, scope, owner, resource)),
         Statement(_NOTE, (scope, owner)),
     )
 

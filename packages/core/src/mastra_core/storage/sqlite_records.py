@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
+from mastra_core.override import override
+from mastra_core.storage.protocol import RecordStore
+from mastra_core.storage.records import now
 from mastra_core.storage.sqlite_database import Lock, Result, SqliteDatabase, Statement
 from mastra_core.storage.sqlite_rows import check_row_size
 
@@ -25,7 +27,7 @@ _DELETE_EXCESS = """DELETE FROM mastra_records WHERE kind = ? AND caller = ? AND
 _MAX_EXCESS = 1000  # rows that one call deletes
 
 
-class SqliteRecords:
+class SqliteRecords(RecordStore):
     """The records of one kind; each caller has a maximum number of them.
 
     :param database: the database.
@@ -50,22 +52,14 @@ class SqliteRecords:
         self._max_per_caller = max_per_caller
         self._max_bytes = max_bytes_per_caller
 
+    @override
     async def put(self, record_id: str, owner: str, caller: str, data: bytes) -> None:
-        """Store a record with a new id.
-
-        :param record_id: the id.
-        :param owner: who may read it.
-        :param caller: whose limit it counts toward.
-        :param data: the record.
-        :raises InvalidInput: when the record is larger than a row of the database.
-        :raises StorageError: when the database cannot be used.
-        """
-        now = _get_time()
-        row = (self._kind, record_id, owner, caller, now + int(self._max_age * 1000), data)
+        moment = now()
+        row = (self._kind, record_id, owner, caller, moment + int(self._max_age * 1000), data)
         check_row_size(row, f"{self._kind} {record_id!r}", self._database.max_row_bytes)
         whose = (self._kind, caller)
         statements = [
-            Statement(_DELETE_OLD, (now,)),
+            Statement(_DELETE_OLD, (moment,)),
             Statement(_PUT, row),
             Statement(
                 _DELETE_EXCESS, (*whose, *whose, self._max_per_caller, self._max_bytes, _MAX_EXCESS)
@@ -74,32 +68,17 @@ class SqliteRecords:
         lock = Lock(f"mastra_records {self._kind} {caller}")
         await self._database.execute(statements, lambda _: None, writes=True, locks=[lock])
 
+    @override
     async def get(self, record_id: str, owner: str) -> bytes | None:
-        """Return a record; ``None`` if this owner has no such record.
-
-        :param record_id: the id.
-        :param owner: the owner.
-        :raises StorageError: when the database cannot be used.
-        """
-
         def convert(results: Sequence[Result]) -> bytes | None:
             return results[0].rows[0][0] if results[0].rows else None
 
-        statement = Statement(_GET, (self._kind, record_id, owner, _get_time()))
+        statement = Statement(_GET, (self._kind, record_id, owner, now()))
         return await self._database.execute([statement], convert)
 
+    @override
     async def delete(self, record_id: str, owner: str) -> bool:
-        """Delete a record, and return whether this owner had it.
-
-        :param record_id: the id.
-        :param owner: the owner.
-        :raises StorageError: when the database cannot be used.
-        """
-        statement = Statement(_DELETE, (self._kind, record_id, owner, _get_time()))
+        statement = Statement(_DELETE, (self._kind, record_id, owner, now()))
         return await self._database.execute(
             [statement], lambda results: results[0].changes > 0, writes=True
         )
-
-
-def _get_time() -> int:
-    return time.time_ns() // 1_000_000

@@ -20,7 +20,7 @@ from mastra_core.override import override
 from mastra_core.schema import encode_json
 from mastra_core.storage.sqlite_database import Lock, Result, SqliteDatabase, Statement
 from mastra_core.storage.sqlite_rows import check_row_size, encode_names
-from mastra_core.storage.sqlite_select import PagedSelect, RowSelect
+from mastra_core.storage.sqlite_select import PagedSelect, RowSelect, find_read_limit
 
 __all__ = ("SqliteSuspendedRuns",)
 
@@ -128,8 +128,7 @@ class SqliteSuspendedRuns(SuspendedRuns):
         ]
         known = [(condition, value) for condition, value in conditions if value is not None]
         select = PagedSelect(_ROWS, known)
-        limits = (query.max_bytes, self._database.max_read_bytes)
-        limit = min((each for each in limits if each is not None), default=None)
+        limit = find_read_limit(query.max_bytes, self._database.max_read_bytes)
         statements = select.build(query.per_page, query.offset, descending=True, max_bytes=limit)
 
         def convert(results: Sequence[Result]) -> SuspendedRunPage:

@@ -108,4 +108,6 @@ _VERSION_4 = (
     "CREATE INDEX mastra_records_of ON mastra_records (kind, caller, expires_at)",
     "CREATE INDEX mastra_records_at ON mastra_records (expires_at)",
 )
-SCHEMA = Schema("mastra_schema", (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4))
+# The notes of a thread have an owner before the thread is created.
+_VERSION_5 = ("ALTER TABLE mastra_working_memory ADD COLUMN resource TEXT NOT NULL DEFAULT ''",)
+SCHEMA = Schema("mastra_schema", (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5))

@@ -9,10 +9,10 @@ from mastra_core.limits.memory_size import estimate_json_size, estimate_size
 from mastra_core.limits.page_size import PageSize
 from mastra_core.storage.sqlite_database import Result, Statement
 
-__all__ = ("HAS_METADATA", "PagedSelect", "RowSelect", "estimate_row_size")
+__all__ = ("HAS_METADATA", "PagedSelect", "RowSelect", "estimate_row_size", "find_read_limit")
 
 T = TypeVar("T")
-_NO_LIMIT = 2**52  # D1 refuses the BigInt that a number near 2**53 becomes in Pyodide
+_MAX_NUMBER = 2**52  # D1 refuses the BigInt that a number near 2**53 becomes in Pyodide
 
 _KIND = "CASE WHEN type IN ('true', 'false', 'integer', 'real') THEN 'number' ELSE type END"
 _OWN_NODES = f"""SELECT fullkey, {_KIND}, atom FROM json_tree(
@@ -67,13 +67,13 @@ class RowSelect:
         :param where: the condition.
         :param values: the values of the condition.
         :param limit: maximum number of rows; ``None`` for all.
-        :param offset: how many rows to skip.
+        :param offset: number of rows to skip.
         :param descending: whether the greatest row is first.
         :param max_bytes: maximum size of the rows. The first row beyond it is returned too.
         """
         sql, limited_sql = self._build_sql(where, descending)
-        bounds = (*values, _NO_LIMIT if limit is None else limit, offset)
-        return Statement(sql, bounds, max_bytes, limited_sql)
+        bounds = (_MAX_NUMBER if limit is None else limit, offset)
+        return Statement(sql, [*map(_limit_number, (*values, *bounds))], max_bytes, limited_sql)
 
     def _build_sql(self, where: str, descending: bool) -> tuple[str, str]:
         """Build the SQL of the query, without and with a limit for the size of its rows."""
@@ -103,7 +103,8 @@ class PagedSelect:
         self._where = " AND ".join(condition for condition, _ in conditions) or "true"
         self._values: list[Any] = []
         for _, value in conditions:
-            self._values += value if isinstance(value, tuple) else [value]
+            values = value if isinstance(value, tuple) else (value,)
+            self._values += map(_limit_number, values)
 
     def build(
         self, per_page: int | None, offset: int, *, descending: bool, max_bytes: int | None
@@ -111,7 +112,7 @@ class PagedSelect:
         """Build the statements that count all rows and return those of the page.
 
         :param per_page: rows in a page; ``None`` for all.
-        :param offset: how many rows precede the page.
+        :param offset: number of rows before the page.
         :param descending: whether the greatest row is first.
         :param max_bytes: maximum size of the page; ``None`` for no maximum.
         """
@@ -143,6 +144,21 @@ class PagedSelect:
             size.add(estimate_row_size(row))
             items.append(parse_row(row))
         return tuple(items), results[0].rows[0][0]
+
+
+def find_read_limit(*limits: int | None) -> int | None:
+    """Return the smallest limit for the bytes of a read; ``None`` if there is none.
+
+    :param limits: the limits; ``None`` for no limit.
+    """
+    return min((each for each in limits if each is not None), default=None)
+
+
+def _limit_number(value: Any) -> Any:
+    """Return a number that every database accepts; stored numbers are smaller."""
+    if isinstance(value, int):
+        return min(max(value, -_MAX_NUMBER), _MAX_NUMBER)
+    return value
 
 
 def estimate_row_size(row: tuple[Any, ...]) -> int:

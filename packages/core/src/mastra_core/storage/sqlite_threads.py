@@ -42,6 +42,7 @@ from mastra_core.storage.sqlite_select import (
     PagedSelect,
     RowSelect,
     estimate_row_size,
+    find_read_limit,
 )
 
 __all__ = ("SqliteThreads",)
@@ -54,6 +55,9 @@ _UPDATE_THREAD = """UPDATE mastra_threads SET resource = ?, title = ?, metadata 
 _DELETE_THREAD = "DELETE FROM mastra_threads WHERE id = ? AND resource = coalesce(?, resource)"
 _DELETE_NOTES = """DELETE FROM mastra_working_memory WHERE scope = 'thread' AND owner = ?
     AND EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = coalesce(?, resource))"""
+# Another resource may have written notes for this id before the thread is created.
+_DELETE_OTHER_NOTES = """DELETE FROM mastra_working_memory WHERE scope = 'thread' AND owner = ?
+    AND resource NOT IN ('', ?) AND NOT EXISTS (SELECT 1 FROM mastra_threads WHERE id = ?)"""
 _IS_OWNED = "EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = ?)"
 _TOUCH = """UPDATE mastra_threads SET title = CASE title WHEN '' THEN ? ELSE title END,
     updated_at = max(updated_at, ?), position = max(position + 1, ?) WHERE id = ?"""
@@ -66,7 +70,7 @@ _ON_SAME_ID = """ON CONFLICT (id) DO UPDATE SET
     created_at = excluded.created_at"""
 _SHARED_LOCK = Lock("mastra_threads", is_shared=True)
 _EXCLUSIVE_LOCK = Lock("mastra_threads")
-_MAX_LISTED_IDS = 4  # that are bound one by one, which is faster than a JSON list
+_MAX_BOUND_IDS = 4  # more ids are bound as one JSON list, which is slower for few ids
 _ROWS_PER_INSERT = 13  # with the values of the condition, less than D1's maximum of 100 values
 _PUT_HISTORY = """INSERT INTO mastra_histories (thread, agent, messages, data)
     SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND position = ?)"""
@@ -117,8 +121,9 @@ class SqliteThreads(ThreadStore):
 
     @override
     async def create(self, thread: Thread) -> bool:
+        delete_notes = Statement(_DELETE_OTHER_NOTES, (thread.id, thread.resource, thread.id))
         insert = Statement(_INSERT_THREAD.format("true"), self._to_thread_row(thread))
-        return await self._change([insert], thread.id)
+        return await self._change([delete_notes, insert], thread.id)
 
     @override
     async def update(self, thread: Thread, resource: str | None = None) -> bool:
@@ -142,13 +147,14 @@ class SqliteThreads(ThreadStore):
         history: History | None = None,
         after: int = 0,
     ) -> bool:
+        messages = [*{each.id: each for each in messages}.values()]
         condition = _AppendCondition(thread, messages)
         delete_history = Statement(_DELETE_HISTORY, (thread.id,))
         title = repair_text(thread.title)
         touch = Statement(_TOUCH, (title, thread.updated_at, now(), thread.id))
         statements = [condition.add_to(delete_history)]
         if create:
-            statements.insert(0, condition.build_creation(self._to_thread_row(thread)))
+            statements = [*condition.build_creation(self._to_thread_row(thread)), *statements]
         if history is not None and self._fits_row(history):
             row = (thread.id, history.agent, history.messages, history.data)
             statements.append(condition.add_to(Statement(_PUT_HISTORY, (*row, thread.id, after))))
@@ -279,7 +285,7 @@ class SqliteThreads(ThreadStore):
     async def _require_free_ids(
         self, thread: Thread, condition: _AppendCondition, *, create: bool
     ) -> None:
-        """Raise an error if an id is the reason why nothing was added to a thread."""
+        """Raise ``Conflict`` if a message of another thread has one of the ids."""
 
         def check(results: Sequence[Result]) -> None:
             taken, known = results[0].rows, _get_thread(results[1])
@@ -307,8 +313,7 @@ class SqliteThreads(ThreadStore):
         return await self._database.execute(statements, convert)
 
     def _limit_read(self, max_bytes: int | None) -> int | None:
-        limits = (max_bytes, self._database.max_read_bytes)
-        return min((each for each in limits if each is not None), default=None)
+        return find_read_limit(max_bytes, self._database.max_read_bytes)
 
     def _build_inserts(
         self, messages: Sequence[StoredMessage], condition: _AppendCondition
@@ -341,8 +346,9 @@ def _build_insert(count: int) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _build_creation(query: str) -> str:
-    return _INSERT_THREAD.format(f"NOT EXISTS ({query})")
+def _build_creation(query: str) -> tuple[str, str]:
+    condition = f"NOT EXISTS ({query})"
+    return f"{_DELETE_OTHER_NOTES} AND {condition}", _INSERT_THREAD.format(condition)
 
 
 @functools.lru_cache(maxsize=64)
@@ -350,7 +356,7 @@ def _build_condition(count: int) -> tuple[str, str]:
     """Build the query for message ids of other threads, and the condition that uses this query."""
     listed = (
         ", ".join("?" * count) or "NULL"
-        if count <= _MAX_LISTED_IDS
+        if count <= _MAX_BOUND_IDS
         else "SELECT value FROM json_each(?)"
     )
     taken = f"SELECT id FROM mastra_messages WHERE thread <> ? AND id IN ({listed})"
@@ -369,9 +375,10 @@ class _AppendCondition:
     def __init__(self, thread: Thread, messages: Sequence[StoredMessage]) -> None:
         ids = [message.id for message in messages]
         count = len(ids)
-        values = ids if count <= _MAX_LISTED_IDS else [encode_names(ids)]
-        self._taken, self._text = _build_condition(min(count, _MAX_LISTED_IDS + 1))
+        values = ids if count <= _MAX_BOUND_IDS else [encode_names(ids)]
+        self._taken, self._text = _build_condition(min(count, _MAX_BOUND_IDS + 1))
         self._taken_values = (thread.id, *values)
+        self._thread = thread
         self._values = (thread.id, thread.resource, *self._taken_values)
 
     def find_taken_id(self) -> Statement:
@@ -385,12 +392,17 @@ class _AppendCondition:
         """
         return Statement(statement.sql + self._text, (*statement.values, *self._values))
 
-    def build_creation(self, row: Sequence[Any]) -> Statement:
-        """Build the statement that creates the thread, unless an id is taken.
+    def build_creation(self, row: Sequence[Any]) -> tuple[Statement, Statement]:
+        """Build the statements that create the thread, unless an id is taken.
 
         :param row: the row of the thread.
         """
-        return Statement(_build_creation(self._taken), (*row, *self._taken_values))
+        delete_notes, insert = _build_creation(self._taken)
+        key = (self._thread.id, self._thread.resource, self._thread.id)
+        return (
+            Statement(delete_notes, (*key, *self._taken_values)),
+            Statement(insert, (*row, *self._taken_values)),
+        )
 
 
 def _get_thread(result: Result) -> Thread | None:

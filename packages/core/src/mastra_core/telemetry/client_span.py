@@ -14,22 +14,21 @@ _FIRST_ERROR = 400
 def start_client_span(method: str, url: str) -> contextlib.AbstractContextManager[Span]:
     """Start the span of an outgoing request, if it is sent within the span of a request or run.
 
-    Of the URL, the span has the host and the port only, because the rest may contain credentials.
+    The span has only the host and the port of the URL, because the rest may contain credentials.
 
     :param method: the HTTP method.
     :param url: the URL.
-    :returns: a context manager that gives the span; ``None`` if nothing is traced.
+    :returns: a context manager that yields the span, or ``None`` if nothing is traced.
     """
     if get_current_span() is None:
         return contextlib.nullcontext()
     from urllib.parse import urlsplit
 
-    parts = urlsplit(url)
-    attributes = {
-        "http.request.method": method,
-        "server.address": parts.hostname or "",
-        "server.port": parts.port or (443 if parts.scheme == "https" else 80),
-    }
+    attributes: dict[str, str | int] = {"http.request.method": method}
+    with contextlib.suppress(ValueError):  # an invalid URL; the request itself reports it
+        parts = urlsplit(url)
+        attributes["server.address"] = parts.hostname or ""
+        attributes["server.port"] = parts.port or (443 if parts.scheme == "https" else 80)
     return start_span(method, attributes, kind="client")
 
 

@@ -6,9 +6,9 @@ __all__ = ("ExportCounts",)
 
 
 class ExportCounts:
-    """How many spans of this process were exported, and how many were lost.
+    """The numbers of the exported and of the lost spans of this process.
 
-    ``exported`` and ``dropped`` are the numbers.
+    The attribute ``exported`` is the number of exported spans, and ``dropped`` that of lost spans.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class ExportCounts:
         """Add to the numbers of exported and lost spans.
 
         :param result: ``exported`` or ``dropped``.
-        :param count: how many.
+        :param count: the number of spans to add.
         """
         setattr(self, result, getattr(self, result) + count)
         from mastra_core.metrics.definitions import SPANS

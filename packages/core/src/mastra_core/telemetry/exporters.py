@@ -1,4 +1,4 @@
-"""Build what receives the ended spans: a queue with its thread, or the spans of each request."""
+"""Build the function that receives ended spans, as the setting ``export`` describes it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_core.request_scope import is_request_scoped
+from mastra_core.secret import Secret, reveal_all
 from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.otel_environment import (
     read_exporter,
@@ -17,18 +18,21 @@ from mastra_core.telemetry.otel_environment import (
     read_queue,
 )
 from mastra_core.telemetry.otlp_encoding import SpanLimits
+from mastra_core.telemetry.setting_keys import check_keys
 from mastra_core.telemetry.span_queue import SpanQueue, SpanSender
 
 __all__ = ("build_export", "check_export")
 
 _EXPORTERS = ("otlp", "console", "file")
+_KEYS = ("type", "endpoint", "headers", "path")
 
 
 def check_export(export: Any) -> None:
     """Check the setting ``export``.
 
     :param export: the setting.
-    :raises ConfigError: for anything but a mapping of a known type, or an exporter.
+    :raises ConfigError: for anything but an exporter, or a mapping with a known type and known
+        keys.
     """
     if _is_exporter(export):
         return
@@ -39,6 +43,7 @@ def check_export(export: Any) -> None:
             f'Write export={{"type": ...}} with {", ".join(_EXPORTERS)}, or pass an exporter of '
             "OpenTelemetry's SDK.",
         )
+    check_keys("export", export, _KEYS)
     if kind == "file" and not export.get("path"):
         raise ConfigError(
             "The telemetry export to a file has no path.",
@@ -53,7 +58,8 @@ def build_export(
 
     :param export: the setting.
     :param counts: the counts of the process.
-    :returns: both ``None`` for no export; no queue where threads do not exist.
+    :returns: the function and the queue. Both are ``None`` if nothing is exported. The queue is
+        ``None`` where threads do not exist.
     :raises ConfigError: for an invalid variable of OpenTelemetry.
     """
     kind = read_exporter("object" if _is_exporter(export) else export["type"])
@@ -79,9 +85,9 @@ def _build_request_export(
         collector = read_otlp(settings.get("endpoint"), settings.get("headers"))
         return RequestSpans(collector, _read_limits(), counts).add
     exporter = export if kind == "object" else _build_console_exporter()
-    from mastra_core.telemetry.sdk_sender import to_readable_span
+    from mastra_core.telemetry.sdk_sender import DirectExport, ExporterSender
 
-    return lambda span: exporter.export([to_readable_span(span)])
+    return DirectExport(ExporterSender(exporter), counts).add
 
 
 def _build_sender(kind: str, export: Any, settings: Mapping[str, Any]) -> SpanSender:
@@ -123,7 +129,7 @@ def _build_console_exporter() -> Any:
     return ConsoleSpanExporter()
 
 
-def _build_grpc_exporter(endpoint: str | None, headers: Mapping[str, str] | None) -> Any:
+def _build_grpc_exporter(endpoint: str | None, headers: Mapping[str, str | Secret] | None) -> Any:
     from importlib import import_module
 
     try:
@@ -134,5 +140,5 @@ def _build_grpc_exporter(endpoint: str | None, headers: Mapping[str, str] | None
             "Install that package, or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf.",
         ) from None
     return module.OTLPSpanExporter(
-        endpoint=endpoint, headers=dict(headers) if headers else None, timeout=5
+        endpoint=endpoint, headers=reveal_all(headers) if headers else None, timeout=5
     )

@@ -1,7 +1,7 @@
-"""Record a sampled span in the form that is cheapest to write.
+"""A span that costs little to record.
 
-A span of OpenTelemetry's SDK checks and copies its attributes under a lock. A ``LightSpan`` keeps
-what it is given. The thread of the export checks and encodes it.
+A span of OpenTelemetry's SDK checks and copies its attributes under a lock. A ``LightSpan`` stores
+its attributes unchecked. The thread of the export checks and encodes them.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = ("LightEvent", "LightSpan", "record_error")
 
-_MAX_STACKTRACE = 16_384  # characters
+_MAX_TEXT = 16_384  # characters of the message and of the traceback of an exception
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _UNSET = Status()
 
 
 class LightEvent:
-    """Something that happened at one moment of a span.
+    """An event of a span, which happened at one moment.
 
     :param name: the name of the event.
     :param attributes: the attributes of the event.
@@ -59,8 +59,8 @@ class LightSpan(Span):
     :param name: the name.
     :param kind: the kind.
     :param parent: the span that contains it, or its context; ``None`` for a new trace.
-    :param attributes: attributes, which the span may change.
-    :param links: spans that are related otherwise.
+    :param attributes: the attributes; the span changes this dictionary.
+    :param links: links to other related spans.
     :param resource: the OpenTelemetry resource of the process.
     :param on_end: receives the span when it has ended.
     """
@@ -158,7 +158,8 @@ class LightSpan(Span):
         :param timestamp: nanoseconds since the epoch; now by default.
         """
         if self.end_time is None:
-            self.events.append(LightEvent(name, attributes or {}, timestamp or time.time_ns()))
+            own = dict(attributes) if attributes else {}  # the caller may change its dictionary
+            self.events.append(LightEvent(name, own, timestamp or time.time_ns()))
 
     def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
         """Add a related span.
@@ -182,7 +183,7 @@ class LightSpan(Span):
         return self.end_time is None
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
-        """Set whether the work of the span succeeded; ``OK`` is final.
+        """Set the status of the span; the status ``OK`` is final.
 
         :param status: the status, or its code.
         :param description: why the work failed.
@@ -213,13 +214,9 @@ class LightSpan(Span):
         :param rest: not used.
         :param options: not used.
         """
-        kind, lines = type(exception), traceback.format_exception(exception)
+        kind = type(exception)
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-        details = {
-            "exception.type": module + kind.__qualname__,
-            "exception.message": _hide_credentials(str(exception)),
-            "exception.stacktrace": _hide_credentials("".join(lines))[-_MAX_STACKTRACE:],
-        }
+        details = {"exception.type": module + kind.__qualname__, **_describe_exception(exception)}
         self.add_event("exception", {**details, **(attributes or {})}, timestamp)
 
     def fail(self, error: Exception) -> None:
@@ -230,8 +227,7 @@ class LightSpan(Span):
         self.record_exception(error)
         self.attributes.setdefault("error.type", type(error).__qualname__)
         if self.status.status_code is StatusCode.UNSET:
-            text = f"{type(error).__name__}: {_hide_credentials(str(error))}"
-            self.set_status(StatusCode.ERROR, text)
+            self.set_status(StatusCode.ERROR, f"{type(error).__name__}: {_read_message(error)}")
 
     def end(self, end_time: int | None = None) -> None:
         """End the span.
@@ -249,14 +245,27 @@ def record_error(span: Span, error: Exception) -> None:
     :param span: the span.
     :param error: the exception.
     """
-    text = _hide_credentials(str(error))
+    span.record_exception(error, attributes=_describe_exception(error))
+    text = f"{type(error).__name__}: {_read_message(error)}"
+    span.set_status(Status(StatusCode.ERROR, text))
+
+
+def _describe_exception(error: BaseException) -> dict[str, str]:
+    """Return the attributes with the texts of an exception."""
     lines = "".join(traceback.format_exception(error))
-    attributes = {
-        "exception.message": text,
-        "exception.stacktrace": _hide_credentials(lines)[-_MAX_STACKTRACE:],
+    return {
+        "exception.message": _read_message(error),
+        "exception.stacktrace": _hide_credentials(lines)[-_MAX_TEXT:],
     }
-    span.record_exception(error, attributes=attributes)
-    span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {text}"))
+
+
+def _read_message(error: BaseException) -> str:
+    """Return the message of an exception without credentials."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  # a user's class may raise anything
+        text = "the exception has no readable message"
+    return _hide_credentials(text)[:_MAX_TEXT]
 
 
 def _hide_credentials(text: str) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from mastra_core.errors import ConfigError
+from mastra_core.logs.http_url import parse_http_url
+from mastra_core.secret import Secret, reveal_all
 
 __all__ = (
     "OtlpSettings",
@@ -52,10 +54,10 @@ class OtlpSettings:
 
     :param endpoint: the URL that receives the spans.
     :param headers: headers of each request.
-    :param timeout: seconds of one request.
+    :param timeout: maximum seconds of one request.
     :param compression: ``none``, ``gzip`` or ``deflate``.
-    :param certificate: the file of the certificate authorities; the usual ones by default.
-    :param client_certificate: the files of the client's certificate and key.
+    :param certificate: path of a file with certificate authorities; empty for the usual ones.
+    :param client_certificate: paths of the client's certificate and key; ``None`` for none.
     """
 
     endpoint: str
@@ -86,8 +88,7 @@ def read_protocol(default: str) -> str:
     :param default: the protocol if no variable is set.
     :raises ConfigError: for an unknown protocol.
     """
-    names = (f"{_PREFIX}TRACES_PROTOCOL", f"{_PREFIX}PROTOCOL")
-    found = [_read_choice(name, _PROTOCOLS) for name in names]
+    found = [_read_choice(variable, _PROTOCOLS) for variable in _list_variables("PROTOCOL")]
     return next(filter(None, found), default)
 
 
@@ -104,17 +105,19 @@ def read_sampling(default: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**sampling, "probability": _read_ratio()} if name in _RATIOS else sampling
 
 
-def read_otlp(endpoint: str | None, headers: Mapping[str, str] | None) -> OtlpSettings:
+def read_otlp(endpoint: str | None, headers: Mapping[str, str | Secret] | None) -> OtlpSettings:
     """Return the collector of ``OTEL_EXPORTER_OTLP_*``.
 
     :param endpoint: the base URL, or the URL of the traces; overrides the variables.
-    :param headers: overrides the variables.
+    :param headers: overrides the variables; a value may be a ``Secret``.
     :raises ConfigError: for an invalid value.
     """
+    url = _complete_endpoint(endpoint) if endpoint else _read_endpoint()
+    parse_http_url(url, "Telemetry")
     key, certificate = _read_otlp("CLIENT_KEY"), _read_otlp("CLIENT_CERTIFICATE")
     return OtlpSettings(
-        endpoint=_complete_endpoint(endpoint) if endpoint else _read_endpoint(),
-        headers=dict(headers) if headers else _read_headers(),
+        endpoint=url,
+        headers=reveal_all(headers) if headers else _read_headers(),
         timeout=_read_otlp_timeout(),
         compression=_read_compression(),
         certificate=_read_otlp("CERTIFICATE"),
@@ -195,26 +198,24 @@ def _read_number(variable: str, smallest: float = 1) -> float | None:
     return value
 
 
+def _list_variables(name: str) -> tuple[str, str]:
+    """Return the variable for traces, and the variable for all signals."""
+    return f"{_PREFIX}TRACES_{name}", f"{_PREFIX}{name}"
+
+
 def _read_otlp(name: str) -> str:
-    """Return the variable for traces, or else the variable for all signals."""
-    for variable in (f"{_PREFIX}TRACES_{name}", f"{_PREFIX}{name}"):
-        if value := os.environ.get(variable, "").strip():
-            return value
-    return ""
+    values = (os.environ.get(variable, "").strip() for variable in _list_variables(name))
+    return next(filter(None, values), "")
 
 
 def _read_otlp_timeout() -> float:
-    for variable in (f"{_PREFIX}TRACES_TIMEOUT", f"{_PREFIX}TIMEOUT"):
-        if value := _read_number(variable, smallest=0.001):
-            return value
-    return 10.0
+    values = (_read_number(variable, smallest=0.001) for variable in _list_variables("TIMEOUT"))
+    return next(filter(None, values), 10.0)
 
 
 def _read_compression() -> str:
-    for variable in (f"{_PREFIX}TRACES_COMPRESSION", f"{_PREFIX}COMPRESSION"):
-        if value := _read_choice(variable, _COMPRESSIONS):
-            return value
-    return "none"
+    values = (_read_choice(variable, _COMPRESSIONS) for variable in _list_variables("COMPRESSION"))
+    return next(filter(None, values), "none")
 
 
 def _read_endpoint() -> str:

@@ -14,7 +14,7 @@ __all__ = ("SpanLimits", "encode_attributes", "encode_spans")
 
 _MAX_CACHED = 4_096  # attributes with short text, and names
 _MAX_CACHED_LENGTH = 64  # characters of such a text
-_MIN_INT, _MAX_INT = -(2**63), 2**63 - 1  # "in range" walks it for a subclass of int
+_MIN_INT, _MAX_INT = -(2**63), 2**63 - 1  # a range would be walked for a subclass of int
 _MAX_DECIMAL = 10_000  # bits; Python refuses to write longer numbers in decimal
 _MAX_DEPTH = 8  # of nested lists
 _SPAN_TIMES = struct.Struct("<BQBQ")  # start and end
@@ -30,10 +30,10 @@ _keys: dict[str, bytes] = {}
 class SpanLimits:
     """The limits of the specification, from the variables of OpenTelemetry.
 
-    :param attributes: attributes of a span.
-    :param length: characters of a text in an attribute; ``None`` for no limit.
-    :param events: events of a span.
-    :param links: links of a span.
+    :param attributes: maximum number of attributes of a span.
+    :param length: maximum characters of a text in an attribute; ``None`` for no limit.
+    :param events: maximum number of events of a span.
+    :param links: maximum number of links of a span.
     """
 
     __slots__ = ("attributes", "events", "length", "links")
@@ -58,7 +58,8 @@ def encode_spans(
 
     :param spans: ``LightSpan`` objects and ended spans of OpenTelemetry's SDK.
     :param limits: the limits of each span.
-    :param failures: gets the spans that cannot be encoded, instead of an exception.
+    :param failures: a list to which spans that cannot be encoded are added. Without the list, such
+        a span raises an exception.
     """
     groups: dict[int, tuple[Any, dict[Any, list[bytes]]]] = {}
     for span in spans:

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mastra_core.logs.http_session import build_session
 from mastra_core.override import override
 from mastra_core.telemetry.otel_environment import OtlpSettings
 from mastra_core.telemetry.otlp_encoding import SpanLimits, encode_spans
@@ -33,11 +34,9 @@ class OtlpSender(SpanSender):
     """
 
     def __init__(self, settings: OtlpSettings, limits: SpanLimits) -> None:
-        import requests
-
         self._settings = settings
         self._limits = limits
-        self._session = requests.Session()
+        self._session = build_session()
         self._session.verify = settings.certificate or True
         self._session.cert = settings.client_certificate
         self._headers = {**settings.headers, "content-type": "application/x-protobuf"}
@@ -52,22 +51,24 @@ class OtlpSender(SpanSender):
         while True:
             reason, wait = self._post(body, deadline)
             if reason is None and failures:
-                raise ExportFailure("values of them cannot be encoded", len(failures))
+                raise ExportFailure("some of their values cannot be encoded", len(failures))
             if reason is None:
                 return
             jitter = random.uniform(0.8, 1.2)  # noqa: S311  # no secret
-            wait = delay * jitter if wait is None else wait
+            wait = wait or delay * jitter
             if wait < 0 or stopping.is_set() or time.monotonic() + wait >= deadline:
                 raise ExportFailure(reason)
             stopping.wait(wait)
             delay *= 2
 
+    @override
     def close(self) -> None:
-        """Close the connection."""
         self._session.close()
 
-    def _post(self, body: bytes, deadline: float) -> tuple[str | None, float | None]:
-        """Return why the request failed, and the seconds until the next try (-1 for no retry).
+    def _post(self, body: bytes, deadline: float) -> tuple[str | None, float]:
+        """Return why the request failed, and the delay that the collector asks for.
+
+        The delay is in seconds. It is 0 if the collector asks for none, and -1 for no retry.
 
         :raises ExportFailure: when the collector accepted a part only.
         """
@@ -84,12 +85,12 @@ class OtlpSender(SpanSender):
             ) as response:
                 answer = response.raw.read(_MAX_RESPONSE, decode_content=True)
         except (requests.ConnectionError, requests.Timeout) as error:
-            return f"{self._settings.endpoint} does not answer: {type(error).__name__}", None
+            return f"{self._settings.endpoint} does not answer: {type(error).__name__}", 0
         except Exception as error:  # noqa: BLE001  # a response may break any layer of the client
             return f"{self._settings.endpoint} fails: {type(error).__name__}", -1
         if response.status_code in _SUCCESSES:
             _check_answer(answer, response.headers)
-            return None, None
+            return None, 0
         reason = f"{self._settings.endpoint} answers with status {response.status_code}"
         if response.status_code not in _RETRIED:
             return reason, -1
@@ -124,6 +125,7 @@ def _check_answer(answer: bytes, headers: Mapping[str, str]) -> None:
         raise ExportFailure(message, partial.rejected_spans)
 
 
-def _read_retry_after(headers: Mapping[str, str]) -> float | None:
+def _read_retry_after(headers: Mapping[str, str]) -> float:
+    """Return the seconds of the header ``retry-after``; 0 for a date or without the header."""
     text = headers.get("retry-after", "").strip()
-    return float(text) if text.isdecimal() else None
+    return float(text) if text.isdecimal() else 0

@@ -22,7 +22,7 @@ from mastra_core.telemetry.span_recorder import Recorder
 
 __all__ = ("connect_recorder", "warn_about_closed_provider")
 
-_DUPLICATE_SCOPES = "com.anthropic.sdk.python"  # a span for each request, beside our own
+_DUPLICATE_SCOPES = "com.anthropic.sdk.python"  # its SDK adds a span for each request to ours
 
 
 def connect_recorder(resource: Resource, sampling: Sampling) -> tuple[Any, Recorder]:
@@ -44,7 +44,7 @@ def connect_recorder(resource: Resource, sampling: Sampling) -> tuple[Any, Recor
 
 
 def warn_about_closed_provider(provider: Any) -> None:
-    """Log a warning if a provider passes its spans to nobody else, such as ddtrace's provider.
+    """Log a warning if a provider accepts no span processor, as ddtrace's provider does.
 
     :param provider: the provider.
     """
@@ -62,8 +62,8 @@ def warn_about_closed_provider(provider: Any) -> None:
 class _RecordedProvider(TracerProvider):
     """The OpenTelemetry provider of this library.
 
-    A span processor of the application must see all spans. If one is added, the recorder
-    creates its spans by this provider too.
+    A span processor of the application must see all spans. If one is added, the recorder also
+    creates its spans with this provider.
     """
 
     def __init__(self, resource: Resource, recorder: Recorder) -> None:

@@ -11,15 +11,18 @@ from typing import Any
 
 from mastra_core.fetch import fetch
 from mastra_core.logger import get_logger
+from mastra_core.logs.bounded_queue import BoundedQueue
 from mastra_core.redaction import safe_message
 from mastra_core.request_scope import RequestLifetime, get_current_request
 from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.otel_environment import OtlpSettings
 from mastra_core.telemetry.otlp_encoding import SpanLimits, encode_spans
+from mastra_core.telemetry.span_size import estimate_span_size
 
 __all__ = ("RequestSpans",)
 
-MAX_SPANS = 2048  # of one request; later spans are dropped
+_MAX_SPANS = 2_048  # of one request; later spans are dropped
+_MAX_BYTES = 8 * 1024 * 1024  # of the spans of one request; a Worker has 128 MB
 _FIRST_FAILURE = 300  # the lowest status that reports no success
 _RETRIED = frozenset((429, 502, 503, 504))
 _RETRY_DELAY = 1.0  # seconds
@@ -40,7 +43,7 @@ class RequestSpans:
         self._settings = settings
         self._limits = limits
         self._counts = counts
-        self._pending: list[Any] = []  # spans without a request
+        self._pending = _build_queue()  # spans without a request
 
     def add(self, span: Any) -> None:
         """Add an ended span to those of its request.
@@ -54,16 +57,14 @@ class RequestSpans:
             spans = request.values[self]
         else:
             spans = request.values[self] = self._pending
-            self._pending = []
+            self._pending = _build_queue()
             request.on_end(partial(self._send_spans, request))
-        if len(spans) < MAX_SPANS:
-            spans.append(span)
-        else:
+        if not spans.put(span, estimate_span_size(span)):
             self._counts.add("dropped", 1)
 
     async def _send_spans(self, request: RequestLifetime) -> None:
-        await self._send(request.values[self])
-        del request.values[self]  # a later span begins a new list
+        spans = request.values.pop(self)  # a span that ends from now on begins a new queue
+        await self._send(spans.take())
 
     async def _send(self, spans: list[Any]) -> None:
         failures: list[Any] = []  # spans with a value that cannot be encoded
@@ -91,3 +92,7 @@ class RequestSpans:
             self._settings.endpoint, method="POST", headers=headers, body=body, seconds=_TIMEOUT
         )
         return response.status
+
+
+def _build_queue() -> BoundedQueue[Any]:
+    return BoundedQueue(_MAX_BYTES, _MAX_SPANS)

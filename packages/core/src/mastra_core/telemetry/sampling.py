@@ -1,4 +1,4 @@
-"""Decide which requests and runs are traced, before anything is paid for their traces."""
+"""Decide which requests and runs are traced, before their traces cost anything."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from contextvars import ContextVar
 from typing import Any
 
 from mastra_core.errors import ConfigError
+from mastra_core.telemetry.setting_keys import check_keys
 
 __all__ = ("Sampling", "unsampled_headers")
 
+_KEYS = ("type", "probability", "trust_callers")
 _TYPES = ("always_on", "always_off", "ratio", "parent_based")
 
 unsampled_headers: ContextVar[Sequence[tuple[bytes, bytes]] | None] = ContextVar(
     "unsampled_headers", default=None
 )
-"""Inside of a request or run that is not sampled, the headers of the request; otherwise ``None``.
+"""The headers of the current request, if the request is not sampled; otherwise ``None``.
 
-The headers of a run outside of a request are empty.
+For a run outside of a request that is not sampled, the headers are empty.
 """
 
 
@@ -25,7 +27,7 @@ class Sampling:
     """The share of the requests and runs that are traced.
 
     :param settings: the mapping of ``Telemetry(sampling=...)``.
-    :raises ConfigError: for an unknown type or an invalid probability.
+    :raises ConfigError: for an unknown type or key, or an invalid probability.
     """
 
     __slots__ = ("_draw", "probability", "trusts_callers")
@@ -37,6 +39,7 @@ class Sampling:
                 f"The telemetry sampling type {kind!r} does not exist.",
                 f'Write sampling={{"type": ...}} with {", ".join(_TYPES)}.',
             )
+        check_keys("sampling", settings, _KEYS)
         from random import random  # takes long to import, and most processes sample nothing
 
         self._draw = random

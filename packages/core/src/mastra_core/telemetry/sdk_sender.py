@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.logger import get_logger
+from mastra_core.override import override
+from mastra_core.redaction import safe_message
+from mastra_core.telemetry.export_counts import ExportCounts
 from mastra_core.telemetry.light_span import LightSpan
 from mastra_core.telemetry.otlp_encoding import SpanLimits, encode_spans
-from mastra_core.telemetry.span_queue import ExportFailure
+from mastra_core.telemetry.span_queue import ExportFailure, SpanSender
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.export import SpanExporter
 
-__all__ = ("ExporterSender", "FileSender", "to_readable_span")
+__all__ = ("DirectExport", "ExporterSender", "FileSender", "to_readable_span")
 
 _IDS = ("traceId", "spanId", "parentSpanId")
 
 
-class ExporterSender:
+class ExporterSender(SpanSender):
     """Passes batches to an exporter of OpenTelemetry's SDK.
 
     :param exporter: the exporter.
@@ -31,54 +36,78 @@ class ExporterSender:
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
 
-    def send(self, spans: Sequence[Any], stopping: threading.Event, deadline: float) -> None:  # noqa: ARG002  # the protocol's signature
-        """Export spans.
-
-        :param spans: ended spans.
-        :param stopping: not used.
-        :param deadline: not used; the exporter has its own.
-        :raises ExportFailure: when the exporter reports a failure.
-        """
+    @override
+    def send(self, spans: Sequence[Any], stopping: threading.Event, deadline: float) -> None:
         result = self._exporter.export([to_readable_span(span) for span in spans])
         if getattr(result, "name", "SUCCESS") != "SUCCESS":
             raise ExportFailure(f"{type(self._exporter).__name__} reports a failure")
 
+    @override
     def close(self) -> None:
-        """Shut the exporter down."""
         self._exporter.shutdown()
 
 
-class FileSender:
+class DirectExport:
+    """Exports each span when it ends, where threads do not exist.
+
+    :param sender: the destination of the spans.
+    :param counts: the counts to increase.
+    """
+
+    def __init__(self, sender: ExporterSender, counts: ExportCounts) -> None:
+        self._sender = sender
+        self._counts = counts
+
+    def add(self, span: Any) -> None:
+        """Export an ended span; a failure is logged, and does not reach the code of the span.
+
+        :param span: the span.
+        """
+        try:
+            self._sender.send([span], threading.Event(), 0)
+        except Exception as error:  # noqa: BLE001  # an exporter of the user may raise anything
+            self._counts.add("dropped", 1)
+            get_logger("mastra.telemetry").warning(
+                "spans are lost: %s", safe_message(error), extra={"lost_spans": 1}
+            )
+        else:
+            self._counts.add("exported", 1)
+
+
+class FileSender(SpanSender):
     """Appends each batch to a file as one line of OTLP JSON, which collectors can read.
 
-    :param path: the file.
+    :param path: path of the file; missing directories are created.
     :param limits: the limits of each span.
     """
 
     def __init__(self, path: Path, limits: SpanLimits) -> None:
-        self._path = path
+        self._path = path.absolute()  # the working directory may change
         self._limits = limits
 
-    def send(self, spans: Sequence[Any], stopping: threading.Event, deadline: float) -> None:  # noqa: ARG002  # the protocol's signature
-        """Append a line to the file.
-
-        :param spans: ended spans.
-        :param stopping: not used.
-        :param deadline: not used.
-        :raises ExportFailure: when the file cannot be written, or a span cannot be encoded.
-        """
+    @override
+    def send(self, spans: Sequence[Any], stopping: threading.Event, deadline: float) -> None:
         failures: list[Any] = []
         line = json.dumps(_convert_to_json(encode_spans(spans, self._limits, failures))) + "\n"
         try:
-            with self._path.open("a", encoding="utf-8") as file:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with open(
+                self._path, "a", encoding="utf-8", opener=_open_privately
+            ) as file:  # pathlib has no opener
                 file.write(line)
         except OSError as error:
             raise ExportFailure(f"{str(self._path)!r}: {error.strerror}") from None
         if failures:
-            raise ExportFailure("values of them cannot be encoded", len(failures))
+            raise ExportFailure("some of their values cannot be encoded", len(failures))
 
+    @override
     def close(self) -> None:
-        """Do nothing, because the file is open only while a line is written."""
+        pass  # the file is open only while a line is written
+
+
+def _open_privately(path: str, flags: int) -> int:
+    """Open a file that only its owner and its group can read, because spans may have inputs."""
+    return os.open(path, flags, 0o640)
 
 
 def to_readable_span(span: Any) -> ReadableSpan:

@@ -1,28 +1,32 @@
-"""Export ended spans from a thread of its own, through a queue that cannot grow without bound."""
+"""Export ended spans in a thread, through a queue of limited size."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
-from collections import deque
+import weakref
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from mastra_core.logger import get_logger
+from mastra_core.logs.bounded_queue import BoundedQueue
 from mastra_core.logs.wakeup import Wakeup
 from mastra_core.redaction import safe_message
 from mastra_core.telemetry.export_counts import ExportCounts
+from mastra_core.telemetry.span_size import estimate_span_size
 
 __all__ = ("ExportFailure", "SpanQueue", "SpanSender")
+
+MAX_BYTES = 32 * 1024 * 1024  # of spans that wait
+_BATCH_BYTES = 4 * 1024 * 1024  # of one export; collectors refuse large requests
 
 
 class ExportFailure(Exception):
     """A batch of spans was not accepted.
 
-    :param reason: why, for the log.
-    :param count: how many of its spans are lost; all by default.
+    :param reason: the reason, for the log.
+    :param count: number of lost spans; all spans of the batch by default.
     """
 
     def __init__(self, reason: str, count: int | None = None) -> None:
@@ -37,8 +41,8 @@ class SpanSender(Protocol):
         """Send spans; block until they are accepted or lost.
 
         :param spans: ended spans.
-        :param stopping: an event that is set when the process stops, so that nothing is tried
-            again.
+        :param stopping: an event that is set when the process stops; from then on, nothing is
+            tried again.
         :param deadline: the value of ``time.monotonic()`` at which to give up.
         :raises ExportFailure: when spans are lost.
         """
@@ -55,10 +59,10 @@ class SpanQueue:
 
     :param sender: the destination of the spans.
     :param counts: the counts to increase.
-    :param max_size: spans that may wait.
-    :param batch_size: spans of one export.
+    :param max_size: maximum number of spans that wait. ``MAX_BYTES`` limits their memory.
+    :param batch_size: maximum number of spans in one export.
     :param delay: seconds between exports.
-    :param timeout: seconds of one export, with everything that is tried again.
+    :param timeout: seconds of one export, including all retries.
     """
 
     def __init__(
@@ -77,12 +81,15 @@ class SpanQueue:
         self._batch_size = min(batch_size, max_size)
         self._delay = delay
         self._timeout = timeout
-        self._begin()
+        self._reset()
+        self._start()
+        if hasattr(os, "register_at_fork"):
+            reset = weakref.WeakMethod(self._reset)
+            os.register_at_fork(after_in_child=lambda: (method := reset()) and method())
 
-    def _begin(self) -> None:
-        """Start the thread, with an empty queue; after a fork, the parent exports the old spans."""
-        self._process = os.getpid()
-        self._spans: deque[Any] = deque()
+    def _reset(self) -> None:
+        """Begin with an empty queue and no thread; after a fork, the parent exports the spans."""
+        self._queue: BoundedQueue[Any] = BoundedQueue(MAX_BYTES, self._max_size)
         self._wake = Wakeup()
         self._stopping = threading.Event()
         self._idle = threading.Condition()
@@ -91,24 +98,28 @@ class SpanQueue:
         self._overflows = 0  # spans that the full queue did not take since the last report
         self._lost = 0  # spans that were lost since the export last worked
         self._sending = 0  # spans of the export under way
-        self._is_abandoned = False  # whether the process has stopped to wait for that export
+        self._is_abandoned = False  # whether the process no longer waits for that export
         self._end = 0.0  # when to give up after the process began to stop
-        self._thread = threading.Thread(target=self._run, name="mastra-traces", daemon=True)
-        self._thread.start()
+        self._start_lock = threading.RLock()
+        self._thread: threading.Thread | None = None
+
+    def _start(self) -> None:
+        with self._start_lock:  # after a fork, two threads may end their first spans at once
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="mastra-traces", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def add(self, span: Any) -> None:
-        """Add an ended span; never block.
+        """Add an ended span without waiting; a span for which there is no room is dropped.
 
         :param span: the span.
         """
-        if self._process != os.getpid():  # a fork has no threads
-            self._begin()
-        waiting = len(self._spans)
-        if waiting >= self._max_size:
+        if self._thread is None:
+            self._start()
+        if not self._queue.put(span, estimate_span_size(span)):
             self._overflows += 1
-            return
-        self._spans.append(span)
-        if waiting + 1 >= self._batch_size and not self._wake.is_set():
+        elif self._has_batch() and not self._wake.is_set():
             self._wake.set()
 
     def flush(self, seconds: float) -> bool:
@@ -116,8 +127,8 @@ class SpanQueue:
 
         :param seconds: how long to wait.
         """
-        if self._process != os.getpid():
-            return True  # nothing was added since the fork
+        if self._thread is None:
+            return True  # no span has ended since the fork
         with self._idle:
             self._flushes += 1
             number = self._flushes
@@ -129,46 +140,43 @@ class SpanQueue:
 
         :param seconds: how long to wait.
         """
+        if self._thread is None:
+            return
         self._end = time.monotonic() + seconds
         self._stopping.set()
         self._wake.set()
         self._thread.join(seconds)
-        remaining = self._take(len(self._spans))
+        remaining = self._queue.take()
         self._is_abandoned = self._thread.is_alive()
         self._count_lost(len(remaining) + self._sending * self._is_abandoned, "the process stops")
+        self._count_overflows()
+
+    def _has_batch(self) -> bool:
+        """Return whether the waiting spans are enough for one export."""
+        return len(self._queue) >= self._batch_size or self._queue.size >= _BATCH_BYTES
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            has_work = (
-                self._flushes > self._finished_flushes or len(self._spans) >= self._batch_size
-            )
+            has_work = self._flushes > self._finished_flushes or self._has_batch()
             self._wake.wait(0 if has_work else self._delay)
             flushes = self._flushes
-            self._export(len(self._spans))
+            self._export(len(self._queue))
             with self._idle:
                 self._finished_flushes = flushes
                 self._idle.notify_all()
-        while self._spans and time.monotonic() < self._end:
+        while len(self._queue) and time.monotonic() < self._end:
             self._export(self._batch_size)
         self._sender.close()
 
     def _export(self, count: int) -> None:
         """Export ``count`` spans in batches, and report spans that the full queue has rejected."""
-        while count > 0 and self._spans:
-            size = min(count, self._batch_size, len(self._spans))
-            self._send(self._take(size))
-            count -= size
-        if self._overflows:
-            overflows, self._overflows = self._overflows, 0
-            self._count_lost(overflows, "the queue is full")
-
-    def _take(self, count: int) -> list[Any]:
-        """Remove up to ``count`` spans; another thread may remove some at the same moment."""
-        batch: list[Any] = []
-        with contextlib.suppress(IndexError):
-            while len(batch) < count:
-                batch.append(self._spans.popleft())
-        return batch
+        while count > 0:
+            batch = self._queue.take(min(count, self._batch_size), _BATCH_BYTES)
+            if not batch:  # another thread has taken the rest
+                break
+            self._send(batch)
+            count -= len(batch)
+        self._count_overflows()
 
     def _send(self, batch: Sequence[Any]) -> None:
         deadline = time.monotonic() + self._timeout
@@ -193,6 +201,10 @@ class SpanQueue:
         except Exception as error:  # noqa: BLE001  # an exporter of the user may raise anything
             return len(batch), f"{type(error).__name__}: {safe_message(error)}"
         return 0, ""
+
+    def _count_overflows(self) -> None:
+        overflows, self._overflows = self._overflows, 0
+        self._count_lost(overflows, "the queue is full")
 
     def _count_lost(self, count: int, reason: str) -> None:
         if not count:

@@ -62,7 +62,7 @@ class Recorder:
         :param attributes: the attributes of the span.
         :param kind: the kind of the span.
         :param context: the context of its parent; the current context by default.
-        :param links: spans that are related otherwise.
+        :param links: links to other related spans.
         """
         if self.tracer is not None:
             return _enter_foreign_span(
@@ -90,12 +90,13 @@ class Recorder:
         kind: SpanKind,
         start_time: int | None = None,
     ) -> Any:
-        """Return a span that the caller ends, and that is not the current span; or ``None``.
+        """Return a span that does not become the current span, and that the caller must end.
 
         :param name: the name of the span.
         :param attributes: the attributes of the span.
         :param kind: the kind of the span.
         :param start_time: nanoseconds since the epoch; now by default.
+        :returns: the span, or ``None`` if it is not sampled.
         """
         if self.tracer is not None:
             return self.tracer.start_span(
@@ -109,9 +110,10 @@ class Recorder:
         return self._create(name, attributes, kind, parent, (), start_time)
 
     def start_request(self, name: str, headers: Headers) -> _Block:
-        """Return the context manager of a request; its span is ``None`` without sampling.
+        """Return a context manager for the span of a request.
 
-        If a library has opened a span for the request already, there is no second one.
+        The span is ``None`` if the request is not sampled, or if a library has already opened a
+        span for the request.
 
         :param name: the name of the span.
         :param headers: the headers of the request.
@@ -149,7 +151,7 @@ class Recorder:
         return trace.set_span_in_context(NonRecordingSpan(parent), context)
 
     def finish(self, span: Any) -> None:
-        """Pass on a span that ended.
+        """Pass an ended span to the listeners and the exporter.
 
         :param span: the span.
         """
@@ -244,9 +246,8 @@ class _UnsampledBlock:
     def __enter__(self) -> None:
         self._mark = unsampled_headers.set(self._headers)
         self._token = None
-        for name, value in self._headers:
-            if name == _BAGGAGE:
-                self._token = attach(_read_baggage(value))
+        if any(name == _BAGGAGE for name, _ in self._headers):
+            self._token = attach(_read_baggage(self._headers))
 
     def __exit__(
         self,
@@ -260,17 +261,21 @@ class _UnsampledBlock:
 
 
 def _reset_mark(mark: Token[Headers | None]) -> None:
-    """Undo a change of the context; a generator may be closed in another context."""
+    """Reset ``unsampled_headers``; a generator may be closed in another context."""
     with contextlib.suppress(ValueError):
         unsampled_headers.reset(mark)
 
 
-def _read_baggage(value: bytes) -> Context:
+def _read_baggage(headers: Headers) -> Context:
     from opentelemetry.baggage.propagation import W3CBaggagePropagator
 
-    carrier = {"baggage": value.decode("latin-1")}
-    return W3CBaggagePropagator().extract(carrier)
+    return W3CBaggagePropagator().extract(_decode_headers(headers))
 
 
 def _decode_headers(headers: Headers) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+    """Decode headers; several headers with one name become a list, as in HTTP."""
+    decoded: dict[str, str] = {}
+    for name_bytes, value_bytes in headers:
+        name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
+        decoded[name] = f"{decoded[name]},{value}" if name in decoded else value
+    return decoded

@@ -33,7 +33,7 @@ def save_context(earlier: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def continue_trace(carrier: Mapping[str, str]) -> Any:
-    """Return a span of an earlier time as the parent context for a span that continues it.
+    """Return the context of an earlier span, as the parent of a span that continues its trace.
 
     :param carrier: what ``save_context`` or ``get_span_ids`` has returned; empty for a new trace.
     :returns: OpenTelemetry's context, or ``None`` for the current one.
@@ -49,10 +49,10 @@ def continue_trace(carrier: Mapping[str, str]) -> Any:
 
 
 def link_trace(carrier: Mapping[str, str]) -> tuple[Any, ...]:
-    """Return the links of a span to a span of an earlier time.
+    """Return a link to an earlier span, for a span that is related to it.
 
     :param carrier: what ``save_context`` or ``get_span_ids`` has returned; empty for no link.
-    :returns: OpenTelemetry's links.
+    :returns: OpenTelemetry's link in a tuple; empty for no link.
     """
     if "traceId" not in carrier or get_recorder() is None:
         return ()
@@ -76,7 +76,7 @@ def restore_baggage(carrier: Mapping[str, str]) -> contextlib.AbstractContextMan
 
 @contextlib.contextmanager
 def leave_request() -> Iterator[None]:
-    """Let a block start runs of other callers, without the span and the baggage of the request."""
+    """Leave the span and the baggage of the request, to start runs of other callers in a block."""
     if get_recorder() is None:
         yield
         return

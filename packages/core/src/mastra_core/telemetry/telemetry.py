@@ -51,7 +51,8 @@ class Telemetry:
         two take ``"probability"`` (0 to 1), default 1. Only ``parent_based`` with
         ``"trust_callers": True`` follows the decision in a caller's ``traceparent``.
     :param export: ``{"type": "otlp", "endpoint": URL, "headers": {...}}`` sends OTLP over HTTP,
-        where ``OTEL_EXPORTER_OTLP_*`` supplies missing values; ``{"type": "console"}`` prints;
+        where ``OTEL_EXPORTER_OTLP_*`` supplies missing values, and the value of a header may be a
+        ``Secret``; ``{"type": "console"}`` prints;
         ``{"type": "file", "path": PATH}`` appends lines of OTLP JSON; or an exporter of
         OpenTelemetry's SDK. ``OTEL_TRACES_EXPORTER`` overrides the type, and
         ``OTEL_TRACES_SAMPLER`` the sampling.
@@ -60,12 +61,13 @@ class Telemetry:
         steps, cut at 16 KiB and without credentials. By default only under ``mastra dev``.
     :param propagate_to: the hosts of models whose requests have ``traceparent``, ``tracestate`` and
         ``baggage``, with ``*`` for any characters. By default every host gets ``traceparent`` only.
-    :raises ConfigError: for an unknown type, an invalid probability, or hosts that are no list.
+    :raises ConfigError: for an unknown type or key, an invalid probability, or hosts that are no
+        list.
     """
 
     service_name: str = "mastra"
     sampling: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"type": "always_on"})
-    export: Any = dataclasses.field(default_factory=lambda: {"type": "otlp"})
+    export: Any = dataclasses.field(default_factory=lambda: {"type": "otlp"}, repr=False)
     enabled: bool = True
     record_content: bool | None = None
     propagate_to: Sequence[str] | None = None
@@ -115,7 +117,7 @@ class _Process:
     def connect(self, settings: Telemetry) -> Recorder:
         """Return the recorder of this process, and create it if necessary.
 
-        :param settings: service name and sampling, used if nothing was started yet.
+        :param settings: service name and sampling; they are used if nothing was started before.
         """
         from opentelemetry import trace
 
@@ -162,7 +164,7 @@ class _Process:
         self.content = None
 
     def update(self) -> None:
-        """Turn the recording of spans on or off, by whether anything receives spans."""
+        """Record spans only while an exporter or a listener receives them."""
         recorder = self.recorder
         if recorder is not None:
             receives = bool(self.senders or recorder.listeners)
@@ -180,7 +182,7 @@ def add_listener(listener: SpanListener, settings: Telemetry | None = None) -> N
     Nothing is passed while the SDK is disabled (``OTEL_SDK_DISABLED``).
 
     :param listener: receives the spans.
-    :param settings: service name and sampling, used if nothing was started yet.
+    :param settings: service name and sampling; they are used if nothing was started before.
     :raises ConfigError: when the extra ``telemetry`` is not installed.
     """
     if is_sdk_disabled():
@@ -208,7 +210,7 @@ def flush_spans(seconds: float = 2.0) -> bool:
     The call blocks. It may be made in a worker thread.
 
     :param seconds: how long to wait.
-    :returns: whether all spans were exported or given up in time.
+    :returns: whether every span was exported or dropped in time.
     """
     queue = _process.queue
     return queue is None or queue.flush(seconds)

@@ -1,4 +1,4 @@
-"""Start and describe spans; nothing is paid where nothing is traced.
+"""Start and describe spans, at no cost where nothing is traced.
 
 OpenTelemetry is imported when a ``Telemetry`` or a listener starts, not before.
 """
@@ -81,7 +81,7 @@ def start_span(
         ``"consumer"``, or OpenTelemetry's ``SpanKind``.
     :param context: OpenTelemetry's context of the parent; the current context by default.
     :param links: OpenTelemetry's links to other spans.
-    :returns: a context manager that gives the span.
+    :returns: a context manager that yields the span.
     """
     if _recorder is None:
         return _NO_SPAN
@@ -95,7 +95,7 @@ def start_request_span(name: str, headers: Sequence[tuple[bytes, bytes]]) -> _Bl
 
     :param name: name of the span.
     :param headers: the headers of the request, in lower case.
-    :returns: a context manager that gives the span; ``None`` if the request is not sampled.
+    :returns: a context manager that yields the span, or ``None`` if the request is not sampled.
     """
     return _NO_SPAN if _recorder is None else _recorder.start_request(name, headers)
 
@@ -109,7 +109,7 @@ def open_span(
     start_time: int | None = None,
     end_time: int | None = None,
 ) -> Iterator[Span]:
-    """Open a span around a block that may yield to a reader in another context.
+    """Open a span around a block of a generator, whose reader may be in another context.
 
     The span is not the current span of the block. An exception is recorded as the span's error.
 
@@ -153,8 +153,8 @@ def extract_parent(headers: Mapping[str, str]) -> Any:
 def inject_context(headers: dict[str, str]) -> None:
     """Add the ids of the current span and the baggage to the headers of an outgoing request.
 
-    Inside of a request that is not sampled, the caller's ``traceparent`` is passed on with the flag
-    that says so.
+    Inside of a request that is not sampled, the caller's ``traceparent`` is passed on with a
+    cleared sampling flag.
 
     :param headers: the headers, which are changed.
     """
@@ -181,7 +181,7 @@ def build_model_headers(span: Span, host: str) -> dict[str, str]:
 def enter_model_span(span: Span, hosts: Sequence[str]) -> contextlib.AbstractContextManager[None]:
     """Make the span of a request to a model the current span, without baggage for unknown hosts.
 
-    Instrumentations of HTTP clients, and SDKs that send the current baggage, obey this.
+    Instrumentations of HTTP clients and some SDKs send the current span and baggage.
 
     :param span: the span of the request, or ``None``.
     :param hosts: the hosts that may get the request.
@@ -228,7 +228,8 @@ def annotate(
     The input and the output are exported only with ``Telemetry(record_content=True)``.
 
     :param span: the span; nothing happens for ``None``.
-    :param build_content: returns ``input`` or ``output`` as they are exported, if they differ.
+    :param build_content: returns the ``input`` or ``output`` to export, if it differs from that in
+        ``attributes``.
     :param attributes: ``input``, ``output``, ``run``, ``thread``, ``resource``, and ``error`` as a
         message.
     """
@@ -245,7 +246,7 @@ def annotate(
 
 
 def get_span_ids(span: Span) -> dict[str, str]:
-    """Return the ids of a span in the form for callers.
+    """Return the ids of a span, as responses contain them.
 
     :param span: the span, or ``None``.
     :returns: ``traceId`` and ``spanId`` in hexadecimal; empty for ``None``, and for a span that is
@@ -261,7 +262,7 @@ def _add_content(span: Span, name: str, value: Any, settings: ContentSettings) -
     attribute = settings.get_attribute(span.attributes or {}, name)
     text = encode_content(value, settings.max_length).decode()
     content = getattr(span, "content", None)
-    if isinstance(content, dict):  # kept apart, because listeners get the value itself
+    if isinstance(content, dict):  # not an attribute, because listeners get the value itself
         content[attribute] = text
     else:
         span.set_attribute(attribute, text)

@@ -103,6 +103,8 @@ class MessageTests(StorageFixtures):
 
         assert find_ids() == (["m0", "m1", "m2", "m3", "m4", "m5"], 6)
         assert find_ids(per_page=2, page=1) == (["m2", "m3"], 6)
+        assert find_ids(per_page=2, page=10**15) == ([], 6)
+        assert find_ids(per_page=10**15, page=10**15, until=2**70) == ([], 6)
         assert find_ids(per_page=2, descending=True) == (["m5", "m4"], 6)
         assert find_ids(roles=("user",)) == (["m0", "m2", "m4"], 3)
         assert find_ids(roles=("user", "tool"), since=1, until=3) == (["m2"], 1)
@@ -134,6 +136,32 @@ class MessageTests(StorageFixtures):
             run(storage.threads.append(build_thread("t2"), [*messages, build_message("m59", "t2")]))
         assert run(storage.threads.get_messages(["n0", "n58"])) == ()
         assert run(storage.threads.delete_messages([*names, "n0"])) == 60
+
+    def test_messages_with_one_id_in_one_call(self, storage: Storage, run: Run) -> None:
+        """The last of several messages with one id is stored, at the position of the first."""
+        messages = [build_message("m1"), build_message("m2"), build_message("m1", text="changed")]
+        assert run(storage.threads.append(build_thread(), messages))
+        first, second = run(storage.threads.recall("t1", 9)).messages
+        assert (first.id, first.parts[0].text, second.id) == ("m1", "changed", "m2")
+
+    def test_text_that_utf_8_cannot_encode(self, storage: Storage, run: Run) -> None:
+        """U+FFFD replaces half of a surrogate pair, which a model may write."""
+        threads, half = storage.threads, "\ud800"
+        thread = build_thread(title=half, metadata={"a": [half]})
+        assert run(threads.append(thread, [build_message("m1", text=half, metadata={"b": half})]))
+        recall: Recall = run(threads.recall("t1", 9))
+        assert recall.thread is not None
+        assert (recall.thread.title, recall.thread.metadata) == ("\ufffd", {"a": ["\ufffd"]})
+        (message,) = recall.messages
+        assert message == build_message(
+            "m1", text="\ufffd", metadata={"b": "\ufffd"}, created_at=message.created_at
+        )
+        assert run(threads.update(build_thread(title=half)))
+        assert run(threads.get("t1")).title == "\ufffd"
+        assert run(threads.create(build_thread("t2", title=half)))
+        assert run(threads.get("t2")).title == "\ufffd"
+        notes = run(threads.change_working_memory("thread", "t1", lambda _: half))
+        assert notes == run(threads.get_working_memory("thread", "t1")) == "\ufffd"
 
     def test_surrounding_messages_are_bounded_by_bytes(self, storage: Storage, run: Run) -> None:
         """Messages around another one are refused if they are too large together."""

@@ -28,8 +28,9 @@ Run = Callable[[Awaitable[Any]], Any]
 class StorageFixtures:
     """Fixtures and numbers, which authors override for their storage.
 
-    :cvar concurrent_changes: how many callers change the same working memory at once.
-    :cvar random_examples: how many random sequences of calls are compared with ``MemoryStorage``.
+    :cvar concurrent_changes: number of callers that change the same working memory at once.
+    :cvar random_examples: number of random sequences of calls that are compared with
+        ``MemoryStorage``.
     """
 
     concurrent_changes: ClassVar[int] = 50
@@ -102,7 +103,7 @@ def build_suspended_run(
     :param resource: owner of the run.
     :param thread: id of the thread.
     :param call: id of the call that waits.
-    :param caller: who the run is counted for.
+    :param caller: the caller for whom the run is counted.
     :param is_resumed: whether the run was stored before.
     """
     run_input = AgentInput(thread=thread, resource=resource, run_id=id)

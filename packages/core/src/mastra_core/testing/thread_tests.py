@@ -87,6 +87,7 @@ class ThreadTests(StorageFixtures):
         assert find_ids(resource="ann", per_page=3) == (["t3", "t2", "t1"], 4)
         assert find_ids(resource="ann", per_page=3, page=1) == (["t0"], 4)
         assert find_ids(resource="ann", per_page=3, page=9) == ([], 4)
+        assert find_ids(per_page=10**15, page=10**15) == ([], 5)
         assert find_ids(metadata={"odd": 1}, descending=False) == (["t1", "t3"], 2)
         assert find_ids(metadata={"none": None}) == ([], 0)
         assert find_ids(resource="' OR 1=1") == ([], 0)

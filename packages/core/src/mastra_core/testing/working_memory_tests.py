@@ -7,8 +7,14 @@ import asyncio
 
 import pytest
 
+from mastra_core.errors import Forbidden
 from mastra_core.storage import Storage
-from mastra_core.testing.storage_fixtures import Run, StorageFixtures
+from mastra_core.testing.storage_fixtures import (
+    Run,
+    StorageFixtures,
+    build_message,
+    build_thread,
+)
 
 __all__ = ("WorkingMemoryTests",)
 
@@ -41,3 +47,32 @@ class WorkingMemoryTests(StorageFixtures):
 
         run(change_often())
         assert run(threads.get_working_memory("resource", "ann")) == "1" * (number + 1)
+
+    def test_notes_belong_to_their_writer_until_the_thread_exists(
+        self, storage: Storage, run: Run
+    ) -> None:
+        """A run writes notes before its thread is created; no other resource can read them."""
+        threads = storage.threads
+
+        def write(thread_id: str, resource: str | None, text: str) -> None:
+            run(threads.change_working_memory("thread", thread_id, lambda _: text, resource))
+
+        def read(thread_id: str, resource: str | None = None) -> str:
+            notes: str = run(threads.get_working_memory("thread", thread_id, resource))
+            return notes
+
+        for name in ("t1", "t2", "t3"):
+            write(name, "ann", "first")
+            write(name, None, "notes")
+            assert (read(name, "ann"), read(name, "bob"), read(name)) == ("notes", "", "notes")
+            with pytest.raises(Forbidden, match=name):
+                write(name, "bob", "theirs")
+        run(threads.create(build_thread("t1", "bob")))
+        run(threads.append(build_thread("t2", "bob"), [build_message("m2", "t2")]))
+        run(threads.append(build_thread("t3", "ann"), [build_message("m3", "t3")]))
+        assert [read("t1"), read("t2"), read("t3", "ann")] == ["", "", "notes"]
+        write("t1", "bob", "own")
+        assert read("t1", "bob") == "own"
+        write("t4", None, "of the application")
+        run(threads.create(build_thread("t4", "bob")))
+        assert read("t4", "bob") == "of the application"

@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from mastra_core.errors import ConfigError
+from mastra_core.logs.http_session import build_session
 from mastra_core.metrics import METRICS, Metric
+from mastra_core.secret import reveal_all
 from mastra_core.worker_thread import run_for
 from mastra_server.observability.otlp_settings import OtlpSettings
 
@@ -99,7 +101,9 @@ def _build_provider(settings: OtlpSettings) -> Any:
     resource = build_resource(settings.service_name, instance)
     url = f"{settings.endpoint.rstrip('/')}/v1/metrics" if settings.endpoint else None
     exporter = OTLPMetricExporter(
-        endpoint=url, headers=dict(settings.headers) if settings.headers else None
+        endpoint=url,
+        headers=reveal_all(settings.headers) if settings.headers else None,
+        session=build_session(),
     )
     reader = PeriodicExportingMetricReader(exporter)
     return MeterProvider([reader], resource, shutdown_on_exit=False)

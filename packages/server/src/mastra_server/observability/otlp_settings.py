@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Literal
 
-from mastra_core import Mastra
+from mastra_core import Mastra, Secret
 from mastra_core.errors import ConfigError
 from mastra_core.request_scope import is_request_scoped
 
@@ -19,12 +19,12 @@ class OtlpSettings:
     """The settings of ``Telemetry(export=...)`` and of ``OTEL_*`` for logs and metrics.
 
     :param endpoint: the URL of the collector, without a path for the signal.
-    :param headers: headers for the collector.
+    :param headers: headers for the collector; a value may be a ``Secret``.
     :param service_name: ``service.name`` of the resource.
     """
 
     endpoint: str | None = None
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, str | Secret] | None = None
     service_name: str = "mastra"
 
     @classmethod
