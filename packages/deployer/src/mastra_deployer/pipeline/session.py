@@ -40,6 +40,7 @@ from mastra_deployer.files.refuse_links import refuse_links
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.files.written_files import keep_written_files
 from mastra_deployer.output.masking import add_masked_values
+from mastra_deployer.output.retry_notice import set_retry_report
 from mastra_deployer.pipeline import build_hook
 from mastra_deployer.pipeline.choose_platform import apply_index_setting, choose_platform
 from mastra_deployer.pipeline.choose_preview_platform import choose_preview_platform
@@ -277,7 +278,8 @@ def open_session(
 ) -> Session:
     """Load the target's deployer and merge its settings.
 
-    From then on, the session's ``host_policy`` applies to every client of the kit.
+    From then on, the session's ``host_policy`` applies to every client of the kit, and ``report``
+    shows the retries of these clients.
 
     :param project: the app.
     :param choice: the target as the user named it.
@@ -293,10 +295,10 @@ def open_session(
     :raises ConsentError: for a deployer of the project that the user does not trust.
     :raises ConfigError: for an unknown target, an unknown setting or a wrong value.
     """
-    line = HookCaller(choice.deployer, project.root, build_hook, check_file)
+    hooks = HookCaller(choice.deployer, project.root, build_hook, check_file)
     values = read_environment(project, env_file)
     settings = merge_settings(
-        line.target.settings,
+        hooks.target.settings,
         flags=flags or {},
         environ=values,
         table=choice.table,
@@ -304,8 +306,8 @@ def open_session(
         resolve=resolve,
         project_name=str(read_pyproject(project.root).get("project", {}).get("name", "")),
     )
-    _warn_about_secrets(choice, line, report)
-    add_masked_values(_iter_secrets(project, line.target, settings, values))
+    _warn_about_secrets(choice, hooks.target, report)
+    add_masked_values(_iter_secrets(project, hooks.target, settings, values))
     project_values = list_project_values(
         settings, flags=flags or {}, user_environ=read_user_environment(project, env_file)
     )
@@ -313,11 +315,12 @@ def open_session(
         project_values, confirm, lambda host: report.step(f"Sending credentials to {host}")
     )
     set_host_policy(policy)
+    set_retry_report(report)
     return Session(
-        file_variables=_list_file_variables(project, env_file, choice, line.target),
+        file_variables=_list_file_variables(project, env_file, choice, hooks.target),
         project=project,
         choice=choice,
-        hooks=line,
+        hooks=hooks,
         settings=settings,
         environ=values,
         report=report,
@@ -351,9 +354,9 @@ def _iter_secrets(
             yield value.reveal()
 
 
-def _warn_about_secrets(choice: TargetChoice, line: HookCaller, report: Report) -> None:
+def _warn_about_secrets(choice: TargetChoice, target: Target, report: Report) -> None:
     call = choice.call
-    names = find_plaintext_secrets(line.target.settings, call.settings) if call else []
+    names = find_plaintext_secrets(target.settings, call.settings) if call else []
     if call and names:
         report.warn(
             f"{', '.join(names)} of {call.class_name} is in plain text in the source (line "

@@ -66,9 +66,8 @@ def find_hint(hints: Mapping[str | int, str], code: str, status: int | None) -> 
     :param code: the platform's code; empty if there is none.
     :param status: the status of the response; ``None`` if there was no response.
     """
-    numeric_code = int(code) if code.isdecimal() else None
-    keys = (code, numeric_code, status)
-    return next((hints[key] for key in keys if key is not None and key in hints), "")
+    by_text = {str(key): hint for key, hint in hints.items()}
+    return by_text.get(code) or by_text.get(str(status), "")
 
 
 def _format_duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from mastra_core.errors import ApiError, AuthError, DeployError
+from mastra_core.errors import ApiError, AuthError, ConfigError, DeployError
 from mastra_core.secret import Secret
 from mastra_deployer.kit.http.build_error import build_error
 from mastra_deployer.kit.http.connection_errors import to_deploy_error
@@ -17,7 +17,7 @@ from mastra_deployer.kit.http.error_messages import extract_credentials
 from mastra_deployer.kit.http.response_limits import ResponseLimits
 from mastra_deployer.kit.http.retry_rules import RetryRules
 from mastra_deployer.kit.http.retry_transport import BeforeAttempt, RetryTransport
-from mastra_deployer.output.masking import redact
+from mastra_deployer.output.masking import iter_forms, redact
 
 __all__ = ("PlatformClient",)
 
@@ -59,6 +59,8 @@ class PlatformClient(httpx.Client):
         rules: RetryRules,
         before_attempt: BeforeAttempt | None,
     ) -> None:
+        for header, value in headers.items():
+            _check_header(header, value)
         home = httpx.URL(base_url)
         self._name = name
         self._home = home
@@ -111,6 +113,7 @@ class PlatformClient(httpx.Client):
             _remove_attempt_headers(following)
             if not is_same_origin(following.url, response.request.url):
                 _require_readable(response.request, following)
+                _remove_sensitive_headers(following)
                 options["auth"] = None
             response = self._send_once(following, **options)
         if response.next_request is None:
@@ -133,8 +136,10 @@ class PlatformClient(httpx.Client):
         try:
             response = super().send(request, auth=auth, follow_redirects=False, **options)
         except httpx.RequestError as error:
-            secrets = self._list_secrets(request)
-            raise _redact_error(to_deploy_error(request, error), secrets) from error
+            failure = _redact_error(to_deploy_error(request, error), self._list_secrets(request))
+            # An error about an invalid header quotes the header's value.
+            is_quoting = isinstance(error, httpx.LocalProtocolError)
+            raise failure from None if is_quoting else error
         except DeployError as error:
             raise _redact_error(error, self._list_secrets(request)) from error.__cause__
         accepted: Iterable[int] = request.extensions.get("mastra_accept", ())
@@ -193,6 +198,22 @@ def _remove_attempt_headers(following: httpx.Request) -> None:
         del following.headers[name]
 
 
+def _remove_sensitive_headers(following: httpx.Request) -> None:
+    """Remove credentials that the redirected request carries in headers of its own."""
+    for name in [name for name in following.headers if _is_sensitive(name)]:
+        del following.headers[name]
+
+
+def _check_header(name: str, value: str) -> None:
+    """Raise an error for a value that cannot be sent; the value may be secret, so do not show it."""
+    if not value.isascii() or not value.isprintable() or value != value.strip():
+        raise ConfigError(
+            f"The value of the header {name!r} contains characters that are not allowed, such as "
+            "line breaks.",
+            "Copy the value again. Copy all of it and nothing else.",
+        )
+
+
 def _require_readable(request: httpx.Request, following: httpx.Request) -> None:
     """Raise an error if a redirect would send the body of a request to another host."""
     if following.method not in ("GET", "HEAD"):
@@ -205,10 +226,11 @@ def _require_readable(request: httpx.Request, following: httpx.Request) -> None:
 
 def _redact_error(error: DeployError, secrets: list[str]) -> DeployError:
     """Remove credentials from an error."""
-    error.message = redact(error.message, secrets)
+    forms = [form for secret in secrets for form in iter_forms(secret)]
+    error.message = redact(error.message, forms)
     error.args = (error.message,)
     if isinstance(error, ApiError | AuthError):
-        error.code = redact(error.code, secrets)
+        error.code = redact(error.code, forms)
     return error
 
 

@@ -29,8 +29,9 @@ _NESTED = ("error", "err", "errors", "failed")
 _DETAILS = ("detail", "details")  # used if an object has no message of its own
 _CODE_HEADERS = ("x-amzn-errortype", "x-ms-error-code")
 _STATUS = re.compile(r"[A-Z][A-Z_]+")  # Google's name of an error, beside a code that is a number
-_XML = re.compile(r"<(?:\w+:)?(Code|Message)\b[^>]*>([^<]*)<")
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+# No part of the two expressions matches "<", so the search takes linear time for any text.
+_XML = re.compile(r"<(?:\w+:)?(Code|Message)\b[^<>]*>([^<]*)<")
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)</title>", re.IGNORECASE)
 
 
 def extract_message(response: httpx.Response, secrets: Iterable[str] = ()) -> str:

@@ -16,6 +16,8 @@ __all__ = ("BufferedResponse", "ResponseLimits", "iter_limited", "read_response"
 _MAX_ERROR = 1 << 20  # bytes of a response whose body is only a message
 _STEP = 1 << 20  # bytes that are decompressed at once
 _DECODABLE = ("gzip", "x-gzip", "deflate")
+# A platform cannot choose a codec that decompresses or fails, such as ``bz2`` and ``hex``.
+_CHARSETS = ("utf-8", "utf-16", "us-ascii", "iso-8859-1", "windows-1252")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,12 @@ class ResponseLimits:
 
 class BufferedResponse(httpx.Response):
     """A response with its body; ``json`` raises errors of mastra."""
+
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that the charset does not have are replaced."""
+        charset = (self.charset_encoding or "").lower()
+        return self.content.decode(charset if charset in _CHARSETS else "utf-8", "replace")
 
     def json(self, **options: Any) -> Any:
         """Return the body as parsed JSON.

@@ -31,16 +31,19 @@ from mastra_deployer.kit.http.retry_rules import (
     is_exhausted,
 )
 from mastra_deployer.kit.uploads.adaptive_limiter import (
+    has_limiter,
     report_rejection,
     report_success,
     wait_for_retry,
 )
+from mastra_deployer.output.retry_notice import announce_retry
 
 __all__ = ("BeforeAttempt", "RetryTransport")
 
 BeforeAttempt = Callable[[httpx.Request, int], None]
 # A streamed body is not kept in memory, so it may be as large as a layer of an image.
 _STREAM_LIMITS = ResponseLimits(size=1 << 34, seconds=3600)
+_SILENT_SECONDS = 1.0  # of waiting; a shorter interruption is not announced
 
 
 class RetryTransport(httpx.BaseTransport):
@@ -101,6 +104,7 @@ class RetryTransport(httpx.BaseTransport):
             ),
             stop=is_exhausted,
             wait=compute_wait,
+            before_sleep=lambda state: _announce(request, state),
             sleep=wait_for_retry,
             reraise=True,
         )
@@ -244,6 +248,18 @@ class _ResponseStream(httpx.SyncByteStream):
             if chunk is None:
                 return
             yield chunk
+
+
+def _announce(request: httpx.Request, state: tenacity.RetryCallState) -> None:
+    """Announce a wait; an upload shows its own progress, so its waits are not announced."""
+    if state.idle_for < _SILENT_SECONDS or has_limiter():
+        return
+    error = state.outcome.exception() if state.outcome else None
+    host = request.url.netloc.decode("ascii", "replace")
+    if isinstance(error, RetryableResponse):
+        announce_retry(host, f"{host} answered {error.response.status_code}")
+    elif isinstance(error, httpx.RequestError):
+        announce_retry(host, to_deploy_error(request, error).message.rstrip("."))
 
 
 def _build_timeout(request: httpx.Request, limits: ResponseLimits) -> DeployTimeout:

@@ -9,7 +9,13 @@ from concurrent.futures import CancelledError
 
 from mastra_deployer.kit.clock import cancel_waits_on, now, sleep
 
-__all__ = ("AdaptiveLimiter", "report_rejection", "report_success", "wait_for_retry")
+__all__ = (
+    "AdaptiveLimiter",
+    "has_limiter",
+    "report_rejection",
+    "report_success",
+    "wait_for_retry",
+)
 
 _thread = threading.local()
 
@@ -123,6 +129,11 @@ class AdaptiveLimiter:
         with self._condition:
             self._active -= 1
             self._condition.notify()
+
+
+def has_limiter() -> bool:
+    """Return whether this thread works for an upload, and therefore has a limiter."""
+    return hasattr(_thread, "limiter")
 
 
 def wait_for_retry(seconds: float) -> None:
