@@ -95,7 +95,13 @@ def apply_index_setting(platform: Platform, target: Target, settings: Any) -> Pl
     if not target.index_setting:
         return platform
     index = getattr(settings, target.index_setting) or ""
-    address = urlsplit(index)
+    try:
+        address = urlsplit(index)
+    except ValueError:  # brackets without an IPv6 address
+        raise ConfigError(
+            f"The setting {target.index_setting!r} is not an address of a package index.",
+            "Set it to the https:// address of a package index.",
+        ) from None
     is_local = address.scheme == "http" and is_loopback(address.hostname)
     shown = f"{address.scheme}://{address.hostname or address.path}"
     if address.username is not None:

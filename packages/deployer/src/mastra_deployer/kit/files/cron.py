@@ -13,7 +13,7 @@ _FIELDS = (
     ("month", 1, 12, tuple("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split())),
     ("day of the week", 0, 7, tuple("SUN MON TUE WED THU FRI SAT".split())),
 )
-_ITEM = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?")
+_ITEM = re.compile(r"(?:\*|(\w{1,9})(?:-(\w{1,9}))?)(?:/(\d{1,9}))?", re.ASCII)
 
 
 def find_cron_problem(expression: str, *, names: bool = True) -> str:

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import hashlib
 import os
+import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,14 +82,22 @@ def get_npm_package(package: NpmPackage, report: Report, *, registry: str = "") 
 def _get_registry(setting: str) -> str:
     name = "registry" if setting else "NPM_CONFIG_REGISTRY"
     registry = (setting or os.environ.get("NPM_CONFIG_REGISTRY") or _REGISTRY).rstrip("/")
-    address = urlsplit(registry)
-    is_local = address.scheme == "http" and is_loopback(address.hostname)
-    if address.scheme != "https" and not is_local:
+    try:
+        address = urlsplit(registry)
+        is_local = address.scheme == "http" and is_loopback(address.hostname)
+        is_allowed = is_local or (address.scheme == "https" and bool(address.hostname))
+    except ValueError:  # brackets without an IPv6 address
+        is_allowed = False
+    if not is_allowed:
         raise ConfigError(
-            f"{name} is {registry!r}, which is not an https:// address.",
+            f"{name} is {_hide_credentials(registry)!r}, which is not an https:// address.",
             "Set it to an https:// address.",
         )
     return registry
+
+
+def _hide_credentials(url: str) -> str:
+    return re.sub(r"//[^/]*@", "//", url)
 
 
 def _download(package: NpmPackage, registry: str, file: Path) -> None:
@@ -97,7 +106,8 @@ def _download(package: NpmPackage, registry: str, file: Path) -> None:
     with (
         _explain_outage(package),
         connect(registry, name="npm's registry", consent=False) as client,
-        client.stream("GET", registry + package.path) as response,
+        # A mirror may redirect to its storage. The hash below verifies the content of any host.
+        client.stream("GET", registry + package.path, follow_redirects=True) as response,
         file.open("wb") as target,
     ):
         for chunk in response.iter_bytes():
@@ -105,8 +115,8 @@ def _download(package: NpmPackage, registry: str, file: Path) -> None:
             target.write(chunk)
     if f"sha512-{base64.b64encode(digest.digest()).decode()}" != package.integrity:
         raise DeployError(
-            f"{registry!r} sent a {package.name} {package.version} that differs from the published "
-            "version.",
+            f"{_hide_credentials(registry)!r} sent a {package.name} {package.version} that differs "
+            "from the published version.",
             "Run the same command again. If the error remains, ask the operator of the registry.",
         )
 

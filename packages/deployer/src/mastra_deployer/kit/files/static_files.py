@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from urllib.parse import unquote
 
 from mastra_core.errors import BundleError
 from mastra_core.pipeline import Build, Problem, lay_out
@@ -53,5 +54,8 @@ def find_static_file(directory: Path, path: str) -> Path | None:
     if not directory.is_dir():
         return None
     root = directory.resolve()
-    file = (root / path.partition("?")[0].lstrip("/")).resolve()
-    return file if file.is_relative_to(root) and file.is_file() else None
+    try:
+        file = (root / unquote(path.partition("?")[0]).lstrip("/")).resolve()
+        return file if file.is_relative_to(root) and file.is_file() else None
+    except (OSError, ValueError):  # a name that is too long, or contains a null byte
+        return None
