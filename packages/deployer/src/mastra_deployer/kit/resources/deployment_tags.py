@@ -16,7 +16,7 @@ _TEXT = re.compile(
     r"(?P<message>.*?) ?\[mastra(?P<tags>(?: \w+=[^\s\]]*)+)\](?P<ends>(?: \[mastra\])*)", re.DOTALL
 )
 _IN_TEXT = ("fingerprint", "stage", "commit", "branch")  # the most important first
-_KEPT = 2  # of these are always there
+_NEVER_OMITTED = 2  # the first ones of these
 _MORE = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -93,18 +93,20 @@ class DeploymentTags:
         tags, the line is the message.
 
         :param limit: bytes of the line at most. A line of 256 bytes has 256 characters at most.
-        :raises ValueError: when the limit has no room for the fingerprint.
+        :raises ValueError: when the limit has no room for the fingerprint and the stage.
         """
         message = " ".join(self.message.split())
         if not any(getattr(self, name) for name in _IN_TEXT):
             return _mark_message(message, limit)
-        for count in range(len(_IN_TEXT), 0, -1):
+        for count in range(len(_IN_TEXT), _NEVER_OMITTED - 1, -1):
             tags = self._format_tags(_IN_TEXT[:count])
             size = limit - len(tags.encode())
             if size >= 0:
                 text = _truncate(message, size - 1)
                 return f"{text} {tags}".strip() if text else tags
-        raise ValueError(f"The limit of {limit} bytes is too small for the fingerprint.")
+        raise ValueError(
+            f"The limit of {limit} bytes is too small for the fingerprint and the stage."
+        )
 
     def _format_tags(self, names: tuple[str, ...]) -> str:
         pairs = ((name, quote(getattr(self, name), safe="/")) for name in names)

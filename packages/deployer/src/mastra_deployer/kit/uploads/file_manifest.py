@@ -38,7 +38,7 @@ class FileManifest:
         :raises BundleError: for a symbolic link, whose target is not part of the bundle.
         """
         paths: dict[str, str] = {}
-        files: dict[str, tuple[Path, ...]] = {}
+        files: dict[str, list[Path]] = {}
         sizes: dict[str, int] = {}
         for path in sorted(directory.rglob("*")):
             if path.is_symlink():
@@ -46,8 +46,14 @@ class FileManifest:
             if path.is_file():
                 digest, sizes[digest] = _compute_digest(path, algorithm)
                 paths[path.relative_to(directory).as_posix()] = digest
-                files[digest] = (*files.get(digest, ()), path)
-        return cls(directory=directory, paths=paths, files=files, sizes=sizes, algorithm=algorithm)
+                files.setdefault(digest, []).append(path)
+        return cls(
+            directory=directory,
+            paths=paths,
+            files={digest: tuple(sharing) for digest, sharing in files.items()},
+            sizes=sizes,
+            algorithm=algorithm,
+        )
 
     def read(self, digest: str) -> bytes:
         """Return the content with a digest.
