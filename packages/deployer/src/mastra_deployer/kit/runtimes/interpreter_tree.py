@@ -68,7 +68,7 @@ def read_interpreter(tree: Path, version: str, machine: str, source: str) -> Bun
     if executable is None:
         raise _build_version_error(tree, version, name)
     executable = executable.resolve()
-    _check_program(read_elf_file(executable), machine, name)
+    program = _read_program(executable, machine, name)
     directories = (executable.parent.parent / each / f"python{version}" for each in _LIBRARIES)
     library = next((each for each in directories if (each / "os.py").is_file()), None)
     if library is None:
@@ -76,13 +76,12 @@ def read_interpreter(tree: Path, version: str, machine: str, source: str) -> Bun
             f"{name} has no standard library, because lib/python{version}/os.py was not found.",
             "Pass the whole directory of a Python, such as a directory of python-build-standalone.",
         )
-    program = read_elf_file(executable)
     return BundledPython(
         path=executable,
         version=version,
         full_version=_read_full_version(executable.parent.parent, version),
         machine=machine,
-        libc=program.libc if program else "",
+        libc=program.libc,
         library=library,
     )
 
@@ -109,7 +108,9 @@ def _build_version_error(tree: Path, version: str, name: str) -> ConfigError:
     )
 
 
-def _check_program(program: ElfFile | None, machine: str, name: str) -> None:
+def _read_program(executable: Path, machine: str, name: str) -> ElfFile:
+    """Return the properties of an executable; raise an error if it does not fit the bundle."""
+    program = read_elf_file(executable)
     if program is None:
         raise ConfigError(
             f"{name} is not a Python for Linux.",
@@ -125,6 +126,7 @@ def _check_program(program: ElfFile | None, machine: str, name: str) -> None:
             f"{name} is built for musl, but the dependencies in the bundle are built for glibc.",
             "Pass an interpreter for glibc, such as python-build-standalone for linux-gnu.",
         )
+    return program
 
 
 def _read_full_version(prefix: Path, version: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from glob import glob
 from pathlib import Path
 
 from mastra_deployer.kit.runtimes.elf_file import ElfFile, read_elf_file
@@ -107,9 +108,9 @@ def _iter_configured(file: Path) -> Iterator[Path]:
         return
     for line in lines:
         text = line.partition("#")[0].strip()
-        keyword, _, pattern = text.partition(" ")
-        if keyword == "include":
-            for path in sorted(file.parent.glob(pattern.strip().removeprefix(f"{file.parent}/"))):
-                yield from _iter_configured(path)
+        if text.split()[:1] == ["include"]:
+            pattern = file.parent / text.removeprefix("include").strip()
+            for path in sorted(glob(str(pattern))):  # noqa: PTH207  # pathlib has no absolute patterns
+                yield from _iter_configured(Path(path))
         elif text.startswith("/"):
             yield Path(text)

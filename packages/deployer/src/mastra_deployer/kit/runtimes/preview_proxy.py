@@ -7,6 +7,7 @@ import dataclasses
 import http.client
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -67,6 +68,15 @@ class PreviewProxy(ThreadingHTTPServer):
         self.app_port, self.rules = app_port, rules
         self.url = f"http://{host}:{self.server_address[1]}"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Ignore clients that disconnect, as browsers do; print any other error.
+
+        :param request: the connection.
+        :param client_address: the address of the client.
+        """
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
     def serve_until_interrupted(self) -> int:
         """Serve until Ctrl-C, and return the exit code 130."""
         try:
@@ -85,6 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         try:
+            self.path.encode("ascii")  # http.client forwards no other path
             body = self._read_body()
         except ValueError:
             self.close_connection = True
@@ -156,10 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.closing(upstream):
             try:
                 return self._relay(response)
-            except (
-                ConnectionError,
-                http.client.HTTPException,
-            ):  # either side closed the connection
+            except (ConnectionError, http.client.HTTPException):  # a side closed the connection
                 self.close_connection = True
 
     def _iter_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
@@ -180,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
         yield from added.items()
 
     def _relay(self, response: http.client.HTTPResponse) -> None:
-        self.send_response(response.status)
+        self.send_response_only(response.status)  # the app has sent its own date
         length = response.getheader("content-length")
         for name, value in response.getheaders():
             if not self._is_hidden(name.lower()):

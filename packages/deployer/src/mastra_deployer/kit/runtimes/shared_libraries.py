@@ -55,8 +55,8 @@ def iter_shared_libraries(
     libraries, missing = search.find_all([executable, *modules], _ASSUMED)
     if missing and search.has_system:
         raise BundleError(
-            f"The interpreter needs libraries that are not installed: {', '.join(sorted(missing))}."
-            "",
+            "The interpreter needs libraries that are not installed: "
+            f"{', '.join(sorted(missing))}.",
             "Install them, or pass -s interpreter=PATH with another Python.",
         )
     if not search.has_system:
