@@ -1,5 +1,7 @@
 """Third-party deployers and plugins: isolated, and named in errors that they cause."""
 
+from pathlib import Path
+
 import pytest
 
 INDEX = "src/mastra/index.py"
@@ -170,3 +172,12 @@ def test_hook_that_is_a_generator_may_print_and_fail(package, project, mastra, e
     assert done.json["target"] == "mine" and "checking" in done.err
     done = mastra("bundle", "loud", "--json", cwd=root, PYTHONPATH=site)
     done.failed(3, "mastra_check of loud failed: ZeroDivisionError", "author")
+
+
+def test_two_entry_points_with_one_plugin_are_an_error(package, project, mastra, echo):
+    source = "from mastra_core.hooks import hookimpl\n@hookimpl\ndef mastra_inspect(bundle): ...\n"
+    site = package("watcher", source, "mastra.plugins", "one")
+    info = Path(site, "watcher-1.0.dist-info", "entry_points.txt")
+    info.write_text("[mastra.plugins]\none = watcher\ntwo = watcher\n")
+    done = mastra("bundle", "server", cwd=project({INDEX: echo}), PYTHONPATH=site).failed(3)
+    assert "watcher (two) registers a plugin that another entry point has registered" in done.err

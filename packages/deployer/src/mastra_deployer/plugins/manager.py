@@ -42,10 +42,7 @@ _REQUIRED_HOOKS = ("mastra_target", "mastra_bundle")
 
 
 def list_installed_deployers() -> dict[str, list[EntryPoint]]:
-    """Return the entry points of all installed deployers by name, without loading them.
-
-    None of them is loaded.
-    """
+    """Return the entry points of all installed deployers by name, without loading them."""
     entries_by_name: dict[str, list[EntryPoint]] = {}
     for entry in entry_points(group=DEPLOYERS):
         entries_by_name.setdefault(entry.name, []).append(entry)
@@ -200,6 +197,11 @@ def register_checked(
     try:
         manager.register(plugin, name=owner)
         manager.check_pending()
+    except ValueError:  # pluggy's error for an object that is registered already
+        raise PluginError(
+            f"{owner} registers a plugin that another entry point has registered.",
+            "Remove one of the two entry points.",
+        ) from None
     except pluggy.PluginValidationError as error:
         names = [name for name, _ in inspect.getmembers(PluginSpec) if name.startswith("mastra_")]
         hint = (
