@@ -20,10 +20,7 @@ from mastra_deployer.project.workspace import find_workspace_root
 __all__ = ("verify_reproducible",)
 
 _MAX_SHOWN = 10
-_NOT_COPIED = (
-    *(".git", ".venv", "venv", "node_modules", "__pycache__", ".env*"),
-    *(".mastra", "tmp-*", "builds", "bundles", "made"),  # Mastra's own, except resolved locks
-)
+_NOT_COPIED = (".git", ".venv", "venv", "node_modules", "__pycache__", ".env*", ".mastra", "tmp-*")
 _COMMAND = "import sys; from mastra_deployer.cli.main import main; main(sys.argv[1:])"
 # With another time zone, locale and hash seed, a dependence on one of them shows.
 _OTHER_ENVIRONMENT = {
@@ -69,7 +66,13 @@ def _copy_project(project: Project, parent: Path) -> Path:
     if _has_outside_references(project):
         return project.root
     copy = parent / project.root.name
-    ignore = shutil.ignore_patterns(*_NOT_COPIED)
+    ignore_patterns = shutil.ignore_patterns(*_NOT_COPIED)
+
+    def ignore(directory: str, names: list[str]) -> set[str]:
+        if Path(directory) == project.local_directory:
+            return set(names) - {"locks"}
+        return ignore_patterns(directory, names)
+
     shutil.copytree(project.root, copy, ignore=ignore, symlinks=True)
     return copy
 
