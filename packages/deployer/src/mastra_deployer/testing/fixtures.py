@@ -96,13 +96,15 @@ class SuiteFixtures:
         root.mkdir()
         harness = Harness(deployer, platform, root, options)
         harness.proxy.start()
-        with isolate_home(root / "home"), pytest.MonkeyPatch.context() as patch:
-            if self.url_env:
-                patch.setenv(self.url_env, harness.proxy.url)
-            if platform.url.startswith("http:"):
-                patch.setenv("SSL_CERT_FILE", _write_one_authority(root / "authority.pem"))
-            yield harness
-        harness.proxy.stop()
+        try:
+            with isolate_home(root / "home"), pytest.MonkeyPatch.context() as patch:
+                if self.url_env:
+                    patch.setenv(self.url_env, harness.proxy.url)
+                if platform.url.startswith("http:"):
+                    patch.setenv("SSL_CERT_FILE", _write_one_authority(root / "authority.pem"))
+                yield harness
+        finally:
+            harness.proxy.stop()
 
     def skip_waits(self) -> AbstractContextManager[None]:
         """Return a context without waits of the kit; override it to skip an SDK's waits too."""
