@@ -79,11 +79,20 @@ def test_async_hook_is_rejected(package, project, mastra, echo):
     done.failed(3, "async mastra_bundle", "asyncio.run")
 
 
-def test_broken_package_does_not_affect_other_targets(package, project, mastra, echo):
-    site = install_deployer(package, "import no_such_module\n")
+@pytest.mark.parametrize(
+    ("source", "cause"),
+    [
+        ("import no_such_module\n", "No module named 'no_such_module'"),
+        ("raise SystemExit(0)\n", "SystemExit: 0"),
+    ],
+)
+def test_broken_package_does_not_affect_other_targets(
+    package, project, mastra, echo, source, cause
+):
+    site = install_deployer(package, source)
     root = project({INDEX: echo})
     mastra("bundle", "mine", cwd=root, PYTHONPATH=site).failed(
-        3, "mastra-deployer-mine cannot be loaded", "no_such_module"
+        3, "mastra-deployer-mine cannot be loaded", cause
     )
     listed = mastra("targets", cwd=root, PYTHONPATH=site).ok().out
     assert "server a directory" in " ".join(listed.split())

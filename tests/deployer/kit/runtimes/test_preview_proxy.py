@@ -95,6 +95,12 @@ def test_a_port_in_use_is_a_configuration_error(app):
         PreviewProxy("127.0.0.1", app.port, 1, PreviewRules())
 
 
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def test_an_address_of_ipv6_is_in_brackets():
+    with PreviewProxy("::1", 0, 1, PreviewRules()) as server:
+        assert server.url == f"http://[::1]:{server.server_address[1]}"
+
+
 def test_a_path_beyond_ascii_is_refused(app, capsys):
     with run_proxy(app.port) as client, connect_to(client) as connection:
         connection.sendall("GET /grün HTTP/1.1\r\nHost: x\r\n\r\n".encode())

@@ -155,7 +155,7 @@ def _format_install_command(name: str) -> str:
 def _load_entry_point(entry: EntryPoint) -> Any:
     try:
         return entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"{_get_distribution_name(entry)} cannot be loaded: {type(error).__name__}: {error}.",
             "Update or uninstall it.",
@@ -175,7 +175,7 @@ def _load_module(root: Path, name: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses look up their module during its execution
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"The deployer {str(path)!r} cannot be loaded: {type(error).__name__}: {error}.",
             "Correct the file.",

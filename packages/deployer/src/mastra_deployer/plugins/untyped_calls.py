@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, cast
@@ -53,7 +54,7 @@ class UntypedHookCaller:
         if hook != "mastra_build":
             self.require_hook(hook.removeprefix("mastra_"))
         call = getattr(self._deployer.hook, hook)
-        result = call_plugin(self._name, hook, lambda: call(**arguments))
+        result = call_plugin(self._name, hook, functools.partial(call, **arguments))
         if result is None or not isinstance(result, kind):
             raise PluginError(
                 f"The hook {hook} of the deployer {self._name!r} returned {type(result).__name__}.",
@@ -76,7 +77,7 @@ class UntypedHookCaller:
             (self._name, getattr(self._deployer.hook, hook)),
             *self._iter_plugin_calls(hook),
         ):
-            results = call_plugin(owner, hook, lambda call=call: call(**arguments))
+            results = call_plugin(owner, hook, functools.partial(call, **arguments))
             for result in results:
                 problems += self._read_items(owner, hook, Problem, result)
         return problems
@@ -93,7 +94,7 @@ class UntypedHookCaller:
         """Call a listener of each plugin; show a failure as a warning, because the work is done."""
         for owner, call in self._iter_plugin_calls(hook):
             try:
-                call_plugin(owner, hook, lambda call=call: call(**arguments))
+                call_plugin(owner, hook, functools.partial(call, **arguments))
             except Exception as error:  # noqa: BLE001  # a listener may raise anything
                 text = error.message if isinstance(error, MastraError) else str(error)
                 report.warn(
@@ -109,9 +110,7 @@ class UntypedHookCaller:
         """
         manager = self._plugins
         implementations = reversed(getattr(manager.hook, hook).get_hookimpls())  # pluggy's order
-        for plugin, owner in dict.fromkeys(
-            (item.plugin, item.plugin_name) for item in implementations
-        ):
+        for owner, plugin in {item.plugin_name: item.plugin for item in implementations}.items():
             others = [item for item in manager.get_plugins() if item is not plugin]
             yield owner, manager.subset_hook_caller(hook, others)
 

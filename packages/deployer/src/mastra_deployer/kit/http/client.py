@@ -205,7 +205,7 @@ def _remove_sensitive_headers(following: httpx.Request) -> None:
 
 
 def _check_header(name: str, value: str) -> None:
-    """Raise an error for a value that cannot be sent; the value may be secret, so do not show it."""
+    """Raise an error for a value that cannot be sent, without the value, which may be secret."""
     if not value.isascii() or not value.isprintable() or value != value.strip():
         raise ConfigError(
             f"The value of the header {name!r} contains characters that are not allowed, such as "

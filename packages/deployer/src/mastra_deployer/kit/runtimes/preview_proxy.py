@@ -66,7 +66,8 @@ class PreviewProxy(ThreadingHTTPServer):
         self.socket.close()
         self.socket = listener
         self.app_port, self.rules = app_port, rules
-        self.url = f"http://{host}:{self.server_address[1]}"
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"http://{name}:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore clients that disconnect, as browsers do; print any other error.
