@@ -28,8 +28,8 @@ class DeployOptions:
 
     :param smoke_path: path to request after the deploy; ``None`` for the default of the app's kind.
     :param smoke_test: whether to run the smoke test.
-    :param smoke_timeout: seconds until a missing or failing response counts as a failure: a new
-        address may have to wait for DNS, a certificate and a cold start.
+    :param smoke_timeout: seconds until a missing or failing response counts as a failure. A new
+        address may need time for DNS, a certificate and a cold start.
     :param rollback_on_failure: whether to roll back when the smoke test fails.
     :param skip_if_unchanged: whether to send nothing when the same deployment already exists.
     """
@@ -83,7 +83,7 @@ def deploy_bundle(
             outcome = dataclasses.replace(outcome, deployment=_promote(session, deployment))
     else:
         outcome = DeployOutcome(deployment=_publish_without_waiting(session, request, deployment))
-    # Only users of a draft do not get the new values.
+    # A draft that stays unpublished does not bring the new values to users.
     if request.promote or stage == "preview" or outcome.deployment.live:
         with contextlib.suppress(ConfigError):  # the next deploy is not skipped then
             forget_changes(session.project, name, stage, changes)

@@ -140,4 +140,4 @@ def _parse_entries(content: bytes) -> list[_Entry]:
     try:
         return msgspec.json.decode(content, type=list[_Entry]) if content else []
     except msgspec.DecodeError:
-        return []  # the record is optional, so an error is ignored
+        return []  # the project works without the record, so a damaged one is ignored

@@ -22,7 +22,7 @@ __all__ = ("verify_reproducible",)
 _MAX_SHOWN = 10
 _NOT_COPIED = (".git", ".venv", "venv", "node_modules", "__pycache__", ".env*", ".mastra", "tmp-*")
 _COMMAND = "import sys; from mastra_deployer.cli.main import main; main(sys.argv[1:])"
-# With another time zone, locale and hash seed, a dependence on one of them shows.
+# A build that depends on the time zone, the locale or the hash seed differs with these values.
 _OTHER_ENVIRONMENT = {
     "TZ": "Pacific/Kiritimati",
     "LC_ALL": "C",
@@ -40,7 +40,7 @@ def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[st
     :param bundle: the first bundle.
     :param project: the project it was made from.
     :param arguments: the arguments of ``mastra bundle``, without the directory and the output.
-    :returns: how many files are the same.
+    :returns: the number of files, which are all the same.
     :raises BuildError: naming the files that differ.
     """
     with tempfile.TemporaryDirectory(prefix="mastra-again-") as temporary:
@@ -61,7 +61,7 @@ def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[st
 def _copy_project(project: Project, parent: Path) -> Path:
     """Copy the project, with its resolved locks, to another path.
 
-    If a project refers to directories outside of itself, it is not copied.
+    A project that refers to directories outside of itself is not copied.
     """
     if _has_outside_references(project):
         return project.root

@@ -1,4 +1,4 @@
-"""Hold the data that all commands need about one project and target, and make its bundle."""
+"""Hold the data that all commands need about one project and target, and make the bundle."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ class Session:
     :param python: ``--python``: a version, or the path of an interpreter.
     :param wheels: ``--platform``, in uv's notation.
     :param notes: whether problems of severity ``note`` are shown too.
-    :param strict: whether warnings are not shown at once, because ``mastra check`` ends with them.
+    :param strict: whether warnings are collected and not shown, because ``mastra check`` shows them
+        at its end.
     :param problems: every problem found so far.
     """
 
@@ -149,11 +150,11 @@ class Session:
     def bundle_preview(self) -> Bundle:
         """Make the bundle that a preview on this machine runs.
 
-        It is that of a deploy where this machine runs it. Otherwise it is made for this machine, in
-        another directory, where the target's preview runs such a bundle.
+        If the bundle of a deploy runs on this machine, the preview uses this bundle. Otherwise, if
+        the target allows it, a bundle for this machine is made in another directory.
 
         :raises ConfigError: before anything is built, when no bundle for the target runs here.
-        :raises MastraError: as ``bundle`` does.
+        :raises MastraError: at the first error, as in ``bundle``.
         """
         choice = choose_preview_platform(
             self.project, self.hooks.target, self.python, self.wheels, self.report
@@ -251,7 +252,8 @@ class Session:
 
         :param problems: the problems that a check found.
         :param error_class: the class of the error to raise.
-        :raises MastraError: of ``error_class``, with all errors among them.
+        :raises MastraError: an error of ``error_class`` that contains all problems of the severity
+            ``error``.
         """
         problems = list(problems)
         self.problems.extend(problems)
@@ -373,7 +375,7 @@ def raise_for_errors(
     :param problems: the problems that a check found.
     :param report: receives warnings and notes.
     :param error_class: the class of the error to raise.
-    :raises MastraError: of ``error_class``, when there are errors.
+    :raises MastraError: an error of ``error_class``, when a problem has the severity ``error``.
     """
     for alike in _group_by_kind(problems):
         if alike[0].severity != "error":
@@ -395,7 +397,7 @@ def _group_by_kind(problems: Iterable[Problem]) -> list[list[Problem]]:
 
 
 def _format_alike(alike: list[Problem]) -> str:
-    """Format problems of one kind: all if they are few, or else the first and a number."""
+    """Format problems of one kind: all of a few, or else the first and the number of others."""
     if len(alike) < _MIN_ALIKE:
         return "\n".join(map(_format_problem, alike))
     places = list(dict.fromkeys(item.where for item in alike[1:] if item.where))

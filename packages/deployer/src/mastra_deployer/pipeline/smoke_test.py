@@ -43,8 +43,8 @@ class SmokeResult:
 def choose_smoke_path(kind: str, path: str | None) -> tuple[str, int]:
     """Return the path to request, and the first HTTP status that counts as a failure.
 
-    A Mastra app has ``/health``. For an app of another framework, the path is ``/``, which should
-    not respond with a 5xx.
+    A Mastra app has ``/health``. For an app of another framework, the path is ``/``, and only a 5xx
+    counts as a failure.
 
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param path: the user's own path; ``None`` for the default of ``kind``.
@@ -61,11 +61,11 @@ def run_smoke_test(
 
     :param deployment: the deployment, with its URL and headers.
     :param path: the path to request.
-    :param first_failing_status: every HTTP status from this one on is a failure.
+    :param first_failing_status: the smallest HTTP status that is a failure.
     :param report: receives progress.
     :param timeout: seconds until a failure counts.
     :returns: ``None`` for a deployment without a URL, such as an image in a registry.
-    :raises DeploymentFailed: when it does not respond well in time.
+    :raises DeploymentFailed: when the deployment does not respond correctly in time.
     """
     if not deployment.url.startswith(("http://", "https://")):
         return None

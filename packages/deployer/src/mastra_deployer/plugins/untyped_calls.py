@@ -121,7 +121,7 @@ def call_plugin(owner: str, hook: str, call: Callable[[], Any]) -> Any:
     :param owner: the plugin's name in errors.
     :param hook: the hook's name in errors.
     :param call: calls the hook.
-    :raises PluginError: for every exception except Mastra's own errors and those of the system.
+    :raises PluginError: for every exception except Mastra's own errors and ``OSError``.
     """
     try:
         with contextlib.redirect_stdout(sys.stderr):  # stdout is for the command's own output

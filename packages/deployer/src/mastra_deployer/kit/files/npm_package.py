@@ -59,8 +59,9 @@ def get_npm_package(package: NpmPackage, report: Report, *, registry: str = "") 
 
     :param package: the package.
     :param report: receives progress.
-    :param registry: address of a mirror, from a setting; ``NPM_CONFIG_REGISTRY`` if empty, as
-        for npm itself, and then npm's own registry.
+    :param registry: address of a mirror, from a setting. If it is empty, the variable
+        ``NPM_CONFIG_REGISTRY`` names the registry, as for npm itself. Without this variable, the
+        registry is npm's own.
     :raises ApiError: when the registry rejects the request.
     :raises ConfigError: when the cache cannot be written, or the registry's address is invalid.
     :raises DeployError: when the content differs from what was published.
@@ -101,7 +102,7 @@ def _hide_credentials(url: str) -> str:
 
 
 def _download(package: NpmPackage, registry: str, file: Path) -> None:
-    """``GET /NAME/-/NAME-VERSION.tgz`` of the registry."""
+    """Download the tarball of a package, and compare its hash with the published one."""
     digest = hashlib.sha512()
     with (
         _explain_outage(package),
@@ -123,7 +124,7 @@ def _download(package: NpmPackage, registry: str, file: Path) -> None:
 
 @contextlib.contextmanager
 def _explain_outage(package: NpmPackage) -> Iterator[None]:
-    """Within the block, add the package and a hint to the error of an unreachable registry."""
+    """Within the block, name the package in the error of a registry that cannot be reached."""
     try:
         yield
     except ApiError as error:

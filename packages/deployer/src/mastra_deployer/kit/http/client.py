@@ -37,7 +37,7 @@ class PlatformClient(httpx.Client):
     :param auth: another way to authorize, in place of ``token``.
     :param headers: sent with every request to the origin of ``base_url``.
     :param timeout: seconds for each network operation.
-    :param transport: sends one request; retries are added here.
+    :param transport: sends a request once; the client adds the retries.
     :param limits: the limits of each response that is not streamed.
     :param hints: hints of errors, by the platform's code or by status.
     :param rules: which responses are retried.
@@ -70,7 +70,7 @@ class PlatformClient(httpx.Client):
         self._attempt_auth = _SameOriginAuth(inner, home) if inner else None
         super().__init__(
             base_url=base_url,
-            # A compressed response would be decompressed here, at any size.
+            # The real size of a compressed response is not known before it is decompressed.
             headers={
                 "user-agent": "mastra-deployer",
                 "accept-encoding": "identity",
@@ -103,7 +103,8 @@ class PlatformClient(httpx.Client):
     def _follow_redirects(self, response: httpx.Response, **options: Any) -> httpx.Response:
         """Follow each redirect with a separate request, which has its own authorization.
 
-        With httpx, the authorization of the first request would handle the last response.
+        If httpx followed redirects, the authorization of the first request would handle the last
+        response.
         """
         for _ in range(_MAX_REDIRECTS):
             following = response.next_request
@@ -160,7 +161,7 @@ class PlatformClient(httpx.Client):
 
 
 class _BearerAuth(httpx.Auth):
-    """Sets the token as a header of each attempt; a token function is called each time."""
+    """Sends the token as a header of each attempt; calls a token function for each attempt."""
 
     def __init__(self, token: Token) -> None:
         self._token = token

@@ -71,9 +71,9 @@ def read_response(
     The body of an error or a redirect is only a message, so it is cut at the limit. For any other
     body, exceeding the limit is an error.
 
-    :param request: whose response it is.
-    :param response: with a stream that was not read.
-    :param limit: bytes of the decompressed body; ``None`` for no limit.
+    :param request: the request that the response answers.
+    :param response: the response, whose stream has not been read.
+    :param limit: the largest number of bytes of the decompressed body; ``None`` for no limit.
     :raises ApiError: when the body is larger.
     :raises httpx.DecodingError: when the body cannot be decompressed.
     """
@@ -103,9 +103,9 @@ def iter_limited(
 ) -> Iterator[bytes]:
     """Yield the chunks of a streamed body.
 
-    :param request: whose response it is.
+    :param request: the request that the response answers.
     :param chunks: the chunks of the body.
-    :param limit: bytes of all chunks together; ``None`` for no limit.
+    :param limit: the largest number of bytes of all chunks together; ``None`` for no limit.
     :raises ApiError: when the body is larger.
     """
     size = 0

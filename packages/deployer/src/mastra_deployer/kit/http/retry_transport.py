@@ -53,8 +53,8 @@ class RetryTransport(httpx.BaseTransport):
     :param home: the origin that the private headers are meant for.
     :param private: headers of the client that are removed from requests to other origins.
     :param limits: the limits of each response that is not streamed.
-    :param timeout: seconds for each network operation of a request that sets none: those of an
-        ``httpx.Auth`` do not.
+    :param timeout: seconds for each network operation of a request that has no timeout, such as a
+        request of an ``httpx.Auth``.
     :param rules: which responses are retried.
     :param before_attempt: called before each attempt at a request to ``home``, with the request and
         the number of attempts before; it sets headers.
@@ -157,7 +157,7 @@ class RetryTransport(httpx.BaseTransport):
         if current is attempts.request:
             attempts.body.rewind()
             return self._exchange(current)
-        try:  # the request of an authorization, such as for a token: it has attempts of its own
+        try:  # a request of the authorization, such as for a token, has attempts of its own
             return self._repeat(current, None)
         except httpx.RequestError as error:
             raise to_deploy_error(current, error) from error
@@ -165,7 +165,8 @@ class RetryTransport(httpx.BaseTransport):
     def _exchange(self, request: httpx.Request) -> httpx.Response:
         """Send a request once, and read its response unless it is streamed.
 
-        The body is read here, so that a lost connection within the body is retried too.
+        The body is read here, so that the request is also repeated if the connection is lost within
+        the body.
         """
         is_streamed = "mastra_stream" in request.extensions
         default = _STREAM_LIMITS if is_streamed else self._limits

@@ -33,11 +33,11 @@ def iter_websocket_lines(
 
     The rules for ``url`` are those of ``connect`` for an address that a response names.
 
-    :param url: wss, or ws to this machine only.
-    :param home: address of the platform's API, which may have named ``url``.
-    :param subprotocol: to request from the server; none if empty.
-    :param headers: sent with the first request, such as ``Authorization``.
-    :param messages: sent first.
+    :param url: a wss address; a ws address is allowed for this machine only.
+    :param home: address of the platform's API, whose response may have contained ``url``.
+    :param subprotocol: the subprotocol to request from the server; none if empty.
+    :param headers: headers of the request that opens the connection, such as ``Authorization``.
+    :param messages: messages that are sent before the first one is read.
     :param timeout: seconds to wait for the connection.
     :raises ConsentError: for a host that only the project's files name.
     :raises ConfigError: for an unencrypted ``home``, and where ``websockets`` is not installed.

@@ -79,7 +79,7 @@ class ChildProcess:
         """Wait until the process is ready, and return the result of ``poll``.
 
         :param poll: called again and again; returns ``None`` while the process is not ready.
-        :param name: the name of the process, for messages: ``The app``.
+        :param name: the name of the process in messages, such as ``The app``.
         :param timeout: seconds to wait.
         :raises DeploymentFailed: when the process ends, or is not ready in time.
         """
@@ -103,7 +103,7 @@ class ChildProcess:
         """Wait until the process has written its port to a file, and return the port.
 
         :param file: the new file, which the process writes in one step.
-        :param name: the name of the process, for messages: ``The app``.
+        :param name: the name of the process in messages, such as ``The app``.
         :param timeout: seconds to wait.
         :raises DeploymentFailed: when the process ends, or is not ready in time.
         """

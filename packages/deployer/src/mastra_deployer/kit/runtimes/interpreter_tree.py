@@ -57,11 +57,11 @@ def read_interpreter(tree: Path, version: str, machine: str, source: str) -> Bun
     """Read the interpreter of a directory.
 
     :param tree: the directory; see ``find_executable``.
-    :param version: the version that it must have, ``3.12``.
-    :param machine: the machine that it must be for, ``x86_64``.
+    :param version: the version that the interpreter must have, ``3.12``.
+    :param machine: the machine that the interpreter must be for, ``x86_64``.
     :param source: the setting that names the directory, for errors.
-    :raises ConfigError: for no interpreter, one of another version or machine, one that is not for
-        glibc, and one without its standard library.
+    :raises ConfigError: when there is no interpreter, or when the interpreter has another version,
+        is for another machine or for musl, or has no standard library.
     """
     name = f"interpreter={source!r}"
     executable = find_executable(tree, version)
@@ -87,7 +87,7 @@ def read_interpreter(tree: Path, version: str, machine: str, source: str) -> Bun
 
 
 def _iter_executables(tree: Path) -> Iterator[Path]:
-    # python-build-standalone packs it at the top, in python/, or in python/install/.
+    # Archives of python-build-standalone have bin/ at the top, in python/, or in python/install/.
     for up in ("", "*/", "*/*/"):
         for path in sorted(tree.glob(f"{up}bin/python3.*")):
             if _EXECUTABLE.fullmatch(path.name):

@@ -17,8 +17,8 @@ _DEFAULTS = ("lib64", "usr/lib64", "lib", "usr/lib")
 class LibrarySearch:
     """The directories that a program searches for libraries.
 
-    Those of the system count only if it has the program's loader, which a machine of another
-    kind does not have.
+    The directories of the system are searched only if the system has the program's loader. A
+    machine of another kind does not have this loader.
 
     :param executable: the program.
     :param program: the properties of the program.
@@ -79,7 +79,7 @@ class LibrarySearch:
                 yield from _expand(self._program.old_run_paths, self._executable)
             yield from _expand(library.run_paths, file)
         yield from self._system
-        yield from self._own  # a tree that was moved: its run paths have the old place
+        yield from self._own  # if the tree was moved, its run paths contain the old place
 
     def _read(self, path: Path) -> ElfFile | None:
         if path not in self._files:

@@ -31,14 +31,14 @@ _MAX_LINE = 1024  # bytes of the line before a chunk
 class PreviewRules:
     """The rules by which a platform changes requests and responses.
 
-    :param static: directory of static files, which are served first; may not exist.
-    :param max_body: bytes of a request's body; 0 for no limit.
+    :param static: the directory of static files, which are served first; it may not exist.
+    :param max_body: the largest number of bytes of a request's body; 0 for no limit.
     :param errors: JSON bodies of the platform's own responses, by status: 413 for a body that is
         too large, 502 for an app that does not respond.
     :param build_headers: called with the client's address for each request; returns the headers
         that the platform adds to ``x-forwarded-for``, ``-host`` and ``-proto``.
-    :param hidden_headers: beginnings of the names of response headers, in lower case, that the
-        platform keeps to itself.
+    :param hidden_headers: how the names of response headers begin, in lower case, that the platform
+        does not send to the client.
     """
 
     static: Path | None = None

@@ -27,7 +27,7 @@ class AdaptiveLimiter:
     halve it again. Each successful request raises the limit by ``1 / limit``. A thread that waits
     for a retry releases its slot meanwhile.
 
-    :param maximum: threads at a time, and the limit at the start.
+    :param maximum: the largest number of threads at a time, which is also the limit at the start.
     """
 
     def __init__(self, maximum: int) -> None:
@@ -61,7 +61,7 @@ class AdaptiveLimiter:
 
     @contextlib.contextmanager
     def slot(self) -> Iterator[None]:
-        """Hold one slot within the block; wait until a slot is free.
+        """Wait until a slot is free, and hold it within the block.
 
         :raises CancelledError: when the limiter was stopped meanwhile.
         """

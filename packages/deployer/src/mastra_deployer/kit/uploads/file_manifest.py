@@ -16,10 +16,10 @@ __all__ = ("FileManifest",)
 class FileManifest:
     """All files of a directory, by path and by digest.
 
-    :param directory: that holds the files.
+    :param directory: the directory that contains the files.
     :param paths: digest by path (relative, with ``/``).
-    :param files: all files with a content, by digest.
-    :param sizes: bytes by digest.
+    :param files: the files with the same content, by digest.
+    :param sizes: size of the content in bytes, by digest.
     :param algorithm: a name of ``hashlib``.
     """
 
@@ -35,7 +35,7 @@ class FileManifest:
 
         :param directory: searched with all its subdirectories.
         :param algorithm: a name of ``hashlib``, such as ``"sha1"``.
-        :raises BundleError: for a symbolic link, whose target is not part of the bundle.
+        :raises BundleError: for a symbolic link, because its target may be outside of the bundle.
         """
         paths: dict[str, str] = {}
         files: dict[str, list[Path]] = {}
@@ -79,7 +79,7 @@ class FileManifest:
 
 
 def _compute_digest(path: Path, algorithm: str) -> tuple[str, int]:
-    """Compute digest and size in one reading, because the file may change between two."""
+    """Compute digest and size in one pass, because the file may change between two passes."""
     with path.open("rb") as content:
         digest = hashlib.file_digest(content, lambda: hashlib.new(algorithm, usedforsecurity=False))
         return digest.hexdigest(), content.tell()
