@@ -149,6 +149,25 @@ def test_deployer_in_a_project_file(project, mastra, echo):
 
 
 @pytest.mark.slow
+def test_a_deployer_beside_pyproject_reuses_its_bundle_until_its_code_changes(
+    project, mastra, echo
+):
+    config = '[tool.mastra.targets.inhouse]\ndeployer = "./inhouse.py"\n'
+    files = {
+        INDEX: echo,
+        "inhouse.py": TARGET.replace("NAME", "inhouse"),
+        "helpers/__init__.py": "",
+    }
+    root = project(files, config)
+    mastra("bundle", "inhouse", cwd=root).ok()
+    for name in ("inhouse.py", "helpers/__init__.py"):
+        assert "Nothing has changed" in mastra("bundle", "inhouse", cwd=root).ok().err
+        with (root / name).open("a") as file:
+            file.write("# a change\n")
+        assert "Nothing has changed" not in mastra("bundle", "inhouse", cwd=root).ok().err
+
+
+@pytest.mark.slow
 def test_hook_that_returns_nothing_or_raises(package, project, mastra, echo):
     quiet = TARGET.replace("NAME", "mine").replace(
         'return Bundle.seal(build, directory, "mine")', ""

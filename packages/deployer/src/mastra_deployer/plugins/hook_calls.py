@@ -75,7 +75,7 @@ class HookCaller(UntypedHookCaller):
 
     @property
     def source_paths(self) -> tuple[Path, ...]:
-        """The directories of the deployer's own source."""
+        """The files and directories of the deployer's own source."""
         modules = [item for item in self._deployer.get_plugins() if isinstance(item, ModuleType)]
         return tuple(path for module in modules for path in _find_source_paths(module))
 
@@ -327,13 +327,16 @@ def _mask_values(values: Mapping[str, Secret]) -> None:
 
 
 def _find_source_paths(module: ModuleType) -> list[Path]:
-    """Return the directories with a deployer's code."""
+    """Return the files and directories with a deployer's code."""
     package = sys.modules.get(module.__name__.partition(".")[0], module)
     paths = [Path(path) for path in getattr(package, "__path__", ())]
     if paths or not module.__file__:
         return paths
-    # A deployer that is one file may import modules from its own directory.
-    return [Path(module.__file__).parent]
+    # A deployer that is one file may import modules and packages from its own directory. This may
+    # be the directory of the project, whose other files do not belong to the deployer.
+    directory = Path(module.__file__).parent
+    packages = (path.parent for path in directory.glob("*/__init__.py"))
+    return [*sorted(directory.glob("*.py")), *sorted(packages)]
 
 
 def _check_size(bundle: Bundle, target: Target) -> list[Problem]:
