@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +43,7 @@ from mastra_deployer.output.retry_notice import set_retry_report
 from mastra_deployer.pipeline import build_hook
 from mastra_deployer.pipeline.choose_platform import apply_index_setting, choose_platform
 from mastra_deployer.pipeline.choose_preview_platform import choose_preview_platform
+from mastra_deployer.pipeline.report_problems import raise_for_errors
 from mastra_deployer.pipeline.targets import TargetChoice
 from mastra_deployer.plugins.hook_calls import HookCaller, PlatformAccess
 from mastra_deployer.project.config import read_pyproject
@@ -65,10 +65,7 @@ from mastra_deployer.project.settings import (
 from mastra_deployer.trust.host_policy import HostPolicy, set_host_policy
 from mastra_deployer.trust.project_deployers import require_trusted_file
 
-__all__ = ("Session", "open_session", "raise_for_errors")
-
-_QUOTED = re.compile(r"'[^']*'")
-_MIN_ALIKE = 4  # this many problems of one kind become one message with a count
+__all__ = ("Session", "open_session")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -365,48 +362,3 @@ def _warn_about_secrets(choice: TargetChoice, target: Target, report: Report) ->
             f"{call.line}). The bundle does not contain it.",
             "Write Secret.env('NAME'), and set the variable.",
         )
-
-
-def raise_for_errors(
-    problems: list[Problem], report: Report, error_class: type[MastraError] = BuildError
-) -> None:
-    """Show warnings and notes, and raise all errors as one error.
-
-    :param problems: the problems that a check found.
-    :param report: receives warnings and notes.
-    :param error_class: the class of the error to raise.
-    :raises MastraError: an error of ``error_class``, when a problem has the severity ``error``.
-    """
-    for alike in _group_by_kind(problems):
-        if alike[0].severity != "error":
-            show = report.warn if alike[0].severity == "warning" else report.note
-            show(_format_alike(alike), alike[0].hint)
-    errors = [problem for problem in problems if problem.severity == "error"]
-    if errors:
-        hint = "\n".join(problem.hint for problem in errors if problem.hint)
-        raise error_class("\n".join(map(_format_problem, errors)), hint)
-
-
-def _group_by_kind(problems: Iterable[Problem]) -> list[list[Problem]]:
-    """Group problems that have the same hint, and messages that differ only in quoted names."""
-    groups: dict[tuple[str, str, str], list[Problem]] = {}
-    for problem in problems:
-        kind = (problem.severity, problem.hint, _QUOTED.sub("''", problem.message))
-        groups.setdefault(kind, []).append(problem)
-    return list(groups.values())
-
-
-def _format_alike(alike: list[Problem]) -> str:
-    """Format problems of one kind: all of a few, or else the first and the number of others."""
-    if len(alike) < _MIN_ALIKE:
-        return "\n".join(map(_format_problem, alike))
-    places = list(dict.fromkeys(item.where for item in alike[1:] if item.where))
-    named = f": {', '.join(places[:_MIN_ALIKE])}" if places else ""
-    more = f" and {len(places) - _MIN_ALIKE} more places" if len(places) > _MIN_ALIKE else ""
-    return (
-        f"{_format_problem(alike[0])}\n{len(alike) - 1} others are of the same kind{named}{more}."
-    )
-
-
-def _format_problem(problem: Problem) -> str:
-    return f"{problem.where}: {problem.message}" if problem.where else problem.message
