@@ -151,7 +151,9 @@ class ChildProcess:
             # Only root of a user namespace may mount. In a second namespace, the user is as before.
             user = (f"--map-user={os.geteuid()}", f"--map-group={os.getegid()}")
             wrapper = ["unshare", "-m", "-r", *script, "unshare", "-U", *user]
-        probe = subprocess.run([*wrapper, "true"], env=variables, capture_output=True, check=False)
+        probe = subprocess.run(
+            [*wrapper, "sh", "-c", ":"], env=variables, capture_output=True, check=False
+        )
         return wrapper if probe.returncode == 0 else []
 
 
