@@ -98,7 +98,9 @@ class Store:
         draft.replace(self.directory / "state.json")
 
     def create_app(self, name: str) -> App:
-        app = App(id=f"app-{len(self.apps) + 1}", name=name)
+        numbers = [int(name.removeprefix("app-")) for name in self.apps]
+        number = max(numbers, default=0) + 1
+        app = App(id=f"app-{number}", name=name)
         self.apps[app.id] = app
         return app
 

@@ -250,6 +250,14 @@ def test_check_reproducible_compares_with_another_path(built_project, mastra):
 
 
 @pytest.mark.full
+def test_check_reproducible_copies_the_packages_of_the_app(project, mastra, echo):
+    files = {INDEX: f"import mastra.builds, mastra.bundles.made\n{echo}"}
+    for name in ("builds/__init__", "bundles/__init__", "bundles/made"):
+        files[f"src/mastra/{name}.py"] = ""
+    mastra("build", "--check-reproducible", cwd=project(files)).ok()
+
+
+@pytest.mark.full
 def test_check_reproducible_for_a_workspace_member(project, mastra, echo):
     files = {
         "pyproject.toml": '[tool.uv.workspace]\nmembers = ["apps/*"]\n',

@@ -14,7 +14,7 @@ import sys
 from mastra_core.pipeline import Problem
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.dev.console import Screen
-from mastra_deployer.pipeline.session import raise_for_errors
+from mastra_deployer.pipeline.report_problems import raise_for_errors
 
 for report in (Terminal(), Screen()):
     report.warn("The quick brown fox jumps over the lazy dog and then over it again.",

@@ -77,7 +77,13 @@ def test_the_index_of_the_settings_replaces_that_of_the_platform(app, index):
 
 
 @pytest.mark.parametrize(
-    "index", ["http://index.example/314", "https://user:s3cr3t@index.example", "/srv/wheels"]
+    "index",
+    [
+        "http://index.example/314",
+        "https://user:s3cr3t@index.example",
+        "/srv/wheels",
+        "https://user:s3cr3t@[index",
+    ],
 )
 def test_an_index_without_https_or_with_credentials_is_refused(app, index):
     target = Target(name="indexed", summary="", settings=Indexed, index_setting="index")

@@ -129,3 +129,67 @@ def test_a_failing_store_is_a_defect_of_its_deployer():
     for call in (store.set, store.unset):
         with pytest.raises(PluginError, match="mastra_env of Mine failed"):
             call({})
+
+
+class Listener:
+    """An ambient plugin that records what it is told, or fails."""
+
+    def __init__(self, error=None):
+        self.error, self.stages = error, []
+
+    @hookimpl
+    def mastra_stage_finished(self, stage):
+        if self.error:
+            raise self.error
+        self.stages.append(stage)
+
+    @hookimpl
+    def mastra_inspect(self):
+        if self.error:
+            raise self.error
+        return [Problem(message="From a plugin.", severity="note")]
+
+
+class Warnings(SilentReport):
+    """Keeps all warnings."""
+
+    def __init__(self):
+        self.texts = []
+
+    def warn(self, text, hint=""):
+        self.texts.append(text)
+
+
+def add_plugins(caller, **plugins):
+    for name, plugin in plugins.items():
+        caller._plugins.register(plugin, name=name)
+    return caller
+
+
+def test_a_listener_that_fails_keeps_no_other_from_being_called():
+    listeners = {
+        "first": Listener(),
+        "broken": Listener(RuntimeError("boom")),
+        "refusing": Listener(AuthError("No.", "Log in.")),
+        "last": Listener(),
+    }
+    caller, report = add_plugins(InProcessCaller(Mine()), **listeners), Warnings()
+    caller.notify_reused(BUNDLE, report)
+    assert [listeners[name].stages for name in ("first", "last")] == [["bundle"], ["bundle"]]
+    assert report.texts == [
+        "mastra_stage_finished of refusing failed: No.",
+        "mastra_stage_finished of broken failed: RuntimeError: boom.",
+    ]
+
+
+def test_an_error_names_the_plugin_that_failed():
+    plugins = {"fine": Listener(), "broken": Listener(RuntimeError("boom"))}
+    caller = add_plugins(InProcessCaller(Mine()), **plugins)
+    with pytest.raises(PluginError, match="mastra_inspect of broken failed: RuntimeError: boom"):
+        caller.inspect(BUNDLE, Settings())
+
+
+def test_problems_of_plugins_follow_those_of_the_deployer():
+    caller = add_plugins(InProcessCaller(Mine()), one=Listener(), two=Listener())
+    messages = [problem.message for problem in caller.inspect(BUNDLE, Settings())]
+    assert messages == ["Small.", "From a plugin.", "From a plugin."]

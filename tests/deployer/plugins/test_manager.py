@@ -1,5 +1,7 @@
 """Third-party deployers and plugins: isolated, and named in errors that they cause."""
 
+from pathlib import Path
+
 import pytest
 
 INDEX = "src/mastra/index.py"
@@ -77,11 +79,20 @@ def test_async_hook_is_rejected(package, project, mastra, echo):
     done.failed(3, "async mastra_bundle", "asyncio.run")
 
 
-def test_broken_package_does_not_affect_other_targets(package, project, mastra, echo):
-    site = install_deployer(package, "import no_such_module\n")
+@pytest.mark.parametrize(
+    ("source", "cause"),
+    [
+        ("import no_such_module\n", "No module named 'no_such_module'"),
+        ("raise SystemExit(0)\n", "SystemExit: 0"),
+    ],
+)
+def test_broken_package_does_not_affect_other_targets(
+    package, project, mastra, echo, source, cause
+):
+    site = install_deployer(package, source)
     root = project({INDEX: echo})
     mastra("bundle", "mine", cwd=root, PYTHONPATH=site).failed(
-        3, "mastra-deployer-mine cannot be loaded", "no_such_module"
+        3, "mastra-deployer-mine cannot be loaded", cause
     )
     listed = mastra("targets", cwd=root, PYTHONPATH=site).ok().out
     assert "server a directory" in " ".join(listed.split())
@@ -138,6 +149,25 @@ def test_deployer_in_a_project_file(project, mastra, echo):
 
 
 @pytest.mark.slow
+def test_a_deployer_beside_pyproject_reuses_its_bundle_until_its_code_changes(
+    project, mastra, echo
+):
+    config = '[tool.mastra.targets.inhouse]\ndeployer = "./inhouse.py"\n'
+    files = {
+        INDEX: echo,
+        "inhouse.py": TARGET.replace("NAME", "inhouse"),
+        "helpers/__init__.py": "",
+    }
+    root = project(files, config)
+    mastra("bundle", "inhouse", cwd=root).ok()
+    for name in ("inhouse.py", "helpers/__init__.py"):
+        assert "Nothing has changed" in mastra("bundle", "inhouse", cwd=root).ok().err
+        with (root / name).open("a") as file:
+            file.write("# a change\n")
+        assert "Nothing has changed" not in mastra("bundle", "inhouse", cwd=root).ok().err
+
+
+@pytest.mark.slow
 def test_hook_that_returns_nothing_or_raises(package, project, mastra, echo):
     quiet = TARGET.replace("NAME", "mine").replace(
         'return Bundle.seal(build, directory, "mine")', ""
@@ -170,3 +200,12 @@ def test_hook_that_is_a_generator_may_print_and_fail(package, project, mastra, e
     assert done.json["target"] == "mine" and "checking" in done.err
     done = mastra("bundle", "loud", "--json", cwd=root, PYTHONPATH=site)
     done.failed(3, "mastra_check of loud failed: ZeroDivisionError", "author")
+
+
+def test_two_entry_points_with_one_plugin_are_an_error(package, project, mastra, echo):
+    source = "from mastra_core.hooks import hookimpl\n@hookimpl\ndef mastra_inspect(bundle): ...\n"
+    site = package("watcher", source, "mastra.plugins", "one")
+    info = Path(site, "watcher-1.0.dist-info", "entry_points.txt")
+    info.write_text("[mastra.plugins]\none = watcher\ntwo = watcher\n")
+    done = mastra("bundle", "server", cwd=project({INDEX: echo}), PYTHONPATH=site).failed(3)
+    assert "watcher (two) registers a plugin that another entry point has registered" in done.err

@@ -57,7 +57,7 @@ hookimpl = pluggy.HookimplMarker(NAME)
 
 
 EnvEffect: TypeAlias = Literal["now", "next-deploy"]
-"""When a change of variables counts: for running deployments at once, or from the next deploy."""
+"""When a change of variables takes effect: at once, or with the next deploy."""
 
 
 class EnvStore(Protocol):
@@ -115,7 +115,7 @@ class DeployerSpec:
         :param target: the platform, as ``mastra_target`` describes it.
         :param platform: the Python version and the wheels to stage for.
         :param directory: an empty directory.
-        :param report: progress for the terminal.
+        :param report: receives progress and notes.
         :returns: the build, or ``None`` to decline.
         :raises BuildError: when the project cannot be staged.
         """
@@ -141,7 +141,7 @@ class DeployerSpec:
         :param build: the staged app.
         :param directory: an empty directory.
         :param settings: an instance of ``Target.settings``.
-        :param report: progress for the terminal.
+        :param report: receives progress and notes.
         :returns: the sealed bundle.
         :raises BundleError: when the app does not fit the platform.
         """
@@ -183,7 +183,7 @@ class DeployerSpec:
 
         :param bundle: the sealed bundle.
         :param settings: an instance of ``Target.settings``.
-        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
         :param request: the options of the deploy.
         :returns: the plan.
         """
@@ -204,9 +204,9 @@ class DeployerSpec:
 
         :param bundle: the sealed bundle.
         :param settings: an instance of ``Target.settings``.
-        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
         :param request: the options of the deploy.
-        :param report: progress for the terminal.
+        :param report: receives progress and notes.
         :returns: the new deployment.
         :raises DeployError: when the platform does not accept the bundle.
         """
@@ -221,7 +221,7 @@ class DeployerSpec:
         return an empty list.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
         :param limit: the maximum number of deployments.
         :returns: the deployments, newest first.
         """
@@ -240,9 +240,9 @@ class DeployerSpec:
         Promoting the live deployment changes nothing.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
         :param id: the platform's id of the deployment.
-        :param report: progress for the terminal.
+        :param report: receives progress and notes.
         :param fingerprint: ``DeployRequest.fingerprint`` of the deploy to production that made it,
             to store as ``mastra_deploy`` does; empty if unknown, also for a preview.
         :returns: the deployment that is live now.
@@ -256,10 +256,10 @@ class DeployerSpec:
         """Send all production traffic to an earlier deployment.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
         :param id: the platform's id of the deployment; empty for the one that was live before the
             present one.
-        :param report: progress for the terminal.
+        :param report: receives progress and notes.
         :returns: the deployment that is live now.
         :raises DeployError: when there is no earlier deployment.
         """
@@ -276,11 +276,11 @@ class DeployerSpec:
         """Send a share of the production traffic to a deployment.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
         :param id: the platform's id of the deployment.
         :param percent: share of the traffic in percent; 0 ends the canary, 100 promotes the
             deployment.
-        :param report: progress for the terminal.
+        :param report: receives progress and notes.
         :returns: the deployment with its new share.
         """
 
@@ -296,10 +296,10 @@ class DeployerSpec:
         """Return the app's log lines, oldest first.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
         :param id: the platform's id of a deployment; empty for the live one in production.
-        :param since: skip older lines; has a time zone; ``None`` for no bound.
-        :param follow: continue with new lines until the caller stops.
+        :param since: the time of the oldest line, with a time zone; ``None`` for no bound.
+        :param follow: whether to continue with new lines until the caller stops.
         :returns: the lines.
         """
 
@@ -310,7 +310,7 @@ class DeployerSpec:
         """Return the store of the app's environment variables.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
         :param environment: ``preview`` or ``production``.
         :returns: the store.
         """
@@ -324,7 +324,7 @@ class DeployerSpec:
         no error.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
         :returns: the problems found.
         """
 
@@ -335,8 +335,8 @@ class DeployerSpec:
         """Remove the app and all its deployments.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: those names of ``Target.credentials`` that have a value.
-        :param report: progress for the terminal.
+        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
+        :param report: receives progress and notes.
         :returns: whether there was an app to remove.
         """
 
@@ -378,14 +378,14 @@ class PluginSpec:
 
     @hookspec
     def mastra_deployed(self, deployment: Deployment) -> None:
-        """Notify about, or record, a finished deployment.
+        """Send a notification about a finished deployment, or record it.
 
         :param deployment: the new deployment.
         """
 
     @hookspec
     def mastra_stage_finished(self, stage: str, result: object) -> None:
-        """Notify about, or record, a finished stage.
+        """Send a notification about a finished stage, or record it.
 
         :param stage: ``build``, ``bundle`` or ``deploy``.
         :param result: the ``Build``, ``Bundle`` or ``Deployment`` of the stage.

@@ -110,3 +110,25 @@ def test_without_the_registry_a_package_comes_from_the_cache_only(tarball):
 def test_a_registry_needs_https(tarball, address):
     with pytest.raises(ConfigError, match=f"registry is '{address}'"):
         get_npm_package(describe(tarball), SilentReport(), registry=address)
+
+
+@pytest.mark.parametrize("scheme", ["http", "ftp"])
+def test_credentials_of_a_registry_are_not_shown(tarball, scheme):
+    address = f"{scheme}://build:hunter22@mirror.example/npm"
+    with pytest.raises(ConfigError, match=r"mirror\.example/npm") as raised:
+        get_npm_package(describe(tarball), SilentReport(), registry=address)
+    assert "hunter22" not in str(raised.value)
+
+
+def test_an_address_that_cannot_be_parsed_is_a_configuration_error(tarball):
+    with pytest.raises(ConfigError, match="is not an https:// address"):
+        get_npm_package(describe(tarball), SilentReport(), registry="https://[mirror")
+
+
+def test_a_mirror_may_redirect_to_its_storage(tarball):
+    with (
+        serve(lambda _: (200, {}, tarball)) as storage,
+        serve(lambda _: (302, {"location": f"{storage.url}/blob"}, b"")) as mirror,
+    ):
+        directory = get_npm_package(describe(tarball), SilentReport(), registry=mirror.url)
+    assert (directory / "package.json").read_text() == "{}"

@@ -45,6 +45,19 @@ def test_only_files_of_the_directory_are_served(build, tmp_path):
     assert find_static_file(tmp_path / "missing", "/css/a.css") is None
 
 
+def test_an_escaped_path_names_the_same_file(build, tmp_path):
+    root = tmp_path / "app" / "public"
+    (root / "grün 1.css").write_text("body {}")
+    found = find_static_file(root, "/gr%C3%BCn%201.css?v=1")
+    assert found == (root / "grün 1.css").resolve()
+    assert find_static_file(root, "/%2e%2e/%2e%2e/secret") is None
+
+
+@pytest.mark.parametrize("path", ["/" + "a" * 300, "/a%00b", "/" + "a/" * 3000])
+def test_a_path_that_no_file_can_have_is_not_found(build, tmp_path, path):
+    assert find_static_file(tmp_path / "app" / "public", path) is None
+
+
 @pytest.mark.parametrize("path", ["../x", "a/../../b", "/etc", "..\\x", "C:\\x"])
 def test_paths_outside_of_the_project_are_errors(path):
     problem = check_project_path(path, "static")
@@ -75,6 +88,8 @@ def test_valid_cron_expressions(expression):
         ("0 9-5 * * *", "'9-5' is not a hour (0-23)"),
         ("*/0 * * * *", "'*/0' is not a minute (0-59)"),
         ("1, * * * *", "'1,' is not a minute (0-59)"),
+        ("\u0663 * * * *", "'\u0663' is not a minute (0-59)"),
+        ("*/1234567890 * * * *", "'*/1234567890' is not a minute (0-59)"),
     ],
 )
 def test_invalid_cron_expressions(expression, problem):

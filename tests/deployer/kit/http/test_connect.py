@@ -17,8 +17,10 @@ import pytest
 
 from mastra_core import Secret
 from mastra_core.errors import ApiError, AuthError, ConfigError, DeployTimeout
-from mastra_deployer.kit import connect
+from mastra_core.pipeline import SilentReport
+from mastra_deployer.kit import connect, upload
 from mastra_deployer.kit.clock import now, skip_waits
+from mastra_deployer.output.retry_notice import set_retry_report
 from tests.deployer.kit.scripted_server import serve
 
 TOKEN = Secret("kit-token-1")
@@ -374,3 +376,81 @@ def test_loopback_may_use_http(url):
 def test_importing_the_kit_does_not_load_httpx():
     script = "import sys, mastra_deployer.kit; sys.exit('httpx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("value", ["key-4711\nrest", "key-4711 ", "kéy-4711"])
+def test_a_header_that_cannot_be_sent_is_refused_and_not_shown(platform, value):
+    with pytest.raises(ConfigError, match="'X-Api-Key'") as raised:
+        connect(platform.url, headers={"X-Api-Key": value})
+    assert "4711" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize("value", ["key-4711\nrest", "key-4711 "])
+def test_an_error_about_a_header_does_not_show_its_value(client, platform, value):
+    with pytest.raises(ApiError) as raised:
+        client.get("/x", headers={"X-Api-Key": value})
+    assert "4711" not in "".join(traceback.format_exception(raised.value))
+    assert platform.seen == []
+
+
+def test_credentials_of_a_request_do_not_follow_a_redirect_to_another_host(client, platform):
+    with serve() as other:
+        platform.answers = [(302, {"location": f"{other.url}/y"}, {})]
+        headers = {"X-Api-Key": "key-4711", "X-Region": "eu"}
+        assert client.get("/x", headers=headers, follow_redirects=True).status_code == 200
+    (received,) = other.headers
+    assert "X-Api-Key" not in received and received["X-Region"] == "eu"
+
+
+@pytest.mark.parametrize("url", ["https://[::1", "https://[x]", "https://acme.example:99999"])
+def test_an_address_that_cannot_be_parsed_is_a_configuration_error(url):
+    with pytest.raises(ConfigError, match="is not the address of an API"):
+        connect(url)
+
+
+class Steps(SilentReport):
+    """Keeps the texts of all steps."""
+
+    def __init__(self):
+        self.texts = []
+
+    def step(self, text):
+        self.texts.append(text)
+
+
+@pytest.fixture
+def steps():
+    report = Steps()
+    set_retry_report(report)
+    yield report.texts
+    set_retry_report(None)
+
+
+def test_a_retried_connection_is_announced_once_with_its_reason(steps):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    with connect(url) as client, skip_waits():
+        for _ in range(2):
+            with pytest.raises(ApiError):
+                client.get("/x")
+    assert steps == [f"Retrying: {url} cannot be reached: the connection was refused"]
+
+
+def test_a_wait_that_the_platform_asks_for_is_announced(client, platform, steps):
+    platform.answers = [(429, {"retry-after": "5"}, {})]
+    client.get("/x")
+    assert steps == [f"Retrying: {platform.url.removeprefix('http://')} answered 429"]
+
+
+def test_a_short_interruption_is_not_announced(client, platform, steps):
+    platform.answers = [(500, {}, {})]
+    client.get("/x")
+    assert steps == []
+
+
+def test_an_upload_shows_its_own_progress_while_it_waits(client, platform, steps):
+    platform.answers = [(429, {"retry-after": "5"}, {})]
+    upload([b"1"], lambda body: client.put("/x", content=body), report=SilentReport())
+    assert steps == []

@@ -141,3 +141,52 @@ def test_the_code_is_found(body, headers, code):
 def test_entities_of_xml_are_not_expanded(get_message):
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaa">]><Error><Message>&a;&a;</Message></Error>'
     assert "aaaa" not in get_message(bomb)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>" + b"<title>" * 140_000, b"<Error>" + b"<Code " * 170_000],
+    ids=["title", "code"],
+)
+def test_a_page_of_unfinished_tags_is_read_in_linear_time(get_message, body):
+    assert get_message(body)
+
+
+@pytest.mark.parametrize("charset", ["zlib", "bz2", "hex", "idna", "undefined", "no-such-charset"])
+def test_the_platform_cannot_choose_a_codec_that_fails_or_decompresses(charset):
+    headers = {"content-type": f"text/plain; charset={charset}"}
+    with serve(lambda _: (409, headers, b"not now")) as platform, connect(platform.url) as client:
+        with pytest.raises(ApiError, match="not now"):
+            client.post("/x")
+        response = client.post("/x", extensions={"mastra_accept": (409,)})
+        assert response.text == "not now"
+
+
+def test_a_text_has_the_charset_of_its_content_type():
+    headers = {"content-type": "text/plain; charset=ISO-8859-1"}
+    body = "Größe".encode("iso-8859-1")
+    with serve(lambda _: (200, headers, body)) as platform, connect(platform.url) as client:
+        assert client.get("/x").text == "Größe"
+
+
+def test_a_code_of_thousands_of_digits_is_a_code():
+    body = {"error": {"code": "9" * 5000, "message": "gone"}}
+    with (
+        serve(lambda _: (409, {}, body)) as platform,
+        connect(platform.url, hints={404: "Deploy first."}) as client,
+        pytest.raises(ApiError, match="gone"),
+    ):
+        client.post("/x")
+
+
+@pytest.mark.parametrize(("code", "hint"), [("10007", "a"), (10007, "a"), ("full", "b"), ("", "c")])
+def test_a_hint_is_found_by_code_and_then_by_status(code, hint):
+    hints = {10007: "a", "full": "b", 409: "c"}
+    body = {"code": code, "message": "no"}
+    with (
+        serve(lambda _: (409, {}, body)) as platform,
+        connect(platform.url, hints=hints) as client,
+        pytest.raises(ApiError) as raised,
+    ):
+        client.post("/x")
+    assert raised.value.hint == hint

@@ -103,3 +103,22 @@ def test_a_host_that_only_the_project_names_gets_no_credentials():
             set_host_policy(None)
         assert connected == []
         assert list(iter_websocket_lines(url, home=url)) == []
+
+
+def test_separators_within_a_line_do_not_split_it():
+    texts = ['{"text":"a\u2028b\x85c\x0bd"}', "", "second"]
+
+    def tail(connection):
+        connection.send("\r\n".join(texts) + "\n")
+        connection.send("")
+
+    with run(tail) as url:
+        assert list(iter_websocket_lines(url, home=url)) == texts
+
+
+def test_a_server_on_this_machine_is_reached_without_a_proxy(monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with run(lambda connection: connection.send("one")) as url:
+        assert list(iter_websocket_lines(url, home=url)) == ["one"]

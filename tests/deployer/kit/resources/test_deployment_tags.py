@@ -108,3 +108,14 @@ def test_tags_without_values_are_not_written():
 def test_a_field_without_place_for_the_fingerprint_is_refused():
     with pytest.raises(ValueError, match="too small"):
         TAGS.to_text(60)
+
+
+@pytest.mark.parametrize("limit", range(60, 160))
+def test_the_stage_is_never_left_out(limit):
+    tags = dataclasses.replace(TAGS, stage="production")
+    try:
+        text = tags.to_text(limit)
+    except ValueError:
+        return
+    assert DeploymentTags.from_text(text).stage == "production"
+    assert DeploymentTags.from_text(text).fingerprint == TAGS.fingerprint

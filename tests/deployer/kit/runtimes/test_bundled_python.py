@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -19,7 +20,8 @@ from mastra_deployer.kit import (
     strip_entries,
     write_tar,
 )
-from mastra_deployer.kit.runtimes import python_entries
+from mastra_deployer.kit.runtimes import library_search, python_entries
+from mastra_deployer.kit.runtimes.elf_file import read_elf_file
 from tests.deployer.kit.runtimes.interpreter_trees import (
     EXECUTABLE,
     MACHINE,
@@ -157,6 +159,20 @@ def test_an_interpreter_without_its_loader_needs_that_of_the_platform(tmp_path):
     ) as raised:
         list(iter_shared_libraries(program, [], platform_glibc="2.1"))
     assert "python-build-standalone" in raised.value.hint
+
+
+def test_included_configurations_of_the_loader_are_read(tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        shutil.copy(EXECUTABLE, tmp_path / name / f"lib{name}.so")
+        (tmp_path / f"{name}.conf").write_text(f"{tmp_path / name}  # a comment\n")
+    configuration = tmp_path / "etc" / "ld.so.conf"
+    configuration.parent.mkdir()
+    configuration.write_text(f"include\t{tmp_path}/one.*\ninclude ../two.conf\ninclude no/*\n")
+    monkeypatch.setattr(library_search, "_CONFIGURATION", configuration)
+    search = library_search.LibrarySearch(EXECUTABLE, read_elf_file(EXECUTABLE))
+    found, _ = search.find_all([], ["libone.so", "libtwo.so"])
+    assert {"libone.so", "libtwo.so"} <= set(found)
 
 
 def test_a_library_that_is_missing_is_named(tmp_path):

@@ -1,6 +1,7 @@
 """A child process that reports when it is ready, and leaves nothing behind."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -73,6 +74,53 @@ def test_a_process_that_is_never_ready_is_an_error(tmp_path, code, timeout, mess
         with pytest.raises(DeploymentFailed, match=message):
             child.wait_until_ready(lambda: None, name="The app", timeout=timeout)
     assert child.poll() is not None
+
+
+TRY_TO_WRITE = """
+import os
+print(os.geteuid(), os.getcwd())
+for name in ("new", "existing"):
+    try:
+        open(name, "w").write("changed")
+    except OSError:
+        print(name, "is read-only")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs mount namespaces")
+def test_a_user_without_root_permissions_gets_a_read_only_directory_too(
+    tmp_path, monkeypatch, capfd
+):
+    if subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
+        pytest.skip("this user may not create namespaces")
+    (tmp_path / "existing").write_text("original")
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user or 1000)
+    with ChildProcess(tmp_path) as child:
+        child.start([sys.executable, "-c", TRY_TO_WRITE], {})
+        assert child.wait() == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines == [f"{user or 1000} {tmp_path}", "new is read-only", "existing is read-only"]
+    assert (tmp_path / "existing").read_text() == "original"
+
+
+def test_a_process_runs_where_namespaces_are_not_allowed(tmp_path, monkeypatch):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "unshare").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "bin" / "unshare").chmod(0o755)
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    monkeypatch.setenv("PATH", path)
+    with ChildProcess(tmp_path) as child:
+        child.start([sys.executable, "-c", "raise SystemExit(5)"], {"PATH": path})
+        assert child.wait() == 5
+
+
+def test_a_process_starts_in_another_directory(tmp_path, capfd):
+    (tmp_path / "bundle").mkdir()
+    with ChildProcess(tmp_path / "bundle") as child:
+        child.start([sys.executable, "-c", "import os; print(os.getcwd())"], {}, tmp_path)
+        assert child.wait() == 0
+    assert capfd.readouterr().out.strip() == str(tmp_path)
 
 
 def test_a_process_may_write_where_the_directory_is_not_read_only(tmp_path):

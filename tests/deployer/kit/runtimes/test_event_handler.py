@@ -254,7 +254,17 @@ def test_bytes_and_cookies_of_an_event(call):
     assert (result["body"], result["isBase64Encoded"]) == ("Grüße", False)
 
 
-@pytest.mark.parametrize("event", [{}, None, [], {"requestContext": {}}, {"source": "aws.events"}])
+def test_headers_beyond_latin_1_reach_the_app_in_utf_8(call):
+    event = build_event(headers={"host": "x.example", "x-city": "Zürich", "x-name": "世界"})
+    headers = dict(json.loads(call(event)["body"])["headers"])
+    assert headers["x-city"] == "Zürich"
+    assert headers["x-name"].encode("latin-1").decode() == "世界"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{}, None, [], {"requestContext": {}}, {"requestContext": None}, {"source": "aws.events"}],
+)
 def test_an_event_of_another_kind_is_refused(call, event):
     with pytest.raises(ValueError, match=r"not an HTTP event of version 2\.0"):
         call(event)

@@ -67,6 +67,19 @@ def test_the_setting_accepts_directories_and_archives(tree, tmp_path, cache, for
         assert len(list(cache.iterdir())) == 1
 
 
+def test_a_damaged_archive_is_refused_even_if_it_ends_between_two_files(tree, tmp_path):
+    source = tmp_path / "python.tar"
+    with tarfile.open(source, "w") as archive:
+        archive.add(tree, "python/install")
+        end = archive.offset
+    source.write_bytes(source.read_bytes()[:end])
+    subprocess.run([find_program("zstd"), "-q1", source], check=True)
+    damaged = tmp_path / "python.tar.zst"
+    damaged.write_bytes(damaged.read_bytes() + b"damaged")
+    with pytest.raises(ConfigError, match="cannot be unpacked"):
+        get(damaged)
+
+
 def test_an_environment_leads_to_the_python_that_it_was_made_with():
     python = get(sys.prefix)
     assert python.path == EXECUTABLE and (python.library / "os.py").is_file()

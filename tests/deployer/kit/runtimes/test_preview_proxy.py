@@ -1,6 +1,8 @@
 """A proxy that behaves as a platform: headers, limits, static files and streams."""
 
 import contextlib
+import socket
+import struct
 import threading
 
 import httpx
@@ -91,3 +93,35 @@ def test_an_app_that_does_not_respond_is_the_platforms_error(app):
 def test_a_port_in_use_is_a_configuration_error(app):
     with pytest.raises(ConfigError, match=f"Cannot listen on 127.0.0.1:{app.port}"):
         PreviewProxy("127.0.0.1", app.port, 1, PreviewRules())
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def test_an_address_of_ipv6_is_in_brackets():
+    with PreviewProxy("::1", 0, 1, PreviewRules()) as server:
+        assert server.url == f"http://[::1]:{server.server_address[1]}"
+
+
+def test_a_path_beyond_ascii_is_refused(app, capsys):
+    with run_proxy(app.port) as client, connect_to(client) as connection:
+        connection.sendall("GET /grün HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_client_that_resets_its_connection_prints_nothing(app, capsys):
+    with run_proxy(app.port) as client:
+        with connect_to(client) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert client.get("/").status_code == 200
+    assert capsys.readouterr().err == ""
+
+
+def test_a_response_has_the_date_of_the_app_only(app):
+    app.answer = lambda _: (200, {"date": "Mon, 30 Nov 2026 08:00:00 GMT"}, {})
+    with run_proxy(app.port) as client:
+        dates = client.get("/").headers.get_list("date")
+    assert dates == ["Mon, 30 Nov 2026 08:00:00 GMT"]
+
+
+def connect_to(client):
+    return socket.create_connection((client.base_url.host, client.base_url.port))

@@ -55,3 +55,11 @@ def test_a_file_that_changed_after_its_digest_is_not_read(tmp_path, change):
     with pytest.raises(DeployError, match="changed during") as raised:
         manifest.read(manifest.paths["one"])
     assert raised.value.hint
+
+
+def test_files_with_the_same_content_share_a_digest(tmp_path):
+    for number in range(3):
+        (tmp_path / f"{number}.txt").write_text("same")
+    manifest = FileManifest.from_directory(tmp_path)
+    (paths,) = manifest.files.values()
+    assert paths == tuple(tmp_path / f"{number}.txt" for number in range(3))

@@ -64,15 +64,15 @@ def test_items_may_be_none():
 
 @pytest.mark.parametrize(("concurrency", "limit"), [(20, 20), (100, 25), (1, 1), (0, 1)])
 def test_concurrency_is_limited(concurrency, limit):
-    platform = BusyPlatform(1000, delay=0.02)
+    platform = BusyPlatform(1000, delay=0.2)
     with serve(platform) as server, connect(server.url) as client:
         responses = upload(
-            range(100),
+            range(4 * limit),
             lambda n: client.put(f"/{n}"),
             report=SilentReport(),
             concurrency=concurrency,
         )
-    assert len(responses) == 100
+    assert len(responses) == 4 * limit
     assert limit / 2 < platform.peak <= limit
 
 

@@ -15,7 +15,8 @@ from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.files.directories import convert_project_errors, ensure_local_directory
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.pipeline.app_variables import select_app_variables
-from mastra_deployer.pipeline.session import Session, raise_for_errors
+from mastra_deployer.pipeline.report_problems import raise_for_errors
+from mastra_deployer.pipeline.session import Session
 from mastra_deployer.project.settings import remove_secrets
 
 __all__ = ("check",)

@@ -13,7 +13,8 @@ from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.choose_preview_platform import check_runs_here
-from mastra_deployer.pipeline.session import Session, raise_for_errors
+from mastra_deployer.pipeline.report_problems import raise_for_errors
+from mastra_deployer.pipeline.session import Session
 from mastra_deployer.project.settings import remove_secrets
 
 __all__ = ("preview",)

@@ -1,4 +1,4 @@
-"""The clock of the kit; in tests, virtual time advances instead of a wait.
+"""The clock of the kit, whose waits take no time in tests.
 
 The clock belongs to the whole process, because waits also happen in the threads of an upload.
 """
@@ -14,7 +14,7 @@ from concurrent.futures import CancelledError
 __all__ = ("cancel_waits_on", "now", "skip_waits", "sleep")
 
 
-# Seconds in which threads that wait at the same time register the end of their wait.
+# Seconds in which threads that begin to wait at the same time compute when their waits end.
 _GATHERING = 0.001
 
 
@@ -32,15 +32,15 @@ _thread = threading.local()
 
 
 def now() -> float:
-    """Return monotonic seconds with virtual time; only differences have a meaning."""
+    """Return monotonic seconds with virtual time; only a difference of two has a meaning."""
     return time.monotonic() + _virtual.ahead
 
 
 def sleep(seconds: float) -> None:
     """Wait, or advance virtual time within ``skip_waits``.
 
-    :param seconds: how long; negative values do not wait.
-    :raises CancelledError: when the event of ``cancel_waits_on`` is set before the end.
+    :param seconds: how long to wait; a negative value means no wait.
+    :raises CancelledError: when the event of ``cancel_waits_on`` is set before the wait ends.
     """
     event: threading.Event | None = getattr(_thread, "event", None)
     if _virtual.users:
@@ -69,9 +69,9 @@ def skip_waits() -> Iterator[None]:
 
 @contextlib.contextmanager
 def cancel_waits_on(event: threading.Event) -> Iterator[None]:
-    """Within the block, an event ends the waits of this thread with ``CancelledError``.
+    """Within the block, end each wait of this thread with ``CancelledError`` once an event is set.
 
-    :param event: cancels current and later waits once it is set.
+    :param event: the event, which another thread sets.
     """
     _thread.event = event
     try:

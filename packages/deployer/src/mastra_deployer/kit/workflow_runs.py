@@ -1,4 +1,4 @@
-"""Report workflows whose runs cannot be resumed on a platform."""
+"""Report the workflows whose suspended runs cannot be resumed on a platform."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ __all__ = ("check_workflow_runs",)
 def check_workflow_runs(build: Build, target: str) -> Iterator[Problem]:
     """Yield an error for each workflow that suspends runs in the memory of one process.
 
-    For platforms where another process, or no process, gets the request that resumes a run.
+    This check is for platforms on which the request that resumes a run may not reach the process
+    that suspended the run.
 
     :param build: the staged app.
     :param target: name of the target, for the message.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-__all__ = ("add_masked_values", "is_public_word", "mask", "redact")
+__all__ = ("add_masked_values", "is_public_word", "iter_forms", "mask", "redact")
 
 _SHORT = 4
 _LONG_WORD = 8  # a value of letters only is masked if it has at least this many
@@ -27,7 +27,7 @@ def add_masked_values(values: Iterable[str]) -> None:
     :param values: credentials, and values of the app's variables.
     """
     for value in values:
-        _masked.update(each for each in _iter_forms(value) if _is_secret(each))
+        _masked.update(each for each in iter_forms(value) if _is_secret(each))
 
 
 def mask(text: str) -> str:
@@ -60,8 +60,11 @@ def is_public_word(value: str) -> bool:
     return value.lower() in _WORDS
 
 
-def _iter_forms(value: str) -> Iterator[str]:
-    """Yield a value, and the forms in which messages quote it."""
+def iter_forms(value: str) -> Iterator[str]:
+    """Yield a value, and the forms in which messages quote it.
+
+    :param value: the value of a secret.
+    """
     text = value.strip()
     yield text
     yield " ".join(text.split())

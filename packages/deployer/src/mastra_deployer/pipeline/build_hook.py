@@ -17,7 +17,7 @@ __all__ = ("mastra_build",)
 def mastra_build(
     project: Project, target: Target, platform: Platform, directory: Path, report: Report
 ) -> Build:
-    """Stage the app for a CPython platform; a deployer's own hook replaces this function.
+    """Stage the app for one platform; the hook of a deployer replaces this function.
 
     :param project: the app.
     :param target: the target, whose runtime requirements count too.

@@ -41,7 +41,7 @@ def choose_platform(
     """Choose the platform to build for: the requested one, or else the project's own.
 
     :param project: the app.
-    :param platforms: those of the target, the preferred one first.
+    :param platforms: the platforms of the target, the preferred one first.
     :param python: ``--python``: a version, or the path of an interpreter; may be empty.
     :param wheels: ``--platform``, in uv's notation; may be empty.
     :raises ConfigError: when the target does not support what is requested, or no wheels can be
@@ -95,7 +95,13 @@ def apply_index_setting(platform: Platform, target: Target, settings: Any) -> Pl
     if not target.index_setting:
         return platform
     index = getattr(settings, target.index_setting) or ""
-    address = urlsplit(index)
+    try:
+        address = urlsplit(index)
+    except ValueError:  # brackets without an IPv6 address
+        raise ConfigError(
+            f"The setting {target.index_setting!r} is not an address of a package index.",
+            "Set it to the https:// address of a package index.",
+        ) from None
     is_local = address.scheme == "http" and is_loopback(address.hostname)
     shown = f"{address.scheme}://{address.hostname or address.path}"
     if address.username is not None:
@@ -131,7 +137,7 @@ def _refuse_old_version(version: str) -> None:
 
 
 def _refuse_free_threading(interpreter: Interpreter) -> None:
-    """Refuse a free-threading Python, because uv would choose wheels for such builds only."""
+    """Refuse a free-threading Python, because uv would choose only wheels for such a Python."""
     if interpreter.is_free_threaded:
         raise ConfigError(
             f"The Python {interpreter.path!r} is a free-threading build, but a bundle needs the "
@@ -152,7 +158,7 @@ def _read_configured_version(project: Project) -> str:
 
 
 def _probe_option(python: str) -> Interpreter | None:
-    """Return the interpreter of ``--python PATH``; ``None`` for a bare version."""
+    """Return the interpreter of ``--python PATH``; ``None`` if the option is a version or empty."""
     if not python or _VERSION.fullmatch(python):
         return None
     interpreter = probe_interpreter(python)

@@ -21,7 +21,7 @@ class PreviewPlatform:
     """The platform of a preview.
 
     :param platform: the platform.
-    :param is_local: whether it is that of this machine, which the target does not have.
+    :param is_local: whether the platform is this machine's own, which the target does not list.
     """
 
     platform: Platform
@@ -37,8 +37,8 @@ def choose_preview_platform(
     :param target: the target. Its own platforms come first.
     :param python: ``--python``: a version, or the path of an interpreter; may be empty.
     :param wheels: ``--platform``, in uv's notation; may be empty.
-    :param report: receives a note where the bundle differs from that of a deploy.
-    :raises ConfigError: when no bundle for the target runs here.
+    :param report: receives a note if the bundle differs from the bundle of a deploy.
+    :raises ConfigError: when no bundle for the target runs on this machine.
     """
     deployed = choose_platform(project, target.platforms, python, wheels)
     if target.emulated_previews:
@@ -66,10 +66,10 @@ def check_runs_here(project: Project, target: Target, manifest: BundleManifest) 
     """Check that an existing bundle runs on this machine.
 
     :param project: the project that the command runs in.
-    :param target: the target, which may emulate its platform, or add programs to a bundle without
-        compiled packages.
+    :param target: the target. Its preview may emulate the platform, or run a bundle without
+        compiled packages on any machine.
     :param manifest: the manifest of the bundle.
-    :raises ConfigError: when its compiled code is for another machine.
+    :raises ConfigError: when the compiled code of the bundle is for another machine.
     """
     if target.emulated_previews:
         return
@@ -81,9 +81,9 @@ def check_runs_here(project: Project, target: Target, manifest: BundleManifest) 
 
 
 def _find_interpreter(project: Project, platform: Platform) -> Interpreter:
-    """Return a Python that runs a bundle here: with the bundle's version, or the project's own.
+    """Return a Python of this machine with the bundle's version, or else the project's own Python.
 
-    Both have the same machine and C library.
+    Both are for the same machine and C library.
     """
     own = find_project_interpreter(project)
     return find_target_interpreter(platform.python, own, platform.interpreter) or own

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from mastra_core.errors import ConfigError, DeploymentFailed, MastraError
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
-from mastra_deployer.pipeline.deployment_history import find_last_deployment, record_deployment
+from mastra_deployer.pipeline.deployment_history import list_known_deployments, record_deployment
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.pipeline.smoke_test import SmokeResult, choose_smoke_path, run_smoke_test
 from mastra_deployer.pipeline.variable_changes import (
@@ -28,8 +28,8 @@ class DeployOptions:
 
     :param smoke_path: path to request after the deploy; ``None`` for the default of the app's kind.
     :param smoke_test: whether to run the smoke test.
-    :param smoke_timeout: seconds until a missing or failing response counts as a failure: a new
-        address may have to wait for DNS, a certificate and a cold start.
+    :param smoke_timeout: seconds until a missing or failing response counts as a failure. A new
+        address may need time for DNS, a certificate and a cold start.
     :param rollback_on_failure: whether to roll back when the smoke test fails.
     :param skip_if_unchanged: whether to send nothing when the same deployment already exists.
     """
@@ -83,7 +83,7 @@ def deploy_bundle(
             outcome = dataclasses.replace(outcome, deployment=_promote(session, deployment))
     else:
         outcome = DeployOutcome(deployment=_publish_without_waiting(session, request, deployment))
-    # Only users of a draft do not get the new values.
+    # A draft that stays unpublished does not bring the new values to users.
     if request.promote or stage == "preview" or outcome.deployment.live:
         with contextlib.suppress(ConfigError):  # the next deploy is not skipped then
             forget_changes(session.project, name, stage, changes)
@@ -101,23 +101,22 @@ def find_live_deployment(session: Session) -> Deployment | None:
 
     :param session: project, target and settings.
     """
-    if not session.hooks.has_hook("deployments"):
-        return find_last_deployment(session.project, session.choice.record_name, "production")
-    for deployment in session.hooks.list_deployments(session.access, _SEARCHED_DEPLOYMENTS):
+    for deployment in _list_deployments(session):
         if deployment.live and deployment.environment == "production":
             return deployment
     return None
 
 
+def _list_deployments(session: Session) -> list[Deployment]:
+    """Return the newest deployments, from the platform or else from the project's history."""
+    if session.hooks.has_hook("deployments"):
+        return session.hooks.list_deployments(session.access, _SEARCHED_DEPLOYMENTS)
+    return list_known_deployments(session.project, session.choice.record_name)
+
+
 def _find_unchanged(session: Session, request: DeployRequest) -> Deployment | None:
     """Return the current deployment if this request would change nothing."""
-    if session.hooks.has_hook("deployments"):
-        deployments = session.hooks.list_deployments(session.access, _SEARCHED_DEPLOYMENTS)
-    else:
-        name = session.choice.record_name
-        last = find_last_deployment(session.project, name, request.environment)
-        deployments = [last] if last else []
-    for deployment in deployments:
+    for deployment in _list_deployments(session):
         if not _has_same_destination(deployment, request):
             continue
         is_current = deployment.state == "ready" and deployment.fingerprint == request.fingerprint

@@ -41,16 +41,18 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
 def list_known_deployments(project: Project, name: str) -> list[Deployment]:
     """Return a target's recorded deployments, newest first and without duplicates.
 
-    In production, only the newest deployment is live.
+    In production, at most one deployment is live: the newest one that is not a draft.
 
     :param project: the project that was deployed.
     :param name: the user's name for the target.
     """
     deployments: dict[tuple[str, str], Deployment] = {}
+    has_live = False  # in production
     for entry in reversed(_parse_entries(read_record(project, _FILE))):
         if entry.name == name:
-            has_production = any(stage == "production" for stage, _ in deployments)
-            live = entry.live and not (entry.environment == "production" and has_production)
+            is_production = entry.environment == "production"
+            live = entry.live and not (is_production and has_live)
+            has_live = has_live or (is_production and live)
             deployment = _to_deployment(msgspec.structs.replace(entry, live=live))
             deployments.setdefault((entry.environment, entry.id), deployment)
     return list(deployments.values())
@@ -138,4 +140,4 @@ def _parse_entries(content: bytes) -> list[_Entry]:
     try:
         return msgspec.json.decode(content, type=list[_Entry]) if content else []
     except msgspec.DecodeError:
-        return []  # the record is optional, so an error is ignored
+        return []  # the project works without the record, so a damaged one is ignored

@@ -20,12 +20,9 @@ from mastra_deployer.project.workspace import find_workspace_root
 __all__ = ("verify_reproducible",)
 
 _MAX_SHOWN = 10
-_NOT_COPIED = (
-    *(".git", ".venv", "venv", "node_modules", "__pycache__", ".env*"),
-    *(".mastra", "tmp-*", "builds", "bundles", "made"),  # Mastra's own, except resolved locks
-)
+_NOT_COPIED = (".git", ".venv", "venv", "node_modules", "__pycache__", ".env*", ".mastra", "tmp-*")
 _COMMAND = "import sys; from mastra_deployer.cli.main import main; main(sys.argv[1:])"
-# With another time zone, locale and hash seed, a dependence on one of them shows.
+# A build that depends on the time zone, the locale or the hash seed differs with these values.
 _OTHER_ENVIRONMENT = {
     "TZ": "Pacific/Kiritimati",
     "LC_ALL": "C",
@@ -43,7 +40,7 @@ def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[st
     :param bundle: the first bundle.
     :param project: the project it was made from.
     :param arguments: the arguments of ``mastra bundle``, without the directory and the output.
-    :returns: how many files are the same.
+    :returns: the number of files, which are all the same.
     :raises BuildError: naming the files that differ.
     """
     with tempfile.TemporaryDirectory(prefix="mastra-again-") as temporary:
@@ -64,12 +61,18 @@ def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[st
 def _copy_project(project: Project, parent: Path) -> Path:
     """Copy the project, with its resolved locks, to another path.
 
-    If a project refers to directories outside of itself, it is not copied.
+    A project that refers to directories outside of itself is not copied.
     """
     if _has_outside_references(project):
         return project.root
     copy = parent / project.root.name
-    ignore = shutil.ignore_patterns(*_NOT_COPIED)
+    ignore_patterns = shutil.ignore_patterns(*_NOT_COPIED)
+
+    def ignore(directory: str, names: list[str]) -> set[str]:
+        if Path(directory) == project.local_directory:
+            return set(names) - {"locks"}
+        return ignore_patterns(directory, names)
+
     shutil.copytree(project.root, copy, ignore=ignore, symlinks=True)
     return copy
 

@@ -1,11 +1,10 @@
-"""Hold the data that all commands need about one project and target, and make its bundle."""
+"""Hold the data that all commands need about one project and target, and make the bundle."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,9 +39,11 @@ from mastra_deployer.files.refuse_links import refuse_links
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.files.written_files import keep_written_files
 from mastra_deployer.output.masking import add_masked_values
+from mastra_deployer.output.retry_notice import set_retry_report
 from mastra_deployer.pipeline import build_hook
 from mastra_deployer.pipeline.choose_platform import apply_index_setting, choose_platform
 from mastra_deployer.pipeline.choose_preview_platform import choose_preview_platform
+from mastra_deployer.pipeline.report_problems import raise_for_errors
 from mastra_deployer.pipeline.targets import TargetChoice
 from mastra_deployer.plugins.hook_calls import HookCaller, PlatformAccess
 from mastra_deployer.project.config import read_pyproject
@@ -64,10 +65,7 @@ from mastra_deployer.project.settings import (
 from mastra_deployer.trust.host_policy import HostPolicy, set_host_policy
 from mastra_deployer.trust.project_deployers import require_trusted_file
 
-__all__ = ("Session", "open_session", "raise_for_errors")
-
-_QUOTED = re.compile(r"'[^']*'")
-_MIN_ALIKE = 4  # this many problems of one kind become one message with a count
+__all__ = ("Session", "open_session")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,7 +83,8 @@ class Session:
     :param python: ``--python``: a version, or the path of an interpreter.
     :param wheels: ``--platform``, in uv's notation.
     :param notes: whether problems of severity ``note`` are shown too.
-    :param strict: whether warnings are not shown at once, because ``mastra check`` ends with them.
+    :param strict: whether warnings are collected and not shown, because ``mastra check`` shows them
+        at its end.
     :param problems: every problem found so far.
     """
 
@@ -148,11 +147,11 @@ class Session:
     def bundle_preview(self) -> Bundle:
         """Make the bundle that a preview on this machine runs.
 
-        It is that of a deploy where this machine runs it. Otherwise it is made for this machine, in
-        another directory, where the target's preview runs such a bundle.
+        If the bundle of a deploy runs on this machine, the preview uses this bundle. Otherwise, if
+        the target allows it, a bundle for this machine is made in another directory.
 
         :raises ConfigError: before anything is built, when no bundle for the target runs here.
-        :raises MastraError: as ``bundle`` does.
+        :raises MastraError: at the first error, as in ``bundle``.
         """
         choice = choose_preview_platform(
             self.project, self.hooks.target, self.python, self.wheels, self.report
@@ -250,7 +249,8 @@ class Session:
 
         :param problems: the problems that a check found.
         :param error_class: the class of the error to raise.
-        :raises MastraError: of ``error_class``, with all errors among them.
+        :raises MastraError: an error of ``error_class`` that contains all problems of the severity
+            ``error``.
         """
         problems = list(problems)
         self.problems.extend(problems)
@@ -277,7 +277,8 @@ def open_session(
 ) -> Session:
     """Load the target's deployer and merge its settings.
 
-    From then on, the session's ``host_policy`` applies to every client of the kit.
+    From then on, the session's ``host_policy`` applies to every client of the kit, and ``report``
+    shows the retries of these clients.
 
     :param project: the app.
     :param choice: the target as the user named it.
@@ -293,10 +294,10 @@ def open_session(
     :raises ConsentError: for a deployer of the project that the user does not trust.
     :raises ConfigError: for an unknown target, an unknown setting or a wrong value.
     """
-    line = HookCaller(choice.deployer, project.root, build_hook, check_file)
+    hooks = HookCaller(choice.deployer, project.root, build_hook, check_file)
     values = read_environment(project, env_file)
     settings = merge_settings(
-        line.target.settings,
+        hooks.target.settings,
         flags=flags or {},
         environ=values,
         table=choice.table,
@@ -304,8 +305,8 @@ def open_session(
         resolve=resolve,
         project_name=str(read_pyproject(project.root).get("project", {}).get("name", "")),
     )
-    _warn_about_secrets(choice, line, report)
-    add_masked_values(_iter_secrets(project, line.target, settings, values))
+    _warn_about_secrets(choice, hooks.target, report)
+    add_masked_values(_iter_secrets(project, hooks.target, settings, values))
     project_values = list_project_values(
         settings, flags=flags or {}, user_environ=read_user_environment(project, env_file)
     )
@@ -313,11 +314,12 @@ def open_session(
         project_values, confirm, lambda host: report.step(f"Sending credentials to {host}")
     )
     set_host_policy(policy)
+    set_retry_report(report)
     return Session(
-        file_variables=_list_file_variables(project, env_file, choice, line.target),
+        file_variables=_list_file_variables(project, env_file, choice, hooks.target),
         project=project,
         choice=choice,
-        hooks=line,
+        hooks=hooks,
         settings=settings,
         environ=values,
         report=report,
@@ -351,57 +353,12 @@ def _iter_secrets(
             yield value.reveal()
 
 
-def _warn_about_secrets(choice: TargetChoice, line: HookCaller, report: Report) -> None:
+def _warn_about_secrets(choice: TargetChoice, target: Target, report: Report) -> None:
     call = choice.call
-    names = find_plaintext_secrets(line.target.settings, call.settings) if call else []
+    names = find_plaintext_secrets(target.settings, call.settings) if call else []
     if call and names:
         report.warn(
             f"{', '.join(names)} of {call.class_name} is in plain text in the source (line "
             f"{call.line}). The bundle does not contain it.",
             "Write Secret.env('NAME'), and set the variable.",
         )
-
-
-def raise_for_errors(
-    problems: list[Problem], report: Report, error_class: type[MastraError] = BuildError
-) -> None:
-    """Show warnings and notes, and raise all errors as one error.
-
-    :param problems: the problems that a check found.
-    :param report: receives warnings and notes.
-    :param error_class: the class of the error to raise.
-    :raises MastraError: of ``error_class``, when there are errors.
-    """
-    for alike in _group_by_kind(problems):
-        if alike[0].severity != "error":
-            show = report.warn if alike[0].severity == "warning" else report.note
-            show(_format_alike(alike), alike[0].hint)
-    errors = [problem for problem in problems if problem.severity == "error"]
-    if errors:
-        hint = "\n".join(problem.hint for problem in errors if problem.hint)
-        raise error_class("\n".join(map(_format_problem, errors)), hint)
-
-
-def _group_by_kind(problems: Iterable[Problem]) -> list[list[Problem]]:
-    """Group problems that have the same hint, and messages that differ only in quoted names."""
-    groups: dict[tuple[str, str, str], list[Problem]] = {}
-    for problem in problems:
-        kind = (problem.severity, problem.hint, _QUOTED.sub("''", problem.message))
-        groups.setdefault(kind, []).append(problem)
-    return list(groups.values())
-
-
-def _format_alike(alike: list[Problem]) -> str:
-    """Format problems of one kind: all if they are few, or else the first and a number."""
-    if len(alike) < _MIN_ALIKE:
-        return "\n".join(map(_format_problem, alike))
-    places = list(dict.fromkeys(item.where for item in alike[1:] if item.where))
-    named = f": {', '.join(places[:_MIN_ALIKE])}" if places else ""
-    more = f" and {len(places) - _MIN_ALIKE} more places" if len(places) > _MIN_ALIKE else ""
-    return (
-        f"{_format_problem(alike[0])}\n{len(alike) - 1} others are of the same kind{named}{more}."
-    )
-
-
-def _format_problem(problem: Problem) -> str:
-    return f"{problem.where}: {problem.message}" if problem.where else problem.message

@@ -24,6 +24,7 @@ SignSmoke: TypeAlias = Callable[[str], Mapping[str, Secret]]
 
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 _REQUEST_TIMEOUT = 30  # seconds
+_HINT = "To request another path, pass --smoke PATH. To skip the smoke test, pass --no-smoke."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,8 +44,8 @@ class SmokeResult:
 def choose_smoke_path(kind: str, path: str | None) -> tuple[str, int]:
     """Return the path to request, and the first HTTP status that counts as a failure.
 
-    A Mastra app has ``/health``. For an app of another framework, the path is ``/``, which should
-    not respond with a 5xx.
+    A Mastra app has ``/health``. For an app of another framework, the path is ``/``, and only a 5xx
+    counts as a failure.
 
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param path: the user's own path; ``None`` for the default of ``kind``.
@@ -61,11 +62,11 @@ def run_smoke_test(
 
     :param deployment: the deployment, with its URL and headers.
     :param path: the path to request.
-    :param first_failing_status: every HTTP status from this one on is a failure.
+    :param first_failing_status: the smallest HTTP status that is a failure.
     :param report: receives progress.
     :param timeout: seconds until a failure counts.
     :returns: ``None`` for a deployment without a URL, such as an image in a registry.
-    :raises DeploymentFailed: when it does not respond well in time.
+    :raises DeploymentFailed: when the deployment does not respond correctly in time.
     """
     if not deployment.url.startswith(("http://", "https://")):
         return None
@@ -73,13 +74,21 @@ def run_smoke_test(
     report.step(f"Requesting {url}")
     headers = _reveal(deployment.smoke_headers)
     sign = deployment.sign_smoke
-    # The token of a platform's protection must not follow a redirect to its login page.
+    try:
+        transport = OriginTransport(url)
+    except httpx.InvalidURL as error:
+        raise DeploymentFailed(
+            f"{url!r} is not a valid address: {str(error).rstrip('.')}.",
+            _HINT,
+            deployment=deployment,
+        ) from None
     client = httpx.Client(
         headers=headers,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         timeout=_REQUEST_TIMEOUT,
+        # The token of a platform's protection must not follow a redirect to its login page.
         follow_redirects=not headers and sign is None,
-        transport=OriginTransport(url),
+        transport=transport,
     )
     request_with_retry = stamina.retry(
         on=_UnhealthyResponse, attempts=None, timeout=timeout, wait_initial=0.25, wait_max=5
@@ -88,11 +97,7 @@ def run_smoke_test(
         with client:
             return request_with_retry(client, url, first_failing_status, sign)
     except _UnhealthyResponse as error:
-        raise DeploymentFailed(
-            f"{url} {error}.",
-            "To request another path, pass --smoke PATH. To skip the smoke test, pass --no-smoke.",
-            deployment=deployment,
-        ) from None
+        raise DeploymentFailed(f"{url} {error}.", _HINT, deployment=deployment) from None
 
 
 def _reveal(headers: Mapping[str, Secret]) -> dict[str, str]:

@@ -23,10 +23,10 @@ class TargetChoice:
 
     :param name: the user's name.
     :param deployer: an installed deployer's name, or a path in the project.
-    :param table: its settings in pyproject.toml, with those of ``--env`` applied.
+    :param table: the target's settings in pyproject.toml, with those of ``--env`` applied.
     :param call: ``deployer=`` of the entry file, if it is for this deployer.
-    :param python: version to build for, if the table sets one.
-    :param platform: machine to build for, in uv's notation, if the table sets one.
+    :param python: the Python version to build for, if the table sets one.
+    :param platform: the platform to build for, in uv's notation, if the table sets one.
     :param env: the value of ``--env``.
     """
 
@@ -77,7 +77,7 @@ def choose_target(
     :param name: the user's name for the target; may be empty.
     :param env: applies ``[tool.mastra.targets.NAME.env.ENV]``.
     :param usage: the command line that names a target, for the hint.
-    :raises ConfigError: when no target or several fit.
+    :raises ConfigError: when no target is named and there is not exactly one to choose.
     """
     targets = get_config(project).targets
     call = _read_call(project)
@@ -97,7 +97,7 @@ def choose_target(
 def list_target_names(project: Project) -> list[str]:
     """Return the names of the targets that can be deployed to.
 
-    :param project: whose configured targets count beside the installed deployers.
+    :param project: the project; its configured targets and all installed deployers are listed.
     """
     return sorted({*get_config(project).targets, *list_installed_deployers()} - {SERVER.name})
 
@@ -139,7 +139,7 @@ def _read_call(project: Project) -> DeployerCall | None:
 
 
 def _find_deployer(call: DeployerCall, project: Project) -> str:
-    """Return the deployer that has the settings class, or the target whose file has it."""
+    """Return the deployer of the settings class, or the target whose file defines the class."""
     file = Path(*call.module.lstrip(".").split(".")).with_suffix(".py")
     for name, table in get_config(project).targets.items():
         path = (project.root / str(table.get("deployer", name))).resolve()

@@ -75,7 +75,7 @@ def has_changed_since(session: Session, deployment: Deployment) -> bool:
     changes.
 
     :param session: project, target and settings.
-    :param deployment: the deployment that might be kept.
+    :param deployment: the deployment that stays live if nothing has changed.
     """
     stage = deployment.environment
     if list_changes(session.project, session.choice.record_name, stage):
@@ -90,4 +90,4 @@ def _parse(content: bytes) -> _Changes:
     try:
         return msgspec.json.decode(content, type=_Changes) if content else {}
     except msgspec.DecodeError:
-        return {}  # as if this machine had changed nothing
+        return {}  # a damaged record means that no change is known

@@ -1,4 +1,4 @@
-"""A deployer's store of variables; its errors name the deployer."""
+"""A store of variables whose errors name the deployer that provides the store."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class HookCaller(UntypedHookCaller):
     :param root: the project's directory.
     :param default_build: the plugin that builds if the deployer does not; ``None`` for callers
         that build nothing.
-    :param check_file: raises for a deployer of the project that must not run.
+    :param check_file: raises an error for a file of the project that must not run as a deployer.
     :raises ConfigError: when there is no such deployer.
     :raises ConsentError: for a deployer of the project that the user does not trust.
     :raises PluginError: when the deployer or a plugin cannot be loaded.
@@ -75,7 +75,7 @@ class HookCaller(UntypedHookCaller):
 
     @property
     def source_paths(self) -> tuple[Path, ...]:
-        """The directories of the deployer's own source."""
+        """The files and directories of the deployer's own source."""
         modules = [item for item in self._deployer.get_plugins() if isinstance(item, ModuleType)]
         return tuple(path for module in modules for path in _find_source_paths(module))
 
@@ -138,8 +138,8 @@ class HookCaller(UntypedHookCaller):
     def notify_reused(self, bundle: Bundle, report: Report) -> None:
         """Notify the plugins that an existing bundle is reused.
 
-        :param bundle: the bundle, which is what bundling again would produce.
-        :param report: receives notes about plugins that fail.
+        :param bundle: the bundle; bundling again would produce the same files.
+        :param report: receives a warning for each plugin that fails.
         """
         self._notify_stage_finished("bundle", bundle, report)
 
@@ -228,7 +228,8 @@ class HookCaller(UntypedHookCaller):
         :param access: settings and credentials.
         :param id: the deployment's id.
         :param report: receives progress and notes.
-        :param fingerprint: that of the deploy to production that made it; empty if unknown.
+        :param fingerprint: the fingerprint of the deploy to production that made the deployment;
+            empty if unknown.
         """
         arguments = {**access._asdict(), "id": id, "report": report, "fingerprint": fingerprint}
         return self._call_deployer("mastra_promote", Deployment, **arguments)
@@ -237,7 +238,7 @@ class HookCaller(UntypedHookCaller):
         """Make an earlier deployment live in production.
 
         :param access: settings and credentials.
-        :param id: the deployment's id; empty for the one before the current one.
+        :param id: the deployment's id; empty for the deployment that was live before.
         :param report: receives progress and notes.
         """
         return self._call_deployer(
@@ -289,7 +290,7 @@ class HookCaller(UntypedHookCaller):
         return GuardedEnvStore(self._name, cast("EnvStore", store))
 
     def diagnose(self, access: PlatformAccess) -> list[Problem]:
-        """Return the problems that would make a deploy fail, without sending anything.
+        """Return the problems that would make a deploy fail, without changing anything.
 
         :param access: settings and credentials.
         """
@@ -326,13 +327,16 @@ def _mask_values(values: Mapping[str, Secret]) -> None:
 
 
 def _find_source_paths(module: ModuleType) -> list[Path]:
-    """Return the directories with a deployer's code."""
+    """Return the files and directories with a deployer's code."""
     package = sys.modules.get(module.__name__.partition(".")[0], module)
     paths = [Path(path) for path in getattr(package, "__path__", ())]
     if paths or not module.__file__:
         return paths
-    # A deployer that is one file may import modules from its own directory.
-    return [Path(module.__file__).parent]
+    # A deployer that is one file may import modules and packages from its own directory. This may
+    # be the directory of the project, whose other files do not belong to the deployer.
+    directory = Path(module.__file__).parent
+    packages = (path.parent for path in directory.glob("*/__init__.py"))
+    return [*sorted(directory.glob("*.py")), *sorted(packages)]
 
 
 def _check_size(bundle: Bundle, target: Target) -> list[Problem]:

@@ -42,10 +42,7 @@ _REQUIRED_HOOKS = ("mastra_target", "mastra_bundle")
 
 
 def list_installed_deployers() -> dict[str, list[EntryPoint]]:
-    """Return the entry points of all installed deployers by name, without loading them.
-
-    None of them is loaded.
-    """
+    """Return the entry points of all installed deployers by name, without loading them."""
     entries_by_name: dict[str, list[EntryPoint]] = {}
     for entry in entry_points(group=DEPLOYERS):
         entries_by_name.setdefault(entry.name, []).append(entry)
@@ -71,7 +68,7 @@ def load_deployer(
     :param root: the project's directory.
     :param default_build: the plugin that implements ``mastra_build`` if the deployer does not;
         ``None`` for callers that build nothing.
-    :param check_file: raises for a deployer of the project that must not run.
+    :param check_file: raises an error for a file of the project that must not run as a deployer.
     :raises ConsentError: for a deployer of the project that the user does not trust.
     :raises ConfigError: when there is no deployer of that name.
     :raises PluginError: when two packages claim the name, or the deployer breaks the hook contract.
@@ -131,10 +128,10 @@ def _find_entry_point(name: str) -> EntryPoint:
 
 
 def _suggest_deployer(name: str, installed_names: Collection[str]) -> str:
-    """Return the nearest known deployer, or the command that installs the deployer.
+    """Return a hint with the nearest known deployer, or with the command that installs a deployer.
 
-    The command never contains a misspelled name, because somebody else may have published a package
-    with that name.
+    For a name that resembles a known name, the command never installs a package of the misspelled
+    name, because somebody else may have published such a package.
     """
     near = "" if name in _OWN_DEPLOYERS else find_nearest(name, {*installed_names, *_OWN_DEPLOYERS})
     if near in installed_names:
@@ -158,7 +155,7 @@ def _format_install_command(name: str) -> str:
 def _load_entry_point(entry: EntryPoint) -> Any:
     try:
         return entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"{_get_distribution_name(entry)} cannot be loaded: {type(error).__name__}: {error}.",
             "Update or uninstall it.",
@@ -178,7 +175,7 @@ def _load_module(root: Path, name: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses look up their module during its execution
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"The deployer {str(path)!r} cannot be loaded: {type(error).__name__}: {error}.",
             "Correct the file.",
@@ -200,6 +197,11 @@ def register_checked(
     try:
         manager.register(plugin, name=owner)
         manager.check_pending()
+    except ValueError:  # pluggy's error for an object that is registered already
+        raise PluginError(
+            f"{owner} registers a plugin that another entry point has registered.",
+            "Remove one of the two entry points.",
+        ) from None
     except pluggy.PluginValidationError as error:
         names = [name for name, _ in inspect.getmembers(PluginSpec) if name.startswith("mastra_")]
         hint = (
@@ -223,9 +225,10 @@ def _get_distribution_name(entry: EntryPoint) -> str:
 
 
 def list_implemented_hooks(manager: pluggy.PluginManager) -> Mapping[str, bool]:
-    """Return for every deployer hook whether the deployer implements it.
+    """Return whether the deployer implements each hook, by the hook's name.
 
-    :param manager: a manager from ``load_deployer``; Mastra's own build does not count.
+    :param manager: a manager from ``load_deployer``. Mastra's own implementation of
+        ``mastra_build`` does not count.
     """
     names = [name for name in dir(DeployerSpec) if name.startswith("mastra_")]
     return {

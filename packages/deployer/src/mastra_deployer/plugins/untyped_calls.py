@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
 import pluggy
@@ -52,7 +53,8 @@ class UntypedHookCaller:
     def _call_deployer(self, hook: str, kind: type[T], **arguments: Any) -> T:
         if hook != "mastra_build":
             self.require_hook(hook.removeprefix("mastra_"))
-        result = self._call_hook(self._deployer, hook, **arguments)
+        call = getattr(self._deployer.hook, hook)
+        result = call_plugin(self._name, hook, functools.partial(call, **arguments))
         if result is None or not isinstance(result, kind):
             raise PluginError(
                 f"The hook {hook} of the deployer {self._name!r} returned {type(result).__name__}.",
@@ -71,11 +73,13 @@ class UntypedHookCaller:
     def _collect_problems(self, hook: str, **arguments: Any) -> list[Problem]:
         """Call a hook of the deployer and of all plugins, and read all items of their results."""
         problems = []
-        for manager in (self._deployer, self._plugins):
-            results = self._call_hook(manager, hook, **arguments)
+        for owner, call in (
+            (self._name, getattr(self._deployer.hook, hook)),
+            *self._iter_plugin_calls(hook),
+        ):
+            results = call_plugin(owner, hook, functools.partial(call, **arguments))
             for result in results:
-                items = () if result is None else result
-                problems += self._read_items(self._get_owner(manager), hook, Problem, items)
+                problems += self._read_items(owner, hook, Problem, result)
         return problems
 
     def _read_items(self, owner: str, hook: str, kind: type[T], items: Iterable[object]) -> list[T]:
@@ -87,21 +91,28 @@ class UntypedHookCaller:
         self._notify_plugins("mastra_stage_finished", report, stage=stage, result=result)
 
     def _notify_plugins(self, hook: str, report: Report, **arguments: Any) -> None:
-        """Call a notification hook, and convert its failure to a note, because the work is done."""
-        try:
-            self._call_hook(self._plugins, hook, **arguments)
-        except Exception as error:  # noqa: BLE001  # a listener may raise anything
-            report.warn(
-                f"{hook} of an ambient plugin failed: {error}",
-                "The build or deployment itself is complete. Report this to the plugin's author.",
-            )
+        """Call a listener of each plugin; show a failure as a warning, because the work is done."""
+        for owner, call in self._iter_plugin_calls(hook):
+            try:
+                call_plugin(owner, hook, functools.partial(call, **arguments))
+            except Exception as error:  # noqa: BLE001  # a listener may raise anything
+                text = error.message if isinstance(error, MastraError) else str(error)
+                report.warn(
+                    text if isinstance(error, PluginError) else f"{hook} of {owner} failed: {text}",
+                    "The build or deployment itself is complete. Report this to the plugin's "
+                    "author.",
+                )
 
-    def _call_hook(self, manager: pluggy.PluginManager, hook: str, **arguments: Any) -> Any:
-        owner = self._get_owner(manager)
-        return call_plugin(owner, hook, lambda: getattr(manager.hook, hook)(**arguments))
+    def _iter_plugin_calls(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+        """Yield the name of each ambient plugin with the hook, and a caller of this plugin only.
 
-    def _get_owner(self, manager: pluggy.PluginManager) -> str:
-        return self._name if manager is self._deployer else "an ambient plugin"
+        In one call of all plugins, the first failure would keep the others from being called.
+        """
+        manager = self._plugins
+        implementations = reversed(getattr(manager.hook, hook).get_hookimpls())  # pluggy's order
+        for owner, plugin in {item.plugin_name: item.plugin for item in implementations}.items():
+            others = [item for item in manager.get_plugins() if item is not plugin]
+            yield owner, manager.subset_hook_caller(hook, others)
 
 
 def call_plugin(owner: str, hook: str, call: Callable[[], Any]) -> Any:
@@ -110,7 +121,7 @@ def call_plugin(owner: str, hook: str, call: Callable[[], Any]) -> Any:
     :param owner: the plugin's name in errors.
     :param hook: the hook's name in errors.
     :param call: calls the hook.
-    :raises PluginError: for every exception except Mastra's own errors and those of the system.
+    :raises PluginError: for every exception except Mastra's own errors and ``OSError``.
     """
     try:
         with contextlib.redirect_stdout(sys.stderr):  # stdout is for the command's own output

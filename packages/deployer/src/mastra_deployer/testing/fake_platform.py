@@ -68,22 +68,24 @@ class FakePlatform(Protocol):
     def fail_deployments(self, message: str) -> None:
         """Let every deployment fail during its build or start.
 
-        Called only where ``can_fail`` is on.
+        The suite calls this method only if ``can_fail`` is on.
 
         :param message: the message of the failure.
         """
 
     def hang_deployments(self) -> None:
-        """Let no deployment finish. Called only if ``can_hang`` is on."""
+        """Let no deployment finish; the suite calls this method only if ``can_hang`` is on."""
 
     def get_traffic(self) -> Mapping[str, int]:
         """Return each deployment's percentage of production's traffic, by id.
 
-        Called only where ``canary`` is on.
+        The suite calls this method only if ``canary`` is on.
         """
 
     def write_log(self, text: str) -> None:
-        """Let the app that is live in production log a line. Called only if ``logs`` is on.
+        """Let the app that is live in production log a line.
+
+        The suite calls this method only if ``logs`` is on.
 
         :param text: the line.
         """

@@ -31,9 +31,9 @@ class Exchange:
     """A request that the proxy recorded.
 
     :param index: number of requests before this one since the rule was applied.
-    :param method: in upper case.
-    :param path: with the query.
-    :param headers: by name in lower case, without the values of credentials.
+    :param method: the method in upper case.
+    :param path: the path with the query.
+    :param headers: the headers by name in lower case, without the values of credentials.
     :param body: the whole content.
     :param fault: the injected fault, if any.
     """
@@ -89,8 +89,8 @@ def build_error(status: int, message: str, headers: Mapping[str, str] | None = N
     """Return a fault that responds with an error in the most common format.
 
     :param status: the status of the response.
-    :param message: in ``error.message`` of the JSON body.
-    :param headers: added to the content type.
+    :param message: the value of ``error.message`` in the JSON body.
+    :param headers: further headers, besides the content type.
     """
     body = json.dumps({"error": {"code": "suite", "message": message}}).encode()
     headers = {"content-type": "application/json", **(headers or {})}

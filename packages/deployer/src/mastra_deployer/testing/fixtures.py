@@ -26,8 +26,8 @@ _END = "-----END CERTIFICATE-----"
 class SuiteFixtures:
     """Fixtures, switches and predicates, which authors override for their platform.
 
-    :cvar incremental: the platform takes files one by one, so that a change sends that file only;
-        if it takes one archive, an unchanged one is not sent again either.
+    :cvar incremental: the platform takes files one by one, so a change of one file sends only this
+        file. If the platform takes one archive, an unchanged archive is still not sent again.
     :cvar can_fail: a deployment can be accepted and fail afterwards.
     :cvar can_hang: a deployment can be accepted and never finish.
     :cvar previews: previews are tested, if the target has them.
@@ -36,10 +36,10 @@ class SuiteFixtures:
     :cvar messages: the platform can store a short text with a deployment.
     :cvar reserved_variables: names of variables that the platform sets itself and refuses.
     :cvar random_fault_runs: number of deploys that are tested with random faults.
-    :cvar max_requests: requests that one call may send before the proxy answers 403.
+    :cvar max_requests: the number of requests of one call after which the proxy answers 403.
     :cvar url_setting: the field of the settings that takes the platform's address, or a tuple of
-        such fields; may be empty.
-    :cvar url_env: an environment variable that takes the address; may be empty.
+        such fields; empty for none.
+    :cvar url_env: an environment variable that takes the address; empty for none.
     :cvar credentials: values of all credentials but the first, by name.
     """
 
@@ -96,20 +96,22 @@ class SuiteFixtures:
         root.mkdir()
         harness = Harness(deployer, platform, root, options)
         harness.proxy.start()
-        with isolate_home(root / "home"), pytest.MonkeyPatch.context() as patch:
-            if self.url_env:
-                patch.setenv(self.url_env, harness.proxy.url)
-            if platform.url.startswith("http:"):
-                patch.setenv("SSL_CERT_FILE", _write_one_authority(root / "authority.pem"))
-            yield harness
-        harness.proxy.stop()
+        try:
+            with isolate_home(root / "home"), pytest.MonkeyPatch.context() as patch:
+                if self.url_env:
+                    patch.setenv(self.url_env, harness.proxy.url)
+                if platform.url.startswith("http:"):
+                    patch.setenv("SSL_CERT_FILE", _write_one_authority(root / "authority.pem"))
+                yield harness
+        finally:
+            harness.proxy.stop()
 
     def skip_waits(self) -> AbstractContextManager[None]:
         """Return a context without waits of the kit; override it to skip an SDK's waits too."""
         return skip_waits()
 
     def is_read(self, exchange: Exchange) -> bool:
-        """Return whether a request changes nothing; override it if reads use POST.
+        """Return whether a request changes nothing; override this method if reads use POST.
 
         :param exchange: the request.
         """
@@ -148,7 +150,7 @@ class SuiteFixtures:
     def require(self, harness: Harness, verb: str, *switches: str) -> None:
         """Skip the test if the deployer does not have a hook, or if a switch is off.
 
-        :param harness: whose deployer is tested.
+        :param harness: the harness of the deployer.
         :param verb: the hook's name without ``mastra_``.
         :param switches: class attributes that must be true.
         """

@@ -30,7 +30,7 @@ __all__ = ("Harness", "HarnessOptions")
 T = TypeVar("T")
 
 
-# Methods of ``HookCaller`` that are not called like their hook.
+# The methods of ``HookCaller`` whose names differ from the names of their hooks.
 _METHODS = {
     "canary": "set_canary",
     "deployments": "list_deployments",
@@ -48,7 +48,7 @@ class HarnessOptions:
     :param url_env: an environment variable that takes the address; empty for none.
     :param credentials: values of all credentials but the first, by name.
     :param skip_waits: returns a context in which waits take no time.
-    :param max_requests: requests that one call may send before the proxy answers 403.
+    :param max_requests: the number of requests of one call after which the proxy answers 403.
     """
 
     url_settings: tuple[str, ...]
@@ -129,7 +129,7 @@ class Harness:
         """Bundle the sample app in a new directory.
 
         :param change: text that makes this another version of the app.
-        :param build: bundled in place of a new build.
+        :param build: the build to bundle; a new build if left out.
         """
         build = build or self.build(change)
         settings = remove_secrets(self.build_access().settings)
@@ -224,7 +224,7 @@ class Harness:
         """Call a hook with settings and credentials, such as ``call("promote", id, recorder)``.
 
         :param verb: name of the hook without ``mastra_``: ``deployments``.
-        :param arguments: those after settings and credentials.
+        :param arguments: the arguments after settings and credentials.
         :param token: replaces the platform's token; empty for no token.
         :param options: keyword arguments of the hook.
         """

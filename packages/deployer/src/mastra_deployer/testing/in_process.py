@@ -9,8 +9,8 @@ import pluggy
 from mastra_core.hooks import NAME, DeployerSpec, PluginSpec
 from mastra_core.pipeline import Target
 from mastra_deployer.bundler import stage
-from mastra_deployer.plugins import manager as doors
 from mastra_deployer.plugins.hook_calls import HookCaller
+from mastra_deployer.plugins.manager import register_checked
 
 __all__ = ("InProcessCaller", "iter_unmarked_hooks")
 
@@ -27,7 +27,7 @@ class InProcessCaller(HookCaller):
         self._deployer = pluggy.PluginManager(NAME)
         self._deployer.add_hookspecs(DeployerSpec)
         self._deployer.register(stage, name="mastra-deployer")
-        doors.register_checked(self._deployer, deployer, self._name)
+        register_checked(self._deployer, deployer, self._name)
         self._plugins = pluggy.PluginManager(NAME)
         self._plugins.add_hookspecs(PluginSpec)
         self.target = self._call_deployer("mastra_target", Target)

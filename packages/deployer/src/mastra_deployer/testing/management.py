@@ -15,7 +15,7 @@ from mastra_deployer.testing.harness import Harness
 
 __all__ = ("ManagementTests",)
 
-_PROMOTION_BYTES = 20_000  # that the requests of a promotion may have
+_PROMOTION_BYTES = 20_000  # largest size of all requests of a promotion
 
 
 class ManagementTests(SuiteFixtures):

@@ -22,6 +22,7 @@ import httpx
 
 from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
+from mastra_deployer.kit import check_port
 from mastra_deployer.project.settings import merge_settings, remove_secrets
 from mastra_deployer.testing.in_process import InProcessCaller
 
@@ -45,7 +46,7 @@ def run_preview(
     :param log: a file that receives the output.
     :raises AssertionError: with the output, if the preview does not respond or does not end.
     """
-    port = _find_free_port()
+    port = check_port("127.0.0.1", 0)
     arguments = [module, str(bundle.directory), str(port), json.dumps(table)]
     # Only this process gets the import path: the app must run with the bundle's own packages.
     command = [sys.executable, "-c", _RUN.format(__name__), *arguments, json.dumps(sys.path)]
@@ -96,11 +97,6 @@ def _interrupt(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
 
 def _read_tail(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace")[-2000:]
-
-
-def _find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def main() -> None:

@@ -10,9 +10,12 @@ import logging
 import tarfile
 import traceback
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 
 __all__ = ("Recorder", "find_occurrences")
+
+_MIN_ENCODED = 6  # bytes; a shorter text in base64 also occurs by chance
 
 
 class Recorder(logging.Handler):
@@ -94,15 +97,17 @@ def find_occurrences(content: bytes, words: Iterable[str]) -> list[str]:
 
 def _iter_forms(word: str) -> Iterator[bytes]:
     """Yield a word, and its base64 form for each offset within a longer text."""
-    yield word.encode()
-    for offset in range(3):
-        encoded = base64.b64encode(b"\0" * offset + word.encode())
-        yield encoded[4 if offset else 0 : -4]
+    content = word.encode()
+    yield content
+    for start in range(3):
+        length = (len(content) - start) // 3 * 3  # base64 encodes three bytes at a time
+        if length >= _MIN_ENCODED:
+            yield base64.b64encode(content[start : start + length])
 
 
 def _iter_unpacked(content: bytes) -> Iterator[bytes]:
     if content[:2] == b"\x1f\x8b":
-        with contextlib.suppress(OSError, EOFError):
+        with contextlib.suppress(OSError, EOFError, zlib.error):
             content = gzip.decompress(content)
             yield content
     with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(content)) as archive:

@@ -33,8 +33,8 @@ class RecordingProxy(ThreadingHTTPServer):
     """A reverse proxy on loopback.
 
     :param upstream: the platform's address.
-    :param max_requests: that one call may send; all later ones get 403, so that a deployer that
-        polls for ever comes to an end.
+    :param max_requests: the number of requests that one call may send. All later requests get a
+        403, so that a deployer that polls forever comes to an end.
     """
 
     daemon_threads = True

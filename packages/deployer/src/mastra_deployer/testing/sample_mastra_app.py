@@ -68,7 +68,7 @@ def build_mastra_app(
 
     :param directory: an empty directory.
     :param caller: calls the deployer's hooks.
-    :param platform: to stage for.
+    :param platform: the platform to stage for.
     :param report: receives progress and notes.
     """
     root, staged = directory / "project", directory / "build"

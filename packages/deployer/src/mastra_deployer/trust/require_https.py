@@ -27,8 +27,12 @@ def require_https(url: str) -> None:
     :param url: an absolute address.
     :raises ConfigError: when it is no address, or a credential would be sent unencrypted.
     """
-    address = urlparse(url)
-    if address.scheme not in ("http", "https") or not address.hostname:
+    try:
+        address = urlparse(url)
+        is_address = address.scheme in ("http", "https") and address.hostname and address.port != 0
+    except ValueError:  # brackets without an IPv6 address, or a port above 65535
+        is_address = False
+    if not is_address:
         raise ConfigError(
             f"{url.rpartition('@')[2]!r} is not the address of an API.",
             "Write an absolute address, such as https://api.example.com.",

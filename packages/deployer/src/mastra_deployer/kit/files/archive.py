@@ -32,11 +32,11 @@ __all__ = (
 )
 
 TAR_END = bytes(2 * tarfile.BLOCKSIZE)
-"""What ends a tar."""
+"""The bytes at the end of each tar."""
 _BEST = 9  # level of compression
 _CHUNK = 1 << 20
-_EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can express
-_UNIX = 3  # the system that made a zip: readers apply modes only to this one
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can store
+_UNIX = 3  # the system that made the zip; readers apply modes only to zips of Unix
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,10 +72,10 @@ def create_zip(
 ) -> ZipArchive:
     """Return a directory's files as a zip with its digest, in the format of ``zip_directory``.
 
-    :param directory: that holds the files.
+    :param directory: the directory that contains the files.
     :param paths: the files to write, relative to ``directory``; all files if left out.
-    :param executables: those of ``paths`` that get mode 755; if left out, the files that their
-        owner may execute.
+    :param executables: the paths that get mode 755; if left out, each file that its owner may
+        execute gets mode 755.
     :raises BundleError: for a symbolic link.
     """
     file = io.BytesIO()
@@ -94,11 +94,11 @@ def zip_directory(
 
     The bytes are the same on every machine with the same zlib.
 
-    :param directory: that holds the files.
+    :param directory: the directory that contains the files.
     :param file: a path, which is replaced, or a file open for writing.
     :param paths: the files to write, relative to ``directory``; all files if left out.
-    :param executables: those of ``paths`` that get mode 755; if left out, the files that their
-        owner may execute.
+    :param executables: the paths that get mode 755; if left out, each file that its owner may
+        execute gets mode 755.
     :raises BundleError: for a symbolic link.
     """
     with _open_file(file) as target:
@@ -116,16 +116,16 @@ def tar_directory(
 ) -> None:
     """Write a directory's files as a tar: sorted, dated 1970, owner 0, modes 644 and 755.
 
-    The tar contains files and no directories. The bytes are the same on every machine. For a
-    compressed tar, this needs the same zlib.
+    The tar contains files and no directories. An uncompressed tar has the same bytes on every
+    machine. A compressed tar has the same bytes on every machine with the same zlib.
 
-    :param directory: that holds the files.
+    :param directory: the directory that contains the files.
     :param file: a path, which is replaced, or a file open for writing.
     :param compress: whether to compress with gzip.
-    :param prefix: a directory that all names are put below.
+    :param prefix: a directory that is put before all names.
     :param paths: the files to write, relative to ``directory``; all files if left out.
-    :param executables: those of ``paths`` that get mode 755; if left out, the files that their
-        owner may execute.
+    :param executables: the paths that get mode 755; if left out, each file that its owner may
+        execute gets mode 755.
     :raises BundleError: for a symbolic link.
     """
     entries = iter_entries(directory, prefix, paths=paths, executables=executables)
@@ -141,8 +141,8 @@ def write_zip(entries: Iterable[ArchiveEntry], file: IO[bytes], *, append: bool 
 
     :param entries: the entries.
     :param file: open for writing; with ``append``, for reading too.
-    :param append: whether the entries come after those that the zip in ``file`` has, which are not
-        compressed again.
+    :param append: whether to add the entries to the zip that ``file`` contains. The entries of this
+        zip are not compressed again.
     """
     with zipfile.ZipFile(file, "a" if append else "w", zipfile.ZIP_DEFLATED) as archive:
         for entry in entries:
@@ -164,7 +164,7 @@ def write_tar(entries: Iterable[ArchiveEntry], write: Callable[[bytes], object])
     """Write a tar of entries in their order, all dated 1970, with owner 0.
 
     :param entries: the entries.
-    :param write: receives the bytes of the tar, a file's ``write`` or that of a `GzipWriter`.
+    :param write: receives the bytes of the tar, such as ``write`` of a file or of a `GzipWriter`.
     """
     size = len(TAR_END)
     for entry in entries:
@@ -180,7 +180,7 @@ def iter_tar_member(entry: ArchiveEntry) -> Iterator[bytes]:
     A tar consists of such members and of ``TAR_END``.
 
     :param entry: the entry.
-    :raises BundleError: when the entry's file changes meanwhile.
+    :raises BundleError: when the entry's file changes while it is read.
     """
     info = tarfile.TarInfo(entry.path)
     info.mode = entry.mode

@@ -21,7 +21,7 @@ class ArchiveEntry:
 
     :param path: path in the archive, without a leading slash.
     :param mode: permissions; those of a symbolic link are always 777.
-    :param source: file whose content the entry has.
+    :param source: the file that has the content of the entry.
     :param content: content of the entry, if there is no ``source``.
     :param link: target of a symbolic link; such an entry has no content.
     :param directory: whether the entry is a directory.
@@ -55,13 +55,13 @@ def iter_entries(
 
     All other mode bits depend on the machine's umask, and are left out.
 
-    :param directory: that contains the files.
-    :param prefix: a directory that all paths are put below.
+    :param directory: the directory that contains the files.
+    :param prefix: a directory that is put before all paths.
     :param paths: the files to yield, relative to ``directory``; all files if left out.
-    :param executables: those of ``paths`` that get mode 755; if left out, the files that their
-        owner may execute.
-    :param keep_links: whether symbolic links are yielded. Otherwise they are an error.
-    :raises BundleError: for a symbolic link.
+    :param executables: the paths that get mode 755; if left out, each file that its owner may
+        execute gets mode 755.
+    :param keep_links: whether to yield symbolic links; otherwise a symbolic link is an error.
+    :raises BundleError: for a symbolic link, unless ``keep_links`` is true.
     """
     for name in sorted(_list_files(directory) if paths is None else paths):
         path = directory / name

@@ -1,4 +1,4 @@
-"""Check cron expressions, before a platform refuses them."""
+"""Check cron expressions before they are sent to a platform."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FIELDS = (
     ("month", 1, 12, tuple("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split())),
     ("day of the week", 0, 7, tuple("SUN MON TUE WED THU FRI SAT".split())),
 )
-_ITEM = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?")
+_ITEM = re.compile(r"(?:\*|(\w{1,9})(?:-(\w{1,9}))?)(?:/(\d{1,9}))?", re.ASCII)
 
 
 def find_cron_problem(expression: str, *, names: bool = True) -> str:
@@ -23,8 +23,8 @@ def find_cron_problem(expression: str, *, names: bool = True) -> str:
     (``*/10``).
 
     :param expression: such as ``0 5 * * MON``.
-    :param names: whether the platform takes names of months and days.
-    :returns: a part of a sentence; empty for a valid expression.
+    :param names: whether the platform accepts names of months and days.
+    :returns: a clause that describes the fault; empty for a valid expression.
     """
     texts = expression.split()
     if len(texts) != len(_FIELDS):

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import hashlib
 import os
+import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,8 +59,9 @@ def get_npm_package(package: NpmPackage, report: Report, *, registry: str = "") 
 
     :param package: the package.
     :param report: receives progress.
-    :param registry: address of a mirror, from a setting; ``NPM_CONFIG_REGISTRY`` if empty, as
-        for npm itself, and then npm's own registry.
+    :param registry: address of a mirror, from a setting. If it is empty, the variable
+        ``NPM_CONFIG_REGISTRY`` names the registry, as for npm itself. Without this variable, the
+        registry is npm's own.
     :raises ApiError: when the registry rejects the request.
     :raises ConfigError: when the cache cannot be written, or the registry's address is invalid.
     :raises DeployError: when the content differs from what was published.
@@ -81,23 +83,32 @@ def get_npm_package(package: NpmPackage, report: Report, *, registry: str = "") 
 def _get_registry(setting: str) -> str:
     name = "registry" if setting else "NPM_CONFIG_REGISTRY"
     registry = (setting or os.environ.get("NPM_CONFIG_REGISTRY") or _REGISTRY).rstrip("/")
-    address = urlsplit(registry)
-    is_local = address.scheme == "http" and is_loopback(address.hostname)
-    if address.scheme != "https" and not is_local:
+    try:
+        address = urlsplit(registry)
+        is_local = address.scheme == "http" and is_loopback(address.hostname)
+        is_allowed = is_local or (address.scheme == "https" and bool(address.hostname))
+    except ValueError:  # brackets without an IPv6 address
+        is_allowed = False
+    if not is_allowed:
         raise ConfigError(
-            f"{name} is {registry!r}, which is not an https:// address.",
+            f"{name} is {_hide_credentials(registry)!r}, which is not an https:// address.",
             "Set it to an https:// address.",
         )
     return registry
 
 
+def _hide_credentials(url: str) -> str:
+    return re.sub(r"//[^/]*@", "//", url)
+
+
 def _download(package: NpmPackage, registry: str, file: Path) -> None:
-    """``GET /NAME/-/NAME-VERSION.tgz`` of the registry."""
+    """Download the tarball of a package, and compare its hash with the published one."""
     digest = hashlib.sha512()
     with (
         _explain_outage(package),
         connect(registry, name="npm's registry", consent=False) as client,
-        client.stream("GET", registry + package.path) as response,
+        # A mirror may redirect to its storage. The hash below verifies the content of any host.
+        client.stream("GET", registry + package.path, follow_redirects=True) as response,
         file.open("wb") as target,
     ):
         for chunk in response.iter_bytes():
@@ -105,15 +116,15 @@ def _download(package: NpmPackage, registry: str, file: Path) -> None:
             target.write(chunk)
     if f"sha512-{base64.b64encode(digest.digest()).decode()}" != package.integrity:
         raise DeployError(
-            f"{registry!r} sent a {package.name} {package.version} that differs from the published "
-            "version.",
+            f"{_hide_credentials(registry)!r} sent a {package.name} {package.version} that differs "
+            "from the published version.",
             "Run the same command again. If the error remains, ask the operator of the registry.",
         )
 
 
 @contextlib.contextmanager
 def _explain_outage(package: NpmPackage) -> Iterator[None]:
-    """Within the block, add the package and a hint to the error of an unreachable registry."""
+    """Within the block, name the package in the error of a registry that cannot be reached."""
     try:
         yield
     except ApiError as error:

@@ -1,4 +1,4 @@
-"""Checks a bundle against size limits."""
+"""Check a bundle against size limits."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _MAX_PARTS = 10  # in the hint
 
 
 def check_size(sizes: Mapping[str, int], limit: int, name: str) -> Problem | None:
-    """Return an error with the ten largest parts; ``None`` within the limit.
+    """Return an error that names the ten largest parts, or ``None`` within the limit.
 
     :param sizes: bytes of each part, as in ``BundleManifest.sizes``.
-    :param limit: bytes of all parts together; 0 for no limit.
-    :param name: what the limit belongs to, for the message: the target's name.
+    :param limit: the largest number of bytes of all parts; 0 for no limit.
+    :param name: what has the limit, for the message, such as the target's name.
     """
     total = sum(sizes.values())
     if not limit or total <= limit:
@@ -34,15 +34,15 @@ def check_size(sizes: Mapping[str, int], limit: int, name: str) -> Problem | Non
 def check_compressed_size(
     directory: Path, sizes: Mapping[str, int], limit: int, name: str
 ) -> Problem | None:
-    """Return an error if a directory is too large as a zip; ``None`` within the limit.
+    """Return an error if a directory is too large as a zip, or ``None`` within the limit.
 
     The directory is compressed only if its files exceed the limit. Compression takes a second for
     40 MB.
 
     :param directory: the directory that is uploaded as an archive.
     :param sizes: bytes of each part before compression, as in ``BundleManifest.sizes``.
-    :param limit: bytes of the zip; 0 for no limit.
-    :param name: what the limit belongs to, for the message: the target's name.
+    :param limit: the largest number of bytes of the zip; 0 for no limit.
+    :param name: what has the limit, for the message, such as the target's name.
     """
     if not limit or measure_files(directory) <= limit:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from urllib.parse import unquote
 
 from mastra_core.errors import BundleError
 from mastra_core.pipeline import Build, Problem, lay_out
@@ -11,10 +12,10 @@ __all__ = ("check_project_path", "copy_static_files", "find_static_file")
 
 
 def check_project_path(path: str, setting: str) -> Problem | None:
-    """Return an error if a path leads out of the project; otherwise ``None``.
+    """Return an error if a path leads out of the project, or else ``None``.
 
-    :param path: relative to the project; empty for none.
-    :param setting: name of the setting that contains it, for the message.
+    :param path: a path that is relative to the project, or an empty text.
+    :param setting: name of the setting that contains the path, for the message.
     """
     parts = {*PurePosixPath(path).parts, *PureWindowsPath(path).parts}
     if not (PurePosixPath(path).is_absolute() or PureWindowsPath(path).anchor or ".." in parts):
@@ -26,7 +27,7 @@ def check_project_path(path: str, setting: str) -> Problem | None:
 
 
 def copy_static_files(build: Build, static: str, target: Path) -> None:
-    """Copy a directory of static files, which the platform itself serves.
+    """Copy the directory of static files that the platform itself serves.
 
     :param build: the finished build.
     :param static: the directory, relative to the project; nothing is copied if empty.
@@ -47,11 +48,14 @@ def copy_static_files(build: Build, static: str, target: Path) -> None:
 def find_static_file(directory: Path, path: str) -> Path | None:
     """Return the static file that a platform serves for a request, or ``None``.
 
-    :param directory: the directory of the static files; may be missing.
-    :param path: the path of the request, with or without a query.
+    :param directory: the directory of the static files, which may not exist.
+    :param path: the path of the request as it was sent, with or without a query.
     """
     if not directory.is_dir():
         return None
     root = directory.resolve()
-    file = (root / path.partition("?")[0].lstrip("/")).resolve()
-    return file if file.is_relative_to(root) and file.is_file() else None
+    try:
+        file = (root / unquote(path.partition("?")[0]).lstrip("/")).resolve()
+        return file if file.is_relative_to(root) and file.is_file() else None
+    except (OSError, ValueError):  # a name that is too long, or contains a null byte
+        return None

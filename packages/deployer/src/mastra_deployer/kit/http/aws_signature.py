@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # httpx is loaded on use: importing the kit in ``mastra_targe
 __all__ = ("AWS_CREDENTIALS", "create_aws_signer")
 
 AWS_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-"""The variables of AWS's keys; the last one is for temporary credentials only."""
+"""The variables of AWS credentials; only temporary credentials have the last one."""
 
 
 def create_aws_signer(
@@ -23,7 +23,7 @@ def create_aws_signer(
 ) -> Callable[[httpx.Request, int], None]:
     """Return a function that signs each request, for ``before_attempt`` of ``connect``.
 
-    :param credentials: with ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY``, and with
+    :param credentials: the values of ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY``, and of
         ``AWS_SESSION_TOKEN`` for temporary credentials.
     :param service: the name of the service in signatures, such as ``lambda`` or ``s3``.
     :param region: the region in signatures.
@@ -44,7 +44,7 @@ def create_aws_signer(
     known = [credentials[name].reveal() for name in AWS_CREDENTIALS if name in credentials]
     keys = Credentials(*known)
 
-    def sign(request: httpx.Request, count: int) -> None:  # noqa: ARG001  # each is signed alike
+    def sign(request: httpx.Request, count: int) -> None:  # noqa: ARG001  # part of the signature
         aws = AWSRequest(request.method, str(request.url), data=request.read())
         if "content-type" in request.headers:
             aws.headers["content-type"] = request.headers["content-type"]

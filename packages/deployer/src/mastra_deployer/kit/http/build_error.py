@@ -14,7 +14,7 @@ from mastra_deployer.kit.http.retry_rules import MAX_WAIT
 
 __all__ = ("build_error", "find_hint")
 
-_LONGEST = 365 * 86400  # seconds of a wait that is written as a number
+_LONGEST = 365 * 86400  # seconds; of a longer wait, the error does not state the length
 
 _REJECTED = (401, 403)
 _TOKEN_HINT = "Check that the token is correct and has the required scopes."  # noqa: S105  # no token
@@ -31,11 +31,11 @@ def build_error(
 ) -> DeployError:
     """Build the error for a response with a status of 400 or above.
 
-    :param name: the platform's name; its host if empty.
-    :param home: the origin of the platform; hints are for its responses only.
-    :param response: with its body read.
+    :param name: the platform's name; if empty, the error names the host.
+    :param home: the origin of the platform; the hints apply only to responses of this origin.
+    :param response: the response, whose body has been read.
     :param secrets: values to remove from the platform's message.
-    :param hints: by the platform's code, or by status.
+    :param hints: hints by the platform's code, or by status.
     """
     request, status = response.request, response.status_code
     is_platform = is_same_origin(request.url, home)
@@ -62,13 +62,12 @@ def build_error(
 def find_hint(hints: Mapping[str | int, str], code: str, status: int | None) -> str:
     """Return the hint for a code, or else the hint for a status, or else an empty text.
 
-    :param hints: by the platform's code, or by status; a code may be a number.
+    :param hints: hints by the platform's code, or by status; a code may be a number.
     :param code: the platform's code; empty if there is none.
     :param status: the status of the response; ``None`` if there was no response.
     """
-    numeric_code = int(code) if code.isdecimal() else None
-    keys = (code, numeric_code, status)
-    return next((hints[key] for key in keys if key is not None and key in hints), "")
+    by_text = {str(key): hint for key, hint in hints.items()}
+    return by_text.get(code) or by_text.get(str(status), "")
 
 
 def _format_duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from mastra_core.errors import ApiError, AuthError, DeployError
+from mastra_core.errors import ApiError, AuthError, ConfigError, DeployError
 from mastra_core.secret import Secret
 from mastra_deployer.kit.http.build_error import build_error
 from mastra_deployer.kit.http.connection_errors import to_deploy_error
@@ -17,7 +17,7 @@ from mastra_deployer.kit.http.error_messages import extract_credentials
 from mastra_deployer.kit.http.response_limits import ResponseLimits
 from mastra_deployer.kit.http.retry_rules import RetryRules
 from mastra_deployer.kit.http.retry_transport import BeforeAttempt, RetryTransport
-from mastra_deployer.output.masking import redact
+from mastra_deployer.output.masking import iter_forms, redact
 
 __all__ = ("PlatformClient",)
 
@@ -37,7 +37,7 @@ class PlatformClient(httpx.Client):
     :param auth: another way to authorize, in place of ``token``.
     :param headers: sent with every request to the origin of ``base_url``.
     :param timeout: seconds for each network operation.
-    :param transport: sends one request; retries are added here.
+    :param transport: sends a request once; the client adds the retries.
     :param limits: the limits of each response that is not streamed.
     :param hints: hints of errors, by the platform's code or by status.
     :param rules: which responses are retried.
@@ -59,6 +59,8 @@ class PlatformClient(httpx.Client):
         rules: RetryRules,
         before_attempt: BeforeAttempt | None,
     ) -> None:
+        for header, value in headers.items():
+            _check_header(header, value)
         home = httpx.URL(base_url)
         self._name = name
         self._home = home
@@ -68,7 +70,7 @@ class PlatformClient(httpx.Client):
         self._attempt_auth = _SameOriginAuth(inner, home) if inner else None
         super().__init__(
             base_url=base_url,
-            # A compressed response would be decompressed here, at any size.
+            # The real size of a compressed response is not known before it is decompressed.
             headers={
                 "user-agent": "mastra-deployer",
                 "accept-encoding": "identity",
@@ -101,7 +103,8 @@ class PlatformClient(httpx.Client):
     def _follow_redirects(self, response: httpx.Response, **options: Any) -> httpx.Response:
         """Follow each redirect with a separate request, which has its own authorization.
 
-        With httpx, the authorization of the first request would handle the last response.
+        If httpx followed redirects, the authorization of the first request would handle the last
+        response.
         """
         for _ in range(_MAX_REDIRECTS):
             following = response.next_request
@@ -111,6 +114,7 @@ class PlatformClient(httpx.Client):
             _remove_attempt_headers(following)
             if not is_same_origin(following.url, response.request.url):
                 _require_readable(response.request, following)
+                _remove_sensitive_headers(following)
                 options["auth"] = None
             response = self._send_once(following, **options)
         if response.next_request is None:
@@ -133,8 +137,10 @@ class PlatformClient(httpx.Client):
         try:
             response = super().send(request, auth=auth, follow_redirects=False, **options)
         except httpx.RequestError as error:
-            secrets = self._list_secrets(request)
-            raise _redact_error(to_deploy_error(request, error), secrets) from error
+            failure = _redact_error(to_deploy_error(request, error), self._list_secrets(request))
+            # An error about an invalid header quotes the header's value.
+            is_quoting = isinstance(error, httpx.LocalProtocolError)
+            raise failure from None if is_quoting else error
         except DeployError as error:
             raise _redact_error(error, self._list_secrets(request)) from error.__cause__
         accepted: Iterable[int] = request.extensions.get("mastra_accept", ())
@@ -155,7 +161,7 @@ class PlatformClient(httpx.Client):
 
 
 class _BearerAuth(httpx.Auth):
-    """Sets the token as a header of each attempt; a token function is called each time."""
+    """Sends the token as a header of each attempt; calls a token function for each attempt."""
 
     def __init__(self, token: Token) -> None:
         self._token = token
@@ -193,6 +199,22 @@ def _remove_attempt_headers(following: httpx.Request) -> None:
         del following.headers[name]
 
 
+def _remove_sensitive_headers(following: httpx.Request) -> None:
+    """Remove credentials that the redirected request carries in headers of its own."""
+    for name in [name for name in following.headers if _is_sensitive(name)]:
+        del following.headers[name]
+
+
+def _check_header(name: str, value: str) -> None:
+    """Raise an error for a value that cannot be sent, without the value, which may be secret."""
+    if not value.isascii() or not value.isprintable() or value != value.strip():
+        raise ConfigError(
+            f"The value of the header {name!r} contains characters that are not allowed, such as "
+            "line breaks.",
+            "Copy the value again. Copy all of it and nothing else.",
+        )
+
+
 def _require_readable(request: httpx.Request, following: httpx.Request) -> None:
     """Raise an error if a redirect would send the body of a request to another host."""
     if following.method not in ("GET", "HEAD"):
@@ -205,10 +227,11 @@ def _require_readable(request: httpx.Request, following: httpx.Request) -> None:
 
 def _redact_error(error: DeployError, secrets: list[str]) -> DeployError:
     """Remove credentials from an error."""
-    error.message = redact(error.message, secrets)
+    forms = [form for secret in secrets for form in iter_forms(secret)]
+    error.message = redact(error.message, forms)
     error.args = (error.message,)
     if isinstance(error, ApiError | AuthError):
-        error.code = redact(error.code, secrets)
+        error.code = redact(error.code, forms)
     return error
 
 

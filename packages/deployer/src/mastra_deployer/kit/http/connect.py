@@ -35,42 +35,46 @@ def connect(
 ) -> httpx.Client:
     """Return a client for one platform's API; several threads may share the client.
 
-    Idempotent requests are repeated after 408, 425, 429, 5xx and lost connections, with at most six
-    attempts. Other requests are repeated only if the platform certainly did not process them: after
-    a refused connection, a 429, a 403 with an exhausted rate limit, or a 503 with ``Retry-After``.
-    If the platform states a wait of up to a minute, the client waits, with at most twelve attempts.
-    A body that cannot be sent twice is sent once.
-
-    A request may carry in ``extensions=``: ``{"mastra_idempotent": True}``, which declares a POST
-    safe to repeat (``False``: a PUT unsafe), ``{"mastra_retry_401": True}``, which makes one more
-    attempt after a 401, and ``{"mastra_accept": (404, 409)}``, which returns responses of these
-    statuses. All other statuses of 400 and above raise.
-
+    The client repeats an idempotent request after 408, 425, 429, 5xx and a lost connection, with at
+    most six attempts. The client repeats any other request only if the platform certainly did not
+    process it: after a refused connection, a 429, a 403 with an exhausted rate limit, or a 503 with
+    ``Retry-After``. If the platform asks for a wait of up to a minute, the client waits for that
+    time, with at most twelve attempts. A request whose body cannot be sent twice is not repeated.
     Each attempt gets its own authorization, so no attempt has an old token or signature.
 
-    Authorization and ``headers`` are sent only to the origin of ``base_url``. Only challenges of
-    this origin are answered. Redirects are followed only if a request asks for it, five at most,
-    and never to an unencrypted address or from the internet into a private network. Cookies are not
-    kept. ``client.stream`` reads a response in parts, up to 16 GiB and one hour. A request may set
-    its own limits in ``extensions=``: ``{"mastra_max_size": 4096, "mastra_max_seconds": 5}``;
-    ``None`` is no limit.
+    A request may have these keys in ``extensions=``:
 
-    :param base_url: https, or http to this machine only.
+    - ``{"mastra_idempotent": True}`` declares that a POST is safe to repeat. ``False`` declares
+      that a PUT is not safe to repeat.
+    - ``{"mastra_retry_401": True}`` makes one more attempt after a 401.
+    - ``{"mastra_accept": (404, 409)}`` returns responses with these statuses. Any other status of
+      400 or above raises an error.
+    - ``{"mastra_max_size": 4096, "mastra_max_seconds": 5}`` sets the limits of the response.
+      ``None`` means no limit.
+
+    Authorization and ``headers`` are sent only to the origin of ``base_url``. Only challenges of
+    this origin are answered. The client follows redirects only if a request asks for it, and at
+    most five. A redirect never leads to an unencrypted address, or from the internet into a private
+    network. Cookies are not kept. ``client.stream`` reads a response in parts, up to 16 GiB and one
+    hour.
+
+    :param base_url: an https address; an http address is allowed for this machine only.
     :param token: sent as ``Authorization: Bearer``; a function is called for each attempt.
-    :param auth: another way to authorize, in place of ``token``; it handles a 401 first.
+    :param auth: another way to authorize, in place of ``token``; the client raises an error for a
+        401 only if ``auth`` does not answer it.
     :param headers: sent with every request to the origin of ``base_url``.
     :param before_attempt: called before each attempt at a request to the origin of ``base_url``,
         with the request and the number of attempts before. It sets headers, such as a signature.
     :param timeout: seconds for each network operation.
-    :param name: the platform's name in errors; its host if empty.
-    :param hints: hints of errors, by the platform's code (``rate_limited``) or by status. A code
-        goes before a status.
-    :param retry_codes: statuses and codes of the platform that mean "not processed, come later",
-        such as ``ThrottlingException``; any request is retried after them.
-    :param max_size: bytes of the decompressed body of a response.
-    :param max_seconds: seconds that a response may take in all, however slowly it arrives.
-    :param consent: whether a host that the project's files name needs the user's consent.
-        ``False`` for a client without credentials, and where ``require_consent`` was called.
+    :param name: the platform's name in errors; if empty, errors name the host.
+    :param hints: hints of errors, by the platform's code (``rate_limited``) or by status. If both
+        match, the hint of the code is used.
+    :param retry_codes: statuses and codes of the platform that mean "not processed, try again
+        later", such as ``ThrottlingException``; after them, any request is retried.
+    :param max_size: the largest number of bytes in the decompressed body of a response.
+    :param max_seconds: the seconds in which a response must be complete.
+    :param consent: whether a host that the project's files name needs the user's consent. Pass
+        ``False`` for a client without credentials, and after a call of ``require_consent``.
     :returns: the client; close it, or use it as a context manager.
     :raises ConfigError: for an address that would send the token unencrypted, and for a proxy
         of an unsupported kind.

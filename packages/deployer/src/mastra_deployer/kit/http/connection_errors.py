@@ -92,7 +92,7 @@ def _explain(host: str, origin: str, error: httpx.RequestError) -> tuple[str, st
 
 
 def _is_plain_http(cause: BaseException) -> bool:
-    """Return whether the answer to a TLS handshake was no record of TLS."""
+    """Return whether the server answered a TLS handshake without TLS."""
     return isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS
 
 

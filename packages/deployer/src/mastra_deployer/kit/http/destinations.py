@@ -23,7 +23,7 @@ def is_same_origin(one: httpx.URL, other: httpx.URL) -> bool:
 
 
 def check_destination(home: httpx.URL, url: httpx.URL) -> None:
-    """Raise an error if a platform's response must not lead the client to an address.
+    """Raise an error for an address that a platform's response must not send the client to.
 
     A platform on the internet may refer to other https addresses on the internet. It must not refer
     to this machine, its network, or the metadata service of a cloud.
@@ -45,7 +45,7 @@ def _raise_refused(home: httpx.URL, url: httpx.URL, reason: str) -> None:
     address = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
     raise ApiError(
         f"A response of {home.host} contains the address {address!r}, which {reason}.",
-        f"Nothing was sent to that address. Ask the operator of {home.host} about it.",
+        f"Nothing was sent to that address. Ask the operator of {home.host} why it is there.",
     )
 
 

@@ -23,21 +23,22 @@ __all__ = ("extract_code", "extract_credentials", "extract_message", "format_mes
 
 _MAX_LENGTH = 300
 _NO_MESSAGE = "no message"
-# The keys that hold the sentence, the most specific first.
+# The keys of a message, the most specific first.
 _SENTENCES = ("message", "msg", "detail", "error_description", "description", "title", "reason")
 _NESTED = ("error", "err", "errors", "failed")
 _DETAILS = ("detail", "details")  # used if an object has no message of its own
 _CODE_HEADERS = ("x-amzn-errortype", "x-ms-error-code")
 _STATUS = re.compile(r"[A-Z][A-Z_]+")  # Google's name of an error, beside a code that is a number
-_XML = re.compile(r"<(?:\w+:)?(Code|Message)\b[^>]*>([^<]*)<")
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+# No part of the two expressions matches "<", so the search takes linear time for any text.
+_XML = re.compile(r"<(?:\w+:)?(Code|Message)\b[^<>]*>([^<]*)<")
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)</title>", re.IGNORECASE)
 
 
 def extract_message(response: httpx.Response, secrets: Iterable[str] = ()) -> str:
     """Return the message in the body of a response, or else the reason phrase of its status.
 
-    :param response: with its body read.
-    :param secrets: values to remove, beside those of ``add_masked_values``.
+    :param response: the response, whose body has been read.
+    :param secrets: values to remove in addition to those of ``add_masked_values``.
     """
     text = _extract_from_body(response) or response.reason_phrase
     return format_message(text, secrets)
@@ -49,7 +50,7 @@ def format_message(text: str, secrets: Iterable[str] = ()) -> str:
     Secrets are removed before the line is shortened, so that no part of a secret remains.
 
     :param text: the message.
-    :param secrets: values to remove, beside those of ``add_masked_values``.
+    :param secrets: values to remove in addition to those of ``add_masked_values``.
     """
     text = mask(redact(text, secrets))
     # A terminal interprets control characters.
@@ -62,7 +63,7 @@ def extract_code(response: httpx.Response) -> str:
 
     The code is in the body, which may be JSON or XML, or in a header of AWS or Azure.
 
-    :param response: with its body read.
+    :param response: the response, whose body has been read.
     """
     body = _parse_json(response)
     code = _find_code(body) if isinstance(body, Mapping) else ""
@@ -139,7 +140,7 @@ def _find_code(body: Mapping[str, Any]) -> str:
 
 
 def _get_code(fields: Mapping[str, Any]) -> str:
-    """Return the code in an object: Google's ``status``, ``code``, or ``__type`` of AWS."""
+    """Return the code in an object: ``status`` of Google, ``code``, or ``__type`` of AWS."""
     code, status = fields.get("code"), fields.get("status")
     if isinstance(code, int) and isinstance(status, str) and _STATUS.fullmatch(status):
         return status

@@ -36,8 +36,8 @@ def open_client(
     :param credentials: values of the credentials that are set, as the hooks receive them.
     :param variables: names of the credentials that are required.
     :param name: the platform's name in errors.
-    :param hint: where to create a token, for the error if the credential is not set.
-    :param bearer: whether the first credential is the bearer token; ``False`` where
+    :param hint: the hint of the error for a missing credential, such as where to create a token.
+    :param bearer: whether the first credential is the bearer token; pass ``False`` if
         ``before_attempt`` signs the requests.
     :param options: those of ``connect``.
     :returns: the client, closed at the end of the block.
@@ -60,7 +60,7 @@ def require_credentials(
 
     :param credentials: values of the credentials that are set, as the hooks receive them.
     :param variables: names of the credentials that are required.
-    :param hint: the cure; to create a token if empty.
+    :param hint: the hint of the error; if empty, the hint says to create a token.
     :raises AuthError: naming the credentials that are not set.
     """
     missing = [variable for variable in variables if variable not in credentials]

@@ -1,4 +1,4 @@
-"""Reads a list that a platform returns in pages."""
+"""Read a list that a platform returns in pages."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ def iter_pages(
     max_pages: int = 1000,
     max_seconds: float = 600,
 ) -> Iterator[T]:
-    """Yield the pages of a list, until the platform names no next page.
+    """Yield the pages of a list, until a page has no cursor of a next page.
 
-    :param fetch: returns a page, and where the next one is; ``None`` or empty after the last page.
-    :param first: where the first page is.
-    :param description: the list, for errors.
-    :param hint: the cure for a list with too many pages.
-    :param max_pages: pages at most.
-    :param max_seconds: seconds in all at most.
+    :param fetch: returns the page at a cursor, and the cursor of the next page. After the last
+        page, the cursor is ``None`` or empty.
+    :param first: the cursor of the first page.
+    :param description: what the list is, for errors.
+    :param hint: the hint of the error for too many pages.
+    :param max_pages: the largest number of pages.
+    :param max_seconds: the seconds in which all pages must be read.
     :returns: the pages.
-    :raises ApiError: when the platform names a page twice, or more pages than ``max_pages``.
+    :raises ApiError: when a cursor comes twice, or there are more pages than ``max_pages``.
     :raises DeployTimeout: when the pages take longer than ``max_seconds``.
     """
     cursor, visits, start = first, {first}, now()

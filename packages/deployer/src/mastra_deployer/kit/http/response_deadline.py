@@ -1,8 +1,8 @@
 """Limit the total time of a response, even if bytes still arrive.
 
-The timeout of httpx limits each read. A server that sends one byte before each timeout would never
-reach it. This limit applies to all reads of a response together, from its headers to its end. The
-time for sending the request does not count.
+The timeout of httpx limits each read. With this timeout alone, a server that sends a byte now and
+then could send forever. This limit applies to all reads of a response together, from its headers to
+its end. The time for sending the request does not count.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def limit_time(seconds: float | None) -> Iterator[None]:
 
 
 def enforce_deadlines(transport: httpx.HTTPTransport) -> None:
-    """Make the connections of a transport end at the deadline of ``limit_time``.
+    """Make the reads of a transport end at the deadline of ``limit_time``.
 
-    :param transport: a transport without connections.
+    :param transport: a transport that has not opened a connection yet.
     """
-    pool: Any = transport._pool  # noqa: SLF001  # httpx takes no network backend
+    pool: Any = transport._pool  # noqa: SLF001  # httpx has no parameter for it
     pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001  # as above
 
 

@@ -16,6 +16,8 @@ __all__ = ("BufferedResponse", "ResponseLimits", "iter_limited", "read_response"
 _MAX_ERROR = 1 << 20  # bytes of a response whose body is only a message
 _STEP = 1 << 20  # bytes that are decompressed at once
 _DECODABLE = ("gzip", "x-gzip", "deflate")
+# A platform cannot choose a codec that decompresses or fails, such as ``bz2`` and ``hex``.
+_CHARSETS = ("utf-8", "utf-16", "us-ascii", "iso-8859-1", "windows-1252")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,12 @@ class ResponseLimits:
 class BufferedResponse(httpx.Response):
     """A response with its body; ``json`` raises errors of mastra."""
 
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that the charset does not have are replaced."""
+        charset = (self.charset_encoding or "").lower()
+        return self.content.decode(charset if charset in _CHARSETS else "utf-8", "replace")
+
     def json(self, **options: Any) -> Any:
         """Return the body as parsed JSON.
 
@@ -63,9 +71,9 @@ def read_response(
     The body of an error or a redirect is only a message, so it is cut at the limit. For any other
     body, exceeding the limit is an error.
 
-    :param request: whose response it is.
-    :param response: with a stream that was not read.
-    :param limit: bytes of the decompressed body; ``None`` for no limit.
+    :param request: the request that the response answers.
+    :param response: the response, whose stream has not been read.
+    :param limit: the largest number of bytes of the decompressed body; ``None`` for no limit.
     :raises ApiError: when the body is larger.
     :raises httpx.DecodingError: when the body cannot be decompressed.
     """
@@ -95,9 +103,9 @@ def iter_limited(
 ) -> Iterator[bytes]:
     """Yield the chunks of a streamed body.
 
-    :param request: whose response it is.
+    :param request: the request that the response answers.
     :param chunks: the chunks of the body.
-    :param limit: bytes of all chunks together; ``None`` for no limit.
+    :param limit: the largest number of bytes of all chunks together; ``None`` for no limit.
     :raises ApiError: when the body is larger.
     """
     size = 0

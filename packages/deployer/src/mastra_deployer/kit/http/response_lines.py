@@ -17,19 +17,28 @@ def iter_lines(response: httpx.Response, limit: int = 1 << 20) -> Iterator[str]:
     """Yield the lines of a streamed response, without line ends.
 
     :param response: from ``client.stream``; bytes that are not UTF-8 are replaced.
-    :param limit: bytes of a line at most.
+    :param limit: the largest number of bytes in a line.
     :raises ApiError: when a line is longer.
     """
-    rest = b""
+    line = bytearray()
     for chunk in response.iter_raw():
-        *lines, rest = (rest + chunk).split(b"\n")
-        if max(map(len, (*lines, rest))) > limit:
-            request = response.request
-            raise ApiError(
-                f"{request.url.host} sent a line of more than {limit:,} bytes in its response to "
-                f"{request.method} {request.url.path}.",
-                "Check the address, and any proxy between this machine and the platform.",
-            )
-        yield from (line.decode(errors="replace").removesuffix("\r") for line in lines)
-    if rest:
-        yield rest.decode(errors="replace")
+        start = 0
+        while (end := chunk.find(b"\n", start)) >= 0:
+            line += chunk[start:end]
+            _check_length(response.request, line, limit)
+            yield line.decode(errors="replace").removesuffix("\r")
+            line.clear()
+            start = end + 1
+        line += chunk[start:]
+        _check_length(response.request, line, limit)
+    if line:
+        yield line.decode(errors="replace")
+
+
+def _check_length(request: httpx.Request, line: bytearray, limit: int) -> None:
+    if len(line) > limit:
+        raise ApiError(
+            f"{request.url.host} sent a line of more than {limit:,} bytes in its response to "
+            f"{request.method} {request.url.path}.",
+            "Check the address, and any proxy between this machine and the platform.",
+        )

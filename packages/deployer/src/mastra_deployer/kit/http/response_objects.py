@@ -1,4 +1,4 @@
-"""Reads the JSON objects of a platform's responses."""
+"""Read the JSON objects in a platform's responses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def find_object(
 ) -> dict[str, Any] | None:
     """Return the JSON object at a path, or ``None`` for a 404.
 
-    :param client: the client of ``connect``.
+    :param client: a client that ``connect`` returned.
     :param path: the path of a GET request.
     :param params: query parameters, added to those of ``path``.
     :param options: those of ``client.get``.
@@ -60,15 +60,16 @@ def list_objects(
     *,
     params: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the JSON objects of a list that is sent in pages; empty for a 404.
+    """Return the JSON objects of a list that is sent in pages; for a 404, return an empty list.
 
-    :param client: the client of ``connect``.
+    :param client: a client that ``connect`` returned.
     :param path: the path of a GET request.
     :param key: the field of a page that has the objects.
     :param cursor: the query parameter that selects a page.
-    :param next_cursor: the field of a page that has the parameter of the next page, if any.
+    :param next_cursor: the field of a page that has the parameter of the next page; in the last
+        page, the field is empty or missing.
     :param params: further query parameters.
-    :raises ApiError: for a page that comes twice, and for too many pages.
+    :raises ApiError: when the platform names the same page twice, or there are too many pages.
     """
 
     def fetch(place: str) -> tuple[list[dict[str, Any]], str]:
@@ -81,5 +82,5 @@ def list_objects(
 
 
 def _read_query(path: str) -> dict[str, Any]:
-    """Return the query parameters of a path; a repeated parameter has a list."""
+    """Return the query parameters of a path, each with a list of its values."""
     return parse_qs(urlsplit(path).query, keep_blank_values=True)

@@ -13,8 +13,8 @@ __all__ = ("is_rate_limited", "parse_retry_after")
 _MILLISECONDS = ("retry-after-ms", "x-ms-retry-after-ms")
 _RESETS = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
 _REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining")
-# A number below 1e8 is a duration (three years at most), one below 1e11 a time in seconds since
-# 1970 (after 1973), any other a time in milliseconds.
+# A number below 1e8 is a duration of at most three years. A number below 1e11 is a time in seconds
+# since 1970, which is after 1973. Any other number is a time in milliseconds since 1970.
 _SECONDS_UNTIL = 1e8
 _EPOCH_UNTIL = 1e11
 _ITEM = re.compile(r"(?:^|[;\s])(\w+)=(\d+)")
@@ -23,7 +23,7 @@ _ITEM = re.compile(r"(?:^|[;\s])(\w+)=(\d+)")
 def is_rate_limited(status: int, headers: Mapping[str, str]) -> bool:
     """Return whether a response asks the client to try again later.
 
-    These are responses with 429 or 503, and with 403 if the rate limit is exhausted.
+    Such a response has the status 429 or 503, or the status 403 and an exhausted rate limit.
 
     :param status: the status of the response.
     :param headers: the headers of the response.

@@ -18,7 +18,7 @@ _IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS"))
 _RETRYABLE = frozenset((408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529))
 _ATTEMPTS = 6
 _ATTEMPTS_RETRY_AFTER = 12  # a platform that says when to retry is working
-_ATTEMPTS_TIMEOUT = 3  # each costs a whole timeout
+_ATTEMPTS_TIMEOUT = 3  # each attempt takes a whole timeout
 _backoff = tenacity.wait_exponential(multiplier=0.2, max=10) + tenacity.wait_random(0, 0.2)
 # So that clients with the same retry-after do not retry at the same time.
 _jitter = tenacity.wait_random(0, 0.1)
@@ -27,9 +27,9 @@ _jitter = tenacity.wait_random(0, 0.1)
 class RetryableResponse(Exception):
     """A response that may be different in a later attempt.
 
-    :param response: with its body read.
+    :param response: the response of the attempt that failed.
     :param is_unprocessed: whether the platform certainly did not begin to process the request.
-    :param is_rejection: whether the platform asks the client to come later.
+    :param is_rejection: whether the platform asks the client to try again later.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class RetryableResponse(Exception):
 class RetryRules:
     """The retry rules of one client.
 
-    :param codes: statuses and codes of the platform that mean "not processed, come later".
+    :param codes: statuses and codes of the platform that mean "not processed, try again later".
     """
 
     codes: frozenset[int | str] = frozenset()
 
     def classify(self, response: httpx.Response) -> RetryableResponse | None:
-        """Return the response as an exception, if a later attempt may succeed.
+        """Return an exception with the response if a later attempt may succeed, or else ``None``.
 
         :param response: the response of one attempt.
         """
@@ -74,8 +74,8 @@ class RetryRules:
     def can_retry(self, request: httpx.Request, error: BaseException) -> bool:
         """Return whether a request may be repeated after an error.
 
-        :param request: whose attempt failed.
-        :param error: the error of the attempt.
+        :param request: the request.
+        :param error: the error of its last attempt.
         """
         idempotent = request.extensions.get("mastra_idempotent", request.method in _IDEMPOTENT)
         if isinstance(error, RetryableResponse):

@@ -31,16 +31,19 @@ from mastra_deployer.kit.http.retry_rules import (
     is_exhausted,
 )
 from mastra_deployer.kit.uploads.adaptive_limiter import (
+    has_limiter,
     report_rejection,
     report_success,
     wait_for_retry,
 )
+from mastra_deployer.output.retry_notice import announce_retry
 
 __all__ = ("BeforeAttempt", "RetryTransport")
 
 BeforeAttempt = Callable[[httpx.Request, int], None]
 # A streamed body is not kept in memory, so it may be as large as a layer of an image.
 _STREAM_LIMITS = ResponseLimits(size=1 << 34, seconds=3600)
+_SILENT_SECONDS = 1.0  # of waiting; a shorter interruption is not announced
 
 
 class RetryTransport(httpx.BaseTransport):
@@ -50,8 +53,8 @@ class RetryTransport(httpx.BaseTransport):
     :param home: the origin that the private headers are meant for.
     :param private: headers of the client that are removed from requests to other origins.
     :param limits: the limits of each response that is not streamed.
-    :param timeout: seconds for each network operation of a request that sets none: those of an
-        ``httpx.Auth`` do not.
+    :param timeout: seconds for each network operation of a request that has no timeout, such as a
+        request of an ``httpx.Auth``.
     :param rules: which responses are retried.
     :param before_attempt: called before each attempt at a request to ``home``, with the request and
         the number of attempts before; it sets headers.
@@ -101,6 +104,7 @@ class RetryTransport(httpx.BaseTransport):
             ),
             stop=is_exhausted,
             wait=compute_wait,
+            before_sleep=lambda state: _announce(request, state),
             sleep=wait_for_retry,
             reraise=True,
         )
@@ -153,7 +157,7 @@ class RetryTransport(httpx.BaseTransport):
         if current is attempts.request:
             attempts.body.rewind()
             return self._exchange(current)
-        try:  # the request of an authorization, such as for a token: it has attempts of its own
+        try:  # a request of the authorization, such as for a token, has attempts of its own
             return self._repeat(current, None)
         except httpx.RequestError as error:
             raise to_deploy_error(current, error) from error
@@ -161,7 +165,8 @@ class RetryTransport(httpx.BaseTransport):
     def _exchange(self, request: httpx.Request) -> httpx.Response:
         """Send a request once, and read its response unless it is streamed.
 
-        The body is read here, so that a lost connection within the body is retried too.
+        The body is read here, so that the request is also repeated if the connection is lost within
+        the body.
         """
         is_streamed = "mastra_stream" in request.extensions
         default = _STREAM_LIMITS if is_streamed else self._limits
@@ -244,6 +249,18 @@ class _ResponseStream(httpx.SyncByteStream):
             if chunk is None:
                 return
             yield chunk
+
+
+def _announce(request: httpx.Request, state: tenacity.RetryCallState) -> None:
+    """Announce a wait; an upload shows its own progress, so its waits are not announced."""
+    if state.idle_for < _SILENT_SECONDS or has_limiter():
+        return
+    error = state.outcome.exception() if state.outcome else None
+    host = request.url.netloc.decode("ascii", "replace")
+    if isinstance(error, RetryableResponse):
+        announce_retry(host, f"{host} answered {error.response.status_code}")
+    elif isinstance(error, httpx.RequestError):
+        announce_retry(host, to_deploy_error(request, error).message.rstrip("."))
 
 
 def _build_timeout(request: httpx.Request, limits: ResponseLimits) -> DeployTimeout:

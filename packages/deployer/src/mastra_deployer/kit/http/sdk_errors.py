@@ -35,7 +35,7 @@ def convert_sdk_errors(
     :raises AuthError: for 401, 403 and missing credentials.
     :raises ApiError: for any other exception of the SDK.
     :raises DeployTimeout: when the SDK got no response in time.
-    :raises TypeError: before the block, when an argument is no exception class.
+    :raises TypeError: before the block runs, when an argument is not an exception class.
     """
     _require_classes(exceptions)
     try:
@@ -62,7 +62,7 @@ def _require_classes(exceptions: tuple[object, ...]) -> None:
 
 
 def _find_own_error(error: BaseException | None) -> MastraError | None:
-    """Return the error of the kit inside of an SDK's exception."""
+    """Return the error of mastra that an SDK's exception wraps, or ``None``."""
     while error is not None and not isinstance(error, MastraError):
         error = error.__cause__ or error.__context__
     return error

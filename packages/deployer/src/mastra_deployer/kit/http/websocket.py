@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from mastra_core.errors import ApiError, AuthError, ConfigError, DeployTimeout
 from mastra_deployer.output.masking import mask
 from mastra_deployer.trust.host_policy import require_consent
-from mastra_deployer.trust.require_https import require_https
+from mastra_deployer.trust.require_https import is_loopback, require_https
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ("iter_websocket_lines",)
 
@@ -29,11 +33,11 @@ def iter_websocket_lines(
 
     The rules for ``url`` are those of ``connect`` for an address that a response names.
 
-    :param url: wss, or ws to this machine only.
-    :param home: address of the platform's API, which may have named ``url``.
-    :param subprotocol: to request from the server; none if empty.
-    :param headers: sent with the first request, such as ``Authorization``.
-    :param messages: sent first.
+    :param url: a wss address; a ws address is allowed for this machine only.
+    :param home: address of the platform's API, whose response may have contained ``url``.
+    :param subprotocol: the subprotocol to request from the server; none if empty.
+    :param headers: headers of the request that opens the connection, such as ``Authorization``.
+    :param messages: messages that are sent before the first one is read.
     :param timeout: seconds to wait for the connection.
     :raises ConsentError: for a host that only the project's files name.
     :raises ConfigError: for an unencrypted ``home``, and where ``websockets`` is not installed.
@@ -42,7 +46,7 @@ def iter_websocket_lines(
         unencrypted or in a private network and ``home`` is not.
     :raises DeployTimeout: when the server does not accept the connection in time.
     """
-    _check_address(_to_http(url), _to_http(home))
+    address = _parse_address(_to_http(url), _to_http(home))
     try:
         from websockets.sync.client import connect
         from websockets.typing import Subprotocol
@@ -51,22 +55,23 @@ def iter_websocket_lines(
             "The package websockets is not installed.",
             'Install it: pip install "mastra-deployer[websocket]".',
         ) from None
-    host = url.partition("//")[2].partition("/")[0].rpartition("@")[2]
     with (
-        _translate_errors(host),
+        _translate_errors(address.netloc.decode("ascii")),
         connect(
             url,
             subprotocols=[Subprotocol(subprotocol)] if subprotocol else None,
             additional_headers=dict(headers or {}),
             open_timeout=timeout,
             max_size=_MAX_MESSAGE,
+            proxy=None if is_loopback(address.host) else True,
         ) as connection,
     ):
         for message in messages:
             connection.send(message)
         for received in connection:
             text = received if isinstance(received, str) else received.decode(errors="replace")
-            yield from text.splitlines()
+            lines = text.split("\n")  # `splitlines` would also split at U+2028, which JSON may have
+            yield from (line.removesuffix("\r") for line in lines[: None if lines[-1] else -1])
 
 
 @contextlib.contextmanager
@@ -78,18 +83,15 @@ def _translate_errors(host: str) -> Iterator[None]:
         yield
     except InvalidStatus as error:
         status = error.response.status_code
-        message, hint = (
-            f"{host} responded to a WebSocket request with {status}.",
-            "Run the same command again.",
-        )
+        message = f"{host} responded to a WebSocket request with {status}."
         if status in _REJECTED:
             raise AuthError(message, "Check the token and its permissions.") from error
-        raise ApiError(message, hint, status=status) from error
+        raise ApiError(message, "Run the same command again.", status=status) from error
     except TimeoutError as error:
         raise DeployTimeout(f"{host} did not respond in time.", "Try again later.") from error
     except (OSError, WebSocketException) as error:
         raise ApiError(
-            f"The WebSocket to {host} failed: {mask(str(error))}.",
+            f"The WebSocket to {host} failed: {mask(str(error)).rstrip('.')}.",
             "Check the network. Then run the same command again.",
         ) from error
 
@@ -99,11 +101,14 @@ def _to_http(url: str) -> str:
     return url.replace("ws", "http", 1) if url.startswith(("ws:", "wss:")) else url
 
 
-def _check_address(url: str, home: str) -> None:
+def _parse_address(url: str, home: str) -> httpx.URL:
+    """Return the parsed address; raise an error if credentials must not be sent to it."""
     import httpx  # loaded on use: importing the kit must not load httpx
 
     from mastra_deployer.kit.http.destinations import check_destination
 
     require_https(home)
-    check_destination(httpx.URL(home), httpx.URL(url))
+    address = httpx.URL(url)
+    check_destination(httpx.URL(home), address)
     require_consent(url)
+    return address

@@ -16,7 +16,7 @@ _TEXT = re.compile(
     r"(?P<message>.*?) ?\[mastra(?P<tags>(?: \w+=[^\s\]]*)+)\](?P<ends>(?: \[mastra\])*)", re.DOTALL
 )
 _IN_TEXT = ("fingerprint", "stage", "commit", "branch")  # the most important first
-_KEPT = 2  # of these are always there
+_NEVER_OMITTED = 2  # the first ones of these
 _MORE = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -28,8 +28,8 @@ class DeploymentTags:
     :param message: description of the deployment.
     :param branch: name of the git branch.
     :param commit: hash of the git commit.
-    :param stage: ``production`` or ``preview``, for platforms whose own fields do not tell; a
-        deployer sets it.
+    :param stage: ``production`` or ``preview``; a deployer sets it if the platform does not store
+        the stage.
     """
 
     fingerprint: str = ""
@@ -55,8 +55,9 @@ class DeploymentTags:
     def from_fields(cls, fields: Mapping[str, object], pattern: str = "{name}") -> DeploymentTags:
         """Read the tags from labels, annotations or metadata.
 
-        :param fields: the fields of a deployment; others than those of ``to_fields`` are ignored.
-        :param pattern: that ``to_fields`` was called with.
+        :param fields: the fields of a deployment; fields that ``to_fields`` does not write are
+            ignored.
+        :param pattern: the pattern that ``to_fields`` was called with.
         """
         keys = _name_keys(pattern)
         return cls(**{name: str(fields.get(key) or "") for name, key in keys.items()})
@@ -92,19 +93,21 @@ class DeploymentTags:
         the commit are left out. The fingerprint and the stage are never left out. If there are no
         tags, the line is the message.
 
-        :param limit: bytes of the line at most. A line of 256 bytes has 256 characters at most.
-        :raises ValueError: when the limit has no room for the fingerprint.
+        :param limit: the largest number of bytes of the line, in UTF-8.
+        :raises ValueError: when the limit has no room for the fingerprint and the stage.
         """
         message = " ".join(self.message.split())
         if not any(getattr(self, name) for name in _IN_TEXT):
             return _mark_message(message, limit)
-        for count in range(len(_IN_TEXT), 0, -1):
+        for count in range(len(_IN_TEXT), _NEVER_OMITTED - 1, -1):
             tags = self._format_tags(_IN_TEXT[:count])
             size = limit - len(tags.encode())
             if size >= 0:
                 text = _truncate(message, size - 1)
                 return f"{text} {tags}".strip() if text else tags
-        raise ValueError(f"The limit of {limit} bytes is too small for the fingerprint.")
+        raise ValueError(
+            f"The limit of {limit} bytes is too small for the fingerprint and the stage."
+        )
 
     def _format_tags(self, names: tuple[str, ...]) -> str:
         pairs = ((name, quote(getattr(self, name), safe="/")) for name in names)

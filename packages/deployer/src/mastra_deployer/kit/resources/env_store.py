@@ -24,7 +24,7 @@ def env_store(
     """Return the store for ``mastra_env``, from a store that needs an open client.
 
     :param open_client: opens a client; it is called for each use of the store.
-    :param get_variables: returns the store on an open client, which a deploy uses too.
+    :param get_variables: returns the store for an open client; a deploy may use this store too.
     :param create: called before variables are set, to create what holds them.
     """
     return _ClosedStore(open_client, get_variables, create)
@@ -52,7 +52,7 @@ class _ClosedStore(Generic[C]):
         """Create or replace variables.
 
         :param values: values by name.
-        :returns: when the change counts; ``None`` if it is not known.
+        :returns: when the change takes effect; ``None`` if unknown.
         """
         with self._open_client() as client:
             if self._create is not None:
@@ -63,7 +63,7 @@ class _ClosedStore(Generic[C]):
         """Remove variables.
 
         :param names: names of the variables; unknown names are ignored.
-        :returns: when the change counts; ``None`` if it is not known.
+        :returns: when the change takes effect; ``None`` if unknown.
         """
         with self._open_client() as client:
             return self._get_variables(client).unset(names)

@@ -20,8 +20,8 @@ def find_unfinished(
     This is the newest deployment of its stage. It has the fingerprint of the request and is still
     building. Wait for it instead of creating a second deployment.
 
-    :param items: deployments as the platform describes them, newest first; no more are read than
-        needed.
+    :param items: deployments as the platform describes them, newest first. Only the items up to the
+        newest one of the stage are read.
     :param request: options of the deploy.
     :param to_deployment: converts an item.
     """

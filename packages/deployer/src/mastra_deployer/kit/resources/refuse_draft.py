@@ -1,4 +1,4 @@
-"""Refuse a deploy that shall stay unpublished, on a platform without drafts."""
+"""Refuse a deploy that must not be published, on a platform without drafts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def refuse_draft(request: DeployRequest, hint: str = "") -> None:
     """Raise an error for ``--no-promote``, because each deploy to the platform is published.
 
     :param request: options of the deploy.
-    :param hint: the cure; to deploy a preview if empty.
+    :param hint: the hint of the error; if empty, the hint says to deploy a preview.
     :raises DeployError: when a deploy to production must not be published.
     """
     if request.environment == "production" and not request.promote:

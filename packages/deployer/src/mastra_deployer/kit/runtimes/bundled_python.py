@@ -1,4 +1,4 @@
-"""Find the interpreter for a bundle: a given one, one of this machine, or one of uv."""
+"""Find the interpreter for a bundle: in a setting, on this machine, or with uv."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def get_interpreter(
 ) -> BundledPython:
     """Return the interpreter to put into a bundle.
 
-    It is the one of ``source``, else one of this machine, else one that uv downloads into mastra's
-    cache. That of ``source`` and that of uv are read and not run, so they may be for a machine of
-    another kind.
+    The interpreter comes from ``source``, else from this machine, else from uv, which downloads it
+    into mastra's cache. An interpreter of ``source`` or of uv is read and not run, so it may be for
+    another kind of machine.
 
     :param version: version with two numbers, ``3.12``.
     :param machine: machine name, ``x86_64``.

@@ -20,7 +20,7 @@ from mastra_deployer.files.temporary import temporary_directory
 __all__ = ("ChildProcess",)
 
 T = TypeVar("T")
-_READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$0" && exec "$@"'
+_READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$PWD" && exec "$@"'
 _GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 _INTERVAL = 0.05  # seconds
 _INTERRUPTED = 130  # exit code
@@ -32,8 +32,8 @@ class ChildProcess:
     When the block ends, the whole process group is ended and the directory is removed.
 
     :param directory: the working directory of the process.
-    :param read_only: keep the process from writing to the directory as a user without root
-        permissions, or as root on Linux.
+    :param read_only: whether the process may only read the directory. This needs Linux, and a user
+        who may create namespaces. On other machines, the process can write to the directory.
     """
 
     def __init__(self, directory: Path, *, read_only: bool = True) -> None:
@@ -65,10 +65,11 @@ class ChildProcess:
         :param environment: all its variables; ``TMPDIR`` is added if it is missing.
         :param directory: the working directory, in place of that of the constructor.
         """
+        variables = {"TMPDIR": str(self.temporary), **environment}
         self._process = subprocess.Popen(
-            [*self._build_wrapper(), *command],
+            [*self._build_wrapper(variables), *command],
             cwd=directory or self._directory,
-            env={"TMPDIR": str(self.temporary), **environment},
+            env=variables,
             start_new_session=True,
         )
 
@@ -78,7 +79,7 @@ class ChildProcess:
         """Wait until the process is ready, and return the result of ``poll``.
 
         :param poll: called again and again; returns ``None`` while the process is not ready.
-        :param name: the name of the process, for messages: ``The app``.
+        :param name: the name of the process in messages, such as ``The app``.
         :param timeout: seconds to wait.
         :raises DeploymentFailed: when the process ends, or is not ready in time.
         """
@@ -102,7 +103,7 @@ class ChildProcess:
         """Wait until the process has written its port to a file, and return the port.
 
         :param file: the new file, which the process writes in one step.
-        :param name: the name of the process, for messages: ``The app``.
+        :param name: the name of the process in messages, such as ``The app``.
         :param timeout: seconds to wait.
         :raises DeploymentFailed: when the process ends, or is not ready in time.
         """
@@ -140,13 +141,20 @@ class ChildProcess:
             else:
                 self._process.terminate()
 
-    def _build_wrapper(self) -> list[str]:
-        """Return a command that makes the directory read-only for root on Linux."""
-        if not self._is_read_only:
+    def _build_wrapper(self, variables: Mapping[str, str]) -> list[str]:
+        """Return a command that makes the directory read-only; empty if it does not work here."""
+        if not self._is_read_only or sys.platform != "linux" or not shutil.which("unshare"):
             return []
-        if sys.platform == "linux" and os.geteuid() == 0 and shutil.which("unshare"):
-            return ["unshare", "-m", "sh", "-c", _READ_ONLY, str(self._directory)]
-        return []
+        script = ["sh", "-c", _READ_ONLY, str(self._directory)]
+        wrapper = ["unshare", "-m", *script]
+        if os.geteuid() != 0:
+            # Only root of a user namespace may mount. In a second namespace, the user is as before.
+            user = (f"--map-user={os.geteuid()}", f"--map-group={os.getegid()}")
+            wrapper = ["unshare", "-m", "-r", *script, "unshare", "-U", *user]
+        probe = subprocess.run(
+            [*wrapper, "sh", "-c", ":"], env=variables, capture_output=True, check=False
+        )
+        return wrapper if probe.returncode == 0 else []
 
 
 def _read_port(file: Path) -> int | None:

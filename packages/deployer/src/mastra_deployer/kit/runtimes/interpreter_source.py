@@ -12,6 +12,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, cast
 
 from mastra_core.errors import ConfigError
 from mastra_deployer.files.directories import (
@@ -75,8 +76,11 @@ def _open_archive(path: Path) -> Iterator[tarfile.TarFile]:
             f"Unpacking {path.name!r} needs the program zstd.",
             "Install zstd, or pass a .tar.gz.",
         )
-    with (
-        subprocess.Popen([program, "-dcq", str(path)], stdout=subprocess.PIPE) as process,
-        tarfile.open(fileobj=process.stdout, mode="r|") as archive,
-    ):
-        yield archive
+    with subprocess.Popen([program, "-dcq", str(path)], stdout=subprocess.PIPE) as process:
+        output = cast("IO[bytes]", process.stdout)
+        with tarfile.open(fileobj=output, mode="r|") as archive:
+            yield archive
+        while output.read(1 << 20):  # the padding after the end of the tar
+            continue
+    if process.returncode:
+        raise tarfile.ReadError("zstd could not decompress the whole file")

@@ -57,18 +57,18 @@ def read_interpreter(tree: Path, version: str, machine: str, source: str) -> Bun
     """Read the interpreter of a directory.
 
     :param tree: the directory; see ``find_executable``.
-    :param version: the version that it must have, ``3.12``.
-    :param machine: the machine that it must be for, ``x86_64``.
+    :param version: the version that the interpreter must have, ``3.12``.
+    :param machine: the machine that the interpreter must be for, ``x86_64``.
     :param source: the setting that names the directory, for errors.
-    :raises ConfigError: for no interpreter, one of another version or machine, one that is not for
-        glibc, and one without its standard library.
+    :raises ConfigError: when there is no interpreter, or when the interpreter has another version,
+        is for another machine or for musl, or has no standard library.
     """
     name = f"interpreter={source!r}"
     executable = find_executable(tree, version)
     if executable is None:
         raise _build_version_error(tree, version, name)
     executable = executable.resolve()
-    _check_program(read_elf_file(executable), machine, name)
+    program = _read_program(executable, machine, name)
     directories = (executable.parent.parent / each / f"python{version}" for each in _LIBRARIES)
     library = next((each for each in directories if (each / "os.py").is_file()), None)
     if library is None:
@@ -76,19 +76,18 @@ def read_interpreter(tree: Path, version: str, machine: str, source: str) -> Bun
             f"{name} has no standard library, because lib/python{version}/os.py was not found.",
             "Pass the whole directory of a Python, such as a directory of python-build-standalone.",
         )
-    program = read_elf_file(executable)
     return BundledPython(
         path=executable,
         version=version,
         full_version=_read_full_version(executable.parent.parent, version),
         machine=machine,
-        libc=program.libc if program else "",
+        libc=program.libc,
         library=library,
     )
 
 
 def _iter_executables(tree: Path) -> Iterator[Path]:
-    # python-build-standalone packs it at the top, in python/, or in python/install/.
+    # Archives of python-build-standalone have bin/ at the top, in python/, or in python/install/.
     for up in ("", "*/", "*/*/"):
         for path in sorted(tree.glob(f"{up}bin/python3.*")):
             if _EXECUTABLE.fullmatch(path.name):
@@ -109,7 +108,9 @@ def _build_version_error(tree: Path, version: str, name: str) -> ConfigError:
     )
 
 
-def _check_program(program: ElfFile | None, machine: str, name: str) -> None:
+def _read_program(executable: Path, machine: str, name: str) -> ElfFile:
+    """Return the properties of an executable; raise an error if it does not fit the bundle."""
+    program = read_elf_file(executable)
     if program is None:
         raise ConfigError(
             f"{name} is not a Python for Linux.",
@@ -125,6 +126,7 @@ def _check_program(program: ElfFile | None, machine: str, name: str) -> None:
             f"{name} is built for musl, but the dependencies in the bundle are built for glibc.",
             "Pass an interpreter for glibc, such as python-build-standalone for linux-gnu.",
         )
+    return program
 
 
 def _read_full_version(prefix: Path, version: str) -> str:

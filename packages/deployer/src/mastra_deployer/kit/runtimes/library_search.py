@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from glob import glob
 from pathlib import Path
 
 from mastra_deployer.kit.runtimes.elf_file import ElfFile, read_elf_file
@@ -16,8 +17,8 @@ _DEFAULTS = ("lib64", "usr/lib64", "lib", "usr/lib")
 class LibrarySearch:
     """The directories that a program searches for libraries.
 
-    Those of the system count only if it has the program's loader, which a machine of another
-    kind does not have.
+    The directories of the system are searched only if the system has the program's loader. A
+    machine of another kind does not have this loader.
 
     :param executable: the program.
     :param program: the properties of the program.
@@ -78,7 +79,7 @@ class LibrarySearch:
                 yield from _expand(self._program.old_run_paths, self._executable)
             yield from _expand(library.run_paths, file)
         yield from self._system
-        yield from self._own  # a tree that was moved: its run paths have the old place
+        yield from self._own  # if the tree was moved, its run paths contain the old place
 
     def _read(self, path: Path) -> ElfFile | None:
         if path not in self._files:
@@ -107,9 +108,9 @@ def _iter_configured(file: Path) -> Iterator[Path]:
         return
     for line in lines:
         text = line.partition("#")[0].strip()
-        keyword, _, pattern = text.partition(" ")
-        if keyword == "include":
-            for path in sorted(file.parent.glob(pattern.strip().removeprefix(f"{file.parent}/"))):
-                yield from _iter_configured(path)
+        if text.split()[:1] == ["include"]:
+            pattern = file.parent / text.removeprefix("include").strip()
+            for path in sorted(glob(str(pattern))):  # noqa: PTH207  # pathlib has no absolute patterns
+                yield from _iter_configured(Path(path))
         elif text.startswith("/"):
             yield Path(text)

@@ -15,9 +15,9 @@ def open_listener(host: str, port: int) -> socket.socket:
 
     :param host: address to bind.
     :param port: port to bind; 0 for any free port.
-    :raises OSError: when it cannot be bound; a port that a process serves is in use, also on macOS,
-        which lets a second process bind it.
-    :raises UnicodeError: for a host that is no name.
+    :raises OSError: when the address cannot be bound. This includes a port that another process
+        serves, although macOS lets a second process bind such a port.
+    :raises UnicodeError: for a host that is not a valid name.
     """
     listener: socket.socket = launcher.open_listener(host, port)  # type: ignore[no-untyped-call]  # other Pythons read it
     return listener

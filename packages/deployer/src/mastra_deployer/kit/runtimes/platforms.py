@@ -12,8 +12,8 @@ def manylinux(machine: str, python: str = "", glibc: str = "2_28") -> Platform:
 
     :param machine: ``x86_64`` or ``aarch64``.
     :param python: version, such as ``"3.12"``; empty for the project's own.
-    :param glibc: the oldest version to run with, such as ``"2_28"``; wheels for older versions
-        are used too.
+    :param glibc: the oldest glibc that the bundle must run with, such as ``"2_28"``; wheels for an
+        older glibc are used too.
     """
     return Platform(python=python, wheels=f"{machine}-manylinux_{glibc}")
 

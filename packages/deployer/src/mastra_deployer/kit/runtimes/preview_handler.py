@@ -41,7 +41,7 @@ def preview_handler(
     :param port: port to listen on; 0 for any free port.
     :param env: the app's variables.
     :param variables: variables that the platform sets, such as ``AWS_REGION``.
-    :param max_body: bytes of a request's body; a larger one gets a 413.
+    :param max_body: the largest number of bytes of a request's body; a larger body gets a 413.
     :raises ConfigError: when this machine lacks the bundle's Python, or the port is in use.
     :raises DeploymentFailed: when the handler cannot be imported.
     """

@@ -7,6 +7,7 @@ import dataclasses
 import http.client
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,14 +31,14 @@ _MAX_LINE = 1024  # bytes of the line before a chunk
 class PreviewRules:
     """The rules by which a platform changes requests and responses.
 
-    :param static: directory of static files, which are served first; may not exist.
-    :param max_body: bytes of a request's body; 0 for no limit.
+    :param static: the directory of static files, which are served first; it may not exist.
+    :param max_body: the largest number of bytes of a request's body; 0 for no limit.
     :param errors: JSON bodies of the platform's own responses, by status: 413 for a body that is
         too large, 502 for an app that does not respond.
     :param build_headers: called with the client's address for each request; returns the headers
         that the platform adds to ``x-forwarded-for``, ``-host`` and ``-proto``.
-    :param hidden_headers: beginnings of the names of response headers, in lower case, that the
-        platform keeps to itself.
+    :param hidden_headers: how the names of response headers begin, in lower case, that the platform
+        does not send to the client.
     """
 
     static: Path | None = None
@@ -65,7 +66,17 @@ class PreviewProxy(ThreadingHTTPServer):
         self.socket.close()
         self.socket = listener
         self.app_port, self.rules = app_port, rules
-        self.url = f"http://{host}:{self.server_address[1]}"
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"http://{name}:{self.server_address[1]}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Ignore clients that disconnect, as browsers do; print any other error.
+
+        :param request: the connection.
+        :param client_address: the address of the client.
+        """
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def serve_until_interrupted(self) -> int:
         """Serve until Ctrl-C, and return the exit code 130."""
@@ -85,6 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         try:
+            self.path.encode("ascii")  # http.client forwards no other path
             body = self._read_body()
         except ValueError:
             self.close_connection = True
@@ -156,10 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.closing(upstream):
             try:
                 return self._relay(response)
-            except (
-                ConnectionError,
-                http.client.HTTPException,
-            ):  # either side closed the connection
+            except (ConnectionError, http.client.HTTPException):  # a side closed the connection
                 self.close_connection = True
 
     def _iter_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
@@ -180,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
         yield from added.items()
 
     def _relay(self, response: http.client.HTTPResponse) -> None:
-        self.send_response(response.status)
+        self.send_response_only(response.status)  # the app has sent its own date
         length = response.getheader("content-length")
         for name, value in response.getheaders():
             if not self._is_hidden(name.lower()):

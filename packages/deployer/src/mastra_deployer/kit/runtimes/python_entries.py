@@ -59,13 +59,14 @@ def iter_python_entries(
 ) -> Iterator[ArchiveEntry]:
     """Yield an interpreter without tests, terminal and desktop parts, compiled to bytecode.
 
-    It is compiled by any Python of its version on this machine, so it may be for another machine.
+    Any Python of the same version on this machine compiles the standard library, so the interpreter
+    may be for another machine.
 
     :param python: the interpreter.
-    :param prefix: its directory in the bundle, ``usr/local``.
+    :param prefix: its directory in the bundle, such as ``usr/local``.
     :param temp_dir: an empty directory, which must exist until the archive is written.
-    :param modules: names in the standard library, ``Build.standard``: only these, and what they
-        import, have bytecode; ``None`` for bytecode of all modules.
+    :param modules: names of modules of the standard library, such as ``Build.standard``. Only these
+        modules and the modules that they import get bytecode; ``None`` for all modules.
     :raises BundleError: when the standard library cannot be compiled, or there is no Python of this
         version to compile it.
     """
@@ -102,7 +103,7 @@ def _find_compiler(python: BundledPython) -> str:
 
 
 def _compile_modules(python: BundledPython, library: Path, modules: Collection[str]) -> None:
-    """Compile the modules that the app imports, and those that Python itself imports at a start."""
+    """Compile the modules that the app imports, and those that Python imports when it starts."""
     from mastra_deployer.bytecode.compile_modules import (
         CompileJob,
         FileTree,

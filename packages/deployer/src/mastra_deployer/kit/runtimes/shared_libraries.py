@@ -25,17 +25,17 @@ def iter_shared_libraries(
 ) -> Iterator[ArchiveEntry]:
     """Yield the loader and every shared library that an interpreter needs, at their own paths.
 
-    With them the bundle runs where the system's C library is older or missing. Nothing is run: the
-    libraries are found as the dynamic loader finds them.
+    With these files, the bundle runs on a system whose C library is older or missing. The libraries
+    are searched as the dynamic loader searches them, and nothing is run.
 
     :param executable: the interpreter.
     :param modules: its extension modules.
-    :param platform_glibc: version of the platform's own C library, ``2.34``; empty for none. With
-        it, a machine without the loader of the interpreter yields only those libraries that the
-        interpreter itself has.
+    :param platform_glibc: version of the platform's own C library, such as ``2.34``; empty for
+        none. With it, only the libraries of the interpreter itself are yielded if this machine does
+        not have the interpreter's loader.
     :returns: the entries; none for a static interpreter.
-    :raises BundleError: when a library or the loader is missing, or the interpreter is not for
-        glibc, or for a newer one than the platform's.
+    :raises BundleError: when a library or the loader is missing, or when the interpreter is not for
+        glibc, or needs a newer glibc than the platform's.
     """
     program = read_elf_file(executable)
     if program is None or program.libc != "glibc":
@@ -55,8 +55,8 @@ def iter_shared_libraries(
     libraries, missing = search.find_all([executable, *modules], _ASSUMED)
     if missing and search.has_system:
         raise BundleError(
-            f"The interpreter needs libraries that are not installed: {', '.join(sorted(missing))}."
-            "",
+            "The interpreter needs libraries that are not installed: "
+            f"{', '.join(sorted(missing))}.",
             "Install them, or pass -s interpreter=PATH with another Python.",
         )
     if not search.has_system:

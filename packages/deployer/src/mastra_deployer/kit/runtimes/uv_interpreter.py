@@ -28,7 +28,7 @@ def install_interpreter(version: str, machine: str, report: Report) -> BundledPy
     :param version: version with two numbers, ``3.12``.
     :param machine: machine name, ``x86_64``.
     :param report: receives progress.
-    :raises BundleError: when uv cannot download it; the hint has the other ways to get one.
+    :raises BundleError: when uv cannot download the interpreter; the hint names other ways.
     """
     request = f"cpython-{version}-linux-{machine}-gnu"
     directory = get_cache_directory("interpreters") / request

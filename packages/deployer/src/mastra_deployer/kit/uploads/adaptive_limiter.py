@@ -9,7 +9,13 @@ from concurrent.futures import CancelledError
 
 from mastra_deployer.kit.clock import cancel_waits_on, now, sleep
 
-__all__ = ("AdaptiveLimiter", "report_rejection", "report_success", "wait_for_retry")
+__all__ = (
+    "AdaptiveLimiter",
+    "has_limiter",
+    "report_rejection",
+    "report_success",
+    "wait_for_retry",
+)
 
 _thread = threading.local()
 
@@ -21,7 +27,7 @@ class AdaptiveLimiter:
     halve it again. Each successful request raises the limit by ``1 / limit``. A thread that waits
     for a retry releases its slot meanwhile.
 
-    :param maximum: threads at a time, and the limit at the start.
+    :param maximum: the largest number of threads at a time, which is also the limit at the start.
     """
 
     def __init__(self, maximum: int) -> None:
@@ -55,7 +61,7 @@ class AdaptiveLimiter:
 
     @contextlib.contextmanager
     def slot(self) -> Iterator[None]:
-        """Hold one slot within the block; wait until a slot is free.
+        """Wait until a slot is free, and hold it within the block.
 
         :raises CancelledError: when the limiter was stopped meanwhile.
         """
@@ -123,6 +129,11 @@ class AdaptiveLimiter:
         with self._condition:
             self._active -= 1
             self._condition.notify()
+
+
+def has_limiter() -> bool:
+    """Return whether this thread works for an upload, and therefore has a limiter."""
+    return hasattr(_thread, "limiter")
 
 
 def wait_for_retry(seconds: float) -> None:

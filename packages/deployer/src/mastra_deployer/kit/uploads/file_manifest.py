@@ -16,10 +16,10 @@ __all__ = ("FileManifest",)
 class FileManifest:
     """All files of a directory, by path and by digest.
 
-    :param directory: that holds the files.
+    :param directory: the directory that contains the files.
     :param paths: digest by path (relative, with ``/``).
-    :param files: all files with a content, by digest.
-    :param sizes: bytes by digest.
+    :param files: the files with the same content, by digest.
+    :param sizes: size of the content in bytes, by digest.
     :param algorithm: a name of ``hashlib``.
     """
 
@@ -35,10 +35,10 @@ class FileManifest:
 
         :param directory: searched with all its subdirectories.
         :param algorithm: a name of ``hashlib``, such as ``"sha1"``.
-        :raises BundleError: for a symbolic link, whose target is not part of the bundle.
+        :raises BundleError: for a symbolic link, because its target may be outside of the bundle.
         """
         paths: dict[str, str] = {}
-        files: dict[str, tuple[Path, ...]] = {}
+        files: dict[str, list[Path]] = {}
         sizes: dict[str, int] = {}
         for path in sorted(directory.rglob("*")):
             if path.is_symlink():
@@ -46,8 +46,14 @@ class FileManifest:
             if path.is_file():
                 digest, sizes[digest] = _compute_digest(path, algorithm)
                 paths[path.relative_to(directory).as_posix()] = digest
-                files[digest] = (*files.get(digest, ()), path)
-        return cls(directory=directory, paths=paths, files=files, sizes=sizes, algorithm=algorithm)
+                files.setdefault(digest, []).append(path)
+        return cls(
+            directory=directory,
+            paths=paths,
+            files={digest: tuple(sharing) for digest, sharing in files.items()},
+            sizes=sizes,
+            algorithm=algorithm,
+        )
 
     def read(self, digest: str) -> bytes:
         """Return the content with a digest.
@@ -73,7 +79,7 @@ class FileManifest:
 
 
 def _compute_digest(path: Path, algorithm: str) -> tuple[str, int]:
-    """Compute digest and size in one reading, because the file may change between two."""
+    """Compute digest and size in one pass, because the file may change between two passes."""
     with path.open("rb") as content:
         digest = hashlib.file_digest(content, lambda: hashlib.new(algorithm, usedforsecurity=False))
         return digest.hexdigest(), content.tell()

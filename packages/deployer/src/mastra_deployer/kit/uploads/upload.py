@@ -1,4 +1,4 @@
-"""Calls a function for many items in parallel threads."""
+"""Call a function for many items in parallel threads."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ def upload(
     If ``send`` uses a client of ``connect``, the number of parallel calls falls after each 429 or
     503. It rises again after successful requests.
 
-    :param items: sent in this order.
-    :param send: runs in threads; retries are up to the client it uses.
-    :param report: receives the bytes sent as progress.
-    :param size: returns the bytes of an item, for progress; each counts 1 if left out.
-    :param concurrency: calls at a time, 25 at most.
+    :param items: the items, which are sent in this order.
+    :param send: sends one item; it runs in threads, and its client retries.
+    :param report: receives the number of bytes that were sent as progress.
+    :param size: returns the number of bytes of an item, for progress; if left out, each item counts
+        as 1.
+    :param concurrency: the number of calls at a time, at most 25.
     :returns: the results, in the order of the items.
-    :raises Exception: the first one that ``send`` raised; items that wait are not sent then.
+    :raises Exception: the first exception of ``send``; the items that wait are then not sent.
     """
     count = max(1, min(concurrency, _MAX_THREADS))
     workers = _Workers(list(items), send, AdaptiveLimiter(count))

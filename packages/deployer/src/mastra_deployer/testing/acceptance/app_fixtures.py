@@ -14,14 +14,14 @@ from mastra_deployer.testing.acceptance.app_process import preview_app, serve_bu
 __all__ = ("KEY", "AppFixtures")
 
 KEY = "acceptance-key-4711"
-_SECONDS = 30  # that a response may take
+_SECONDS = 30  # in which a response must arrive
 
 
 class AppFixtures:
     """Fixtures and switches, which authors override for their platform.
 
-    :cvar target: the target that ``mastra preview`` runs. The default runs ``mastra build`` and
-        ``python .mastra/index.py``.
+    :cvar target: the target that ``mastra preview`` runs. For the default, ``server``, the suite
+        runs ``mastra build`` and ``python .mastra/index.py``.
     :cvar options: further options of that command: ``("-s", "app=shop", "--python", "3.12")``.
     :cvar body_limit: the largest body of a request in bytes, on the platform or of the server.
     :cvar shared_memory: all requests reach one process, so that runs in memory can be resumed. If
@@ -29,7 +29,7 @@ class AppFixtures:
     :cvar streams: each chunk of a response arrives at once. Where a platform sends a response as a
         whole, tests of the time of chunks are skipped.
     :cvar reports_disconnects: the app learns that a client has left.
-    :cvar requires_npm_client: a missing Node or npm registry is a failure and no reason to skip.
+    :cvar requires_npm_client: without Node or the npm registry, tests fail and are not skipped.
     :cvar variables: environment variables that the app needs.
     """
 

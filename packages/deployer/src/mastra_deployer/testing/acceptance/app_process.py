@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,9 +16,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mastra_deployer.kit import check_port
+
 __all__ = ("find_free_port", "preview_app", "serve_build", "serve_command", "write_app")
 
 _SUSPENDING = '        "approval": Workflow("approval").then(ask),\n'  # a line of the entry file
+_START_SECONDS = 300  # a preview builds first
 _TEMPLATE = Path(__file__).with_name("template")
 _MASTRA = "import sys; from mastra_deployer.cli.main import main; sys.argv[0] = 'mastra'; main()"
 
@@ -108,15 +110,11 @@ def serve_command(
 
 def find_free_port() -> int:
     """Return a port of this machine that no server uses."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    return check_port("127.0.0.1", 0)
 
 
-def _wait_until_healthy(
-    url: str, process: subprocess.Popen[bytes], seconds: float = 300
-) -> bool:  # a preview builds first
-    end = time.monotonic() + seconds
+def _wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> bool:
+    end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         with contextlib.suppress(httpx.TransportError):
             if httpx.get(f"{url}/health", trust_env=False).status_code == httpx.codes.OK:

@@ -67,9 +67,9 @@ def run_script(script: Path, home: Path, *arguments: object, seconds: float = 12
 
     :param script: the module to run.
     :param home: what ``install_packages`` returned.
-    :param arguments: those of the script.
-    :param seconds: how long it may take.
-    :raises AssertionError: when the script fails, with its output.
+    :param arguments: the arguments of the script.
+    :param seconds: how long the script may take.
+    :raises AssertionError: with the output, when the script fails.
     """
     for module in script.parent.glob("*.mjs"):
         copy = home / f"{module.name}.{os.getpid()}"

@@ -1,0 +1,33 @@
+"""Tell the user once for each host that requests are repeated, and why."""
+
+from __future__ import annotations
+
+from mastra_core.pipeline import Report
+
+__all__ = ("announce_retry", "set_retry_report")
+
+
+class _Current:
+    """The report of the present command, and the hosts whose retries it has shown."""
+
+    report: Report | None = None
+    hosts: frozenset[str] = frozenset()
+
+
+def set_retry_report(report: Report | None) -> None:
+    """Set the report that shows the retries of all clients in this process.
+
+    :param report: that of the command that runs; ``None`` to show nothing.
+    """
+    _Current.report, _Current.hosts = report, frozenset()
+
+
+def announce_retry(host: str, reason: str) -> None:
+    """Show on the progress line that requests to a host are repeated; do this once for each host.
+
+    :param host: the host, with its port.
+    :param reason: why the last attempt failed, such as ``acme.example answered 429``.
+    """
+    if _Current.report is not None and host not in _Current.hosts:
+        _Current.hosts |= {host}
+        _Current.report.step(f"Retrying: {reason}")
