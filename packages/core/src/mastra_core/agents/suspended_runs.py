@@ -235,13 +235,16 @@ class MemorySuspendedRuns(SuspendedRuns):
     async def put(self, run: SuspendedRun) -> None:
         self._remove_expired()
         key = (run.agent_id, run.run_input.resource, run.run_id)
-        self._remove(key)
-        size = estimate_size(run)
+        earlier, size = self._runs.get(key), estimate_size(run)
+        if earlier is not None:
+            self._release(*earlier)
         fits = self._places.fits(run.caller) and self._bytes.fits(run.caller, size)
         if not (fits or run.resumed):
-            raise build_error(self._places.capacity - self._places.free)
-        self._places.hold(run.caller)
-        self._bytes.hold(run.caller, size)
+            if earlier is not None:
+                self._hold(*earlier)
+            raise build_error(len(self._runs))
+        self._runs.pop(key, None)  # the replacement is the newest run
+        self._hold(run, size)
         self._runs[key] = run, size
 
     @override
@@ -250,10 +253,7 @@ class MemorySuspendedRuns(SuspendedRuns):
 
     @override
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        key = self._find_key(agent_id, run_id, resource)
-        run, _ = self._runs[key]
-        self._remove(key)
-        return run
+        return self._remove(self._find_key(agent_id, run_id, resource))
 
     @override
     async def list(self, query: SuspendedRunQuery) -> SuspendedRunPage:
@@ -269,11 +269,18 @@ class MemorySuspendedRuns(SuspendedRuns):
         key = (agent_id, resource, run_id)
         return select_single([key] if key in self._runs else [], run_id)
 
-    def _remove(self, key: _Key) -> None:
-        if key in self._runs:
-            run, size = self._runs.pop(key)
-            self._places.release(run.caller)
-            self._bytes.release(run.caller, size)
+    def _hold(self, run: SuspendedRun, size: int) -> None:
+        self._places.hold(run.caller)
+        self._bytes.hold(run.caller, size)
+
+    def _release(self, run: SuspendedRun, size: int) -> None:
+        self._places.release(run.caller)
+        self._bytes.release(run.caller, size)
+
+    def _remove(self, key: _Key) -> SuspendedRun:
+        run, size = self._runs.pop(key)
+        self._release(run, size)
+        return run
 
     def _remove_expired(self) -> None:
         oldest = (time.time() - self._max_age) * 1000
