@@ -20,6 +20,7 @@ __all__ = ("build_answer_check",)
 MAX_SIZE = 500  # subschemas that are evaluated
 MAX_OPEN_REFERENCES = 4  # nested references
 MAX_DEPTH = 9  # nested subschemas; Python cannot compile deeper code
+MAX_NESTING = 100  # nested objects and lists of a caller's schema, which several functions recurse
 _HINT = "Send a valid JSON Schema."
 # Only these keywords are evaluated: others may contain a pattern, a reference or unlimited work.
 _MAPS_OF_SCHEMAS = frozenset(("properties", "dependentSchemas"))
@@ -52,6 +53,8 @@ def build_answer_check(schema: dict[str, Any], *, enforce_patterns: bool) -> Cal
     """
     import fastjsonschema
 
+    if not enforce_patterns:
+        _check_nesting(schema)
     evaluated = copy.deepcopy(schema) if enforce_patterns else _Inliner(schema).inline()
     try:
         try:
@@ -80,6 +83,27 @@ def _compile(schema: Any) -> Callable[[Any], Any]:
         schema, handlers=_NoHandlers(), use_default=False, detailed_exceptions=False
     )
     return validate
+
+
+def _check_nesting(schema: Any) -> None:
+    """Raise an error for a schema that is nested too deeply.
+
+    :raises InvalidInput: for such a schema.
+    """
+    values, depth = [schema], 0
+    while values:
+        if depth > MAX_NESTING:
+            raise InvalidInput(
+                f"The schema of the answer has more than {MAX_NESTING} nested objects and lists.",
+                "Send a schema with fewer levels.",
+            )
+        parents = [each for each in values if isinstance(each, dict | list)]
+        values = [
+            child
+            for each in parents
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        depth += bool(values)
 
 
 def _has_reference(value: Any) -> bool:
