@@ -55,7 +55,7 @@ def test_approval(agent, approved):
     events = frameworks.run(converse())
     (result,) = [event for event in events if isinstance(event, ToolResult)]
     assert result.arguments == {"amount": 3}
-    assert result.failed is not approved
+    assert (result.failed, result.declined) == (not approved, not approved)
     assert result.result == ("paid 3" if approved else "too dear")
     assert frameworks.paid == ([3] if approved else [])
     assert not [event for event in events if isinstance(event, ToolCall)], "it was told before"
@@ -98,6 +98,24 @@ def test_options_of_one_run(agent, server):
     assert request["messages"][0]["content"] == "Be short.\n\nBe kind."
     assert [each["function"]["name"] for each in request["tools"]] == ["note"]
     assert request["temperature"] == 0.5
+
+
+@pytest.mark.parametrize("error", [LookupError("no password=hunter22"), None])
+def test_error_of_a_tool_of_one_run_is_its_result(agent, error):
+    def note(text: int | str) -> str:
+        if error is not None:
+            raise error
+        return text
+
+    def note_number(text: int) -> str:
+        return "noted"
+
+    own = note if error is not None else tool(id="note")(note_number)
+    out = generate(agent, build_input("write down", tools=(own,)))
+    assert out.text == "Noted."
+    (result,) = out.tool_results
+    expected = "no password=****" if error is not None else "The arguments are invalid: "
+    assert result.result.startswith(expected)
 
 
 def to_dict(run_input):

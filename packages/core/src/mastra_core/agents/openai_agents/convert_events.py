@@ -98,6 +98,7 @@ class EventConverter:
                 arguments=call.arguments,
                 result=dump(output),
                 failed=declined,
+                declined=declined,
             )
         ]
 
