@@ -29,6 +29,8 @@ from mastra_core.tools import Tool, ToolSuspension
 
 __all__ = ("CallBatch",)
 
+_MAX_ITEMS = 100  # outputs that tools write before the reader has read them; then a tool waits
+
 
 @dataclasses.dataclass(frozen=True)
 class CallBatch:
@@ -52,7 +54,7 @@ class CallBatch:
         if len(self.calls) == 1 and not self._writes_outputs(self.calls[0]):
             yield await self._execute(self.calls[0], asyncio.Queue())
             return
-        queue: asyncio.Queue[AgentEvent | CallOutcome | BaseException] = asyncio.Queue()
+        queue: asyncio.Queue[AgentEvent | CallOutcome | BaseException] = asyncio.Queue(_MAX_ITEMS)
         tasks = [asyncio.create_task(self._execute_into(call, queue)) for call in self.calls]
         try:
             waiting = len(tasks)
@@ -70,10 +72,14 @@ class CallBatch:
         return item is not None and bool(item.context_names)
 
     async def _execute_into(self, call: PendingCall, queue: asyncio.Queue[Any]) -> None:
+        item: CallOutcome | BaseException
         try:
-            queue.put_nowait(await self._execute(call, queue))
+            item = await self._execute(call, queue)
+        except asyncio.CancelledError:  # nobody reads the queue any more
+            raise
         except BaseException as error:  # noqa: BLE001  # raised again by the reader of the queue
-            queue.put_nowait(error)
+            item = error
+        await queue.put(item)
 
     async def _execute(self, call: PendingCall, queue: asyncio.Queue[Any]) -> CallOutcome:
         """Execute a call; in a durable run, return its recorded outcome if there is one."""
@@ -121,7 +127,7 @@ class CallBatch:
 
         async def write(value: Any) -> None:
             output = value if isinstance(value, AgentEvent) else dump(value)
-            queue.put_nowait(ToolOutput(id=part.tool_call_id, name=part.tool_name, output=output))
+            await queue.put(ToolOutput(id=part.tool_call_id, name=part.tool_name, output=output))
 
         return ToolInvocation(
             run_input=self.run_input,
