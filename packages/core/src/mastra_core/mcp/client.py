@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Self
 
+from mastra_core.argument_types import refuse_text
 from mastra_core.errors import ConfigError, McpFailed
 from mastra_core.mcp.results import parse_result
 from mastra_core.mcp.sdk import import_sdk_module
@@ -26,6 +27,7 @@ __all__ = ("McpClient",)
 
 _IMPORT_VARIABLES = ("PYTHONPATH", "PYTHONNOUSERSITE")
 _LIST_TTL = 300.0  # seconds until the server's tools are listed again
+_MAX_PAGES = 100  # of a list of tools; a faulty server could name a next page forever
 
 
 class McpClient:
@@ -47,7 +49,8 @@ class McpClient:
     :param requires_approval: whether a person must approve each call; or names of tools for which
         one must.
     :param timeout: seconds to connect, and to answer a call.
-    :raises ConfigError: unless exactly one of ``command`` and ``url`` is given.
+    :raises ConfigError: unless exactly one of ``command`` and ``url`` is given; and for text in
+        place of a list.
     """
 
     def __init__(
@@ -63,7 +66,10 @@ class McpClient:
         requires_approval: bool | Collection[str] = False,
         timeout: float = 30,
     ) -> None:
-        if isinstance(command, str) or bool(command) == bool(url):
+        refuse_text(command, "command", "McpClient")
+        refuse_text(only, "only", "McpClient")
+        refuse_text(requires_approval, "requires_approval", "McpClient")
+        if bool(command) == bool(url):
             raise ConfigError(
                 "An McpClient needs either a command or a URL, but it got both or neither.",
                 'Pass command=["program", "argument"], or url="https://...".',
@@ -175,13 +181,17 @@ class McpClient:
     async def _fetch_pages(self) -> list[Any]:
         found: list[Any] = []
         cursor: str | None = None
-        while True:
+        for _ in range(_MAX_PAGES):
             connection = await self._get_connection()
             page = await connection.request(functools.partial(_fetch_page, cursor))
             found += page.tools
             cursor = page.next_cursor
             if not cursor:
                 return found
+        raise McpFailed(
+            f"The MCP server {self._label!r} lists its tools on more than {_MAX_PAGES} pages.",
+            "Check the server, which may name a next page without end.",
+        )
 
     async def _get_connection(self) -> Connection:
         """Return the connection of this event loop or request; open a new one if necessary."""

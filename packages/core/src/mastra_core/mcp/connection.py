@@ -71,8 +71,9 @@ class Connection:
             await asyncio.wait(futures, timeout=self._timeout, return_when="FIRST_COMPLETED")
         finally:
             request.cancel()
-        if not request.done():
-            reason = "went away" if self.is_lost else "did not answer in time"
+        is_ended = request.done()
+        if not is_ended or request.cancelled():  # the SDK cancels a request with its connection
+            reason = "went away" if is_ended or self.is_lost else "did not answer in time"
             raise self._to_error(reason, None)
         error = request.exception()
         if error is not None:
