@@ -9,6 +9,7 @@ from typing import TypeGuard
 
 import msgspec
 
+from mastra_core.agents.close_stream import close_at_end
 from mastra_core.agents.event_chunk import read_event_chunk
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish
 from mastra_core.workflows.engine.protocol import Run
@@ -29,20 +30,21 @@ async def iter_agent_events(run: Run, offset: int = 0) -> AsyncGenerator[AgentEv
     :param offset: the number of events of the workflow to skip.
     """
     last: Failure | Finish | None = None  # waits for the end of the run
-    async for event in run.iter_events(offset):
-        if isinstance(event, StepWrote):
-            found = _read_event(event, run.record.run_id)
-            if _may_be_last(found):
-                last = found
-            elif found is not None:
+    async with close_at_end(run.iter_events(offset)) as events:
+        async for event in events:
+            if isinstance(event, StepWrote):
+                found = _read_event(event, run.record.run_id)
+                if _may_be_last(found):
+                    last = found
+                elif found is not None:
+                    last = None
+                    yield found
+            elif isinstance(event, RunRewound):
+                if isinstance(last, Failure):
+                    yield _RETRY
                 last = None
-                yield found
-        elif isinstance(event, RunRewound):
-            if isinstance(last, Failure):
-                yield _RETRY
-            last = None
-        elif isinstance(event, RunFinished):
-            last = _complete_last(event, last)
+            elif isinstance(event, RunFinished):
+                last = _complete_last(event, last)
     if last is not None:
         yield last
 

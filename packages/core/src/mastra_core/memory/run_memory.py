@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.agents.events import AgentEvent, Finish, Start, TextDelta
+from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, TextDelta
 from mastra_core.agents.messages import AgentInput, Message, ToolCallPart
 from mastra_core.agents.protocol import AgentLike, AgentOutput
-from mastra_core.errors import Conflict, InvalidInput, StorageError
+from mastra_core.errors import AgentFailed, Conflict, InvalidInput, StorageError
 from mastra_core.logger import get_logger
 from mastra_core.memory.assistant_message import (
     ABORTED,
@@ -132,6 +132,14 @@ class RunMemory:
                 history=output.history,
             )
         )
+
+    def add_failure(self, error: AgentFailed) -> None:
+        """Add the events of a failed run, and the failure.
+
+        :param error: the error that the run raised.
+        """
+        for event in (*error.events, Failure(message=error.message)):
+            self._builder.add(event)
 
     def set_message_id(self, start: Start) -> Start:
         """Return a start event that contains the id of the stored answer.

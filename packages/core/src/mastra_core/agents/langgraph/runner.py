@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from langchain_core.messages import SystemMessage
@@ -84,8 +84,9 @@ class GraphAgent(StreamingAgent):
         yield Start()
         try:
             reject_unsupported(input, "LangGraph", *_UNSUPPORTED)
-            async for event in self._iter_events(input):
-                yield event
+            async with aclosing(self._iter_events(input)) as events:
+                async for event in events:
+                    yield event
         except Exception as error:  # noqa: BLE001  # nodes, providers and tools may raise anything
             yield to_provider_failure(error, self.id)
 
@@ -96,10 +97,11 @@ class GraphAgent(StreamingAgent):
             graph_input: Any = await self._build_resume_command(run_input, thread)
         else:
             graph_input = self._build_graph_input(run_input)
-        chunks = self._open_stream(run_input, thread, graph_input)
+        stream = self._open_stream(run_input, thread, graph_input)
+        items = iter_with_timeout(stream, run_input.timeout)
         try:
-            async with contextlib.aclosing(chunks) as stream:
-                async for mode, value in iter_with_timeout(stream, run_input.timeout):
+            async with aclosing(items):
+                async for mode, value in items:
                     for event in converter.convert(mode, value):
                         yield event
         except GraphRecursionError:

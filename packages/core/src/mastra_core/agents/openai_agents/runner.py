@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import agents
@@ -77,8 +78,9 @@ class OpenAIAgent(StreamingAgent):
         yield Start(model=info.model, provider=info.provider)
         try:
             reject_unsupported(input, "the OpenAI Agents SDK", "stop_when", "limits")
-            async for event in self._iter_events(input):
-                yield event
+            async with aclosing(self._iter_events(input)) as events:
+                async for event in events:
+                    yield event
         except agents.AgentsException as error:
             yield _to_failure(error, self.id)
         except Exception as error:  # noqa: BLE001  # providers and tools may raise anything
@@ -98,10 +100,12 @@ class OpenAIAgent(StreamingAgent):
             **limit,
         )
         converter = EventConverter(run_input.decisions, waiting_calls)
+        sdk_events = iter_with_timeout(run.stream_events(), run_input.timeout)
         try:
-            async for sdk_event in iter_with_timeout(run.stream_events(), run_input.timeout):
-                for event in converter.convert(sdk_event):
-                    yield event
+            async with aclosing(sdk_events):
+                async for sdk_event in sdk_events:
+                    for event in converter.convert(sdk_event):
+                        yield event
         except agents.MaxTurnsExceeded:
             yield converter.finish_turn("tool-calls")
             yield Finish(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, nullcontext
 from typing import Any
 
 import pydantic_ai
@@ -114,17 +114,17 @@ class PydanticAgent(StreamingAgent):
     @measure_runs
     @trace_events(_has_own_spans)
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        yield self._build_start(input)
         try:
+            yield self._build_start(input)
             arguments = await self._build_arguments(input)
             async with self._agent.run_stream_events(**arguments) as run:
                 converter = EventConverter(run, get_answer_shape(get_run_output_type(input)))
+                instructions = self._get_replacement_instructions(input)
                 try:
-                    async for event in self._iter_events(
-                        run, self._get_replacement_instructions(input)
-                    ):
-                        for each in converter.convert(event):
-                            yield each
+                    async with aclosing(self._iter_events(run, instructions)) as events:
+                        async for event in events:
+                            for each in converter.convert(event):
+                                yield each
                 except RunStopped as stop:
                     for each in converter.finish_stopped(stop):
                         yield each
@@ -141,14 +141,14 @@ class PydanticAgent(StreamingAgent):
         provider, model = split_model_name(parse_models(run_input.model)[0])
         return Start(model=model, provider=provider)
 
-    async def _iter_events(self, run: Any, instructions: str) -> AsyncIterator[Any]:
+    async def _iter_events(self, run: Any, instructions: str) -> AsyncGenerator[Any]:
         """Yield the events of ``run``; the run starts when the first event is read.
 
         The run's task copies the context in which it starts. The override is therefore needed only
         around the first event. Around a ``yield``, it would also apply to the reader of the events.
         """
         override = self._agent.override(instructions=instructions)
-        with override if instructions else contextlib.nullcontext():
+        with override if instructions else nullcontext():
             event = await anext(run, None)
         while event is not None:
             yield event
