@@ -24,12 +24,18 @@ class Secret:
     variable. ``reveal()`` reads the variable. A build therefore does not need the variable.
 
     :param value: the value.
-    :raises ConfigError: for an empty value, because an empty token is always a mistake.
+    :raises ConfigError: for an empty value, because an empty token is always a mistake; and for a
+        value that is not text.
     """
 
     __slots__ = ("__weakref__", "_name", "_value")
 
     def __init__(self, value: str) -> None:
+        if value is not None and not isinstance(value, str):
+            raise ConfigError(
+                f"A secret has the type {type(value).__name__!r}, which is not text.",
+                "Pass text: Secret(str(value)).",
+            )
         if not (value or "").strip():  # os.getenv gives None
             raise ConfigError(
                 "A secret is empty.", "Set the environment variable that it comes from."

@@ -75,12 +75,18 @@ def parse_models(model: Any) -> tuple[Any, ...]:
     """Return the models of an agent in the order in which they are tried.
 
     :param model: one model, or a list of models.
-    :raises ConfigError: for an empty list, or a model string without a provider.
+    :raises ConfigError: for an empty list, a model string without a provider, or a value that is
+        neither a model string nor a model object.
     """
     models = tuple(model) if isinstance(model, list | tuple) else (model,)
     if not models:
         raise ConfigError("The list of models is empty.", 'Name a model: model="openai:gpt-5".')
     for each in models:
+        if not isinstance(each, str) and not hasattr(each, "model_name"):
+            raise ConfigError(
+                f"The model {each!r} is neither a model string nor a model object.",
+                'Write model="openai:gpt-5", and check the variable if the name comes from one.',
+            )
         if isinstance(each, str) and ":" not in each and each != "test":
             raise ConfigError(
                 f"The model {each!r} names no provider.",

@@ -53,7 +53,7 @@ class Memory:
         generate_title: Any = False,
         storage: Any = None,
     ) -> None:
-        if last_messages < 0:
+        if not isinstance(last_messages, int) or last_messages < 0:
             raise ConfigError(
                 f"last_messages={last_messages!r} is not a number of messages.",
                 "Use a number of 0 or more.",
