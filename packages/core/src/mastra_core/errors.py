@@ -18,8 +18,8 @@ MastraError
     ├── InvalidInput       data does not fit the declared type (HTTP 400)
     ├── Forbidden          the resource belongs to another caller (HTTP 403)
     ├── NotFound           no agent, workflow, tool or run has that name (HTTP 404)
-    ├── Conflict           not possible in the run's present state (HTTP 409)
-    └── TooManyRuns        the bounded journal is full of unfinished runs (HTTP 429)
+    ├── Conflict           the present state of the run does not allow the operation (HTTP 409)
+    └── TooManyRuns        the caller has too many unfinished runs, or too large ones (HTTP 429)
 """
 
 from __future__ import annotations

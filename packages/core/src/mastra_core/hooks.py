@@ -7,9 +7,10 @@
 
 This module loads pluggy, so only the tool imports it, never an app. A deployer is a module, or any
 other object, that implements ``DeployerSpec``. An entry point of the group ``mastra.deployers``
-names it. An ambient plugin implements only ``PluginSpec``. An entry point of the group
-``mastra.plugins`` names it. All hooks are synchronous. (An async hook would return a coroutine,
-never ``None``, so it could not decline.) An implementation has only the parameters that it needs.
+names the deployer. An ambient plugin implements only ``PluginSpec``. An entry point of the group
+``mastra.plugins`` names the plugin. All hooks are synchronous. (An async hook would return a
+coroutine, never ``None``, so it could not decline.) An implementation has only the parameters that
+it needs.
 """
 
 # mypy: disable-error-code="empty-body"
@@ -243,8 +244,9 @@ class DeployerSpec:
         :param credentials: those names of ``Target.credentials`` that have a value.
         :param id: the platform's id of the deployment.
         :param report: progress for the terminal.
-        :param fingerprint: ``DeployRequest.fingerprint`` of the deploy to production that made it,
-            to store as ``mastra_deploy`` does; empty if unknown, also for a preview.
+        :param fingerprint: ``DeployRequest.fingerprint`` of the production deploy that created the
+            deployment; empty for a preview, and if it is unknown. Store it as ``mastra_deploy``
+            does.
         :returns: the deployment that is live now.
         :raises DeployError: when there is no such deployment.
         """

@@ -451,7 +451,7 @@ def is_served(family, host, port):
         probe.settimeout(0.5)
         try:
             probe.connect((address, port))
-            return probe.getsockname() != probe.getpeername()  # the socket is connected to itself
+            return probe.getsockname() != probe.getpeername()  # equal: connected to itself
         except (OSError, UnicodeError):
             return False
 

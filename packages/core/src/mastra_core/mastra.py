@@ -50,9 +50,9 @@ class Mastra:
     :param storage: the storage in which threads and suspended runs are stored:
         ``SqliteStorage("app.db")``, its URL (``"sqlite:///app.db"``, ``"d1:BINDING"``), or any
         object with the ``Storage`` protocol; in this process by default.
-    :param engine: where runs of workflows, and of built-in agents, live: ``"memory"``, the default,
-        in this process; ``"durable"`` in the database that ``MASTRA_DATABASE_URL`` names; or an
-        engine.
+    :param engine: where runs of workflows and of built-in agents are stored: ``"memory"``, the
+        default, in this process; ``"durable"`` in the database that ``MASTRA_DATABASE_URL`` names;
+        or an engine.
     :param server: ``Server(...)``.
     :param server_middleware: callables, or ``{"handler": ..., "path": "/api/*"}``.
     :param deployer: settings of the deployer that ``mastra deploy`` uses. They are read from the

@@ -1,7 +1,7 @@
 """Create JSON Schemas from Python types, and validate data against these types.
 
 This module uses msgspec, because every bundle contains it. Types of pydantic are recognised by
-their attributes. Only for such types, pydantic is imported.
+their attributes. pydantic is imported only for such types.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _REF = "#/$defs/{name}"
 _SCALARS = frozenset((str, int, bool, float, type(None)))
 _PLAIN = frozenset((bool, float, type(None)))  # all their values can be encoded
 _SMALL = 2**63
-# Of a subclass, these return an instance of the base.
+# Each function converts an instance of a subclass to an instance of the base class.
 _CONVERSIONS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (str, str.__str__),
     (int, int.__int__),

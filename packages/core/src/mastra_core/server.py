@@ -78,8 +78,7 @@ class ApiRoute:
     :param path: path from the root, with parameters in braces: ``/orders/{order}``.
     :param handler: ``async def handler(request)``, which returns data, text or a response.
     :param method: one HTTP method, or several.
-    :param requires_auth: ``False`` leaves the endpoint open where ``Server(auth=...)`` protects the
-        rest.
+    :param requires_auth: whether ``Server(auth=...)`` also protects this endpoint.
     :raises ConfigError: for an invalid path, method or handler.
     """
 
@@ -141,7 +140,8 @@ class Server:
     :param https_only: whether plain HTTP is redirected and browsers are told to use HTTPS (HSTS).
     :param body_limit: maximum size of a request body in bytes; the server answers a larger one with
         413.
-    :param timeout: seconds to the first byte of a response; then the server answers with 504.
+    :param timeout: seconds until the first byte of a response; after that, the server answers with
+        504.
     :param run_timeout: seconds that a streamed agent run may take, with or without a client.
     :param drain_timeout: seconds that running requests get after SIGTERM, and under ``mastra dev``
         after a save; by default 5, and 300 under ``mastra dev``.

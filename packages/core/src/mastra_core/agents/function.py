@@ -11,13 +11,12 @@ from typing import Any
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish, TextDelta
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo
+from mastra_core.agents.run_failures import to_failure
 from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.run_metrics import measure_runs
 from mastra_core.errors import ConfigError
 from mastra_core.json_repair import repair_text
-from mastra_core.logger import get_logger
 from mastra_core.override import override
-from mastra_core.redaction import safe_message
 from mastra_core.schema import dump, encode_json, resolve_hints
 
 __all__ = ("FunctionAgent",)
@@ -90,13 +89,3 @@ def _to_event(piece: Any) -> AgentEvent:
         raise TypeError(f"the agent function yielded {name}, which is neither text nor an event")
     encode_json(event)  # an event that cannot be JSON fails the run here, not its readers
     return event
-
-
-def to_failure(error: Exception, agent: str) -> Failure:
-    """Convert an exception to the last event of a run; log the traceback.
-
-    :param error: the exception.
-    :param agent: id of the agent.
-    """
-    get_logger("mastra.agents").error("agent %r failed", agent, exc_info=error)
-    return Failure(message=safe_message(error), kind=type(error).__name__)

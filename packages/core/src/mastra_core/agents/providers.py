@@ -19,7 +19,7 @@ __all__ = (
     "split_model_name",
 )
 
-# Modules that pydantic-ai imports for the provider of a model string; one of them is enough.
+# The modules of each provider that pydantic-ai can use for a model string; one of them is enough.
 _MODULES: dict[str, tuple[str, ...]] = {
     "anthropic": ("anthropic",),
     "bedrock": ("boto3",),
@@ -33,7 +33,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "test": (),
     "xai": ("xai_sdk",),
 }
-# The extra of pydantic-ai that installs each module above, if it is not called like the module.
+# The extra of pydantic-ai that installs each module above, if the names differ.
 _EXTRAS = {
     "boto3": "bedrock",
     "google.genai": "google",
@@ -117,7 +117,7 @@ def get_model_modules(provider: str) -> tuple[str, ...]:
 def get_provider_modules(provider: str) -> tuple[str, ...]:
     """Return the modules of a provider; at least one must be installed.
 
-    All other providers are called through OpenAI's SDK, with OpenAI's protocol.
+    A provider that is not listed is called through OpenAI's SDK, with OpenAI's protocol.
 
     :param provider: name of the provider.
     """

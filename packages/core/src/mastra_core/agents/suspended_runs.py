@@ -47,8 +47,8 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
     :param run_input: the options of the run that are needed to resume it in another process. They
         contain no request context, which may hold secrets, and nothing that is code.
     :param suspended_at: time of the suspension, milliseconds since the epoch.
-    :param resumed: whether the run was stored before. Such a run is stored even where its caller
-        has too many, because it would be lost otherwise.
+    :param resumed: whether the run was suspended and resumed before. Such a run is stored even if
+        its caller has too many runs, because the run would be lost otherwise.
     """
 
     run_id: str
@@ -61,7 +61,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def caller(self) -> str:
-        """The caller whose limits count the run; empty for the application itself."""
+        """The caller toward whose limits the run counts; empty for the application itself."""
         return self.run_input.caller
 
     @classmethod
@@ -228,7 +228,7 @@ class MemorySuspendedRuns(SuspendedRuns):
         self._places = Shares(limit)
         self._bytes = Shares(max_bytes)
         self._max_age = max_age
-        # Unlike a plain dict, it finds its first key at once after many removals.
+        # A plain dict would take long to find its first key after many removals.
         self._runs: OrderedDict[_Key, tuple[SuspendedRun, int]] = OrderedDict()
 
     @override
@@ -331,7 +331,7 @@ def limit_size(runs: Sequence[SuspendedRun], query: SuspendedRunQuery) -> tuple[
 
 
 def build_ambiguity(run_id: str) -> Conflict:
-    """Build the error for a caller that does not say which resource's run it means.
+    """Build the error for a caller that names no resource, if several have a run with the id.
 
     :param run_id: id of the run.
     """

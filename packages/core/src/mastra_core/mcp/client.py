@@ -35,19 +35,19 @@ class McpClient:
 
     The client connects when the first run needs a tool, and again after a lost connection. Where
     connections belong to one request, each request that needs a tool connects by itself. The
-    server of the application closes the client. In other programs, use the client as ``async
+    server of the application closes the client. In other programs, use the client in ``async
     with``, or call ``aclose``.
 
     :param command: a program that speaks the protocol over its standard input and output.
     :param url: URL of a server that speaks the protocol over HTTP.
     :param name: prefix of the tools' names, which prevents duplicates (``files_read``).
-    :param env: environment variables of the program, beside ``PATH``, ``PYTHONPATH`` and the like;
-        it does not inherit the others of this process.
+    :param env: environment variables of the program, in addition to ``PATH``, ``PYTHONPATH`` and
+        the like. The program inherits no other variable of this process.
     :param cwd: working directory of the program.
     :param headers: headers of every request, such as ``Authorization``.
     :param only: names of the server's tools to offer; all by default.
-    :param requires_approval: whether a person must approve each call; or names of tools for which
-        one must.
+    :param requires_approval: whether a person must approve each call; or the names of the tools
+        whose calls a person must approve.
     :param timeout: seconds to connect, and to answer a call.
     :raises ConfigError: unless exactly one of ``command`` and ``url`` is given; and for text in
         place of a list.

@@ -108,17 +108,17 @@ class Connection:
                 with contextlib.suppress(Exception):
                     self._client.exception()  # retrieved, so that the loop logs no warning
             else:
-                self._log(error)
+                self._log("went away", error)
 
     def _to_error(self, reason: str, error: BaseException | None) -> McpFailed:
-        self._log(error)
+        self._log(reason, error)
         return McpFailed(
             f"The MCP server {self._name!r} {reason}.",
             "Check the server's own log, and its command or URL.",
         )
 
-    def _log(self, error: BaseException | None) -> None:
-        get_logger("mastra.mcp").warning("MCP server %r", self._name, exc_info=error)
+    def _log(self, reason: str, error: BaseException | None) -> None:
+        get_logger("mastra.mcp").warning("the MCP server %r %s", self._name, reason, exc_info=error)
 
 
 def _is_server_error(error: BaseException) -> bool:

@@ -10,9 +10,9 @@ import msgspec
 from mastra_core.agents.agent_wrapper import AgentWrapper
 from mastra_core.agents.close_stream import close_at_end
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start
-from mastra_core.agents.function import to_failure
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike, AgentOutput
+from mastra_core.agents.run_failures import to_failure, to_request_failure
 from mastra_core.errors import AgentFailed, MastraError, RequestError
 from mastra_core.memory.memory import Memory
 from mastra_core.memory.run_memory import RunMemory
@@ -110,6 +110,6 @@ def _set_message_id(output: AgentOutput, run_memory: RunMemory) -> AgentOutput:
 def _to_failure(error: MastraError, agent: str) -> Failure:
     """Convert an error of the memory to the end of a run; hide storage errors from the caller."""
     if isinstance(error, RequestError):
-        return Failure(message=error.message, kind=type(error).__name__, status=error.status)
+        return to_request_failure(error)
     to_failure(error, agent)
     return Failure(message="The memory cannot be read.", kind=type(error).__name__)

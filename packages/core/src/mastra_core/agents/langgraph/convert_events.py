@@ -1,4 +1,4 @@
-"""Conversion of a graph's stream to events."""
+"""Convert a graph's stream to events."""
 
 from __future__ import annotations
 

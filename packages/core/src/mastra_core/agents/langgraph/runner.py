@@ -23,7 +23,7 @@ from mastra_core.agents.langgraph.convert_messages import (
 )
 from mastra_core.agents.messages import AgentInput, Decision, Message
 from mastra_core.agents.protocol import AgentInfo
-from mastra_core.agents.provider_failures import to_provider_failure
+from mastra_core.agents.run_failures import to_provider_failure
 from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.event_spans import trace_events
 from mastra_core.agents.telemetry.run_metrics import measure_runs

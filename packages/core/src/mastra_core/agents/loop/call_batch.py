@@ -95,7 +95,7 @@ class CallBatch:
         return await execute_once(journal, call, self.usage, execute)
 
     async def call_tool(self, call: PendingCall, queue: asyncio.Queue[Any]) -> CallOutcome:
-        """Call the tool, without a look at the recorded outcome.
+        """Call the tool, even if an outcome of the call is recorded.
 
         :param call: the call.
         :param queue: receives the outputs of the tool.

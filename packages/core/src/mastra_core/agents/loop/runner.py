@@ -24,6 +24,7 @@ from mastra_core.agents.pydantic_ai.models import ModelCache
 from mastra_core.agents.pydantic_ai.output_types import get_run_output_type
 from mastra_core.agents.pydantic_ai.preload_models import preload_models
 from mastra_core.agents.pydantic_ai.truncate_history import truncate_history
+from mastra_core.agents.run_failures import to_request_failure
 from mastra_core.agents.telemetry.run_metrics import measure_events, measure_runs
 from mastra_core.agents.toolboxes import list_tools
 from mastra_core.errors import MastraError, RequestError
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ("LoopAgent",)
 
-# Seconds for one answer of the model, including all retries: a provider may ask for any wait with
-# Retry-After, and not every client limits it. It applies to model strings only; the timeouts of a
-# model object are set by the code that creates it.
+# Seconds for one answer of the model, including all retries. A provider may ask for any wait with
+# Retry-After, and not every client limits the wait. The limit applies to model strings only: the
+# code that creates a model object sets the timeouts of this object.
 _MODEL_TIMEOUT = 600.0
 
 
@@ -92,7 +93,7 @@ class LoopAgent:
                 async for event in run:
                     events.append(event)  # noqa: PERF401  # the events before an error stay
         except RequestError as error:
-            raise build_agent_error(_to_failure(error), events) from error
+            raise build_agent_error(to_request_failure(error), events) from error
         except Exception as error:  # providers and tools may raise anything
             end = build_failure_events(error, input, self.id)
             if isinstance(last := end[0], Failure):
@@ -114,7 +115,7 @@ class LoopAgent:
                 async for event in run:
                     yield event
         except RequestError as error:
-            yield _to_failure(error)
+            yield to_request_failure(error)
         except Exception as error:  # providers and tools may raise anything
             if input.journal is not None and is_being_cancelled():  # another process continues
                 raise asyncio.CancelledError from error
@@ -188,10 +189,6 @@ class LoopAgent:
         if type_ is None:
             return self._output
         return build_output_format(type_, enforce_patterns=not run_input.caller)
-
-
-def _to_failure(error: RequestError) -> Failure:
-    return Failure(message=error.message, kind=type(error).__name__, status=error.status)
 
 
 def _list_own_models(models: Sequence[Any], permanent: Sequence[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The tools of a run, and what the model gets of them."""
+"""The tools of a run, and their definitions for the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversion of the SDK's events."""
+"""Convert the events of the OpenAI Agents SDK."""
 
 from __future__ import annotations
 

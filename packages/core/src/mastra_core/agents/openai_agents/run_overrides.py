@@ -1,4 +1,4 @@
-"""Options of one run: override the agent, its model and its settings."""
+"""Override an agent, its model and its settings with the options of one run."""
 
 from __future__ import annotations
 

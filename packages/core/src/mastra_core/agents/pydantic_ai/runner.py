@@ -8,7 +8,7 @@ from typing import Any
 
 import pydantic_ai
 
-from mastra_core.agents.events import AgentEvent, Failure, Start
+from mastra_core.agents.events import AgentEvent, Start
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo
 from mastra_core.agents.providers import get_provider_variables, parse_models, split_model_name
@@ -36,6 +36,7 @@ from mastra_core.agents.pydantic_ai.run_overrides import (
 )
 from mastra_core.agents.pydantic_ai.tools import build_toolsets
 from mastra_core.agents.pydantic_ai.truncate_history import truncate_history
+from mastra_core.agents.run_failures import to_request_failure
 from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.event_spans import trace_events
 from mastra_core.agents.telemetry.run_metrics import measure_runs
@@ -68,13 +69,10 @@ class PydanticAgent(StreamingAgent):
     :param description: what the agent is for.
     :cvar records_calls: whether finished calls are recorded in the journal of a durable run.
     :cvar repeats_events: whether the events of recorded calls are sent to the readers again.
-    :cvar allows_partial_decisions: whether some of several waiting calls may be decided while the
-        others keep waiting; the tools of a user's own agent would not ask again.
     """
 
     records_calls = True
     repeats_events = True
-    allows_partial_decisions = False
 
     def __init__(
         self, agent: pydantic_ai.Agent[Any, Any], *, id: str, name: str, description: str = ""
@@ -129,7 +127,7 @@ class PydanticAgent(StreamingAgent):
                     for each in converter.finish_stopped(stop):
                         yield each
         except RequestError as error:
-            yield Failure(message=error.message, kind=type(error).__name__, status=error.status)
+            yield to_request_failure(error)
         except Exception as error:  # noqa: BLE001  # providers and tools may raise anything
             for each in build_failure_events(error, input, self.id):
                 yield each
@@ -172,8 +170,9 @@ class PydanticAgent(StreamingAgent):
             "user_prompt": prompt,
             "message_history": history,
             **_drop_empty(
+                # The agent's own tools would not ask again for a call without a decision.
                 deferred_tool_results=build_deferred_results(
-                    run_input, history, allow_partial=self.allows_partial_decisions
+                    run_input, history, allow_partial=False
                 ),
                 model_settings=remove_forced_choice(run_input.settings),
                 output_type=self._build_output_type(run_input),
