@@ -6,7 +6,7 @@ import itertools
 import os
 import weakref
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mastra_core.errors import ConfigError
 
@@ -31,15 +31,7 @@ class Secret:
     __slots__ = ("__weakref__", "_name", "_value")
 
     def __init__(self, value: str) -> None:
-        if value is not None and not isinstance(value, str):
-            raise ConfigError(
-                f"A secret has the type {type(value).__name__!r}, which is not text.",
-                "Pass text: Secret(str(value)).",
-            )
-        if not (value or "").strip():  # os.getenv gives None
-            raise ConfigError(
-                "A secret is empty.", "Set the environment variable that it comes from."
-            )
+        _check_value(value)
         self._value = value
         self._name = ""
         _remember(self)
@@ -92,6 +84,16 @@ class Secret:
         raise TypeError(
             "a Secret cannot be pickled, because its value would leave this process unencrypted"
         )
+
+
+def _check_value(value: Any) -> None:
+    if not isinstance(value, str | None):
+        raise ConfigError(
+            f"A secret has the type {type(value).__name__!r}, which is not text.",
+            "Pass text: Secret(str(value)).",
+        )
+    if not (value or "").strip():  # os.getenv gives None
+        raise ConfigError("A secret is empty.", "Set the environment variable that it comes from.")
 
 
 def _remember(secret: Secret) -> None:

@@ -52,7 +52,7 @@ class Memory:
         generate_title: Any = False,
         storage: Any = None,
     ) -> None:
-        if not isinstance(last_messages, int) or last_messages < 0:
+        if not _is_count(last_messages):
             raise ConfigError(
                 f"last_messages={last_messages!r} is not a number of messages.",
                 "Use a number of 0 or more.",
@@ -308,6 +308,10 @@ class Memory:
         await self.storage.threads.change_working_memory(
             self.scope, owner, lambda _: text, resource
         )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
 
 
 def _restrict_query(query: MessageQuery, thread: Thread) -> MessageQuery:

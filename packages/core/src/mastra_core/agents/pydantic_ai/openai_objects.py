@@ -121,8 +121,8 @@ def _describe_field(field: FieldInfo, in_union: bool) -> tuple[Convert, bool, An
     """Return the converter of a field, whether the field is required, and its default."""
     if field.alias is not None or field.default_factory is not None:
         raise UnexpectedShape
-    converter = _get_converter(field.annotation, in_union=in_union)
-    return converter, field.is_required(), field.default
+    type_: Any = field.annotation
+    return _get_converter(type_, in_union=in_union), field.is_required(), field.default
 
 
 def _create_object(
