@@ -37,7 +37,7 @@ from mastra_core.errors import (
     NotFound,
     StorageError,
 )
-from mastra_core.memory import AgentWithMemory, get_memory
+from mastra_core.memory import AgentWithMemory, background, get_memory
 from mastra_core.memory.assistant_message import AssistantMessageBuilder
 from mastra_core.request_scope import request_lifetime
 from mastra_core.storage import MessageQuery, StoredMessage, Thread, ThreadQuery
@@ -662,6 +662,17 @@ def test_agent_generates_its_own_title(storage, run):
     assert sorted(len(info.function_tools) for info in script.infos) == [0, 1]
 
 
+def test_title_that_hangs_does_not_hold_the_run(storage, run, logs, monkeypatch):
+    async def title(text: str):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(background, "_MAX_WAIT", 0.05)
+    agent = add_memory(Recorder().agent, storage, generate_title=title)
+    assert run(agent.generate(build_input("hi"))).text == "answer 1"
+    assert run(storage.threads.get("t1")).title == ""
+    assert "no title was generated" in logs.text
+
+
 def test_failed_title_does_not_fail_the_run(storage, run, logs):
     async def title(text: str):
         raise RuntimeError("no idea")
@@ -908,3 +919,19 @@ def test_failed_call_is_stored_as_failed():
     run_agent(agent, build_input("What?"))
     answer = asyncio.run(memory.list_messages(MessageQuery(thread="t1"))).items[1]
     assert ToolResultPart(id="c1", name="look", result="too dark", failed=True) in answer.parts
+
+
+def test_typed_notes_replace_the_text_of_a_template(storage, run):
+    @dataclasses.dataclass
+    class Profile:
+        name: str = ""
+
+    text = Memory(storage=storage, working_memory=True)
+    run(text.create_thread(resource="ann", id="t1"))
+    run(text.update_working_memory("t1", "ann", "- name: Ann"))
+    typed = Memory(storage=storage, working_memory=Profile)
+    script = Script([call("update_working_memory", {"memory": {"name": "Ann"}})], ["Noted."])
+    agent = Agent(name="a", model=script.model, memory=typed)
+    output = run(agent.generate(build_input("hi")))
+    assert not output.tool_results[0].failed
+    assert run(typed.get_working_memory("t1", "ann")) == '{"name":"Ann"}'
