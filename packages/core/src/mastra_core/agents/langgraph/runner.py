@@ -35,6 +35,8 @@ from mastra_core.schema import dump
 __all__ = ("GraphAgent",)
 
 _DEFAULT_NAME = "LangGraph"
+# With one id, the instructions of a run replace those of the last run in a checkpointer's thread.
+_EXTRA_ID = "mastra-extra-instructions"
 _UNSUPPORTED = (
     "model", "instructions", "settings", "tools", "active_tools", "client_tools", "output",
     "output_schema", "require_approval", "stop_when", "limits",
@@ -122,7 +124,7 @@ class GraphAgent(StreamingAgent):
             reason=reason,
             object=dump(converter.state.get("structured_response")),
             usage=converter.total_usage,
-            history=b"" if self._has_checkpointer else _encode_state(converter.state, run_input),
+            history=b"" if self._has_checkpointer else _encode_state(converter.state),
         )
 
     def _open_stream(
@@ -170,7 +172,7 @@ class GraphAgent(StreamingAgent):
         elif run_input.history:
             earlier, messages = decode_history(run_input.history), run_input.new_messages
         if run_input.extra_instructions:
-            earlier.append(SystemMessage(run_input.extra_instructions))
+            earlier.append(SystemMessage(run_input.extra_instructions, id=_EXTRA_ID))
         return {"messages": [*earlier, *to_native_messages(messages)]}
 
 
@@ -187,14 +189,9 @@ def _to_answer(decision: Decision) -> Any:
     return decision.approved if decision.data is None else decision.data
 
 
-def _encode_state(state: dict[str, Any], run_input: AgentInput) -> bytes:
+def _encode_state(state: dict[str, Any]) -> bytes:
     """Serialise the messages, without the instructions that were added only for this run."""
-    extra = run_input.extra_instructions
-    return encode_history(
-        each
-        for each in state.get("messages", [])
-        if not (extra and isinstance(each, SystemMessage) and each.content == extra)
-    )
+    return encode_history(each for each in state.get("messages", []) if each.id != _EXTRA_ID)
 
 
 def _get_thread_id(run_input: AgentInput) -> str:
