@@ -86,14 +86,9 @@ class PydanticAgent(StreamingAgent):
     def info(self) -> AgentInfo:
         """Return the model and the provider of the agent, if the agent has a model."""
         model = self._agent.model
-        if isinstance(model, str):
-            provider, _, label = model.rpartition(":")
-            return AgentInfo(
-                provider=provider, model=label, variables=get_provider_variables(provider)
-            )
-        return AgentInfo(
-            provider=getattr(model, "system", ""), model=getattr(model, "model_name", "")
-        )
+        provider, name = split_model_name(model)
+        variables = get_provider_variables(provider) if isinstance(model, str) else ()
+        return AgentInfo(provider=provider, model=name, variables=variables)
 
     def preload(self) -> None:
         """Import the clients of the agent's models."""
