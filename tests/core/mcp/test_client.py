@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -181,6 +182,19 @@ def test_tool_descriptions(config):
     assert tools["read"].description == "Read a file."
     assert tools["read"].input_schema["required"] == ["path"]
     assert (tools["read"].requires_approval, tools["size"].requires_approval) == (True, False)
+
+
+def test_names_that_the_server_lacks_are_logged(config, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("mastra"), "propagate", True)
+
+    async def list_tools():
+        async with McpClient(only=["read"], requires_approval=["raed", "size"], **config) as files:
+            await files.list_tools()
+
+    run(list_tools())
+    warnings = [record.getMessage() for record in caplog.records if record.name == "mastra.mcp"]
+    assert len(warnings) == 1
+    assert "has no tool 'raed', which requires_approval names" in warnings[0]
 
 
 def test_tool_error_is_a_result(config):

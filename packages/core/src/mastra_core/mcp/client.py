@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mastra_core.argument_types import refuse_text
 from mastra_core.errors import ConfigError, McpFailed
+from mastra_core.logger import get_logger
 from mastra_core.mcp.results import parse_result
 from mastra_core.mcp.sdk import import_sdk_module
 from mastra_core.request_scope import RequestLifetime, get_current_request, is_request_scoped
@@ -172,11 +173,23 @@ class McpClient:
         except McpFailed:
             await self._disconnect()
             found = await self._fetch_pages()
+        self._warn_of_unknown_names({each.name for each in found})
         return [
             each
             for each in found
             if self._allowed_names is None or each.name in self._allowed_names
         ]
+
+    def _warn_of_unknown_names(self, names: Collection[str]) -> None:
+        """Log names of tools that the server lacks; a misspelled tool would need no approval."""
+        options = {"only": self._allowed_names, "requires_approval": self._approval}
+        for option, wanted in options.items():
+            if wanted is None or isinstance(wanted, bool):
+                continue
+            for name in sorted({*wanted} - {*names}):
+                get_logger("mastra.mcp").warning(
+                    "the MCP server %r has no tool %r, which %s names", self._label, name, option
+                )
 
     async def _fetch_pages(self) -> list[Any]:
         found: list[Any] = []
