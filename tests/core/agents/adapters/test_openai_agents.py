@@ -91,6 +91,7 @@ def test_options_of_one_run(agent, server):
     )
     out = generate(agent, run_input)
     assert out.text == "Noted."
+    assert out.events[0].model == "gpt-4o"
     assert out.tool_results[0].result == "noted milk"
     first, request = frameworks.list_bodies(server, "write down")[-2:]
     assert first["tool_choice"] == {"type": "function", "function": {"name": "note"}}
@@ -98,6 +99,19 @@ def test_options_of_one_run(agent, server):
     assert request["messages"][0]["content"] == "Be short.\n\nBe kind."
     assert [each["function"]["name"] for each in request["tools"]] == ["note"]
     assert request["temperature"] == 0.5
+
+
+def test_model_of_one_run_in_the_first_event():
+    async def read_first(model):
+        events = as_agent(agents.Agent(name="a", model="gpt-5")).stream(
+            build_input("hello", model=model)
+        )
+        first = await anext(events)
+        await events.aclose()
+        return first.provider, first.model
+
+    assert frameworks.run(read_first(None)) == ("openai", "gpt-5")
+    assert frameworks.run(read_first("openai:gpt-4o")) == ("openai", "gpt-4o")
 
 
 @pytest.mark.parametrize("error", [LookupError("no password=hunter22"), None])

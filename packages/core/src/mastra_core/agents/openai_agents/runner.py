@@ -23,6 +23,7 @@ from mastra_core.agents.openai_agents.convert_events import EventConverter, to_t
 from mastra_core.agents.openai_agents.convert_messages import to_input_items
 from mastra_core.agents.openai_agents.run_overrides import build_run_config, override_agent
 from mastra_core.agents.protocol import AgentInfo
+from mastra_core.agents.providers import split_model_name
 from mastra_core.agents.run_failures import to_provider_failure
 from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.event_spans import trace_events
@@ -74,8 +75,7 @@ class OpenAIAgent(StreamingAgent):
     @measure_runs
     @trace_events(_has_own_spans)
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        info = self.info()
-        yield Start(model=info.model, provider=info.provider)
+        yield self._build_start(input)
         try:
             reject_unsupported(input, "the OpenAI Agents SDK", "stop_when", "limits")
             async with aclosing(self._iter_events(input)) as events:
@@ -85,6 +85,16 @@ class OpenAIAgent(StreamingAgent):
             yield _to_failure(error, self.id)
         except Exception as error:  # noqa: BLE001  # providers and tools may raise anything
             yield to_provider_failure(error, self.id)
+
+    def _build_start(self, run_input: AgentInput) -> Start:
+        model = run_input.model
+        if model is None:
+            info = self.info()
+            return Start(model=info.model, provider=info.provider)
+        if isinstance(model, str):
+            provider, name = split_model_name(model)
+            return Start(model=name, provider=provider)
+        return Start(model=getattr(model, "model", ""))
 
     async def _iter_events(self, run_input: AgentInput) -> AsyncGenerator[AgentEvent]:
         agent = override_agent(self._agent, run_input)
