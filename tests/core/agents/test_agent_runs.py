@@ -681,3 +681,19 @@ def test_error_of_the_instructions_is_a_failure():
 def test_model_without_a_provider_ends_the_stream():
     last = list_events(Agent(name="a", model="test"), build_input(model="gpt-5"))[-1]
     assert (last.kind, "names no provider" in last.message) == ("ConfigError", True)
+
+
+def test_tool_that_cancels_its_own_task_ends_the_run():
+    async def give_up(context: ToolContext) -> str:
+        asyncio.current_task().cancel()
+        await asyncio.sleep(1)
+        return "never"
+
+    agent = Agent(name="a", tools=[give_up], model=Script([call("give_up")]).model)
+
+    async def generate():
+        async with asyncio.timeout(20):
+            with pytest.raises(asyncio.CancelledError):
+                await agent.generate("go")
+
+    asyncio.run(generate())
