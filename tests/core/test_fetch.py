@@ -62,3 +62,29 @@ def test_a_request_with_credentials_follows_no_redirect(status):
     assert response == (int(status[:3]), b"")
     with pytest.raises(OSError, match="refused"):
         fetch_reply(reply)
+
+
+def test_slow_headers_are_an_os_error():
+    left = threading.Event()
+
+    def trickle(listener):
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not left.wait(0.02):
+                connection.sendall(b"X")  # one header that never ends
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=trickle, args=(listener,))
+        thread.start()
+
+        async def read():
+            try:
+                with pytest.raises(OSError, match="too slow"):
+                    await fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/", seconds=0.3)
+            finally:
+                left.set()
+
+        asyncio.run(read())
+        thread.join()

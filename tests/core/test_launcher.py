@@ -205,6 +205,7 @@ def test_newer_bundle_on_an_older_python(bundle):
         ({"HOST": f"{'x' * 70}.example"}, ["is not an address of this machine"]),
         ({"WEB_CONCURRENCY": "many"}, ["WEB_CONCURRENCY is 'many'"]),
         ({"WEB_CONCURRENCY": "0"}, ["WEB_CONCURRENCY is '0'", "1 or more"]),
+        ({"WEB_CONCURRENCY": "²"}, ["WEB_CONCURRENCY is", "1 or more"]),
     ],
 )
 def test_invalid_variable(bundle, environment, words):

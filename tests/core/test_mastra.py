@@ -84,6 +84,12 @@ def test_mappings_equal_dataclasses():
         ({"tools": {"x": "y"}}, "'y' is not a tool", "typed function"),
         ({"server": {"cors": {"credentials": True}}}, "every web page", "Name the pages"),
         ({"logger": "info"}, "'info' is not a logger", "create_logger"),
+        ({"server_middleware": handler}, "wrong type 'function'", "server_middleware=["),
+        ({"server_middleware": {"handler": handler}}, "wrong type 'dict'", "server_middleware=["),
+        ({"server": {"public": "/docs/*"}}, "public='/docs/*' is text", "public=['/docs/*']"),
+        ({"server": {"trusted_proxies": "::1"}}, "trusted_proxies='::1' is text", "['::1']"),
+        ({"server": {"model_settings": "seed"}}, "model_settings='seed' is text", "['seed']"),
+        ({"server": {"cors": {"origins": "https://a"}}}, "origins='https://a' is text", "Write"),
     ],
 )
 def test_invalid_settings(settings, message, hint):

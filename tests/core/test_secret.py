@@ -112,3 +112,9 @@ def test_attributes_are_fixed():
     with pytest.raises(AttributeError):
         Secret(VALUE).note = "x"
     assert not logging.getLogger("secrets").propagate
+
+
+def test_value_that_is_not_text():
+    with pytest.raises(ConfigError, match="type 'int'") as caught:
+        Secret(1234)
+    assert "1234" not in str(caught.value)

@@ -239,3 +239,22 @@ def test_invalid_tools(function):
     with pytest.raises(ConfigError) as caught:
         as_tool(function)
     assert caught.value.hint
+
+
+def test_mutable_default():
+    @tool
+    def label(texts: list[str] = ["new"]) -> list[str]:  # noqa: B006  # users write it
+        texts.append("seen")
+        return texts
+
+    assert run(label, {}) == run(label, {}) == ["new", "seen"]
+
+
+def test_positional_only_parameter():
+    with pytest.raises(ConfigError, match="'n' of 'double' is positional-only") as caught:
+
+        @tool
+        def double(n: int, /) -> int:
+            return 2 * n
+
+    assert "'/'" in caught.value.hint

@@ -600,3 +600,100 @@ def test_finish_can_be_encoded():
     assert finish.history
     written = msgspec.json.decode(msgspec.json.encode(finish))
     assert (written["type"], written["reason"]) == ("finish", "stop")
+
+
+@pytest.mark.parametrize("of_run", [False, True])
+def test_toolbox_cannot_replace_a_tool(of_run):
+    class Box:
+        async def list_tools(self):
+            return [tool(id="look")(lambda: "another")]
+
+    own = {} if of_run else {"tools": [look, Box()]}
+    agent = Agent(name="a", model=Script(call_look_again()).model, **{"tools": [Box()], **own})
+    run_input = build_input(tools=(look,) if of_run else ())
+    with pytest.raises(ConfigError, match="another tool has the same name"):
+        run_agent(agent, run_input)
+    last = list_events(agent, run_input)[-1]
+    assert (last.kind, "'look'" in last.message) == ("ConfigError", True)
+
+
+def test_tool_waits_for_the_reader_of_its_outputs():
+    written = 0
+
+    async def flood(context: ToolContext) -> str:
+        nonlocal written
+        for _ in range(1000):
+            await context.write("x")
+            written += 1
+        return "ok"
+
+    agent = Agent(name="a", tools=[flood], model=Script([call("flood")], ["done"]).model)
+
+    async def read_slowly():
+        most, count = 0, 0
+        async for event in agent.stream(build_input()):
+            await asyncio.sleep(0)
+            if isinstance(event, ToolOutput):
+                count += 1
+                most = max(most, written - count)
+        return most, count
+
+    most, count = asyncio.run(read_slowly())
+    assert count == 1000
+    assert most < 200
+
+
+def test_reader_that_stops_ends_a_tool_that_waits_for_it():
+    ended = []
+
+    async def flood(context: ToolContext) -> str:
+        try:
+            while True:
+                await context.write("x")
+        finally:
+            ended.append(True)
+
+    agent = Agent(name="a", tools=[flood], model=Script([call("flood")]).model)
+
+    async def stop_early():
+        events = agent.stream(build_input())
+        async for event in events:
+            if isinstance(event, ToolOutput):
+                break
+        await events.aclose()
+        assert ended == [True]
+
+    asyncio.run(stop_early())
+
+
+def test_error_of_the_instructions_is_a_failure():
+    def fail(_):
+        raise LookupError("no password=hunter22")
+
+    agent = Agent(name="a", model="test", instructions=fail)
+    with pytest.raises(AgentFailed, match="no password=") as caught:
+        run_agent(agent)
+    assert caught.value.kind == "LookupError"
+    assert "hunter22" not in caught.value.message
+    assert list_events(agent)[-1].message == caught.value.message
+
+
+def test_model_without_a_provider_ends_the_stream():
+    last = list_events(Agent(name="a", model="test"), build_input(model="gpt-5"))[-1]
+    assert (last.kind, "names no provider" in last.message) == ("ConfigError", True)
+
+
+def test_tool_that_cancels_its_own_task_ends_the_run():
+    async def give_up(context: ToolContext) -> str:
+        asyncio.current_task().cancel()
+        await asyncio.sleep(1)
+        return "never"
+
+    agent = Agent(name="a", tools=[give_up], model=Script([call("give_up")]).model)
+
+    async def generate():
+        async with asyncio.timeout(20):
+            with pytest.raises(asyncio.CancelledError):
+                await agent.generate("go")
+
+    asyncio.run(generate())

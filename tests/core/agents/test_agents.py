@@ -1,6 +1,8 @@
 import asyncio
+import contextlib
 import dataclasses
 import functools
+import types
 
 import pytest
 
@@ -18,7 +20,11 @@ from mastra_core.agents import (
     as_agent,
     collect,
 )
+from mastra_core.agents.telemetry.agent_span import stream_traced
+from mastra_core.agents.toolboxes import close_toolboxes
 from mastra_core.errors import AgentFailed, ConfigError
+from mastra_core.telemetry import add_listener, remove_listener
+from tests.core.scripted_model import Script, call
 
 
 @dataclasses.dataclass
@@ -89,6 +95,16 @@ def test_function_of_the_whole_input():
     )
 
 
+def test_partial_of_a_function():
+    async def greet(greeting: str, run_input: AgentInput) -> str:
+        """Greet somebody."""
+        return f"{greeting} {run_input.prompt}"
+
+    agent = as_agent(functools.partial(greet, "Hello,"))
+    assert (agent.id, agent.description) == ("greet", "Greet somebody.")
+    assert run_agent(agent, build_input("Ann")).text == "Hello, Ann"
+
+
 def test_generator_of_text():
     async def pieces(text: str):
         for letter in text:
@@ -117,6 +133,111 @@ def test_generator_yielding_failure():
         yield Failure(message="no")
 
     assert [type(event) for event in list_events(own)] == [Start, Failure]
+
+
+def test_closing_the_stream_closes_the_generator():
+    closed = []
+
+    async def pieces(text: str):
+        try:
+            yield "a"
+            yield "b"
+        finally:
+            closed.append(text)
+
+    async def stop_early():
+        events = as_agent(pieces).stream(build_input())
+        async for event in events:
+            if isinstance(event, TextDelta):
+                break
+        await events.aclose()
+        assert closed == ["hello"]
+
+    asyncio.run(stop_early())
+
+
+def test_failure_closes_the_stream():
+    closed = []
+
+    async def stream():
+        try:
+            yield TextDelta(text="half")
+            yield Failure(message="no")
+        finally:
+            closed.append(True)
+
+    async def read():
+        with pytest.raises(AgentFailed) as caught:
+            await collect(stream())
+        assert closed == [True]
+        assert caught.value.events == (TextDelta(text="half"),)
+
+    asyncio.run(read())
+
+
+class Events:
+    """An iterator without ``aclose``, which the protocol of agents allows."""
+
+    def __init__(self, *events):
+        self._events = list(events)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if not self._events:
+            raise StopAsyncIteration
+        return self._events.pop(0)
+
+
+def test_iterator_that_cannot_be_closed():
+    async def read():
+        with collect_spans() as spans:
+            agent = types.SimpleNamespace(
+                id="a", name="a", stream=lambda _: Events(Start(), TextDelta(text="x"), Finish())
+            )
+            assert (await collect(stream_traced(agent, build_input()))).text == "x"
+        assert [span.name for span in spans] == ["invoke_agent a"]
+
+    asyncio.run(read())
+
+
+def test_failed_sub_agent_ends_its_span_in_its_own_context(caplog):
+    async def fail(text: str):
+        yield Failure(message="no")
+
+    script = Script([call("agent-sub", {"prompt": "x"})], ["done"])
+    agent = Agent(name="a", model=script.model, agents={"sub": fail})
+
+    async def read():
+        with collect_spans() as spans:
+            output = await collect(stream_traced(agent, build_input()))
+            assert (output.text, output.tool_results[0].failed) == ("done", True)
+        names = [span.name for span in spans if not span.name.startswith("chat")]
+        assert names == ["invoke_agent fail", "execute_tool agent-sub", "invoke_agent a"]
+
+    caplog.set_level("DEBUG", logger="opentelemetry")
+    asyncio.run(read())
+    assert "detach" not in caplog.text
+
+
+@contextlib.contextmanager
+def collect_spans():
+    """Collect the spans that end in a block."""
+    spans = []
+
+    class Listener:
+        def on_start(self, span): ...
+        def on_annotate(self, span, attributes): ...
+        def on_end(self, span):
+            spans.append(span)
+
+    listener = Listener()
+    add_listener(listener)
+    try:
+        yield spans
+    finally:
+        remove_listener(listener)
 
 
 def test_generator_of_invalid_values():
@@ -245,3 +366,48 @@ def test_model_without_a_provider():
     assert "openai:gpt-5" in caught.value.hint
     with pytest.raises(ConfigError, match="is not a tool"):
         Agent(name="a", model="test", tools=["x"])
+
+
+@pytest.mark.parametrize("model", [None, 3, ["openai:gpt-5", None]])
+def test_value_that_is_no_model(model):
+    with pytest.raises(ConfigError, match="neither a model string nor a model object") as caught:
+        Agent(name="a", model=model)
+    assert "variable" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tools": "look"}, "'tools' has the wrong type 'str'"),
+        ({"tools": len}, "'tools' has the wrong type"),
+        ({"agents": ["x"]}, "'agents' has the wrong type 'list'"),
+    ],
+)
+def test_argument_of_the_wrong_type(options, message):
+    with pytest.raises(ConfigError, match=message):
+        Agent(name="a", model="test", **options)
+
+
+def test_every_toolbox_is_closed(caplog, monkeypatch):
+    closed = []
+
+    class Box:
+        def __init__(self, error=None):
+            self.error = error
+
+        async def list_tools(self):
+            return []
+
+        async def aclose(self):
+            if self.error:
+                raise self.error
+            closed.append(self)
+
+    from mastra_core.logger import get_logger
+
+    monkeypatch.setattr(get_logger("mastra"), "propagate", True)
+    caplog.set_level("ERROR", logger="mastra")
+    boxes = [Box(), Box(OSError("gone")), Box()]
+    asyncio.run(close_toolboxes([Agent(name="a", model="test", tools=boxes)]))
+    assert closed == [boxes[0], boxes[2]]
+    assert "a toolbox cannot be closed" in caplog.text

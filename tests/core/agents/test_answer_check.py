@@ -134,3 +134,12 @@ def test_nested_references_take_limited_time():
 def test_invalid_schemas(schema):
     with pytest.raises(InvalidInput, match="schema of the answer"):
         build_answer_check(schema, enforce_patterns=False)
+
+
+def test_deep_schema_is_refused():
+    deep = {"type": "string"}
+    for _ in range(300):
+        deep = {"type": "array", "items": deep}
+    with pytest.raises(InvalidInput, match="nested") as caught:
+        check({"properties": {"a": deep}}, {})
+    assert caught.value.hint

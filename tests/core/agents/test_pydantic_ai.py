@@ -21,6 +21,7 @@ from mastra_core.agents import (
     TextDelta,
     ToolCall,
     ToolResult,
+    as_agent,
 )
 from mastra_core.agents import (
     ToolCallPart as Called,
@@ -374,3 +375,10 @@ def test_raw_agent_takes_the_options_of_a_run():
     turns = [[call("final_result", {"town": 1})], [call("final_result", {"city": "Oslo"})]]
     run_input = build_input(model=Script(*turns).model, output_schema=city)
     assert run_agent(raw, run_input).object == {"city": "Oslo"}
+
+
+def test_provider_of_a_model_name_with_colons():
+    agent = pydantic_ai.Agent("openai:ft:gpt-4o:org", name="a", defer_model_check=True)
+    info = as_agent(agent).info()
+    assert (info.provider, info.model) == ("openai", "ft:gpt-4o:org")
+    assert info.variables == ("OPENAI_API_KEY",)

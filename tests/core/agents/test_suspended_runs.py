@@ -103,3 +103,21 @@ def test_store_is_bounded_by_number_bytes_and_age():
         assert (await old.list(SuspendedRunQuery(agent="a"))).total == 0
 
     asyncio.run(all_of())
+
+
+def test_replacement_that_is_too_large_leaves_the_stored_run():
+    async def replace_run():
+        runs = MemorySuspendedRuns(max_bytes=40_000)
+        await runs.put(build_suspended_run("r1"))
+        await runs.put(build_suspended_run("r2"))
+        large = msgspec.structs.replace(build_suspended_run("r1"), history=b"x" * 100_000)
+        with pytest.raises(TooManyRuns, match="2 suspended runs are stored"):
+            await runs.put(large)
+        assert (await runs.get("a", "r1")).history == b"[1]"
+        found = await runs.list(SuspendedRunQuery(agent="a"))
+        assert [run.run_id for run in found.items] == ["r2", "r1"]
+        small = msgspec.structs.replace(build_suspended_run("r1"), history=b"[2]")
+        await runs.put(small)
+        assert (await runs.get("a", "r1")).history == b"[2]"
+
+    asyncio.run(replace_run())

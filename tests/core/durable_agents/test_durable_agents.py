@@ -406,3 +406,22 @@ async def interrupt_run(open_mastra, desk, agent):
         await asyncio.wait_for(run.wait(), 20)
         chunks = [each.chunk async for each in run.iter_events() if isinstance(each, StepWrote)]
     return run, [read_event_chunk(chunk)[1] for chunk in chunks]
+
+
+def test_suspended_run_of_another_resource_is_not_found(open_mastra):
+    @tool(requires_approval=True)
+    def pay() -> str:
+        return "paid"
+
+    async def find():
+        agent = Agent(name="a", model=Script([call("pay")]).model, tools=[pay])
+        async with open_mastra(agent) as mastra:
+            await mastra.get_agent("a").generate("pay", run_id="r1", resource="ann")
+            for resource in ("", "bob"):
+                with pytest.raises(NotFound):
+                    await mastra.suspended_runs.get("a", "r1", resource)
+            for resource in (None, "ann"):
+                run = await mastra.suspended_runs.get("a", "r1", resource)
+                assert run.run_input.resource == "ann"
+
+    asyncio.run(find())

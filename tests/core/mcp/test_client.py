@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from mastra_core import Agent, Secret
 from mastra_core.agents import ToolResult
 from mastra_core.errors import AgentFailed, ConfigError, McpFailed
 from mastra_core.mcp import McpClient
+from mastra_core.mcp.connection import Connection
 from mastra_core.request_scope import (
     disable_request_scope,
     enable_request_scope,
@@ -30,6 +32,21 @@ pytestmark = pytest.mark.slow
 
 PROGRAM = Path(__file__).with_name("files_server.py")
 COMMAND = [sys.executable, str(PROGRAM)]
+ENDLESS = """
+import asyncio, mcp_types
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+
+async def list_tools(_, __):
+    return mcp_types.ListToolsResult(tools=[], next_cursor="more")
+
+async def main():
+    server = Server("endless", on_list_tools=list_tools)
+    async with stdio_server() as (reading, writing):
+        await server.run(reading, writing, server.create_initialization_options())
+
+asyncio.run(main())
+"""
 
 
 @contextlib.contextmanager
@@ -71,9 +88,44 @@ def run(coroutine):
 
 
 def test_either_command_or_url():
-    for wrong in ({}, {"command": ["a"], "url": "http://b"}, {"command": "a b"}):
+    for wrong in ({}, {"command": ["a"], "url": "http://b"}):
         with pytest.raises(ConfigError, match="both or neither"):
             McpClient(**wrong)
+
+
+@pytest.mark.parametrize("name", ["command", "only", "requires_approval"])
+def test_text_in_place_of_a_list(name):
+    options = {} if name == "command" else {"url": "http://b"}
+    with pytest.raises(ConfigError, match=f"{name}='a b' is text") as caught:
+        McpClient(**options, **{name: "a b"})
+    assert caught.value.hint == f"Write {name}=['a', 'b']."
+
+
+def test_list_of_tools_without_end():
+    async def list_tools():
+        async with McpClient(command=[sys.executable, "-c", ENDLESS]) as client:
+            with pytest.raises(McpFailed, match="more than 100 pages"):
+                await client.list_tools()
+
+    run(list_tools())
+
+
+def test_request_that_the_sdk_cancels():
+    @contextlib.asynccontextmanager
+    async def connect():
+        yield None
+
+    async def send(_):
+        raise asyncio.CancelledError
+
+    async def request():
+        connection = Connection("files", 5)
+        await connection.open(connect)
+        with pytest.raises(McpFailed, match="'files' went away"):
+            await connection.request(send)
+        await connection.close()
+
+    run(request())
 
 
 def test_each_request_has_its_own_connection(address):
@@ -130,6 +182,19 @@ def test_tool_descriptions(config):
     assert tools["read"].description == "Read a file."
     assert tools["read"].input_schema["required"] == ["path"]
     assert (tools["read"].requires_approval, tools["size"].requires_approval) == (True, False)
+
+
+def test_names_that_the_server_lacks_are_logged(config, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("mastra"), "propagate", True)
+    caplog.set_level("WARNING", logger="mastra")
+
+    async def list_tools():
+        async with McpClient(only=["read"], requires_approval=["raed", "size"], **config) as files:
+            await files.list_tools()
+
+    run(list_tools())
+    (warning,) = {each.getMessage() for each in caplog.records if each.name == "mastra.mcp"}
+    assert "has no tool 'raed', which requires_approval names" in warning
 
 
 def test_tool_error_is_a_result(config):

@@ -15,6 +15,7 @@ from mastra_core.agents import (
     FilePart,
     Finish,
     Message,
+    ReasoningDelta,
     ReasoningPart,
     Start,
     StepFinish,
@@ -36,7 +37,8 @@ from mastra_core.errors import (
     NotFound,
     StorageError,
 )
-from mastra_core.memory import AgentWithMemory, get_memory
+from mastra_core.memory import AgentWithMemory, background, get_memory
+from mastra_core.memory.assistant_message import AssistantMessageBuilder
 from mastra_core.request_scope import request_lifetime
 from mastra_core.storage import MessageQuery, StoredMessage, Thread, ThreadQuery
 from tests.core.scripted_model import Script, call, run_agent, thought
@@ -285,19 +287,62 @@ def test_failed_run_stores_answered_calls(storage, run):
     agent = add_memory(fail, storage)
     told = run(collect_events(agent, build_input("pay")))
     assert isinstance(told[-1], Failure)
+    answered = (
+        ToolCallPart(id="c1", name="pay", arguments={}),
+        ToolResultPart(id="c1", name="pay", result="paid"),
+    )
     assert list_stored(run, storage) == [
         ("user", (TextPart(text="pay"),)),
-        ("assistant", (
-            ToolCallPart(id="c1", name="pay", arguments={}),
-            ToolResultPart(id="c1", name="pay", result="paid"),
-        )),
-    ]  # fmt: skip
+        ("assistant", answered),
+    ]
     seen = Recorder()
     run(add_memory(seen.agent, storage).generate(build_input("and?")))
     assert [role for role, _ in seen.list_messages()] == ["user", "assistant", "tool", "user"]
     with pytest.raises(AgentFailed):
         run(agent.generate(build_input("again")))
-    assert list_texts(run, storage)[-1] == ("user", "again")
+    assert list_stored(run, storage)[-2:] == [
+        ("user", (TextPart(text="again"),)),
+        ("assistant", answered),
+    ]
+
+
+class Piece(str):
+    """A piece of text that cannot be added to another text."""
+
+    __slots__ = ()
+
+    def __radd__(self, text):
+        raise AssertionError("the text so far would be copied for each piece")
+
+
+def test_text_is_not_copied_for_each_piece():
+    builder = AssistantMessageBuilder()
+    for text in ("a", "b", "c"):
+        builder.add(TextDelta(text=Piece(text)))
+        builder.add(ReasoningDelta(text=Piece(text)))
+    assert builder.build_parts() == (ReasoningPart(text="abc"), TextPart(text="abc"))
+
+
+@pytest.mark.parametrize("number", ["10", None, -1, 2.5])
+def test_invalid_number_of_messages(number):
+    with pytest.raises(ConfigError, match="not a number of messages"):
+        Memory(last_messages=number)
+
+
+def test_title_of_an_agent_with_structured_answers(storage, run):
+    answers = Script([call("final_result", {"city": "Oslo"})])
+    titles = Script([call("final_result", {"result": "About tea"})])
+
+    @dataclasses.dataclass
+    class Place:
+        city: str
+
+    titled = Agent(name="t", model=titles.model, output=Place)
+    agent = add_memory(
+        Agent(name="a", model=answers.model, output=Place), storage, generate_title=titled
+    )
+    assert run(agent.generate(build_input("where is tea?"))).object == {"city": "Oslo"}
+    assert run(storage.threads.get("t1")).title == "About tea"
 
 
 def test_aborted_run_stores_the_partial_answer(storage, run):
@@ -617,6 +662,17 @@ def test_agent_generates_its_own_title(storage, run):
     assert sorted(len(info.function_tools) for info in script.infos) == [0, 1]
 
 
+def test_title_that_hangs_does_not_hold_the_run(storage, run, logs, monkeypatch):
+    async def title(text: str):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(background, "_MAX_WAIT", 0.05)
+    agent = add_memory(Recorder().agent, storage, generate_title=title)
+    assert run(agent.generate(build_input("hi"))).text == "answer 1"
+    assert run(storage.threads.get("t1")).title == ""
+    assert "no title was generated" in logs.text
+
+
 def test_failed_title_does_not_fail_the_run(storage, run, logs):
     async def title(text: str):
         raise RuntimeError("no idea")
@@ -863,3 +919,19 @@ def test_failed_call_is_stored_as_failed():
     run_agent(agent, build_input("What?"))
     answer = asyncio.run(memory.list_messages(MessageQuery(thread="t1"))).items[1]
     assert ToolResultPart(id="c1", name="look", result="too dark", failed=True) in answer.parts
+
+
+def test_typed_notes_replace_the_text_of_a_template(storage, run):
+    @dataclasses.dataclass
+    class Profile:
+        name: str = ""
+
+    text = Memory(storage=storage, working_memory=True)
+    run(text.create_thread(resource="ann", id="t1"))
+    run(text.update_working_memory("t1", "ann", "- name: Ann"))
+    typed = Memory(storage=storage, working_memory=Profile)
+    script = Script([call("update_working_memory", {"memory": {"name": "Ann"}})], ["Noted."])
+    agent = Agent(name="a", model=script.model, memory=typed)
+    output = run(agent.generate(build_input("hi")))
+    assert not output.tool_results[0].failed
+    assert run(typed.get_working_memory("t1", "ann")) == '{"name":"Ann"}'

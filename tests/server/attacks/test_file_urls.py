@@ -10,7 +10,8 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from mastra_core import Agent, AgentInput, Mastra
-from mastra_core.agents import FilePart, Message, TextPart, as_agent
+from mastra_core.agents import FilePart, Message, TextPart, ToolCallPart, ToolResultPart, as_agent
+from mastra_core.errors import AgentFailed
 from tests.model_server import serve_scripted_model
 
 AGENTS = ("own", "native")
@@ -125,3 +126,27 @@ def test_a_file_of_the_application_itself(loaded, model_server, agent):
     output = asyncio.run(agent.generate(AgentInput(messages=(message,))))
     assert (output.text.strip(), loaded) == ("Seen.", [f"{ADDRESS}.pdf"])
     assert model_server.bodies[-1]["messages"][-1]["content"][1]["type"] == "file"
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_file_beside_the_result_of_a_tool(loaded, model_server, agent, stored):
+    """Such a message may also contain files of tools, which pydantic-ai loads."""
+    file = FilePart(media_type="application/pdf", url=f"{ADDRESS}.pdf")
+    messages = (
+        Message.user("Look."),
+        Message(role="assistant", parts=(ToolCallPart(id="c1", name="look", arguments={}),)),
+        Message(role="tool", parts=(ToolResultPart(id="c1", name="look", result="x"),)),
+        Message(role="user", parts=(TextPart(text=SCRIPT), file)),
+    )
+    agent = as_agent(build_agents(model_server)[agent])
+    run_input = AgentInput(messages=messages, caller="ann")
+    if stored:
+        output = asyncio.run(agent.generate(AgentInput(messages=messages)))
+        assert loaded.pop() == f"{ADDRESS}.pdf"
+        run_input = AgentInput(
+            messages=(Message.user(SCRIPT),), history=output.history, caller="ann"
+        )
+    with pytest.raises(AgentFailed, match="does not load files for callers"):
+        asyncio.run(agent.generate(run_input))
+    assert loaded == []

@@ -22,6 +22,7 @@ from mastra_core.agents.providers import (
 )
 from mastra_core.agents.stop_conditions import StopCondition
 from mastra_core.agents.subagent import build_agent_tool
+from mastra_core.argument_types import require_list, require_mapping
 from mastra_core.errors import ConfigError
 from mastra_core.schema import to_json_schema
 from mastra_core.tools import Tool, Toolbox, as_tool, is_toolbox
@@ -63,7 +64,8 @@ class Agent:
     :param durable: whether runs are stored in a database, so that another process continues them
         after a crash; by default whether the ``Mastra`` has a durable engine. Only runs that
         ``Mastra.get_agent`` and the server start are stored.
-    :raises ConfigError: for a model string without a provider, or an invalid tool.
+    :raises ConfigError: for a model string without a provider, an invalid tool, or an argument of
+        the wrong type.
     """
 
     records_calls = True  # in the journal of a durable run
@@ -90,6 +92,8 @@ class Agent:
         memory: Memory | None = None,
         durable: bool | None = None,
     ) -> None:
+        require_list(tools, "tools")
+        require_mapping(agents or {}, "agents")
         self.id = id or name
         self.name = name
         self.description = description

@@ -18,13 +18,13 @@ MastraError
     ├── InvalidInput       data does not fit the declared type (HTTP 400)
     ├── Forbidden          the resource belongs to another caller (HTTP 403)
     ├── NotFound           no agent, workflow, tool or run has that name (HTTP 404)
-    ├── Conflict           not possible in the run's present state (HTTP 409)
-    └── TooManyRuns        the bounded journal is full of unfinished runs (HTTP 429)
+    ├── Conflict           the present state of the run does not allow the operation (HTTP 409)
+    └── TooManyRuns        the caller has too many unfinished runs, or too large ones (HTTP 429)
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = (
     "AgentFailed",
@@ -188,20 +188,28 @@ class DeployTimeout(DeployError):
 
 
 class AgentFailed(MastraError):
-    """A run of an agent ended in ``Failure``; a caller may see the message.
+    """A run of an agent failed. A caller may see the message.
 
     :param message: what went wrong, in one sentence.
     :param hint: the cure; empty if there is none.
     :param kind: name of the kind of error (``ModelRateLimitError``).
     :param status: HTTP status of the response that reports the error.
+    :param events: the events of the run before it failed.
     """
 
     def __init__(
-        self, message: str, hint: str = "", *, kind: str = "Error", status: int = 500
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        kind: str = "Error",
+        status: int = 500,
+        events: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(message, hint)
         self.kind = kind
         self.status = status
+        self.events = events
 
 
 class StorageError(MastraError):

@@ -48,7 +48,13 @@ async def fetch(
         return await _fetch_in_pyodide(url, method, headers or {}, body, seconds)
     import asyncio
 
-    return await asyncio.to_thread(_fetch_blocking, url, method, headers or {}, body, seconds)
+    try:
+        async with asyncio.timeout(seconds):  # each byte of slow headers begins a new wait
+            return await asyncio.to_thread(
+                _fetch_blocking, url, method, headers or {}, body, seconds
+            )
+    except TimeoutError:
+        raise OSError(_TOO_SLOW) from None
 
 
 def _fetch_blocking(

@@ -110,7 +110,7 @@ def hold_response(task: asyncio.Task[Any]) -> None:
 
 
 def list_unawaited_tasks() -> list[asyncio.Task[Any]]:
-    """Return the tasks that no response waits for, so that the next response does."""
+    """Return the tasks that no response waits for; the next response must wait for them."""
     return [*_unawaited]
 
 

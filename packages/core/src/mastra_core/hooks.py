@@ -7,9 +7,10 @@
 
 This module loads pluggy, so only the tool imports it, never an app. A deployer is a module, or any
 other object, that implements ``DeployerSpec``. An entry point of the group ``mastra.deployers``
-names it. An ambient plugin implements only ``PluginSpec``. An entry point of the group
-``mastra.plugins`` names it. All hooks are synchronous. (An async hook would return a coroutine,
-never ``None``, so it could not decline.) An implementation has only the parameters that it needs.
+names the deployer. An ambient plugin implements only ``PluginSpec``. An entry point of the group
+``mastra.plugins`` names the plugin. All hooks are synchronous. (An async hook would return a
+coroutine, never ``None``, so it could not decline.) An implementation has only the parameters that
+it needs.
 """
 
 # mypy: disable-error-code="empty-body"

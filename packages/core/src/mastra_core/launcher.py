@@ -400,7 +400,7 @@ def parse_port(text):
 
 def parse_workers(settings):
     text = os.environ.get("WEB_CONCURRENCY") or "1"
-    if not text.isdigit() or int(text) < 1:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5) or int(text) < 1:
         fail("WEB_CONCURRENCY is %r." % text, "Set it to a number of processes, 1 or more.")
     if int(text) > 1 and settings["single_process"]:
         echo(
@@ -451,7 +451,7 @@ def is_served(family, host, port):
         probe.settimeout(0.5)
         try:
             probe.connect((address, port))
-            return probe.getsockname() != probe.getpeername()  # the socket is connected to itself
+            return probe.getsockname() != probe.getpeername()  # equal: connected to itself
         except (OSError, UnicodeError):
             return False
 

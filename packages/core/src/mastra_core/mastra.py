@@ -11,6 +11,7 @@ from typing import Any
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.suspended_runs import SuspendedRuns
+from mastra_core.argument_types import require_list, require_mapping
 from mastra_core.errors import ConfigError
 from mastra_core.logger import create_logger
 from mastra_core.memory.memory import Memory, as_memory
@@ -49,9 +50,9 @@ class Mastra:
     :param storage: the storage in which threads and suspended runs are stored:
         ``SqliteStorage("app.db")``, its URL (``"sqlite:///app.db"``, ``"d1:BINDING"``), or any
         object with the ``Storage`` protocol; in this process by default.
-    :param engine: where runs of workflows, and of built-in agents, live: ``"memory"``, the default,
-        in this process; ``"durable"`` in the database that ``MASTRA_DATABASE_URL`` names; or an
-        engine.
+    :param engine: where runs of workflows and of built-in agents are stored: ``"memory"``, the
+        default, in this process; ``"durable"`` in the database that ``MASTRA_DATABASE_URL`` names;
+        or an engine.
     :param server: ``Server(...)``.
     :param server_middleware: callables, or ``{"handler": ..., "path": "/api/*"}``.
     :param deployer: settings of the deployer that ``mastra deploy`` uses. They are read from the
@@ -94,6 +95,7 @@ class Mastra:
         self.agent_workflows: tuple[Workflow, ...] = ()
         self.agents: Registry[AgentLike] = Registry("agent", self._make_durable(built))
         self.server = as_server(server)
+        require_list(server_middleware, "server_middleware")
         self.server_middleware: tuple[Middleware, ...] = tuple(
             as_middleware(item, self.server.api_prefix) for item in server_middleware
         )
@@ -156,11 +158,7 @@ def _is_durable(agent: AgentLike, by_default: bool) -> bool:
 def _convert_each(items: Mapping[str, Any] | None, what: str, convert: Any) -> dict[str, Any]:
     if items is None:
         return {}
-    if not isinstance(items, Mapping):
-        raise ConfigError(
-            f"The argument {what!r} has the wrong type {type(items).__name__!r}.",
-            f'Pass a mapping: {what}={{"name": ...}}.',
-        )
+    require_mapping(items, what)
     return {key: convert(value) for key, value in items.items()}
 
 

@@ -100,7 +100,7 @@ async def _read_postgres_versions(url: DatabaseUrl, schemas: Sequence[Schema]) -
 
 
 def _read_sqlite_versions(path: str, schemas: Sequence[Schema]) -> list[int]:
-    if not os.path.exists(path):  # noqa: PTH110  # to read versions creates no file
+    if not os.path.exists(path):  # noqa: PTH110  # reading creates no file
         return [0] * len(schemas)
     return _use_sqlite(path, lambda file: [read_sqlite_version(file, each) for each in schemas])
 

@@ -1,11 +1,13 @@
 """Create JSON Schemas from Python types, and validate data against these types.
 
 This module uses msgspec, because every bundle contains it. Types of pydantic are recognised by
-their attributes. Only for such types, pydantic is imported.
+their attributes. pydantic is imported only for such types.
 """
 
 from __future__ import annotations
 
+import copy
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, get_type_hints
@@ -30,7 +32,7 @@ _REF = "#/$defs/{name}"
 _SCALARS = frozenset((str, int, bool, float, type(None)))
 _PLAIN = frozenset((bool, float, type(None)))  # all their values can be encoded
 _SMALL = 2**63
-# Of a subclass, these return an instance of the base.
+# Each function converts an instance of a subclass to an instance of the base class.
 _CONVERSIONS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (str, str.__str__),
     (int, int.__int__),
@@ -176,13 +178,20 @@ def build_parameters_type(function: Callable[..., Any], skip: tuple[type, ...] =
     :param function: a function whose parameters have types.
     :param skip: parameters annotated with one of these types are left out, because the framework
         supplies them.
-    :raises ConfigError: for a parameter without a type, or ``*args`` and ``**kwargs``.
+    :raises ConfigError: for a parameter without a type, a positional-only parameter, or ``*args``
+        and ``**kwargs``.
     """
     hints = resolve_hints(function)
     fields: list[Any] = []
     for name, parameter in inspect.signature(function).parameters.items():
         if hints.get(name) in skip:
             continue
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise ConfigError(
+                f"The parameter {name!r} of {function.__name__!r} is positional-only, but "
+                "arguments are passed by name.",
+                "Remove the '/' from the signature.",
+            )
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise ConfigError(
                 f"The function {function.__name__!r} has the parameter *{name}, which has no "
@@ -194,9 +203,20 @@ def build_parameters_type(function: Callable[..., Any], skip: tuple[type, ...] =
                 f"The parameter {name!r} of {function.__name__!r} has no type.",
                 f"Add its type, such as {name}: str.",
             )
-        default = () if parameter.default is parameter.empty else (parameter.default,)
+        has_default = parameter.default is not parameter.empty
+        default = (_build_default(parameter.default),) if has_default else ()
         fields.append((name, hints[name], *default))
     return msgspec.defstruct(function.__name__, fields, kw_only=True, forbid_unknown_fields=True)
+
+
+def _build_default(default: Any) -> Any:
+    """Return a default for a field; msgspec refuses a mutable default, unless a factory copies it.
+
+    :param default: the default of a parameter.
+    """
+    if default and isinstance(default, list | dict | set | bytearray):
+        return msgspec.field(default_factory=functools.partial(copy.deepcopy, default))
+    return default
 
 
 def resolve_hints(function: Callable[..., Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import itertools
 import os
 import weakref
 from collections.abc import Iterator, Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mastra_core.errors import ConfigError
 
@@ -24,16 +24,14 @@ class Secret:
     variable. ``reveal()`` reads the variable. A build therefore does not need the variable.
 
     :param value: the value.
-    :raises ConfigError: for an empty value, because an empty token is always a mistake.
+    :raises ConfigError: for an empty value, because an empty token is always a mistake; and for a
+        value that is not text.
     """
 
     __slots__ = ("__weakref__", "_name", "_revealed", "_value")
 
     def __init__(self, value: str) -> None:
-        if not (value or "").strip():  # os.getenv gives None
-            raise ConfigError(
-                "A secret is empty.", "Set the environment variable that it comes from."
-            )
+        _check_value(value)
         self._value = value
         self._name = ""
         self._revealed = value  # the value that log lines mask
@@ -91,6 +89,16 @@ class Secret:
         raise TypeError(
             "a Secret cannot be pickled, because its value would leave this process unencrypted"
         )
+
+
+def _check_value(value: Any) -> None:
+    if not isinstance(value, str | None):
+        raise ConfigError(
+            f"A secret has the type {type(value).__name__!r}, which is not text.",
+            "Pass text: Secret(str(value)).",
+        )
+    if not (value or "").strip():  # os.getenv gives None
+        raise ConfigError("A secret is empty.", "Set the environment variable that it comes from.")
 
 
 def _remember(secret: Secret) -> None:

@@ -6,12 +6,14 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
+from mastra_core.argument_types import refuse_text
 from mastra_core.errors import ConfigError
 
 __all__ = ("ApiRoute", "Cors", "Middleware", "RateLimit", "Server")
 
 T = TypeVar("T")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_SEQUENCES = ("public", "api_routes", "model_settings", "mcp_resources", "trusted_proxies")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,8 @@ class Cors:
     :param credentials: whether browsers may send cookies and credentials; needs named origins.
     :param headers: request headers to allow beside the default ones.
     :param max_age: seconds that a browser may cache the response to a preflight request.
-    :raises ConfigError: for credentials together with the origin ``*``.
+    :raises ConfigError: for credentials together with the origin ``*``, or for text in place of a
+        list.
     """
 
     origins: Sequence[str] = ("*",)
@@ -31,6 +34,8 @@ class Cors:
     max_age: int = 3600
 
     def __post_init__(self) -> None:
+        refuse_text(self.origins, "origins", "Cors")
+        refuse_text(self.headers, "headers", "Cors")
         if self.credentials and "*" in self.origins:
             raise ConfigError(
                 "Cors(credentials=True) with '*' would let every web page send requests with the "
@@ -73,8 +78,7 @@ class ApiRoute:
     :param path: path from the root, with parameters in braces: ``/orders/{order}``.
     :param handler: ``async def handler(request)``, which returns data, text or a response.
     :param method: one HTTP method, or several.
-    :param requires_auth: ``False`` leaves the endpoint open where ``Server(auth=...)`` protects the
-        rest.
+    :param requires_auth: whether ``Server(auth=...)`` also protects this endpoint.
     :raises ConfigError: for an invalid path, method or handler.
     """
 
@@ -136,13 +140,14 @@ class Server:
     :param https_only: whether plain HTTP is redirected and browsers are told to use HTTPS (HSTS).
     :param body_limit: maximum size of a request body in bytes; the server answers a larger one with
         413.
-    :param timeout: seconds to the first byte of a response; then the server answers with 504.
+    :param timeout: seconds until the first byte of a response; after that, the server answers with
+        504.
     :param run_timeout: seconds that a streamed agent run may take, with or without a client.
     :param drain_timeout: seconds that running requests get after SIGTERM, and under ``mastra dev``
         after a save; by default 5, and 300 under ``mastra dev``.
     :param trusted_proxies: addresses or networks whose ``X-Forwarded-*`` headers are trusted.
-    :raises ConfigError: for an invalid prefix, an ``auth`` without ``authenticate``, or an invalid
-        name in ``model_settings``.
+    :raises ConfigError: for an invalid prefix, an ``auth`` without ``authenticate``, an invalid
+        name in ``model_settings``, or text in place of a list.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  # a server in a container that binds loopback is unreachable
@@ -169,6 +174,8 @@ class Server:
     trusted_proxies: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        for name in _SEQUENCES:  # the path "*" of `public`, for example, opens every route
+            refuse_text(getattr(self, name), name, "Server")
         object.__setattr__(self, "api_prefix", _normalize_prefix(self.api_prefix))
         if self.auth is not None and not callable(getattr(self.auth, "authenticate", None)):
             raise ConfigError(
@@ -274,8 +281,8 @@ def _suggest_key(key: str, choices: Sequence[str]) -> str:
 
 
 def _check_setting_names(names: Sequence[str]) -> None:
-    for name in [names] if isinstance(names, str) else names:
-        if isinstance(names, str) or not (name.isidentifier() and name == name.lower()):
+    for name in names:
+        if not (name.isidentifier() and name == name.lower()):
             raise ConfigError(
                 f"model_settings contains {name!r}, which is not the name of a setting.",
                 "Write names in snake_case, such as model_settings=['parallel_tool_calls'].",

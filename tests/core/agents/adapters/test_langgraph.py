@@ -156,3 +156,24 @@ def test_unsupported_options_are_rejected(server, run_input):
     assert isinstance(event, Failure)
     assert event.status == 400
     assert next(iter(run_input)) in event.message
+
+
+@pytest.mark.parametrize("checkpointer", [InMemorySaver(), None])
+def test_extra_instructions_do_not_accumulate(checkpointer):
+    received = []
+
+    def answer(state):
+        received.append([message.content for message in state["messages"]])
+        return {"messages": [("ai", "Hello.")]}
+
+    builder = StateGraph(MessagesState).add_node("answer", answer).add_edge(START, "answer")
+    agent = as_agent(builder.compile(name="g", checkpointer=checkpointer))
+
+    async def converse():
+        history = b""
+        for text in ("one", "two"):
+            run_input = build_input(text, thread="t", history=history, extra_instructions=text * 2)
+            history = (await agent.generate(run_input)).history
+
+    frameworks.run(converse())
+    assert sorted(received[-1]) == ["Hello.", "one", "two", "twotwo"]

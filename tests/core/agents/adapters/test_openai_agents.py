@@ -55,7 +55,7 @@ def test_approval(agent, approved):
     events = frameworks.run(converse())
     (result,) = [event for event in events if isinstance(event, ToolResult)]
     assert result.arguments == {"amount": 3}
-    assert result.failed is not approved
+    assert (result.failed, result.declined) == (not approved, not approved)
     assert result.result == ("paid 3" if approved else "too dear")
     assert frameworks.paid == ([3] if approved else [])
     assert not [event for event in events if isinstance(event, ToolCall)], "it was told before"
@@ -91,6 +91,7 @@ def test_options_of_one_run(agent, server):
     )
     out = generate(agent, run_input)
     assert out.text == "Noted."
+    assert out.events[0].model == "gpt-4o"
     assert out.tool_results[0].result == "noted milk"
     first, request = frameworks.list_bodies(server, "write down")[-2:]
     assert first["tool_choice"] == {"type": "function", "function": {"name": "note"}}
@@ -98,6 +99,37 @@ def test_options_of_one_run(agent, server):
     assert request["messages"][0]["content"] == "Be short.\n\nBe kind."
     assert [each["function"]["name"] for each in request["tools"]] == ["note"]
     assert request["temperature"] == 0.5
+
+
+def test_model_of_one_run_in_the_first_event():
+    async def read_first(model):
+        events = as_agent(agents.Agent(name="a", model="gpt-5")).stream(
+            build_input("hello", model=model)
+        )
+        first = await anext(events)
+        await events.aclose()
+        return first.provider, first.model
+
+    assert frameworks.run(read_first(None)) == ("openai", "gpt-5")
+    assert frameworks.run(read_first("openai:gpt-4o")) == ("openai", "gpt-4o")
+
+
+@pytest.mark.parametrize("error", [LookupError("no password=hunter22"), None])
+def test_error_of_a_tool_of_one_run_is_its_result(agent, error):
+    def note(text: int | str) -> str:
+        if error is not None:
+            raise error
+        return text
+
+    def note_number(text: int) -> str:
+        return "noted"
+
+    own = note if error is not None else tool(id="note")(note_number)
+    out = generate(agent, build_input("write down", tools=(own,)))
+    assert out.text == "Noted."
+    (result,) = out.tool_results
+    expected = "no password=****" if error is not None else "The arguments are invalid: "
+    assert result.result.startswith(expected)
 
 
 def to_dict(run_input):

@@ -1,9 +1,9 @@
 """Select the adapter that converts an object to an agent.
 
-The module of the object's class, or a package above it, identifies the adapter. The base classes
-are searched too. No framework is imported for this. Built-in adapters are in a table; others come
-from the entry-point group ``mastra.agents``. A bundle contains the adapters of this group, because
-reading the metadata of all installed distributions costs 40 ms at every cold start.
+The name of the module of the object's class, or of a package that contains the module, selects the
+adapter. Base classes are searched too. The search imports no framework. Built-in adapters are in a
+table; the entry-point group ``mastra.agents`` lists others. A bundle contains a copy of this list,
+because reading the metadata of all installed distributions takes 40 ms at every cold start.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ __all__ = ("AgentWrapper",)
 
 
 class AgentWrapper:
-    """Describes itself as the agent that it runs; every other attribute is read from that agent.
+    """Runs another agent, and has the description and all other attributes of that agent.
 
     :param agent: the agent to run.
     """

@@ -34,7 +34,7 @@ def build_event_chunk(agent_id: str, event: AgentEvent) -> dict[str, Any]:
 
 
 def read_event_chunk(chunk: Any) -> tuple[str, AgentEvent] | None:
-    """Return the agent and the event of an output.
+    """Return the agent and the event that an output of a step contains.
 
     :param chunk: an output of a step.
     :returns: the id of the agent and the event; ``None`` for any other output.

@@ -234,8 +234,9 @@ class Failure(_Event, frozen=True, tag="error", kw_only=True):
 class Finish(_Event, frozen=True, tag="finish", kw_only=True):
     """The run ended.
 
-    :param reason: ``stop``; ``tool-calls`` where the caller must call tools or the model was not
-        called again; ``suspended`` where a person must decide; ``length`` if the answer was cut.
+    :param reason: ``stop``; ``tool-calls`` if the caller must call tools, or if the run ended
+        before the model got the results of its calls; ``suspended`` if a person must decide;
+        ``length`` if the answer was cut off.
     :param object: the structured answer, ``None`` for a text.
     :param is_fallback: whether ``object`` is the caller's fallback.
     :param usage: the sum of the tokens of all turns.

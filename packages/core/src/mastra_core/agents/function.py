@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any
 
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish, TextDelta
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo
+from mastra_core.agents.run_failures import to_failure
 from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.run_metrics import measure_runs
 from mastra_core.errors import ConfigError
 from mastra_core.json_repair import repair_text
-from mastra_core.logger import get_logger
 from mastra_core.override import override
-from mastra_core.redaction import safe_message
 from mastra_core.schema import dump, encode_json, resolve_hints
 
 __all__ = ("FunctionAgent",)
@@ -33,16 +34,18 @@ class FunctionAgent(StreamingAgent):
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
+        inner = function.func if isinstance(function, functools.partial) else function
+        name = getattr(inner, "__name__", "")
         parameters = list(inspect.signature(function).parameters.values())
         if len(parameters) != 1:
             raise ConfigError(
-                f"The agent function {_get_name(function)!r} takes {len(parameters)} arguments.",
+                f"The agent function {name!r} takes {len(parameters)} arguments.",
                 "Give the function one parameter: the user's text, or an AgentInput.",
             )
         self._function = function
-        self._takes_input = resolve_hints(function).get(parameters[0].name) is AgentInput
-        self.id = self.name = _get_name(function)
-        self.description = (inspect.getdoc(function) or "").partition("\n")[0]
+        self._takes_input = resolve_hints(inner).get(parameters[0].name) is AgentInput
+        self.id = self.name = name
+        self.description = (inspect.getdoc(inner) or "").partition("\n")[0]
 
     def info(self) -> AgentInfo:
         """Return an empty description, because nothing is known about a function."""
@@ -53,12 +56,14 @@ class FunctionAgent(StreamingAgent):
     async def stream(self, input: AgentInput, /) -> AsyncGenerator[AgentEvent, None]:
         yield Start()
         try:
-            async for event in self._iter_events(input if self._takes_input else input.prompt):
-                yield event
+            argument = input if self._takes_input else input.prompt
+            async with aclosing(self._iter_events(argument)) as events:
+                async for event in events:
+                    yield event
         except Exception as error:  # noqa: BLE001  # user code may raise anything; it ends as an event
             yield to_failure(error, self.id)
 
-    async def _iter_events(self, argument: Any) -> AsyncIterator[AgentEvent]:
+    async def _iter_events(self, argument: Any) -> AsyncGenerator[AgentEvent]:
         if not inspect.isasyncgenfunction(self._function):
             answer = await self._function(argument)
             if isinstance(answer, str):
@@ -67,31 +72,20 @@ class FunctionAgent(StreamingAgent):
             yield Finish(object=None if isinstance(answer, str) else dump(answer))
             return
         finished = False
-        async for piece in self._function(argument):
-            event = TextDelta(text=repair_text(piece)) if isinstance(piece, str) else piece
-            if not isinstance(event, AgentEvent):
-                name = type(event).__name__
-                raise TypeError(
-                    f"the agent function yielded {name}, which is neither text nor an event"
-                )
-            encode_json(event)  # an event that cannot be JSON fails the run here, not its readers
-            finished = finished or isinstance(event, Failure | Finish)
-            yield event
+        async with aclosing(self._function(argument)) as pieces:
+            async for piece in pieces:
+                event = _to_event(piece)
+                finished = finished or isinstance(event, Failure | Finish)
+                yield event
         if not finished:
             yield StepFinish()
             yield Finish()
 
 
-def _get_name(function: Callable[..., Any]) -> str:
-    inner = getattr(function, "func", function)  # the function of a functools.partial
-    return getattr(inner, "__name__", "")
-
-
-def to_failure(error: Exception, agent: str) -> Failure:
-    """Convert an exception to the last event of a run; log the traceback.
-
-    :param error: the exception.
-    :param agent: id of the agent.
-    """
-    get_logger("mastra.agents").error("agent %r failed", agent, exc_info=error)
-    return Failure(message=safe_message(error), kind=type(error).__name__)
+def _to_event(piece: Any) -> AgentEvent:
+    event = TextDelta(text=repair_text(piece)) if isinstance(piece, str) else piece
+    if not isinstance(event, AgentEvent):
+        name = type(event).__name__
+        raise TypeError(f"the agent function yielded {name}, which is neither text nor an event")
+    encode_json(event)  # an event that cannot be JSON fails the run here, not its readers
+    return event

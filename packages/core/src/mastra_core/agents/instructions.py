@@ -27,7 +27,7 @@ async def render_instructions(instructions: Instructions, context: Mapping[str, 
 
     :param instructions: text, a template, or a function of the request context.
     :param context: the request context.
-    :raises InvalidInput: when the request context has no such value.
+    :raises InvalidInput: when the request context lacks a value of the template.
     :raises ConfigError: when a function returns anything but text.
     """
     if isinstance(instructions, str):
@@ -49,7 +49,7 @@ def _look_up(path: str, context: Mapping[str, Any]) -> str:
         if not isinstance(value, Mapping) or name not in value:
             raise InvalidInput(
                 f"The instructions need the value {path!r} of the request context.",
-                "Send it with the request, or set it in a middleware.",
+                "Send the value with the request, or set it in a middleware.",
             )
         value = value[name]
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,9 +1,9 @@
-"""Load what the type packages of model SDKs export on first use, not at the import of the SDK.
+"""Import the modules of model SDKs' type packages on first use, not together with the SDK.
 
-An SDK imports all its types: OpenAI's has 470 modules, and an agent needs a third of them. Their
-packages contain nothing but ``from .module import Name``. ``enable_lazy_exports`` lets the import
-system run such a package without importing the modules. The first use of a name imports its module.
-Packages with anything else in them are imported as usual.
+OpenAI's SDK imports 470 modules of types, and an agent needs a third of them. A type package
+contains nothing but ``from .module import Name``. ``enable_lazy_exports`` lets the import system
+run such a package without importing the modules. The first use of a name imports the module of the
+name. A package that contains anything else is imported as usual.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class _ModuleProxy:
 
 
 def _find_clash(exports: Mapping[str, _Export], package: str, submodules: set[str]) -> bool:
-    """Return whether an export has the name of a submodule, because its import would replace it.
+    """Return whether an export has the name of a submodule, whose import would replace the export.
 
     :param exports: the exports of a package.
     :param package: the name of the package.

@@ -1,4 +1,4 @@
-"""The input of a run: messages that no framework defines, and the options of the caller."""
+"""The input of a run: messages that do not depend on a framework, and the caller's options."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     :param approved: whether the call may be executed.
     :param reason: the reason of a declined call, passed to the model.
-    :param arguments: replace the model's arguments; ``None`` keeps those.
+    :param arguments: arguments to use in place of the model's; ``None`` keeps the model's.
     :param data: the data that a suspended tool waits for, or the result of a client tool.
     """
 
@@ -183,13 +183,13 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param output: type of the structured answer.
     :param fallback: the structured answer if the model gives no valid one. The run then ends
         with this answer instead of failing; its text is that of the model.
-    :param model: replaces the agent's model.
-    :param instructions: replace the agent's instructions.
-    :param extra_instructions: added after the instructions.
+    :param model: the model to use in place of the agent's.
+    :param instructions: the instructions to use in place of the agent's.
+    :param extra_instructions: text to add after the instructions.
     :param settings: model settings in snake_case (``temperature``, ``max_tokens``, ...).
-    :param tools: typed functions, beside the agent's tools.
+    :param tools: typed functions to add to the agent's tools.
     :param active_tools: names of the tools that the model may use; ``None`` for all of them.
-    :param client_tools: tools that the caller calls; a run that needs one ends.
+    :param client_tools: tools that the caller executes; a run ends when the model calls one.
     :param require_approval: whether every tool call needs approval.
     :param max_steps: maximum number of model turns; ``None`` for the framework's default.
     :param stop_when: functions of the events so far; the run ends when one of them is true.
@@ -197,7 +197,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param limits: the usage limits of the run.
     :param caller: the caller whose limits the run counts toward, if a store has bounds; empty
         for the application itself.
-    :param trace: the ids of the span of a suspended run, to which its resumed run has a link.
+    :param trace: the ids of the span of a suspended run; the span of the resumed run links to it.
     :param journal: records the finished calls of a durable run; set by the framework.
     """
 

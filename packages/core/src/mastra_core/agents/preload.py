@@ -13,7 +13,7 @@ __all__ = ("pause_garbage_collection", "preload", "preload_agents")
 
 
 class _Application(Protocol):
-    """The part of ``Mastra`` that this module needs, which avoids a circular import."""
+    """The part of ``Mastra`` that this module needs; an import of ``Mastra`` would be circular."""
 
     @property
     def agents(self) -> Mapping[str, Any]:
@@ -23,8 +23,8 @@ class _Application(Protocol):
 def preload(mastra: _Application) -> None:
     """Import the frameworks and the model clients of all registered agents.
 
-    The first call of an agent would import them. No network is used, and no model is created. If an
-    agent cannot be prepared, its first call reports the error.
+    Otherwise, the first call of each agent imports them. No network is used, and no model is
+    created. If an agent cannot be prepared, its first call reports the error.
 
     :param mastra: the application.
     """
@@ -36,8 +36,8 @@ def preload(mastra: _Application) -> None:
 def pause_garbage_collection() -> Iterator[None]:
     """Run a block that imports large packages without garbage collection.
 
-    An import creates many objects that stay. A tenth of its time is spent on looking for garbage
-    among them.
+    The objects that an import creates stay. Garbage collection takes a tenth of the time of the
+    import, and finds nothing.
     """
     if not gc.isenabled():
         yield

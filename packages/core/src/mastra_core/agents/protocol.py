@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from mastra_core.agents.close_stream import close_at_end
 from mastra_core.agents.events import (
     AgentEvent,
     ApprovalRequired,
@@ -25,7 +26,15 @@ from mastra_core.agents.messages import AgentInput
 from mastra_core.errors import AgentFailed
 from mastra_core.tools import Tool
 
-__all__ = ("AgentFailed", "AgentInfo", "AgentLike", "AgentOutput", "build_output", "collect")
+__all__ = (
+    "AgentFailed",
+    "AgentInfo",
+    "AgentLike",
+    "AgentOutput",
+    "build_agent_error",
+    "build_output",
+    "collect",
+)
 
 
 class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,11 +159,23 @@ async def collect(events: AsyncIterator[AgentEvent]) -> AgentOutput:
     :raises AgentFailed: when the run ends in ``Failure``.
     """
     seen: list[AgentEvent] = []
-    async for event in events:
-        if isinstance(event, Failure):
-            raise AgentFailed(event.message, kind=event.kind, status=event.status)
-        seen.append(event)
+    async with close_at_end(events):
+        async for event in events:
+            if isinstance(event, Failure):
+                raise build_agent_error(event, seen)
+            seen.append(event)
     return build_output(seen)
+
+
+def build_agent_error(failure: Failure, events: Sequence[AgentEvent]) -> AgentFailed:
+    """Build the error that ``generate`` raises for a failed run.
+
+    :param failure: the last event of the run.
+    :param events: the events before it.
+    """
+    return AgentFailed(
+        failure.message, kind=failure.kind, status=failure.status, events=tuple(events)
+    )
 
 
 def build_output(events: Sequence[AgentEvent]) -> AgentOutput:

@@ -19,7 +19,7 @@ __all__ = (
     "split_model_name",
 )
 
-# Modules that pydantic-ai imports for the provider of a model string; one of them is enough.
+# The modules of each provider that pydantic-ai can use for a model string; one of them is enough.
 _MODULES: dict[str, tuple[str, ...]] = {
     "anthropic": ("anthropic",),
     "bedrock": ("boto3",),
@@ -33,7 +33,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "test": (),
     "xai": ("xai_sdk",),
 }
-# The extra of pydantic-ai that installs each module above, if it is not called like the module.
+# The extra of pydantic-ai that installs each module above, if the names differ.
 _EXTRAS = {
     "boto3": "bedrock",
     "google.genai": "google",
@@ -75,12 +75,18 @@ def parse_models(model: Any) -> tuple[Any, ...]:
     """Return the models of an agent in the order in which they are tried.
 
     :param model: one model, or a list of models.
-    :raises ConfigError: for an empty list, or a model string without a provider.
+    :raises ConfigError: for an empty list, a model string without a provider, or a value that is
+        neither a model string nor a model object.
     """
     models = tuple(model) if isinstance(model, list | tuple) else (model,)
     if not models:
         raise ConfigError("The list of models is empty.", 'Name a model: model="openai:gpt-5".')
     for each in models:
+        if not isinstance(each, str) and not hasattr(each, "model_name"):
+            raise ConfigError(
+                f"The model {each!r} is neither a model string nor a model object.",
+                'Write model="openai:gpt-5", and check the variable if the name comes from one.',
+            )
         if isinstance(each, str) and ":" not in each and each != "test":
             raise ConfigError(
                 f"The model {each!r} names no provider.",
@@ -111,7 +117,7 @@ def get_model_modules(provider: str) -> tuple[str, ...]:
 def get_provider_modules(provider: str) -> tuple[str, ...]:
     """Return the modules of a provider; at least one must be installed.
 
-    All other providers are called through OpenAI's SDK, with OpenAI's protocol.
+    A provider that is not listed is called through OpenAI's SDK, with OpenAI's protocol.
 
     :param provider: name of the provider.
     """

@@ -42,7 +42,7 @@ class RunJournal:
         model has answered in this process.
     :param prefix: the beginning of all names, for an agent that is called as a tool.
     :ivar turn: the number of requests to the model so far.
-    :ivar is_replaying: whether the events of a recorded answer are yielded.
+    :ivar is_replaying: whether the events of the current turn come from a recorded answer.
     """
 
     def __init__(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mastra_core.agents.events import AgentEvent, Finish
+from mastra_core.agents.close_stream import close_at_end
+from mastra_core.agents.events import Finish
 from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike, AgentOutput, collect
 from mastra_core.agents.telemetry.agent_span import stream_traced
@@ -18,9 +19,9 @@ __all__ = ("build_agent_tool",)
 def build_agent_tool(key: str, agent: AgentLike) -> Tool:
     """Build a tool ``agent-KEY`` that runs an agent.
 
-    The tool forwards the agent's events, adds its tokens to those of the calling run, and returns
-    its answer, with the results of its tools. The agent gets the request context, but not the
-    conversation.
+    The tool forwards the events of the agent, adds the agent's tokens to those of the calling run,
+    and returns the agent's answer with the results of the agent's tools. The agent gets the request
+    context, but not the conversation.
 
     :param key: key of the agent in ``Agent(agents=...)``.
     :param agent: the agent to run.
@@ -36,11 +37,13 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
         )
 
         async def forward_events() -> Any:
-            async for event in stream_traced(agent, run_input):
-                if run_input.journal is None or not run_input.journal.is_replaying:
-                    await context.write(event)
-                _count_usage(event, context)
-                yield event
+            async with close_at_end(stream_traced(agent, run_input)) as events:
+                async for event in events:
+                    if run_input.journal is None or not run_input.journal.is_replaying:
+                        await context.write(event)
+                    if isinstance(event, Finish):
+                        context.count_usage(event.usage)
+                    yield event
 
         with bind_log_fields(agent=agent.id):
             output = await collect(forward_events())
@@ -71,8 +74,3 @@ def _build_result(output: AgentOutput, run_input: AgentInput, agent: AgentLike) 
         "subAgentResourceId": run_input.resource or agent.id,
         "subAgentToolResults": results,
     }
-
-
-def _count_usage(event: AgentEvent, context: ToolContext) -> None:
-    if isinstance(event, Finish):
-        context.count_usage(event.usage)

@@ -47,8 +47,8 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
     :param run_input: the options of the run that are needed to resume it in another process. They
         contain no request context, which may hold secrets, and nothing that is code.
     :param suspended_at: time of the suspension, milliseconds since the epoch.
-    :param resumed: whether the run was stored before. Such a run is stored even where its caller
-        has too many, because it would be lost otherwise.
+    :param resumed: whether the run was suspended and resumed before. Such a run is stored even if
+        its caller has too many runs, because the run would be lost otherwise.
     """
 
     run_id: str
@@ -61,7 +61,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def caller(self) -> str:
-        """The caller whose limits count the run; empty for the application itself."""
+        """The caller toward whose limits the run counts; empty for the application itself."""
         return self.run_input.caller
 
     @classmethod
@@ -228,20 +228,23 @@ class MemorySuspendedRuns(SuspendedRuns):
         self._places = Shares(limit)
         self._bytes = Shares(max_bytes)
         self._max_age = max_age
-        # Unlike a plain dict, it finds its first key at once after many removals.
+        # A plain dict would take long to find its first key after many removals.
         self._runs: OrderedDict[_Key, tuple[SuspendedRun, int]] = OrderedDict()
 
     @override
     async def put(self, run: SuspendedRun) -> None:
         self._remove_expired()
         key = (run.agent_id, run.run_input.resource, run.run_id)
-        self._remove(key)
-        size = estimate_size(run)
+        earlier, size = self._runs.get(key), estimate_size(run)
+        if earlier is not None:
+            self._release(*earlier)
         fits = self._places.fits(run.caller) and self._bytes.fits(run.caller, size)
         if not (fits or run.resumed):
-            raise build_error(self._places.capacity - self._places.free)
-        self._places.hold(run.caller)
-        self._bytes.hold(run.caller, size)
+            if earlier is not None:
+                self._hold(*earlier)
+            raise build_error(len(self._runs))
+        self._runs.pop(key, None)  # the replacement is the newest run
+        self._hold(run, size)
         self._runs[key] = run, size
 
     @override
@@ -250,10 +253,7 @@ class MemorySuspendedRuns(SuspendedRuns):
 
     @override
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
-        key = self._find_key(agent_id, run_id, resource)
-        run, _ = self._runs[key]
-        self._remove(key)
-        return run
+        return self._remove(self._find_key(agent_id, run_id, resource))
 
     @override
     async def list(self, query: SuspendedRunQuery) -> SuspendedRunPage:
@@ -269,11 +269,18 @@ class MemorySuspendedRuns(SuspendedRuns):
         key = (agent_id, resource, run_id)
         return select_single([key] if key in self._runs else [], run_id)
 
-    def _remove(self, key: _Key) -> None:
-        if key in self._runs:
-            run, size = self._runs.pop(key)
-            self._places.release(run.caller)
-            self._bytes.release(run.caller, size)
+    def _hold(self, run: SuspendedRun, size: int) -> None:
+        self._places.hold(run.caller)
+        self._bytes.hold(run.caller, size)
+
+    def _release(self, run: SuspendedRun, size: int) -> None:
+        self._places.release(run.caller)
+        self._bytes.release(run.caller, size)
+
+    def _remove(self, key: _Key) -> SuspendedRun:
+        run, size = self._runs.pop(key)
+        self._release(run, size)
+        return run
 
     def _remove_expired(self) -> None:
         oldest = (time.time() - self._max_age) * 1000
@@ -324,7 +331,7 @@ def limit_size(runs: Sequence[SuspendedRun], query: SuspendedRunQuery) -> tuple[
 
 
 def build_ambiguity(run_id: str) -> Conflict:
-    """Build the error for a caller that does not say which resource's run it means.
+    """Build the error for a caller that names no resource, if several have a run with the id.
 
     :param run_id: id of the run.
     """

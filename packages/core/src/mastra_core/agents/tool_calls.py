@@ -13,6 +13,7 @@ from mastra_core.agents.messages import AgentInput
 from mastra_core.errors import AgentFailed, InvalidInput
 from mastra_core.logger import get_logger
 from mastra_core.redaction import safe_message
+from mastra_core.request_scope import is_being_cancelled
 from mastra_core.schema import encode_json
 from mastra_core.telemetry import is_recording
 from mastra_core.tools import Tool, ToolContext
@@ -65,7 +66,7 @@ async def invoke_tool(item: Tool, arguments: Mapping[str, Any], invocation: Tool
     try:
         return await _invoke(item, arguments, invocation)
     except asyncio.CancelledError:
-        if _is_being_cancelled():
+        if is_being_cancelled():
             raise
         raise AgentFailed(
             f"The tool {item.id!r} waited for a task that was cancelled.", kind="CancelledError"
@@ -114,11 +115,6 @@ def describe_invalid_input(tool: str, arguments: Any, error: InvalidInput) -> di
         f"Provided arguments: {msgspec.json.format(encode_json(arguments)).decode()}",
         "validationErrors": {"errors": [], "fields": fields},
     }
-
-
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _build_context(invocation: ToolInvocation) -> ToolContext:

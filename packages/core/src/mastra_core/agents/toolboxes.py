@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mastra_core.errors import AgentFailed, McpFailed
+from mastra_core.logger import get_logger
 from mastra_core.tools import Tool, Toolbox
 
 __all__ = ("close_toolboxes", "list_tools")
@@ -24,14 +25,18 @@ async def list_tools(toolboxes: Iterable[Toolbox]) -> list[Tool]:
 
 
 async def close_toolboxes(agents: Iterable[Any]) -> None:
-    """Close the toolboxes of agents and sub-agents, if they have ``aclose``.
+    """Close the toolboxes of agents and sub-agents, if they have ``aclose``; log errors.
 
     :param agents: the agents.
     """
     for box in _iter_toolboxes(agents):
         close = getattr(box, "aclose", None)
-        if close is not None:
+        if close is None:
+            continue
+        try:
             await close()
+        except Exception as error:  # noqa: BLE001  # the other toolboxes must be closed too
+            get_logger("mastra.agents").error("a toolbox cannot be closed", exc_info=error)
 
 
 def _iter_toolboxes(agents: Iterable[Any]) -> Iterator[Toolbox]:

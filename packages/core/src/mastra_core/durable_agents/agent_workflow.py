@@ -57,7 +57,7 @@ def build_agent_workflow(agent: AgentLike) -> Workflow[Any, Any]:
         if output.reason == "suspended":
             run = SuspendedRun.from_output(agent.id, run_input, output)
             context.suspend({"waiting": dump(run.waiting)}, keep=run)
-        if run_input.thread and get_memory(agent) is not None:  # the thread has it
+        if run_input.thread and get_memory(agent) is not None:  # the thread has the history
             return None
         return dump(output.history)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 from mastra_core.agents.events import (
     ApprovalRequired,
     Failure,
@@ -40,15 +42,16 @@ async def save_canceled_run(agent: AgentLike, run: Run) -> None:
     waiting: dict[str, ApprovalRequired | ToolSuspended] = {}
     try:
         run_memory = await RunMemory.start(agent, memory, run_input)
-        async for event in iter_agent_events(run):
-            if isinstance(event, Start):
-                run_memory.message_id = event.message_id
-            elif isinstance(event, ApprovalRequired | ToolSuspended):
-                waiting[event.id] = event
-            elif isinstance(event, ToolResult):
-                waiting.pop(event.id, None)
-            if not isinstance(event, Failure | Finish):  # a Finish ended a part that was suspended
-                run_memory.add(event)
+        async with aclosing(iter_agent_events(run)) as events:
+            async for event in events:
+                if isinstance(event, Start):
+                    run_memory.message_id = event.message_id
+                elif isinstance(event, ApprovalRequired | ToolSuspended):
+                    waiting[event.id] = event
+                elif isinstance(event, ToolResult):
+                    waiting.pop(event.id, None)
+                if not isinstance(event, Failure | Finish):  # a Finish that suspended the run
+                    run_memory.add(event)
         for call in waiting.values():  # nobody can decide it any more
             run_memory.add(
                 ToolResult(

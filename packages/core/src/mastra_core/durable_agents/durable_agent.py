@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from mastra_core.agents.agent_wrapper import AgentWrapper
-from mastra_core.agents.events import AgentEvent, Failure
+from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike, AgentOutput, collect
+from mastra_core.agents.run_failures import to_request_failure
 from mastra_core.agents.suspended_runs import (
     SuspendedRun,
     SuspendedRunPage,
@@ -43,7 +44,7 @@ _LAST_EVENTS = 2  # of a suspended run: StepSuspended and RunIdle
 class DurableAgent(AgentWrapper):
     """Runs an agent in a durable engine; another process can continue each run.
 
-    Whoever stops reading does not stop the run; ``cancel_run`` does. The id of a run is unique
+    A run goes on when its reader stops; ``cancel_run`` stops the run. The id of a run is unique
     among the runs of its resource. Every other attribute is read from the agent.
 
     :param agent: the agent.
@@ -83,7 +84,7 @@ class DurableAgent(AgentWrapper):
                 async for event in events:
                     yield event
         except RequestError as error:
-            yield Failure(message=error.message, kind=type(error).__name__, status=error.status)
+            yield to_request_failure(error)
 
     async def observe(self, run_id: str, resource: str = "") -> AsyncGenerator[AgentEvent]:
         """Return the events of a stored run from its beginning, until it ends or is suspended.
@@ -208,7 +209,7 @@ class DurableAgent(AgentWrapper):
             part = msgspec.structs.replace(part, after=cursor, offset=0)
 
     async def _find(self, run_id: str, resource: str) -> Run:
-        """Return a run. If no resource is named, prefer the run without one."""
+        """Return a run. If no resource is named, prefer the run without a resource."""
         try:
             run = await self._engine.get(self.workflow, run_id, resource)
         except NotFound:

@@ -9,10 +9,11 @@ from typing import TypeGuard
 
 import msgspec
 
+from mastra_core.agents.close_stream import close_at_end
 from mastra_core.agents.event_chunk import read_event_chunk
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish
 from mastra_core.workflows.engine.protocol import Run
-from mastra_core.workflows.engine.run_events import RunEvent, RunFinished, RunRewound, StepWrote
+from mastra_core.workflows.engine.run_events import RunFinished, RunRewound, StepWrote
 
 __all__ = ("iter_agent_events",)
 
@@ -29,20 +30,21 @@ async def iter_agent_events(run: Run, offset: int = 0) -> AsyncGenerator[AgentEv
     :param offset: the number of events of the workflow to skip.
     """
     last: Failure | Finish | None = None  # waits for the end of the run
-    async for event in run.iter_events(offset):
-        if isinstance(event, StepWrote):
-            found = _read_event(event, run.record.run_id)
-            if _may_be_last(found):
-                last = found
-            elif found is not None:
+    async with close_at_end(run.iter_events(offset)) as events:
+        async for event in events:
+            if isinstance(event, StepWrote):
+                found = _read_event(event, run.record.run_id)
+                if _may_be_last(found):
+                    last = found
+                elif found is not None:
+                    last = None
+                    yield found
+            elif isinstance(event, RunRewound):
+                if isinstance(last, Failure):
+                    yield _RETRY
                 last = None
-                yield found
-        elif isinstance(event, RunRewound):
-            if isinstance(last, Failure):
-                yield _RETRY
-            last = None
-        elif isinstance(event, RunFinished):
-            last = _complete_last(event, last)
+            elif isinstance(event, RunFinished):
+                last = _complete_last(event, last)
     if last is not None:
         yield last
 
@@ -59,7 +61,11 @@ def _complete_last(event: RunFinished, last: Failure | Finish | None) -> Failure
         if event.status == "success":
             return msgspec.structs.replace(last, history=base64.b64decode(event.result or ""))
         last = None
-    return _build_failure(event, last) or last
+    if event.status == "canceled":
+        return _CANCELED
+    if event.error is None or last is not None:
+        return last
+    return Failure(message=event.error.message, kind=event.error.name)
 
 
 def _read_event(event: StepWrote, run_id: str) -> AgentEvent | None:
@@ -72,14 +78,3 @@ def _read_event(event: StepWrote, run_id: str) -> AgentEvent | None:
         message_id = str(uuid.uuid5(uuid.NAMESPACE_URL, run_id))
         return msgspec.structs.replace(agent_event, message_id=message_id)
     return agent_event
-
-
-def _build_failure(event: RunEvent, failure: Failure | None) -> Failure | None:
-    """Return the failure that has ended a run."""
-    if not isinstance(event, RunFinished):
-        return None
-    if event.status == "canceled":
-        return _CANCELED
-    if event.error is None or failure is not None:
-        return failure
-    return Failure(message=event.error.message, kind=event.error.name)

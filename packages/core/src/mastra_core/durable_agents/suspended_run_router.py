@@ -42,7 +42,9 @@ class SuspendedRunRouter(SuspendedRuns):
             return await self._others.get(agent_id, run_id, resource)
         if resource is None:
             return select_single(await agent.find_suspended_runs(run_id), run_id)
-        return await agent.get_suspended_run(run_id, resource)
+        run = await agent.get_suspended_run(run_id, resource)
+        # For the agent, an empty resource stands for any; for a store, it is the run without one.
+        return select_single([run] if run.run_input.resource == resource else [], run_id)
 
     @override
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:

@@ -9,7 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Self
 
+from mastra_core.argument_types import refuse_text
 from mastra_core.errors import ConfigError, McpFailed
+from mastra_core.logger import get_logger
 from mastra_core.mcp.results import parse_result
 from mastra_core.mcp.sdk import import_sdk_module
 from mastra_core.request_scope import RequestLifetime, get_current_request, is_request_scoped
@@ -26,6 +28,7 @@ __all__ = ("McpClient",)
 
 _IMPORT_VARIABLES = ("PYTHONPATH", "PYTHONNOUSERSITE")
 _LIST_TTL = 300.0  # seconds until the server's tools are listed again
+_MAX_PAGES = 100  # of a list of tools; a faulty server could name a next page forever
 
 
 class McpClient:
@@ -33,21 +36,22 @@ class McpClient:
 
     The client connects when the first run needs a tool, and again after a lost connection. Where
     connections belong to one request, each request that needs a tool connects by itself. The
-    server of the application closes the client. In other programs, use the client as ``async
+    server of the application closes the client. In other programs, use the client in ``async
     with``, or call ``aclose``.
 
     :param command: a program that speaks the protocol over its standard input and output.
     :param url: URL of a server that speaks the protocol over HTTP.
     :param name: prefix of the tools' names, which prevents duplicates (``files_read``).
-    :param env: environment variables of the program, beside ``PATH``, ``PYTHONPATH`` and the like;
-        it does not inherit the others of this process.
+    :param env: environment variables of the program, in addition to ``PATH``, ``PYTHONPATH`` and
+        the like. The program inherits no other variable of this process.
     :param cwd: working directory of the program.
     :param headers: headers of every request, such as ``Authorization``.
     :param only: names of the server's tools to offer; all by default.
-    :param requires_approval: whether a person must approve each call; or names of tools for which
-        one must.
+    :param requires_approval: whether a person must approve each call; or the names of the tools
+        whose calls a person must approve.
     :param timeout: seconds to connect, and to answer a call.
-    :raises ConfigError: unless exactly one of ``command`` and ``url`` is given.
+    :raises ConfigError: unless exactly one of ``command`` and ``url`` is given; and for text in
+        place of a list.
     """
 
     def __init__(
@@ -63,7 +67,10 @@ class McpClient:
         requires_approval: bool | Collection[str] = False,
         timeout: float = 30,
     ) -> None:
-        if isinstance(command, str) or bool(command) == bool(url):
+        refuse_text(command, "command", "McpClient")
+        refuse_text(only, "only", "McpClient")
+        refuse_text(requires_approval, "requires_approval", "McpClient")
+        if bool(command) == bool(url):
             raise ConfigError(
                 "An McpClient needs either a command or a URL, but it got both or neither.",
                 'Pass command=["program", "argument"], or url="https://...".',
@@ -166,22 +173,38 @@ class McpClient:
         except McpFailed:
             await self._disconnect()
             found = await self._fetch_pages()
+        self._warn_of_unknown_names({each.name for each in found})
         return [
             each
             for each in found
             if self._allowed_names is None or each.name in self._allowed_names
         ]
 
+    def _warn_of_unknown_names(self, names: Collection[str]) -> None:
+        """Log names of tools that the server lacks; a misspelled tool would need no approval."""
+        options = {"only": self._allowed_names, "requires_approval": self._approval}
+        for option, wanted in options.items():
+            if wanted is None or isinstance(wanted, bool):
+                continue
+            for name in sorted({*wanted} - {*names}):
+                get_logger("mastra.mcp").warning(
+                    "the MCP server %r has no tool %r, which %s names", self._label, name, option
+                )
+
     async def _fetch_pages(self) -> list[Any]:
         found: list[Any] = []
         cursor: str | None = None
-        while True:
+        for _ in range(_MAX_PAGES):
             connection = await self._get_connection()
             page = await connection.request(functools.partial(_fetch_page, cursor))
             found += page.tools
             cursor = page.next_cursor
             if not cursor:
                 return found
+        raise McpFailed(
+            f"The MCP server {self._label!r} lists its tools on more than {_MAX_PAGES} pages.",
+            "Check the server, which may name a next page without end.",
+        )
 
     async def _get_connection(self) -> Connection:
         """Return the connection of this event loop or request; open a new one if necessary."""

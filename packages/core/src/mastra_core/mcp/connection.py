@@ -71,8 +71,9 @@ class Connection:
             await asyncio.wait(futures, timeout=self._timeout, return_when="FIRST_COMPLETED")
         finally:
             request.cancel()
-        if not request.done():
-            reason = "went away" if self.is_lost else "did not answer in time"
+        is_ended = request.done()
+        if not is_ended or request.cancelled():  # the SDK cancels a request with its connection
+            reason = "went away" if is_ended or self.is_lost else "did not answer in time"
             raise self._to_error(reason, None)
         error = request.exception()
         if error is not None:
@@ -107,17 +108,17 @@ class Connection:
                 with contextlib.suppress(Exception):
                     self._client.exception()  # retrieved, so that the loop logs no warning
             else:
-                self._log(error)
+                self._log("went away", error)
 
     def _to_error(self, reason: str, error: BaseException | None) -> McpFailed:
-        self._log(error)
+        self._log(reason, error)
         return McpFailed(
             f"The MCP server {self._name!r} {reason}.",
             "Check the server's own log, and its command or URL.",
         )
 
-    def _log(self, error: BaseException | None) -> None:
-        get_logger("mastra.mcp").warning("MCP server %r", self._name, exc_info=error)
+    def _log(self, reason: str, error: BaseException | None) -> None:
+        get_logger("mastra.mcp").warning("the MCP server %r %s", self._name, reason, exc_info=error)
 
 
 def _is_server_error(error: BaseException) -> bool:

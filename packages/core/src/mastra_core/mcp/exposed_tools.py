@@ -79,14 +79,14 @@ def build_exposed_tools(mastra: Mastra) -> dict[str, ExposedTool]:
         ),
     ]
     by_name: dict[str, ExposedTool] = {}
-    for offer in items:
-        if offer.name in by_name:
+    for item in items:
+        if item.name in by_name:
             raise ConfigError(
-                f"Two tools of the MCP server have the name {offer.name!r}.",
+                f"Two tools of the MCP server have the name {item.name!r}.",
                 "Agents are exposed as ask_KEY and workflows as run_KEY. Use another key for one "
                 "of them.",
             )
-        by_name[offer.name] = offer
+        by_name[item.name] = item
     return by_name
 
 

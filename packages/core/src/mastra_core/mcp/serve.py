@@ -69,17 +69,17 @@ class McpApp:
 
 
 def _build_server(mastra: Mastra, get_caller: _GetCaller | None = None) -> Any:
-    types, offers = import_sdk_module("mcp_types"), build_exposed_tools(mastra)
+    types, tools = import_sdk_module("mcp_types"), build_exposed_tools(mastra)
 
     async def handle_list_tools(_: Any, __: Any) -> Any:
-        return types.ListToolsResult(tools=[_to_sdk_tool(each) for each in offers.values()])
+        return types.ListToolsResult(tools=[_to_sdk_tool(each) for each in tools.values()])
 
     async def handle_call_tool(context: Any, params: Any) -> Any:
-        offer = offers.get(params.name)
-        if offer is None:
+        tool = tools.get(params.name)
+        if tool is None:
             return to_error_result(f"There is no tool {params.name!r}.")
         caller = McpCaller() if get_caller is None else get_caller(context.request.scope)
-        return await _call_tool(offer, params.arguments or {}, caller)
+        return await _call_tool(tool, params.arguments or {}, caller)
 
     module = import_sdk_module("mcp.server.lowlevel")
     return module.Server(
@@ -107,9 +107,9 @@ def _build_resource_handlers(mastra: Mastra, get_caller: _GetCaller | None) -> d
     return {"on_list_resources": handle_list, "on_read_resource": handle_read}
 
 
-def _to_sdk_tool(offer: ExposedTool) -> Any:
+def _to_sdk_tool(tool: ExposedTool) -> Any:
     return import_sdk_module("mcp_types").Tool(
-        name=offer.name, description=offer.description, input_schema=offer.input_schema
+        name=tool.name, description=tool.description, input_schema=tool.input_schema
     )
 
 
@@ -128,11 +128,11 @@ async def _read_resource(resource: McpResource | None, uri: str, caller: McpCall
     return types.ReadResourceResult(contents=[kind(**contents)])
 
 
-async def _call_tool(offer: ExposedTool, arguments: dict[str, Any], caller: McpCaller) -> Any:
+async def _call_tool(tool: ExposedTool, arguments: dict[str, Any], caller: McpCaller) -> Any:
     try:
-        return to_result(await offer.call(arguments, caller))
+        return to_result(await tool.call(arguments, caller))
     except (RequestError, AgentFailed) as error:
         return to_error_result(error.message)
     except Exception as error:  # noqa: BLE001  # user code may raise anything
-        get_logger("mastra.mcp").error("%s failed", offer.name, exc_info=error)
-        return to_error_result(f"{offer.name} failed.")
+        get_logger("mastra.mcp").error("%s failed", tool.name, exc_info=error)
+        return to_error_result(f"{tool.name} failed.")

@@ -49,8 +49,8 @@ class AssistantMessageBuilder:
         self._failed = False
         self._waiting: dict[str, ApprovalRequired | ToolSuspended] = {}
         self._parts: list[Part] = []  # of the closed turns
-        self._reasoning = ""
-        self._text = ""
+        self._reasoning: list[str] = []  # pieces: adding to one text would copy it each time
+        self._text: list[str] = []
         self._files: list[FilePart] = []
         self._calls: dict[str, ToolCallPart] = {}
         self._results: dict[str, ToolResultPart] = {}
@@ -62,9 +62,9 @@ class AssistantMessageBuilder:
         """
         match event:
             case TextDelta():
-                self._text += event.text
+                self._text.append(event.text)
             case ReasoningDelta():
-                self._reasoning += event.text
+                self._reasoning.append(event.text)
             case File():
                 part = FilePart(media_type=event.media_type, url=event.url, data=event.data)
                 self._files.append(part)
@@ -72,7 +72,7 @@ class AssistantMessageBuilder:
                 self._add_call(event)
             case StepFinish(continued=True):
                 if event.reason == "retry":  # the model corrects this text
-                    self._text = ""
+                    self._text = []
                 self._close_turn()
             case Failure():
                 self._failed = True
@@ -99,9 +99,9 @@ class AssistantMessageBuilder:
         """
         finish = self.finish
         if self._failed:
-            self._reasoning, self._text, self._files = "", "", []
-        elif finish is not None and finish.object is not None and not self._text:
-            self._text = msgspec.json.encode(dump(finish.object)).decode()
+            self._reasoning, self._text, self._files = [], [], []
+        elif finish is not None and finish.object is not None and not any(self._text):
+            self._text = [msgspec.json.encode(dump(finish.object)).decode()]
         is_open = finish is not None and finish.reason in ("tool-calls", "suspended")
         self._close_turn(open_calls=is_open)
         return tuple(self._parts)
@@ -123,16 +123,16 @@ class AssistantMessageBuilder:
 
     def _close_turn(self, *, open_calls: bool = False) -> None:
         """Add the parts of a turn: its reasoning, its text, and its tool calls with results."""
-        if self._reasoning:
-            self._parts.append(ReasoningPart(text=self._reasoning))
-        if self._text:
-            self._parts.append(TextPart(text=self._text))
+        if reasoning := "".join(self._reasoning):
+            self._parts.append(ReasoningPart(text=reasoning))
+        if text := "".join(self._text):
+            self._parts.append(TextPart(text=text))
         self._parts += self._files
         self._parts += [
             call for name, call in self._calls.items() if open_calls or name in self._results
         ]
         self._parts += [self._results[name] for name in self._calls if name in self._results]
-        self._reasoning, self._text = "", ""
+        self._reasoning, self._text = [], []
         self._files, self._calls, self._results = [], {}, {}
 
 

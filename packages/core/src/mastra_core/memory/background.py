@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike
+from mastra_core.logger import get_logger
 from mastra_core.memory.titles import TitleGenerator
 from mastra_core.request_scope import keep_alive
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import asyncio
 
 __all__ = ("TitleTask", "run_to_completion")
+
+_MAX_WAIT = 10.0  # seconds that the end of a run waits for a title
 
 
 async def run_to_completion(work: Coroutine[Any, Any, None]) -> None:
@@ -48,10 +51,10 @@ class TitleTask:
             self._task = asyncio.ensure_future(work)
 
     async def finish(self, *, is_complete: bool) -> str:
-        """Wait for the title; cancel it if the run failed.
+        """Wait a limited time for the title; do not wait if the run failed.
 
-        :param is_complete: whether the run finished; else a title that is not ready is cancelled.
-        :returns: the title; empty if there is none.
+        :param is_complete: whether the run finished.
+        :returns: the title; empty if there is none, or if it is not ready.
         """
         import asyncio
 
@@ -60,5 +63,10 @@ class TitleTask:
             return ""
         if not is_complete and not task.done():
             task.cancel()
-        await asyncio.wait([task])
-        return "" if task.cancelled() else task.result()
+        done, _ = await asyncio.wait([task], timeout=_MAX_WAIT)
+        if not done:
+            task.cancel()
+            get_logger("mastra.memory").warning(
+                "no title was generated until %g s after the run", _MAX_WAIT
+            )
+        return task.result() if done and not task.cancelled() else ""

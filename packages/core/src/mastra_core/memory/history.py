@@ -25,8 +25,8 @@ def build_conversation(
 ) -> tuple[Message, ...]:
     """Build a conversation from stored and new messages.
 
-    Most models reject a call that its result does not follow directly, a result without a call, and
-    a conversation that starts with the assistant. Such parts are left out.
+    Most models reject a call without a result directly after it, a result without a call, and a
+    conversation that starts with the assistant. Such parts are left out.
 
     :param history: the stored messages, oldest first.
     :param new: the new messages.
@@ -62,7 +62,7 @@ def filter_parts(
     """Return messages with their matching parts, and without messages that have none.
 
     :param messages: the messages.
-    :param matches: returns whether a part stays.
+    :param matches: returns whether to keep a part.
     """
     kept = [
         msgspec.structs.replace(message, parts=tuple(filter(matches, message.parts)))

@@ -39,8 +39,7 @@ class Memory:
     :param scope: what the notes are about: the ``resource``, or only the ``thread``.
     :param generate_title: how threads are titled: ``True`` asks the agent itself; or an agent or
         async function that generates a title from the user's first message.
-    :param storage: the storage in which everything is stored; by default the storage of the
-        ``Mastra``.
+    :param storage: the storage of the threads and notes; by default the storage of the ``Mastra``.
     :raises ConfigError: for a value of the wrong type.
     """
 
@@ -53,7 +52,7 @@ class Memory:
         generate_title: Any = False,
         storage: Any = None,
     ) -> None:
-        if last_messages < 0:
+        if not _is_count(last_messages):
             raise ConfigError(
                 f"last_messages={last_messages!r} is not a number of messages.",
                 "Use a number of 0 or more.",
@@ -72,7 +71,7 @@ class Memory:
 
     @property
     def storage(self) -> Storage:
-        """The storage of the memory; by default in this process."""
+        """The storage of the memory; by default a storage in this process."""
         if self._storage is None:
             self._storage = MemoryStorage()
         return self._storage
@@ -102,7 +101,7 @@ class Memory:
         :param id: id of the thread; generated if empty.
         :param title: title of the thread.
         :param metadata: metadata of the thread, JSON builtins.
-        :param caller: who the thread is counted for; by default the resource.
+        :param caller: the caller toward whose limits the thread counts; by default the resource.
         :raises Conflict: when the id is taken.
         """
         thread = Thread(
@@ -212,7 +211,7 @@ class Memory:
 
         :param messages: the messages, with their thread ids.
         :param resource: owner of the threads.
-        :param caller: who new threads are counted for; by default the resource.
+        :param caller: the caller toward whose limits new threads count; by default the resource.
         :raises Forbidden: when a thread belongs to another resource; nothing is stored then.
         :raises Conflict: when another thread has a message of that id.
         """
@@ -309,6 +308,10 @@ class Memory:
         await self.storage.threads.change_working_memory(
             self.scope, owner, lambda _: text, resource
         )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
 
 
 def _restrict_query(query: MessageQuery, thread: Thread) -> MessageQuery:

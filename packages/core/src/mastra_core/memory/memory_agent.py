@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 
 from mastra_core.agents.agent_wrapper import AgentWrapper
+from mastra_core.agents.close_stream import close_at_end
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start
-from mastra_core.agents.function import to_failure
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike, AgentOutput
-from mastra_core.errors import MastraError, RequestError
+from mastra_core.agents.run_failures import to_failure, to_request_failure
+from mastra_core.errors import AgentFailed, MastraError, RequestError
 from mastra_core.memory.memory import Memory
 from mastra_core.memory.run_memory import RunMemory
 
@@ -58,6 +59,9 @@ class AgentWithMemory(AgentWrapper):
         try:
             output = await self._agent.generate(run_memory.run_input)
             run_memory.add_output(output)
+        except AgentFailed as error:
+            run_memory.add_failure(error)
+            raise
         finally:
             await run_memory.save()
         return output if not output.events else _set_message_id(output, run_memory)
@@ -83,17 +87,14 @@ class AgentWithMemory(AgentWrapper):
         except MastraError as error:
             yield _to_failure(error, self.id)
             return
-        events = self._agent.stream(run_memory.run_input)
         try:
-            async for event in events:
-                run_memory.add(event)
-                if isinstance(event, Finish | Failure):
-                    await run_memory.save()
-                yield run_memory.set_message_id(event) if isinstance(event, Start) else event
+            async with close_at_end(self._agent.stream(run_memory.run_input)) as events:
+                async for event in events:
+                    run_memory.add(event)
+                    if isinstance(event, Finish | Failure):
+                        await run_memory.save()
+                    yield run_memory.set_message_id(event) if isinstance(event, Start) else event
         finally:
-            close = getattr(events, "aclose", None)  # an open generator would hold its resources
-            if close is not None:
-                await close()
             if run_input.journal is None:  # otherwise another process continues the run
                 await run_memory.save()
 
@@ -109,6 +110,6 @@ def _set_message_id(output: AgentOutput, run_memory: RunMemory) -> AgentOutput:
 def _to_failure(error: MastraError, agent: str) -> Failure:
     """Convert an error of the memory to the end of a run; hide storage errors from the caller."""
     if isinstance(error, RequestError):
-        return Failure(message=error.message, kind=type(error).__name__, status=error.status)
+        return to_request_failure(error)
     to_failure(error, agent)
     return Failure(message="The memory cannot be read.", kind=type(error).__name__)

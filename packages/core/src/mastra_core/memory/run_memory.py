@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.agents.events import AgentEvent, Finish, Start, TextDelta
+from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, TextDelta
 from mastra_core.agents.messages import AgentInput, Message, ToolCallPart
 from mastra_core.agents.protocol import AgentLike, AgentOutput
-from mastra_core.errors import Conflict, InvalidInput, StorageError
+from mastra_core.errors import AgentFailed, Conflict, InvalidInput, StorageError
 from mastra_core.logger import get_logger
 from mastra_core.memory.assistant_message import (
     ABORTED,
@@ -42,7 +42,8 @@ class RunMemory:
     :param recall: the stored data of the thread.
     :param last_messages: maximum number of stored messages that the run receives.
     :param conversation: the caller's messages.
-    :ivar run_input: the input of the agent: that of the caller with the earlier messages.
+    :ivar run_input: the input of the agent: the caller's input with the earlier messages.
+    :ivar message_id: the id under which the answer is stored.
     """
 
     def __init__(
@@ -133,6 +134,14 @@ class RunMemory:
             )
         )
 
+    def add_failure(self, error: AgentFailed) -> None:
+        """Add the events of a failed run, and the failure.
+
+        :param error: the error that the run raised.
+        """
+        for event in (*error.events, Failure(message=error.message)):
+            self._builder.add(event)
+
     def set_message_id(self, start: Start) -> Start:
         """Return a start event that contains the id of the stored answer.
 
@@ -171,7 +180,7 @@ class RunMemory:
         messages = [*self._build_user_messages(), *self._build_assistant_messages()]
         try:
             return await self._append_messages(title, messages)
-        except Conflict:  # another thread has got a message with an id of the caller
+        except Conflict:  # meanwhile, another thread has stored an id of the caller's messages
             own = [self._replace_id(index, message) for index, message in enumerate(messages)]
             return await self._append_messages(title, own)
 
@@ -318,7 +327,8 @@ async def _check_ids(
 def _find_continued(run_input: AgentInput, recall: Recall) -> StoredMessage | None:
     """Find the stored message that a run continues.
 
-    That message has the calls that ``run_input`` decides, or the caller sends it as the last one.
+    It is the message with the calls that ``run_input`` decides, or the last message that the caller
+    sends.
     """
     for message in reversed(recall.messages):
         if message.role != "assistant":

@@ -55,8 +55,9 @@ def split_conversation(
 ) -> SentConversation:
     """Split a caller's messages into messages of earlier runs and messages of this run.
 
-    A message is stored if its id is. Otherwise, an answer is stored if its text and its tool calls
-    equal those of a stored answer. What precedes a stored message is not new either.
+    A message is stored if the thread has a message with its id. An answer is also stored if its
+    text and its tool calls equal those of a stored answer. A message before a stored message is not
+    new.
 
     :param history: the latest stored messages of the thread.
     :param known_ids: ids of stored messages of the thread.

@@ -39,6 +39,7 @@ class TitleGenerator:
         run_input = AgentInput(
             messages=(Message.user(text),),
             instructions=_INSTRUCTIONS if self._agent is None else "",
+            output=None if generator.info().output_schema is None else str,
             active_tools=(),
             context=context,
         )
@@ -47,7 +48,8 @@ class TitleGenerator:
         except Exception as error:  # noqa: BLE001  # a run does not fail because of its title
             get_logger("mastra.memory").warning("no title was generated", exc_info=error)
             return ""
-        return " ".join(output.text.split()).strip("\"'")[:_MAX_LENGTH]
+        text = output.object if isinstance(output.object, str) else output.text
+        return " ".join(text.split()).strip("\"'")[:_MAX_LENGTH]
 
 
 def as_title_generator(value: Any) -> TitleGenerator | None:

@@ -60,10 +60,10 @@ def is_task_done(task: asyncio.Task[Any]) -> bool:
 
 
 def is_being_cancelled() -> bool:
-    """Return whether the current task was told to end; for loops that never end by themselves.
+    """Return whether the current task was cancelled.
 
-    Before Python 3.12, ``asyncio.wait_for`` can lose a cancellation, and libraries for databases
-    call it.
+    A loop that never ends by itself must ask. Before Python 3.12, ``asyncio.wait_for`` can lose a
+    cancellation, and libraries for databases call ``wait_for``.
     """
     import asyncio
 

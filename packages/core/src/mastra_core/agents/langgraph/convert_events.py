@@ -1,4 +1,4 @@
-"""Conversion of a graph's stream to events."""
+"""Convert a graph's stream to events."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class EventConverter:
         self._seen_ids: set[str] = set()
         self._calls: dict[str, ToolCall] = {}
         self._has_results = False
-        self._text = ""
+        self._streamed: list[str] = []  # pieces of text that no message contains yet
 
     def convert(self, mode: str, value: Any) -> list[AgentEvent]:
         """Convert one item of the stream.
@@ -69,7 +69,7 @@ class EventConverter:
         if not isinstance(message, native.AIMessage | native.AIMessageChunk):
             return []
         deltas = list(_iter_deltas(message))
-        self._text += "".join(each.text for each in deltas if isinstance(each, TextDelta))
+        self._streamed += [each.text for each in deltas if isinstance(each, TextDelta)]
         return [*self._close_turn(), *deltas] if deltas else []
 
     def _convert_interrupts(self, interrupts: Any) -> list[AgentEvent]:
@@ -96,8 +96,8 @@ class EventConverter:
 
     def _convert_unstreamed_text(self, message: native.AIMessage) -> list[AgentEvent]:
         """Return the text of a message that a node wrote without a streaming model."""
-        text, streamed = message.text, self._text
-        self._text = streamed.replace(text, "", 1)
+        text, streamed = message.text, "".join(self._streamed)
+        self._streamed = [streamed.replace(text, "", 1)]
         return [TextDelta(text=text)] if text and text not in streamed else []
 
     def _close_turn(self) -> list[AgentEvent]:

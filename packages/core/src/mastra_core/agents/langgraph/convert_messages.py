@@ -1,4 +1,4 @@
-"""Conversion of messages to LangChain's messages, and serialisation of LangChain's messages."""
+"""Convert messages to LangChain's messages, and serialise LangChain's messages."""
 
 from __future__ import annotations
 

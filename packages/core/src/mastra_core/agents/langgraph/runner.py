@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from langchain_core.messages import SystemMessage
@@ -23,7 +23,7 @@ from mastra_core.agents.langgraph.convert_messages import (
 )
 from mastra_core.agents.messages import AgentInput, Decision, Message
 from mastra_core.agents.protocol import AgentInfo
-from mastra_core.agents.provider_failures import to_provider_failure
+from mastra_core.agents.run_failures import to_provider_failure
 from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.event_spans import trace_events
 from mastra_core.agents.telemetry.run_metrics import measure_runs
@@ -35,6 +35,8 @@ from mastra_core.schema import dump
 __all__ = ("GraphAgent",)
 
 _DEFAULT_NAME = "LangGraph"
+# With one id, the instructions of a run replace those of the last run in a checkpointer's thread.
+_EXTRA_ID = "mastra-extra-instructions"
 _UNSUPPORTED = (
     "model", "instructions", "settings", "tools", "active_tools", "client_tools", "output",
     "output_schema", "require_approval", "stop_when", "limits",
@@ -84,8 +86,9 @@ class GraphAgent(StreamingAgent):
         yield Start()
         try:
             reject_unsupported(input, "LangGraph", *_UNSUPPORTED)
-            async for event in self._iter_events(input):
-                yield event
+            async with aclosing(self._iter_events(input)) as events:
+                async for event in events:
+                    yield event
         except Exception as error:  # noqa: BLE001  # nodes, providers and tools may raise anything
             yield to_provider_failure(error, self.id)
 
@@ -96,10 +99,11 @@ class GraphAgent(StreamingAgent):
             graph_input: Any = await self._build_resume_command(run_input, thread)
         else:
             graph_input = self._build_graph_input(run_input)
-        chunks = self._open_stream(run_input, thread, graph_input)
+        stream = self._open_stream(run_input, thread, graph_input)
+        items = iter_with_timeout(stream, run_input.timeout)
         try:
-            async with contextlib.aclosing(chunks) as stream:
-                async for mode, value in iter_with_timeout(stream, run_input.timeout):
+            async with aclosing(items):
+                async for mode, value in items:
                     for event in converter.convert(mode, value):
                         yield event
         except GraphRecursionError:
@@ -120,7 +124,7 @@ class GraphAgent(StreamingAgent):
             reason=reason,
             object=dump(converter.state.get("structured_response")),
             usage=converter.total_usage,
-            history=b"" if self._has_checkpointer else _encode_state(converter.state, run_input),
+            history=b"" if self._has_checkpointer else _encode_state(converter.state),
         )
 
     def _open_stream(
@@ -168,7 +172,7 @@ class GraphAgent(StreamingAgent):
         elif run_input.history:
             earlier, messages = decode_history(run_input.history), run_input.new_messages
         if run_input.extra_instructions:
-            earlier.append(SystemMessage(run_input.extra_instructions))
+            earlier.append(SystemMessage(run_input.extra_instructions, id=_EXTRA_ID))
         return {"messages": [*earlier, *to_native_messages(messages)]}
 
 
@@ -185,14 +189,9 @@ def _to_answer(decision: Decision) -> Any:
     return decision.approved if decision.data is None else decision.data
 
 
-def _encode_state(state: dict[str, Any], run_input: AgentInput) -> bytes:
+def _encode_state(state: dict[str, Any]) -> bytes:
     """Serialise the messages, without the instructions that were added only for this run."""
-    extra = run_input.extra_instructions
-    return encode_history(
-        each
-        for each in state.get("messages", [])
-        if not (extra and isinstance(each, SystemMessage) and each.content == extra)
-    )
+    return encode_history(each for each in state.get("messages", []) if each.id != _EXTRA_ID)
 
 
 def _get_thread_id(run_input: AgentInput) -> str:

@@ -29,7 +29,7 @@ __all__ = ("Answer", "AnswerReader")
 
 _ACCEPTED = "Final result processed."
 _SECOND_ANSWER = "Output tool not used - a final result was already processed."
-# pydantic-ai sends only these sentences as a part of the system.
+# pydantic-ai sends these sentences as system messages, and other text as messages of the user.
 _ASK_FOR_CALL = "Please include your response in a tool call."
 _ASK_FOR_TEXT = {False: "Please return text.", True: "Please return text or call a tool."}
 

@@ -29,6 +29,29 @@ from mastra_core.tools import Tool, ToolSuspension
 
 __all__ = ("CallBatch",)
 
+_MAX_OUTPUTS = 100  # outputs of a batch that are not read yet; then its tools wait
+
+
+class _ItemQueue:
+    """Passes items from tools to the reader; a tool waits while many outputs are not read."""
+
+    def __init__(self) -> None:
+        self._items: asyncio.Queue[ToolOutput | CallOutcome | BaseException] = asyncio.Queue()
+        self._places = asyncio.Semaphore(_MAX_OUTPUTS)
+
+    async def write(self, output: ToolOutput) -> None:
+        await self._places.acquire()
+        self._items.put_nowait(output)
+
+    def end_call(self, item: CallOutcome | BaseException) -> None:
+        self._items.put_nowait(item)
+
+    async def read(self) -> ToolOutput | CallOutcome | BaseException:
+        item = await self._items.get()
+        if isinstance(item, ToolOutput):
+            self._places.release()
+        return item
+
 
 @dataclasses.dataclass(frozen=True)
 class CallBatch:
@@ -50,14 +73,14 @@ class CallBatch:
     async def run(self) -> AsyncGenerator[AgentEvent | CallOutcome]:
         """Execute the calls; yield the outputs of the tools and the outcome of each call."""
         if len(self.calls) == 1 and not self._writes_outputs(self.calls[0]):
-            yield await self._execute(self.calls[0], asyncio.Queue())
+            yield await self._execute(self.calls[0], _ItemQueue())
             return
-        queue: asyncio.Queue[AgentEvent | CallOutcome | BaseException] = asyncio.Queue()
+        queue = _ItemQueue()
         tasks = [asyncio.create_task(self._execute_into(call, queue)) for call in self.calls]
         try:
             waiting = len(tasks)
             while waiting:
-                item = await queue.get()
+                item = await queue.read()
                 if isinstance(item, BaseException):
                     raise item
                 waiting -= isinstance(item, CallOutcome)
@@ -69,13 +92,13 @@ class CallBatch:
         item = self.toolset.tools.get(call.part.tool_name)
         return item is not None and bool(item.context_names)
 
-    async def _execute_into(self, call: PendingCall, queue: asyncio.Queue[Any]) -> None:
+    async def _execute_into(self, call: PendingCall, queue: _ItemQueue) -> None:
         try:
-            queue.put_nowait(await self._execute(call, queue))
+            queue.end_call(await self._execute(call, queue))
         except BaseException as error:  # noqa: BLE001  # raised again by the reader of the queue
-            queue.put_nowait(error)
+            queue.end_call(error)
 
-    async def _execute(self, call: PendingCall, queue: asyncio.Queue[Any]) -> CallOutcome:
+    async def _execute(self, call: PendingCall, queue: _ItemQueue) -> CallOutcome:
         """Execute a call; in a durable run, return its recorded outcome if there is one."""
         journal = self.run_input.journal
         if journal is None:
@@ -88,8 +111,8 @@ class CallBatch:
 
         return await execute_once(journal, call, self.usage, execute)
 
-    async def call_tool(self, call: PendingCall, queue: asyncio.Queue[Any]) -> CallOutcome:
-        """Call the tool, without a look at the recorded outcome.
+    async def call_tool(self, call: PendingCall, queue: _ItemQueue) -> CallOutcome:
+        """Call the tool, even if an outcome of the call is recorded.
 
         :param call: the call.
         :param queue: receives the outputs of the tool.
@@ -116,12 +139,12 @@ class CallBatch:
             part=part, result=ToolReturnPart(part.tool_name, content, part.tool_call_id)
         )
 
-    def _build_invocation(self, call: PendingCall, queue: asyncio.Queue[Any]) -> ToolInvocation:
+    def _build_invocation(self, call: PendingCall, queue: _ItemQueue) -> ToolInvocation:
         part = call.part
 
         async def write(value: Any) -> None:
             output = value if isinstance(value, AgentEvent) else dump(value)
-            queue.put_nowait(ToolOutput(id=part.tool_call_id, name=part.tool_name, output=output))
+            await queue.write(ToolOutput(id=part.tool_call_id, name=part.tool_name, output=output))
 
         return ToolInvocation(
             run_input=self.run_input,

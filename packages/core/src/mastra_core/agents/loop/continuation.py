@@ -16,8 +16,8 @@ from pydantic_ai.models import Model
 
 __all__ = ("Continuation",)
 
-_MAX_TURNS = 10  # of one answer; a model that is suspended more often may never end
-_MAX_POLLS = 1000  # of one job, which adds no tokens
+_MAX_TURNS = 10  # of one answer; an answer with more turns may never end
+_MAX_POLLS = 1000  # of one job; a poll costs no tokens
 
 
 class Continuation:

@@ -28,7 +28,7 @@ def add_trace_headers(settings: dict[str, Any], model: Model, span: Span) -> dic
     if span is None:
         return settings
     found = [_build_headers(each, span) for each in _list_models(model)]
-    if not all(found):  # one of the models must not or cannot send them
+    if not all(found):  # one of the models must not get the headers, or cannot send them
         return settings
     return {**settings, _HEADERS: {**found[0], **(settings.get(_HEADERS) or {})}}
 

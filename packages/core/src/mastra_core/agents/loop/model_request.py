@@ -124,7 +124,10 @@ class ModelRequest:
 
     @asynccontextmanager
     async def _prepare_sending(self, model: Model) -> AsyncIterator[None]:
-        """Send a request in a block, and raise ``ModelRequestTimeout`` when its time is over."""
+        """Limit the time of a block that sends a request.
+
+        :raises ModelRequestTimeout: when the time is over.
+        """
         try:
             with enter_span(model, self.span):
                 async with asyncio.timeout(self.timeout) as limit:

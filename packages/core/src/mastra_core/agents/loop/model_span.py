@@ -107,7 +107,7 @@ def _describe(messages: list[ModelMessage]) -> Any:
     """Return messages in the format of OpenTelemetry's conventions, without files."""
     described: list[Any] = [*_get_format().messages_to_otel_messages(messages)]
     for part in (part for each in described for part in each["parts"]):
-        if isinstance(part.get("arguments"), str):  # OpenAI's form, in which no field is masked
+        if isinstance(part.get("arguments"), str):  # text, in which no field would be masked
             with contextlib.suppress(msgspec.DecodeError):
                 part["arguments"] = msgspec.json.decode(part["arguments"])
     instructions = getattr(messages[-1], "instructions", None) if messages else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -56,8 +57,9 @@ async def iter_answer_once(
     recorded = journal.find(journal.answer_name)
     if recorded is None:
         await journal.prepare()
-        async for event in iter_answer(request):
-            yield event
+        async with aclosing(iter_answer(request)) as events:
+            async for event in events:
+                yield event
         journal.record(journal.answer_name, dump_response(request.response))
         journal.is_repeated = False
         return

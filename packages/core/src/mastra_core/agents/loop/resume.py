@@ -30,8 +30,8 @@ class Resumption:
     """The decisions about the calls that wait at the end of the history.
 
     :param parts: the model's calls.
-    :param calls: those to execute.
-    :param results: the calls that have a result already, declined ones and those of the caller.
+    :param calls: the calls to execute.
+    :param results: the results of declined calls, and of calls that the caller has executed.
     """
 
     parts: list[ToolCallPart]
@@ -62,7 +62,7 @@ def build_resumption(run_input: AgentInput, history: list[ModelMessage]) -> Resu
 
 
 def answer_interrupted_calls(history: list[ModelMessage]) -> list[ModelMessage]:
-    """Return a history in which each tool call has a result, because providers refuse others.
+    """Return a history in which each tool call has a result; providers refuse any other history.
 
     :param history: pydantic-ai's messages.
     """

@@ -28,7 +28,7 @@ class RunPlan:
 
     :param run_input: the input of the run, with the defaults of the agent.
     :param models: the models, in the order in which they are tried.
-    :param own_models: those of the models that are open for this run only.
+    :param own_models: the models whose connections are open for this run only.
     :param instructions: the system prompt.
     :param history: the messages before the run.
     :param prompt: the user's message in pydantic-ai's form; ``None`` if there is none.
@@ -86,7 +86,7 @@ class RunPlan:
 
 
 def apply_defaults(run_input: AgentInput, agent: AgentDefinition) -> AgentInput:
-    """Return the input; the agent's options replace missing options.
+    """Return the input of a run, in which options of the agent replace missing options.
 
     :param run_input: the input of the run.
     :param agent: the description of the agent.

@@ -16,17 +16,18 @@ from mastra_core.agents.loop.resume import build_resumption
 from mastra_core.agents.loop.run_plan import RunPlan, apply_defaults
 from mastra_core.agents.loop.toolset import Toolset
 from mastra_core.agents.messages import AgentInput
-from mastra_core.agents.protocol import AgentInfo, AgentOutput, build_output
+from mastra_core.agents.protocol import AgentInfo, AgentOutput, build_agent_error, build_output
 from mastra_core.agents.providers import parse_models, split_model_name
 from mastra_core.agents.pydantic_ai.convert_messages import split_history
-from mastra_core.agents.pydantic_ai.failures import build_failure_events
+from mastra_core.agents.pydantic_ai.failures import build_failure_events, to_run_failure
 from mastra_core.agents.pydantic_ai.models import ModelCache
 from mastra_core.agents.pydantic_ai.output_types import get_run_output_type
 from mastra_core.agents.pydantic_ai.preload_models import preload_models
 from mastra_core.agents.pydantic_ai.truncate_history import truncate_history
+from mastra_core.agents.run_failures import to_request_failure
 from mastra_core.agents.telemetry.run_metrics import measure_events, measure_runs
 from mastra_core.agents.toolboxes import list_tools
-from mastra_core.errors import AgentFailed, RequestError
+from mastra_core.errors import MastraError, RequestError
 from mastra_core.request_scope import is_being_cancelled
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ("LoopAgent",)
 
-# Seconds for one answer of the model, including all retries: a provider may ask for any wait with
-# Retry-After, and not every client limits it. It applies to model strings only; the timeouts of a
-# model object are set by the code that creates it.
+# Seconds for one answer of the model, including all retries. A provider may ask for any wait with
+# Retry-After, and not every client limits the wait. The limit applies to model strings only: the
+# code that creates a model object sets the timeouts of this object.
 _MODEL_TIMEOUT = 600.0
 
 
@@ -83,7 +84,7 @@ class LoopAgent:
         :raises AgentFailed: when the run fails.
         :raises RequestError: for an input that cannot be run.
         """
-        plan = await self._build_plan(input)
+        plan = await self._build_plan_or_fail(input)
         start = self._build_start(input)
         events: list[AgentEvent] = [start]
         try:
@@ -92,12 +93,11 @@ class LoopAgent:
                 async for event in run:
                     events.append(event)  # noqa: PERF401  # the events before an error stay
         except RequestError as error:
-            kind = type(error).__name__
-            raise AgentFailed(error.message, kind=kind, status=error.status) from error
+            raise build_agent_error(to_request_failure(error), events) from error
         except Exception as error:  # providers and tools may raise anything
             end = build_failure_events(error, input, self.id)
             if isinstance(last := end[0], Failure):
-                raise AgentFailed(last.message, kind=last.kind, status=last.status) from error
+                raise build_agent_error(last, events) from error
             events += end
         return build_output(events)
 
@@ -107,15 +107,15 @@ class LoopAgent:
 
         :param input: the input of the run.
         """
-        yield self._build_start(input)
         try:
+            yield self._build_start(input)
             plan = await self._build_plan(input)
             live = input.journal is None or input.journal.live
             async with aclosing(self._iter_events(plan, live=live)) as run:
                 async for event in run:
                     yield event
         except RequestError as error:
-            yield Failure(message=error.message, kind=type(error).__name__, status=error.status)
+            yield to_request_failure(error)
         except Exception as error:  # providers and tools may raise anything
             if input.journal is not None and is_being_cancelled():  # another process continues
                 raise asyncio.CancelledError from error
@@ -126,9 +126,10 @@ class LoopAgent:
         async with AsyncExitStack() as stack:
             for model in plan.own_models:
                 await stack.enter_async_context(model)
-            run = await stack.enter_async_context(aclosing(AgentRun(plan, live=live).iter_events()))
-            timeout = plan.run_input.timeout
-            events = run if timeout is None else iter_with_timeout(run, timeout)
+            events = AgentRun(plan, live=live).iter_events()
+            if (timeout := plan.run_input.timeout) is not None:
+                events = iter_with_timeout(events, timeout)
+            await stack.enter_async_context(aclosing(events))
             async for event in events:
                 yield event
 
@@ -137,6 +138,18 @@ class LoopAgent:
             return Start(model=self._info.model, provider=self._info.provider)
         provider, model = split_model_name(parse_models(run_input.model)[0])
         return Start(model=model, provider=provider)
+
+    async def _build_plan_or_fail(self, run_input: AgentInput) -> RunPlan:
+        """Build the plan of a run; convert what a function or toolbox of the user raises.
+
+        :raises AgentFailed: when code of the user raises an exception.
+        """
+        try:
+            return await self._build_plan(run_input)
+        except MastraError:
+            raise
+        except Exception as error:
+            raise build_agent_error(to_run_failure(error, self.id), ()) from error
 
     async def _build_plan(self, run_input: AgentInput) -> RunPlan:
         """Build the plan of a run: its models, tools, settings and messages.

@@ -1,14 +1,15 @@
-"""The tools of a run, and what the model gets of them."""
+"""The tools of a run, and their definitions for the model."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from pydantic_ai.tools import ToolDefinition
 
 from mastra_core.agents.messages import AgentInput, ClientTool
 from mastra_core.agents.pydantic_ai.tools import to_definition
-from mastra_core.errors import InvalidInput
+from mastra_core.errors import ConfigError, InvalidInput
 from mastra_core.tools import Tool, as_tool
 
 __all__ = ("Toolset",)
@@ -42,10 +43,15 @@ class Toolset:
         :param run_input: the input of the run.
         :param more: the tools that toolboxes offer at this moment.
         :raises InvalidInput: for a client tool that has the same name as another tool.
+        :raises ConfigError: for a tool of a toolbox that has the same name as another tool. The
+            toolbox may belong to others, who could replace a tool of the agent in this way.
         """
         if not (run_input.tools or run_input.client_tools or more):
             return self
-        added = Toolset((*map(as_tool, run_input.tools), *more), run_input.client_tools)
+        own_tools = tuple(map(as_tool, run_input.tools))
+        known_names = {*self.tools, *(item.id for item in own_tools)}
+        _check_toolbox_names([*known_names, *(item.id for item in more)])
+        added = Toolset((*own_tools, *more), run_input.client_tools)
         joined = Toolset(())
         joined.tools = {**self.tools, **added.tools}
         joined.client_names = added.client_names
@@ -70,3 +76,12 @@ class Toolset:
         selected.client_names = self.client_names & frozenset(names)
         selected.definitions = [each for each in self.definitions if each.name in names]
         return selected
+
+
+def _check_toolbox_names(names: Sequence[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ConfigError(
+                f"A toolbox has the tool {name!r}, and another tool has the same name.",
+                "Prefix the names of the toolbox's tools, as with McpClient(name=...).",
+            )

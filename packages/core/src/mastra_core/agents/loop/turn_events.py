@@ -1,4 +1,4 @@
-"""Convert one turn of the model to events, whole or while it streams."""
+"""Convert one turn of the model to events, after the turn or during its stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversion of the SDK's events."""
+"""Convert the events of the OpenAI Agents SDK."""
 
 from __future__ import annotations
 
@@ -98,6 +98,7 @@ class EventConverter:
                 arguments=call.arguments,
                 result=dump(output),
                 failed=declined,
+                declined=declined,
             )
         ]
 

@@ -1,4 +1,4 @@
-"""Conversion of messages to the SDK's input items."""
+"""Convert messages to input items of the OpenAI Agents SDK."""
 
 from __future__ import annotations
 

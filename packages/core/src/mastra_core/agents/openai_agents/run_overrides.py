@@ -1,4 +1,4 @@
-"""Options of one run: override the agent, its model and its settings."""
+"""Override an agent, its model and its settings with the options of one run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Any
 import agents
 
 from mastra_core.agents.messages import AgentInput, ClientTool
+from mastra_core.agents.tool_calls import describe_tool_error
 from mastra_core.errors import InvalidInput
+from mastra_core.redaction import safe_message
 from mastra_core.schema import dump, to_json_schema
 from mastra_core.tools import Tool, ToolContext, as_tool
 
@@ -78,9 +80,13 @@ def _to_function_tool(item: Tool) -> Any:
     async def invoke(context: Any, arguments: str) -> Any:
         tool_context = context.context if isinstance(context.context, ToolContext) else None
         try:
-            return await item.execute(json.loads(arguments or "{}"), tool_context)
-        except InvalidInput as error:
-            return f"The arguments are invalid: {error.message}"  # the model may try again
+            values = item.parse_arguments(json.loads(arguments or "{}"))
+        except (InvalidInput, ValueError) as error:
+            return f"The arguments are invalid: {safe_message(error)}"  # the model may try again
+        try:
+            return await item.call(values, tool_context)
+        except Exception as error:  # noqa: BLE001  # a tool may raise anything
+            return describe_tool_error(error, item.id)
 
     return agents.FunctionTool(
         name=item.id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import agents
@@ -22,7 +23,8 @@ from mastra_core.agents.openai_agents.convert_events import EventConverter, to_t
 from mastra_core.agents.openai_agents.convert_messages import to_input_items
 from mastra_core.agents.openai_agents.run_overrides import build_run_config, override_agent
 from mastra_core.agents.protocol import AgentInfo
-from mastra_core.agents.provider_failures import to_provider_failure
+from mastra_core.agents.providers import split_model_name
+from mastra_core.agents.run_failures import to_provider_failure
 from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.event_spans import trace_events
 from mastra_core.agents.telemetry.run_metrics import measure_runs
@@ -73,16 +75,26 @@ class OpenAIAgent(StreamingAgent):
     @measure_runs
     @trace_events(_has_own_spans)
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        info = self.info()
-        yield Start(model=info.model, provider=info.provider)
+        yield self._build_start(input)
         try:
             reject_unsupported(input, "the OpenAI Agents SDK", "stop_when", "limits")
-            async for event in self._iter_events(input):
-                yield event
+            async with aclosing(self._iter_events(input)) as events:
+                async for event in events:
+                    yield event
         except agents.AgentsException as error:
             yield _to_failure(error, self.id)
         except Exception as error:  # noqa: BLE001  # providers and tools may raise anything
             yield to_provider_failure(error, self.id)
+
+    def _build_start(self, run_input: AgentInput) -> Start:
+        model = run_input.model
+        if model is None:
+            info = self.info()
+            return Start(model=info.model, provider=info.provider)
+        if isinstance(model, str):
+            provider, name = split_model_name(model)
+            return Start(model=name, provider=provider)
+        return Start(model=getattr(model, "model", ""))
 
     async def _iter_events(self, run_input: AgentInput) -> AsyncGenerator[AgentEvent]:
         agent = override_agent(self._agent, run_input)
@@ -98,10 +110,12 @@ class OpenAIAgent(StreamingAgent):
             **limit,
         )
         converter = EventConverter(run_input.decisions, waiting_calls)
+        sdk_events = iter_with_timeout(run.stream_events(), run_input.timeout)
         try:
-            async for sdk_event in iter_with_timeout(run.stream_events(), run_input.timeout):
-                for event in converter.convert(sdk_event):
-                    yield event
+            async with aclosing(sdk_events):
+                async for sdk_event in sdk_events:
+                    for event in converter.convert(sdk_event):
+                        yield event
         except agents.MaxTurnsExceeded:
             yield converter.finish_turn("tool-calls")
             yield Finish(

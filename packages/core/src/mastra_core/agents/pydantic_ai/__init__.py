@@ -1,4 +1,4 @@
-"""pydantic-ai: adapts users' agents, and converts its messages, models and errors.
+"""Adapt users' pydantic-ai agents, and convert the messages, models and errors of pydantic-ai.
 
 The built-in ``Agent`` has a loop of its own (``mastra_core.agents.loop``), which uses the
 conversions. A user who registers an agent of pydantic-ai has imported pydantic-ai already.

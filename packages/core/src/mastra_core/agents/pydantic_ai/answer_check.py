@@ -2,8 +2,8 @@
 
 A caller's schema must not make the server load an address or spend unlimited time. Therefore the
 server evaluates a copy without patterns, in which each reference is replaced with its target. The
-copy has a maximum size. Parts of the answer beyond it are not checked. The model receives the whole
-schema.
+copy has a maximum size. Parts of the answer that only the rest of the schema describes are not
+checked. The model receives the whole schema.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ __all__ = ("build_answer_check",)
 MAX_SIZE = 500  # subschemas that are evaluated
 MAX_OPEN_REFERENCES = 4  # nested references
 MAX_DEPTH = 9  # nested subschemas; Python cannot compile deeper code
+MAX_NESTING = 100  # nested objects and lists of a caller's schema; each level needs stack frames
 _HINT = "Send a valid JSON Schema."
 # Only these keywords are evaluated: others may contain a pattern, a reference or unlimited work.
 _MAPS_OF_SCHEMAS = frozenset(("properties", "dependentSchemas"))
@@ -32,8 +33,6 @@ _PLAIN_VALUES = frozenset(
      "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "minItems", "maxItems",
      "uniqueItems", "minProperties", "maxProperties")
 )  # fmt: skip
-
-
 _STRICTER = ("not", "oneOf", "if")  # these keywords refuse more values if their schemas accept more
 _ANNOTATIONS = frozenset(
     ("title", "description", "default", "examples", "$schema", "$id", "id", "$comment", "$defs",
@@ -52,6 +51,8 @@ def build_answer_check(schema: dict[str, Any], *, enforce_patterns: bool) -> Cal
     """
     import fastjsonschema
 
+    if not enforce_patterns:
+        _check_nesting(schema)
     evaluated = copy.deepcopy(schema) if enforce_patterns else _Inliner(schema).inline()
     try:
         try:
@@ -80,6 +81,27 @@ def _compile(schema: Any) -> Callable[[Any], Any]:
         schema, handlers=_NoHandlers(), use_default=False, detailed_exceptions=False
     )
     return validate
+
+
+def _check_nesting(schema: Any) -> None:
+    """Raise an error for a schema that is nested too deeply.
+
+    :raises InvalidInput: for such a schema.
+    """
+    values, depth = [schema], 0
+    while values:
+        if depth > MAX_NESTING:
+            raise InvalidInput(
+                f"The schema of the answer has more than {MAX_NESTING} nested objects and lists.",
+                "Send a schema with fewer levels.",
+            )
+        parents = [each for each in values if isinstance(each, dict | list)]
+        values = [
+            child
+            for each in parents
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        depth += bool(values)
 
 
 def _has_reference(value: Any) -> bool:
@@ -145,7 +167,7 @@ class _Inliner:
         self._depth += 1
         converted = {key: self._convert_key(key, value, targets) for key, value in schema.items()}
         self._depth -= 1
-        # Without these keywords, allowed properties would count as additional.
+        # The copy lacks the patterns, so the properties that they allow would count as additional.
         if "patternProperties" in schema:
             converted["additionalProperties"] = _OMITTED
         return {key: value for key, value in converted.items() if value is not _OMITTED}

@@ -10,8 +10,8 @@ from mastra_core.agents.events import AgentEvent, PartialObject, TextDelta
 
 __all__ = ("AnswerShape", "AnswerStream")
 
-# An incomplete answer is sent again when its text has grown by this fraction. This limits the total
-# length of all incomplete answers to a multiple of the answer's length.
+# An incomplete answer is sent again when its text has grown by a 64th. This limits the total length
+# of all incomplete answers to a multiple of the answer's length.
 _GROWTH = 64
 
 

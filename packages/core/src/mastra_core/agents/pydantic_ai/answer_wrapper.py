@@ -1,4 +1,4 @@
-"""Wrap an answer that is no object in an object, because the arguments of a tool are one."""
+"""Wrap an answer of another type in an object, because the arguments of a tool are an object."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def wrap_schema(schema: dict[str, Any]) -> tuple[dict[str, Any], str]:
     name = _ARRAY if schema.get("type") == "array" else _VALUE
     inner = {key: value for key, value in schema.items() if key not in _SHARED}
     shared = {key: schema[key] for key in _SHARED if isinstance(schema.get(key), dict)}
-    if (moved := _move_references(schema)) != schema:  # a part of the schema names the root
+    if (moved := _move_references(schema)) != schema:  # a part refers to the root
         definitions = {key: value for key, value in moved.items() if key in shared}
         root = {key: value for key, value in moved.items() if key not in _SHARED}
         inner = {"$ref": _ROOT}

@@ -38,9 +38,9 @@ def build_deferred_results(
 
     :param run_input: the input of the run.
     :param history: pydantic-ai's messages.
-    :param allow_partial: whether a call without a decision may wait again; else each call needs
-        one.
-    :returns: the results; ``None`` if the history waits for none.
+    :param allow_partial: whether a call without a decision may wait again; else each call needs a
+        decision.
+    :returns: the results; ``None`` if no call waits.
     :raises InvalidInput: for a decision about another call, or a missing decision.
     """
     pending = find_pending_calls(history) if run_input.history else {}

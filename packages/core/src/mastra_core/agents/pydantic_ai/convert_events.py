@@ -1,4 +1,4 @@
-"""Conversion of pydantic-ai's events while a run goes on."""
+"""Convert pydantic-ai's events during a run."""
 
 from __future__ import annotations
 

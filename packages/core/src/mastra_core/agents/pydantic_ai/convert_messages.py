@@ -15,6 +15,7 @@ from mastra_core.agents.messages import (
     ToolCallPart,
     ToolResultPart,
 )
+from mastra_core.agents.pydantic_ai.file_downloads import build_file_identifier
 from mastra_core.errors import InvalidInput
 
 __all__ = ("split_history",)
@@ -91,7 +92,8 @@ def _convert_user_part(part: TextPart | FilePart) -> native.UserContent:
     if part.data:
         return native.BinaryContent(part.data, media_type=part.media_type)
     url_class = _URLS.get(part.media_type.partition("/")[0], native.DocumentUrl)
-    url: native.UserContent = url_class(part.url, media_type=part.media_type)
+    identifier = build_file_identifier(part.url)
+    url: native.UserContent = url_class(part.url, media_type=part.media_type, identifier=identifier)
     return url
 
 

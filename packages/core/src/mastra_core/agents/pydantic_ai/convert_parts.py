@@ -1,4 +1,4 @@
-"""Conversion of single parts of pydantic-ai's messages."""
+"""Convert single parts of pydantic-ai's messages."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from pydantic_ai import exceptions as native
 
 from mastra_core.agents.deadline import RunTimedOut
 from mastra_core.agents.events import AgentEvent, Failure, Finish, StepFinish
-from mastra_core.agents.function import to_failure
 from mastra_core.agents.messages import AgentInput
+from mastra_core.agents.run_failures import to_failure
 from mastra_core.errors import ConfigError, MastraError
 
 __all__ = ("build_failure_events", "to_run_failure")
@@ -39,8 +39,8 @@ _MODEL: tuple[tuple[type[Exception], str, int], ...] = (
     (native.ModelAPIError, "answered with an error", 502),
 )
 _UNUSABLE = "The model's answer cannot be used: {}."
-# Part of the message when the model may not correct an answer again; pydantic-ai has no class for
-# it. Clients repeat a request after a 5xx, and each repetition would pay the model again.
+# Part of the error message when the model may not correct its answer again; pydantic-ai has no
+# class for this error. Its status is no 5xx: clients would repeat the request, and pay each time.
 _NO_RETRIES_LEFT = "xceeded max"
 _RUN: tuple[tuple[type[Exception], str, int], ...] = (
     (native.RunTimedOut, "The run took longer than its timeout.", 504),

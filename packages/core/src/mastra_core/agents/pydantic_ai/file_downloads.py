@@ -2,12 +2,17 @@
 
 A provider loads such a file itself, if it can. For other providers, pydantic-ai downloads the file
 in this process. A caller could then make the server send requests to any public address.
+
+A tool of a user's pydantic-ai agent may also name files by URL, and pydantic-ai may put them beside
+the message of the caller. The identifier of a file says where it came from, also in a history that
+was stored and read again.
 """
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+import zlib
 from typing import Any, Self
 
 from pydantic_ai.capabilities import AbstractCapability
@@ -20,12 +25,13 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 
-from mastra_core.agents.messages import AgentInput, FilePart
+from mastra_core.agents.messages import AgentInput
 from mastra_core.errors import InvalidInput
 
-__all__ = ("build_download_refusal", "refuse_downloads")
+__all__ = ("build_download_refusal", "build_file_identifier", "refuse_downloads")
 
 _SHOWN = 200  # characters of a URL that the error quotes
+_PREFIX = "input-file-"  # of the identifiers of files in ``AgentInput.messages``
 
 
 class _Refusal(int):
@@ -58,6 +64,14 @@ class _Refusal(int):
     __hash__ = int.__hash__
 
 
+def build_file_identifier(url: str) -> str:
+    """Return the identifier for a file of ``AgentInput.messages``.
+
+    :param url: the URL of the file.
+    """
+    return f"{_PREFIX}{zlib.crc32(url.encode(errors='replace')):08x}"
+
+
 def refuse_downloads(messages: list[ModelMessage], run_input: AgentInput) -> list[ModelMessage]:
     """Return messages in which no file of a caller is downloaded by pydantic-ai.
 
@@ -69,13 +83,7 @@ def refuse_downloads(messages: list[ModelMessage], run_input: AgentInput) -> lis
     """
     if not run_input.caller:
         return messages
-    urls = {
-        part.url
-        for message in run_input.messages
-        for part in message.parts
-        if isinstance(part, FilePart)
-    }
-    return [_mark_message(each, urls) for each in messages]
+    return [_mark_message(each) for each in messages]
 
 
 def build_download_refusal(run_input: AgentInput) -> list[AbstractCapability[Any]]:
@@ -95,22 +103,22 @@ class _DownloadRefusal(AbstractCapability[Any]):
         return request_context
 
 
-def _mark_message(message: ModelMessage, urls: set[str]) -> ModelMessage:
-    """Mark the files of a caller; a request with results of tools also has files of tools."""
+def _mark_message(message: ModelMessage) -> ModelMessage:
+    """Mark the files of a caller; only a request with results of tools may have files of tools."""
     if not isinstance(message, ModelRequest) or not any(map(_has_content, message.parts)):
         return message
     has_results = any(isinstance(part, ToolReturnPart) for part in message.parts)
-    parts = [_mark_part(part, urls if has_results else None) for part in message.parts]
+    parts = [_mark_part(part, only_input=has_results) for part in message.parts]
     return dataclasses.replace(message, parts=parts)
 
 
-def _mark_part(part: ModelRequestPart, urls: set[str] | None) -> ModelRequestPart:
-    """Mark the files with one of ``urls``, or all files if it is ``None``."""
+def _mark_part(part: ModelRequestPart, *, only_input: bool) -> ModelRequestPart:
+    """Mark the files of a part: those of ``AgentInput.messages``, or all."""
     if not isinstance(part, UserPromptPart) or isinstance(part.content, str):
         return part
     content = [
         _mark_file(each)
-        if isinstance(each, FileUrl) and (urls is None or each.url in urls)
+        if isinstance(each, FileUrl) and (not only_input or each.identifier.startswith(_PREFIX))
         else each
         for each in part.content
     ]

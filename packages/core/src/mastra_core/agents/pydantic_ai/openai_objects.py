@@ -94,14 +94,7 @@ class _ObjectBuilder:
         self._in_union = in_union
         self._names = frozenset(class_.model_fields)
         self._fields = [
-            (
-                name,
-                _get_converter(_get_type(field), in_union=in_union),
-                field.is_required(),
-                field.default,
-            )
-            for name, field in class_.model_fields.items()
-            if _check_field(field)
+            (name, *_describe_field(field, in_union)) for name, field in class_.model_fields.items()
         ]
 
     def build(self, value: Any) -> Any:
@@ -124,14 +117,12 @@ class _ObjectBuilder:
         return _create_object(self._class, fields, extra, present)
 
 
-def _get_type(field: FieldInfo) -> Any:
-    return field.annotation
-
-
-def _check_field(field: FieldInfo) -> bool:
+def _describe_field(field: FieldInfo, in_union: bool) -> tuple[Convert, bool, Any]:
+    """Return the converter of a field, whether the field is required, and its default."""
     if field.alias is not None or field.default_factory is not None:
         raise UnexpectedShape
-    return True
+    type_: Any = field.annotation
+    return _get_converter(type_, in_union=in_union), field.is_required(), field.default
 
 
 def _create_object(

@@ -37,8 +37,9 @@ def accelerate_client(model: OpenAIChatModel | OpenAIResponsesModel) -> None:
 async def _create(create: Callable[..., Awaitable[Any]], **options: Any) -> Any:
     """Create a completion or a response; insert large arguments into the finished body.
 
-    The SDK compares the other arguments with their types at every level, and with every type of a
-    union. This finds nothing to change in the arguments of pydantic-ai, which are JSON builtins.
+    The SDK compares an argument with its type at every level, and with every type of a union. The
+    comparison of a large argument takes long. It changes nothing, because pydantic-ai's arguments
+    are JSON builtins.
     """
     extra = options.pop("extra_body", None) or {}
     large = {name: options.pop(name) for name in _LARGE_ARGUMENTS if options.get(name)}

@@ -58,7 +58,8 @@ def describe_output(type_: Any, *, enforce_patterns: bool = True) -> OutputDescr
     """Describe the structured answer of a type or a JSON Schema.
 
     :param type_: the type or the JSON Schema of the answer.
-    :param enforce_patterns: whether patterns in a JSON Schema are checked; not those of callers.
+    :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema of a
+        caller.
     :raises InvalidInput: for an invalid JSON Schema.
     """
     description = _describe_type(type_, enforce_patterns=enforce_patterns)
@@ -91,7 +92,8 @@ def to_native_output(type_: Any, *, enforce_patterns: bool = True) -> Any:
     again.
 
     :param type_: the type or the JSON Schema of the answer.
-    :param enforce_patterns: whether patterns in a JSON Schema are checked; not those of callers.
+    :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema of a
+        caller.
     :raises InvalidInput: for an invalid JSON Schema.
     """
     if not isinstance(type_, dict) and not _is_checked_by_msgspec(type_):

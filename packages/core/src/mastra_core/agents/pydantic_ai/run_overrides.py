@@ -46,12 +46,12 @@ class RunStopped(Exception):
 @dataclasses.dataclass
 class _StopCapability(AbstractCapability[Any]):
     conditions: Sequence[StopCondition]
-    seen: int
+    previous_count: int
 
     async def before_model_request(
         self, ctx: pydantic_ai.RunContext[Any], request_context: Any
     ) -> Any:
-        events = build_events(ctx.messages, self.seen)
+        events = build_events(ctx.messages, self.previous_count)
         if events:
             events.append(StepFinish(reason="tool-calls", continued=True))
         if any(condition(events) for condition in self.conditions):

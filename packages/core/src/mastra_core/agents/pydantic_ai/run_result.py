@@ -1,4 +1,4 @@
-"""Conversion of a finished run's messages to events."""
+"""Convert the messages of a finished run to events."""
 
 from __future__ import annotations
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, nullcontext
 from typing import Any
 
 import pydantic_ai
 
-from mastra_core.agents.events import AgentEvent, Failure, Start
+from mastra_core.agents.events import AgentEvent, Start
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo
 from mastra_core.agents.providers import get_provider_variables, parse_models, split_model_name
@@ -36,6 +36,7 @@ from mastra_core.agents.pydantic_ai.run_overrides import (
 )
 from mastra_core.agents.pydantic_ai.tools import build_toolsets
 from mastra_core.agents.pydantic_ai.truncate_history import truncate_history
+from mastra_core.agents.run_failures import to_request_failure
 from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.event_spans import trace_events
 from mastra_core.agents.telemetry.run_metrics import measure_runs
@@ -68,13 +69,10 @@ class PydanticAgent(StreamingAgent):
     :param description: what the agent is for.
     :cvar records_calls: whether finished calls are recorded in the journal of a durable run.
     :cvar repeats_events: whether the events of recorded calls are sent to the readers again.
-    :cvar allows_partial_decisions: whether some of several waiting calls may be decided while the
-        others keep waiting; the tools of a user's own agent would not ask again.
     """
 
     records_calls = True
     repeats_events = True
-    allows_partial_decisions = False
 
     def __init__(
         self, agent: pydantic_ai.Agent[Any, Any], *, id: str, name: str, description: str = ""
@@ -88,14 +86,9 @@ class PydanticAgent(StreamingAgent):
     def info(self) -> AgentInfo:
         """Return the model and the provider of the agent, if the agent has a model."""
         model = self._agent.model
-        if isinstance(model, str):
-            provider, _, label = model.rpartition(":")
-            return AgentInfo(
-                provider=provider, model=label, variables=get_provider_variables(provider)
-            )
-        return AgentInfo(
-            provider=getattr(model, "system", ""), model=getattr(model, "model_name", "")
-        )
+        provider, name = split_model_name(model)
+        variables = get_provider_variables(provider) if isinstance(model, str) else ()
+        return AgentInfo(provider=provider, model=name, variables=variables)
 
     def preload(self) -> None:
         """Import the clients of the agent's models."""
@@ -114,22 +107,22 @@ class PydanticAgent(StreamingAgent):
     @measure_runs
     @trace_events(_has_own_spans)
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        yield self._build_start(input)
         try:
+            yield self._build_start(input)
             arguments = await self._build_arguments(input)
             async with self._agent.run_stream_events(**arguments) as run:
                 converter = EventConverter(run, get_answer_shape(get_run_output_type(input)))
+                instructions = self._get_replacement_instructions(input)
                 try:
-                    async for event in self._iter_events(
-                        run, self._get_replacement_instructions(input)
-                    ):
-                        for each in converter.convert(event):
-                            yield each
+                    async with aclosing(self._iter_events(run, instructions)) as events:
+                        async for event in events:
+                            for each in converter.convert(event):
+                                yield each
                 except RunStopped as stop:
                     for each in converter.finish_stopped(stop):
                         yield each
         except RequestError as error:
-            yield Failure(message=error.message, kind=type(error).__name__, status=error.status)
+            yield to_request_failure(error)
         except Exception as error:  # noqa: BLE001  # providers and tools may raise anything
             for each in build_failure_events(error, input, self.id):
                 yield each
@@ -141,14 +134,14 @@ class PydanticAgent(StreamingAgent):
         provider, model = split_model_name(parse_models(run_input.model)[0])
         return Start(model=model, provider=provider)
 
-    async def _iter_events(self, run: Any, instructions: str) -> AsyncIterator[Any]:
+    async def _iter_events(self, run: Any, instructions: str) -> AsyncGenerator[Any]:
         """Yield the events of ``run``; the run starts when the first event is read.
 
         The run's task copies the context in which it starts. The override is therefore needed only
         around the first event. Around a ``yield``, it would also apply to the reader of the events.
         """
         override = self._agent.override(instructions=instructions)
-        with override if instructions else contextlib.nullcontext():
+        with override if instructions else nullcontext():
             event = await anext(run, None)
         while event is not None:
             yield event
@@ -172,8 +165,9 @@ class PydanticAgent(StreamingAgent):
             "user_prompt": prompt,
             "message_history": history,
             **_drop_empty(
+                # The agent's own tools would not ask again for a call without a decision.
                 deferred_tool_results=build_deferred_results(
-                    run_input, history, allow_partial=self.allows_partial_decisions
+                    run_input, history, allow_partial=False
                 ),
                 model_settings=remove_forced_choice(run_input.settings),
                 output_type=self._build_output_type(run_input),

@@ -1,4 +1,4 @@
-"""Truncation of serialised pydantic-ai messages."""
+"""Truncate serialised pydantic-ai messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Message(msgspec.Struct):
 
     @property
     def starts_turn(self) -> bool:
-        """Return whether a user's message starts a turn here, so that a cut is possible."""
+        """Whether the message begins a turn, so that the history can be cut before it."""
         kinds = {part.part_kind for part in self.parts}
         return "user-prompt" in kinds and not kinds & {"tool-return", "retry-prompt"}
 

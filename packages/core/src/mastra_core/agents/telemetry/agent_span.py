@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from typing import Any
 
+from mastra_core.agents.close_stream import close_at_end
 from mastra_core.agents.events import AgentEvent, Failure, Finish
 from mastra_core.agents.message_content import describe_messages
 from mastra_core.agents.messages import AgentInput
@@ -79,8 +79,7 @@ def record_agent_failure(span: Span, message: str) -> None:
 
 async def _stream_in_span(agent: AgentLike, run_input: AgentInput) -> AsyncGenerator[AgentEvent]:
     with start_agent_span(agent, run_input) as span:
-        events: Any = agent.stream(run_input)
-        async with contextlib.aclosing(events):
+        async with close_at_end(agent.stream(run_input)) as events:
             async for event in events:
                 if isinstance(event, Failure):
                     record_agent_failure(span, event.message)

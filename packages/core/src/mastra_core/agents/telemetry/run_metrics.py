@@ -1,4 +1,4 @@
-"""Measure the runs of agents by their events, for all frameworks alike."""
+"""Measure the runs of agents by their events, in the same way for all frameworks."""
 
 from __future__ import annotations
 

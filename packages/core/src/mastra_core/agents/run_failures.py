@@ -1,4 +1,4 @@
-"""Describe errors of model providers in sentences that a caller may see.
+"""Convert exceptions to the last event of a run, with a message that a caller may see.
 
 A provider's response may contain keys, addresses and accounts, so only the log gets it. The SDKs of
 the providers have no base class in common, but their errors use the same names and HTTP statuses.
@@ -7,10 +7,11 @@ the providers have no base class in common, but their errors use the same names 
 from __future__ import annotations
 
 from mastra_core.agents.events import Failure
-from mastra_core.agents.function import to_failure
 from mastra_core.errors import RequestError
+from mastra_core.logger import get_logger
+from mastra_core.redaction import safe_message
 
-__all__ = ("to_provider_failure",)
+__all__ = ("to_failure", "to_provider_failure", "to_request_failure")
 
 _BY_STATUS = (
     (range(401, 404), "refused the application's credentials", 502),
@@ -29,6 +30,24 @@ _BY_NAME = {
 }
 
 
+def to_failure(error: Exception, agent: str) -> Failure:
+    """Convert an exception, and log its traceback.
+
+    :param error: the exception.
+    :param agent: id of the agent.
+    """
+    get_logger("mastra.agents").error("agent %r failed", agent, exc_info=error)
+    return Failure(message=safe_message(error), kind=type(error).__name__)
+
+
+def to_request_failure(error: RequestError) -> Failure:
+    """Convert a mistake of the caller, which is not logged.
+
+    :param error: the mistake.
+    """
+    return Failure(message=error.message, kind=type(error).__name__, status=error.status)
+
+
 def to_provider_failure(error: Exception, agent: str) -> Failure:
     """Convert an error to the last event of a run; log the traceback.
 
@@ -36,7 +55,7 @@ def to_provider_failure(error: Exception, agent: str) -> Failure:
     :param agent: id of the agent.
     """
     if isinstance(error, RequestError):
-        return Failure(message=error.message, kind=type(error).__name__, status=error.status)
+        return to_request_failure(error)
     failure = to_failure(error, agent)
     description, status = _describe_error(error)
     if description:
