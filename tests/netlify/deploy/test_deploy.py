@@ -68,6 +68,28 @@ class TestDeploy(NetlifyFixtures):
         assert len(platform.find_requests("PUT", "/functions/")) == 1
         assert platform.get_published() is deploy
 
+    def test_a_draft_that_became_ready_is_used_again(self, harness, platform):
+        bundle = harness.bundle()
+        draft = self.create_draft(harness, bundle, fingerprint="abc")
+        assert (draft.state, draft.live) == ("ready", False)
+        assert harness.deploy(bundle, fingerprint="abc").id == draft.id
+        assert [deploy.id for deploy in platform.list_deploys()] == [draft.id]
+        assert platform.get_published().id == draft.id
+
+    def test_a_draft_without_a_later_variable_is_not_used_again(self, harness, platform):
+        bundle = harness.bundle()
+        draft = self.create_draft(harness, bundle, fingerprint="abc")
+        harness.set_variables("production", {"STORED": "1"})
+        assert harness.deploy(bundle, fingerprint="abc").id != draft.id
+        assert platform.get_published().env["STORED"] == "1"
+
+    def test_a_deployment_before_a_rollback_is_not_used_again(self, harness, platform):
+        harness.deploy_sample("a")
+        bundle = harness.bundle("b")
+        second = harness.deploy(bundle, fingerprint="abc")
+        harness.call("rollback", "", harness.recorder)
+        assert harness.deploy(bundle, fingerprint="abc").id != second.id
+
     def test_an_unchanged_deploy_makes_no_deployment(self, harness, platform):
         bundle = harness.bundle()
         first = harness.deploy(bundle, fingerprint="abc")

@@ -82,10 +82,10 @@ def deploy(
             hint="If it is another app, choose another project_name. `mastra rollback` restores "
             "the old deployment.",
         )
-        report.step("Setting variables")
-        variables.set(request.env)
         item = _find_unfinished(client, site, settings, request, newest)
         if item is None:
+            report.step("Setting variables")
+            variables.set(request.env)
             report.step("Creating the deployment")
             item = create_deployment(client, site, settings, request, files)
         with _cancel_when_rejected(client, str(item["id"])):
@@ -107,11 +107,15 @@ def _find_unfinished(
     newest: Sequence[dict[str, Any]],
 ) -> dict[str, Any] | None:
     """Return the deployment of an interrupted run of this deploy, with its missing files."""
-    site_id = str(site["id"])
-    item = find_unfinished(newest, request, lambda each: to_deployment(each, site))
+    item = find_unfinished(
+        newest,
+        request,
+        lambda each: to_deployment(each, site),
+        get_change_time=Variables(client, site, request.environment).get_change_time,
+    )
     if item is None or bool(item.get("draft")) != is_draft(settings, request):
         return None
-    return get_deployment(client, site_id, str(item["id"]))
+    return get_deployment(client, str(site["id"]), str(item["id"]))
 
 
 @contextlib.contextmanager

@@ -104,7 +104,7 @@ def to_deployment(item: Mapping[str, Any], site: Mapping[str, Any]) -> Deploymen
         message=tags.message,
         commit=tags.commit or str(item.get("commit_ref") or ""),
         fingerprint=tags.fingerprint,
-        draft=bool(item.get("draft")) and not is_published,
+        draft=bool(item.get("draft")) and not (is_published or item.get("published_at")),
         next=_list_next_steps(item),
     )
 

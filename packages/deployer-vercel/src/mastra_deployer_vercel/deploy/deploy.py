@@ -76,12 +76,18 @@ def deploy(
             hint="If it is another app, choose another project_name. `mastra rollback` restores "
             "the old deployment.",
         )
-        report.step("Setting variables")
-        Variables(client, settings, request.environment).set(request.env)
+        variables = Variables(client, settings, request.environment)
         body = build_deployment_body(settings, project, bundle, request, parts)
-        item = find_unfinished(newest, request, lambda each: to_deployment(each, project, settings))
+        item = find_unfinished(
+            newest,
+            request,
+            lambda each: to_deployment(each, project, settings),
+            get_change_time=variables.get_change_time,
+        )
         # When it is ready, a staged deployment stays a draft, and another one moves the domains.
         if item is None or (item.get("meta") or {}).get(MARK_KEY) != body["meta"][MARK_KEY]:
+            report.step("Setting variables")
+            variables.set(request.env)
             report.step("Creating the deployment")
             item = create_deployment(client, body, parts, report)
         return _finish(client, settings, request, item, report)

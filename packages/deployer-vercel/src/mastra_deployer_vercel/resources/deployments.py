@@ -151,6 +151,7 @@ def to_deployment(
         fingerprint=tags.fingerprint,
         reachable=is_reachable(project, production=stage == "production" and live),
         smoke_headers=headers,
+        draft=stage == "production" and not live and item.get("readySubstate") == "STAGED",
         next=_list_next_steps(item),
     )
 
