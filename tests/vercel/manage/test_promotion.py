@@ -61,3 +61,73 @@ class TestRollback(VercelFixtures):
         harness.deploy_sample("last")
         assert harness.call("rollback", "", harness.recorder).id == first.id
         assert harness.get_live().id == first.id
+
+
+class TestCanary(VercelFixtures):
+    def deploy_draft(self, harness, change):
+        request = harness.build_request(promote=False)
+        access, bundle = harness.build_access(), harness.bundle(change)
+        with harness.observe_call():
+            return harness.caller.deploy(access, bundle, request, harness.recorder)
+
+    @pytest.mark.parametrize("percent", [0, 20])
+    def test_the_live_deployment_is_no_canary(self, harness, platform, percent):
+        live = harness.deploy_sample()
+        with pytest.raises(DeployError, match="has all of the traffic") as raised:
+            harness.call("canary", live.id, percent, harness.recorder)
+        assert "--no-promote" in raised.value.hint
+        assert platform.get_traffic() == {live.id: 100}
+
+    @pytest.mark.parametrize("percent", [0, 20])
+    def test_a_second_canary_is_refused(self, harness, platform, percent):
+        live = harness.deploy_sample()
+        canary, other = (self.deploy_draft(harness, change).id for change in "ab")
+        harness.call("canary", canary, 10, harness.recorder)
+        with pytest.raises(DeployError, match=f"{canary}, already receives") as raised:
+            harness.call("canary", other, percent, harness.recorder)
+        assert f"mastra canary {canary} --percent 0" in raised.value.hint
+        assert platform.get_traffic() == {live.id: 90, canary: 10}
+
+    def test_shares_are_listed(self, harness):
+        live, draft = harness.deploy_sample(), self.deploy_draft(harness, "a")
+        canary = harness.call("canary", draft.id, 25, harness.recorder)
+        assert (canary.percent, canary.live) == (25, False)
+        listed = harness.call("deployments", 10)
+        shares = [(item.id, item.percent, item.live) for item in listed]
+        assert shares == [(draft.id, 25, False), (live.id, 75, True)]
+        harness.call("promote", draft.id, harness.recorder)
+        assert [item.percent for item in harness.call("deployments", 10)] == [None, None]
+
+
+class TestPromotedPreview(VercelFixtures):
+    """A promoted preview is live, also where Vercel does not move the domains by itself."""
+
+    def promote_preview(self, harness):
+        preview = harness.deploy_sample("p", "preview")
+        promoted = harness.call("promote", preview.id, harness.recorder)
+        assert promoted.live
+        assert harness.get_live().id == promoted.id
+        return promoted
+
+    def test_after_a_rollback(self, harness):
+        first, _ = (harness.deploy_sample(change) for change in "ab")
+        harness.call("rollback", first.id, harness.recorder)
+        self.promote_preview(harness)
+
+    def test_with_rolling_releases(self, harness, platform):
+        for change in "ab":
+            harness.deploy_sample(change)
+        stages = [{"targetPercentage": 10}, {"targetPercentage": 100}]
+        config = {"advancementType": "manual-approval", "stages": stages}
+        platform.find_project().rolling_config = config
+        promoted = self.promote_preview(harness)
+        assert platform.get_traffic() == {promoted.id: 100}
+
+    def test_beside_a_canary(self, harness, platform):
+        first, second = (harness.deploy_sample(change) for change in "ab")
+        harness.call("canary", first.id, 10, harness.recorder)
+        preview, before = harness.deploy_sample("p", "preview"), list(platform.list_resources())
+        with pytest.raises(DeployError, match=f"{first.id}, already receives"):
+            harness.call("promote", preview.id, harness.recorder)
+        assert platform.get_traffic() == {first.id: 10, second.id: 90}
+        assert list(platform.list_resources()) == before

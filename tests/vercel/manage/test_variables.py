@@ -38,15 +38,12 @@ def staging(vercel, open_store):
 
 def list_stored(vercel):
     """The environments of each variable of the project, by its name."""
-    variables = vercel.find_project().env.values()
-    return {item.key: [*item.target, *item.environments] for item in variables}
-
-
-def set_shared(vercel, open_store, key, target, environments):
-    """Store a variable that several environments share, as Vercel's dashboard does."""
-    open_store("production").set({key: Secret("x")})
-    variable = next(item for item in vercel.find_project().env.values() if item.key == key)
-    variable.target, variable.environments = target, environments
+    project = vercel.find_project()
+    slugs = {key: item.slug for key, item in project.environments.items()}
+    return {
+        item.key: [*item.target, *(slugs[each] for each in item.environments)]
+        for item in project.env.values()
+    }
 
 
 def test_the_change_time_is_that_of_the_newest_variable_of_the_stage(open_store):
@@ -61,7 +58,7 @@ def test_the_change_time_is_that_of_the_newest_variable_of_the_stage(open_store)
 def test_a_custom_environment_is_named_by_its_slug(vercel, open_store, staging):
     store = open_store("preview", custom_environment="staging")
     store.set({"GREETING": Secret("hullo-4711")})
-    assert list_stored(vercel)["GREETING"] == [staging]
+    assert list_stored(vercel)["GREETING"] == ["staging"]
     assert store.list() == {"GREETING": "staging"}
     assert store.get_change_time() is not None
     assert open_store("preview").list() == {}
@@ -76,21 +73,25 @@ def test_a_missing_custom_environment_is_reported(open_store, staging):
     assert "'staging'" in raised.value.hint
 
 
-@pytest.mark.parametrize(
-    ("custom", "target", "environments", "rest"),
-    [
-        ("staging", ["production"], True, ["production"]),
-        ("", ["preview"], True, "staging"),
-        ("", ["production", "preview"], False, ["production"]),
-        ("staging", [], True, None),
-    ],
-)
+# The environment of the preview, the environments of a variable, and those after its removal.
+SHARED = [
+    ("staging", ["production", "staging"], ["production"]),
+    ("", ["preview", "staging"], ["staging"]),
+    ("", ["production", "preview"], ["production"]),
+    ("staging", ["staging"], None),
+]
+
+
+@pytest.mark.parametrize(("custom", "before", "after"), SHARED)
 def test_a_shared_variable_stays_in_the_other_environments(
-    vercel, open_store, staging, custom, target, environments, rest
+    vercel, open_store, staging, custom, before, after
 ):
-    set_shared(vercel, open_store, "KEY", target, [staging] if environments else [])
+    open_store("production").set({"KEY": Secret("x")})
+    variable = next(item for item in vercel.find_project().env.values() if item.key == "KEY")
+    variable.target = [each for each in before if each != "staging"]
+    variable.environments = [staging] if "staging" in before else []
     open_store("preview", custom_environment=custom).unset(["KEY"])
-    assert list_stored(vercel).get("KEY") == ([staging] if rest == "staging" else rest)
+    assert list_stored(vercel).get("KEY") == after
 
 
 def test_a_single_target_may_be_a_text():

@@ -65,12 +65,8 @@ def read_logs(
 def _select_versions(state: WorkerState, id: str) -> frozenset[str]:
     if id:
         return frozenset((state.require(id).id,))
-    shares = state.current.shares if state.current else {}
-    return frozenset(
-        require_deployed(
-            shares, "No version has traffic.", "Deploy first, or pass the id of a version."
-        )
-    )
+    hint = "Deploy first, or pass the id of a version."
+    return frozenset(require_deployed(state.shares, "No version has traffic.", hint))
 
 
 def _query_lines(

@@ -122,9 +122,17 @@ class WorkerState:
         return self.deployments[0] if self.deployments else None
 
     @property
+    def shares(self) -> Mapping[str, int]:
+        """The present share of the traffic of each version, by id; empty if there is none."""
+        return self.current.shares if self.current else {}
+
+    @property
     def live(self) -> WorkerVersion | None:
-        """The version with the largest share of the traffic; ``None`` if there is none."""
-        return self.find(self.current.main) if self.current else None
+        """The version with all of the traffic; with a canary, the version that had all of it."""
+        if self.current is None:
+            return None
+        stable_ids = (each for each in self.iter_live_ids() if each in self.shares)
+        return self.find(next(stable_ids, self.current.main))
 
     @property
     def production(self) -> WorkerVersion | None:
@@ -176,9 +184,9 @@ class WorkerState:
         :param url: address of the live version.
         :param preview_url: the version's own address; empty if it has none.
         """
-        tags = self.get_tags(version)
-        share = self.current.shares.get(version.id, 0) if self.current else 0
-        is_live = share > 0 and version.stage == "production"
+        tags, share = self.get_tags(version), self.shares.get(version.id)
+        live = self.production
+        is_live = live is not None and live.id == version.id
         return Deployment(
             target="cloudflare",
             id=version.id,
@@ -186,7 +194,7 @@ class WorkerState:
             environment=version.stage,
             created=version.created,
             live=is_live or version.stage == "preview",
-            percent=share if self.current and self.current.is_split and share else None,
+            percent=None if share == _ALL else share,
             branch=tags.branch,
             message=tags.message,
             commit=tags.commit,

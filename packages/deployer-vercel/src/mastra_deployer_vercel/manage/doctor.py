@@ -53,9 +53,7 @@ def _check_plan(settings: VercelDeployer, plan: str) -> Iterator[Problem]:
         )
 
 
-def _check_custom_environment(
-    client: httpx.Client, settings: VercelDeployer
-) -> Iterator[Problem]:
+def _check_custom_environment(client: httpx.Client, settings: VercelDeployer) -> Iterator[Problem]:
     if settings.custom_environment:
         try:
             get_environment_id(client, settings)

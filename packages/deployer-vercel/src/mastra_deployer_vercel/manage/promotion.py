@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import DeployError, DeploymentFailed
 from mastra_core.pipeline import Deployment, Report
-from mastra_deployer.kit import find_rollback_target, poll
+from mastra_deployer.kit import find_rollback_target, poll, refuse_other_canary
 from mastra_deployer_vercel.api import build_project_path
 from mastra_deployer_vercel.deploy.create import MARK_KEY, request_deployment, wait_until_ready
 from mastra_deployer_vercel.resources.deployments import (
@@ -25,7 +25,6 @@ from mastra_deployer_vercel.resources.rolling_release import (
     complete_release,
     find_active_release,
     get_canary_id,
-    raise_for_other_canary,
 )
 from mastra_deployer_vercel.settings import VercelDeployer
 
@@ -49,25 +48,32 @@ def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Rep
     :param id: id of the deployment.
     :param report: receives progress.
     :returns: the deployment that is live now.
-    :raises DeployError: if the deployment does not exist, or another release is active.
+    :raises DeployError: if the deployment does not exist, or another deployment is a canary.
     """
     project = get_project(client, settings)
-    item = find_deployment(client, project, id)
-    if get_stage(item) != "production":
-        return _redeploy_to_production(client, settings, project, item, report)
+    item: Mapping[str, Any] = find_deployment(client, project, id)
     release = find_active_release(client, settings)
-    raise_for_other_canary(release, item["id"])
-    if release:  # a promotion would wait behind this release
-        complete_release(client, settings, item["id"])
-        _wait_for_domains(client, settings, str(item["id"]), report)
-    elif get_live_id(project) != item["id"]:
-        path = build_project_path(settings, 10, f"/promote/{item['id']}")
+    refuse_other_canary(get_id(item), get_canary_id(release))
+    if get_stage(item) != "production":
+        item = _redeploy_to_production(client, settings, project, item, report)
+        project, release = get_project(client, settings), find_active_release(client, settings)
+    if release or get_live_id(project) != get_id(item):
+        _move_production(client, settings, get_id(item), release, report)
+    return _to_live_deployment(client, settings, item)
+
+
+def _move_production(
+    client: httpx.Client, settings: VercelDeployer, id: str, release: dict[str, Any], report: Report
+) -> None:
+    """Give a production deployment all of the traffic."""
+    if not release:
+        path = build_project_path(settings, 10, f"/promote/{id}")
         client.post(path, json={}, extensions={"mastra_idempotent": True})
         # In a project with rolling releases, promoting only starts a release.
-        if get_canary_id(find_active_release(client, settings)) == item["id"]:
-            complete_release(client, settings, item["id"])
-        _wait_for_domains(client, settings, str(item["id"]), report)
-    return _to_live_deployment(client, settings, item)
+        release = find_active_release(client, settings)
+    if get_canary_id(release) == id:  # a promotion would wait behind this release
+        complete_release(client, settings, id)
+    _wait_for_domains(client, settings, id, report)
 
 
 def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> Deployment:
@@ -164,7 +170,8 @@ def _redeploy_to_production(
     project: dict[str, Any],
     item: Mapping[str, Any],
     report: Report,
-) -> Deployment:
+) -> dict[str, Any]:
+    """Deploy the files of a preview to production, and return the ready deployment."""
     files, meta = get_archive_parts(item), item.get("meta") or {}
     if not files:
         raise DeployError(
@@ -190,8 +197,7 @@ def _redeploy_to_production(
             "Deploy to production: mastra deploy --prod.",
         )
     unstaged_settings = dataclasses.replace(settings, staged=False)
-    ready = wait_until_ready(client, get_id(result), unstaged_settings, report)
-    return _to_live_deployment(client, settings, ready)
+    return wait_until_ready(client, get_id(result), unstaged_settings, report)
 
 
 def _to_live_deployment(

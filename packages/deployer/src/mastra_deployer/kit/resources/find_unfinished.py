@@ -52,4 +52,3 @@ def _is_equal_draft(deployment: Deployment, request: DeployRequest) -> bool:
     """Return whether a deployment is a draft that this request would only repeat."""
     is_draft = deployment.draft and deployment.state == "ready" and not deployment.live
     return is_draft and request.message in ("", deployment.message)
-
