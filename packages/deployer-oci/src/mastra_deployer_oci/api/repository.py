@@ -16,6 +16,7 @@ from mastra_deployer_oci.api.docker_auth import Login, find_stored_login, login_
 from mastra_deployer_oci.api.documents import INDEX, MANIFEST_TYPE, Document
 from mastra_deployer_oci.api.redirects import refuse_redirect
 from mastra_deployer_oci.api.reference import DOCKER_HUB, Reference
+from mastra_deployer_oci.api.tags import check_production_tag
 from mastra_deployer_oci.settings import OciDeployer
 
 if TYPE_CHECKING:  # httpx is imported on connecting, so that mastra_target stays cheap
@@ -268,7 +269,9 @@ def open_target(
     :param actions: actions to request tokens for.
     :returns: the repository, to be closed by the caller.
     :raises AuthError: when only one of user name and password is set.
+    :raises ConfigError: when ``image`` or ``tag`` is not valid.
     """
+    check_production_tag(settings.tag)
     image = Reference.parse(settings.image)
     host = get_login_host(image, settings.api_url)
     login = login_from_credentials(credentials) or find_stored_login(host)
