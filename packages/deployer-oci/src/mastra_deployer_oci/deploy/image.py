@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Bundle, DeployRequest
 from mastra_core.secret import Secret
 from mastra_deployer_oci.settings import OciDeployer
@@ -20,7 +21,7 @@ if TYPE_CHECKING:  # the settings class must load without what only deploying ne
     from mastra_deployer_oci.deploy.base_image import BaseImage
     from mastra_deployer_oci.deploy.blob import Blob
 
-__all__ = ("DeployImage", "open_image")
+__all__ = ("DeployImage", "is_draft", "open_image")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,14 @@ class DeployImage:
     blobs: tuple[Blob, ...]
 
 
+def is_draft(request: DeployRequest) -> bool:
+    """Return whether a deploy moves no tag.
+
+    :param request: options of the deploy.
+    """
+    return request.environment == "production" and not request.promote
+
+
 @contextlib.contextmanager
 def open_image(
     bundle: Bundle,
@@ -53,6 +62,7 @@ def open_image(
     :param credentials: values of the credentials that are set.
     :param request: options of the deploy.
     :returns: the repository and the image; both are valid only in the ``with`` block.
+    :raises ConfigError: when a draft would be merged into the image of a tag.
     """
     from mastra_deployer_oci.api.reference import Reference
     from mastra_deployer_oci.api.repository import open_target
@@ -60,6 +70,11 @@ def open_image(
     from mastra_deployer_oci.bundle.image_plan import read_plan
     from mastra_deployer_oci.deploy.base_image import load_base, open_base
 
+    if settings.merge and is_draft(request):
+        raise ConfigError(
+            "merge=true adds a platform to the image of a tag, and with --no-promote no tag moves.",
+            "Deploy all platforms with --preview, and then promote the last deployment.",
+        )
     plan = read_plan(bundle.directory)
     reference = Reference.parse(plan.base) if plan.base else None
     with contextlib.ExitStack() as stack:
