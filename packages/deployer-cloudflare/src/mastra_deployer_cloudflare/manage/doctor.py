@@ -10,7 +10,7 @@ from mastra_core.errors import ApiError, AuthError, DeployError
 from mastra_core.pipeline import Problem
 from mastra_core.secret import Secret
 from mastra_deployer_cloudflare.api import open_api
-from mastra_deployer_cloudflare.deploy.deploy import require_address
+from mastra_deployer_cloudflare.deploy.address_checks import require_address
 from mastra_deployer_cloudflare.resources.addresses import find_changes
 from mastra_deployer_cloudflare.resources.subdomain import find_subdomain
 from mastra_deployer_cloudflare.settings import CloudflareDeployer
