@@ -76,7 +76,7 @@ def create_deployment(
         return item
 
     return create_new(
-        lambda: iter_deployments(client, str(site["id"]), _SEARCH_LIMIT),
+        lambda: iter_deployments(client, site, _SEARCH_LIMIT),
         create,
         get_id=lambda item: str(item["id"]),
     )
@@ -101,12 +101,12 @@ def _build_body(
 
 
 def wait_until_required(
-    client: httpx.Client, site_id: str, item: dict[str, Any], settings: NetlifyDeployer
+    client: httpx.Client, site: Mapping[str, Any], item: dict[str, Any], settings: NetlifyDeployer
 ) -> dict[str, Any]:
     """Wait until Netlify has compared all digests with its files.
 
     :param client: client of Netlify's API.
-    :param site_id: id of the site.
+    :param site: the site, as Netlify describes it.
     :param item: the deployment, as Netlify describes it.
     :param settings: settings of the deployer; ``timeout`` is used.
     :returns: the deployment with ``required`` and ``required_functions``.
@@ -115,16 +115,20 @@ def wait_until_required(
     """
     if "required" in item or "required_functions" in item:
         return item
-    return _poll(client, site_id, str(item["id"]), settings, _PREPARED, None)
+    return _poll(client, site, str(item["id"]), settings, _PREPARED, None)
 
 
 def wait_until_ready(
-    client: httpx.Client, site_id: str, id: str, settings: NetlifyDeployer, report: Report
+    client: httpx.Client,
+    site: Mapping[str, Any],
+    id: str,
+    settings: NetlifyDeployer,
+    report: Report,
 ) -> dict[str, Any]:
     """Poll a deployment until it is ready: ``GET /sites/{site_id}/deploys/{id}``.
 
     :param client: client of Netlify's API.
-    :param site_id: id of the site.
+    :param site: the site, as Netlify describes it.
     :param id: id of the deployment.
     :param settings: settings of the deployer; ``timeout`` is used.
     :param report: receives progress.
@@ -132,12 +136,12 @@ def wait_until_ready(
     :raises DeploymentFailed: when the deployment fails.
     :raises DeployTimeout: when it is not ready in time.
     """
-    return _poll(client, site_id, id, settings, ("ready",), report)
+    return _poll(client, site, id, settings, ("ready",), report)
 
 
 def _poll(
     client: httpx.Client,
-    site_id: str,
+    site: Mapping[str, Any],
     id: str,
     settings: NetlifyDeployer,
     states: tuple[str, ...],
@@ -145,7 +149,7 @@ def _poll(
 ) -> dict[str, Any]:
     final_states = (*states, *FAILED_STATES)
     item = poll(
-        lambda: get_deployment(client, site_id, id),
+        lambda: get_deployment(client, site, id),
         lambda each: each.get("state") in final_states,
         timeout=settings.timeout,
         description=f"the deployment {id}",

@@ -73,7 +73,7 @@ def deploy(
                 "Pass another --message to create a deployment.",
             )
             return published
-        newest = list(iter_deployments(client, str(site["id"]), _SEARCH_LIMIT))
+        newest = list(iter_deployments(client, site, _SEARCH_LIMIT))
         warn_about_other_tool(
             report,
             f"Netlify site {settings.project_name!r}",
@@ -90,11 +90,11 @@ def deploy(
             item = create_deployment(client, site, settings, request, files)
         with _cancel_when_rejected(client, str(item["id"])):
             _refuse_other_context(client, site, request, item)
-            item = wait_until_required(client, str(site["id"]), item, settings)
+            item = wait_until_required(client, site, item, settings)
             send_missing_files(client, item, files, report)
         if request.wait:
             report.step("Waiting until the deployment is ready")
-            item = wait_until_ready(client, str(site["id"]), str(item["id"]), settings, report)
+            item = wait_until_ready(client, site, str(item["id"]), settings, report)
             return to_deployment(item, fetch_site(client, site))
         return to_deployment(item, site)
 
@@ -115,7 +115,7 @@ def _find_unfinished(
     )
     if item is None or bool(item.get("draft")) != is_draft(settings, request):
         return None
-    return get_deployment(client, str(site["id"]), str(item["id"]))
+    return get_deployment(client, site, str(item["id"]))
 
 
 @contextlib.contextmanager
