@@ -205,6 +205,19 @@ class TestDeploy(NetlifyFixtures):
         assert deploy.state == "error"
         assert not platform.find_requests("PUT"), "files were sent"
 
+    @pytest.mark.parametrize("path", ["other.zip", "../api.zip", "{parent}/api.zip"])
+    def test_a_zip_outside_of_the_functions_is_not_sent(self, harness, path):
+        bundle = harness.bundle()
+        parent, manifest = bundle.directory.parent, bundle.directory / FUNCTIONS / "manifest.json"
+        for file in (parent / "api.zip", bundle.directory / "other.zip"):
+            file.write_bytes(b"a file of this machine")
+        content = json.loads(manifest.read_text())
+        content["functions"][0]["path"] = path.format(parent=parent)
+        manifest.write_text(json.dumps(content))
+        with pytest.raises(BundleError, match="which is not a file in") as raised:
+            BundleFiles.from_bundle(Bundle(directory=bundle.directory, manifest=bundle.manifest))
+        assert "Bundle again" in raised.value.hint
+
     def test_two_functions_with_one_content_are_refused(self, harness):
         bundle = harness.bundle()
         functions = bundle.directory / FUNCTIONS

@@ -44,13 +44,19 @@ class BundleFiles:
 
         :param bundle: the bundle to deploy.
         :raises BundleError: if two functions have the same content, because Netlify would confuse
-            them.
+            them, or if a zip is outside of the directory of functions.
         """
         zips = FileManifest.from_directory(bundle.directory / FUNCTIONS)
         functions: dict[str, FunctionConfig] = {}
         paths: dict[str, Path] = {}
         for function in read_functions(bundle.directory):
-            digest = zips.paths[Path(function.path).name]
+            digest = zips.paths.get(function.path.removeprefix(f"{FUNCTIONS}/"))
+            if digest is None:  # another file of this machine must not be sent
+                raise BundleError(
+                    f"The function {function.name!r} has the path {function.path!r}, which is not "
+                    f"a file in {FUNCTIONS}.",
+                    "Bundle again: mastra bundle netlify.",
+                )
             if digest in functions:
                 raise BundleError(
                     f"The functions {functions[digest].name!r} and {function.name!r} have the same "

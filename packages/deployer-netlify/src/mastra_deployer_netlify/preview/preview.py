@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from mastra_core.errors import ConfigError
+from mastra_core.errors import BundleError, ConfigError
 from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
 from mastra_deployer_netlify.bundle.output import STATIC, FunctionConfig, read_functions
@@ -31,6 +31,7 @@ def preview(
     :param port: port to listen on; 0 for any free port.
     :param env: environment variables of the app.
     :returns: the exit code; 130 after an interrupt.
+    :raises BundleError: when the bundle has no function.
     :raises ConfigError: when the port is in use.
     """
     from mastra_deployer.kit import PreviewProxy, temporary_directory
@@ -38,7 +39,7 @@ def preview(
     from mastra_deployer_netlify.preview.rules import build_rules
     from mastra_deployer_netlify.preview.unpack_function import unpack_function
 
-    function = read_functions(bundle.directory)[0]
+    function = _get_function(bundle)
     environment = {
         **_build_environment(function, settings),
         **{name: value.reveal() for name, value in env.items()},
@@ -52,6 +53,13 @@ def preview(
             runtime = "Netlify's bootstrap" if node else "Its Python"
             _print(f"{runtime} serves {bundle.manifest.entry} on {server.url}")
             return server.serve_until_interrupted()
+
+
+def _get_function(bundle: Bundle) -> FunctionConfig:
+    functions = read_functions(bundle.directory)
+    if not functions:
+        raise BundleError("The bundle has no function.", "Bundle again: mastra bundle netlify.")
+    return functions[0]
 
 
 def _build_environment(function: FunctionConfig, settings: NetlifyDeployer) -> dict[str, str]:
