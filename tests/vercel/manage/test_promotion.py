@@ -3,8 +3,9 @@
 import pytest
 
 import mastra_deployer_vercel.hooks
-from mastra_core.errors import DeployError
+from mastra_core.errors import ApiError, DeployError
 from mastra_deployer.testing.fixtures import SuiteFixtures
+from tests.platform_fakes.faults import Fault
 from tests.vercel.fake import FakeVercel
 
 
@@ -61,6 +62,20 @@ class TestRollback(VercelFixtures):
         harness.deploy_sample("last")
         assert harness.call("rollback", "", harness.recorder).id == first.id
         assert harness.get_live().id == first.id
+
+    def test_a_deleted_deployment_is_no_previous_one(self, harness, platform):
+        first, second, third = (harness.deploy_sample(change).id for change in "abc")
+        harness.call("rollback", first, harness.recorder)
+        platform.platform.deployments[third].is_deleted = True
+        assert harness.call("rollback", "", harness.recorder).id == second
+
+    def test_a_conflict_is_not_blamed_on_the_name(self, harness, platform):
+        first, _ = (harness.deploy_sample(change) for change in "ab")
+        conflict = Fault(status=409, raw=b'{"error": {"code": "conflict", "message": "Busy"}}')
+        platform.add_fault("POST", "/rollback/", conflict, times=9)
+        with pytest.raises(ApiError, match="Busy") as raised:
+            harness.call("rollback", first.id, harness.recorder)
+        assert "Wait, and run the same command again" in raised.value.hint
 
 
 class TestCanary(VercelFixtures):

@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mastra_core.errors import ConfigError
+from mastra_deployer_vercel.preview.function_runtime import FunctionRuntime
 from tests.sample_projects import write_project
 
 pytestmark = pytest.mark.slow
@@ -26,6 +28,16 @@ async def told(request):
 
 app = Starlette(routes=[Route("/{rest:path}", told, methods=["GET", "POST"])])
 """
+
+
+def test_an_interpreter_without_venv_is_reported(tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'No module named venv' >&2\nexit 1\n")
+    python.chmod(0o755)
+    runtime = FunctionRuntime(tmp_path, str(python), {}, print)
+    with pytest.raises(ConfigError, match="No module named venv") as raised, runtime:
+        pass
+    assert "python3-venv" in raised.value.hint
 
 
 @pytest.fixture(scope="module")

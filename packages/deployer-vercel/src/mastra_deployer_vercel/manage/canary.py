@@ -9,7 +9,7 @@ from mastra_core.errors import DeployError
 from mastra_core.pipeline import Deployment, Report
 from mastra_deployer.kit import refuse_live_canary, refuse_other_canary
 from mastra_deployer_vercel.manage.promotion import promote, roll_back_to
-from mastra_deployer_vercel.resources.deployments import find_deployment, get_stage, to_deployment
+from mastra_deployer_vercel.resources.deployments import get_deployment, get_stage, to_deployment
 from mastra_deployer_vercel.resources.project import get_live_id, get_project
 from mastra_deployer_vercel.resources.rolling_release import (
     build_release_path,
@@ -45,7 +45,7 @@ def set_canary(
         another deployment is a canary.
     """
     project = get_project(client, settings)
-    item, live_id = find_deployment(client, project, id), get_live_id(project)
+    item, live_id = get_deployment(client, project, id), get_live_id(project)
     if get_stage(item) != "production":
         raise DeployError(
             f"{item['id']} is a preview. Only production deployments can receive production "

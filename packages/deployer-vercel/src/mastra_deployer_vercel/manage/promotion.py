@@ -15,6 +15,7 @@ from mastra_deployer_vercel.deploy.create import MARK_KEY, request_deployment, w
 from mastra_deployer_vercel.resources.deployments import (
     find_deployment,
     get_archive_parts,
+    get_deployment,
     get_id,
     get_stage,
     iter_deployments,
@@ -51,7 +52,7 @@ def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Rep
     :raises DeployError: if the deployment does not exist, or another deployment is a canary.
     """
     project = get_project(client, settings)
-    item: Mapping[str, Any] = find_deployment(client, project, id)
+    item: Mapping[str, Any] = get_deployment(client, project, id)
     release = find_active_release(client, settings)
     refuse_other_canary(get_id(item), get_canary_id(release))
     if get_stage(item) != "production":
@@ -92,7 +93,7 @@ def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Re
     item = find_rollback_target(
         id,
         lambda: _find_previous(client, project),
-        functools.partial(find_deployment, client, project),
+        functools.partial(get_deployment, client, project),
     )
     if get_stage(item) != "production":
         raise DeployError(
@@ -124,8 +125,10 @@ def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
     """Return the deployment that was live before, by the last domain move or by creation time."""
     live = get_live_id(dict(project))
     last_request = project.get("lastAliasRequest") or {}
-    if last_request.get("toDeploymentId") == live and last_request.get("fromDeploymentId"):
-        return str(last_request["fromDeploymentId"])
+    previous = str(last_request.get("fromDeploymentId") or "")
+    has_moved = previous and last_request.get("toDeploymentId") == live
+    if has_moved and find_deployment(client, project, previous):  # it may have been deleted
+        return previous
     # Drafts were never live, so they are no candidates.
     filters = {"target": "production", "state": "READY", "rollbackCandidate": "true"}
     items = iter_deployments(client, project["id"], _SEARCH_LIMIT, **filters)
@@ -204,5 +207,5 @@ def _to_live_deployment(
     client: httpx.Client, settings: VercelDeployer, item: Mapping[str, Any]
 ) -> Deployment:
     project = get_project(client, settings)
-    current = find_deployment(client, project, get_id(item))
+    current = get_deployment(client, project, get_id(item))
     return to_deployment(current, project, settings, live=True)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from mastra_core.errors import DeploymentFailed
+from mastra_core.errors import ConfigError, DeploymentFailed
 from mastra_deployer.kit import ChildProcess
 
 __all__ = ("FunctionRuntime",)
@@ -73,9 +73,17 @@ class FunctionRuntime:
 
         As on the platform, packages of this machine cannot be imported, even by child processes of
         the app.
+
+        :raises ConfigError: when the interpreter cannot create one.
         """
         command = [self._python, "-I", "-m", "venv", "--without-pip", "--symlinks", str(directory)]
-        subprocess.run(command, check=True)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+        if done.returncode:
+            lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason is given"]
+            raise ConfigError(
+                f"{self._python!r} cannot create a virtual environment: {lines[-1]}.",
+                "Check the free disk space. On Debian, install the package python3-venv.",
+            )
         return str(directory / "bin" / "python")
 
     def _build_command(self, python: str) -> list[str]:

@@ -27,6 +27,7 @@ __all__ = (
     "TAG_FIELDS",
     "find_deployment",
     "get_archive_parts",
+    "get_deployment",
     "get_id",
     "get_stage",
     "iter_deployments",
@@ -62,7 +63,9 @@ def iter_deployments(
         query["until"] = after
 
 
-def find_deployment(client: httpx.Client, project: Mapping[str, Any], id: str) -> dict[str, Any]:
+def find_deployment(
+    client: httpx.Client, project: Mapping[str, Any], id: str
+) -> dict[str, Any] | None:
     """Fetch one deployment of a project: ``GET /v13/deployments/{id}``.
 
     Vercel finds the deployments of all projects. The files of another project's deployment must
@@ -71,13 +74,23 @@ def find_deployment(client: httpx.Client, project: Mapping[str, Any], id: str) -
     :param client: client of Vercel's API.
     :param project: the project, as Vercel describes it.
     :param id: id or host of the deployment.
+    :returns: the deployment, as Vercel describes it, or ``None``.
+    """
+    item = find_object(client, f"/v13/deployments/{quote_segment(id)}")
+    return item if item is not None and item.get("projectId") == project["id"] else None
+
+
+def get_deployment(client: httpx.Client, project: Mapping[str, Any], id: str) -> dict[str, Any]:
+    """Fetch one deployment of a project: ``GET /v13/deployments/{id}``.
+
+    :param client: client of Vercel's API.
+    :param project: the project, as Vercel describes it.
+    :param id: id or host of the deployment.
     :returns: the deployment, as Vercel describes it.
     :raises DeployError: when the project has no such deployment.
     """
-    item = find_object(client, f"/v13/deployments/{quote_segment(id)}")
-    is_own = item is not None and item.get("projectId") == project["id"]
     return require_deployed(
-        item if is_own else None,
+        find_deployment(client, project, id),
         f"The Vercel project {project.get('name')!r} has no deployment {id!r}.",
         "List the deployments of the project: mastra deployments vercel.",
     )
