@@ -55,7 +55,7 @@ def plan_deploy(
         return Plan(
             creates=tuple(creates),
             changes=tuple(change.text for change in changes) if request.promote else (),
-            environment=tuple(sorted(request.env)),
+            environment=tuple(request.env),
             upload=0 if known else upload.size,
             present=upload.size if known else 0,
             notes=tuple(_iter_notes(settings)),

@@ -107,20 +107,16 @@ def _upload(
         versions = state.versions if state else ()
         return [item for item in versions if item.tag == upload.tag]
 
-    known = {item.id for item in list_same()}
-
-    def find() -> WorkerVersion | None:
-        return next((item for item in list_same() if item.id not in known), None)
-
     path, boundary = api.build_script_path(name, suffix), f"mastra-{upload.tag[:32]}"
 
     def create() -> WorkerVersion:
         item = api.upload(method, path, parts, boundary=boundary, query=query) or {}
         if suffix:
             return WorkerVersion.from_item({"annotations": {}, **item})
-        found = poll(find, bool, timeout=_VISIBLE_SECONDS, interval=0.5, description="the upload")
-        assert found is not None  # noqa: S101  # poll returns what is true
-        return found
+        # The response to the first upload does not contain the version.
+        return poll(
+            list_same, bool, timeout=_VISIBLE_SECONDS, interval=0.5, description="the upload"
+        )[0]
 
     return create_new(list_same, create, get_id=lambda item: item.id)
 

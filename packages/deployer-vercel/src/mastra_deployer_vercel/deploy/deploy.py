@@ -33,7 +33,7 @@ from mastra_deployer_vercel.settings import VercelDeployer
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("deploy",)
+__all__ = ("deploy", "refuse_unpublished_draft")
 
 _SEARCH_LIMIT = 20  # newest deployments to search for an unfinished one
 
@@ -57,10 +57,11 @@ def deploy(
     :param request: options of the deploy.
     :param report: receives progress.
     :returns: the new deployment.
+    :raises ConfigError: when nobody would promote a staged deployment.
     :raises DeploymentFailed: when the deployment fails.
     :raises DeployTimeout: when it is not ready in time.
     """
-    _refuse_unpublished_draft(settings, request)
+    refuse_unpublished_draft(settings, request)
     if request.environment == "production" and not request.promote:
         settings = dataclasses.replace(settings, staged=True)
     with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as temp_dir:
@@ -93,8 +94,13 @@ def deploy(
         return _finish(client, settings, request, item, report)
 
 
-def _refuse_unpublished_draft(settings: VercelDeployer, request: DeployRequest) -> None:
-    """Refuse a staged deployment that would stay unpublished, before anything is sent."""
+def refuse_unpublished_draft(settings: VercelDeployer, request: DeployRequest) -> None:
+    """Refuse a staged deployment that would stay unpublished, before anything is sent.
+
+    :param settings: settings of the deployer.
+    :param request: options of the deploy.
+    :raises ConfigError: when nobody would promote the deployment.
+    """
     is_draft = settings.staged and request.environment == "production"
     if is_draft and request.promote and not request.wait:
         raise ConfigError(
