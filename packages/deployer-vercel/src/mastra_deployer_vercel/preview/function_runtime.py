@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import json
 import os
 import queue
@@ -25,6 +26,7 @@ from mastra_deployer.kit import ChildProcess
 __all__ = ("FunctionRuntime",)
 
 _START_TIMEOUT = 60.0  # seconds; more than Vercel allows a function
+_START_TYPES = ("server-started", "unrecoverable-error")
 
 
 class FunctionRuntime:
@@ -46,7 +48,7 @@ class FunctionRuntime:
     ) -> None:
         self._function, self._python, self._log = function, python, log
         self._environment = environment
-        self._messages: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._starts: queue.Queue[dict[str, Any]] = queue.Queue()  # messages about the start
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -86,19 +88,22 @@ class FunctionRuntime:
             )
         return str(directory / "bin" / "python")
 
+    @functools.cached_property
+    def _config(self) -> dict[str, Any]:
+        """The configuration of the function, as the bundle has it."""
+        text = (self._function / ".vc-config.json").read_text(encoding="utf-8")
+        config: dict[str, Any] = json.loads(text)
+        return config
+
     def _build_command(self, python: str) -> list[str]:
-        handler = json.loads((self._function / ".vc-config.json").read_text(encoding="utf-8"))[
-            "handler"
-        ]
-        module = handler.rpartition(".")[0]
+        module = self._config["handler"].rpartition(".")[0]
         code = f"import sys; sys.path.insert(0, '.'); import {module}"
         return [python, "-I", "-c", code]
 
     def _build_environment(self, address: str) -> dict[str, str]:
-        config = json.loads((self._function / ".vc-config.json").read_text(encoding="utf-8"))
         inherited = {name: os.environ[name] for name in ("PATH",) if name in os.environ}
         platform = {"VERCEL": "1", "VERCEL_ENV": "development", "LANG": "C.UTF-8", "TZ": "UTC"}
-        configured = {**config.get("environment", {}), **self._environment}
+        configured = {**self._config.get("environment", {}), **self._environment}
         return {**inherited, **platform, **configured, "VERCEL_IPC_PATH": address}
 
     def _read_start(self) -> int | None:
@@ -107,28 +112,27 @@ class FunctionRuntime:
         :raises DeploymentFailed: when it does not start, with the reason it gives.
         """
         try:
-            event = self._messages.get_nowait()
+            event = self._starts.get_nowait()
         except queue.Empty:
             return None
         payload = event.get("payload") or {}
         if event["type"] == "server-started":
             return int(payload["httpPort"])
-        if event["type"] == "unrecoverable-error":
-            message = str(payload.get("message") or "no reason is given.").strip()
-            raise DeploymentFailed(
-                f"The app does not start under Vercel's runtime: {message.splitlines()[-1]}",
-                message if len(message.splitlines()) > 1 else "See its output above.",
-            )
-        return self._read_start()
+        message = str(payload.get("message") or "no reason is given.").strip()
+        raise DeploymentFailed(
+            f"The app does not start under Vercel's runtime: {message.splitlines()[-1]}",
+            message if len(message.splitlines()) > 1 else "See its output above.",
+        )
 
     def _read_messages(self, listener: socket.socket) -> None:
-        """Read messages until the process ends; the first messages say whether it starts."""
+        """Read messages until the process ends."""
         try:
             connection, _ = listener.accept()
         except OSError:  # the process ended before it connected
             return
         for message in _iter_messages(connection):
-            self._messages.put(message)
+            if message.get("type") in _START_TYPES:
+                self._starts.put(message)
             self._log(message)
 
 
