@@ -78,6 +78,15 @@ class TestRollback(VercelFixtures):
         assert "Wait, and run the same command again" in raised.value.hint
 
 
+class TestStaged(VercelFixtures):
+    def test_a_preview_is_no_draft(self, harness, platform):
+        settings = {**platform.get_settings(), "staged": True}
+        platform.get_settings = lambda: settings
+        harness.deploy_sample()
+        preview = harness.deploy_sample("p", "preview")
+        assert (preview.environment, preview.live, preview.state) == ("preview", True, "ready")
+
+
 class TestCanary(VercelFixtures):
     def deploy_draft(self, harness, change):
         request = harness.build_request(promote=False)

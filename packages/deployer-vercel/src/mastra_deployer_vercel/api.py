@@ -98,7 +98,7 @@ def to_url(host: str) -> str:
 
 @contextlib.contextmanager
 def _add_saml_hint() -> Iterator[None]:
-    """Add a hint to an error about SAML, which is recognized only by its message."""
+    """Add a hint to errors about SAML; only their message tells them from other errors."""
     try:
         yield
     except AuthError as error:

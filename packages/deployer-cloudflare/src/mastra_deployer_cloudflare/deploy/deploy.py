@@ -99,7 +99,7 @@ def deploy(
 def find_unchanged(
     state: WorkerState, upload: WorkerUpload, request: DeployRequest
 ) -> WorkerVersion | None:
-    """Return the live version if an upload would be the same; for a preview, the newest version.
+    """Return the version that an upload would repeat: the live one, or the newest for a preview.
 
     :param state: the state of the Worker.
     :param upload: the upload of the deploy.
@@ -178,7 +178,7 @@ class _DeployRun:
     def keep_version(
         self, state: WorkerState, version: WorkerVersion, upload: WorkerUpload
     ) -> Deployment:
-        """Keep the version; to publish it, send only its message and its addresses if they differ."""
+        """Keep the version; to publish it, send only a changed message and changed addresses."""
         self._report.note(f"Version {version.id[:8]} has the same modules, settings and values.")
         if self._is_published:
             if self._request.message not in ("", state.get_tags(version).message):
@@ -201,7 +201,7 @@ class _DeployRun:
         return self._describe(version, upload, live=True)
 
     def _is_draft(self, version: WorkerVersion) -> bool:
-        """Return whether the version stays without traffic at first, for a test or as a draft."""
+        """Return whether the version gets no traffic yet: before its test, or as a draft."""
         if not self._request.promote:
             return True
         if not (self._settings.staged and self._request.wait):

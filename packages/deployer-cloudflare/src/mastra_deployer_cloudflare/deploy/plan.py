@@ -1,4 +1,4 @@
-"""Describe what a deploy would do, without changing anything."""
+"""Plan a deploy by comparing the Worker with the settings."""
 
 from __future__ import annotations
 

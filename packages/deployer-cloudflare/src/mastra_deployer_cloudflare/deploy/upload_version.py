@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 __all__ = ("find_uploaded", "is_complete", "upload_version", "upload_worker")
 
 _STRICT = {"bindings_inherit": "strict"}  # a secret that cannot be taken over is an error
-_VISIBLE_SECONDS = 30  # until the list of versions has a new one
+_VISIBLE_SECONDS = 30  # until the list of versions contains a new one
 
 
 def find_uploaded(state: WorkerState, upload: WorkerUpload) -> WorkerVersion | None:
     """Return the version that an interrupted deploy has uploaded, or ``None``.
 
-    It must be newer than all other versions and than the present deployment, whose secrets it has
-    taken over.
+    The version must be the newest one. It must also be newer than the present deployment, because
+    it took over the secrets that were live when it was uploaded.
 
     :param state: the state of the Worker.
     :param upload: the upload of this deploy.

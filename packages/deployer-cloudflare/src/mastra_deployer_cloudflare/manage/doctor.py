@@ -29,7 +29,7 @@ class _Permission:
 
     :param name: as dash.cloudflare.com names it.
     :param path: a GET request below the account that needs it.
-    :param use: the command that needs it.
+    :param use: what needs the permission.
     """
 
     name: str
@@ -74,7 +74,7 @@ def diagnose(settings: CloudflareDeployer, credentials: Mapping[str, Secret]) ->
 def _verify_token(api: CloudflareApi) -> None:
     """Raise an error for a token that is unknown, expired or disabled.
 
-    There are tokens of users and tokens of accounts.
+    A token belongs either to a user or to an account.
     """
     try:
         found = api.get("/user/tokens/verify")

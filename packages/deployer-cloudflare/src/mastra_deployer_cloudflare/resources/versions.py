@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ("Traffic", "WorkerState", "WorkerVersion", "deploy_versions", "read_state")
 
 _ALL = 100  # percent
-_MESSAGE = 1000  # bytes of a message; Cloudflare shortens a longer one
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,8 +107,8 @@ class WorkerState:
     """The versions of a Worker and its deployments, newest first.
 
     :param name: the name of the Worker.
-    :param versions: that can be deployed.
-    :param deployments: the first one is the present one.
+    :param versions: the versions that can be deployed.
+    :param deployments: the present deployment is the first one.
     """
 
     name: str
@@ -178,7 +177,7 @@ class WorkerState:
                 yield traffic.main
 
     def to_deployment(self, version: WorkerVersion, url: str, preview_url: str) -> Deployment:
-        """Describe a version as the host does.
+        """Convert a version to the type of the pipeline.
 
         :param version: the version of this Worker.
         :param url: address of the live version.
@@ -224,7 +223,7 @@ def deploy_versions(
 ) -> None:
     """Give versions their shares of the traffic: ``POST .../deployments``.
 
-    A deployment whose response was lost is looked up.
+    After a lost response, the new deployment is looked up.
 
     :param api: Cloudflare's API.
     :param name: the name of the Worker.

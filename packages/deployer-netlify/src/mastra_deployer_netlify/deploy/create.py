@@ -1,4 +1,4 @@
-"""Create a deployment, and wait until Netlify is ready."""
+"""Create a deployment, and wait until it is ready."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ("create_deployment", "is_draft", "wait_until_ready", "wait_until_required")
 
 _SEARCH_LIMIT = 20  # newest deployments to search after a lost response
-_MAX_SYNCHRONOUS_FILES = 100  # Netlify's own client asks for a later answer above this number
+_MAX_SYNCHRONOUS_FILES = 100  # with more, Netlify compares them after its response
 _PREVIEW_BRANCH = "mastra-preview"
 # States in which a deployment knows which files it requires.
 _PREPARED = ("prepared", "uploading", "uploaded", "processing", "processed", "ready")
@@ -33,7 +33,7 @@ _PREPARED = ("prepared", "uploading", "uploaded", "processing", "processed", "re
 def is_draft(settings: NetlifyDeployer, request: DeployRequest) -> bool:
     """Return whether a deployment is created as a draft.
 
-    Without waiting, a deploy publishes directly, because nobody would publish its draft.
+    A deploy that does not wait publishes directly, because nobody would publish its draft.
 
     :param settings: settings of the deployer.
     :param request: options of the deploy.
@@ -52,7 +52,8 @@ def create_deployment(
 ) -> dict[str, Any]:
     """Create a deployment only once, even after a lost response: ``POST /sites/{id}/deploys``.
 
-    The request also contains the variables, because the context of a draft is not documented.
+    The request also contains the variables. It is not documented which context a draft has, and so
+    which stored values it gets.
 
     :param client: client of Netlify's API.
     :param site: the site, as Netlify describes it.

@@ -141,7 +141,7 @@ def _refuse_other_context(
     """Refuse a draft for production in which variables would be missing.
 
     The context of a draft is not documented. Values in the request belong to the deployment. Values
-    that are only in Netlify's store belong to the context.
+    that are only in Netlify's store belong to a context, and the draft may have another context.
     """
     context = str(item.get("context") or "production")
     if request.environment != "production" or context == "production":

@@ -101,8 +101,8 @@ def send_missing_files(
 ) -> None:
     """Send the content that a deployment still needs: ``PUT /deploys/{id}/files/{path}``.
 
-    Functions are sent with ``PUT /deploys/{id}/functions/{name}``. The name of content is its
-    digest, so a request may be repeated.
+    Functions are sent with ``PUT /deploys/{id}/functions/{name}``. A digest identifies the content, so
+    a request may be repeated.
 
     :param client: client of Netlify's API.
     :param item: the deployment, as Netlify describes it.
@@ -179,7 +179,7 @@ def _choose_hint(error: ApiError, files: BundleFiles) -> str:
     if "reserved key" in message:
         return "Rename the environment variable, because AWS Lambda reserves its name."
     if "4kb" in message or "environment variables exceed" in message:
-        return "The variables of site and team count too. Remove some of them at Netlify."
+        return "The variables of the site and of the team count too. Remove some of them."
     return error.hint
 
 

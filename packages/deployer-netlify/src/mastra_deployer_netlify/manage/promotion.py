@@ -35,8 +35,8 @@ _SEARCH_LIMIT = 100
 def promote(client: httpx.Client, settings: NetlifyDeployer, id: str, report: Report) -> Deployment:
     """Publish a deployment: ``POST /sites/{site_id}/deploys/{id}/restore``.
 
-    A preview has other variables, so it is refused. A second deployment of its files is impossible,
-    because Netlify does not return the digests of its functions.
+    A preview is refused, because its variables have the values for previews. Its files cannot be
+    deployed again, because Netlify does not return the digests of functions.
 
     :param client: client of Netlify's API.
     :param settings: settings of the deployer.

@@ -27,18 +27,18 @@ _OWN_LOGIN = "For the registry of the image itself, you can set OCI_USERNAME and
 
 class _ConfigEntry(msgspec.Struct):
     auth: str | None = None
-    identitytoken: str | None = None
+    identity_token: str | None = msgspec.field(default=None, name="identitytoken")
 
 
 class _DockerConfig(msgspec.Struct):
     auths: dict[str, _ConfigEntry] | None = None
-    credHelpers: dict[str, str] | None = None  # noqa: N815  # Docker's name
-    credsStore: str | None = None  # noqa: N815  # Docker's name
+    helpers: dict[str, str] | None = msgspec.field(default=None, name="credHelpers")
+    store: str | None = msgspec.field(default=None, name="credsStore")
 
 
 class _HelperAnswer(msgspec.Struct):
-    Username: str = ""
-    Secret: str = ""
+    username: str = msgspec.field(default="", name="Username")
+    password: str = msgspec.field(default="", name="Secret")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,10 +47,11 @@ class Login:
 
     :param username: name of the user; empty for a token.
     :param password: password of the user.
-    :param refresh: identity token, as ``docker login`` may store it; it is exchanged for others.
+    :param refresh: identity token, as ``docker login`` may store it; it is exchanged for bearer
+        tokens.
     :param bearer: bearer token, sent as it is.
-    :param source: the origin of the login, for messages.
-    :param host: the only host that the login is for; empty if the user set it for any host.
+    :param source: where the login comes from, for messages.
+    :param host: the only host that the login is for; empty if the login may go to any host.
     """
 
     username: str = ""
@@ -97,8 +98,8 @@ def find_stored_login(registry: str) -> Login | None:
     :raises AuthError: when the configured credential helper is missing or fails.
     """
     config, keys = _load_config(), _list_config_keys(registry)
-    helpers = config.credHelpers or {}
-    helper = next((helpers[key] for key in (registry, *keys) if key in helpers), config.credsStore)
+    helpers = config.helpers or {}
+    helper = next((helpers[key] for key in (registry, *keys) if key in helpers), config.store)
     for key in keys:
         login = _run_credential_helper(helper, key) if helper else None
         login = login or _parse_config_entry((config.auths or {}).get(key))
@@ -127,8 +128,8 @@ def _parse_config_entry(entry: _ConfigEntry | None) -> Login | None:
     source = "Docker's config.json"
     if entry is None:
         return None
-    if entry.identitytoken:
-        return Login(refresh=Secret(entry.identitytoken), source=source)
+    if entry.identity_token:
+        return Login(refresh=Secret(entry.identity_token), source=source)
     try:
         pair = base64.b64decode(entry.auth or "").decode()
     except ValueError:  # it is not base64, or not a text
@@ -164,8 +165,8 @@ def _run_credential_helper(helper: str, key: str) -> Login | None:
             f"The credential helper {name!r} failed.",
             f"To test it, run: echo {key} | {name} get. {_OWN_LOGIN}",
         ) from None
-    if not answer.Secret:
+    if not answer.password:
         return None  # the helper has no login for this registry
-    if answer.Username == _IDENTITY:
-        return Login(refresh=Secret(answer.Secret), source=name)
-    return Login(username=answer.Username, password=Secret(answer.Secret), source=name)
+    if answer.username == _IDENTITY:
+        return Login(refresh=Secret(answer.password), source=name)
+    return Login(username=answer.username, password=Secret(answer.password), source=name)

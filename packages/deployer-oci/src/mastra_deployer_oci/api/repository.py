@@ -106,7 +106,7 @@ class Repository:
 
         :param pointer: tag or digest.
         :returns: the document, or ``None`` when there is none.
-        :raises ApiError: when the content is no JSON object, is larger than the specification
+        :raises ApiError: when the content is not a JSON object, is larger than the specification
             allows, or does not match the requested digest.
         """
         response = self.client.get(
@@ -171,7 +171,7 @@ class Repository:
             return (), None
         tags = read_object(response).get("tags") or ()
         if not all(isinstance(tag, str) for tag in tags):
-            self._raise_invalid("its list of tags contains something other than texts")
+            self._raise_invalid("its list of tags contains values that are not texts")
         next_page = _NEXT.search(response.headers.get("link", ""))
         # Only the path is kept: all pages come from the registry itself.
         following = response.url.join(next_page[1]).raw_path.decode() if next_page else None

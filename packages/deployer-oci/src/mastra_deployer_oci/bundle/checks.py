@@ -20,7 +20,7 @@ _EMPTY = (DOCKER_HUB, "library/scratch")  # Docker's name for no base image; it 
 
 
 def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
-    """Check the settings and the platform before any other work.
+    """Check the settings and the platform of a build.
 
     :param build: the build that is about to be bundled.
     :param settings: settings of the deployer.

@@ -52,7 +52,7 @@ def plan_deploy(
 
 
 def describe_variables(bundle: Bundle) -> tuple[str, ...]:
-    """Return notes about the variables to set for a container; an image contains no values.
+    """Return notes about the variables that a container needs; an image contains no values.
 
     :param bundle: the bundle of the app.
     :returns: one note for the required and one for the optional variables.

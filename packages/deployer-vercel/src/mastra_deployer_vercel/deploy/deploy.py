@@ -85,7 +85,7 @@ def deploy(
             lambda each: to_deployment(each, project, settings),
             get_change_time=variables.get_change_time,
         )
-        # When it is ready, a staged deployment stays a draft, and another one moves the domains.
+        # The mark tells staged deployments, which stay drafts, from those that move the domains.
         if item is None or (item.get("meta") or {}).get(MARK_KEY) != body["meta"][MARK_KEY]:
             report.step("Setting variables")
             variables.set(request.env)
@@ -126,19 +126,17 @@ def _finish(
             "This is the project's first deployment, and Vercel makes it a production deployment.",
             "Later deployments are previews.",
         )
-    is_staged = settings.staged or item.get("readySubstate") in ("STAGED", "ROLLING")
-    live = None if request.wait and not is_staged else False
-    deployment = to_deployment(item, project, settings, live=_resolve_live(item, live))
+    live = _is_live(item, settings, request) if get_stage(item) == "production" else None
+    deployment = to_deployment(item, project, settings, live=live)
     return dataclasses.replace(
         deployment, next=(*deployment.next, *_list_next_steps(deployment, settings))
     )
 
 
-def _resolve_live(item: Mapping[str, Any], live: bool | None) -> bool | None:
-    """Return ``live``; in production, replace ``None`` with whether the domains have moved."""
-    if live is None and get_stage(item) == "production":
-        return bool(item.get("aliasAssigned"))
-    return live
+def _is_live(item: Mapping[str, Any], settings: VercelDeployer, request: DeployRequest) -> bool:
+    """Return whether the domains have moved to a production deployment."""
+    is_staged = settings.staged or item.get("readySubstate") in ("STAGED", "ROLLING")
+    return request.wait and not is_staged and bool(item.get("aliasAssigned"))
 
 
 def _list_next_steps(deployment: Deployment, settings: VercelDeployer) -> tuple[str, ...]:

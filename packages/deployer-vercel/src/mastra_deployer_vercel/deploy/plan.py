@@ -18,7 +18,7 @@ from mastra_deployer_vercel.settings import VercelDeployer
 
 __all__ = ("plan_deploy",)
 
-_SEARCH_LIMIT = 20  # newest deployments whose files Vercel still has
+_SEARCH_LIMIT = 20  # newest deployments whose files count as present
 
 
 def plan_deploy(

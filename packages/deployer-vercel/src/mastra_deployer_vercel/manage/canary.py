@@ -78,7 +78,7 @@ def _to_deployment(
 def _start_release(
     client: httpx.Client, settings: VercelDeployer, item: dict[str, Any], percent: int
 ) -> dict[str, Any]:
-    """Start a release with two stages, the share and 100 %, which need approval.
+    """Start a release with two stages that need an approval: the share, and 100 %.
 
     ``PATCH /v1/projects/{id}/rolling-release/config``, ``POST .../rolling-release/start``.
     """
@@ -122,6 +122,7 @@ def _find_stage_index(release: dict[str, Any], percent: int, share: int) -> int:
         later = ", ".join(str(item) for item in shares if item > share)
         raise DeployError(
             f"The share of the new deployment cannot change from {share} % to {percent} %.",
-            f"Its next stages are {later} %. Or end the release with --percent 0, and start again.",
+            f"Pass one of its next stages: {later}. Or end the release with --percent 0, and start "
+            "again.",
         )
     return shares.index(percent)

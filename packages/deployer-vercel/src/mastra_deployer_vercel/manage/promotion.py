@@ -122,7 +122,10 @@ def roll_back_to(client: httpx.Client, settings: VercelDeployer, id: str, report
 
 
 def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
-    """Return the deployment that was live before, by the last domain move or by creation time."""
+    """Return the deployment that was live before the present one; empty if there is none.
+
+    The last move of the domains names it. Without a move, it is the next older deployment.
+    """
     live = get_live_id(dict(project))
     last_request = project.get("lastAliasRequest") or {}
     previous = str(last_request.get("fromDeploymentId") or "")

@@ -1,7 +1,7 @@
 """Run a function under Vercel's own Python runtime, in a subprocess.
 
 The runtime connects to the unix socket in ``VERCEL_IPC_PATH``. It sends JSON messages that end with
-a zero byte. The messages contain its port, the log lines of each request, and the end of each
+a zero byte. The messages tell the runtime's port, the log lines of each request, and the end of each
 request.
 """
 
@@ -32,8 +32,8 @@ _START_TYPES = ("server-started", "unrecoverable-error")
 class FunctionRuntime:
     """One instance of a function; as a context manager, it starts and stops the instance.
 
-    :param function: the ``.func`` directory. The app cannot write to it as a user without root
-        permissions, or as root on Linux.
+    :param function: the ``.func`` directory. The app cannot write to it, except as root on systems
+        other than Linux.
     :param python: interpreter of the function's Python version.
     :param environment: environment variables of the app.
     :param log: called with each message of the runtime.
@@ -107,9 +107,9 @@ class FunctionRuntime:
         return {**inherited, **platform, **configured, "VERCEL_IPC_PATH": address}
 
     def _read_start(self) -> int | None:
-        """Return the port when the runtime serves; return ``None`` before.
+        """Return the port once the runtime serves; return ``None`` before that.
 
-        :raises DeploymentFailed: when it does not start, with the reason it gives.
+        :raises DeploymentFailed: when the runtime reports why it does not start.
         """
         try:
             event = self._starts.get_nowait()
@@ -128,7 +128,7 @@ class FunctionRuntime:
         """Read messages until the process ends."""
         try:
             connection, _ = listener.accept()
-        except OSError:  # the process ended before it connected
+        except OSError:  # the process ended before it had connected
             return
         for message in _iter_messages(connection):
             if message.get("type") in _START_TYPES:

@@ -51,7 +51,7 @@ class Variables:
 
         :param values: values by name.
         :returns: a deployment keeps the variables with which it was created.
-        :raises ApiError: if Vercel rejects some variables, which it reports with status 201.
+        :raises ApiError: if Vercel rejects some variables. Its response then has status 201.
         """
         if not values:
             return "next-deploy"
