@@ -6,7 +6,7 @@ import mastra_deployer_vercel.hooks
 from mastra_core.errors import ApiError, DeployError
 from mastra_deployer.testing.fixtures import SuiteFixtures
 from tests.platform_fakes.faults import Fault
-from tests.vercel.fake import FakeVercel
+from tests.vercel.fake import FakeVercel, Outcome
 
 
 class VercelFixtures(SuiteFixtures):
@@ -68,6 +68,20 @@ class TestRollback(VercelFixtures):
         harness.call("rollback", first, harness.recorder)
         platform.platform.deployments[third].is_deleted = True
         assert harness.call("rollback", "", harness.recorder).id == second
+
+    @pytest.mark.parametrize("verb", ["promote", "rollback"])
+    @pytest.mark.parametrize("state", ["failed", "building"])
+    def test_a_deployment_that_is_not_ready_stays_as_it_is(self, harness, platform, verb, state):
+        live = harness.deploy_sample()
+        platform.set_next_outcomes(Outcome(state="ERROR" if state == "failed" else "BUILDING"))
+        request = harness.build_request(wait=False)
+        access, bundle = harness.build_access(), harness.bundle("b")
+        with harness.observe_call():
+            other = harness.caller.deploy(access, bundle, request, harness.recorder)
+        platform.finish_deployments()
+        with pytest.raises(DeployError, match=f"{other.id} cannot become live.*'{state}'"):
+            harness.call(verb, other.id, harness.recorder)
+        assert harness.get_live().id == live.id
 
     def test_a_conflict_is_not_blamed_on_the_name(self, harness, platform):
         first, _ = (harness.deploy_sample(change) for change in "ab")

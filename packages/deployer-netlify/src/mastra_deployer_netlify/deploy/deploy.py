@@ -89,7 +89,7 @@ def deploy(
             report.step("Creating the deployment")
             item = create_deployment(client, site, settings, request, files)
         with _cancel_when_rejected(client, str(item["id"])):
-            _refuse_other_context(client, site, request, item)
+            _refuse_other_context(variables, request, item)
             item = wait_until_required(client, site, item, settings)
             send_missing_files(client, item, files, report)
         if request.wait:
@@ -136,7 +136,7 @@ def _cancel_when_rejected(client: httpx.Client, id: str) -> Iterator[None]:
 
 
 def _refuse_other_context(
-    client: httpx.Client, site: Mapping[str, Any], request: DeployRequest, item: Mapping[str, Any]
+    variables: Variables, request: DeployRequest, item: Mapping[str, Any]
 ) -> None:
     """Refuse a draft for production in which variables would be missing.
 
@@ -146,7 +146,7 @@ def _refuse_other_context(
     context = str(item.get("context") or "production")
     if request.environment != "production" or context == "production":
         return
-    stored = Variables(client, site, "production").list()
+    stored = variables.list()
     names = [name for name in stored if name not in request.env and "all" not in stored[name]]
     if names:
         raise DeployError(

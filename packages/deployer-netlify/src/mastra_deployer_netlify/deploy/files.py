@@ -101,8 +101,8 @@ def send_missing_files(
 ) -> None:
     """Send the content that a deployment still needs: ``PUT /deploys/{id}/files/{path}``.
 
-    Functions are sent with ``PUT /deploys/{id}/functions/{name}``. A digest identifies the content, so
-    a request may be repeated.
+    Functions are sent with ``PUT /deploys/{id}/functions/{name}``. Content is identified by its
+    digest, so a request may be repeated.
 
     :param client: client of Netlify's API.
     :param item: the deployment, as Netlify describes it.

@@ -101,8 +101,7 @@ def _publish(
         return to_deployment(item, site)
     if item.get("state") != "ready":
         raise DeployError(
-            f"{deployment_id} cannot be published, because its state is "
-            f"{str(item.get('state'))!r}.",
+            f"{deployment_id} cannot become live, because its state is {str(item.get('state'))!r}.",
             "Wait until it is ready, or deploy again.",
         )
     if error := find_production_block(site):

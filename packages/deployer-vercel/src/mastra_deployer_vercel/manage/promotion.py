@@ -18,6 +18,7 @@ from mastra_deployer_vercel.resources.deployments import (
     get_deployment,
     get_id,
     get_stage,
+    get_state,
     iter_deployments,
     to_deployment,
 )
@@ -49,10 +50,12 @@ def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Rep
     :param id: id of the deployment.
     :param report: receives progress.
     :returns: the deployment that is live now.
-    :raises DeployError: if the deployment does not exist, or another deployment is a canary.
+    :raises DeployError: if the deployment does not exist or is not ready, or if another deployment
+        is a canary.
     """
     project = get_project(client, settings)
     item: Mapping[str, Any] = get_deployment(client, project, id)
+    _require_ready(item)
     release = find_active_release(client, settings)
     refuse_other_canary(get_id(item), get_canary_id(release))
     if get_stage(item) != "production":
@@ -61,6 +64,14 @@ def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Rep
     if release or get_live_id(project) != get_id(item):
         _move_production(client, settings, get_id(item), release, report)
     return _to_live_deployment(client, settings, item)
+
+
+def _require_ready(item: Mapping[str, Any]) -> None:
+    if (state := get_state(item)) != "ready":
+        raise DeployError(
+            f"{get_id(item)} cannot become live, because its state is {state!r}.",
+            "Wait until it is ready, or deploy again.",
+        )
 
 
 def _move_production(
@@ -100,6 +111,7 @@ def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Re
             f"{item['id']} is a preview that was never live, so a rollback to it is not possible.",
             f"Promote it: mastra promote {item['id']}.",
         )
+    _require_ready(item)
     if find_active_release(client, settings):  # a rollback to the live deployment ends it
         roll_back_to(client, settings, get_live_id(project), report)
     if get_live_id(project) != item["id"]:

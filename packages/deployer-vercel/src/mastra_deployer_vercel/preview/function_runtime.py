@@ -1,7 +1,7 @@
 """Run a function under Vercel's own Python runtime, in a subprocess.
 
 The runtime connects to the unix socket in ``VERCEL_IPC_PATH``. It sends JSON messages that end with
-a zero byte. The messages tell the runtime's port, the log lines of each request, and the end of each
+a zero byte. The messages tell the port of the runtime, and the log lines and the end of each
 request.
 """
 

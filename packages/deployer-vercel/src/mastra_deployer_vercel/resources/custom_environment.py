@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mastra_deployer.kit import find_object, require_deployed
 from mastra_deployer_vercel.api import build_project_path
@@ -24,7 +24,9 @@ def get_environment_id(client: httpx.Client, settings: VercelDeployer) -> str:
     wanted = settings.custom_environment
     path = build_project_path(settings, suffix="/custom-environments")
     items = (find_object(client, path) or {}).get("environments") or ()
-    found = next((item for item in items if wanted in (item["slug"], item["id"])), {})
+    found: dict[str, Any] = next(
+        (item for item in items if wanted in (item["slug"], item["id"])), {}
+    )
     slugs = ", ".join(repr(item["slug"]) for item in items) or "none"
     return require_deployed(
         str(found.get("id") or ""),

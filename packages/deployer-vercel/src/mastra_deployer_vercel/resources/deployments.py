@@ -30,6 +30,7 @@ __all__ = (
     "get_deployment",
     "get_id",
     "get_stage",
+    "get_state",
     "iter_deployments",
     "to_deployment",
 )
@@ -142,7 +143,7 @@ def to_deployment(
     :param live: whether it is live; derived from the project where ``None``.
     :returns: the deployment.
     """
-    stage, state, meta = get_stage(item), _to_state(item), item.get("meta") or {}
+    stage, state, meta = get_stage(item), get_state(item), item.get("meta") or {}
     tags = DeploymentTags.from_fields(meta, TAG_FIELDS)
     if live is None:
         live = get_live_id(project) == get_id(item) if stage == "production" else state == "ready"
@@ -169,7 +170,11 @@ def to_deployment(
     )
 
 
-def _to_state(item: Mapping[str, Any]) -> State:
+def get_state(item: Mapping[str, Any]) -> State:
+    """Return the state of a deployment; an unknown state counts as building.
+
+    :param item: the deployment, as Vercel describes it.
+    """
     value = item.get("readyState") or item.get("state") or item.get("status")
     if value == "READY":
         return "ready"
