@@ -77,6 +77,17 @@ class TestPromotion(CloudflareFixtures):
         output = "\n".join(harness.recorder.lines)
         assert f"secrets have changed since version {first.id[:8]} was live" in output
 
+    def test_rollback_to_a_draft_is_refused(self, harness):
+        live = harness.deploy_sample()
+        draft = self.create_draft(harness, harness.bundle("b"), promote=False)
+        with pytest.raises(DeployError, match=f"{draft.id}' was never in production") as raised:
+            harness.call("rollback", draft.id, harness.recorder)
+        assert raised.value.hint == f"Promote it: mastra promote {draft.id}."
+        assert harness.get_live().id == live.id
+        promoted = harness.call("promote", draft.id, harness.recorder)
+        harness.call("rollback", "", harness.recorder)
+        assert harness.call("rollback", draft.id, harness.recorder).id == promoted.id
+
     def test_rollback_keeps_addresses(self, harness, platform):
         harness.deploy_sample("a")
         harness.deploy_sample("b")

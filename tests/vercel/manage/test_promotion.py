@@ -126,6 +126,17 @@ class TestCanary(VercelFixtures):
         assert f"mastra canary {canary} --percent 0" in raised.value.hint
         assert platform.get_traffic() == {live.id: 90, canary: 10}
 
+    def test_a_rollback_to_a_draft_is_refused(self, harness):
+        live = harness.deploy_sample()
+        draft = self.deploy_draft(harness, "b")
+        with pytest.raises(DeployError, match=f"{draft.id}' was never in production") as raised:
+            harness.call("rollback", draft.id, harness.recorder)
+        assert raised.value.hint == f"Promote it: mastra promote {draft.id}."
+        assert harness.get_live().id == live.id
+        promoted = harness.call("promote", draft.id, harness.recorder)
+        harness.call("rollback", "", harness.recorder)
+        assert harness.call("rollback", draft.id, harness.recorder).id == promoted.id
+
     def test_shares_are_listed(self, harness):
         live, draft = harness.deploy_sample(), self.deploy_draft(harness, "a")
         canary = harness.call("canary", draft.id, 25, harness.recorder)

@@ -69,7 +69,12 @@ def rollback(
     :raises DeployError: when there is no such version, or it is a preview.
     """
     with _open_worker(settings, credentials) as (api, state):
-        version = find_rollback_target(id, lambda: _find_previous(state), state.find)
+        version = find_rollback_target(
+            id,
+            lambda: _find_previous(state),
+            state.find,
+            was_live=lambda each: not state.is_draft(each),
+        )
         version = _require_production(state, version.id)
         set_traffic(api, state, {version.id: _ALL}, report)
         return _describe_again(api, settings, version.id)

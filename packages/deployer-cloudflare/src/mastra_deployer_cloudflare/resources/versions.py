@@ -176,6 +176,17 @@ class WorkerState:
             if traffic.shares.get(traffic.main) == _ALL:
                 yield traffic.main
 
+    def is_draft(self, version: WorkerVersion) -> bool:
+        """Return whether a production version certainly never had traffic.
+
+        Cloudflare lists only the latest deployments, so older versions may have had traffic.
+
+        :param version: the version of this Worker.
+        """
+        had_traffic = any(version.id in item.shares for item in self.deployments)
+        is_listed = bool(self.deployments) and version.created > self.deployments[-1].created
+        return version.stage == "production" and is_listed and not had_traffic
+
     def to_deployment(self, version: WorkerVersion, url: str, preview_url: str) -> Deployment:
         """Convert a version to the type of the pipeline.
 

@@ -67,6 +67,7 @@ def rollback(
         id,
         lambda: _find_previous(client, site),
         functools.partial(get_deployment, client, site),
+        was_live=lambda each: not to_deployment(each, site).draft,
     )
     return _publish(client, site, item, report)
 

@@ -19,6 +19,7 @@ from mastra_deployer_vercel.resources.deployments import (
     get_id,
     get_stage,
     get_state,
+    is_draft,
     iter_deployments,
     to_deployment,
 )
@@ -105,6 +106,7 @@ def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Re
         id,
         lambda: _find_previous(client, project),
         functools.partial(get_deployment, client, project),
+        was_live=lambda each: not is_draft(each),
     )
     if get_stage(item) != "production":
         raise DeployError(

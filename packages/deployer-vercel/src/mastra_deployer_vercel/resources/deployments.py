@@ -31,6 +31,7 @@ __all__ = (
     "get_id",
     "get_stage",
     "get_state",
+    "is_draft",
     "iter_deployments",
     "to_deployment",
 )
@@ -115,6 +116,14 @@ def get_stage(item: Mapping[str, Any]) -> Stage:
     return "production" if item.get("target") == "production" else "preview"
 
 
+def is_draft(item: Mapping[str, Any]) -> bool:
+    """Return whether a deployment to production is ready, and never had the domains.
+
+    :param item: the deployment, as Vercel describes it.
+    """
+    return get_stage(item) == "production" and item.get("readySubstate") == "STAGED"
+
+
 def get_archive_parts(item: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the archive parts of a deployment, from the metadata that ``deploy`` sets.
 
@@ -165,7 +174,7 @@ def to_deployment(
         fingerprint=tags.fingerprint,
         reachable=is_reachable(project, production=stage == "production" and live),
         smoke_headers=headers,
-        draft=stage == "production" and not live and item.get("readySubstate") == "STAGED",
+        draft=not live and is_draft(item),
         next=_list_next_steps(item),
     )
 
